@@ -1,0 +1,92 @@
+"""The pictures of the documentation: docs/images/*.svg, and docs/gallery.md, which shows them.
+
+`python docs/generate.py` writes them. Each SVG holds the SHA-256 of the DOT that it was made from: coordinates differ
+between fonts and engines, the DOT does not, so a stale picture is found without rendering it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import graphviz
+
+import netspec
+from netspec.diagram import diagram, render
+from netspec.diagram.rendering import fingerprint
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+PAGE = ROOT / "docs" / "gallery.md"
+
+
+@dataclass(frozen=True)
+class Picture:
+    name: str
+    caption: str
+    specs: tuple[tuple[str, str | None], ...]
+    """Path below the repository and variant."""
+    depth: int | None = None
+
+    @property
+    def path(self) -> Path:
+        return IMAGES / f"{self.name}.svg"
+
+    @property
+    def command(self) -> str:
+        """The command that draws the same."""
+        (_, variant), *_ = self.specs
+        words = ["netspec draw", *(spec for spec, _ in self.specs)]
+        words += [f"--variant {variant}"] if variant else []
+        words += [f"--depth {self.depth}"] if self.depth else []
+        return " ".join([*words, f"-o {self.name}.svg"])
+
+    def graph(self) -> graphviz.Digraph:
+        nets = [netspec.load(str(ROOT / spec), variant=variant) for spec, variant in self.specs]
+        return diagram(nets, depth=self.depth)
+
+
+GALLERY = (
+    Picture("lenet-alexnet", "LeNet and AlexNet", (("specs/lenet.yaml", None), ("specs/alexnet.yaml", None))),
+    Picture("alexnet", "AlexNet", (("specs/alexnet.yaml", None),)),
+    Picture("resnet18", "ResNet-18: repeats are drawn once", (("specs/torchvision/resnet.yaml", "resnet18"),)),
+    Picture("googlenet", "GoogLeNet with its training heads", (("specs/torchvision/googlenet.yaml", None),), 3),
+    Picture("vit", "A vision transformer", (("specs/d2l/vit.yaml", None),)),
+    Picture("unet", "U-Net", (("specs/unet.yaml", None),)),
+)
+
+
+def is_current(picture: Picture) -> bool:
+    """Whether the stored SVG was rendered from the DOT that the spec gives today."""
+    return picture.path.is_file() and fingerprint(picture.graph()) in picture.path.read_text(encoding="utf-8")
+
+
+def page() -> str:
+    """The text of docs/gallery.md."""
+    parts = ["# Gallery\n\nDrawn from the specs of this repository; `python docs/generate.py` draws them anew.\n"]
+    parts += [
+        f"## {picture.caption}\n\n`{picture.command}`\n\n![{picture.caption}](images/{picture.name}.svg)\n"
+        for picture in GALLERY
+    ]
+    return "\n".join(parts)
+
+
+def stale_pictures() -> list[str]:
+    """The pictures that are missing or out of date, and the page if it is, as paths below the repository."""
+    paths = [picture.path for picture in GALLERY if not is_current(picture)]
+    if not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != page():
+        paths.append(PAGE)
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+def write_pictures() -> None:
+    """Render every picture that is not up to date, and write the page.
+
+    Raises:
+        MissingExtra: there is no Graphviz engine.
+    """
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for picture in GALLERY:
+        if not is_current(picture):
+            picture.path.write_bytes(render(picture.graph(), "svg"))
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,125 @@
+"""netspec compiles neural-network architectures: a YAML layer list becomes a checked graph and a PyTorch module.
+
+    net = netspec.load("specs/alexnet.yaml")     # every shape, parameter and multiply-accumulate, without torch
+    model = netspec.build(net)                   # a torch.nn.Sequential
+
+Everything here is imported when it is first used: `import netspec` costs a millisecond.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netspec.compare import compare as compare
+    from netspec.compiler import check as check
+    from netspec.compiler import load as load
+    from netspec.compiler import loads as loads
+    from netspec.cost import estimate as estimate
+    from netspec.diagnostics import Diagnostic as Diagnostic
+    from netspec.diagnostics import NetspecError as NetspecError
+    from netspec.diagnostics import Span as Span
+    from netspec.diagnostics import SpecError as SpecError
+    from netspec.diagnostics import UsageError as UsageError
+    from netspec.diagram import diagram as diagram
+    from netspec.dims import Dim as Dim
+    from netspec.emit.json import to_json as to_json
+    from netspec.emit.python import to_python as to_python
+    from netspec.emit.yaml import expand as expand
+    from netspec.net import Net as Net
+    from netspec.summary import summary as summary
+    from netspec.text.source import Limits as Limits
+    from netspec.torch.build import build as build
+    from netspec.torch.transfer import transfer as transfer
+    from netspec.torch.verify import verify as verify
+    from netspec.train import train as train
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Diagnostic": "netspec.diagnostics",
+    "Dim": "netspec.dims",
+    "Limits": "netspec.text.nodes",
+    "Net": "netspec.net",
+    "NetspecError": "netspec.diagnostics",
+    "Span": "netspec.diagnostics",
+    "SpecError": "netspec.diagnostics",
+    "UsageError": "netspec.diagnostics",
+    "build": "netspec.torch.build",
+    "check": "netspec.compiler",
+    "compare": "netspec.compare",
+    "diagram": "netspec.diagram",
+    "estimate": "netspec.cost",
+    "expand": "netspec.emit.yaml",
+    "load": "netspec.compiler",
+    "loads": "netspec.compiler",
+    "summary": "netspec.summary",
+    "to_json": "netspec.emit.json",
+    "to_python": "netspec.emit.python",
+    "train": "netspec.train",
+    "transfer": "netspec.torch.transfer",
+    "verify": "netspec.torch.verify",
+}
+"""The public names, and the module that each lives in."""
+
+_NEEDS_TORCH = ("netspec.torch", "netspec.train")
+
+__all__ = [
+    "Diagnostic",
+    "Dim",
+    "Limits",
+    "Net",
+    "NetspecError",
+    "Span",
+    "SpecError",
+    "UsageError",
+    "build",
+    "check",
+    "compare",
+    "diagram",
+    "estimate",
+    "expand",
+    "load",
+    "loads",
+    "summary",
+    "to_json",
+    "to_python",
+    "train",
+    "transfer",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOME.get(name)
+    if module is None:
+        raise AttributeError(f"module 'netspec' has no attribute {name!r}")
+    try:
+        value = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if module.startswith(_NEEDS_TORCH) and error.name in ("torch", "torchvision", "safetensors"):
+            from netspec.diagnostics import MissingExtra  # the way out: everything else stays lazy
+
+            raise MissingExtra(f'netspec.{name} needs {error.name}: pip install "netspec-compiler[torch]"') from None
+        raise
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])
+
+
+class _Package(ModuleType):
+    """Keeps `netspec.summary` the function after somebody imported the module of the same name, which the import
+    system would otherwise put in its place."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,294 @@
+"""Named arguments as strict pydantic models: the base of every layer, optimiser, transform and data set.
+
+`Arguments` is the base class. The named field types below each admit several written forms (`3`, `[3, 3]`, `same`) and
+have one validator and one message, since a plain union would report one mistake once per member. YAML lists arrive
+as tuples. `text_of` tells which fields take text: there a string is the text itself, everywhere else it is an
+expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, cast, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+LARGEST_FLOAT = 3.4028234663852886e38  # of float32: torch refuses to put a larger number into a layer
+LARGEST = 2**31 - 1  # no dimension or count in a network is larger; torch indexes many of them with 32 bits
+
+
+class Arguments(BaseModel):
+    """The arguments of one named thing, in the order of the torch constructor, with torch's own defaults."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+
+    scalar: ClassVar[str | None] = None
+    """The argument that a bare scalar sets (`Linear: 10`), or None where that would not be obvious."""
+
+    omitted: ClassVar[dict[str, str]] = {}
+    """Arguments of torch's that are not offered, each with the reason and what to do instead."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        # For every subclass pydantic evaluates the annotations of all its bases anew, and half of the time that a
+        # layer takes to import goes into class variables, whose types nobody reads when the program runs.
+        super().__pydantic_init_subclass__(**kwargs)
+        own = vars(cls).get("__annotations__", {})
+        own.update({name: ClassVar for name, kind in own.items() if str(kind).startswith("ClassVar[")})
+
+
+class Words(NamedTuple):
+    """Metadata of a field that admits these words beside numbers (`padding: same`)."""
+
+    words: tuple[str, ...]
+
+
+def text_of(annotation: Any) -> Words | Literal["text"] | None:
+    """What a string means in a field of this annotation.
+
+    Returns `"text"` where only text fits (a string is itself), `Words` where some words win over expressions, and None
+    where a string can only be an expression.
+    """
+    return _text_of(annotation) if get_origin(annotation) is not None else ("text" if annotation is str else None)
+
+
+@cache
+def _text_of(annotation: Any) -> Words | Literal["text"] | None:
+    args = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return "text" if all(isinstance(a, str) for a in args) else None
+    if get_origin(annotation) is Annotated:
+        for extra in args[1:]:
+            if isinstance(extra, Words):
+                return extra
+        return text_of(args[0])
+    kinds = [text_of(a) for a in args if a is not type(None) and a is not ...]  # a union, or `tuple[str, ...]`
+    if kinds and all(k == "text" for k in kinds):
+        return "text"
+    words = [w for a in args if get_origin(a) is Literal for w in get_args(a) if isinstance(w, str)]
+    words += [w for k in kinds if isinstance(k, Words) for w in k.words]
+    return Words(tuple(words)) if words else None
+
+
+def invalid(message: str) -> PydanticCustomError:
+    """The error that a field's validator raises. The message continues the argument's name: "wants an integer"."""
+    return PydanticCustomError("argument", "{text}", {"text": message})
+
+
+def shown(value: Any) -> str:
+    """A value as a user would write it in YAML."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case tuple():
+            return "[" + ", ".join(map(shown, value)) + "]"  # pyright: ignore[reportUnknownArgumentType]  # any items
+        case str():
+            return f"'{value}'"
+        case _:
+            return str(value)
+
+
+def _integer(value: object, low: int) -> bool:
+    return type(value) is int and low <= value <= LARGEST
+
+
+def _whole(low: int, kind: str) -> PlainValidator:
+    def check(value: object) -> object:
+        if _integer(value, low):
+            return value
+        raise invalid(f"wants {kind}, not {shown(value)}")
+
+    return PlainValidator(check)
+
+
+def _each(axes: int, low: int, kind: str, *, none: bool = False, words: tuple[str, ...] = ()) -> PlainValidator:
+    """One integer for all axes, or a list with one per axis, or one of the words."""
+    forms = f"{kind}, or a list of {axes} of them (one per axis)" if axes > 1 else f"{kind}, or a list of one"
+    if words:
+        forms += ", or " + " or ".join(words)
+
+    def good(value: object) -> bool:
+        return (none and value is None) or _integer(value, low)
+
+    def check(value: object) -> object:
+        if isinstance(value, tuple):
+            items = cast("tuple[object, ...]", value)
+            if len(items) == axes and all(good(v) for v in items):
+                return items
+        elif _integer(value, low) or (isinstance(value, str) and value in words):
+            return value
+        raise invalid(f"wants {forms}, not {shown(value)}")
+
+    return PlainValidator(check)
+
+
+def _json(axes: int, low: int, *, none: bool = False, words: tuple[str, ...] = ()) -> WithJsonSchema:
+    one: dict[str, Any] = {"type": "integer", "minimum": low}
+    item = {"anyOf": [one, {"type": "null"}]} if none else one
+    forms: list[dict[str, Any]] = [one, {"type": "array", "items": item, "minItems": axes, "maxItems": axes}]
+    return WithJsonSchema({"anyOf": [*forms, {"enum": list(words)}] if words else forms})
+
+
+def _real(low: float, high: float, kind: str, *, above: bool = False) -> PlainValidator:
+    def check(value: object) -> object:
+        if (type(value) is int or type(value) is float) and low <= value <= high and not (above and value == low):
+            return value
+        raise invalid(f"wants {kind}, not {shown(value)}")
+
+    return PlainValidator(check)
+
+
+def _nonzero() -> PlainValidator:
+    def check(value: object) -> object:
+        if (type(value) is int or type(value) is float) and 0 < abs(value) <= LARGEST_FLOAT:
+            return value
+        raise invalid(f"wants a number other than 0, not {shown(value)}")
+
+    return PlainValidator(check)
+
+
+def _number(**limits: float) -> WithJsonSchema:
+    return WithJsonSchema({"type": "number", **limits})
+
+
+Count = Annotated[int, _whole(1, "an integer of at least 1"), WithJsonSchema({"type": "integer", "minimum": 1})]
+Natural = Annotated[int, _whole(0, "an integer of at least 0"), WithJsonSchema({"type": "integer", "minimum": 0})]
+Integer = Annotated[int, _whole(-LARGEST, "an integer"), WithJsonSchema({"type": "integer"})]
+Real = Annotated[float, _real(-LARGEST_FLOAT, LARGEST_FLOAT, "a number"), _number()]
+NonZero = Annotated[float, _nonzero(), WithJsonSchema({"type": "number", "not": {"const": 0}})]
+Positive = Annotated[float, _real(0, LARGEST_FLOAT, "a number greater than 0", above=True), _number(exclusiveMinimum=0)]
+NonNegative = Annotated[float, _real(0, LARGEST_FLOAT, "a number of at least 0"), _number(minimum=0)]
+Probability = Annotated[float, _real(0, 1, "a number from 0 to 1"), _number(minimum=0, maximum=1)]
+
+_AT_LEAST_1, _AT_LEAST_0 = "an integer of at least 1", "an integer of at least 0"
+Counts1 = Annotated[int | tuple[int], _each(1, 1, _AT_LEAST_1), _json(1, 1)]
+Counts2 = Annotated[int | tuple[int, int], _each(2, 1, _AT_LEAST_1), _json(2, 1)]
+Counts3 = Annotated[int | tuple[int, int, int], _each(3, 1, _AT_LEAST_1), _json(3, 1)]
+Naturals1 = Annotated[int | tuple[int], _each(1, 0, _AT_LEAST_0), _json(1, 0)]
+Naturals2 = Annotated[int | tuple[int, int], _each(2, 0, _AT_LEAST_0), _json(2, 0)]
+Naturals3 = Annotated[int | tuple[int, int, int], _each(3, 0, _AT_LEAST_0), _json(3, 0)]
+
+_SAME = ("same", "valid")
+Padding1 = Annotated[
+    int | tuple[int] | str, _each(1, 0, _AT_LEAST_0, words=_SAME), _json(1, 0, words=_SAME), Words(_SAME)
+]
+Padding2 = Annotated[
+    int | tuple[int, int] | str, _each(2, 0, _AT_LEAST_0, words=_SAME), _json(2, 0, words=_SAME), Words(_SAME)
+]
+Padding3 = Annotated[
+    int | tuple[int, int, int] | str, _each(3, 0, _AT_LEAST_0, words=_SAME), _json(3, 0, words=_SAME), Words(_SAME)
+]
+
+Sizes1 = Annotated[int | tuple[int | None], _each(1, 1, _AT_LEAST_1, none=True), _json(1, 1, none=True)]
+Sizes2 = Annotated[int | tuple[int | None, ...], _each(2, 1, _AT_LEAST_1, none=True), _json(2, 1, none=True)]
+Sizes3 = Annotated[int | tuple[int | None, ...], _each(3, 1, _AT_LEAST_1, none=True), _json(3, 1, none=True)]
+
+_SIDES = {1: "left and right", 2: "left, right, top, bottom", 3: "left, right, top, bottom, front, back"}
+
+
+def _sides(axes: int, low: int) -> PlainValidator:
+    """One integer for every side, or a list with one per side, the last axis first."""
+    kind = "an integer" if low < 0 else f"an integer of at least {low}"
+
+    def check(value: object) -> object:
+        if _integer(value, low):
+            return value
+        if isinstance(value, tuple):
+            items = cast("tuple[object, ...]", value)
+            if len(items) == 2 * axes and all(_integer(v, low) for v in items):
+                return items
+        raise invalid(f"wants {kind}, or a list of {2 * axes} of them ({_SIDES[axes]}), not {shown(value)}")
+
+    return PlainValidator(check)
+
+
+Sides1 = Annotated[int | tuple[int, ...], _sides(1, 0), _json(2, 0)]
+Sides2 = Annotated[int | tuple[int, ...], _sides(2, 0), _json(4, 0)]
+Sides3 = Annotated[int | tuple[int, ...], _sides(3, 0), _json(6, 0)]
+SignedSides1 = Annotated[int | tuple[int, ...], _sides(1, -LARGEST), _json(2, -LARGEST)]
+SignedSides2 = Annotated[int | tuple[int, ...], _sides(2, -LARGEST), _json(4, -LARGEST)]
+SignedSides3 = Annotated[int | tuple[int, ...], _sides(3, -LARGEST), _json(6, -LARGEST)]
+
+
+def _list_of(good: Callable[[object], bool], kind: str, *, single: bool, longest: int = 64) -> PlainValidator:
+    """A list of any length, or with `single` also one bare value."""
+    forms = f"{kind}, or a list of them" if single else f"a list, each {kind}"
+
+    def check(value: object) -> object:
+        if isinstance(value, tuple):
+            items = cast("tuple[object, ...]", value)
+            if 1 <= len(items) <= longest and all(good(v) for v in items):
+                return items
+        elif single and good(value):
+            return value
+        raise invalid(f"wants {forms}, not {shown(value)}")
+
+    return PlainValidator(check)
+
+
+def _fraction(value: object) -> bool:
+    return (type(value) is int or type(value) is float) and 0 < value < 1
+
+
+def _factor(value: object) -> bool:
+    return (type(value) is int or type(value) is float) and 0 < value <= LARGEST
+
+
+def _ratios(good: Callable[[object], bool], kind: str, axes: int | None) -> PlainValidator:
+    """One number for all axes, or a list with one per axis (of any length where `axes` is None)."""
+    forms = f"{kind}, or a list of {axes} of them (one per axis)" if axes else f"{kind}, or a list with one per axis"
+
+    def check(value: object) -> object:
+        if isinstance(value, tuple):
+            items = cast("tuple[object, ...]", value)
+            if (len(items) == axes if axes else 1 <= len(items) <= 3) and all(good(v) for v in items):
+                return items
+        elif good(value):
+            return value
+        raise invalid(f"wants {forms}, not {shown(value)}")
+
+    return PlainValidator(check)
+
+
+def _ratios_json(axes: int | None, **limits: float) -> WithJsonSchema:
+    one: dict[str, Any] = {"type": "number", **limits}
+    return WithJsonSchema(
+        {"anyOf": [one, {"type": "array", "items": one, "minItems": axes or 1, "maxItems": axes or 3}]}
+    )
+
+
+_BETWEEN, _ABOVE = "a number between 0 and 1, both excluded", "a number greater than 0"
+_OPEN = {"exclusiveMinimum": 0.0, "exclusiveMaximum": 1.0}
+Fractions2 = Annotated[float | tuple[float, ...], _ratios(_fraction, _BETWEEN, 2), _ratios_json(2, **_OPEN)]
+Fractions3 = Annotated[float | tuple[float, ...], _ratios(_fraction, _BETWEEN, 3), _ratios_json(3, **_OPEN)]
+Factors = Annotated[float | tuple[float, ...], _ratios(_factor, _ABOVE, None), _ratios_json(None, exclusiveMinimum=0)]
+Factors2 = Annotated[float | tuple[float, ...], _ratios(_factor, _ABOVE, 2), _ratios_json(2, exclusiveMinimum=0)]
+
+_COUNT_JSON: dict[str, Any] = {"type": "integer", "minimum": 1}
+Counts = Annotated[
+    int | tuple[int, ...],
+    _list_of(lambda v: _integer(v, 1), _AT_LEAST_1, single=True),
+    WithJsonSchema({"anyOf": [_COUNT_JSON, {"type": "array", "items": _COUNT_JSON, "minItems": 1}]}),
+]
+"""One size, or one per axis where the number of axes follows from the input."""
+
+SplitSizes = Annotated[
+    tuple[int, ...],
+    _list_of(lambda v: _integer(v, 1) or (type(v) is int and v == -1), "an integer of at least 1, or -1", single=False),
+    WithJsonSchema({"type": "array", "items": {"anyOf": [_COUNT_JSON, {"const": -1}]}, "minItems": 1}),
+]
+"""What one axis is split into; -1 stands for the size that follows from the others."""
+
+
+def spread_sizes(value: int | tuple[int | None, ...], axes: int) -> tuple[int | None, ...]:
+    """One size per axis, None where the axis keeps its own: `3` becomes `(3, 3)`."""
+    return value if isinstance(value, tuple) else (value,) * axes
+
+
+def spread(value: Any, axes: int) -> tuple[int, ...]:
+    """One value per axis: `3` becomes `(3, 3)`."""
+    return value if isinstance(value, tuple) else (value,) * axes  # pyright: ignore[reportUnknownVariableType]  # ints

@@ -1,0 +1,120 @@
+"""The command line: one module per command, imported when that command runs.
+
+Exit statuses: 0 done; 1 the spec is wrong; 2 the command line is wrong; 3 an optional part is missing; 4 training met
+a non-finite value; 5 memory, disk or data failed; 6 it would not fit; 70 a defect of netspec's own; 75 interrupted
+with a checkpoint written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Final, NoReturn
+
+import click
+
+from netspec.diagnostics import NetspecError, did_you_mean
+
+COMMANDS: Final = {
+    "check": "Report every mistake in the specs.",
+    "compile": "Print the layer table; write Python, a diagram and JSON.",
+    "draw": "Draw a spec, or several side by side, as SVG, PNG, PDF or DOT.",
+    "compare": "Compare two networks: shapes, parameters, MACs.",
+    "expand": "Print the flat YAML that a spec's templates stand for.",
+    "train": "Train a spec by its recipe.",
+    "eval": "Measure a trained run on its test set.",
+    "predict": "Say what a trained run sees in pictures.",
+    "runs": "List and compare runs.",
+    "transfer": "Carry weights from another model over to a spec.",
+    "explain": "Explain a layer or an error code.",
+    "new": "Write a commented spec to start from.",
+    "doctor": "Show what works here, and what to install.",
+}
+"""Every command with its line in `netspec --help`, so that the help imports none of them."""
+
+
+class Commands(click.Group):
+    """A group whose commands are modules of this package, imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"netspec.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name; a misspelt one is answered with a suggestion."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = did_you_mean(args[0], COMMANDS)
+            hint = f"did you mean `{near}`?" if near else "`netspec --help` lists the commands"
+            if args[0].endswith((".yaml", ".yml")):
+                hint = f"a command comes first, as in `netspec compile {args[0]}`"
+            ctx.fail(f"there is no command `{args[0]}`; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="netspec-compiler", prog_name="netspec")
+def cli() -> None:
+    """Compile neural-network architectures: a YAML layer list in, checked shapes and a PyTorch module out."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its status."""
+    for stream in (sys.stdout, sys.stderr):  # a table has × in it, whatever the locale says
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]  # a TextIOWrapper
+    try:
+        status = cli(standalone_mode=False, prog_name="netspec")
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        status = 130
+    except NetspecError as error:
+        report(error)
+        status = error.exit_status
+    except BrokenPipeError:  # the reader of a pipe went away: `netspec compile … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except Exception as error:
+        defect(error)
+        status = 70
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def report(error: NetspecError) -> None:
+    """Show an error that is the user's to mend: one line on standard error, or the diagnostics of a spec."""
+    from netspec.cli.common import show_diagnostics, wants_color  # only an error needs them
+    from netspec.diagnostics import SpecError
+
+    if isinstance(error, SpecError):
+        show_diagnostics(error.diagnostics, error.sources, err=True)
+        return
+    prefix = "\x1b[1;31merror:\x1b[0m" if wants_color(sys.stderr) else "error:"
+    click.echo(f"{prefix} {error}", err=True)
+
+
+def defect(error: Exception) -> None:
+    """Show what went wrong inside netspec itself, with what a report of it needs."""
+    import traceback
+
+    traceback.print_exception(error)
+    click.echo(
+        "\nThis is a defect of netspec, not of your spec. Please report it with the lines above and the spec.", err=True
+    )

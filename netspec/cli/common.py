@@ -1,0 +1,97 @@
+"""What several commands share: naming a spec, showing diagnostics, writing files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TextIO, TypeVar
+
+import click
+
+from netspec.compiler import Result, compile_source
+from netspec.diagnostics import Diagnostic, Severity, SpecError, UsageError, has_errors
+from netspec.net import Net
+from netspec.render import render_text
+from netspec.text.source import Source, decode, read
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def spec_options(command: F) -> F:
+    """Add `--variant NAME` and `--set key=value`, wherever a spec is named."""
+    command = click.option("--variant", metavar="NAME", help="Which of the spec's variants.")(command)
+    return click.option(
+        "--set",
+        "set_",
+        metavar="KEY=VALUE",
+        multiple=True,
+        help="Override a variable, a symbol, `input` or a recipe key such as train.epochs; may be repeated.",
+    )(command)
+
+
+def settings(set_: Sequence[str]) -> dict[str, str]:
+    """The `--set` options as a mapping.
+
+    Raises:
+        UsageError: one of them is not `key=value`.
+    """
+    result: dict[str, str] = {}
+    for item in set_:
+        key, equals, value = item.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set {item}: write `--set key=value`, as in `--set classes=100`")
+        result[key.strip()] = value
+    return result
+
+
+def read_source(path: str) -> tuple[Source, list[Diagnostic]]:
+    """The source at a path, `-` for standard input, and the findings of reading it."""
+    if path == "-":
+        return decode(sys.stdin.buffer.read(), "<stdin>")
+    return read(path)
+
+
+def compile_spec(path: str, variant: str | None, set_: Sequence[str]) -> Result:
+    """Compile a spec and keep what could be computed, even where it is wrong."""
+    source, problems = read_source(path)
+    return compile_source(source, problems, variant, settings(set_))
+
+
+def load_spec(path: str, variant: str | None = None, set_: Sequence[str] = ()) -> Net:
+    """Compile a spec; its warnings are shown on standard error.
+
+    Raises:
+        SpecError: the spec is wrong. The command line shows the diagnostics and ends with status 1.
+    """
+    result = compile_spec(path, variant, set_)
+    sources = {result.source.name: result.source.text}
+    if result.net is None or has_errors(result.diagnostics):
+        raise SpecError(result.diagnostics, sources)
+    if result.diagnostics:
+        show_diagnostics(result.diagnostics, sources, err=True)
+    return result.net
+
+
+def wants_color(stream: TextIO) -> bool:
+    """True for a terminal, unless `NO_COLOR` is set."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def width() -> int:
+    """Columns of the terminal; 100 where there is none, so that a table in a log keeps its lines."""
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def show_diagnostics(diagnostics: Sequence[Diagnostic], sources: Mapping[str, str], *, err: bool) -> None:
+    """Print diagnostics with their lines, on standard output or standard error."""
+    stream = sys.stderr if err else sys.stdout
+    text = render_text(diagnostics, sources, color=wants_color(stream), width=width())
+    click.echo(text.rstrip("\n"), err=err, color=True)
+
+
+def failed(diagnostics: Sequence[Diagnostic], *, strict: bool) -> bool:
+    """True if the findings end a command with status 1: an error, or under `--strict` anything."""
+    worst: tuple[Severity, ...] = ("error", "warning") if strict else ("error",)
+    return any(d.severity in worst for d in diagnostics)

@@ -1,0 +1,52 @@
+"""`netspec eval`: loss and accuracy of a trained run, per class and with the confusion matrix."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from netspec.cli.train import need_torch
+from netspec.diagnostics import UsageError
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--split", type=click.Choice(["test", "validation", "train"]), default="test", show_default=True,
+              help="Which part of the data.")  # fmt: skip
+@click.option("--best", is_flag=True, help="The best checkpoint in place of the weights at the end.")
+@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
+@click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Use only N examples.")
+@click.option("--data", "data_root", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the data sets.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--report", is_flag=True, help="Write the run's report.html anew, with what this evaluation finds.")
+def command(
+    run: Path,
+    split: str,
+    best: bool,
+    device: str,
+    examples: int | None,
+    data_root: Path | None,
+    form: str,
+    report: bool,
+) -> None:
+    """Measure a trained RUN on its test set."""
+    need_torch()
+    from netspec.train.inspection import inspect  # torch loads when the command line is known to be right
+    from netspec.train.report import write_report
+    from netspec.train.trained import open_trained
+
+    trained = open_trained(run, device=device, best=best)
+    found = inspect(trained, split, data_root, examples)
+    if report:
+        if found.examination is None:
+            raise UsageError(f"{run}: `--report` shows a classifier's answers, and this net has no classes")
+        write_report(trained.run, trained.net, found.examination, trained.names)
+    if form == "json":
+        result: dict[str, Any] = {"run": str(run), "weights": trained.origin, **found.to_dict(trained.names)}
+        click.echo(json.dumps(result, indent=1))
+    else:
+        click.echo(f"{run} ({trained.origin})")
+        click.echo(found.text(trained.names))

@@ -1,0 +1,16 @@
+"""`netspec expand`: the flat YAML that a spec's templates stand for."""
+
+from __future__ import annotations
+
+import click
+
+from netspec.cli.common import load_spec, spec_options
+from netspec.emit.yaml import expand
+
+
+@click.command()
+@click.argument("spec")
+@spec_options
+def command(spec: str, variant: str | None, set_: tuple[str, ...]) -> None:
+    """Print the flat YAML that SPEC stands for: no variables, blocks or loops. It compiles to the same network."""
+    click.echo(expand(load_spec(spec, variant, set_)), nl=False)

@@ -1,0 +1,67 @@
+"""`netspec new`: a commented spec to start from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from netspec.diagnostics import UsageError
+
+_TEMPLATE = """\
+# A network is a list of layers. Check it with `netspec check {file}`, look at its shapes with
+# `netspec compile {file}`, train it with `netspec train {file}`.
+netspec: 1                       # the version of the language
+name: {name}
+input: [1, 28, 28]               # one example, without the batch axis: channels, height, width
+
+vars:                            # names for expressions; `--set width=64` overrides one
+  width: 32
+  classes: 10
+
+blocks:                          # reusable pieces, called like layers
+  conv_block(out):
+    - Conv2d: {{out_channels: out, kernel_size: 3, padding: 1, bias: false}}
+    - BatchNorm2d                # widths that follow from the input are not written
+    - ReLU
+
+layers:
+  - for: i in range(3)
+    do:
+      - conv_block: width * 2**i
+      - MaxPool2d: 2             # 28 -> 14 -> 7 -> 3
+  - Flatten
+  - Dropout: 0.3
+  - Linear: classes
+
+init: {{Conv2d: kaiming_normal_, Linear: xavier_uniform_}}
+
+train:
+  data: FashionMNIST             # found under $NETSPEC_DATA, or downloaded
+  validation: 0.1                # a tenth of the training set, held back to choose the best checkpoint
+  batch_size: 128
+  epochs: 5
+  optimizer: {{AdamW: {{lr: 0.001}}}}
+  loss: CrossEntropyLoss
+"""
+
+
+@click.command()
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+def command(name: str, force: bool) -> None:
+    """Write NAME.yaml, a small commented convolutional network with a recipe, to start from."""
+    stem = name.removesuffix(".yaml").removesuffix(".yml")
+    path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", Path(stem).name):
+        raise UsageError(f"`{Path(stem).name}` cannot name a spec: use letters, digits, `_`, `.` and `-`")
+    text = _TEMPLATE.format(name=Path(stem).name, file=path)
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already; `--force` writes over it") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+    click.echo(f"wrote {path}; next: netspec compile {path}", err=True)

@@ -1,0 +1,33 @@
+"""`netspec predict`: what a trained run sees in pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from netspec.cli.train import need_torch
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--top", type=click.IntRange(min=1), default=3, show_default=True, metavar="N", help="Answers per picture."
+)
+@click.option("--best", is_flag=True, help="The best checkpoint in place of the weights at the end.")
+@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(run: Path, images: tuple[Path, ...], top: int, best: bool, device: str, form: str) -> None:
+    """Say what a trained RUN sees in pictures."""
+    need_torch()
+    from netspec.train.predict import predict  # torch loads when the command line is known to be right
+    from netspec.train.trained import open_trained
+
+    answers = predict(open_trained(run, device=device, best=best), images, top)
+    if form == "json":
+        click.echo(json.dumps([answer.to_dict() for answer in answers], indent=1))
+        return
+    for answer in answers:
+        click.echo(answer.text())

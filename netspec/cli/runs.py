@@ -1,0 +1,27 @@
+"""`netspec runs`: the runs there are, and how they compare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from netspec.cli.common import width
+from netspec.train.runs import compare_text, find_runs, list_text
+
+
+@click.command()
+@click.argument("runs", metavar="[RUN...]", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--in", "parent", default="runs", show_default=True, metavar="DIR", type=click.Path(path_type=Path),
+              help="Where the runs are that are listed.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(runs: tuple[Path, ...], parent: Path, form: str) -> None:
+    """List the runs in a directory; compare those that are named, setting by setting."""
+    found = find_runs(runs, parent)
+    if form == "json":
+        click.echo(json.dumps([run.to_dict() for run in found], indent=1))
+    elif len(runs) > 1:
+        click.echo(compare_text(found, width()))
+    else:
+        click.echo(list_text(found, parent))

@@ -1,0 +1,107 @@
+"""`netspec train`: a spec by its recipe into a run directory."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+from netspec.cli.common import load_spec, spec_options
+from netspec.diagnostics import MissingExtra, UsageError
+from netspec.net import Net
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("spec", required=False)
+@click.option("--run", type=_PATH, metavar="DIR", help="The run directory; runs/NAME-N if not given.")
+@click.option("--resume", type=_PATH, metavar="RUN", help="Go on with a run; SPEC defaults to the run's own.")
+@click.option("--force", is_flag=True, help="Resume although spec, data or number of processes differ.")
+@click.option("--weights", type=_PATH, metavar="FILE", help="Start from a safetensors file or a run.")
+@click.option("--fresh", multiple=True, metavar="GLOB", help="Parameters that keep their initial values all the same.")
+@click.option("--dry-run", is_flag=True, help="Two batches, a checkpoint and a resume; memory and time to expect.")
+@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
+@click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16", "fp16"]), help="In place of the recipe's.")
+@click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Use only N examples of each part.")
+@click.option("--data", "data_root", type=_PATH, metavar="DIR", help="Folder of the data sets; else NETSPEC_DATA.")
+@click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Processes that decode images from files.")
+@click.option("--data-budget", "budget", type=click.IntRange(min=0), metavar="BYTES",
+              help="Keep examples on the device up to this size; stream larger data. A quarter of its memory if not given.")  # fmt: skip
+@click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="Stop with a checkpoint after N steps.")
+@click.option("--deterministic", is_flag=True, help="Only operations that give the same bits every time.")
+@click.option("--channels-last", is_flag=True, help="Keep images with their channels innermost.")
+@click.option("--compile", is_flag=True, help="Use torch.compile.")
+@click.option("--autotune", is_flag=True, help="Time these two choices for ten steps each and keep the fastest.")
+@click.option("--driver", type=click.Choice(["auto", "eager", "replay", "graph"]), default="auto", show_default=True,
+              help="Call each step, replay a record of it, or replay a CUDA graph of it.")  # fmt: skip
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs beside the metrics.")
+@click.option("-q", "--quiet", is_flag=True, help="Show only the last line and warnings.")
+@spec_options
+def command(
+    spec: str | None,
+    run: Path | None,
+    resume: Path | None,
+    dry_run: bool,
+    autotune: bool,
+    quiet: bool,
+    variant: str | None,
+    set_: tuple[str, ...],
+    **options: Any,
+) -> int:
+    """Train SPEC by its recipe, or go on with a run."""
+    need_torch()
+    net = _net(spec, resume, variant, set_)
+    if run is not None and resume is not None:
+        raise UsageError("`--run` names a new run and `--resume` an old one; give one of them")
+    from netspec.train.errors import Interrupted  # torch loads when the spec is known to be right
+    from netspec.train.loop import train
+
+    if autotune:
+        from netspec.train.tune import autotune as tune
+
+        options |= tune(net, options)
+    if dry_run:
+        from netspec.train.rehearsal import rehearse
+
+        click.echo(rehearse(net, options))
+        return 0
+    try:
+        result = train(net, run=run, resume=resume, quiet=quiet, **options)
+    except Interrupted as stop:  # no error: it is what was asked for
+        click.echo(str(stop), err=True)
+        return stop.exit_status
+    if os.environ.get("RANK", "0") != "0":  # torchrun's first process speaks for all
+        return 0
+    click.echo(result.line)
+    click.echo(
+        f"{result.examples_per_second:,.1f} examples/sec (wall time with data; "
+        f"{result.computing_per_second:,.1f} by d2l's timer, which leaves out waiting for batches)"
+    )
+    click.echo(str(result.run))
+    return 0
+
+
+def need_torch() -> None:
+    """Raise MissingExtra unless the extra that trains is installed; looks without importing."""
+    missing = [name for name in ("torch", "torchvision", "safetensors", "matplotlib") if find_spec(name) is None]
+    if missing:
+        raise MissingExtra(
+            f'training needs {", ".join(missing)}: {sys.executable} -m pip install "netspec-compiler[torch]"'
+        )
+
+
+def _net(spec: str | None, resume: Path | None, variant: str | None, set_: tuple[str, ...]) -> Net:
+    if spec is not None:
+        return load_spec(spec, variant, set_)
+    if resume is None:
+        raise UsageError(
+            "name a spec to train, or a run to go on with: `netspec train SPEC`, `netspec train --resume RUN`"
+        )
+    from netspec.train.run import open_run  # a run directory is the trainer's business
+
+    return load_spec(str(open_run(resume).spec), variant, set_)

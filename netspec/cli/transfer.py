@@ -1,0 +1,60 @@
+"""`netspec transfer`: weights of another implementation, as a file that the spec's module loads."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from netspec.cli.common import load_spec, spec_options
+from netspec.cli.files import write_atomic
+from netspec.diagnostics import UsageError
+
+_PUBLISHED = "torchvision:"
+
+
+@click.command()
+@click.argument("spec")
+@click.option(
+    "--from",
+    "source",
+    metavar="SOURCE",
+    required=True,
+    help="torchvision:MODEL[:WEIGHTS], as in torchvision:resnet50:DEFAULT; or a file with a state_dict "
+    "(.safetensors, or what torch.save wrote).",
+)
+@click.option("-o", "--output", metavar="FILE", type=Path, required=True, help="The .safetensors file to write.")
+@click.option("-v", "--verbose", is_flag=True, help="List which tensor each one came from.")
+@spec_options
+def command(spec: str, source: str, output: Path, verbose: bool, variant: str | None, set_: tuple[str, ...]) -> None:
+    """Carry weights over to SPEC, by the order in which layers are first used, with every shape compared."""
+    if output.suffix != ".safetensors":
+        raise UsageError(f"-o {output}: the weights are written as safetensors; name a file that ends in .safetensors")
+    if not output.parent.is_dir():
+        raise UsageError(f"-o {output}: there is no directory {output.parent}")
+    net = load_spec(spec, variant, set_)
+
+    from netspec.torch import sources, transfer  # they need torch, and say how to install it
+
+    if source.startswith(_PUBLISHED):
+        module = sources.published(source.removeprefix(_PUBLISHED), progress=sys.stderr.isatty())
+        state, origins = transfer.transfer_from(module, net)
+        how = "by order of first use"
+        if getattr(module, "transform_input", False):
+            click.echo(
+                f"note: torchvision feeds `{source}` images that it renormalises inside the model (transform_input); "
+                "these weights expect the same",
+                err=True,
+            )
+    else:
+        state, origins = transfer.transfer_state(sources.read_state(Path(source)), net)
+        same = all(key == origin for key, origin in origins.items())
+        how = "by name" if same else "by the order of the file and by shape"
+        verbose = verbose or not same
+    if verbose:
+        for key, origin in origins.items():
+            click.echo(f"{key} <- {origin}", err=True)
+    metadata = {"format": "pt", "netspec": net.name, "source": source}
+    write_atomic(output, sources.safetensors_bytes(state, metadata))
+    click.echo(f"wrote {output}: {sources.count(state)}, matched {how}", err=True)

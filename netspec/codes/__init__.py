@@ -1,0 +1,15 @@
+"""The closed table of diagnostic codes: what each means, a spec that provokes it, and the same spec mended.
+
+`netspec explain CODE` and the error reference print it; the tests run every example and see exactly its code.
+"""
+
+from __future__ import annotations
+
+from netspec.codes.base import Code
+from netspec.codes.language import LANGUAGE
+from netspec.codes.layers import LAYERS
+from netspec.codes.recipe import RECIPE
+from netspec.codes.text import TEXT
+
+CODES: dict[str, Code] = {**TEXT, **LANGUAGE, **LAYERS, **RECIPE}
+"""Every code, in the order of the passes that report them."""

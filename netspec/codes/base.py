@@ -1,0 +1,31 @@
+"""What is known of a diagnostic code."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Code(NamedTuple):
+    """A diagnostic code, explained."""
+
+    summary: str
+    """One sentence: what is wrong."""
+    meaning: str
+    """Why it is an error, and how one gets there."""
+    bad: str
+    """A spec that provokes exactly this code."""
+    good: str
+    """The same spec, mended."""
+    severity: str = "error"
+
+
+def layers(text: str, input: str = "[1, 28, 28]") -> str:
+    """A spec with these lines as its list of layers."""
+    body = "\n".join(f"  {line}" if line else "" for line in text.strip("\n").split("\n"))
+    return f"input: {input}\nlayers:\n{body}\n"
+
+
+def recipe(text: str, input: str = "[1, 28, 28]", classes: int = 10) -> str:
+    """A small classifier with these lines as its recipe."""
+    body = "\n".join(f"  {line}" for line in text.strip("\n").split("\n"))
+    return f"input: {input}\nlayers:\n  - Flatten\n  - Linear: {classes}\ntrain:\n{body}\n"

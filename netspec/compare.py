@@ -1,0 +1,288 @@
+"""Two nets side by side: what each costs, with ratios, and which layers one has and the other has not."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, cast
+
+import networkx as nx
+
+from netspec.dims import Dim, Size, product
+from netspec.layers.base import sum_sizes
+from netspec.net import Leaf, Net
+from netspec.views.describe import bytes_text, count_text, layer_text, plural, shape_text, times, value_text
+from netspec.views.graph import graph
+
+FORMAT: Final = "netspec.comparison/1"
+
+_FLOAT32: Final = 4
+"""Bytes of a float32."""
+
+_MOST_PAIRS: Final = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One quantity of both nets."""
+
+    key: str
+    """Its name in JSON."""
+    title: str
+    a: Size
+    b: Size
+    in_bytes: bool = False
+
+    @property
+    def ratio(self) -> float | None:
+        """b / a; None where a is 0 or one of the two is a formula."""
+        if isinstance(self.a, Dim) or isinstance(self.b, Dim) or self.a == 0:
+            return None
+        return self.b / self.a
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between the layers: `removed` has no `b`, `added` no `a`; `arguments` of a `changed` layer are
+    name, value in a, value in b."""
+
+    kind: Literal["added", "removed", "changed"]
+    a: Leaf | None
+    b: Leaf | None
+    arguments: tuple[tuple[str, Any, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What `compare` gives. `sentence` says the most important of it."""
+
+    a: Net
+    b: Net
+    rows: tuple[Row, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def sentence(self) -> str:
+        """As a lecturer would say it: "alexnet has 757.9 times the parameters of lenet and 2,252.3 times its MACs"."""
+        return _sentence(self)
+
+    def to_text(self) -> str:
+        """The quantities as an aligned table, the sentence, and the differences between the layers."""
+        return _text(self)
+
+    def to_markdown(self) -> str:
+        """The same for a pull request."""
+        return _markdown(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain dicts, lists, strings and numbers."""
+        return _json(self)
+
+
+def compare(a: Net, b: Net) -> Comparison:
+    """Compare two nets; ratios are b / a.
+
+    Activations are the elements of all layer outputs of one example, as a forward pass makes them; depth is the number
+    of layers on the longest way from the input to the output; weights are counted as float32.
+    """
+    rows = (
+        Row("layers", "layers", len(a.layers), len(b.layers)),
+        Row("depth", "longest path", _depth(a), _depth(b)),
+        Row("params", "parameters", a.params, b.params),
+        Row("trainable_params", "trainable", a.trainable_params, b.trainable_params),
+        Row("buffers", "buffers", a.buffers, b.buffers),
+        Row("macs", "MACs", a.macs, b.macs),
+        Row("flops", "FLOPs", a.flops, b.flops),
+        Row("weight_bytes", "weights", _FLOAT32 * a.params, _FLOAT32 * b.params, in_bytes=True),
+        Row("activations", "activations", _activations(a), _activations(b)),
+    )
+    return Comparison(a, b, rows, tuple(_changes(a.layers, b.layers)))
+
+
+def _activations(net: Net) -> Size:
+    return sum_sizes(product(leaf.output_shape) for leaf in net.layers)
+
+
+def _depth(net: Net) -> int:
+    """Layers on the longest path; joins count nothing."""
+    view = graph(net)
+    longest: dict[str, int] = {}
+    for node in nx.topological_sort(view):
+        before = max((longest[other] for other in view.predecessors(node)), default=0)
+        longest[node] = before + (view.nodes[node]["kind"] == "layer" and not view.nodes[node]["auxiliary"])
+    return max(longest.values())
+
+
+# ---- layer by layer
+
+
+def _changes(a: Sequence[Leaf], b: Sequence[Leaf]) -> Iterator[Change]:
+    """Align the layers by what they are; within a stretch that differs, layers of one type are the same one changed."""
+    for tag, a0, a1, b0, b1 in _aligned([_key(leaf) for leaf in a], [_key(leaf) for leaf in b]):
+        if tag != "equal":
+            yield from _stretch(a[a0:a1], b[b0:b1])
+
+
+def _stretch(a: Sequence[Leaf], b: Sequence[Leaf]) -> Iterator[Change]:
+    for tag, a0, a1, b0, b1 in _aligned([leaf.type for leaf in a], [leaf.type for leaf in b]):
+        if tag == "equal":
+            for old, new in zip(a[a0:a1], b[b0:b1], strict=True):
+                yield Change("changed", old, new, tuple(_arguments(old, new)))
+        else:
+            yield from (Change("removed", old, None) for old in a[a0:a1])
+            yield from (Change("added", None, new) for new in b[b0:b1])
+
+
+def _aligned(a: Sequence[Hashable], b: Sequence[Hashable]) -> Sequence[tuple[str, int, int, int, int]]:
+    """difflib's opcodes. Exact where that is affordable: the work grows with the number of equal pairs, and a net of
+    10,000 equal layers has a hundred million of them."""
+    often = Counter(b)
+    pairs = sum(often[key] for key in a)
+    return difflib.SequenceMatcher(None, a, b, autojunk=pairs > _MOST_PAIRS).get_opcodes()
+
+
+def _key(leaf: Leaf) -> tuple[str, str, bool]:
+    """Equal for layers that a reader of the spec calls equal: type and stated arguments, not the inferred widths."""
+    inferred = leaf.layer.inferred(leaf.input)
+    return leaf.type, repr([(name, value) for name, value in leaf.args.items() if name not in inferred]), leaf.frozen
+
+
+def _arguments(old: Leaf, new: Leaf) -> Iterator[tuple[str, Any, Any]]:
+    inferred = old.layer.inferred(old.input)
+    before, after = old.args, new.args
+    for name in before:
+        if name not in inferred and before[name] != after[name]:
+            yield name, before[name], after[name]
+    if old.frozen != new.frozen:
+        yield "freeze", old.frozen, new.frozen
+
+
+# ---- renderings
+
+
+def _sentence(comparison: Comparison) -> str:
+    a, b = comparison.a.name, comparison.b.name
+    if a == b:
+        a, b = "A", "B"
+    ratios = {row.key: row.ratio for row in comparison.rows}
+    params, macs = ratios["params"], ratios["macs"]
+    if params is None:
+        return f"{a} has {count_text(comparison.a.params)} parameters, {b} has {count_text(comparison.b.params)}"
+    if macs is None:
+        return f"{b} has {_times(params)} the parameters of {a}"
+    if params == 1 and macs == 1:
+        return f"{a} and {b} have equally many parameters and MACs"
+    return f"{b} has {_times(params)} the parameters of {a} and {_times(macs)} its MACs"
+
+
+def _times(ratio: float) -> str:
+    return "exactly" if ratio == 1 else f"{times(ratio)} times"
+
+
+def _cells(comparison: Comparison) -> list[tuple[str, str, str, str]]:
+    a, b = comparison.a, comparison.b
+    names = (a.name, b.name) if a.name != b.name else (f"{a.name} (A)", f"{b.name} (B)")
+    rows = [("", *names, "ratio")]
+    rows.append(("input", shape_text(a.input_shape), shape_text(b.input_shape), ""))
+    rows.append(("output", shape_text(a.output_shape), shape_text(b.output_shape), ""))
+    for row in comparison.rows:
+        ratio = "" if row.ratio is None else f"{times(row.ratio)} ×"
+        rows.append((row.title, _amount(row, row.a), _amount(row, row.b), ratio))
+    return rows
+
+
+def _amount(row: Row, value: Size) -> str:
+    return bytes_text(value) if row.in_bytes and isinstance(value, int) else count_text(value)
+
+
+def _text(comparison: Comparison) -> str:
+    rows = _cells(comparison)
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    ]
+    lines.insert(1, "─" * (sum(widths) + 6))
+    lines = [line.rstrip() for line in lines]
+    return "\n".join([*lines, "", f"{comparison.sentence}.", "", *_difference(comparison)])
+
+
+def _difference(comparison: Comparison) -> list[str]:
+    if not comparison.changes:
+        return ["The layers are the same, one by one."]
+    paths = [leaf.path for change in comparison.changes for leaf in (change.a, change.b) if leaf is not None]
+    width = max(len(path) for path in paths)
+    kinds = [change.kind for change in comparison.changes]
+    counts = [f"{kinds.count(kind)} {kind}" for kind in ("added", "removed", "changed") if kind in kinds]
+    lines = [f"{plural(len(kinds), 'difference')} between the layers: {', '.join(counts)}"]
+    for change in comparison.changes:
+        sign = {"added": "+", "removed": "-", "changed": "~"}[change.kind]
+        leaf = change.a or change.b
+        assert leaf is not None
+        lines.append(f"{sign} {leaf.path.ljust(width)}  {_words(change)}")
+    return lines
+
+
+def _words(change: Change) -> str:
+    if change.kind != "changed":
+        leaf = change.a or change.b
+        assert leaf is not None
+        return layer_text(leaf)
+    assert change.a is not None
+    layer = change.a.type
+    parts = [
+        f"{name} {value_text(layer, name, old)} → {value_text(layer, name, new)}" for name, old, new in change.arguments
+    ]
+    return f"{layer}: {', '.join(parts)}"
+
+
+def _markdown(comparison: Comparison) -> str:
+    rows = _cells(comparison)
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "|:--|--:|--:|--:|")
+    return "\n".join([*lines, "", f"{comparison.sentence}.", "", "```diff", *_difference(comparison), "```"])
+
+
+def _json(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "a": _net(comparison.a),
+        "b": _net(comparison.b),
+        "rows": [
+            {"quantity": row.key, "a": _number(row.a), "b": _number(row.b), "ratio": row.ratio}
+            for row in comparison.rows
+        ],
+        "changes": [_change(change) for change in comparison.changes],
+    }
+
+
+def _net(net: Net) -> dict[str, Any]:
+    return {
+        "name": net.name,
+        "source": net.source,
+        "variant": net.variant,
+        "input_shape": [_number(size) for size in net.input_shape],
+        "output_shape": [_number(size) for size in net.output_shape],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "kind": change.kind,
+        "a": None if change.a is None else {"path": change.a.path, "layer": layer_text(change.a)},
+        "b": None if change.b is None else {"path": change.b.path, "layer": layer_text(change.b)},
+        "arguments": [{"name": name, "a": _plain(old), "b": _plain(new)} for name, old, new in change.arguments],
+    }
+
+
+def _number(size: Size) -> int | str:
+    return size if isinstance(size, int) else str(size)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; a tuple is a list there."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in cast("tuple[Any, ...]", value)]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

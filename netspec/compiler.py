@@ -1,0 +1,364 @@
+"""The pipeline in one place: text → nodes → spec → net, with every diagnostic on the way."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from netspec.diagnostics import Diagnostic, Related, SpecError, UsageError, did_you_mean, has_errors
+from netspec.dims import UNKNOWN, Condition, Size, is_known
+from netspec.language.binding import value_of
+from netspec.language.elaborate import Elaborator
+from netspec.language.flow import Origin
+from netspec.language.initialization import InitRules
+from netspec.language.inputs import read_input, symbols_of
+from netspec.language.items import read_item
+from netspec.language.overrides import Overridden, apply_settings, apply_variant
+from netspec.language.scope import Place, Scope
+from netspec.language.spec import Block, Spec, mentioned, read_spec
+from netspec.layers.base import TensorType
+from netspec.net import Net, Sequential, leaves
+from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decode, parse, read, without_gc
+from netspec.validation import FAILED, Reader
+
+if TYPE_CHECKING:
+    from netspec.recipe.base import Recipe
+
+_DEFAULT: Final = Limits()
+
+
+class Result(NamedTuple):
+    """What compiling gave: the net as far as it could be known (None if nothing is), and every diagnostic."""
+
+    net: Net | None
+    diagnostics: list[Diagnostic]
+    source: Source
+    spec: Spec | None
+
+
+def load(
+    path: str | os.PathLike[str],
+    variant: str | None = None,
+    set: Mapping[str, Any] | None = None,  # the name of the option that it stands for
+    *,
+    limits: Limits = _DEFAULT,
+) -> Net:
+    """Compile the spec in a file.
+
+    Args:
+        path: the YAML file.
+        variant: which of the spec's `variants`; None for its base.
+        set: overrides of variables, symbols, `input` and dotted recipe keys, as in `{"classes": 100}`.
+        limits: how large a spec may be.
+
+    Raises:
+        SpecError: the spec is wrong; `error.diagnostics` holds every finding.
+        UsageError: the file cannot be read, there is no such variant, or it needs one.
+    """
+    source, problems = read(path, limits)
+    return _net_or_raise(_compile(source, problems, _stem(source.name), variant, set or {}, limits))
+
+
+def loads(
+    text: str,
+    filename: str = "<string>",
+    variant: str | None = None,
+    set: Mapping[str, Any] | None = None,  # as in `load`
+    *,
+    limits: Limits = _DEFAULT,
+) -> Net:
+    """Compile a spec given as text. `filename` is the name that messages show; see `load` for the rest."""
+    source, problems = decode(text.encode("utf-8", "surrogatepass"), filename, limits)
+    return _net_or_raise(_compile(source, problems, _stem(filename), variant, set or {}, limits))
+
+
+def check(path: str | os.PathLike[str], *, limits: Limits = _DEFAULT) -> list[Diagnostic]:
+    """Every finding in a file and in all its variants, warnings included, in source order.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    source, problems = read(path, limits)
+    return check_source(source, problems, limits=limits)
+
+
+def check_source(source: Source, problems: Sequence[Diagnostic] = (), *, limits: Limits = _DEFAULT) -> list[Diagnostic]:
+    """Like `check`, for a text that was read already; `problems` are the findings of reading it."""
+    with without_gc():
+        spec, found = _read(source, problems, _stem(source.name), limits)
+        if spec is None:
+            return _ordered(found)
+        used: set[str] = set()
+        for variant in ([None] if spec.complete else []) + list(spec.variants):
+            _, more = _elaborate(spec, variant, {}, limits, used)
+            _add_new(found, more, spec, variant)
+        uncalled = [block for name, block in spec.blocks.items() if name not in used]
+        if uncalled:
+            _add_new(found, _check_uncalled(spec, uncalled, limits, used), spec, None)
+        if not has_errors(found):
+            found += _unused(spec, used)
+        return _ordered(found)
+
+
+def compile_source(
+    source: Source,
+    problems: Sequence[Diagnostic] = (),
+    variant: str | None = None,
+    set: Mapping[str, Any] | None = None,  # as in `load`
+    *,
+    limits: Limits = _DEFAULT,
+) -> Result:
+    """Compile one variant and keep what could be computed even where the spec is wrong: the command line shows the
+    table as far as shapes are known."""
+    return _compile(source, problems, _stem(source.name), variant, set or {}, limits)
+
+
+# ---- the passes
+
+
+def _compile(
+    source: Source,
+    problems: Sequence[Diagnostic],
+    stem: str,
+    variant: str | None,
+    settings: Mapping[str, Any],
+    limits: Limits,
+) -> Result:
+    with without_gc():
+        spec, found = _read(source, problems, stem, limits)
+        if spec is None:
+            return Result(None, _ordered(found), source, None)
+        if variant is None and not spec.complete and not has_errors(found):
+            raise UsageError(
+                f"{source.name} means nothing without a variant; it has {', '.join(spec.variants)}: "
+                "name one with `--variant NAME`"
+            )
+        net, more = _elaborate(spec, variant, settings, limits, set())
+        return Result(net, _ordered([*found, *more]), source, spec)
+
+
+def _read(
+    source: Source, problems: Sequence[Diagnostic], stem: str, limits: Limits
+) -> tuple[Spec | None, list[Diagnostic]]:
+    """Text → nodes → spec."""
+    found = list(problems)
+    if has_errors(found):
+        return None, found
+    root, more = parse(source, limits)
+    found += more
+    if root is None or any(d.code != "duplicate-key" for d in more):  # what was refused is missing below: stop here
+        return None, found
+    reader = Reader(source, _NoNames())
+    spec = read_spec(root, source, stem, reader.report)
+    found += reader.diagnostics
+    return (spec if isinstance(root, MapNode) else None), found
+
+
+def _elaborate(
+    spec: Spec, variant: str | None, settings: Mapping[str, Any], limits: Limits, used: set[str]
+) -> tuple[Net | None, list[Diagnostic]]:
+    """Spec → net, for one variant and its overrides."""
+    over = apply_variant(spec, variant) if variant is not None else Overridden(spec)
+    if settings:
+        apply_settings(spec, over, settings)
+    symbols = symbols_of(over.input, {key.text for key, _ in over.vars})
+    place = Place()
+    variables: dict[str, Any] = {}
+    scope = Scope(spec, place, variables, {})
+    scope.used = used
+    reader = Reader(spec.source, scope)
+    _define(over, variables, spec, reader, scope)
+    input_type, sizes = read_input(over.input, symbols, over.symbols, reader)
+    scope.symbols = sizes
+    init = InitRules(spec, spec.init, reader)
+    elaborator = Elaborator(spec, reader, scope, init, limits)
+    origin = Origin("`input`", spec.source.span(over.input) if over.input else spec.source.between(0, 0))
+    root = elaborator.run(input_type, origin)
+    init.finish(reader)
+    if elaborator.conditions:
+        _symbols_agree(elaborator.conditions, over.input, reader)
+    recipe = _recipe(over, reader, place, input_type, root, elaborator)
+    net = Net(
+        name=_named(spec, variant),
+        description=spec.description,
+        source=spec.source.name,
+        variant=variant,
+        input=input_type or TensorType(()),
+        root=root,
+        recipe=recipe,
+        conditions=tuple(elaborator.conditions),
+        text=spec.source.text,
+        overrides=dict(settings),
+    )
+    return net, reader.diagnostics
+
+
+def _check_uncalled(spec: Spec, blocks: Sequence[Block], limits: Limits, used: set[str]) -> list[Diagnostic]:
+    """Check the bodies of blocks that no variant calls, as far as that goes without their arguments."""
+    place = Place()
+    variables: dict[str, Any] = {key.text: UNKNOWN for key in _definitions(spec).values()}
+    scope = Scope(spec, place, variables, {})
+    scope.used = used
+    reader = Reader(spec.source, scope)
+    elaborator = Elaborator(spec, reader, scope, InitRules(spec, None, reader), limits)
+    for block in blocks:
+        elaborator.uncalled(block)
+    return reader.diagnostics
+
+
+def _define(over: Overridden, variables: dict[str, Any], spec: Spec, reader: Reader, scope: Scope) -> None:
+    """Evaluate the definitions in order: a later one may use an earlier one."""
+    for key, node in over.vars:
+        value = value_of(node, reader, scope, lambda n: read_item(n, spec, reader.report))
+        variables[key.text] = UNKNOWN if value is FAILED else value
+
+
+def _recipe(
+    over: Overridden, reader: Reader, place: Place, input_type: TensorType | None, root: Sequential, done: Elaborator
+) -> Recipe | None:
+    """The checked `train:` section, or None."""
+    if over.train is None:
+        return None
+    from netspec.recipe import check_recipe, read_recipe  # a spec without a recipe need not know what a recipe is
+
+    place.type = None
+    reader.names = done.scope
+    if not isinstance(over.train, MapNode):
+        reader.report("wrong-form", "`train` holds a recipe: `data`, `epochs`, `optimizer` …", over.train)
+        return None
+    recipe = read_recipe(over.train, reader)
+    if recipe is not None and input_type is not None and root.children:
+        output = done.end.type or TensorType((UNKNOWN,))
+        types = [leaf.type for leaf in leaves(root)]
+        related = ([Related("the net's input", done.origin.span)], [done.end.related(None)] if done.end.type else [])
+        check_recipe(recipe, over.train, reader, input_type, output, layers=types, related=related)
+        reader.diagnostics = _with_batches(reader.diagnostics, recipe)
+    return recipe
+
+
+def _with_batches(diagnostics: list[Diagnostic], recipe: Recipe) -> list[Diagnostic]:
+    """What a recipe decides: layers that cannot train on a batch of one are an error where a batch of one occurs, and
+    nothing to speak of where none can."""
+    layers = [d for d in diagnostics if d.code == "needs-batch-2"]
+    single = next((d for d in diagnostics if d.code == "batch-of-one"), None)
+    if single is None and recipe.data.facts().train is None:
+        return diagnostics
+    rest = [d for d in diagnostics if d.code not in ("needs-batch-2", "batch-of-one")]
+    if single is None or not layers:
+        return rest
+    places = tuple(Related(d.message, d.span) for d in layers)
+    return [*rest, Diagnostic(single.code, single.message, single.span, "error", related=places, help=single.help)]
+
+
+def _symbols_agree(conditions: Sequence[tuple[Condition, str]], node: Node | None, reader: Reader) -> None:
+    """Report requirements on the symbols of the input that no size meets together."""
+    from netspec.symbols import contradiction  # only a symbolic input needs formulas
+
+    conflict = contradiction(conditions)
+    if conflict is not None and node is not None:
+        reader.report(
+            "symbols-conflict",
+            "no size of the symbols meets what the layers require together: " + "; ".join(conflict),
+            node,
+            help="`--set` gives a symbol a number, and each layer then says what it makes of it",
+        )
+
+
+class _NoNames:
+    """The scope of a document's outline: nothing is evaluated there."""
+
+    def __getitem__(self, name: str) -> object:
+        raise KeyError(name)
+
+    def known(self) -> Sequence[str]:
+        return ()
+
+    def hint(self, name: str) -> str | None:
+        return None
+
+
+# ---- names, order, results
+
+
+def _stem(name: str) -> str:
+    """What a spec that names itself not is called: its file's stem, with odd characters replaced."""
+    stem = re.sub(r"[^A-Za-z0-9_.-]", "-", PurePath(name).stem)[:64].strip("_.-")
+    return stem or "net"
+
+
+def _named(spec: Spec, variant: str | None) -> str:
+    """A variant's files are named after the variant if that starts with the spec's name, else NAME-VARIANT."""
+    if variant is None:
+        return spec.name
+    return variant if variant.startswith(spec.name) else f"{spec.name}-{variant}"
+
+
+def _net_or_raise(result: Result) -> Net:
+    if has_errors(result.diagnostics) or result.net is None:
+        raise SpecError(result.diagnostics, {result.source.name: result.source.text})
+    return result.net
+
+
+def _add_new(found: list[Diagnostic], more: list[Diagnostic], spec: Spec, variant: str | None) -> None:
+    """Add the findings of a variant that no earlier one had, and say which variant they are of."""
+    known = {(d.code, d.span) for d in found}
+    fresh = [d for d in more if (d.code, d.span) not in known]
+    if (variant is not None and spec.complete) or len(spec.variants) > 1:
+        key = next((v for k, v in spec.variants.items() if k == variant), None)
+        if key is not None:
+            note = Related(f"in the variant `{variant}`", spec.source.span(key))
+            fresh = [
+                Diagnostic(d.code, d.message, d.span, d.severity, d.label, (*d.related, note), d.help, d.fix)
+                for d in fresh
+            ]
+    found += fresh
+
+
+def _definitions(spec: Spec) -> dict[str, ScalarNode]:
+    """Every variable of a spec and its variants, with the place that first defines it."""
+    definitions = {key.text: key for key, _ in spec.vars}
+    for variant in spec.variants.values():
+        for key, value in variant.entries:
+            if key.text == "vars" and isinstance(value, MapNode):
+                definitions.update({k.text: k for k, _ in value.entries if k.text not in definitions})
+            elif key.text not in ("input", "train") and key.text not in definitions:
+                definitions[key.text] = key
+    return definitions
+
+
+def _unused(spec: Spec, used: set[str]) -> list[Diagnostic]:
+    """A warning for each variable that nothing asks for: most often a misspelt override.
+
+    One that only a layer uses which `when` or `repeat` left out counts as used: another value brings it back.
+    """
+    definitions = _definitions(spec)
+    if all(name in used for name in definitions):
+        return []
+    used = used | mentioned(spec, variants=True)
+    reader = Reader(spec.source, _NoNames())
+    for name, key in definitions.items():
+        if name not in used:
+            near = did_you_mean(name, [n for n in definitions if n in used])
+            reader.report(
+                "unused-variable",
+                f"nothing uses the variable `{name}`",
+                key,
+                severity="warning",
+                help=f"did you mean `{near}`?" if near else "remove it, or use it",
+            )
+    return reader.diagnostics
+
+
+def _ordered(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    return sorted(diagnostics, key=lambda d: (d.span.line, d.span.column, d.severity))
+
+
+def is_complete(net: Net) -> bool:
+    """True if every shape of the net is known (symbols count as known)."""
+    return all(is_known(leaf.output_shape) for leaf in net.layers)
+
+
+__all__ = ["Limits", "Result", "Size", "check", "check_source", "compile_source", "is_complete", "load", "loads"]

@@ -1,0 +1,145 @@
+"""Errors are values: a diagnostic says what is wrong, where, and what to do.
+
+A pass over a spec returns what it could compute together with a list of `Diagnostic`; it does not stop at the first.
+`render.py` turns that list into text with carets, JSON or GitHub annotations. The closed table of codes, each with
+its explanation and a spec that provokes it, is in `codes.py`. This module uses the standard library only.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Severity = Literal["error", "warning"]
+
+
+class Span(NamedTuple):
+    """A stretch of a source text. Lines and columns count from 1, columns in code points; the end is exclusive."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    @property
+    def place(self) -> str:
+        """`file:line:column`, as editors and terminals understand it."""
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class Related(NamedTuple):
+    """A second place that matters, with its own words: where the other number came from, who called the block."""
+
+    message: str
+    span: Span
+
+
+class Edit(NamedTuple):
+    """Replace the text under `span` (possibly empty) by `text`."""
+
+    span: Span
+    text: str
+
+
+class Fix(NamedTuple):
+    """Edits that together mend the mistake."""
+
+    title: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding about a spec.
+
+    `code` is a kebab-case word listed in `codes.CODES`; `message` is the headline, one sentence that states what is
+    wrong with both numbers; `label`, if any, is the short text that stands beside the carets.
+    """
+
+    code: str
+    message: str
+    span: Span
+    severity: Severity = "error"
+    label: str = ""
+    related: tuple[Related, ...] = ()
+    help: str | None = None
+    fix: Fix | None = None
+
+
+class NetspecError(Exception):
+    """The base of every error that netspec raises for something that is the user's to mend."""
+
+    exit_status = 1
+
+
+class SpecError(NetspecError):
+    """The spec is wrong. `diagnostics` holds every finding, warnings included, in source order.
+
+    `sources` maps a file name to its text, so that the message can show the lines at fault.
+    """
+
+    def __init__(self, diagnostics: Sequence[Diagnostic], sources: dict[str, str] | None = None) -> None:
+        self.diagnostics = list(diagnostics)
+        self.sources = sources or {}
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        from netspec.render import render_text  # imported when a message is shown: the happy path never needs it
+
+        return render_text(self.diagnostics, self.sources)
+
+
+class UsageError(NetspecError):
+    """The command line, or a call's arguments, are wrong: an unreadable path, an unknown variant, a bad `--set`."""
+
+    exit_status = 2
+
+
+class MissingExtra(NetspecError):
+    """An optional part is not installed; the message ends with the line that installs it."""
+
+    exit_status = 3
+
+
+class ResourceError(NetspecError):
+    """Memory, disk or data failed."""
+
+    exit_status = 5
+
+
+class DoesNotFit(NetspecError):
+    """It would not fit into the memory that was named."""
+
+    exit_status = 6
+
+
+class Defect(NetspecError):
+    """netspec contradicts itself or torch: a defect of its own, to be reported."""
+
+    exit_status = 70
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """True if any of them is an error, not only a warning."""
+    return any(d.severity == "error" for d in diagnostics)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """The known word nearest to `word`, or None if none is near enough.
+
+    Exact but for case wins, then the same letters in another order, then difflib's ratio of at least 0.6.
+    """
+    candidates = list(known)
+    folded = word.casefold()
+    for candidate in candidates:
+        if candidate.casefold() == folded:
+            return candidate
+    for candidate in candidates:  # letters in another order are nearer than difflib's ratio makes them
+        if len(folded) > 2 and sorted(candidate.casefold()) == sorted(folded):
+            return candidate
+    by_folded = {c.casefold(): c for c in reversed(candidates)}
+    near = difflib.get_close_matches(folded, list(by_folded), n=1, cutoff=0.6)
+    return by_folded[near[0]] if near else None

@@ -1,0 +1,1 @@
+"""Net → text in other languages: JSON, Python."""

@@ -1,0 +1,136 @@
+"""Net → the `netspec.net/1` object, for programs that read a checked network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from netspec.dims import Shape, Size
+from netspec.layers.base import Layer, TensorType
+from netspec.net import Call, Combinator, Leaf, Net, Node, Scope, Sequential
+
+FORMAT: Final = "netspec.net/1"
+
+
+def to_json(net: Net) -> dict[str, Any]:
+    """The net as plain dicts, lists, strings and numbers, in the order of the documented keys.
+
+    `layers` are the leaves in execution order, `path` + `".weight"` is a `state_dict` key, `args` are all constructor
+    arguments in signature order, inferred widths included. `tree` holds the same layers by their paths, nested as the
+    spec nests them. A symbolic size is its formula, a string. Lines and columns count from 1.
+    """
+    return {
+        "format": FORMAT,
+        "name": net.name,
+        "source": net.source,
+        "variant": net.variant,
+        "input": _tensor(net.input),
+        "output": _tensor(net.output),
+        "layers": [_layer(leaf) for leaf in net.layers],
+        "tree": _tree(net.root),
+        "totals": {
+            "layers": len(net.layers),
+            "params": _size(net.params),
+            "trainable_params": _size(net.trainable_params),
+            "buffers": _size(net.buffers),
+            "macs": _size(net.macs),
+            "flops": _size(net.flops),
+        },
+    }
+
+
+def _layer(leaf: Leaf) -> dict[str, Any]:
+    params = _size(leaf.params)
+    return {
+        "path": leaf.path,
+        "name": leaf.name,
+        "type": leaf.type,
+        "args": {name: _value(value) for name, value in leaf.args.items()},
+        "input_shape": _shape(leaf.input_shape),
+        "output_shape": _shape(leaf.output_shape),
+        "dtype": leaf.output.dtype,
+        "params": params,
+        "trainable_params": 0 if leaf.frozen else params,
+        "macs": _size(leaf.macs),
+        "line": leaf.span.line,
+        "column": leaf.span.column,
+        "calls": [_call(call) for call in leaf.calls],
+    }
+
+
+def _call(call: Call) -> dict[str, Any]:
+    return {"block": call.block, "line": call.span.line, "column": call.span.column}
+
+
+def _tree(root: Node) -> dict[str, Any]:
+    """Nested nodes. Children are made before their parents, without recursion: nets nest as deep as authors like."""
+    made: dict[int, dict[str, Any]] = {}
+    stack: list[tuple[Node, bool]] = [(root, False)]
+    while stack:
+        node, ready = stack.pop()
+        inside = _inside(node)
+        if not ready and inside:
+            stack.append((node, True))
+            stack.extend((child, False) for child in inside)
+            continue
+        made[id(node)] = _node(node, [made[id(child)] for child in inside])
+    return made[id(root)]
+
+
+def _inside(node: Node) -> list[Node]:
+    match node:
+        case Leaf():
+            return []
+        case Combinator():
+            return [chain for _, chain in node.branches]
+        case Scope() | Sequential():
+            return list(node.children)
+
+
+def _node(node: Node, inside: list[dict[str, Any]]) -> dict[str, Any]:
+    match node:
+        case Leaf():
+            return {"kind": "layer", "path": node.path}
+        case Scope():
+            arguments = {name: _value(value) for name, value in node.arguments.items()}
+            return {
+                "kind": node.kind, "label": node.label, "block": node.block, "args": arguments, "children": inside,
+            }  # fmt: skip
+        case Sequential():
+            arguments = {name: _value(value) for name, value in node.arguments.items()}
+            return {
+                "kind": "sequential", "path": node.path, "name": node.name, "block": node.block, "args": arguments,
+                "children": inside,
+            }  # fmt: skip
+        case Combinator():
+            keys = (key for key, _ in node.branches)
+            return {
+                "kind": node.kind, "path": node.path, "name": node.name, "dim": node.dim, "split": node.split,
+                "branches": [{"key": key, **chain} for key, chain in zip(keys, inside, strict=True)],
+            }  # fmt: skip
+
+
+def _tensor(tensor: TensorType) -> dict[str, Any]:
+    return {"shape": _shape(tensor.shape), "dtype": tensor.dtype}
+
+
+def _shape(shape: Shape) -> list[int | str]:
+    return [_size(size) for size in shape]
+
+
+def _size(size: Size) -> int | str:
+    return size if isinstance(size, int) else str(size)
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Layer():
+            return {type(value).__name__: {name: _value(getattr(value, name)) for name in type(value).model_fields}}
+        case tuple() | list():
+            return [_value(item) for item in cast("tuple[Any, ...] | list[Any]", value)]
+        case Mapping():
+            return {str(key): _value(item) for key, item in cast("Mapping[Any, Any]", value).items()}
+        case _:  # a symbolic size, or the name of a layer or block that was given to a block
+            return str(value)

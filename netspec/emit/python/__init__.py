@@ -1,0 +1,128 @@
+"""Net → a standalone Python file that imports only torch, and torchvision where a layer is torchvision's.
+
+The file reads as a person would have written it: blocks that are called more than once are functions, names are kept,
+arguments that equal torch's defaults are left out, and every layer carries the shape of its output. It loads the same
+`state_dict` as the module that netspec builds. torch is not imported for writing it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
+from netspec.emit.python.blocks import Functions
+from netspec.emit.python.code import WIDTH, Names, shape_comment, statement
+from netspec.emit.python.convert import Converter
+from netspec.emit.python.helpers import Copies, helper_names
+from netspec.emit.python.initial import initial_weights
+from netspec.net import Net, need_numbers
+from netspec.views.describe import count_text, plural, shape_text
+
+_RESERVED: Final = frozenset(
+    {"nn", "torch", "model", "module", "layer", "name", "range", "OrderedDict", "init_weights"}
+)
+
+
+def to_python(net: Net) -> str:
+    """The source text of a Python file that defines the network.
+
+    Raises:
+        UsageError: the net has symbolic sizes.
+    """
+    need_numbers(net, f"writing `{net.name}` as Python")
+    converter = Converter()
+    root = converter.root(net.root)
+    names = Names(_RESERVED | helper_names() | {name for _, name in converter.imports})
+    network = names.take(_function_name(net))
+    functions = Functions(names)
+    root = functions.resolve(converter.blocks, root)
+    copies = Copies(converter.helpers)
+
+    weights = initial_weights(net)
+    result = root.function
+    head = f"def {network}() -> {result}:"
+    body = [f'    """{_doc(net)}"""']
+    if weights.anything:
+        body += [*statement("model = ", root, 1), *weights.calls, "    return model"]
+    else:
+        body += statement("return ", root, 1)
+
+    definitions = [
+        *copies.texts.values(),
+        *("\n".join(lines) for lines in functions.texts),
+        *(["\n".join(weights.function)] if weights.function else []),
+        "\n".join([head, *body]),
+        "\n".join(_main(net, network)),
+    ]
+    text = "\n\n\n".join(definitions)
+    imports = {*copies.imports, *converter.imports, ("torch", ""), ("torch", "nn")}
+    if "OrderedDict(" in text:
+        imports.add(("collections", "OrderedDict"))
+    return "\n".join([*_header(net), "", *_imports(imports, bool(copies.texts)), "", "", text, ""])
+
+
+def _function_name(net: Net) -> str:
+    """The net's name as one of Python's."""
+    name = re.sub(r"\W", "_", net.name).strip("_").lower()
+    return name if name.isidentifier() else f"net_{name}".rstrip("_")
+
+
+def _doc(net: Net) -> str:
+    return f"{shape_text(net.input_shape)} → {shape_text(net.output_shape)}; {count_text(net.params)} parameters."
+
+
+def _header(net: Net) -> list[str]:
+    """Comments, whose first line is always the same: text in one of the first two lines could declare an encoding."""
+    facts = (
+        f"{plural(len(net.layers), 'layer')}, {count_text(net.params)} parameters, "
+        f"{count_text(net.macs)} multiply-accumulates for one example."
+    )
+    lines = ["A network in PyTorch, written by netspec from a checked spec; edit the spec rather than this file.", ""]
+    lines += [f"{net.name}: {shape_text(net.input_shape)} to {shape_text(net.output_shape)}", facts]
+    if net.description.strip():
+        lines.append("")
+        for paragraph in net.description.splitlines():
+            plain = " ".join(shape_comment(paragraph).split())
+            lines += textwrap.wrap(plain, WIDTH - 2, break_on_hyphens=False) or [""]
+        while not lines[-1]:
+            lines.pop()
+    return [f"# {line}".rstrip() for line in lines]
+
+
+def _imports(wanted: Iterable[tuple[str, str]], copied: bool) -> list[str]:
+    """The import lines, sorted as ruff sorts them: standard library, then the rest; plain imports first."""
+    modules: defaultdict[str, set[str]] = defaultdict(set)
+    plain: set[str] = set()
+    for module, name in wanted:
+        if name:
+            modules[module].add(name)
+        else:
+            plain.add(module)
+    lines = ["from __future__ import annotations", ""] if copied else []
+    for is_standard in (True, False):
+        section = [f"import {module}" for module in sorted(plain) if _standard(module) is is_standard]
+        section += [
+            f"from {module} import {', '.join(sorted(modules[module]))}"
+            for module in sorted(modules)
+            if _standard(module) is is_standard
+        ]
+        lines += [*section, ""] if section else []
+    return lines[:-1]
+
+
+def _standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
+def _main(net: Net, network: str) -> list[str]:
+    shape = ", ".join(map(str, (2, *net.input_shape)))
+    dtype = "" if net.input.dtype == "float32" else f", dtype=torch.{net.input.dtype}"
+    return [
+        'if __name__ == "__main__":',
+        f"    model = {network}().eval()",
+        f"    print(tuple(model(torch.zeros({shape}{dtype})).shape))",
+    ]

@@ -1,0 +1,254 @@
+"""Expressions of the emitted file, and how they are laid out: as ruff would format them, at 100 to 120 columns.
+
+An expression stands on one line if it fits and nothing inside it carries a comment; otherwise every argument gets a
+line of its own and a trailing comma, which keeps it that way at any width.
+"""
+
+from __future__ import annotations
+
+import builtins
+import unicodedata
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from keyword import iskeyword, kwlist
+from typing import Any, Final
+
+from netspec.layers.base import REQUIRED
+
+WIDTH: Final = 100
+
+_POSITIONAL: Final = frozenset(
+    {
+        "in_channels", "out_channels", "in_features", "out_features", "num_features", "num_groups", "num_channels",
+        "normalized_shape", "num_embeddings", "embedding_dim", "embed_dim", "d_model", "nhead", "num_heads", "head_dim",
+        "input_size", "hidden_size", "output_size", "num_parameters", "p", "negative_slope", "padding", "length",
+        "upscale_factor", "downscale_factor", "groups", "pattern", "shape", "encoder_layer", "num_layers",
+    }
+)  # fmt: skip
+"""Arguments that people write without their names, as long as they come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value. `name` is the argument that it is for; the default decides whether it need be written."""
+
+    value: Any
+    name: str = ""
+    default: Any = REQUIRED
+
+    @property
+    def is_default(self) -> bool:
+        """True if leaving it out means the same."""
+        return self.default is not REQUIRED and typed(self.value) == typed(self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Python text: a parameter's name, or a formula of one."""
+
+    text: str
+    default: Any = REQUIRED
+
+    is_default = False
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a call. With `keyword` it is always written `name=value`, without a name never."""
+
+    value: Expression
+    name: str = ""
+    keyword: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`function(arguments)`; with `splat` it gives a list, which is spliced into the one that it stands in."""
+
+    function: str
+    arguments: tuple[Argument, ...] = ()
+    comment: str = ""
+    splat: bool = False
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dict:
+    """A dict display."""
+
+    entries: tuple[tuple[str, Expression], ...]
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """What a call gives, anew each time, `count` times in a row."""
+
+    call: Call
+    count: Literal | Raw
+
+    @property
+    def comment(self) -> str:
+        """The shape after the last time, which is that after the first."""
+        return self.call.comment
+
+
+@dataclass(eq=False, slots=True)
+class Block:
+    """A call of a block, before it is known whether it becomes a function; `blocks.py` resolves it."""
+
+    name: str
+    parameters: dict[str, Any]
+    items: tuple[Expression, ...]
+    comment: str
+    level: int
+    """1 for a block that calls no other, else one more than the highest inside."""
+    resolved: tuple[Expression, ...] = ()
+
+
+Expression = Literal | Raw | Call | Dict | Repeat | Block
+
+
+class Names:
+    """The names of a file: every one of them means one thing."""
+
+    def __init__(self, reserved: Iterable[str]) -> None:
+        self.reserved = {*reserved, *kwlist}
+
+    def take(self, wanted: str) -> str:
+        """A name that is still free: the wanted one if possible."""
+        name = base = unicodedata.normalize("NFKC", wanted)
+        number = 2
+        while name in self.reserved or hasattr(builtins, name):
+            name, number = f"{base}_{number}", number + 1
+        self.reserved.add(name)
+        return name
+
+
+def typed(value: object) -> Hashable:
+    """A value for comparing, in which `1`, `1.0` and `True` differ."""
+    match value:
+        case tuple():
+            items: tuple[object, ...] = value  # pyright: ignore[reportUnknownVariableType]  # any items
+            return (tuple, *map(typed, items))
+        case list():
+            members: list[object] = value  # pyright: ignore[reportUnknownVariableType]  # any items
+            return (list, *map(typed, members))
+        case dict():
+            entries: dict[str, object] = value  # pyright: ignore[reportUnknownVariableType]  # any entries
+            return (dict, *((key, typed(item)) for key, item in entries.items()))
+        case _:
+            return type(value), value
+
+
+def literal(value: object) -> str:
+    """A value as ruff would format it."""
+    match value:
+        case tuple():
+            items: tuple[object, ...] = value  # pyright: ignore[reportUnknownVariableType]  # any items
+            return f"({', '.join(map(literal, items))}{',' if len(items) == 1 else ''})"
+        case list():
+            members: list[object] = value  # pyright: ignore[reportUnknownVariableType]  # any items
+            return f"[{', '.join(map(literal, members))}]"
+        case dict():
+            entries: dict[str, object] = value  # pyright: ignore[reportUnknownVariableType]  # any entries
+            return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in entries.items()) + "}"
+        case str():
+            text = repr(value)
+            return f'"{text[1:-1]}"' if text.startswith("'") and '"' not in text else text
+        case _:
+            return repr(value)
+
+
+def shape_comment(text: str) -> str:
+    """The text without what could end a comment, reverse its direction or hide."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def keywords(names: Sequence[str]) -> bool:
+    """True if all of them can be written as keyword arguments."""
+    return all(
+        name.isidentifier() and not iskeyword(name) and unicodedata.is_normalized("NFKC", name) for name in names
+    )
+
+
+def statement(prefix: str, expression: Expression, indent: int) -> list[str]:
+    """`prefix` and the expression, laid out: `("return ", ...)`."""
+    return _lines(expression, indent, prefix, "")
+
+
+def listing(items: Sequence[Expression], indent: int, prefix: str) -> list[str]:
+    """`prefix` and a list display of the items, one to a line."""
+    pad = "    " * indent
+    inside = [line for item in items for line in _lines(item, indent + 1, "", ",")]
+    return [f"{pad}{prefix}[", *inside, f"{pad}]"]
+
+
+def _lines(expression: Expression, indent: int, prefix: str, tail: str) -> list[str]:
+    pad = "    " * indent
+    comment = _comment(expression)
+    if not _has_comment_inside(expression):
+        line = f"{pad}{prefix}{flat(expression)}{tail}{comment}"
+        if len(line) <= WIDTH or not _parts(expression):
+            return [line]
+    match expression:
+        case Call():
+            star = "*" if expression.splat else ""
+            opening, closing = f"{star}{expression.function}(", f"){expression.suffix}"
+        case Dict():
+            opening, closing = "{", "}"
+        case _:
+            return [f"{pad}{prefix}{flat(expression)}{tail}{comment}"]
+    inside = [line for name, part in _parts(expression) for line in _lines(part, indent + 1, name, ",")]
+    return [f"{pad}{prefix}{opening}", *inside, f"{pad}{closing}{tail}{comment}"]
+
+
+def _parts(expression: Expression) -> list[tuple[str, Expression]]:
+    """What stands inside, each with what stands before it."""
+    match expression:
+        case Call():
+            return list(_written(expression))
+        case Dict():
+            return [(f"{literal(key)}: ", value) for key, value in expression.entries]
+        case _:
+            return []
+
+
+def _written(call: Call) -> Iterator[tuple[str, Expression]]:
+    """The arguments that have to be written: without names as long as that is usual, then with them."""
+    positional = True
+    for argument in call.arguments:
+        if isinstance(argument.value, Literal) and argument.value.is_default and argument.name != "p":
+            positional = False
+            continue
+        bare = not argument.name or (argument.name in _POSITIONAL and not argument.keyword)
+        positional = positional and bare
+        yield ("" if positional else f"{argument.name}="), argument.value
+
+
+def flat(expression: Expression) -> str:
+    """The expression on one line, without comments."""
+    match expression:
+        case Literal():
+            return literal(expression.value)
+        case Raw():
+            return expression.text
+        case Call():
+            inside = ", ".join(name + flat(part) for name, part in _parts(expression))
+            return f"{'*' if expression.splat else ''}{expression.function}({inside}){expression.suffix}"
+        case Dict():
+            return "{" + ", ".join(name + flat(part) for name, part in _parts(expression)) + "}"
+        case Repeat():
+            call, times = flat(replace(expression.call, splat=False)), f"for _ in range({flat(expression.count)})"
+            return f"*[layer {times} for layer in {call}]" if expression.call.splat else f"*[{call} {times}]"
+        case Block():
+            raise TypeError("a block is resolved before it is printed")
+
+
+def _comment(expression: Expression) -> str:
+    text = "" if isinstance(expression, Literal | Raw | Block) else expression.comment
+    return f"  # {text}" if text else ""
+
+
+def _has_comment_inside(expression: Expression) -> bool:
+    return any(_comment(part) or _has_comment_inside(part) for _, part in _parts(expression))

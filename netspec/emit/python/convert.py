@@ -1,0 +1,170 @@
+"""Net tree → expressions: a call for each layer, a helper's call for each combinator, a `Block` for each block call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from netspec.emit.python.code import Argument, Block, Call, Dict, Expression, Literal, keywords
+from netspec.layers.base import REQUIRED, TensorType, TorchCall, torch_defaults
+from netspec.net import Combinator, Leaf, Scope, Sequential
+from netspec.views.describe import shape_text
+
+FROZEN: Final = {
+    name: f"Frozen{name}"
+    for name in (
+        "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm",
+        "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
+    )
+}  # fmt: skip
+"""Norms and the helpers that they become under `freeze`, where they keep running statistics."""
+
+_HELPERS: Final = {"residual": "Residual", "add": "Add", "concat": "Concat", "gate": "Gate", "aux": "Auxiliary"}
+
+_PART: Final = 10
+"""At every tenth level of combinators, a branch may become a function: Python reads 200 open brackets."""
+
+_IDENTITY: Final = Call("nn.Identity")
+
+
+class Converter:
+    """Converts a net and remembers what the file needs for it."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        """Every block call, those inside of others first."""
+        self.helpers: dict[tuple[str, str], None] = {}
+        """Module of netspec's and class, for every class that the file gets a copy of."""
+        self.imports: dict[tuple[str, str], None] = {}
+        """Module and class, for every class of torchvision's."""
+        self.depth = 0
+        """How many combinators stand around the place that is being converted."""
+
+    def root(self, root: Sequential) -> Call:
+        """The call that makes the whole network."""
+        items, _ = self._items(root)
+        has_aux = ("netspec.torch.modules", "Auxiliary") in self.helpers
+        return _sequential(items, self._helper("AuxiliarySequential") if has_aux else "nn.Sequential")
+
+    # ---- chains
+
+    def _items(self, chain: Sequential) -> tuple[tuple[Expression, ...], int]:
+        """What stands in an `nn.Sequential` for this chain, and the highest level of a block inside."""
+        nodes = list(_flattened(chain.children))
+        keys = [node.path.rpartition(".")[2] for node in nodes]
+        if keys == [str(index) for index in range(len(keys))]:
+            return self._unnamed(chain.children)
+        values, level = self._unnamed(nodes)
+        if keywords(keys):
+            named = tuple(Argument(value, key, keyword=True) for key, value in zip(keys, values, strict=True))
+            return (Call("OrderedDict", named),), level
+        return (Call("OrderedDict", (Argument(Dict(tuple(zip(keys, values, strict=True)))),)),), level
+
+    def _unnamed(self, nodes: Iterable[Leaf | Scope | Sequential | Combinator]) -> tuple[tuple[Expression, ...], int]:
+        items: list[Expression] = []
+        highest = 0
+        for node in nodes:
+            match node:
+                case Leaf():
+                    items.append(self._leaf(node))
+                    continue
+                case Scope(kind="block"):
+                    inside, level = self._unnamed(node.children)
+                    if inside:  # a call whose every item has a `when` that does not hold gives nothing
+                        items.append(self._block(node.block or "block", node.arguments, inside, node.output, level))
+                        level += 1
+                case Scope():
+                    inside, level = self._unnamed(node.children)
+                    items += inside
+                case Sequential():
+                    inside, level = self._chain(node)
+                    items.append(inside)
+                case Combinator():
+                    inside, level = self._combinator(node)
+                    items.append(inside)
+            highest = max(highest, level)
+        return tuple(items), highest
+
+    def _chain(self, node: Sequential) -> tuple[Expression, int]:
+        """A nested Sequential; one that stands for a named block call shares that block's function."""
+        items, level = self._items(node)
+        if node.block is None:
+            return _sequential(items), level
+        keyed = len(items) == 1 and isinstance(items[0], Call) and items[0].function == "OrderedDict"
+        inside: tuple[Expression, ...] = (_sequential(items),) if keyed else items
+        block = self._block(node.block, node.arguments, inside, node.output, level)
+        return (block if keyed else Call("nn.Sequential", (Argument(block),))), level + 1
+
+    def _block(self, name: str, arguments: Any, items: Sequence[Expression], output: TensorType, level: int) -> Block:
+        block = Block(name, dict(arguments), tuple(items), shape_text(output.shape), level + 1)
+        self.blocks.append(block)
+        return block
+
+    # ---- layers and combinators
+
+    def _combinator(self, node: Combinator) -> tuple[Expression, int]:
+        chains: list[tuple[str, Expression]] = []
+        highest = 0
+        self.depth += 1
+        for key, chain in node.branches:
+            items, level = self._items(chain)
+            inside: Expression = _sequential(items) if items else _IDENTITY
+            if self.depth % _PART == 0:
+                inside, level = self._block("part", {}, (inside,), chain.output, level), level + 1
+            highest = max(highest, level)
+            if items or key != "shortcut":
+                chains.append((key, inside))
+        self.depth -= 1
+        arguments = [Argument(value, key, keyword=key == "shortcut") for key, value in chains]
+        arguments = [argument if argument.keyword else Argument(argument.value) for argument in arguments]
+        if node.kind == "concat":
+            dim = node.dim + 1 if node.dim >= 0 else node.dim  # the net's axes leave out the batch
+            arguments.append(Argument(Literal(dim, "dim", 1), "dim", keyword=True))
+            arguments.append(Argument(Literal(node.split, "split", None), "split", keyword=True))
+        return Call(self._helper(_HELPERS[node.kind]), tuple(arguments), shape_text(node.output.shape)), highest
+
+    def _leaf(self, leaf: Leaf) -> Call:
+        call = leaf.call
+        defaults = torch_defaults(leaf.layer, call)
+        function = self._function(call)
+        suffix = ""
+        if leaf.frozen and call.target in FROZEN and call.arguments.get("track_running_stats"):
+            function = self._helper(FROZEN[call.target])
+        elif leaf.frozen and leaf.params:
+            suffix = ".requires_grad_(False)"
+        return Call(function, self._arguments(call, defaults), shape_text(leaf.output_shape), suffix=suffix)
+
+    def _arguments(self, call: TorchCall, defaults: dict[str, Any]) -> tuple[Argument, ...]:
+        made: list[Argument] = []
+        for name, value in call.arguments.items():
+            if isinstance(value, TorchCall):  # the layer that a `TransformerEncoder` repeats
+                required = dict.fromkeys(value.arguments, REQUIRED)
+                made.append(Argument(Call(self._function(value), self._arguments(value, required)), name))
+            else:
+                made.append(Argument(Literal(value, name, defaults[name]), name))
+        return tuple(made)
+
+    def _function(self, call: TorchCall) -> str:
+        package = call.module.partition(".")[0]
+        if package == "netspec":
+            return self._helper(call.target, call.module)
+        if package == "torchvision":
+            self.imports[call.module, call.target] = None
+            return call.target
+        return f"nn.{call.target}"
+
+    def _helper(self, name: str, module: str = "netspec.torch.modules") -> str:
+        self.helpers[module, name] = None
+        return name
+
+
+def _flattened(nodes: Iterable[Leaf | Scope | Sequential | Combinator]) -> Iterator[Leaf | Sequential | Combinator]:
+    for node in nodes:
+        if isinstance(node, Scope):
+            yield from _flattened(node.children)
+        else:
+            yield node
+
+
+def _sequential(items: Sequence[Expression], function: str = "nn.Sequential") -> Call:
+    return Call(function, tuple(Argument(item) for item in items))

@@ -1,0 +1,402 @@
+"""The syntax tree of an expression → closures that compute its value.
+
+The tables say what the language has; whatever Python's grammar has beyond that is refused by its plain name.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import operator
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, NoReturn
+
+from netspec.diagnostics import did_you_mean
+from netspec.dims import UNKNOWN
+from netspec.expressions import operations as ops
+from netspec.expressions.evaluation import (
+    ExpressionError,
+    Place,
+    Run,
+    Scope,
+    Target,
+    bind,
+    do,
+    equality,
+    meter_of,
+    named,
+    nothing,
+    quick,
+)
+from netspec.expressions.functions import FUNCTIONS
+from netspec.expressions.operations import LARGEST
+
+MAX_NODES: Final = 200
+"""Parts of an expression."""
+
+CONSTANTS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
+
+
+def is_reserved(name: str) -> bool:
+    """True for the functions, constants and words of the expression language, which name nothing else."""
+    return name in FUNCTIONS or name in CONSTANTS or keyword.iskeyword(name)
+
+
+class Compiled(NamedTuple):
+    """An expression ready to run."""
+
+    run: Run
+    names: frozenset[str]
+    """Those that it takes from its scope."""
+    bound: tuple[str, ...]
+    """Those that its comprehensions define, one slot each."""
+
+
+def compile_tree(text: str, tree: ast.expr) -> Compiled:
+    """Check a syntax tree, and make closures of it.
+
+    Raises:
+        ExpressionError: it has something that the language does not have, or too many parts.
+    """
+    compiler = _Compiler(text)
+    run = compiler.compile(tree)
+    return Compiled(run, frozenset(compiler.names), tuple(compiler.bound))
+
+
+# ---- what the language has
+
+
+_BINARY: Final[dict[type[ast.operator], Any]] = {
+    ast.Add: ops.add,
+    ast.Sub: ops.subtract,
+    ast.Mult: ops.multiply,
+    ast.Div: ops.divide,
+    ast.FloorDiv: ops.floor_divide,
+    ast.Mod: ops.modulo,
+    ast.Pow: ops.power,
+}
+_SIGNS: Final[dict[type[ast.unaryop], Any]] = {ast.USub: ops.negative, ast.UAdd: ops.positive}
+_COMPARISONS: Final[dict[type[ast.cmpop], Any]] = {
+    ast.Eq: ops.equal,
+    ast.NotEq: ops.unequal,
+    ast.Lt: ops.less,
+    ast.LtE: ops.less_or_equal,
+    ast.Gt: ops.greater,
+    ast.GtE: ops.greater_or_equal,
+    ast.In: ops.contains,
+    ast.NotIn: ops.absent,
+}
+_QUICK: Final[dict[type[ast.operator], Callable[[Run, Run, Place], Run]]] = {
+    ast.Add: quick(operator.add, ops.add),
+    ast.Sub: quick(operator.sub, ops.subtract),
+    ast.Mult: quick(operator.mul, ops.multiply),
+    ast.FloorDiv: quick(lambda a, b: a // b, ops.floor_divide),
+}
+_EQUALITY: Final[dict[type[ast.cmpop], Callable[[Run, Run, Place], Run]]] = {
+    ast.Eq: equality(True, ops.equal),
+    ast.NotEq: equality(False, ops.unequal),
+}
+_MISSING: Final[dict[type[ast.AST], str]] = {
+    ast.Attribute: "attributes (`a.b`) are not part of the language",
+    ast.Lambda: "`lambda` is not part of the language",
+    ast.NamedExpr: "assignments (`:=`) are not part of the language: name a value under `vars`",
+    ast.JoinedStr: "f-strings are not part of the language: a `name` may hold expressions in braces",
+    ast.Starred: "a `*` in front of a value is not part of the language: join lists with `+`",
+    ast.Dict: "mappings in braces are not part of the expression language",
+    ast.Set: "sets in braces are not part of the language: a list has brackets",
+    ast.DictComp: "mappings in braces are not part of the expression language",
+    ast.SetComp: "sets in braces are not part of the language: a list has brackets",
+    ast.Await: "`await` is not part of the language",
+    ast.Yield: "`yield` is not part of the language",
+    ast.YieldFrom: "`yield` is not part of the language",
+    ast.BitAnd: "`&` is not part of the language: “and” is written `and`",
+    ast.BitOr: "`|` is not part of the language: “or” is written `or`",
+    ast.BitXor: "`^` is not part of the language: a power is written `**`",
+    ast.LShift: "`<<` is not part of the language: write `* 2 ** n`",
+    ast.RShift: "`>>` is not part of the language: write `// 2 ** n`",
+    ast.MatMult: "`@` is not part of the language",
+    ast.Invert: "`~` is not part of the language: “not” is written `not`",
+    ast.Is: "`is` is not part of the language: write `==`",
+    ast.IsNot: "`is not` is not part of the language: write `!=`",
+}
+
+
+class _Compiler:
+    """One expression → closures. Each method takes a node that the tables above admit."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.names: set[str] = set()
+        self.bound: list[str] = []
+        """The comprehensions' variables; each has a slot of its own."""
+        self.slots: dict[str, int] = {}
+        """Those in sight, and where they are."""
+        self.nodes = 0
+
+    def compile(self, node: ast.expr) -> Run:
+        """The closure of a node."""
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            message = f"this expression has more than {MAX_NODES} parts, the limit: split it over `vars`"
+            raise ExpressionError(message, 0, len(self.text), "expression-limit")
+        rule = _RULES.get(type(node))
+        if rule is None:
+            self.refuse(node, node)
+        return rule(self, node)
+
+    def refuse(self, what: ast.AST, where: ast.expr) -> NoReturn:
+        message = _MISSING.get(type(what), f"`{self.excerpt(where)}` is not part of the language")
+        raise ExpressionError(message, *_place(where), "expression-forbidden")
+
+    def excerpt(self, node: ast.expr) -> str:
+        start, end = _place(node)
+        return self.text[start:end]
+
+    def constant(self, node: ast.Constant) -> Run:
+        value = node.value
+        start, end = _place(node)
+        if isinstance(value, int) and not -LARGEST < value < LARGEST:
+            raise ExpressionError("this number is 2**63 or more", start, end, "expression-limit")
+        if isinstance(value, float) and value in (float("inf"), float("-inf")):
+            raise ExpressionError("this number is beyond the largest float", start, end, "expression-limit")
+        if not (value is None or isinstance(value, (bool, int, float, str))):
+            self.refuse(node, node)
+        return lambda scope, state: value
+
+    def name(self, node: ast.Name) -> Run:
+        name = node.id
+        start, end = _place(node)
+        if name in self.slots:
+            slot = self.slots[name]
+            return lambda scope, state: state[slot]
+        if name in CONSTANTS:
+            value = CONSTANTS[name]
+            return lambda scope, state: value
+        if name in FUNCTIONS:
+            raise ExpressionError(f"`{name}` is a function: write `{name}(…)`", start, end)
+        self.names.add(name)
+        return named(name, start, end)
+
+    def unary(self, node: ast.UnaryOp) -> Run:
+        if isinstance(node.op, ast.Not):
+            return self.negation(node)
+        operation = _SIGNS.get(type(node.op))
+        if operation is None:
+            self.refuse(node.op, node)
+        if isinstance(node.operand, ast.Constant) and type(node.operand.value) is int and operation is ops.negative:
+            value = -self.constant(node.operand)({}, [])
+            return lambda scope, state: value
+        operand, place = self.compile(node.operand), _place(node)
+        return lambda scope, state: do(place, operation, operand(scope, state), meter_of(state))
+
+    def negation(self, node: ast.UnaryOp) -> Run:
+        operand, place = self.compile(node.operand), _place(node.operand)
+
+        def run(scope: Scope, state: list[Any]) -> Any:
+            value = do(place, ops.truth, operand(scope, state))
+            return value if value is UNKNOWN else not value
+
+        return run
+
+    def binary(self, node: ast.BinOp) -> Run:
+        operation = _BINARY.get(type(node.op))
+        if operation is None:
+            self.refuse(node.op, node)
+        left, right, place = self.compile(node.left), self.compile(node.right), _place(node)
+        short = _QUICK.get(type(node.op))
+        if short is not None:
+            return short(left, right, place)
+        return lambda scope, state: do(place, operation, left(scope, state), right(scope, state), meter_of(state))
+
+    def comparison(self, node: ast.Compare) -> Run:
+        operations: list[Any] = []
+        for op in node.ops:
+            operation = _COMPARISONS.get(type(op))
+            if operation is None:
+                self.refuse(op, node)
+            operations.append(operation)
+        values = [self.compile(n) for n in (node.left, *node.comparators)]
+        place = _place(node)
+        if len(operations) == 1:
+            short = _EQUALITY.get(type(node.ops[0]))
+            if short is not None:
+                return short(values[0], values[1], place)
+
+        def run(scope: Scope, state: list[Any]) -> Any:
+            left = values[0](scope, state)
+            result: Any = True
+            for operation, value in zip(operations, values[1:], strict=True):
+                right = value(scope, state)
+                result = do(place, operation, left, right, meter_of(state))
+                if result is not True:
+                    return result
+                left = right
+            return result
+
+        return run
+
+    def boolean(self, node: ast.BoolOp) -> Run:
+        parts = [(self.compile(n), _place(n)) for n in node.values]
+        stop = isinstance(node.op, ast.Or)  # `or` ends at the first that is true, `and` at the first that is false
+
+        def run(scope: Scope, state: list[Any]) -> Any:
+            value: Any = None
+            for part, place in parts:
+                value = part(scope, state)
+                verdict = value if value is True or value is False else do(place, ops.truth, value)
+                if verdict is UNKNOWN or verdict is stop:
+                    return value
+            return value
+
+        return run
+
+    def conditional(self, node: ast.IfExp) -> Run:
+        test, place = self.compile(node.test), _place(node.test)
+        then, otherwise = self.compile(node.body), self.compile(node.orelse)
+
+        def run(scope: Scope, state: list[Any]) -> Any:
+            verdict = do(place, ops.truth, test(scope, state))
+            if verdict is UNKNOWN:
+                return UNKNOWN
+            return then(scope, state) if verdict else otherwise(scope, state)
+
+        return run
+
+    def sequence(self, node: ast.List | ast.Tuple) -> Run:
+        items = [self.compile(n) for n in node.elts]
+        place, is_tuple = _place(node), isinstance(node, ast.Tuple)
+
+        def run(scope: Scope, state: list[Any]) -> Any:
+            do(place, meter_of(state).make, len(items))
+            values = [item(scope, state) for item in items]
+            return tuple(values) if is_tuple else values
+
+        return run
+
+    def subscript(self, node: ast.Subscript) -> Run:
+        values, place = self.compile(node.value), _place(node)
+        if not isinstance(node.slice, ast.Slice):
+            index = self.compile(node.slice)
+            return lambda scope, state: do(place, ops.item, values(scope, state), index(scope, state), meter_of(state))
+        bounds = [
+            self.compile(n) if n is not None else nothing for n in (node.slice.lower, node.slice.upper, node.slice.step)
+        ]
+        return lambda scope, state: do(
+            place, ops.part, values(scope, state), *[b(scope, state) for b in bounds], meter_of(state)
+        )
+
+    def call(self, node: ast.Call) -> Run:
+        place = _place(node)
+        name = node.func.id if isinstance(node.func, ast.Name) else None
+        if name is None:
+            if isinstance(node.func, ast.Attribute):
+                self.refuse(node.func, node.func)
+            raise ExpressionError(
+                f"`{self.excerpt(node.func)}` cannot be called", *_place(node.func), "expression-forbidden"
+            )
+        if name not in FUNCTIONS:
+            near = did_you_mean(name, FUNCTIONS)
+            hint = f"did you mean `{near}`?" if near else f"the functions are {', '.join(FUNCTIONS)}"
+            raise ExpressionError(f"`{name}` is no function; {hint}", *_place(node.func), "unknown-function")
+        if node.keywords:
+            message = f"`{name}` takes its arguments by position, without names"
+            raise ExpressionError(message, *place, "expression-forbidden")
+        function, least, most = FUNCTIONS[name]
+        if not least <= len(node.args) <= most:
+            takes = str(least) if least == most else f"at least {least}" if most >= MAX_NODES else f"{least} to {most}"
+            noun = "argument" if takes.split()[-1] == "1" else "arguments"
+            message = f"`{name}` takes {takes} {noun}, but gets {len(node.args)}"
+            raise ExpressionError(message, *place, "expression-type")
+        arguments = [self.compile(n) for n in node.args]
+
+        def run(scope: Scope, state: list[Any]) -> Any:
+            values = [argument(scope, state) for argument in arguments]
+            for value in values:
+                if value is UNKNOWN:
+                    return UNKNOWN
+            return do(place, function, meter_of(state), *values)
+
+        return run
+
+    def comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> Run:
+        outer = dict(self.slots)
+        loops: list[tuple[Run, Place, Target, list[Run]]] = []
+        before = self.nodes
+        for generator in node.generators:
+            if generator.is_async:
+                raise ExpressionError("`async` is not part of the language", *_place(node), "expression-forbidden")
+            values, place = self.compile(generator.iter), _place(generator.iter)
+            target = self.target(generator.target)
+            loops.append((values, place, target, [self.compile(test) for test in generator.ifs]))
+        element = self.compile(node.elt)
+        self.slots = outer
+        cost = self.nodes - before
+
+        def loop(scope: Scope, state: list[Any], level: int, out: list[Any]) -> None:
+            if level == len(loops):
+                meter_of(state).make(1)
+                out.append(element(scope, state))
+                return
+            values, place, target, tests = loops[level]
+            items = values(scope, state)
+            if items is UNKNOWN:
+                raise _UnknownInside
+            for item in do(place, ops.listed, items, "`for`"):
+                do(place, meter_of(state).step, cost)
+                bind(target, item, state, place)
+                for test in tests:
+                    verdict = do(place, ops.truth, test(scope, state))
+                    if verdict is UNKNOWN:
+                        raise _UnknownInside
+                    if not verdict:
+                        break
+                else:
+                    loop(scope, state, level + 1, out)
+
+        def run(scope: Scope, state: list[Any]) -> Any:
+            out: list[Any] = []
+            try:
+                loop(scope, state, 0, out)
+            except _UnknownInside:
+                return UNKNOWN
+            return out
+
+        return run
+
+    def target(self, node: ast.expr) -> Target:
+        """Give the variables of a `for` their slots."""
+        if isinstance(node, ast.Name):
+            if is_reserved(node.id):
+                message = f"`{node.id}` is a word of the language and cannot be a variable"
+                raise ExpressionError(message, *_place(node), "name-taken")
+            self.bound.append(node.id)
+            self.slots[node.id] = len(self.bound)
+            return len(self.bound)
+        if isinstance(node, (ast.Tuple, ast.List)):
+            return [self.target(n) for n in node.elts]
+        return self.refuse(node, node)
+
+
+class _UnknownInside(Exception):  # never leaves this module
+    """A comprehension walks or tests something unknown, so that its length is unknown."""
+
+
+_RULES: Final[dict[type[ast.expr], Callable[[_Compiler, Any], Run]]] = {
+    ast.Constant: _Compiler.constant,
+    ast.Name: _Compiler.name,
+    ast.UnaryOp: _Compiler.unary,
+    ast.BinOp: _Compiler.binary,
+    ast.Compare: _Compiler.comparison,
+    ast.BoolOp: _Compiler.boolean,
+    ast.IfExp: _Compiler.conditional,
+    ast.List: _Compiler.sequence,
+    ast.Tuple: _Compiler.sequence,
+    ast.Subscript: _Compiler.subscript,
+    ast.Call: _Compiler.call,
+    ast.ListComp: _Compiler.comprehension,
+    ast.GeneratorExp: _Compiler.comprehension,
+}
+
+
+def _place(node: ast.expr) -> Place:
+    return node.col_offset, node.end_col_offset or node.col_offset

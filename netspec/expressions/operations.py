@@ -1,0 +1,374 @@
+"""What the operators of the expression language compute, and how far.
+
+Values are Python's numbers, truth values, text, None, lists and tuples (which are not told apart), sizes (`dims.Dim`),
+and opaque things that the caller put in scope. Three rules hold for all operations. Whatever `dims.UNKNOWN` takes
+part in is UNKNOWN. What hangs on a symbol's value raises `Undecided`. And nothing runs long or grows large: integers
+stay below 2**63, floats finite, and a `Meter` counts the items made and the steps taken.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any, Final, NoReturn, TypeGuard
+
+from netspec.dims import UNKNOWN, Condition, Dim, same
+
+LARGEST: Final = 2**63
+"""Integers are smaller than this in magnitude."""
+MAX_ITEMS: Final = 100_000
+"""List items that one evaluation may make."""
+MAX_STEPS: Final = 1_000_000
+"""Values that one evaluation may look at."""
+SYMBOLIC: Final = 100
+"""What one operation on a formula counts for: so much longer than one on numbers does it take."""
+MAX_TEXT: Final = 10_000
+"""Characters of a text."""
+MAX_NESTING: Final = 64
+"""Lists inside one another."""
+
+
+class Refused(Exception):  # it becomes an ExpressionError where the place is known
+    """An operation cannot be done. The message says why; the code is that of the diagnostic."""
+
+    def __init__(self, message: str, code: str = "expression-value") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+class Undecided(Exception):  # it becomes a NeedsNumber where the place is known
+    """The result hangs on the value of a symbol. `size` is the formula that would have to be a number."""
+
+    def __init__(self, size: object) -> None:
+        super().__init__(str(size))
+        self.size = size
+
+
+class Meter:
+    """What one evaluation may still spend."""
+
+    __slots__ = ("items", "steps")
+
+    def __init__(self) -> None:
+        self.items = MAX_ITEMS
+        self.steps = MAX_STEPS
+
+    def make(self, number: int) -> None:
+        """Account for list items about to be made."""
+        self.items -= number
+        if self.items < 0:
+            raise Refused(f"this makes lists of more than {MAX_ITEMS:,} items in all, the limit", "expression-limit")
+
+    def step(self, number: int) -> None:
+        """Account for values about to be looked at."""
+        self.steps -= number
+        if self.steps < 0:
+            raise Refused(f"this takes more than {MAX_STEPS:,} steps, the limit", "expression-limit")
+
+
+# ---- what values are
+
+
+def is_list(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    """True for lists and tuples, which the language does not tell apart."""
+    return isinstance(value, (list, tuple))
+
+
+def is_number(value: object) -> bool:
+    """True for integers, floats and, as in Python, truth values."""
+    return isinstance(value, (int, float))
+
+
+def kind(value: object) -> str:
+    """What a value is, in words: "text", "a list"."""
+    if value is None:
+        return "no number"
+    if isinstance(value, bool):
+        return "a truth value"
+    if isinstance(value, str):
+        return "text"
+    if is_list(value):
+        return "a list"
+    if isinstance(value, (int, float)):
+        return "a number"
+    return "a size" if isinstance(value, Dim) else "the name of a layer or block"
+
+
+def shown(value: object, depth: int = 2) -> str:
+    """A value as one would write it, shortened."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        return repr(value if len(value) <= 40 else value[:37] + "…")
+    if is_list(value):
+        if depth == 0:
+            return "[…]"
+        parts = [shown(item, depth - 1) for item in value[:6]]
+        return "[" + ", ".join(parts + (["…"] if len(value) > 6 else [])) + "]"
+    text = str(value)
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+def truth(value: Any) -> Any:
+    """True, False or UNKNOWN. What is neither a number, text nor a list counts as true, since it is there."""
+    if value is True or value is False:
+        return value
+    if value is UNKNOWN:
+        return UNKNOWN
+    if isinstance(value, Dim):
+        raise Undecided(value)
+    if value is None or isinstance(value, (int, float, str)) or is_list(value):
+        return bool(value)
+    return True
+
+
+def bounded(value: Any) -> Any:
+    """A number if it is neither too large nor infinite nor complex."""
+    if isinstance(value, int):
+        if -LARGEST < value < LARGEST:
+            return value
+        raise Refused("the result is 2**63 or more, which no size or count can be", "expression-limit")
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise Refused("the result is no finite number", "expression-limit")
+
+
+def measure(value: Any, meter: Meter, depth: int = 0) -> None:
+    """Refuse a result that is too long or too deep when all its lists are written out."""
+    if depth > MAX_NESTING:
+        raise Refused(f"the result nests lists more than {MAX_NESTING} deep, the limit", "expression-limit")
+    meter.step(len(value))
+    for item in value:
+        if is_list(item):
+            measure(item, meter, depth + 1)
+
+
+def whole(value: Any, what: str) -> int:
+    """An integer, for an index or a count."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, Dim):
+        raise Undecided(value)
+    raise Refused(f"{what} is an integer, not {shown(value)}", "expression-type")
+
+
+def listed(value: Any, what: str) -> Any:
+    """A list or tuple, for what walks one."""
+    if is_list(value):
+        return value
+    raise Refused(f"{what} wants a list, but {shown(value)} is {kind(value)}", "expression-type")
+
+
+def number(value: Any, what: str) -> Any:
+    """A number that is no symbol, for what symbols cannot do."""
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, Dim):
+        raise Undecided(value)
+    raise Refused(f"{what} wants a number, but {shown(value)} is {kind(value)}", "expression-type")
+
+
+# ---- arithmetic
+
+
+def _mismatch(symbol: str, a: object, b: object) -> NoReturn:
+    wrong = a if not is_number(a) and not isinstance(a, Dim) else b
+    raise Refused(f"`{symbol}` wants numbers, but {shown(wrong)} is {kind(wrong)}", "expression-type")
+
+
+def _numeric(symbol: str, compute: Callable[[Any, Any], Any], a: Any, b: Any, meter: Meter) -> Any:
+    """An operation on numbers and sizes."""
+    if a is UNKNOWN or b is UNKNOWN:
+        return UNKNOWN
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+        try:
+            return bounded(compute(a, b))
+        except ZeroDivisionError:
+            raise Refused("this divides by zero", "division-by-zero") from None
+        except OverflowError:
+            raise Refused("the result is beyond the largest float", "expression-limit") from None
+    for size, other in ((a, b), (b, a)):
+        if isinstance(size, Dim) and isinstance(other, (int, float, Dim)):
+            meter.step(SYMBOLIC)
+            if symbol in ("/", "**") or isinstance(other, float):
+                raise Undecided(size)
+            if symbol in ("//", "%") and isinstance(b, int) and b == 0:
+                raise Refused("this divides by zero", "division-by-zero")
+            return compute(int(a) if isinstance(a, bool) else a, int(b) if isinstance(b, bool) else b)
+    _mismatch(symbol, a, b)
+
+
+def add(a: Any, b: Any, meter: Meter) -> Any:
+    """The sum of numbers; lists and texts are joined."""
+    if is_list(a) and is_list(b):
+        meter.make(len(a) + len(b))
+        return [*a, *b]
+    if isinstance(a, str) and isinstance(b, str):
+        meter.step(len(a) + len(b))
+        if len(a) + len(b) > MAX_TEXT:
+            raise Refused(f"this text has more than {MAX_TEXT:,} characters, the limit", "expression-limit")
+        return a + b
+    return _numeric("+", operator.add, a, b, meter)
+
+
+def subtract(a: Any, b: Any, meter: Meter) -> Any:
+    """The difference."""
+    return _numeric("-", operator.sub, a, b, meter)
+
+
+def multiply(a: Any, b: Any, meter: Meter) -> Any:
+    """The product of numbers; a list times an integer is repeated."""
+    for items, times in ((a, b), (b, a)):
+        if is_list(items) and times is not UNKNOWN:
+            count = max(whole(times, "how often a list is repeated"), 0)
+            meter.make(len(items) * count)
+            return list(items) * count
+    return _numeric("*", operator.mul, a, b, meter)
+
+
+def divide(a: Any, b: Any, meter: Meter) -> Any:
+    """The quotient, a float."""
+    return _numeric("/", lambda a, b: a / b, a, b, meter)
+
+
+def floor_divide(a: Any, b: Any, meter: Meter) -> Any:
+    """The quotient rounded down."""
+    return _numeric("//", lambda a, b: a // b, a, b, meter)
+
+
+def modulo(a: Any, b: Any, meter: Meter) -> Any:
+    """The remainder."""
+    return _numeric("%", operator.mod, a, b, meter)
+
+
+def power(a: Any, b: Any, meter: Meter) -> Any:
+    """a to the power of b, refused before it is computed where it would be huge."""
+    if isinstance(a, int) and isinstance(b, int) and b > 63 and abs(a) > 1:
+        raise Refused("the result is 2**63 or more, which no size or count can be", "expression-limit")
+    return _numeric("**", lambda a, b: a**b, a, b, meter)
+
+
+def negative(a: Any, meter: Meter) -> Any:
+    """-a."""
+    return subtract(0, a, meter) if not isinstance(a, float) else -a
+
+
+def positive(a: Any, meter: Meter) -> Any:
+    """+a."""
+    return add(0, a, meter) if not isinstance(a, float) else a
+
+
+# ---- comparison
+
+
+def _decide(condition: bool | Condition, size: object) -> bool:
+    if isinstance(condition, bool):
+        return condition
+    if condition.decided is None:
+        raise Undecided(size)
+    return condition.decided
+
+
+def equal(a: Any, b: Any, meter: Meter, depth: int = 0) -> Any:
+    """True, False or UNKNOWN."""
+    if a is UNKNOWN or b is UNKNOWN:
+        return UNKNOWN
+    if is_list(a) and is_list(b):
+        if depth > MAX_NESTING:
+            raise Refused(f"these lists are nested more than {MAX_NESTING} deep, the limit", "expression-limit")
+        if len(a) != len(b):
+            return False
+        meter.step(len(a))
+        results = [equal(x, y, meter, depth + 1) for x, y in zip(a, b, strict=True)]
+        return False if False in results else UNKNOWN if UNKNOWN in results else True
+    if isinstance(a, Dim) or isinstance(b, Dim):
+        if not isinstance(a, (int, Dim)) or not isinstance(b, (int, Dim)):
+            return False
+        meter.step(SYMBOLIC)
+        return _decide(same(a, b), a if isinstance(a, Dim) else b)
+    return bool(a == b)
+
+
+def unequal(a: Any, b: Any, meter: Meter) -> Any:
+    """True, False or UNKNOWN."""
+    result = equal(a, b, meter)
+    return result if result is UNKNOWN else not result
+
+
+def _order(symbol: str, compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Meter], Any]:
+    def ordered(a: Any, b: Any, meter: Meter) -> Any:
+        if a is UNKNOWN or b is UNKNOWN:
+            return UNKNOWN
+        if isinstance(a, Dim) or isinstance(b, Dim):
+            size = a if isinstance(a, Dim) else b
+            meter.step(SYMBOLIC)
+            if isinstance(a, float) or isinstance(b, float):
+                raise Undecided(size)
+            if isinstance(a, (int, Dim)) and isinstance(b, (int, Dim)):
+                return _decide(compare(a, b), size)
+            _mismatch(symbol, a, b)
+        if (is_number(a) and is_number(b)) or (isinstance(a, str) and isinstance(b, str)):
+            return compare(a, b)
+        _mismatch(symbol, a, b)
+
+    return ordered
+
+
+def contains(a: Any, b: Any, meter: Meter) -> Any:
+    """`a in b`: True, False or UNKNOWN."""
+    if a is UNKNOWN or b is UNKNOWN:
+        return UNKNOWN
+    if isinstance(b, str) and isinstance(a, str):
+        meter.step(len(b))
+        return a in b
+    found: Any = False
+    values = listed(b, "`in`")
+    meter.step(len(values))
+    for item in values:
+        result = equal(a, item, meter)
+        if result is True:
+            return True
+        found = UNKNOWN if result is UNKNOWN else found
+    return found
+
+
+def absent(a: Any, b: Any, meter: Meter) -> Any:
+    """`a not in b`: True, False or UNKNOWN."""
+    result = contains(a, b, meter)
+    return result if result is UNKNOWN else not result
+
+
+less, less_or_equal = _order("<", operator.lt), _order("<=", operator.le)
+greater, greater_or_equal = _order(">", operator.gt), _order(">=", operator.ge)
+
+
+# ---- lists
+
+
+def item(values: Any, index: Any, meter: Meter) -> Any:
+    """`values[index]`."""
+    if values is UNKNOWN or index is UNKNOWN:
+        return UNKNOWN
+    if not isinstance(values, str):
+        listed(values, "an index in brackets")
+    place = whole(index, "an index")
+    if -len(values) <= place < len(values):
+        return values[place]
+    length = len(values)
+    raise Refused(f"index {place} is beyond the {length} item{'' if length == 1 else 's'} of {shown(values)}")
+
+
+def part(values: Any, start: Any, stop: Any, step: Any, meter: Meter) -> Any:
+    """`values[start:stop:step]`."""
+    if any(v is UNKNOWN for v in (values, start, stop, step)):
+        return UNKNOWN
+    if not isinstance(values, str):
+        listed(values, "a slice in brackets")
+    bounds = [None if v is None else whole(v, "a bound of a slice") for v in (start, stop, step)]
+    if bounds[2] == 0:
+        raise Refused("the step of a slice cannot be 0")
+    result = values[slice(*bounds)]
+    meter.make(len(result))
+    return result

@@ -1,0 +1,174 @@
+"""A block call: its arguments bound to the parameters of the block's signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from netspec.diagnostics import Related, did_you_mean
+from netspec.dims import UNKNOWN
+from netspec.expressions import ExpressionError
+from netspec.language.items import Item
+from netspec.language.scope import Scope, Template
+from netspec.language.spec import Block
+from netspec.layers import MODULE_OF, UNOFFERED
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode
+from netspec.text.traps import flow_trap
+from netspec.validation import FAILED, Reader
+
+ReadItem = Callable[[Node], Item | None]
+
+
+def value_of(node: Node, reader: Reader, scope: Scope, read: ReadItem) -> Any:
+    """What a node means as the value of a variable or of a block's parameter.
+
+    Numbers and booleans are themselves, text is an expression, a list is a list of values, and a mapping with one head
+    is a template: a layer or a block with its arguments, to be used later as `$name`. FAILED once reported.
+    """
+    if isinstance(node, ScalarNode):
+        return reader.evaluate(node, free=True) if isinstance(node.value, str) else node.value
+    if isinstance(node, ListNode):
+        if (trap := flow_trap(reader.source, node)) is not None:
+            reader.report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
+            return FAILED
+        values = [value_of(child, reader, scope, read) for child in node.items]
+        if any(v is FAILED for v in values):
+            return FAILED
+        return UNKNOWN if any(v is UNKNOWN for v in values) else values
+    if len(node.entries) != 1:
+        reader.report(
+            "wrong-form",
+            "a value is a number, text, a list, or a layer with its arguments",
+            node,
+            help="for example `act: {LeakyReLU: 0.2}`",
+        )
+        return FAILED
+    item = read(node)
+    return FAILED if item is None else Template(item, scope)
+
+
+def bind_arguments(
+    block: Block, node: Node | None, at: ScalarNode, reader: Reader, read: ReadItem
+) -> dict[str, Any] | None:
+    """The values of a block's parameters for a call: a mapping of parameters, a list in the signature's order, or a
+    scalar for the first. None once a mistake is reported or where a value hangs on an unknown shape."""
+    given = _given(block, node, at, reader)
+    if given is None:
+        return None
+    caller = reader.names
+    assert isinstance(caller, Scope)
+    values: dict[str, Any] = {}
+    whole = True
+    for name, child in given.items():
+        value = value_of(child, reader, caller, read)
+        whole = whole and value is not FAILED
+        values[name] = UNKNOWN if value is FAILED else value
+    missing = [p.name for p in block.parameters if p.default is None and p.name not in values]
+    if missing:
+        names = " and ".join(f"`{name}`" for name in missing)
+        reader.report(
+            "missing-argument",
+            f"`{block.name}` needs {names}",
+            at,
+            related=[_defined(block, reader)],
+            help=f"its signature is `{block.signature}`",
+        )
+        return None
+    return _with_defaults(block, values, caller, reader, at) if whole else None
+
+
+def _with_defaults(
+    block: Block, values: dict[str, Any], caller: Scope, reader: Reader, at: ScalarNode
+) -> dict[str, Any] | None:
+    """All parameters in the signature's order; a default sees the parameters before it and the place of the call."""
+    bound: dict[str, Any] = {}
+    scope = caller.inside(bound)
+    for parameter in block.parameters:
+        if parameter.name in values:
+            bound[parameter.name] = values[parameter.name]
+            continue
+        assert parameter.default is not None
+        try:
+            bound[parameter.name] = parameter.default.evaluate(scope)
+        except ExpressionError as error:
+            near = did_you_mean(error.name, scope.known()) if error.name else None
+            reader.report(
+                error.code,
+                f"the default of `{parameter.name}` in `{block.signature}`: {error.message}",
+                block.key,
+                related=[Related("for this call", reader.source.span(at))],
+                help=f"did you mean `{near}`?" if near else None,
+            )
+            return None
+    return bound
+
+
+def _given(block: Block, node: Node | None, at: ScalarNode, reader: Reader) -> dict[str, Node] | None:
+    """Which node was given for which parameter."""
+    names = [p.name for p in block.parameters]
+    if node is None or (isinstance(node, ScalarNode) and node.value is None):
+        return {}
+    if isinstance(node, (ListNode, MapNode)) and (trap := flow_trap(reader.source, node)) is not None:
+        reader.report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
+        return None
+    if isinstance(node, MapNode) and not _is_template(node, names):
+        unknown = [key for key, _ in node.entries if key.text not in names]
+        for key in unknown:
+            near = did_you_mean(key.text, names)
+            reader.report(
+                "unknown-argument",
+                f"`{block.name}` has no parameter `{key.text}`",
+                key,
+                related=[_defined(block, reader)],
+                help=(f"did you mean `{near}`? " if near else "") + f"its signature is `{block.signature}`",
+                fix=reader.replace(f"write `{near}`", key, near) if near else None,
+            )
+        return None if unknown else {key.text: child for key, child in node.entries}
+    items = node.items if isinstance(node, ListNode) else [node]
+    if len(items) > len(names):
+        takes = f"takes {len(names)}" if names else "takes none"
+        reader.report(
+            "too-many-arguments",
+            f"`{block.name}` {takes} argument{'s' if len(names) > 1 else ''}, but {len(items)} are given",
+            items[len(names)],
+            related=[_defined(block, reader)],
+            help=f"its signature is `{block.signature}`",
+        )
+        return None
+    return dict(zip(names, items, strict=False))
+
+
+def _is_template(node: MapNode, names: list[str]) -> bool:
+    """True for `block: {LeakyReLU: 0.2}`: a layer for the first parameter, not a mapping of parameters."""
+    head = node.entries[0][0].text if len(node.entries) == 1 else ""
+    if head in names or not head[:1].isupper():
+        return False
+    return head in MODULE_OF or head in UNOFFERED or did_you_mean(head, names) is None
+
+
+def _defined(block: Block, reader: Reader) -> Related:
+    return Related(f"`{block.name}` is defined here", reader.source.span(block.key))
+
+
+def call_label(block: Block, arguments: Mapping[str, Any]) -> str:
+    """The call with its values, `conv_bn(64, 3, stride=2)`: defaults that were not overridden are left out."""
+    parts: list[str] = []
+    for parameter in block.parameters:
+        value = arguments[parameter.name]
+        if parameter.default is not None and _is_default(parameter.default.text, value):
+            continue
+        shown = _shown(value)
+        parts.append(shown if parameter.default is None else f"{parameter.name}={shown}")
+    return f"{block.name}({', '.join(parts)})" if parts else block.name
+
+
+def _is_default(text: str, value: Any) -> bool:
+    return text == str(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return repr(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_shown(v) for v in value) + "]"  # pyright: ignore[reportUnknownVariableType]  # any values
+    return str(value)

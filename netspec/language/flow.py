@@ -1,0 +1,93 @@
+"""What flows from layer to layer while a net is elaborated: the type, and for each axis the layer that set its size.
+
+A message about a size names the layer that the size came from, which is rarely the one just before: the channels
+after a pooling were set by the convolution in front of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from netspec.diagnostics import Related, Span
+from netspec.dims import Size
+from netspec.language.joins import shape_text
+from netspec.layers.base import Layer, TensorType
+
+
+class Origin(NamedTuple):
+    """Where a size came from: `title` names it ("`Flatten`"), `derive(axis)` says how the size came about."""
+
+    title: str
+    span: Span
+    derive: Callable[[int], str | None] | None = None
+    call: Span | None = None
+    """The outermost block call that led to it, if it stands in a block."""
+
+    def named(self) -> str:
+        """ "`Flatten` (line 17)", and for a layer inside a block also the line of the call."""
+        called = f", called in line {self.call.line}" if self.call is not None else ""
+        return f"{self.title} (line {self.span.line}{called})"
+
+
+class Flow(NamedTuple):
+    """The type at one place of the net, and its history."""
+
+    type: TensorType | None
+    """None where nothing is known, because what came before was reported."""
+    origins: tuple[Origin, ...]
+    """For each axis, the layer that set its size."""
+    last: Origin
+    """The last layer that changed the shape."""
+
+    def unknown(self) -> Flow:
+        """The same place with nothing known of the type."""
+        return Flow(None, (), self.last)
+
+    def given(self, axis: int | None) -> str:
+        """ "`Flatten` (line 17) gives 6400 = 256 × 5 × 5": the size along an axis, or the whole shape for None."""
+        assert self.type is not None
+        shape = self.type.shape
+        if axis is None or not shape:
+            return f"{self.last.named()} gives {shape_text(shape)}"
+        origin = self.origins[axis]
+        return f"{origin.named()} gives {shape[axis]}{_derivation(origin, axis % len(shape), shape[axis])}"
+
+    def related(self, axis: int | None) -> Related:
+        """The place that a size, or the whole shape, came from."""
+        assert self.type is not None
+        shape = self.type.shape
+        origin = self.last if axis is None or not shape else self.origins[axis]
+        text = shape_text(shape) if axis is None or not shape else str(shape[axis])
+        derived = "" if axis is None or not shape else _derivation(origin, axis % len(shape), shape[axis])
+        return Related(f"{origin.title} gives {text}{derived}", origin.span)
+
+    def after(self, layer: Layer, y: TensorType, origin: Callable[[], Origin]) -> Flow:
+        """The place behind a layer with output `y`."""
+        assert self.type is not None
+        before, shape, sets = self.type.shape, y.shape, layer.sets_axis
+        if shape is before and sets is None:
+            return self if y is self.type else Flow(y, self.origins, self.last)
+        new = origin()
+        if len(shape) != len(before):
+            return Flow(y, (new,) * len(shape), new)
+        decided = None if sets is None else sets % len(shape)
+        changed = False
+        origins: list[Origin] = []
+        for axis, size in enumerate(shape):
+            moved = axis == decided or (size is not before[axis] and size != before[axis])
+            changed = changed or moved
+            origins.append(new if moved else self.origins[axis])
+        return Flow(y, tuple(origins), new if changed else self.last)
+
+    def joined(self, y: TensorType, origin: Origin, axis: int | None) -> Flow:
+        """The place behind a combinator that continues this branch; `axis` is the one that it changed."""
+        if axis is None:
+            return Flow(y, self.origins, self.last)
+        origins = tuple(origin if i == axis else o for i, o in enumerate(self.origins))
+        return Flow(y, origins, origin)
+
+
+def _derivation(origin: Origin, axis: int, size: Size) -> str:
+    derived = origin.derive(axis) if origin.derive is not None else None
+    return f" = {derived}" if derived and derived != str(size) else ""

@@ -1,0 +1,251 @@
+"""`init:`: which function of `torch.nn.init` fills which parameter of which layers, as checked data.
+
+No torch is imported: the functions and their arguments are a closed table, tested against torch's own signatures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
+
+from pydantic import Field
+
+from netspec.arguments import Arguments, Count, NonNegative, Real
+from netspec.diagnostics import did_you_mean
+from netspec.language.items import Item, unknown_head
+from netspec.language.spec import Spec
+from netspec.layers import MODULE_OF
+from netspec.net import Initializer, Leaf
+from netspec.text.source import MapNode, Node, ScalarNode
+from netspec.validation import Reader
+
+
+class Function(Arguments):
+    """Base of the initialisers: the arguments of a function of `torch.nn.init` behind the tensor."""
+
+    axes: ClassVar[tuple[int, int]] = (0, 99)
+    """How many axes the parameter may have, least and most."""
+
+
+class _Uniform(Function):
+    a: Real = 0.0
+    b: Real = 1.0
+
+
+class _Normal(Function):
+    mean: Real = 0.0
+    std: NonNegative = 1.0
+
+
+class _TruncatedNormal(_Normal):
+    a: Real = -2.0
+    b: Real = 2.0
+
+
+class _Constant(Function):
+    scalar: ClassVar[str | None] = "val"
+    val: Real
+
+
+class _Plain(Function):
+    pass
+
+
+class _Matrix(Function):
+    axes: ClassVar[tuple[int, int]] = (2, 2)
+
+
+class _Dirac(Function):
+    axes: ClassVar[tuple[int, int]] = (3, 5)
+    groups: Count = 1
+
+
+class _Xavier(Function):
+    axes: ClassVar[tuple[int, int]] = (2, 99)
+    gain: Real = 1.0
+
+
+_Nonlinearity = Literal[
+    "linear",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "selu",
+]
+
+
+class _Kaiming(Function):
+    axes: ClassVar[tuple[int, int]] = (2, 99)
+    a: Real = 0.0
+    mode: Literal["fan_in", "fan_out"] = "fan_in"
+    nonlinearity: _Nonlinearity = "leaky_relu"
+
+
+class _Sparse(_Matrix):
+    sparsity: Annotated[float, Field(ge=0, le=1)]
+    std: NonNegative = 0.01
+
+
+FUNCTIONS: Final[Mapping[str, type[Function]]] = {
+    "uniform_": _Uniform,
+    "normal_": _Normal,
+    "trunc_normal_": _TruncatedNormal,
+    "constant_": _Constant,
+    "ones_": _Plain,
+    "zeros_": _Plain,
+    "eye_": _Matrix,
+    "dirac_": _Dirac,
+    "xavier_uniform_": _Xavier,
+    "xavier_normal_": _Xavier,
+    "kaiming_uniform_": _Kaiming,
+    "kaiming_normal_": _Kaiming,
+    "orthogonal_": _Xavier,
+    "sparse_": _Sparse,
+}
+"""The functions of `torch.nn.init` that a spec may name, with their arguments."""
+
+
+class InitRule(NamedTuple):
+    """One initialiser, for one parameter of all layers of a type (None: of whatever it stands beside)."""
+
+    type: str | None
+    initializer: Initializer
+    axes: tuple[int, int]
+    place: Node
+
+
+class InitRules:
+    """The initialisers of a spec. Reports what they get wrong: once for the rule, not for every layer it meets."""
+
+    def __init__(self, spec: Spec, node: Node | None, reader: Reader) -> None:
+        self.spec = spec
+        self.rules: tuple[InitRule, ...] = ()
+        self._met: dict[int, tuple[InitRule, bool]] = {}
+        if node is None:
+            return
+        if isinstance(node, MapNode):
+            self.rules = self._by_type(node, reader)
+        else:
+            reader.report(
+                "wrong-form",
+                "`init` maps layer types to initialisers",
+                node,
+                help="for example `init: {Conv2d: kaiming_normal_, Linear: xavier_uniform_}`",
+            )
+
+    def beside(self, node: Node, item: Item, reader: Reader) -> tuple[InitRule, ...]:
+        """The rules that an item's own `init` adds for the leaves inside; values may hang on a block's parameters."""
+        if isinstance(node, MapNode) and any(key.text[:1].isupper() for key, _ in node.entries):
+            return self._by_type(node, reader)
+        return self._by_parameter(item.name if item.kind == "layer" else None, node, reader)
+
+    def of(self, leaf: Leaf, rules: Sequence[InitRule], reader: Reader) -> tuple[Initializer, ...]:
+        """The initialisers of one layer: for each of its parameters the innermost rule."""
+        matching = [rule for rule in rules if rule.type is None or rule.type == leaf.type]
+        if not matching:
+            return ()
+        shapes = leaf.layer.parameters(leaf.input)
+        chosen: dict[str, Initializer] = {}
+        for rule in matching:
+            parameter = rule.initializer.parameter
+            self._met[id(rule.place)] = rule, self._met.get(id(rule.place), (rule, False))[1] or parameter in shapes
+            if parameter not in shapes or parameter in chosen:
+                continue
+            axes = len(shapes[parameter])
+            if rule.axes[0] <= axes <= rule.axes[1]:
+                chosen[parameter] = rule.initializer
+            else:
+                self._wrong_axes(rule, leaf, axes, reader)
+        return tuple(chosen[p] for p in shapes if p in chosen)
+
+    def finish(self, reader: Reader) -> None:
+        """Report the rules whose parameter none of the layers that they met has."""
+        for rule, found in self._met.values():
+            if found or rule.type is None:  # what stands behind a `$name` may be another thing in another variant
+                continue
+            parameter = rule.initializer.parameter
+            spared = parameter in ("weight", "bias")  # an argument or a variant may leave it out
+            reader.report(
+                "init-without-parameter",
+                f"no `{rule.type}` that this is for has a parameter `{parameter}`",
+                rule.place,
+                help="so nothing is initialised by it" if spared else None,
+                severity="warning" if spared else "error",
+            )
+
+    def _wrong_axes(self, rule: InitRule, leaf: Leaf, axes: int, reader: Reader) -> None:
+        low, high = rule.axes
+        wants = f"exactly {low}" if low == high else f"{low} to {high}" if high < 99 else f"at least {low}"
+        reader.report(
+            "init-axes",
+            f"`{rule.initializer.function}` wants a parameter of {wants} axes, but `{rule.initializer.parameter}` of "
+            f"`{leaf.type}` (line {leaf.span.line}) has {axes}",
+            rule.place,
+            help="a vector takes `zeros_`, `ones_`, `constant_`, `uniform_` or `normal_`",
+        )
+
+    def _by_type(self, node: MapNode, reader: Reader) -> tuple[InitRule, ...]:
+        rules: list[InitRule] = []
+        for key, value in node.entries:
+            if key.text in MODULE_OF:
+                rules += self._by_parameter(key.text, value, reader)
+            elif key.text in self.spec.blocks:
+                reader.report(
+                    "unknown-layer",
+                    f"`init` is by layer type, and `{key.text}` is a block",
+                    key,
+                    help=f"put `init` beside the call of `{key.text}`, or name the layers in it",
+                )
+            else:
+                unknown_head(key, self.spec, reader.report)
+        return tuple(rules)
+
+    def _by_parameter(self, type_: str | None, node: Node, reader: Reader) -> tuple[InitRule, ...]:
+        """A bare function is for the weight; a mapping is by parameter, unless it is a function with its arguments."""
+        if isinstance(node, MapNode) and len(node.entries) > 1:
+            function = next((key for key, _ in node.entries if key.text in FUNCTIONS), None)
+            if function is not None:
+                reader.report(
+                    "wrong-form",
+                    f"`{function.text}` stands where the name of a parameter should stand",
+                    function,
+                    help=f"say for which parameter it is: `weight: {{{function.text}: …}}`",
+                )
+                return ()
+        if isinstance(node, MapNode) and not any(key.text in FUNCTIONS for key, _ in node.entries):
+            rules = [self._rule(type_, key, value, reader) for key, value in node.entries]
+        else:
+            rules = [self._rule(type_, None, node, reader)]
+        return tuple(rule for rule in rules if rule is not None)
+
+    def _rule(self, type_: str | None, parameter: ScalarNode | None, node: Node, reader: Reader) -> InitRule | None:
+        if isinstance(node, ScalarNode) and parameter is not None and parameter.text.endswith("_"):
+            near = did_you_mean(parameter.text, FUNCTIONS)
+            reader.report(
+                "unknown-initializer",
+                f"there is no initialiser `{parameter.text}`",
+                parameter,
+                help=f"did you mean `{near}`?" if near else f"there are: {', '.join(FUNCTIONS)}",
+            )
+            return None
+        table = dict.fromkeys(FUNCTIONS, "")
+        function = reader.call(node, table, FUNCTIONS.__getitem__, kind="initializer")
+        if function is None:
+            return None
+        name = node.text if isinstance(node, ScalarNode) else node.entries[0][0].text  # type: ignore[union-attr]  # `call` took it
+        arguments: dict[str, Any] = {
+            f: getattr(function, f)
+            for f, field in type(function).model_fields.items()
+            if getattr(function, f) != field.default
+        }
+        place = parameter if parameter is not None else node
+        return InitRule(
+            type_, Initializer(parameter.text if parameter else "weight", name, arguments), function.axes, place
+        )

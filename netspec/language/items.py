@@ -1,0 +1,227 @@
+"""One entry of a layer list: its head, the head's value, and the options beside it.
+
+An item has exactly one head (a layer, a block call, a combinator, `for`, `repeat` with `do`, or `$name`), and beside
+it options from a set that depends on the head. What is recognised here is form only: names are resolved where the
+item is elaborated, since a block may be handed a layer's name as a value.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+from netspec.diagnostics import Edit, Fix, did_you_mean
+from netspec.language.spec import COMBINATORS, Report, Spec
+from netspec.layers import MODULE_OF, UNOFFERED
+from netspec.text.source import MapNode, Node, ScalarNode
+from netspec.text.traps import stray_option_trap
+
+Kind = Literal["layer", "block", "reference", "residual", "add", "concat", "gate", "sequential", "aux", "for", "repeat"]
+
+_CALL: Final = re.compile(r"(?:\w+\.)*(\w+)(\(.*)?")
+"""A layer as Python writes it: `nn.Linear`, `Conv2d(1, 6, 5)`."""
+_COMMON: Final = frozenset(("name", "when", "repeat", "freeze", "init"))
+_OPTIONS: Final[dict[str, frozenset[str]]] = {
+    "residual": _COMMON | {"shortcut"},
+    "concat": _COMMON | {"dim", "split"},
+    "for": frozenset(("name", "when", "freeze", "init", "do")),
+    "repeat": frozenset(("name", "when", "freeze", "init", "do")),
+}
+_EVERY_OPTION: Final = _COMMON | {"shortcut", "dim", "split", "do"}
+
+
+class Item:
+    """One entry of a layer list, taken apart."""
+
+    __slots__ = ("head", "kind", "node", "options", "value")
+
+    def __init__(self, kind: Kind, head: ScalarNode, value: Node | None, options: dict[str, Node], node: Node) -> None:
+        self.kind: Kind = kind
+        self.head = head
+        """The scalar that says what it is: `Conv2d`, `basic`, `residual`, `$act`."""
+        self.value = value
+        self.options = options
+        self.node = node
+
+    @property
+    def name(self) -> str:
+        """The head's text."""
+        return self.head.text
+
+
+def read_item(node: Node, spec: Spec, report: Report) -> Item | None:
+    """Take one entry of a layer list apart; None once a mistake is reported."""
+    if isinstance(node, ScalarNode):
+        return _bare(node, spec, report)
+    if not isinstance(node, MapNode):
+        report(
+            "wrong-form",
+            "a list stands where a layer should stand",
+            node,
+            help="write its items into the list around it, or `sequential: [...]` for a nested Sequential",
+        )
+        return None
+    if not node.entries:
+        report("wrong-form", "an empty mapping stands where a layer should stand", node)
+        return None
+    return _mapping(node, spec, report)
+
+
+def _bare(node: ScalarNode, spec: Spec, report: Report) -> Item | None:
+    if not isinstance(node.value, str):
+        report(
+            "wrong-form",
+            f"`{node.text or 'null'}` stands where a layer should stand",
+            node,
+            help="an item is a layer's name, or a mapping that begins with one",
+        )
+        return None
+    kind = head_kind(node.text, spec)
+    if kind in ("layer", "block", "reference"):
+        return Item(kind, node, None, {}, node)
+    if kind is None:
+        unknown_head(node, spec, report)
+        return None
+    report("wrong-form", f"`{node.text}` needs its layers", node, help=f"write `{node.text}: [...]`")
+    return None
+
+
+def head_kind(text: str, spec: Spec) -> Kind | None:
+    """What a key of this text is the head of; None if it is no head."""
+    if text in MODULE_OF:
+        return "layer"
+    if text in spec.blocks:
+        return "block"
+    if text in COMBINATORS:
+        return text  # type: ignore[return-value]  # each combinator is a kind
+    if text[:1] == "$":
+        return "reference"
+    return "for" if text == "for" else None
+
+
+def _mapping(node: MapNode, spec: Spec, report: Report) -> Item | None:
+    heads: list[tuple[ScalarNode, Node, Kind]] = []
+    options: dict[str, Node] = {}
+    strangers: list[ScalarNode] = []
+    for key, value in node.entries:
+        kind = head_kind(key.text, spec)
+        if kind is not None:
+            heads.append((key, value, kind))
+        elif key.text in _EVERY_OPTION:
+            options[key.text] = value
+        else:
+            strangers.append(key)
+    if not heads and "repeat" in options and "do" in options and not strangers:
+        key, value = next(e for e in node.entries if e[0].text == "repeat")
+        heads.append((key, value, "repeat"))
+        del options["repeat"]
+    if len(heads) == 1 and not strangers:
+        head, value, kind = heads[0]
+        if kind in COMBINATORS and isinstance(value, ScalarNode) and value.value is None:
+            report("wrong-form", f"`{head.text}` needs its layers", head, help=f"write `{head.text}: [...]`")
+            return None
+        return _checked(Item(heads[0][2], heads[0][0], heads[0][1], options, node), report)
+    _no_single_head(node, [h for h, _, _ in heads], strangers, spec, report)
+    return None
+
+
+def _no_single_head(
+    node: MapNode, heads: list[ScalarNode], strangers: list[ScalarNode], spec: Spec, report: Report
+) -> None:
+    if len(heads) > 1:
+        report(
+            "two-heads",
+            f"one item cannot be both `{heads[0].text}` and `{heads[1].text}`",
+            heads[1],
+            help="begin a new item with `- ` for each layer",
+        )
+    elif heads:  # a good head, and keys that are no options
+        for stranger in strangers:
+            _stranger(stranger, heads[0], spec, report)
+    elif strangers:
+        unknown_head(strangers[0], spec, report)
+    elif any(key.text == "do" for key, _ in node.entries):
+        report("no-head", "a `do` needs `for: name in values` or `repeat: n` beside it", node.entries[0][0])
+    else:
+        trap = stray_option_trap(spec.source, node.entries[0])
+        report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
+
+
+def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report) -> None:
+    if stranger.text[:1].isupper():
+        unknown_head(stranger, spec, report)
+        return
+    near = did_you_mean(stranger.text, _EVERY_OPTION)
+    report(
+        "unknown-option",
+        f"`{stranger.text}` is no option of an item",
+        stranger,
+        help=f"did you mean `{near}`?"
+        if near
+        else f"arguments of `{head.text}` belong under it: `{head.text}: {{{stranger.text}: …}}`",
+        fix=Fix(f"write `{near}`", (Edit(spec.source.span(stranger), near),)) if near else None,
+    )
+
+
+def _checked(item: Item, report: Report) -> Item:
+    allowed = _OPTIONS.get(item.kind, _COMMON)
+    for option in [o for o in item.options if o not in allowed]:
+        del item.options[option]
+        where = next(k for k, _ in item.node.entries if k.text == option)  # type: ignore[union-attr]  # a mapping has them
+        owner = {"shortcut": "residual", "dim": "concat", "split": "concat"}.get(option)
+        note = f"`{option}` belongs to `{owner}`" if owner else "`do` belongs to `for` and `repeat`"
+        if option == "repeat":
+            note = "put a `repeat` with `do` around it"
+        report("misplaced-option", f"`{item.name}` has no option `{option}`", where, help=note)
+    if "name" in item.options and "repeat" in item.options:
+        report(
+            "name-with-repeat",
+            f"`name` beside `repeat` would give every repetition of `{item.name}` the same name",
+            item.options["name"],
+            help="name them in a loop: `for: i in range(n)`, `do: [{…, name: 'layer{i}'}]`",
+        )
+        del item.options["name"]
+    return item
+
+
+def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
+    """Report a name that is neither a layer nor a block nor a word of the language."""
+    name = node.text
+    if spec.lacks_block(name):
+        return
+    if name in spec.values:
+        fix = None if node.quoted else Fix(f"write `${name}`", (Edit(spec.source.span(node), f"${name}"),))
+        report(
+            "unknown-layer",
+            f"there is no layer or block `{name}`; `{name}` is a value",
+            node,
+            help=f"write `${name}` for the layer or block that it stands for",
+            fix=fix,
+        )
+        return
+    if name in UNOFFERED:
+        report("layer-not-offered", f"`{name}` is a torch layer that netspec does not offer: {UNOFFERED[name]}", node)
+        return
+    called = _CALL.fullmatch(name)
+    if called is not None and called[1] in MODULE_OF:
+        bare = called[1]
+        fix = None if node.quoted or called[2] else Fix(f"write `{bare}`", (Edit(spec.source.span(node), bare),))
+        report(
+            "unknown-layer",
+            f"there is no layer or block `{name}`",
+            node,
+            help=f"arguments are written as a mapping: `{bare}: {{…}}`" if called[2] else f"write `{bare}`",
+            fix=fix,
+        )
+        return
+    near = did_you_mean(name, (*MODULE_OF, *spec.blocks, *COMBINATORS, "for"))
+    fix = None
+    if near is not None and not node.quoted:
+        fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))
+    report(
+        "unknown-layer",
+        f"there is no layer or block `{name}`",
+        node,
+        help=f"did you mean `{near}`?" if near else "`netspec explain` lists the layers",
+        fix=fix,
+    )

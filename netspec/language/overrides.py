@@ -1,0 +1,198 @@
+"""What a variant and `--set` change: variables, the input, and values of the recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netspec.arguments import LARGEST
+from netspec.diagnostics import UsageError, did_you_mean
+from netspec.language.inputs import symbols_of
+from netspec.language.spec import Spec
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source, parse
+from netspec.text.traps import flow_trap
+
+Definition = tuple[ScalarNode, Node]
+
+
+class Overridden:
+    """A spec's definitions with a variant and `--set` applied; they are evaluated later, in order."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.input = spec.input
+        self.train = spec.train
+        self.vars: list[Definition] = list(spec.vars)
+        self.symbols: dict[str, int] = {}
+        """Sizes that `--set H=224` gives to symbols of the input."""
+
+
+def apply_variant(spec: Spec, variant: str) -> Overridden:
+    """The definitions under a variant.
+
+    Raises:
+        UsageError: the spec has no such variant.
+    """
+    if variant not in spec.variants:
+        near = did_you_mean(variant, spec.variants)
+        known = f"it has {', '.join(spec.variants)}" if spec.variants else "it has none"
+        raise UsageError(
+            f"{spec.source.name} has no variant `{variant}`: " + (f"did you mean `{near}`?" if near else known)
+        )
+    result = Overridden(spec)
+    node = spec.variants[variant]
+    for key, value in node.entries:
+        if key.text == "input":
+            result.input = value
+        elif key.text == "train":
+            result.train = _merged(result.train, value)
+        elif key.text == "vars" and isinstance(value, MapNode):
+            for name, definition in value.entries:
+                _define(result.vars, name, definition)
+        else:
+            _define(result.vars, key, value)
+    return result
+
+
+def _define(definitions: list[Definition], key: ScalarNode, value: Node) -> None:
+    """Replace the definition of a name where it stands, or add a new one at the end."""
+    for i, (known, _) in enumerate(definitions):
+        if known.text == key.text:
+            definitions[i] = (key, value)
+            return
+    definitions.append((key, value))
+
+
+def _merged(base: Node | None, over: Node) -> Node:
+    """A mapping with the keys of another laid over it."""
+    if not isinstance(base, MapNode) or not isinstance(over, MapNode):
+        return over
+    entries = [(k, over.get(k.text) or v) for k, v in base.entries]
+    entries += [(k, v) for k, v in over.entries if base.get(k.text) is None]
+    return MapNode(entries, base.flow, base.start, base.end)
+
+
+def apply_settings(spec: Spec, base: Overridden, settings: Mapping[str, Any]) -> None:
+    """Apply `--set key=value` pairs: variables, symbols, `input` and dotted recipe keys.
+
+    A value is a Python value, or text that is read as YAML.
+
+    Raises:
+        UsageError: a key names nothing in the spec, or a value is not of its form.
+    """
+    if "input" in settings:
+        node = _node_of("input", settings["input"])
+        base.input = _moved(node, spec.input) if spec.input is not None else node
+    symbols = symbols_of(base.input, {key.text for key, _ in base.vars})
+    for key, value in settings.items():
+        if key == "input":
+            continue
+        node = _node_of(key, value)
+        if key.startswith("train."):
+            base.train = _set_in(base.train, key.split(".")[1:], node, key, spec)
+        elif key in symbols:
+            if not isinstance(node, ScalarNode) or type(node.value) is not int or not 1 <= node.value <= LARGEST:
+                wish = f"an integer between 1 and {LARGEST:,}"
+                raise UsageError(f"--set {key}: the symbol `{key}` wants {wish}, not {value}")
+            base.symbols[key] = node.value
+        elif any(k.text == key for k, _ in base.vars):
+            index = next(i for i, (k, _) in enumerate(base.vars) if k.text == key)
+            old = base.vars[index]
+            base.vars[index] = (old[0], _moved(node, old[1]))
+        else:
+            known = [*(k.text for k, _ in base.vars), *symbols, "input", *_recipe_keys(base.train)]
+            near = did_you_mean(key, known)
+            hint = f"did you mean `{near}`?" if near else f"there are: {', '.join(known)}"
+            raise UsageError(f"--set {key}: {spec.source.name} has no variable, symbol or recipe key `{key}`; {hint}")
+
+
+def _node_of(key: str, value: Any) -> Node:
+    text = value if isinstance(value, str) else _yaml(value)
+    source = Source(f"--set {key}", text)
+    if not text.strip():
+        raise UsageError(f"--set {key}=: there is no value behind the `=`")
+    node, diagnostics = parse(source)
+    if isinstance(node, (ListNode, MapNode)) and (trap := flow_trap(source, node)) is not None:
+        raise UsageError(f"--set {key}={text}: {trap.message}; {trap.help}")
+    if node is None or diagnostics:
+        why = diagnostics[0].message if diagnostics else "there is no value"
+        raise UsageError(f"--set {key}={text}: {why}")
+    return node
+
+
+def _yaml(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_yaml(v) for v in value) + "]"  # pyright: ignore[reportUnknownVariableType]  # any values
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {_yaml(v)}" for k, v in value.items()) + "}"  # pyright: ignore[reportUnknownVariableType]  # any values
+    if isinstance(value, str):
+        return value
+    return repr(value)
+
+
+def _moved(node: Node, place: Node) -> Node:
+    """The node as if it stood in another's place, so that a message about it shows the line that it overrides."""
+    start, end = place.start, place.end
+    if isinstance(node, ScalarNode):
+        return ScalarNode(node.value, node.text, node.quoted, start, end)
+    if isinstance(node, ListNode):
+        return ListNode([_moved(item, place) for item in node.items], False, start, end)
+    moved = [(ScalarNode(k.value, k.text, k.quoted, start, end), _moved(v, place)) for k, v in node.entries]
+    return MapNode(moved, False, start, end)
+
+
+def _set_in(base: Node | None, path: list[str], node: Node, key: str, spec: Spec) -> Node:
+    """The recipe with the value at a dotted path replaced."""
+    if base is None:
+        raise UsageError(f"--set {key}: {spec.source.name} has no `train` recipe")
+    if not path:
+        return _moved(node, base)
+    head = path[0]
+    if not head:
+        raise UsageError(f"--set {key}: a name is missing at a dot; write it as in `--set train.epochs=3`")
+    if isinstance(base, ScalarNode):  # `optimizer: SGD` is `optimizer: {SGD: {}}`
+        if base.text != head:
+            above = key.removesuffix(".".join(path))
+            hint = f"; write `--set {above}{base.text}.{head}=…`" if isinstance(base.value, str) else ""
+            raise UsageError(f"--set {key}: `{head}` is not there; the recipe says `{base.text}`{hint}")
+        inner = MapNode([], True, base.start, base.end)
+        return MapNode([(base, _set_in(inner, path[1:], node, key, spec))], True, base.start, base.end)
+    if isinstance(base, ListNode):
+        return _set_in_list(base, path, node, key, spec)
+    entries = list(base.entries)
+    for i, (known, value) in enumerate(entries):
+        if known.text == head:
+            filled = (
+                MapNode([], True, value.start, value.end)
+                if isinstance(value, ScalarNode) and value.value is None
+                else value
+            )
+            entries[i] = (known, _set_in(filled, path[1:], node, key, spec) if path[1:] else _moved(node, value))
+            return MapNode(entries, base.flow, base.start, base.end)
+    name = ScalarNode(head, head, True, base.start, base.end)
+    fresh = MapNode([], True, base.start, base.end)
+    entries.append((name, _set_in(fresh, path[1:], node, key, spec) if path[1:] else _moved(node, base)))
+    return MapNode(entries, base.flow, base.start, base.end)
+
+
+def _set_in_list(base: ListNode, path: list[str], node: Node, key: str, spec: Spec) -> Node:
+    for i, item in enumerate(base.items):
+        head = (
+            item.text
+            if isinstance(item, ScalarNode)
+            else item.entries[0][0].text
+            if isinstance(item, MapNode) and item.entries
+            else ""
+        )
+        if head == path[0]:
+            items = list(base.items)
+            items[i] = _set_in(item, path, node, key, spec)
+            return ListNode(items, base.flow, base.start, base.end)
+    raise UsageError(f"--set {key}: there is no `{path[0]}` in the list")
+
+
+def _recipe_keys(train: Node | None) -> list[str]:
+    return [f"train.{key.text}" for key, _ in train.entries] if isinstance(train, MapNode) else []

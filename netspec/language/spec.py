@@ -1,0 +1,388 @@
+"""Node tree → `Spec`: what the user wrote, its top-level keys told apart and its block signatures read."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from netspec.diagnostics import Edit, Fix, Related, did_you_mean
+from netspec.expressions import Expression, ExpressionError, is_reserved, parse
+from netspec.layers import MODULE_OF, UNOFFERED
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+from netspec.text.traps import signature_trap
+
+KEYS: Final = ("netspec", "name", "description", "input", "vars", "variants", "blocks", "layers", "init", "train")
+COMBINATORS: Final = ("residual", "add", "concat", "gate", "sequential", "aux")
+WORDS: Final = frozenset(
+    (*COMBINATORS, "for", "repeat", "do", "when", "name", "freeze", "init", "shortcut", "dim", "split")
+)
+"""The words of the language that stand where a block's name could stand."""
+RESERVED: Final = WORDS | {"input", "train", "in_shape", "in_channels", "in_features"}
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_LATER: Final = {
+    "inputs": "a network has one `input` in this version of the language",
+    "outputs": "a network has one output in this version of the language: what the last layer gives",
+    "include": "a spec is one file in this version of the language",
+    "includes": "a spec is one file in this version of the language",
+    "import": "a spec is one file in this version of the language",
+}
+
+Report = Callable[..., None]
+
+
+@dataclass(slots=True)
+class Parameter:
+    """One parameter of a block: its name and, where it has one, the expression that gives its default."""
+
+    name: str
+    default: Expression | None
+
+
+@dataclass(slots=True)
+class Block:
+    """A reusable piece: its signature as written, its parameters and its body."""
+
+    name: str
+    signature: str
+    parameters: tuple[Parameter, ...]
+    body: Node
+    key: ScalarNode
+
+
+@dataclass(slots=True)
+class Spec:
+    """A document with its parts told apart. Nodes keep their places."""
+
+    source: Source
+    name: str
+    description: str = ""
+    input: Node | None = None
+    vars: list[tuple[ScalarNode, Node]] = field(default_factory=list[tuple[ScalarNode, Node]])
+    variants: dict[str, MapNode] = field(default_factory=dict[str, MapNode])
+    blocks: dict[str, Block] = field(default_factory=dict[str, Block])
+    layers: Node | None = None
+    init: Node | None = None
+    train: Node | None = None
+    lost: set[str] = field(default_factory=set[str])
+    """Blocks whose definition was refused, and `vars:` or `blocks:` if all of it was: whoever misses them is silent."""
+
+    def lacks_block(self, name: str) -> bool:
+        """True if a name may be that of a block that was refused."""
+        return name in self.lost or ("blocks:" in self.lost and name[:1].islower())
+
+    @property
+    def values(self) -> frozenset[str]:
+        """The names of variables and of blocks' parameters."""
+        names = {key.text for key, _ in self.vars}
+        return frozenset(names.union(p.name for block in self.blocks.values() for p in block.parameters))
+
+    @property
+    def complete(self) -> bool:
+        """False where the file means nothing without a variant: every variant defines a name that the base uses and
+        lacks, or an input."""
+        if not self.variants:
+            return True
+        base = {key.text for key, _ in self.vars}
+        common: set[str] | None = None
+        for node in self.variants.values():
+            names = _variable_names(node) - base
+            if self.input is None and node.get("input") is not None:
+                names.add("input:")
+            common = names if common is None else common & names
+        return not common or ("input:" not in common and not common & mentioned(self, variants=False))
+
+
+def _variable_names(variant: MapNode) -> set[str]:
+    overrides = variant.get("vars")
+    direct = {key.text for key, _ in variant.entries if key.text not in ("vars", "input", "train")}
+    return direct | ({key.text for key, _ in overrides.entries} if isinstance(overrides, MapNode) else set())
+
+
+def mentioned(spec: Spec, *, variants: bool) -> set[str]:
+    """Every word that stands where an expression or a `$name` may stand, in what the spec holds but its definitions'
+    own names; `variants` says whether those count."""
+    nodes = [spec.input, spec.layers, spec.init, spec.train, *(node for _, node in spec.vars)]
+    nodes += [block.body for block in spec.blocks.values()]
+    texts = [p.default.text for block in spec.blocks.values() for p in block.parameters if p.default is not None]
+    if variants:
+        nodes += [node for variant in spec.variants.values() for _, node in variant.entries]
+    while nodes:
+        match nodes.pop():
+            case ScalarNode(value=str(), text=text):
+                texts.append(text)
+            case ListNode(items=items):
+                nodes += items
+            case MapNode(entries=entries):
+                nodes += [node for _, node in entries]
+                texts += [key.text for key, _ in entries if key.text.startswith("$")]
+            case _:
+                pass
+    return {word for text in texts for word in _WORD.findall(text)}
+
+
+def read_spec(root: Node, source: Source, stem: str, report: Report) -> Spec:
+    """Tell the parts of a document apart.
+
+    `stem` is the name of a spec that names itself not; `report(code, message, node, **more)` receives every mistake.
+    """
+    spec = Spec(source, stem)
+    if not isinstance(root, MapNode):
+        report(
+            "not-a-spec",
+            "a spec is a mapping with `input` and `layers`, but this is "
+            + ("a list" if isinstance(root, ListNode) else "plain text"),
+            root,
+            help="write `layers:` and put the list under it" if isinstance(root, ListNode) else "see `netspec new`",
+        )
+        return spec
+    given = {key.text for key, _ in root.entries}
+    for key, node in root.entries:
+        near = None if key.text in KEYS or key.text in _LATER else did_you_mean(key.text, KEYS)
+        if near is None:
+            _read_key(spec, key, node, report)
+            continue
+        fix = None if near in given else Fix(f"write `{near}`", (Edit(source.span(key), near),))
+        report("unknown-key", f"a spec has no `{key.text}`", key, help=f"did you mean `{near}`?", fix=fix)
+        if near not in given:  # read it as what it is meant to be, so that nothing else seems to be missing
+            given.add(near)
+            _read_key(spec, ScalarNode(near, near, False, key.start, key.end), node, report)
+    for name in spec.variants:
+        _check_variant(spec, name, report)
+    if "layers" not in given:
+        report(
+            "missing-key", "the spec has no `layers`", _head(root, source), help="add `layers:` with a list of layers"
+        )
+    if "input" not in given and all(v.get("input") is None for v in spec.variants.values()):
+        report(
+            "missing-key",
+            "the spec has no `input`: without it no shape is known",
+            _head(root, source),
+            help="add `input: [1, 28, 28]`, the shape of one example without the batch axis",
+        )
+    return spec
+
+
+def _check_variant(spec: Spec, name: str, report: Report) -> None:
+    """Report what a variant cannot override, and take it out."""
+    variant = spec.variants[name]
+    base = {key.text for key, _ in spec.vars}
+    kept: list[tuple[ScalarNode, Node]] = []
+    seen: dict[str, ScalarNode] = {}
+
+    def defines(key: ScalarNode) -> bool:
+        if key.text in seen:
+            first = Related("the first one", spec.source.span(seen[key.text]))
+            report("duplicate-key", f"the variant `{name}` sets `{key.text}` twice", key, related=(first,))
+            return False
+        seen[key.text] = key
+        return key.text in base or check_name(key, "variable", spec, report)
+
+    for key, node in variant.entries:
+        if key.text in ("input", "train"):
+            kept.append((key, node))
+        elif key.text == "vars":
+            entries = [e for e in _entries(node, "vars", "names with their values", report, spec) if defines(e[0])]
+            kept.append((key, MapNode(entries, variant.flow, node.start, node.end)))
+        elif key.text in KEYS:
+            report(
+                "unknown-key",
+                f"a variant overrides variables, `input` and `train`; it cannot have `{key.text}`",
+                key,
+                help="a variable and `when` choose between layers" if key.text in ("layers", "blocks") else None,
+            )
+        elif defines(key):
+            kept.append((key, node))
+    spec.variants[name] = MapNode(kept, variant.flow, variant.start, variant.end)
+
+
+def _head(root: MapNode, source: Source) -> Any:
+    return root.entries[0][0] if root.entries else source.between(0, 0)
+
+
+def _read_key(spec: Spec, key: ScalarNode, node: Node, report: Report) -> None:
+    match key.text:
+        case "netspec":
+            if not isinstance(node, ScalarNode) or node.value != 1 or isinstance(node.value, bool):
+                report(
+                    "language-version", "this netspec reads version 1 of the language", node, help="write `netspec: 1`"
+                )
+        case "name":
+            _read_name(spec, node, report)
+        case "description":
+            if isinstance(node, ScalarNode):
+                spec.description = node.text if node.value is not None else ""
+            else:
+                report("wrong-form", "`description` is text", node)
+        case "input":
+            spec.input = node
+        case "vars":
+            spec.vars = _entries(node, "vars", "names with their values, as in `width: 64`", report, spec)
+            for name, _ in spec.vars:
+                check_name(name, "variable", spec, report)
+        case "variants":
+            for name, value in _entries(node, "variants", "names with what they override", report, spec):
+                if isinstance(value, MapNode):
+                    spec.variants[name.text] = value
+                else:
+                    report(
+                        "wrong-form",
+                        f"the variant `{name.text}` is a mapping of what it overrides",
+                        value,
+                        help="for example `{vars: {width: 128}}`",
+                    )
+                if not _NAME.fullmatch(name.text):
+                    report(
+                        "bad-name",
+                        f"`{name.text}` cannot name a variant: files are named after it",
+                        name,
+                        help=_NAME_HELP,
+                    )
+        case "blocks":
+            if isinstance(node, MapNode) and (trap := signature_trap(spec.source, node)) is not None:
+                report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
+                spec.lost.add("blocks:")
+                return
+            for signature, body in _entries(
+                node, "blocks", "signatures with lists of layers, as in `conv_bn(out):`", report, spec
+            ):
+                _read_block(spec, signature, body, report)
+        case "layers":
+            spec.layers = node
+        case "init":
+            spec.init = node
+        case "train":
+            spec.train = node
+        case other if other in _LATER:
+            report("not-in-version-1", f"there is no `{other}`: {_LATER[other]}", key)
+        case other:
+            known = ", ".join(f"`{k}`" for k in KEYS)
+            report("unknown-key", f"a spec has no `{other}`", key, help=f"its keys are {known}")
+
+
+_NAME_HELP = "a name has up to 64 letters, digits, `_`, `.` and `-`, and begins with a letter or digit"
+
+
+def _read_name(spec: Spec, node: Node, report: Report) -> None:
+    if isinstance(node, ScalarNode) and _NAME.fullmatch(node.text):
+        spec.name = node.text
+    else:
+        report("bad-name", "`name` cannot be used for files", node, help=_NAME_HELP)
+
+
+def _entries(node: Node, key: str, what: str, report: Report, spec: Spec) -> list[tuple[ScalarNode, Node]]:
+    if isinstance(node, MapNode):
+        return node.entries
+    if not (isinstance(node, ScalarNode) and node.value is None):
+        report("wrong-form", f"`{key}` holds {what}", node)
+        spec.lost.add(f"{key}:")
+    return []
+
+
+def check_name(key: ScalarNode, kind: str, spec: Spec, report: Report) -> bool:
+    """True if a new name may stand for a variable, parameter, loop name or block; else the reason is reported."""
+    name = key.text
+    taken: str | None = None
+    related: tuple[Related, ...] = ()
+    if not name.isidentifier():
+        report(
+            "bad-name",
+            f"`{name}` cannot name a {kind}: a name has letters, digits and `_`, and begins with a letter",
+            key,
+        )
+        return False
+    if name in RESERVED:
+        taken = "a word of the language"
+    elif is_reserved(name):
+        taken = "a function or constant of the expression language"
+    elif name in MODULE_OF or name in UNOFFERED:
+        taken = "a layer"
+    elif kind != "block" and name in spec.blocks:
+        taken = "a block"
+        related = (Related(f"the block `{name}` is defined here", spec.source.span(spec.blocks[name].key)),)
+    elif kind != "variable" and (first := next((k for k, _ in spec.vars if k.text == name), None)) is not None:
+        taken = "a variable"
+        related = (Related(f"the variable `{name}` is defined here", spec.source.span(first)),)
+    if taken is None:
+        return True
+    report("name-taken", f"`{name}` is already {taken}, so no {kind} may have that name", key, related=related)
+    return False
+
+
+def _read_block(spec: Spec, key: ScalarNode, body: Node, report: Report) -> None:
+    signature = key.text.strip()
+    name, bracket, _ = signature.partition("(")
+    parameters: tuple[Parameter, ...] = ()
+    spec.lost.add(name.strip())  # until it is known to be right
+    if bracket:
+        read = _signature(signature)
+        if read is None:
+            report(
+                "bad-signature",
+                f"`{signature}` is no signature of a block",
+                key,
+                help="for example `conv_bn(out, kernel=1, stride=1)`",
+            )
+            return
+        name, parameters = read
+    if name and name[0].isupper():
+        report(
+            "bad-name",
+            f"`{name}` cannot name a block: CapWords names are layers, blocks are lowercase",
+            key,
+            help=f"for example `{_snake(name)}`",
+        )
+        return
+    name_node = ScalarNode(name, name, False, key.start, key.start + len(name))
+    if not check_name(name_node, "block", spec, report):
+        return
+    if name in spec.blocks:
+        first = spec.source.span(spec.blocks[name].key)
+        report(
+            "duplicate-block", f"there are two blocks named `{name}`", key, related=(Related("the first one", first),)
+        )
+        return
+    for i, parameter in enumerate(parameters):
+        check_name(ScalarNode(parameter.name, parameter.name, False, key.start, key.end), "parameter", spec, report)
+        if any(p.name == parameter.name for p in parameters[:i]):
+            report("bad-signature", f"`{signature}` has two parameters named `{parameter.name}`", key)
+    spec.blocks[name] = Block(name, signature, parameters, body, key)
+    spec.lost.discard(name)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _signature(text: str) -> tuple[str, tuple[Parameter, ...]] | None:
+    """Name and parameters of `name(a, b=1)`; None if it is nothing of the kind. Python's own grammar reads it."""
+    name, _, rest = text.partition("(")
+    if not name.isidentifier() or not rest.endswith(")") or len(text) > 1024:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python warns of odd escapes; what matters is refused below
+            tree = ast.parse(f"lambda {rest[:-1]}: 0", mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    if not isinstance(tree, ast.Lambda) or not isinstance(tree.body, ast.Constant):
+        return None
+    a = tree.args
+    if a.posonlyargs or a.kwonlyargs or a.vararg or a.kwarg:
+        return None
+    first_default = len(a.args) - len(a.defaults)
+    parameters: list[Parameter] = []
+    for i, argument in enumerate(a.args):
+        default: Expression | None = None
+        if i >= first_default:
+            try:
+                default = parse(ast.unparse(a.defaults[i - first_default]))
+            except (ExpressionError, RecursionError):
+                return None
+        parameters.append(Parameter(argument.arg, default))
+    return name, tuple(parameters)

@@ -1,0 +1,70 @@
+"""The table of layers: one class each, in a module per family, imported when a spec first names one of the family.
+
+The table is static, so that "did you mean" and the documentation know every name without importing a family.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from netspec.layers.unoffered import UNOFFERED as UNOFFERED
+
+if TYPE_CHECKING:
+    from netspec.layers.base import Layer
+
+FAMILIES: Final[dict[str, tuple[str, ...]]] = {
+    "convolution": ("Conv1d", "Conv2d", "Conv3d"),
+    "transposed": ("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
+    "pooling": ("MaxPool1d", "MaxPool2d", "MaxPool3d"),
+    "average_pooling": ("AvgPool1d", "AvgPool2d", "AvgPool3d"),
+    "adaptive": (
+        "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d",
+        "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d",
+    ),
+    "more_pooling": ("LPPool1d", "LPPool2d", "LPPool3d", "FractionalMaxPool2d", "FractionalMaxPool3d"),
+    "padding": (
+        "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d",
+        "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d", "ReplicationPad1d", "ReplicationPad2d",
+        "ReplicationPad3d", "CircularPad1d", "CircularPad2d", "CircularPad3d",
+    ),
+    "normalization": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"),
+    "more_normalization": (
+        "LayerNorm", "RMSNorm", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
+        "LocalResponseNorm", "CrossMapLRN2d",
+    ),
+    "linear": ("Linear", "Identity"),
+    "activation": ("ReLU", "LeakyReLU", "Sigmoid", "Tanh", "GELU", "SiLU"),
+    "more_activations": (
+        "ReLU6", "PReLU", "RReLU", "ELU", "CELU", "SELU", "Mish", "LogSigmoid", "Hardsigmoid", "Hardswish", "Hardtanh",
+        "Hardshrink", "Softshrink", "Tanhshrink", "Softplus", "Softsign", "Threshold", "GLU",
+    ),
+    "softmax": ("Softmax", "LogSoftmax", "Softmin", "Softmax2d"),
+    "dropout": ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"),
+    "shape": ("Flatten", "Unflatten"),
+    "rearrangement": ("PixelShuffle", "PixelUnshuffle", "ChannelShuffle", "Unfold", "Fold"),
+    "resampling": ("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d"),
+    "embedding": ("Embedding", "EmbeddingBag"),
+    "transformer": ("TransformerEncoderLayer", "TransformerEncoder"),
+    "recurrent": ("RNN", "LSTM", "GRU"),
+    "extra": ("Rearrange", "Select", "StochasticDepth", "LayerScale", "ClassToken", "PositionEmbedding"),
+    "attention": ("SelfAttention", "WindowAttention", "GridAttention"),
+}  # fmt: skip
+"""Module of this package → the layers that it defines."""
+
+MODULE_OF: Final[dict[str, str]] = {name: module for module, names in FAMILIES.items() for name in names}
+
+_loaded: dict[str, type[Layer]] = {}
+
+
+def layer_class(name: str) -> type[Layer]:
+    """The class of the layer of this name.
+
+    Raises:
+        KeyError: there is no such layer; `MODULE_OF` lists those there are.
+    """
+    found = _loaded.get(name)
+    if found is None:
+        module = import_module(f"netspec.layers.{MODULE_OF[name]}")
+        found = _loaded[name] = getattr(module, name)
+    return found

@@ -1,0 +1,106 @@
+"""The activations that most networks use. They work on each value alone and keep every shape."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from netspec.arguments import Real
+from netspec.dims import product
+from netspec.layers.base import Example, Layer, Saved, TensorType
+
+
+class Pointwise(Layer):
+    """Base of the activations that take each value alone."""
+
+    family = "activation"
+    keeps: ClassVar[Literal["input", "output"]] = "input"
+    """Which of the two the gradient is computed from."""
+    copies: ClassVar[bool] = False
+    """Whether the layer, told to overwrite its input, copies it first: its gradient needs it."""
+
+    def output(self, x: TensorType) -> TensorType:
+        self.need_float(x)
+        return x
+
+    def saved(self, x: TensorType) -> Saved:
+        if not self.shares(x):
+            return Saved(input=self.keeps == "input", output=self.keeps == "output")
+        return Saved(extra=product(x.shape)) if self.copies else Saved(output=True)
+
+    def shares(self, x: TensorType) -> bool:
+        return bool(getattr(self, "inplace", False))
+
+
+class ReLU(Pointwise):
+    """(*) → (*): y = max(0, x).
+
+    `ReLU` on 96 × 54 × 54 gives 96 × 54 × 54. `inplace: true` overwrites the input, which saves memory.
+    """
+
+    keeps = "output"
+    examples = (Example({}, (96, 54, 54), (96, 54, 54)), Example({"inplace": True}, (10,), (10,)))
+
+    inplace: bool = False
+
+
+class LeakyReLU(Pointwise):
+    """(*) → (*): y = x where x ≥ 0, else negative_slope · x.
+
+    `LeakyReLU: 0.2` on 64 × 32 × 32 gives 64 × 32 × 32; −1 becomes −0.2.
+    """
+
+    scalar = "negative_slope"
+    examples = (
+        Example({"negative_slope": 0.2}, (64, 32, 32), (64, 32, 32)),
+        Example({"inplace": True}, (10,), (10,)),
+    )
+
+    negative_slope: Real = 0.01
+    inplace: bool = False
+
+
+class Sigmoid(Pointwise):
+    """(*) → (*): y = 1 / (1 + exp(−x)).
+
+    `Sigmoid` on 6 × 28 × 28 gives 6 × 28 × 28, every value between 0 and 1.
+    """
+
+    keeps = "output"
+    examples = (Example({}, (6, 28, 28), (6, 28, 28)),)
+
+
+class Tanh(Pointwise):
+    """(*) → (*): y = tanh x = (exp(x) − exp(−x)) / (exp(x) + exp(−x)).
+
+    `Tanh` on 120 features gives 120 features, every value between −1 and 1.
+    """
+
+    keeps = "output"
+    examples = (Example({}, (120,), (120,)),)
+
+
+class GELU(Pointwise):
+    """(*) → (*): y = x · Φ(x), with Φ the distribution function of the normal distribution.
+
+    `GELU` on 197 × 3072 gives 197 × 3072. `approximate: tanh` computes ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
+    """
+
+    scalar = "approximate"
+    examples = (
+        Example({}, (197, 3072), (197, 3072)),
+        Example({"approximate": "tanh"}, (1024,), (1024,)),
+    )
+
+    approximate: Literal["none", "tanh"] = "none"
+
+
+class SiLU(Pointwise):
+    """(*) → (*): y = x / (1 + exp(−x)), also called swish.
+
+    `SiLU` on 32 × 112 × 112 gives 32 × 112 × 112.
+    """
+
+    copies = True
+    examples = (Example({}, (32, 112, 112), (32, 112, 112)), Example({"inplace": True}, (10,), (10,)))
+
+    inplace: bool = False

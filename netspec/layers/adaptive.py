@@ -1,0 +1,139 @@
+"""Pools that are told the size of their output and choose their windows accordingly."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from netspec.arguments import Counts1, Sizes2, Sizes3, spread_sizes
+from netspec.dims import product
+from netspec.layers.base import Example, Layer, Saved, TensorType
+from netspec.layers.windows import RANKS
+
+
+class AdaptivePooling(Layer):
+    """Base of the adaptive pools over `axes` spatial axes."""
+
+    axes: ClassVar[int]
+    family = "pooling"
+    scalar = "output_size"
+
+    output_size: Any
+
+    def output(self, x: TensorType) -> TensorType:
+        self.need_float(x)
+        self.need_rank(x, self.axes + 1, RANKS[self.axes])
+        sizes = zip(x.shape[1:], spread_sizes(self.output_size, self.axes), strict=True)
+        return TensorType((x.shape[0], *(n if size is None else size for n, size in sizes)))
+
+    def saved(self, x: TensorType) -> Saved:
+        # one value per channel is computed as a mean, which keeps nothing
+        return Saved(input=any(size != 1 for size in self.output(x).shape[1:]))
+
+
+class AdaptiveMaxPooling(AdaptivePooling):
+    """Base of the three adaptive max pools."""
+
+    omitted: ClassVar[dict[str, str]] = {
+        "return_indices": "it would make the output a pair, and a chain hands on one tensor"
+    }
+
+    output_size: Any
+
+    def saved(self, x: TensorType) -> Saved:
+        return Saved(input=True, indices=product(self.output(x).shape))
+
+
+class AdaptiveAvgPool1d(AdaptivePooling):
+    """(C, L) → (C, output_size), each value the mean of the stretch from ⌊i·L / L'⌋ to ⌈(i + 1)·L / L'⌉.
+
+    `AdaptiveAvgPool1d: 1` on 64 × 100 gives 64 × 1, the mean of every channel.
+    """
+
+    axes = 1
+    examples = (
+        Example({"output_size": 1}, (64, 100), (64, 1)),
+        Example({"output_size": (7,)}, (4, 5), (4, 7)),
+    )
+
+    output_size: Counts1
+
+
+class AdaptiveAvgPool2d(AdaptivePooling):
+    """(C, H, W) → (C, output_size[0], output_size[1]), each value the mean of its part of the input. Along an axis of n
+    the part i of o goes from ⌊i·n / o⌋ to ⌈(i + 1)·n / o⌉.
+
+    `AdaptiveAvgPool2d: 1` on 512 × 7 × 7 gives 512 × 1 × 1, the mean of every channel; `output_size: [6, null]` makes
+    the height 6 and keeps the width.
+    """
+
+    axes = 2
+    examples = (
+        Example({"output_size": 1}, (512, 7, 7), (512, 1, 1)),
+        Example({"output_size": (6, None)}, (256, 13, 11), (256, 6, 11)),
+    )
+
+    output_size: Sizes2
+
+
+class AdaptiveAvgPool3d(AdaptivePooling):
+    """(C, D, H, W) → (C, *output_size), each value the mean of its part of the input. Along an axis of n the part i of
+    o goes from ⌊i·n / o⌋ to ⌈(i + 1)·n / o⌉.
+
+    `AdaptiveAvgPool3d: 1` on 512 × 2 × 7 × 7 gives 512 × 1 × 1 × 1; null keeps an axis.
+    """
+
+    axes = 3
+    examples = (
+        Example({"output_size": 1}, (16, 2, 7, 7), (16, 1, 1, 1)),
+        Example({"output_size": (None, 3, 3)}, (4, 5, 7, 7), (4, 5, 3, 3)),
+    )
+
+    output_size: Sizes3
+
+
+class AdaptiveMaxPool1d(AdaptiveMaxPooling):
+    """(C, L) → (C, output_size), each value the largest in the stretch from ⌊i·L / L'⌋ to ⌈(i + 1)·L / L'⌉.
+
+    `AdaptiveMaxPool1d: 1` on 64 × 100 gives 64 × 1, the maximum of every channel.
+    """
+
+    axes = 1
+    examples = (
+        Example({"output_size": 1}, (64, 100), (64, 1)),
+        Example({"output_size": (7,)}, (4, 5), (4, 7)),
+    )
+
+    output_size: Counts1
+
+
+class AdaptiveMaxPool2d(AdaptiveMaxPooling):
+    """(C, H, W) → (C, output_size[0], output_size[1]), each value the largest in its part of the input. Along an axis
+    of n the part i of o goes from ⌊i·n / o⌋ to ⌈(i + 1)·n / o⌉.
+
+    `AdaptiveMaxPool2d: 1` on 512 × 7 × 7 gives 512 × 1 × 1; `output_size: [6, null]` makes the height 6 and keeps the
+    width.
+    """
+
+    axes = 2
+    examples = (
+        Example({"output_size": 1}, (512, 7, 7), (512, 1, 1)),
+        Example({"output_size": (6, None)}, (16, 13, 11), (16, 6, 11)),
+    )
+
+    output_size: Sizes2
+
+
+class AdaptiveMaxPool3d(AdaptiveMaxPooling):
+    """(C, D, H, W) → (C, *output_size), each value the largest in its part of the input. Along an axis of n the part i
+    of o goes from ⌊i·n / o⌋ to ⌈(i + 1)·n / o⌉.
+
+    `AdaptiveMaxPool3d: 1` on 512 × 2 × 7 × 7 gives 512 × 1 × 1 × 1; null keeps an axis.
+    """
+
+    axes = 3
+    examples = (
+        Example({"output_size": 1}, (16, 2, 7, 7), (16, 1, 1, 1)),
+        Example({"output_size": (None, 3, 3)}, (4, 5, 7, 7), (4, 5, 3, 3)),
+    )
+
+    output_size: Sizes3

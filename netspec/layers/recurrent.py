@@ -1,0 +1,203 @@
+"""Recurrent layers. Torch returns a pair, the outputs of every step and the last states; a chain hands on one tensor,
+which the argument `returns` chooses."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import model_validator
+
+from netspec.arguments import Count, Natural, Probability, invalid
+from netspec.dims import Shape, Size
+from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
+from netspec.layers.transformer import BatchFirst
+
+
+class _Sizes(Layer):
+    """The arguments that every recurrent layer begins with."""
+
+    input_size: Count | None = None
+    hidden_size: Count
+    num_layers: Count = 1
+
+
+class _Nonlinear(_Sizes):
+    """The argument that stands fourth in the signature of `RNN` alone."""
+
+    nonlinearity: Literal["tanh", "relu"] = "tanh"
+
+
+class Recurrent(_Sizes):
+    """Base of the recurrent layers. `gates` is how many vectors of hidden_size one step computes."""
+
+    gates: ClassVar[int]
+    kept: ClassVar[int]
+    """How many vectors of the state's size are kept of each step, measured on a CPU."""
+    family = "recurrent"
+    autocast = "low"
+    scalar = "hidden_size"
+    width = "input_size"
+    width_axis = -1
+    sets_axis = -1
+
+    bias: bool = True
+    batch_first: BatchFirst | None = None
+    dropout: Probability = 0.0
+    bidirectional: bool = False
+    returns: Literal["sequence", "last"] = "sequence"
+
+    @model_validator(mode="after")
+    def _dropout_has_a_place(self) -> Recurrent:
+        if self.dropout and self.num_layers == 1:
+            raise invalid(
+                f"`dropout: {self.dropout}` falls between the layers of a stack, and `num_layers` is 1; "
+                "write a `Dropout` behind it"
+            )
+        return self
+
+    def output(self, x: TensorType) -> TensorType:
+        self.need_float(x)
+        self.need_rank(x, 2, "(length, features)")
+        self.check_width(x)
+        features = self._features() * self._directions()
+        return TensorType((features,) if self.returns == "last" else (x.shape[0], features))
+
+    def inferred(self, x: TensorType) -> dict[str, Any]:
+        return {"input_size": x.shape[-1], "batch_first": True}
+
+    def call(self, x: TensorType) -> TorchCall:
+        return TorchCall(f"Chain{type(self).__name__}", self.arguments(x), "netspec.torch.recurrent")
+
+    def parameters(self, x: TensorType) -> dict[str, Shape]:
+        found: dict[str, Shape] = {}
+        for layer in range(self.num_layers):
+            for suffix in ("", "_reverse")[: self._directions()]:
+                found |= self._one_layer(f"l{layer}{suffix}", self._inputs(x, layer))
+        return found
+
+    def macs(self, x: TensorType) -> Size:
+        step: Size = 0
+        for layer in range(self.num_layers):
+            rows = self._inputs(x, layer) + self._features()
+            step = step + (rows * self.gates * self.hidden_size + self._projection()) * self._directions()
+        return step * x.shape[0]
+
+    def saved(self, x: TensorType) -> Saved:
+        step: Size = 0
+        for layer in range(self.num_layers):
+            step = step + self._inputs(x, layer) + self._kept() * self.hidden_size * self._directions()
+        return Saved(extra=step * x.shape[0])
+
+    def _kept(self) -> int:
+        return self.kept
+
+    def derivation(self, x: TensorType, axis: int) -> str | None:
+        last = axis in (-1, 1) or self.returns == "last"
+        return f"2 directions · {self._features()}" if self.bidirectional and last else None
+
+    def _one_layer(self, name: str, inputs: Size) -> dict[str, Shape]:
+        rows = self.gates * self.hidden_size
+        found: dict[str, Shape] = {f"weight_ih_{name}": (rows, inputs), f"weight_hh_{name}": (rows, self._features())}
+        if self.bias:
+            found |= {f"bias_ih_{name}": (rows,), f"bias_hh_{name}": (rows,)}
+        if self._projection():
+            found[f"weight_hr_{name}"] = (self._features(), self.hidden_size)
+        return found
+
+    def _inputs(self, x: TensorType, layer: int) -> Size:
+        """The features that a layer of the stack takes."""
+        return x.shape[-1] if layer == 0 else self._features() * self._directions()
+
+    def _directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    def _features(self) -> int:
+        """The features of one direction's state."""
+        return self.hidden_size
+
+    def _projection(self) -> int:
+        """The multiply-accumulates of one step's projection, 0 without one."""
+        return 0
+
+
+class RNN(Recurrent, _Nonlinear):
+    """(L, input_size) → (L, D·hidden_size), or (D·hidden_size) with `returns: last`; D is 2 if bidirectional, else 1.
+    h′ = tanh(W x + b + U h + c) at every step.
+
+    `RNN: 64` on 100 × 32 gives 100 × 64. Torch returns a pair: with `returns: sequence` the chain gets the outputs
+    of all steps, with `returns: last` the state at the end. `input_size` follows from the input. The batch is
+    always the first axis, so `batch_first` is true.
+
+    Parameters: for each layer and direction hidden_size · (inputs + hidden_size + 2).
+    MACs: for each step, layer and direction hidden_size · (inputs + hidden_size).
+    """
+
+    gates = 1
+    kept = 1
+    omitted: ClassVar[dict[str, str]] = {"proj_size": "only `LSTM` has projections"}
+    examples = (
+        Example({"hidden_size": 64}, (100, 32), (100, 64)),
+        Example(
+            {"hidden_size": 4, "num_layers": 2, "nonlinearity": "relu", "bidirectional": True, "returns": "last"},
+            (5, 3),
+            (8,),
+        ),
+    )
+
+
+class LSTM(Recurrent):
+    """(L, input_size) → (L, D·H), or (D·H) with `returns: last`; H is proj_size if that is not 0, else hidden_size,
+    and D is 2 if bidirectional, else 1.
+
+    `LSTM: 64` on 100 × 32 gives 100 × 64. Torch returns a pair: with `returns: sequence` the chain gets the outputs
+    of all steps, with `returns: last` the hidden state at the end. `input_size` follows from the input. The batch
+    is always the first axis, so `batch_first` is true.
+
+    Parameters: for each layer and direction 4 · hidden_size · (inputs + H + 2), and H · hidden_size with a
+    projection.
+    MACs: for each step, layer and direction 4 · hidden_size · (inputs + H), and H · hidden_size with a projection.
+    """
+
+    gates = 4
+    kept = 16
+    examples = (
+        Example({"hidden_size": 64}, (100, 32), (100, 64)),
+        Example({"hidden_size": 4, "proj_size": 3, "bidirectional": True, "returns": "last"}, (5, 2), (6,)),
+    )
+
+    proj_size: Natural = 0
+
+    @model_validator(mode="after")
+    def _projection_is_smaller(self) -> LSTM:
+        if self.proj_size >= self.hidden_size:
+            raise invalid(f"`proj_size: {self.proj_size}` must be less than `hidden_size: {self.hidden_size}`")
+        return self
+
+    def _features(self) -> int:
+        return self.proj_size or self.hidden_size
+
+    def _projection(self) -> int:
+        return self.proj_size * self.hidden_size
+
+    def _kept(self) -> int:
+        return 8 if self.proj_size else self.kept  # one kernel for all steps keeps more than step by step
+
+
+class GRU(Recurrent):
+    """(L, input_size) → (L, D·hidden_size), or (D·hidden_size) with `returns: last`; D is 2 if bidirectional, else 1.
+
+    `GRU: 64` on 100 × 32 gives 100 × 64. Torch returns a pair: with `returns: sequence` the chain gets the outputs
+    of all steps, with `returns: last` the state at the end. `input_size` follows from the input. The batch is
+    always the first axis, so `batch_first` is true.
+
+    Parameters: for each layer and direction 3 · hidden_size · (inputs + hidden_size + 2).
+    MACs: for each step, layer and direction 3 · hidden_size · (inputs + hidden_size).
+    """
+
+    gates = 3
+    kept = 7
+    omitted: ClassVar[dict[str, str]] = {"proj_size": "only `LSTM` has projections"}
+    examples = (
+        Example({"hidden_size": 64}, (100, 32), (100, 64)),
+        Example({"hidden_size": 4, "num_layers": 2, "dropout": 0.1, "bias": False, "returns": "last"}, (5, 3), (4,)),
+    )

@@ -1,0 +1,311 @@
+"""The reference of the layers, made from their classes: a text for `netspec explain`, a page for `docs/layers.md`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from typing import Any, Final
+
+from netspec.arguments import shown
+from netspec.dims import Findings, collecting
+from netspec.layers import FAMILIES, UNOFFERED, layer_class
+from netspec.layers.base import Example, Layer, Saved, TensorType
+from netspec.layers.refused import REFUSED
+
+WIDTH: Final = 80
+
+_TITLES: Final = {
+    "convolution": "Convolutions",
+    "pooling": "Pooling",
+    "padding": "Padding",
+    "normalization": "Normalisation",
+    "linear": "Linear",
+    "activation": "Activations",
+    "dropout": "Dropout",
+    "shape": "Shape and resampling",
+    "embedding": "Embeddings",
+    "attention": "Attention",
+    "recurrent": "Recurrent",
+}
+"""Family → heading, in the order of the page."""
+
+_LABELS: Final = ("Parameters and MACs:", "Parameters:", "MACs:", "Buffers:")
+"""Sentences of a docstring that begin a line of their own."""
+
+
+# ---- one layer
+
+
+def explain_layer(name: str) -> str:
+    """A layer's formula, worked example, arguments, executed examples and cost, as plain text of 80 columns.
+
+    Raises:
+        KeyError: there is no such layer.
+    """
+    cls = layer_class(name)
+    parts = [f"{name} ({cls.family})"]
+    parts += [_filled(paragraph) for paragraph in paragraphs(cls)]
+    arguments = [_hanging(argument, words, 2) for argument, words in _arguments(cls).items()]
+    parts.append("\n".join(["Arguments:", *(arguments or ["  none"])]))
+    if cls.omitted:
+        parts.append("\n".join(["Not offered:", *(_hanging(*item, 2) for item in cls.omitted.items())]))
+    parts.append("\n".join(["Examples:", *(_example_text(cls, example) for example in cls.examples)]))
+    parts.append(_filled(f"Kept for the backward pass: {_saved_text(cls)}."))
+    return "\n\n".join(parts)
+
+
+def paragraphs(cls: type[Layer]) -> list[str]:
+    """The paragraphs of a layer's docstring, each on one line; sentences about cost are paragraphs of their own."""
+    found: list[str] = []
+    for paragraph in inspect.cleandoc(cls.__doc__ or "").split("\n\n"):
+        line = " ".join(paragraph.split())
+        found += [part.strip() for part in re.split(rf"(?<!and )(?=\b(?:{'|'.join(_LABELS)}))", line) if part.strip()]
+    return found
+
+
+def _arguments(cls: type[Layer]) -> dict[str, str]:
+    """Argument → what it takes and what it is if it is left out."""
+    properties: dict[str, Any] = cls.model_json_schema(ref_template="{model}").get("properties", {})
+    found: dict[str, str] = {}
+    for name, field in cls.model_fields.items():
+        words = _kind(properties[name])
+        if name == cls.width or name == "batch_first":
+            words += "; follows from the input" if name == cls.width else "; may be left out"
+        elif field.is_required():
+            words += "; required"
+        else:
+            default = field.get_default(call_default_factory=True)
+            words += f"; {default if isinstance(default, str) else shown(default)} if left out"
+        if name == cls.scalar:
+            words += f"; a bare value sets it, as in `{cls.__name__}: …`"
+        found[name] = words
+    return found
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """A JSON Schema in words."""
+    if "$ref" in schema:
+        return f"the arguments of `{schema['$ref']}`"
+    if "anyOf" in schema:
+        forms = [_kind(form) for form in schema["anyOf"] if form.get("type") != "null"]
+        return " or ".join(forms)
+    if "enum" in schema:
+        return " or ".join(str(word) for word in schema["enum"])
+    if "const" in schema:
+        return shown(schema["const"])
+    match schema.get("type"):
+        case "boolean":
+            return "true or false"
+        case "string":
+            return "text"
+        case "array":
+            return _list_kind(schema)
+        case "object":
+            return "a mapping"
+        case "integer" | "number":
+            return _number_kind(schema)
+        case _:
+            return "a value"
+
+
+def _list_kind(schema: dict[str, Any]) -> str:
+    low, high = schema.get("minItems"), schema.get("maxItems")
+    items = schema.get("items", {})
+    keeps = any(form.get("type") == "null" for form in items.get("anyOf", ()))
+    count = f"of {low}" if low == high else "of them"
+    return f"a list {count}" + (", where null keeps an axis" if keeps else "")
+
+
+def _number_kind(schema: dict[str, Any]) -> str:
+    noun = "an integer" if schema["type"] == "integer" else "a number"
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    if low is not None and low < -(2**30):
+        low = None  # no bound of the layer's, only of what fits into 32 bits
+    if low is not None and high is not None:
+        return f"{noun} from {low:g} to {high:g}"
+    if above is not None and below is not None:
+        return f"{noun} between {above:g} and {below:g}"
+    if low is not None:
+        return f"{noun} ≥ {low:g}"
+    if above is not None:
+        return f"{noun} > {above:g}"
+    return f"{noun} other than {schema['not']['const']}" if "not" in schema else noun
+
+
+# ---- examples and cost
+
+
+def _executed(cls: type[Layer], example: Example) -> tuple[str, str]:
+    """The YAML of an example, and what comes of it."""
+    layer = cls.model_validate(_tupled(example.arguments))
+    x = TensorType(example.input, example.dtype)
+    with collecting(Findings()):
+        y = layer.output(x)
+        facts = [f"{_sizes(x)} → {_sizes(y)}"]
+        if params := layer.params(x):
+            facts.append(f"{params:,} parameter{'s' * (params != 1)}")
+        if macs := layer.macs(x):
+            facts.append(f"{macs:,} MACs")
+    return spelled(cls, example.arguments), ", ".join(facts)
+
+
+def _tupled(value: Any) -> Any:
+    """An example's arguments as elaboration hands them over: lists as tuples."""
+    if isinstance(value, dict):
+        return {name: _tupled(item) for name, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list | tuple):
+        return tuple(_tupled(item) for item in value)  # pyright: ignore[reportUnknownVariableType]  # any arguments
+    return value
+
+
+def spelled(cls: type[Layer], arguments: dict[str, Any]) -> str:
+    """The YAML of a layer with arguments, as a person would write it."""
+    if not arguments:
+        return cls.__name__
+    name, value = next(iter(arguments.items()))
+    if len(arguments) == 1 and name == cls.scalar and not isinstance(value, tuple | str):
+        return f"{cls.__name__}: {shown(value)}"
+    return f"{cls.__name__}: {_mapping(arguments)}"
+
+
+def _mapping(arguments: dict[str, Any]) -> str:
+    return "{" + ", ".join(f"{name}: {_yaml(value)}" for name, value in arguments.items()) + "}"
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, dict):
+        return _mapping(value)  # pyright: ignore[reportUnknownArgumentType]  # an example's own arguments
+    return value if isinstance(value, str) and value.isalpha() else shown(value)
+
+
+def _sizes(x: TensorType) -> str:
+    sizes = " × ".join(map(str, x.shape)) or "scalar"
+    return sizes if x.dtype == "float32" else f"{sizes} {x.dtype}"
+
+
+def _saved_text(cls: type[Layer]) -> str:
+    """What autograd keeps, by the first example, in words."""
+    example = cls.examples[0]
+    layer = cls.model_validate(_tupled(example.arguments))
+    x = TensorType(example.input, example.dtype)
+    saved: Saved = layer.saved(x)
+    parts = [name for name, kept in (("the input", saved.input), ("the output", saved.output)) if kept]
+    if saved.extra:
+        parts.append("intermediate results")
+    if saved.mask:
+        parts.append("a mask")
+    if saved.indices:
+        parts.append("indices")
+    if saved.statistics:
+        parts.append("mean and variance")
+    return ", ".join(parts) or "nothing"
+
+
+# ---- plain text
+
+
+def _filled(text: str, indent: str = "") -> str:
+    return textwrap.fill(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
+
+
+def _hanging(term: str, words: str, indent: int) -> str:
+    """`term  words`, with the words aligned at a column of their own."""
+    start = f"{' ' * indent}{term:<20} "
+    return textwrap.fill(
+        words, WIDTH, initial_indent=start, subsequent_indent=" " * (indent + 21), break_on_hyphens=False
+    )
+
+
+def _example_text(cls: type[Layer], example: Example) -> str:
+    source, result = _executed(cls, example)
+    return f"{_filled(source, '  ')}\n{_filled(result, '      ')}"
+
+
+# ---- the page
+
+
+def reference_page() -> str:
+    """`docs/layers.md`: every layer with arguments, formula, worked example and cost, and what torch has or accepts and
+    netspec does not."""
+    lines = [
+        "# Layers",
+        "",
+        "<!-- Generated by docs/generate.py from netspec/layers. -->",
+        "",
+        *_prose(_INTRODUCTION),
+    ]
+    for family, title in _TITLES.items():
+        lines += [f"## {title}", ""]
+        for name in _names(family):
+            lines += _section(layer_class(name))
+    lines += [
+        "## What torch has and netspec does not offer",
+        "",
+        "| layer | why, and what to do instead |",
+        "|---|---|",
+    ]
+    lines += [f"| `{name}` | {reason} |" for name, reason in sorted(UNOFFERED.items())]
+    lines += ["", "## What torch accepts and netspec refuses", "", *_prose(_LEGAL), "| | |", "|---|---|"]
+    lines += [f"| {name} | {_cell(reason)} |" for name, reason in REFUSED.items()]
+    return "\n".join(lines) + "\n"
+
+
+_INTRODUCTION: Final = """
+Names, arguments and defaults are PyTorch's. Shapes are those of one example, without the batch axis; arguments that
+count axes (`dim`, `start_dim`) count the batch axis as axis 0, as torch does. Widths that follow from the input need
+not be written, and are checked where they are. `netspec explain Conv2d` prints what stands here.
+
+Every formula, example and count on this page is compared with real torch modules by the tests.
+
+**Cost.** MACs are multiply-accumulates of one example's forward pass: those of convolutions, linear layers, attention
+and recurrent layers, biases excepted. All other layers count as 0. One MAC is two floating-point operations. *Kept*
+is what autograd keeps from a forward pass in training for the backward pass.
+"""
+
+_LEGAL: Final = """
+A configuration is legal if the real module accepts real tensors, a batch of two examples, in train and in eval mode.
+What torch accepts and netspec refuses all the same is this, and nothing else; the differential test (`python -m
+tests.layers.differential`) excuses these and no others.
+"""
+
+
+def _prose(text: str) -> list[str]:
+    """Paragraphs as Markdown lines."""
+    lines: list[str] = []
+    for paragraph in text.strip().split("\n\n"):
+        lines += [*textwrap.wrap(" ".join(paragraph.split()), 120, break_on_hyphens=False), ""]
+    return lines
+
+
+def _names(family: str) -> list[str]:
+    return [name for names in FAMILIES.values() for name in names if layer_class(name).family == family]
+
+
+def _section(cls: type[Layer]) -> list[str]:
+    lines = [f"### {cls.__name__}", ""]
+    for paragraph in paragraphs(cls):
+        lines += [*_wrapped(paragraph), ""]
+    arguments = _arguments(cls)
+    if arguments:
+        lines += ["| argument | |", "|---|---|"]
+        lines += [f"| `{name}` | {_cell(words)} |" for name, words in arguments.items()]
+        lines.append("")
+    for name, reason in cls.omitted.items():
+        lines += [*_wrapped(f"No `{name}`: {reason}."), ""]
+    for example in cls.examples:
+        source, result = _executed(cls, example)
+        lines.append(f"- `{source}`: {result}")
+    return [*lines, "", f"Kept: {_saved_text(cls)}.", ""]
+
+
+def _wrapped(text: str) -> list[str]:
+    """Markdown lines of at most 120 columns. A line must not begin like a list item or a heading."""
+    return textwrap.wrap(text.replace("*", "\\*"), 120, break_on_hyphens=False, break_long_words=False)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

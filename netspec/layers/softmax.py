@@ -1,0 +1,72 @@
+"""Activations that normalise along an axis."""
+
+from __future__ import annotations
+
+from netspec.arguments import Integer
+from netspec.layers.base import Example, Layer, Saved, TensorType
+from netspec.layers.shape import axis_of
+from netspec.layers.windows import RANKS
+
+
+class _AlongDim(Layer):
+    """Base of the activations with a `dim`. Torch guesses one if it is left out and warns; here it is required."""
+
+    family = "activation"
+    autocast = "full"
+    scalar = "dim"
+
+    dim: Integer
+
+    def output(self, x: TensorType) -> TensorType:
+        self.need_float(x)
+        axis_of(x, self.dim, "dim")
+        return x
+
+    def saved(self, x: TensorType) -> Saved:
+        return Saved(output=True)
+
+
+class Softmax(_AlongDim):
+    """(*) → (*): y = exp(x) / Σ exp(x), the sum along dim. The results are positive and add up to 1.
+
+    `Softmax: 1` on 10 scores gives 10 probabilities: `dim` counts the batch axis, so 1 is the first axis of an example.
+    """
+
+    examples = (Example({"dim": 1}, (10,), (10,)), Example({"dim": -1}, (12, 197, 197), (12, 197, 197)))
+
+
+class LogSoftmax(_AlongDim):
+    """(*) → (*): y = x − log Σ exp(x), the sum along dim: the logarithm of `Softmax`, computed without overflow.
+
+    `LogSoftmax: 1` on 10 scores gives 10 logarithms of probabilities, what `NLLLoss` wants.
+    """
+
+    examples = (Example({"dim": 1}, (10,), (10,)), Example({"dim": 2}, (5, 7), (5, 7)))
+
+
+class Softmin(_AlongDim):
+    """(*) → (*): y = exp(−x) / Σ exp(−x), the sum along dim. The smallest value gets the largest share.
+
+    `Softmin: 1` on 10 distances gives 10 weights that add up to 1.
+    """
+
+    examples = (Example({"dim": 1}, (10,), (10,)), Example({"dim": -2}, (5, 7), (5, 7)))
+
+
+class Softmax2d(Layer):
+    """(C, H, W) → (C, H, W): `Softmax` over the channels at every pixel.
+
+    `Softmax2d` on 21 × 64 × 64 gives 21 × 64 × 64: for each of the 64 · 64 pixels 21 numbers that add up to 1.
+    """
+
+    family = "activation"
+    autocast = "full"
+    examples = (Example({}, (21, 64, 64), (21, 64, 64)),)
+
+    def output(self, x: TensorType) -> TensorType:
+        self.need_float(x)
+        self.need_rank(x, 3, RANKS[2])
+        return x
+
+    def saved(self, x: TensorType) -> Saved:
+        return Saved(output=True)

@@ -1,0 +1,161 @@
+"""The transformer encoder of "Attention Is All You Need" (Vaswani et al., 2017)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from netspec.arguments import Count, NonNegative, Probability, invalid, shown
+from netspec.dims import Shape, Size, expect, product, same
+from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
+
+
+def _batch_first(value: object) -> object:
+    if value is True:
+        return value
+    raise invalid(
+        f"cannot be {shown(value)}: the batch is always the first axis here, "
+        "and the examples of a batch would be taken for the steps of a sequence"
+    )
+
+
+BatchFirst = Annotated[Literal[True], PlainValidator(_batch_first), WithJsonSchema({"const": True})]
+"""An argument that is always true in the call, and may be left out."""
+
+
+class TransformerEncoderLayer(Layer):
+    """(L, d_model) → (L, d_model): self-attention with nhead heads, then a feed-forward network of dim_feedforward
+    hidden units, each with a residual connection and a layer norm.
+
+    `TransformerEncoderLayer: {nhead: 8, dim_feedforward: 2048}` on 128 × 512 gives 128 × 512. `d_model` follows
+    from the input, and nhead must divide it. `norm_first: true` puts the norms in front, as later transformers do.
+    The batch is always the first axis, so `batch_first` is true.
+
+    Parameters: 4 · d_model² + 2 · d_model · dim_feedforward, and 9 · d_model + dim_feedforward for biases and
+    norms.
+    MACs: 4 · L · d_model² for the projections, 2 · L² · d_model for the attention, 2 · L · d_model ·
+    dim_feedforward.
+    """
+
+    family = "attention"
+    autocast = "low"
+    scalar = "nhead"
+    width = "d_model"
+    width_axis = -1
+    sets_axis = None
+    examples = (
+        Example({"nhead": 8}, (16, 512), (16, 512)),
+        Example({"nhead": 3, "dim_feedforward": 8, "activation": "gelu", "norm_first": True}, (5, 6), (5, 6)),
+    )
+
+    d_model: Count | None = None
+    nhead: Count
+    dim_feedforward: Count = 2048
+    dropout: Probability = 0.1
+    activation: Literal["relu", "gelu"] = "relu"
+    layer_norm_eps: NonNegative = 1e-5
+    batch_first: BatchFirst | None = None
+    norm_first: bool = False
+    bias: bool = True
+
+    def output(self, x: TensorType) -> TensorType:
+        self.need_float(x)
+        self.need_rank(x, 2, "(length, features)")
+        features = self.check_width(x)
+        expect(
+            same(features % self.nhead, 0),
+            lambda: f"`nhead: {self.nhead}` does not divide the features: {{given}}",
+            code="shape-mismatch",
+            at="nhead",
+            axis=-1,
+            help="every head works on an equal share of the features",
+        )
+        return x
+
+    def inferred(self, x: TensorType) -> dict[str, Any]:
+        return {"d_model": x.shape[-1], "batch_first": True}
+
+    def parameters(self, x: TensorType) -> dict[str, Shape]:
+        e, f = x.shape[-1], self.dim_feedforward
+        every: dict[str, Shape] = {
+            "self_attn.in_proj_weight": (3 * e, e),
+            "self_attn.in_proj_bias": (3 * e,),
+            "self_attn.out_proj.weight": (e, e),
+            "self_attn.out_proj.bias": (e,),
+            "linear1.weight": (f, e),
+            "linear1.bias": (f,),
+            "linear2.weight": (e, f),
+            "linear2.bias": (e,),
+            "norm1.weight": (e,),
+            "norm1.bias": (e,),
+            "norm2.weight": (e,),
+            "norm2.bias": (e,),
+        }
+        return every if self.bias else {name: shape for name, shape in every.items() if not name.endswith("bias")}
+
+    def macs(self, x: TensorType) -> Size:
+        length, e = x.shape
+        return 4 * length * e * e + 2 * length * length * e + 2 * length * e * self.dim_feedforward
+
+    def saved(self, x: TensorType) -> Saved:
+        length, hidden, values = x.shape[0], x.shape[0] * self.dim_feedforward, product(x.shape)
+        # queries, keys and values (3), their input, the attention's result, two sums and a norm's result; of the
+        # normalised tensors one is the input itself where the norms come first
+        whole = (7 if self.norm_first else 8) * values + hidden + (4 + self.nhead) * length
+        if not 0 < self.dropout < 1:
+            return Saved(input=self.norm_first, extra=whole)
+        scores = self.nhead * length * length
+        # on a CPU attention with dropout is computed step by step: scores, mask, product, and copies for the matrices
+        cpu = 3 * scores + 2 * values - self.nhead * length
+        return Saved(input=self.norm_first, extra=whole + hidden, mask=2 * values + hidden, cpu=cpu)
+
+
+class TransformerEncoder(Layer):
+    """(L, d_model) → (L, d_model): num_layers encoder layers in a row, equal but with weights of their own.
+
+    `TransformerEncoder: {num_layers: 6, encoder_layer: {nhead: 8}}` on 128 × 512 gives 128 × 512. `encoder_layer`
+    takes the arguments of `TransformerEncoderLayer`. All copies start with the same values.
+
+    Parameters and MACs: num_layers times those of one `TransformerEncoderLayer`.
+    """
+
+    family = "attention"
+    autocast = "low"
+    omitted: ClassVar[dict[str, str]] = {
+        "norm": "write a `LayerNorm` behind the encoder: it computes the same",
+        "enable_nested_tensor": "it serves a padding mask, and a chain has none",
+        "mask_check": "it serves a padding mask, and a chain has none",
+    }
+    examples = (
+        Example({"encoder_layer": {"nhead": 4, "dim_feedforward": 32}, "num_layers": 2}, (5, 16), (5, 16)),
+        Example({"encoder_layer": {"nhead": 1, "dropout": 0, "bias": False}, "num_layers": 1}, (3, 4), (3, 4)),
+    )
+
+    encoder_layer: TransformerEncoderLayer
+    num_layers: Count
+
+    def output(self, x: TensorType) -> TensorType:
+        return self.encoder_layer.output(x)
+
+    def parameters(self, x: TensorType) -> dict[str, Shape]:
+        inner = self.encoder_layer.parameters(x)
+        return {f"layers.{i}.{name}": shape for i in range(self.num_layers) for name, shape in inner.items()}
+
+    def params(self, x: TensorType) -> Size:
+        return self.encoder_layer.params(x) * self.num_layers
+
+    def macs(self, x: TensorType) -> Size:
+        return self.encoder_layer.macs(x) * self.num_layers
+
+    def saved(self, x: TensorType) -> Saved:
+        one, n = self.encoder_layer.saved(x), self.num_layers
+        between = product(x.shape) * (n - 1) if one.input else 0
+        return Saved(one.input, extra=one.extra * n + between, mask=one.mask * n, cpu=one.cpu * n)
+
+    def arguments(self, x: TensorType) -> dict[str, Any]:
+        return {"encoder_layer": self.encoder_layer.arguments(x), "num_layers": self.num_layers}
+
+    def call(self, x: TensorType) -> TorchCall:
+        arguments = {"encoder_layer": self.encoder_layer.call(x), "num_layers": self.num_layers}
+        return TorchCall("TransformerEncoder", arguments | {"enable_nested_tensor": False})

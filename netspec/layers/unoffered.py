@@ -1,0 +1,53 @@
+"""What torch.nn has and netspec does not offer, each with the reason and what to do instead."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_LAZY = "sizes that follow from the input are inferred for every layer; write `{}`"
+_LOSS = "a loss is no layer: it stands in the recipe, `loss:` under `train:`"
+_PAIR = "it compares two tensors, and a chain hands on one"
+_CELL = "it is one step of a recurrent layer; write `{}`"
+_BASE = "it is a container of torch's own; {}"
+_UNPOOL = "it needs the indices of a max pool, a second tensor; `Upsample` or `{}` make a map larger"
+
+_INFERRED = (
+    "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
+)  # fmt: skip
+_LOSSES = (
+    "BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "GaussianNLLLoss",
+    "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss", "LinearCrossEntropyLoss", "MSELoss", "MarginRankingLoss",
+    "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "MultiMarginLoss", "NLLLoss", "NLLLoss2d", "PoissonNLLLoss",
+    "SmoothL1Loss", "SoftMarginLoss", "TripletMarginLoss", "TripletMarginWithDistanceLoss",
+)  # fmt: skip
+
+UNOFFERED: Final[dict[str, str]] = {
+    **{f"Lazy{name}": _LAZY.format(name) for name in _INFERRED},
+    "MultiheadAttention": "it takes three tensors and returns a pair; write `SelfAttention`",
+    "Bilinear": _PAIR.replace("compares", "multiplies"),
+    "CosineSimilarity": _PAIR,
+    "PairwiseDistance": _PAIR,
+    "MaxUnpool1d": _UNPOOL.format("ConvTranspose1d"),
+    "MaxUnpool2d": _UNPOOL.format("ConvTranspose2d"),
+    "MaxUnpool3d": _UNPOOL.format("ConvTranspose3d"),
+    "RNNCell": _CELL.format("RNN"),
+    "LSTMCell": _CELL.format("LSTM"),
+    "GRUCell": _CELL.format("GRU"),
+    "Transformer": "it takes two sequences, and a chain hands on one tensor; write `TransformerEncoder`",
+    "TransformerDecoder": "it takes a second sequence from an encoder; write `TransformerEncoder`",
+    "TransformerDecoderLayer": "it takes a second sequence from an encoder; write `TransformerEncoderLayer`",
+    "AdaptiveLogSoftmaxWithLoss": "it takes the labels as a second input; write `Linear` and `LogSoftmax`",
+    **dict.fromkeys(_LOSSES, _LOSS),
+    "Sequential": _BASE.format("write `sequential: [...]`, or name a block"),
+    "ModuleList": _BASE.format("write the layers in a row, or as branches of `add` or `concat`"),
+    "ModuleDict": _BASE.format("write the layers in a row, or as branches of `add` or `concat`"),
+    "ParameterList": _BASE.format("parameters belong to layers"),
+    "ParameterDict": _BASE.format("parameters belong to layers"),
+    "Container": _BASE.format("write `sequential: [...]`, or name a block"),
+    "Module": _BASE.format("write the layers that it would hold"),
+    "DataParallel": "several devices are the trainer's business, not the network's",
+    "RNNBase": "it is the base of `RNN`, `LSTM` and `GRU`; write one of those",
+    "RNNCellBase": "it is the base of the cells of `RNN`, `LSTM` and `GRU`; write one of those",
+}
+"""Name of a class of torch.nn → the reason, and what to do instead."""

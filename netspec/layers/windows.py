@@ -1,0 +1,74 @@
+"""What convolutions and pools share: the names of the axes, and the arithmetic of a window that slides along one.
+
+Everything is per axis: n is the input's size, k the kernel, s the stride, p the padding on either side, d the dilation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from netspec.dims import Size, minimum, need
+
+AXES: Final = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+"""The spatial axes by their number."""
+
+RANKS: Final = {n: f"(channels, {', '.join(names)})" for n, names in AXES.items()}
+"""What a layer over so many spatial axes wants, in words."""
+
+
+def window_size(n: Size, k: int, s: int, p: int, d: int) -> Size:
+    """How often the window fits: ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1."""
+    return (n + 2 * p - d * (k - 1) - 1) // s + 1
+
+
+def ceil_size(n: Size, k: int, s: int, p: int, d: int) -> Size:
+    """The same with a last window that may hang over the end, as long as it starts before it.
+
+    The quotient is rounded up; a window that would start at or beyond n + p is dropped, so there are never more than
+    ⌊(n + p − 1) / s⌋ + 1 of them.
+    """
+    return minimum((n + 2 * p - d * (k - 1) - 1 + s - 1) // s + 1, (n + p - 1) // s + 1)
+
+
+def window_formula(n: Size, k: int, s: int, p: int, d: int, *, ceil: bool = False) -> str:
+    """The arithmetic of `window_size` or `ceil_size` with its numbers: `(224 + 2·1 − 11) // 4 + 1`."""
+    terms = [str(n)]
+    if p:
+        terms.append(f"+ 2·{p}")
+    terms.append(f"− {k}" if d == 1 else f"− {d}·({k} − 1) − 1")
+    inner = " ".join(terms)
+    if not ceil:
+        return f"({inner}) // {s} + 1" if s != 1 else f"{inner} + 1"
+    if s == 1:
+        return f"{inner} + 1"
+    whole = f"⌈({inner}) / {s}⌉ + 1"
+    if isinstance(n, int) and ceil_size(n, k, s, p, d) != -(-(n + 2 * p - d * (k - 1) - 1) // s) + 1:
+        return f"{whole} − 1, as the last window would start beyond the input"
+    return whole
+
+
+def need_window(name: str, n: Size, k: int, p: int, d: int, axis: int) -> None:
+    """Require that the window fits into the padded axis at least once. `name` is that of the spatial axis."""
+    fits = n + 2 * p >= d * (k - 1) + 1
+    if fits is not True:  # the help line is arithmetic too, and most windows fit
+        need(fits, _misfit(name, n, k, p, d), at="kernel_size", axis=axis, help=_fitting(n, p, d))
+
+
+def _misfit(name: str, n: Size, k: int, p: int, d: int) -> Callable[[], str]:
+    def message() -> str:
+        reach = f"`kernel_size: {k}`"
+        if d != 1:
+            reach += f" with `dilation: {d}` spans {d * (k - 1) + 1} and"
+        padded = f", which padding makes {n + 2 * p}" if p else ", without padding"
+        return f"{reach} does not fit into the {name}: {{given}}{padded}"
+
+    return message
+
+
+def _fitting(n: Size, p: int, d: int) -> str | None:
+    """The largest kernel that fits, for the help line."""
+    largest = (n + 2 * p - 1) // d + 1
+    if not isinstance(largest, int) or largest < 1:
+        return None
+    return f"a kernel of at most {largest} fits; or let the layers before shrink the map less"

@@ -1,0 +1,275 @@
+"""The checked network: a tree whose leaves know their shapes, their arguments and their cost.
+
+`elaborate.py` makes it, everything else consumes it. Leaves are layers; a `Sequential` is a chain with a module path;
+a `Combinator` joins branches; a `Scope` (a block call, one iteration of a loop) groups what came from one place of
+the source and adds nothing to the module path. `net.layers` is the leaves in execution order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from netspec.diagnostics import Span, UsageError
+from netspec.dims import Condition, Shape, Size, product
+from netspec.layers.base import Layer, TensorType, TorchCall, sum_sizes
+
+if TYPE_CHECKING:
+    from netspec.recipe.base import Recipe
+
+
+class Call(NamedTuple):
+    """One step of the way from the spec's top level to a layer: the block that was called, and where."""
+
+    block: str
+    span: Span
+
+
+class Initializer(NamedTuple):
+    """One function of `torch.nn.init` with its keyword arguments, for one parameter name."""
+
+    parameter: str
+    function: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(slots=True, weakref_slot=True)
+class Leaf:
+    """One layer in its place. Shapes are of one example, without the batch axis."""
+
+    path: str
+    """Module path in the built model, `"3"` or `"4.body.0"`: `path + ".weight"` is a `state_dict` key."""
+    name: str | None
+    """The `name:` that the spec gives it, if any."""
+    layer: Layer
+    input: TensorType
+    output: TensorType
+    span: Span
+    calls: tuple[Call, ...] = ()
+    frozen: bool = False
+    init: tuple[Initializer, ...] = ()
+
+    @property
+    def type(self) -> str:
+        """The layer's name, `"Conv2d"`."""
+        return type(self.layer).__name__
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """All constructor arguments in signature order, inferred ones included."""
+        return self.layer.arguments(self.input)
+
+    @property
+    def call(self) -> TorchCall:
+        """The torch call that makes the module."""
+        return self.layer.call(self.input)
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape that comes in."""
+        return self.input.shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape that goes out."""
+        return self.output.shape
+
+    @property
+    def params(self) -> Size:
+        """The number of parameters."""
+        return self.layer.params(self.input)
+
+    @property
+    def buffers(self) -> Size:
+        """The number of elements of persistent buffers (running statistics)."""
+        return sum_sizes(_elements(self.layer.buffers(self.input)))
+
+    @property
+    def macs(self) -> Size:
+        """Multiply-accumulates of one example's forward pass."""
+        return self.layer.macs(self.input)
+
+    @property
+    def family(self) -> str:
+        """The layer's family, which gives it its colour."""
+        return self.layer.family
+
+
+def _elements(tensors: dict[str, Shape]) -> Iterator[Size]:
+    return (product(shape) for shape in tensors.values())
+
+
+@dataclass(slots=True)
+class Scope:
+    """What one block call or one iteration stands for. It has no module of its own."""
+
+    kind: Literal["block", "for", "repeat"]
+    label: str
+    """`basic(64, stride=2)` for a call, `width = 384` for an iteration of a `for`, `2 of 3` for one of a `repeat`."""
+    block: str | None
+    """The block's name, for a call."""
+    arguments: Mapping[str, Any]
+    """The call's parameters, or the loop's names, with their values."""
+    span: Span
+    children: tuple[Node, ...]
+    input: TensorType
+    output: TensorType
+
+
+@dataclass(slots=True)
+class Sequential:
+    """A chain that is an `nn.Sequential` of its own: the root, a named block, a branch, `sequential: [...]`."""
+
+    path: str
+    name: str | None
+    children: tuple[Node, ...]
+    span: Span
+    input: TensorType
+    output: TensorType
+    block: str | None = None
+    """The block's name, where the chain is a named block call."""
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The call's parameters, where it is one."""
+
+
+CombinatorKind = Literal["residual", "add", "concat", "gate", "aux"]
+
+
+@dataclass(slots=True)
+class Combinator:
+    """Several chains joined: see `language.md` for what each kind computes."""
+
+    kind: CombinatorKind
+    path: str
+    name: str | None
+    branches: tuple[tuple[str, Sequential], ...]
+    """Key under `path` and chain, in the order in which they are registered and run: `("body", ...)`,
+    `("shortcut", ...)`; `("branches.0", ...)`. An identity branch is a chain without children."""
+    span: Span
+    input: TensorType
+    output: TensorType
+    dim: int = 0
+    """`concat`: the axis joined along, batch excluded."""
+    split: int | None = None
+    """`concat`: the number of chunks that the input is cut into, one per branch."""
+    calls: tuple[Call, ...] = ()
+
+
+Node = Leaf | Scope | Sequential | Combinator
+
+
+def leaves(node: Node) -> Iterator[Leaf]:
+    """The layers below a node, in execution order. Iterative: nets nest as deep as their authors like."""
+    stack: list[Node] = [node]
+    while stack:
+        match stack.pop():
+            case Leaf() as leaf:
+                yield leaf
+            case Combinator() as combinator:
+                stack.extend(chain for _, chain in reversed(combinator.branches))
+            case Scope() | Sequential() as chain:
+                stack.extend(reversed(chain.children))
+
+
+@dataclass(frozen=True)
+class Net:
+    """A checked network. `netspec.load` gives one only if the spec has no errors."""
+
+    name: str
+    description: str
+    source: str
+    """The spec's file name, as typed."""
+    variant: str | None
+    input: TensorType
+    root: Sequential
+    recipe: Recipe | None = None
+    """The checked `train:` recipe, if the spec has one."""
+    conditions: tuple[tuple[Condition, str], ...] = ()
+    """What the symbols of the input must satisfy, each with the layer and sentence it comes from."""
+    text: str = ""
+    """The spec as written."""
+    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What `--set` changed."""
+
+    @cached_property
+    def layers(self) -> tuple[Leaf, ...]:
+        """The leaves in execution order."""
+        return tuple(leaves(self.root))
+
+    @property
+    def output(self) -> TensorType:
+        """Shape and dtype of one result."""
+        return self.root.output
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one example, without the batch axis."""
+        return self.input.shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of one result, without the batch axis."""
+        return self.root.output.shape
+
+    @cached_property
+    def params(self) -> Size:
+        """The number of parameters."""
+        return sum_sizes(leaf.params for leaf in self.layers)
+
+    @cached_property
+    def trainable_params(self) -> Size:
+        """The number of parameters that no `freeze` holds still."""
+        return sum_sizes(leaf.params for leaf in self.layers if not leaf.frozen)
+
+    @cached_property
+    def buffers(self) -> Size:
+        """The number of elements of persistent buffers."""
+        return sum_sizes(leaf.buffers for leaf in self.layers)
+
+    @cached_property
+    def macs(self) -> Size:
+        """Multiply-accumulates of one example's forward pass in eval mode (auxiliary heads do not run then)."""
+        return sum_sizes(leaf.macs for leaf in self.layers if leaf.path not in self._auxiliary)
+
+    @property
+    def flops(self) -> Size:
+        """Floating-point operations of the layers that multiply: two for each multiply-accumulate."""
+        return self.macs * 2
+
+    @cached_property
+    def _auxiliary(self) -> frozenset[str]:
+        found: set[str] = set()
+        stack: list[Node] = [self.root]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, Combinator):
+                if node.kind == "aux":
+                    found.update(leaf.path for leaf in leaves(node))
+                else:
+                    stack.extend(chain for _, chain in node.branches)
+            elif not isinstance(node, Leaf):
+                stack.extend(node.children)
+        return frozenset(found)
+
+
+def need_numbers(net: Net, purpose: str) -> None:
+    """Require that every size is a number: tensors have no symbolic sizes.
+
+    Raises:
+        UsageError: the input has symbols; names them and how to give them numbers. `purpose` begins the sentence, as in
+            "building `resnet18`".
+    """
+    symbols = list(dict.fromkeys(re.findall(r"[A-Z][A-Z0-9]*", " ".join(map(str, net.input.shape)))))
+    if not symbols:
+        return
+    sizes = " × ".join(map(str, net.input.shape))
+    options = " ".join(f"--set {symbol}=224" for symbol in symbols)
+    arguments = ", ".join(f'"{symbol}": 224' for symbol in symbols)
+    raise UsageError(
+        f"{purpose} needs numbers, but the input {sizes} has the symbol{'s' * (len(symbols) > 1)} "
+        f"{', '.join(symbols)}: give {'them' if len(symbols) > 1 else 'it'} with `{options}`, in Python with "
+        f"`netspec.load(..., set={{{arguments}}})`"
+    )

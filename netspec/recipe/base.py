@@ -1,0 +1,230 @@
+"""What a recipe is: the resolved values of a spec's `train:` section, and the kinds of thing that it names.
+
+Each data set, transform, optimiser, schedule and loss is one strict `Arguments` class of the same name as torch's, in
+the modules beside this one; `tables.py` says which module holds which, so that a check imports what the recipe uses.
+`read.py` makes a `Recipe` from a spec's nodes, `check.py` holds it against the net, `netspec.train` carries it out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
+
+from netspec.arguments import Arguments
+from netspec.dims import Problem
+
+if TYPE_CHECKING:
+    from netspec.recipe.settings import EarlyStopping, Ema, Group, Warmup
+
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+Interval = Literal["epoch", "step"]
+OMITTED_OF_OPTIMIZERS: Final = dict.fromkeys(
+    ("foreach", "fused", "capturable", "differentiable"),
+    "it chooses an implementation, which the trainer does by itself",
+) | {"maximize": "training minimises the loss"}
+OMITTED_OF_LOSSES: Final = {
+    "reduction": "the trainer averages over the examples of a batch",
+    "size_average": "torch deprecates it; the trainer averages over the examples of a batch",
+    "reduce": "torch deprecates it; the trainer averages over the examples of a batch",
+}
+
+Metric = Literal["validation_loss", "validation_accuracy"]
+
+
+class Facts(NamedTuple):
+    """What is known of a data set before a file is opened. None stands for what only the files tell."""
+
+    shape: tuple[int | None, ...] | None
+    """Shape of one example, `(channels, height, width)` for images; a None inside is an axis that varies."""
+    classes: int | None = None
+    train: int | None = None
+    """Number of training examples."""
+    test: int | None = None
+    """Number of test examples."""
+    dtype: Literal["uint8", "float32", "int64"] | None = "uint8"
+
+
+class Named(Arguments):
+    """Something that a recipe calls by its name, with arguments: `SGD: {lr: 0.1}`."""
+
+    word: ClassVar[str | None] = None
+    """Its name in a spec, where that is not the class name."""
+
+    @classmethod
+    def name(cls) -> str:
+        """The name by which a spec calls it."""
+        return cls.word or cls.__name__
+
+
+class DataSet(Named):
+    """Base of the data sets. The class name is torchvision's; lowercase words are this language's own."""
+
+    images: ClassVar[bool] = True
+    """True if the examples are images, for which transforms are defined."""
+
+    @property
+    def has_validation(self) -> bool:
+        """True if the data come with a validation part of their own."""
+        return False
+
+    def facts(self) -> Facts:
+        """Shape, classes and counts, as far as they are known without the files."""
+        raise NotImplementedError
+
+
+class ImageType(NamedTuple):
+    """The size of one image between transforms, in pixels. None is a size that varies from image to image."""
+
+    channels: int | None
+    height: int | None
+    width: int | None
+
+
+class Transform(Named):
+    """Base of the transforms, each a class of `torchvision.transforms.v2` that works on batches of images.
+
+    Images are float32 in [0, 1] of shape (N, C, H, W). `output` gives the size of the result.
+    """
+
+    random: ClassVar[bool] = False
+    """True if each example draws parameters of its own: such a transform belongs under `augment`."""
+
+    def output(self, x: ImageType) -> ImageType:
+        """The size of the result for an image of size `x`; unknown axes stay None.
+
+        Raises:
+            Unmet: this transform cannot take such an image.
+        """
+        return x
+
+
+class Optimizer(Named):
+    """Base of the optimisers, each a class of `torch.optim`. `lr` is a field of every one."""
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with arguments that are right each by itself; `at` names the argument at fault."""
+        return []
+
+
+class Scheduler(Named):
+    """Base of the schedules, each a class of `torch.optim.lr_scheduler`.
+
+    Lengths (`T_max`, `step_size`, `milestones`) count what `Recipe.schedule_by` says: epochs, or optimiser steps.
+    """
+
+    interval: ClassVar[Interval] = "epoch"
+    """What the schedule counts unless the recipe says `schedule_by`."""
+    length: ClassVar[str | None] = None
+    """The argument of torch's that follows from the length of the run, where a spec does not give it."""
+
+    @property
+    def metric(self) -> Metric | None:
+        """The validation metric that the schedule reads after each epoch; None for all but ReduceLROnPlateau."""
+        return None
+
+    def arguments(self, length: int) -> dict[str, Any]:
+        """The keyword arguments of the torch class.
+
+        Args:
+            length: how many intervals the schedule spans: the run's epochs or steps less the warm-up.
+        """
+        values: dict[str, Any] = dict(self)
+        if self.length is not None and values.get(self.length) is None:
+            values[self.length] = length
+        return values
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with arguments that are right each by itself; `at` names the argument at fault."""
+        return []
+
+
+class Loss(Named):
+    """Base of the losses, each a class of `torch.nn` that takes `(output, target)`; the trainer averages over examples.
+
+    `reduction` is not offered: the trainer needs the mean, and accumulates sums of it by itself.
+    """
+
+    target: ClassVar[Literal["classes", "values"]] = "values"
+    """`classes`: the target is the class index (int64), the output has one score per class on its first axis.
+    `values`: the target is float32 of the output's shape."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A training run, resolved: every default filled in. Made by `read.read_recipe`."""
+
+    data: DataSet
+    loss: Loss
+    optimizer: Optimizer
+    batch_size: int
+    """Examples of a batch, over all processes together; the last batch of an epoch may be smaller."""
+    epochs: int
+
+    validation: float = 0.0
+    """Share of the training set held out for validation, drawn by `seed`, stratified by class; 0 for none."""
+    transforms: tuple[Transform, ...] = ()
+    """Applied to every image, in training and evaluation."""
+    augment: tuple[Transform, ...] = ()
+    """Applied in training only: after `transforms`, but before a `Normalize` at their end."""
+
+    scheduler: Scheduler | None = None
+    schedule_by: Interval = "epoch"
+    """What the scheduler counts: it steps after each epoch, or after each optimiser step."""
+    warmup: Warmup | None = None
+
+    groups: tuple[Group, ...] = ()
+    """Parameters with a learning rate or weight decay of their own; the first group that matches wins."""
+    no_decay: tuple[str, ...] = ()
+    """Which parameters have no weight decay: see `Group.parameters`."""
+    freeze: tuple[str, ...] = ()
+    """Which parameters do not train: see `Group.parameters`."""
+    clip_grad_norm: float | None = None
+    """Largest Euclidean norm of all gradients together."""
+    clip_grad_value: float | None = None
+    """Largest magnitude of one gradient element."""
+    accumulate: int = 1
+    """Batches whose gradients are averaged into one optimiser step."""
+    ema: Ema | None = None
+    """An exponential moving average of the weights, used for evaluation."""
+
+    mixup: float = 0.0
+    """alpha of the Beta(alpha, alpha) distribution that mixes pairs of examples; 0 is off."""
+    cutmix: float = 0.0
+    """alpha of CutMix; 0 is off. With mixup too, each batch takes one of them by a fair coin."""
+    aux_weight: float = 0.3
+    """Weight of each auxiliary head's loss (`aux:` in the net), GoogLeNet's 0.3."""
+
+    best: Metric | None = None
+    """The metric of the best checkpoint, `validation_loss` or `validation_accuracy`; None without validation."""
+    early_stopping: EarlyStopping | None = None
+    seed: int = 0
+    precision: Precision | None = None
+    """None is TF32 on a GPU that has it, fp32 elsewhere. bf16 and fp16 are autocast."""
+    checkpoint_every: int = 1
+    """Epochs between checkpoints."""
+    checkpoint_keep: int = 2
+    """How many of the newest checkpoints stay; the best one stays beside them."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe in the form in which a spec writes it, every value filled in: plain lists, numbers and text.
+
+        Reading it again gives an equal recipe.
+        """
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+    @property
+    def validates(self) -> bool:
+        """True if there is validation data: a share of the training set, or a part of its own."""
+        return self.validation > 0 or self.data.has_validation
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Named():
+            return {value.name(): {k: _plain(v) for k, v in value}}
+        case Arguments():
+            return {k: _plain(v) for k, v in value}
+        case tuple() | list():
+            return [_plain(v) for v in value]  # pyright: ignore[reportUnknownVariableType]  # any items
+        case _:
+            return value

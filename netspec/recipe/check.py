@@ -1,0 +1,191 @@
+"""A recipe against itself and against the net: what can be known before a file is opened or a tensor made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.diagnostics import Related, Severity
+from netspec.dims import Problem
+from netspec.layers.base import TensorType
+from netspec.recipe.base import Named, Recipe
+from netspec.recipe.fit import check_data, check_targets
+from netspec.recipe.places import place
+from netspec.text.source import MapNode, Node
+from netspec.validation import Reader
+
+
+def check_recipe(
+    recipe: Recipe,
+    node: MapNode,
+    reader: Reader,
+    input: TensorType,
+    output: TensorType,
+    *,
+    layers: Sequence[str] = (),
+    related: tuple[Sequence[Related], Sequence[Related]] = ((), ()),
+) -> None:
+    """Report what cannot work: values that contradict each other, data that do not fit the net.
+
+    Args:
+        recipe: as read from `node`.
+        node: the `train:` section.
+        reader: takes the diagnostics.
+        input: the net's input, batch excluded. Sizes that are symbolic or unknown are not checked.
+        output: the net's output, likewise.
+        layers: the types of the net's layers in execution order, for advice on the last one and on BatchNorm.
+        related: places that explain the input and the output: where each is written, or which layer gives it.
+    """
+    _check_parts(recipe, node, reader)
+    _check_validation(recipe, node, reader)
+    _check_schedule(recipe, node, reader)
+    _check_decay(recipe, node, reader)
+    check_data(recipe, node, reader, input, related[0])
+    check_targets(recipe, node, reader, output, layers, related[1])
+    _check_mixing(recipe, node, reader, input)
+    _check_single(recipe, node, reader, layers)
+
+
+def _conflict(reader: Reader, at: Node, message: str, help: str | None = None, severity: Severity = "error") -> None:
+    reader.report("recipe-conflict", message, at, help=help, severity=severity)
+
+
+def _check_parts(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """What the optimiser and the schedule say of their own arguments."""
+    parts: list[tuple[str, Named, list[Problem]]] = [
+        ("optimizer", recipe.optimizer, recipe.optimizer.problems()),
+    ]
+    if recipe.scheduler is not None:
+        parts.append(("scheduler", recipe.scheduler, recipe.scheduler.problems()))
+    for key, part, problems in parts:
+        for problem in problems:
+            path = (key, part.name()) if problem.at is None else (key, part.name(), problem.at)
+            reader.report(problem.code, problem.message, place(node, *path), help=problem.help)
+
+
+def _check_validation(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """A metric on validation data needs validation data, and an accuracy needs classes."""
+    if recipe.validation > 0 and recipe.data.has_validation:
+        _conflict(
+            reader,
+            place(node, "validation"),
+            f"`validation: {recipe.validation}` holds out a share of the training set, but `{recipe.data.name()}` "
+            "names validation data of its own",
+            "leave out one of the two",
+        )
+    stopping = recipe.early_stopping
+    wanted = [
+        ("best", recipe.best, "`best`"),
+        ("early_stopping", stopping.metric or "validation_loss" if stopping else None, "`early_stopping`"),
+        ("scheduler", recipe.scheduler.metric if recipe.scheduler else None, "`ReduceLROnPlateau`"),
+    ]
+    for key, metric, what in wanted:
+        if metric is None:
+            continue
+        if not recipe.validates:
+            _conflict(
+                reader,
+                place(node, key),
+                f"{what} follows {metric}, but the recipe has no validation data",
+                "add `validation: 0.1`, a share of the training set: test data must not choose",
+            )
+        elif metric == "validation_accuracy" and recipe.loss.target == "values":
+            _conflict(
+                reader,
+                place(node, key),
+                f"{what} follows validation_accuracy, but `{recipe.loss.name()}` compares values: there is no accuracy",
+                "use `mode: min`" if key == "scheduler" else "use validation_loss",
+            )
+
+
+def _check_schedule(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """The schedule against epochs, warm-up and optimiser."""
+    warmup, scheduler = recipe.warmup, recipe.scheduler
+    if warmup is not None:
+        if (warmup.epochs is None) == (warmup.steps is None):
+            given = "both" if warmup.epochs is not None else "neither"
+            _conflict(reader, place(node, "warmup"), f"`warmup` wants either `epochs` or `steps`, and has {given}")
+        elif warmup.epochs is not None and warmup.epochs >= recipe.epochs:
+            _conflict(
+                reader,
+                place(node, "warmup", "epochs"),
+                f"the warm-up takes {warmup.epochs} epochs, but the run has only {recipe.epochs}",
+                "warm up for fewer epochs than the run has",
+            )
+    if scheduler is None:
+        return
+    if scheduler.metric is not None and recipe.schedule_by == "step":
+        _conflict(
+            reader,
+            place(node, "schedule_by"),
+            "`ReduceLROnPlateau` reads a metric that there is once per epoch, so it cannot count steps",
+            "write `schedule_by: epoch`",
+        )
+    cycles = getattr(scheduler, "cycle_momentum", False)
+    if cycles and not {"momentum", "betas"} & set(type(recipe.optimizer).model_fields):
+        _conflict(
+            reader,
+            place(node, "scheduler", scheduler.name()),
+            f"`{scheduler.name()}` changes the momentum, but `{recipe.optimizer.name()}` has none",
+            "add `cycle_momentum: false`",
+        )
+
+
+def _check_decay(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    if "weight_decay" in type(recipe.optimizer).model_fields:
+        return
+    for key, used in (
+        ("no_decay", recipe.no_decay),
+        ("groups", [g for g in recipe.groups if g.weight_decay is not None]),
+    ):
+        if used:
+            _conflict(
+                reader,
+                place(node, key),
+                f"`{key}` is about weight decay, but `{recipe.optimizer.name()}` has none",
+                "leave it out, or use another optimizer",
+            )
+
+
+def _check_mixing(recipe: Recipe, node: MapNode, reader: Reader, input: TensorType) -> None:
+    if recipe.cutmix > 0 and len(input.shape) != 3:
+        _conflict(
+            reader,
+            place(node, "cutmix"),
+            f"`cutmix` pastes a rectangle of one image into another, but the net's input has {len(input.shape)} "
+            f"{'axis' if len(input.shape) == 1 else 'axes'}",
+            "`mixup` works on any input",
+        )
+    for key in ("mixup", "cutmix"):
+        if getattr(recipe, key) > 0 and input.dtype == "int64":
+            _conflict(reader, place(node, key), f"`{key}` averages inputs, but those of this net are int64")
+        if getattr(recipe, key) > 0 and recipe.batch_size == 1:
+            _conflict(
+                reader, place(node, key), f"`{key}` mixes the examples of a batch, but a batch has only one",
+                "raise `batch_size`",
+            )  # fmt: skip
+
+
+def _check_single(recipe: Recipe, node: MapNode, reader: Reader, layers: Sequence[str]) -> None:
+    """BatchNorm cannot train on one value per channel: warn where a batch of one example occurs."""
+    norm = next((name for name in layers if "BatchNorm" in name), None)
+    facts = recipe.data.facts()
+    if norm is None:
+        return
+    if recipe.batch_size == 1:
+        message = f"`batch_size: 1`, but `{norm}` normalises over the batch"
+    elif facts.train is not None:
+        held = min(max(round(recipe.validation * facts.train), 1), facts.train - 1) if recipe.validation > 0 else 0
+        count = facts.train - held
+        if count % recipe.batch_size != 1:
+            return
+        whole = f"{count} = {count // recipe.batch_size} × {recipe.batch_size} + 1"
+        message = f"the last batch of an epoch has one example ({whole}), but `{norm}` normalises over the batch"
+    else:
+        return
+    reader.report(
+        "batch-of-one",
+        message,
+        place(node, "batch_size"),
+        severity="warning",
+        help="where such a layer sees 1 × 1 pixels, torch stops with an error; choose another `batch_size`",
+    )

@@ -1,0 +1,1 @@
+"""The data sets: facts about each, known without its files."""

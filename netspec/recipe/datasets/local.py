@@ -1,0 +1,97 @@
+"""Data of the user's own: folders of images, files of tensors, and synthetic examples."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from netspec.arguments import Count, Natural, NonNegative
+from netspec.recipe.base import DataSet, Facts
+from netspec.recipe.fields import Shape
+
+
+class Folder(DataSet):
+    """A folder of images, `PATH/train/CLASS/*.jpg`, in the layout of torchvision's ImageFolder.
+
+    Args:
+        path: the folder; a relative path counts from the working directory.
+        train: the folder of the training images inside it.
+        test: the folder of the test images; null for none.
+        validation: the folder of the validation images, in place of the recipe's `validation` share.
+        channels: 3 reads every image as RGB, 1 as grey.
+        classes: how many classes there are, if the spec is to be checked against it without the files.
+    """
+
+    word: ClassVar[str | None] = "folder"
+    scalar: ClassVar[str | None] = "path"
+
+    path: str
+    train: str = "train"
+    test: str | None = "test"
+    validation: str | None = None
+    channels: Literal[1, 3] = 3
+    classes: Count | None = None
+
+    @property
+    def has_validation(self) -> bool:
+        return self.validation is not None
+
+    def facts(self) -> Facts:
+        return Facts((self.channels, None, None), self.classes)
+
+
+class Tensors(DataSet):
+    """Files of tensors (safetensors) with the examples as `x` and the targets as `y`, first axis the example.
+
+    `x` is uint8 (0 to 255, becomes float32 in [0, 1]), float32, or int64 for nets that take integers; `y` is int64
+    classes, or float32 values for a loss that compares values. Relative paths count from the working directory.
+
+    Args:
+        train: the file of the training examples.
+        test: the file of the test examples.
+        validation: the file of the validation examples, in place of the recipe's `validation` share.
+        classes: how many classes there are, if the spec is to be checked against it without the files.
+    """
+
+    word: ClassVar[str | None] = "tensors"
+
+    train: str
+    test: str | None = None
+    validation: str | None = None
+    classes: Count | None = None
+
+    @property
+    def has_validation(self) -> bool:
+        return self.validation is not None
+
+    def facts(self) -> Facts:
+        return Facts(None, self.classes, dtype=None)
+
+
+class Synthetic(DataSet):
+    """Examples made up from a seed, which a net can learn: a fixed random pattern for each class, plus noise.
+
+    Args:
+        shape: of one example; null is the net's input. Three axes make uint8 images, others float32 values.
+        classes: null is the net's output width.
+        train: number of training examples.
+        test: number of test examples.
+        noise: standard deviation of the noise, the patterns having 1.
+        vocabulary: makes integers below this in place of values, for nets that take int64.
+        seed: of the patterns and the noise.
+    """
+
+    word: ClassVar[str | None] = "synthetic"
+
+    shape: Shape | None = None
+    classes: Count | None = None
+    train: Count = 1024
+    test: Natural = 256
+    noise: NonNegative = 0.5
+    vocabulary: Count | None = None
+    seed: Natural = 0
+
+    def facts(self) -> Facts:
+        dtype = "int64" if self.vocabulary else None if self.shape is None else "float32"
+        if self.shape is not None and len(self.shape) == 3 and not self.vocabulary:
+            dtype = "uint8"
+        return Facts(self.shape, self.classes, self.train, self.test, dtype)

@@ -1,0 +1,325 @@
+"""The data of a recipe against the net: sizes and channels after the transforms, classes, targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from netspec.arguments import shown
+from netspec.diagnostics import Related
+from netspec.dims import Shape, Size, Unmet
+from netspec.layers.base import TensorType
+from netspec.recipe.base import Facts, ImageType, Recipe, Transform
+from netspec.recipe.places import item_of, key_of, place, value_of
+from netspec.text.source import MapNode, Node
+from netspec.validation import Reader
+
+_ENDS: Final = {
+    "CrossEntropyLoss": (
+        ("Softmax", "LogSoftmax", "Sigmoid"),
+        "it takes scores and does the softmax itself: drop the layer",
+    ),
+    "MultiMarginLoss": (("Softmax", "LogSoftmax"), "it takes scores: drop the layer"),
+    "BCEWithLogitsLoss": (
+        ("Sigmoid", "Softmax", "LogSoftmax"),
+        "it does the sigmoid itself: drop the layer, or use BCELoss",
+    ),
+    "MultiLabelSoftMarginLoss": (("Sigmoid", "Softmax", "LogSoftmax"), "it does the sigmoid itself: drop the layer"),
+}
+"""Losses that take scores, and the last layers that make something else of them."""
+
+_WANTS: Final = {
+    "NLLLoss": (("LogSoftmax",), "end the net with `LogSoftmax: {dim: 1}`, or use CrossEntropyLoss, which includes it"),
+    "BCELoss": (("Sigmoid", "Softmax"), "end the net with `Sigmoid`, or use BCEWithLogitsLoss, which includes it"),
+}
+"""Losses that take probabilities or their logarithms, and the last layers that make them."""
+
+
+def check_data(recipe: Recipe, node: MapNode, reader: Reader, input: TensorType, related: Sequence[Related]) -> None:
+    """Follow an example through the transforms and hold it against the net's input."""
+    facts = recipe.data.facts()
+    _check_random(recipe, node, reader)
+    if not _check_dtype(recipe, node, reader, facts, input, related):
+        return
+    shape = facts.shape
+    if shape is None and recipe.data.name() == "synthetic":  # it takes the net's input for its own shape
+        shape = tuple(size if isinstance(size, int) else None for size in input.shape)
+    if shape is None:
+        return
+    if len(shape) != 3 or facts.dtype == "int64":
+        _check_plain(recipe, node, reader, shape, input, related)
+        return
+    stored = ImageType(*shape)
+    whole, trail = _follow(recipe.transforms, stored, "transforms", node, reader)
+    if whole is None:
+        return
+    where = key_of(node, "transforms") or key_of(node, "data") or node
+    if not _compare(recipe, reader, where, whole, stored, trail, input, related):
+        return
+    training = _with_augment(recipe, stored, node, reader)
+    if training is not None and training != whole:
+        reader.report(
+            "data-mismatch",
+            f"training images are {_size(training)} after `augment`, but those for evaluation are {_size(whole)}",
+            key_of(node, "augment") or node,
+            related=related,
+            help=f"let `augment` end with the size of the net's input, {_size(whole)}",
+        )
+
+
+def _check_random(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    for i, transform in enumerate(recipe.transforms):
+        if transform.random:
+            reader.report(
+                "recipe-conflict",
+                f"`{transform.name()}` draws anew for every example, but `transforms` also prepare the evaluation",
+                item_of(node, "transforms", i),
+                help="put it under `augment`, which is for training only",
+            )
+
+
+def _check_dtype(
+    recipe: Recipe, node: MapNode, reader: Reader, facts: Facts, input: TensorType, related: Sequence[Related]
+) -> bool:
+    dtype = "float32" if facts.dtype == "uint8" else facts.dtype
+    if dtype is None or dtype == input.dtype:
+        return True
+    integers = recipe.data.name() == "synthetic" and input.dtype == "int64"
+    reader.report(
+        "data-mismatch",
+        f"`{recipe.data.name()}` gives {dtype} examples, but the net's input is {input.dtype}",
+        key_of(node, "data") or node,
+        related=related,
+        help="give `synthetic` a `vocabulary`: it then makes integers below it" if integers else None,
+    )
+    return False
+
+
+def _check_plain(
+    recipe: Recipe,
+    node: MapNode,
+    reader: Reader,
+    shape: tuple[int | None, ...],
+    input: TensorType,
+    related: Sequence[Related],
+) -> None:
+    """Examples that are no images: there is nothing to transform."""
+    for key in ("transforms", "augment"):
+        if getattr(recipe, key):
+            reader.report(
+                "recipe-conflict",
+                f"`{key}` work on images, but the examples of `{recipe.data.name()}` have the shape {_list(shape)}",
+                key_of(node, key) or node,
+                help="leave them out",
+            )
+    if _differs(shape, input.shape):
+        reader.report(
+            "data-mismatch",
+            f"the examples of `{recipe.data.name()}` have the shape {_list(shape)}, "
+            f"but the net's input is {_list(input.shape)}",
+            key_of(node, "data") or node,
+            related=related,
+        )
+
+
+def _follow(
+    transforms: Sequence[Transform], size: ImageType, key: str, node: MapNode, reader: Reader, skip: int = 0
+) -> tuple[ImageType | None, list[str]]:
+    """The size after the transforms, None once one cannot take what it gets; and each as it is written."""
+    trail: list[str] = []
+    for i, transform in enumerate(transforms):
+        try:
+            size = transform.output(size)
+        except Unmet as unmet:
+            problem = unmet.problem
+            at = item_of(node, key, i + skip, problem.at, transform.scalar)
+            reader.report(problem.code, problem.message, at, help=problem.help)
+            return None, trail
+        trail.append(_written(transform))
+    return size, trail
+
+
+def _with_augment(recipe: Recipe, stored: ImageType, node: MapNode, reader: Reader) -> ImageType | None:
+    """The size of a training image: `augment` comes before a `Normalize` that ends the transforms."""
+    if not recipe.augment:
+        return None
+    transforms = recipe.transforms
+    last = len(transforms) - 1 if transforms and transforms[-1].name() == "Normalize" else len(transforms)
+    before, _ = _follow(transforms[:last], stored, "transforms", node, reader)
+    if before is None:
+        return None
+    augmented, _ = _follow(recipe.augment, before, "augment", node, reader)
+    if augmented is None:
+        return None
+    return _follow(transforms[last:], augmented, "transforms", node, reader, skip=last)[0]
+
+
+def _compare(
+    recipe: Recipe,
+    reader: Reader,
+    where: Node,
+    size: ImageType,
+    stored: ImageType,
+    trail: Sequence[str],
+    input: TensorType,
+    related: Sequence[Related],
+) -> bool:
+    """Report images that are not what the net's input says; True if they are, as far as is known."""
+    if not _differs(size, input.shape):
+        return True
+    name = recipe.data.name()
+    steps = f" ({_size(stored)}, then {', '.join(trail)})" if trail else ""
+    reader.report(
+        "data-mismatch",
+        f"`{name}` gives images of {_size(size)}{steps}, but the net's input is {_join(input.shape)}",
+        where,
+        related=related,
+        help=_mend(size, input.shape, recipe.transforms),
+    )
+    return False
+
+
+def _mend(size: ImageType, wanted: Shape, transforms: Sequence[Transform]) -> str | None:
+    """The transforms to add, or the input to write."""
+    if len(wanted) != 3:
+        return f"write `input: [{', '.join(map(str, size))}]`" if None not in size else None
+    added: list[str] = []
+    channels, height, width = wanted
+    if size.channels is not None and size.channels != channels and channels in (1, 3):
+        added.append("Grayscale: 3" if channels == 3 else "Grayscale")
+    if _differs((size.height, size.width), (height, width)) and isinstance(height, int) and isinstance(width, int):
+        square = height == width and size.height == size.width
+        added.append(f"Resize: {height}" if square else f"Resize: {{size: [{height}, {width}]}}")
+    repairable = size.channels is None or size.channels == channels or channels in (1, 3)
+    resized = any(a.startswith("Resize") for a in added)
+    kept = [_written(t).strip("`") for t in transforms if not (resized and t.name() == "Resize")]
+    normalize = next((i for i, t in enumerate(kept) if t.startswith("Normalize")), len(kept))
+    proposal = f"`transforms: [{', '.join([*kept[:normalize], *added, *kept[normalize:]])}]`"
+    alternative = f"`input: [{', '.join(map(str, size))}]`" if None not in size else None
+    if added and repairable:
+        return f"write {proposal}" + (f", or {alternative}" if alternative else "")
+    return f"write {alternative}" if alternative else None
+
+
+# ---- targets
+
+
+def check_targets(
+    recipe: Recipe,
+    node: MapNode,
+    reader: Reader,
+    output: TensorType,
+    layers: Sequence[str],
+    related: Sequence[Related],
+) -> None:
+    """Hold the data's classes and the loss against the net's output."""
+    data, loss = recipe.data, recipe.loss
+    facts = data.facts()
+    labels = data.name() not in ("tensors", "synthetic")  # one class per image
+    if loss.target == "values":
+        if labels:
+            reader.report(
+                "loss-mismatch",
+                f"`{loss.name()}` compares the output with values of its shape, but `{data.name()}` gives one class "
+                "per image",
+                value_of(node, "loss"),
+                help="use CrossEntropyLoss, or give the values as `tensors:`",
+            )
+        _check_weights(recipe, node, reader, output)
+        _check_end(recipe, node, reader, layers)
+        return
+    if not output.shape or (labels and len(output.shape) != 1):
+        reader.report(
+            "loss-mismatch",
+            f"`{loss.name()}` with one class per example wants an output of one axis, a score per class, "
+            f"but the net's output is {_join(output.shape) if output.shape else 'a single number'}",
+            value_of(node, "loss"),
+            related=related,
+            help=f"end the net with `Flatten` and `Linear: {facts.classes}`" if facts.classes else None,
+        )
+        return
+    width = output.shape[0]
+    if facts.classes is not None and isinstance(width, int) and width != facts.classes:
+        _report_classes(recipe, node, reader, facts.classes, width, related)
+    _check_weights(recipe, node, reader, output)
+    _check_end(recipe, node, reader, layers)
+
+
+def _report_classes(
+    recipe: Recipe, node: MapNode, reader: Reader, classes: int, width: int, related: Sequence[Related]
+) -> None:
+    few = width < classes
+    reader.report(
+        "classes-mismatch",
+        f"`{recipe.data.name()}` has {classes} classes, but the net's output has {width} "
+        + ("scores: there is none for the others" if few else "scores, of which the others never occur"),
+        key_of(node, "data") or node,
+        related=related,
+        severity="error" if few else "warning",
+        help=f"let the last layer give {classes}",
+    )
+
+
+def _check_weights(recipe: Recipe, node: MapNode, reader: Reader, output: TensorType) -> None:
+    """Factors per class: as many as the output has scores."""
+    axis = 0 if recipe.loss.target == "classes" else -1
+    width: Size | None = output.shape[axis] if output.shape else None
+    for name in ("weight", "pos_weight"):
+        factors = getattr(recipe.loss, name, None)
+        if factors is not None and isinstance(width, int) and len(factors) != width:
+            reader.report(
+                "loss-mismatch",
+                f"`{name}` of `{recipe.loss.name()}` has {len(factors)} factors, "
+                f"but the net's output has {width} scores",
+                place(node, "loss", recipe.loss.name(), name),
+                help="give one factor per class",
+            )
+
+
+def _check_end(recipe: Recipe, node: MapNode, reader: Reader, layers: Sequence[str]) -> None:
+    """The last layer that counts, against what the loss takes: a frequent mistake that only slows learning."""
+    last = next((name for name in reversed(layers) if name not in ("Identity", "Flatten", "Dropout")), None)
+    loss = recipe.loss.name()
+    if last is None:
+        return
+    if loss in _ENDS and last in _ENDS[loss][0]:
+        message, help_ = f"`{loss}` takes scores, but the net ends in `{last}`", _ENDS[loss][1]
+    elif loss in _WANTS and last not in _WANTS[loss][0]:
+        what = "log-probabilities" if loss == "NLLLoss" else "probabilities"
+        message, help_ = f"`{loss}` takes {what}, but the net ends in `{last}`", _WANTS[loss][1]
+    else:
+        return
+    reader.report("loss-mismatch", message, value_of(node, "loss"), severity="warning", help=help_)
+
+
+# ---- words
+
+
+def _written(transform: Transform) -> str:
+    """A transform as a spec writes it, defaults left out."""
+    changed = {n: v for n, v in transform if n in transform.model_fields_set}
+    if not changed:
+        return f"`{transform.name()}`"
+    if list(changed) == [transform.scalar] and not isinstance(next(iter(changed.values())), tuple):
+        return f"`{transform.name()}: {shown(next(iter(changed.values())))}`"
+    inner = ", ".join(f"{n}: {v if isinstance(v, str) else shown(v)}" for n, v in changed.items())
+    return f"`{transform.name()}: {{{inner}}}`"
+
+
+def _differs(shape: Sequence[int | None], wanted: Sequence[Size | None]) -> bool:
+    """True if two shapes cannot be equal; None, symbols and unknown sizes may be anything."""
+    if len(shape) != len(wanted):
+        return True
+    return any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(shape, wanted, strict=True))
+
+
+def _size(size: ImageType) -> str:
+    return _join(size)
+
+
+def _join(shape: Sequence[Size | None]) -> str:
+    return " × ".join("?" if n is None else str(n) for n in shape)
+
+
+def _list(shape: Sequence[Size | None]) -> str:
+    return f"[{', '.join('?' if n is None else str(n) for n in shape)}]"

@@ -1,0 +1,1 @@
+"""The losses of `torch.nn`: their arguments with torch's defaults."""

@@ -1,0 +1,1 @@
+"""The optimisers of `torch.optim`: their arguments with torch's defaults."""

@@ -1,0 +1,64 @@
+"""Every name that a recipe may use, and the module that defines it. Static: a check imports what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Final, TypeVar
+
+from netspec.arguments import Arguments
+from netspec.recipe.base import DataSet, Loss, Named, Optimizer, Scheduler, Transform
+
+T = TypeVar("T", bound=Named)
+
+
+def _table(**modules: str) -> dict[str, str]:
+    return {name: module for module, names in modules.items() for name in names.split()}
+
+
+DATA_SETS: Final = _table(
+    torchvision="FashionMNIST MNIST KMNIST EMNIST QMNIST CIFAR10 CIFAR100 SVHN STL10",
+    local="folder tensors synthetic",
+)
+TRANSFORMS: Final = _table(
+    fixed="Resize CenterCrop Pad Grayscale Normalize",
+    geometry="RandomCrop RandomResizedCrop RandomHorizontalFlip RandomVerticalFlip RandomRotation RandomAffine"
+    " RandomErasing",
+    color="ColorJitter RandomGrayscale RandomInvert RandomSolarize RandomPosterize RandomAdjustSharpness GaussianBlur",
+)
+OPTIMIZERS: Final = _table(
+    sgd="SGD ASGD Rprop",
+    adam="Adam AdamW Adamax NAdam RAdam",
+    adaptive="RMSprop Adagrad Adadelta Adafactor",
+)
+SCHEDULERS: Final = _table(
+    schedulers="StepLR MultiStepLR ConstantLR LinearLR ExponentialLR PolynomialLR CosineAnnealingLR"
+    " CosineAnnealingWarmRestarts OneCycleLR CyclicLR ReduceLROnPlateau"
+)
+LOSSES: Final = _table(
+    classes="CrossEntropyLoss NLLLoss MultiMarginLoss",
+    values="MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss SoftMarginLoss MultiLabelSoftMarginLoss"
+    " PoissonNLLLoss",
+)
+
+
+def _loader(base: type[T], package: str, table: dict[str, str]) -> Callable[[str], type[T]]:
+    def load(name: str) -> type[T]:
+        module = import_module(f"netspec.recipe.{package}{table[name]}")
+        found: Any = getattr(module, name[0].upper() + name[1:])
+        assert issubclass(found, base)
+        return found
+
+    return load
+
+
+data_set = _loader(DataSet, "datasets.", DATA_SETS)
+transform = _loader(Transform, "transforms.", TRANSFORMS)
+optimizer = _loader(Optimizer, "optimizers.", OPTIMIZERS)
+scheduler = _loader(Scheduler, "", SCHEDULERS)
+loss = _loader(Loss, "losses.", LOSSES)
+
+
+def setting(name: str) -> type[Arguments]:
+    """The class of `settings.py` of this name: few recipes use one, and models cost time to define."""
+    return getattr(import_module("netspec.recipe.settings"), name)

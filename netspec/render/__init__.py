@@ -1,0 +1,204 @@
+"""Diagnostics → text with carets, JSON, GitHub annotations. Standard library only.
+
+The text form follows rustc: a headline, the place, the lines at fault with carets under what is wrong, other places
+that matter underlined in the same excerpt, then help and the mended line. Whatever a spec contains, no control
+character reaches a terminal: `printable` shows them as escapes.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from netspec.diagnostics import Diagnostic, Fix, Span
+from netspec.render.excerpt import Mark, Painter, Text, excerpt, number_width, printable
+
+__all__ = ["render_github", "render_json", "render_text", "to_json"]
+
+_STYLES: Final = {"error": "1;31", "warning": "1;33", "related": "1;34", "gutter": "1;34", "help": "1;36",
+                  "old": "31", "new": "32", "bold": "1"}  # fmt: skip
+
+
+def render_text(
+    diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, color: bool = False, width: int = 80
+) -> str:
+    """Diagnostics for people.
+
+    Args:
+        diagnostics: shown in the order given.
+        sources: file name → text. A diagnostic whose file is missing here is shown without an excerpt.
+        color: ANSI colours.
+        width: columns that excerpts and help lines may take.
+
+    Returns:
+        One paragraph for each diagnostic and a line that counts them; empty for none.
+    """
+    found = list(diagnostics)
+    if not found:
+        return ""
+    paint = Painter(_STYLES if color else {})
+    texts = {name: Text(text) for name, text in sources.items()}
+    width = max(width, 40)
+    paragraphs = ["\n".join(_paragraph(d, texts, paint, width)) for d in found]
+    return "\n\n".join((*paragraphs, _count(found, paint)))
+
+
+def _paragraph(d: Diagnostic, texts: Mapping[str, Text], paint: Painter, width: int) -> list[str]:
+    lines = [paint(d.severity, f"{d.severity}[{d.code}]") + paint("bold", f": {printable(d.message)}")]
+    files = [d.span.file, *dict.fromkeys(r.span.file for r in d.related if r.span.file != d.span.file)]
+    gutter = number_width([d.span, *(r.span for r in d.related)])
+    for file in files:
+        marks = [Mark(r.span, "related", r.message) for r in d.related if r.span.file == file]
+        if file == d.span.file:
+            marks = [Mark(d.span, d.severity, d.label), *marks]
+        arrow = "-->" if file == d.span.file else ":::"
+        lines.append(f"{' ' * gutter}{paint('gutter', arrow)} {printable(marks[0].span.place)}")
+        if file in texts:
+            lines += excerpt(texts[file], marks, paint, gutter, width)
+        else:
+            lines += [f"{' ' * gutter} {paint('gutter', '=')} {printable(m.words)}" for m in marks if m.words]
+    if d.help is not None:
+        lines += _wrapped("help", d.help, paint, width)
+    if d.fix is not None:
+        lines += _fix(d.fix, texts, paint, gutter, width)
+    return lines
+
+
+def _wrapped(label: str, words: str, paint: Painter, width: int) -> list[str]:
+    """A labelled sentence in lines of the width. Lines that the text itself begins with blanks are kept as they are."""
+    lines: list[str] = []
+    for line in words.split("\n"):
+        shown = printable(line)
+        if line[:1].isspace():
+            lines.append(shown)
+        else:
+            lines += textwrap.wrap(shown, width - len(label) - 2, break_long_words=False, break_on_hyphens=False) or [
+                ""
+            ]
+    indent = " " * (len(label) + 2)
+    return [(paint("help", f"{label}:") + " " if i == 0 else indent) + line for i, line in enumerate(lines)]
+
+
+def _fix(fix: Fix, texts: Mapping[str, Text], paint: Painter, gutter: int, width: int) -> list[str]:
+    """The title, and the lines before and after."""
+    lines = _wrapped("fix", fix.title, paint, width)
+    for file in dict.fromkeys(edit.span.file for edit in fix.edits):
+        if file in texts:
+            edits = sorted((e.span, e.text) for e in fix.edits if e.span.file == file)
+            for number, old, new in _hunks(texts[file], edits):
+                skip = max(_common(old[0], new[0]) - (width - gutter) // 2, 0)
+                for sign, style, rows in (("-", "old", old), ("+", "new", new)):
+                    for i, row in enumerate(rows):
+                        place = f"{number + i:>{gutter}}" if sign == "-" or len(old) == len(new) else " " * gutter
+                        shown = _cut(printable(row), skip, width - gutter - 3)
+                        lines.append(f"{paint('gutter', place)} {paint(style, f'{sign} {shown}')}")
+    return lines
+
+
+def _hunks(text: Text, edits: Sequence[tuple[Span, str]]) -> list[tuple[int, list[str], list[str]]]:
+    """The first line number, the lines before and the lines after, for each run of lines that the edits touch.
+
+    The edits are in the order of their places; one that overlaps the one before is left out.
+    """
+    hunks: list[tuple[int, list[str], list[str]]] = []
+    i = 0
+    while i < len(edits):
+        first, last = edits[i][0].line, edits[i][0].end_line
+        group = [edits[i]]
+        while (i := i + 1) < len(edits) and edits[i][0].line <= last:
+            if edits[i][0][1:3] >= group[-1][0][3:]:
+                last = edits[i][0].end_line
+                group.append(edits[i])
+        old = [text.line(number) for number in range(first, last + 1)]
+        new = list(old)
+        for span, replacement in reversed(group):
+            head = new[span.line - first][: span.column - 1]
+            tail = new[span.end_line - first][span.end_column - 1 :]
+            new[span.line - first : span.end_line - first + 1] = (head + replacement + tail).split("\n")
+        hunks.append((first, old, new))
+    return hunks
+
+
+def _common(a: str, b: str) -> int:
+    """How many characters two lines have in common at their beginning."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def _cut(text: str, skip: int, room: int) -> str:
+    """A line in the room there is; where it is too long, without its first characters."""
+    if len(text) <= room:
+        return text
+    text = "…" + text[skip + 1 :] if skip else text
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
+def _count(found: Sequence[Diagnostic], paint: Painter) -> str:
+    """`2 errors and 1 warning in alexnet.yaml`."""
+    parts: list[str] = []
+    for severity in ("error", "warning"):
+        number = sum(d.severity == severity for d in found)
+        if number:
+            parts.append(paint(severity, f"{number:,} {severity}{'' if number == 1 else 's'}"))
+    files = dict.fromkeys(d.span.file for d in found)
+    where = printable(next(iter(files))) if len(files) == 1 else f"{len(files)} files"
+    return f"{' and '.join(parts)} in {where}"
+
+
+# ---- for programs
+
+
+def to_json(d: Diagnostic) -> dict[str, Any]:
+    """One diagnostic as `netspec check --format json` prints it. Lines and columns count from 1, ends are exclusive."""
+    fix = None
+    if d.fix is not None:
+        fix = {"title": d.fix.title, "edits": [{**_place(e.span), "text": e.text} for e in d.fix.edits]}
+    return {
+        "code": d.code,
+        "severity": d.severity,
+        "message": d.message,
+        "file": d.span.file,
+        **_place(d.span),
+        "related": [{"message": r.message, "file": r.span.file, **_place(r.span)} for r in d.related],
+        "help": d.help,
+        "fix": fix,
+    }
+
+
+def _place(span: Span) -> dict[str, int]:
+    return {"line": span.line, "column": span.column, "end_line": span.end_line, "end_column": span.end_column}
+
+
+def render_json(diagnostics: Iterable[Diagnostic]) -> str:
+    """A JSON list of `to_json` objects, in ASCII."""
+    return json.dumps([to_json(d) for d in diagnostics], indent=2)
+
+
+def render_github(diagnostics: Iterable[Diagnostic]) -> str:
+    """One GitHub Actions workflow command for each diagnostic, which annotates the line in a pull request.
+
+    GitHub shows columns only where a span is on one line, so others go without.
+
+    Source: https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
+    """
+    return "\n".join(_annotation(d) for d in diagnostics)
+
+
+def _annotation(d: Diagnostic) -> str:
+    span = d.span
+    place = {"file": span.file, "line": span.line, "endLine": span.end_line}
+    if span.line == span.end_line:
+        place |= {"col": span.column, "endColumn": span.end_column}
+    properties = ",".join(f"{k}={_property(str(v))}" for k, v in {**place, "title": d.code}.items())
+    words = [printable(d.message), *(f"{r.span.place}: {printable(r.message)}" for r in d.related)]
+    words += [f"help: {line}" if i == 0 else line for i, line in enumerate((d.help or "").split("\n")) if line]
+    return f"::{d.severity} {properties}::{_data(chr(10).join(words))}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,238 @@
+"""Lines of a source with marks under them, in fixed-width cells.
+
+A character takes no, one or two cells of a terminal, a tab as many as there are to the next stop, and what is
+invisible is shown as an escape, so marks are placed by cells and never by counting characters.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from netspec.diagnostics import Span
+
+_TAB: Final = 4
+_LONG: Final = 6  # a marked stretch of more lines is shown by its first three and its last two
+_PLAIN: Final = re.compile(r"[ -~]*")
+
+
+class Text:
+    """A source's lines. They break at LF, CR and CRLF only."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = re.split(r"\r\n|\r|\n", text)
+
+    def line(self, number: int) -> str:
+        """The line of a number, from 1; empty beyond the end."""
+        return self._lines[number - 1] if 1 <= number <= len(self._lines) else ""
+
+
+class Mark(NamedTuple):
+    """A stretch to underline: in which style, and the words beside it."""
+
+    span: Span
+    style: str
+    words: str
+
+
+class Painter:
+    """Puts the ANSI codes of a style around a text; with no styles, leaves it as it is."""
+
+    def __init__(self, styles: Mapping[str, str]) -> None:
+        self._styles = styles
+
+    def __call__(self, style: str, text: str) -> str:
+        """The text in a style."""
+        code = self._styles.get(style)
+        return f"\x1b[{code}m{text}\x1b[0m" if code and text else text
+
+
+def printable(text: str) -> str:
+    """A text whose invisible and control characters are escapes: safe in a terminal, and seen for what they are."""
+    if _PLAIN.fullmatch(text):
+        return text
+    return "".join(map(_shown, text))
+
+
+def _shown(char: str) -> str:
+    if " " <= char <= "~":
+        return char
+    category = unicodedata.category(char)
+    if category in ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp") or (category == "Zs" and char != "\u3000"):
+        named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(char)
+        code = ord(char)
+        return named or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}")
+    return char
+
+
+def _cells(char: str) -> int:
+    """How many cells a character that is shown as itself takes."""
+    if unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+class _Row:
+    """A line as it is shown: a piece for each character, and where in cells each begins."""
+
+    def __init__(self, line: str, focus: int, room: int) -> None:
+        line, offset = _around(line, focus, room)
+        self.offset = offset
+        self.pieces: list[str] = []
+        self.starts = [0]
+        for char in line:
+            at = self.starts[-1]
+            piece = " " * (_TAB - at % _TAB) if char == "\t" else _shown(char)
+            self.pieces.append(piece)
+            self.starts.append(at + (len(piece) if len(piece) > 1 else _cells(piece)))
+
+    def cell(self, column: int) -> int:
+        """The cell where a column, from 1, begins; beyond the end of the line, one cell for each column."""
+        index = max(column - 1 - self.offset, 0)
+        return self.starts[min(index, len(self.starts) - 1)]
+
+    @property
+    def width(self) -> int:
+        return self.starts[-1]
+
+    def window(self, first: int, room: int) -> str:
+        """The pieces whose cells lie in `first` to `first + room`, with `…` where something is left out."""
+        if first == 0 and self.width <= room:
+            return "".join(self.pieces)
+        left, right = first + (first > 0), first + room - (self.width > first + room)
+        shown: list[str] = []
+        at = left
+        for piece, start, end in zip(self.pieces, self.starts, self.starts[1:], strict=False):
+            if start >= left and end <= right:
+                shown.append(" " * (start - at) + piece)
+                at = end
+        return ("…" if first > 0 else "") + "".join(shown) + ("…" if self.width > first + room else "")
+
+
+def _around(line: str, focus: int, room: int) -> tuple[str, int]:
+    """A line that is far too long, cut to what can be shown around a column, and how much was cut in front."""
+    reach = 4 * room
+    if len(line) <= 2 * reach:
+        return line, 0
+    start = max(focus - 1 - reach, 0)
+    return line[start : focus - 1 + reach], start
+
+
+def number_width(spans: Iterable[Span]) -> int:
+    """How many digits the line numbers take."""
+    return max(len(str(max(span.line, span.end_line))) for span in spans)
+
+
+def excerpt(text: Text, marks: Sequence[Mark], paint: Painter, gutter: int, width: int) -> list[str]:
+    """The lines that the marks are on, numbered, with underlines and words; `...` where lines are left out.
+
+    Marks of the style `related` are underlined with dashes, others with carets. The first one has a bar at its side if
+    it covers several lines; of the others only the first line is underlined.
+    """
+    return _Excerpt(text, marks, paint, gutter, width).rows()
+
+
+class _Excerpt:
+    def __init__(self, text: Text, marks: Sequence[Mark], paint: Painter, gutter: int, width: int) -> None:
+        self.text = text
+        self.marks = marks
+        self.main = marks[0]
+        self.paint = paint
+        self.gutter = gutter
+        self.first = self.main.span.line
+        self.last = _last_line(text, self.main.span)
+        self.bar = self.last > self.first
+        self.room = width - gutter - 3 - 2 * self.bar
+
+    def rows(self) -> list[str]:
+        shown = sorted(set(_lines_of(self.first, self.last)) | {mark.span.line for mark in self.marks[1:]})
+        rows = [self.margin()]
+        before = shown[0]
+        for number in shown:
+            if number == before + 2:
+                rows += self.line(number - 1, [])
+            elif number > before + 2:
+                rows.append(
+                    self.paint("gutter", "...") + " " * self.gutter + self.side(self.first < number <= self.last)
+                )
+            here = [m for m in self.marks if m.span.line == number and not (self.bar and m is self.main)]
+            rows += self.line(number, here)
+            before = number
+        return [row.rstrip() for row in rows]
+
+    def margin(self, number: int | None = None) -> str:
+        """What stands in front of the text: the line's number, if it is one."""
+        return self.paint("gutter", f"{'' if number is None else number:>{self.gutter}} |") + " "
+
+    def side(self, inside: bool, sign: str = "|") -> str:
+        """The bar beside a line that the main mark covers, where there is one."""
+        if not self.bar:
+            return ""
+        return self.paint(self.main.style, sign) + " " if inside else "  "
+
+    def line(self, number: int, marks: Sequence[Mark]) -> list[str]:
+        """One source line with what is underlined in it."""
+        line = self.text.line(number)
+        focus = marks[0].span.column if marks else self.main.span.column if number == self.first else 1
+        row = _Row(line, focus, self.room)
+        stretches = [(row.cell(m.span.column), _end_cell(row, m.span, line)) for m in marks]
+        left = _window_start(row.width, stretches[0] if stretches else (0, 0), self.room)
+        side = self.side(self.first <= number <= self.last, "/" if number == self.first else "|")
+        rows = [self.margin(number) + side + row.window(left, self.room)]
+        prefix = self.margin() + self.side(self.first <= number < self.last)
+        for mark, (start, end) in zip(marks, stretches, strict=True):
+            start = min(max(start - left, 0), self.room - 1)
+            end = min(max(end - left, start + 1), self.room)
+            underline = prefix + " " * start + self.paint(mark.style, _sign(mark) * (end - start))
+            rows += self.words(mark, underline, end, prefix, start)
+        if self.bar and number == self.last:
+            column = self.main.span.end_column if self.last == self.main.span.end_line else len(line) + 1
+            end = min(max(row.cell(column) - left, 1), self.room)
+            foot = self.margin() + self.paint(self.main.style, "|" + "_" * end + _sign(self.main))
+            rows += self.words(self.main, foot, end + 1, self.margin() + "  ", 0)
+        return rows
+
+    def words(self, mark: Mark, underline: str, used: int, prefix: str, blanks: int) -> list[str]:
+        """An underline and its words: beside it if they fit, else in lines of their own below."""
+        words = printable(mark.words)
+        if not words:
+            return [underline]
+        if used + 1 + len(words) <= self.room:
+            return [f"{underline} {self.paint(mark.style, words)}"]
+        blanks = min(blanks, max(self.room - 40, 0))
+        lines = textwrap.wrap(words, self.room - blanks, break_long_words=False, break_on_hyphens=False)
+        return [underline, *(prefix + " " * blanks + self.paint(mark.style, line) for line in lines)]
+
+
+def _sign(mark: Mark) -> str:
+    return "-" if mark.style == "related" else "^"
+
+
+def _last_line(text: Text, span: Span) -> int:
+    """The last line that a span has something on: one that ends in the blanks of a line does not reach it."""
+    last = span.end_line
+    while last > span.line and not text.line(last)[: span.end_column - 1 if last == span.end_line else None].strip():
+        last -= 1
+    return last
+
+
+def _lines_of(first: int, last: int) -> list[int]:
+    if last - first < _LONG:
+        return list(range(first, last + 1))
+    return [first, first + 1, first + 2, last - 1, last]
+
+
+def _end_cell(row: _Row, span: Span, line: str) -> int:
+    column = span.end_column if span.end_line == span.line else len(line.rstrip()) + 1
+    return max(row.cell(column), row.cell(span.column) + 1)
+
+
+def _window_start(width: int, stretch: tuple[int, int], room: int) -> int:
+    """The first cell to show, so that a marked stretch is in sight with something in front of it."""
+    start, end = stretch
+    if width <= room or end < room:
+        return 0
+    return max(min(start - room // 4, width - room + 1), 0)

@@ -1,0 +1,26 @@
+"""Symbolic sizes: exact formulas of the symbols that an input's shape may have, and what they must satisfy.
+
+    H = symbol("H")
+    (H + 2 * 1 - 11) // 4 + 1        # (H - 5)//4
+    H // 2 >= 3                      # a Comparison: H//2 >= 3
+
+Imported only where a spec has a symbolic input.
+"""
+
+from __future__ import annotations
+
+from netspec.symbols.formula import Comparison, Formula, evaluate, symbol
+from netspec.symbols.polynomial import LARGEST_SIZE, FormulaTooLong
+from netspec.symbols.requirements import contradiction, requirements, statements
+
+__all__ = [
+    "LARGEST_SIZE",
+    "Comparison",
+    "Formula",
+    "FormulaTooLong",
+    "contradiction",
+    "evaluate",
+    "requirements",
+    "statements",
+    "symbol",
+]

@@ -1,0 +1,137 @@
+"""Conditions on one symbol → the sizes that meet them.
+
+Every answer is exact: a threshold is found by bisection on the formula itself, once it is proved that the formula
+moves one way; a rule about remainders by looking at one whole period.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from math import lcm
+from typing import Final, NamedTuple
+
+from netspec.symbols.arithmetic import evaluate, substitute
+from netspec.symbols.bounds import Range, Ranges, Trend
+from netspec.symbols.formula import Comparison, Formula, formula_trend
+from netspec.symbols.polynomial import Polynomial, Quotient, Symbol, inside, lone
+
+LONGEST_PERIOD: Final = 1 << 14
+
+
+class Remainders(NamedTuple):
+    """The sizes n with n % period in `allowed`. The period is the smallest that says it."""
+
+    period: int
+    allowed: frozenset[int]
+
+
+EVERY: Final = Remainders(1, frozenset((0,)))
+
+
+def interval(comparison: Comparison, symbol: str, ranges: Ranges) -> Range | None:
+    """The sizes within the symbol's range that meet a condition on it alone, where they are one interval.
+
+    An empty interval has its end before its start. None where it is not proved that the formula moves one way.
+    """
+    low, high = ranges[symbol]
+    moves = _moves(comparison.difference, symbol, ranges)
+    if moves is None:
+        return None
+    polynomial = comparison.difference.polynomial
+    grows = moves >= 0
+
+    def value(n: int) -> int:
+        return evaluate(polynomial, {symbol: n}) * (1 if grows else -1)
+
+    if comparison.operator == "==":
+        return _first(lambda n: value(n) >= 0, low, high), _first(lambda n: value(n) >= 1, low, high) - 1
+    if grows:
+        return _first(lambda n: value(n) >= 0, low, high), high
+    return low, _first(lambda n: value(n) >= 1, low, high) - 1
+
+
+def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """The first integer from `low` to `high` from which on it holds; one more than `high` if it never does."""
+    high += 1
+    step = 1
+    while low + step < high:  # most thresholds are near the one before
+        if holds(low + step - 1):
+            high = low + step - 1
+        else:
+            low += step
+            step *= 4
+    while low < high:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _moves(formula: Formula, symbol: str, ranges: Ranges) -> Trend | None:
+    """Whether the formula grows or falls with the symbol, from its structure or from all its steps in one period."""
+    moves = formula_trend(formula, symbol, ranges)
+    if moves is not None:
+        return moves
+    polynomial = formula.polynomial
+    period = period_of(polynomial, symbol)
+    if period is None:
+        return None
+    values = [evaluate(polynomial, {symbol: n}) for n in range(1, period + 2)]
+    steps = [b - a for a, b in pairwise(values)]
+    return 1 if min(steps) >= 0 else -1 if max(steps) <= 0 else None
+
+
+def period_of(polynomial: Polynomial, symbol: str) -> int | None:
+    """A number of steps after which the formula has grown by a constant, whatever the start; None if none is known."""
+    period = 1
+    for atom in polynomial.atoms():
+        by = atom.by if isinstance(atom, Quotient) else 1
+        if by is None:
+            return None
+        depth = lcm(by, *(by * _inner_period(p) for p in inside(atom)))
+        period = lcm(period, depth)
+        if period > LONGEST_PERIOD:
+            return None
+    step = _shifted(polynomial, symbol, period) - polynomial
+    return period if step.number is not None else None
+
+
+def _inner_period(polynomial: Polynomial) -> int:
+    period = 1
+    for atom in polynomial.atoms():
+        if isinstance(atom, Quotient) and atom.by is not None:
+            period = min(lcm(period, atom.by * _inner_period(atom.numerator)), LONGEST_PERIOD + 1)
+    return period
+
+
+def _shifted(polynomial: Polynomial, symbol: str, by: int) -> Polynomial:
+    return substitute(polynomial, {symbol: lone(Symbol(symbol)).plus(by)})
+
+
+def remainders(comparison: Comparison, symbol: str) -> Remainders | None:
+    """The sizes that meet a condition that only asks for the symbol's remainder; None if it asks for more."""
+    polynomial = comparison.difference.polynomial
+    period = period_of(polynomial, symbol)
+    if period is None or _shifted(polynomial, symbol, period) != polynomial:
+        return None
+    allowed = frozenset(n % period for n in range(1, period + 1) if comparison.holds({symbol: n}))
+    return _shortest(period, allowed)
+
+
+def both(a: Remainders, b: Remainders) -> Remainders | None:
+    """The sizes that meet two such rules; None where the period grows beyond counting."""
+    period = lcm(a.period, b.period)
+    if period > LONGEST_PERIOD:
+        return None
+    allowed = (n for n in range(period) if n % a.period in a.allowed and n % b.period in b.allowed)
+    return _shortest(period, frozenset(allowed))
+
+
+def _shortest(period: int, allowed: frozenset[int]) -> Remainders:
+    for shorter in range(1, period):
+        if period % shorter == 0 and all((n + shorter) % period in allowed for n in allowed):
+            return Remainders(shorter, frozenset(n % shorter for n in allowed))
+    return Remainders(period, allowed)

@@ -1,0 +1,1 @@
+"""YAML text → nodes with places: events, scalars, syntax errors, traps."""

@@ -1,0 +1,407 @@
+"""Parser events → nodes, in one loop.
+
+Never by composing or loading, which recurse in C and run what tags name. Every size has a limit, so that any text
+ends quickly in nodes or in located diagnostics.
+
+Source: https://yaml.org/spec/1.2.2/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import islice
+from operator import attrgetter
+from typing import Any, Final, NoReturn
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from yaml.reader import ReaderError
+
+from netspec.diagnostics import Diagnostic, Edit, Fix, Related, did_you_mean
+from netspec.text.nodes import Limits, ListNode, MapNode, Node, ScalarNode, Source
+from netspec.text.scalars import FIRST, resolve
+from netspec.text.syntax import explain
+
+_PARSER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may have been built without libyaml
+
+
+def _name(char: str) -> str:
+    """What a character is called."""
+    return {"\0": "NUL", "\x1b": "ESC", "\x7f": "DEL", "\ufeff": "byte order mark"}.get(
+        char, "half of a surrogate pair" if "\ud800" <= char <= "\udfff" else "control character"
+    )
+
+
+def compose(source: Source, limits: Limits) -> tuple[Node | None, list[Diagnostic]]:
+    """The root of a text's nodes, or None where there is none to be had, and what is wrong."""
+    composer = _Composer(source, limits)
+    root = composer.run()
+    return root, sorted(composer.diagnostics, key=lambda d: d.span[1:3])
+
+
+class _StoppedError(Exception):
+    """Nothing that follows can be read. The diagnostic has been reported."""
+
+
+_NOT_YAML: Final = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+_BREAKS: Final = "\x85\u2028\u2029"  # line breaks in YAML 1.1 and in libyaml, plain characters in YAML 1.2
+_PROPERTY: Final = r"(!<[^\s>]*>|[&!][^\s,\[\]{}]*)(?:\s+#[^\r\n]*|\s)*"  # compiled where it is needed, by few specs
+_text_of: Final[Any] = attrgetter("text")
+_COLON: Final = r"\s*:"
+_BAD_KEYS: Final = frozenset({"<<", "", "~", "null", "Null", "NULL"})
+
+
+class _Composer:
+    """One pass over the parser's events. What is rare has a method, so that `build` stays short and quick."""
+
+    def __init__(self, source: Source, limits: Limits) -> None:
+        self.source = source
+        self.text = source.text
+        self.limits = limits
+        self.diagnostics: list[Diagnostic] = []
+        self.frames: list[tuple[list[Node], int, bool, str | None, int]] = []
+        """Of each collection that we are in: its parent's children, start, flow, anchor, nodes before it."""
+        self.count = 0
+        self.aliases = 0
+        self.documents = 0
+        self.restore: dict[int, int] = {}
+        self.anchors: dict[str, tuple[Node, int, int]] = {}
+        """Name → node, the number of nodes in it, the levels below it."""
+        self.unfinished: dict[str, int] = {}
+        """Anchors of collections that we are in → start."""
+        self.levels: list[list[int]] = []
+        """Of each of those: its own level, and the deepest inside it so far."""
+
+    def run(self) -> Node | None:
+        parser = None
+        root: list[Node] = []
+        try:
+            parser = _PARSER(self.readable())
+            self.build(parser.get_event, root)
+        except _StoppedError:
+            return None
+        except yaml.MarkedYAMLError as error:
+            self.syntax_error(error)
+            return None
+        except (ReaderError, UnicodeEncodeError):
+            self.control_characters()
+            return None
+        finally:
+            if parser is not None:
+                parser.dispose()
+        if root and not (isinstance(root[0], ScalarNode) and root[0].start == root[0].end):
+            return root[0]
+        if self.diagnostics:
+            return None
+        self.report(
+            "empty-file",
+            f"this file {'says nothing' if self.text.strip() else 'is empty'}: a spec has at least an input and layers",
+            0,
+            0,
+            help="`netspec new NAME` writes a commented spec to start from",
+        )
+        return None
+
+    def build(self, get_event: Callable[[], Any], items: list[Node]) -> None:
+        """Put the root into `items`."""
+        text, frames, levels, restore = self.text, self.frames, self.levels, self.restore
+        max_depth, max_nodes = self.limits.max_depth, self.limits.max_nodes
+        marked = "&" in text or "!" in text  # else there are no anchors and no tags to look for
+        add = items.append
+        end = 0
+        for event in iter(get_event, None):
+            kind = event.__class__
+            if kind is ScalarEvent:
+                written = event.value
+                start = event.start_mark.index
+                end = event.end_mark.index
+                style = event.style
+                if restore:
+                    written = written.translate(restore)
+                if style:
+                    if style in "|>":  # libyaml's end is that of the blank lines below
+                        end = start + len(text[start:end].rstrip(" \t\r\n"))
+                    node = ScalarNode(written, written, True, start, end)
+                elif written and written[0] not in FIRST:
+                    node = ScalarNode(written, written, False, start, end)
+                else:
+                    try:
+                        node = ScalarNode(resolve(written), written, False, start, end)
+                    except OverflowError as error:
+                        self.report("number-too-large", str(error), start, end)
+                        node = ScalarNode(None, written, False, start, end)
+                    if not written and start == end:
+                        end = self.place_empty(node, items)
+                if marked and (event.anchor is not None or event.tag is not None):
+                    self.scalar_properties(event, node)
+                add(node)
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                children = items
+                items, start, flow, anchor, before = frames.pop()
+                add = items.append
+                if flow and text[start] in "[{":  # `[a: 1]` holds a mapping without braces
+                    end = event.end_mark.index
+                self.count += len(children)
+                if kind is MappingEndEvent:
+                    node = MapNode(self.entries(children), flow, start, end)
+                else:
+                    node = ListNode(children, flow, start, end)
+                if anchor is not None:
+                    self.finish(anchor, node, self.count - before + 1)
+                if self.count >= max_nodes:
+                    self.too_many_nodes(start, end)
+                add(node)
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                start = event.start_mark.index
+                anchor = None
+                if marked and (event.anchor is not None or event.tag is not None):
+                    anchor = event.anchor
+                    start = self.collection_properties(event)
+                frames.append((items, start, event.flow_style, anchor, self.count))
+                if len(frames) > max_depth:
+                    self.too_deep(len(frames), start)
+                if levels and len(frames) > levels[-1][1]:
+                    levels[-1][1] = len(frames)
+                items = []
+                add = items.append
+            elif kind is AliasEvent:
+                end = event.end_mark.index
+                add(self.alias(event.anchor, event.start_mark.index, end))
+            elif kind is DocumentStartEvent:
+                self.documents += 1
+                if self.documents > 1:
+                    self.several_documents(event)
+                    return
+
+    # ---- scalars and keys
+
+    def place_empty(self, node: ScalarNode, siblings: list[Node]) -> int:
+        """Place a scalar that is not written behind its `:` or `-`; libyaml may put it at whatever follows."""
+        if siblings:
+            before = siblings[-1].end
+            colon = re.compile(_COLON).match(self.text, before)
+            if colon and colon.end() <= node.start + 1:
+                node.start = node.end = colon.end()
+            elif self.text[node.start - 1] not in ":-?":
+                node.start = node.end = before
+        return node.end
+
+    def entries(self, items: list[Node]) -> list[tuple[ScalarNode, Node]]:
+        """Keys and values in turn → pairs, without those whose key is refused."""
+        if len(items) == 2:
+            key, value = items
+            if isinstance(key, ScalarNode) and key.text not in _BAD_KEYS:
+                return [(key, value)]
+        keys: list[Any] = items[::2]
+        values = items[1::2]
+        try:
+            texts: set[str] = set(map(_text_of, keys))
+        except AttributeError:  # a key is a list or a mapping
+            return self.checked_entries(keys, values)
+        if len(texts) != len(keys) or not texts.isdisjoint(_BAD_KEYS):
+            return self.checked_entries(keys, values)
+        return list(zip(keys, values))  # noqa: B905  # keys and values alternate
+
+    def checked_entries(self, keys: list[Node], values: list[Node]) -> list[tuple[ScalarNode, Node]]:
+        entries: dict[str, tuple[ScalarNode, Node]] = {}
+        for key, value in zip(keys, values, strict=True):
+            if not isinstance(key, ScalarNode):
+                kind = "list" if isinstance(key, ListNode) else "mapping"
+                help = "a key is one word: `out_channels: 96`"
+                if isinstance(key, MapNode) and key.flow:
+                    help = "`{{…}}` is no template here: an expression is written without braces"
+                self.report("yaml-key", f"a {kind} cannot be a key", key.start, key.end, help=help)
+            elif key.value is None:
+                what = "a null cannot be a key" if key.text else "a key is missing in front of the `:`"
+                self.report(
+                    "yaml-key", what, key.start, max(key.end, key.start + 1), help="quote it if the text is meant"
+                )
+            elif key.text == "<<" and not key.quoted:
+                help = "write the entries out, or define the piece once under `blocks:` and call it"
+                self.report(
+                    "yaml-merge-key", "merge keys (`<<`) are not part of the language", key.start, key.end, help=help
+                )
+            elif key.text in entries:
+                first = entries[key.text][0]
+                line, _ = self.source.position(first.start)
+                self.report(
+                    "duplicate-key",
+                    f"`{key.text}` is set twice in this mapping, first in line {line}",
+                    key.start,
+                    key.end,
+                    label="again",
+                    related=("first", first.start, first.end),
+                    help="keep one of them, or give them different names",
+                )
+            else:
+                entries[key.text] = key, value
+        return list(entries.values())
+
+    # ---- anchors, aliases, tags
+
+    def scalar_properties(self, event: Any, node: ScalarNode) -> None:
+        node.start = self.skip_properties(node.start, node.end)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = node, 1, 0
+
+    def collection_properties(self, event: Any) -> int:
+        """Where the collection begins after its anchor and tag."""
+        end: int = event.end_mark.index
+        start = end - 1 if self.text[end - 1] in "[{-" else end
+        self.skip_properties(event.start_mark.index, start)
+        if event.anchor is not None:
+            self.unfinished[event.anchor] = start
+            self.levels.append([len(self.frames) + 1] * 2)
+        return start
+
+    def skip_properties(self, start: int, end: int) -> int:
+        pattern = re.compile(_PROPERTY)
+        while start < end and (match := pattern.match(self.text, start, end)):
+            if match[1].startswith("!"):
+                message = f"tags (`{match[1]}`) are not part of the language: a spec is plain data"
+                help = "remove it; an expression that begins with `!` has to be quoted"
+                self.report("yaml-tag", message, match.start(1), match.end(1), help=help)
+            start = match.end()
+        return start
+
+    def finish(self, anchor: str, node: Node, size: int) -> None:
+        """The collection with this anchor is complete: from now on it may be used."""
+        own, deepest = self.levels.pop()
+        if self.levels:
+            self.levels[-1][1] = max(self.levels[-1][1], deepest)
+        self.unfinished.pop(anchor, None)
+        self.anchors[anchor] = node, size, deepest - own + 1
+
+    def alias(self, name: str, start: int, end: int) -> Node:
+        self.aliases += 1
+        if self.aliases > self.limits.max_aliases:
+            message = f"this is alias number {self.aliases:,}, but {self.limits.max_aliases:,} is the limit"
+            self.stop("too-many-aliases", message, start, end, help="`blocks`, `for` and `repeat` say it once")
+        if name in self.unfinished:
+            at = self.unfinished[name]
+            message = f"`*{name}` stands inside `&{name}`, which would contain itself"
+            self.report("cyclic-alias", message, start, end, related=(f"what `&{name}` names begins here", at, at + 1))
+        elif name not in self.anchors:
+            near = did_you_mean(name, self.anchors)
+            help = "an expression that begins with `*` has to be quoted"
+            self.report(
+                "undefined-alias",
+                f"`*{name}` is an alias in YAML, but nothing above is marked `&{name}`",
+                start,
+                end,
+                help=f"did you mean `*{near}`?" if near else help,
+            )
+        else:
+            node, size, height = self.anchors[name]
+            self.count += size - 1
+            level = len(self.frames) + height
+            if level > self.limits.max_depth:
+                self.too_deep(level, start)
+            if self.count >= self.limits.max_nodes:
+                self.too_many_nodes(start, end)
+            if self.levels and level > self.levels[-1][1]:
+                self.levels[-1][1] = level
+            return node
+        return ScalarNode(None, "", False, start, end)
+
+    # ---- what ends the reading
+
+    def too_deep(self, level: int, start: int) -> None:
+        message = f"lists and mappings are nested {level} deep here, but {self.limits.max_depth} is the limit"
+        self.stop(
+            "too-deep", message, start, start + 1, help="is a bracket not closed? give parts a name under `blocks:`"
+        )
+
+    def too_many_nodes(self, start: int, end: int) -> None:
+        message = f"with this the spec has {self.count + 1:,} values, but {self.limits.max_nodes:,} is the limit"
+        help = "what an alias stands for counts each time; `repeat` and `blocks` say the same in a few lines"
+        self.stop("too-many-nodes", message, start, end, help=help)
+
+    def several_documents(self, event: Any) -> None:
+        self.report(
+            "several-documents",
+            "a second YAML document begins here, but a spec is a single one",
+            event.start_mark.index,
+            event.end_mark.index,
+            help="put it into a file of its own; several sizes of one net are `variants:`",
+        )
+
+    def control_characters(self) -> None:
+        """Report the characters that YAML does not allow, at most ten of them."""
+        for match in islice(re.finditer(_NOT_YAML, self.text), 10):
+            self.report(
+                "control-character",
+                f"the character U+{ord(match[0]):04X} ({_name(match[0])}) may not stand in YAML",
+                match.start(),
+                match.end(),
+                help="delete it: it is invisible in most editors" if match[0] != "\0" else "is this a text file?",
+            )
+
+    def syntax_error(self, error: yaml.MarkedYAMLError) -> None:
+        """Report what libyaml stopped at, in words of our own."""
+        at, begin = error.problem_mark, error.context_mark
+        mistake = explain(
+            self.text,
+            error.problem or "cannot read this",
+            len(self.text) if at is None else at.index,
+            None if begin is None else begin.index,
+            [start for _, start, *_ in self.frames],
+        )
+        place = self.source.between(mistake.start, mistake.end)
+        self.diagnostics = [  # `*x * 2` is one mistake, not an unknown alias and something behind it
+            d for d in self.diagnostics if d.code != "undefined-alias" or not place[1:3] <= d.span[1:3] < place[3:]
+        ]
+        self.report(
+            "yaml-syntax",
+            mistake.message,
+            mistake.start,
+            mistake.end,
+            label=mistake.label,
+            related=mistake.related,
+            help=mistake.help,
+            edit=mistake.edit,
+        )
+
+    def readable(self) -> str:
+        """The text for libyaml, which must not break lines where YAML 1.2 does not.
+
+        Each such character gives way to a private one that does not occur in the text, not even as an escape.
+        """
+        text = self.text
+        if text.isascii() or not any(c in text for c in _BREAKS):
+            return text
+        lower = text.lower()
+        unused = (c for c in range(0xE000, 0xF900) if chr(c) not in text and f"{c:04x}" not in lower)
+        self.restore = {substitute: ord(c) for c, substitute in zip(_BREAKS, unused, strict=False)}
+        return text.translate({original: substitute for substitute, original in self.restore.items()})
+
+    def report(
+        self,
+        code: str,
+        message: str,
+        start: int,
+        end: int,
+        *,
+        label: str = "",
+        related: tuple[str, int, int] | None = None,
+        help: str | None = None,
+        edit: tuple[str, int, int, str] | None = None,
+    ) -> None:
+        place = self.source.between
+        also = () if related is None else (Related(related[0], place(*related[1:])),)
+        fix = None if edit is None else Fix(edit[0], (Edit(place(*edit[1:3]), edit[3]),))
+        span = place(start, max(start, min(end, len(self.text))))
+        self.diagnostics.append(Diagnostic(code, message, span, "error", label, also, help, fix))
+
+    def stop(self, code: str, message: str, start: int, end: int, *, help: str) -> NoReturn:
+        self.report(code, message, start, end, help=help)
+        raise _StoppedError

@@ -1,0 +1,150 @@
+"""YAML text → nodes with places.
+
+`read` and `decode` make a `Source` of a file or of bytes; `parse` makes nodes of a `Source`. What YAML has beyond
+plain data (tags, merge keys, several documents, keys that are no scalars) is refused with a diagnostic of its own, and
+every size has a limit, so that any text ends quickly in nodes or in located diagnostics.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gc
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from netspec.diagnostics import Diagnostic, UsageError, did_you_mean
+from netspec.text.composer import compose
+from netspec.text.nodes import DEFAULT_LIMITS, Limits, ListNode, MapNode, Node, ScalarNode, Source
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Limits",
+    "ListNode",
+    "MapNode",
+    "Node",
+    "ScalarNode",
+    "Source",
+    "decode",
+    "parse",
+    "read",
+    "without_gc",
+]
+
+
+@contextmanager
+def without_gc() -> Generator[None]:
+    """Pause the cyclic garbage collector.
+
+    A large spec is millions of small objects without a single cycle; looking for cycles among them, again and again
+    as they grow in number, makes time superlinear.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+# ---- bytes → text
+
+
+def read(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> tuple[Source, list[Diagnostic]]:
+    """Read a file.
+
+    Returns:
+        The source, named as the path was given, and what `decode` finds wrong with its bytes. Parse it only if
+        nothing is: a source with a diagnostic serves to show the line at fault.
+
+    Raises:
+        UsageError: there is no such file, it is a directory, or it cannot be read.
+    """
+    name = os.fspath(path)
+    file = Path(name)
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(limits.max_bytes + 1)  # bounded, since a device may never end
+            size = max(len(data), os.fstat(stream.fileno()).st_size)
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {name!r}{_near(file)}") from None
+    except IsADirectoryError:
+        specs = sorted(p.name for p in file.glob("*.yaml"))
+        example = f", such as {str(file / specs[0])!r}" if specs else ""
+        raise UsageError(f"{name!r} is a directory: name a spec file in it{example}") from None
+    except PermissionError:
+        raise UsageError(f"{name!r} may not be read: its permissions forbid it (see `ls -l`)") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{name!r} cannot be read: {reason}; name a YAML file that can") from None
+    if len(data) > limits.max_bytes:
+        source = Source(name, "")
+        return source, [_too_large(source, f"{'at least ' if size == len(data) else ''}{size:,}", limits)]
+    return decode(data, name, limits)
+
+
+def _near(file: Path) -> str:
+    """A suggestion for a file that does not exist: a sibling with a similar name, or the folder that is missing."""
+    try:
+        parent = file.parent
+        if not parent.is_dir():
+            return f": the directory {str(parent)!r} does not exist"
+        siblings = [p.name for p in parent.iterdir()]
+    except (OSError, ValueError):
+        return ""
+    yamls = [s for s in siblings if s.endswith((".yaml", ".yml"))]
+    same_stem = next((s for s in sorted(yamls) if Path(s).stem == file.stem), None)
+    found = same_stem or did_you_mean(file.name, sorted(yamls)) or did_you_mean(file.name, sorted(siblings))
+    return f"; did you mean {str(parent / found)!r}?" if found else ": check the name, or see what `ls` lists"
+
+
+def decode(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Source, list[Diagnostic]]:
+    """Bytes → a source, with the diagnostics `not-utf8` (at the first byte that is no UTF-8) and `too-large`."""
+    if len(data) > limits.max_bytes:
+        source = Source(name, "")
+        return source, [_too_large(source, f"{len(data):,}", limits)]
+    try:
+        return Source(name, data.decode("utf-8")), []
+    except UnicodeDecodeError as error:
+        source = Source(name, data.decode("utf-8", "replace"))
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            message, offset = "this file is UTF-16, but a spec is UTF-8", 0
+        else:
+            offset = len(data[: error.start].decode("utf-8").removeprefix("\ufeff"))
+            message = f"byte 0x{data[error.start]:02X} (byte {error.start + 1:,} of the file) is not UTF-8"
+        diagnostic = Diagnostic(
+            "not-utf8",
+            message,
+            source.between(offset, min(offset + 1, len(source.text))),
+            help="save the file as UTF-8: most editors offer it under “Save with encoding”, and "
+            f"`iconv -f {'UTF-16' if offset == 0 and 'UTF-16' in message else 'LATIN1'} -t UTF-8` converts it",
+        )
+        return source, [diagnostic]
+
+
+def _too_large(source: Source, size: str, limits: Limits) -> Diagnostic:
+    message = f"the file has {size} bytes, but {limits.max_bytes:,} is the limit"
+    help = "is this the right file? a spec has a few hundred lines: `repeat` and `blocks` stand for many layers"
+    return Diagnostic("too-large", message, source.between(0, 0), help=help)
+
+
+# ---- text → nodes
+
+
+def parse(source: Source, limits: Limits = DEFAULT_LIMITS) -> tuple[Node | None, list[Diagnostic]]:
+    """Parse a text into nodes.
+
+    Returns:
+        The root, or None where the text is empty, is no YAML or exceeds a limit, and the diagnostics. A root may come
+        with errors: a duplicate key and its value are left out, as is an entry whose key is refused; a tag is
+        ignored; an alias that cannot be resolved, like a number that is too large, stands as a null.
+    """
+    text = source.text
+    if len(text) > limits.max_bytes // 4:  # a shorter one fits, however many bytes its characters take
+        size = len(text.encode("utf-8", "replace"))
+        if size > limits.max_bytes:
+            return None, [_too_large(source, f"{size:,}", limits)]
+    with without_gc():
+        return compose(source, limits)

@@ -1,0 +1,129 @@
+"""Where YAML silently reads something else than what was meant: each trap with the mended line.
+
+YAML's flow style splits at every comma and knows nothing of parentheses, so `{out: max(1, c // 4)}` is a mapping with
+the two keys `out` and `c // 4)`. These functions recognise such wrecks and say what to write instead.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from netspec.diagnostics import Edit, Fix, Span
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+
+_OPTIONS = ("when", "repeat", "name", "freeze", "init")
+
+
+class Trap(NamedTuple):
+    """A wreck recognised: what happened, where, and the line as it should be."""
+
+    code: str
+    message: str
+    span: Span
+    help: str
+    fix: Fix | None = None
+
+
+def _open(text: str) -> int:
+    """How many brackets a text opens and does not close, quoted parts aside; negative where it closes more."""
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", text)
+    return sum(map(bare.count, "([{")) - sum(map(bare.count, ")]}"))
+
+
+def _line(source: Source, start: int, end: int) -> str:
+    return " ".join(source.text[start:end].split())
+
+
+def flow_trap(source: Source, node: Node) -> Trap | None:
+    """A flow mapping or list that YAML split inside an expression's parentheses, or a plain scalar that a ` #` cut."""
+    if isinstance(node, ScalarNode):
+        return _comment_trap(source, node)
+    if (
+        not node.flow or "(" not in source.text[node.start : node.end]
+    ):  # only parentheses come apart: most lists are done
+        return None
+    pieces = _pieces(node)
+    for i, (text, start) in enumerate(pieces):
+        depth = _open(text)
+        if depth <= 0:
+            continue
+        for later, later_start in pieces[i + 1 :]:
+            depth += _open(later)
+            if depth <= 0:
+                return _split_trap(source, start, later_start + len(later))
+    return None
+
+
+def _pieces(node: ListNode | MapNode) -> list[tuple[str, int]]:
+    scalars = [s for entry in node.entries for s in entry] if isinstance(node, MapNode) else node.items
+    return [(s.text, s.start) for s in scalars if isinstance(s, ScalarNode) and not s.quoted]
+
+
+def _split_trap(source: Source, start: int, end: int) -> Trap:
+    written = _line(source, start, end)
+    span = source.between(start, end)
+    quote = "'" if '"' in written else '"'
+    mended = f"{quote}{written}{quote}"
+    return Trap(
+        "flow-split",
+        f"YAML splits `{written}` at its comma: inside {{…}} and […] an expression with a comma needs quotes",
+        span,
+        f"write {mended}",
+        Fix("quote the expression", (Edit(span, mended),)),
+    )
+
+
+def _comment_trap(source: Source, node: ScalarNode) -> Trap | None:
+    if node.quoted:
+        return None
+    rest = re.match(r"[ \t]+#[^\r\n]*", source.text[node.end :])
+    if rest is None or not (_open(node.text) > 0 or re.search(r"([-+*/%=<>,]|\b(and|or|not|in|if|else))$", node.text)):
+        return None
+    whole = f'"{node.text}{rest.group().rstrip()}"'
+    return Trap(
+        "comment-in-expression",
+        f"YAML takes the rest of the line for a comment: a ` #` ends the expression at `{node.text}`",
+        source.span(node),
+        f"an expression has no `#`; if it belongs to a text, quote the whole: {whole}",
+    )
+
+
+def argument_trap(source: Source, key: ScalarNode, node: MapNode, name: str) -> Trap | None:
+    """`when:` and its like indented under a layer's name: that makes them arguments of the layer."""
+    if key.text not in _OPTIONS or node.flow:
+        return None
+    value = node.get(key.text)
+    assert value is not None
+    written = _line(source, key.start, value.end)
+    return Trap(
+        "option-as-argument",
+        f"`{key.text}` is indented under `{name}:`, which makes it an argument of `{name}`",
+        source.span(key),
+        f"put it in line with `{name}`, two columns to the left:\n- {name}: …\n  {written}",
+    )
+
+
+def stray_option_trap(source: Source, entry: tuple[ScalarNode, Node]) -> Trap:
+    """`[conv: 64, when: x]`: the comma makes two items of what was meant as one."""
+    key, value = entry
+    written = _line(source, key.start, value.end)
+    return Trap(
+        "option-without-item",
+        f"`{key.text}` stands alone as an item of the list: in […] each `key: value` is an item of its own",
+        source.between(key.start, value.end),
+        f"put the layer and its options into braces: `[{{conv: 64, {written}}}]`",
+    )
+
+
+def signature_trap(source: Source, node: MapNode) -> Trap | None:
+    """`blocks: {a(x, y): …}`: a signature with a comma needs quotes in flow style."""
+    if not node.flow:
+        return None
+    keys = [key for key, _ in node.entries]
+    for i, key in enumerate(keys):
+        if not key.quoted and _open(key.text) > 0:
+            for later in keys[i + 1 :]:
+                if _open(later.text) < 0:
+                    return _split_trap(source, key.start, later.end)
+    return None

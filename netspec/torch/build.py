@@ -1,0 +1,288 @@
+"""Net → `nn.Sequential`: one walk of the tree, a module for each layer, a small joining module for each combinator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from netspec.diagnostics import Defect, MissingExtra, ResourceError
+from netspec.layers.base import TorchCall, torch_defaults
+from netspec.net import Combinator, Leaf, Net, Node, Scope, Sequential, need_numbers
+from netspec.torch import modules
+from netspec.views.describe import bytes_text, count_text, shape_text
+
+_NAMESPACES: Final = frozenset(
+    {
+        "torch.nn",
+        "torchvision.ops",
+        "torchvision.models.maxvit",
+        "torchvision.models.swin_transformer",
+        "netspec.torch.modules",
+        "netspec.torch.extra",
+        "netspec.torch.recurrent",
+    }
+)
+"""Where the classes that layers call may live. Nothing that a spec says reaches this table."""
+
+_INITIALISERS: Final[dict[str, Any]] = {
+    "constant_": nn.init.constant_,
+    "dirac_": nn.init.dirac_,
+    "eye_": nn.init.eye_,
+    "kaiming_normal_": nn.init.kaiming_normal_,
+    "kaiming_uniform_": nn.init.kaiming_uniform_,
+    "normal_": nn.init.normal_,
+    "ones_": nn.init.ones_,
+    "orthogonal_": nn.init.orthogonal_,
+    "sparse_": nn.init.sparse_,
+    "trunc_normal_": nn.init.trunc_normal_,
+    "uniform_": nn.init.uniform_,
+    "xavier_normal_": nn.init.xavier_normal_,
+    "xavier_uniform_": nn.init.xavier_uniform_,
+    "zeros_": nn.init.zeros_,
+}
+
+_FROZEN: Final[dict[type[nn.Module], type[nn.Module]]] = {
+    nn.BatchNorm1d: modules.FrozenBatchNorm1d,
+    nn.BatchNorm2d: modules.FrozenBatchNorm2d,
+    nn.BatchNorm3d: modules.FrozenBatchNorm3d,
+    nn.SyncBatchNorm: modules.FrozenSyncBatchNorm,
+    nn.InstanceNorm1d: modules.FrozenInstanceNorm1d,
+    nn.InstanceNorm2d: modules.FrozenInstanceNorm2d,
+    nn.InstanceNorm3d: modules.FrozenInstanceNorm3d,
+}
+"""What a norm becomes under `freeze`, where it keeps running statistics."""
+
+
+def build(
+    net: Net,
+    *,
+    device: torch.device | str | None = None,
+    seed: int | None = None,
+    check_memory: bool = True,
+) -> nn.Sequential:
+    """The module that a net describes.
+
+    Its keys are the nets' paths: `leaf.path + ".weight"` is in the `state_dict`. A net without `aux` is an
+    `nn.Sequential` and nothing else; one with `aux` is a `modules.AuxiliarySequential`, which gives `modules.Outputs`
+    in training. Frozen layers have `requires_grad` false, and frozen norms stay in eval mode.
+
+    Parameters are drawn on the CPU in the order of the layers, then the spec's initialisers are applied in the same
+    order: with the same seed they equal those of the same network written by hand, on every device.
+
+    Args:
+        net: the net.
+        device: where the parameters are to live; the CPU if None. On `"meta"` they have shapes only.
+        seed: for the parameters. torch's own generator is left as it was; without a seed it is used.
+        check_memory: refuse a net whose parameters do not fit into the memory that is free now.
+
+    Raises:
+        UsageError: the net has symbolic sizes.
+        ResourceError: its parameters do not fit into memory.
+        MissingExtra: a layer is torchvision's, and torchvision is not installed.
+    """
+    need_numbers(net, f"building `{net.name}`")
+    target = torch.device("cpu" if device is None else device)
+    if target.type == "meta":
+        with target:
+            return _root(net)
+    if check_memory:
+        _check_memory(net)
+    with _seeded(seed):
+        model = _root(net)
+        for leaf in net.layers:
+            if leaf.init:
+                _initialise(model.get_submodule(leaf.path), leaf)
+    return model if target.type == "cpu" else model.to(target)
+
+
+def constructor(call: TorchCall) -> type[nn.Module]:
+    """The class that a layer's call names.
+
+    Raises:
+        MissingExtra: it is torchvision's, and torchvision is not installed.
+        Defect: there is no such class in the closed table of namespaces.
+    """
+    if call.module not in _NAMESPACES:
+        raise Defect(f"a layer calls `{call.module}.{call.target}`, which is in no namespace that the builder knows")
+    try:
+        namespace = import_module(call.module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "torchvision":
+            raise
+        raise MissingExtra(
+            f'`{call.target}` is torchvision\'s, which is not installed: pip install "netspec-compiler[torch]"'
+        ) from None
+    found = getattr(namespace, call.target, None)
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise Defect(f"torch {torch.__version__} has no module `{call.module}.{call.target}`, which a layer calls")
+    return found
+
+
+# ---- the walk
+
+
+def _root(net: Net) -> nn.Sequential:
+    has_aux = any(isinstance(node, Combinator) and node.kind == "aux" for node in _nodes(net.root))
+    return _fill(modules.AuxiliarySequential() if has_aux else nn.Sequential(), net.root.children)
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    stack: list[Node] = [node]
+    while stack:
+        node = stack.pop()
+        yield node
+        if isinstance(node, Combinator):
+            stack.extend(chain for _, chain in node.branches)
+        elif not isinstance(node, Leaf):
+            stack.extend(node.children)
+
+
+def _fill(chain: nn.Sequential, children: Iterable[Node]) -> nn.Sequential:
+    for child in children:
+        if isinstance(child, Scope):
+            _fill(chain, child.children)
+        else:
+            chain.add_module(child.path.rpartition(".")[2], _module(child))
+    return chain
+
+
+def _module(node: Leaf | Sequential | Combinator) -> nn.Module:
+    match node:
+        case Leaf():
+            return _leaf(node)
+        case Sequential():
+            return _fill(nn.Sequential(), node.children)
+        case Combinator():
+            return _combinator(node)
+
+
+def _combinator(node: Combinator) -> nn.Module:
+    chains = {key: _fill(nn.Sequential(), chain.children) for key, chain in node.branches}
+    match node.kind:
+        case "residual":
+            shortcut = chains.get("shortcut")
+            return modules.Residual(chains["body"], shortcut if shortcut is not None and len(shortcut) else None)
+        case "add":
+            return modules.Add(*chains.values())
+        case "concat":
+            dim = node.dim + 1 if node.dim >= 0 else node.dim  # the net's axes leave out the batch
+            return modules.Concat(*chains.values(), dim=dim, split=node.split)
+        case "gate":
+            return modules.Gate(chains["body"])
+        case "aux":
+            return modules.Auxiliary(chains["body"])
+
+
+def _leaf(leaf: Leaf) -> nn.Module:
+    call = leaf.call
+    defaults = torch_defaults(leaf.layer, call)
+    stated = {name: value for name, value in call.arguments.items() if value != defaults[name]}
+    try:
+        return _construct(call, stated, leaf.frozen)
+    except (TypeError, ValueError) as error:
+        raise Defect(
+            f"torch {torch.__version__} refuses `{leaf.type}` at {leaf.span.place}, which netspec accepted: {error}"
+        ) from error
+    except RuntimeError as error:
+        if "alloc" not in str(error):
+            raise
+        raise ResourceError(
+            f"`{leaf.type}` at {leaf.span.place} has {count_text(leaf.params)} parameters, and memory ran out: {error}"
+        ) from None
+
+
+def _construct(call: TorchCall, stated: Mapping[str, Any], frozen: bool) -> nn.Module:
+    made = {name: _value(value) for name, value in stated.items()}
+    found = constructor(call)
+    if frozen and call.arguments.get("track_running_stats"):
+        found = _FROZEN.get(found, found)
+    module = found(**made)
+    return module.requires_grad_(False) if frozen else module
+
+
+def _value(value: Any) -> Any:
+    """An argument that is a call itself (the layer that a `TransformerEncoder` repeats) becomes the module."""
+    return _construct(value, value.arguments, False) if isinstance(value, TorchCall) else value
+
+
+# ---- initialisers, seeds, memory
+
+
+def _initialise(module: nn.Module, leaf: Leaf) -> None:
+    exist = leaf.layer.parameters(leaf.input)
+    for parameter, function, arguments in leaf.init:
+        if parameter not in exist:  # `init: {Conv2d: {bias: zeros_}}` and a Conv2d with `bias: false`
+            continue
+        tensor: Tensor = module.get_parameter(parameter)
+        try:
+            with torch.no_grad():
+                _INITIALISERS[function](tensor, **arguments)
+        except (ValueError, TypeError, RuntimeError) as error:
+            where = f"the {parameter} ({shape_text(tuple(tensor.shape))}) of `{leaf.type}` at {leaf.span.place}"
+            raise Defect(
+                f"torch {torch.__version__} refuses `{function}` for {where}, which netspec accepted: {error}"
+            ) from error
+
+
+@contextmanager
+def _seeded(seed: int | None) -> Generator[None]:
+    """Let torch's CPU generator start from a seed, and put it back afterwards."""
+    if seed is None:
+        yield
+        return
+    generator = torch.default_generator
+    state = generator.get_state()
+    generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        generator.set_state(state)
+
+
+def _check_memory(net: Net) -> None:
+    assert isinstance(net.params, int)
+    assert isinstance(net.buffers, int)
+    wanted = 4 * (net.params + net.buffers)  # float32
+    free = available_memory()
+    if free is not None and wanted > free:
+        raise ResourceError(
+            f"the parameters of `{net.name}` take {bytes_text(wanted)} ({count_text(net.params)} in float32), but "
+            f"{bytes_text(free)} of memory are free; `check_memory=False` tries all the same"
+        )
+
+
+def available_memory() -> int | None:
+    """Bytes of memory that this process could still get, None where the system does not say.
+
+    Linux's own estimate and the control group's limit, the smaller of them; elsewhere the physical memory.
+    """
+    found = [*_linux_memory()]
+    if not found:
+        try:
+            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        except (AttributeError, OSError, ValueError):
+            return None
+    return min(found)
+
+
+def _linux_memory() -> Iterator[int]:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                yield int(line.split()[1]) * 1024
+    except OSError:
+        return
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = (group / "memory.max").read_text().strip()
+        if limit.isdigit():
+            yield max(0, int(limit) - int((group / "memory.current").read_text()))
+    except OSError:
+        return

@@ -1,0 +1,140 @@
+"""The modules of the layers that torch lacks. Each class stands alone: the Python emitter copies it textually."""
+
+# Off for the whole file, since a comment inside a class would be copied along with it: torch's own stubs are partly
+# untyped, and SelfAttention takes one tensor where its base takes three.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportIncompatibleMethodOverride=false
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Rearrange(nn.Module):
+    """Renames axes by an einops-style pattern, the batch axis first: `"n (h a) (w b) c -> n h w (b a c)"`.
+
+    A group on the left splits an axis, with at most one part whose size is not in `sizes`; a group on the right merges.
+    """
+
+    def __init__(self, pattern: str, sizes: dict[str, int] | None = None) -> None:
+        super().__init__()
+        self.pattern = pattern
+        self.sizes = sizes or {}
+        left, right = (self._groups(side) for side in pattern.split("->"))
+        names = [name for group in left for name in group]
+        self.order = [names.index(name) for group in right for name in group]
+        self.splits: list[tuple[int, list[int]]] = []  # axis and sizes of its parts, from the last axis to the first
+        for axis, group in reversed(list(enumerate(left))):
+            if len(group) > 1:
+                self.splits.append((axis, [self.sizes.get(name, -1) for name in group]))
+        self.merges: list[tuple[int, int]] = []  # first and last axis of each run, from the last to the first
+        end = len(names)
+        for group in reversed(right):
+            if len(group) > 1:
+                self.merges.append((end - len(group), end - 1))
+            end -= len(group)
+
+    @staticmethod
+    def _groups(side: str) -> list[list[str]]:
+        groups: list[list[str]] = []
+        inside = False
+        for word in side.replace("(", " ( ").replace(")", " ) ").split():
+            if word in "()":
+                inside = word == "("
+                groups += [[]] if inside else []
+            elif inside:
+                groups[-1].append(word)
+            else:
+                groups.append([word])
+        return groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        for axis, sizes in self.splits:
+            x = x.unflatten(axis, sizes)
+        x = x.permute(self.order)
+        for start, end in self.merges:
+            x = x.flatten(start, end)
+        return x
+
+    def extra_repr(self) -> str:
+        return f"{self.pattern!r}, sizes={self.sizes}" if self.sizes else repr(self.pattern)
+
+
+class Select(nn.Module):
+    """One slice along an axis, which disappears: `Select(1, 0)` is `x[:, 0]`."""
+
+    def __init__(self, dim: int, index: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.index = index
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.select(self.dim, self.index)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, index={self.index}"
+
+
+class LayerScale(nn.Module):
+    """Multiplies by one learned factor per channel; `shape` broadcasts against the input, `(96, 1, 1)` for 96 maps."""
+
+    def __init__(self, shape: tuple[int, ...], init_value: float = 1e-6) -> None:
+        super().__init__()
+        self.init_value = init_value
+        self.weight = nn.Parameter(torch.empty(shape))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.weight, self.init_value)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * x
+
+    def extra_repr(self) -> str:
+        return f"{tuple(self.weight.shape)}, init_value={self.init_value}"
+
+
+class ClassToken(nn.Module):
+    """Puts one learned vector before each sequence: (N, L, D) → (N, L + 1, D)."""
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(1, 1, embed_dim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.weight.expand(x.shape[0], -1, -1), x], dim=1)
+
+    def extra_repr(self) -> str:
+        return str(self.weight.shape[-1])
+
+
+class PositionEmbedding(nn.Module):
+    """Adds a learned vector to each position: (N, L, D) → (N, L, D)."""
+
+    def __init__(self, length: int, embed_dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(1, length, embed_dim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight, std=0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.weight
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[1]}, {self.weight.shape[2]}"
+
+
+class SelfAttention(nn.MultiheadAttention):
+    """`nn.MultiheadAttention` of a sequence on itself: (N, L, D) → (N, L, D)."""
+
+    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True) -> None:
+        super().__init__(embed_dim, num_heads, dropout=dropout, bias=bias, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x, x, x, need_weights=False)[0]

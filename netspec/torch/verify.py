@@ -1,0 +1,241 @@
+"""Net against torch: the built module runs on real tensors, and every layer is compared with what was inferred.
+
+The meta device would be faster, but it accepts inputs that real tensors reject.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from netspec.diagnostics import Defect
+from netspec.layers.base import TensorType
+from netspec.net import Combinator, Leaf, Net, Node
+from netspec.torch.build import build
+from netspec.torch.modules import Outputs
+from netspec.views.describe import count_text, plural, shape_text
+
+_BATCH: Final = 2
+_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One place where torch and the net differ. `path` is the module's, empty for the whole network."""
+
+    path: str
+    type: str
+    what: str
+    expected: str
+    """What netspec inferred."""
+    found: str
+    """What torch did."""
+
+    def __str__(self) -> str:
+        place = f"`{self.path}` ({self.type})" if self.path else "the network"
+        return f"{place}: {self.what} inferred as {self.expected}, in torch {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was compared, and where torch and the net differ."""
+
+    layers: int
+    params: int
+    seconds: float
+    torch: str
+    disagreements: tuple[Disagreement, ...] = ()
+
+    def __str__(self) -> str:
+        compared = f"{plural(self.layers, 'layer')}, {count_text(self.params)} parameters"
+        if not self.disagreements:
+            return f"{compared} agree with torch {self.torch} ({self.seconds:.1f} s, batch of {_BATCH}, train and eval)"
+        shown = [f"  {disagreement}" for disagreement in self.disagreements[:_SHOWN]]
+        left = len(self.disagreements) - len(shown)
+        more = [f"  and {left} more"] if left else []
+        head = f"{compared} do not agree with torch {self.torch}; this is a defect of netspec's:"
+        return "\n".join([head, *shown, *more])
+
+
+class VerificationError(Defect):
+    """torch and the net differ; `verification` holds every place."""
+
+    def __init__(self, verification: Verification) -> None:
+        super().__init__(str(verification))
+        self.verification = verification
+
+
+def verify(net: Net, *, seed: int = 0) -> Verification:
+    """Build the net, run it on a batch of two in train and in eval mode, and compare every layer.
+
+    Compared are input and output shape and dtype of every layer and combinator, name and shape of every parameter and
+    buffer, the order of execution, the totals, and which parameters learn. Activations are compared as they pass and
+    not kept, gradients are off.
+
+    Raises:
+        VerificationError: torch and the net differ (a `Defect`, status 70).
+        UsageError: the net has symbolic sizes.
+        ResourceError: its parameters do not fit into memory.
+    """
+    started = time.perf_counter()
+    model = build(net, seed=seed)
+    found = [*_state(net, model), *_totals(net, model)]
+    for training in (True, False):
+        found += _Run(net, model, seed).run(training=training)
+    params = sum(parameter.numel() for parameter in model.parameters())
+    version = torch.__version__.partition("+")[0]
+    unique = tuple(dict.fromkeys(found))
+    result = Verification(len(net.layers), params, time.perf_counter() - started, version, unique)
+    if unique:
+        raise VerificationError(result)
+    return result
+
+
+def example(net: Net, batch: int, generator: torch.Generator | None = None) -> Tensor:
+    """A batch of inputs that the net accepts: normally distributed, or indices that its embeddings have."""
+    shape = [batch, *(size for size in net.input_shape if isinstance(size, int))]
+    if net.input.dtype == "float32":
+        return torch.randn(shape, generator=generator)
+    limits = [leaf.args["num_embeddings"] for leaf in net.layers if "num_embeddings" in leaf.args]
+    return torch.randint(0, min(limits, default=2), shape, generator=generator)
+
+
+# ---- what is there before anything runs
+
+
+def _state(net: Net, model: nn.Module) -> Iterator[Disagreement]:
+    """Parameters and buffers of every layer, by name and shape."""
+    for leaf in net.layers:
+        module = model.get_submodule(leaf.path)
+        parameters = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
+        state = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+        buffers = {name: shape for name, shape in state.items() if name not in parameters}
+        yield from _same_tensors(leaf, "parameters", leaf.layer.parameters(leaf.input), parameters)
+        yield from _same_tensors(leaf, "buffers", leaf.layer.buffers(leaf.input), buffers)
+
+
+def _same_tensors(leaf: Leaf, what: str, expected: dict[str, Any], found: dict[str, Any]) -> Iterator[Disagreement]:
+    if list(expected.items()) != list(found.items()):
+        yield Disagreement(leaf.path, leaf.type, what, _tensors(expected), _tensors(found))
+
+
+def _tensors(shapes: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {shape_text(shape)}" for name, shape in shapes.items()) or "none"
+
+
+def _totals(net: Net, model: nn.Module) -> Iterator[Disagreement]:
+    total = sum(parameter.numel() for parameter in model.parameters())
+    learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    for what, expected, found in (
+        ("parameters", net.params, total),
+        ("trainable parameters", net.trainable_params, learning),
+    ):
+        if expected != found:
+            yield Disagreement("", "", what, count_text(expected), count_text(found))
+
+
+# ---- what a forward pass shows
+
+
+class _Run:
+    """One forward pass in which a hook on every layer and combinator compares what goes in and what comes out."""
+
+    def __init__(self, net: Net, model: nn.Sequential, seed: int) -> None:
+        self.net = net
+        self.model = model
+        self.generator = torch.Generator().manual_seed(seed)
+        self.found: list[Disagreement] = []
+        self.order: list[str] = []
+        self.current: Leaf | None = None
+
+    def run(self, *, training: bool) -> list[Disagreement]:
+        """What disagrees in this mode."""
+        self.model.train(training)
+        hooks = [hook for node in _modules(self.net.root) for hook in self._watch(node)]
+        try:
+            with torch.no_grad():
+                output = self.model(example(self.net, _BATCH, self.generator))
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            self._refused(error, training)
+            return self.found
+        finally:
+            for hook in hooks:
+                hook.remove()
+        self._whole(output, training)
+        self._order(training)
+        return self.found
+
+    def _watch(self, node: Leaf | Combinator) -> list[Any]:
+        module = self.model.get_submodule(node.path)
+        kind = node.type if isinstance(node, Leaf) else node.kind
+
+        def before(module: nn.Module, arguments: tuple[Any, ...]) -> None:
+            if isinstance(node, Leaf):
+                self.current = node
+                self.order.append(node.path)
+            self._compare(node.path, kind, "input", node.input, arguments[0])
+
+        def after(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
+            self._compare(node.path, kind, "output", node.output, output)
+
+        return [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
+
+    def _compare(self, path: str, kind: str, what: str, expected: TensorType, found: Any) -> None:
+        if not isinstance(found, Tensor):
+            self.found.append(Disagreement(path, kind, what, "a tensor", f"a {type(found).__name__}"))
+            return
+        inferred = (_BATCH, *expected.shape)
+        if tuple(found.shape) != inferred:
+            self.found.append(Disagreement(path, kind, what, shape_text(inferred), shape_text(tuple(found.shape))))
+        dtype = str(found.dtype).removeprefix("torch.")
+        if dtype != expected.dtype:
+            self.found.append(Disagreement(path, kind, f"{what} dtype", expected.dtype, dtype))
+
+    def _whole(self, output: Any, training: bool) -> None:
+        if isinstance(output, Outputs) and training:
+            output = output.output
+        self._compare("", "", "output", self.net.output, output)
+
+    def _order(self, training: bool) -> None:
+        """Layers of auxiliary heads run in training only; all others run once, in the net's order, in both modes."""
+        aux = {leaf.path for node in _modules(self.net.root) if _is_aux(node) for leaf in _leaves(node)}
+        expected = [leaf.path for leaf in self.net.layers if training or leaf.path not in aux]
+        if self.order != expected:
+            at = next((i for i, (a, b) in enumerate(zip(expected, self.order, strict=False)) if a != b), -1)
+            at = min(len(expected), len(self.order)) if at < 0 else at
+            paths = [order[at] if at < len(order) else "the end" for order in (expected, self.order)]
+            self.found.append(Disagreement("", "", f"step {at + 1} of the execution", *paths))
+
+    def _refused(self, error: Exception, training: bool) -> None:
+        leaf = self.current
+        path, kind = (leaf.path, leaf.type) if leaf else ("", "")
+        mode = "train" if training else "eval"
+        message = " ".join(str(error).split())
+        self.found.append(Disagreement(path, kind, f"forward in {mode} mode", "legal", f"refused: {message}"))
+
+
+def _modules(node: Node) -> Iterator[Leaf | Combinator]:
+    """Every layer and combinator: what has a module of its own and a type to compare."""
+    stack: list[Node] = [node]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Leaf):
+            yield node
+        elif isinstance(node, Combinator):
+            yield node
+            stack.extend(chain for _, chain in node.branches)
+        else:
+            stack.extend(node.children)
+
+
+def _is_aux(node: Node) -> bool:
+    return isinstance(node, Combinator) and node.kind == "aux"
+
+
+def _leaves(node: Node) -> Iterator[Leaf]:
+    return (inside for inside in _modules(node) if isinstance(inside, Leaf))

@@ -1,0 +1,151 @@
+"""Which device, which arithmetic, and what else about the machine decides the result."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+from netspec.diagnostics import UsageError
+from netspec.recipe.base import Precision
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Where tensors live and how they are multiplied."""
+
+    device: torch.device
+    precision: Precision
+    """What was asked for or chosen: `tf32` on a GPU, `fp32` elsewhere."""
+    autocast: torch.dtype | None
+    """The lower precision of matrix products under bf16 and fp16; None where there is no autocast."""
+    deterministic: bool = False
+
+    @property
+    def scaled(self) -> bool:
+        """True if gradients need a loss scale, as fp16 does."""
+        return self.precision == "fp16"
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a `--device` value; `auto` is the first GPU, else the CPU.
+
+    Raises:
+        UsageError: no such device, or not one that this torch can use.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"`--device {name}` is no device; say auto, cpu, cuda or cuda:0") from None
+    if device.type == "cpu":
+        return torch.device("cpu")
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            has = f"has {count} of them" if count else "finds no GPU"
+            raise UsageError(f"`--device {name}`, but this torch ({torch.__version__}) {has}; `netspec doctor` shows why")
+        return device
+    raise UsageError(f"`--device {name}`: netspec trains on cpu and cuda")
+
+
+def choose_arithmetic(device: torch.device, precision: Precision | None, deterministic: bool = False) -> Arithmetic:
+    """The arithmetic for a recipe's precision; None is TF32 on a GPU that has it, fp32 elsewhere.
+
+    Raises:
+        UsageError: the device cannot do it.
+    """
+    tensor_cores = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+    if precision is None:
+        precision = "tf32" if tensor_cores else "fp32"
+    if precision == "tf32" and not tensor_cores:
+        raise UsageError(f"`precision: tf32` needs an NVIDIA GPU of 2020 or later, not {describe(device)}; use fp32")
+    if precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise UsageError(f"`precision: bf16`, but {describe(device)} has no bf16; use fp16 or fp32")
+    autocast = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+    return Arithmetic(device, precision, autocast, deterministic)
+
+
+@contextmanager
+def numerics(arithmetic: Arithmetic) -> Iterator[None]:
+    """Set torch's process-wide switches for one run and put them back afterwards.
+
+    Raises:
+        UsageError: `deterministic` on a GPU that was already in use without the cuBLAS setting it needs.
+    """
+    matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+    saved = (matmul.fp32_precision, conv.fp32_precision, torch.backends.cudnn.benchmark)
+    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    if arithmetic.deterministic and arithmetic.device.type == "cuda":
+        _fix_cublas()
+    try:
+        if arithmetic.device.type == "cuda":
+            chosen = "ieee" if arithmetic.precision == "fp32" else "tf32"
+            matmul.fp32_precision = conv.fp32_precision = chosen
+            torch.backends.cudnn.benchmark = not arithmetic.deterministic
+        if arithmetic.deterministic:
+            torch.use_deterministic_algorithms(True)
+        yield
+    finally:
+        matmul.fp32_precision, conv.fp32_precision, torch.backends.cudnn.benchmark = saved
+        torch.use_deterministic_algorithms(was_deterministic, warn_only=warned)
+
+
+def _fix_cublas() -> None:
+    wanted, name = (":4096:8", ":16:8"), "CUBLAS_WORKSPACE_CONFIG"
+    if os.environ.get(name) in wanted:
+        return
+    if torch.cuda.is_initialized():
+        raise UsageError(f"`--deterministic` needs {name}={wanted[0]} before the GPU is first used; set it and start again")
+    os.environ[name] = wanted[0]
+
+
+def describe(device: torch.device) -> str:
+    """A device in words: `cpu (x86_64, 2 threads)`, `cuda:0 (NVIDIA H200)`."""
+    if device.type == "cuda":
+        return f"cuda:{device.index or 0} ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({platform.machine()}, {torch.get_num_threads()} thread{'s' * (torch.get_num_threads() != 1)})"
+
+
+def environment(arithmetic: Arithmetic, world_size: int = 1) -> dict[str, Any]:
+    """What decides bits and speed beside the spec: versions, device, threads, precision."""
+    facts: dict[str, Any] = {
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name) for name in ("netspec-compiler", "torch", "torchvision", "numpy", "safetensors")},
+        },
+        "platform": platform.platform(),
+        "device": describe(arithmetic.device),
+        "precision": arithmetic.precision,
+        "deterministic": arithmetic.deterministic,
+        "world_size": world_size,
+        "threads": torch.get_num_threads(),
+        "cpus": os.cpu_count(),
+        "command": sys.argv,
+    }
+    if arithmetic.device.type == "cuda":
+        major, minor = torch.cuda.get_device_capability(arithmetic.device)
+        facts["gpu"] = {
+            "name": torch.cuda.get_device_name(arithmetic.device),
+            "capability": f"{major}.{minor}",
+            "memory_bytes": torch.cuda.get_device_properties(arithmetic.device).total_memory,
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),
+        }
+    return facts
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

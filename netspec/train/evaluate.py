@@ -1,0 +1,137 @@
+"""What a model says of a data set: loss and accuracy, and in detail per class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from netspec.train.data.splits import Split
+from netspec.train.device import Arithmetic
+from netspec.train.metrics import Score, Sums
+from netspec.train.processes import World
+from netspec.train.step import LossFunction, count_correct
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in eval mode and without gradients; afterwards every module is back in the mode it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def autocast(arithmetic: Arithmetic) -> Any:
+    """The context in which this arithmetic's forward passes run."""
+    dtype = arithmetic.autocast
+    return nullcontext() if dtype is None else torch.autocast(arithmetic.device.type, dtype=dtype)
+
+
+def evaluate(
+    model: nn.Module,
+    split: Split,
+    loss: LossFunction,
+    arithmetic: Arithmetic,
+    *,
+    classes: bool,
+    batch_size: int,
+    world: World = World(),  # noqa: B008  # an immutable value
+) -> Score:
+    """Example-weighted mean loss and accuracy over a split, read from the device once at the end."""
+    sums = Sums(arithmetic.device, classes)
+    with evaluating(model), autocast(arithmetic):
+        for x, y in split.batches(batch_size, shard=world.shard):
+            if len(y):  # a process may have no share of a small last batch
+                output = model(x).float()
+                sums.add(loss(output, y), count_correct(output, y) if classes else None, len(y))
+    return sums.read(world.sum_(sums.total))
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A classifier's answers to a data set, in detail."""
+
+    score: Score
+    confusion: Tensor
+    """int64 (classes, classes), on the host: rows are the true class, columns the answer."""
+    worst: list[Mistake]
+    """Wrong answers with the largest loss first."""
+
+    @property
+    def recall(self) -> list[float | None]:
+        """Of the examples of each class, the share answered right; None for a class without examples."""
+        return _ratio(self.confusion.diagonal(), self.confusion.sum(1))
+
+    @property
+    def precision(self) -> list[float | None]:
+        """Of the answers of each class, the share that is right; None for a class that is never answered."""
+        return _ratio(self.confusion.diagonal(), self.confusion.sum(0))
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One wrong answer."""
+
+    position: int
+    """Of the example in the split, from 0."""
+    image: Tensor
+    """The example as the net saw it, on the host."""
+    truth: int
+    answer: int
+    probability: float
+    """What the net gave its answer."""
+    loss: float
+
+
+def _ratio(part: Tensor, whole: Tensor) -> list[float | None]:
+    return [a / b if b else None for a, b in zip(part.tolist(), whole.tolist(), strict=True)]
+
+
+def examine(
+    model: nn.Module,
+    split: Split,
+    loss: LossFunction,
+    arithmetic: Arithmetic,
+    *,
+    classes: int,
+    batch_size: int,
+    worst: int = 24,
+) -> Examination:
+    """Evaluate a classifier with one score per class, (N, C), and keep the confusion and the worst mistakes."""
+    device = arithmetic.device
+    sums = Sums(device, True)
+    confusion = torch.zeros(classes * classes, dtype=torch.int64, device=device)
+    kept: list[Mistake] = []
+    with evaluating(model), autocast(arithmetic):
+        position = 0
+        for x, y in split.batches(batch_size):
+            output = model(x).float()
+            sums.add(loss(output, y), count_correct(output, y), len(y))
+            answer = output.argmax(1)
+            confusion += torch.bincount(y * classes + answer, minlength=classes * classes)
+            kept = sorted(kept + _mistakes(x, y, output, answer, position, worst), key=lambda m: -m.loss)[:worst]
+            position += len(y)
+    return Examination(sums.read(), confusion.view(classes, classes).cpu(), kept)
+
+
+def _mistakes(x: Tensor, y: Tensor, output: Tensor, answer: Tensor, start: int, count: int) -> list[Mistake]:
+    """The worst mistakes of one batch."""
+    losses = F.cross_entropy(output, y, reduction="none").masked_fill(answer == y, -1.0)
+    chosen = losses.topk(min(count, len(losses))).indices
+    chosen = chosen[losses[chosen] >= 0]
+    probability = output[chosen].softmax(1).amax(1)
+    rows = zip(
+        chosen.tolist(), y[chosen].tolist(), answer[chosen].tolist(), probability.tolist(), losses[chosen].tolist(),
+        strict=True,
+    )  # fmt: skip
+    return [Mistake(start + i, x[i].float().cpu(), truth, said, p, value) for i, truth, said, p, value in rows]

@@ -1,0 +1,162 @@
+"""The recipe's optimiser over a model's parameters: groups, what is frozen, and how the learning rate reaches it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netspec.diagnostics import UsageError
+from netspec.recipe.base import Recipe
+
+NORMS = (
+    nn.modules.batchnorm._NormBase,  # pyright: ignore[reportPrivateUsage]  # the one base of all batch and instance norms
+    nn.LayerNorm,
+    nn.GroupNorm,
+    nn.RMSNorm,
+)
+
+
+
+
+def named(model: nn.Module) -> Iterator[tuple[str, nn.Parameter, nn.Module]]:
+    """Key, parameter and owning module of every parameter, in `state_dict` order."""
+    for path, module in model.named_modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            yield (f"{path}.{name}" if path else name), parameter, module
+
+
+def matches(pattern: str, key: str, module: nn.Module) -> bool:
+    """Whether a recipe's pattern means this parameter: see `netspec.recipe.settings.Group`."""
+    if "." in pattern:
+        return fnmatchcase(key, pattern)
+    if pattern == "norm":
+        return isinstance(module, NORMS)
+    return pattern in (key.rpartition(".")[2], type(module).__name__) or fnmatchcase(key, pattern)
+
+
+def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
+    """Stop the matching parameters from training.
+
+    Raises:
+        UsageError: a pattern matches nothing.
+    """
+    parameters = list(named(model))
+    for pattern in patterns:
+        chosen = [parameter for key, parameter, module in parameters if matches(pattern, key, module)]
+        if not chosen:
+            raise UsageError(_unmatched("freeze", pattern, parameters))
+        for parameter in chosen:
+            parameter.requires_grad_(False)
+
+
+def train_mode(model: nn.Module) -> None:
+    """`model.train()`, but norms whose parameters are all frozen stay in eval mode and keep their statistics."""
+    model.train()
+    for module in model.modules():
+        parameters = list(module.parameters(recurse=False))
+        if isinstance(module, NORMS) and parameters and not any(p.requires_grad for p in parameters):
+            module.eval()
+
+
+def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """The trainable parameters as optimiser groups: those with values of their own first come, first served.
+
+    Raises:
+        UsageError: a pattern matches nothing, or there is nothing to train.
+    """
+    parameters = [(key, p, module) for key, p, module in named(model) if p.requires_grad]
+    if not parameters:
+        raise UsageError("nothing to train: the net has no parameters, or all of them are frozen")
+    for where, pattern in [("groups", p) for g in recipe.groups for p in g.parameters] + [
+        ("no_decay", p) for p in recipe.no_decay
+    ]:
+        if not any(matches(pattern, key, module) for key, _, module in named(model)):
+            raise UsageError(_unmatched(where, pattern, list(named(model))))
+    found: dict[tuple[tuple[str, float], ...], list[nn.Parameter]] = {}
+    for key, parameter, module in parameters:
+        found.setdefault(tuple(_own_values(key, module, recipe)), []).append(parameter)
+    return [{"params": members, **dict(values)} for values, members in found.items()]
+
+
+def _own_values(key: str, module: nn.Module, recipe: Recipe) -> Iterator[tuple[str, float]]:
+    group = next((g for g in recipe.groups if any(matches(p, key, module) for p in g.parameters)), None)
+    if group is not None and group.lr is not None:
+        yield "lr", group.lr
+    if group is not None and group.weight_decay is not None:
+        yield "weight_decay", group.weight_decay
+    elif any(matches(p, key, module) for p in recipe.no_decay):
+        yield "weight_decay", 0.0
+
+
+def _unmatched(where: str, pattern: str, parameters: Iterable[tuple[str, Any, nn.Module]]) -> str:
+    keys = [key for key, _, _ in parameters]
+    shown = ", ".join(keys[:6]) + (f" and {len(keys) - 6} more" if len(keys) > 6 else "")
+    return f"`train.{where}`: the pattern `{pattern}` matches no parameter; there are {shown}"
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """An optimiser and what may be done with it."""
+
+    optimizer: torch.optim.Optimizer
+    fused: bool
+    """True if one kernel updates everything and skips the update by itself where `found_inf` says so."""
+    tensor_lr: bool
+    """True if the learning rates are tensors on the device, so that a recorded step can be replayed with new ones."""
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """All parameters that it updates."""
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    def set_lr(self, rates: Sequence[float]) -> None:
+        """Give each group its learning rate."""
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def set_momentum(self, momenta: Sequence[dict[str, Any]]) -> None:
+        """Give each group its `momentum` or `betas`, where the schedule cycles them."""
+        for group, values in zip(self.optimizer.param_groups, momenta, strict=True):
+            group.update(values)
+
+
+def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> Optimization:
+    """The recipe's optimiser, fused where torch has a fused kernel for it on this device."""
+    kind: type[torch.optim.Optimizer] = getattr(torch.optim, type(recipe.optimizer).__name__)
+    arguments = dict(recipe.optimizer)
+    groups = parameter_groups(model, recipe)
+    known = signature(kind).parameters
+    fused = "fused" in known
+    capturable = not fused and device.type == "cuda" and "capturable" in known
+    tensor_lr = fused or capturable
+    if tensor_lr:
+        for group in groups:
+            rate = group.get("lr", arguments["lr"])
+            group["lr"] = torch.tensor(rate, dtype=torch.float32, device=device)
+        arguments["lr"] = torch.tensor(arguments["lr"], dtype=torch.float32, device=device)
+    extra = {"fused": True} if fused else {"capturable": True, "foreach": True} if capturable else {}
+    optimizer = kind(groups, **arguments, **extra)
+    if isinstance(optimizer, torch.optim.SGD):
+        _prepare_momentum(optimizer)
+    return Optimization(optimizer, fused, tensor_lr)
+
+
+def _prepare_momentum(optimizer: torch.optim.SGD) -> None:
+    """Start SGD's momentum at zero in place of "not yet", which is the same update without dampening.
+
+    A first step that is skipped (fp16 starts with a loss scale that is too large) would leave it uninitialised, and a
+    recorded first step would be replayed as the first for ever.
+    """
+    for group in optimizer.param_groups:
+        if group["momentum"] and not group["dampening"]:
+            for parameter in group["params"]:
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)

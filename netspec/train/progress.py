@@ -1,0 +1,160 @@
+"""What a person sees while a net trains: a bar on a terminal, one line per epoch elsewhere, nothing with `-q`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from netspec.train.curves import draw_curves
+from netspec.train.metrics import Score
+from netspec.train.records import Record
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Reporter(Protocol):
+    """Follows a run. Every method returns at once."""
+
+    def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
+        """The run starts or resumes in `epoch` (from 0): that many epochs of so many steps and examples."""
+        ...
+
+    def step(self, step: int, score: Score, examples: int) -> None:
+        """`step` steps of this epoch are done; `examples` since the process started."""
+        ...
+
+    def epoch(self, record: Record) -> None:
+        """An epoch is done."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something worth a line of its own."""
+        ...
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        ...
+
+
+class Quiet:
+    """Says nothing but warnings."""
+
+    def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None: ...
+    def step(self, step: int, score: Score, examples: int) -> None: ...
+    def epoch(self, record: Record) -> None: ...
+
+    def note(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def end(self) -> None: ...
+
+
+class Lines(Quiet):
+    """One line per epoch on standard output; warnings on standard error."""
+
+    def epoch(self, record: Record) -> None:
+        print(record.line, flush=True)
+
+
+class Bar:
+    """A bar for the epoch with loss, accuracy, examples/s, time left for the run, and memory; a line per epoch above."""
+
+    def __init__(self, memory: Callable[[], str]) -> None:
+        self._memory = memory
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._epochs = self._steps = self._epoch = self._examples = 0
+        self._started = time.perf_counter()
+
+    def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
+        from rich.console import Console  # a run without a terminal never needs it
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        self._epochs, self._steps, self._epoch = epochs, steps, epoch
+        self._examples, self._started = examples, time.perf_counter()
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[facts]}"),
+            console=Console(stderr=True), transient=True, refresh_per_second=5,
+        )  # fmt: skip
+        self._task = self._progress.add_task(self._title(), total=steps, facts="")
+        self._progress.start()
+
+    def _title(self) -> str:
+        return f"epoch {min(self._epoch + 1, self._epochs)}/{self._epochs}"
+
+    def step(self, step: int, score: Score, examples: int) -> None:
+        if self._progress is None or self._task is None:
+            return
+        speed = examples / max(time.perf_counter() - self._started, 1e-9)
+        share = (self._steps - step) / self._steps + self._epochs - self._epoch - 1
+        facts = [f"loss {score.loss:.3f}"]
+        if score.accuracy is not None:
+            facts.append(f"acc {score.accuracy:.3f}")
+        facts += [f"{speed:,.0f} ex/s", f"{_clock(share * self._examples / max(speed, 1e-9))} left", self._memory()]
+        self._progress.update(self._task, completed=step, facts="  ".join(facts))
+
+    def epoch(self, record: Record) -> None:
+        self._epoch = record.epoch
+        if self._progress is not None and self._task is not None:
+            self._progress.console.print(record.line, highlight=False)
+            self._progress.reset(self._task, total=self._steps, description=self._title(), facts="")
+
+    def note(self, text: str) -> None:
+        if self._progress is None:
+            print(text, file=sys.stderr, flush=True)
+        else:
+            self._progress.console.print(text, highlight=False, markup=False)
+
+    def end(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def choose_reporter(memory: Callable[[], str], quiet: bool) -> Reporter:
+    """Nothing if `quiet`, the notebook's bar and curves in one, a bar where standard error is a terminal, else lines.
+
+    Args:
+        memory: gives the peak memory in words.
+        quiet: show nothing but warnings.
+    """
+    if quiet:
+        return Quiet()
+    if in_notebook():
+        return Notebook(memory)
+    return Bar(memory) if sys.stderr.isatty() else Lines()
+
+
+def in_notebook() -> bool:
+    """True in Jupyter and its like: IPython is loaded and has a kernel."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+class Notebook(Bar):
+    """The same bar, which rich draws in a notebook too, and below it the curves, drawn anew after each epoch."""
+
+    def __init__(self, memory: Callable[[], str]) -> None:
+        super().__init__(memory)
+        self._records: list[Record] = []
+        self._shown: Any = None
+
+    def epoch(self, record: Record) -> None:
+        from IPython.display import SVG, display  # pyright: ignore[reportMissingImports]  # there in a notebook
+
+        super().epoch(record)
+        self._records.append(record)
+        picture = SVG(draw_curves(self._records, "training"))
+        if self._shown is None:
+            self._shown = display(picture, display_id=True)
+        else:
+            self._shown.update(picture)

@@ -1,0 +1,46 @@
+"""All random number generators as plain values, so that a checkpoint can hold them and load with `weights_only`."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def get_random_state(device: torch.device) -> dict[str, Any]:
+    """The state of Python's, NumPy's and torch's generators, the device's included: integers, floats and tensors."""
+    version, words, gauss = random.getstate()
+    name, keys, position, has_gauss, cached = cast(
+        tuple[str, Any, int, int, float],
+        np.random.get_state(legacy=True),  # noqa: NPY002  # the global generator, which augmentations of users may use
+    )
+    state: dict[str, Any] = {
+        "python": {"version": version, "words": list(words), "gauss": gauss},
+        "numpy": {"name": name, "keys": keys.tolist(), "position": position, "has_gauss": has_gauss, "cached": cached},
+        "torch": torch.get_rng_state(),
+    }
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_random_state(state: dict[str, Any], device: torch.device) -> None:
+    """Put the generators where `get_random_state` found them."""
+    python, numpy = state["python"], state["numpy"]
+    random.setstate((python["version"], tuple(python["words"]), python["gauss"]))
+    np.random.set_state(
+        (numpy["name"], np.array(numpy["keys"], np.uint32), numpy["position"], numpy["has_gauss"], numpy["cached"])
+    )
+    torch.set_rng_state(cast(Tensor, state["torch"]).cpu())
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(cast(Tensor, state["cuda"]).cpu(), device)
+
+
+def seed_everything(seed: int) -> None:
+    """Start every generator from one seed."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002  # as above
+    torch.manual_seed(seed)

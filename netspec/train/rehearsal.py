@@ -1,0 +1,88 @@
+"""`--dry-run`: two batches, a checkpoint, a resume, and what the whole run would take."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from netspec.views.describe import bytes_text
+from netspec.net import Net
+from netspec.train.checkpoint import checkpoints, newest
+from netspec.train.device import describe
+from netspec.train.errors import Interrupted
+from netspec.train.loop import train
+from netspec.train.memory import device_memory, estimated, memory_in_use
+from netspec.train.processes import World
+from netspec.train.progress import Quiet
+from netspec.train.setup import Options, Trainer, assemble
+
+_TIMED = 6
+"""Steps that are timed after the resume; the first of them also pays for what is built once."""
+
+
+def rehearse(net: Net, options: Mapping[str, Any]) -> str:
+    """Train two steps in a temporary directory, checkpoint, resume, time a few more, and say what was seen.
+
+    Raises:
+        NetspecError: whatever would have ended the real run.
+    """
+    recipe = net.recipe
+    if recipe is not None:  # a small validation-free epoch or two must not end the rehearsal
+        net = replace(net, recipe=replace(recipe, epochs=max(recipe.epochs, 2 + _TIMED)))
+    chosen = {key: value for key, value in options.items() if key not in ("max_steps", "tensorboard", "force")}
+    trainer = assemble(net, Options(**chosen), World(), str(chosen.get("device", "auto")))
+    with tempfile.TemporaryDirectory(prefix="netspec-") as place:
+        run = Path(place) / "run"
+        _until(net, 2, chosen, run=run)
+        size = sum(file.stat().st_size for file in checkpoints(run / "checkpoints")[0].iterdir())
+        first = _clock(run)
+        _until(net, 3, chosen, resume=run)
+        warm = _clock(run)
+        _until(net, 2 + _TIMED, chosen, resume=run)
+        step = max(_clock(run) - warm, 1e-9) / (_TIMED - 1)
+    return _told(trainer, recipe.epochs if recipe else 0, first, step, size)
+
+
+def _until(net: Net, step: int, options: Mapping[str, Any], **where: Path) -> None:
+    try:
+        train(net, max_steps=step, reporter=Quiet(), **where, **options)  # pyright: ignore[reportArgumentType]  # `run` or `resume`
+    except Interrupted:
+        return
+
+
+def _clock(run: Path) -> float:
+    """Seconds of training that a run's newest checkpoint has behind it."""
+    state = newest(run / "checkpoints", str)[1].state["progress"]
+    return sum(record["seconds"] for record in state["records"]) + state["seconds"]
+
+
+def _told(trainer: Trainer, epochs: int, first: float, step: float, size: int) -> str:
+    device, batch = trainer.arithmetic.device, trainer.recipe.batch_size * trainer.recipe.accumulate
+    memory, available = estimated(trainer, trainer.recipe.batch_size), device_memory(device)
+    epoch = step * trainer.steps_per_epoch
+    lines = [
+        f"{trainer.net.name} on {describe(device)}, {trainer.arithmetic.precision}, {trainer.driver.name} steps",
+        "two steps, a checkpoint, a resume: all well",
+        f"checkpoint  {bytes_text(size)}",
+        f"memory      {bytes_text(memory)} by estimate, {bytes_text(memory_in_use(device))} measured at the peak"
+        + (f", {bytes_text(available)} available" if available else ""),
+        f"step        {step * 1000:.1f} ms for {batch} examples ({batch / step:,.0f} examples/s); "
+        f"the first two took {first:.1f} s",
+        f"epoch       {_duration(epoch)} for {trainer.steps_per_epoch} steps, evaluation not counted",
+        f"run         {_duration(epoch * epochs)} for {epochs} epochs",
+    ]
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    minutes = seconds / 60
+    return f"{minutes:.1f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,165 @@
+"""A run directory: what a training run was made from and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from netspec.diagnostics import UsageError
+from netspec.emit.json import to_json
+from netspec.emit.yaml import expand
+from netspec.net import Combinator, Leaf, Net, Node
+from netspec.recipe.base import Recipe
+from netspec.train.files import disk_error, write_atomically
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of a run, by name."""
+
+    path: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """The directory of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def weights(self) -> Path:
+        """The weights at the end."""
+        return self.path / "model.safetensors"
+
+    @property
+    def source(self) -> Path:
+        """The spec as written."""
+        return self.path / "source.yaml"
+
+    @property
+    def spec(self) -> Path:
+        """The resolved spec, which compiles alone to the same net."""
+        return self.path / "spec.yaml"
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What `environment.json` holds; nothing if it cannot be read."""
+        try:
+            return dict(json.loads((self.path / "environment.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return {}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that the run was started with."""
+        return dict(self.environment.get("options", {}))
+
+    def write_sources(self, net: Net, environment: Mapping[str, Any]) -> None:
+        """Write what the run is made from: the spec as written and resolved, the net, the environment."""
+        write_atomically(self.source, net.text)
+        write_atomically(self.spec, expand(net))
+        write_atomically(self.path / "netspec.json", json.dumps(to_json(net), indent=1) + "\n")
+        write_atomically(self.path / "environment.json", json.dumps(environment, indent=1) + "\n")
+
+
+def create_run(name: str, path: Path | None = None, parent: Path = Path("runs")) -> RunDirectory:
+    """Make a new run directory: `path`, or `runs/NAME-N` with the next free N.
+
+    Raises:
+        UsageError: `path` holds something already.
+        ResourceError: it cannot be made.
+    """
+    try:
+        if path is None:
+            path = _next_free(parent, name)
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                raise UsageError(
+                    f"`--run {path}`: the directory is not empty; name a new one, or go on with `--resume {path}`"
+                )
+        (path / "checkpoints").mkdir()
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"`--run {path}`: a file is in the way; name a new directory") from None
+    except OSError as error:
+        raise disk_error(error, path or parent, 0) from None
+    return RunDirectory(path)
+
+
+def _next_free(parent: Path, name: str) -> Path:
+    """mkdir decides, so that two runs that start together get two directories."""
+    parent.mkdir(parents=True, exist_ok=True)
+    pattern = re.compile(re.escape(name) + r"-(\d+)")
+    taken = [int(found[1]) for p in parent.iterdir() if (found := pattern.fullmatch(p.name))]
+    number = max(taken, default=0) + 1
+    while True:
+        path = parent / f"{name}-{number}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
+def open_run(path: Path) -> RunDirectory:
+    """The run directory at `path`.
+
+    Raises:
+        UsageError: it is none.
+    """
+    run = RunDirectory(path)
+    if not run.path.is_dir():
+        raise UsageError(f"{path}: no such run; `netspec runs` lists those there are")
+    if not run.spec.is_file() or not run.checkpoints.is_dir():
+        raise UsageError(f"{path}: is no run directory: it has no spec.yaml and checkpoints/")
+    return run
+
+
+# ---- identity: what must be equal for a run to be the same run
+
+_FREE = frozenset({"checkpoint_every", "checkpoint_keep"})  # where checkpoints are kept changes no bit of the run
+
+
+def identity(net: Net, recipe: Recipe, fingerprint: str, world_size: int, examples: int | None) -> dict[str, Any]:
+    """What decides a run's result, in plain values: architecture, recipe, data, number of processes."""
+    values = {key: value for key, value in recipe.to_dict().items() if key not in _FREE}
+    return {
+        "architecture": hashlib.sha256(json.dumps(_shape_of(net.root), default=str).encode()).hexdigest(),
+        "recipe": cast("dict[str, Any]", json.loads(json.dumps(values))),
+        "data": fingerprint,
+        "world_size": world_size,
+        "examples": examples,
+    }
+
+
+def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two identities, one sentence each."""
+    found: list[str] = []
+    if saved["architecture"] != now["architecture"]:
+        found.append("the architecture is another")
+    for key in sorted(set(saved["recipe"]) | set(now["recipe"])):
+        old, new = saved["recipe"].get(key), now["recipe"].get(key)
+        if old != new:
+            found.append(f"`train.{key}` was {json.dumps(old)} and is {json.dumps(new)}")
+    if saved["data"] != now["data"]:
+        found.append("the data set's content is another")
+    if saved["examples"] != now["examples"]:
+        found.append(f"`--examples` was {saved['examples']} and is {now['examples']}")
+    if saved["world_size"] != now["world_size"]:
+        found.append(f"the number of processes was {saved['world_size']} and is {now['world_size']}")
+    return found
+
+
+def _shape_of(node: Node) -> Any:
+    """A node with everything that decides what it computes, and nothing of where it stands in the source."""
+    match node:
+        case Leaf():
+            return [node.path, node.type, node.args, node.frozen, node.init]
+        case Combinator():
+            return [node.kind, node.dim, node.split, [_shape_of(chain) for _, chain in node.branches]]
+        case _:
+            return [_shape_of(child) for child in node.children]

@@ -1,0 +1,259 @@
+"""From a net and options to everything that a run consists of, ready for the first step."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netspec.diagnostics import UsageError
+from netspec.net import Net
+from netspec.recipe.base import Recipe
+from netspec.torch.build import build
+from netspec.train.data.load import load_data
+from netspec.train.data.splits import Batch, DataSplits, Split
+from netspec.train.device import Arithmetic, choose_arithmetic, choose_device
+from netspec.train.drivers import Driver, choose_driver
+from netspec.train.losses import build_loss
+from netspec.train.metrics import Sums
+from netspec.train.optim import Optimization, build_optimizer, freeze, train_mode
+from netspec.train.processes import World
+from netspec.train.random_state import seed_everything
+from netspec.train.schedule import Schedule
+from netspec.train.step import MIX_PLAIN, Average, Buffers, LossFunction, Phase, Step
+from netspec.train.weights import load_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a recipe is carried out. None of these changes what is learned, but for `weights`, `examples`, precision."""
+
+    device: str = "auto"
+    precision: str | None = None
+    """In place of the recipe's."""
+    data_root: str | Path | None = None
+    workers: int | None = None
+    """Processes that decode what is not resident."""
+    budget: int | None = None
+    """Bytes that examples may take on the device; what is larger is streamed. None is a quarter of its memory."""
+    examples: int | None = None
+    """Use only so many examples of each part, drawn by the recipe's seed."""
+    weights: Path | None = None
+    """A safetensors file or a run to start from."""
+    fresh: tuple[str, ...] = ()
+    """Patterns of parameters that keep their initial values in spite of `weights`."""
+    driver: str = "auto"
+    channels_last: bool = False
+    compile: bool = False
+    deterministic: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options in plain values, for the run's `environment.json`."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+    def remembered(self, saved: Mapping[str, Any]) -> Options:
+        """Those of a run that goes on: what is not given now is what it was."""
+        kept = ("examples", "precision", "deterministic", "channels_last", "compile", "driver")
+        default = Options()
+        return replace(
+            self, **{k: saved[k] for k in kept if k in saved and getattr(self, k) == getattr(default, k)}, weights=None
+        )
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # patterns
+
+
+@dataclass
+class Trainer:
+    """The parts of a run."""
+
+    net: Net
+    recipe: Recipe
+    world: World
+    arithmetic: Arithmetic
+    data: DataSplits
+    model: nn.Module
+    optimization: Optimization
+    schedule: Schedule
+    loss: LossFunction
+    sums: Sums
+    step: Step
+    average: Average | None
+    driver: Driver
+    steps_per_epoch: int
+    """Optimiser steps."""
+    _weights: dict[float, Tensor] = field(default_factory=dict[float, Tensor])
+
+    @property
+    def classes(self) -> bool:
+        """True if the targets are classes, so that there is an accuracy."""
+        return self.recipe.loss.target == "classes"
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The module whose loss and accuracy are measured: the moving average, if there is one."""
+        return self.model if self.average is None else self.average.module
+
+    @property
+    def evaluation_batch(self) -> int:
+        """Examples per forward pass in evaluation: more than in training on a GPU, where launches count."""
+        return self.recipe.batch_size * (4 if self.arithmetic.device.type == "cuda" else 1)
+
+    def batches(self, epoch: int, start: int) -> Iterator[Batch]:
+        """This process's batches of an epoch (from 0), from the `start`th on."""
+        return self.data.train.batches(
+            self.recipe.batch_size,
+            seed=self.recipe.seed,
+            epoch=epoch,
+            start_step=start,
+            shuffle=True,
+            augment=bool(self.recipe.augment),
+            shard=self.world.shard,
+        )
+
+    def phase(self, batch: int, step: int) -> Phase:
+        """Where the `batch`th batch of an epoch stands within its optimiser step, the `step`th of the run (from 0)."""
+        accumulate, total = self.recipe.accumulate, self.data.train.steps(self.recipe.batch_size)
+        last = batch % accumulate == accumulate - 1 or batch == total - 1
+        average = self.recipe.ema is not None and last and (step + 1) % self.recipe.ema.every == 0
+        return Phase(batch % accumulate == 0, last, average)
+
+    def buffers(self, batch: Batch, number: int, mix: tuple[float, ...]) -> Buffers:
+        """What the step reads for the `number`th batch of an epoch."""
+        x, y = batch
+        return Buffers(x, y, self._weight(number, len(x)), self._mix(mix))
+
+    def _weight(self, number: int, examples: int) -> Tensor:
+        """The share of this process's batch in its optimiser step, times the processes that the mean divides by."""
+        size, accumulate, total = self.recipe.batch_size, self.recipe.accumulate, len(self.data.train)
+        begin = number // accumulate * accumulate * size
+        value = examples * self.world.size / min(accumulate * size, total - begin)
+        if value not in self._weights:
+            self._weights[value] = torch.tensor(value, device=self.arithmetic.device)
+        return self._weights[value]
+
+    def _mix(self, values: tuple[float, ...]) -> Tensor:
+        on_gpu = self.arithmetic.device.type == "cuda"
+        if not values:
+            return self._plain
+        host = torch.tensor(values, pin_memory=on_gpu)
+        return host.to(self.arithmetic.device, non_blocking=True)
+
+    def __post_init__(self) -> None:
+        self._plain = torch.tensor(MIX_PLAIN, device=self.arithmetic.device)
+
+    def draw_mix(self, shape: torch.Size) -> tuple[float, ...]:
+        """Draw how a batch of images (N, C, H, W) is mixed, by Python's generator; nothing if it is not."""
+        mixup, cutmix = self.recipe.mixup, self.recipe.cutmix
+        if not mixup and not cutmix:
+            return ()
+        if not cutmix or (mixup and random.random() < 0.5):
+            share = random.betavariate(mixup, mixup)
+            return (share, share, 0.0, 0.0, 0.0, 0.0)
+        return _box(random.betavariate(cutmix, cutmix), shape[-2], shape[-1])
+
+    def follow(self, step: int) -> None:
+        """Set the moving average's share for the `step`th step of the run (from 0)."""
+        ema = self.recipe.ema
+        if ema is None or self.average is None:
+            return
+        updates = (step + 1) // ema.every
+        decay = min(ema.decay, (1 + updates) / (10 + updates)) if ema.warmup else ema.decay
+        self.average.share.fill_(1 - decay)
+
+
+def _box(share: float, height: int, width: int) -> tuple[float, ...]:
+    """CutMix's box, as torchvision draws it: its middle anywhere, its area 1 − share before it is clipped."""
+    y, x = random.randrange(height), random.randrange(width)
+    half = 0.5 * (1 - share) ** 0.5
+    top, bottom = max(0, y - int(half * height)), min(height, y + int(half * height))
+    left, right = max(0, x - int(half * width)), min(width, x + int(half * width))
+    own = 1 - (bottom - top) * (right - left) / (height * width)
+    return (1.0, own, float(top), float(bottom), float(left), float(right))
+
+
+def assemble(net: Net, options: Options, world: World, device: str, data: DataSplits | None = None) -> Trainer:
+    """Load the data (unless they are at hand), build the model and everything around it.
+
+    Raises:
+        UsageError: the spec has no recipe, or an option does not fit it.
+        ResourceError: data are missing, damaged or do not fit.
+    """
+    recipe = net.recipe
+    if recipe is None:
+        raise UsageError(f"`{net.name}` has no `train:` recipe; `netspec new` shows one")
+    arithmetic = choose_arithmetic(choose_device(device), recipe.precision, options.deterministic)
+    target = arithmetic.device
+    data = data or _load(net, recipe, options, world, target)
+    seed_everything(recipe.seed + world.rank)
+    model = build(net, seed=recipe.seed).to(target)
+    if options.weights is not None:
+        load_weights(model, options.weights, options.fresh)
+    if options.channels_last:
+        model = model.to(memory_format=torch.channels_last)
+    freeze(model, recipe.freeze)
+    train_mode(model)
+    optimization = build_optimizer(model, recipe, target)
+    batches = data.train.steps(recipe.batch_size)
+    steps = -(-batches // recipe.accumulate)
+    schedule = Schedule(recipe, optimization, steps)
+    loss = build_loss(recipe.loss, target)
+    sums = Sums(target, recipe.loss.target == "classes")
+    average = Average(model, copy.deepcopy(model), target) if recipe.ema else None
+    step = Step(_forward(model, options, world, target), optimization, loss, recipe, arithmetic, sums, average, world)
+    driver = choose_driver(options.driver, step, schedule.cycles_momentum)
+    return Trainer(
+        net, recipe, world, arithmetic, data, model, optimization, schedule, loss, sums, step, average, driver, steps
+    )
+
+
+def _forward(model: nn.Module, options: Options, world: World, device: torch.device) -> Callable[[Tensor], Any]:
+    forward = world.wrap(model, device)
+    return torch.compile(forward) if options.compile else forward
+
+
+def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torch.device) -> DataSplits:
+    """The data; the first process downloads what is missing before the others look."""
+    if not world.first:
+        world.barrier()
+    data = load_data(
+        recipe, net.input, net.output, device,
+        root=options.data_root, budget=options.budget, workers=options.workers,
+    )  # fmt: skip
+    if world.first:
+        world.barrier()
+    for split in (data.train, data.validation, data.test):
+        if split is not None and options.examples is not None:
+            limit(split, options.examples, recipe.seed)
+    rest = len(data.train) % recipe.batch_size
+    if 0 < rest < world.size:
+        raise UsageError(
+            f"the last batch of an epoch has {rest} of {len(data.train)} examples, fewer than the {world.size} "
+            f"processes; choose another `batch_size` than {recipe.batch_size}"
+        )
+    return data
+
+
+def limit(split: Split, examples: int, seed: int) -> None:
+    """Keep so many examples of a split, drawn by a seed."""
+    split.rows = split.order(seed=seed, epoch=-1, shuffle=True)[:examples]
+
+
+def data_facts(data: DataSplits) -> dict[str, Any]:
+    """What a run notes of its data."""
+    parts = {name: split for name in ("train", "validation", "test") if (split := data.split(name)) is not None}
+    return {
+        "examples": {name: len(split) for name, split in parts.items()},
+        "names": list(data.names),
+        "fingerprint": data.fingerprint,
+        "resident": data.train.resident,
+        "bytes": data.bytes,
+        "seconds_to_load": round(data.seconds, 3),
+    }

@@ -1,0 +1,266 @@
+"""One optimiser step as device work alone.
+
+`Step` reads tensors and writes tensors. It asks the host for nothing and tells it nothing, so that it can be called,
+recorded and replayed (`drivers.py`) with the same result: what changes from step to step (the batch, its weight, how
+it is mixed, the learning rate) sits in tensors, and what went wrong is noted in tensors too.
+
+A step whose loss or gradient is not finite changes no parameter, and neither does any step after it: `Failures` keeps
+the number of the good ones before it, and the loop reads that now and then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from netspec.recipe.base import Recipe
+from netspec.train.device import Arithmetic
+from netspec.train.metrics import Sums
+from netspec.train.optim import Optimization
+from netspec.train.processes import World
+
+MIX_PLAIN = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+"""`Buffers.mix` for a batch that is left as it is."""
+
+
+@dataclass
+class Buffers:
+    """All that changes from one step to the next."""
+
+    x: Tensor
+    """(N, ...): the examples, transformed and augmented."""
+    y: Tensor
+    """(N,) int64 class indices, or (N, ...) float32 values."""
+    weight: Tensor
+    """0-dim: this batch's share of the optimiser step's examples (1 unless gradients are accumulated or sharded)."""
+    mix: Tensor
+    """(6,): weight of the own pixel, weight of the own target, and the box top, bottom, left, right that comes from the
+    neighbour: mixup has an empty box, CutMix has pixel weight 1."""
+
+    def to_static(self) -> Buffers:
+        """A copy in memory of its own, for a recorded step to read from."""
+        return replace(self, **{k: v.clone() for k, v in vars(self).items()})
+
+    def copy_(self, other: Buffers) -> None:
+        """Take over the other's values, in place."""
+        for key, value in vars(self).items():
+            value.copy_(getattr(other, key), non_blocking=True)
+
+
+class Phase(NamedTuple):
+    """Where in an optimiser step a batch stands. Each phase is recorded by itself."""
+
+    first: bool = True
+    """It is the first batch: gradients start at zero."""
+    last: bool = True
+    """It is the last one: the optimiser moves."""
+    average: bool = False
+    """The moving average follows."""
+
+
+class Failures:
+    """Notes on the device which step first produced a value that is not finite. Sticky."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.now = torch.zeros((), dtype=torch.float32, device=device)
+        """1 if this step's gradients are not finite."""
+        self.ever = torch.zeros((), dtype=torch.float32, device=device)
+        """1 once a step has failed: nothing is updated from then on."""
+        self.good = torch.zeros((), dtype=torch.float64, device=device)
+        """Number of steps before the first failed one."""
+
+    def note(self, failed: Tensor) -> None:
+        """Count one step, failed (1) or not (0)."""
+        torch.maximum(self.ever, failed, out=self.ever)
+        self.good.add_(1.0 - self.ever)
+
+
+class LossScale:
+    """fp16's loss scale: halved when gradients overflow, doubled after 2,000 steps without. As torch's GradScaler."""
+
+    growth, backoff, interval, initial = 2.0, 0.5, 2000, 65536.0
+
+    def __init__(self, device: torch.device) -> None:
+        self.scale = torch.full((), self.initial, device=device)
+        self.since = torch.zeros((), dtype=torch.int32, device=device)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Scale, and steps since it last changed."""
+        return {"scale": self.scale, "since": self.since}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take over both."""
+        self.scale.copy_(state["scale"])
+        self.since.copy_(state["since"])
+
+    def update(self, overflow: Tensor) -> None:
+        """After a step: grow or back off."""
+        torch._amp_update_scale_(self.scale, self.since, overflow, self.growth, self.backoff, self.interval)  # pyright: ignore[reportPrivateUsage]  # what GradScaler calls, without its reads by the host
+
+
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+class Step:
+    """Forward, backward and update for one batch.
+
+    Args:
+        forward: the module to call: the model itself, or what wraps it.
+        average: the moving average's module, if the recipe has one.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[[Tensor], Any],
+        optimization: Optimization,
+        loss: LossFunction,
+        recipe: Recipe,
+        arithmetic: Arithmetic,
+        sums: Sums,
+        average: Average | None = None,
+        world: World = World(),  # noqa: B008  # an immutable value
+    ) -> None:
+        self.forward, self.optimization, self.loss = forward, optimization, loss
+        self.recipe, self.arithmetic, self.sums, self.average = recipe, arithmetic, sums, average
+        self.world = world
+        self.parameters = optimization.parameters
+        self.failures = Failures(arithmetic.device)
+        self.scale = LossScale(arithmetic.device) if arithmetic.scaled else None
+        self._one = torch.ones((), device=arithmetic.device)
+        self._accumulates = recipe.accumulate > 1
+        self._weighted = self._accumulates or not world.alone
+        self._mixes = recipe.mixup > 0 or recipe.cutmix > 0
+        self._classes = recipe.loss.target == "classes"
+        if optimization.fused:
+            optimization.optimizer.found_inf = self.failures.ever  # pyright: ignore[reportAttributeAccessIssue]  # the protocol between GradScaler and fused optimisers
+
+    def __call__(self, b: Buffers, phase: Phase = Phase()) -> None:  # noqa: B008  # an immutable tuple
+        """Do the step's work for one batch."""
+        if phase.first:
+            self._clear_gradients()
+        x, other = self._mixed(b)
+        with self._autocast():
+            result = self.forward(x)
+            output, heads = (result.output, result.aux) if hasattr(result, "aux") else (result, ())
+            loss = self._loss(output, b, other)
+            objective = loss
+            for head in heads:
+                objective = objective + self.recipe.aux_weight * self._loss(head, b, other)
+        if self._weighted:
+            objective = objective * b.weight
+        (objective if self.scale is None else objective * self.scale.scale).backward()
+        self.sums.add(loss, self._correct(output, b.y), len(x))
+        if phase.last:
+            self._update(loss)
+            if phase.average and self.average is not None:
+                self.average.update(self.failures.ever)
+
+    # ---- the parts
+
+    def _autocast(self) -> Any:
+        dtype = self.arithmetic.autocast
+        return nullcontext() if dtype is None else torch.autocast(self.arithmetic.device.type, dtype=dtype)
+
+    def _clear_gradients(self) -> None:
+        if not self._accumulates:
+            for parameter in self.parameters:
+                parameter.grad = None
+            return
+        for parameter in self.parameters:  # accumulated gradients keep their place in memory from batch to batch
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            else:
+                parameter.grad.zero_()
+
+    def _mixed(self, b: Buffers) -> tuple[Tensor, Tensor | None]:
+        """The examples mixed with their neighbours, and the neighbours' targets."""
+        if not self._mixes:
+            return b.x, None
+        neighbour = b.x.roll(1, 0)
+        x = b.x * b.mix[0] + neighbour * (1 - b.mix[0])
+        if self.recipe.cutmix > 0:
+            rows = torch.arange(x.shape[-2], device=x.device).unsqueeze(1)
+            columns = torch.arange(x.shape[-1], device=x.device)
+            _, _, top, bottom, left, right = b.mix.unbind()
+            x = torch.where((rows >= top) & (rows < bottom) & (columns >= left) & (columns < right), neighbour, x)
+        return x, b.y.roll(1, 0)
+
+    def _loss(self, output: Tensor, b: Buffers, other: Tensor | None) -> Tensor:
+        output = output.float()
+        own = self.loss(output, b.y)
+        return own if other is None else b.mix[1] * own + (1 - b.mix[1]) * self.loss(output, other)
+
+    def _correct(self, output: Tensor, y: Tensor) -> Tensor | None:
+        return count_correct(output.detach(), y) if self._classes else None
+
+    def _update(self, loss: Tensor) -> None:
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        failures, recipe = self.failures, self.recipe
+        failures.now.zero_()
+        wrong = (~loss.detach().isfinite()).float()
+        inverse = self._one if self.scale is None else self.scale.scale.reciprocal()
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, failures.now, inverse)  # pyright: ignore[reportPrivateUsage]  # what GradScaler calls: one kernel that checks and divides
+        if self.scale is None:
+            failures.note(self.world.largest_(torch.maximum(failures.now, wrong)))
+            skip = failures.ever
+        else:  # an overflow under fp16 is no failure as long as the scale can give way
+            stuck = failures.now * (self.scale.scale < 1)
+            failures.note(self.world.largest_(torch.maximum(stuck, wrong)))
+            self.scale.update(failures.now)
+            skip = torch.maximum(failures.now, failures.ever)
+            self.optimization.optimizer.found_inf = skip  # pyright: ignore[reportAttributeAccessIssue]  # as above
+        if recipe.clip_grad_value is not None:
+            nn.utils.clip_grad_value_(self.parameters, recipe.clip_grad_value)
+        if recipe.clip_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters, recipe.clip_grad_norm)
+        if self.optimization.fused:
+            self.optimization.optimizer.step()
+        else:
+            self._step_unless(skip, gradients)
+
+    def _step_unless(self, skip: Tensor, gradients: list[Tensor]) -> None:
+        """The same for optimisers without a fused kernel."""
+        if skip.device.type == "cpu":
+            if not skip.item():
+                self.optimization.optimizer.step()
+            return
+        before = [p.detach().clone() for p in self.parameters]
+        for gradient in gradients:
+            gradient.masked_fill_(skip.bool(), 0)  # the optimiser's own state must stay finite
+        self.optimization.optimizer.step()
+        for parameter, old in zip(self.parameters, before, strict=True):
+            parameter.data.copy_(torch.where(skip.bool(), old, parameter))
+
+
+class Average:
+    """The exponential moving average of the weights, as a module of its own that evaluation uses."""
+
+    def __init__(self, model: nn.Module, module: nn.Module, device: torch.device) -> None:
+        self.module = module.requires_grad_(False).eval()
+        self._source = [p.detach() for p in model.parameters()]
+        self._target = [p.detach() for p in module.parameters()]
+        self._buffers = list(zip(module.buffers(), model.buffers(), strict=True))
+        self.share = torch.zeros((), device=device)
+        """1 − decay for the next update; the host writes it before the step."""
+
+    def update(self, skip: Tensor) -> None:
+        """average ← average + share · (weight − average), unless `skip` is 1."""
+        difference = torch._foreach_sub(self._source, self._target)
+        torch._foreach_mul_(difference, self.share * (1 - skip))
+        torch._foreach_add_(self._target, difference)
+
+    def copy_buffers(self) -> None:
+        """Take over running statistics, before the average is used."""
+        for target, source in self._buffers:
+            target.copy_(source)
+
+
+def count_correct(output: Tensor, y: Tensor) -> Tensor:
+    """How many outputs (N, C) have their largest score at y (N,); with further axes, the mean over them counts."""
+    right = output.argmax(1) == y
+    return right.sum() if right.dim() == 1 else right.flatten(1).double().mean(1).sum()

@@ -1,0 +1,99 @@
+"""A run that is there: its net, its model, its data, for those who look at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from netspec.compiler import load
+from netspec.diagnostics import ResourceError, UsageError
+from netspec.net import Net
+from netspec.recipe.base import Recipe
+from netspec.torch.build import build
+from netspec.train.checkpoint import Checkpoint, newest, pointed, read_checkpoint
+from netspec.train.data.load import load_data
+from netspec.train.data.splits import DataSplits
+from netspec.train.device import Arithmetic, choose_arithmetic, choose_device
+from netspec.train.run import RunDirectory, open_run
+from netspec.train.setup import limit
+from netspec.train.weights import load_weights
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run's net with its weights, on a device."""
+
+    run: RunDirectory
+    net: Net
+    recipe: Recipe
+    model: nn.Module
+    arithmetic: Arithmetic
+    origin: str
+    """Where the weights come from, in words."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the classes, `"0"` to `"9"` where the data gave none."""
+        known: list[str] = self.run.environment.get("data", {}).get("names") or []
+        count = self.net.output_shape[0] if self.net.output_shape else 0
+        return known or [str(i) for i in range(count if isinstance(count, int) else 0)]
+
+    @property
+    def classifies(self) -> bool:
+        """True if the net gives one score per class, so that there is a confusion."""
+        return self.recipe.loss.target == "classes" and len(self.net.output_shape) == 1
+
+    def data(self, root: str | Path | None = None, examples: int | None = None) -> DataSplits:
+        """The run's data, on its device; as few examples as it was trained on, unless told otherwise."""
+        splits = load_data(self.recipe, self.net.input, self.net.output, self.arithmetic.device, root=root)
+        examples = examples or self.run.options.get("examples")
+        for split in (splits.train, splits.validation, splits.test):
+            if split is not None and examples is not None:
+                limit(split, examples, self.recipe.seed)
+        return splits
+
+
+def open_trained(path: Path, *, device: str = "auto", best: bool = False) -> Trained:
+    """Open a run: the weights at its end, those of its best checkpoint, or, while it is unfinished, of its newest.
+
+    Raises:
+        UsageError: no run there, or no best checkpoint.
+        ResourceError: its weights are damaged, or it has none yet.
+    """
+    run = open_run(path)
+    net = load(run.spec)
+    assert net.recipe is not None  # a run directory comes of training
+    target = choose_device(device)
+    precision = net.recipe.precision if target.type == "cuda" or net.recipe.precision != "tf32" else None
+    arithmetic = choose_arithmetic(target, precision)
+    model = build(net, seed=0)
+    if best:
+        at = pointed(run.checkpoints, "best")
+        if at is None:
+            raise UsageError(f"{path}: has no best checkpoint, since the recipe has no validation data")
+        origin = f"best checkpoint, {at.name}"
+        _load(model, read_checkpoint(at))
+    elif run.weights.is_file():
+        origin = "weights at the end"
+        load_weights(model, run.weights)
+    else:
+        at, checkpoint = newest(run.checkpoints, _refuse)
+        origin = f"unfinished run, {at.name}"
+        _load(model, checkpoint)
+    return Trained(run, net, net.recipe, model.to(target).eval(), arithmetic, origin)
+
+
+def _load(model: nn.Module, checkpoint: Checkpoint) -> None:
+    """The weights that evaluation uses: the moving average's, if there is one."""
+    average: dict[str, Any] | None = checkpoint.state["average"]
+    try:
+        model.load_state_dict(average or checkpoint.model)
+    except RuntimeError as error:
+        raise ResourceError(f"the checkpoint does not fit the run's own spec: {error}") from None
+
+
+def _refuse(reason: str) -> None:
+    raise ResourceError(reason)

@@ -1,0 +1,63 @@
+"""Resize, crop, pad, grey and normalise batches (N, C, H, W) of float32 images."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def resize(x: Tensor, size: tuple[int, int], interpolation: str = "bilinear", *, antialias: bool = True) -> Tensor:
+    """Resample to `(height, width)`.
+
+    Enlarging needs no antialias filter: both give the same weights, and without it the kernel is faster.
+    """
+    height, width = x.shape[-2:]
+    if (height, width) == size:
+        return x
+    if interpolation in ("nearest", "nearest-exact"):
+        return F.interpolate(x, size, mode=interpolation)
+    shrinks = size[0] < height or size[1] < width
+    cubic = interpolation == "bicubic"  # its two kernels differ in a constant (-0.5 and -0.75), so keep torchvision's
+    return F.interpolate(x, size, mode=interpolation, align_corners=False, antialias=antialias and (shrinks or cubic))
+
+
+def center_crop(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """The middle `(height, width)`; what is missing is 0, the odd pixel below and to the right."""
+    height, width = x.shape[-2:]
+    dy, dx = max(size[0] - height, 0), max(size[1] - width, 0)
+    if dy or dx:
+        x = F.pad(x, (dx // 2, (dx + 1) // 2, dy // 2, (dy + 1) // 2))
+        height, width = x.shape[-2:]
+    top, left = round((height - size[0]) / 2.0), round((width - size[1]) / 2.0)
+    return x[..., top : top + size[0], left : left + size[1]]
+
+
+def pad(x: Tensor, sides: tuple[int, int, int, int], mode: str = "constant", fill: float = 0.0) -> Tensor:
+    """Add a border; `sides` are left, top, right, bottom."""
+    left, top, right, bottom = sides
+    if mode == "constant":
+        return F.pad(x, (left, right, top, bottom), value=fill)
+    if mode in ("edge", "reflect"):
+        return F.pad(x, (left, right, top, bottom), mode="replicate" if mode == "edge" else "reflect")
+    rows = _mirrored(x.shape[-2], top, bottom, x.device)
+    return x.index_select(-2, rows).index_select(-1, _mirrored(x.shape[-1], left, right, x.device))
+
+
+def _mirrored(size: int, before: int, after: int, device: torch.device) -> Tensor:
+    """Indices of a symmetric border, which repeats the edge itself: 1 0 | 0 1 2 | 2 1."""
+    i = torch.arange(-before, size + after, device=device)
+    return torch.where(i < 0, -1 - i, torch.where(i >= size, 2 * size - 1 - i, i))
+
+
+def grayscale(x: Tensor, channels: int = 1) -> Tensor:
+    """Luma of colour images by torchvision's weights, in one channel or repeated in three."""
+    if x.shape[1] != 1:
+        red, green, blue = x.unbind(1)
+        x = red.mul(0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114).unsqueeze(1)
+    return x.expand(-1, channels, -1, -1)
+
+
+def normalize(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """(x − mean) / std with one value per channel."""
+    return x.sub(mean.view(-1, 1, 1)).div_(std.view(-1, 1, 1))

@@ -1,0 +1,216 @@
+"""Crops, flips and distortions of batches (N, C, H, W), with parameters of shape (N,) for each example.
+
+The functions do what torchvision's functional ones of the same name do for one image. No value is read back to the
+host and no shape depends on one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Boxes(NamedTuple):
+    """A rectangle for each example: int64 of shape (N,) each, in pixels."""
+
+    top: Tensor
+    left: Tensor
+    height: Tensor
+    width: Tensor
+
+
+def crop(x: Tensor, top: Tensor, left: Tensor, size: tuple[int, int]) -> Tensor:
+    """A window of `size` (height, width) of each image, at its own place."""
+    n, c = x.shape[:2]
+    rows = top.unsqueeze(1) + torch.arange(size[0], device=x.device)  # (N, h)
+    columns = left.unsqueeze(1) + torch.arange(size[1], device=x.device)  # (N, w)
+    image = torch.arange(n, device=x.device).view(n, 1, 1, 1)
+    channel = torch.arange(c, device=x.device).view(1, c, 1, 1)
+    return x[image, channel, rows.view(n, 1, size[0], 1), columns.view(n, 1, 1, size[1])]
+
+
+def flip(x: Tensor, chosen: Tensor, axis: int) -> Tensor:
+    """The chosen images (bool of shape (N,)) mirrored along an axis."""
+    return torch.where(chosen.view(-1, 1, 1, 1), x.flip(axis), x)
+
+
+def resized_crop(
+    x: Tensor, boxes: Boxes, size: tuple[int, int], interpolation: str = "bilinear", *, antialias: bool = True
+) -> Tensor:
+    """A window of each image, of its own size, resampled to `size` (height, width).
+
+    Resampling along an axis is a matrix with one row of filter weights per output pixel; the windows of a batch differ
+    only in their matrices. For N images this is two batched products, N · C · h · H · W and N · C · h · W · w.
+    """
+    rows = _weights(boxes.top, boxes.height, x.shape[-2], size[0], interpolation, antialias=antialias)
+    columns = _weights(boxes.left, boxes.width, x.shape[-1], size[1], interpolation, antialias=antialias)
+    return torch.matmul(torch.matmul(rows.unsqueeze(1), x), columns.unsqueeze(1).transpose(-1, -2))
+
+
+def _weights(start: Tensor, length: Tensor, full: int, size: int, interpolation: str, *, antialias: bool) -> Tensor:
+    """Matrices (N, size, full): row i holds the weights of the source pixels of output pixel i.
+
+    The filter is torch's: centred on (i + 1/2) · length / size, stretched by that ratio when it shrinks, cut off at the
+    window's border and normalised.
+    """
+    length_ = length.to(torch.float32).view(-1, 1, 1)
+    scale = length_ / size
+    i = torch.arange(size, device=start.device, dtype=torch.float32).view(1, -1, 1)
+    j = torch.arange(full, device=start.device, dtype=torch.float32).view(1, 1, -1) - start.view(-1, 1, 1)
+    distance = j + 0.5 - (i + 0.5) * scale
+    if antialias:
+        distance = distance / scale.clamp(min=1)
+    distance = distance.abs()
+    weight = _cubic(distance) if interpolation == "bicubic" else (1 - distance).clamp(min=0)
+    weight = torch.where((j >= 0) & (j < length_), weight, torch.zeros_like(weight))
+    return weight / weight.sum(-1, keepdim=True)
+
+
+def _cubic(d: Tensor) -> Tensor:
+    """Keys' cubic filter with a = −1/2, which torch uses with antialias."""
+    near = (1.5 * d - 2.5) * d * d + 1
+    far = ((-0.5 * d + 2.5) * d - 4) * d + 2
+    return torch.where(d < 1, near, torch.where(d < 2, far, torch.zeros_like(d)))
+
+
+def affine(
+    x: Tensor,
+    angle: Tensor,
+    translate: tuple[Tensor, Tensor],
+    scale: Tensor,
+    shear: tuple[Tensor, Tensor],
+    interpolation: str = "nearest",
+    fill: float = 0.0,
+    center: tuple[float, float] | None = None,
+) -> Tensor:
+    """Rotate clockwise, shift, scale and shear each image by its own parameters, of shape (N,).
+
+    Angles in degrees, shifts in pixels, `center` in pixels from the upper left corner. Computed in float64 up to the
+    sampling grid, as torchvision's scalars are.
+    """
+    height, width = x.shape[-2:]
+    cx, cy = (0.0, 0.0) if center is None else (center[0] - width * 0.5, center[1] - height * 0.5)
+    rotation = torch.deg2rad(angle.double())
+    sx, sy = (torch.deg2rad(s.double()) for s in shear)
+    tx, ty = (t.double() for t in translate)
+    scale = scale.double()
+    # The inverse of shift · centre · rotation · scaling · shear · centre⁻¹: where an output pixel comes from.
+    a = torch.cos(rotation - sy) / torch.cos(sy)
+    b = -(a * torch.tan(sx) + torch.sin(rotation))
+    c = torch.sin(rotation - sy) / torch.cos(sy)
+    d = torch.cos(rotation) - c * torch.tan(sx)
+    m00, m01, m10, m11 = d / scale, -b / scale, -c / scale, a / scale
+    m02 = cx - m00 * (cx + tx) - m01 * (cy + ty)
+    m12 = cy - m10 * (cx + tx) - m11 * (cy + ty)
+    theta = torch.stack((m00, m01, m02, m10, m11, m12), dim=1).view(-1, 2, 3).to(torch.float32)
+    return _sample(x, _grid(theta, height, width), interpolation, fill)
+
+
+def rotate(
+    x: Tensor,
+    angle: Tensor,
+    interpolation: str = "nearest",
+    fill: float = 0.0,
+    center: tuple[float, float] | None = None,
+) -> Tensor:
+    """Rotate each image counter-clockwise by its own angle in degrees, of shape (N,)."""
+    zero, one = torch.zeros_like(angle), torch.ones_like(angle)
+    return affine(x, -angle, (zero, zero), one, (zero, zero), interpolation, fill, center)
+
+
+def _grid(theta: Tensor, height: int, width: int) -> Tensor:
+    """Sampling places (N, H, W, 2) in [−1, 1] for matrices (N, 2, 3) in pixels from the middle."""
+    device = theta.device
+    x = torch.linspace((1.0 - width) * 0.5, (width - 1.0) * 0.5, steps=width, device=device)
+    y = torch.linspace((1.0 - height) * 0.5, (height - 1.0) * 0.5, steps=height, device=device).unsqueeze(1)
+    # Sums of products, not a matrix product: that may round places to TF32, a tenth of a pixel at 224.
+    t = theta.view(-1, 2, 3, 1, 1)
+    across, down = (t[:, i, 0] * x + t[:, i, 1] * y + t[:, i, 2] for i in (0, 1))  # (N, H, W), in pixels
+    return torch.stack((across / (0.5 * width), down / (0.5 * height)), dim=3)
+
+
+def _sample(x: Tensor, grid: Tensor, interpolation: str, fill: float) -> Tensor:
+    """Sample images; outside they are `fill`.
+
+    Bilinear sampling fades towards the fill at the border as torchvision's does: by the share m of the four pixels that
+    lie inside, as m · (value − fill) + fill, where the value has faded towards 0 by m already.
+    """
+    sampled = F.grid_sample(x, grid, mode=interpolation, padding_mode="zeros", align_corners=False)
+    if interpolation == "nearest" and fill == 0.0:
+        return sampled
+    inside = F.grid_sample(
+        torch.ones_like(x[:, :1]), grid, mode=interpolation, padding_mode="zeros", align_corners=False
+    )
+    if interpolation == "nearest":
+        return torch.where(inside < 0.5, fill, sampled)
+    return (sampled - fill) * inside + fill
+
+
+def erase(x: Tensor, boxes: Boxes, chosen: Tensor, value: float = 0.0) -> Tensor:
+    """Overwrite a rectangle of each chosen image with a value."""
+    rows = torch.arange(x.shape[-2], device=x.device).view(1, -1, 1)
+    columns = torch.arange(x.shape[-1], device=x.device).view(1, 1, -1)
+    top, left, height, width = (side.view(-1, 1, 1) for side in boxes)
+    inside = (rows >= top) & (rows < top + height) & (columns >= left) & (columns < left + width)
+    return x.masked_fill((inside & chosen.view(-1, 1, 1)).unsqueeze(1), value)
+
+
+# ---- parameters from random numbers
+
+TRIES = 10
+"""torchvision draws up to ten windows until one fits."""
+
+
+def draw_windows(
+    u: Tensor, height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
+) -> tuple[Boxes, Tensor]:
+    """The window of each example for a RandomResizedCrop, from numbers (N, 2 · TRIES + 2): the first of ten draws that
+    lies inside the image, else the middle at the nearest allowed shape. Also whether one of the ten did: bool (N,).
+    """
+    area = _between(u[:, :TRIES], *scale) * (height * width)
+    aspect = torch.exp(_between(u[:, TRIES : 2 * TRIES], math.log(ratio[0]), math.log(ratio[1])))
+    w, h = torch.sqrt(area * aspect).round(), torch.sqrt(area / aspect).round()
+    good = (w > 0) & (w <= width) & (h > 0) & (h <= height)
+    fallback_h, fallback_w = _middle(height, width, ratio)
+    return _first(u, h, w, good, height, width, fallback_h, fallback_w)
+
+
+def draw_erased(
+    u: Tensor, height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
+) -> tuple[Boxes, Tensor]:
+    """The rectangle of each example for a RandomErasing, from numbers (N, 2 · TRIES + 2), and whether there is one."""
+    area = _between(u[:, :TRIES], *scale) * (height * width)
+    aspect = torch.exp(_between(u[:, TRIES : 2 * TRIES], math.log(ratio[0]), math.log(ratio[1])))
+    h, w = torch.sqrt(area * aspect).round(), torch.sqrt(area / aspect).round()
+    return _first(u, h, w, (h < height) & (w < width), height, width, height, width)
+
+
+def _first(
+    u: Tensor, h: Tensor, w: Tensor, good: Tensor, height: int, width: int, fallback_h: int, fallback_w: int
+) -> tuple[Boxes, Tensor]:
+    """The first good draw of each row, at a random place; the fallback in the middle."""
+    found = good.any(1)
+    first = good.to(torch.int8).argmax(1, keepdim=True)
+    h = torch.where(found, h.gather(1, first).squeeze(1), torch.full_like(found, fallback_h, dtype=h.dtype))
+    w = torch.where(found, w.gather(1, first).squeeze(1), torch.full_like(found, fallback_w, dtype=w.dtype))
+    top = torch.where(found, torch.floor(u[:, -2] * (height - h + 1)), torch.floor((height - h) / 2))
+    left = torch.where(found, torch.floor(u[:, -1] * (width - w + 1)), torch.floor((width - w) / 2))
+    return Boxes(*(side.to(torch.int64) for side in (top, left, h, w))), found
+
+
+def _middle(height: int, width: int, ratio: tuple[float, float]) -> tuple[int, int]:
+    """The largest window in the middle whose shape is allowed."""
+    shape = width / height
+    if shape < ratio[0]:
+        return round(width / ratio[0]), width
+    if shape > ratio[1]:
+        return height, round(height * ratio[1])
+    return height, width
+
+
+def _between(u: Tensor, low: float, high: float) -> Tensor:
+    return low + (high - low) * u

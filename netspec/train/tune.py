@@ -1,0 +1,73 @@
+"""`--autotune`: time the choices that change no result, for ten steps each, and keep the fastest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import torch
+
+from netspec.net import Net
+from netspec.train.device import numerics
+from netspec.train.processes import World
+from netspec.train.progress import Quiet, Reporter
+from netspec.train.setup import Options, Trainer, assemble
+
+WARM, STEPS = 5, 10
+"""Steps that are run before the clock starts, and steps that are timed."""
+
+
+def autotune(net: Net, options: Mapping[str, Any], reporter: Reporter | None = None) -> dict[str, bool]:
+    """The fastest of `channels_last` and `compile`, on this machine.
+
+    Compiling is tried on a GPU only: on a CPU it takes minutes, and a run of minutes does not earn them back.
+
+    Args:
+        net: the net, with a recipe.
+        options: those of `train`.
+        reporter: who is told what was measured.
+
+    Returns:
+        The two options, to be used in place of those given.
+    """
+    reporter = reporter or Quiet()
+    known = {key: value for key, value in options.items() if key not in ("force", "max_steps", "tensorboard")}
+    base = Options(**known)
+    first = assemble(net, base, World(), base.device)
+    compiles = (False, True) if first.arithmetic.device.type == "cuda" else (False,)
+    seconds: dict[tuple[bool, bool], float] = {}
+    for channels_last, compiled in product((False, True), compiles):
+        chosen = replace(base, channels_last=channels_last, compile=compiled)
+        words = ("channels last" if channels_last else "channels first") + (", compiled" if compiled else "")
+        try:
+            trainer = assemble(net, chosen, World(), base.device, first.data)
+            seconds[channels_last, compiled] = _time(trainer)
+        except RuntimeError as error:  # a compiler that is missing, an operation that it cannot compile
+            reporter.note(f"autotune: {words}: {str(error).splitlines()[0]}")
+            continue
+        reporter.note(f"autotune: {words}: {seconds[channels_last, compiled] * 1000:.2f} ms a step")
+    best = min(seconds, key=lambda choice: seconds[choice])
+    return dict(zip(("channels_last", "compile"), best, strict=True))
+
+
+def _time(trainer: Trainer) -> float:
+    """Seconds per step, the median of ten."""
+    with numerics(trainer.arithmetic):
+        taken: list[float] = []
+        done = 0
+        for epoch in range(WARM + STEPS):
+            for number, batch in enumerate(trainer.batches(epoch, 0)):
+                mix = trainer.draw_mix(batch.x.shape)
+                began = time.perf_counter()
+                trainer.driver(trainer.buffers(batch, number, mix), trainer.phase(number, done))
+                if trainer.arithmetic.device.type == "cuda":
+                    torch.cuda.synchronize()
+                done += 1
+                if done > WARM:
+                    taken.append(time.perf_counter() - began)
+                if done == WARM + STEPS:
+                    return sorted(taken)[STEPS // 2]
+    return sorted(taken)[len(taken) // 2]

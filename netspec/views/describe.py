@@ -1,0 +1,158 @@
+"""Words for sizes, counts and layers, shared by the table, the diagram and the comparison."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from netspec.arguments import shown
+from netspec.dims import Dim, Shape, Size
+from netspec.net import Combinator, Leaf, Net, Scope, Sequential
+
+_BARE: Final = frozenset({"out_channels", "out_features", "kernel_size", "output_size"})
+"""Arguments that every reader knows by their place: `96, 11×11` needs no names."""
+
+_PER_AXIS: Final = frozenset({"kernel_size", "output_size", "stride", "padding", "dilation", "output_padding"})
+"""Arguments with one number per spatial axis: a list of them reads as `3×1`."""
+
+_LONG_NUMBER: Final = re.compile(r"\b\d+\.\d{5,}(e-?\d+)?\b")
+_AXES: Final = re.compile(r"([123])d$")
+
+
+def count_text(count: Size) -> str:
+    """A count with thousands separators, `46,764,746`; a symbolic one is its formula."""
+    return f"{count:,}" if isinstance(count, int) else str(count)
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape without its batch axis, `96 × 54 × 54`. A formula that is a sum or a difference stands in brackets."""
+    if not shape:
+        return "scalar"
+    if len(shape) == 1:
+        return str(shape[0])
+    return " × ".join(_factor(size) for size in shape)
+
+
+def _factor(size: Size) -> str:
+    text = str(size)
+    return f"({text})" if isinstance(size, Dim) and re.search(r"\s[+-]\s", text) else text
+
+
+def title_text(net: Net) -> str:
+    """A net's name, with its variant unless the name says it."""
+    return net.name if net.variant is None or net.variant in net.name else f"{net.name} ({net.variant})"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 layer`, `21 layers`, `1,024 branches`."""
+    ending = "" if count == 1 else "es" if noun.endswith(("s", "ch", "x")) else "s"
+    return f"{count:,} {noun}{ending}"
+
+
+def times(ratio: float) -> str:
+    """A ratio as a sentence says it: `757.9`, `2,252.3`, `0.0013`."""
+    if ratio >= 10 or ratio == 0:
+        return f"{ratio:,.1f}"
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
+
+
+def bytes_text(count: int) -> str:
+    """A number of bytes in binary units, `178.4 MiB`."""
+    value, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        if unit != "TiB":
+            value /= 1024
+    return f"{count:,} B" if unit == "B" else f"{value:,.1f} {unit}"
+
+
+def arguments_text(leaf: Leaf) -> str:
+    """The arguments that a reader wants: `96, 11×11, stride 4, padding 1`.
+
+    Inferred widths and values equal to torch's default are left out; the best-known arguments stand without their
+    names; a flag is its name, a cleared one `no bias`.
+    """
+    parts = [_argument(leaf, name, value) for name, value in wanted_arguments(leaf).items()]
+    if leaf.frozen:
+        parts.append("frozen")
+    return ", ".join(parts)
+
+
+def wanted_arguments(leaf: Leaf) -> dict[str, Any]:
+    """The arguments that are neither inferred from the input nor equal to their default, in signature order. The one
+    that a bare number sets (`Dropout: 0.5`) is always among them."""
+    inferred = leaf.layer.inferred(leaf.input)
+    fields = type(leaf.layer).model_fields
+    wanted: dict[str, Any] = {}
+    for name, value in leaf.args.items():
+        if name in inferred:
+            continue
+        field = fields.get(name)
+        stated = field is None or field.is_required() or value != field.get_default(call_default_factory=True)
+        if stated or (name == leaf.layer.scalar and type(value) in (int, float)):
+            wanted[name] = value
+    return wanted
+
+
+def _argument(leaf: Leaf, name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    text = value_text(leaf.type, name, value)
+    return text if name in _BARE or name == leaf.layer.scalar else f"{name} {text}"
+
+
+def value_text(layer_type: str, name: str, value: Any) -> str:
+    """One argument's value: `11×11` for a kernel, text without quotes, the rest as in YAML."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return _short(value)
+    if name in _PER_AXIS:
+        axes = _AXES.search(layer_type)
+        if isinstance(value, tuple):
+            return "×".join(_plain(value))  # pyright: ignore[reportUnknownArgumentType]  # integers or None per axis
+        if isinstance(value, int) and axes and name in _BARE:
+            return "×".join([str(value)] * int(axes[1]))
+    return str(value) if isinstance(value, Dim) else shown(value)
+
+
+def _short(value: float) -> str:
+    """A number as written where that is short, else to four digits: `0.01818` for 0.2 / 11."""
+    return str(value) if len(str(value)) <= 7 else f"{value:.4g}"
+
+
+def _plain(values: Iterable[Any]) -> list[str]:
+    return ["as is" if value is None else str(value) for value in values]
+
+
+def layer_text(leaf: Leaf) -> str:
+    """A layer with its arguments: `Conv2d 96, 11×11, stride 4, padding 1`."""
+    arguments = arguments_text(leaf)
+    return f"{leaf.type} {arguments}" if arguments else leaf.type
+
+
+def container_text(node: Scope | Sequential | Combinator) -> str:
+    """What a group of layers is called: `basic(64, stride=2)`, `layer1`, `width = 384`, `concat`."""
+    return _LONG_NUMBER.sub(lambda number: _short(float(number[0])), _label(node))
+
+
+def _label(node: Scope | Sequential | Combinator) -> str:
+    match node:
+        case Scope(kind="block"):
+            return node.label
+        case Scope():
+            return f"{node.kind} {node.label}"
+        case Combinator():
+            return node.kind if node.name is None else f"{node.name}: {node.kind}"
+        case Sequential():
+            words = [word for word in (node.name, _call(node)) if word]
+            return ": ".join(words) or "sequential"
+
+
+def _call(node: Sequential) -> str:
+    if node.block is None:
+        return ""
+    arguments = ", ".join(f"{name}={shown(value)}" for name, value in node.arguments.items())
+    return f"{node.block}({arguments})"

@@ -1,0 +1,196 @@
+"""Net → graph: what flows from where to where.
+
+`flow` makes vertices and edges from the items of `fold.py`, in which blocks may be closed and layers stacked; the
+diagram draws them. `graph(net)` is the exact graph of a net as networkx knows it, for questions about paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import networkx as nx
+
+from netspec.layers.base import TensorType
+from netspec.net import Combinator, Leaf, Net, Scope
+from netspec.views.fold import Group, Item, Join, Unit, fold
+
+INPUT: Final = "<input>"
+OUTPUT: Final = "<output>"
+"""The vertices where a tensor enters and leaves. No module path looks like these."""
+
+Kind = Literal["input", "output", "layer", "group", "fork", "join"]
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    """A layer, a closed group, a join of branches, a fork where a tensor goes several ways, or an end of the net."""
+
+    kind: Kind
+    tensor: TensorType
+    """What it gives."""
+    item: Item | None = None
+    """The `Leaf`, `Unit`, closed `Group` or `Join` that it stands for."""
+    cluster: int | None = None
+    """Index of the innermost cluster around it."""
+    auxiliary: bool = False
+    """True for what runs in training only."""
+    split: int | None = None
+    """A fork that gives each branch its chunk: the number of chunks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A tensor on its way."""
+
+    tail: str
+    head: str
+    tensor: TensorType
+    skip: bool = False
+    """True where it passes by the layers of the other branches: an identity."""
+    auxiliary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A frame around vertices: a block whose layers are shown, or what repeats."""
+
+    label: str
+    count: int
+    parent: int | None
+    auxiliary: bool = False
+
+
+@dataclass(slots=True)
+class Flow:
+    """Vertices by name, in execution order; a name is a module path where there is one."""
+
+    vertices: dict[str, Vertex] = field(default_factory=dict[str, Vertex])
+    edges: list[Edge] = field(default_factory=list[Edge])
+    clusters: list[Cluster] = field(default_factory=list[Cluster])
+
+
+def graph(net: Net) -> nx.MultiDiGraph[str]:
+    """The net as a networkx graph.
+
+    A node is a module path (`INPUT` and `OUTPUT` at the ends) with the attribute `kind`: `"layer"` (with `layer`, a
+    `Leaf`), `"join"` (with `combinator`), `"input"` or `"output"`. An edge has `tensor`, the type of what flows, and
+    `auxiliary`, true for what runs in training only. Two edges may join the same nodes, as in `concat: [[], []]`.
+    """
+    view: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    exact = flow(net, fold(net, repeats="none"), forks=False)
+    for name, vertex in exact.vertices.items():
+        attributes: dict[str, object] = {"kind": vertex.kind, "auxiliary": vertex.auxiliary}
+        match vertex.item:
+            case Leaf():
+                attributes["layer"] = vertex.item
+            case Join():
+                attributes["combinator"] = vertex.item.combinator
+            case _:
+                pass
+        view.add_node(name, **attributes)
+    for edge in exact.edges:
+        view.add_edge(edge.tail, edge.head, tensor=edge.tensor, auxiliary=edge.auxiliary)
+    return view
+
+
+def flow(net: Net, items: Iterable[Item], *, forks: bool) -> Flow:
+    """Vertices and edges of a net that is shown as `items`.
+
+    Args:
+        net: the net.
+        items: what `fold`, and perhaps `stacked`, made of it.
+        forks: give the place where a tensor goes several ways a vertex of its own, as drawings do.
+    """
+    grower = _Grower(Flow(), forks)
+    grower.flow.vertices[INPUT] = Vertex("input", net.input)
+    end = grower.chain(items, INPUT, _Place(None, False))
+    grower.flow.vertices[OUTPUT] = Vertex("output", net.output)
+    grower.edge(end, OUTPUT, net.output, _Place(None, False))
+    return grower.flow
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    cluster: int | None
+    auxiliary: bool
+
+
+@dataclass(slots=True)
+class _Grower:
+    flow: Flow
+    forks: bool
+
+    def chain(self, items: Iterable[Item], source: str, place: _Place) -> str:
+        """Add the items one after the other behind `source`; returns the vertex that ends them."""
+        for item in items:
+            match item:
+                case Leaf():
+                    source = self.step(item.path, "layer", item, source, place)
+                case Unit():
+                    source = self.step(item.layers[0].path, "layer", item, source, place)
+                case Group(closed=True):
+                    auxiliary = place.auxiliary or _is_auxiliary(item)
+                    end = self.step(self.name(item), "group", item, source, _Place(place.cluster, auxiliary))
+                    source = source if auxiliary and not place.auxiliary else end
+                case Group(items=(Join(combinator=Combinator(kind="aux")) as join,)):
+                    source = self.fork(source, join.combinator, place)
+                    self.branches(join, source, self.framed(item, _Place(place.cluster, True)))
+                case Group():
+                    source = self.chain(item.items, source, self.framed(item, place))
+                case Join():
+                    source = self.branches(item, source, place)
+        return source
+
+    def framed(self, group: Group, place: _Place) -> _Place:
+        """The place inside a new frame."""
+        self.flow.clusters.append(Cluster(group.label, group.count, place.cluster, place.auxiliary))
+        return _Place(len(self.flow.clusters) - 1, place.auxiliary)
+
+    def branches(self, join: Join, source: str, place: _Place) -> str:
+        """Add a combinator: the fork, every branch, and the vertex where they meet."""
+        node = join.combinator
+        if node.kind == "aux":
+            source = source if place.auxiliary else self.fork(source, node, place)
+            for _, branch in join.branches:
+                self.chain(branch, source, _Place(place.cluster, True))
+            return source
+        source = self.fork(source, node, place)
+        ends = [
+            (self.chain(branch, source, place), chain.output)
+            for (_, branch), (_, chain) in zip(join.branches, node.branches, strict=True)
+        ]
+        if node.kind == "gate" or (node.kind == "residual" and all(key != "shortcut" for key, _ in node.branches)):
+            ends.append((source, node.input))
+        self.flow.vertices[node.path] = Vertex("join", node.output, join, place.cluster, place.auxiliary)
+        for end, tensor in ends:
+            self.edge(end, node.path, tensor, place, skip=end == source)
+        return node.path
+
+    def fork(self, source: str, node: Combinator, place: _Place) -> str:
+        vertex = self.flow.vertices[source]
+        open_here = vertex.kind in ("fork", "input") and vertex.cluster == place.cluster
+        if not self.forks or (open_here and node.split is None):
+            return source
+        name = f"{source}/{node.path}"
+        self.flow.vertices[name] = Vertex("fork", node.input, None, place.cluster, place.auxiliary, node.split)
+        self.edge(source, name, node.input, place)
+        return name
+
+    def step(self, name: str, kind: Kind, item: Leaf | Unit | Group, source: str, place: _Place) -> str:
+        self.flow.vertices[name] = Vertex(kind, item.output, item, place.cluster, place.auxiliary)
+        self.edge(source, name, item.input, place)
+        return name
+
+    def edge(self, tail: str, head: str, tensor: TensorType, place: _Place, *, skip: bool = False) -> None:
+        self.flow.edges.append(Edge(tail, head, tensor, skip, place.auxiliary))
+
+    def name(self, group: Group) -> str:
+        first = group.nodes[0]
+        return f"<group {len(self.flow.vertices)}>" if isinstance(first, Scope) else first.path
+
+
+def _is_auxiliary(group: Group) -> bool:
+    first = group.nodes[0]
+    return isinstance(first, Combinator) and first.kind == "aux"

@@ -1,0 +1,237 @@
+"""The layers that torch.nn lacks: their rules against their modules on real tensors, and their messages."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from torch.utils.flop_counter import FlopCounterMode
+
+from netspec.dims import UNKNOWN, Findings, Unmet, collecting
+from netspec.layers import FAMILIES, layer_class
+from netspec.layers.base import Example, Layer, TensorType
+from netspec.torch.build import constructor
+
+NAMES = (*FAMILIES["extra"], *FAMILIES["attention"])
+EXAMPLES = [pytest.param(name, e, id=f"{name}-{i}") for name in NAMES for i, e in enumerate(layer_class(name).examples)]
+
+
+def made(name: str, **arguments: Any) -> Layer:
+    tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}
+    return layer_class(name).model_validate(tuples)
+
+
+def module_of(layer: Layer, *shape: int) -> torch.nn.Module:
+    call = layer.call(TensorType(shape))
+    return constructor(call)(**call.arguments)
+
+
+def problem(name: str, shape: tuple[Any, ...], dtype: Any = "float32", **arguments: Any) -> str:
+    """The message of the requirement that this layer does not meet."""
+    with pytest.raises(Unmet) as caught:
+        made(name, **arguments).output(TensorType(shape, dtype))
+    return caught.value.problem.message
+
+
+def mistake(name: str, **arguments: Any) -> str:
+    """The message of the argument that this layer refuses, whatever its input."""
+    with pytest.raises(ValidationError) as caught:
+        made(name, **arguments)
+    return caught.value.errors()[0]["ctx"]["text"]
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_every_example_holds_on_real_tensors_in_train_and_eval_mode(name: str, example: Example) -> None:
+    layer = made(name, **example.arguments)
+    y = layer.output(TensorType(example.input))
+    assert y.shape == example.output
+    module = module_of(layer, *example.input)
+    for mode in (True, False):
+        assert module.train(mode)(torch.randn(2, *example.input)).shape == (2, *example.output)
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_parameters_and_buffers_are_the_modules_own_in_order(name: str, example: Example) -> None:
+    layer, x = made(name, **example.arguments), TensorType(example.input)
+    module = module_of(layer, *example.input)
+    assert list(layer.parameters(x).items()) == [(k, tuple(p.shape)) for k, p in module.named_parameters()]
+    assert list(layer.buffers(x).items()) == [(k, tuple(b.shape)) for k, b in module.named_buffers()]
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_macs_are_half_the_flops_that_torch_counts_for_one_example(name: str, example: Example) -> None:
+    layer = made(name, **example.arguments)
+    module = module_of(layer, *example.input)
+    with FlopCounterMode(display=False) as counter:
+        module(torch.randn(1, *example.input, requires_grad=True))
+    assert 2 * layer.macs(TensorType(example.input)) == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rule_is_silent_about_sizes_that_are_unknown(name: str) -> None:
+    example = layer_class(name).examples[0]
+    layer = made(name, **example.arguments)
+    with collecting(Findings()) as findings:
+        y = layer.output(TensorType((UNKNOWN,) * len(example.input)))
+    assert len(y.shape) == len(example.output)
+    assert not findings.problems
+
+
+# ---- Rearrange
+
+
+@st.composite
+def rearrangements(draw: st.DrawFn) -> tuple[str, dict[str, int], set[str], tuple[int, ...]]:
+    """A pattern, the sizes of its names, those to leave open, and a shape that fits."""
+    names = list("abcdef")[: draw(st.integers(1, 6))]
+    sizes = {name: draw(st.integers(1, 4)) for name in names}
+
+    def grouped(order: list[str]) -> list[list[str]]:
+        groups: list[list[str]] = []
+        for name in order:
+            if groups and draw(st.booleans()):
+                groups[-1].append(name)
+            else:
+                groups.append([name])
+        return groups
+
+    def text(groups: list[list[str]]) -> str:
+        return " ".join(g[0] if len(g) == 1 else f"({' '.join(g)})" for g in groups)
+
+    left, right = grouped(names), grouped(draw(st.permutations(names)))
+    open_names = {draw(st.sampled_from(group)) for group in left}
+    shape = tuple(torch.Size([sizes[n] for n in group]).numel() for group in left)
+    return f"n {text(left)} -> n {text(right)}", sizes, open_names, shape
+
+
+@settings(max_examples=60, deadline=None)
+@given(rearrangements())
+def test_rearrange_gives_the_shape_it_says_and_the_reverse_pattern_undoes_it(
+    case: tuple[str, dict[str, int], set[str], tuple[int, ...]],
+) -> None:
+    pattern, sizes, open_names, shape = case
+    stated = {name: size for name, size in sizes.items() if name not in open_names}
+    layer = made("Rearrange", pattern=pattern, sizes=stated)
+    x = torch.arange(2 * torch.Size(shape).numel()).reshape(2, *shape)
+    y = module_of(layer, *shape)(x)
+    assert layer.output(TensorType(shape, "int64")) == ((*y.shape[1:],), "int64")
+    left, right = pattern.split(" -> ")
+    back = made("Rearrange", pattern=f"{right} -> {left}", sizes=sizes)
+    assert torch.equal(module_of(back, *y.shape[1:])(y), x)
+
+
+def test_rearrange_moves_the_elements_where_the_pattern_says() -> None:
+    x = torch.arange(2 * 4 * 6 * 3).reshape(2, 4, 6, 3)
+    patches = made("Rearrange", pattern="n (h a) (w b) c -> n h w (b a c)", sizes={"a": 2, "b": 2})
+    quarters = [x[:, a::2, b::2] for b in (0, 1) for a in (0, 1)]
+    assert torch.equal(module_of(patches, 4, 6, 3)(x), torch.cat(quarters, dim=-1))
+
+
+@pytest.mark.parametrize("order", list(permutations("chw")))
+def test_rearrange_without_groups_is_a_view_as_permute_gives(order: tuple[str, ...]) -> None:
+    x = torch.randn(1, 3, 4, 5)
+    y = module_of(made("Rearrange", pattern=f"n c h w -> n {' '.join(order)}"), 3, 4, 5)(x)
+    same = x.permute(0, *("chw".index(name) + 1 for name in order))
+    assert y.stride() == same.stride()
+    assert torch.equal(y, same)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("n c h w", "one `->`"),
+        ("n c h w -> n h w", "`c` on one side only; the right of `->` lacks it"),
+        ("n c h -> n c h x", "`x` on one side only; the left of `->` lacks it"),
+        ("n c c -> n c", "`c` twice on the left"),
+        ("c n -> n c", "the batch axis first and alone"),
+        ("(n c) h -> (n c) h", "the batch axis first and alone"),
+        ("n (c h -> n c h", "opens a parenthesis that it does not close"),
+        ("n c) -> n c", "closes what was not opened"),
+        ("n () c -> n c", "empty pair of parentheses"),
+        ("n ((c)) -> n c", "parenthesis within a parenthesis"),
+        ("n c 1 -> n c", "names for axes, not `1`"),
+    ],
+)
+def test_a_pattern_that_says_nothing_sensible_is_refused(pattern: str, words: str) -> None:
+    assert words in mistake("Rearrange", pattern=pattern)
+
+
+def test_the_sizes_of_a_rearrange_belong_to_its_pattern_and_settle_it() -> None:
+    assert "for `x`, which" in mistake("Rearrange", pattern="n c -> n c", sizes={"x": 2})
+    assert "cannot tell the sizes of both `h` and `a`" in problem("Rearrange", (6,), pattern="n (h a) -> n h a")
+    assert "does not divide the axis: {given}, and 7 % 2 is 1" in problem(
+        "Rearrange", (7,), pattern="n (h a) -> n h a", sizes={"a": 2}
+    )
+    assert "wants h = 3 × a = 2, but {given}" in problem(
+        "Rearrange", (7,), pattern="n (h a) -> n h a", sizes={"h": 3, "a": 2}
+    )
+    assert "names 3 axes behind the batch, but {given}, which has 2" in problem(
+        "Rearrange", (4, 4), pattern="n c h w -> n h w c"
+    )
+
+
+# ---- the others
+
+
+def test_select_refuses_the_batch_axis_and_what_lies_outside() -> None:
+    assert "`dim: 0` is none of the axes behind the batch" in problem("Select", (5, 3), dim=0, index=0)
+    assert "so dim is from 1 to 2" in problem("Select", (5, 3), dim=3, index=0)
+    assert "`index: 5` lies outside the axis" in problem("Select", (5, 3), dim=1, index=5)
+    assert "`index: -6` lies outside the axis" in problem("Select", (5, 3), dim=1, index=-6)
+
+
+def test_layer_scale_refuses_a_dim_that_is_no_axis() -> None:
+    assert "`dim: 0` is none of the axes" in problem("LayerScale", (5, 3), dim=0)
+
+
+def test_stochastic_depth_drops_whole_examples_and_scales_the_rest() -> None:
+    module = module_of(made("StochasticDepth", p=0.5), 4)
+    torch.manual_seed(0)
+    rows = module(torch.ones(64, 4))
+    assert {tuple(row.tolist()) for row in rows} == {(0.0,) * 4, (2.0,) * 4}
+    assert torch.equal(module.eval()(torch.ones(8, 4)), torch.ones(8, 4))
+
+
+def test_the_class_token_stands_first_and_begins_as_zeros() -> None:
+    y = module_of(made("ClassToken"), 3, 2)(torch.ones(5, 3, 2))
+    assert torch.equal(y[:, 0], torch.zeros(5, 2))
+    assert torch.equal(y[:, 1:], torch.ones(5, 3, 2))
+
+
+@pytest.mark.parametrize("name", ["SelfAttention", "WindowAttention", "GridAttention"])
+def test_attention_refuses_heads_that_do_not_divide_the_vectors(name: str) -> None:
+    shape = {"SelfAttention": (5, 12), "WindowAttention": (4, 4, 12), "GridAttention": (3, 4, 12)}[name]
+    heads = {"head_dim" if name == "GridAttention" else "num_heads": 5}
+    window = {"window_size": 2} if name == "WindowAttention" else {}
+    assert "does not divide the vectors: {given}, and 12 % 5 is 2" in problem(name, shape, **heads, **window)
+
+
+def test_attention_wants_vectors_of_floats() -> None:
+    assert "wants float32 vectors, but its input is int64" in problem("SelfAttention", (5, 12), "int64", num_heads=2)
+    assert "wants 2 axes (length, embed_dim)" in problem("SelfAttention", (4, 5, 12), num_heads=2)
+
+
+def test_self_attention_equals_multihead_attention_on_itself() -> None:
+    layer = module_of(made("SelfAttention", num_heads=2), 5, 8).eval()
+    torch_own = torch.nn.MultiheadAttention(8, 2, batch_first=True).eval()
+    torch_own.load_state_dict(layer.state_dict())
+    x = torch.randn(3, 5, 8)
+    assert torch.equal(layer(x), torch_own(x, x, x, need_weights=False)[0])
+
+
+def test_window_attention_refuses_a_shift_of_a_window_and_a_window_of_one_in_version_2() -> None:
+    assert "`shift_size: 7` moves a window of 7" in problem(
+        "WindowAttention", (14, 14, 8), num_heads=2, window_size=7, shift_size=7
+    )
+    assert "no window may be 1 wide" in problem(
+        "WindowAttention", (14, 14, 8), num_heads=2, window_size=[7, 1], version=2
+    )
+
+
+def test_grid_attention_wants_square_groups() -> None:
+    assert "6 is no square number" in problem("GridAttention", (3, 6, 8), head_dim=4)

@@ -1,0 +1,275 @@
+"""A recipe is checked against itself and against the net; each case is wrong exactly where it says `# error: code`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+import netspec
+from netspec.diagnostics import Diagnostic
+from netspec.recipe import Recipe
+
+LENET = """\
+input: [1, 28, 28]
+layers: [Flatten, Linear: 10]
+train:
+"""
+COLOUR = LENET.replace("[1, 28, 28]", "[3, 32, 32]")
+BASE = {
+    "data": "data: FashionMNIST",
+    "batch_size": "batch_size: 256",
+    "epochs": "epochs: 10",
+    "optimizer": "optimizer: {SGD: {lr: 0.9}}",
+    "loss": "loss: CrossEntropyLoss",
+}
+
+
+def spec(lines: str, head: str = LENET) -> str:
+    """A net with a recipe of these lines, and the usual ones for the keys that they leave out."""
+    given = {line.split(":")[0].strip() for line in lines.splitlines()}
+    return head + "".join(f"  {line}\n" for line in [v for k, v in BASE.items() if k not in given] + lines.splitlines())
+
+
+def findings(text: str) -> list[Diagnostic]:
+    try:
+        net = netspec.loads(text, "spec.yaml")
+    except netspec.SpecError as error:
+        return error.diagnostics
+    assert net.recipe is not None
+    return []
+
+
+def recipe(lines: str, head: str = LENET) -> Recipe:
+    found = netspec.loads(spec(lines, head)).recipe
+    assert found is not None
+    return found
+
+
+WRONG = {
+    "a data set's name": "data: FashionMNSIT  # error: unknown-data-set",
+    "an optimizer's name": "optimizer: Sgd  # error: unknown-optimizer",
+    "a loss's name": "loss: CrossEntropy  # error: unknown-loss",
+    "a scheduler's name": "scheduler: {StepLr: 3}  # error: unknown-scheduler",
+    "a transform's name": "transforms: [Resise: 28]  # error: unknown-transform",
+    "a key": "batchsize: 3  # error: unknown-key",
+    "a key of the optimizer's": "lr: 0.3  # error: unknown-key",
+    "an argument's name": "optimizer: {SGD: {learning_rate: 0.1}}  # error: unknown-argument",
+    "an argument that the trainer decides": "optimizer: {Adam: {fused: true}}  # error: omitted-argument",
+    "a required argument left out": "scheduler: {MultiStepLR: {}}  # error: missing-argument",
+    "a negative rate": "optimizer: {SGD: {lr: -0.1}}  # error: invalid-argument",
+    "a boolean for a number": "batch_size: true  # error: invalid-argument",
+    "betas of one": "optimizer: {Adam: {betas: [0.9, 1]}}  # error: invalid-argument",
+    "milestones that fall": "scheduler: {MultiStepLR: {milestones: [3, 2]}}  # error: invalid-argument",
+    "a share of all": "validation: 1  # error: invalid-argument",
+    "a list that is none": "transforms: Normalize  # error: wrong-form",
+    "the split of EMNIST left out": "data: EMNIST  # error: missing-argument",
+    "nesterov without momentum": "optimizer: {SGD: {nesterov: true}}  # error: recipe-conflict",
+    "a plateau without validation": "scheduler: ReduceLROnPlateau  # error: recipe-conflict",
+    "a plateau by step": """\
+validation: 0.1
+scheduler: ReduceLROnPlateau
+schedule_by: step  # error: recipe-conflict""",
+    "early stopping without validation": "early_stopping: 3  # error: recipe-conflict",
+    "a best without validation": "best: validation_loss  # error: recipe-conflict",
+    "a momentum cycle without momentum": """\
+optimizer: Adagrad
+scheduler: {OneCycleLR: {max_lr: 0.1}}  # error: recipe-conflict""",
+    "weight decay where there is none": """\
+optimizer: Rprop
+no_decay: [bias]  # error: recipe-conflict""",
+    "a warm-up as long as the run": "warmup: 10  # error: recipe-conflict",
+    "a warm-up of two lengths": "warmup: {epochs: 1, steps: 10}  # error: recipe-conflict",
+    "a random transform for evaluation": "transforms: [RandomHorizontalFlip]  # error: recipe-conflict",
+    "two validation sets": """\
+data: {folder: {path: pictures, validation: val, channels: 1}}
+validation: 0.1  # error: recipe-conflict""",
+    "cutmix of one example": """\
+batch_size: 1
+cutmix: 1.0  # error: recipe-conflict""",
+    "a size": "transforms: [Resize: 32]  # error: data-mismatch",
+    "channels": "data: CIFAR10  # error: data-mismatch",
+    "an augmented size": "augment: [RandomCrop: 24]  # error: data-mismatch",
+    "channels at the Normalize": "transforms: [Normalize: {mean: [0, 0], std: [1]}]  # error: transform-mismatch",
+    "a crop of too much": "augment: [RandomCrop: 32]  # error: transform-mismatch",
+    "too many classes": "data: {EMNIST: balanced}  # error: classes-mismatch",
+    "values for classes": "loss: MSELoss  # error: loss-mismatch",
+    "factors for other classes": "loss: {CrossEntropyLoss: {weight: [1, 2]}}  # error: loss-mismatch",
+    "integers for a net of floats": "data: {synthetic: {vocabulary: 10}}  # error: data-mismatch",
+    "another synthetic shape": "data: {synthetic: {shape: [784]}}  # error: data-mismatch",
+    "an accuracy of values": """\
+data: {tensors: {train: a.safetensors, validation: b.safetensors}}
+loss: MSELoss
+best: validation_accuracy  # error: recipe-conflict""",
+}
+
+
+@pytest.mark.parametrize("lines", WRONG.values(), ids=WRONG)
+def test_a_mistake_is_found_where_it_is_and_nothing_else(lines: str) -> None:
+    text = spec(lines)
+    expected = [
+        (number, found[1])
+        for number, line in enumerate(text.splitlines(), 1)
+        if (found := re.search(r"# error: (\S+)$", line))
+    ]
+    assert [(d.span.line, d.code) for d in findings(text)] == expected
+
+
+RIGHT = {
+    "everything at once": """\
+validation: 0.1
+transforms: [Resize: 32, CenterCrop: 28, Normalize: {mean: [0.286], std: [0.353]}]
+augment:
+  - RandomCrop: {size: 28, padding: 2}
+  - RandomHorizontalFlip
+  - ColorJitter: {brightness: 0.2, contrast: [0.5, 1.5], saturation: 0, hue: 0.1}
+optimizer: {AdamW: {lr: 1e-3, betas: [0.9, 0.95]}}
+scheduler: CosineAnnealingLR
+schedule_by: step
+warmup: {epochs: 1, start_factor: 0.1}
+loss: {CrossEntropyLoss: {label_smoothing: 0.1}}
+groups: [{parameters: ["1.*", bias], lr: 0.01}]
+no_decay: [bias, norm]
+freeze: "0.*"
+clip_grad_norm: 1
+clip_grad_value: 0.5
+accumulate: 2
+ema: 0.999
+mixup: 0.2
+cutmix: 1
+aux_weight: 0.4
+best: validation_loss
+early_stopping: {patience: 3, min_delta: 0.001}
+seed: 7
+precision: bf16
+checkpoint_every: 2
+checkpoint_keep: 3""",
+    "null for the default": """\
+scheduler: null
+validation: null
+mixup: null""",
+    "a folder": """\
+data: {folder: pictures}
+transforms: [Grayscale, Resize: 32, CenterCrop: 28]""",
+    "tensors": "data: {tensors: {train: a.safetensors}}",
+    "synthetic data": "data: {synthetic: {}}",
+    "colours made grey": """\
+data: CIFAR100
+transforms: [Grayscale, Resize: 28]
+loss: CrossEntropyLoss""",
+    "a plateau": """\
+validation: 0.2
+scheduler: {ReduceLROnPlateau: {mode: max, patience: 2}}""",
+}
+
+
+@pytest.mark.parametrize("lines", RIGHT.values(), ids=RIGHT)
+def test_a_right_recipe_is_read_and_written_and_read_again(lines: str) -> None:
+    head = LENET.replace("Linear: 10", "Linear: 100") if "CIFAR100" in lines else LENET
+    first = recipe(lines, head)
+    resolved = first.to_dict()
+    assert _plain(resolved)
+    text = head + f"  {resolved}\n".replace("None", "null").replace("True", "true").replace("False", "false")
+    again = netspec.loads(text).recipe
+    assert again == first
+
+
+def _plain(value: Any) -> bool:
+    match value:
+        case dict():
+            return all(isinstance(k, str) and _plain(v) for k, v in value.items())  # pyright: ignore
+        case list():
+            return all(_plain(v) for v in value)  # pyright: ignore
+        case _:
+            return value is None or type(value) in (bool, int, float, str)
+
+
+def test_what_follows_from_other_values_is_filled_in() -> None:
+    read = recipe("validation: 0.1\nscheduler: {OneCycleLR: 0.5}\nearly_stopping: 4")
+    assert (read.best, read.schedule_by) == ("validation_accuracy", "step")
+    assert read.early_stopping is not None
+    assert (read.early_stopping.metric, read.early_stopping.patience) == ("validation_accuracy", 4)
+    assert read.scheduler is not None
+    assert read.scheduler.arguments(40)["total_steps"] == 40
+    assert recipe("").best is None
+
+
+def test_both_sizes_and_how_the_images_came_by_theirs_are_told() -> None:
+    (found,) = findings(spec("transforms: [Resize: 224]", LENET.replace("[1, 28, 28]", "[3, 224, 224]")))
+    assert found.message == (
+        "`FashionMNIST` gives images of 1 × 224 × 224 (1 × 28 × 28, then `Resize: 224`), "
+        "but the net's input is 3 × 224 × 224"
+    )
+    assert found.help == "write `transforms: [Resize: 224, Grayscale: 3]`, or `input: [1, 224, 224]`"
+    assert [r.span.line for r in found.related] == [1]
+
+
+@pytest.mark.parametrize(
+    ("lines", "shape"),
+    [
+        ("data: FashionMNIST", "[3, 64, 64]"),
+        ("data: CIFAR10", "[1, 28, 28]"),
+        ("data: FashionMNIST\ntransforms: [Resize: 20, Normalize: {mean: [0.5], std: [0.5]}]", "[1, 48, 30]"),
+        ("data: STL10\ntransforms: [CenterCrop: 64]", "[1, 32, 32]"),
+    ],
+)
+def test_the_transforms_that_the_help_offers_mend_the_mistake(lines: str, shape: str) -> None:
+    head = LENET.replace("[1, 28, 28]", shape)
+    (found,) = findings(spec(lines, head))
+    assert found.help is not None
+    offered = re.search(r"`(transforms: .*?\])`(, or|$)", found.help)
+    assert offered is not None
+    assert findings(spec(lines.splitlines()[0] + "\n" + offered[1], head)) == []
+
+
+def test_a_symbolic_or_unknown_size_is_silent() -> None:
+    text = """\
+input: [1, H, W]
+layers: [AdaptiveAvgPool2d: 4, Flatten, Linear: 10]
+train:
+  data: FashionMNIST
+  batch_size: 32
+  epochs: 1
+  optimizer: SGD
+  loss: CrossEntropyLoss
+"""
+    assert findings(text) == []
+
+
+def test_an_unknown_key_near_a_required_one_is_one_mistake() -> None:
+    text = spec("").replace("  data: FashionMNIST\n", "  date: FashionMNIST\n")
+    assert [(d.code, d.help) for d in findings(text)] == [("unknown-key", "did you mean `data`?")]
+
+
+def test_each_missing_key_is_told_with_an_example() -> None:
+    found = findings(LENET + "  seed: 1\n")
+    assert {d.code for d in found} == {"missing-key"}
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "warned"),
+    [
+        ("Softmax: {dim: 1}", "CrossEntropyLoss", True),
+        ("LogSoftmax: {dim: 1}", "NLLLoss", False),
+        ("Identity", "NLLLoss", True),
+        ("Identity", "CrossEntropyLoss", False),
+    ],
+)
+def test_a_loss_that_does_not_suit_the_last_layer_is_a_warning(
+    last: str, loss: str, warned: bool, tmp_path: Any
+) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text(spec(f"loss: {loss}").replace("Linear: 10]", f"Linear: 10, {last}]"))
+    found = netspec.check(file)
+    assert [(d.code, d.severity) for d in found] == [("loss-mismatch", "warning")] * warned
+
+
+def test_outputs_that_never_occur_are_a_warning_and_too_few_an_error(tmp_path: Any) -> None:
+    for width, severity in (("1000", "warning"), ("9", "error")):
+        file = tmp_path / f"net{width}.yaml"
+        file.write_text(spec("").replace("Linear: 10", f"Linear: {width}"))
+        (found,) = netspec.check(file)
+        assert (found.code, found.severity) == ("classes-mismatch", severity)
+        assert "10 classes" in found.message
+        assert width in found.message

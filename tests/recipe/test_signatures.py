@@ -1,0 +1,113 @@
+"""The names, arguments, order and defaults of a recipe are torch's and torchvision's own."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+import torch
+import torchvision
+from torchvision.transforms import v2
+
+from netspec.recipe import tables
+from netspec.recipe.base import Named
+
+OWN = {"folder", "tensors", "synthetic"}
+CASES = [
+    *[pytest.param(tables.optimizer, name, torch.optim, {"params"}, id=name) for name in tables.OPTIMIZERS],
+    *[
+        pytest.param(tables.scheduler, name, torch.optim.lr_scheduler, {"optimizer"}, id=name)
+        for name in tables.SCHEDULERS
+    ],
+    *[pytest.param(tables.loss, name, torch.nn, set[str](), id=name) for name in tables.LOSSES],
+    *[pytest.param(tables.transform, name, v2, set[str](), id=name) for name in tables.TRANSFORMS],
+]
+
+
+@pytest.mark.parametrize(("load", "name", "library", "given"), CASES)
+def test_arguments_and_defaults_are_the_library_s(load: Any, name: str, library: Any, given: set[str]) -> None:
+    model: type[Named] = load(name)
+    signature = inspect.signature(getattr(library, name)).parameters
+    assert [n for n in signature if n not in given | set(model.omitted)] == list(model.model_fields)
+    inferred = {getattr(model, "length", None)}
+    for argument, field in model.model_fields.items():
+        default = signature[argument].default
+        if argument in inferred:
+            assert field.default is None
+        elif default is inspect.Parameter.empty:
+            assert field.is_required(), argument
+        else:
+            assert field.default == (tuple(default) if isinstance(default, list) else default), argument
+
+
+def test_omitted_arguments_exist_and_say_why() -> None:
+    for load, table, library in (
+        (tables.optimizer, tables.OPTIMIZERS, torch.optim),
+        (tables.scheduler, tables.SCHEDULERS, torch.optim.lr_scheduler),
+        (tables.loss, tables.LOSSES, torch.nn),
+        (tables.transform, tables.TRANSFORMS, v2),
+    ):
+        for name in table:
+            own = set(load(name).omitted)
+            common = {"foreach", "fused", "capturable", "differentiable", "maximize"}
+            assert own - common <= set(inspect.signature(getattr(library, name)).parameters), name
+            assert all(load(name).omitted.values())
+
+
+def test_every_torchvision_set_is_torchvision_s() -> None:
+    for name in set(tables.DATA_SETS) - OWN:
+        assert hasattr(torchvision.datasets, name)
+
+
+@pytest.mark.parametrize(
+    ("load", "table"),
+    [
+        (tables.data_set, tables.DATA_SETS),
+        (tables.transform, tables.TRANSFORMS),
+        (tables.optimizer, tables.OPTIMIZERS),
+        (tables.scheduler, tables.SCHEDULERS),
+        (tables.loss, tables.LOSSES),
+    ],
+)
+def test_a_name_leads_to_the_class_of_that_name_which_is_documented(load: Any, table: dict[str, str]) -> None:
+    for name in table:
+        model = load(name)
+        assert model.name() == name
+        assert model.__doc__
+        assert model.scalar is None or model.scalar in model.model_fields
+        assert model.model_json_schema()["type"] == "object"
+
+
+@pytest.mark.parametrize("name", tables.OPTIMIZERS)
+def test_an_optimizer_s_defaults_are_accepted_by_torch(name: str) -> None:
+    optimizer = tables.optimizer(name)()
+    built = getattr(torch.optim, name)([torch.nn.Parameter(torch.zeros(2))], **dict(optimizer))
+    assert built.defaults["lr"] == dict(optimizer)["lr"]
+
+
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "StepLR": {"step_size": 2},
+    "MultiStepLR": {"milestones": (2, 4)},
+    "ExponentialLR": {"gamma": 0.9},
+    "CosineAnnealingWarmRestarts": {"T_0": 3},
+    "OneCycleLR": {"max_lr": 0.1},
+    "CyclicLR": {"base_lr": 0.01, "max_lr": 0.1},
+}
+
+
+@pytest.mark.parametrize("name", tables.SCHEDULERS)
+def test_a_schedule_s_arguments_are_accepted_by_torch(name: str) -> None:
+    scheduler = tables.scheduler(name)(**SCHEDULES.get(name, {}))
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=0.1, momentum=0.9)
+    built = getattr(torch.optim.lr_scheduler, name)(optimizer, **scheduler.arguments(7))
+    if scheduler.length:
+        assert getattr(built, scheduler.length) == 7
+
+
+@pytest.mark.parametrize("name", tables.LOSSES)
+def test_a_loss_takes_the_targets_that_it_says(name: str) -> None:
+    loss = tables.loss(name)()
+    output = torch.rand(4, 3).clamp(0.1, 0.9)
+    target = torch.tensor([0, 1, 2, 1]) if loss.target == "classes" else torch.rand(4, 3)
+    assert torch.isfinite(getattr(torch.nn, name)(**dict(loss))(output, target))

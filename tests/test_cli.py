@@ -1,0 +1,146 @@
+"""The command line as a user meets it: statuses, what goes to which stream, and nothing written where nothing should be."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def netspec(*arguments: str, cwd: Path = ROOT, input: bytes | None = None) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
+    run = subprocess.run(
+        [sys.executable, "-m", "netspec", *arguments], cwd=cwd, env=environment, input=input, capture_output=True, check=False
+    )
+    return subprocess.CompletedProcess(run.args, run.returncode, run.stdout.decode(), run.stderr.decode())
+
+
+def test_compile_prints_the_shapes_the_parameters_and_the_multiply_accumulates_of_alexnet() -> None:
+    run = netspec("compile", "specs/alexnet.yaml", "--format", "json", "--no-write")
+    assert run.returncode == 0, run.stderr
+    net = json.loads(run.stdout)
+    assert net["format"] == "netspec.net/1"
+    sizes = [tuple(layer["output_shape"]) for layer in net["layers"]]
+    assert len(sizes) == 21
+    changing = [a for a, b in zip(sizes, [None, *sizes], strict=False) if a != b]
+    assert [s[-1] for s in changing] == [54, 26, 26, 12, 12, 12, 5, 6400, 4096, 10]
+    assert net["totals"]["params"] == 46_764_746
+    assert net["totals"]["macs"] == 938_146_176
+    assert net["source"] == "specs/alexnet.yaml"
+
+
+def test_lenet_has_the_parameters_and_macs_of_the_book() -> None:
+    net = json.loads(netspec("compile", "specs/lenet.yaml", "--format", "json", "--no-write").stdout)
+    assert (net["totals"]["params"], net["totals"]["macs"]) == (61_706, 416_520)
+
+
+def test_the_wrong_flatten_is_located_and_explained(tmp_path: Path) -> None:
+    run = netspec("check", "--format", "json", "tests/specs/bad/alexnet_wrong_flatten.yaml")
+    assert run.returncode == 1
+    first, second = json.loads(run.stdout)
+    line = (ROOT / "tests/specs/bad/alexnet_wrong_flatten.yaml").read_text().splitlines()[first["line"] - 1]
+    assert line[first["column"] - 1 : first["end_column"] - 1] == "9216"
+    assert "9216" in first["message"] and "6400 = 256 × 5 × 5" in first["message"] and "line 17" in first["message"]
+    assert first["related"][0]["line"] == 17
+    assert first["fix"]["edits"][0]["text"] == "6400"
+    assert "1000" in second["message"] and "4096" in second["message"]
+
+
+def test_the_json_of_the_command_is_the_file_that_it_writes(tmp_path: Path) -> None:
+    run = netspec("compile", str(ROOT / "specs/lenet.yaml"), "--format", "json", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    written = tmp_path / "build" / "lenet"
+    assert sorted(p.name for p in written.iterdir()) == ["lenet.json", "lenet.py", "lenet.svg"]
+    assert (written / "lenet.json").read_text() == run.stdout
+    assert (written / "lenet.svg").read_text().lstrip().startswith("<?xml")
+
+
+BAD = {
+    "an unknown layer": b"input: [1, 28, 28]\nlayers: [Convolution2d]\n",
+    "an unknown argument": b"input: [1, 28, 28]\nlayers: [{Conv2d: {out_channels: 1, kernel_size: 1, kernel: 3}}]\n",
+    "a string for a number": b"input: [784]\nlayers: [Linear: ten]\n",
+    "a missing required argument": b"input: [1, 28, 28]\nlayers: [Conv2d: {kernel_size: 3}]\n",
+    "a negative size": b"input: [1, -28, 28]\nlayers: [Flatten]\n",
+    "an empty file": b"",
+    "only a comment": b"# nothing\n",
+    "text that is no YAML": b"input: [1, 28\nlayers: }{\n",
+    "a file that is not UTF-8": "input: [784]\ndescription: caf\xe9\nlayers: [Linear: 10]\n".encode("latin-1"),
+    "a bare number": b"42\n",
+    "a NUL": b"input: [784]\x00\n",
+    "layers of the wrong form": b"input: [784]\nlayers: {Linear: 10}\n",
+    "null layers in a list": b"input: [784]\nlayers: [null, ~, 3, [], {}]\n",
+}
+
+
+@pytest.mark.parametrize("command", ["check", "compile"])
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
+def test_bad_input_is_a_located_error_with_status_1_and_nothing_is_written(text: bytes, command: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_bytes(text)
+    run = netspec(command, "bad.yaml", "--format", "json", cwd=tmp_path)
+    assert run.returncode == 1, run.stderr
+    found = json.loads(run.stdout)
+    assert found and all(d["file"] == "bad.yaml" and d["line"] >= 1 and d["column"] >= 1 for d in found)
+    assert "Traceback" not in run.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+@pytest.mark.parametrize("command", ["check", "compile", "draw", "train", "expand"])
+@pytest.mark.parametrize("path", ["missing.yaml", "."])
+def test_a_path_that_cannot_be_read_has_status_2(command: str, path: str, tmp_path: Path) -> None:
+    more = ("-o", "x.svg") if command == "draw" else ()
+    run = netspec(command, path, *more, cwd=tmp_path)
+    assert run.returncode == 2
+    assert run.stdout == "" and "Traceback" not in run.stderr and run.stderr.startswith("error: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spec_can_come_from_standard_input() -> None:
+    run = netspec("check", "-", "--format", "json", input=b"input: [784]\nlayers: [Lineer: 10]\n")
+    assert run.returncode == 1
+    assert json.loads(run.stdout)[0]["file"] == "<stdin>"
+
+
+def test_set_and_variant_are_checked_with_suggestions(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("input: [784]\nvars: {width: 8}\nvariants: {big: {width: 16}}\nlayers: [Linear: width]\n")
+    assert netspec("compile", "a.yaml", "--no-write", "--set", "width=9", cwd=tmp_path).returncode == 0
+    assert "16" in netspec("compile", "a.yaml", "--no-write", "--variant", "big", cwd=tmp_path).stdout
+    wrong = netspec("compile", "a.yaml", "--no-write", "--set", "widht=9", cwd=tmp_path)
+    assert (wrong.returncode, "did you mean `width`?" in wrong.stderr) == (2, True)
+    wrong = netspec("compile", "a.yaml", "--no-write", "--variant", "bog", cwd=tmp_path)
+    assert (wrong.returncode, "did you mean `big`?" in wrong.stderr) == (2, True)
+
+
+def test_warnings_end_with_status_1_only_under_strict(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("input: [784]\nvars: {unused: 8}\nlayers: [Linear: 10]\n")
+    assert netspec("check", "a.yaml", cwd=tmp_path).returncode == 0
+    assert netspec("check", "--strict", "a.yaml", cwd=tmp_path).returncode == 1
+
+
+def test_a_wrong_command_line_has_status_2() -> None:
+    assert netspec("chek", "specs/lenet.yaml").returncode == 2
+    assert netspec("compile", "--formt", "json").returncode == 2
+
+
+def test_checking_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom netspec.cli import main\nsys.argv = ['netspec', 'check', 'specs/alexnet.yaml']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        "heavy = ['torch', 'torchvision', 'numpy', 'networkx', 'graphviz', 'rich.table', 'matplotlib', 'safetensors']\n"
+        "print([m for m in heavy if m in sys.modules])\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "[]"
+
+
+def test_the_api_is_the_one_that_is_documented() -> None:
+    import netspec as api
+
+    missing = [name for name in api.__all__ if not hasattr(api, name)]
+    assert missing == []

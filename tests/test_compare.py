@@ -1,0 +1,137 @@
+"""Comparison of two nets: ratios, and the differences that a reviewer wants to see."""
+
+from __future__ import annotations
+
+import json
+
+from click.testing import CliRunner
+
+import netspec
+from netspec.cli.compare import command
+from netspec.compare import Change, compare
+from netspec.net import Net
+
+CHAIN = """
+name: {name}
+input: [3, 16, 16]
+layers:
+  - Conv2d: {{out_channels: {width}, kernel_size: 3}}
+  - ReLU
+{extra}  - Flatten
+  - Linear: 10
+"""
+
+
+def _net(name: str = "a", width: int = 8, extra: str = "") -> Net:
+    return netspec.loads(CHAIN.format(name=name, width=width, extra=extra))
+
+
+def test_lenet_and_alexnet_have_the_ratios_of_their_counts() -> None:
+    comparison = compare(netspec.load("specs/lenet.yaml"), netspec.load("specs/alexnet.yaml"))
+    assert comparison.sentence == "alexnet has 757.9 times the parameters of lenet and 2,252.3 times its MACs"
+    rows = {row.key: row for row in comparison.rows}
+    assert (rows["params"].a, rows["params"].b) == (61_706, 46_764_746)
+    assert rows["macs"].ratio == 938_146_176 / 416_520
+    assert rows["flops"].b == 2 * 938_146_176
+    assert rows["weight_bytes"].b == 4 * 46_764_746
+    assert rows["buffers"].ratio is None
+
+
+def test_activations_are_the_elements_of_all_outputs_of_one_example() -> None:
+    net = _net()
+    rows = {row.key: row for row in compare(net, net).rows}
+    assert rows["activations"].a == 2 * 8 * 14 * 14 + 8 * 14 * 14 + 10
+
+
+def test_the_longest_path_takes_the_longer_branch_and_no_training_head() -> None:
+    extra = "  - concat: [[], [ReLU, ReLU, ReLU]]\n  - aux: [Flatten, ReLU, ReLU, ReLU, ReLU]\n"
+    rows = {row.key: row for row in compare(_net(), _net(extra=extra)).rows}
+    assert (rows["depth"].a, rows["depth"].b) == (4, 7)
+    assert (rows["layers"].a, rows["layers"].b) == (4, 12)
+
+
+def test_a_changed_argument_is_one_change_and_the_widths_that_follow_from_it_are_none() -> None:
+    (change,) = compare(_net(width=8), _net(width=9)).changes
+    assert change.kind == "changed"
+    assert change.arguments == (("out_channels", 8, 9),)
+    assert change.a is not None and change.a.path == "0"
+
+
+def test_an_inserted_layer_is_one_addition_and_its_followers_are_the_same() -> None:
+    (change,) = compare(_net(), _net(extra="  - MaxPool2d: 2\n")).changes
+    assert (change.kind, change.a) == ("added", None)
+    assert change.b is not None and (change.b.type, change.b.path) == ("MaxPool2d", "2")
+    (reverse,) = compare(_net(extra="  - MaxPool2d: 2\n"), _net()).changes
+    assert reverse.kind == "removed"
+
+
+def test_freezing_is_a_change() -> None:
+    frozen = CHAIN.replace(
+        "  - Flatten", "  - Conv2d: {{out_channels: 4, kernel_size: 1}}\n    freeze: true\n  - Flatten"
+    )
+    free = frozen.replace("    freeze: true\n", "")
+    (change,) = compare(*(netspec.loads(text.format(name="a", width=8, extra="")) for text in (free, frozen))).changes
+    assert change.arguments == (("freeze", False, True),)
+
+
+def test_a_net_equals_itself() -> None:
+    comparison = compare(_net(), _net())
+    assert comparison.changes == ()
+    assert comparison.sentence == "A and B have equally many parameters and MACs"
+    assert all(row.ratio in (1, None) for row in comparison.rows)
+
+
+def test_where_there_is_no_ratio_the_sentence_gives_what_there_is() -> None:
+    nothing = netspec.loads("name: nothing\ninput: [3, 16, 16]\nlayers: [ReLU]\n")
+    assert compare(nothing, _net()).sentence == "nothing has 0 parameters, a has 15,914"
+    symbolic = netspec.loads("name: any\ninput: [3, H, 16]\nlayers:\n  - Conv2d: {out_channels: 8, kernel_size: 3}\n")
+    assert compare(symbolic, symbolic).sentence == "B has exactly the parameters of A"
+
+
+def test_the_text_names_additions_removals_and_changes_by_sign_and_path() -> None:
+    comparison = compare(_net("a", 8, "  - Dropout: 0.5\n"), _net("b", 16, "  - MaxPool2d: 2\n"))
+    lines = comparison.to_text().splitlines()
+    assert "3 differences between the layers: 1 added, 1 removed, 1 changed" in lines
+    assert "~ 0  Conv2d: out_channels 8 → 16" in lines
+    assert "- 2  Dropout 0.5" in lines
+    assert "+ 2  MaxPool2d 2×2" in lines
+    assert "```diff" in comparison.to_markdown()
+
+
+def test_all_changes_applied_to_a_give_b() -> None:
+    """An oracle: what is unchanged plus what is added or changed is b, and minus what was added it is a."""
+    a, b = netspec.load("specs/lenet.yaml"), netspec.load("specs/alexnet.yaml")
+    changes = compare(a, b).changes
+    gone = {change.a.path for change in changes if change.a}
+    new = {change.b.path for change in changes if change.b}
+    kept_a = [(leaf.type, leaf.layer) for leaf in a.layers if leaf.path not in gone]
+    kept_b = [(leaf.type, leaf.layer) for leaf in b.layers if leaf.path not in new]
+    assert kept_a == kept_b
+    assert all(isinstance(change, Change) for change in changes)
+
+
+def test_thousands_of_equal_layers_are_compared_in_seconds() -> None:
+    text = "input: [4]\nlayers:\n  - repeat: {n}\n    do: [{{Linear: 4}}, ReLU]\n"
+    changes = compare(netspec.loads(text.format(n=2000)), netspec.loads(text.format(n=2003))).changes
+    assert len(changes) == 6
+    assert all(change.kind == "added" for change in changes)
+
+
+def test_the_command_prints_the_table_and_json_that_parses() -> None:
+    runner = CliRunner()
+    table = runner.invoke(command, ["specs/lenet.yaml", "specs/alexnet.yaml"], standalone_mode=False)
+    assert table.exit_code == 0
+    assert "alexnet has 757.9 times the parameters of lenet" in table.output
+    made = runner.invoke(command, ["specs/lenet.yaml", "specs/alexnet.yaml", "--format", "json"], standalone_mode=False)
+    data = json.loads(made.output)
+    assert data["format"] == "netspec.comparison/1"
+    assert {row["quantity"]: row["b"] for row in data["rows"]}["params"] == 46_764_746
+
+
+def test_two_variants_of_one_file_can_be_compared() -> None:
+    path = "specs/torchvision/resnet.yaml"
+    made = CliRunner().invoke(
+        command, [path, path, "--variant-a", "resnet18", "--variant-b", "resnet34"], standalone_mode=False
+    )
+    assert made.exit_code == 0
+    assert "resnet34 has 1.86 times the parameters of resnet18" in made.output

@@ -1,0 +1,394 @@
+"""Diagrams: what they show, that they can be read, and that nothing a spec says becomes markup."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import re
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.dom import minidom
+
+import graphviz
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import netspec
+from docs.gallery import stale_pictures
+from netspec.cli.draw import command
+from netspec.diagnostics import MissingExtra, ResourceError, UsageError
+from netspec.diagram import diagram, family_colors, render
+from netspec.diagram.dot import MOST_VERTICES
+from netspec.diagram.labels import text
+from netspec.diagram.palette import PAGE, QUIET, TEXT
+from netspec.diagram.rendering import fingerprint
+from netspec.net import Net, Scope
+from netspec.views.fold import fold, stacked
+from netspec.views.graph import INPUT, OUTPUT, flow, graph
+
+ROOT = Path(__file__).parent.parent
+rendering = importlib.import_module("netspec.diagram.rendering")  # `netspec.diagram` is the function
+
+JOINS = """
+name: joins
+input: [4, 8, 8]
+layers:
+  - residual: [{Conv2d: {out_channels: 4, kernel_size: 3, padding: 1}}, ReLU]
+  - gate: [{AdaptiveAvgPool2d: 1}, {Conv2d: {out_channels: 4, kernel_size: 1}}, Sigmoid]
+  - concat: [[], [{Conv2d: {out_channels: 2, kernel_size: 1}}]]
+  - aux: [Flatten, {Linear: 3}]
+  - Flatten
+  - Linear: 10
+"""
+
+BLOCKS = """
+name: blocks
+input: [8, 8, 8]
+blocks:
+  basic(width):
+    - residual: [{Conv2d: {out_channels: width, kernel_size: 3, padding: 1}}, BatchNorm2d, ReLU]
+    - ReLU
+layers:
+  - repeat: 6
+    basic: 8
+  - Flatten
+"""
+
+
+def words(graph: graphviz.Digraph) -> list[str]:
+    """The texts of the picture, as an SVG reader sees them."""
+    document = minidom.parseString(render(graph, "svg"))
+    return ["".join(node.data for node in element.childNodes) for element in document.getElementsByTagName("text")]
+
+
+@pytest.fixture(scope="module")
+def alexnet() -> Net:
+    return netspec.load(str(ROOT / "specs/alexnet.yaml"))
+
+
+# ---- what is shown
+
+
+def test_alexnet_shows_every_shape_count_and_layer(alexnet: Net) -> None:
+    shown = words(diagram(alexnet))
+    assert {"alexnet", "46,764,746 parameters", "938,146,176 MACs", "1 × 224 × 224"} <= set(shown)
+    for leaf in alexnet.layers:
+        assert any(leaf.type in word for word in shown)
+        if leaf.params:
+            assert f"{leaf.params:,} parameters" in shown
+    for shape in ("96 × 54 × 54", "96 × 26 × 26", "256 × 12 × 12", "384 × 12 × 12", "256 × 5 × 5", "6400", "4096"):
+        assert shape in shown
+    assert sum("Dropout 0.5" in word for word in shown) == 2
+
+
+def test_activations_and_dropouts_join_the_box_of_their_layer(alexnet: Net) -> None:
+    units = stacked(fold(alexnet))
+    assert len(units) == 12
+    assert [leaf.type for leaf in units[-2].layers] == ["Linear", "ReLU", "Dropout"]  # type: ignore[union-attr]
+
+
+def test_several_nets_stand_side_by_side_in_the_order_given(alexnet: Net) -> None:
+    lenet = netspec.load(str(ROOT / "specs/lenet.yaml"))
+    svg = minidom.parseString(render(diagram([lenet, alexnet]), "svg"))
+    places = {
+        element.firstChild.data: float(element.getAttribute("x"))  # type: ignore[union-attr]
+        for element in svg.getElementsByTagName("text")
+    }
+    assert places["lenet"] < places["alexnet"]
+    assert places["61,706 parameters"] < places["46,764,746 parameters"]
+
+
+def test_equal_neighbours_are_drawn_once_with_their_number() -> None:
+    shown = words(diagram(netspec.loads(BLOCKS)))
+    assert "basic(8) ×6" in shown
+    assert sum("Conv2d" in word for word in shown) == 1
+
+
+def test_blocks_that_differ_only_in_dropout_are_folded_and_show_the_range() -> None:
+    chain = "".join(f"      - Dropout: 0.{i}\n      - Linear: 8\n" for i in range(1, 4))
+    net = netspec.loads("input: [8]\nlayers:\n  - name: body\n    sequential:\n" + chain)
+    shown = words(diagram(net))
+    assert "×3" in shown
+    assert any("Dropout 0.1 … 0.3" in word for word in shown)
+
+
+def test_depth_closes_blocks_into_boxes_with_their_totals() -> None:
+    shown = words(diagram(netspec.loads(BLOCKS), depth=1))
+    assert "basic(8) ×6" in shown
+    assert "24 layers, 3,600 parameters" in shown
+    assert not any("Conv2d" in word for word in shown)
+
+
+def test_a_sum_is_a_plus_a_gate_a_times_and_a_concatenation_says_so() -> None:
+    shown = words(diagram(netspec.loads(JOINS)))
+    assert {"+", "×", "concat"} <= set(shown)
+
+
+def test_training_heads_are_dashed_and_nothing_else_is() -> None:
+    drawn = flow(netspec.loads(JOINS), stacked(fold(netspec.loads(JOINS))), forks=True)
+    dashed = [edge.head for edge in drawn.edges if edge.auxiliary]
+    assert dashed == ["3.body.0", "3.body.1"]
+    assert diagram(netspec.loads(JOINS)).source.count("style=dashed") == 3  # one arrow carries a shape: two pieces
+
+
+def test_a_net_too_large_for_a_page_is_closed_level_by_level() -> None:
+    net = netspec.load(str(ROOT / "specs/torchvision/densenet.yaml"), variant="densenet201")
+    boxes = diagram(net).source.count("<TABLE")
+    assert boxes < 4 * MOST_VERTICES
+    assert len(net.layers) > 500
+
+
+# ---- the graph
+
+
+def test_the_graph_of_a_net_has_every_layer_and_every_tensor() -> None:
+    net = netspec.loads(JOINS)
+    view = graph(net)
+    kinds = [view.nodes[node]["kind"] for node in view]
+    assert kinds.count("layer") == len(net.layers)
+    assert kinds.count("join") == 3
+    assert set(view.predecessors("0")) == {INPUT, "0.body.1"}  # the identity and the body
+    assert set(view.predecessors("2")) == {"1", "2.branches.1.0"}
+    assert list(view.successors("3.body.1")) == []  # a training head ends nowhere
+    assert list(view.predecessors(OUTPUT)) == ["5"]
+    for _, head, tensor in view.edges(data="tensor"):
+        leaf = view.nodes[head].get("layer")
+        assert leaf is None or leaf.input == tensor
+
+
+def test_two_identity_branches_are_two_edges() -> None:
+    view = graph(netspec.loads("input: [4, 2, 2]\nlayers:\n  - concat: [[], []]\n"))
+    assert view.number_of_edges(INPUT, "0") == 2
+
+
+# ---- rendering
+
+
+@pytest.mark.parametrize(
+    ("form", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG\r\n"), ("pdf", b"%PDF"), ("dot", b"digraph")]
+)
+def test_every_format_is_written(form: str, start: bytes) -> None:
+    assert render(diagram(netspec.loads(BLOCKS)), form).startswith(start)
+
+
+def test_another_format_is_refused() -> None:
+    with pytest.raises(UsageError, match="cannot draw `gif`: the formats are svg, png, pdf, dot"):
+        render(diagram(netspec.loads(BLOCKS)), "gif")
+
+
+def test_without_an_engine_the_message_ends_with_the_line_that_installs_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "engine", lambda: None)
+    picture = diagram(netspec.loads(BLOCKS))
+    with pytest.raises(MissingExtra) as caught:
+        render(picture, "svg")
+    assert str(caught.value).splitlines()[-1] == 'pip install "netspec-compiler[draw]"'
+    assert caught.value.exit_status == 3
+    assert render(picture, "dot")  # which needs none
+
+
+def test_a_dot_program_on_the_path_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program here takes dot's own options and renders with the Graphviz inside pygraphviz."""
+    pytest.importorskip("pygraphviz")
+    program = tmp_path / "dot"
+    program.write_text(
+        f"#!{sys.executable}\nimport sys, pygraphviz\n"
+        "assert sys.argv[1:] == ['-Tpng', '-Gdpi=144'], sys.argv\n"
+        "made = pygraphviz.AGraph(string=sys.stdin.read()).draw(format='png', prog='dot')\n"
+        "sys.stdout.buffer.write(made)\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert rendering.engine() == "dot"
+    assert render(diagram(netspec.loads(BLOCKS)), "png").startswith(b"\x89PNG")
+
+
+def test_a_layout_that_takes_too_long_is_given_up() -> None:
+    with pytest.raises(ResourceError, match=r"given up after 0.001 s; `--depth 1`"):
+        render(diagram(netspec.loads(BLOCKS)), "svg", timeout=0.001)
+
+
+def test_an_engine_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "dot"
+    program.write_text("#!/bin/sh\necho 'out of ink' >&2\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    with pytest.raises(ResourceError, match="failed with status 3: out of ink"):
+        render(diagram(netspec.loads(BLOCKS)), "svg")
+
+
+def test_a_thousand_layers_with_250_skips_are_drawn_within_the_time_limit() -> None:
+    block = "[{{Conv2d: {{out_channels: 8, kernel_size: {k}, padding: {p}}}}}, ReLU, {{Linear: 8}}, Sigmoid]"
+    layers = "".join(f"  - residual: {block.format(k=1 + 2 * (i % 3), p=i % 3)}\n" for i in range(250))
+    net = netspec.loads(f"input: [8, 8, 8]\nlayers:\n{layers}")
+    assert len(net.layers) == 1000
+    start = time.perf_counter()
+    render(diagram(net), "svg", timeout=30)
+    assert time.perf_counter() - start < 15
+
+
+# ---- nothing a spec says becomes markup
+
+
+NASTY = [
+    "<b>", "a:b", "URL=http://x", 'x" URL="http://x', "\\N\\G", "a\\", "&lt;b&gt;", "&nbsp;", "]]>", "<!--",
+    "\x00\x1b[31m",
+    "\ud800", "\ufffe", "\u202egnp", "</TABLE>>", "", " ", "é漢字🦆", "%n", "{a|b}", "x" * 500,
+]  # fmt: skip
+
+
+def _labelled(labels: list[str]) -> Net:
+    """A net whose blocks have these labels."""
+    net = netspec.loads(BLOCKS)
+    first = net.root.children[0]
+    assert isinstance(first, Scope)
+    children = tuple(replace(first, label=label, block=f"b{at}") for at, label in enumerate(labels))
+    return replace(net, name=labels[0], root=replace(net.root, children=children))
+
+
+def _is_harmless(svg: bytes) -> None:
+    document = minidom.parseString(svg)
+    assert b"href" not in re.sub(rb'xmlns:xlink="[^"]*"', b"", svg)
+    names = {element.tagName for element in document.getElementsByTagName("*")}
+    assert names <= {"svg", "g", "title", "text", "path", "polygon", "polyline", "ellipse"}
+
+
+@pytest.mark.parametrize("depth", [1, None])
+def test_labels_that_look_like_markup_stay_text(depth: int | None) -> None:
+    _is_harmless(render(diagram(_labelled(NASTY), depth=depth), "svg"))
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.lists(st.text(), min_size=1, max_size=25))
+def test_any_label_gives_valid_dot_and_a_well_formed_picture(labels: list[str]) -> None:
+    _is_harmless(render(diagram(_labelled(labels), depth=1), "svg"))
+
+
+@given(st.text() | st.sampled_from(NASTY))
+def test_any_text_is_well_formed_after_escaping(label: str) -> None:
+    made = minidom.parseString(f"<a>{text(label)}</a>".encode())
+    assert made.documentElement is not None
+    assert made.documentElement.firstChild is not None  # an empty label is an error to Graphviz
+    assert "&" not in re.sub(r"&(lt|gt|#92);", "", text(label))
+
+
+def test_no_identifier_or_attribute_comes_from_the_spec() -> None:
+    net = _labelled(["evil", "evil2"])
+    outside = re.sub(r"<<.*?>>|<<FONT.*?>>", "", diagram(net, depth=1).source)
+    assert "evil" not in outside
+    assert set(re.findall(r"^\s*(\w+) \[", outside, re.MULTILINE)) <= {"node", "edge", "graph"} | {
+        f"n{i}" for i in range(1000)
+    }
+
+
+# ---- colours
+
+
+def _linear(color: str) -> list[float]:
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+
+
+def _contrast(a: str, b: str) -> float:
+    """WCAG 2.1's contrast ratio."""
+    light = [sum(w * part for w, part in zip((0.2126, 0.7152, 0.0722), _linear(c), strict=True)) for c in (a, b)]
+    return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+# Machado, Oliveira, Fernandes 2009, severity 1.0, on linear RGB
+EYES = {
+    "normal": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+    "protanope": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+    "deuteranope": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.01182, 0.04294, 0.968881)),
+    "tritanope": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.3039)),
+}
+
+
+def _lab(color: str, eye: Any) -> tuple[float, float, float]:
+    """CIE Lab, D65, of a colour as that eye sees it."""
+    seen = [min(1.0, max(0.0, sum(w * c for w, c in zip(row, _linear(color), strict=True)))) for row in eye]
+    to_xyz = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))
+    xyz = [sum(w * c for w, c in zip(row, seen, strict=True)) for row in to_xyz]
+    x, y, z = (
+        t ** (1 / 3) if t > 0.008856 else 7.787 * t + 16 / 116
+        for t in (v / white for v, white in zip(xyz, (0.95047, 1.0, 1.08883), strict=True))
+    )
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+@pytest.mark.parametrize("eye", EYES)
+def test_families_can_be_told_apart_by_people_with_any_common_colour_deficiency(eye: str) -> None:
+    fills = {family: _lab(color.fill, EYES[eye]) for family, color in family_colors().items()}
+    for a, b in itertools.combinations(fills, 2):
+        if {a, b} != {"activation", "dropout"}:
+            distance = sum((p - q) ** 2 for p, q in zip(fills[a], fills[b], strict=True)) ** 0.5
+            assert distance >= 10, (a, b)
+
+
+def test_text_has_contrast_on_every_fill_and_every_line_on_the_page() -> None:
+    for color in family_colors().values():
+        assert _contrast(TEXT, color.fill) >= 7
+        assert _contrast(QUIET, color.fill) >= 4.5
+        assert _contrast(color.line, PAGE) >= 3
+
+
+def test_convolution_pooling_and_linear_differ_in_lightness_on_a_greyscale_print() -> None:
+    colors = family_colors()
+    light = sorted(_lab(colors[family].fill, EYES["normal"])[0] for family in ("convolution", "pooling", "linear"))
+    assert light[1] - light[0] >= 6
+    assert light[2] - light[1] >= 6
+
+
+def test_the_page_is_white_so_that_pictures_can_be_read_on_dark_pages() -> None:
+    assert 'bgcolor="#ffffff"' in diagram(netspec.loads(BLOCKS)).source
+
+
+# ---- the command
+
+
+def _draw(*arguments: str) -> Any:
+    return CliRunner().invoke(command, list(arguments), standalone_mode=False)
+
+
+def test_draw_writes_the_picture_and_says_so_on_standard_error(tmp_path: Path) -> None:
+    target = tmp_path / "lenet.svg"
+    result = _draw(str(ROOT / "specs/lenet.yaml"), "-o", str(target))
+    assert result.exit_code == 0, result.exception
+    assert result.stdout == ""
+    assert "wrote" in result.stderr
+    assert b"61,706 parameters" in target.read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["lenet.svg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("x.gif", "`.gif` is no format of it, those are .svg, .png, .pdf, .dot"),
+        ("x.sgv", "did you mean `"),
+        ("x", "it has no extension"),
+        ("none/x.svg", "there is no directory"),
+    ],
+)
+def test_a_target_that_cannot_be_is_refused_before_anything_is_written(tmp_path: Path, name: str, message: str) -> None:
+    result = _draw(str(ROOT / "specs/lenet.yaml"), "-o", str(tmp_path / name))
+    assert isinstance(result.exception, UsageError)
+    assert message in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- the gallery
+
+
+def test_the_pictures_of_the_documentation_are_up_to_date() -> None:
+    """If this fails: `python docs/generate.py`."""
+    assert stale_pictures() == []
+
+
+def test_a_picture_of_another_net_is_out_of_date() -> None:
+    picture = render(diagram(netspec.loads(BLOCKS)), "svg").decode()
+    assert fingerprint(diagram(netspec.loads(BLOCKS))) in picture
+    assert fingerprint(diagram(netspec.loads(JOINS))) not in picture

@@ -1,0 +1,431 @@
+"""The emitted Python file: what it says, that it is the built module, and that no spec can break out of it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import netspec
+from netspec.diagnostics import UsageError
+from netspec.emit.python import to_python
+from netspec.net import Net
+
+SPECS = Path(__file__).parents[1] / "specs"
+
+LENET = '''\
+# A network in PyTorch, written by netspec from a checked spec; edit the spec rather than this file.
+#
+# lenet: 1 × 28 × 28 to 10
+# 7 layers, 6,046 parameters, 123,480 multiply-accumulates for one example.
+#
+# After LeCun et al., 1998.
+
+import torch
+from torch import nn
+
+
+def init_weights(module: nn.Module) -> None:
+    """The initial weights of one layer, for `model.apply`."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.xavier_uniform_(module.weight, gain=2)
+    elif isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
+
+
+def lenet() -> nn.Sequential:
+    """1 × 28 × 28 → 10; 6,046 parameters."""
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, kernel_size=5, padding=2),  # 6 × 28 × 28
+        nn.Sigmoid(),  # 6 × 28 × 28
+        nn.AvgPool2d(kernel_size=2, stride=2),  # 6 × 14 × 14
+        nn.AvgPool2d(kernel_size=(2, 1)),  # 6 × 7 × 14
+        nn.Flatten(),  # 588
+        nn.Dropout(0.5),  # 588
+        nn.Linear(588, 10),  # 10
+    )
+    model.apply(init_weights)
+    return model
+
+
+if __name__ == "__main__":
+    model = lenet().eval()
+    print(tuple(model(torch.zeros(2, 1, 28, 28)).shape))
+'''
+
+LENET_SPEC = """
+name: lenet
+description: After LeCun et al., 1998.
+input: [1, 28, 28]
+layers:
+  - Conv2d: {out_channels: 6, kernel_size: 5, padding: 2}
+  - Sigmoid
+  - AvgPool2d: {kernel_size: 2, stride: 2}
+  - AvgPool2d: {kernel_size: [2, 1]}
+  - Flatten
+  - Dropout: 0.5
+  - Linear: 10
+init: {Conv2d: {weight: {xavier_uniform_: {gain: 2}}}, Linear: {weight: xavier_uniform_, bias: zeros_}}
+"""
+
+RESNET_SPEC = """
+name: ResNet-10.small
+input: [3, 16, 16]
+blocks:
+  conv_bn(out, kernel=1, stride=1):
+    - Conv2d: {out_channels: out, kernel_size: kernel, stride: stride, padding: kernel // 2, bias: false}
+    - BatchNorm2d
+  basic(width, stride=1):
+    - residual: [conv_bn: [width, 3, stride], ReLU, conv_bn: [width, 3]]
+      shortcut:
+        - conv_bn: {out: width, stride: stride}
+          when: stride != 1 or in_channels != width
+    - ReLU
+layers:
+  - conv_bn: [8, 3]
+  - ReLU
+  - basic: 8
+    repeat: 3
+  - for: width in [16, 32]
+    do:
+      - basic: [width, 2]
+      - basic: width
+  - AdaptiveAvgPool2d: 1
+  - Flatten
+  - Linear: 10
+"""
+
+RESNET_FUNCTIONS = '''\
+def basic(width: int) -> list[nn.Module]:
+    return [
+        Residual(nn.Sequential(*conv_bn(width, width, 3), nn.ReLU(), *conv_bn(width, width, 3))),
+        nn.ReLU(),
+    ]
+
+
+def basic_with_shortcut(in_channels: int, width: int) -> list[nn.Module]:
+    return [
+        Residual(
+            nn.Sequential(
+                *conv_bn(in_channels, width, 3, stride=2),
+                nn.ReLU(),
+                *conv_bn(width, width, 3),
+            ),
+            shortcut=nn.Sequential(*conv_bn(in_channels, width, 1, stride=2)),
+        ),
+        nn.ReLU(),
+    ]
+
+
+def resnet_10_small() -> nn.Sequential:
+    """3 × 16 × 16 → 10; 45,554 parameters."""
+    return nn.Sequential(
+        *conv_bn(3, 8, 3),  # 8 × 16 × 16
+        nn.ReLU(),  # 8 × 16 × 16
+        *[layer for _ in range(3) for layer in basic(8)],  # 8 × 16 × 16
+        *basic_with_shortcut(8, 16),  # 16 × 8 × 8
+        *basic(16),  # 16 × 8 × 8
+        *basic_with_shortcut(16, 32),  # 32 × 4 × 4
+        *basic(32),  # 32 × 4 × 4
+        nn.AdaptiveAvgPool2d(1),  # 32 × 1 × 1
+        nn.Flatten(),  # 32
+        nn.Linear(32, 10),  # 10
+    )
+'''
+
+EVERYTHING = """
+name: everything
+input: [4, 6, 6]
+vars: {act: LeakyReLU}
+blocks:
+  unit(width, model=3):
+    - Conv2d: {out_channels: width, kernel_size: model, padding: model // 2}
+      name: conv
+    - $act: 0.2
+  pair(width):
+    - Conv2d: {out_channels: width, kernel_size: 1}
+    - ReLU
+layers:
+  - unit: 8
+    name: stem
+  - unit: [8, 1]
+    name: second
+  - pair: 4
+  - pair: 8
+    name: nested
+  - residual: [{Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}}, ReLU]
+    freeze: true
+  - BatchNorm2d: {}
+    freeze: true
+  - add: [[], [pair: 8]]
+  - concat: [[], [pair: 2]]
+    name: joined
+  - concat: [[], [ReLU]]
+    split: 2
+  - concat: [[], []]
+    dim: 3
+  - gate: [{AdaptiveAvgPool2d: 1}, {Conv2d: {out_channels: in_channels, kernel_size: 1}}, Sigmoid]
+  - aux: [Flatten, {Linear: 3}]
+  - Flatten
+  - Linear: 2
+"""
+
+
+def emitted(net: Net, seed: int = 0) -> nn.Sequential:
+    """What the emitted file's function makes."""
+    text = to_python(net)
+    names: dict[str, Any] = {"__name__": "emitted"}
+    exec(compile(text.encode(), "emitted.py", "exec", dont_inherit=True), names)
+    function = [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)][-1]
+    torch.manual_seed(seed)
+    return names[function]()
+
+
+def assert_same(net: Net) -> None:
+    """The emitted module and the built one have the same keys and give the same bits, in train and eval mode."""
+    built, made = netspec.build(net, seed=0), emitted(net)
+    assert type(made).__name__ == type(built).__name__
+    assert list(made.state_dict()) == list(built.state_dict())
+    assert [p.requires_grad for p in made.parameters()] == [p.requires_grad for p in built.parameters()]
+    made.load_state_dict(built.state_dict())
+    x = torch.randn(2, *net.input_shape, generator=torch.Generator().manual_seed(0))
+    for training in (True, False):
+        outputs: list[Any] = []
+        for model in (built.train(training), made.train(training)):
+            torch.manual_seed(1)
+            with torch.no_grad():
+                outputs.append(model(x))
+        built_leaves, made_leaves = (torch.utils._pytree.tree_leaves(tuple_of(output)) for output in outputs)
+        assert len(built_leaves) == len(made_leaves)
+        assert all(torch.equal(a, b) for a, b in zip(built_leaves, made_leaves, strict=True))
+
+
+def tuple_of(output: Any) -> Any:
+    """Outputs of two classes of the same name, as plain tuples."""
+    return (output.output, *output.aux) if hasattr(output, "aux") else (output,)
+
+
+def test_a_plain_chain_reads_as_a_person_would_have_written_it():
+    assert to_python(netspec.loads(LENET_SPEC)) == LENET
+
+
+def test_blocks_become_functions_whose_parameters_are_what_differs_between_the_calls():
+    text = to_python(netspec.loads(RESNET_SPEC))
+    assert "def conv_bn(in_channels: int, out: int, kernel: int, stride: int = 1) -> list[nn.Module]:\n" in text
+    assert RESNET_FUNCTIONS in text
+
+
+@pytest.mark.parametrize("spec", [LENET_SPEC, RESNET_SPEC, EVERYTHING], ids=["chain", "blocks", "everything"])
+def test_the_emitted_module_is_the_built_one(spec: str):
+    assert_same(netspec.loads(spec))
+
+
+def test_initial_weights_are_those_of_the_built_module_with_the_same_seed():
+    net = netspec.loads(LENET_SPEC)
+    built, made = netspec.build(net, seed=5).state_dict(), emitted(net, seed=5).state_dict()
+    assert all(torch.equal(built[key], made[key]) for key in built)
+
+
+NOTHING = """
+name: nothing
+input: [4]
+blocks:
+  project(width):
+    - Linear: width
+      when: in_features != width
+layers:
+  - residual: [{Linear: 4}]
+    shortcut: [project: 4]
+  - project: 4
+"""
+
+DIFFERING = """
+name: init
+input: [3, 4, 4]
+layers:
+  - Conv2d: {out_channels: 4, kernel_size: 1}
+  - Conv2d: {out_channels: 4, kernel_size: 1}
+    init: {weight: {constant_: {val: 2}}, bias: zeros_}
+  - Conv2d: {out_channels: 4, kernel_size: 1, bias: false}
+    init: {weight: {constant_: {val: 2}}}
+  - Conv2d: {out_channels: 5, kernel_size: 1}
+    init: {weight: {constant_: {val: 2}}, bias: zeros_}
+init: {Conv2d: {weight: ones_, bias: ones_}}
+"""
+
+
+def test_layers_of_one_class_may_be_initialised_differently():
+    state = emitted(netspec.loads(DIFFERING)).state_dict()
+    found = {key: sorted(set(value.flatten().tolist())) for key, value in state.items()}
+    assert found == {
+        "0.weight": [1], "0.bias": [1], "1.weight": [2], "1.bias": [0], "2.weight": [2], "3.weight": [2], "3.bias": [0]
+    }  # fmt: skip
+
+
+def test_a_block_call_that_gives_nothing_leaves_no_trace():
+    net = netspec.loads(NOTHING)
+    assert "shortcut" not in to_python(net).partition("def nothing")[2]
+    assert repr(emitted(net)) == repr(netspec.build(net))
+
+
+def test_layers_without_a_bias_are_passed_over():
+    spec = "input: [3, 4, 4]\nlayers:\n  - Conv2d: {out_channels: 4, kernel_size: 1}\n  - Conv2d: {out_channels: 4, kernel_size: 1, bias: false}\ninit: {Conv2d: {bias: ones_}}\n"  # noqa: E501  # a spec on one line
+    net = netspec.loads(spec)
+    assert "        if module.bias is not None:\n            nn.init.ones_(module.bias)\n" in to_python(net)
+    assert emitted(net).state_dict()["0.bias"].tolist() == [1.0] * 4
+
+
+def test_emitting_imports_no_torch():
+    code = (
+        f"import sys, netspec\nnetspec.to_python(netspec.loads({EVERYTHING!r}))\n"
+        "print([name for name in ('torch', 'torchvision', 'numpy') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+
+
+def test_the_file_is_a_program_that_prints_the_output_shape(tmp_path: Path):
+    (tmp_path / "net.py").write_text(to_python(netspec.loads(EVERYTHING)), encoding="utf-8")
+    found = subprocess.run([sys.executable, tmp_path / "net.py"], capture_output=True, text=True, check=True)
+    assert found.stdout == "(2, 2)\n"
+
+
+def test_every_spec_of_the_project_is_emitted_as_ruff_would_format_it(tmp_path: Path):
+    for path in sorted(SPECS.rglob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        try:
+            net = netspec.load(str(path))
+        except UsageError:  # only its variants are complete
+            net = netspec.load(str(path), variant=text.partition("\nvariants:")[2].split(":")[0].strip())
+        (tmp_path / f"{path.parent.name}_{path.stem.replace('.', '_')}.py").write_text(to_python(net), encoding="utf-8")
+    (tmp_path / "everything.py").write_text(to_python(netspec.loads(EVERYTHING)), encoding="utf-8")
+    ruff = [sys.executable, "-m", "ruff"]
+    found = subprocess.run([*ruff, "format", "--diff", "--isolated", "--line-length=120", tmp_path],
+                           capture_output=True, text=True, check=False)  # fmt: skip
+    assert found.returncode == 0, found.stdout
+    found = subprocess.run([*ruff, "check", "--isolated", "--select=E,F,I,W,UP", "--line-length=120", tmp_path],
+                           capture_output=True, text=True, check=False)  # fmt: skip
+    assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.parametrize("width", [100, 120])
+def test_a_file_without_copied_helpers_is_formatted_at_any_width_from_100_to_120(tmp_path: Path, width: int):
+    text = to_python(netspec.load(str(SPECS / "alexnet.yaml")))
+    (tmp_path / "net.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "ruff", "format", "--check", "--isolated", f"--line-length={width}", tmp_path]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_a_net_with_symbols_is_refused_with_the_option_that_makes_it_concrete():
+    with pytest.raises(UsageError, match=r"writing `s` as Python needs numbers.*--set H=224"):
+        to_python(netspec.loads("name: s\ninput: [3, H, 8]\nlayers: [ReLU]\n"))
+
+
+# ---- nothing in a spec can break out
+
+CHAIN = netspec.loads("name: x\ninput: [4]\nlayers: [{Linear: 2}]\n")
+
+TEXT = st.text() | st.sampled_from(
+    [
+        '"""', "'''\\", "\\N{x}", "\x00", "\r", "\x0c", "\u2028import os", "\x85import os", "\n\nimport os\n",
+        "coding: rot13", "-*- coding: utf-7 -*-", "\u202e", "\ud800", "\\\nimport os", "# type: ignore", "x" * 300,
+    ]
+)  # fmt: skip
+
+HARD_NAMES = ["coding", "class", "nn", "torch", "print", "model", "Residual", "init_weights", "3d", "None", "0", "a-.b"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(TEXT, max_size=4).map("\n".join))
+def test_no_description_can_end_its_comment_or_declare_an_encoding(description: str):
+    net = Net("x", description, "x.yaml", None, CHAIN.input, CHAIN.root)
+    text = to_python(net)
+    plain = ast.dump(ast.parse(to_python(CHAIN)))
+    assert ast.dump(ast.parse(text.encode())) == plain
+    assert all(line.startswith("#") for line in text.partition("\n\n")[0].split("\n"))
+    assert max(map(len, text.splitlines())) <= 120 or max(map(len, description.split())) > 90
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", fullmatch=True) | st.sampled_from(HARD_NAMES))
+def test_every_name_of_a_net_becomes_a_function_that_python_accepts(name: str):
+    tree = ast.parse(to_python(Net(name, "", "x.yaml", None, CHAIN.input, CHAIN.root)).encode())
+    kinds = [type(node).__name__ for node in tree.body]
+    assert kinds == ["Import", "ImportFrom", "FunctionDef", "If"]
+    compile(tree, "emitted.py", "exec")
+
+
+@pytest.mark.parametrize("block", ["model", "layer", "torch", "nn", "list", "init_weights", "module", "x"])
+def test_a_block_may_have_any_name_without_hiding_another(block: str):
+    spec = f"""
+name: x
+input: [4]
+blocks:
+  {block}(width, stride=2):
+    - Linear: width
+    - Linear: {{out_features: width * stride}}
+layers:
+  - {block}: 3
+  - {block}: [5, 3]
+init: {{Linear: zeros_}}
+"""
+    assert_same(netspec.loads(spec))
+
+
+@pytest.mark.parametrize("item", ["{residual: [INNER]}", "{residual: [INNER, ReLU], name: outer}"])
+def test_what_nests_deeper_than_python_reads_brackets_is_cut_into_functions(item: str):
+    body = "CALL"
+    for _ in range(5):
+        body = item.replace("INNER", body)
+    blocks = ["  b0(w):", "    - Linear: w"]
+    for number in range(1, 11):
+        blocks += [f"  b{number}(w):", "    - " + body.replace("CALL", f"{{b{number - 1}: w}}")]
+    net = netspec.loads("\n".join(["name: deep", "input: [2]", "blocks:", *blocks, "layers: [b10: 2]"]))
+    assert net.layers[0].path.count("body") == 50
+    assert_same(net)
+
+
+@st.composite
+def templates(draw: st.DrawFn) -> str:
+    """A spec whose block is called with several widths, kernels and strides, in chains and branches, named or not."""
+    lines = ["name: drawn", "input: [4, 9, 9]", "blocks:", "  unit(width, kernel=1, bias=true, half=width // 2):"]
+    lines.append("    - Conv2d: {out_channels: width, kernel_size: kernel, padding: kernel // 2, bias: bias}")
+    if draw(st.booleans()):
+        lines.append("    - Conv2d: {out_channels: half, kernel_size: 1}")
+    lines += ["    - ReLU", "layers:"]
+    for number in range(draw(st.integers(1, 6))):
+        width, kernel = draw(st.sampled_from([2, 4, 6, 8])), draw(st.sampled_from([1, 3]))
+        call = f"unit: {{width: {width}, kernel: {kernel}, bias: {draw(st.sampled_from(['true', 'false']))}}}"
+        match draw(st.sampled_from(["chain", "repeat", "named", "concat", "residual"])):
+            case "chain":
+                lines.append(f"  - {call}")
+            case "repeat":
+                lines += [f"  - {call}", f"    repeat: {draw(st.integers(1, 4))}"]
+            case "named":
+                lines += [f"  - {call}", f"    name: unit{number}"]
+            case "concat":
+                lines.append(f"  - concat: [[], [{call}], [{call}, ReLU]]")
+            case _:
+                lines.append("  - residual: [" + call + ", {Conv2d: {out_channels: in_channels, kernel_size: 1}}]")
+                lines.append("    shortcut: [" + call + ", {Conv2d: {out_channels: in_channels, kernel_size: 1}}]")
+    return "\n".join(lines) + "\n"
+
+
+@settings(max_examples=40, deadline=None)
+@given(templates())
+def test_whatever_a_block_is_called_with_the_emitted_module_is_the_built_one(spec: str):
+    try:
+        net = netspec.loads(spec)
+    except netspec.SpecError as error:
+        assert {d.code for d in error.diagnostics} <= {"shape-mismatch", "branches-disagree"}, error
+        return
+    assert_same(net)

@@ -1,0 +1,92 @@
+"""What a spec's mistakes lead to: one finding for each, a mend that mends, and overrides that say what they lack."""
+
+from __future__ import annotations
+
+import pytest
+
+import netspec
+from netspec.compiler import check_source
+from netspec.diagnostics import Diagnostic, UsageError
+from netspec.text.source import decode
+
+
+def findings(text: str) -> list[Diagnostic]:
+    source, problems = decode(text.encode(), "spec.yaml")
+    return check_source(source, problems)
+
+
+def mended(text: str, found: Diagnostic) -> str:
+    assert found.fix is not None
+    lines = text.splitlines(keepends=True)
+    starts = [sum(map(len, lines[:i])) for i in range(len(lines))]
+    for span, new in sorted(found.fix.edits, reverse=True):
+        start, end = starts[span.line - 1] + span.column - 1, starts[span.end_line - 1] + span.end_column - 1
+        text = text[:start] + new + text[end:]
+    return text
+
+
+MENDED = {
+    "a key that is misspelt": "input: [4]\nbloks: {a(n): [Linear: n]}\nlayers: [a: 3]\n",
+    "a value that is used as a layer": "input: [4]\nvars: {act: ReLU}\nlayers: [act]\n",
+    "a variable with a dollar in an expression": "input: [4]\nvars: {n: 3}\nlayers: [Linear: $n]\n",
+    "a layer with its module": "input: [4]\nlayers: [nn.ReLU]\n",
+    "an option that is misspelt": "input: [4]\nlayers: [{ReLU: {}, nmae: a}]\n",
+    "an input that is no list": "input: 784\nlayers: [ReLU]\n",
+    "an input in quotes": 'input: "[1, 28, 28]"\nlayers: [ReLU]\n',
+    "a parameter in the wrong case": "input: [4]\nblocks: {a(n): [Linear: n]}\nlayers: [a: {N: 3}]\n",
+}
+
+
+@pytest.mark.parametrize("text", MENDED.values(), ids=MENDED)
+def test_one_mistake_is_one_finding_whose_fix_mends_it(text: str) -> None:
+    found = findings(text)
+    assert len(found) == 1, [(d.code, d.message) for d in found]
+    assert findings(mended(text, found[0])) == []
+
+
+HELPED = {
+    "input: [4]\nlayers: [{Linear: 4, when: yes}]\n": "write `true`",
+    "input: [4]\nvars: {a: b, b: 3}\nlayers: [Linear: a]\n": "not defined yet",
+    "input: [h]\nlayers: [ReLU]\n": "in capitals: `H`",
+    "input: [-1, 4]\nlayers: [ReLU]\n": "batch axis",
+    "input: [4]\nlayers:\n  - {Linear: 4, name: {i}}\n": 'name: "{i}"',
+    "input: [1, 8, 8]\nlayers: [Conv2d: 6]\n": "Conv2d: {out_channels: 6, kernel_size: …}",
+    "input: [1, 8, 8]\nlayers: [Conv2d]\n": "Conv2d: {out_channels: …, kernel_size: …}",
+    "input: [4]\nlayers: ['Linear(4, 3)']\n": "Linear: {…}",
+    "input: [4]\nvars: {m: reflect}\nlayers: [Linear: m]\n": "\"'reflect'\"",
+    "input: [4]\nlayers: [{Linear: 4, name: _a}]\n": "`a`",
+}
+
+
+@pytest.mark.parametrize("text", HELPED)
+def test_the_help_says_what_to_write(text: str) -> None:
+    (found,) = findings(text)
+    assert HELPED[text] in (found.help or "")
+
+
+def test_a_symbol_where_a_number_must_stand_asks_for_the_number() -> None:
+    for item in ("{ReLU: {}, repeat: H}", "{ReLU: {}, name: 'a{H}'}", "{concat: [[], []], split: H}"):
+        assert [d.code for d in findings(f"input: [4, H]\nlayers: [{item}]\n")] == ["needs-number"], item
+
+
+def test_a_misspelt_override_leaves_the_base_complete() -> None:
+    text = "input: [4]\nvars: {width: 3}\nvariants: {a: {widht: 5}}\nlayers: [Linear: width]\n"
+    assert [(d.code, d.severity) for d in findings(text)] == [("unused-variable", "warning")]
+    assert netspec.loads(text).output_shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"n": ""}, "no value"),
+        ({"n": "[max(1, 2)]"}, "quotes"),
+        ({"H": 2**31}, "between 1 and"),
+        ({"H": 3, "input": "[4]"}, "no variable, symbol"),
+        ({"train..epochs": 3}, "at a dot"),
+        ({"train.optimizer.lr": 0.1}, "train.optimizer.SGD.lr"),
+    ],
+)
+def test_a_setting_that_cannot_be_applied_says_why(settings: dict[str, object], says: str) -> None:
+    text = "input: [1, H]\nvars: {n: 3}\nlayers: [Linear: n]\ntrain: {optimizer: SGD}\n"
+    with pytest.raises(UsageError, match=says):
+        netspec.loads(text, set=settings)

@@ -1,0 +1,143 @@
+"""Tables: every figure in its place, within 80 columns, and honest where something is folded or unknown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+
+import netspec
+from netspec.diagnostics import Span
+from netspec.dims import UNKNOWN
+from netspec.layers.base import TensorType
+from netspec.layers.linear import Linear
+from netspec.net import Leaf, Net, Sequential
+from netspec.summary import partial_table, summary, summary_csv, summary_markdown
+
+RESIDUAL = """
+name: small
+input: [3, 32, 32]
+blocks:
+  conv_bn(out):
+    - Conv2d: {out_channels: out, kernel_size: 3, padding: 1, bias: false}
+    - BatchNorm2d
+  basic(width):
+    - residual: [{conv_bn: width}, ReLU, {conv_bn: width}]
+    - ReLU
+layers:
+  - conv_bn: 16
+  - ReLU
+  - repeat: 3
+    basic: 16
+  - aux: [Flatten, {Linear: 10}]
+  - Flatten
+  - Linear: 10
+"""
+
+
+@pytest.fixture(scope="module")
+def alexnet() -> Net:
+    return netspec.load("specs/alexnet.yaml")
+
+
+def _numbers(cell: str) -> int:
+    return int(cell.replace(",", "") or 0)
+
+
+def test_alexnet_fits_in_80_columns_with_one_line_per_layer(alexnet: Net) -> None:
+    lines = summary(alexnet).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "alexnet: input 1 × 224 × 224, output 10"
+    assert " ".join(lines[4].split()) == "0 Conv2d 96, 11×11, stride 4, padding 1 96 × 54 × 54 11,712 33,872,256"
+    assert sum(bool(re.match(r"\d+ ", line)) for line in lines) == 21
+    total = next(line for line in lines if "21 layers" in line)
+    assert total.split()[-2:] == ["46,764,746", "938,146,176"]
+    assert "FLOPs 1,876,292,352 (2 × MACs)" in lines[-2]
+
+
+def test_figures_are_right_aligned_under_their_headings(alexnet: Net) -> None:
+    lines = summary(alexnet).splitlines()
+    heading, first = lines[2], lines[4]
+    assert heading.endswith("MACs") and len(heading) == len(first)
+    end = heading.index("Parameters") + len("Parameters")
+    assert first[:end].endswith("11,712")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_a_narrow_table_wraps_arguments_and_loses_nothing(alexnet: Net, width: int) -> None:
+    words = summary(alexnet, width=width).split()
+    assert sorted(word for word in words if "─" not in word) == sorted(
+        word for word in summary(alexnet, width=200).split() if "─" not in word
+    )
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, None])
+def test_the_columns_add_up_to_the_totals_at_every_depth(depth: int | None) -> None:
+    net = netspec.loads(RESIDUAL)
+    lines = [line for line in summary_markdown(net, depth=depth).splitlines() if line.startswith("|")]
+    rows = [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines]
+    body, total = rows[2:-1], rows[-1]
+    assert sum(_numbers(row[3]) for row in body) == _numbers(total[3]) == net.params
+    macs = [row[4] for row in body]
+    assert sum(_numbers(cell) for cell in macs if not cell.startswith("(")) == net.macs
+
+
+def test_depth_closes_blocks_and_counts_equal_neighbours() -> None:
+    text = summary(netspec.loads(RESIDUAL), depth=1)
+    assert "basic(16) ×3" in text
+    assert "residual" not in text
+    everything = summary(netspec.loads(RESIDUAL))
+    assert everything.count("basic(16)") == 3
+    assert everything.count("Conv2d 16") == 7
+
+
+def test_the_macs_of_training_heads_stand_in_brackets_and_outside_the_total() -> None:
+    net = netspec.loads(RESIDUAL)
+    head = 16 * 32 * 32 * 10
+    text = summary(net)
+    assert f"({head:,})" in text
+    assert "in training only" in text
+    assert net.macs == sum(leaf.macs for leaf in net.layers) - head  # type: ignore[operator]
+
+
+def test_every_layer_has_one_csv_record_with_exact_figures(alexnet: Net) -> None:
+    records = list(csv.DictReader(io.StringIO(summary_csv(alexnet))))
+    assert [record["path"] for record in records] == [str(i) for i in range(21)]
+    assert records[0]["output_shape"] == "96x54x54"
+    assert sum(int(record["params"]) for record in records) == 46_764_746
+    assert sum(int(record["macs"]) for record in records) == 938_146_176
+
+
+def test_markdown_escapes_what_markdown_would_read() -> None:
+    text = summary_markdown(netspec.loads(RESIDUAL), depth=1)
+    assert r"basic(16) ×3" in text
+    assert r"conv\_bn(16)" in text
+
+
+def test_a_partial_table_ends_where_shapes_become_unknown_and_says_so() -> None:
+    def leaf(path: str, size: int, x: TensorType, y: TensorType) -> Leaf:
+        return Leaf(path, None, Linear(out_features=size), x, y, Span("s.yaml", 10 + int(path), 5, 12, 9))
+
+    x = TensorType((8,))
+    unknown = TensorType((UNKNOWN,))
+    children = (
+        leaf("0", 4, x, TensorType((4,))),
+        leaf("1", 2, TensorType((4,)), unknown),
+        leaf("2", 7, unknown, unknown),
+    )
+    root = Sequential("", None, children, Span("s.yaml", 1, 1, 1, 2), x, unknown)
+    text = partial_table(Net("s", "", "s.yaml", None, x, root))
+    assert "Linear 4" in text
+    assert "Linear 7" not in text
+    assert text.endswith("the table ends here: the output shape of Linear (line 11) and what follows is unknown")
+
+
+def test_the_public_function_stays_itself_after_its_module_was_imported() -> None:
+    """The import system would put the module `netspec.summary` in place of the function."""
+    import netspec.summary as module  # noqa: F401  # the statement that does it
+
+    assert callable(netspec.summary)
+    assert callable(netspec.compare)
+    assert callable(netspec.diagram)

@@ -1,0 +1,183 @@
+"""Weights from another implementation: matched by order of first use, every shape compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import netspec
+from netspec.torch.build import build
+from netspec.torch.transfer import TransferError, transfer, transfer_state
+
+SPEC = """
+name: target
+input: [3, 8, 8]
+layers:
+  - Conv2d: {out_channels: 4, kernel_size: 3, padding: 1}
+  - BatchNorm2d
+  - residual: [{Conv2d: {out_channels: 4, kernel_size: 3, padding: 1}}]
+    shortcut: [{Conv2d: {out_channels: 4, kernel_size: 1}}]
+  - Flatten
+  - Linear: 10
+"""
+
+
+class Source(nn.Module):
+    """The same network, with other names, registered backwards."""
+
+    def __init__(self, outputs: int = 10) -> None:
+        super().__init__()
+        self.head = nn.Linear(256, outputs)
+        self.side = nn.Conv2d(4, 4, 1)
+        self.main = nn.Conv2d(4, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.unused = nn.Linear(1, 1)
+        self.norm.running_mean.normal_()  # type: ignore[union-attr]
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.stem(x))
+        return self.head(torch.flatten(self.main(x) + self.side(x), 1))
+
+
+def test_weights_follow_the_order_of_use_whatever_the_names_and_the_order_of_registration():
+    net = netspec.loads(SPEC)
+    source = Source().eval()
+    state = transfer(source, net)
+    model = build(net)
+    assert list(state) == list(model.state_dict())
+    model.load_state_dict(state)
+    x = torch.randn(2, 3, 8, 8)
+    assert torch.equal(model.eval()(x), source(x))
+    assert not source.training
+
+
+def test_the_source_is_not_run_on_its_data_and_its_tensors_are_shared():
+    net = netspec.loads(SPEC)
+    source = Source()
+    before = {key: value.clone() for key, value in source.state_dict().items()}
+    state = transfer(source, net)
+    assert all(torch.equal(before[key], value) for key, value in source.state_dict().items())
+    assert state["0.weight"].data_ptr() == source.stem.weight.data_ptr()
+
+
+def test_a_mismatch_names_both_layers_and_their_shapes():
+    with pytest.raises(TransferError) as caught:
+        transfer(Source(outputs=7), netspec.loads(SPEC))
+    assert "layer 5 with weights is `head` (Linear: weight 7 × 256, bias 7) in the source" in str(caught.value)
+    assert "`4` (Linear: weight 10 × 256, bias 10) in the net" in str(caught.value)
+
+
+def test_a_source_with_more_layers_is_refused_and_the_first_extra_one_named():
+    net = netspec.loads(SPEC)
+    longer = nn.Sequential(build(net), nn.Linear(10, 10))
+    with pytest.raises(TransferError, match=r"the source goes on with `1` \(Linear: weight 10 × 10, bias 10\)"):
+        transfer(longer, net)
+
+
+def test_a_source_that_asks_for_values_runs_on_the_cpu_instead_of_the_meta_device():
+    class Curious(Source):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) if float(x.sum()) == 0 else x
+
+    net = netspec.loads(SPEC)
+    assert torch.equal(transfer(Curious().eval(), net)["4.bias"].isfinite(), torch.ones(10, dtype=torch.bool))
+
+
+def test_a_source_that_cannot_take_the_input_says_so():
+    with pytest.raises(TransferError, match=r"Linear cannot take an input of 2 × 3 × 8 × 8"):
+        transfer(nn.Linear(5, 5), netspec.loads(SPEC))
+
+
+def test_heads_that_the_net_does_not_have_are_left_behind():
+    class WithHead(Source):
+        def __init__(self) -> None:
+            super().__init__()
+            self.aux = nn.Linear(192, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            if self.training:
+                self.aux(x.flatten(1))
+            return super().forward(x)
+
+    assert len(transfer(WithHead(), netspec.loads(SPEC))) == 13
+
+
+def test_tensors_of_one_layer_with_other_names_and_equal_shapes_are_not_guessed():
+    class Norm(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.shift = nn.Parameter(torch.zeros(8))
+            self.gain = nn.Parameter(torch.ones(8))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.gain * x + self.shift
+
+    net = netspec.loads("name: n\ninput: [4, 8]\nlayers: [LayerNorm]\n")
+    with pytest.raises(TransferError, match="layer 1 with weights"):
+        transfer(Norm(), net)
+
+
+def test_a_state_dict_with_the_nets_own_keys_is_taken_as_it_is():
+    net = netspec.loads(SPEC)
+    state = dict(reversed(build(net).state_dict().items()))
+    found, origins = transfer_state(state, net)
+    assert all(key == origin for key, origin in origins.items())
+    assert all(found[key] is state[key] for key in state)
+
+
+def test_a_state_dict_in_the_nets_order_is_matched_and_the_names_reported():
+    net = netspec.loads("name: n\ninput: [4]\nlayers: [{Linear: 4}, {Linear: 4}]\n")
+    state = {
+        "a.weight": torch.ones(4, 4),
+        "a.bias": torch.ones(4),
+        "b.weight": torch.zeros(4, 4),
+        "b.bias": torch.zeros(4),
+    }
+    found, origins = transfer_state(state, net)
+    assert found["0.weight"] is state["a.weight"]
+    assert origins == {"0.weight": "a.weight", "0.bias": "a.bias", "1.weight": "b.weight", "1.bias": "b.bias"}
+
+
+def test_a_state_dict_in_another_order_is_matched_by_shape_if_that_leaves_no_choice():
+    net = netspec.loads("name: n\ninput: [4]\nlayers: [{Linear: 5}, {Linear: 6}]\n")
+    state = {
+        "z.weight": torch.ones(6, 5),
+        "z.bias": torch.ones(6),
+        "a.weight": torch.zeros(5, 4),
+        "a.bias": torch.zeros(5),
+    }
+    _, origins = transfer_state(state, net)
+    assert origins["0.weight"] == "a.weight"
+
+
+def test_a_state_dict_that_leaves_a_choice_is_refused_with_the_way_out():
+    net = netspec.loads("name: n\ninput: [4]\nlayers: [{Linear: 5}, {Linear: 4}, {Linear: 5}]\n")
+    fives = {f"{name}.{key}": value for name in "ab" for key, value in nn.Linear(4, 5).state_dict().items()}
+    state = fives | {f"c.{key}": value for key, value in nn.Linear(5, 4).state_dict().items()}
+    with pytest.raises(TransferError, match=r"cannot be told apart.*netspec\.transfer\(module, net\)"):
+        transfer_state(state, net)
+
+
+def test_a_state_dict_of_another_network_is_refused_without_that_advice():
+    net = netspec.loads("name: n\ninput: [4]\nlayers: [{Linear: 5}]\n")
+    with pytest.raises(TransferError) as caught:
+        transfer_state(nn.Linear(4, 6).state_dict(), net)
+    assert "`0` (weight 5 × 4, bias 5) in the net" in str(caught.value)
+    assert "told apart" not in str(caught.value)
+
+
+def test_torchvisions_own_resnet_gives_equal_outputs():
+    from torchvision.models import resnet18
+
+    spec = Path(__file__).parents[2] / "specs" / "torchvision" / "resnet.yaml"
+    net = netspec.load(str(spec), variant="resnet18")
+    source = resnet18().eval()
+    model = build(net, device="meta")
+    model.load_state_dict(transfer(source, net), assign=True)
+    x = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(model.eval()(x), source(x))

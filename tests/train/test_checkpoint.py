@@ -1,0 +1,239 @@
+"""A checkpoint is whole or not there, whatever happens while it is written or afterwards."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from netspec.diagnostics import ResourceError
+from netspec.train.checkpoint import (
+    Checkpoint,
+    Damaged,
+    checkpoints,
+    clear_orphans,
+    newest,
+    point,
+    pointed,
+    read_checkpoint,
+    rotate,
+    write_checkpoint,
+)
+
+BOUNDARIES = ["made", "model.safetensors", "state.pt", "manifest.json", "flushed", "renamed", "durable", "latest"]
+
+
+def checkpoint(step: int) -> Checkpoint:
+    """A checkpoint whose content tells its step."""
+    return Checkpoint({"w": torch.full((64,), float(step))}, {"step": step, "nested": [1, {"t": torch.arange(5)}]})
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing catches it, nothing cleans up."""
+
+
+def kill_at(place: str) -> Callable[[str], None]:
+    """Ends the writing at a boundary."""
+
+    def at(name: str) -> None:
+        if name == place:
+            raise Killed
+
+    return at
+
+
+def silent(_: str) -> None:
+    """For warnings that a test does not look at."""
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path, 3, checkpoint(3))
+    found = read_checkpoint(path)
+    assert torch.equal(found.model["w"], torch.full((64,), 3.0))
+    assert found.state["step"] == 3
+    assert torch.equal(found.state["nested"][1]["t"], torch.arange(5))
+    assert pointed(tmp_path, "latest") == path
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_an_end_at_any_boundary_leaves_a_whole_checkpoint_and_no_orphan_after_the_next_start(
+    boundary: str, tmp_path: Path
+) -> None:
+    write_checkpoint(tmp_path, 1, checkpoint(1))
+    with pytest.raises(Killed):
+        write_checkpoint(tmp_path, 2, checkpoint(2), at=kill_at(boundary))
+    clear_orphans(tmp_path)
+    assert not list(tmp_path.glob("*.tmp"))
+    _, found = newest(tmp_path, pytest.fail)
+    done = BOUNDARIES.index(boundary) >= BOUNDARIES.index("renamed")
+    assert found.state["step"] == (2 if done else 1)
+
+
+def test_the_boundaries_are_those_that_the_tests_know(tmp_path: Path) -> None:
+    seen: list[str] = []
+    write_checkpoint(tmp_path, 1, checkpoint(1), at=seen.append)
+    assert seen == BOUNDARIES
+
+
+def test_a_checkpoint_that_is_already_there_is_kept(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path, 1, checkpoint(1))
+    before = (path / "manifest.json").stat().st_mtime_ns
+    assert write_checkpoint(tmp_path, 1, checkpoint(1), at=pytest.fail) == path
+    assert (path / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_a_damaged_one_of_the_same_step_is_replaced(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path, 1, checkpoint(1))
+    (path / "state.pt").write_bytes(b"nonsense")
+    write_checkpoint(tmp_path, 1, checkpoint(1))
+    assert read_checkpoint(path).state["step"] == 1
+
+
+def test_rotation_keeps_the_newest_and_the_best(tmp_path: Path) -> None:
+    for step in range(1, 6):
+        path = write_checkpoint(tmp_path, step, checkpoint(step))
+        if step == 2:
+            point(tmp_path, "best", path)
+    rotate(tmp_path, 2)
+    assert [p.name for p in checkpoints(tmp_path)] == ["step-00000005", "step-00000004", "step-00000002"]
+
+
+def _damage(path: Path, generator: random.Random) -> str:
+    """Flip one bit of a random file of a checkpoint, or cut it short."""
+    file = generator.choice(sorted(path.iterdir()))
+    data = bytearray(file.read_bytes())
+    if generator.random() < 0.5:
+        position = generator.randrange(len(data))
+        data[position] ^= 1 << generator.randrange(8)
+    else:
+        del data[generator.randrange(len(data)) :]
+    file.write_bytes(data)
+    return file.name
+
+
+@pytest.mark.parametrize("count", [25, pytest.param(500, marks=pytest.mark.slow)])
+def test_after_a_bit_flip_or_truncation_the_previous_checkpoint_is_used_and_the_reason_named(
+    count: int, tmp_path: Path
+) -> None:
+    generator = random.Random(0)
+    first = write_checkpoint(tmp_path, 1, checkpoint(1))
+    second = write_checkpoint(tmp_path, 2, checkpoint(2))
+    shutil.copytree(second, tmp_path / "keep")
+    for _ in range(count):
+        name = _damage(second, generator)
+        warnings: list[str] = []
+        path, found = newest(tmp_path, warnings.append)
+        if path == second:  # a flipped bit in the white space of the manifest changes nothing that counts
+            assert name == "manifest.json"
+            assert torch.equal(found.model["w"], torch.full((64,), 2.0))
+        else:
+            assert (path, found.state["step"]) == (first, 1)
+            assert len(warnings) == 1
+            assert "step-00000002" in warnings[0]
+            assert "going on from step-00000001" in warnings[0]
+        shutil.rmtree(second)
+        shutil.copytree(tmp_path / "keep", second)
+
+
+def test_without_any_whole_checkpoint_the_message_says_what_is_wrong_with_each(tmp_path: Path) -> None:
+    for step in (1, 2):
+        path = write_checkpoint(tmp_path, step, checkpoint(step))
+        (path / "model.safetensors").unlink()
+    with pytest.raises(ResourceError) as error:
+        newest(tmp_path, silent)
+    assert str(error.value).count("model.safetensors") == 2
+
+
+def test_a_directory_without_checkpoints_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match="no checkpoint was written yet"):
+        newest(tmp_path, silent)
+
+
+class Attack:
+    """Unpickled, it would run code: here, make a file."""
+
+    def __init__(self, call: Callable[..., Any], *args: Any) -> None:
+        self.call, self.args = call, args
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self.call, self.args
+
+
+CALLS: list[Callable[..., Any]] = [os.system, os.mkdir, eval, exec, subprocess.call]
+
+
+@pytest.mark.parametrize("number", range(50))
+def test_a_pickle_that_would_run_code_is_refused(number: int, tmp_path: Path) -> None:
+    """With a manifest that fits, so that only the loader stands between the pickle and its code."""
+    path = write_checkpoint(tmp_path, 1, checkpoint(1))
+    proof = tmp_path / "proof"
+    call = CALLS[number % len(CALLS)]
+    words = {os.system: f"touch {proof}", os.mkdir: str(proof), subprocess.call: ["touch", str(proof)]}
+    attack: Any = Attack(call, words.get(call, f"__import__('os').mkdir({str(proof)!r})"))
+    for _ in range(number // len(CALLS)):  # hidden deeper and deeper
+        attack = [attack, {"x": attack}]
+    state = {"format": "netspec.checkpoint/1", "step": attack}
+    if number % 2:
+        torch.save(state, path / "state.pt")
+    else:
+        (path / "state.pt").write_bytes(pickle.dumps(state, protocol=2))
+    _sign(path)
+    with pytest.raises(Damaged, match="cannot be read"):
+        read_checkpoint(path)
+    assert not proof.exists()
+
+
+def _sign(path: Path) -> None:
+    """Make the manifest fit what is there, as an attacker would."""
+    import hashlib
+    import json
+
+    manifest = json.loads((path / "manifest.json").read_text())
+    for name in manifest["files"]:
+        data = (path / name).read_bytes()
+        manifest["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_disk_that_is_full_leaves_the_old_checkpoint_and_says_how_much_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write system call fails as on a full disk; `test_full_disk` does it with a real one."""
+    import errno
+
+    write_checkpoint(tmp_path, 1, checkpoint(1))
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ResourceError, match=r"it needs [\d.,]+ KiB, .* are free"):
+            write_checkpoint(tmp_path, 2, checkpoint(2))
+    assert newest(tmp_path, pytest.fail)[1].state["step"] == 1
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounting a tmpfs needs root on Linux")
+def test_full_disk(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", disk], check=True)
+    try:
+        write_checkpoint(disk, 1, checkpoint(1))
+        large = Checkpoint({"w": torch.zeros(100_000)}, {})
+        with pytest.raises(ResourceError, match="no space for .* it needs"):
+            write_checkpoint(disk, 2, large)
+        assert newest(disk, pytest.fail)[1].state["step"] == 1
+        assert not list(disk.glob("*.tmp"))
+    finally:
+        subprocess.run(["umount", disk], check=True)

@@ -1,0 +1,133 @@
+"""A step that is not finite changes nothing, ends the run soon, and is explained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from netspec.train.data.splits import Batch
+from netspec.train.errors import NonFinite
+from netspec.train.processes import World
+from netspec.train.setup import Options, Trainer, assemble
+from netspec.train.step import Phase
+
+from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, run_until, small_net
+
+
+def poison(monkeypatch: pytest.MonkeyPatch, step: int, value: float = float("nan")) -> list[int]:
+    """Put a value into the `step`th batch (from 0) of every epoch; returns a list that counts batches given out."""
+    given: list[int] = []
+    batches = Trainer.batches
+
+    def poisoned(self: Trainer, epoch: int, start: int) -> Iterator[Batch]:
+        for number, batch in enumerate(batches(self, epoch, start), start):
+            given.append(number)
+            if epoch * 1000 + number == step:
+                batch.x.view(-1)[0] = value
+            yield batch
+
+    monkeypatch.setattr(Trainer, "batches", poisoned)
+    return given
+
+
+LONG = PLAIN.replace("train: 36", "train: 640")  # 80 steps an epoch
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 15, 16, 17, 31, *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 15)), 78])
+def test_a_nan_at_any_step_stops_within_fifty_with_the_parameters_of_before(
+    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = small_net(LONG, optimizer={"SGD": {"lr": 0.1, "momentum": 0.9}})
+    if step:
+        run_until(net, tmp_path / "before", step)
+    given = poison(monkeypatch, step)
+    seen: list[dict[str, torch.Tensor]] = []
+    original = Trainer.draw_mix
+
+    def remember(self: Trainer, shape: torch.Size) -> tuple[float, ...]:
+        seen.append({k: v.clone() for k, v in self.model.state_dict().items()})
+        return original(self, shape)
+
+    monkeypatch.setattr(Trainer, "draw_mix", remember)
+    with pytest.raises(NonFinite) as stop:
+        finish(net, tmp_path / "run")
+    assert stop.value.exit_status == 4
+    assert f"step {step + 1} (epoch 1, batch {step + 1}): the batch itself holds a value" in str(stop.value)
+    assert max(given) - step < 50
+    assert not list((tmp_path / "run" / "checkpoints").glob("step-*"))
+    assert all(torch.equal(seen[-1][key], seen[step][key]) for key in seen[step])
+    if step:
+        saved = last_checkpoint(tmp_path / "before").model
+        assert all(torch.equal(seen[-1][key], saved[key]) for key in saved)
+
+
+@pytest.mark.parametrize(
+    ("layer", "place"),
+    [("0", "layer `0` (Conv2d, whose weight is not finite)"), ("5", "layer `5` (Linear, whose weight is not finite)")],
+)
+def test_a_replay_names_the_first_layer(layer: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from netspec.train import loop
+
+    def broken(*args: Any) -> Trainer:
+        trainer = assemble(*args)
+        with torch.no_grad():
+            trainer.model.get_parameter(f"{layer}.weight").view(-1)[3] = float("inf")
+        return trainer
+
+    monkeypatch.setattr(loop, "assemble", broken)
+    with pytest.raises(NonFinite) as stop:
+        finish(small_net(EVERYTHING), tmp_path / "run")
+    assert f"the output of {place} is the first that is not finite" in str(stop.value)
+
+
+def test_a_learning_rate_that_is_too_large_ends_with_the_layer_and_the_remedies(tmp_path: Path) -> None:
+    net = small_net(LONG, optimizer={"SGD": {"lr": 1e30}})
+    with pytest.raises(NonFinite) as stop:
+        finish(net, tmp_path / "run")
+    assert "the output of layer `3` (Linear) is the first that is not finite" in str(stop.value)
+    assert "no checkpoint had been written" in str(stop.value)
+    assert "clip_grad_norm" in str(stop.value)
+
+
+def test_the_checkpoints_before_the_failure_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    poison(monkeypatch, 1000)  # the first batch of the second epoch
+    with pytest.raises(NonFinite, match=r"epoch 2, batch 1.*the last checkpoint is .*step-00000005"):
+        finish(small_net(PLAIN), tmp_path / "run")
+    assert last_checkpoint(tmp_path / "run").state["progress"]["step"] == 5
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam", "RMSprop", "NAdam"])
+def test_no_kind_of_optimiser_moves_on_a_failed_step(optimizer: str) -> None:
+    trainer = assemble(small_net(PLAIN, optimizer={optimizer: {"lr": 0.1}}, ema=0.5), Options(), World(), "cpu")
+    batches = trainer.batches(0, 0)
+    trainer.follow(0)
+    trainer.step(trainer.buffers(next(batches), 0, ()), Phase(average=True))
+    before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+    assert trainer.average is not None
+    average = {k: v.clone() for k, v in trainer.average.module.state_dict().items()}
+    bad = next(batches)
+    bad.x.fill_(float("nan"))
+    trainer.step(trainer.buffers(bad, 1, ()), Phase(average=True))
+    trainer.step(trainer.buffers(next(batches), 2, ()), Phase(average=True))  # a good one after it changes nothing too
+    assert all(torch.equal(v, before[k]) for k, v in trainer.model.state_dict().items())
+    assert all(torch.equal(v, average[k]) for k, v in trainer.average.module.state_dict().items())
+    assert int(trainer.step.failures.good) == 1
+
+
+def test_an_overflow_under_fp16_is_skipped_and_the_scale_gives_way() -> None:
+    trainer = assemble(small_net(PLAIN, precision="fp16"), Options(), World(), "cpu")
+    scale = trainer.step.scale
+    assert scale is not None
+    scale.scale.fill_(2.0**40)  # gradients of 1e-3 become infinite in fp16
+    before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+    batches = trainer.batches(0, 0)
+    trainer.step(trainer.buffers(next(batches), 0, ()))
+    assert all(torch.equal(v, before[k]) for k, v in trainer.model.state_dict().items())
+    assert float(scale.scale) == 2.0**39
+    assert not trainer.step.failures.ever
+    scale.scale.fill_(256.0)
+    trainer.step(trainer.buffers(next(batches), 1, ()))
+    assert not all(torch.equal(v, before[k]) for k, v in trainer.model.state_dict().items())

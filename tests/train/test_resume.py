@@ -1,0 +1,188 @@
+"""A run that is interrupted and resumed ends where it would have ended, to the bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from netspec.diagnostics import UsageError
+from netspec.train import loop
+from netspec.train.checkpoint import Checkpoint
+from netspec.train.processes import World
+from netspec.train.setup import Options, assemble
+from netspec.train.state import Progress, capture
+from tests.train.small_runs import (
+    EVERYTHING,
+    PLAIN,
+    finish,
+    last_checkpoint,
+    run_until,
+    small_net,
+    whole_state,
+    without_clocks,
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The state at the end of the run that nothing interrupts."""
+    torch.set_num_threads(1)
+    path = tmp_path_factory.mktemp("whole") / "run"
+    result = finish(small_net(), path)
+    assert result.records[-1].step == 40
+    return whole_state(path)
+
+
+@pytest.mark.parametrize("step", [1, 9, 10, 26, 39])
+def test_a_run_resumed_at_a_step_equals_the_whole_run_to_the_bit(step: int, whole: Any, tmp_path: Path) -> None:
+    net = small_net()
+    run_until(net, tmp_path / "run", step)
+    finish(net, tmp_path / "run")
+    assert whole_state(tmp_path / "run") == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"budget": 0, "workers": 0}, {"budget": 0, "workers": 2}], ids=str)
+def test_a_run_interrupted_at_each_of_forty_steps_equals_the_whole_run(
+    options: dict[str, Any], whole: Any, tmp_path: Path
+) -> None:
+    net, different = small_net(), []
+    for step in range(1, 40):
+        run_until(net, tmp_path / str(step), step, **options)
+        finish(net, tmp_path / str(step), **options)
+        if whole_state(tmp_path / str(step)) != whole:
+            different.append(step)
+    assert different == []
+
+
+def test_a_run_interrupted_time_and_again_equals_the_whole_run(tmp_path: Path) -> None:
+    net = small_net(EVERYTHING, epochs=1)
+    for step in range(1, 10, 2):
+        run_until(net, tmp_path / "often", step)
+    finish(net, tmp_path / "often")
+    finish(net, tmp_path / "once")
+    assert whole_state(tmp_path / "often") == whole_state(tmp_path / "once")
+
+
+PARTS = ["model", "optimizer", "schedule", "average", "sums", "random.torch", "random.python"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_leaving_out_any_part_of_the_state_is_noticed(
+    part: str, whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = small_net()
+    fresh = capture(assemble(net, Options(), World(), "cpu"), Progress(), {}, {})
+    assert fresh is not None
+
+    def without(directory: Path, warn: Any) -> tuple[Path, Checkpoint]:
+        path, found = real(directory, warn)
+        return path, _as_at_the_start(found, fresh, part)
+
+    run_until(net, tmp_path / "run", 26)
+    real = loop.newest
+    monkeypatch.setattr(loop, "newest", without)
+    finish(net, tmp_path / "run")
+    assert whole_state(tmp_path / "run") != whole
+
+
+def _as_at_the_start(found: Checkpoint, fresh: Checkpoint, part: str) -> Checkpoint:
+    if part == "model":
+        return replace(found, model=fresh.model)
+    name, _, inner = part.partition(".")
+    if not inner:
+        return replace(found, state=found.state | {name: fresh.state[name]})
+    generators = found.state["random"][0] | {inner: fresh.state["random"][0][inner]}
+    return replace(found, state=found.state | {"random": [generators]})
+
+
+OPTIMIZERS: list[dict[str, Any]] = [
+    {"Adam": {"lr": 0.01}}, {"AdamW": {"lr": 0.01, "amsgrad": True}}, {"RMSprop": {"lr": 0.01}},
+    {"Adagrad": {"lr": 0.01}}, {"NAdam": {"lr": 0.01}}, {"Rprop": {"lr": 0.01}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=[next(iter(o)) for o in OPTIMIZERS])
+def test_every_kind_of_optimiser_resumes_to_the_bit(optimizer: dict[str, Any], tmp_path: Path) -> None:
+    net = small_net(PLAIN, optimizer=optimizer, accumulate=2)
+    run_until(net, tmp_path / "cut", 4)
+    finish(net, tmp_path / "cut")
+    finish(net, tmp_path / "whole")
+    assert whole_state(tmp_path / "cut") == whole_state(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [{"StepLR": {"step_size": 1}}, {"OneCycleLR": {"max_lr": 0.2}}, {"ReduceLROnPlateau": {"patience": 0}}],
+    ids=["StepLR", "OneCycleLR", "ReduceLROnPlateau"],
+)
+def test_every_kind_of_schedule_resumes_to_the_bit(scheduler: dict[str, Any], tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"validation": 0.2, "optimizer": {"SGD": {"lr": 0.1, "momentum": 0.5}}}
+    net = small_net(PLAIN, scheduler=scheduler, **settings)
+    run_until(net, tmp_path / "cut", 7)
+    finish(net, tmp_path / "cut")
+    finish(net, tmp_path / "whole")
+    assert whole_state(tmp_path / "cut") == whole_state(tmp_path / "whole")
+
+
+def test_the_records_of_a_resumed_run_are_those_of_the_whole_run(tmp_path: Path) -> None:
+    net = small_net(PLAIN)
+    run_until(net, tmp_path / "cut", 7)
+    (tmp_path / "cut" / "metrics.jsonl").unlink()  # whatever became of the file: the checkpoint has the records
+    resumed, whole = finish(net, tmp_path / "cut"), finish(net, tmp_path / "whole")
+    assert without_clocks(resumed.records) == without_clocks(whole.records)
+    assert len((tmp_path / "cut" / "metrics.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"seed": 1}, "`train.seed` was 0 and is 1"),
+        ({"optimizer": {"SGD": {"lr": 0.2}}}, "`train.optimizer` was"),
+        ({"data": {"synthetic": {"train": 36, "test": 12, "seed": 5}}}, "data set's content is another"),
+    ],
+)
+def test_resuming_with_another_recipe_or_data_is_refused_with_the_difference(
+    settings: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    run_until(small_net(PLAIN), tmp_path / "run", 3)
+    with pytest.raises(UsageError) as refusal:
+        finish(small_net(PLAIN, **settings), tmp_path / "run")
+    assert words in str(refusal.value)
+    assert "--force" in str(refusal.value)
+
+
+def test_resuming_with_another_architecture_is_refused(tmp_path: Path) -> None:
+    run_until(small_net(PLAIN), tmp_path / "run", 3)
+    with pytest.raises(UsageError, match="architecture is another"):
+        finish(small_net(PLAIN.replace("ReLU", "Tanh")), tmp_path / "run")
+
+
+def test_a_forced_resume_goes_on_with_the_new_recipe(tmp_path: Path) -> None:
+    run_until(small_net(PLAIN), tmp_path / "run", 3)
+    result = finish(small_net(PLAIN, epochs=5), tmp_path / "run", force=True)
+    assert [record.epoch for record in result.records] == [1, 2, 3, 4, 5]
+
+
+def test_a_comment_in_the_spec_does_not_hinder_a_resume(tmp_path: Path) -> None:
+    run_until(small_net(PLAIN), tmp_path / "run", 3)
+    finish(small_net(PLAIN + "# a remark\n"), tmp_path / "run")
+
+
+def test_a_resumed_run_remembers_how_many_examples_it_was_given(tmp_path: Path) -> None:
+    run_until(small_net(PLAIN), tmp_path / "run", 1, examples=16)
+    result = finish(small_net(PLAIN), tmp_path / "run")
+    assert result.records[-1].step == 6
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path: Path) -> None:
+    net = small_net(PLAIN)
+    finish(net, tmp_path / "run")
+    before = whole_state(tmp_path / "run")
+    finish(net, tmp_path / "run")
+    assert whole_state(tmp_path / "run") == before
+    assert last_checkpoint(tmp_path / "run").state["progress"]["step"] == 15

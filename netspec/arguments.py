@@ -183,7 +183,6 @@ Padding3 = Annotated[
     int | tuple[int, int, int] | str, _each(3, 0, _AT_LEAST_0, words=_SAME), _json(3, 0, words=_SAME), Words(_SAME)
 ]
 
-Sizes1 = Annotated[int | tuple[int | None], _each(1, 1, _AT_LEAST_1, none=True), _json(1, 1, none=True)]
 Sizes2 = Annotated[int | tuple[int | None, ...], _each(2, 1, _AT_LEAST_1, none=True), _json(2, 1, none=True)]
 Sizes3 = Annotated[int | tuple[int | None, ...], _each(3, 1, _AT_LEAST_1, none=True), _json(3, 1, none=True)]
 

@@ -8,7 +8,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from netspec.dims import Shape, Size, is_known
 from netspec.layers.base import sum_sizes
@@ -26,6 +26,9 @@ from netspec.views.describe import (
 )
 from netspec.views.fold import Group, Join, Unit, fold, says_little
 
+if TYPE_CHECKING:
+    from netspec.cost import Cost
+
 WIDTH: Final = 80
 """Columns of a table that goes to no terminal."""
 
@@ -36,10 +39,11 @@ _GAP: Final = " "
 """Between a path and its layer; wider, AlexNet's table would not fit in 80 columns."""
 _LONGEST_FORMULA: Final = 30
 _HEADINGS: Final = ("", "Layer", "Output", "Parameters", "MACs")
+_MEMORY: Final = ("Out", "Kept")
+"""Headings of the memory columns: a layer's output for the whole batch, and what is kept for the backward pass."""
 _RECORD: Final = (
     "path", "name", "type", "arguments", "input_shape", "output_shape", "dtype", "params", "trainable_params", "macs",
 )  # fmt: skip
-_RIGHT: Final = (False, False, True, True, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class _Row:
     params: Size
     macs: Size
     training_only: bool = False
+    leaves: tuple[Leaf, ...] = ()
+    """The layers that the row's figures are of."""
 
     def cells(self) -> tuple[str, str, str, str, str]:
         """The row's texts, column by column."""
@@ -63,8 +69,17 @@ class _Row:
             f"({macs})" if macs and self.training_only else macs,
         )
 
+    def memory(self, cost: Cost | None) -> tuple[str, ...]:
+        """What the row takes in a training step, for the columns that a cost adds."""
+        if cost is None:
+            return ()
+        mine = {leaf.path for leaf in self.leaves}
+        layers = [layer for layer in cost.layers if layer.leaf.path in mine]
+        output, kept = (layers[-1].output if layers else 0), sum(layer.saved for layer in layers)
+        return (bytes_text(output) if output else "", bytes_text(kept) if kept else "")
 
-def summary(net: Net, *, depth: int | None = None, width: int | None = None) -> str:
+
+def summary(net: Net, *, depth: int | None = None, width: int | None = None, cost: Cost | None = None) -> str:
     """The table of a net as plain text.
 
     Args:
@@ -73,10 +88,13 @@ def summary(net: Net, *, depth: int | None = None, width: int | None = None) -> 
             together (`×6`), and a row's figures are those of all that it stands for. None shows every layer.
         width: columns to fit in, 80 by default. Arguments that do not fit go on lines of their own; only a
             formula of a count longer than 30 characters is cut (the JSON has it whole).
+        cost: what a training step takes, as `netspec.estimate` gives it: adds each layer's share as columns.
     """
     rows = _rows(net, depth)
     columns = WIDTH if width is None else width
-    body = _text([row.cells() for row in rows], _totals_row(net), columns)
+    cells = [(*row.cells(), *row.memory(cost)) for row in rows]
+    total = (*_totals_row(net), *(("", bytes_text(cost.activations)) if cost else ()))
+    body = _text(cells, total, columns)
     footer = textwrap.wrap(_held(_footer(net), "·"), columns, break_long_words=False)
     return "\n".join([_title(net), "", *body, "", *(line.replace("\N{NO-BREAK SPACE}", " ") for line in footer)])
 
@@ -199,7 +217,7 @@ def _rows(net: Net, depth: int | None) -> list[_Row]:
 
 
 def _layer_row(leaf: Leaf, level: int, auxiliary: bool) -> _Row:
-    return _Row(leaf.path, layer_text(leaf), level, leaf.output_shape, leaf.params, leaf.macs, auxiliary)
+    return _Row(leaf.path, layer_text(leaf), level, leaf.output_shape, leaf.params, leaf.macs, auxiliary, (leaf,))
 
 
 def _group_row(group: Group, level: int, auxiliary: bool) -> _Row:
@@ -211,7 +229,7 @@ def _group_row(group: Group, level: int, auxiliary: bool) -> _Row:
     inside = list(group.leaves)
     auxiliary = auxiliary or (isinstance(first, Combinator) and first.kind == "aux")
     params, macs = sum_sizes(leaf.params for leaf in inside), sum_sizes(leaf.macs for leaf in inside)
-    return _Row(path, label, level, group.output.shape, params, macs, auxiliary)
+    return _Row(path, label, level, group.output.shape, params, macs, auxiliary, tuple(inside))
 
 
 def _join_row(join: Join, level: int) -> _Row:
@@ -235,16 +253,18 @@ def _join_row(join: Join, level: int) -> _Row:
 def _text(rows: Sequence[Sequence[str]], total: Sequence[str] | None, width: int) -> list[str]:
     """Aligned columns under their headings. The layer column takes what the others leave of `width`; what is too long
     for it goes on under itself, at a comma where there is one."""
-    every = [_HEADINGS, *rows, *([total] if total else [])]
-    widths = [max(len(row[column]) for row in every) for column in range(len(_HEADINGS))]
+    wide = len(rows[0]) if rows else len(_HEADINGS)
+    headings = (*_HEADINGS, *_MEMORY)[:wide]
+    every = [headings, *rows, *([total[:wide]] if total else [])]
+    widths = [max(len(row[column]) for row in every) for column in range(wide)]
     gaps = len(_GAP) + 2 * (len(widths) - 2)
     widths[1] = min(widths[1], max(_NARROWEST, width - gaps - sum(widths) + widths[1]))
     rule = "─" * (sum(widths) + gaps)
-    lines = [*_lines(_HEADINGS, widths), rule]
+    lines = [*_lines(headings, widths), rule]
     for row in rows:
         lines += _lines(row, widths)
     if total:
-        lines += [rule, *_lines(total, widths)]
+        lines += [rule, *_lines(total[:wide], widths)]
     return lines
 
 
@@ -257,8 +277,8 @@ def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
         row[0].ljust(widths[0])
         + _GAP
         + "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(cells, widths[1:], _RIGHT[1:], strict=True)
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths[1:], strict=True))
         )
     )
     gutter = " " * widths[0] + _GAP

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,16 @@ import click
 
 from netspec.cli.common import compile_spec, failed, show_diagnostics, spec_options, width
 from netspec.cli.files import write_atomic
-from netspec.diagnostics import MissingExtra, ResourceError, UsageError, has_errors
+from netspec.diagnostics import DoesNotFit, MissingExtra, ResourceError, UsageError, has_errors
 from netspec.emit.json import to_json
 from netspec.net import Net
 from netspec.render import render_json
 from netspec.summary import partial_table, summary, summary_csv, summary_markdown
+from netspec.views.describe import bytes_text
 
 if TYPE_CHECKING:
     from netspec.compiler import Result
+    from netspec.cost import Cost
 
 
 @click.command()
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
     "--format", "form", type=click.Choice(["table", "json", "markdown", "csv"]), default="table", show_default=True
 )
 @click.option("--depth", type=click.IntRange(min=1), help="Fold what is nested deeper than this.")
+@click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Estimate the memory of training on N examples.")
+@click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16", "fp16"]), help="Of the estimate; default fp32.")
+@click.option("--optimizer", metavar="NAME", help="Of the estimate; default the recipe's, or SGD.")
+@click.option("--memory", metavar="SIZE", help="End with status 6 if training takes more, as in 8GiB or 500MB.")
 @click.option("--strict", is_flag=True, help="End with status 1 for warnings too.")
 @spec_options
 def command(
@@ -38,6 +45,10 @@ def command(
     verify: bool,
     form: str,
     depth: int | None,
+    batch: int | None,
+    precision: str | None,
+    optimizer: str | None,
+    memory: str | None,
     strict: bool,
     variant: str | None,
     set_: tuple[str, ...],
@@ -51,24 +62,77 @@ def command(
     if result.diagnostics:
         show_diagnostics(result.diagnostics, sources, err=True)
     net = result.net
-    click.echo(_table(net, form, depth).rstrip("\n"))
+    cost = _cost(net, batch, precision, optimizer, memory)
+    click.echo(_table(net, form, depth, cost).rstrip("\n"))
     if not no_write:
-        _write(net, output or Path("build") / net.name)
+        _write(net, cost, output or Path("build") / net.name)
     if verify:
         _verify(net)
+    if cost is not None and memory is not None:
+        _fit(cost, memory)
     return 0
 
 
-def _table(net: Net, form: str, depth: int | None) -> str:
+def _cost(net: Net, batch: int | None, precision: str | None, optimizer: str | None, memory: str | None) -> Cost | None:
+    """The estimate that the options ask for: what they leave out comes from the recipe, if there is one."""
+    if (batch, precision, optimizer, memory) == (None, None, None, None):
+        return None
+    from netspec.cost import estimate  # most compilations ask for none
+
+    recipe = net.recipe
+    if batch is None and recipe is None:
+        raise UsageError(f"how many examples per step? {net.name} has no recipe that says it: add `--batch N`")
+    size = batch if batch is not None else recipe.batch_size if recipe is not None else 1
+    chosen = optimizer or (recipe.optimizer.name() if recipe is not None else "SGD")
+    same = recipe is not None and recipe.optimizer.name() == chosen
+    arguments = recipe.optimizer.model_dump() if recipe is not None and same else {}
+    kind = precision or (recipe.precision if recipe is not None else None) or "fp32"
+    return estimate(net, size, kind, chosen, arguments=arguments)  # type: ignore[arg-type]  # one of the option's choices
+
+
+def _fit(cost: Cost, memory: str) -> None:
+    limit = memory_size(memory)
+    needed = bytes_text(cost.peak)
+    if not cost.fits(limit):
+        raise DoesNotFit(
+            f"training takes {needed} with a batch of {cost.batch} in {cost.precision}, and there is "
+            f"{bytes_text(limit)}; a smaller `--batch` keeps less for the backward pass"
+        )
+    click.echo(f"it fits: {needed} of {bytes_text(limit)}", err=True)
+
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+          "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}  # fmt: skip
+
+
+def memory_size(text: str) -> int:
+    """`8GiB`, `500MB` or a plain number of bytes, as bytes.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?B?)\s*", text, re.IGNORECASE)
+    if found is None or found[2].upper() not in _UNITS:
+        raise UsageError(f"--memory {text}: write a size such as 8GiB or 500MB")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def _table(net: Net, form: str, depth: int | None, cost: Cost | None) -> str:
     match form:
         case "json":
-            return json.dumps(to_json(net), indent=2, ensure_ascii=False) + "\n"
+            return _document(net, cost)
         case "markdown":
             return summary_markdown(net, depth=depth)
         case "csv":
             return summary_csv(net)
         case _:
-            return summary(net, depth=depth, width=width())
+            table = summary(net, depth=depth, width=width(), cost=cost)
+            return f"{table}\n\n{cost.to_text()}" if cost else table
+
+
+def _document(net: Net, cost: Cost | None) -> str:
+    """The JSON of a net: what is printed is what is written."""
+    return json.dumps(to_json(net) | ({"memory": cost.to_json()} if cost else {}), indent=2, ensure_ascii=False)
 
 
 def _show_failure(result: Result, form: str) -> None:
@@ -81,7 +145,7 @@ def _show_failure(result: Result, form: str) -> None:
     show_diagnostics(result.diagnostics, {result.source.name: result.source.text}, err=True)
 
 
-def _write(net: Net, directory: Path) -> None:
+def _write(net: Net, cost: Cost | None, directory: Path) -> None:
     from netspec.emit.python import to_python  # what --no-write need not import
 
     try:
@@ -90,7 +154,7 @@ def _write(net: Net, directory: Path) -> None:
         raise UsageError(f"cannot make the directory {directory}: {error.strerror or error}") from None
     written = [f"{net.name}.py", f"{net.name}.json"]
     write_atomic(directory / written[0], to_python(net))
-    write_atomic(directory / written[1], json.dumps(to_json(net), indent=2, ensure_ascii=False) + "\n")
+    write_atomic(directory / written[1], _document(net, cost) + "\n")
     try:
         from netspec.diagram import diagram, render
 

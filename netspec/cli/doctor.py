@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib import metadata, util
 from pathlib import Path
+from typing import Any, cast
 
 import click
 
@@ -50,7 +51,7 @@ def _yaml_parser() -> tuple[str, bool, str]:
     return (
         "libyaml",
         fast,
-        "PyYAML has its C parser" if fast else "PyYAML lacks its C parser: specs are read ten times slower",
+        "PyYAML has its C parser" if fast else "PyYAML lacks its C parser: reading is slow",
     )
 
 
@@ -63,7 +64,7 @@ def _devices() -> list[tuple[str, bool, str]]:
     found = [("cpu", True, f"{os.cpu_count()} cores, torch uses {threads} thread{'s' if threads > 1 else ''}")]
     if torch.cuda.is_available():
         for i in range(torch.cuda.device_count()):
-            properties = torch.cuda.get_device_properties(i)
+            properties = cast("Any", torch.cuda.get_device_properties(i))  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
             found.append((f"cuda:{i}", True, f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"))
     else:
         found.append(("cuda", False, "no GPU that this torch can use; training runs on the CPU"))

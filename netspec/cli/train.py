@@ -40,13 +40,18 @@ _PATH = click.Path(path_type=Path)
 @click.option("--driver", type=click.Choice(["auto", "eager", "replay", "graph"]), default="auto", show_default=True,
               help="Call each step, replay a record of it, or replay a CUDA graph of it.")  # fmt: skip
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs beside the metrics.")
+@click.option("--report/--no-report", default=True, help="Write report.html at the end; it takes one more evaluation.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only the last line and warnings.")
 @spec_options
 def command(
     spec: str | None,
     run: Path | None,
     resume: Path | None,
+    force: bool,
     dry_run: bool,
+    max_steps: int | None,
+    tensorboard: bool,
+    report: bool,
     autotune: bool,
     quiet: bool,
     variant: str | None,
@@ -71,7 +76,10 @@ def command(
         click.echo(rehearse(net, options))
         return 0
     try:
-        result = train(net, run=run, resume=resume, quiet=quiet, **options)
+        result = train(
+            net, run=run, resume=resume, force=force, quiet=quiet, max_steps=max_steps, tensorboard=tensorboard,
+            report=report, **options,
+        )  # fmt: skip
     except Interrupted as stop:  # no error: it is what was asked for
         click.echo(str(stop), err=True)
         return stop.exit_status

@@ -237,10 +237,7 @@ class GridAttention(Layer):
         positions = x.shape[1]
         need(
             isinstance(positions, int) or positions is UNKNOWN,
-            lambda: (
-                f"`GridAttention` has a table of relative positions and needs a number of them, "
-                f"but {{given}}, {positions}"
-            ),
+            lambda: "`GridAttention` has a table of relative positions and needs a number of them, but {given}",
             code="needs-number",
             axis=1,
             help="give the sizes of a group as numbers in the `Rearrange` before it",

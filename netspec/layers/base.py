@@ -84,7 +84,7 @@ class Layer(Arguments):
     family: ClassVar[Family]
     width: ClassVar[str | None] = None
     """The argument that follows from the input (`in_channels`), if there is one: omitted it is inferred, stated it is
-    checked. It is the first field, with the default None."""
+    checked. Its field has the default None."""
     width_axis: ClassVar[int] = 0
     """The axis of the input, batch excluded, whose size that argument is."""
     sets_axis: ClassVar[int | None] = None

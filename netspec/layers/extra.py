@@ -379,10 +379,7 @@ class PositionEmbedding(Layer):
         self.check_width(x)
         need(
             isinstance(x.shape[0], int) or x.shape[0] is UNKNOWN,
-            lambda: (
-                f"`PositionEmbedding` learns one vector for each position and needs a number of them, "
-                f"but {{given}}, {x.shape[0]}"
-            ),
+            lambda: "`PositionEmbedding` learns one vector for each position and needs a number of them, but {given}",
             code="needs-number",
             axis=0,
             help="give the input's sizes as numbers, in the spec or with `--set`",

@@ -52,7 +52,9 @@ def choose_device(name: str) -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
             has = f"has {count} of them" if count else "finds no GPU"
-            raise UsageError(f"`--device {name}`, but this torch ({torch.__version__}) {has}; `netspec doctor` shows why")
+            raise UsageError(
+                f"`--device {name}`, but this torch ({torch.__version__}) {has}; `netspec doctor` shows why"
+            )
         return device
     raise UsageError(f"`--device {name}`: netspec trains on cpu and cuda")
 
@@ -105,7 +107,9 @@ def _fix_cublas() -> None:
     if os.environ.get(name) in wanted:
         return
     if torch.cuda.is_initialized():
-        raise UsageError(f"`--deterministic` needs {name}={wanted[0]} before the GPU is first used; set it and start again")
+        raise UsageError(
+            f"`--deterministic` needs {name}={wanted[0]} before the GPU is first used; set it and start again"
+        )
     os.environ[name] = wanted[0]
 
 

@@ -56,4 +56,3 @@ def disk_error(error: OSError, path: Path, needed: int) -> ResourceError:
         f"no space for {path}: it needs {bytes_text(needed)}, {bytes_text(free)} are free; "
         "what was written before is intact: make room and resume the run"
     )
-

@@ -20,16 +20,17 @@ from netspec.train.checkpoint import clear_orphans, newest
 from netspec.train.curves import write_curves
 from netspec.train.device import environment, numerics
 from netspec.train.errors import Interrupted, NonFinite
-from netspec.train.evaluate import evaluate
+from netspec.train.evaluate import evaluate, examine
 from netspec.train.keeper import Keeper
 from netspec.train.memory import memory_in_use, out_of_memory
 from netspec.train.metrics import Score
 from netspec.train.monitor import EVERY, Monitor
 from netspec.train.nonfinite import explain
-from netspec.train.processes import World, world
+from netspec.train.processes import world
 from netspec.train.progress import Quiet, Reporter, choose_reporter
 from netspec.train.records import Record, write_records
-from netspec.train.run import RunDirectory, create_run, differences, identity, open_run
+from netspec.train.report import write_report
+from netspec.train.run import RunDirectory, class_names, create_run, differences, identity, open_run
 from netspec.train.setup import Options, Trainer, assemble, data_facts
 from netspec.train.signals import Interrupts, interrupts
 from netspec.train.state import Progress, restore
@@ -74,6 +75,7 @@ def train(
     reporter: Reporter | None = None,
     max_steps: int | None = None,
     tensorboard: bool = False,
+    report: bool = True,
     **options: Any,
 ) -> RunResult:
     """Train a net by its recipe.
@@ -86,6 +88,7 @@ def train(
         quiet: show nothing but warnings.
         reporter: who is told how it goes; a bar or lines if None.
         max_steps: stop with a checkpoint after so many optimiser steps, as a signal would.
+        report: write `report.html` at the end, for which a classifier is examined on its test data once more.
         tensorboard: write TensorBoard logs into the run directory too.
         options: see `netspec.train.setup.Options`.
 
@@ -111,7 +114,11 @@ def train(
         caught = stack.enter_context(interrupts())
         trainer = assemble(net, chosen, place, device)
         stack.enter_context(numerics(trainer.arithmetic))
-        reporter = reporter or (choose_reporter(lambda: bytes_text(memory_in_use(trainer.arithmetic.device)), quiet) if place.first else Quiet())
+        reporter = reporter or (
+            choose_reporter(lambda: bytes_text(memory_in_use(trainer.arithmetic.device)), quiet)
+            if place.first
+            else Quiet()
+        )
         stack.callback(reporter.end)
 
         # ---- what: a new run directory, or an old one with its state
@@ -127,15 +134,25 @@ def train(
 
         # ---- what is left behind
         keeper.finish(trainer, progress)
+        if report and place.first:
+            _report(trainer, directory)
     return session.result()
 
 
 def _open(
-    trainer: Trainer, chosen: Options, run: str | Path | None, resume: str | Path | None, force: bool, reporter: Reporter
+    trainer: Trainer,
+    chosen: Options,
+    run: str | Path | None,
+    resume: str | Path | None,
+    force: bool,
+    reporter: Reporter,
 ) -> tuple[RunDirectory, Progress, Keeper]:
     """The run directory, where the run stands, and who keeps its checkpoints."""
     place = trainer.world
-    facts = environment(trainer.arithmetic, place.size) | {"options": chosen.to_dict(), "data": data_facts(trainer.data)}
+    facts = environment(trainer.arithmetic, place.size) | {
+        "options": chosen.to_dict(),
+        "data": data_facts(trainer.data),
+    }
     who = identity(trainer.net, trainer.recipe, trainer.data.fingerprint, place.size, chosen.examples)
     if resume is None:
         path = place.tell(_create(trainer.net, run, facts) if place.first else None)
@@ -157,6 +174,18 @@ def _open(
         progress = replace(progress, finished=False)
     keeper = Keeper(directory, who, facts, trainer.recipe.checkpoint_keep, place)
     return directory, progress, keeper
+
+
+def _report(trainer: Trainer, directory: RunDirectory) -> None:
+    """The page about the run, with a classifier's answers to its test or else its validation data."""
+    split, shape = trainer.data.test or trainer.data.validation, trainer.net.output_shape
+    found = None
+    if split is not None and trainer.classes and len(shape) == 1 and isinstance(shape[0], int):
+        found = examine(
+            trainer.evaluated, split, trainer.loss, trainer.arithmetic,
+            classes=shape[0], batch_size=trainer.evaluation_batch,
+        )  # fmt: skip
+    write_report(directory, trainer.net, found, class_names(trainer.data.names, shape))
 
 
 def _create(net: Net, run: str | Path | None, facts: dict[str, Any]) -> Path:
@@ -413,6 +442,3 @@ def _frozen_garbage() -> Iterator[None]:
         gc.unfreeze()
         if was_enabled:
             gc.enable()
-
-
-__all__ = ["RunResult", "World", "train"]

@@ -22,8 +22,6 @@ NORMS = (
 )
 
 
-
-
 def named(model: nn.Module) -> Iterator[tuple[str, nn.Parameter, nn.Module]]:
     """Key, parameter and owning module of every parameter, in `state_dict` order."""
     for path, module in model.named_modules():

@@ -34,16 +34,16 @@ def rehearse(net: Net, options: Mapping[str, Any]) -> str:
     recipe = net.recipe
     if recipe is not None:  # a small validation-free epoch or two must not end the rehearsal
         net = replace(net, recipe=replace(recipe, epochs=max(recipe.epochs, 2 + _TIMED)))
-    chosen = {key: value for key, value in options.items() if key not in ("max_steps", "tensorboard", "force")}
-    trainer = assemble(net, Options(**chosen), World(), str(chosen.get("device", "auto")))
+    chosen = Options(**options)
+    trainer = assemble(net, chosen, World(), chosen.device)
     with tempfile.TemporaryDirectory(prefix="netspec-") as place:
         run = Path(place) / "run"
-        _until(net, 2, chosen, run=run)
+        _until(net, 2, options, run=run)
         size = sum(file.stat().st_size for file in checkpoints(run / "checkpoints")[0].iterdir())
         first = _clock(run)
-        _until(net, 3, chosen, resume=run)
+        _until(net, 3, options, resume=run)
         warm = _clock(run)
-        _until(net, 2 + _TIMED, chosen, resume=run)
+        _until(net, 2 + _TIMED, options, resume=run)
         step = max(_clock(run) - warm, 1e-9) / (_TIMED - 1)
     return _told(trainer, recipe.epochs if recipe else 0, first, step, size)
 

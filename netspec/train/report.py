@@ -128,12 +128,20 @@ def _epochs(records: Sequence[Record]) -> str:
 def _cell(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,.4f}" if name.endswith(("loss", "accuracy")) else f"{value:,.1f}" if name == "seconds" else f"{value:,.0f}"
+    return (
+        f"{value:,.4f}"
+        if name.endswith(("loss", "accuracy"))
+        else f"{value:,.1f}"
+        if name == "seconds"
+        else f"{value:,.0f}"
+    )
 
 
 def _confusion(found: Examination, names: Sequence[str]) -> str:
     if len(names) > 40:
-        items = [f"<li>{n:,} × {escape(names[t])} taken for {escape(names[a])}</li>" for t, a, n in commonest(found, 40)]
+        items = [
+            f"<li>{n:,} × {escape(names[t])} taken for {escape(names[a])}</li>" for t, a, n in commonest(found, 40)
+        ]
         return f"<p>The commonest confusions of {len(names)} classes:</p><ul>{''.join(items)}</ul>"
     head = "".join(f'<th class="up"><span>{escape(name)}</span></th>' for name in names)
     rows: list[str] = []
@@ -188,9 +196,11 @@ def _layers(net: Net) -> str:
                "macs": "MACs"}  # fmt: skip
     known = {key: title for key, title in columns.items() if rows and key in rows[0]}
     left = ("type", "arguments")
-    head = "".join(f'<th{" class=left" if key in left else ""}>{title}</th>' for key, title in known.items())
+    head = "".join(f"<th{' class=left' if key in left else ''}>{title}</th>" for key, title in known.items())
     body = "".join(
-        "<tr>" + "".join(f'<td{" class=left" if key in left else ""}>{escape(row[key])}</td>' for key in known) + "</tr>"
+        "<tr>"
+        + "".join(f"<td{' class=left' if key in left else ''}>{escape(row[key])}</td>" for key in known)
+        + "</tr>"
         for row in rows
     )
     return f"<table><tr>{head}</tr>{body}</table>"

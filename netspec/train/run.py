@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from netspec.diagnostics import UsageError
+from netspec.dims import Shape
 from netspec.emit.json import to_json
 from netspec.emit.yaml import expand
 from netspec.net import Combinator, Leaf, Net, Node
@@ -117,6 +118,12 @@ def open_run(path: Path) -> RunDirectory:
     if not run.spec.is_file() or not run.checkpoints.is_dir():
         raise UsageError(f"{path}: is no run directory: it has no spec.yaml and checkpoints/")
     return run
+
+
+def class_names(known: Sequence[str], output: Shape) -> list[str]:
+    """The names of a classifier's classes; `"0"`, `"1"` … where the data gave none."""
+    count = output[0] if len(output) == 1 else 0
+    return list(known) or [str(i) for i in range(count if isinstance(count, int) else 0)]
 
 
 # ---- identity: what must be equal for a run to be the same run

@@ -17,7 +17,7 @@ from netspec.train.checkpoint import Checkpoint, newest, pointed, read_checkpoin
 from netspec.train.data.load import load_data
 from netspec.train.data.splits import DataSplits
 from netspec.train.device import Arithmetic, choose_arithmetic, choose_device
-from netspec.train.run import RunDirectory, open_run
+from netspec.train.run import RunDirectory, class_names, open_run
 from netspec.train.setup import limit
 from netspec.train.weights import load_weights
 
@@ -37,9 +37,7 @@ class Trained:
     @property
     def names(self) -> list[str]:
         """The names of the classes, `"0"` to `"9"` where the data gave none."""
-        known: list[str] = self.run.environment.get("data", {}).get("names") or []
-        count = self.net.output_shape[0] if self.net.output_shape else 0
-        return known or [str(i) for i in range(count if isinstance(count, int) else 0)]
+        return class_names(self.run.environment.get("data", {}).get("names") or [], self.net.output_shape)
 
     @property
     def classifies(self) -> bool:

@@ -34,8 +34,7 @@ def autotune(net: Net, options: Mapping[str, Any], reporter: Reporter | None = N
         The two options, to be used in place of those given.
     """
     reporter = reporter or Quiet()
-    known = {key: value for key, value in options.items() if key not in ("force", "max_steps", "tensorboard")}
-    base = Options(**known)
+    base = Options(**options)
     first = assemble(net, base, World(), base.device)
     compiles = (False, True) if first.arithmetic.device.type == "cuda" else (False,)
     seconds: dict[tuple[bool, bool], float] = {}

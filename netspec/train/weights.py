@@ -52,7 +52,9 @@ def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> Non
         if key in saved and key not in kept and saved[key].shape != own[key].shape
     ]
     if problems:
-        shown = "\n".join(f"  {p}" for p in problems[:8]) + (f"\n  … and {len(problems) - 8} more" * (len(problems) > 8))
+        shown = "\n".join(f"  {p}" for p in problems[:8]) + (
+            f"\n  … and {len(problems) - 8} more" * (len(problems) > 8)
+        )
         raise UsageError(
             f"`--weights {path}` does not fit `--fresh` leaves parameters as initialised:\n{shown}"
             if fresh

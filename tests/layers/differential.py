@@ -30,7 +30,7 @@ from netspec.layers import layer_class
 from netspec.layers.base import Layer, TensorType, TorchCall
 from tests.layers.excuses import EXCUSES
 from tests.layers.generator import LAYERS, Config, draw, draw_shape
-from tests.layers.oracle import BATCH, Verdict, buffers_of, judge, parameters_of, run
+from tests.layers.oracle import BATCH, Verdict, buffers_of, judge, macs_of, parameters_of, run
 
 REGRESSIONS = Path(__file__).parent / "regressions"
 LARGEST = 2_000  # elements of a tensor in a chain: more would only take time
@@ -108,6 +108,16 @@ def disagreement(config: Config) -> tuple[str | None, Verdict]:
         if ours != theirs:
             return f"wrong {name}: netspec says {ours}, torch {theirs}", verdict
     return None, verdict
+
+
+def macs_disagreement(config: Config, verdict: Verdict) -> str | None:
+    """What is wrong between the two about the multiply-accumulates of a configuration that both accept."""
+    layer = opinion(config).layer
+    if layer is None or verdict.module is None:
+        return None
+    ours = layer.macs(TensorType(config.shape, config.dtype))  # type: ignore[arg-type]
+    theirs = macs_of(verdict.module, config.shape, config.dtype, config.arguments.get("num_embeddings", 2))
+    return None if ours == theirs else f"wrong MACs: netspec says {ours}, torch {theirs}"
 
 
 # ---- chains
@@ -210,7 +220,7 @@ def chain_disagreement(chain: list[Config]) -> str | None:
 def shrunk(config: Config) -> Config:
     """The smallest configuration that shows the same kind of disagreement."""
     kind = _kind(disagreement(config)[0])
-    progress = True
+    progress = kind is not None  # else it is about MACs, and the configuration is small as it is
     while progress:
         progress = False
         for smaller in _smaller(config):
@@ -294,6 +304,8 @@ def compare(name: str, configs: int, seed: int) -> Tally:
         for argument, value in config.arguments.items():
             known = cls.model_fields.get(argument)
             tally.changed[argument] += known is not None and value != known.default
+        if message is None and verdict.accepted and tally.accepted % 10 == 0:
+            message = macs_disagreement(config, verdict)
         if message is not None:
             tally.found.append((config, message))
     return tally

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from netspec.layers.base import TorchCall
 
@@ -78,6 +79,16 @@ def run(
     if trained.shape != result.shape:
         return Verdict(None, reason=f"gives {tuple(trained.shape)} in training and {tuple(result.shape)} else"), values
     return Verdict(module, tuple(result.shape), str(result.dtype).removeprefix("torch.")), (trained, result)
+
+
+def macs_of(module: nn.Module, shape: tuple[int, ...], dtype: str, indices: int = 2) -> float:
+    """Multiply-accumulates that torch counts in one example's forward pass: half its floating-point operations.
+
+    oneDNN's recurrent layers are one opaque operation, of which torch counts nothing, so oneDNN is off.
+    """
+    with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
+        module.train()(example(shape, dtype, indices))
+    return counter.get_total_flops() / 2 / BATCH
 
 
 def parameters_of(module: nn.Module) -> dict[str, tuple[int, ...]]:

@@ -78,7 +78,7 @@ def run_until(net: Net, path: Path, step: int, **options: Any) -> None:
 def finish(net: Net, path: Path, **options: Any) -> RunResult:
     """Train to the end in a new run directory, or in the one that is there."""
     where = {"resume": path} if path.exists() else {"run": path}
-    return train(net, **where, reporter=Quiet(), **options)
+    return train(net, **where, **{"reporter": Quiet(), "report": False, **options})
 
 
 def last_checkpoint(path: Path) -> Checkpoint:

@@ -92,7 +92,10 @@ def test_looking_at_metrics_waits_for_the_epochs_end_or_the_monitor() -> None:
 def test_a_driver_that_cannot_follow_the_recipe_says_why_and_runs_eagerly() -> None:
     for settings, words in (
         ({"optimizer": {"RMSprop": {"lr": 0.01}}}, "RMSprop keeps its learning rate on the host"),
-        ({"optimizer": {"SGD": {"lr": 0.01, "momentum": 0.9}}, "scheduler": {"OneCycleLR": {"max_lr": 0.1}}}, "momentum"),
+        (
+            {"optimizer": {"SGD": {"lr": 0.01, "momentum": 0.9}}, "scheduler": {"OneCycleLR": {"max_lr": 0.1}}},
+            "momentum",
+        ),
     ):
         trainer = assemble(small_net(PLAIN, **settings), Options(driver="replay"), World(), "cpu")
         assert trainer.driver.name == "eager"

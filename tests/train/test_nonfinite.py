@@ -36,7 +36,9 @@ def poison(monkeypatch: pytest.MonkeyPatch, step: int, value: float = float("nan
 LONG = PLAIN.replace("train: 36", "train: 640")  # 80 steps an epoch
 
 
-@pytest.mark.parametrize("step", [0, 1, 2, 15, 16, 17, 31, *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 15)), 78])
+@pytest.mark.parametrize(
+    "step", [0, 1, 2, 15, 16, 17, 31, *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 15)), 78]
+)
 def test_a_nan_at_any_step_stops_within_fifty_with_the_parameters_of_before(
     step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,7 +70,9 @@ def test_a_nan_at_any_step_stops_within_fifty_with_the_parameters_of_before(
     ("layer", "place"),
     [("0", "layer `0` (Conv2d, whose weight is not finite)"), ("5", "layer `5` (Linear, whose weight is not finite)")],
 )
-def test_a_replay_names_the_first_layer(layer: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_names_the_first_layer(
+    layer: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from netspec.train import loop
 
     def broken(*args: Any) -> Trainer:

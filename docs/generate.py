@@ -1,8 +1,8 @@
 """Write everything in the documents that can be generated: `python docs/generate.py`; `--check` only compares.
 
 - `docs/layers.md` and `docs/errors.md` come from the classes and the table of codes.
-- In every document, a block that begins with ```` ```console ```` and `$ netspec …` shows what that command prints; it is
-  run again and its output replaced. A block marked ```` ```console recorded ```` was run once, where the text says.
+- In every document, a block that begins with ```` ```console ```` and `$ netspec …` shows what that command prints; it
+  is run again and its output replaced. A block marked ```` ```console recorded ```` was run once, where the text says.
 - `docs/images/` holds the gallery's diagrams.
 
 The tests run the same functions and find what is stale.
@@ -80,7 +80,9 @@ def generated() -> dict[Path, str]:
 
 def stale() -> list[str]:
     """The documents and pictures that are not what they should be."""
-    pages = [str(p.relative_to(ROOT)) for p, text in generated().items() if not p.exists() or p.read_text("utf-8") != text]
+    pages = [
+        str(p.relative_to(ROOT)) for p, text in generated().items() if not p.exists() or p.read_text("utf-8") != text
+    ]
     return pages + stale_pictures()
 
 

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from netspec.diagnostics import Diagnostic as Diagnostic
     from netspec.diagnostics import NetspecError as NetspecError
     from netspec.diagnostics import Span as Span
-    from netspec.diagnostics import SpecError as SpecError
     from netspec.diagnostics import UsageError as UsageError
     from netspec.diagram import diagram as diagram
     from netspec.dims import Dim as Dim
     from netspec.emit.json import to_json as to_json
     from netspec.emit.python import to_python as to_python
     from netspec.emit.yaml import expand as expand
+    from netspec.errors import SpecError as SpecError
     from netspec.net import Net as Net
     from netspec.summary import summary as summary
     from netspec.text.source import Limits as Limits
@@ -46,7 +46,7 @@ _HOME = {
     "Net": "netspec.net",
     "NetspecError": "netspec.diagnostics",
     "Span": "netspec.diagnostics",
-    "SpecError": "netspec.diagnostics",
+    "SpecError": "netspec.errors",
     "UsageError": "netspec.diagnostics",
     "build": "netspec.torch.build",
     "check": "netspec.compiler",

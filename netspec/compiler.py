@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from netspec.diagnostics import Diagnostic, Related, SpecError, UsageError, did_you_mean, has_errors
+from netspec.diagnostics import Diagnostic, Related, UsageError, did_you_mean, has_errors
 from netspec.dims import UNKNOWN, Condition, Size, is_known
+from netspec.errors import SpecError
 from netspec.language.binding import value_of
 from netspec.language.elaborate import Elaborator
 from netspec.language.flow import Origin

@@ -8,7 +8,7 @@ its explanation and a spec that provokes it, is in `codes.py`. This module uses 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -73,23 +73,6 @@ class NetspecError(Exception):
     """The base of every error that netspec raises for something that is the user's to mend."""
 
     exit_status = 1
-
-
-class SpecError(NetspecError):
-    """The spec is wrong. `diagnostics` holds every finding, warnings included, in source order.
-
-    `sources` maps a file name to its text, so that the message can show the lines at fault.
-    """
-
-    def __init__(self, diagnostics: Sequence[Diagnostic], sources: dict[str, str] | None = None) -> None:
-        self.diagnostics = list(diagnostics)
-        self.sources = sources or {}
-        super().__init__(self.diagnostics)
-
-    def __str__(self) -> str:
-        from netspec.render import render_text  # imported when a message is shown: the happy path never needs it
-
-        return render_text(self.diagnostics, self.sources)
 
 
 class UsageError(NetspecError):

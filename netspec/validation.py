@@ -355,7 +355,8 @@ class Reader:
             missing = [str(i["loc"][0]) for i in items if i["type"] == "missing" and len(i["loc"]) == 1]
             self._missing([field for field in missing if field not in nodes], name, at)  # the others were reported
             for item in items:
-                if item["type"] != "missing" or len(item["loc"]) > 1:
+                together = not item["loc"] and not whole  # a check of several arguments, one of which is not known
+                if not together and (item["type"] != "missing" or len(item["loc"]) > 1):
                     self._invalid(item, values, nodes, name, at)
             return None
         return instance if whole else None

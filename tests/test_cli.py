@@ -1,4 +1,4 @@
-"""The command line as a user meets it: statuses, what goes to which stream, and nothing written where nothing should be."""
+"""The command line as a user meets it: statuses, what goes to which stream, nothing written where nothing should be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ ROOT = Path(__file__).parent.parent
 def netspec(*arguments: str, cwd: Path = ROOT, input: bytes | None = None) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
     run = subprocess.run(
-        [sys.executable, "-m", "netspec", *arguments], cwd=cwd, env=environment, input=input, capture_output=True, check=False
+        [sys.executable, "-m", "netspec", *arguments],
+        cwd=cwd,
+        env=environment,
+        input=input,
+        capture_output=True,
+        check=False,
     )
     return subprocess.CompletedProcess(run.args, run.returncode, run.stdout.decode(), run.stderr.decode())
 
@@ -80,7 +85,9 @@ BAD = {
 
 @pytest.mark.parametrize("command", ["check", "compile"])
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
-def test_bad_input_is_a_located_error_with_status_1_and_nothing_is_written(text: bytes, command: str, tmp_path: Path) -> None:
+def test_bad_input_is_a_located_error_with_status_1_and_nothing_is_written(
+    text: bytes, command: str, tmp_path: Path
+) -> None:
     (tmp_path / "bad.yaml").write_bytes(text)
     run = netspec(command, "bad.yaml", "--format", "json", cwd=tmp_path)
     assert run.returncode == 1, run.stderr
@@ -107,7 +114,9 @@ def test_a_spec_can_come_from_standard_input() -> None:
 
 
 def test_set_and_variant_are_checked_with_suggestions(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("input: [784]\nvars: {width: 8}\nvariants: {big: {width: 16}}\nlayers: [Linear: width]\n")
+    (tmp_path / "a.yaml").write_text(
+        "input: [784]\nvars: {width: 8}\nvariants: {big: {width: 16}}\nlayers: [Linear: width]\n"
+    )
     assert netspec("compile", "a.yaml", "--no-write", "--set", "width=9", cwd=tmp_path).returncode == 0
     assert "16" in netspec("compile", "a.yaml", "--no-write", "--variant", "big", cwd=tmp_path).stdout
     wrong = netspec("compile", "a.yaml", "--no-write", "--set", "widht=9", cwd=tmp_path)

@@ -11,15 +11,18 @@ from netspec.compiler import check_source
 from netspec.text.source import decode
 
 ROOT = Path(__file__).parent.parent
-HAND_WRITTEN = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("language", "tutorial", "architecture"))]
+HAND_WRITTEN = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("language", "tutorial", "architecture")),
+]
 
 
 def yaml_examples() -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for path in HAND_WRITTEN:
         text = path.read_text(encoding="utf-8")
-        for match in re.finditer(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-            found.append((f"{path.name}:{text.count(chr(10), 0, match.start()) + 1}", match[1]))
+        blocks = re.finditer(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        found += [(f"{path.name}:{text.count(chr(10), 0, block.start()) + 1}", block[1]) for block in blocks]
     return found
 
 

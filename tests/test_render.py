@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netspec.diagnostics import Diagnostic, Edit, Fix, Related, Span, SpecError
+from netspec.diagnostics import Diagnostic, Edit, Fix, Related, Span
+from netspec.errors import SpecError
 from netspec.render import render_github, render_json, render_text, to_json
 from netspec.render.excerpt import printable
 

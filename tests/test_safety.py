@@ -204,12 +204,12 @@ def quoted(payload: str) -> str:
 
 def texts() -> list[tuple[str, str, str]]:
     """(position, payload, spec), the payload plain and as a double-quoted scalar."""
-    found: list[tuple[str, str, str]] = []
-    for position in VALID:
-        for payload in PAYLOADS:
-            for form in (payload, quoted(payload)):
-                found.append((position, payload, SPEC.format(**VALID | {position: form})))
-    return found
+    return [
+        (position, payload, SPEC.format(**VALID | {position: form}))
+        for position in VALID
+        for payload in PAYLOADS
+        for form in (payload, quoted(payload))
+    ]
 
 
 def test_no_payload_in_any_position_has_an_effect() -> None:
@@ -237,7 +237,9 @@ def test_the_package_calls_nothing_that_runs_data(path: Path) -> None:
             if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
                 owner, name = node.func.value.id, node.func.attr
                 assert owner not in modules, f"line {node.lineno}"
-                assert owner != "yaml" or name not in ("load", "unsafe_load", "full_load", "load_all"), f"line {node.lineno}"
+                assert owner != "yaml" or name not in ("load", "unsafe_load", "full_load", "load_all"), (
+                    f"line {node.lineno}"
+                )
                 assert (owner, name) != ("torch", "load") or any(
                     k.arg == "weights_only" and isinstance(k.value, ast.Constant) and k.value.value is True
                     for k in node.keywords
@@ -261,7 +263,8 @@ HUGE = {
     "a block that calls itself twice": "input: [8]\nblocks: {a: [a, a]}\nlayers: [a]\n",
     "two blocks that call each other": "input: [8]\nblocks: {a: [b], b: [a, a]}\nlayers: [a]\n",
     "a huge matrix": "input: [1000000000]\nlayers: [Linear: 10000000000]\n",
-    "nested comprehensions": "input: [8]\nvars: {a: '[i for i in range(99999) for j in range(99999)]'}\nlayers: [Linear: 1]\n",
+    "nested comprehensions": "input: [8]\n"
+    "vars: {a: '[i for i in range(99999) for j in range(99999)]'}\nlayers: [Linear: 1]\n",
     "many minus signs": "input: [8]\nlayers: [Linear: '" + "-" * 100_000 + "1']\n",
 }
 

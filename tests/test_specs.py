@@ -26,7 +26,9 @@ def expected(path: Path) -> Counter[tuple[int, str]]:
 def test_a_bad_spec_is_wrong_exactly_where_it_says(path: Path) -> None:
     diagnostics = netspec.check(path)
     found = Counter((d.span.line, d.code) for d in diagnostics)
-    assert found == expected(path), "\n".join(f"{d.span.line}:{d.span.column} {d.code} {d.message}" for d in diagnostics)
+    assert found == expected(path), "\n".join(
+        f"{d.span.line}:{d.span.column} {d.code} {d.message}" for d in diagnostics
+    )
 
 
 @pytest.mark.parametrize("path", sorted((HERE / "good").glob("*.yaml")), ids=lambda p: p.stem)

@@ -101,7 +101,7 @@ def main() -> NoReturn:
 def report(error: NetspecError) -> None:
     """Show an error that is the user's to mend: one line on standard error, or the diagnostics of a spec."""
     from netspec.cli.common import show_diagnostics, wants_color  # only an error needs them
-    from netspec.diagnostics import SpecError
+    from netspec.errors import SpecError
 
     if isinstance(error, SpecError):
         show_diagnostics(error.diagnostics, error.sources, err=True)

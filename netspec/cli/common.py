@@ -11,7 +11,8 @@ from typing import Any, TextIO, TypeVar
 import click
 
 from netspec.compiler import Result, compile_source
-from netspec.diagnostics import Diagnostic, Severity, SpecError, UsageError, has_errors
+from netspec.diagnostics import Diagnostic, Severity, UsageError, has_errors
+from netspec.errors import SpecError
 from netspec.net import Net
 from netspec.render import render_text
 from netspec.text.source import Source, decode, read

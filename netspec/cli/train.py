@@ -31,7 +31,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--data", "data_root", type=_PATH, metavar="DIR", help="Folder of the data sets; else NETSPEC_DATA.")
 @click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Processes that decode images from files.")
 @click.option("--data-budget", "budget", type=click.IntRange(min=0), metavar="BYTES",
-              help="Keep examples on the device up to this size; stream larger data. A quarter of its memory if not given.")  # fmt: skip
+              help="Stream examples that take more on the device; a quarter of its memory if not given.")  # fmt: skip
 @click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="Stop with a checkpoint after N steps.")
 @click.option("--deterministic", is_flag=True, help="Only operations that give the same bits every time.")
 @click.option("--channels-last", is_flag=True, help="Keep images with their channels innermost.")

@@ -252,6 +252,13 @@ LANGUAGE: dict[str, Code] = {
             "  shortcut: [Conv2d: {out_channels: 8, kernel_size: 1}]"
         ),
     ),
+    "inplace-in-branch": Code(
+        "A layer with `inplace: true` writes over the input of a combinator.",
+        "The other branches, or the skip beside the body, read that input too: what they see is already overwritten.",
+        layers("- residual: [{ReLU: {inplace: true}}, Conv2d: {out_channels: 1, kernel_size: 1}]"),
+        layers("- residual: [ReLU, Conv2d: {out_channels: 1, kernel_size: 1}]"),
+        "warning",
+    ),
     "split-mismatch": Code(
         "A `split` does not divide its input, or not among its branches.",
         "`split: n` cuts the input into n equal chunks, one for each of n branches.",
@@ -274,7 +281,7 @@ LANGUAGE: dict[str, Code] = {
     ),
     "init-axes": Code(
         "An initialiser does not fit a parameter's number of axes.",
-        "Xavier, Kaiming and orthogonal initialisers want a matrix or more; a bias or the weight of a norm is a vector.",
+        "Xavier, Kaiming and orthogonal initialisers want a matrix or more; a bias and a norm's weight are vectors.",
         "init: {Linear: {bias: xavier_uniform_}}\n" + layers("- Linear: 10", "[784]"),
         "init: {Linear: {bias: zeros_}}\n" + layers("- Linear: 10", "[784]"),
     ),

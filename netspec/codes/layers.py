@@ -26,13 +26,13 @@ LAYERS: dict[str, Code] = {
     ),
     "wrong-rank": Code(
         "A layer cannot take an input with this number of axes.",
-        "A `Conv2d` wants (channels, height, width); behind a `Flatten` there is one axis. The batch axis never counts.",
+        "A `Conv2d` wants (channels, height, width); behind a `Flatten` there is one axis. The batch never counts.",
         layers("- Flatten\n- Conv2d: {out_channels: 8, kernel_size: 3}"),
         layers("- Conv2d: {out_channels: 8, kernel_size: 3}\n- Flatten"),
     ),
     "batch-axis": Code(
         "A layer would mix the examples of a batch.",
-        "Arguments such as `start_dim` and `dim` count the batch axis as 0, as in torch; axis 0 itself must stay as it is.",
+        "Arguments such as `start_dim` and `dim` count the batch axis as 0, as in torch; that axis must stay as it is.",
         layers("- Flatten: {start_dim: 0}"),
         layers("- Flatten: {start_dim: 1}"),
     ),

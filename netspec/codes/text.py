@@ -18,8 +18,8 @@ TEXT: dict[str, Code] = {
     "yaml-syntax": Code(
         "The text is no YAML.",
         "The most frequent causes are a bracket that is not closed, a tab used for indentation, and a line that is "
-        "indented by one column too many or too few. Inside {…} and […] an expression with brackets, such as `w[0]`, needs "
-        "quotes, and so does everywhere one that begins with `%`, `@` or a backtick.",
+        "indented by one column too many or too few. Inside {…} and […] an expression with brackets, such as `w[0]`, "
+        "needs quotes, and so does everywhere one that begins with `%`, `@` or a backtick.",
         "input: [1, 28, 28\nlayers:\n  - Flatten\n",
         "input: [1, 28, 28]\nlayers:\n  - Flatten\n",
     ),

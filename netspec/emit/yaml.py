@@ -132,7 +132,7 @@ def _combinator(node: Combinator, common: Mapping[str, tuple[Initializer, ...]])
 
 
 def _common_initializers(net: Net) -> dict[str, tuple[Initializer, ...]]:
-    """The layer types whose layers are all initialised alike: they go under `init`, the others stand beside the layer."""
+    """The types whose layers are all initialised alike: they go under `init`, others stand beside the layer."""
     found: dict[str, set[str]] = {}
     first: dict[str, tuple[Initializer, ...]] = {}
     for leaf in net.layers:

@@ -11,6 +11,7 @@ from netspec.language.items import Item
 from netspec.language.joins import join_concat, join_gate, join_sum, shape_text, split_axis
 from netspec.language.options import integer
 from netspec.layers.base import TensorType
+from netspec.net import Sequential, leaves
 from netspec.text.source import ListNode, Node
 from netspec.validation import Reader
 
@@ -189,3 +190,23 @@ def _mending_shortcut(x: TensorType, body: TensorType, has_one: bool) -> str | N
     layer = f"Conv2d: {{out_channels: {body.shape[0]}, kernel_size: 1{tail}}}"
     verb = "give the shortcut this shape" if has_one else "give it a shortcut"
     return f"{verb}: `shortcut: [{layer}]` turns {shape_text(x.shape)} into {shape_text(body.shape)}"
+
+
+def warn_overwritten(kind: str, branches: Sequence[Sequential], reader: Reader) -> None:
+    """Warn of a layer that writes over the input of a branch, which the other branches, or the skip, still need."""
+    for branch in branches:
+        for leaf in leaves(branch):
+            if getattr(leaf.layer, "inplace", False) is True:
+                reader.report(
+                    "inplace-in-branch",
+                    f"`{leaf.type}` with `inplace: true` is the first to touch the input of a branch of `{kind}`, and "
+                    "writes over what the other side of the sum still needs"
+                    if kind in ("residual", "add")
+                    else f"`{leaf.type}` with `inplace: true` is the first to touch the input of a branch of `{kind}`, "
+                    "and writes over what is still needed beside it",
+                    leaf.span,
+                    severity="warning",
+                    help="leave `inplace` out here",
+                )
+            if not leaf.layer.shares(leaf.input):
+                break

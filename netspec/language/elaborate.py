@@ -20,7 +20,7 @@ from netspec.dims import (
     collecting,
 )
 from netspec.language.binding import bind_arguments, call_label
-from netspec.language.branches import branch_nodes, concat_options, join, joined_axis, split
+from netspec.language.branches import branch_nodes, concat_options, join, joined_axis, split, warn_overwritten
 from netspec.language.flow import Flow, Origin
 from netspec.language.initialization import InitRule, InitRules
 from netspec.language.items import Item, read_item
@@ -437,6 +437,8 @@ class Elaborator:
             sequential, end = self._branch(f"{path}.{branch_key}", node, kind, start, inner)
             branches.append((branch_key, sequential))
             ends.append(end)
+        if parts is None:
+            warn_overwritten(kind, [chain for _, chain in branches], self.reader)
         axis = joined_axis(item, dim, parts, flow, ends, self.reader) if kind == "concat" else 0
         end = join(item, kind, axis, flow, ends, self.reader)
         self._keep_conditions(f"`{kind}`", self.reader.source.span(item.head), flow)

@@ -25,7 +25,7 @@ class Rearrange(nn.Module):
         self.order = [names.index(name) for group in right for name in group]
         self.splits: list[tuple[int, list[int]]] = []  # axis and sizes of its parts, from the last axis to the first
         for axis, group in reversed(list(enumerate(left))):
-            if len(group) > 1:
+            if len(group) > 1 or group[0] in self.sizes:
                 self.splits.append((axis, [self.sizes.get(name, -1) for name in group]))
         self.merges: list[tuple[int, int]] = []  # first and last axis of each run, from the last to the first
         end = len(names)

@@ -4,6 +4,10 @@ Torch's return a pair, the outputs of every step and the last states. The parame
 `state_dict` of `nn.LSTM` fits. `emit/python` copies the classes that a network uses, so each stands on its own.
 """
 
+# A forward that returns one tensor is what these classes are for; torch declares a pair, and leaves out some types. Off
+# for the whole file: a comment in a class would be copied with it.
+# pyright: reportIncompatibleMethodOverride=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from typing import Any, Literal

@@ -1,54 +1,26 @@
 """Weights from another module, or from a plain `state_dict`, for a net.
 
 Names differ between implementations of one architecture, and so does the order in which modules are registered; the
-order in which they are first used does not. So both models run on the meta device, their layers are listed in order of
-first use, and what stands at the same place is the same layer: every shape is compared, nothing is guessed.
+order in which their tensors are first used does not. So both models run on the meta device, their parameters are
+listed in order of first use, and what stands at the same place is the same parameter: every shape is compared, nothing
+is guessed.
 """
 
 from __future__ import annotations
 
-import copy
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
-from torch.utils import _pytree as pytree
 
-from netspec.diagnostics import UsageError
 from netspec.net import Net
 from netspec.torch.build import build
-from netspec.views.describe import shape_text
+from netspec.torch.usage import Owner, Shapes, TransferError, Use, order_of_use, tensors_of
 
 _BATCH: Final = 2
-_SHOWN: Final = 8
-
-
-_FAILURES: Final = (RuntimeError, NotImplementedError, ValueError, TypeError, IndexError)
-
-
-class TransferError(UsageError):
-    """The weights do not belong to this net; the message names the layers that differ."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """One layer with tensors of its own: its path, its class, and the shape of each tensor by name."""
-
-    path: str
-    type: str
-    shapes: dict[str, tuple[int, ...]]
-
-    def key(self, name: str) -> str:
-        """The `state_dict` key of one of its tensors."""
-        return f"{self.path}.{name}" if self.path else name
-
-    def __str__(self) -> str:
-        tensors = ", ".join(f"{name} {shape_text(shape)}" for name, shape in self.shapes.items())
-        return f"`{self.path}` ({self.type}: {tensors})" if self.type else f"`{self.path}` ({tensors})"
 
 
 def transfer(source_module: nn.Module, net: Net, *, example: Tensor | None = None) -> dict[str, Tensor]:
@@ -60,7 +32,8 @@ def transfer(source_module: nn.Module, net: Net, *, example: Tensor | None = Non
         example: an input that the source takes, batch included; by default a batch of two of the net's input shape.
 
     Raises:
-        TransferError: the layers, in order of first use, do not have the same tensors; names the first that differ.
+        TransferError: the parameters, in order of first use, do not have the same shapes; names the first layers that
+            differ.
         UsageError: the net has symbolic sizes.
     """
     return transfer_from(source_module, net, example=example)[0]
@@ -73,20 +46,17 @@ def transfer_from(
     target = build(net, device="meta")
     inputs = _input(net) if example is None else example.to("meta")
     wanted = order_of_use(target, _input(net), training=True)
-    pairs: list[tuple[str, str]] | None = None
+    keys = list(target.state_dict())
+    tensors = tensors_of(source_module)
     problem = ""
     for training in (True, False):  # in eval mode the source's auxiliary heads do not run; the net may have none
-        found = order_of_use(source_module, inputs, training=training)
-        pairs, text = _match(found, wanted)
-        if pairs is not None:
-            break
-        problem = problem or text
-    if pairs is None:
-        raise TransferError(f"the weights do not fit `{net.name}`: {problem}")
-    tensors = _tensors(source_module)
-    origins = {key: origin for origin, key in pairs}
-    keys = list(target.state_dict())
-    return {key: tensors[origins[key]].detach() for key in keys}, {key: origins[key] for key in keys}
+        try:
+            origins = _by_use(order_of_use(source_module, inputs, training=training), wanted, keys)
+        except _Mismatch as mismatch:
+            problem = problem or str(mismatch)
+        else:
+            return {key: tensors[origins[key]].detach() for key in keys}, {key: origins[key] for key in keys}
+    raise TransferError(f"the weights do not fit `{net.name}`: {problem}")
 
 
 def transfer_state(state: Mapping[str, Tensor], net: Net) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -99,109 +69,22 @@ def transfer_state(state: Mapping[str, Tensor], net: Net) -> tuple[dict[str, Ten
         TransferError: neither gives one answer; says what differs, and that the module itself would decide it.
     """
     target = build(net, device="meta").state_dict()
-    if {key: tuple(tensor.shape) for key, tensor in target.items()} == {
-        key: tuple(tensor.shape) for key, tensor in state.items()
-    }:
+    if _shapes(target) == _shapes(state):
         return {key: state[key] for key in target}, {key: key for key in target}
     wanted, found = _owners_of_state(target), _owners_of_state(state)
-    pairs, problem = _match(found, wanted)
-    if pairs is None:
-        pairs = _match_by_shape(found, wanted)
-    if pairs is None:
-        if _signatures(found) != _signatures(wanted):
-            raise TransferError(f"the weights do not fit `{net.name}`: {problem}")
-        raise TransferError(
-            f"the weights do not fit `{net.name}` in the order in which they are stored: {problem}. All shapes are "
-            "there, but several layers have the same ones, so that they cannot be told apart. With the module that "
-            "they belong to, `netspec.transfer(module, net)` follows the order of use instead"
-        )
-    origins = {key: origin for origin, key in pairs}
+    try:
+        origins = _by_order(found, wanted)
+    except _Mismatch as mismatch:
+        origins = _by_shape(found, wanted)
+        if origins is None:
+            if Counter(_shapes(target).values()) != Counter(_shapes(state).values()):
+                raise TransferError(f"the weights do not fit `{net.name}`: {mismatch}") from None
+            raise TransferError(
+                f"the weights do not fit `{net.name}` in the order in which they are stored: {mismatch}. All shapes "
+                "are there, but layers with the same ones cannot be told apart. With the module that they belong to, "
+                "`netspec.transfer(module, net)` follows the order of use instead"
+            ) from None
     return {key: state[origins[key]] for key in target}, {key: origins[key] for key in target}
-
-
-def order_of_use(module: nn.Module, inputs: Tensor, *, training: bool) -> list[Owner]:
-    """The layers of a module that have tensors, in the order in which a forward pass first uses them.
-
-    The pass runs on a copy without data, on the meta device if the module can do with shapes alone.
-
-    Raises:
-        TransferError: the module cannot take this input.
-    """
-    try:
-        return _order_of_use(_without_data(module), inputs, training)
-    except _FAILURES:  # the module asks for a value, which the meta device does not have
-        real = torch.zeros(inputs.shape, dtype=inputs.dtype)
-    try:
-        return _order_of_use(copy.deepcopy(module).cpu(), real, training)
-    except _FAILURES as error:
-        message = " ".join(str(error).split())
-        raise TransferError(
-            f"{type(module).__name__} cannot take an input of {shape_text(tuple(inputs.shape))}: {message}"
-        ) from None
-
-
-def _order_of_use(model: nn.Module, inputs: Tensor, training: bool) -> list[Owner]:
-    model.train(training)
-    owners: dict[int, str] = {}
-    for path, inner in _modules(model):
-        for _, tensor in _own(inner):
-            owners.setdefault(id(tensor), path)
-    watch = _FirstUse(owners)
-    with torch.no_grad(), watch:
-        model(inputs)
-    return [_owner(model, path) for path in watch.used]
-
-
-class _FirstUse(TorchFunctionMode):
-    """Notes the owner of every tensor that a function is given, once."""
-
-    def __init__(self, owners: Mapping[int, str]) -> None:
-        super().__init__()
-        self.owners = owners
-        self.used: dict[str, None] = {}
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run the function, after looking at what it is given."""
-        for value in pytree.tree_leaves((args, kwargs)):
-            if isinstance(value, Tensor) and id(value) in self.owners:
-                self.used.setdefault(self.owners[id(value)])
-        return func(*args, **(kwargs or {}))
-
-
-def _without_data(module: nn.Module) -> nn.Module:
-    """A copy whose tensors are on the meta device; no data is copied."""
-    memo: dict[int, Any] = {}
-    for inner in module.modules():
-        others = [value for value in vars(inner).values() if isinstance(value, Tensor)]
-        for tensor in (*inner.parameters(recurse=False), *inner.buffers(recurse=False), *others):
-            empty = tensor.detach().to("meta")
-            memo[id(tensor)] = nn.Parameter(empty, requires_grad=False) if isinstance(tensor, nn.Parameter) else empty
-    return copy.deepcopy(module, memo)
-
-
-def _modules(module: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Path and module of the module and all inside; one that is in several places is there under each path."""
-    return list(module.named_modules(remove_duplicate=False))  # pyright: ignore[reportUnknownArgumentType]  # torch's stub lacks it
-
-
-def _own(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """The tensors that a module itself holds and its `state_dict` contains, parameters first."""
-    hidden: set[str] = getattr(module, "_non_persistent_buffers_set", set())
-    yield from module.named_parameters(recurse=False)
-    yield from ((name, tensor) for name, tensor in module.named_buffers(recurse=False) if name not in hidden)
-
-
-def _owner(model: nn.Module, path: str) -> Owner:
-    module = model.get_submodule(path)
-    return Owner(path, type(module).__name__, {name: tuple(tensor.shape) for name, tensor in _own(module)})
-
-
-def _tensors(module: nn.Module) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
-    for path, inner in _modules(module):
-        for name, tensor in _own(inner):
-            found[f"{path}.{name}" if path else name] = tensor
-    return found
 
 
 def _input(net: Net) -> Tensor:
@@ -209,65 +92,162 @@ def _input(net: Net) -> Tensor:
     return torch.zeros(shape, dtype=getattr(torch, net.input.dtype), device="meta")
 
 
-def _owners_of_state(state: Mapping[str, Tensor]) -> list[Owner]:
-    """The layers that a `state_dict` tells of: neighbours whose keys differ in their last part only."""
-    owners: dict[str, Owner] = {}
-    for key, tensor in state.items():
-        path, _, name = key.rpartition(".")
-        owners.setdefault(path, Owner(path, "", {})).shapes[name] = tuple(tensor.shape)
-    return list(owners.values())
+def _shapes(state: Mapping[str, Tensor]) -> Shapes:
+    return {key: tuple(tensor.shape) for key, tensor in state.items()}
 
 
-# ---- matching
+class _Mismatch(Exception):
+    """Source and net differ; the message names both layers."""
 
 
-def _match(found: Sequence[Owner], wanted: Sequence[Owner]) -> tuple[list[tuple[str, str]] | None, str]:
-    """Pairs of keys, source first, of layers at the same place; or None and what differs."""
-    pairs: list[tuple[str, str]] = []
-    for number, (source, target) in enumerate(zip(found, wanted, strict=False), 1):
-        names = _same_tensors(source.shapes, target.shapes)
-        if names is None:
-            return None, (
-                f"layer {number} with weights is {source} in the source, but {target} in the net"
-                + _counts(found, wanted)
-            )
-        pairs += [(source.key(a), target.key(b)) for a, b in names]
-    if len(found) != len(wanted):
-        longer, where = (found, "the source") if len(found) > len(wanted) else (wanted, "the net")
-        extra = longer[min(len(found), len(wanted))]
-        return None, f"{where} goes on with {extra}, where the other has ended{_counts(found, wanted)}"
-    return pairs, ""
+# ---- a module: tensor by tensor, in order of first use
+
+
+def _by_use(found: Sequence[Use], wanted: Sequence[Use], keys: Sequence[str]) -> dict[str, str]:
+    """The source's key for each of the net's.
+
+    Two layers with the same tensors are matched as a whole. Any others are matched parameter by parameter: what is one
+    module in the source may be several layers in the net.
+    """
+    origins: dict[str, str] = {}
+    taken: set[str] = set()
+    single: defaultdict[str, list[tuple[Use, Use]]] = defaultdict(list)
+    for source, target in zip_longest(_left(found, taken), _left(wanted, origins)):
+        if source is None or target is None:
+            raise _Mismatch(_ends(found, wanted, source, target))
+        names = _same_tensors(source.owner.shapes, target.owner.shapes)
+        if names is not None and _untouched(source.owner, taken) and _untouched(target.owner, origins):
+            pairs = [(source.owner.key(a), target.owner.key(b)) for a, b in names]
+        elif source.shape == target.shape:
+            pairs = [(source.key, target.key)]
+            single[target.owner.path].append((source, target))
+        else:
+            raise _Mismatch(_differ(found, wanted, source, target))
+        taken.update(a for a, _ in pairs)
+        origins.update((b, a) for a, b in pairs)
+    for layer in single.values():
+        _tell_apart(layer)
+        buffers = _buffers(layer)
+        taken.update(buffers.values())
+        origins.update(buffers)
+    for use in found:
+        if use.key not in taken:
+            raise _Mismatch(f"the source uses `{use.key}` of {use.owner}, to which nothing in the net corresponds")
+    for key in keys:
+        if key not in origins:
+            raise _Mismatch(f"nothing that the source uses corresponds to `{key}` in the net")
+    return origins
+
+
+def _left(uses: Sequence[Use], settled: Collection[str]) -> Iterator[Use]:
+    """Those that are still to be matched: parameters, and the tensors of layers that have no parameters."""
+    return (use for use in uses if use.key not in settled and use.name in (use.owner.parameters or use.owner.buffers))
+
+
+def _untouched(owner: Owner, settled: Collection[str]) -> bool:
+    return not any(owner.key(name) in settled for name in owner.shapes)
+
+
+def _tell_apart(layer: Sequence[tuple[Use, Use]]) -> None:
+    """Refuse a layer of the net with several parameters of one shape, unless the source names them alike.
+
+    From layer to layer the order of use is a fact; inside of one it is not: `x * gain + shift` may be computed as
+    `torch.addcmul(shift, gain, x)`.
+    """
+    shapes = Counter(target.shape for _, target in layer)
+    if any(shapes[target.shape] > 1 and source.name != target.name for source, target in layer):
+        names = ", ".join(f"`{source.key}`" for source, _ in layer)
+        raise _Mismatch(
+            f"{layer[0][1].owner} in the net is {names} in the source: some of these have one shape, and their names "
+            "do not tell which is which"
+        )
+
+
+def _buffers(layer: Sequence[tuple[Use, Use]]) -> dict[str, str]:
+    """The source's key for each of a layer's buffers: they belong to the owner of its first parameter."""
+    source, target = layer[0][0].owner, layer[0][1].owner
+    if not target.buffers:
+        return {}
+    names = _same_tensors(source.buffers, target.buffers)
+    if names is None:
+        raise _Mismatch(f"{source} in the source does not have the buffers of {target} in the net")
+    return {target.key(b): source.key(a) for a, b in names}
+
+
+def _differ(found: Sequence[Use], wanted: Sequence[Use], source: Use, target: Use) -> str:
+    layers = _owners(wanted)
+    text = (
+        f"layer {layers.index(target.owner) + 1} with weights is {source.owner} in the source, but {target.owner} in "
+        f"the net{_counts(_owners(found), layers)}"
+    )
+    if len(source.owner.parameters) == len(target.owner.parameters):
+        return text
+    return f"{text}; at this place the source uses `{source.key}` and the net `{target.key}`"
+
+
+def _ends(found: Sequence[Use], wanted: Sequence[Use], source: Use | None, target: Use | None) -> str:
+    where, extra = ("the source", source) if target is None else ("the net", target)
+    assert extra is not None
+    counts = _counts(_owners(found), _owners(wanted))
+    return f"{where} goes on with {extra.owner}, where the other has ended{counts}"
+
+
+def _owners(uses: Sequence[Use]) -> list[Owner]:
+    return list({use.owner.path: use.owner for use in uses}.values())
 
 
 def _counts(found: Sequence[Owner], wanted: Sequence[Owner]) -> str:
     return f" (layers with weights: {len(found)} in the source, {len(wanted)} in the net)"
 
 
-def _same_tensors(
-    source: Mapping[str, tuple[int, ...]], target: Mapping[str, tuple[int, ...]]
-) -> list[tuple[str, str]] | None:
-    """Pairs of names, by name if the names are the same, else by order if no two shapes are; None if that fails."""
+def _same_tensors(source: Shapes, target: Shapes) -> list[tuple[str, str]] | None:
+    """Pairs of names, by name if the names are the same, else by shape if no two shapes are; None if that fails."""
     if source == target:
         return [(name, name) for name in target]
-    if list(source.values()) != list(target.values()):
+    by_shape = {shape: name for name, shape in source.items()}
+    if len(by_shape) < len(source):  # `gain` and `shift` might be `weight` and `bias`, or the reverse
         return None
-    if len(set(source.values())) < len(source):  # `gain` and `shift` might be `weight` and `bias`, or the reverse
+    if Counter(by_shape.keys()) != Counter(target.values()):
         return None
-    return list(zip(source, target, strict=True))
+    return [(by_shape[shape], name) for name, shape in target.items()]
 
 
-def _match_by_shape(found: Sequence[Owner], wanted: Sequence[Owner]) -> list[tuple[str, str]] | None:
-    """Pairs of keys of the layers with the same tensors, if for none of them there is a choice."""
-    signatures = _signatures(wanted)
-    if signatures != _signatures(found) or any(number > 1 for number in signatures.values()):
+# ---- a state_dict: layer by layer
+
+
+def _owners_of_state(state: Mapping[str, Tensor]) -> list[Owner]:
+    """The layers that a `state_dict` tells of: neighbours whose keys differ in their last part only."""
+    owners: dict[str, Owner] = {}
+    for key, tensor in state.items():
+        path, _, name = key.rpartition(".")
+        owners.setdefault(path, Owner(path, "", {})).parameters[name] = tuple(tensor.shape)
+    return list(owners.values())
+
+
+def _by_order(found: Sequence[Owner], wanted: Sequence[Owner]) -> dict[str, str]:
+    """The source's key for each of the net's, layer by layer in their order."""
+    origins: dict[str, str] = {}
+    for number, (source, target) in enumerate(zip(found, wanted, strict=False), 1):
+        names = _same_tensors(source.shapes, target.shapes)
+        if names is None:
+            counts = _counts(found, wanted)
+            raise _Mismatch(f"layer {number} with weights is {source} in the source, but {target} in the net{counts}")
+        origins |= {target.key(b): source.key(a) for a, b in names}
+    if len(found) != len(wanted):
+        longer, where = (found, "the source") if len(found) > len(wanted) else (wanted, "the net")
+        extra = longer[min(len(found), len(wanted))]
+        raise _Mismatch(f"{where} goes on with {extra}, where the other has ended{_counts(found, wanted)}")
+    return origins
+
+
+def _by_shape(found: Sequence[Owner], wanted: Sequence[Owner]) -> dict[str, str] | None:
+    """The source's key for each of the net's, by the tensors of a layer, if for none of them there is a choice."""
+    signatures = Counter(map(_signature, wanted))
+    if signatures != Counter(map(_signature, found)) or any(number > 1 for number in signatures.values()):
         return None
-    by_shapes = {_signature(owner): owner for owner in found}
-    return [(by_shapes[_signature(owner)].key(name), owner.key(name)) for owner in wanted for name in owner.shapes]
+    owners = {_signature(owner): owner for owner in found}
+    return {owner.key(name): owners[_signature(owner)].key(name) for owner in wanted for name in owner.shapes}
 
 
 def _signature(owner: Owner) -> tuple[tuple[str, tuple[int, ...]], ...]:
     return tuple(sorted(owner.shapes.items()))
-
-
-def _signatures(owners: Sequence[Owner]) -> Counter[tuple[tuple[str, tuple[int, ...]], ...]]:
-    return Counter(map(_signature, owners))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from netspec.train.files import write_atomically
 from netspec.train.records import Record
@@ -15,15 +16,16 @@ COLOURS = {"train": "#4c72b0", "validation": "#8172b3", "test": "#c44e52"}
 
 def draw_curves(records: Sequence[Record], title: str) -> str:
     """The curves as SVG text: loss on the left, accuracy on the right where it was measured."""
-    import matplotlib  # slow to import, and needed only once per epoch
+    import matplotlib as untyped  # slow to import, and needed only once per epoch
 
+    matplotlib: Any = untyped
     with matplotlib.rc_context(
         {"svg.fonttype": "none", "svg.hashsalt": "netspec", "font.family": "sans-serif", "font.size": 10}
     ):
         from matplotlib.figure import Figure
 
         has_accuracy = any(record.train_accuracy is not None for record in records)
-        figure = Figure(figsize=(9.6 if has_accuracy else 5.2, 3.6), layout="constrained")
+        figure: Any = Figure(figsize=(9.6 if has_accuracy else 5.2, 3.6), layout="constrained")
         axes = figure.subplots(1, 2 if has_accuracy else 1, squeeze=False)[0]
         for axis, quantity in zip(axes, ("loss", "accuracy"), strict=False):
             _draw(axis, records, quantity)
@@ -33,11 +35,9 @@ def draw_curves(records: Sequence[Record], title: str) -> str:
     return stream.getvalue()
 
 
-def _draw(axis: object, records: Sequence[Record], quantity: str) -> None:
-    from matplotlib.axes import Axes
+def _draw(axis: Any, records: Sequence[Record], quantity: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    assert isinstance(axis, Axes)
     epochs = [record.epoch for record in records]
     for part, colour in COLOURS.items():
         values = [getattr(record, f"{part}_{quantity}") for record in records]

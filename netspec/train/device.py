@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -77,13 +77,15 @@ def choose_arithmetic(device: torch.device, precision: Precision | None, determi
 
 
 @contextmanager
-def numerics(arithmetic: Arithmetic) -> Iterator[None]:
+def numerics(arithmetic: Arithmetic) -> Generator[None]:
     """Set torch's process-wide switches for one run and put them back afterwards.
 
     Raises:
         UsageError: `deterministic` on a GPU that was already in use without the cuBLAS setting it needs.
     """
-    matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+    matmul: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
+    conv: Any = cudnn.conv  # made at run time, so unknown to type checkers
     saved = (matmul.fp32_precision, conv.fp32_precision, torch.backends.cudnn.benchmark)
     was_deterministic = torch.are_deterministic_algorithms_enabled()
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
@@ -141,7 +143,7 @@ def environment(arithmetic: Arithmetic, world_size: int = 1) -> dict[str, Any]:
         facts["gpu"] = {
             "name": torch.cuda.get_device_name(arithmetic.device),
             "capability": f"{major}.{minor}",
-            "memory_bytes": torch.cuda.get_device_properties(arithmetic.device).total_memory,
+            "memory_bytes": torch.cuda.mem_get_info(arithmetic.device)[1],
             "cuda": torch.version.cuda,
             "cudnn": torch.backends.cudnn.version(),
         }

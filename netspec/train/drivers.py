@@ -40,6 +40,7 @@ class Eager:
         self.reason = reason
 
     def __call__(self, buffers: Buffers, phase: Phase) -> None:
+        """Call the step."""
         self._step(buffers, phase)
 
 
@@ -65,6 +66,7 @@ class Tape:
         self._records: dict[Key, tuple[Buffers, _Recorder]] = {}
 
     def __call__(self, buffers: Buffers, phase: Phase) -> None:
+        """Call, record or replay the step."""
         key = _key(buffers, phase)
         if (record := self._records.get(key)) is not None:
             static, recorder = record
@@ -85,7 +87,7 @@ class _Recorder(TorchDispatchMode):
     """Notes every operation with the slots of its tensors: slots of results are filled anew at each replay."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
         self._operations: list[tuple[Callable[..., Any], Any, Any, list[int | None]]] = []
         self._slots: dict[int, int] = {}
         self._values: list[Tensor] = []
@@ -141,6 +143,7 @@ class Graph:
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, buffers: Buffers, phase: Phase) -> None:
+        """Call, record or replay the step."""
         key = _key(buffers, phase)
         if (captured := self._graphs.get(key)) is not None:
             static, graph = captured

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +13,14 @@ from torch.nn import functional as F
 
 from netspec.train.data.splits import Split
 from netspec.train.device import Arithmetic
+from netspec.train.host import floats, ints
 from netspec.train.metrics import Score, Sums
 from netspec.train.processes import World
 from netspec.train.step import LossFunction, count_correct
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Generator[None]:
     """The model in eval mode and without gradients; afterwards every module is back in the mode it was in."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
@@ -94,7 +95,7 @@ class Mistake:
 
 
 def _ratio(part: Tensor, whole: Tensor) -> list[float | None]:
-    return [a / b if b else None for a, b in zip(part.tolist(), whole.tolist(), strict=True)]
+    return [a / b if b else None for a, b in zip(ints(part), ints(whole), strict=True)]
 
 
 def examine(
@@ -131,7 +132,6 @@ def _mistakes(x: Tensor, y: Tensor, output: Tensor, answer: Tensor, start: int, 
     chosen = chosen[losses[chosen] >= 0]
     probability = output[chosen].softmax(1).amax(1)
     rows = zip(
-        chosen.tolist(), y[chosen].tolist(), answer[chosen].tolist(), probability.tolist(), losses[chosen].tolist(),
-        strict=True,
-    )  # fmt: skip
+        ints(chosen), ints(y[chosen]), ints(answer[chosen]), floats(probability), floats(losses[chosen]), strict=True
+    )
     return [Mistake(start + i, x[i].float().cpu(), truth, said, p, value) for i, truth, said, p, value in rows]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netspec.train.evaluate import Examination
+from netspec.train.host import ints, rows
 
 _MATRIX = 26
 """More classes than this make no matrix on a page; their commonest confusions are listed."""
@@ -14,7 +15,7 @@ _MATRIX = 26
 def describe(found: Examination, names: Sequence[str]) -> str:
     """Per-class figures and the confusion matrix."""
     width = max(5, *(len(name) for name in names))
-    counts = found.confusion.sum(1).tolist()
+    counts = ints(found.confusion.sum(1))
     lines = [f"{'class':<{width}}  examples  recall  precision"]
     for name, count, recall, precision in zip(names, counts, found.recall, found.precision, strict=True):
         lines.append(f"{name:<{width}}  {count:>8,}  {_share(recall):>6}  {_share(precision):>9}")
@@ -31,19 +32,19 @@ def _share(value: float | None) -> str:
 
 
 def _matrix(found: Examination, names: Sequence[str], width: int) -> list[str]:
-    rows: list[list[int]] = found.confusion.tolist()
-    cell = max(4, *(len(str(n)) for row in rows for n in row)) + 1
+    matrix = rows(found.confusion)
+    cell = max(4, *(len(str(n)) for row in matrix for n in row)) + 1
     head = " " * (width + 5) + "".join(f"{i:>{cell}}" for i in range(len(names)))
     return [head] + [
         f"{name:<{width}} {i:>3} " + "".join(f"{n or '·':>{cell}}" for n in row)
-        for i, (name, row) in enumerate(zip(names, rows, strict=True))
+        for i, (name, row) in enumerate(zip(names, matrix, strict=True))
     ]
 
 
 def commonest(found: Examination, count: int) -> list[tuple[int, int, int]]:
     """Truth, answer and number of the commonest wrong answers."""
-    rows: list[list[int]] = found.confusion.tolist()
-    wrong = [(t, a, n) for t, row in enumerate(rows) for a, n in enumerate(row) if n and t != a]
+    matrix = rows(found.confusion)
+    wrong = [(t, a, n) for t, row in enumerate(matrix) for a, n in enumerate(row) if n and t != a]
     return sorted(wrong, key=lambda item: -item[2])[:count]
 
 
@@ -53,12 +54,12 @@ def _commonest(found: Examination, names: Sequence[str]) -> list[str]:
 
 def to_dict(found: Examination, names: Sequence[str]) -> dict[str, Any]:
     """The same in plain values."""
-    counts = found.confusion.sum(1).tolist()
+    counts = ints(found.confusion.sum(1))
     per_class = zip(names, counts, found.recall, found.precision, strict=True)
     return {
         "classes": [
             {"name": name, "examples": count, "recall": recall, "precision": precision}
             for name, count, recall, precision in per_class
         ],
-        "confusion": found.confusion.tolist(),
+        "confusion": rows(found.confusion),
     }

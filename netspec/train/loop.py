@@ -6,7 +6,7 @@ import gc
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,11 +58,9 @@ class RunResult:
     def line(self) -> str:
         """The last epoch in d2l's words: `loss 0.465, train acc 0.826, test acc 0.800`."""
         last = self.records[-1]
-        parts = [f"loss {last.train_loss:.3f}"]
-        for name in ("train", "validation", "test"):
-            if (accuracy := getattr(last, f"{name}_accuracy")) is not None:
-                parts.append(f"{name} acc {accuracy:.3f}")
-        return ", ".join(parts)
+        measured = {name: getattr(last, f"{name}_accuracy") for name in ("train", "validation", "test")}
+        accuracies = [f"{name} acc {value:.3f}" for name, value in measured.items() if value is not None]
+        return ", ".join([f"loss {last.train_loss:.3f}", *accuracies])
 
 
 def train(
@@ -430,7 +428,7 @@ def _rising(metric: str | None, record: Record) -> float:
 
 
 @contextmanager
-def _frozen_garbage() -> Iterator[None]:
+def _frozen_garbage() -> Generator[None]:
     """No cyclic garbage collection while training: what is alive now is set aside, what a step makes has no cycles."""
     was_enabled = gc.isenabled()
     gc.collect()

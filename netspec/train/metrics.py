@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from netspec.train.host import floats
+
 
 class Score(NamedTuple):
     """Example-weighted means over a data set. `accuracy` is None where the targets are no classes."""
@@ -36,7 +38,7 @@ class Sums:
 
     def read(self, total: Tensor | None = None) -> Score:
         """The means so far; NaN before the first example. `total`: a copy of the sums, where one is at hand."""
-        loss, correct, examples = (self.total if total is None else total).tolist()
+        loss, correct, examples = floats(self.total if total is None else total)
         if not examples:
             return Score(float("nan"), float("nan") if self._counts_correct else None)
         return Score(loss / examples, correct / examples if self._counts_correct else None)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from netspec.train.host import floats
 from netspec.train.metrics import Score, Sums
 from netspec.train.step import Failures
 
@@ -70,5 +71,5 @@ class Monitor:
         return values, arrived
 
     def _reading(self, values: Tensor) -> Reading:
-        good, ever = values[3:].tolist()
+        good, ever = floats(values[3:])
         return Reading(self._sums.read(values[:3]), int(good) if ever else None)

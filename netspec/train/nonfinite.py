@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from netspec.train.optim import named
+from netspec.train.optim import modules, named
 from netspec.train.step import Buffers, Phase, Step
 
 
@@ -28,9 +28,9 @@ def explain(model: nn.Module, step: Step, batches: Sequence[Buffers]) -> str:
                 return "the batch itself holds a value that is not finite, before any layer"
             found: list[str] = []
             with ExitStack() as hooks:
-                for path, module in model.named_modules():
-                    if next(module.children(), None) is None:
-                        hook = module.register_forward_hook(_Watch(path, module, found))
+                for path, module in modules(model):
+                    if not len(list(module.children())):
+                        hook: Any = module.register_forward_hook(_Watch(path, module, found))  # pyright: ignore[reportUnknownMemberType]  # torch types hooks loosely
                         hooks.callback(hook.remove)
                 step(batch, Phase(first=number == 0, last=False))
             if found:
@@ -68,7 +68,7 @@ class _Watch:
             return
         for tensor in _tensors(output):
             if tensor.requires_grad:
-                tensor.register_hook(self._backward)
+                tensor.register_hook(self._backward)  # pyright: ignore[reportUnknownMemberType]  # as above
 
     def _backward(self, gradient: Tensor) -> None:
         if not self._found and not _finite(gradient):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from inspect import signature
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +22,14 @@ NORMS = (
 )
 
 
+def modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Path and module of every module, the model itself first."""
+    yield from cast("Iterator[tuple[str, nn.Module]]", model.named_modules())  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
+
+
 def named(model: nn.Module) -> Iterator[tuple[str, nn.Parameter, nn.Module]]:
     """Key, parameter and owning module of every parameter, in `state_dict` order."""
-    for path, module in model.named_modules():
+    for path, module in modules(model):
         for name, parameter in module.named_parameters(recurse=False):
             yield (f"{path}.{name}" if path else name), parameter, module
 
@@ -129,7 +134,7 @@ class Optimization:
 
 def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> Optimization:
     """The recipe's optimiser, fused where torch has a fused kernel for it on this device."""
-    kind: type[torch.optim.Optimizer] = getattr(torch.optim, type(recipe.optimizer).__name__)
+    kind: Any = getattr(torch.optim, type(recipe.optimizer).__name__)
     arguments = dict(recipe.optimizer)
     groups = parameter_groups(model, recipe)
     known = signature(kind).parameters
@@ -142,7 +147,7 @@ def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> O
             group["lr"] = torch.tensor(rate, dtype=torch.float32, device=device)
         arguments["lr"] = torch.tensor(arguments["lr"], dtype=torch.float32, device=device)
     extra = {"fused": True} if fused else {"capturable": True, "foreach": True} if capturable else {}
-    optimizer = kind(groups, **arguments, **extra)
+    optimizer: torch.optim.Optimizer = kind(groups, **arguments, **extra)
     if isinstance(optimizer, torch.optim.SGD):
         _prepare_momentum(optimizer)
     return Optimization(optimizer, fused, tensor_lr)

@@ -15,6 +15,7 @@ from torchvision.transforms.v2.functional import pil_to_tensor, resize  # pyrigh
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.train.device import numerics
 from netspec.train.evaluate import autocast, evaluating
+from netspec.train.host import floats, ints
 from netspec.train.trained import Trained
 from netspec.train.transforms.pipeline import Pipeline
 from netspec.views.describe import shape_text
@@ -64,7 +65,7 @@ def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answe
                 )
             shares = trained.model(x).float().softmax(1).squeeze(0)
             values, classes = shares.topk(min(top, len(shares)))
-            named = [(trained.names[i], p) for i, p in zip(classes.tolist(), values.tolist(), strict=True)]
+            named = [(trained.names[i], p) for i, p in zip(ints(classes), floats(values), strict=True)]
             answers.append(Answer(path, named))
     return answers
 

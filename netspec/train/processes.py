@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -100,7 +100,7 @@ class World:
 
 
 @contextmanager
-def world(device: str) -> Iterator[tuple[World, str]]:
+def world(device: str) -> Generator[tuple[World, str]]:
     """Join the other processes if `torchrun` started this one; gives the place and this process's device.
 
     Raises:

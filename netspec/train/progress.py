@@ -42,25 +42,33 @@ class Reporter(Protocol):
 class Quiet:
     """Says nothing but warnings."""
 
-    def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None: ...
-    def step(self, step: int, score: Score, examples: int) -> None: ...
-    def epoch(self, record: Record) -> None: ...
+    def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
+        """Nothing."""
+
+    def step(self, step: int, score: Score, examples: int) -> None:
+        """Nothing."""
+
+    def epoch(self, record: Record) -> None:
+        """Nothing."""
 
     def note(self, text: str) -> None:
+        """A line on standard error."""
         print(text, file=sys.stderr, flush=True)
 
-    def end(self) -> None: ...
+    def end(self) -> None:
+        """Nothing."""
 
 
 class Lines(Quiet):
     """One line per epoch on standard output; warnings on standard error."""
 
     def epoch(self, record: Record) -> None:
+        """The record on a line."""
         print(record.line, flush=True)
 
 
 class Bar:
-    """A bar for the epoch with loss, accuracy, examples/s, time left for the run, and memory; a line per epoch above."""
+    """A bar for the epoch: loss, accuracy, examples/s, time left for the run, memory; a line per epoch above it."""
 
     def __init__(self, memory: Callable[[], str]) -> None:
         self._memory = memory
@@ -70,6 +78,7 @@ class Bar:
         self._started = time.perf_counter()
 
     def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
+        """Show the bar."""
         from rich.console import Console  # a run without a terminal never needs it
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -86,6 +95,7 @@ class Bar:
         return f"epoch {min(self._epoch + 1, self._epochs)}/{self._epochs}"
 
     def step(self, step: int, score: Score, examples: int) -> None:
+        """Move the bar."""
         if self._progress is None or self._task is None:
             return
         speed = examples / max(time.perf_counter() - self._started, 1e-9)
@@ -97,18 +107,21 @@ class Bar:
         self._progress.update(self._task, completed=step, facts="  ".join(facts))
 
     def epoch(self, record: Record) -> None:
+        """Put a line above the bar and start it anew."""
         self._epoch = record.epoch
         if self._progress is not None and self._task is not None:
             self._progress.console.print(record.line, highlight=False)
             self._progress.reset(self._task, total=self._steps, description=self._title(), facts="")
 
     def note(self, text: str) -> None:
+        """Put the text above the bar."""
         if self._progress is None:
             print(text, file=sys.stderr, flush=True)
         else:
             self._progress.console.print(text, highlight=False, markup=False)
 
     def end(self) -> None:
+        """Take the bar away."""
         if self._progress is not None:
             self._progress.stop()
 
@@ -149,12 +162,12 @@ class Notebook(Bar):
         self._shown: Any = None
 
     def epoch(self, record: Record) -> None:
-        from IPython.display import SVG, display  # pyright: ignore[reportMissingImports]  # there in a notebook
-
+        """Draw the curves anew."""
+        shown: Any = sys.modules["IPython"].display
         super().epoch(record)
         self._records.append(record)
-        picture = SVG(draw_curves(self._records, "training"))
+        picture = shown.SVG(draw_curves(self._records, "training"))
         if self._shown is None:
-            self._shown = display(picture, display_id=True)
+            self._shown = shown.display(picture, display_id=True)
         else:
             self._shown.update(picture)

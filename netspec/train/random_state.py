@@ -15,7 +15,7 @@ def get_random_state(device: torch.device) -> dict[str, Any]:
     version, words, gauss = random.getstate()
     name, keys, position, has_gauss, cached = cast(
         tuple[str, Any, int, int, float],
-        np.random.get_state(legacy=True),  # noqa: NPY002  # the global generator, which augmentations of users may use
+        np.random.get_state(legacy=True),
     )
     state: dict[str, Any] = {
         "python": {"version": version, "words": list(words), "gauss": gauss},
@@ -42,5 +42,5 @@ def set_random_state(state: dict[str, Any], device: torch.device) -> None:
 def seed_everything(seed: int) -> None:
     """Start every generator from one seed."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002  # as above
-    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from netspec.views.describe import bytes_text
 from netspec.net import Net
 from netspec.train.checkpoint import checkpoints, newest
 from netspec.train.device import describe
@@ -20,6 +19,7 @@ from netspec.train.memory import device_memory, estimated, memory_in_use
 from netspec.train.processes import World
 from netspec.train.progress import Quiet
 from netspec.train.setup import Options, Trainer, assemble
+from netspec.views.describe import bytes_text
 
 _TIMED = 6
 """Steps that are timed after the resume; the first of them also pays for what is built once."""
@@ -57,7 +57,7 @@ def _until(net: Net, step: int, options: Mapping[str, Any], **where: Path) -> No
 
 def _clock(run: Path) -> float:
     """Seconds of training that a run's newest checkpoint has behind it."""
-    state = newest(run / "checkpoints", str)[1].state["progress"]
+    state = newest(run / "checkpoints", Quiet().note)[1].state["progress"]
     return sum(record["seconds"] for record in state["records"]) + state["seconds"]
 
 

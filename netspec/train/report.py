@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 from string import Template
@@ -21,6 +22,7 @@ from netspec.train.curves import draw_curves
 from netspec.train.evaluate import Examination, Mistake
 from netspec.train.files import write_atomically
 from netspec.train.findings import commonest
+from netspec.train.host import rows as matrix
 from netspec.train.records import Record, read_records
 from netspec.train.run import RunDirectory
 from netspec.views.describe import count_text
@@ -29,6 +31,7 @@ _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title><style>
 :root { --ink: #1f2328; --soft: #656d76; --line: #d8dee4; --tint: 76, 114, 176; }
+* { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.7rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.4rem 0 .8rem; }
 p.sub { color: var(--soft); margin: .2rem 0 1rem; }
@@ -106,9 +109,8 @@ def _figures(records: Sequence[Record]) -> str:
         return "<li><b>—</b><span>no epoch is finished</span></li>"
     last = records[-1]
     shown: list[tuple[str, str]] = [("train loss", f"{last.train_loss:.3f}")]
-    for part in ("train", "validation", "test"):
-        if (accuracy := getattr(last, f"{part}_accuracy")) is not None:
-            shown.append((f"{part} accuracy", f"{accuracy:.3f}"))
+    measured = {part: getattr(last, f"{part}_accuracy") for part in ("train", "validation", "test")}
+    shown += [(f"{part} accuracy", f"{value:.3f}") for part, value in measured.items() if value is not None]
     seconds = sum(record.seconds for record in records)
     shown += [("seconds of training", f"{seconds:,.1f}"), ("examples per second", f"{last.examples_per_second:,.0f}")]
     return "".join(f"<li><b>{value}</b><span>{name}</span></li>" for name, value in shown)
@@ -116,9 +118,8 @@ def _figures(records: Sequence[Record]) -> str:
 
 def _epochs(records: Sequence[Record]) -> str:
     columns = ["epoch", "step", "train_loss", "train_accuracy"]
-    for name in ("validation_loss", "validation_accuracy", "test_loss", "test_accuracy"):
-        if any(getattr(record, name) is not None for record in records):
-            columns.append(name)
+    optional = ("validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
+    columns += [name for name in optional if any(getattr(record, name) is not None for record in records)]
     columns += ["seconds", "examples_per_second"]
     head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
     rows = ["".join(f"<td>{_cell(name, getattr(record, name))}</td>" for name in columns) for record in records]
@@ -145,7 +146,7 @@ def _confusion(found: Examination, names: Sequence[str]) -> str:
         return f"<p>The commonest confusions of {len(names)} classes:</p><ul>{''.join(items)}</ul>"
     head = "".join(f'<th class="up"><span>{escape(name)}</span></th>' for name in names)
     rows: list[str] = []
-    for t, (name, row) in enumerate(zip(names, found.confusion.tolist(), strict=True)):
+    for t, (name, row) in enumerate(zip(names, matrix(found.confusion), strict=True)):
         total = max(sum(row), 1)
         cells = "".join(_shaded(n, n / total, right=t == a) for a, n in enumerate(row))
         recall = found.recall[t]
@@ -190,16 +191,29 @@ def _diagram(net: Net) -> str:
         return f"<p>{escape(str(error))}</p>"
 
 
+def _text(cell: str) -> str:
+    """A cell of the table: long numbers with separators, shapes with their sign."""
+    if cell.isdecimal():
+        return f"{int(cell):,}" if int(cell) else ""
+    return escape(cell.replace("x", " × ") if re.fullmatch(r"\d+(x\d+)+", cell) else cell)
+
+
 def _layers(net: Net) -> str:
     rows = list(csv.DictReader(io.StringIO(summary_csv(net))))
-    columns = {"path": "path", "type": "layer", "arguments": "arguments", "output_shape": "output", "params": "parameters",
-               "macs": "MACs"}  # fmt: skip
+    columns = {
+        "path": "path",
+        "type": "layer",
+        "arguments": "arguments",
+        "output_shape": "output",
+        "params": "parameters",
+        "macs": "MACs",
+    }
     known = {key: title for key, title in columns.items() if rows and key in rows[0]}
     left = ("type", "arguments")
     head = "".join(f"<th{' class=left' if key in left else ''}>{title}</th>" for key, title in known.items())
     body = "".join(
         "<tr>"
-        + "".join(f"<td{' class=left' if key in left else ''}>{escape(row[key])}</td>" for key in known)
+        + "".join(f"<td{' class=left' if key in left else ''}>{_text(row[key])}</td>" for key in known)
         + "</tr>"
         for row in rows
     )

@@ -89,7 +89,9 @@ def list_text(runs: Sequence[Run], parent: Path) -> str:
     """One line per run."""
     if not runs:
         return f"no runs in {parent}"
-    rows = [("run", "epochs", "train loss", "train acc", "test loss", "test acc", "seconds", "examples/s", "")]
+    rows: list[tuple[str, ...]] = [
+        ("run", "epochs", "train loss", "train acc", "test loss", "test acc", "seconds", "examples/s", "")
+    ]
     for run in runs:
         last = run.records[-1] if run.records else None
         figures = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -105,7 +107,7 @@ def list_text(runs: Sequence[Run], parent: Path) -> str:
 
 def compare_text(runs: Sequence[Run], width: int) -> str:
     """Figures side by side, then the settings that differ."""
-    rows = [("", *(str(run.path) for run in runs))]
+    rows: list[tuple[str, ...]] = [("", *(str(run.path) for run in runs))]
     rows.append(("net", *(run.name for run in runs)))
     rows.append(("parameters", *("?" if run.params is None else f"{run.params:,}" for run in runs)))
     rows.append(("epochs", *(str(len(run.records)) for run in runs)))

@@ -62,7 +62,7 @@ class Schedule:
         self._epoch += 1
         if isinstance(self._scheduler, ReduceLROnPlateau):
             if metric is not None and self._epoch > self._waits:
-                self._scheduler.step(metric)
+                self._scheduler.step(metric)  # pyright: ignore[reportUnknownMemberType]  # torch leaves `epoch` untyped
         elif not self._by_step and self._epoch > self._waits:
             self._advance()
         self._apply()

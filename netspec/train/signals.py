@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -26,7 +26,7 @@ class Interrupts:
 
 
 @contextmanager
-def interrupts() -> Iterator[Interrupts]:
+def interrupts() -> Generator[Interrupts]:
     """Catch SIGINT, SIGTERM and SIGUSR1 while training; in a thread, where Python cannot, nothing is caught."""
     caught = Interrupts()
     if threading.current_thread() is not threading.main_thread():

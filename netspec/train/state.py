@@ -97,8 +97,9 @@ def restore(trainer: Trainer, checkpoint: Checkpoint) -> Progress:
     set_random_state(state["random"][rank], trainer.arithmetic.device)
     if len(state["sums"]) == trainer.world.size:
         trainer.sums.total.copy_(state["sums"][rank])
-    saved = dict(state["progress"])
-    return Progress(**saved | {"records": [Record(**record) for record in saved["records"]]})
+    saved: dict[str, Any] = dict(state["progress"])
+    records = [Record(**record) for record in saved.pop("records")]
+    return Progress(records=records, **saved)
 
 
 def _restore_optimizer(trainer: Trainer, saved: dict[str, Any]) -> None:

@@ -100,7 +100,7 @@ class LossScale:
 
     def update(self, overflow: Tensor) -> None:
         """After a step: grow or back off."""
-        torch._amp_update_scale_(self.scale, self.since, overflow, self.growth, self.backoff, self.interval)  # pyright: ignore[reportPrivateUsage]  # what GradScaler calls, without its reads by the host
+        torch._amp_update_scale_(self.scale, self.since, overflow, self.growth, self.backoff, self.interval)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # what GradScaler calls, without its reads by the host
 
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -153,7 +153,7 @@ class Step:
                 objective = objective + self.recipe.aux_weight * self._loss(head, b, other)
         if self._weighted:
             objective = objective * b.weight
-        (objective if self.scale is None else objective * self.scale.scale).backward()
+        (objective if self.scale is None else objective * self.scale.scale).backward()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
         self.sums.add(loss, self._correct(output, b.y), len(x))
         if phase.last:
             self._update(loss)
@@ -204,7 +204,7 @@ class Step:
         failures.now.zero_()
         wrong = (~loss.detach().isfinite()).float()
         inverse = self._one if self.scale is None else self.scale.scale.reciprocal()
-        torch._amp_foreach_non_finite_check_and_unscale_(gradients, failures.now, inverse)  # pyright: ignore[reportPrivateUsage]  # what GradScaler calls: one kernel that checks and divides
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, failures.now, inverse)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # what GradScaler calls: one kernel that checks and divides
         if self.scale is None:
             failures.note(self.world.largest_(torch.maximum(failures.now, wrong)))
             skip = failures.ever
@@ -250,9 +250,9 @@ class Average:
 
     def update(self, skip: Tensor) -> None:
         """average ← average + share · (weight − average), unless `skip` is 1."""
-        difference = torch._foreach_sub(self._source, self._target)
-        torch._foreach_mul_(difference, self.share * (1 - skip))
-        torch._foreach_add_(self._target, difference)
+        difference = torch._foreach_sub(self._source, self._target)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # documented under "foreach functions"
+        torch._foreach_mul_(difference, self.share * (1 - skip))  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # as above
+        torch._foreach_add_(self._target, difference)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # as above
 
     def copy_buffers(self) -> None:
         """Take over running statistics, before the average is used."""

@@ -35,7 +35,7 @@ def tensorboard_log(directory: Path) -> Generator[Callable[[Record], None]]:
                 part, _, quantity = name.partition("_")
                 if value is not None and name not in ("epoch", "step"):
                     tag = f"{quantity}/{part}" if part in ("train", "validation", "test") else name
-                    writer.add_scalar(tag, value, record.epoch)
+                    writer.add_scalar(tag, value, record.epoch)  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
             writer.flush()
 
         yield log

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]  # untyped there
 from torch import Tensor, nn
 
 from netspec.diagnostics import ResourceError, UsageError
@@ -55,11 +55,8 @@ def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> Non
         shown = "\n".join(f"  {p}" for p in problems[:8]) + (
             f"\n  … and {len(problems) - 8} more" * (len(problems) > 8)
         )
-        raise UsageError(
-            f"`--weights {path}` does not fit `--fresh` leaves parameters as initialised:\n{shown}"
-            if fresh
-            else f"`--weights {path}` does not fit the net; `--fresh PATTERN` leaves parameters as initialised:\n{shown}"
-        )
+        hint = "beyond what `--fresh` leaves" if fresh else "`--fresh PATTERN` leaves parameters as initialised"
+        raise UsageError(f"`--weights {path}` does not fit the net; {hint}:\n{shown}")
     with torch.no_grad():
         for key, tensor in own.items():
             if key not in kept:

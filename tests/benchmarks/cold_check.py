@@ -1,4 +1,4 @@
-"""`netspec check specs/alexnet.yaml` as a whole process, against torchinfo's summary of the same network written by hand.
+"""`netspec check specs/alexnet.yaml` as a whole process, against torchinfo's summary of the same network.
 
     pip install -e ".[bench]"
     python tests/benchmarks/cold_check.py [--runs 7]

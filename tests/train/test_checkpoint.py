@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from netspec.diagnostics import ResourceError
 from netspec.train.checkpoint import (
     Checkpoint,
@@ -231,7 +232,7 @@ def test_full_disk(tmp_path: Path) -> None:
     try:
         write_checkpoint(disk, 1, checkpoint(1))
         large = Checkpoint({"w": torch.zeros(100_000)}, {})
-        with pytest.raises(ResourceError, match="no space for .* it needs"):
+        with pytest.raises(ResourceError, match=r"no space for .* it needs"):
             write_checkpoint(disk, 2, large)
         assert newest(disk, pytest.fail)[1].state["step"] == 1
         assert not list(disk.glob("*.tmp"))

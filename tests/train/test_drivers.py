@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
 from netspec.net import Net
 from netspec.train.processes import World
 from netspec.train.setup import Options, Trainer, assemble
 from netspec.train.step import Phase
-from torch.utils._python_dispatch import TorchDispatchMode
-
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, small_net, whole_state
 
 RECIPES: dict[str, dict[str, Any]] = {

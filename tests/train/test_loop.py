@@ -11,9 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import netspec
 import pytest
 import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn import functional as F
+
+import netspec
 from netspec.diagnostics import UsageError
 from netspec.train.errors import Interrupted
 from netspec.train.loop import train
@@ -21,10 +25,6 @@ from netspec.train.processes import World
 from netspec.train.progress import Lines, Quiet
 from netspec.train.records import read_records
 from netspec.train.setup import Options, Trainer, assemble
-from safetensors.torch import load_file
-from torch import nn
-from torch.nn import functional as F
-
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, small_net
 
 COLUMNS = (
@@ -232,7 +232,7 @@ def test_weights_of_another_run_are_a_start_and_fresh_ones_stay_as_initialised(t
 def test_weights_of_another_shape_are_refused_with_both_shapes(tmp_path: Path) -> None:
     finish(small_net(PLAIN), tmp_path / "first")
     other = small_net(PLAIN.replace("Linear: 8", "Linear: 9"))
-    with pytest.raises(UsageError, match="`1.weight` is 8 × 36 there and 9 × 36 in the net"):
+    with pytest.raises(UsageError, match=r"`1\.weight` is 8 × 36 there and 9 × 36 in the net"):
         assemble(other, Options(weights=tmp_path / "first"), World(), "cpu")
 
 

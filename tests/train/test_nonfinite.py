@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+
 from netspec.train.data.splits import Batch
 from netspec.train.errors import NonFinite
 from netspec.train.processes import World
 from netspec.train.setup import Options, Trainer, assemble
 from netspec.train.step import Phase
-
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, run_until, small_net
 
 

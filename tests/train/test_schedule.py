@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
+
 from netspec.diagnostics import UsageError
 from netspec.train.processes import World
 from netspec.train.setup import Options, assemble
-from torch import nn
-
 from tests.train.small_runs import PLAIN, small_net
 
 STEPS, EPOCHS = 5, 6

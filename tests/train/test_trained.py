@@ -10,10 +10,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import netspec
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from PIL import Image
+from torch.nn import functional as F
+
+import netspec
 from netspec.cli import cli
 from netspec.diagnostics import NetspecError
 from netspec.train.evaluate import examine
@@ -21,9 +24,6 @@ from netspec.train.inspection import inspect
 from netspec.train.loop import RunResult
 from netspec.train.losses import build_loss
 from netspec.train.trained import open_trained
-from PIL import Image
-from torch.nn import functional as F
-
 from tests.train.small_runs import PLAIN, finish, run_until, small_net
 
 IMAGES = PLAIN.replace("synthetic: {train: 36, test: 12}", "synthetic: {train: 36, test: 40, shape: [1, 6, 6]}")

@@ -1,0 +1,23 @@
+"""What a wrong spec raises. It stands above the renderer, since its message is the rendered diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.diagnostics import Diagnostic, NetspecError
+from netspec.render import render_text
+
+
+class SpecError(NetspecError):
+    """The spec is wrong. `diagnostics` holds every finding, warnings included, in source order.
+
+    `sources` maps a file name to its text, so that the message can show the lines at fault.
+    """
+
+    def __init__(self, diagnostics: Sequence[Diagnostic], sources: dict[str, str] | None = None) -> None:
+        self.diagnostics = list(diagnostics)
+        self.sources = sources or {}
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        return render_text(self.diagnostics, self.sources)

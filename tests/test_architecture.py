@@ -1,0 +1,105 @@
+"""The house as docs/architecture.md draws it: imports point one way, torch stays in its rooms, there are no circles."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import networkx as nx
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "netspec"
+
+FLOORS = [
+    {"diagnostics"},
+    {"text", "dims"},
+    {"expressions", "symbols", "render"},
+    {"arguments", "validation", "codes", "errors"},
+    {"layers", "recipe"},
+    {"net"},
+    {"language"},
+    {"compiler"},
+    {"views", "cost"},
+    {"summary", "diagram", "compare", "emit", "torch"},
+    {"train"},
+    {"cli"},
+]
+"""From the cellar to the roof: a room imports from its own floor and from those below."""
+
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+CONSUMERS = {"summary", "diagram", "compare", "emit", "torch", "cost"}
+
+
+def module_name(path: Path) -> str:
+    parts = ("netspec", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> set[str]:
+    """Modules that a file imports anywhere in it, those for type checking alone excepted."""
+    found: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            return
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")))
+    return found
+
+
+FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def edges() -> list[tuple[str, str]]:
+    return [
+        (name, target) for name, path in FILES.items() for target in imports(path) if target in FILES and target != name
+    ]
+
+
+def room(module: str) -> str:
+    return [*module.split("."), ""][1]
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room(name) for name in FILES} - set(FLOOR_OF) == {"", "__main__"}
+
+
+@pytest.mark.parametrize("name", [n for n in FILES if room(n) in FLOOR_OF])
+def test_a_module_imports_from_its_own_floor_or_below(name: str) -> None:
+    above = [t for a, t in edges() if a == name and room(t) in FLOOR_OF and FLOOR_OF[room(t)] > FLOOR_OF[room(name)]]
+    assert above == []
+
+
+def test_there_are_no_circles() -> None:
+    """At the level of modules; what a package's `__init__` gathers from its own modules does not count."""
+    graph = nx.DiGraph(e for e in edges() if not e[1].startswith(e[0] + ".") and not e[0].startswith(e[1] + "."))
+    graph.remove_nodes_from([n for n in ("netspec", "netspec.__main__") if n in graph])
+    assert [c for c in nx.strongly_connected_components(graph) if len(c) > 1] == []
+
+
+def test_a_consumer_of_nets_imports_no_other_consumer() -> None:
+    pairs = {
+        (room(a), room(b)) for a, b in edges() if room(a) in CONSUMERS and room(b) in CONSUMERS and room(a) != room(b)
+    }
+    assert pairs == set()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_torch_is_imported_in_its_own_rooms_alone(name: str) -> None:
+    torch = {
+        t for t in imports(FILES[name]) if t.split(".")[0] in ("torch", "torchvision", "safetensors", "matplotlib")
+    }
+    if room(name) not in ("torch", "train"):
+        assert torch - {"torch"} == set() and (torch == set() or name == "netspec.cli.doctor")
+
+
+def test_layers_know_nothing_of_yaml() -> None:
+    knowing = {(a, b) for a, b in edges() if room(a) == "layers" and room(b) in ("text", "language", "validation")}
+    assert knowing == set()

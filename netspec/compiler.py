@@ -88,7 +88,7 @@ def check(path: str | os.PathLike[str], *, limits: Limits = _DEFAULT) -> list[Di
 
 def check_source(source: Source, problems: Sequence[Diagnostic] = (), *, limits: Limits = _DEFAULT) -> list[Diagnostic]:
     """Like `check`, for a text that was read already; `problems` are the findings of reading it."""
-    with without_gc():
+    with without_gc(source.text):
         spec, found = _read(source, problems, _stem(source.name), limits)
         if spec is None:
             return _ordered(found)
@@ -128,7 +128,7 @@ def _compile(
     settings: Mapping[str, Any],
     limits: Limits,
 ) -> Result:
-    with without_gc():
+    with without_gc(source.text):
         spec, found = _read(source, problems, stem, limits)
         if spec is None:
             return Result(None, _ordered(found), source, None)

@@ -277,7 +277,7 @@ class Reader:
             self.needs_number(name, value, node, name)
             return FAILED
         try:
-            return TypeAdapter(annotation).validate_python(value, strict=True)
+            return _adapter(annotation).validate_python(value, strict=True)
         except ValidationError as error:
             for item in error.errors(include_url=False):
                 self.report("invalid-argument", f"`{name}` {_wish(item)}", _walk(node, item["loc"]))
@@ -395,6 +395,18 @@ class Reader:
         if near is None and given in self.names.known():
             near = f"${given}"
         return f"did you mean `{near}`?" if near else None
+
+
+_adapters: dict[int, tuple[Any, TypeAdapter[Any]]] = {}
+
+
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    """The validator of one annotation, made once. Annotations with metadata cannot be hashed, so the key is their
+    identity, and they are kept alive beside the validator."""
+    found = _adapters.get(id(annotation))
+    if found is None:
+        found = _adapters[id(annotation)] = (annotation, TypeAdapter(annotation))
+    return found[1]
 
 
 _annotations: dict[type[BaseModel], dict[str, Any]] = {}

@@ -409,7 +409,7 @@ def test_reading_time_grows_with_the_length_of_the_text() -> None:
     def seconds(layers: int) -> float:
         text = "layers:\n" + line * layers
         start = time.process_time()
-        with without_gc():
+        with without_gc(text):
             assert parsed(text)[1] == []
         return time.process_time() - start
 
@@ -419,12 +419,15 @@ def test_reading_time_grows_with_the_length_of_the_text() -> None:
 
 def test_the_garbage_collector_runs_again_afterwards_and_stays_off_if_it_was_off() -> None:
     assert gc.isenabled()
-    with without_gc():
+    large = " " * 200_000
+    with without_gc(large):
         assert not gc.isenabled()
-        with without_gc():
+        with without_gc(large):
             pass
         assert not gc.isenabled()
     assert gc.isenabled()
+    with without_gc("a small text"):
+        assert gc.isenabled()
 
 
 # ---- any text whatever

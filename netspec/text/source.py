@@ -13,6 +13,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from netspec.diagnostics import Diagnostic, UsageError, did_you_mean
 from netspec.text.composer import compose
@@ -33,15 +34,20 @@ __all__ = [
 ]
 
 
+_LARGE: Final = 100_000
+"""Characters above which pausing the collector repays the collection that its return sets off."""
+
+
 @contextmanager
-def without_gc() -> Generator[None]:
-    """Pause the cyclic garbage collector.
+def without_gc(text: str) -> Generator[None]:
+    """Pause the cyclic garbage collector while a large text is worked on.
 
     A large spec is millions of small objects without a single cycle; looking for cycles among them, again and again
     as they grow in number, makes time superlinear.
     """
-    enabled = gc.isenabled()
-    gc.disable()
+    enabled = gc.isenabled() and len(text) > _LARGE
+    if enabled:
+        gc.disable()
     try:
         yield
     finally:
@@ -146,5 +152,5 @@ def parse(source: Source, limits: Limits = DEFAULT_LIMITS) -> tuple[Node | None,
         size = len(text.encode("utf-8", "replace"))
         if size > limits.max_bytes:
             return None, [_too_large(source, f"{size:,}", limits)]
-    with without_gc():
+    with without_gc(source.text):
         return compose(source, limits)

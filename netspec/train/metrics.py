@@ -27,7 +27,7 @@ class Sums:
 
     def add(self, loss: Tensor, correct: Tensor | None, examples: int) -> None:
         """Add one batch: its mean loss and its number of correct answers, both 0-dim."""
-        self._loss.add_(loss.detach(), alpha=examples)
+        self._loss.add_(loss, alpha=examples)
         if correct is not None:
             self._correct.add_(correct)
         self._examples.add_(examples)

@@ -36,7 +36,7 @@ class Monitor:
         self._failures = failures
         self._on_gpu = failures.ever.device.type == "cuda"
         self._steps = 0
-        self._pending: tuple[Tensor, torch.cuda.Event] | None = None
+        self._pending: tuple[int, Tensor, torch.cuda.Event] | None = None
 
     def look(self) -> Reading | None:
         """Called after every step: every `EVERY`th time a reading, else None. On a GPU the reading is that of the
@@ -45,31 +45,30 @@ class Monitor:
         if self._steps % EVERY:
             return None
         if not self._on_gpu:
-            return self._reading(self._snapshot())
+            return self._reading(self._steps, self._snapshot())
         before, self._pending = self._pending, self._request()
         if before is None:
             return None
-        values, arrived = before
+        steps, values, arrived = before
         arrived.synchronize()  # it was asked for 16 steps ago: there is nothing to wait for
-        return self._reading(values)
+        return self._reading(steps, values)
 
     def now(self) -> Reading:
         """A reading of this moment; waits for the device."""
         self._pending = None
-        return self._reading(self._snapshot())
+        return self._reading(self._steps, self._snapshot())
 
     def _snapshot(self) -> Tensor:
-        """(5,) float64: the three sums, steps before the first failure, whether there was one."""
-        notes = torch.stack((self._failures.good, self._failures.ever.double()))
-        return torch.cat((self._sums.total, notes))
+        """(4,) float64: the three sums, and the steps since the first failure."""
+        return torch.cat((self._sums.total, self._failures.since.unsqueeze(0)))
 
-    def _request(self) -> tuple[Tensor, torch.cuda.Event]:
-        values = torch.empty(5, dtype=torch.float64, pin_memory=True)
+    def _request(self) -> tuple[int, Tensor, torch.cuda.Event]:
+        values = torch.empty(4, dtype=torch.float64, pin_memory=True)
         values.copy_(self._snapshot(), non_blocking=True)
         arrived = torch.cuda.Event()
         arrived.record()
-        return values, arrived
+        return self._steps, values, arrived
 
-    def _reading(self, values: Tensor) -> Reading:
-        good, ever = floats(values[3:])
-        return Reading(self._sums.read(values[:3]), int(good) if ever else None)
+    def _reading(self, steps: int, values: Tensor) -> Reading:
+        since = int(floats(values[3:])[0])
+        return Reading(self._sums.read(values[:3]), steps - since if since else None)

@@ -212,9 +212,7 @@ def _layers(net: Net) -> str:
     left = ("type", "arguments")
     head = "".join(f"<th{' class=left' if key in left else ''}>{title}</th>" for key, title in known.items())
     body = "".join(
-        "<tr>"
-        + "".join(f"<td{' class=left' if key in left else ''}>{_text(row[key])}</td>" for key in known)
-        + "</tr>"
+        "<tr>" + "".join(f"<td{' class=left' if key in left else ''}>{_text(row[key])}</td>" for key in known) + "</tr>"
         for row in rows
     )
     return f"<table><tr>{head}</tr>{body}</table>"

@@ -49,7 +49,8 @@ class Options:
     fresh: tuple[str, ...] = ()
     """Patterns of parameters that keep their initial values in spite of `weights`."""
     driver: str = "auto"
-    channels_last: bool = False
+    channels_last: bool | None = None
+    """Keep the channels of images innermost; None does on the CPU, where convolutions are faster for it."""
     compile: bool = False
     deterministic: bool = False
 
@@ -196,7 +197,8 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     model = build(net, seed=recipe.seed).to(target)
     if options.weights is not None:
         load_weights(model, options.weights, options.fresh)
-    if options.channels_last:
+    channels_last = target.type == "cpu" if options.channels_last is None else options.channels_last
+    if channels_last:
         model = model.to(memory_format=torch.channels_last)
     freeze(model, recipe.freeze)
     train_mode(model)

@@ -64,20 +64,13 @@ class Phase(NamedTuple):
 
 
 class Failures:
-    """Notes on the device which step first produced a value that is not finite. Sticky."""
+    """Notes on the device whether a step has produced a value that is not finite. Sticky."""
 
     def __init__(self, device: torch.device) -> None:
-        self.now = torch.zeros((), dtype=torch.float32, device=device)
-        """1 if this step's gradients are not finite."""
         self.ever = torch.zeros((), dtype=torch.float32, device=device)
         """1 once a step has failed: nothing is updated from then on."""
-        self.good = torch.zeros((), dtype=torch.float64, device=device)
-        """Number of steps before the first failed one."""
-
-    def note(self, failed: Tensor) -> None:
-        """Count one step, failed (1) or not (0)."""
-        torch.maximum(self.ever, failed, out=self.ever)
-        self.good.add_(1.0 - self.ever)
+        self.since = torch.zeros((), dtype=torch.float64, device=device)
+        """Number of steps since the first failed one, itself included."""
 
 
 class LossScale:
@@ -146,7 +139,7 @@ class Step:
         x, other = self._mixed(b)
         with self._autocast():
             result = self.forward(x)
-            output, heads = (result.output, result.aux) if hasattr(result, "aux") else (result, ())
+            output, heads = (result, ()) if isinstance(result, Tensor) else (result.output, result.aux)
             loss = self._loss(output, b, other)
             objective = loss
             for head in heads:
@@ -154,7 +147,8 @@ class Step:
         if self._weighted:
             objective = objective * b.weight
         (objective if self.scale is None else objective * self.scale.scale).backward()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
-        self.sums.add(loss, self._correct(output, b.y), len(x))
+        with torch.no_grad():
+            self.sums.add(loss, count_correct(output, b.y) if self._classes else None, len(x))
         if phase.last:
             self._update(loss)
             if phase.average and self.average is not None:
@@ -195,33 +189,36 @@ class Step:
         own = self.loss(output, b.y)
         return own if other is None else b.mix[1] * own + (1 - b.mix[1]) * self.loss(output, other)
 
-    def _correct(self, output: Tensor, y: Tensor) -> Tensor | None:
-        return count_correct(output.detach(), y) if self._classes else None
-
+    @torch.no_grad()
     def _update(self, loss: Tensor) -> None:
         gradients = [p.grad for p in self.parameters if p.grad is not None]
-        failures, recipe = self.failures, self.recipe
-        failures.now.zero_()
-        wrong = (~loss.detach().isfinite()).float()
-        inverse = self._one if self.scale is None else self.scale.scale.reciprocal()
-        torch._amp_foreach_non_finite_check_and_unscale_(gradients, failures.now, inverse)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # what GradScaler calls: one kernel that checks and divides
-        if self.scale is None:
-            failures.note(self.world.largest_(torch.maximum(failures.now, wrong)))
-            skip = failures.ever
-        else:  # an overflow under fp16 is no failure as long as the scale can give way
-            stuck = failures.now * (self.scale.scale < 1)
-            failures.note(self.world.largest_(torch.maximum(stuck, wrong)))
-            self.scale.update(failures.now)
-            skip = torch.maximum(failures.now, failures.ever)
-            self.optimization.optimizer.found_inf = skip  # pyright: ignore[reportAttributeAccessIssue]  # as above
-        if recipe.clip_grad_value is not None:
-            nn.utils.clip_grad_value_(self.parameters, recipe.clip_grad_value)
-        if recipe.clip_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self.parameters, recipe.clip_grad_norm)
+        skip = self._checked(loss.detach(), gradients)
+        if self.recipe.clip_grad_value is not None:
+            nn.utils.clip_grad_value_(self.parameters, self.recipe.clip_grad_value)
+        if self.recipe.clip_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_grad_norm)
         if self.optimization.fused:
             self.optimization.optimizer.step()
         else:
             self._step_unless(skip, gradients)
+
+    def _checked(self, loss: Tensor, gradients: list[Tensor]) -> Tensor:
+        """Check loss and gradients, and divide the latter by the loss scale; 1 if this step is to change nothing."""
+        failures, scale = self.failures, self.scale
+        if scale is None:
+            _check_and_divide([loss, *gradients], failures.ever, self._one)
+            skip = self.world.largest_(failures.ever)
+        else:  # an overflow under fp16 is no failure as long as the scale can give way
+            overflow = torch.zeros_like(failures.ever)
+            _check_and_divide(gradients, overflow, scale.scale.reciprocal())
+            _check_and_divide([loss], failures.ever, self._one)
+            torch.maximum(failures.ever, overflow * (scale.scale < 1), out=failures.ever)
+            self.world.largest_(failures.ever)
+            scale.update(overflow)
+            skip = torch.maximum(failures.ever, overflow)
+            self.optimization.optimizer.found_inf = skip  # pyright: ignore[reportAttributeAccessIssue]  # as above
+        failures.since.add_(failures.ever)
+        return skip
 
     def _step_unless(self, skip: Tensor, gradients: list[Tensor]) -> None:
         """The same for optimisers without a fused kernel."""
@@ -235,6 +232,11 @@ class Step:
         self.optimization.optimizer.step()
         for parameter, old in zip(self.parameters, before, strict=True):
             parameter.data.copy_(torch.where(skip.bool(), old, parameter))
+
+
+def _check_and_divide(tensors: list[Tensor], found: Tensor, factor: Tensor) -> None:
+    """Multiply tensors in place by a factor, and set `found` to 1 if one of them holds a value that is not finite."""
+    torch._amp_foreach_non_finite_check_and_unscale_(tensors, found, factor)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # the kernel of GradScaler
 
 
 class Average:

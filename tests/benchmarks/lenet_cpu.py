@@ -107,7 +107,7 @@ def main() -> None:
         "d2l loop": d2l_loop(root, examples, 0),
         "d2l loop, 4 workers": d2l_loop(root, examples, 4),
         "netspec": netspec_loop(root, examples),
-        "netspec, channels last": netspec_loop(root, examples, channels_last=True),
+        "netspec, channels first": netspec_loop(root, examples, channels_last=False),
     }
     for loop in loops.values():
         loop()  # code and data are in memory from here on

@@ -117,8 +117,84 @@ def test_tensors_of_one_layer_with_other_names_and_equal_shapes_are_not_guessed(
             return self.gain * x + self.shift
 
     net = netspec.loads("name: n\ninput: [4, 8]\nlayers: [LayerNorm]\n")
-    with pytest.raises(TransferError, match="layer 1 with weights"):
+    with pytest.raises(TransferError, match=r"(?s)weight 8, bias 8\) in the net is `gain`, `shift`.*which is which"):
         transfer(Norm(), net)
+
+
+TOKENS = """
+name: tokens
+input: [3, 8, 8]
+layers:
+  - Conv2d: {out_channels: 6, kernel_size: 4, stride: 4}
+  - Rearrange: "c h w -> (h w) c"
+  - ClassToken
+  - PositionEmbedding
+  - Linear: 2
+"""
+
+
+class Tokens(nn.Module):
+    """One module with two parameters of its own, registered in another order than they are used in."""
+
+    def __init__(self, length: int = 5) -> None:
+        super().__init__()
+        self.position = nn.Parameter(torch.randn(1, length, 6))
+        self.token = nn.Parameter(torch.randn(1, 1, 6))
+        self.patches = nn.Conv2d(3, 6, 4, 4)
+        self.head = nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        used = min(self.position.shape[1], 5)  # looking at a shape is no use
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat((self.token.expand(x.shape[0], -1, -1), x), 1)
+        return self.head(x + self.position[:, :used])
+
+
+def test_two_parameters_of_one_module_may_be_two_layers_of_the_net():
+    net, source = netspec.loads(TOKENS), Tokens()
+    model = build(net, device="meta")
+    model.load_state_dict(transfer(source, net), assign=True)
+    x = torch.randn(2, 3, 8, 8)
+    assert torch.equal(model(x), source(x))
+
+
+def test_a_mismatch_between_a_module_of_several_layers_and_the_net_names_layers_and_parameters():
+    with pytest.raises(TransferError) as caught:
+        transfer(Tokens(length=9), netspec.loads(TOKENS))
+    assert "layer 3 with weights is the model itself (Tokens: position 1 × 9 × 6, token 1 × 1 × 6) in the so" in str(
+        caught.value
+    )
+    assert "`4` (PositionEmbedding: weight 1 × 5 × 6) in the net" in str(caught.value)
+    assert "at this place the source uses `position` and the net `4.weight`" in str(caught.value)
+
+
+class ScaledNorm(nn.BatchNorm2d):
+    """A norm and the scale after it in one module."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        self.scale = nn.Parameter(torch.rand(4, 1, 1))
+        nn.init.normal_(self.weight)
+        self.running_mean = torch.rand(4)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input) * self.scale
+
+
+def test_buffers_come_from_the_owner_of_the_parameters():
+    net, source = netspec.loads("name: s\ninput: [4, 2, 2]\nlayers: [BatchNorm2d, LayerScale]\n"), ScaledNorm()
+    state = transfer(source, net)
+    model = build(net)
+    model.load_state_dict(state)
+    x = torch.randn(2, 4, 2, 2)
+    assert torch.equal(model.eval()(x), source.eval()(x))
+    assert torch.equal(state["0.running_mean"], source.running_mean)
+
+
+def test_a_source_with_running_statistics_does_not_fit_a_net_without_them():
+    net = netspec.loads("name: s\ninput: [4, 2, 2]\nlayers: [{GroupNorm: 2}]\n")
+    with pytest.raises(TransferError, match=r"the source uses `num_batches_tracked` .*nothing in the net corresponds"):
+        transfer(nn.BatchNorm2d(4), net)
 
 
 def test_a_state_dict_with_the_nets_own_keys_is_taken_as_it_is():

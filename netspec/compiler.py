@@ -311,9 +311,8 @@ def _add_new(found: list[Diagnostic], more: list[Diagnostic], spec: Spec, varian
         key = next((v for k, v in spec.variants.items() if k == variant), None)
         if key is not None:
             note = Related(f"in the variant `{variant}`", spec.source.span(key))
-            fresh = [
-                Diagnostic(d.code, d.message, d.span, d.severity, d.label, (*d.related, note), d.help, d.fix)
-                for d in fresh
+            fresh = [  # without a fix: what mends one variant may break the others
+                Diagnostic(d.code, d.message, d.span, d.severity, d.label, (*d.related, note), d.help) for d in fresh
             ]
     found += fresh
 

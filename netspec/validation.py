@@ -17,6 +17,7 @@ from netspec.arguments import Arguments, Words, shown, text_of
 from netspec.diagnostics import Diagnostic, Edit, Fix, Related, Severity, Span, did_you_mean
 from netspec.dims import UNKNOWN, Dim
 from netspec.expressions import Expression, ExpressionError, NeedsNumber, parse
+from netspec.plans import Plan, make_plan
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import argument_trap, flow_trap
 
@@ -59,6 +60,9 @@ class Reader:
         """Gives the block calls that led here, innermost first: every diagnostic ends with them."""
         self.diagnostics: list[Diagnostic] = []
         self._seen: set[tuple[str, Span]] = set()
+        self._bare: dict[type[Arguments], Any] = {}
+        """Things without arguments: one instance serves all, since instances are frozen."""
+        self._plans: dict[tuple[int, type[Arguments]], Plan[Any] | None] = {}
 
     # ---- reporting
 
@@ -208,12 +212,21 @@ class Reader:
             An unknown argument is reported and the rest is used, so that what follows is still checked.
         """
         if node is None or (isinstance(node, ScalarNode) and node.value is None):
-            return self._validate(model, {}, {}, name, at)
+            bare = self._bare.get(model)
+            if bare is None and (bare := self._validate(model, {}, {}, name, at)) is not None:
+                self._bare[model] = bare
+            return bare
         if isinstance(node, ScalarNode):
             return self._scalar_argument(model, node, name, at)
         if isinstance(node, ListNode):
             self._list_arguments(model, node, name)
             return None
+        key = (id(node), model)
+        if key not in self._plans:
+            self._plans[key] = make_plan(model, node, self.source, _fields(model))
+        plan = self._plans[key]
+        if plan is not None and (known := plan.instance(self.names)) is not None:
+            return known
         if (trap := flow_trap(self.source, node)) is not None:
             self.report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
             return None

@@ -14,7 +14,7 @@ FLOORS = [
     {"diagnostics"},
     {"text", "dims"},
     {"expressions", "symbols", "render"},
-    {"arguments", "validation", "codes", "errors"},
+    {"arguments", "plans", "validation", "codes", "errors"},
     {"layers", "recipe"},
     {"net"},
     {"language"},

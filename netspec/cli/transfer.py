@@ -21,13 +21,22 @@ _PUBLISHED = "torchvision:"
     "source",
     metavar="SOURCE",
     required=True,
-    help="torchvision:MODEL[:WEIGHTS], as in torchvision:resnet50:DEFAULT; or a file with a state_dict "
-    "(.safetensors, or what torch.save wrote).",
+    help="torchvision:MODEL[:WEIGHTS], as in torchvision:resnet50:DEFAULT or torchvision:resnet50:FILE; or a FILE "
+    "alone: a state_dict in .safetensors, or what torch.save wrote.",
 )
 @click.option("-o", "--output", metavar="FILE", type=Path, required=True, help="The .safetensors file to write.")
+@click.option("--fresh", multiple=True, metavar="GLOB", help="Layers to leave out, as '10.*' for a head of other size.")
 @click.option("-v", "--verbose", is_flag=True, help="List which tensor each one came from.")
 @spec_options
-def command(spec: str, source: str, output: Path, verbose: bool, variant: str | None, set_: tuple[str, ...]) -> None:
+def command(
+    spec: str,
+    source: str,
+    output: Path,
+    fresh: tuple[str, ...],
+    verbose: bool,
+    variant: str | None,
+    set_: tuple[str, ...],
+) -> None:
     """Carry weights over to SPEC, by the order in which layers are first used, with every shape compared."""
     if output.suffix != ".safetensors":
         raise UsageError(f"-o {output}: the weights are written as safetensors; name a file that ends in .safetensors")
@@ -39,7 +48,7 @@ def command(spec: str, source: str, output: Path, verbose: bool, variant: str | 
 
     if source.startswith(_PUBLISHED):
         module = sources.published(source.removeprefix(_PUBLISHED), progress=sys.stderr.isatty())
-        state, origins = transfer.transfer_from(module, net)
+        state, origins = transfer.transfer_from(module, net, fresh=fresh)
         how = "by order of first use"
         if getattr(module, "transform_input", False):
             click.echo(
@@ -48,7 +57,9 @@ def command(spec: str, source: str, output: Path, verbose: bool, variant: str | 
                 err=True,
             )
     else:
-        state, origins = transfer.transfer_state(sources.read_state(Path(source)), net)
+        file = Path(source)
+        ordered = file.suffix != ".safetensors"
+        state, origins = transfer.transfer_state(sources.read_state(file), net, ordered=ordered, fresh=fresh)
         same = all(key == origin for key, origin in origins.items())
         how = "by name" if same else "by the order of the file and by shape"
         verbose = verbose or not same

@@ -182,7 +182,7 @@ class Elaborator:
         if count is None:
             return flow.unknown()
         context = self._times(context, count, count_node)
-        span = self.reader.source.span(item.head)
+        span = item.span(self.reader.source)
         for i in range(count):
             self._step(item.node)
             children: list[NetNode] = []
@@ -221,7 +221,7 @@ class Elaborator:
         if layer is None or x is None:
             return flow.unknown()
         y = self._infer(layer, x, item, flow)
-        span = self.reader.source.span(item.head)
+        span = item.span(self.reader.source)
         out = y or TensorType((UNKNOWN,) * len(x.shape), x.dtype)
         leaf = Leaf(chain.prefix + key, given_name, layer, x, out, span, context.calls, context.frozen)
         if context.rules:
@@ -303,7 +303,7 @@ class Elaborator:
         arguments = bind_arguments(block, item.value, item.head, self.reader, self._parsed)
         if arguments is None:
             return flow.unknown()
-        span = self.reader.source.span(item.head)
+        span = item.span(self.reader.source)
         label = call_label(block, arguments)
         inner = context._replace(
             scope=self.scope.inside(arguments),
@@ -374,7 +374,7 @@ class Elaborator:
         children: list[NetNode] = []
         path = chain.prefix + key
         end = self._iterations(item, Chain(path), children, flow, context)
-        into.append(_sequential(path, name, children, self.reader.source.span(item.head), flow, end))
+        into.append(_sequential(path, name, children, item.span(self.reader.source), flow, end))
         return end
 
     def _iterations(self, item: Item, chain: Chain, into: list[NetNode], flow: Flow, context: Context) -> Flow:
@@ -383,14 +383,12 @@ class Elaborator:
             self._enter(flow, context.scope)
             return self._repeat(item, item.value, chain, into, flow, context)
         self._enter(flow, context.scope)
-        header = loop_header(
-            item.value, self.reader, lambda key: check_name(key, "loop name", self.spec, self.reader.report)
-        )
+        header = loop_header(item.value, self.reader, lambda key: self._loop_name(key, context.scope))
         if header is None:
             return flow.unknown()
         names, values = header
         context = self._times(context, len(values), item.value)
-        span = self.reader.source.span(item.head)
+        span = item.span(self.reader.source)
         for value in values:
             self._step(item.node)
             bound = dict(zip(names, value if len(names) > 1 else (value,), strict=True))
@@ -402,6 +400,17 @@ class Elaborator:
             into.append(_scope("for", label, None, bound, span, children, before, flow))
         return flow
 
+    def _loop_name(self, key: ScalarNode, scope: Scope) -> bool:
+        """True if a loop may use this name where it stands."""
+        if key.text in scope.locals:
+            self.reader.report(
+                "name-taken",
+                f"`{key.text}` is already a parameter or the name of a loop around, so no loop may use it",
+                key,
+            )
+            return False
+        return check_name(key, "loop name", self.spec, self.reader.report)
+
     # ---- nested chains and combinators
 
     def _nested(
@@ -412,7 +421,7 @@ class Elaborator:
         children: list[NetNode] = []
         path = chain.prefix + key
         end = self._list(body, of, Chain(path), children, flow, self._deeper(context, item))
-        into.append(_sequential(path, name, children, self.reader.source.span(item.head), flow, end))
+        into.append(_sequential(path, name, children, item.span(self.reader.source), flow, end))
         return end
 
     def _branch(self, path: str, node: Node | None, of: str, flow: Flow, context: Context) -> tuple[Sequential, Flow]:
@@ -441,7 +450,7 @@ class Elaborator:
             warn_overwritten(kind, [chain for _, chain in branches], self.reader)
         axis = joined_axis(item, dim, parts, flow, ends, self.reader) if kind == "concat" else 0
         end = join(item, kind, axis, flow, ends, self.reader)
-        self._keep_conditions(f"`{kind}`", self.reader.source.span(item.head), flow)
+        self._keep_conditions(f"`{kind}`", item.span(self.reader.source), flow)
         known: CombinatorKind = kind  # type: ignore[assignment]  # items.py knows no other kinds
         into.append(
             Combinator(
@@ -449,7 +458,7 @@ class Elaborator:
                 path,
                 name,
                 tuple(branches),
-                self.reader.source.span(item.head),
+                item.span(self.reader.source),
                 flow.type or _NOTHING,
                 end.type or _NOTHING,
                 axis or 0,

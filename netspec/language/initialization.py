@@ -148,7 +148,8 @@ class InitRules:
 
     def of(self, leaf: Leaf, rules: Sequence[InitRule], reader: Reader) -> tuple[Initializer, ...]:
         """The initialisers of one layer: for each of its parameters the innermost rule."""
-        matching = [rule for rule in rules if rule.type is None or rule.type == leaf.type]
+        type_ = leaf.type
+        matching = [rule for rule in rules if rule.type is None or rule.type == type_]
         if not matching:
             return ()
         shapes = leaf.layer.parameters(leaf.input)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
-from netspec.diagnostics import Edit, Fix, did_you_mean
+from netspec.diagnostics import Edit, Fix, Span, did_you_mean
 from netspec.language.spec import COMBINATORS, Report, Spec
 from netspec.layers import MODULE_OF, UNOFFERED
-from netspec.text.source import MapNode, Node, ScalarNode
+from netspec.text.source import MapNode, Node, ScalarNode, Source
 from netspec.text.traps import stray_option_trap
 
 Kind = Literal["layer", "block", "reference", "residual", "add", "concat", "gate", "sequential", "aux", "for", "repeat"]
@@ -33,7 +33,7 @@ _EVERY_OPTION: Final = _COMMON | {"shortcut", "dim", "split", "do"}
 class Item:
     """One entry of a layer list, taken apart."""
 
-    __slots__ = ("head", "kind", "node", "options", "value")
+    __slots__ = ("_span", "head", "kind", "node", "options", "value")
 
     def __init__(self, kind: Kind, head: ScalarNode, value: Node | None, options: dict[str, Node], node: Node) -> None:
         self.kind: Kind = kind
@@ -42,11 +42,18 @@ class Item:
         self.value = value
         self.options = options
         self.node = node
+        self._span: Span | None = None
 
     @property
     def name(self) -> str:
         """The head's text."""
         return self.head.text
+
+    def span(self, source: Source) -> Span:
+        """The place of the head, found once: a block's body is elaborated anew for every call."""
+        if self._span is None:
+            self._span = source.span(self.head)
+        return self._span
 
 
 def read_item(node: Node, spec: Spec, report: Report) -> Item | None:

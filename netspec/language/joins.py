@@ -83,8 +83,9 @@ def join_gate(x: TensorType, body: TensorType, told: Told) -> TensorType:
         need(
             same(a, b),
             lambda axis=axis, a=a: (
-                f"`gate` multiplies its input by its body: along axis {axis + 1} the body must have {a} "
-                f"as the input has, or 1, but {told(0, axis)}"
+                f"`gate` multiplies its input by its body: along axis {axis + 1} the body must have "
+                + ("1, as the input has" if a == 1 else f"{a} as the input has, or 1")
+                + f", but {told(0, axis)}"
             ),
             code="branch-mismatch",
         )

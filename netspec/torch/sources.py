@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -17,17 +18,22 @@ from netspec.views.describe import plural
 _WRAPPED: Final = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the `state_dict` beside an optimiser and counters."""
 
+_WITH_HEADS: Final = ("googlenet", "inception_v3")
+"""Models with auxiliary heads, which torchvision's published weights have and its modules may have."""
+
 _PREFIXES: Final = ("module.", "_orig_mod.")
 """What DistributedDataParallel and torch.compile put before every key."""
 
 
 def published(name: str, *, progress: bool = False) -> nn.Module:
-    """torchvision's model with published weights: `resnet50` or `resnet50:IMAGENET1K_V1`; without a name, the default.
+    """torchvision's model with weights: `resnet50`, `resnet50:IMAGENET1K_V1` or `resnet50:FILE`; by default the
+    published ones that torchvision recommends.
 
-    The file is taken from torch hub's directory, or fetched into it and checked against its hash.
+    Published weights are taken from torch hub's directory, or fetched into it and checked against their hash. A file
+    may be for any number of classes.
 
     Raises:
-        UsageError: there is no such model or no such weights.
+        UsageError: there is no such model or no such weights, or the file is another model's.
         ResourceError: the file is neither there nor to be fetched; says which file to put where.
         MissingExtra: torchvision is not installed.
     """
@@ -40,13 +46,34 @@ def published(name: str, *, progress: bool = False) -> nn.Module:
     offered: Any = models.get_model_weights(model)
     members = {str(member.name): member for member in offered} | {"DEFAULT": offered.DEFAULT}
     weights = members.get(wanted or "DEFAULT")
+    if weights is None and ("." in wanted or Path(wanted).is_file()):
+        return _from_file(models, model, Path(wanted))
     if weights is None:
         raise UsageError(f"torchvision has no weights `{wanted}` for `{model}`; it has {', '.join(members)}")
     state = _fetched(weights, progress)
-    has_heads = model in ("googlenet", "inception_v3")
-    options: dict[str, Any] = {"init_weights": False, "aux_logits": True, "transform_input": True} if has_heads else {}
+    options: dict[str, Any] = {"init_weights": False, "aux_logits": True, "transform_input": True}
+    if model not in _WITH_HEADS:
+        options = {}
     module: nn.Module = models.get_model(model, weights=None, **options)
     module.load_state_dict(state)
+    return module
+
+
+def _from_file(models: Any, model: str, path: Path) -> nn.Module:
+    state = read_state(path)
+    options: dict[str, Any] = {"init_weights": False} if model in _WITH_HEADS else {}
+    if options:
+        options["aux_logits"] = any(key.lower().startswith("aux") for key in state)
+    with torch.device("meta"):
+        *_, last = models.get_model(model, weights=None, **options).state_dict()  # the head's
+    if last in state and state[last].dim():
+        options["num_classes"] = len(state[last])
+    module: nn.Module = models.get_model(model, weights=None, **options)
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        problems = textwrap.shorten(" ".join(str(error).splitlines()[1:]), 200, placeholder=" …")
+        raise UsageError(f"{path} is no state_dict of torchvision's `{model}`: {problems}") from None
     return module
 
 

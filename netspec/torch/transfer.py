@@ -10,48 +10,60 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from itertools import zip_longest
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
+from netspec.diagnostics import UsageError
 from netspec.net import Net
 from netspec.torch.build import build
 from netspec.torch.usage import Owner, Shapes, TransferError, Use, order_of_use, tensors_of
 
 _BATCH: Final = 2
 
+_MODULE: Final = (
+    "With the module that they belong to, the order of use decides: `netspec.transfer(module, net)`, and for one of "
+    "torchvision's `netspec transfer --from torchvision:MODEL:FILE`"
+)
 
-def transfer(source_module: nn.Module, net: Net, *, example: Tensor | None = None) -> dict[str, Tensor]:
+
+def transfer(
+    source_module: nn.Module, net: Net, *, example: Tensor | None = None, fresh: Sequence[str] = ()
+) -> dict[str, Tensor]:
     """A `state_dict` for the built net with the weights of another module of the same architecture.
 
     Args:
         source_module: the module with the weights. It is not changed; the result shares its tensors.
         net: the net.
         example: an input that the source takes, batch included; by default a batch of two of the net's input shape.
+        fresh: patterns of keys, as in `"10.*"`: layers whose keys all match are left out, whatever their shapes are.
 
     Raises:
         TransferError: the parameters, in order of first use, do not have the same shapes; names the first layers that
             differ.
-        UsageError: the net has symbolic sizes.
+        UsageError: the net has symbolic sizes, or a pattern matches no layer.
     """
-    return transfer_from(source_module, net, example=example)[0]
+    return transfer_from(source_module, net, example=example, fresh=fresh)[0]
 
 
 def transfer_from(
-    source_module: nn.Module, net: Net, *, example: Tensor | None = None
+    source_module: nn.Module, net: Net, *, example: Tensor | None = None, fresh: Sequence[str] = ()
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """What `transfer` gives, and for each of its keys the source's key that the tensor comes from."""
     target = build(net, device="meta")
     inputs = _input(net) if example is None else example.to("meta")
     wanted = order_of_use(target, _input(net), training=True)
-    keys = list(target.state_dict())
+    state = target.state_dict()
+    left_out = _fresh(state, fresh)
+    keys = [key for key in state if _layer(key) not in left_out]
     tensors = tensors_of(source_module)
     problem = ""
     for training in (True, False):  # in eval mode the source's auxiliary heads do not run; the net may have none
         try:
-            origins = _by_use(order_of_use(source_module, inputs, training=training), wanted, keys)
+            origins = _by_use(order_of_use(source_module, inputs, training=training), wanted, keys, left_out)
         except _Mismatch as mismatch:
             problem = problem or str(mismatch)
         else:
@@ -59,32 +71,46 @@ def transfer_from(
     raise TransferError(f"the weights do not fit `{net.name}`: {problem}")
 
 
-def transfer_state(state: Mapping[str, Tensor], net: Net) -> tuple[dict[str, Tensor], dict[str, str]]:
+def transfer_state(
+    state: Mapping[str, Tensor], net: Net, *, ordered: bool = True, fresh: Sequence[str] = ()
+) -> tuple[dict[str, Tensor], dict[str, str]]:
     """A `state_dict` for the built net from one of another implementation, and which key each tensor came from.
 
     Without the module, the order of use is not known. Equal keys and shapes are taken as they are. Otherwise the
     layers are matched in their order if all shapes agree; if not, by shape alone if no two layers have the same shapes.
 
+    Args:
+        state: the weights.
+        net: the net.
+        ordered: False if the order says nothing, as that of a safetensors file, which is sorted by name.
+        fresh: as for `transfer`.
+
     Raises:
         TransferError: neither gives one answer; says what differs, and that the module itself would decide it.
+        UsageError: a pattern matches no layer.
     """
     target = build(net, device="meta").state_dict()
-    if _shapes(target) == _shapes(state):
-        return {key: state[key] for key in target}, {key: key for key in target}
+    left_out = _fresh(target, fresh)
+    keys = [key for key in target if _layer(key) not in left_out]
+    shapes, stored = _shapes(target), _shapes(state)
+    if stored.keys() <= shapes.keys() and all(stored.get(key) == shapes[key] for key in keys):
+        return {key: state[key] for key in keys}, {key: key for key in keys}
     wanted, found = _owners_of_state(target), _owners_of_state(state)
-    try:
-        origins = _by_order(found, wanted)
-    except _Mismatch as mismatch:
-        origins = _by_shape(found, wanted)
-        if origins is None:
-            if Counter(_shapes(target).values()) != Counter(_shapes(state).values()):
+    origins = _by_shape(found, wanted)
+    if origins is None:
+        same = Counter(shapes.values()) == Counter(stored.values()) or bool(left_out)
+        try:
+            if same and not ordered:
+                raise _Mismatch("the keys are others, and a safetensors file keeps them sorted by name")
+            origins = _by_order(found, wanted, left_out)
+        except _Mismatch as mismatch:
+            if not same:
                 raise TransferError(f"the weights do not fit `{net.name}`: {mismatch}") from None
             raise TransferError(
-                f"the weights do not fit `{net.name}` in the order in which they are stored: {mismatch}. All shapes "
-                "are there, but layers with the same ones cannot be told apart. With the module that they belong to, "
-                "`netspec.transfer(module, net)` follows the order of use instead"
+                f"the weights do not fit `{net.name}` in the order in which they are stored: {mismatch}. Layers with "
+                f"the same shapes cannot be told apart. {_MODULE}"
             ) from None
-    return {key: state[origins[key]] for key in target}, {key: origins[key] for key in target}
+    return {key: state[origins[key]] for key in keys}, {key: origins[key] for key in keys}
 
 
 def _input(net: Net) -> Tensor:
@@ -96,6 +122,25 @@ def _shapes(state: Mapping[str, Tensor]) -> Shapes:
     return {key: tuple(tensor.shape) for key, tensor in state.items()}
 
 
+def _layer(key: str) -> str:
+    return key.rpartition(".")[0]
+
+
+def _fresh(state: Mapping[str, Tensor], patterns: Sequence[str]) -> frozenset[str]:
+    """The paths of the layers whose keys all match one of the patterns."""
+    found: set[str] = set()
+    for pattern in patterns:
+        others = {_layer(key) for key in state if not fnmatchcase(key, pattern)}
+        layers = {_layer(key) for key in state} - others
+        if not layers:
+            *_, last = state or ("",)
+            raise UsageError(
+                f"`--fresh {pattern}` matches no whole layer of the net; its last one is `{_layer(last)}.*`"
+            )
+        found |= layers
+    return frozenset(found)
+
+
 class _Mismatch(Exception):
     """Source and net differ; the message names both layers."""
 
@@ -103,7 +148,9 @@ class _Mismatch(Exception):
 # ---- a module: tensor by tensor, in order of first use
 
 
-def _by_use(found: Sequence[Use], wanted: Sequence[Use], keys: Sequence[str]) -> dict[str, str]:
+def _by_use(
+    found: Sequence[Use], wanted: Sequence[Use], keys: Sequence[str], left_out: Collection[str]
+) -> dict[str, str]:
     """The source's key for each of the net's.
 
     Two layers with the same tensors are matched as a whole. Any others are matched parameter by parameter: what is one
@@ -116,6 +163,8 @@ def _by_use(found: Sequence[Use], wanted: Sequence[Use], keys: Sequence[str]) ->
         if source is None or target is None:
             raise _Mismatch(_ends(found, wanted, source, target))
         names = _same_tensors(source.owner.shapes, target.owner.shapes)
+        if target.owner.path in left_out:
+            names = list(zip(source.owner.shapes, target.owner.shapes, strict=False))
         if names is not None and _untouched(source.owner, taken) and _untouched(target.owner, origins):
             pairs = [(source.owner.key(a), target.owner.key(b)) for a, b in names]
         elif source.shape == target.shape:
@@ -178,7 +227,7 @@ def _differ(found: Sequence[Use], wanted: Sequence[Use], source: Use, target: Us
     layers = _owners(wanted)
     text = (
         f"layer {layers.index(target.owner) + 1} with weights is {source.owner} in the source, but {target.owner} in "
-        f"the net{_counts(_owners(found), layers)}"
+        f"the net{_counts(_owners(found), layers)}{_only_head(_owners(found), layers, source.owner, target.owner)}"
     )
     if len(source.owner.parameters) == len(target.owner.parameters):
         return text
@@ -198,6 +247,16 @@ def _owners(uses: Sequence[Use]) -> list[Owner]:
 
 def _counts(found: Sequence[Owner], wanted: Sequence[Owner]) -> str:
     return f" (layers with weights: {len(found)} in the source, {len(wanted)} in the net)"
+
+
+def _only_head(found: Sequence[Owner], wanted: Sequence[Owner], source: Owner, target: Owner) -> str:
+    """What to do where nothing but the number of classes differs."""
+    if source != found[-1] or target != wanted[-1] or list(source.shapes) != list(target.shapes):
+        return ""
+    return (
+        f". All before it agrees: `--fresh '{target.path}.*'` leaves this layer out; `netspec train` with `--weights "
+        f"FILE --fresh '{target.path}.*'` then begins it anew"
+    )
 
 
 def _same_tensors(source: Shapes, target: Shapes) -> list[tuple[str, str]] | None:
@@ -224,14 +283,19 @@ def _owners_of_state(state: Mapping[str, Tensor]) -> list[Owner]:
     return list(owners.values())
 
 
-def _by_order(found: Sequence[Owner], wanted: Sequence[Owner]) -> dict[str, str]:
+def _by_order(found: Sequence[Owner], wanted: Sequence[Owner], left_out: Collection[str]) -> dict[str, str]:
     """The source's key for each of the net's, layer by layer in their order."""
     origins: dict[str, str] = {}
     for number, (source, target) in enumerate(zip(found, wanted, strict=False), 1):
+        if target.path in left_out:
+            continue
         names = _same_tensors(source.shapes, target.shapes)
         if names is None:
             counts = _counts(found, wanted)
-            raise _Mismatch(f"layer {number} with weights is {source} in the source, but {target} in the net{counts}")
+            raise _Mismatch(
+                f"layer {number} with weights is {source} in the source, but {target} in the net{counts}"
+                f"{_only_head(found, wanted, source, target)}"
+            )
         origins |= {target.key(b): source.key(a) for a, b in names}
     if len(found) != len(wanted):
         longer, where = (found, "the source") if len(found) > len(wanted) else (wanted, "the net")

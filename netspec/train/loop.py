@@ -270,7 +270,7 @@ class Session:
             trainer.follow(progress.step)
         trainer.driver(trainer.buffers(batch, progress.batch, mix), phase)
         progress.batch += 1
-        self.examples += len(batch.x)
+        self.examples += batch.x.shape[0]
         if not phase.last:
             return
         progress.step += 1

@@ -129,7 +129,8 @@ class Trainer:
     def buffers(self, batch: Batch, number: int, mix: tuple[float, ...]) -> Buffers:
         """What the step reads for the `number`th batch of an epoch."""
         x, y = batch
-        return Buffers(x, y, self._weight(number, len(x)), self._mix(mix))
+        whole = self.recipe.accumulate == 1 and self.world.alone
+        return Buffers(x, y, self._one if whole else self._weight(number, x.shape[0]), self._mix(mix))
 
     def _weight(self, number: int, examples: int) -> Tensor:
         """The share of this process's batch in its optimiser step, times the processes that the mean divides by."""
@@ -149,6 +150,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self._plain = torch.tensor(MIX_PLAIN, device=self.arithmetic.device)
+        self._one = torch.ones((), device=self.arithmetic.device)
 
     def draw_mix(self, shape: torch.Size) -> tuple[float, ...]:
         """Draw how a batch of images (N, C, H, W) is mixed, by Python's generator; nothing if it is not."""

@@ -148,11 +148,11 @@ class Step:
             objective = objective * b.weight
         (objective if self.scale is None else objective * self.scale.scale).backward()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
         with torch.no_grad():
-            self.sums.add(loss, count_correct(output, b.y) if self._classes else None, len(x))
-        if phase.last:
-            self._update(loss)
-            if phase.average and self.average is not None:
-                self.average.update(self.failures.ever)
+            self.sums.add(loss, count_correct(output, b.y) if self._classes else None, x.shape[0])
+            if phase.last:
+                self._update(loss)
+                if phase.average and self.average is not None:
+                    self.average.update(self.failures.ever)
 
     # ---- the parts
 
@@ -189,7 +189,6 @@ class Step:
         own = self.loss(output, b.y)
         return own if other is None else b.mix[1] * own + (1 - b.mix[1]) * self.loss(output, other)
 
-    @torch.no_grad()
     def _update(self, loss: Tensor) -> None:
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         skip = self._checked(loss.detach(), gradients)

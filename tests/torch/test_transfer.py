@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import netspec
+from netspec.diagnostics import UsageError
 from netspec.torch.build import build
 from netspec.torch.transfer import TransferError, transfer, transfer_state
 
@@ -126,7 +127,7 @@ name: tokens
 input: [3, 8, 8]
 layers:
   - Conv2d: {out_channels: 6, kernel_size: 4, stride: 4}
-  - Rearrange: "c h w -> (h w) c"
+  - Rearrange: n c h w -> n (h w) c
   - ClassToken
   - PositionEmbedding
   - Linear: 2
@@ -164,8 +165,8 @@ def test_a_mismatch_between_a_module_of_several_layers_and_the_net_names_layers_
     assert "layer 3 with weights is the model itself (Tokens: position 1 × 9 × 6, token 1 × 1 × 6) in the so" in str(
         caught.value
     )
-    assert "`4` (PositionEmbedding: weight 1 × 5 × 6) in the net" in str(caught.value)
-    assert "at this place the source uses `position` and the net `4.weight`" in str(caught.value)
+    assert "`3` (PositionEmbedding: weight 1 × 5 × 6) in the net" in str(caught.value)
+    assert "at this place the source uses `position` and the net `3.weight`" in str(caught.value)
 
 
 class ScaledNorm(nn.BatchNorm2d):
@@ -257,3 +258,36 @@ def test_torchvisions_own_resnet_gives_equal_outputs():
     x = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
         assert torch.equal(model.eval()(x), source(x))
+
+
+def test_the_order_of_a_safetensors_file_is_not_taken_for_the_order_of_the_layers():
+    net = netspec.loads("name: n\ninput: [4]\nlayers: [{Linear: 4}, {Linear: 4}]\n")
+    state = {f"{name}.{key}": value for name in "ab" for key, value in nn.Linear(4, 4).state_dict().items()}
+    with pytest.raises(TransferError, match=r"sorted by name.*--from torchvision:MODEL:FILE"):
+        transfer_state(state, net, ordered=False)
+
+
+def test_a_head_for_another_number_of_classes_is_answered_with_how_to_begin_it_anew():
+    net, source = netspec.loads(SPEC), Source(outputs=7)
+    with pytest.raises(TransferError, match=r"All before it agrees.*--fresh '4\.\*'"):
+        transfer(source, net)
+    state = transfer(source, net, fresh=["4.*"])
+    missing = build(net).load_state_dict(state, strict=False)
+    assert missing.missing_keys == ["4.weight", "4.bias"]
+    assert not missing.unexpected_keys
+    assert state["2.body.0.weight"].data_ptr() == source.main.weight.data_ptr()
+
+
+def test_a_state_dict_may_leave_its_head_behind():
+    net = netspec.loads("name: n\ninput: [4]\nlayers: [{Linear: 4}, {Linear: 4}, {Linear: 3}]\n")
+    source = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 9))
+    state, origins = transfer_state({f"x.{k}": v for k, v in source.state_dict().items()}, net, fresh=["2.*"])
+    assert list(state) == ["0.weight", "0.bias", "1.weight", "1.bias"]
+    assert origins["1.weight"] == "x.1.weight"
+    state, origins = transfer_state(source.state_dict(), net, ordered=False, fresh=["2.*"])
+    assert list(state) == list(origins.values()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
+
+
+def test_a_pattern_that_matches_no_layer_is_answered_with_the_last_one():
+    with pytest.raises(UsageError, match=r"`--fresh head\.\*` matches no whole layer of the net; its last one is `4"):
+        transfer(Source(), netspec.loads(SPEC), fresh=["head.*"])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 import netspec
@@ -146,3 +146,27 @@ def test_published_weights_are_read_from_the_directory_of_torch_hub(tmp_path: Pa
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     found = sources.published("squeezenet1_1:IMAGENET1K_V1")
     assert torch.equal(found.state_dict()["classifier.1.weight"], original.state_dict()["classifier.1.weight"])
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
+def test_a_file_of_a_model_of_torchvisions_is_matched_by_the_order_of_use(tmp_path: Path, name: str):
+    from torchvision.models import squeezenet1_1
+
+    source = squeezenet1_1(num_classes=7).eval()
+    state = source.state_dict()
+    if name == "w.pt":
+        torch.save(state, tmp_path / name)
+    else:
+        save_file(state, tmp_path / name)
+    spec = Path(__file__).parents[2] / "specs" / "torchvision" / "squeezenet.yaml"
+    options = ["--variant", "squeezenet1_1", "--set", "classes=7", "-o", tmp_path / "out.safetensors"]
+    result = run(spec, *options, "--from", f"torchvision:squeezenet1_1:{tmp_path / name}")
+    assert result.exception is None
+    assert "matched by order of first use" in result.stderr
+    model = build(netspec.load(spec, variant="squeezenet1_1", set={"classes": 7}))
+    model.load_state_dict(load_file(tmp_path / "out.safetensors"))
+    x = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(model.eval()(x), source(x))
+    result = run(spec, *options, "--from", f"torchvision:squeezenet1_0:{tmp_path / name}")
+    assert "is no state_dict of torchvision's `squeezenet1_0`: Missing key(s)" in str(result.exception)

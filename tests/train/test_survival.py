@@ -1,0 +1,178 @@
+"""What takes minutes: processes that are killed, and runs of several processes. Run with `pytest -m slow`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from netspec.train.checkpoint import checkpoints, newest
+from tests.train.small_runs import EVERYTHING, finish, small_net, whole_state
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent.parent
+KILLS, RANK_KILLS = 200, 10
+
+CHILD = """
+import os, sys
+import torch
+from pathlib import Path
+from tests.train.small_runs import finish, small_net
+from netspec.diagnostics import NetspecError
+from netspec.train import loop
+loop.write_curves = lambda *_: None
+torch.set_num_threads(1)
+net = small_net(epochs=1500)
+finish(small_net(epochs=1), Path(sys.argv[1] + "-warm"))  # everything is imported from here on
+for line in sys.stdin:  # one child per line, forked, so that no start costs an import
+    pid = os.fork()
+    if pid == 0:
+        path = Path(sys.argv[1])
+        if path.exists() and not any((path / "checkpoints").glob("step-????????")):
+            import shutil
+            shutil.rmtree(path)  # ended before its first checkpoint: nothing to resume
+        try:
+            finish(net, path)
+            os._exit(0)
+        except NetspecError as error:
+            print("FAILED", error, flush=True)
+            os._exit(1)
+    print(pid, flush=True)
+    _, status = os.waitpid(pid, 0)
+    print("ended", status, flush=True)
+"""
+
+
+def test_two_hundred_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
+    generator = random.Random(0)
+    run = tmp_path / "run"
+    server = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(run)],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    with server:
+        killed, step = _kill_children(server, run, generator)
+    print(f"{killed} kills, at step {step} of 15,000")
+    net = small_net(epochs=1500)
+    finish(net, run)
+    assert not list((run / "checkpoints").glob("*.tmp"))
+    finish(net, tmp_path / "whole")
+    assert whole_state(run) == whole_state(tmp_path / "whole")
+
+
+def _kill_children(server: subprocess.Popen[str], run: Path, generator: random.Random) -> tuple[int, int]:
+    """Start children and kill them until that was done often enough; how often, and the step they came to."""
+    assert server.stdin is not None
+    assert server.stdout is not None
+    killed, step = 0, 0
+    while killed < KILLS:
+        server.stdin.write("next\n")
+        server.stdin.flush()
+        answer = server.stdout.readline()
+        assert answer.strip().isdigit(), answer
+        time.sleep(generator.uniform(0.05, 0.9))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(answer), signal.SIGKILL)
+        answer = server.stdout.readline()
+        assert answer.startswith("ended"), answer
+        if answer.split()[1] == "0":  # the whole run is done
+            break
+        assert answer.split()[1] == str(int(signal.SIGKILL)), answer
+        killed += 1
+        if checkpoints(run / "checkpoints"):
+            _, found = newest(run / "checkpoints", pytest.fail)
+            assert found.state["progress"]["step"] >= step
+            step = found.state["progress"]["step"]
+    return killed, step
+
+
+# ---- several processes
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def torchrun(processes: int, *arguments: str | Path) -> subprocess.Popen[str]:
+    """`torchrun … -m netspec train ARGUMENTS`."""
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes),
+        "--master-port", str(free_port()), "-m", "--", "netspec", "train", *map(str, arguments), "--device", "cpu",
+    ]  # fmt: skip
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+LENET = (
+    (ROOT / "specs" / "lenet.yaml").read_text().partition("train:")[0]
+    + """
+train:
+  data: {synthetic: {train: 6410, test: 64, shape: [1, 28, 28]}}
+  batch_size: 64
+  epochs: 1
+  optimizer: {SGD: {lr: 0.1}}
+  loss: CrossEntropyLoss
+"""
+)
+"""101 steps of LeNet, the last of ten examples."""
+
+
+def test_two_processes_give_the_losses_of_one_with_the_same_global_batch(tmp_path: Path) -> None:
+    spec = tmp_path / "lenet.yaml"
+    losses: list[list[float]] = []
+    for examples in (640, 3200, 6410):  # after 10, 50 and 101 steps
+        spec.write_text(LENET.replace("train: 6410", f"train: {examples}"))
+        found: list[float] = []
+        for processes in (1, 2):
+            run = tmp_path / f"{examples}-{processes}"
+            child = torchrun(processes, spec, "--run", run, "--no-report", "-q")
+            output, _ = child.communicate(timeout=300)
+            assert child.returncode == 0, output
+            found.append(json.loads((run / "metrics.jsonl").read_text())["train_loss"])
+        losses.append(found)
+    print(losses)
+    assert all(abs(one - two) < 1e-5 for one, two in losses)
+
+
+def test_a_killed_process_ends_all_within_thirty_seconds_and_the_run_resumes(tmp_path: Path) -> None:
+    spec = tmp_path / "small.yaml"
+    spec.write_text(EVERYTHING.replace("epochs: 4", "epochs: 100000"))
+    took: list[float] = []
+    for number in range(RANK_KILLS):
+        arguments = ("--resume", tmp_path / "run") if number else (spec, "--run", tmp_path / "run")
+        parent = torchrun(2, *arguments, "--no-report")
+        assert parent.stdout is not None
+        epochs = 0
+        while epochs < 3:
+            line = parent.stdout.readline()
+            assert line, "the run ended by itself"
+            epochs += line.startswith("epoch ")
+        listed = subprocess.run(["pgrep", "-P", str(parent.pid)], capture_output=True, text=True, check=True)
+        children = [int(pid) for pid in listed.stdout.split()]
+        assert len(children) == 2
+        os.kill(children[number % 2], signal.SIGKILL)
+        began = time.monotonic()
+        parent.communicate(timeout=60)
+        took.append(time.monotonic() - began)
+        assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    print("seconds to the end:", [round(seconds, 1) for seconds in took])
+    assert max(took) < 30

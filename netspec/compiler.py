@@ -171,6 +171,7 @@ def _elaborate(
     scope = Scope(spec, place, variables, {})
     scope.used = used
     reader = Reader(spec.source, scope)
+    reader.marks = [(spec.source.between(start, end), setting) for start, end, setting in over.marks]
     _define(over, variables, spec, reader, scope)
     input_type, sizes = read_input(over.input, symbols, over.symbols, reader)
     scope.symbols = sizes

@@ -121,7 +121,8 @@ class Cost:
             ("peak of a training step", self.peak),
         ]
         lines = [f"{title:28}{bytes_text(count):>12}" for title, count in rows if count]
-        return f"batch {self.batch}, {self.precision}, {self.device}\n" + "\n".join(lines)
+        where = "on a GPU" if self.device == "cuda" else "on a CPU"
+        return f"one training step of {self.batch} examples in {self.precision}, {where}\n" + "\n".join(lines)
 
 
 def estimate(

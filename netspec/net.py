@@ -194,6 +194,10 @@ class Net:
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What `--set` changed."""
 
+    def __repr__(self) -> str:
+        shapes = " → ".join("×".join(map(str, shape)) for shape in (self.input_shape, self.output_shape))
+        return f"<Net {self.name}: {shapes}, {len(self.layers)} layers, {self.params} parameters>"
+
     @cached_property
     def layers(self) -> tuple[Leaf, ...]:
         """The leaves in execution order."""

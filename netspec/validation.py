@@ -58,6 +58,8 @@ class Reader:
         self.names = names
         self.trail: Callable[[], tuple[Related, ...]] = tuple
         """Gives the block calls that led here, innermost first: every diagnostic ends with them."""
+        self.marks: list[tuple[Span, str]] = []
+        """Places in whose stead something else is read, each with the `--set` that says so."""
         self.diagnostics: list[Diagnostic] = []
         self._seen: set[tuple[str, Span]] = set()
         self._bare: dict[type[Arguments], Any] = {}
@@ -84,6 +86,10 @@ class Reader:
             return
         self._seen.add((code, span))
         places = (*related, *self.trail())
+        for mark, setting in self.marks:
+            if mark[1:3] <= span[1:3] and span[3:] <= mark[3:]:  # the file is innocent: nothing in it is to be edited
+                places, fix = (Related(f"overridden by `{setting}`", mark), *places), None
+                break
         self.diagnostics.append(Diagnostic(code, message, span, severity, label, places, help, fix))
 
     def replace(self, title: str, node: Node, text: str) -> Fix:
@@ -262,11 +268,15 @@ class Reader:
         elif isinstance(node, MapNode) and len(node.entries) == 1:
             head, value = node.entries[0]
         else:
+            several = [key.text for key, _ in node.entries] if isinstance(node, MapNode) else []
+            named = f": here are {' and '.join(f'`{n}`' for n in several)}" if len(several) > 1 else ""
             self.report(
                 "wrong-form",
-                f"{_an(kind)} is a name, or a name with its arguments",
+                f"{_an(kind)} is one name, or one name with its arguments{named}",
                 node,
-                help=f"for example `{next(iter(table))}`",
+                help=f"for example `{next(iter(table))}`"
+                if not named
+                else f"keep one, as in `{{{several[-1]}: {{…}}}}`",
             )
             return None
         if head.text not in table:
@@ -323,7 +333,7 @@ class Reader:
             "list-argument",
             f"`{name}` cannot take a list: it could be one argument with several values, or several arguments",
             node,
-            help=f"name the argument: `{name}: {{{_with_value(model, written)}}}`"
+            help=f"name the arguments: `{name}: {{{_with_list(model, node, written)}}}`"
             if model.model_fields and "\n" not in written
             else None,
         )
@@ -450,6 +460,19 @@ def _with_value(model: type[Arguments], text: str) -> str:
     """The arguments of a call that was given one bare value: it is most likely meant for the first that is needed."""
     first, *others = [model.scalar] if model.scalar is not None else _first_needed(model)
     return ", ".join([f"{first}: {text}", *(f"{name}: …" for name in others)])
+
+
+def _with_list(model: type[Arguments], node: ListNode, text: str) -> str:
+    """The arguments of a call that was given a list: one argument where the first takes a list, else one for each."""
+    first, *others = [model.scalar] if model.scalar is not None else _first_needed(model)
+    plain = [item.value for item in node.items if isinstance(item, ScalarNode)]
+    try:
+        _adapter(_fields(model)[first]).validate_python(tuple(plain), strict=True)
+        return ", ".join([f"{first}: {text}", *(f"{name}: …" for name in others)])
+    except ValidationError:
+        names = [name for name in model.model_fields if name != getattr(model, "width", None)]
+        pairs = zip(names, (getattr(item, "text", "…") for item in node.items), strict=False)
+        return ", ".join(f"{name}: {value}" for name, value in pairs)
 
 
 def _tuples(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -101,8 +101,13 @@ def _fit(cost: Cost, memory: str) -> None:
     click.echo(f"it fits: {needed} of {bytes_text(limit)}", err=True)
 
 
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
-          "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}  # fmt: skip
+_UNITS: Final = {
+    "": 1,
+    "B": 1,
+    **{prefix + end: 1000**power for power, prefix in enumerate("KMGT", 1) for end in ("", "B")},
+    **{f"{prefix}I{end}": 1024**power for power, prefix in enumerate("KMGT", 1) for end in ("", "B")},
+}
+"""Units of memory, in capitals, as multiples of a byte."""
 
 
 def memory_size(text: str) -> int:

@@ -129,7 +129,8 @@ def join(item: Item, kind: str, axis: int | None, flow: Flow, ends: Sequence[Flo
     def told(branch: int, axis: int | None) -> str:
         return ends[branch].given(axis)
 
-    names = ["the body", "the shortcut"] if kind == "residual" else [f"branch {i + 1}" for i in range(len(ends))]
+    second = "the shortcut" if "shortcut" in item.options else "the skip"
+    names = ["the body", second] if kind == "residual" else [f"branch {i + 1}" for i in range(len(ends))]
     try:
         if kind == "concat":
             if axis is None:
@@ -158,11 +159,13 @@ def _branches_disagree(
     help_ = problem.help
     if kind == "residual" and ends[0].type is not None and flow.type is not None:
         help_ = _mending_shortcut(flow.type, ends[0].type, "shortcut" in item.options) or help_
+    names = ("the body", "the shortcut") if kind == "residual" else [f"branch {i + 1}" for i in range(len(ends))]
+    if kind == "residual" and "shortcut" not in item.options:
+        names = ("the body", "the skip")
     seen: list[Related] = []
-    for end in ends:
-        related = end.related(None)
-        if related not in seen:
-            seen.append(related)
+    for name, end in zip(names, ends, strict=False):
+        message, span = end.related(None)
+        seen.append(Related(f"{name}: {message}", span))
     reader.report(problem.code, problem.message, item.head, related=seen, help=help_)
 
 

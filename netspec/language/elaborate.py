@@ -102,6 +102,7 @@ class Elaborator:
 
     def run(self, input: TensorType | None, origin: Origin) -> Sequential:
         """Walk the spec's layers for an input of this type (None: it was wrong and has been reported)."""
+        self.origin = origin
         flow = Flow(input, (origin,) * len(input.shape) if input else (), origin)
         nodes: list[NetNode] = []
         context = Context(self.scope, rules=self.init.rules)
@@ -112,7 +113,6 @@ class Elaborator:
         except Stop:
             end = flow.unknown()
         self.place.inside = False
-        self.origin = origin
         self.end = end
         span = self.reader.source.span(self.spec.layers) if self.spec.layers else origin.span
         return _sequential("", None, nodes, span, flow, end)
@@ -271,6 +271,10 @@ class Elaborator:
         if "{given}" in message:
             message = message.replace("{given}", flow.given(problem.axis))
             related.append(flow.related(problem.axis))
+        help_ = problem.help
+        if problem.code == "wrong-rank" and help_ is None and flow.last is self.origin and flow.type is not None:
+            shape = ", ".join(str(size) for size in flow.type.shape[1:])
+            help_ = f"`input` is one example, without the batch axis: is `[{shape}]` meant?" if shape else None
         fix = None
         if isinstance(problem.value, int) and isinstance(place, ScalarNode) and isinstance(place.value, int):
             fix = self.reader.replace(f"write {problem.value}", place, str(problem.value))
@@ -279,7 +283,7 @@ class Elaborator:
             message,
             place,
             related=related,
-            help=problem.help,
+            help=help_,
             fix=fix,
             severity="warning" if problem.severity == "warning" else "error",
         )

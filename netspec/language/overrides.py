@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from netspec.arguments import LARGEST
 from netspec.diagnostics import UsageError, did_you_mean
@@ -22,6 +22,8 @@ class Overridden:
         self.input = spec.input
         self.train = spec.train
         self.vars: list[Definition] = list(spec.vars)
+        self.marks: list[tuple[int, int, str]] = []
+        """Stretches of the file in whose place something else stands, each with the `--set` that put it there."""
         self.symbols: dict[str, int] = {}
         """Sizes that `--set H=224` gives to symbols of the input."""
 
@@ -82,13 +84,16 @@ def apply_settings(spec: Spec, base: Overridden, settings: Mapping[str, Any]) ->
     if "input" in settings:
         node = _node_of("input", settings["input"])
         base.input = _moved(node, spec.input) if spec.input is not None else node
+        if spec.input is not None:
+            base.marks.append((spec.input.start, spec.input.end, f"--set input={_shown(settings['input'])}"))
     symbols = symbols_of(base.input, {key.text for key, _ in base.vars})
     for key, value in settings.items():
         if key == "input":
             continue
         node = _node_of(key, value)
+        setting = _Setting(key, f"--set {key}={_shown(value)}", spec, base.marks)
         if key.startswith("train."):
-            base.train = _set_in(base.train, key.split(".")[1:], node, key, spec)
+            base.train = _set_in(base.train, key.split(".")[1:], node, setting)
         elif key in symbols:
             if not isinstance(node, ScalarNode) or type(node.value) is not int or not 1 <= node.value <= LARGEST:
                 wish = f"an integer between 1 and {LARGEST:,}"
@@ -97,12 +102,30 @@ def apply_settings(spec: Spec, base: Overridden, settings: Mapping[str, Any]) ->
         elif any(k.text == key for k, _ in base.vars):
             index = next(i for i, (k, _) in enumerate(base.vars) if k.text == key)
             old = base.vars[index]
-            base.vars[index] = (old[0], _moved(node, old[1]))
+            base.vars[index] = (old[0], setting.placed(node, old[1]))
         else:
             known = [*(k.text for k, _ in base.vars), *symbols, "input", *_recipe_keys(base.train)]
             near = did_you_mean(key, known)
             hint = f"did you mean `{near}`?" if near else f"there are: {', '.join(known)}"
             raise UsageError(f"--set {key}: {spec.source.name} has no variable, symbol or recipe key `{key}`; {hint}")
+
+
+class _Setting(NamedTuple):
+    """One `--set` on its way into the recipe."""
+
+    key: str
+    written: str
+    spec: Spec
+    marks: list[tuple[int, int, str]]
+
+    def placed(self, node: Node, place: Node) -> Node:
+        """The node in the place of what it overrides, which is marked."""
+        self.marks.append((place.start, place.end, self.written))
+        return _moved(node, place)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else _yaml(value)
 
 
 def _node_of(key: str, value: Any) -> Node:
@@ -144,12 +167,13 @@ def _moved(node: Node, place: Node) -> Node:
     return MapNode(moved, False, start, end)
 
 
-def _set_in(base: Node | None, path: list[str], node: Node, key: str, spec: Spec) -> Node:
+def _set_in(base: Node | None, path: list[str], node: Node, setting: _Setting) -> Node:
     """The recipe with the value at a dotted path replaced."""
+    key = setting.key
     if base is None:
-        raise UsageError(f"--set {key}: {spec.source.name} has no `train` recipe")
+        raise UsageError(f"--set {key}: {setting.spec.source.name} has no `train` recipe")
     if not path:
-        return _moved(node, base)
+        return setting.placed(node, base)
     head = path[0]
     if not head:
         raise UsageError(f"--set {key}: a name is missing at a dot; write it as in `--set train.epochs=3`")
@@ -159,9 +183,9 @@ def _set_in(base: Node | None, path: list[str], node: Node, key: str, spec: Spec
             hint = f"; write `--set {above}{base.text}.{head}=…`" if isinstance(base.value, str) else ""
             raise UsageError(f"--set {key}: `{head}` is not there; the recipe says `{base.text}`{hint}")
         inner = MapNode([], True, base.start, base.end)
-        return MapNode([(base, _set_in(inner, path[1:], node, key, spec))], True, base.start, base.end)
+        return MapNode([(base, _set_in(inner, path[1:], node, setting))], True, base.start, base.end)
     if isinstance(base, ListNode):
-        return _set_in_list(base, path, node, key, spec)
+        return _set_in_list(base, path, node, setting)
     entries = list(base.entries)
     for i, (known, value) in enumerate(entries):
         if known.text == head:
@@ -170,15 +194,17 @@ def _set_in(base: Node | None, path: list[str], node: Node, key: str, spec: Spec
                 if isinstance(value, ScalarNode) and value.value is None
                 else value
             )
-            entries[i] = (known, _set_in(filled, path[1:], node, key, spec) if path[1:] else _moved(node, value))
+            entries[i] = (known, _set_in(filled, path[1:], node, setting) if path[1:] else setting.placed(node, value))
             return MapNode(entries, base.flow, base.start, base.end)
-    name = ScalarNode(head, head, True, base.start, base.end)
-    fresh = MapNode([], True, base.start, base.end)
-    entries.append((name, _set_in(fresh, path[1:], node, key, spec) if path[1:] else _moved(node, base)))
+    place = base.entries[0][0] if base.entries else base  # a key that the file does not have: shown at its first
+    setting.marks.append((place.start, place.end, setting.written))
+    name = ScalarNode(head, head, True, place.start, place.end)
+    fresh = MapNode([], True, place.start, place.end)
+    entries.append((name, _set_in(fresh, path[1:], node, setting) if path[1:] else setting.placed(node, place)))
     return MapNode(entries, base.flow, base.start, base.end)
 
 
-def _set_in_list(base: ListNode, path: list[str], node: Node, key: str, spec: Spec) -> Node:
+def _set_in_list(base: ListNode, path: list[str], node: Node, setting: _Setting) -> Node:
     for i, item in enumerate(base.items):
         head = (
             item.text
@@ -189,9 +215,9 @@ def _set_in_list(base: ListNode, path: list[str], node: Node, key: str, spec: Sp
         )
         if head == path[0]:
             items = list(base.items)
-            items[i] = _set_in(item, path, node, key, spec)
+            items[i] = _set_in(item, path, node, setting)
             return ListNode(items, base.flow, base.start, base.end)
-    raise UsageError(f"--set {key}: there is no `{path[0]}` in the list")
+    raise UsageError(f"--set {setting.key}: there is no `{path[0]}` in the list")
 
 
 def _recipe_keys(train: Node | None) -> list[str]:

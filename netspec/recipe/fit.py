@@ -235,7 +235,11 @@ def check_targets(
             f"but the net's output is {_join(output.shape) if output.shape else 'a single number'}",
             value_of(node, "loss"),
             related=related,
-            help=f"end the net with `Flatten` and `Linear: {facts.classes}`" if facts.classes else None,
+            help="put `Flatten` in front of the last `Linear`: a `Linear` works on the last axis alone"
+            if layers and layers[-1] == "Linear" and len(output.shape) > 1
+            else f"end the net with `Flatten` and `Linear: {facts.classes}`"
+            if facts.classes
+            else None,
         )
         return
     width = output.shape[0]

@@ -3,9 +3,9 @@
     pip install -e ".[bench]"
     NETSPEC_DATA=DIR python tests/benchmarks/trainers.py [--examples 15360] [--rounds 3]
 
-Each trains the same network on the same examples with SGD 0.9 and reports loss and accuracy of the epoch, in the way its
-own documentation shows. The peers get a DataLoader over tensors that are already float32 in memory, which is faster than
-torchvision's data set; the d2l loop reads that one, as in the book. Wall time of an epoch; the rounds alternate.
+Each trains the same network on the same examples with SGD 0.9 and reports loss and accuracy of the epoch, in the way
+its own documentation shows. The peers get a DataLoader over tensors that are already float32 in memory, which is faster
+than torchvision's data set; the d2l loop reads that one, as in the book. Wall time of an epoch; the rounds alternate.
 """
 
 from __future__ import annotations

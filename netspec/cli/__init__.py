@@ -7,6 +7,7 @@ with a checkpoint written.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -46,6 +47,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"netspec.cli.{cmd_name}").command
+        if cmd_name != "check":  # a check is over before it could have collected anything
+            gc.enable()
         return command
 
     def resolve_command(

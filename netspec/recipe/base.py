@@ -154,11 +154,15 @@ class Recipe:
     """A training run, resolved: every default filled in. Made by `read.read_recipe`."""
 
     data: DataSet
+    """What to train on: a data set, with its arguments if it has any."""
     loss: Loss
+    """What training minimises."""
     optimizer: Optimizer
+    """What changes the parameters, with its learning rate."""
     batch_size: int
     """Examples of a batch, over all processes together; the last batch of an epoch may be smaller."""
     epochs: int
+    """Passes over the training set."""
 
     validation: float = 0.0
     """Share of the training set held out for validation, drawn by `seed`, stratified by class; 0 for none."""
@@ -168,16 +172,18 @@ class Recipe:
     """Applied in training only: after `transforms`, but before a `Normalize` at their end."""
 
     scheduler: Scheduler | None = None
+    """How the learning rate changes over the run; null leaves it as it is."""
     schedule_by: Interval = "epoch"
     """What the scheduler counts: it steps after each epoch, or after each optimiser step."""
     warmup: Warmup | None = None
+    """Epochs, or optimiser steps, over which the learning rate rises to its value before the schedule begins."""
 
     groups: tuple[Group, ...] = ()
     """Parameters with a learning rate or weight decay of their own; the first group that matches wins."""
     no_decay: tuple[str, ...] = ()
-    """Which parameters have no weight decay: see `Group.parameters`."""
+    """Which parameters have no weight decay: patterns as in `groups`."""
     freeze: tuple[str, ...] = ()
-    """Which parameters do not train: see `Group.parameters`."""
+    """Which parameters do not train: patterns as in `groups`."""
     clip_grad_norm: float | None = None
     """Largest Euclidean norm of all gradients together."""
     clip_grad_value: float | None = None
@@ -197,7 +203,9 @@ class Recipe:
     best: Metric | None = None
     """The metric of the best checkpoint, `validation_loss` or `validation_accuracy`; None without validation."""
     early_stopping: EarlyStopping | None = None
+    """After how many epochs without improvement training ends."""
     seed: int = 0
+    """Seed of the initial parameters, of the order of the examples, and of all that is drawn in training."""
     precision: Precision | None = None
     """None is TF32 on a GPU that has it, fp32 elsewhere. bf16 and fp16 are autocast."""
     checkpoint_every: int = 1

@@ -15,7 +15,7 @@ from netspec.validation import FAILED, Reader
 
 REQUIRED: Final = ("data", "loss", "optimizer", "batch_size", "epochs")
 
-_PLAIN: Final[Mapping[str, Any]] = {
+PLAIN: Final[Mapping[str, Any]] = {
     "batch_size": Count,
     "epochs": Count,
     "validation": Share,
@@ -34,7 +34,7 @@ _PLAIN: Final[Mapping[str, Any]] = {
 }
 """Keys with one value, and its type."""
 
-_CALLS: Final[Mapping[str, tuple[str, dict[str, str], Callable[[str], type[Named]]]]] = {
+CALLS: Final[Mapping[str, tuple[str, dict[str, str], Callable[[str], type[Named]]]]] = {
     "data": ("data set", tables.DATA_SETS, tables.data_set),
     "loss": ("loss", tables.LOSSES, tables.loss),
     "optimizer": ("optimizer", tables.OPTIMIZERS, tables.optimizer),
@@ -42,13 +42,13 @@ _CALLS: Final[Mapping[str, tuple[str, dict[str, str], Callable[[str], type[Named
 }
 """Keys that name one thing with its arguments."""
 
-_SETTINGS: Final = {"warmup": "Warmup", "ema": "Ema", "early_stopping": "EarlyStopping"}
+SETTINGS: Final = {"warmup": "Warmup", "ema": "Ema", "early_stopping": "EarlyStopping"}
 """Keys with several values of their own, and their class in `settings.py`."""
 
-_LISTS: Final = ("transforms", "augment")
-_PATTERNS: Final = ("no_decay", "freeze")
+LISTS: Final = ("transforms", "augment")
+PATTERNS: Final = ("no_decay", "freeze")
 
-KEYS: Final = (*_CALLS, *_PLAIN, *_SETTINGS, *_LISTS, *_PATTERNS, "groups")
+KEYS: Final = (*CALLS, *PLAIN, *SETTINGS, *LISTS, *PATTERNS, "groups")
 """Every key of a recipe."""
 
 _ELSEWHERE: Final = {
@@ -106,17 +106,17 @@ def _resolved(values: dict[str, Any]) -> Recipe:
 def _read(key: ScalarNode, node: Node, reader: Reader) -> Any:
     """The value of one key; FAILED once reported."""
     name = key.text
-    if name in _PLAIN:
-        return reader.scalar(node, _PLAIN[name], name=name)
-    if name in _CALLS:
-        kind, table, load = _CALLS[name]
+    if name in PLAIN:
+        return reader.scalar(node, PLAIN[name], name=name)
+    if name in CALLS:
+        kind, table, load = CALLS[name]
         return _or_failed(reader.call(node, table, load, kind=kind))
-    if name in _SETTINGS:
-        return _or_failed(reader.arguments(tables.setting(_SETTINGS[name]), node, name=name, at=key))
-    if name in _PATTERNS:
+    if name in SETTINGS:
+        return _or_failed(reader.arguments(tables.setting(SETTINGS[name]), node, name=name, at=key))
+    if name in PATTERNS:
         return _patterns(name, node, reader)
     if not isinstance(node, ListNode):
-        example = "[Resize: 224]" if name in _LISTS else "[{parameters: [bias], lr: 0.1}]"
+        example = "[Resize: 224]" if name in LISTS else "[{parameters: [bias], lr: 0.1}]"
         reader.report("wrong-form", f"`{name}` is a list", node, help=f"for example `{name}: {example}`")
         return FAILED
     if name == "groups":

@@ -109,7 +109,7 @@ def train(
     with ExitStack() as stack:
         # ---- where: processes, device, arithmetic
         place, device = stack.enter_context(world(chosen.device))
-        caught = stack.enter_context(interrupts())
+        caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
         trainer = assemble(net, chosen, place, device)
         stack.enter_context(numerics(trainer.arithmetic))
         reporter = reporter or (
@@ -219,6 +219,7 @@ class Session:
         self.monitor = Monitor(trainer.sums, trainer.step.failures)
         self.started_at = progress.step  # the failure notes count from here
         self.history: deque[tuple[int, int, torch.Tensor, list[tuple[float, ...]]]] = deque(maxlen=3 * EVERY)
+        self.next_talk = self.started_at + 1  # the step at which several processes next agree whether to stop
         self.examples = 0
         self.seconds = self.computing = 0.0
 
@@ -362,14 +363,22 @@ class Session:
     # ---- leaving early
 
     def _should_stop(self) -> bool:
-        """Whether to stop here; several processes agree every few steps, since all must stop at the same one."""
+        """Whether to stop here, behind an optimiser step."""
         progress, place = self.progress, self.trainer.world
         if progress.batch % self.trainer.recipe.accumulate:
             return False
-        wanted = self.caught.pending is not None
-        if not place.alone:
-            wanted = progress.step % 8 == 0 and place.any(wanted, self.trainer.arithmetic.device)
+        wanted = self.caught.pending is not None if place.alone else self._agree_to_stop()
         return wanted or (self.max_steps is not None and progress.step >= self.max_steps)
+
+    def _agree_to_stop(self) -> bool:
+        """Several processes must stop at the same step: about every second they ask each other whether to."""
+        if self.progress.step < self.next_talk:
+            return False
+        step = self.seconds / max(self.progress.step - self.started_at, 1)
+        values = [float(self.caught.pending is not None), step]
+        wanted, slowest = self.trainer.world.largest(values, self.trainer.arithmetic.device)
+        self.next_talk = self.progress.step + max(1, min(64, int(1 / max(slowest, 1e-9))))
+        return bool(wanted)
 
     def _stop(self) -> None:
         self._check(self.monitor.now().failed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +21,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from netspec.diagnostics import ResourceError, UsageError
+from netspec.train.host import floats
 
 TIMEOUT = timedelta(seconds=25)
 """How long a process waits for the others before it gives up. Loading data and writing checkpoints stay below it."""
@@ -51,13 +52,9 @@ class World:
         """Rank and number of processes, as data splits take them."""
         return self.rank, self.size
 
-    def any(self, flag: bool, device: torch.device) -> bool:
-        """True if it is true in any process. All must call it."""
-        if self.alone:
-            return flag
-        value = torch.tensor(float(flag), device=device)
-        dist.all_reduce(value, dist.ReduceOp.MAX)
-        return bool(value.item())
+    def largest(self, values: Sequence[float], device: torch.device) -> list[float]:
+        """The largest of each value over the processes. All must call it."""
+        return floats(self.largest_(torch.tensor(values, dtype=torch.float64, device=device)))
 
     def sum_(self, values: Tensor) -> Tensor:
         """Add up a tensor over the processes, in place."""

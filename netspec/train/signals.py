@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
@@ -13,22 +14,30 @@ _CAUGHT = (signal.SIGINT, signal.SIGTERM, *((signal.SIGUSR1,) if hasattr(signal,
 
 
 class Interrupts:
-    """What arrived: `pending` is the first signal's name, or None."""
+    """What arrived: `pending` is the first signal's name, or None.
 
-    def __init__(self) -> None:
+    Args:
+        patience: seconds within which a second Ctrl-C is taken for an echo of the first: torchrun passes on what the
+            terminal has sent to its processes already.
+    """
+
+    def __init__(self, patience: float = 0.0) -> None:
         self.pending: str | None = None
+        self._patience = patience
+        self._first = 0.0
 
     def note(self, number: int, _frame: FrameType | None) -> None:
         """The handler: sets the flag; a second Ctrl-C quits at once."""
-        if number == signal.SIGINT and self.pending is not None:
+        if self.pending is None:
+            self.pending, self._first = signal.Signals(number).name, time.monotonic()
+        elif number == signal.SIGINT and time.monotonic() - self._first >= self._patience:
             os._exit(128 + number)  # whoever presses twice wants no clean-up, and checkpoints are whole at any moment
-        self.pending = signal.Signals(number).name
 
 
 @contextmanager
-def interrupts() -> Generator[Interrupts]:
+def interrupts(patience: float = 0.0) -> Generator[Interrupts]:
     """Catch SIGINT, SIGTERM and SIGUSR1 while training; in a thread, where Python cannot, nothing is caught."""
-    caught = Interrupts()
+    caught = Interrupts(patience)
     if threading.current_thread() is not threading.main_thread():
         yield caught
         return

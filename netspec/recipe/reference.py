@@ -1,0 +1,360 @@
+"""The reference of recipes, made from their classes: a text for `netspec explain`, a page for `docs/recipes.md`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from fractions import Fraction
+from typing import Any, Final, NamedTuple
+
+from pydantic import TypeAdapter
+
+from netspec.arguments import Arguments, shown
+from netspec.layers.reference import WIDTH, cell, filled, hanging, kind_words, prose
+from netspec.recipe import tables
+from netspec.recipe.base import DataSet, Named, Recipe, Scheduler, Transform
+from netspec.recipe.examples import ARGUMENTS, OWN_DATA, RECIPE, VALUES
+from netspec.recipe.read import CALLS, KEYS, LISTS, PATTERNS, PLAIN, REQUIRED, SETTINGS
+
+
+class Kind(NamedTuple):
+    """A kind of thing that a recipe calls by name."""
+
+    key: str
+    """The key of a recipe under which it stands."""
+    title: str
+    names: Mapping[str, str]
+    load: Callable[[str], type[Named]]
+
+
+KINDS: Final = {
+    "data set": Kind("data", "Data sets", tables.DATA_SETS, tables.data_set),
+    "transform": Kind("transforms", "Transforms", tables.TRANSFORMS, tables.transform),
+    "optimizer": Kind("optimizer", "Optimizers", tables.OPTIMIZERS, tables.optimizer),
+    "scheduler": Kind("scheduler", "Schedulers", tables.SCHEDULERS, tables.scheduler),
+    "loss": Kind("loss", "Losses", tables.LOSSES, tables.loss),
+}
+
+NAMES: Final = {name: kind for kind, of in KINDS.items() for name in of.names}
+"""Every name that a recipe may call → its kind."""
+
+# ---- facts
+
+
+def usage(name: str) -> str:
+    """The line of a recipe that uses a data set, transform, optimizer, scheduler, loss or key of this name."""
+    if name not in NAMES:
+        return f"{name}: {VALUES[name]}"
+    cls = _class(name)
+    lr = cls.model_fields.get("lr")
+    arguments = ARGUMENTS.get(name) if lr is None else f"{{lr: {shown(lr.default)}}}"
+    call = name if arguments is None else f"{name}: {arguments}"
+    if issubclass(cls, Transform):
+        return f"{'augment' if cls.random else 'transforms'}: [{call}]"
+    return f"{KINDS[NAMES[name]].key}: {call if arguments is None else f'{{{call}}}'}"
+
+
+def key_facts(name: str) -> tuple[str, str, str]:
+    """What a key of a recipe takes, its default, and what it means."""
+    field = next(f for f in fields(Recipe) if f.name == name)
+    default = "required" if name in REQUIRED else _default(None if field.default is MISSING else field.default)
+    if name == "schedule_by":
+        default = "by the scheduler"
+    if name == "best":
+        default = "by the loss"
+    return _key_words(name), default, re.sub(r"\bNone\b", "null", _attribute_texts(Recipe)[name])
+
+
+def _key_words(name: str) -> str:
+    if name in PLAIN:
+        return kind_words(TypeAdapter(PLAIN[name]).json_schema())
+    if name in CALLS:
+        return f"{'an' if name == 'optimizer' else 'a'} {CALLS[name][0]}"
+    if name in SETTINGS:
+        setting = tables.setting(SETTINGS[name])
+        return f"`{setting.scalar}`, or a mapping of `{'`, `'.join(setting.model_fields)}`"
+    if name in PATTERNS:
+        return "a pattern, or a list of them"
+    return "a list of transforms" if name in LISTS else "a list of groups"
+
+
+def _class(name: str) -> type[Named]:
+    return KINDS[NAMES[name]].load(name)
+
+
+def _default(value: object) -> str:
+    """A default as a person would write it: 1/3, not its decimals."""
+    match value:
+        case str():
+            return value
+        case ():
+            return "none"
+        case tuple():
+            return f"[{', '.join(map(_default, value))}]"  # pyright: ignore[reportUnknownArgumentType]  # any items
+        case float() if len(repr(value)) > 10:
+            return str(Fraction(value).limit_denominator(100))
+        case _:
+            return shown(value)
+
+
+def _attribute_texts(cls: type) -> dict[str, str]:
+    """The docstrings below a class's attributes, each on one line."""
+    body: list[ast.stmt] = ast.parse(inspect.cleandoc(inspect.getsource(cls))).body[0].body  # type: ignore[attr-defined]  # a class
+    found: dict[str, str] = {}
+    for attribute, text in zip(body, body[1:], strict=False):
+        match attribute, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                found[name] = " ".join(words.split())
+            case _:
+                pass
+    return found
+
+
+def _argument_texts(cls: type[Arguments]) -> dict[str, str]:
+    """What a docstring says under `Args:`, by argument."""
+    _, _, listed = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")
+    joined = re.sub(r"\n {8,}", " ", listed)
+    return {name: words for name, words in re.findall(r"^ +(\w+): (.+)$", joined, re.MULTILINE)}
+
+
+def _paragraphs(cls: type) -> list[str]:
+    text = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")[0]
+    return [" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n")]
+
+
+def _sentence(cls: type) -> str:
+    """The first sentence of a docstring."""
+    return re.split(r"(?<=[.)])\s+(?=[A-Z`])", _paragraphs(cls)[0])[0]
+
+
+def _arguments(cls: type[Arguments]) -> dict[str, str]:
+    """Argument → what it takes and what it is if it is left out, in the order of the signature."""
+    properties: dict[str, Any] = cls.model_json_schema(ref_template="{model}").get("properties", {})
+    texts = _argument_texts(cls)
+    found: dict[str, str] = {}
+    for name, field in cls.model_fields.items():
+        words = _words(properties[name])
+        if field.is_required():
+            words += "; required"
+        elif name == getattr(cls, "length", None):
+            words += "; what is left of the run if left out"
+        else:
+            words += f"; {_default(field.get_default(call_default_factory=True))} if left out"
+        if name == cls.scalar:
+            words += "; a bare value sets it"
+        if name in texts:
+            words += f". {texts[name][0].upper()}{texts[name][1:].rstrip('.')}"
+        found[name] = words
+    return found
+
+
+def _words(schema: dict[str, Any]) -> str:
+    """A JSON Schema in words; a list that stands alone says what it holds."""
+    forms = [form for form in schema.get("anyOf", [schema]) if form.get("type") != "null"]
+    if len(forms) != 1 or forms[0].get("type") != "array":
+        return kind_words(schema)
+    low, high, items = forms[0].get("minItems"), forms[0].get("maxItems"), forms[0].get("items", {})
+    count = f"{low} " if low is not None and low == high else ""
+    if "anyOf" in items:
+        return f"a list of {count}numbers, of which the first may be null"
+    plural = {"integer": "integers", "number": "numbers", "string": "texts"}[items["type"]]
+    least = f" ≥ {items['minimum']:g}" if "minimum" in items else ""
+    return f"a list of {count}{plural}{least}"
+
+
+# ---- plain text
+
+
+def explain_recipe(name: str) -> str | None:
+    """A word of recipes as plain text of 80 columns: a data set, transform, optimizer, scheduler or loss, a key, or
+    `train` for the list of all; None if it is none of them."""
+    if name in NAMES:
+        return _explain_named(name)
+    if name in KEYS:
+        return _explain_key(name)
+    return _explain_train() if name == "train" else None
+
+
+def _explain_named(name: str) -> str:
+    cls = _class(name)
+    parts = [f"{name} ({NAMES[name]})", *map(filled, _paragraphs(cls)), _argument_list(cls)]
+    if cls.omitted:
+        reasons = {reason: [n for n, r in cls.omitted.items() if r == reason] for reason in cls.omitted.values()}
+        parts += [filled(f"Not offered: {', '.join(names)}; {reason}.") for reason, names in reasons.items()]
+    if issubclass(cls, Scheduler):
+        unit = "optimizer steps" if cls.interval == "step" else "epochs"
+        parts.append(filled(f"Lengths count {unit}, unless the recipe says `schedule_by`."))
+    return "\n\n".join([*parts, f"Written:\n  {usage(name)}"])
+
+
+def _explain_key(name: str) -> str:
+    kind, default, meaning = key_facts(name)
+    after = "required" if default == "required" else f"{default} if left out"
+    parts = [f"{name} (key of a recipe)", filled(meaning), filled(f"It takes {kind.replace('`', '')}; {after}.")]
+    if name in CALLS or name in LISTS:
+        of = next(k for k in KINDS.values() if k.key == ("transforms" if name in LISTS else name))
+        parts.append(f"{of.title}:\n" + filled(", ".join(of.names), "  "))
+    if name in SETTINGS or name == "groups":
+        setting = tables.setting(SETTINGS.get(name, "Group"))
+        parts += [*map(filled, _paragraphs(setting)), _argument_list(setting)]
+    return "\n\n".join([*parts, f"Written:\n  {usage(name)}"])
+
+
+def _argument_list(cls: type[Arguments]) -> str:
+    found = [hanging(argument, words, 2) for argument, words in _arguments(cls).items()]
+    return "\n".join(["Arguments:", *(found or ["  none"])])
+
+
+def _explain_train() -> str:
+    rows: list[str] = []
+    for name in KEYS:
+        _, default, meaning = key_facts(name)
+        first = re.split(r"(?<=[.;])\s", meaning)[0].rstrip(".;")
+        rows.append(hanging(name, f"{first} ({default})", 2))
+    return "\n".join(
+        [filled("train (key of a spec): the recipe, by which `netspec train` trains. Its keys:"), "", *rows]
+    )
+
+
+# ---- the page
+
+
+def recipe_page() -> str:
+    """`docs/recipes.md`: every key of a recipe, and every data set, transform, optimizer, scheduler and loss."""
+    lines = ["# Recipes", "", "<!-- Generated by docs/generate.py from netspec/recipe. -->", "", *prose(_INTRODUCTION)]
+    lines += [
+        "```yaml",
+        *RECIPE.strip().split("\n"),
+        "```",
+        "",
+        "## Keys",
+        "",
+        "| key | takes | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    for name in KEYS:
+        lines.append("| " + " | ".join([f"`{name}`", *map(cell, key_facts(name))]) + " |")
+    lines += ["", *_list(_RULES), ""]
+    for name, title in {**SETTINGS, "groups": "Group"}.items():
+        setting = tables.setting(title)
+        lines += [f"### `{name}`", ""]
+        lines += [line for paragraph in _paragraphs(setting) for line in prose(paragraph)]
+        lines += [*_argument_table(setting), ""]
+    for kind in KINDS.values():
+        lines += [f"## {kind.title}", "", *prose(_ABOUT[kind.key])]
+        lines += _data_table() if kind.key == "data" else _call_table(kind)
+        lines.append("")
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _list(text: str) -> list[str]:
+    lines: list[str] = []
+    for item in text.strip().split("\n- "):
+        words = " ".join(item.removeprefix("- ").split())
+        lines += textwrap.wrap(words, 120, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+    return lines
+
+
+def _argument_table(cls: type[Arguments]) -> list[str]:
+    rows = [f"| `{name}` | {cell(words)} |" for name, words in _arguments(cls).items()]
+    return ["| argument | |", "|---|---|", *rows]
+
+
+def _signature(cls: type[Named]) -> str:
+    """The arguments as they are written, with their defaults; the one that a bare value sets stands in italics."""
+    parts: list[str] = []
+    for name, field in cls.model_fields.items():
+        text = name if field.is_required() else f"{name}: {_default(field.get_default(call_default_factory=True))}"
+        parts.append(f"*`{text}`*" if name == cls.scalar else f"`{text}`")
+    return ", ".join(parts)
+
+
+def _call_table(kind: Kind) -> list[str]:
+    lines = ["| name | arguments | |", "|---|---|---|"]
+    for name in kind.names:
+        cls = kind.load(name)
+        drawn = " Random: for `augment`." if issubclass(cls, Transform) and cls.random else ""
+        lines.append(f"| `{name}` | {_signature(cls)} | {cell(_sentence(cls))}{drawn} |")
+    return lines
+
+
+def _data_table() -> list[str]:
+    lines = ["| written | one example | classes | training examples | test examples |", "|---|---|---|---|---|"]
+    for name, module in tables.DATA_SETS.items():
+        if module != "torchvision":
+            continue
+        cls = tables.data_set(name)
+        for word in _choices(cls):
+            data = cls.model_validate({cls.scalar: word} if cls.scalar and word else {})
+            assert isinstance(data, DataSet)
+            facts = data.facts()
+            shape = " × ".join(map(str, facts.shape or ()))
+            written = f"{name}: {word}" if word else name
+            lines.append(f"| `{written}` | {shape} | {facts.classes} | {facts.train:,} | {facts.test:,} |")
+    for name, example in OWN_DATA.items():
+        cls = tables.data_set(name)
+        lines += ["", f"### `{name}`", ""]
+        lines += [line for paragraph in _paragraphs(cls) for line in prose(paragraph)]
+        lines += [*_argument_table(cls), "", "```yaml", *example.strip("\n").split("\n"), "```"]
+    return lines
+
+
+def _choices(cls: type[Named]) -> list[str]:
+    if cls.scalar is None:
+        return [""]
+    return cls.model_json_schema()["properties"][cls.scalar]["enum"]
+
+
+_INTRODUCTION: Final = """
+The `train:` section of a spec is its recipe: `netspec train SPEC` carries it out, and `netspec check` holds it against
+the net without opening a file. Names, arguments and defaults are those of torch and torchvision; arguments stand in the
+order of torch's signature. `netspec explain SGD` and `netspec explain batch_size` print what stands here.
+
+Five keys are required; the others have defaults. A recipe with more than the least:
+"""
+
+_RULES: Final = """
+- `null` is the default, for every key.
+- A thing with arguments is a mapping, `{SGD: {lr: 0.1}}`; without any its name is enough, `CrossEntropyLoss`; a bare
+value sets its first obvious argument, `Resize: 224`.
+- `--set train.epochs=3` or `--set train.optimizer.SGD.lr=0.01` on the command line overrides any value; a variant of the
+spec may hold another `train`.
+- `best` is validation_accuracy if the loss is one of classes and validation_loss otherwise; without validation data there
+is no best checkpoint, and neither `early_stopping` nor `ReduceLROnPlateau` is allowed.
+- `no_decay`, `freeze` and the `parameters` of `groups` are patterns. One with a dot is a shell glob over the key in the
+`state_dict`: `"0.*"`, `"*.bias"`. One without is a parameter's own name (`bias`), a type of layer (`Linear`), or `norm`
+for all normalisation layers.
+"""
+
+_ABOUT: Final = {
+    "data": """
+Data sets are looked for in the folder that `--data` names, else in that of the environment variable `NETSPEC_DATA`, else
+in `./data`, in torchvision's layout; what is missing is downloaded there. Those of torchvision are images with one class
+each. Images arrive as float32 in [0, 1]. `validation` holds out a share of the training set, drawn by `seed` and
+stratified by class: every class keeps its share in both parts.
+""",
+    "transforms": """
+Transforms are those of `torchvision.transforms.v2`. `transforms` prepare every image, in training and in evaluation;
+`augment` is for training only and runs after `transforms`, but before a `Normalize` that ends them. What is random
+belongs under `augment`. A bare value sets the argument in italics.
+""",
+    "optimizer": """
+Optimizers are those of `torch.optim`. Not offered are `foreach`, `fused`, `capturable` and `differentiable`, which choose
+an implementation, and `maximize`. A bare value sets the argument in italics: `optimizer: {SGD: 0.1}`.
+""",
+    "scheduler": """
+Schedulers are those of `torch.optim.lr_scheduler`. Below, t counts epochs, or optimizer steps under
+`schedule_by: step`, which is the default of OneCycleLR and CyclicLR; after a `warmup`, t counts from its end. `T_max` of
+CosineAnnealingLR may be left out: it is then what is left of the run. The length of OneCycleLR is always that of the run.
+""",
+    "loss": """
+Losses are those of `torch.nn`; the trainer averages over the examples of a batch, so there is no `reduction`. The first
+three take the number of a class as target, the others values of the output's shape, which only `tensors` and `synthetic`
+data give.
+""",
+}
+"""Key of a recipe → the paragraph above its table."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import networkx as nx
@@ -35,6 +36,7 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Modules that a file imports anywhere in it, those for type checking alone excepted."""
     found: set[str] = set()
@@ -57,6 +59,7 @@ def imports(path: Path) -> set[str]:
 FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
+@cache
 def edges() -> list[tuple[str, str]]:
     return [
         (name, target) for name, path in FILES.items() for target in imports(path) if target in FILES and target != name

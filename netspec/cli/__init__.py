@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "predict": "Say what a trained run sees in pictures.",
     "runs": "List and compare runs.",
     "transfer": "Carry weights from another model over to a spec.",
-    "explain": "Explain a layer or an error code.",
+    "explain": "Explain a layer, a word of a spec or recipe, an error code.",
     "new": "Write a commented spec to start from.",
     "doctor": "Show what works here, and what to install.",
 }

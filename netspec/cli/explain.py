@@ -1,41 +1,59 @@
-"""`netspec explain`: a layer's arguments, formula and example, or what an error code means and how to mend it."""
+"""`netspec explain`: a layer, a word of a recipe or of the language, or an error code, at 80 columns."""
 
 from __future__ import annotations
 
+import difflib
 import textwrap
+from collections.abc import Iterable
 
 import click
 
+from netspec.arguments import shown
 from netspec.codes import CODES
 from netspec.codes.base import Code
 from netspec.diagnostics import UsageError, did_you_mean
+from netspec.language.initialization import FUNCTIONS as INITIALIZERS
+from netspec.language.words import EXPLAINED, Word
 from netspec.layers import FAMILIES, MODULE_OF, UNOFFERED
 from netspec.layers.reference import explain_layer
+from netspec.recipe.read import KEYS
+from netspec.recipe.reference import KINDS, NAMES, explain_recipe
 
 
 @click.command()
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
-    """Explain NAME, a layer such as Conv2d or an error code such as width-mismatch; without NAME, list both."""
+    """Explain NAME: a layer (Conv2d), a word of the language (residual), a word of a recipe (SGD, batch_size), or an
+    error code (width-mismatch). Without NAME, list them all."""
     click.echo(_everything() if name is None else explain(name))
 
 
 def explain(name: str) -> str:
-    """The explanation of a layer or of a diagnostic code, at 80 columns.
+    """Whatever goes by this name, at 80 columns; a name of two things, as `freeze`, gets both.
 
     Raises:
-        UsageError: there is neither.
+        UsageError: there is nothing of this name.
     """
+    found: list[str] = []
     if name in MODULE_OF:
-        return explain_layer(name)
+        found.append(explain_layer(name))
     if name in CODES:
-        return explain_code(name, CODES[name])
+        found.append(explain_code(name, CODES[name]))
+    if name in EXPLAINED:
+        found.append(explain_word(name, EXPLAINED[name]))
+    recipe = explain_recipe(name)
+    if recipe is not None:
+        found.append(recipe)
+    if name in INITIALIZERS:
+        found.append(_initializer(name))
+    if found:
+        return "\n\n\n".join(found)
     if name in UNOFFERED:
         return textwrap.fill(f"{name} is a layer of torch.nn that netspec does not offer: {UNOFFERED[name]}.", 80)
-    near = did_you_mean(name, (*MODULE_OF, *CODES))
+    near = _nearest(name)
     raise UsageError(
-        f"there is no layer or error code `{name}`; "
-        + (f"did you mean `{near}`?" if near else "`netspec explain` lists them")
+        f"there is nothing called `{name}` to explain; "
+        + (f"did you mean `{near}`?" if near else "`netspec explain` lists what there is")
     )
 
 
@@ -47,15 +65,67 @@ def explain_code(name: str, code: Code) -> str:
     return "\n\n".join(part.rstrip("\n") for part in parts)
 
 
+def explain_word(name: str, word: Word) -> str:
+    """A word of the language: what it means, and an example."""
+    example = word.example if word.value is None else f"{word.example} = {_value(word.value)}"
+    parts = [f"{name} ({word.kind})", textwrap.fill(word.meaning, 80, break_on_hyphens=False), "Example:"]
+    return "\n\n".join([*parts, textwrap.indent(example.rstrip("\n"), "    ")])
+
+
+def _value(value: object) -> str:
+    return f"[{', '.join(map(_value, value))}]" if isinstance(value, list | tuple) else shown(value)  # pyright: ignore[reportUnknownArgumentType]  # any values
+
+
+def _initializer(name: str) -> str:
+    arguments = [
+        field if info.is_required() else f"{field}: {shown(info.default).strip(chr(39))}"
+        for field, info in INITIALIZERS[name].model_fields.items()
+    ]
+    parts = [f"{name} (initialiser, a function of torch.nn.init)", f"Arguments: {', '.join(arguments) or 'none'}"]
+    return "\n\n".join([*parts, "`netspec explain init` says where it stands."])
+
+
 def _cut(text: str) -> str:
     """The text with its longest lines cut: some examples are wrong by their size alone."""
     return "\n".join(line if len(line) <= 76 else f"{line[:73]}..." for line in text.splitlines())
 
 
+# ---- all of them
+
+
+def _groups() -> dict[str, tuple[str, ...]]:
+    """The names of each form: CapWords, with hyphens, lowercase. A misspelt one has the form of the right one."""
+    own = tuple(name for name in NAMES if name.islower())
+    return {
+        "capitals": (*MODULE_OF, *UNOFFERED, *(name for name in NAMES if name not in own)),
+        "hyphens": tuple(CODES),
+        "lowercase": (*EXPLAINED, *KEYS, *own, *INITIALIZERS),
+    }
+
+
+def _nearest(name: str) -> str | None:
+    """The name that was probably meant; of two that are equally near, the one of the same form."""
+    form = "capitals" if name[:1].isupper() else "hyphens" if "-" in name else "lowercase"
+    groups = _groups()
+    near = [found for key in (form, *groups) if (found := did_you_mean(name, groups[key]))]
+    return max(near, key=lambda found: _likeness(name.casefold(), found.casefold()), default=None)
+
+
+def _likeness(a: str, b: str) -> float:
+    return 1.0 if sorted(a) == sorted(b) else difflib.SequenceMatcher(None, a, b).ratio()
+
+
 def _everything() -> str:
     lines = ["Layers, by the module that defines them:"]
-    for family, names in FAMILIES.items():
-        lines.append(textwrap.fill(", ".join(names), 80, initial_indent=f"  {family}: ", subsequent_indent="    "))
-    lines += ["", "Error codes:"]
-    lines += [textwrap.fill(", ".join(CODES), 80, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)]
-    return "\n".join(lines)
+    lines += [_row(family, names) for family, names in FAMILIES.items()]
+    lines += ["", "Words of the language:", _row("", [n for n, w in EXPLAINED.items() if w.value is None])]
+    lines += [_row("functions", [n for n, w in EXPLAINED.items() if w.value is not None])]
+    lines += [_row("initialisers", INITIALIZERS), "", "Words of a recipe:", _row("keys", KEYS)]
+    lines += [_row(kind.title.lower(), kind.names) for kind in KINDS.values()]
+    return "\n".join([*lines, "", "Error codes:", _row("", CODES)])
+
+
+def _row(title: str, names: Iterable[str]) -> str:
+    start = f"  {title}: " if title else "  "
+    after = "    " if title else "  "
+    return textwrap.fill(", ".join(names), 80, initial_indent=start, subsequent_indent=after, break_on_hyphens=False)

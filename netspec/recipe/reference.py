@@ -9,12 +9,13 @@ import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter
 
 from netspec.arguments import Arguments, shown
-from netspec.layers.reference import WIDTH, cell, filled, hanging, kind_words, prose
+from netspec.layers.reference import cell, filled, hanging, kind_words, prose
 from netspec.recipe import tables
 from netspec.recipe.base import DataSet, Named, Recipe, Scheduler, Transform
 from netspec.recipe.examples import ARGUMENTS, OWN_DATA, RECIPE, VALUES
@@ -103,9 +104,9 @@ def _default(value: object) -> str:
 
 def _attribute_texts(cls: type) -> dict[str, str]:
     """The docstrings below a class's attributes, each on one line."""
-    body: list[ast.stmt] = ast.parse(inspect.cleandoc(inspect.getsource(cls))).body[0].body  # type: ignore[attr-defined]  # a class
     found: dict[str, str] = {}
-    for attribute, text in zip(body, body[1:], strict=False):
+    definition = ast.parse(inspect.getsource(cls)).body[0]
+    for attribute, text in pairwise(definition.body if isinstance(definition, ast.ClassDef) else ()):
         match attribute, text:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
                 found[name] = " ".join(words.split())
@@ -118,7 +119,7 @@ def _argument_texts(cls: type[Arguments]) -> dict[str, str]:
     """What a docstring says under `Args:`, by argument."""
     _, _, listed = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")
     joined = re.sub(r"\n {8,}", " ", listed)
-    return {name: words for name, words in re.findall(r"^ +(\w+): (.+)$", joined, re.MULTILINE)}
+    return dict(re.findall(r"^ +(\w+): (.+)$", joined, re.MULTILINE))
 
 
 def _paragraphs(cls: type) -> list[str]:
@@ -215,9 +216,7 @@ def _explain_train() -> str:
         _, default, meaning = key_facts(name)
         first = re.split(r"(?<=[.;])\s", meaning)[0].rstrip(".;")
         rows.append(hanging(name, f"{first} ({default})", 2))
-    return "\n".join(
-        [filled("train (key of a spec): the recipe, by which `netspec train` trains. Its keys:"), "", *rows]
-    )
+    return "\n".join(["Keys of a recipe, with their defaults:", "", *rows])
 
 
 # ---- the page
@@ -310,9 +309,10 @@ def _choices(cls: type[Named]) -> list[str]:
 
 
 _INTRODUCTION: Final = """
-The `train:` section of a spec is its recipe: `netspec train SPEC` carries it out, and `netspec check` holds it against
-the net without opening a file. Names, arguments and defaults are those of torch and torchvision; arguments stand in the
-order of torch's signature. `netspec explain SGD` and `netspec explain batch_size` print what stands here.
+The `train:` section of a spec is its recipe: `netspec train SPEC` carries it out, and `netspec check` holds it
+against the net without opening a file. Names, arguments and defaults are those of torch and torchvision; arguments
+stand in the order of torch's signature. `netspec explain SGD` and `netspec explain batch_size` print what stands
+here.
 
 Five keys are required; the others have defaults. A recipe with more than the least:
 """
@@ -321,21 +321,21 @@ _RULES: Final = """
 - `null` is the default, for every key.
 - A thing with arguments is a mapping, `{SGD: {lr: 0.1}}`; without any its name is enough, `CrossEntropyLoss`; a bare
 value sets its first obvious argument, `Resize: 224`.
-- `--set train.epochs=3` or `--set train.optimizer.SGD.lr=0.01` on the command line overrides any value; a variant of the
-spec may hold another `train`.
-- `best` is validation_accuracy if the loss is one of classes and validation_loss otherwise; without validation data there
-is no best checkpoint, and neither `early_stopping` nor `ReduceLROnPlateau` is allowed.
-- `no_decay`, `freeze` and the `parameters` of `groups` are patterns. One with a dot is a shell glob over the key in the
-`state_dict`: `"0.*"`, `"*.bias"`. One without is a parameter's own name (`bias`), a type of layer (`Linear`), or `norm`
-for all normalisation layers.
+- `--set train.epochs=3` or `--set train.optimizer.SGD.lr=0.01` on the command line overrides any value; a variant of
+the spec may hold another `train`.
+- `best` is validation_accuracy if the loss is one of classes and validation_loss otherwise; without validation data
+there is no best checkpoint, and neither `early_stopping` nor `ReduceLROnPlateau` is allowed.
+- `no_decay`, `freeze` and the `parameters` of `groups` are patterns. One with a dot is a shell glob over the key in
+the `state_dict`: `"0.*"`, `"*.bias"`. One without is a parameter's own name (`bias`), a type of layer (`Linear`), or
+`norm` for all normalisation layers.
 """
 
 _ABOUT: Final = {
     "data": """
-Data sets are looked for in the folder that `--data` names, else in that of the environment variable `NETSPEC_DATA`, else
-in `./data`, in torchvision's layout; what is missing is downloaded there. Those of torchvision are images with one class
-each. Images arrive as float32 in [0, 1]. `validation` holds out a share of the training set, drawn by `seed` and
-stratified by class: every class keeps its share in both parts.
+Data sets are looked for in the folder that `--data` names, else in that of the environment variable `NETSPEC_DATA`,
+else in `./data`, in torchvision's layout; what is missing is downloaded there. Those of torchvision are images with
+one class each. Images arrive as float32 in [0, 1]. `validation` holds out a share of the training set, drawn by
+`seed` and stratified by class: every class keeps its share in both parts.
 """,
     "transforms": """
 Transforms are those of `torchvision.transforms.v2`. `transforms` prepare every image, in training and in evaluation;
@@ -343,18 +343,19 @@ Transforms are those of `torchvision.transforms.v2`. `transforms` prepare every 
 belongs under `augment`. A bare value sets the argument in italics.
 """,
     "optimizer": """
-Optimizers are those of `torch.optim`. Not offered are `foreach`, `fused`, `capturable` and `differentiable`, which choose
-an implementation, and `maximize`. A bare value sets the argument in italics: `optimizer: {SGD: 0.1}`.
+Optimizers are those of `torch.optim`. Not offered are `foreach`, `fused`, `capturable` and `differentiable`, which
+choose an implementation, and `maximize`. A bare value sets the argument in italics: `optimizer: {SGD: 0.1}`.
 """,
     "scheduler": """
-Schedulers are those of `torch.optim.lr_scheduler`. Below, t counts epochs, or optimizer steps under
-`schedule_by: step`, which is the default of OneCycleLR and CyclicLR; after a `warmup`, t counts from its end. `T_max` of
-CosineAnnealingLR may be left out: it is then what is left of the run. The length of OneCycleLR is always that of the run.
+Schedulers are those of `torch.optim.lr_scheduler`. Below, t counts epochs, or optimizer steps under `schedule_by:
+step`, which is the default of OneCycleLR and CyclicLR; after a `warmup`, t counts from its end. `T_max` of
+CosineAnnealingLR may be left out: it is then what is left of the run. The length of OneCycleLR is always that of the
+run.
 """,
     "loss": """
-Losses are those of `torch.nn`; the trainer averages over the examples of a batch, so there is no `reduction`. The first
-three take the number of a class as target, the others values of the output's shape, which only `tensors` and `synthetic`
-data give.
+Losses are those of `torch.nn`; the trainer averages over the examples of a batch, so there is no `reduction`. The
+first three take the number of a class as target, the others values of the output's shape, which only `tensors` and
+`synthetic` data give.
 """,
 }
 """Key of a recipe → the paragraph above its table."""

@@ -59,6 +59,12 @@ def test_a_run_interrupted_at_each_of_forty_steps_equals_the_whole_run(
     assert different == []
 
 
+def test_streaming_the_examples_changes_no_bit_of_the_run(whole: Any, tmp_path: Path) -> None:
+    """A loader that drew its seed from the run's generator would change what dropout drops."""
+    finish(small_net(), tmp_path / "run", budget=0, workers=0)
+    assert whole_state(tmp_path / "run") == whole
+
+
 def test_a_run_interrupted_time_and_again_equals_the_whole_run(tmp_path: Path) -> None:
     net = small_net(EVERYTHING, epochs=1)
     for step in range(1, 10, 2):

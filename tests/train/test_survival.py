@@ -29,8 +29,8 @@ import torch
 from pathlib import Path
 from tests.train.small_runs import finish, small_net
 from netspec.diagnostics import NetspecError
-from netspec.train import loop
-loop.write_curves = lambda *_: None
+from netspec.train import session
+session.write_curves = lambda *_: None
 torch.set_num_threads(1)
 net = small_net(epochs=1500)
 finish(small_net(epochs=1), Path(sys.argv[1] + "-warm"))  # everything is imported from here on

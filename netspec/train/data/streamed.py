@@ -110,6 +110,7 @@ class Streamed(Split):
                 pin_memory=self.device.type == "cuda",
                 multiprocessing_context=_context() if self._workers else None,
                 prefetch_factor=4 if self._workers else None,
+                generator=torch.Generator(),  # its seed for workers must not come out of the run's own random numbers
             )
         return self._loader
 

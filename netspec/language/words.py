@@ -1,0 +1,258 @@
+"""The words of the language, explained: what `netspec explain residual` prints. The tests compile every example."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from netspec.codes.base import layers
+
+
+class Word(NamedTuple):
+    """A word of the language."""
+
+    kind: str
+    """What sort of word it is, for the headline."""
+    meaning: str
+    """Two or three sentences."""
+    example: str
+    """A complete spec; of a function an expression, of which `value` is the value."""
+    value: object = None
+
+
+_KEYS: Final = {
+    "netspec": Word(
+        "key of a spec",
+        "The version of the language that the spec is written in. There is one, 1; the key may be left out.",
+        "netspec: 1\n" + layers("- Flatten"),
+    ),
+    "description": Word(
+        "key of a spec",
+        "A text for people: what the network is, where it was published. It changes nothing.",
+        "description: The network of 1989\n" + layers("- Flatten"),
+    ),
+    "input": Word(
+        "key of a spec",
+        "The shape of one example, without the batch axis: channels, height, width for images. `{shape: [128], dtype: "
+        "int64}` says the dtype too. A size may be an expression over `vars`, or a symbol such as `H`, which `--set "
+        "H=224` makes concrete.",
+        layers("- Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}", "[1, H, W]"),
+    ),
+    "shape": Word(
+        "key of `input`",
+        "The sizes of one example, where `input` is a mapping because it says the `dtype` too.",
+        layers("- Embedding: {num_embeddings: 1000, embedding_dim: 32}", "{shape: [128], dtype: int64}"),
+    ),
+    "dtype": Word(
+        "key of `input`",
+        "The type of the input's elements, float32 if left out. Embeddings take int64.",
+        layers("- Embedding: {num_embeddings: 1000, embedding_dim: 32}", "{shape: [128], dtype: int64}"),
+    ),
+    "vars": Word(
+        "key of a spec",
+        "Names for expressions, each a number, a text, a list, or the name of a layer. A later one may use an earlier "
+        "one. `--set width=64` and variants replace them.",
+        "vars: {width: 32, double: 2 * width}\n" + layers("- Flatten\n- Linear: double\n- Linear: width"),
+    ),
+    "variants": Word(
+        "key of a spec",
+        "Several networks in one file: each variant replaces some of `vars`, or adds to them, and may replace `input` "
+        "and `train`. `--variant NAME` chooses one; `netspec check` checks them all.",
+        "name: mlp\nvariants:\n  mlp1: {widths: [10]}\n  mlp2: {widths: [64, 10]}\n"
+        + layers("- Flatten\n- for: w in widths\n  do: [Linear: w]"),
+    ),
+    "blocks": Word(
+        "key of a spec",
+        "Reusable lists of layers with parameters, called like layers: with a mapping, with a list in the order of the "
+        "signature, or with a bare value for the first. Defaults may use the parameters before them.",
+        "blocks:\n  conv(out, kernel=3):\n    - Conv2d: {out_channels: out, kernel_size: kernel, padding: kernel // 2}"
+        "\n    - ReLU\n" + layers("- conv: 16\n- conv: [32, 5]"),
+    ),
+    "layers": Word(
+        "key of a spec",
+        "The network: a list of layers, block calls, loops and combinators, in the order in which data flow through "
+        "them.",
+        layers("- Flatten\n- Linear: 64\n- ReLU\n- Linear: 10"),
+    ),
+    "train": Word(
+        "key of a spec",
+        "The recipe: data, optimizer, schedule and loss, by which `netspec train` trains. Everything else about the "
+        "network works without it.",
+        layers("- Flatten\n- Linear: 10")
+        + "train:\n  data: FashionMNIST\n  batch_size: 128\n  epochs: 5\n  optimizer: {SGD: {lr: 0.1}}\n"
+        "  loss: CrossEntropyLoss\n",
+    ),
+}
+
+_COMBINATORS: Final = {
+    "residual": Word(
+        "combinator",
+        "body(x) + shortcut(x): the list is the body, and beside it `shortcut` may hold a list for the other side; "
+        "without one it is x itself. Both sides must have equal shapes: nothing is broadcast.",
+        layers("- residual:\n    - Conv2d: {out_channels: 16, kernel_size: 3, padding: 1}\n    - ReLU", "[16, 32, 32]"),
+    ),
+    "shortcut": Word(
+        "option of `residual`",
+        "The layers of the side that skips the body; identity if left out, or if all of its layers are left out by "
+        "`when`.",
+        layers(
+            "- residual: [Conv2d: {out_channels: 32, kernel_size: 3, padding: 1}]\n"
+            "  shortcut: [Conv2d: {out_channels: 32, kernel_size: 1}]",
+            "[16, 32, 32]",
+        ),
+    ),
+    "add": Word(
+        "combinator",
+        "The sum of branches, each a list of layers that gets the same input. `[]` is a branch that changes nothing. "
+        "All shapes must be equal.",
+        layers("- add:\n    - [Conv2d: {out_channels: 16, kernel_size: 3, padding: 1}]\n    - []", "[16, 32, 32]"),
+    ),
+    "concat": Word(
+        "combinator",
+        "The branches' outputs one after the other along the channels, or along `dim`; all other sizes must be equal. "
+        "With `split: n` each branch gets one of n equal chunks of the input.",
+        layers(
+            "- concat:\n    - [Conv2d: {out_channels: 8, kernel_size: 1}]\n"
+            "    - [Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}, ReLU]\n    - []",
+            "[16, 32, 32]",
+        ),
+    ),
+    "dim": Word(
+        "option of `concat`",
+        "The axis along which the branches are joined. It counts the batch axis as 0, as torch does; 1, the channels, "
+        "if left out.",
+        layers("- concat: [[], [MaxPool2d: {kernel_size: 3, stride: 1, padding: 1}]]\n  dim: 2", "[16, 32, 32]"),
+    ),
+    "split": Word(
+        "option of `concat`",
+        "Each branch gets one of this many equal chunks of the input along `dim`, in place of the whole. It must "
+        "divide the size, and be the number of branches.",
+        layers("- concat: [[], [Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}]]\n  split: 2", "[16, 32, 32]"),
+    ),
+    "gate": Word(
+        "combinator",
+        "x · f(x), where the list is f. The sizes of f(x) are those of x, or 1, which is broadcast: squeeze and "
+        "excitation.",
+        layers(
+            "- gate:\n    - AdaptiveAvgPool2d: 1\n    - Conv2d: {out_channels: 16, kernel_size: 1}\n    - Sigmoid",
+            "[16, 32, 32]",
+        ),
+    ),
+    "sequential": Word(
+        "combinator",
+        "A nested `nn.Sequential` where the list would flatten otherwise. It changes only the keys of the "
+        "`state_dict`.",
+        layers("- sequential: [Flatten, Linear: 10]\n  name: head"),
+    ),
+    "aux": Word(
+        "combinator",
+        "An extra head: x passes on unchanged, and in training the list's output is a second output, whose loss the "
+        "recipe weighs by `aux_weight`. In evaluation it is not run.",
+        layers("- Conv2d: {out_channels: 8, kernel_size: 3}\n- aux: [Flatten, Linear: 10]\n- Flatten\n- Linear: 10"),
+    ),
+}
+
+_LOOPS: Final = {
+    "for": Word(
+        "loop",
+        "The list under `do` once for each value, with the value under a name. Several names unpack lists, as in `for: "
+        "c, k in [[8, 5], [16, 3]]`.",
+        layers("- for: width in [8, 16]\n  do:\n    - Conv2d: {out_channels: width, kernel_size: 3}\n    - ReLU"),
+    ),
+    "repeat": Word(
+        "loop, or option of an item",
+        "With `do`, the list so many times; beside a layer or a block, that item so many times. 0 is allowed. Each "
+        "time is a layer with parameters of its own.",
+        layers("- Flatten\n- repeat: 2\n  do: [Linear: 64, ReLU]\n- Linear: 10"),
+    ),
+    "do": Word(
+        "option of `for` and `repeat`",
+        "The list of layers that a loop repeats.",
+        layers("- Flatten\n- repeat: 3\n  do:\n    - Linear: 64\n    - ReLU"),
+    ),
+}
+
+_OPTIONS: Final = {
+    "name": Word(
+        "key of a spec, and option of an item",
+        "Of a spec: its name for people and file names; the file's stem if left out. Beside an item: its key in the "
+        '`state_dict`, with expressions in braces, as in `"fc{i}"`.',
+        "name: small\n" + layers("- Flatten\n- Linear: 10\n  name: head"),
+    ),
+    "when": Word(
+        "option of an item",
+        "The item is there only if the expression is true. `in_channels` and `in_features` are those of the place "
+        "where the item stands.",
+        layers("- Flatten\n- Linear: 64\n  when: in_features > 64\n- Linear: 10"),
+    ),
+    "freeze": Word(
+        "option of an item",
+        "The parameters of all layers inside do not train, and their normalisations stay in eval mode. The recipe's "
+        "key of the same name does it by patterns.",
+        layers("- Conv2d: {out_channels: 8, kernel_size: 3}\n  freeze: true\n- Flatten\n- Linear: 10"),
+    ),
+    "init": Word(
+        "key of a spec, and option of an item",
+        "Functions of `torch.nn.init` for the layers' parameters: of a spec by type of layer, beside an item for the "
+        "layers inside. A bare name is for the weight. The innermost wins.",
+        layers("- Flatten\n- Linear: 10\n  init: {weight: {normal_: {std: 0.01}}, bias: zeros_}")
+        + "init: {Linear: xavier_uniform_}\n",
+    ),
+}
+
+_PLACES: Final = {
+    "in_channels": Word(
+        "name in expressions",
+        "The first size of what arrives at the place where the expression stands, whatever it means there. As an "
+        "argument of a layer it follows from the input and need not be written.",
+        layers("- Conv2d: {out_channels: 2 * in_channels, kernel_size: 3}", "[16, 32, 32]"),
+    ),
+    "in_features": Word(
+        "name in expressions",
+        "The last size of what arrives at the place where the expression stands. As an argument of `Linear` it follows "
+        "from the input and need not be written.",
+        layers("- Flatten\n- Linear: in_features // 2"),
+    ),
+    "in_shape": Word(
+        "name in expressions",
+        "The sizes of what arrives at the place where the expression stands, without the batch axis.",
+        layers('- AvgPool2d: "in_shape[1]"\n- Flatten\n- Linear: 10', "[16, 32, 32]"),
+    ),
+}
+
+
+def _function(form: str, meaning: str, example: str, value: object) -> Word:
+    return Word("function of expressions", f"{form}: {meaning}", example, value)
+
+
+_FUNCTIONS: Final = {
+    "min": _function("min(a, b, …) or min(list)", "the least value.", "min(64, 48)", 48),
+    "max": _function("max(a, b, …) or max(list)", "the greatest value.", "max(8, 64 // 16)", 8),
+    "abs": _function("abs(x)", "x without its sign.", "abs(-3)", 3),
+    "int": _function("int(x)", "x without its decimals.", "int(2.7)", 2),
+    "float": _function("float(x)", "x as a number with decimals.", "float(2)", 2.0),
+    "round": _function("round(x, places=0)", "the nearest number, of two the even one.", "round(2.5)", 2),
+    "ceil": _function("ceil(x)", "the least integer that is not below x.", "ceil(7 / 2)", 4),
+    "floor": _function("floor(x)", "the greatest integer that is not above x.", "floor(7 / 2)", 3),
+    "sqrt": _function("sqrt(x)", "the square root, with decimals.", "int(sqrt(49))", 7),
+    "range": _function(
+        "range(n), range(a, b) or range(a, b, step)", "the list of integers from 0 or a to below n or b.",
+        "range(2, 10, 4)", [2, 6],
+    ),
+    "len": _function("len(list)", "how many values it has.", "len([64, 128, 256])", 3),
+    "sum": _function("sum(list)", "the sum of its values.", "sum([3, 4, 6, 3])", 16),
+    "zip": _function("zip(a, b, …)", "tuples of the first values, of the second, …", "zip([8, 16], [5, 3])",
+                     [(8, 5), (16, 3)]),
+    "enumerate": _function(
+        "enumerate(list, start=0)", "each value behind its number.", "enumerate([32, 10])", [(0, 32), (1, 10)]
+    ),
+    "any": _function("any(list)", "true if one of the values is.", "any([w > 100 for w in [64, 128]])", True),
+    "all": _function("all(list)", "true if every value is.", "all([w > 100 for w in [64, 128]])", False),
+    "make_divisible": _function(
+        "make_divisible(x, divisor=8, min_value=divisor)",
+        "the multiple of `divisor` nearest to x, never more than a tenth below it; the rule of MobileNet.",
+        "make_divisible(11)", 16,
+    ),
+}  # fmt: skip
+
+EXPLAINED: Final = {**_KEYS, **_COMBINATORS, **_LOOPS, **_OPTIONS, **_PLACES, **_FUNCTIONS}
+"""Every word of the language."""

@@ -1,0 +1,308 @@
+"""The loop: batches, epochs, what is read and kept between them, and how it is left early."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from netspec.diagnostics import ResourceError
+from netspec.train.curves import write_curves
+from netspec.train.errors import Interrupted, NonFinite
+from netspec.train.evaluate import evaluate
+from netspec.train.keeper import Keeper
+from netspec.train.memory import memory_in_use
+from netspec.train.metrics import Score
+from netspec.train.monitor import EVERY, Monitor
+from netspec.train.nonfinite import explain
+from netspec.train.progress import Reporter
+from netspec.train.records import Record, write_records
+from netspec.train.run import RunDirectory
+from netspec.train.setup import Trainer
+from netspec.train.signals import Interrupts
+from netspec.train.state import Progress
+from netspec.train.step import Buffers
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a finished run gave."""
+
+    run: Path
+    """The run directory."""
+    records: list[Record]
+    """One per epoch."""
+    examples_per_second: float
+    """Over all epochs, wall time of training with data, evaluation not."""
+    computing_per_second: float
+    """The same by d2l's timer, which starts when a batch has arrived."""
+    memory: int
+    """Peak bytes: on a GPU of its memory, on the CPU of the process."""
+
+    @property
+    def line(self) -> str:
+        """The last epoch in d2l's words: `loss 0.465, train acc 0.826, test acc 0.800`."""
+        last = self.records[-1]
+        measured = {name: getattr(last, f"{name}_accuracy") for name in ("train", "validation", "test")}
+        accuracies = [f"{name} acc {value:.3f}" for name, value in measured.items() if value is not None]
+        return ", ".join([f"loss {last.train_loss:.3f}", *accuracies])
+
+
+class Session:
+    """The loop and what it carries from step to step."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        directory: RunDirectory,
+        progress: Progress,
+        keeper: Keeper,
+        reporter: Reporter,
+        caught: Interrupts,
+        max_steps: int | None,
+        log: Callable[[Record], None] | None,
+    ) -> None:
+        self.trainer, self.directory, self.progress = trainer, directory, progress
+        self.keeper, self.reporter, self.caught, self.max_steps = keeper, reporter, caught, max_steps
+        self.log = log
+        self.monitor = Monitor(trainer.sums, trainer.step.failures)
+        self.started_at = progress.step  # the failure notes count from here
+        self.history: deque[tuple[int, int, torch.Tensor, list[tuple[float, ...]]]] = deque(maxlen=3 * EVERY)
+        self.next_talk = self.started_at + 1  # the step at which several processes next agree whether to stop
+        self.examples = 0
+        self.seconds = self.computing = 0.0
+
+    # ---- the run
+
+    def run(self) -> None:
+        """Train until the last epoch, or until early stopping."""
+        trainer, progress = self.trainer, self.progress
+        examples = len(trainer.data.train)
+        self.reporter.begin(trainer.recipe.epochs, trainer.steps_per_epoch, examples, progress.epoch)
+        if trainer.driver.reason:
+            self.reporter.note(f"note: running eagerly: {trainer.driver.reason}")
+        with _frozen_garbage():
+            while progress.epoch < trainer.recipe.epochs and not self._patience_is_over():
+                self._epoch()
+                self._close_epoch()
+        progress.finished = True
+
+    def _epoch(self) -> None:
+        """The rest of an epoch's batches."""
+        trainer, progress = self.trainer, self.progress
+        batches = trainer.batches(progress.epoch, progress.batch)
+        began, earlier = time.perf_counter(), progress.seconds
+        while True:
+            asked = time.perf_counter()
+            batch = next(batches, None)
+            if batch is None:
+                break
+            arrived = time.perf_counter()
+            self._batch(batch)
+            ended = time.perf_counter()
+            progress.computing += ended - arrived
+            progress.seconds = earlier + ended - began
+            self.computing += ended - arrived
+            self.seconds += ended - asked
+            if self._should_stop():
+                self._stop()
+        self._check(self.monitor.now().failed)
+
+    def _batch(self, batch: Any) -> None:
+        """One batch, and after the last of a step the host's part of it."""
+        trainer, progress = self.trainer, self.progress
+        phase = trainer.phase(progress.batch, progress.step)
+        mix = trainer.draw_mix(batch.x.shape)
+        if phase.first:
+            self.history.append((progress.epoch, progress.batch, torch.get_rng_state(), []))
+        self.history[-1][3].append(mix)
+        if phase.average:
+            trainer.follow(progress.step)
+        trainer.driver(trainer.buffers(batch, progress.batch, mix), phase)
+        progress.batch += 1
+        self.examples += batch.x.shape[0]
+        if not phase.last:
+            return
+        progress.step += 1
+        trainer.schedule.after_step()
+        reading = self.monitor.look()
+        if reading is not None:
+            self._check(reading.failed)
+            done = -(-progress.batch // trainer.recipe.accumulate)
+            self.reporter.step(done, reading.score, self.examples * trainer.world.size)
+
+    # ---- between epochs
+
+    def _close_epoch(self) -> None:
+        """Evaluate, record, keep."""
+        trainer, progress = self.trainer, self.progress
+        score = trainer.sums.read(trainer.world.sum_(trainer.sums.total.clone()))
+        if trainer.average is not None:
+            trainer.average.copy_buffers()
+        validation, test = (self._evaluate(name) for name in ("validation", "test"))
+        record = self._record(score, validation, test)
+        progress.records.append(record)
+        progress.epoch, progress.batch, progress.seconds, progress.computing = progress.epoch + 1, 0, 0.0, 0.0
+        trainer.sums.reset()
+        improved = self._note_best(record)
+        metric = trainer.recipe.best and getattr(record, trainer.recipe.best)
+        trainer.schedule.after_epoch(metric)
+        if trainer.world.first:
+            write_records(self.directory.path, progress.records)
+            write_curves(self.directory.path / "curves.svg", progress.records, trainer.net.name)
+        if self.log is not None:
+            self.log(record)
+        last = progress.epoch == trainer.recipe.epochs or self._patience_is_over()
+        if improved or last or progress.epoch % trainer.recipe.checkpoint_every == 0:
+            self.keeper.keep(trainer, progress, best=improved)
+        self.reporter.epoch(record)
+
+    def _evaluate(self, name: str) -> Score | None:
+        trainer = self.trainer
+        split = trainer.data.split(name)
+        if split is None:
+            return None
+        return evaluate(
+            trainer.evaluated,
+            split,
+            trainer.loss,
+            trainer.arithmetic,
+            classes=trainer.classes,
+            batch_size=trainer.evaluation_batch,
+            world=trainer.world,
+        )
+
+    def _record(self, score: Score, validation: Score | None, test: Score | None) -> Record:
+        progress = self.progress
+        none = Score(math.nan, None)
+        return Record(
+            epoch=progress.epoch + 1,
+            step=progress.step,
+            train_loss=score.loss,
+            train_accuracy=score.accuracy,
+            validation_loss=None if validation is None else validation.loss,
+            validation_accuracy=(validation or none).accuracy,
+            test_loss=None if test is None else test.loss,
+            test_accuracy=(test or none).accuracy,
+            seconds=progress.seconds,
+            examples_per_second=len(self.trainer.data.train) / max(progress.seconds, 1e-9),
+        )
+
+    def _note_best(self, record: Record) -> bool:
+        """Whether this epoch is the best so far; counts the patience of early stopping too."""
+        recipe, progress = self.trainer.recipe, self.progress
+        if (stopping := recipe.early_stopping) is not None:
+            value = _rising(stopping.metric or recipe.best, record)
+            if progress.stopping_best is None or value > progress.stopping_best + stopping.min_delta:
+                progress.stopping_best, progress.waited = value, 0
+            else:
+                progress.waited += 1
+        if recipe.best is None:
+            return False
+        value = _rising(recipe.best, record)
+        if progress.best is not None and value <= progress.best:
+            return False
+        progress.best, progress.best_epoch = value, record.epoch
+        return True
+
+    def _patience_is_over(self) -> bool:
+        stopping = self.trainer.recipe.early_stopping
+        return stopping is not None and self.progress.waited >= stopping.patience
+
+    # ---- leaving early
+
+    def _should_stop(self) -> bool:
+        """Whether to stop here, behind an optimiser step."""
+        progress, place = self.progress, self.trainer.world
+        if progress.batch % self.trainer.recipe.accumulate:
+            return False
+        wanted = self.caught.pending is not None if place.alone else self._agree_to_stop()
+        return wanted or (self.max_steps is not None and progress.step >= self.max_steps)
+
+    def _agree_to_stop(self) -> bool:
+        """Several processes must stop at the same step: about every second they ask each other whether to."""
+        if self.progress.step < self.next_talk:
+            return False
+        step = self.seconds / max(self.progress.step - self.started_at, 1)
+        values = [float(self.caught.pending is not None), step]
+        wanted, slowest = self.trainer.world.largest(values, self.trainer.arithmetic.device)
+        self.next_talk = self.progress.step + max(1, min(64, int(1 / max(slowest, 1e-9))))
+        return bool(wanted)
+
+    def _stop(self) -> None:
+        self._check(self.monitor.now().failed)
+        self.keeper.keep(self.trainer, self.progress, best=False)
+        self.keeper.wait()
+        name = self.caught.pending or ("--max-steps" if self.max_steps is not None else "a signal to another process")
+        raise Interrupted(name, self.directory.path, self.progress.step)
+
+    def _check(self, failed: int | None) -> None:
+        """End the run if a step failed."""
+        if failed is None:
+            return
+        step = self.started_at + failed
+        behind = self.progress.step - step
+        where = f"step {step + 1}"
+        reason = "its batch is no longer at hand"
+        if 0 < behind <= len(self.history):
+            epoch, first, random, mixes = self.history[-behind]
+            where = f"step {step + 1} (epoch {epoch + 1}, batch {first + 1})"
+            torch.set_rng_state(random)
+            reason = explain(self.trainer.model, self.trainer.step, self._again(epoch, first, mixes))
+        saved = self.keeper.latest()
+        hint = f"the last checkpoint is {saved}" if saved else "no checkpoint had been written"
+        raise NonFinite(
+            f"{where}: {reason}; no parameter changed on that step or after it, and {hint}. "
+            "A smaller learning rate, warm-up or `clip_grad_norm` are the usual remedies"
+        )
+
+    def _again(self, epoch: int, first: int, mixes: list[tuple[float, ...]]) -> list[Buffers]:
+        batches = self.trainer.batches(epoch, first)
+        return [
+            self.trainer.buffers(batch, first + number, mix)
+            for number, (mix, batch) in enumerate(zip(mixes, batches, strict=False))
+        ]
+
+    def result(self) -> RunResult:
+        """What the run gave."""
+        if not self.progress.records:
+            raise ResourceError(f"{self.directory.path}: the recipe has no epochs, so there is nothing to tell")
+        examples = self.examples * self.trainer.world.size
+        return RunResult(
+            self.directory.path,
+            self.progress.records,
+            examples / self.seconds if self.seconds else self.progress.records[-1].examples_per_second,
+            examples / self.computing if self.computing else self.progress.records[-1].examples_per_second,
+            memory_in_use(self.trainer.arithmetic.device),
+        )
+
+
+def _rising(metric: str | None, record: Record) -> float:
+    """The metric's value, turned so that more is better; the least of all if it was not measured."""
+    value = getattr(record, metric) if metric else None
+    if value is None or math.isnan(value):
+        return -math.inf
+    return -value if metric and metric.endswith("loss") else value
+
+
+@contextmanager
+def _frozen_garbage() -> Generator[None]:
+    """No cyclic garbage collection while training: what is alive now is set aside, what a step makes has no cycles."""
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,103 @@
+"""`netspec explain` knows every name that a spec may use, and what it says compiles."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from netspec.cli import cli
+from netspec.cli.explain import explain
+from netspec.codes import CODES
+from netspec.compiler import check_source
+from netspec.diagnostics import Defect, DoesNotFit, MissingExtra, NetspecError, ResourceError, UsageError
+from netspec.expressions import parse
+from netspec.expressions.functions import FUNCTIONS
+from netspec.language.initialization import FUNCTIONS as INITIALIZERS
+from netspec.language.spec import COMBINATORS, KEYS, RESERVED
+from netspec.language.words import EXPLAINED
+from netspec.layers import MODULE_OF, UNOFFERED
+from netspec.recipe.read import KEYS as RECIPE_KEYS
+from netspec.recipe.reference import NAMES
+from netspec.text.source import decode
+from netspec.train.errors import Interrupted, NonFinite
+
+ROOT = Path(__file__).parent.parent
+SPECS = {name: word.example for name, word in EXPLAINED.items() if word.value is None}
+
+
+def test_every_word_of_the_language_is_explained() -> None:
+    assert (set(KEYS) | set(COMBINATORS) | set(RESERVED) | set(FUNCTIONS)) - set(EXPLAINED) == set()
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_example_of_a_word_is_a_spec_without_mistakes_that_uses_it(name: str) -> None:
+    source, problems = decode(SPECS[name].encode(), "example.yaml")
+    assert [(d.code, d.message) for d in check_source(source, problems)] == []
+    assert re.search(rf"\b{name}\b", SPECS[name])
+
+
+@pytest.mark.parametrize("name", [name for name in EXPLAINED if name not in SPECS])
+def test_the_example_of_a_function_has_the_value_that_it_claims(name: str) -> None:
+    word = EXPLAINED[name]
+    assert re.search(rf"\b{name}\(", word.example)
+    value = parse(word.example).evaluate({})
+    assert value == word.value and type(value) is type(word.value)
+
+
+@pytest.mark.parametrize("name", [*EXPLAINED, *INITIALIZERS])
+def test_an_explanation_of_a_word_begins_with_it_and_fits_a_terminal(name: str) -> None:
+    text = explain(name)
+    assert text.startswith(f"{name} (")
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_name_of_two_things_gets_both_explanations() -> None:
+    text = explain("freeze")
+    assert "freeze (option of an item)" in text and "freeze (key of a recipe)" in text
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Adma", "Adam"),
+        ("sgd", "SGD"),
+        ("FashonMNIST", "FashionMNIST"),
+        ("flaten", "Flatten"),
+        ("Conv2", "Conv2d"),
+        ("Residual", "residual"),
+        ("batchsize", "batch_size"),
+        ("Drop", "Dropout"),
+        ("repaet", "repeat"),
+        ("width-mismach", "width-mismatch"),
+        ("CrossEntropy", "CrossEntropyLoss"),
+        ("kaiming_normal", "kaiming_normal_"),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_one_that_was_meant(written: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=rf"did you mean `{meant}`\?"):
+        explain(written)
+
+
+def test_what_resembles_nothing_is_answered_with_where_to_look() -> None:
+    with pytest.raises(UsageError, match="`netspec explain` lists what there is"):
+        explain("xyzzyq")
+
+
+def test_without_a_name_everything_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["explain"], standalone_mode=False)
+    listed = set(re.findall(r"[\w-]+", capsys.readouterr().out))
+    assert {*MODULE_OF, *CODES, *EXPLAINED, *NAMES, *RECIPE_KEYS, *INITIALIZERS} - listed == set()
+
+
+def test_a_layer_that_is_not_offered_says_why() -> None:
+    name = next(iter(UNOFFERED))
+    assert explain(name).startswith(f"{name} is a layer of torch.nn that netspec does not offer: ")
+
+
+def test_the_page_of_commands_has_every_exit_status_of_an_error() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    listed = {int(status) for status in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
+    errors = (NetspecError, UsageError, MissingExtra, ResourceError, DoesNotFit, Defect, NonFinite, Interrupted)
+    assert listed == {0, 130} | {error.exit_status for error in errors}

@@ -218,7 +218,10 @@ class Recipe:
 
         Reading it again gives an equal recipe.
         """
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        values = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        if self.scheduler is None:
+            del values["schedule_by"]  # it says what a scheduler counts
+        return values
 
     @property
     def validates(self) -> bool:

@@ -1,4 +1,4 @@
-"""Training, from top to bottom: where, what, the loop (`session.py`), what is left behind."""
+"""Training, from top to bottom: where, what, the loop (`training.py`), what is left behind."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from netspec.train.processes import world
 from netspec.train.progress import Quiet, Reporter, choose_reporter
 from netspec.train.report import write_report
 from netspec.train.run import RunDirectory, class_names, create_run, differences, identity, open_run
-from netspec.train.session import RunResult, Session
 from netspec.train.setup import Options, Trainer, assemble, data_facts
 from netspec.train.signals import interrupts
 from netspec.train.state import Progress, restore
 from netspec.train.tensorboard import need_tensorboard, tensorboard_log
+from netspec.train.training import RunResult, Training
 from netspec.views.describe import bytes_text
 
 
@@ -90,14 +90,14 @@ def train(
 
         # ---- the loop
         stack.enter_context(out_of_memory(trainer))
-        session = Session(trainer, directory, progress, keeper, reporter, caught, max_steps, log)
-        session.run()
+        training = Training(trainer, directory, progress, keeper, reporter, caught, max_steps, log)
+        training.run()
 
         # ---- what is left behind
         keeper.finish(trainer, progress)
         if report and place.first:
             _report(trainer, directory)
-    return session.result()
+    return training.result()
 
 
 def _open(

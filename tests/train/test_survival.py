@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import netspec
 from netspec.train.checkpoint import checkpoints, newest
 from tests.train.small_runs import EVERYTHING, finish, small_net, whole_state
 
@@ -29,8 +30,8 @@ import torch
 from pathlib import Path
 from tests.train.small_runs import finish, small_net
 from netspec.diagnostics import NetspecError
-from netspec.train import session
-session.write_curves = lambda *_: None
+from netspec.train import training
+training.write_curves = lambda *_: None
 torch.set_num_threads(1)
 net = small_net(epochs=1500)
 finish(small_net(epochs=1), Path(sys.argv[1] + "-warm"))  # everything is imported from here on
@@ -176,3 +177,13 @@ def test_a_killed_process_ends_all_within_thirty_seconds_and_the_run_resumes(tmp
         assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
     print("seconds to the end:", [round(seconds, 1) for seconds in took])
     assert max(took) < 30
+
+
+def test_alexnet_learns_from_a_few_hundred_examples(tmp_path: Path) -> None:
+    net = netspec.load(
+        ROOT / "specs" / "alexnet.yaml",
+        set={"train.epochs": 4, "train.batch_size": 16, "train.optimizer.SGD": {"lr": 0.05, "momentum": 0.5}},
+    )
+    losses = [record.train_loss for record in finish(net, tmp_path / "run", examples=320).records]
+    print(losses)
+    assert losses[-1] < losses[0] - 0.2

@@ -56,7 +56,7 @@ class RunResult:
         return ", ".join([f"loss {last.train_loss:.3f}", *accuracies])
 
 
-class Session:
+class Training:
     """The loop and what it carries from step to step."""
 
     def __init__(

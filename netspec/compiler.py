@@ -162,6 +162,13 @@ def _elaborate(
     spec: Spec, variant: str | None, settings: Mapping[str, Any], limits: Limits, used: set[str]
 ) -> tuple[Net | None, list[Diagnostic]]:
     """Spec → net, for one variant and its overrides."""
+    with without_gc(spec.source.text, grows=bool(spec.blocks)):
+        return _elaborate_whole(spec, variant, settings, limits, used)
+
+
+def _elaborate_whole(
+    spec: Spec, variant: str | None, settings: Mapping[str, Any], limits: Limits, used: set[str]
+) -> tuple[Net | None, list[Diagnostic]]:
     over = apply_variant(spec, variant) if variant is not None else Overridden(spec)
     if settings:
         apply_settings(spec, over, settings)

@@ -8,7 +8,7 @@ the source and adds nothing to the module path. `net.layers` is the leaves in ex
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -107,8 +107,8 @@ class Scope:
     """What one block call or one iteration stands for. It has no module of its own."""
 
     kind: Literal["block", "for", "repeat"]
-    label: str
-    """`basic(64, stride=2)` for a call, `width = 384` for an iteration of a `for`, `2 of 3` for one of a `repeat`."""
+    words: str | Callable[[], str]
+    """The label, or what makes it when somebody reads it."""
     block: str | None
     """The block's name, for a call."""
     arguments: Mapping[str, Any]
@@ -117,6 +117,11 @@ class Scope:
     children: tuple[Node, ...]
     input: TensorType
     output: TensorType
+
+    @property
+    def label(self) -> str:
+        """`basic(64, stride=2)` for a call, `width = 384` for one round of a `for`, `2 of 3` for one of a `repeat`."""
+        return self.words if isinstance(self.words, str) else self.words()
 
 
 @dataclass(slots=True)

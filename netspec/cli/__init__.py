@@ -7,6 +7,7 @@ with a checkpoint written.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -96,8 +97,12 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except Exception as error:
-        defect(error)
-        status = 70
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            click.echo("error: the disk is full: what was to be written is not complete", err=True)
+            status = 5
+        else:
+            defect(error)
+            status = 70
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -7,7 +7,8 @@ was already reported stays silent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from netspec.diagnostics import Related, Span, did_you_mean
@@ -71,7 +72,8 @@ class Chain:
 class Frame(NamedTuple):
     """A block call on the way to where the walk stands."""
 
-    label: str
+    block: str
+    label: Callable[[], str]
     span: Span
 
 
@@ -90,6 +92,8 @@ class Elaborator:
         self._items: dict[int, Item | None] = {}
         self._frames: list[Frame] = []
         self._findings = Findings()
+        self._outputs: dict[tuple[int, TensorType], tuple[Layer, TensorType]] = {}
+        """What layers gave for what input; each is kept alive with its answer, since its identity is the key."""
         self._count = 0
         self._steps = 0
         self.origin = Origin("`input`", spec.source.between(0, 0))
@@ -233,16 +237,25 @@ class Elaborator:
         return flow.after(layer, y, lambda: _origin(leaf))
 
     def _infer(self, layer: Layer, x: TensorType, item: Item, flow: Flow) -> TensorType | None:
-        """The layer's output type, with every problem reported; with unknown sizes where the rule gave none."""
+        """The layer's output type, with every problem reported; with unknown sizes where the rule gave none.
+
+        Deep nets repeat themselves: what a layer gave for an input, in silence, it gives again.
+        """
+        key = (id(layer), x)
+        known = self._outputs.get(key)
+        if known is not None:
+            return known[1]
         try:
             y = layer.output(x)
         except Unmet as unmet:
             self._problem(unmet.problem, layer, item, flow)
             y = self._salvage(layer, x)
-        if self._findings.problems:
-            for problem in self._findings.problems:
-                self._problem(problem, layer, item, flow)
-            self._findings.problems.clear()
+        else:
+            if not self._findings.problems and not self._findings.conditions:
+                self._outputs[key] = layer, y
+        for problem in self._findings.problems:
+            self._problem(problem, layer, item, flow)
+        self._findings.problems.clear()
         return y
 
     def _salvage(self, layer: Layer, x: TensorType) -> TensorType | None:
@@ -308,7 +321,7 @@ class Elaborator:
         if arguments is None:
             return flow.unknown()
         span = item.span(self.reader.source)
-        label = call_label(block, arguments)
+        label = partial(call_label, block, arguments)
         inner = context._replace(
             scope=self.scope.inside(arguments),
             calls=(*context.calls, Call(block.name, span)),
@@ -317,7 +330,7 @@ class Elaborator:
         children: list[NetNode] = []
         key, name = self._key(item, chain) if "name" in item.options else ("", None)
         body = Chain(chain.prefix + key) if name else chain
-        self._frames.append(Frame(label, span))
+        self._frames.append(Frame(block.name, label, span))
         end = self._list(block.body, block.name, body, children, flow, inner)
         self._frames.pop()
         if name is not None:
@@ -505,7 +518,7 @@ class Elaborator:
         return context._replace(depth=context.depth + 1)
 
     def _too_deep(self, block: Block, item: Item) -> None:
-        again = sum(frame.label.partition("(")[0] == block.name for frame in self._frames)
+        again = sum(frame.block == block.name for frame in self._frames)
         what = f"calls itself {again} deep" if again > 1 else f"is called more than {DEEPEST} deep"
         del self._frames[1:]  # the way in is enough: the rest of the trail is the same call again and again
         self.reader.report(
@@ -539,7 +552,7 @@ class Elaborator:
             self._too_many(node, "the templates make too many layers")
 
     def _trail(self) -> tuple[Related, ...]:
-        return tuple(Related(f"in the call `{frame.label}`", frame.span) for frame in reversed(self._frames))
+        return tuple(Related(f"in the call `{frame.label()}`", frame.span) for frame in reversed(self._frames))
 
 
 _NOTHING: Final = TensorType(())
@@ -547,7 +560,7 @@ _NOTHING: Final = TensorType(())
 
 def _scope(
     kind: Any,
-    label: str,
+    label: str | Callable[[], str],
     block: str | None,
     arguments: Mapping[str, Any],
     span: Span,

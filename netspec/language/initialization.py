@@ -127,6 +127,7 @@ class InitRules:
     def __init__(self, spec: Spec, node: Node | None, reader: Reader) -> None:
         self.spec = spec
         self.rules: tuple[InitRule, ...] = ()
+        self._by_layer: dict[tuple[str, int], tuple[Sequence[InitRule], list[InitRule]]] = {}
         self._met: dict[int, tuple[InitRule, bool]] = {}
         if node is None:
             return
@@ -148,8 +149,7 @@ class InitRules:
 
     def of(self, leaf: Leaf, rules: Sequence[InitRule], reader: Reader) -> tuple[Initializer, ...]:
         """The initialisers of one layer: for each of its parameters the innermost rule."""
-        type_ = leaf.type
-        matching = [rule for rule in rules if rule.type is None or rule.type == type_]
+        matching = self._matching(leaf.type, rules)
         if not matching:
             return ()
         shapes = leaf.layer.parameters(leaf.input)
@@ -165,6 +165,15 @@ class InitRules:
             else:
                 self._wrong_axes(rule, leaf, axes, reader)
         return tuple(chosen[p] for p in shapes if p in chosen)
+
+    def _matching(self, type_: str, rules: Sequence[InitRule]) -> list[InitRule]:
+        """The rules for layers of one type; most layers stand under the same ones."""
+        key = (type_, id(rules))
+        found = self._by_layer.get(key)
+        if found is None or found[0] is not rules:
+            matching = [rule for rule in rules if rule.type is None or rule.type == type_]
+            found = self._by_layer[key] = (rules, matching)
+        return found[1]
 
     def finish(self, reader: Reader) -> None:
         """Report the rules whose parameter none of the layers that they met has."""

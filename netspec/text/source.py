@@ -39,13 +39,13 @@ _LARGE: Final = 100_000
 
 
 @contextmanager
-def without_gc(text: str) -> Generator[None]:
-    """Pause the cyclic garbage collector while a large text is worked on.
+def without_gc(text: str, *, grows: bool = False) -> Generator[None]:
+    """Pause the cyclic garbage collector while a large text is worked on, or a small one that `grows`.
 
     A large spec is millions of small objects without a single cycle; looking for cycles among them, again and again
     as they grow in number, makes time superlinear.
     """
-    enabled = gc.isenabled() and len(text) > _LARGE
+    enabled = gc.isenabled() and (grows or len(text) > _LARGE)
     if enabled:
         gc.disable()
     try:

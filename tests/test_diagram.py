@@ -246,7 +246,7 @@ def _labelled(labels: list[str]) -> Net:
     net = netspec.loads(BLOCKS)
     first = net.root.children[0]
     assert isinstance(first, Scope)
-    children = tuple(replace(first, label=label, block=f"b{at}") for at, label in enumerate(labels))
+    children = tuple(replace(first, words=label, block=f"b{at}") for at, label in enumerate(labels))
     return replace(net, name=labels[0], root=replace(net.root, children=children))
 
 

@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "netspec"
 
 PAYLOADS = [
-    "__import__('os').system('touch /tmp/pwned')",
+    "__import__('os').system('touch pwned')",
     "__import__('subprocess').run(['true'])",
     "eval('1')",
     "exec('import os')",

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from netspec.diagnostics import Diagnostic, Related, UsageError, did_you_mean, has_errors
-from netspec.dims import UNKNOWN, Condition, Size, is_known
+from netspec.dims import UNKNOWN, Condition
 from netspec.errors import SpecError
 from netspec.language.binding import value_of
 from netspec.language.elaborate import Elaborator
@@ -364,9 +364,4 @@ def _ordered(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     return sorted(diagnostics, key=lambda d: (d.span.line, d.span.column, d.severity))
 
 
-def is_complete(net: Net) -> bool:
-    """True if every shape of the net is known (symbols count as known)."""
-    return all(is_known(leaf.output_shape) for leaf in net.layers)
-
-
-__all__ = ["Limits", "Result", "Size", "check", "check_source", "compile_source", "is_complete", "load", "loads"]
+__all__ = ["Limits", "Result", "check", "check_source", "compile_source", "load", "loads"]

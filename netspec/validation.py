@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from netspec.arguments import Arguments, Words, shown, text_of
 from netspec.diagnostics import Diagnostic, Edit, Fix, Related, Severity, Span, did_you_mean
 from netspec.dims import UNKNOWN, Dim
-from netspec.expressions import Expression, ExpressionError, NeedsNumber, parse
+from netspec.expressions import ExpressionError, NeedsNumber, parse
 from netspec.plans import Plan, make_plan
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import argument_trap, flow_trap
@@ -122,14 +122,6 @@ class Reader:
         except ExpressionError as error:
             self._expression_error(node, error, free)
         return FAILED
-
-    def expression(self, node: ScalarNode) -> Expression | None:
-        """The parsed expression of a scalar, or None once reported."""
-        try:
-            return parse(node.text)
-        except ExpressionError as error:
-            self._expression_error(node, error)
-            return None
 
     def _expression_error(self, node: ScalarNode, error: ExpressionError, free: bool = False) -> None:
         trap = flow_trap(self.source, node)

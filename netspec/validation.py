@@ -148,7 +148,10 @@ class Reader:
             return hint
         if name.lower() in _SAID:
             return f"YAML 1.2 reads `{name}` as text: write `{_SAID[name.lower()]}`"
-        near = did_you_mean(name, self.names.known())
+        known = list(self.names.known())
+        if not free:  # a number is wanted: the CapWords name of a layer is none
+            known = [word for word in known if not word[:1].isupper() or word.isupper()]
+        near = did_you_mean(name, known)
         if free and node.text.strip() == name and (near is None or near[0].isupper() != name[0].isupper()):
             text = f"a text has quotes of its own: \"'{name}'\""
             return f"did you mean `{near}`? {text}" if near else text

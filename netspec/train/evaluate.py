@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from netspec.train.data.splits import Split
 from netspec.train.device import Arithmetic
 from netspec.train.host import floats, ints
-from netspec.train.metrics import Score, Sums
+from netspec.train.metrics import HeldSums, Score, Sums
 from netspec.train.processes import World
-from netspec.train.step import LossFunction, count_correct
+from netspec.train.step import LossFunction
 
 
 @contextmanager
@@ -49,13 +49,17 @@ def evaluate(
     world: World = World(),  # noqa: B008  # an immutable value
 ) -> Score:
     """Example-weighted mean loss and accuracy over a split, read from the device once at the end."""
-    sums = Sums(arithmetic.device, classes)
+    sums = _sums(arithmetic.device, classes)
     with evaluating(model), autocast(arithmetic):
         for x, y in split.batches(batch_size, shard=world.shard):
             if len(y):  # a process may have no share of a small last batch
                 output = model(x).float()
-                sums.add(loss(output, y), count_correct(output, y) if classes else None, len(y))
-    return sums.read(world.sum_(sums.total))
+                sums.add(loss(output, y), output, y)
+    return sums.read(world.sum_(sums.total()))
+
+
+def _sums(device: torch.device, classes: bool) -> Sums:
+    return HeldSums(classes) if device.type == "cpu" else Sums(device, classes)
 
 
 @dataclass(frozen=True)
@@ -110,14 +114,14 @@ def examine(
 ) -> Examination:
     """Evaluate a classifier with one score per class, (N, C), and keep the confusion and the worst mistakes."""
     device = arithmetic.device
-    sums = Sums(device, True)
+    sums = _sums(device, True)
     confusion = torch.zeros(classes * classes, dtype=torch.int64, device=device)
     kept: list[Mistake] = []
     with evaluating(model), autocast(arithmetic):
         position = 0
         for x, y in split.batches(batch_size):
             output = model(x).float()
-            sums.add(loss(output, y), count_correct(output, y), len(y))
+            sums.add(loss(output, y), output, y)
             answer = output.argmax(1)
             confusion += torch.bincount(y * classes + answer, minlength=classes * classes)
             kept = sorted(kept + _mistakes(x, y, output, answer, position, worst), key=lambda m: -m.loss)[:worst]

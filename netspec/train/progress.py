@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
+_PER_SECOND = 5
+"""How often a bar moves."""
+
+
 class Reporter(Protocol):
     """Follows a run. Every method returns at once."""
 
@@ -22,7 +26,7 @@ class Reporter(Protocol):
         """The run starts or resumes in `epoch` (from 0): that many epochs of so many steps and examples."""
         ...
 
-    def step(self, step: int, score: Score, examples: int) -> None:
+    def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
         """`step` steps of this epoch are done; `examples` since the process started."""
         ...
 
@@ -45,7 +49,7 @@ class Quiet:
     def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
         """Nothing."""
 
-    def step(self, step: int, score: Score, examples: int) -> None:
+    def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
         """Nothing."""
 
     def epoch(self, record: Record) -> None:
@@ -75,7 +79,7 @@ class Bar:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._epochs = self._steps = self._epoch = self._examples = 0
-        self._started = time.perf_counter()
+        self._started, self._moved = time.perf_counter(), 0.0
 
     def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
         """Show the bar."""
@@ -86,7 +90,7 @@ class Bar:
         self._examples, self._started = examples, time.perf_counter()
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[facts]}"),
-            console=Console(stderr=True), transient=True, refresh_per_second=5,
+            console=Console(stderr=True), transient=True, refresh_per_second=_PER_SECOND,
         )  # fmt: skip
         self._task = self._progress.add_task(self._title(), total=steps, facts="")
         self._progress.start()
@@ -94,15 +98,18 @@ class Bar:
     def _title(self) -> str:
         return f"epoch {min(self._epoch + 1, self._epochs)}/{self._epochs}"
 
-    def step(self, step: int, score: Score, examples: int) -> None:
-        """Move the bar."""
-        if self._progress is None or self._task is None:
+    def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
+        """Move the bar, a few times a second at most."""
+        now = time.perf_counter()
+        if self._progress is None or self._task is None or now - self._moved < 1 / _PER_SECOND:
             return
-        speed = examples / max(time.perf_counter() - self._started, 1e-9)
+        self._moved = now
+        loss, accuracy = score()
+        speed = examples / max(now - self._started, 1e-9)
         share = (self._steps - step) / self._steps + self._epochs - self._epoch - 1
-        facts = [f"loss {score.loss:.3f}"]
-        if score.accuracy is not None:
-            facts.append(f"acc {score.accuracy:.3f}")
+        facts = [f"loss {loss:.3f}"]
+        if accuracy is not None:
+            facts.append(f"acc {accuracy:.3f}")
         facts += [f"{speed:,.0f} ex/s", f"{_clock(share * self._examples / max(speed, 1e-9))} left", self._memory()]
         self._progress.update(self._task, completed=step, facts="  ".join(facts))
 

@@ -39,6 +39,25 @@ def set_random_state(state: dict[str, Any], device: torch.device) -> None:
         torch.cuda.set_rng_state(cast(Tensor, state["cuda"]).cpu(), device)
 
 
+class Draws:
+    """The state of torch's generator on the host before each step, for a replay of it.
+
+    Most nets draw nothing in a step, and then none does: what the first step leaves untouched is not copied again.
+    """
+
+    def __init__(self) -> None:
+        self._state = torch.get_rng_state()
+        self._steps = 0
+        self._drawn = False
+
+    def before_step(self) -> Tensor:
+        """The state now."""
+        if self._steps == 1:
+            self._drawn = not torch.equal(self._state, torch.get_rng_state())
+        self._steps += 1
+        return torch.get_rng_state() if self._drawn else self._state
+
+
 def seed_everything(seed: int) -> None:
     """Start every generator from one seed."""
     random.seed(seed)

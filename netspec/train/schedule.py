@@ -53,7 +53,9 @@ class Schedule:
     def after_step(self) -> None:
         """One optimiser step is done."""
         self._step += 1
-        if self._by_step and self._step > self._warmup and not isinstance(self._scheduler, ReduceLROnPlateau):
+        if self._step > self._warmup:
+            if not self._by_step or self._scheduler is None or isinstance(self._scheduler, ReduceLROnPlateau):
+                return  # nothing changes before the epoch's end
             self._advance()
         self._apply()
 

@@ -21,7 +21,7 @@ from netspec.train.data.splits import Batch, DataSplits, Split
 from netspec.train.device import Arithmetic, choose_arithmetic, choose_device
 from netspec.train.drivers import Driver, choose_driver
 from netspec.train.losses import build_loss
-from netspec.train.metrics import Sums
+from netspec.train.metrics import HeldSums, Sums
 from netspec.train.optim import Optimization, build_optimizer, freeze, train_mode
 from netspec.train.processes import World
 from netspec.train.random_state import seed_everything
@@ -88,6 +88,7 @@ class Trainer:
     step: Step
     average: Average | None
     driver: Driver
+    batches_per_epoch: int
     steps_per_epoch: int
     """Optimiser steps."""
     _weights: dict[float, Tensor] = field(default_factory=dict[float, Tensor])
@@ -121,9 +122,9 @@ class Trainer:
 
     def phase(self, batch: int, step: int) -> Phase:
         """Where the `batch`th batch of an epoch stands within its optimiser step, the `step`th of the run (from 0)."""
-        accumulate, total = self.recipe.accumulate, self.data.train.steps(self.recipe.batch_size)
-        last = batch % accumulate == accumulate - 1 or batch == total - 1
-        average = self.recipe.ema is not None and last and (step + 1) % self.recipe.ema.every == 0
+        accumulate, ema = self.recipe.accumulate, self.recipe.ema
+        last = (batch + 1) % accumulate == 0 or batch == self.batches_per_epoch - 1
+        average = ema is not None and last and (step + 1) % ema.every == 0
         return Phase(batch % accumulate == 0, last, average)
 
     def buffers(self, batch: Batch, number: int, mix: tuple[float, ...]) -> Buffers:
@@ -209,12 +210,29 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     steps = -(-batches // recipe.accumulate)
     schedule = Schedule(recipe, optimization, steps)
     loss = build_loss(recipe.loss, target)
-    sums = Sums(target, recipe.loss.target == "classes")
+    watched = target.type == "cpu" and options.driver in ("auto", "eager")
+    classes = recipe.loss.target == "classes"
+    sums = HeldSums(classes) if watched else Sums(target, classes)
     average = Average(model, copy.deepcopy(model), target) if recipe.ema else None
-    step = Step(_forward(model, options, world, target), optimization, loss, recipe, arithmetic, sums, average, world)
+    forward = _forward(model, options, world, target)
+    step = Step(forward, optimization, loss, recipe, arithmetic, sums, average, watched, world)
     driver = choose_driver(options.driver, step, schedule.cycles_momentum)
     return Trainer(
-        net, recipe, world, arithmetic, data, model, optimization, schedule, loss, sums, step, average, driver, steps
+        net,
+        recipe,
+        world,
+        arithmetic,
+        data,
+        model,
+        optimization,
+        schedule,
+        loss,
+        sums,
+        step,
+        average,
+        driver,
+        batches,
+        steps,
     )
 
 

@@ -44,7 +44,7 @@ def capture(trainer: Trainer, progress: Progress, identity: Mapping[str, Any], v
     """Everything that decides the rest of the run, copied to the host. All processes must call it; the first one gets
     the checkpoint, the others None."""
     random = trainer.world.gather(get_random_state(trainer.arithmetic.device))
-    sums = trainer.world.gather(trainer.sums.total.cpu())
+    sums = trainer.world.gather(trainer.sums.total().cpu())
     if not trainer.world.first:
         return None
     state: dict[str, Any] = {
@@ -96,7 +96,7 @@ def restore(trainer: Trainer, checkpoint: Checkpoint) -> Progress:
     rank = min(trainer.world.rank, len(state["random"]) - 1)  # forced to another number of processes: as near as can be
     set_random_state(state["random"][rank], trainer.arithmetic.device)
     if len(state["sums"]) == trainer.world.size:
-        trainer.sums.total.copy_(state["sums"][rank])
+        trainer.sums.load(state["sums"][rank])
     saved: dict[str, Any] = dict(state["progress"])
     records = [Record(**record) for record in saved.pop("records")]
     return Progress(records=records, **saved)

@@ -66,11 +66,11 @@ class Phase(NamedTuple):
 class Failures:
     """Notes on the device whether a step has produced a value that is not finite. Sticky."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, counts: bool) -> None:
         self.ever = torch.zeros((), dtype=torch.float32, device=device)
         """1 once a step has failed: nothing is updated from then on."""
-        self.since = torch.zeros((), dtype=torch.float64, device=device)
-        """Number of steps since the first failed one, itself included."""
+        self.since = torch.zeros((), dtype=torch.float64, device=device) if counts else None
+        """Number of steps since the first failed one, itself included; None if somebody looks after every step."""
 
 
 class LossScale:
@@ -104,7 +104,9 @@ class Step:
 
     Args:
         forward: the module to call: the model itself, or what wraps it.
+        sums: where the metrics of every batch go.
         average: the moving average's module, if the recipe has one.
+        watched: somebody looks at `failures.ever` after every step, so that nothing need count the steps behind it.
     """
 
     def __init__(
@@ -116,19 +118,19 @@ class Step:
         arithmetic: Arithmetic,
         sums: Sums,
         average: Average | None = None,
+        watched: bool = False,
         world: World = World(),  # noqa: B008  # an immutable value
     ) -> None:
         self.forward, self.optimization, self.loss = forward, optimization, loss
         self.recipe, self.arithmetic, self.sums, self.average = recipe, arithmetic, sums, average
         self.world = world
         self.parameters = optimization.parameters
-        self.failures = Failures(arithmetic.device)
+        self.failures = Failures(arithmetic.device, counts=not watched)
         self.scale = LossScale(arithmetic.device) if arithmetic.scaled else None
         self._one = torch.ones((), device=arithmetic.device)
         self._accumulates = recipe.accumulate > 1
         self._weighted = self._accumulates or not world.alone
         self._mixes = recipe.mixup > 0 or recipe.cutmix > 0
-        self._classes = recipe.loss.target == "classes"
         if optimization.fused:
             optimization.optimizer.found_inf = self.failures.ever  # pyright: ignore[reportAttributeAccessIssue]  # the protocol between GradScaler and fused optimisers
 
@@ -147,12 +149,12 @@ class Step:
         if self._weighted:
             objective = objective * b.weight
         (objective if self.scale is None else objective * self.scale.scale).backward()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
-        with torch.no_grad():
-            self.sums.add(loss, count_correct(output, b.y) if self._classes else None, x.shape[0])
-            if phase.last:
-                self._update(loss)
-                if phase.average and self.average is not None:
-                    self.average.update(self.failures.ever)
+        loss = loss.detach()
+        self.sums.add(loss, output.detach(), b.y)
+        if phase.last:
+            self._update(loss)
+            if phase.average and self.average is not None:
+                self.average.update(self.failures.ever)
 
     # ---- the parts
 
@@ -191,7 +193,7 @@ class Step:
 
     def _update(self, loss: Tensor) -> None:
         gradients = [p.grad for p in self.parameters if p.grad is not None]
-        skip = self._checked(loss.detach(), gradients)
+        skip = self._checked(loss, gradients)
         if self.recipe.clip_grad_value is not None:
             nn.utils.clip_grad_value_(self.parameters, self.recipe.clip_grad_value)
         if self.recipe.clip_grad_norm is not None:
@@ -216,7 +218,8 @@ class Step:
             scale.update(overflow)
             skip = torch.maximum(failures.ever, overflow)
             self.optimization.optimizer.found_inf = skip  # pyright: ignore[reportAttributeAccessIssue]  # as above
-        failures.since.add_(failures.ever)
+        if failures.since is not None:
+            failures.since.add_(failures.ever)
         return skip
 
     def _step_unless(self, skip: Tensor, gradients: list[Tensor]) -> None:
@@ -230,7 +233,7 @@ class Step:
             gradient.masked_fill_(skip.bool(), 0)  # the optimiser's own state must stay finite
         self.optimization.optimizer.step()
         for parameter, old in zip(self.parameters, before, strict=True):
-            parameter.data.copy_(torch.where(skip.bool(), old, parameter))
+            parameter.data.copy_(torch.where(skip.bool(), old, parameter.detach()))
 
 
 def _check_and_divide(tensors: list[Tensor], found: Tensor, factor: Tensor) -> None:
@@ -259,9 +262,3 @@ class Average:
         """Take over running statistics, before the average is used."""
         for target, source in self._buffers:
             target.copy_(source)
-
-
-def count_correct(output: Tensor, y: Tensor) -> Tensor:
-    """How many outputs (N, C) have their largest score at y (N,); with further axes, the mean over them counts."""
-    right = output.argmax(1) == y
-    return right.sum() if right.dim() == 1 else right.flatten(1).double().mean(1).sum()

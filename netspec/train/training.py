@@ -21,9 +21,10 @@ from netspec.train.evaluate import evaluate
 from netspec.train.keeper import Keeper
 from netspec.train.memory import memory_in_use
 from netspec.train.metrics import Score
-from netspec.train.monitor import EVERY, Monitor
+from netspec.train.monitor import Monitor
 from netspec.train.nonfinite import explain
 from netspec.train.progress import Reporter
+from netspec.train.random_state import Draws
 from netspec.train.records import Record, write_records
 from netspec.train.run import RunDirectory
 from netspec.train.setup import Trainer
@@ -75,7 +76,8 @@ class Training:
         self.log = log
         self.monitor = Monitor(trainer.sums, trainer.step.failures)
         self.started_at = progress.step  # the failure notes count from here
-        self.history: deque[tuple[int, int, torch.Tensor, list[tuple[float, ...]]]] = deque(maxlen=3 * EVERY)
+        self.history: deque[tuple[int, int, torch.Tensor, list[tuple[float, ...]]]] = deque(maxlen=self.monitor.lag)
+        self.draws = Draws()
         self.next_talk = self.started_at + 1  # the step at which several processes next agree whether to stop
         self.examples = 0
         self.seconds = self.computing = 0.0
@@ -122,7 +124,7 @@ class Training:
         phase = trainer.phase(progress.batch, progress.step)
         mix = trainer.draw_mix(batch.x.shape)
         if phase.first:
-            self.history.append((progress.epoch, progress.batch, torch.get_rng_state(), []))
+            self.history.append((progress.epoch, progress.batch, self.draws.before_step(), []))
         self.history[-1][3].append(mix)
         if phase.average:
             trainer.follow(progress.step)
@@ -144,7 +146,7 @@ class Training:
     def _close_epoch(self) -> None:
         """Evaluate, record, keep."""
         trainer, progress = self.trainer, self.progress
-        score = trainer.sums.read(trainer.world.sum_(trainer.sums.total.clone()))
+        score = trainer.sums.read(trainer.world.sum_(trainer.sums.total()))
         if trainer.average is not None:
             trainer.average.copy_buffers()
         validation, test = (self._evaluate(name) for name in ("validation", "test"))

@@ -14,6 +14,7 @@ import gc
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -45,7 +46,7 @@ class Clock(Quiet):
     def __init__(self) -> None:
         self.marks: list[tuple[int, float, float]] = []
 
-    def step(self, step: int, score: Score | None, examples: int) -> None:
+    def step(self, step: int, score: Callable[[], Score] | None, examples: int) -> None:
         """Note the time."""
         self.marks.append((step, time.perf_counter(), time.process_time()))
 

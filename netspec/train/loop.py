@@ -13,7 +13,7 @@ from netspec.train.checkpoint import clear_orphans, newest
 from netspec.train.device import environment, numerics
 from netspec.train.evaluate import examine
 from netspec.train.keeper import Keeper
-from netspec.train.memory import memory_in_use, out_of_memory
+from netspec.train.memory import memory_in_use, out_of_memory, spare_memory
 from netspec.train.processes import world
 from netspec.train.progress import Quiet, Reporter, choose_reporter
 from netspec.train.report import write_report
@@ -75,6 +75,7 @@ def train(
         caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
         trainer = assemble(net, chosen, place, device)
         stack.enter_context(numerics(trainer.arithmetic))
+        stack.enter_context(spare_memory(trainer))
         reporter = reporter or (
             choose_reporter(lambda: bytes_text(memory_in_use(trainer.arithmetic.device)), quiet)
             if place.first

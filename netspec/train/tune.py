@@ -12,6 +12,7 @@ import torch
 
 from netspec.net import Net
 from netspec.train.device import numerics
+from netspec.train.memory import spare_memory
 from netspec.train.processes import World
 from netspec.train.progress import Quiet, Reporter
 from netspec.train.setup import Options, Trainer, assemble
@@ -54,7 +55,7 @@ def autotune(net: Net, options: Mapping[str, Any], reporter: Reporter | None = N
 
 def _time(trainer: Trainer) -> float:
     """Seconds per step, the median of ten."""
-    with numerics(trainer.arithmetic):
+    with numerics(trainer.arithmetic), spare_memory(trainer):
         taken: list[float] = []
         done = 0
         for epoch in range(WARM + STEPS):

@@ -1,61 +1,95 @@
-"""LeNet on the CPU, batch 256: netspec beside the d2l loop, Ignite, Accelerate, Lightning and Keras, in one run.
+"""LeNet by the trainers that people use, each in the way its own documentation shows, with loss and accuracy.
 
-    pip install -e ".[bench]"
-    NETSPEC_DATA=DIR python tests/benchmarks/trainers.py [--examples 15360] [--rounds 3]
-
-Each trains the same network on the same examples with SGD 0.9 and reports loss and accuracy of the epoch, in the way
-its own documentation shows. The peers get a DataLoader over tensors that are already float32 in memory, which is faster
-than torchvision's data set; the d2l loop reads that one, as in the book. Wall time of an epoch; the rounds alternate.
+The d2l loop reads torchvision's data set, as in the book; the others get a DataLoader over tensors that are already
+float32 in memory, which is faster. Their packages are the extra `[bench]`.
 """
 
 from __future__ import annotations
 
-import argparse
-import importlib.util
 import logging
 import os
-import statistics
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ["KERAS_BACKEND"] = "torch"
-
 import torch
-from lenet_cpu import d2l_loop, lenet, netspec_loop
+import torchvision
+from contest import Loop, Speed
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Subset, TensorDataset
+from torchvision.transforms import ToTensor
 
-from netspec.train.data.parts import data_root
 
-Epoch = Callable[[], float]
-"""Trains one epoch; gives examples per second."""
+def lenet() -> nn.Sequential:
+    """The network of the book, initialised as there."""
+    net = nn.Sequential(
+        nn.Conv2d(1, 6, kernel_size=5, padding=2), nn.Sigmoid(), nn.AvgPool2d(kernel_size=2, stride=2),
+        nn.Conv2d(6, 16, kernel_size=5), nn.Sigmoid(), nn.AvgPool2d(kernel_size=2, stride=2), nn.Flatten(),
+        nn.Linear(16 * 5 * 5, 120), nn.Sigmoid(), nn.Linear(120, 84), nn.Sigmoid(), nn.Linear(84, 10),
+    )  # fmt: skip
+    for layer in net:
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            nn.init.xavier_uniform_(layer.weight)
+    return net
+
+
+def d2l(root: Path, examples: int, workers: int) -> Loop:
+    """The loop of Dive into Deep Learning."""
+    warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # where there are fewer processors
+    data = torchvision.datasets.FashionMNIST(root, train=True, transform=ToTensor())
+    context = "fork" if workers else None  # Linux's default, which a spawned process would not use
+    part = Subset(data, range(examples))
+    batches = DataLoader(part, 256, shuffle=True, num_workers=workers, multiprocessing_context=context)
+    model, loss = lenet(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.9)
+
+    def epoch() -> Speed:
+        model.train()
+        total, correct, count, computing = 0.0, 0.0, 0, 0.0
+        began = time.perf_counter()
+        for x, y in batches:
+            arrived = time.perf_counter()
+            optimizer.zero_grad()
+            output = model(x)
+            value = loss(output, y)
+            value.backward()
+            optimizer.step()
+            with torch.no_grad():
+                total += (value * len(y)).item()
+                correct += float((output.argmax(1) == y).sum().item())
+                count += len(y)
+            computing += time.perf_counter() - arrived
+        return Speed(count / (time.perf_counter() - began), count / computing)
+
+    return epoch
 
 
 def tensors(root: Path, examples: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The first examples of Fashion-MNIST: float32 (N, 1, 28, 28) in [0, 1], and int64 (N,)."""
-    import torchvision
-
     data = torchvision.datasets.FashionMNIST(root, train=True)
     return data.data[:examples].unsqueeze(1).float() / 255, data.targets[:examples]
 
 
 def loader(root: Path, examples: int) -> DataLoader[Any]:
+    """Batches of 256 from memory."""
     return DataLoader(TensorDataset(*tensors(root, examples)), 256, shuffle=True)
 
 
-def timed(train: Callable[[], object], examples: int) -> Epoch:
-    def epoch() -> float:
+def timed(train: Callable[[], object], examples: int) -> Loop:
+    """One epoch by the wall clock."""
+
+    def epoch() -> Speed:
         began = time.perf_counter()
         train()
-        return examples / (time.perf_counter() - began)
+        return Speed(examples / (time.perf_counter() - began))
 
     return epoch
 
 
-def ignite(root: Path, examples: int) -> Epoch:
+def ignite(root: Path, examples: int) -> Loop:
+    """PyTorch-Ignite."""
     from ignite.engine import create_supervised_trainer
     from ignite.metrics import Accuracy, Loss
 
@@ -69,7 +103,8 @@ def ignite(root: Path, examples: int) -> Epoch:
     return timed(lambda: trainer.run(data, max_epochs=1), examples)
 
 
-def accelerate(root: Path, examples: int) -> Epoch:
+def accelerate(root: Path, examples: int) -> Loop:
+    """Hugging Face Accelerate."""
     from accelerate import Accelerator
 
     accelerator, loss = Accelerator(cpu=True), nn.CrossEntropyLoss()
@@ -93,10 +128,12 @@ def accelerate(root: Path, examples: int) -> Epoch:
     return timed(train, examples)
 
 
-def lightning(root: Path, examples: int) -> Epoch:
+def lightning(root: Path, examples: int) -> Loop:
+    """Lightning, without logger, checkpoints or bar."""
     import lightning as lightning_package
     from torchmetrics.classification import MulticlassAccuracy
 
+    warnings.simplefilter("ignore")  # its advice on numbers of workers
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
     class Module(lightning_package.LightningModule):
@@ -129,7 +166,9 @@ def lightning(root: Path, examples: int) -> Epoch:
     return timed(train, examples)
 
 
-def keras(root: Path, examples: int) -> Epoch:
+def keras(root: Path, examples: int) -> Loop:
+    """Keras on torch."""
+    os.environ["KERAS_BACKEND"] = "torch"
     import keras as keras_package
     from keras import layers
 
@@ -146,38 +185,3 @@ def keras(root: Path, examples: int) -> Epoch:
     model.compile(keras_package.optimizers.SGD(0.9), loss, metrics=["accuracy"])
     x, y = tensors(root, examples)
     return timed(lambda: model.fit(x.numpy(), y.numpy(), batch_size=256, epochs=1, verbose=0), examples)
-
-
-PEERS = {"ignite": ignite, "accelerate": accelerate, "lightning": lightning, "keras": keras}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=None, help="folder of the data sets; else NETSPEC_DATA")
-    parser.add_argument("--examples", type=int, default=15360)
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")  # the peers', on numbers of workers
-    root, examples = data_root(arguments.data), arguments.examples
-    d2l, ours = d2l_loop(root, examples, 0), netspec_loop(root, examples)
-    loops: dict[str, Epoch] = {"d2l loop": lambda: d2l().wall, "netspec": lambda: ours().wall}
-    for name, peer in PEERS.items():
-        if importlib.util.find_spec(name) is None:
-            print(f'{name} is not installed: pip install -e ".[bench]"')
-        else:
-            loops[name] = peer(root, examples)
-    for loop in loops.values():
-        loop()  # code and data are in memory from here on
-    speeds: dict[str, list[float]] = {name: [] for name in loops}
-    for _ in range(arguments.rounds):
-        for name, loop in loops.items():
-            speeds[name].append(loop())
-    print(f"LeNet, batch 256, {examples} examples, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    print(f"{'':<12}{'examples/s':>12}{'against d2l':>13}   (medians of {arguments.rounds} rounds)")
-    for name, found in sorted(speeds.items(), key=lambda item: -statistics.median(item[1])):
-        ratio = statistics.median(a / b for a, b in zip(found, speeds["d2l loop"], strict=True))
-        print(f"{name:<12}{statistics.median(found):>12,.0f}{ratio:>13.2f}")
-
-
-if __name__ == "__main__":
-    main()

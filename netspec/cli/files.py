@@ -1,35 +1,23 @@
-"""Files are written whole or not at all."""
+"""What a command writes: whole or not at all, and a path that cannot be written is the command line's mistake."""
 
 from __future__ import annotations
 
-import os
-import tempfile
+import errno
 from pathlib import Path
 
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import ResourceError, UsageError
+from netspec.files import replace_file
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write a file whole or not at all: a temporary beside it takes its place when it is complete.
+    """Write a file whole or not at all.
 
     Raises:
         UsageError: the directory does not exist or cannot be written.
+        ResourceError: the disk is full.
     """
-    content = data.encode() if isinstance(data, str) else data
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        replace_file(path, data, durable=False)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        kind = ResourceError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
+        raise kind(f"cannot write {path}: {error.strerror or error}") from None

@@ -27,7 +27,8 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
 from netspec.diagnostics import ResourceError
-from netspec.train.files import disk_error, sync_directory, write_atomically
+from netspec.files import sync_directory
+from netspec.train.files import disk_error, write_atomically
 
 FORMAT = "netspec.checkpoint/1"
 _NAME = re.compile(r"step-(\d{8,})")

@@ -25,7 +25,7 @@ def draw_curves(records: Sequence[Record], title: str) -> str:
         from matplotlib.figure import Figure
 
         has_accuracy = any(record.train_accuracy is not None for record in records)
-        figure: Any = Figure(figsize=(9.6 if has_accuracy else 5.2, 3.6), layout="constrained")
+        figure: Any = Figure(figsize=(9.2 if has_accuracy else 5.2, 3.6), layout="constrained")
         axes = figure.subplots(1, 2 if has_accuracy else 1, squeeze=False)[0]
         for axis, quantity in zip(axes, ("loss", "accuracy"), strict=False):
             _draw(axis, records, quantity)

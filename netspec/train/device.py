@@ -127,7 +127,8 @@ def environment(arithmetic: Arithmetic, world_size: int = 1) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "versions": {
             "python": platform.python_version(),
-            **{name: _version(name) for name in ("netspec-compiler", "torch", "torchvision", "numpy", "safetensors")},
+            "netspec": _version("netspec-compiler"),
+            **{name: _version(name) for name in ("torch", "torchvision", "numpy", "safetensors")},
         },
         "platform": platform.platform(),
         "device": describe(arithmetic.device),

@@ -92,6 +92,9 @@ def train(
         # ---- the loop
         stack.enter_context(out_of_memory(trainer))
         training = Training(trainer, directory, progress, keeper, reporter, caught, max_steps, log)
+        if training.over and directory.weights.is_file():
+            reporter.note(_finished(directory, progress, trainer.recipe.epochs))
+            return training.result()
         training.run()
 
         # ---- what is left behind
@@ -123,6 +126,7 @@ def _open(
         directory = open_run(Path(resume))
         if place.first:
             clear_orphans(directory.checkpoints)
+            clear_orphans(directory.path)
         place.barrier()
         path, saved = newest(directory.checkpoints, reporter.note)
         found = differences(saved.state["identity"], who)
@@ -133,7 +137,6 @@ def _open(
             )
         progress = restore(trainer, saved)
         _compare(saved.state["versions"], facts, reporter)
-        progress = replace(progress, finished=False)
     keeper = Keeper(directory, who, facts, trainer.recipe.checkpoint_keep, place)
     return directory, progress, keeper
 
@@ -154,6 +157,15 @@ def _create(net: Net, run: str | Path | None, facts: dict[str, Any]) -> Path:
     directory = create_run(net.name, None if run is None else Path(run))
     directory.write_sources(net, facts)
     return directory.path
+
+
+def _finished(directory: RunDirectory, progress: Progress, epochs: int) -> str:
+    done = len(progress.records)
+    how = f"after {done} epochs" if done >= epochs else f"early, after {done} of {epochs} epochs"
+    return (
+        f"{directory.path} is finished: it ended {how}. This trains it further: "
+        f"`netspec train --resume {directory.path} --set train.epochs=N --force`"
+    )
 
 
 def _compare(then: dict[str, Any], now: dict[str, Any], reporter: Reporter) -> None:

@@ -69,8 +69,9 @@ def _told(trainer: Trainer, epochs: int, first: float, step: float, size: int) -
         f"{trainer.net.name} on {describe(device)}, {trainer.arithmetic.precision}, {trainer.driver.name} steps",
         "two steps, a checkpoint, a resume: all well",
         f"checkpoint  {bytes_text(size)}",
-        f"memory      {bytes_text(memory)} by estimate, {bytes_text(memory_in_use(device))} measured at the peak"
-        + (f", {bytes_text(available)} available" if available else ""),
+        f"memory      {bytes_text(memory)} by estimate: a step, and the data that stay",
+        f"            {bytes_text(memory_in_use(device))} at the peak{_of_what(device)}"
+        + (f", of {bytes_text(available)}" if available else ""),
         f"step        {step * 1000:.1f} ms for {batch} examples ({batch / step:,.0f} examples/s); "
         f"the first two took {first:.1f} s",
         f"epoch       {_duration(epoch)} for {trainer.steps_per_epoch} steps, evaluation not counted",
@@ -79,6 +80,10 @@ def _told(trainer: Trainer, epochs: int, first: float, step: float, size: int) -
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return "\n".join(lines)
+
+
+def _of_what(device: torch.device) -> str:
+    return "" if device.type == "cuda" else " of the whole process, torch's own code included"
 
 
 def _duration(seconds: float) -> str:

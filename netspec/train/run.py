@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import UsageError, did_you_mean
 from netspec.dims import Shape
 from netspec.emit.json import to_json
 from netspec.emit.yaml import expand
@@ -114,10 +114,28 @@ def open_run(path: Path) -> RunDirectory:
     """
     run = RunDirectory(path)
     if not run.path.is_dir():
-        raise UsageError(f"{path}: no such run; `netspec runs` lists those there are")
-    if not run.spec.is_file() or not run.checkpoints.is_dir():
-        raise UsageError(f"{path}: is no run directory: it has no spec.yaml and checkpoints/")
+        near = _near(path)
+        raise UsageError(
+            f"there is no run `{path}`; "
+            + (f"did you mean `{near}`?" if near else "`netspec runs` lists those there are")
+        )
+    missing = [
+        name
+        for name, there in (("spec.yaml", run.spec.is_file()), ("checkpoints/", run.checkpoints.is_dir()))
+        if not there
+    ]
+    if missing:
+        raise UsageError(f"`{path}` is no run directory: it has no {' and no '.join(missing)}")
     return run
+
+
+def _near(path: Path) -> Path | None:
+    """The run that may have been meant: the same name in `runs/`, or a name like it beside it or there."""
+    for parent in (Path("runs"), path.parent):
+        names = [child.name for child in parent.iterdir() if (child / "spec.yaml").is_file()] if parent.is_dir() else []
+        if (found := did_you_mean(path.name, names)) is not None:
+            return parent / found
+    return None
 
 
 def class_names(known: Sequence[str], output: Shape) -> list[str]:

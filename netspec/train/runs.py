@@ -11,6 +11,7 @@ from typing import Any
 from netspec.compiler import load
 from netspec.diagnostics import NetspecError, UsageError
 from netspec.train.records import Record, read_records
+from netspec.train.run import open_run
 
 _FIGURES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
 
@@ -50,11 +51,10 @@ def find_runs(paths: Sequence[Path], parent: Path) -> list[Run]:
     """
     if paths:
         for path in paths:
-            if not (path / "spec.yaml").is_file():
-                raise UsageError(f"{path}: is no run directory; `netspec runs` lists those there are")
+            open_run(path)
         return [_read(path) for path in paths]
     if not parent.is_dir():
-        raise UsageError(f"{parent}: no such directory; `netspec train` makes one, `--in DIR` names another")
+        raise UsageError(f"there is no directory `{parent}`; `netspec train` makes one, `--in DIR` names another")
     return [_read(path) for path in sorted(parent.iterdir(), key=_order) if (path / "spec.yaml").is_file()]
 
 

@@ -36,7 +36,6 @@ class Progress:
     stopping_best: float | None = None
     """Early stopping's own best value, and the epochs since."""
     waited: int = 0
-    finished: bool = False
     records: list[Record] = field(default_factory=list[Record])
 
 

@@ -71,7 +71,7 @@ def open_trained(path: Path, *, device: str = "auto", best: bool = False) -> Tra
     if best:
         at = pointed(run.checkpoints, "best")
         if at is None:
-            raise UsageError(f"{path}: has no best checkpoint, since the recipe has no validation data")
+            raise UsageError(f"`{path}` has no best checkpoint: its recipe has no `validation` share to choose one by")
         origin = f"best checkpoint, {at.name}"
         _load(model, read_checkpoint(at))
     elif run.weights.is_file():

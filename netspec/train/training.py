@@ -42,9 +42,9 @@ class RunResult:
     records: list[Record]
     """One per epoch."""
     examples_per_second: float
-    """Over all epochs, wall time of training with data, evaluation not."""
-    computing_per_second: float
-    """The same by d2l's timer, which starts when a batch has arrived."""
+    """Wall time of training with data, evaluation not: of this process, or, if the run was finished, of all epochs."""
+    computing_per_second: float | None
+    """The same by d2l's timer, which starts when a batch has arrived; None if this process trained nothing."""
     memory: int
     """Peak bytes: on a GPU of its memory, on the CPU of the process."""
 
@@ -92,10 +92,14 @@ class Training:
         if trainer.driver.reason:
             self.reporter.note(f"note: running eagerly: {trainer.driver.reason}")
         with _frozen_garbage():
-            while progress.epoch < trainer.recipe.epochs and not self._patience_is_over():
+            while not self.over:
                 self._epoch()
                 self._close_epoch()
-        progress.finished = True
+
+    @property
+    def over(self) -> bool:
+        """True if there is no epoch left, or early stopping has had enough."""
+        return self.progress.epoch >= self.trainer.recipe.epochs or self._patience_is_over()
 
     def _epoch(self) -> None:
         """The rest of an epoch's batches."""
@@ -162,8 +166,7 @@ class Training:
             write_curves(self.directory.path / "curves.svg", progress.records, trainer.net.name)
         if self.log is not None:
             self.log(record)
-        last = progress.epoch == trainer.recipe.epochs or self._patience_is_over()
-        if improved or last or progress.epoch % trainer.recipe.checkpoint_every == 0:
+        if improved or self.over or progress.epoch % trainer.recipe.checkpoint_every == 0:
             self.keeper.keep(trainer, progress, best=improved)
         self.reporter.epoch(record)
 
@@ -275,14 +278,16 @@ class Training:
 
     def result(self) -> RunResult:
         """What the run gave."""
-        if not self.progress.records:
+        records = self.progress.records
+        if not records:
             raise ResourceError(f"{self.directory.path}: the recipe has no epochs, so there is nothing to tell")
         examples = self.examples * self.trainer.world.size
+        earlier = len(self.trainer.data.train) * len(records) / max(sum(r.seconds for r in records), 1e-9)
         return RunResult(
             self.directory.path,
-            self.progress.records,
-            examples / self.seconds if self.seconds else self.progress.records[-1].examples_per_second,
-            examples / self.computing if self.computing else self.progress.records[-1].examples_per_second,
+            records,
+            examples / self.seconds if examples else earlier,
+            examples / self.computing if examples else None,
             memory_in_use(self.trainer.arithmetic.device),
         )
 

@@ -23,6 +23,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ResourceError: it is damaged.
     """
     file = path / "model.safetensors" if path.is_dir() else path
+    if path.is_dir() and not file.is_file() and (path / "checkpoints").is_dir():
+        raise UsageError(f"`--weights {path}`: the run is unfinished; go on with `netspec train --resume {path}` first")
     if not file.is_file():
         raise UsageError(f"`--weights {path}`: no such file")
     try:

@@ -39,6 +39,7 @@ def netspec_loop(root: Path, examples: int, channels_last: bool) -> Loop:
                 report=False, channels_last=channels_last,
             )  # fmt: skip
         wall = statistics.mean(record.examples_per_second for record in result.records[1:])
+        assert result.computing_per_second is not None  # it trained
         return Speed(wall, wall * result.computing_per_second / result.examples_per_second)
 
     return epochs

@@ -13,6 +13,8 @@ from netspec.diagnostics import UsageError
 from netspec.train import loop
 from netspec.train.checkpoint import Checkpoint
 from netspec.train.processes import World
+from netspec.train.progress import Quiet
+from netspec.train.run import open_run
 from netspec.train.setup import Options, assemble
 from netspec.train.state import Progress, capture
 from tests.train.small_runs import (
@@ -185,10 +187,59 @@ def test_a_resumed_run_remembers_how_many_examples_it_was_given(tmp_path: Path) 
     assert result.records[-1].step == 6
 
 
-def test_resuming_a_finished_run_changes_nothing(tmp_path: Path) -> None:
+class Notes(Quiet):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def files(path: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+def test_resuming_a_finished_run_touches_no_file_and_says_so(tmp_path: Path) -> None:
+    net, notes = small_net(PLAIN), Notes()
+    first = finish(net, tmp_path / "run")
+    before = files(tmp_path / "run")
+    again = finish(net, tmp_path / "run", reporter=notes, report=True)
+    assert files(tmp_path / "run") == before
+    assert last_checkpoint(tmp_path / "run").state["progress"]["step"] == 15
+    assert again.line == first.line
+    assert again.computing_per_second is None
+    assert notes.notes == [
+        f"{tmp_path / 'run'} is finished: it ended after 3 epochs. This trains it further: "
+        f"`netspec train --resume {tmp_path / 'run'} --set train.epochs=N --force`"
+    ]
+
+
+def test_a_run_that_ended_early_says_so_when_it_is_resumed(tmp_path: Path) -> None:
+    net = small_net(PLAIN, epochs=9, validation=0.2, early_stopping={"patience": 1, "min_delta": 10.0})
+    finish(net, tmp_path / "run")
+    notes = Notes()
+    finish(net, tmp_path / "run", reporter=notes)
+    assert "it ended early, after 2 of 9 epochs" in notes.notes[0]
+
+
+def test_a_run_that_ended_before_its_weights_were_written_still_gets_them(tmp_path: Path) -> None:
     net = small_net(PLAIN)
     finish(net, tmp_path / "run")
-    before = whole_state(tmp_path / "run")
+    weights = (tmp_path / "run" / "model.safetensors").read_bytes()
+    (tmp_path / "run" / "model.safetensors").unlink()
     finish(net, tmp_path / "run")
-    assert whole_state(tmp_path / "run") == before
-    assert last_checkpoint(tmp_path / "run").state["progress"]["step"] == 15
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == weights
+
+
+@pytest.mark.parametrize("typed", ["small-1", "runs/small-2", "runs/smal-1", "elsewhere/small-1"])
+def test_a_run_that_is_not_there_is_answered_with_the_one_that_may_be_meant(
+    typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(small_net(PLAIN), tmp_path / "runs" / "small-1")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=f"there is no run `{typed}`; did you mean `runs/small-1`"):
+        open_run(Path(typed))
+    with pytest.raises(UsageError, match="there is no run `q`; `netspec runs` lists"):
+        open_run(Path("q"))

@@ -89,14 +89,14 @@ def test_an_unfinished_run_is_measured_at_its_newest_checkpoint(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["eval", "nowhere"], 2, "no such run"),
+        (["eval", "nowhere"], 2, "there is no run"),
         (["eval", "RUN", "--split", "validation"], 2, "no such part; there are train, test"),
         (["eval", "RUN", "--best"], 2, "no best checkpoint"),
         (["predict", "RUN", "nothing.png"], 2, "no such file"),
         (["train"], 2, "name a spec to train"),
-        (["train", "--resume", "nowhere"], 2, "no such run"),
-        (["runs", "--in", "nowhere"], 2, "no such directory"),
-        (["runs", "nowhere"], 2, "no run directory"),
+        (["train", "--resume", "nowhere"], 2, "there is no run"),
+        (["runs", "--in", "nowhere"], 2, "there is no directory"),
+        (["runs", "nowhere"], 2, "there is no run"),
     ],
 )
 def test_a_command_line_that_is_wrong_says_how(run: RunResult, arguments: list[str], status: int, words: str) -> None:
@@ -211,7 +211,13 @@ def test_the_dry_run_says_memory_and_time_and_leaves_nothing(tmp_path: Path, mon
     Path("plain.yaml").write_text(IMAGES)
     result = command("train", "plain.yaml", "--dry-run")
     assert result.exception is None
-    for word in ("two steps, a checkpoint, a resume: all well", "memory", "by estimate", "measured", "for 3 epochs"):
+    for word in (
+        "two steps, a checkpoint, a resume: all well",
+        "memory",
+        "by estimate",
+        "at the peak of the whole process",
+        "for 3 epochs",
+    ):
         assert word in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["plain.yaml"]
 

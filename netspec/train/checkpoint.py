@@ -30,7 +30,8 @@ from netspec.diagnostics import ResourceError
 from netspec.files import sync_directory
 from netspec.train.files import disk_error, write_atomically
 
-FORMAT = "netspec.checkpoint/1"
+FORMAT = "netspec.checkpoint/2"
+"""Counts on whenever the state's layout changes: a checkpoint of another format is refused, not guessed at."""
 _NAME = re.compile(r"step-(\d{8,})")
 _PARTS = ("model.safetensors", "state.pt")
 
@@ -140,8 +141,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
         state = torch.load(io.BytesIO(contents["state.pt"]), map_location="cpu", weights_only=True)
     except (SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise Damaged(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
-    if not isinstance(state, dict) or state.pop("format", None) != FORMAT:  # pyright: ignore[reportUnknownMemberType]  # a dict of anything
-        raise Damaged(f"{path / 'state.pt'}: is not a {FORMAT}")
+    found = state.pop("format", None) if isinstance(state, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # a dict of anything
+    if found != FORMAT:
+        raise Damaged(
+            f"{path}: was written by another version of netspec ({found or 'no format'}; this one reads {FORMAT}): "
+            f"resume with that version, or start a new run from its weights: `--weights {path / 'model.safetensors'}`"
+        )
     return Checkpoint(model, state)  # pyright: ignore[reportUnknownArgumentType]  # as above
 
 

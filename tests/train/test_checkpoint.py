@@ -17,7 +17,9 @@ import pytest
 import torch
 
 from netspec.diagnostics import ResourceError
+from netspec.train import checkpoint as module
 from netspec.train.checkpoint import (
+    FORMAT,
     Checkpoint,
     Damaged,
     checkpoints,
@@ -29,6 +31,7 @@ from netspec.train.checkpoint import (
     rotate,
     write_checkpoint,
 )
+from tests.train.small_runs import EVERYTHING, last_checkpoint, run_until, small_net
 
 BOUNDARIES = ["made", "model.safetensors", "state.pt", "manifest.json", "flushed", "renamed", "durable", "latest"]
 
@@ -82,6 +85,30 @@ def test_the_boundaries_are_those_that_the_tests_know(tmp_path: Path) -> None:
     seen: list[str] = []
     write_checkpoint(tmp_path, 1, checkpoint(1), at=seen.append)
     assert seen == BOUNDARIES
+
+
+def test_a_checkpoint_of_another_version_is_refused_with_a_way_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FORMAT", "netspec.checkpoint/1")
+    path = write_checkpoint(tmp_path, 1, checkpoint(1))
+    monkeypatch.undo()
+    with pytest.raises(ResourceError, match=r"another version of netspec \(netspec.checkpoint/1; .*`--weights .*model"):
+        newest(tmp_path, pytest.fail)
+    assert path.is_dir()
+
+
+def test_the_layout_of_a_state_is_that_of_its_format(tmp_path: Path) -> None:
+    """Who changes what a checkpoint holds counts FORMAT on, and then this."""
+    run_until(small_net(EVERYTHING), tmp_path / "run", 1)
+    state = last_checkpoint(tmp_path / "run").state
+    assert FORMAT == "netspec.checkpoint/2"
+    assert sorted(state) == [
+        "average", "identity", "optimizer", "progress", "random", "scale", "schedule", "sums", "versions",
+    ]  # fmt: skip
+    assert sorted(state["progress"]) == [
+        "batch", "best", "best_epoch", "computing", "epoch", "records", "seconds", "step", "stopping_best", "waited",
+    ]  # fmt: skip
 
 
 def test_a_checkpoint_that_is_already_there_is_kept(tmp_path: Path) -> None:

@@ -75,6 +75,44 @@ def test_a_misspelt_override_leaves_the_base_complete() -> None:
     assert netspec.loads(text).output_shape == (3,)
 
 
+SHORT = """
+input: [1, 28, 28]
+layers: [Flatten, Linear: 10]
+train:
+  data: FashionMNIST
+  transforms: [Resize: 28]
+  augment: [RandomCrop: 28]
+  loss: CrossEntropyLoss
+  optimizer: {SGD: {lr: 0.1}}
+  batch_size: 8
+  epochs: 9
+  ema: 0.5
+  early_stopping: 3
+  validation: 0.1
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"train.transforms.Resize.antialias": False}, ("transforms", 0, {"size": 28, "antialias": False})),
+        ({"train.augment.RandomCrop.size": [28, 28], "train.augment.RandomCrop.padding": 4},
+         ("augment", 0, {"size": (28, 28), "padding": 4})),
+        ({"train.ema.every": 2}, ("ema", None, {"decay": 0.5, "every": 2})),
+        ({"train.early_stopping.patience": 4}, ("early_stopping", None, {"patience": 4})),
+        ({"train.loss.CrossEntropyLoss.label_smoothing": 0.1}, ("loss", None, {"label_smoothing": 0.1})),
+        ({"train.data.FashionMNIST": {}}, ("data", None, {})),
+    ],
+)  # fmt: skip
+def test_a_setting_reaches_into_what_is_written_as_one_bare_value(
+    settings: dict[str, object], found: tuple[str, int | None, dict[str, object]]
+) -> None:
+    key, index, values = found
+    part = getattr(netspec.loads(SHORT, set=settings).recipe, key)
+    part = part if index is None else part[index]
+    assert values.items() <= dict(part).items()
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [

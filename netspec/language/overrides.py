@@ -9,6 +9,7 @@ from netspec.arguments import LARGEST
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.language.inputs import symbols_of
 from netspec.language.spec import Spec
+from netspec.recipe import tables
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source, parse
 from netspec.text.traps import flow_trap
 
@@ -189,12 +190,10 @@ def _set_in(base: Node | None, path: list[str], node: Node, setting: _Setting) -
     entries = list(base.entries)
     for i, (known, value) in enumerate(entries):
         if known.text == head:
-            filled = (
-                MapNode([], True, value.start, value.end)
-                if isinstance(value, ScalarNode) and value.value is None
-                else value
+            entries[i] = (
+                known,
+                _set_in(_long_form(head, value), path[1:], node, setting) if path[1:] else setting.placed(node, value),
             )
-            entries[i] = (known, _set_in(filled, path[1:], node, setting) if path[1:] else setting.placed(node, value))
             return MapNode(entries, base.flow, base.start, base.end)
     place = base.entries[0][0] if base.entries else base  # a key that the file does not have: shown at its first
     setting.marks.append((place.start, place.end, setting.written))
@@ -202,6 +201,17 @@ def _set_in(base: Node | None, path: list[str], node: Node, setting: _Setting) -
     fresh = MapNode([], True, place.start, place.end)
     entries.append((name, _set_in(fresh, path[1:], node, setting) if path[1:] else setting.placed(node, place)))
     return MapNode(entries, base.flow, base.start, base.end)
+
+
+def _long_form(name: str, value: Node) -> Node:
+    """`Resize: 224` as `Resize: {size: 224}`, so that a path can lead into it."""
+    if isinstance(value, ScalarNode) and value.value is None:
+        return MapNode([], True, value.start, value.end)
+    if isinstance(value, MapNode) or (argument := tables.short_form(name)) is None:
+        return value
+    return MapNode(
+        [(ScalarNode(argument, argument, True, value.start, value.end), value)], True, value.start, value.end
+    )
 
 
 def _set_in_list(base: ListNode, path: list[str], node: Node, setting: _Setting) -> Node:

@@ -42,13 +42,10 @@ CALLS: Final[Mapping[str, tuple[str, dict[str, str], Callable[[str], type[Named]
 }
 """Keys that name one thing with its arguments."""
 
-SETTINGS: Final = {"warmup": "Warmup", "ema": "Ema", "early_stopping": "EarlyStopping"}
-"""Keys with several values of their own, and their class in `settings.py`."""
-
 LISTS: Final = ("transforms", "augment")
 PATTERNS: Final = ("no_decay", "freeze")
 
-KEYS: Final = (*CALLS, *PLAIN, *SETTINGS, *LISTS, *PATTERNS, "groups")
+KEYS: Final = (*CALLS, *PLAIN, *tables.SETTINGS, *LISTS, *PATTERNS, "groups")
 """Every key of a recipe."""
 
 _ELSEWHERE: Final = {
@@ -111,8 +108,8 @@ def _read(key: ScalarNode, node: Node, reader: Reader) -> Any:
     if name in CALLS:
         kind, table, load = CALLS[name]
         return _or_failed(reader.call(node, table, load, kind=kind))
-    if name in SETTINGS:
-        return _or_failed(reader.arguments(tables.setting(SETTINGS[name]), node, name=name, at=key))
+    if name in tables.SETTINGS:
+        return _or_failed(reader.arguments(tables.setting(name), node, name=name, at=key))
     if name in PATTERNS:
         return _patterns(name, node, reader)
     if not isinstance(node, ListNode):
@@ -120,7 +117,7 @@ def _read(key: ScalarNode, node: Node, reader: Reader) -> Any:
         reader.report("wrong-form", f"`{name}` is a list", node, help=f"for example `{name}: {example}`")
         return FAILED
     if name == "groups":
-        group = tables.setting("Group")
+        group = tables.setting("groups")
         read = [reader.arguments(group, item, name="groups", at=item) for item in node.items]
     else:
         read = [reader.call(item, tables.TRANSFORMS, tables.transform, kind="transform") for item in node.items]

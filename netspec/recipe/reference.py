@@ -19,7 +19,7 @@ from netspec.layers.reference import cell, filled, hanging, kind_words, prose
 from netspec.recipe import tables
 from netspec.recipe.base import DataSet, Named, Recipe, Scheduler, Transform
 from netspec.recipe.examples import ARGUMENTS, OWN_DATA, RECIPE, VALUES
-from netspec.recipe.read import CALLS, KEYS, LISTS, PATTERNS, PLAIN, REQUIRED, SETTINGS
+from netspec.recipe.read import CALLS, KEYS, LISTS, PATTERNS, PLAIN, REQUIRED
 
 
 class Kind(NamedTuple):
@@ -75,8 +75,8 @@ def _key_words(name: str) -> str:
         return kind_words(TypeAdapter(PLAIN[name]).json_schema())
     if name in CALLS:
         return f"{'an' if name == 'optimizer' else 'a'} {CALLS[name][0]}"
-    if name in SETTINGS:
-        setting = tables.setting(SETTINGS[name])
+    if name in tables.SETTINGS:
+        setting = tables.setting(name)
         return f"`{setting.scalar}`, or a mapping of `{'`, `'.join(setting.model_fields)}`"
     if name in PATTERNS:
         return "a pattern, or a list of them"
@@ -199,8 +199,8 @@ def _explain_key(name: str) -> str:
     if name in CALLS or name in LISTS:
         of = next(k for k in KINDS.values() if k.key == ("transforms" if name in LISTS else name))
         parts.append(f"{of.title}:\n" + filled(", ".join(of.names), "  "))
-    if name in SETTINGS or name == "groups":
-        setting = tables.setting(SETTINGS.get(name, "Group"))
+    if name in tables.SETTINGS or name == "groups":
+        setting = tables.setting(name)
         parts += [*map(filled, _paragraphs(setting)), _argument_list(setting)]
     return "\n\n".join([*parts, f"Written:\n  {usage(name)}"])
 
@@ -238,8 +238,8 @@ def recipe_page() -> str:
     for name in KEYS:
         lines.append("| " + " | ".join([f"`{name}`", *map(cell, key_facts(name))]) + " |")
     lines += ["", *_list(_RULES), ""]
-    for name, title in {**SETTINGS, "groups": "Group"}.items():
-        setting = tables.setting(title)
+    for name in (*tables.SETTINGS, "groups"):
+        setting = tables.setting(name)
         lines += [f"### `{name}`", ""]
         lines += [line for paragraph in _paragraphs(setting) for line in prose(paragraph)]
         lines += [*_argument_table(setting), ""]

@@ -41,6 +41,9 @@ LOSSES: Final = _table(
     " PoissonNLLLoss",
 )
 
+SETTINGS: Final = {"warmup": "Warmup", "ema": "Ema", "early_stopping": "EarlyStopping"}
+"""Keys of a recipe with several values of their own, and their class in `settings.py`."""
+
 
 def _loader(base: type[T], package: str, table: dict[str, str]) -> Callable[[str], type[T]]:
     def load(name: str) -> type[T]:
@@ -60,5 +63,14 @@ loss = _loader(Loss, "losses.", LOSSES)
 
 
 def setting(name: str) -> type[Arguments]:
-    """The class of `settings.py` of this name: few recipes use one, and models cost time to define."""
-    return getattr(import_module("netspec.recipe.settings"), name)
+    """The class of one of the `SETTINGS`, or of `groups`: few recipes use one, and models cost time to define."""
+    return getattr(import_module("netspec.recipe.settings"), {**SETTINGS, "groups": "Group"}[name])
+
+
+def short_form(word: str) -> str | None:
+    """The argument that a bare value sets: `size` for `Resize: 224`, `decay` for `ema: 0.9`; None if there is none."""
+    kinds: tuple[tuple[dict[str, str], Callable[[str], type[Arguments]]], ...] = (
+        (TRANSFORMS, transform), (SETTINGS, setting), (DATA_SETS, data_set), (OPTIMIZERS, optimizer),
+        (SCHEDULERS, scheduler), (LOSSES, loss),
+    )  # fmt: skip
+    return next((load(word).scalar for table, load in kinds if word in table), None)

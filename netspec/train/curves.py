@@ -15,7 +15,7 @@ COLOURS = {"train": "#4c72b0", "validation": "#8172b3", "test": "#c44e52"}
 
 
 def draw_curves(records: Sequence[Record], title: str) -> str:
-    """The curves as SVG text: loss on the left, accuracy on the right where it was measured."""
+    """The curves as SVG text: loss on the left, accuracy on the right where it was measured; `title` may be empty."""
     import matplotlib as untyped  # slow to import, and needed only once per epoch
 
     matplotlib: Any = untyped
@@ -29,7 +29,8 @@ def draw_curves(records: Sequence[Record], title: str) -> str:
         axes = figure.subplots(1, 2 if has_accuracy else 1, squeeze=False)[0]
         for axis, quantity in zip(axes, ("loss", "accuracy"), strict=False):
             _draw(axis, records, quantity)
-        figure.suptitle(title)
+        if title:
+            figure.suptitle(title)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()

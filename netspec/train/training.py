@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class RunResult:
 
     run: Path
     """The run directory."""
-    records: list[Record]
+    records: list[Record] = field(repr=False)
     """One per epoch."""
     examples_per_second: float
     """Wall time of training with data, evaluation not: of this process, or, if the run was finished, of all epochs."""

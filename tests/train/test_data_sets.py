@@ -297,13 +297,14 @@ def test_a_download_that_fails_leaves_nothing_and_says_what_to_put_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail_at: int
 ) -> None:
     fake_downloads(monkeypatch, fail_at)
-    with pytest.raises(ResourceError, match="could not be downloaded") as caught:
-        load_torchvision(tables.data_set("KMNIST")(), tmp_path)
-    message = str(caught.value)
-    assert "no route to host" in message
-    assert "NETSPEC_DATA" in message
-    assert str(tmp_path / "KMNIST/raw/train-images-idx3-ubyte") in message
-    assert list(tmp_path.iterdir()) == []
+    for root in (tmp_path, tmp_path / "data"):
+        with pytest.raises(ResourceError, match="could not be downloaded") as caught:
+            load_torchvision(tables.data_set("KMNIST")(), root)
+        message = str(caught.value)
+        assert "no route to host" in message
+        assert "NETSPEC_DATA" in message
+        assert str(root / "KMNIST/raw/train-images-idx3-ubyte") in message
+        assert list(tmp_path.iterdir()) == []
 
 
 # ---- the real one

@@ -179,6 +179,7 @@ def test_a_killed_process_ends_all_within_thirty_seconds_and_the_run_resumes(tmp
     assert max(took) < 30
 
 
+@pytest.mark.skipif("NETSPEC_DATA" not in os.environ, reason="NETSPEC_DATA names no folder with FashionMNIST")
 def test_alexnet_learns_from_a_few_hundred_examples(tmp_path: Path) -> None:
     net = netspec.load(
         ROOT / "specs" / "alexnet.yaml",

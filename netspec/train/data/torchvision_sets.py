@@ -237,6 +237,7 @@ def _download(data: DataSet, root: Path) -> None:
     already lie in the root are used if their MD5 is right.
     """
     name = data.name()
+    made = not root.exists()
     root.mkdir(parents=True, exist_ok=True)
     for old in root.glob(f".{name}.part-*"):
         if time.time() - old.stat().st_mtime > 86_400:
@@ -261,6 +262,8 @@ def _download(data: DataSet, root: Path) -> None:
             file.replace(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        if made and not any(root.iterdir()):
+            root.rmdir()
 
 
 def _offer_archives(name: str, root: Path, part: Path) -> None:

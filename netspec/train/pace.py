@@ -1,0 +1,64 @@
+"""How fast a run goes and how long it will take, for those who show it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from netspec.train.metrics import Score
+
+PER_SECOND = 5
+"""How often a bar moves."""
+
+
+class Pace:
+    """Where a run stands between its steps.
+
+    Args:
+        memory: gives the peak memory in words.
+    """
+
+    def __init__(self, memory: Callable[[], str]) -> None:
+        self._memory = memory
+        self.epochs = self.steps = self.epoch = self._examples = 0
+        self._started, self._moved = time.perf_counter(), 0.0
+
+    def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
+        """The run starts or resumes in `epoch` (from 0): that many epochs of so many steps and examples."""
+        self.epochs, self.steps, self.epoch = epochs, steps, epoch
+        self._examples, self._started = examples, time.perf_counter()
+
+    def due(self) -> bool:
+        """True if the bar may move again."""
+        now = time.perf_counter()
+        if now - self._moved < 1 / PER_SECOND:
+            return False
+        self._moved = now
+        return True
+
+    @property
+    def title(self) -> str:
+        """`epoch 3/10`."""
+        return f"epoch {min(self.epoch + 1, self.epochs)}/{self.epochs}"
+
+    def facts(self, step: int, score: Score, examples: int) -> str:
+        """Loss, accuracy, examples/s, time left for the run, memory.
+
+        Args:
+            step: steps of this epoch that are done.
+            score: the epoch's so far.
+            examples: those since the process started.
+        """
+        speed = examples / max(time.perf_counter() - self._started, 1e-9)
+        epochs_left = (self.steps - step) / self.steps + self.epochs - self.epoch - 1
+        facts = [f"loss {score.loss:.3f}"]
+        if score.accuracy is not None:
+            facts.append(f"acc {score.accuracy:.3f}")
+        left = _clock(epochs_left * self._examples / max(speed, 1e-9))
+        return "  ".join([*facts, f"{speed:,.0f} ex/s", f"{left} left", self._memory()])
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -212,17 +212,21 @@ def _text(comparison: Comparison) -> str:
 def _difference(comparison: Comparison) -> list[str]:
     if not comparison.changes:
         return ["The layers are the same, one by one."]
-    paths = [leaf.path for change in comparison.changes for leaf in (change.a, change.b) if leaf is not None]
-    width = max(len(path) for path in paths)
+    places = [_place(change) for change in comparison.changes]
+    width = max(len(place) for place in places)
     kinds = [change.kind for change in comparison.changes]
     counts = [f"{kinds.count(kind)} {kind}" for kind in ("added", "removed", "changed") if kind in kinds]
     lines = [f"{plural(len(kinds), 'difference')} between the layers: {', '.join(counts)}"]
-    for change in comparison.changes:
+    for change, place in zip(comparison.changes, places, strict=True):
         sign = {"added": "+", "removed": "-", "changed": "~"}[change.kind]
-        leaf = change.a or change.b
-        assert leaf is not None
-        lines.append(f"{sign} {leaf.path.ljust(width)}  {_words(change)}")
+        lines.append(f"{sign} {place.ljust(width)}  {_words(change)}")
     return lines
+
+
+def _place(change: Change) -> str:
+    """The layer's path in the net that has it; `7 → 14` where it moved."""
+    paths = [leaf.path for leaf in (change.a, change.b) if leaf is not None]
+    return " → ".join(dict.fromkeys(paths))
 
 
 def _words(change: Change) -> str:

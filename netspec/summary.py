@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 WIDTH: Final = 80
 """Columns of a table that goes to no terminal."""
 
-_NARROWEST: Final = 24
+_NARROWEST: Final = 14
 """The layer column is never narrower; a table with huge numbers is rather wider than asked for."""
 
 _GAP: Final = " "

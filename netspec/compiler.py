@@ -19,7 +19,7 @@ from netspec.language.inputs import read_input, symbols_of
 from netspec.language.items import read_item
 from netspec.language.overrides import Overridden, apply_settings, apply_variant
 from netspec.language.scope import Place, Scope
-from netspec.language.spec import Block, Spec, mentioned, read_spec
+from netspec.language.spec import Block, Spec, calls_of, mentioned, read_spec
 from netspec.layers.base import TensorType
 from netspec.net import Net, Sequential, leaves
 from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decode, parse, read, without_gc
@@ -338,15 +338,22 @@ def _definitions(spec: Spec) -> dict[str, ScalarNode]:
 
 
 def _unused(spec: Spec, used: set[str]) -> list[Diagnostic]:
-    """A warning for each variable that nothing asks for: most often a misspelt override.
+    """A warning for each block that nothing calls and each variable that nothing asks for: most often a misspelt
+    override.
 
     One that only a layer uses which `when` or `repeat` left out counts as used: another value brings it back.
     """
     definitions = _definitions(spec)
-    if all(name in used for name in definitions):
+    if all(name in used for name in (*definitions, *spec.blocks)):
         return []
-    used = used | mentioned(spec, variants=True)
     reader = Reader(spec.source, _NoNames())
+    for name, block in spec.blocks.items():
+        if name not in used and not calls_of(spec, block):
+            reader.report(
+                "unused-block", f"nothing calls the block `{name}`", block.key, severity="warning",
+                help="remove it, or call it among the layers",
+            )  # fmt: skip
+    used = used | mentioned(spec, variants=True)
     for name, key in definitions.items():
         if name not in used:
             near = did_you_mean(name, [n for n in definitions if n in used])

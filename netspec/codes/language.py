@@ -165,7 +165,7 @@ LANGUAGE: dict[str, Code] = {
         "The key of a block is no signature.",
         "A signature is a name, and in parentheses the parameters, as in `conv(out, kernel=3)`.",
         "blocks:\n  conv(out, *rest):\n    - ReLU\n" + layers("- ReLU"),
-        "blocks:\n  conv(out, rest=1):\n    - ReLU\n" + layers("- ReLU"),
+        "blocks:\n  conv(out, rest=1):\n    - ReLU\n" + layers("- conv: 8"),
     ),
     "duplicate-block": Code(
         "Two blocks have the same name.",
@@ -290,6 +290,13 @@ LANGUAGE: dict[str, Code] = {
         "The parameter is misspelt, or all layers of that type leave it out.",
         "init: {Linear: {wieght: zeros_}}\n" + layers("- Linear: 10", "[784]"),
         "init: {Linear: {weight: zeros_}}\n" + layers("- Linear: 10", "[784]"),
+    ),
+    "unused-block": Code(
+        "Nothing calls a block.",
+        "Its last call was removed, or another block is called in its place.",
+        "blocks: {head(out): [Linear: out]}\n" + layers("- Linear: 10", "[784]"),
+        "blocks: {head(out): [Linear: out]}\n" + layers("- head: 10", "[784]"),
+        "warning",
     ),
     "unused-variable": Code(
         "Nothing uses a variable.",

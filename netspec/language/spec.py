@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -112,18 +112,31 @@ def mentioned(spec: Spec, *, variants: bool) -> set[str]:
     texts = [p.default.text for block in spec.blocks.values() for p in block.parameters if p.default is not None]
     if variants:
         nodes += [node for variant in spec.variants.values() for _, node in variant.entries]
+    texts += [text for text, is_key in _texts(nodes) if not is_key or text.startswith("$")]
+    return {word for text in texts for word in _WORD.findall(text)}
+
+
+def calls_of(spec: Spec, block: Block) -> bool:
+    """True if something but the block itself has its name where a call may stand, though nothing may come by there."""
+    nodes = [spec.layers, *(other.body for other in spec.blocks.values() if other is not block)]
+    nodes += [node for _, node in spec.vars]
+    nodes += [node for variant in spec.variants.values() for _, node in variant.entries]
+    return any(block.name in _WORD.findall(text) for text, _ in _texts(nodes))
+
+
+def _texts(nodes: list[Node | None]) -> Iterator[tuple[str, bool]]:
+    """Every text below these nodes, and whether it is a key."""
     while nodes:
         match nodes.pop():
             case ScalarNode(value=str(), text=text):
-                texts.append(text)
+                yield text, False
             case ListNode(items=items):
                 nodes += items
             case MapNode(entries=entries):
                 nodes += [node for _, node in entries]
-                texts += [key.text for key, _ in entries if key.text.startswith("$")]
+                yield from ((key.text, True) for key, _ in entries)
             case _:
                 pass
-    return {word for text in texts for word in _WORD.findall(text)}
 
 
 def read_spec(root: Node, source: Source, stem: str, report: Report) -> Spec:

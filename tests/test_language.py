@@ -128,3 +128,21 @@ def test_a_setting_that_cannot_be_applied_says_why(settings: dict[str, object], 
     text = "input: [1, H]\nvars: {n: 3}\nlayers: [Linear: n]\ntrain: {optimizer: SGD}\n"
     with pytest.raises(UsageError, match=says):
         netspec.loads(text, set=settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "meant"),
+    [
+        ("Maxpool", "[1, 28, 28]", "MaxPool2d"), ("Conv", "[1, 28]", "Conv1d"), ("Conv", "[1, 8, 8, 8]", "Conv3d"),
+        ("Conv3D", "[1, 28, 28]", "Conv3d"), ("conv2d", "[4]", "Conv2d"), ("BatchNorm", "[4]", "BatchNorm1d"),
+        ("Dense", "[4]", "Linear"), ("MaxPooling2D", "[1, 8, 8]", "MaxPool2d"), ("Softmax2", "[4]", "Softmax2d"),
+        ("GlobalAveragePooling2D", "[1, 8, 8]", "AdaptiveAvgPool2d"), ("SoftMax", "[4]", "Softmax"),
+        ("Conv2DTranspose", "[1, 8, 8]", "ConvTranspose2d"), ("Concatenate", "[4]", "concat"),
+        ("BatchNormalization", "[1, 8, 8]", "BatchNorm2d"), ("Sigmod", "[4]", "Sigmoid"), ("Relu", "[4]", "ReLU"),
+        ("Conv_Bn", "[4]", "conv_bn"),
+    ],
+)  # fmt: skip
+def test_a_name_from_elsewhere_is_answered_with_the_layer_of_that_many_axes(name: str, shape: str, meant: str) -> None:
+    (found,) = findings(f"input: {shape}\nblocks: {{conv_bn(): [ReLU]}}\nlayers: [conv_bn, {name}]\n")
+    assert found.code == "unknown-layer"
+    assert found.help == f"did you mean `{meant}`?"

@@ -15,6 +15,7 @@ from netspec.diagnostics import UsageError, did_you_mean
 from netspec.language.initialization import FUNCTIONS as INITIALIZERS
 from netspec.language.words import EXPLAINED, Word
 from netspec.layers import FAMILIES, MODULE_OF, UNOFFERED
+from netspec.layers.elsewhere import meant_by
 from netspec.layers.reference import explain_layer
 from netspec.recipe.read import KEYS
 from netspec.recipe.reference import KINDS, NAMES, explain_recipe
@@ -105,6 +106,8 @@ def _groups() -> dict[str, tuple[str, ...]]:
 
 def _nearest(name: str) -> str | None:
     """The name that was probably meant; of two that are equally near, the one of the same form."""
+    if (layer := meant_by(name, 2)) is not None:
+        return layer
     form = "capitals" if name[:1].isupper() else "hyphens" if "-" in name else "lowercase"
     groups = _groups()
     near = [found for key in (form, *groups) if (found := did_you_mean(name, groups[key]))]

@@ -13,7 +13,8 @@ from typing import Final, Literal
 from netspec.diagnostics import Edit, Fix, Span, did_you_mean
 from netspec.language.spec import COMBINATORS, Report, Spec
 from netspec.layers import MODULE_OF, UNOFFERED
-from netspec.text.source import MapNode, Node, ScalarNode, Source
+from netspec.layers.elsewhere import meant_by
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import stray_option_trap
 
 Kind = Literal["layer", "block", "reference", "residual", "add", "concat", "gate", "sequential", "aux", "for", "repeat"]
@@ -221,7 +222,10 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
             fix=fix,
         )
         return
-    near = did_you_mean(name, (*MODULE_OF, *spec.blocks, *COMBINATORS, "for"))
+    axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
+    known = (*spec.blocks, *COMBINATORS, "for")
+    own = name.lower() in (word.lower() for word in known)
+    near = (None if own else meant_by(name, axes)) or did_you_mean(name, (*MODULE_OF, *known))
     fix = None
     if near is not None and not node.quoted:
         fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))

@@ -1,0 +1,56 @@
+"""Names of layers without their dimensions, and those that other frameworks use: what is most likely meant by them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from netspec.layers import MODULE_OF
+
+_OTHERS: Final = {
+    "dense": "Linear",
+    "fc": "Linear",
+    "fullyconnected": "Linear",
+    "affine": "Linear",
+    "convolution": "Conv",
+    "convtransposed": "ConvTranspose",
+    "deconv": "ConvTranspose",
+    "deconvolution": "ConvTranspose",
+    "maxpooling": "MaxPool",
+    "averagepooling": "AvgPool",
+    "averagepool": "AvgPool",
+    "globalaveragepooling": "AdaptiveAvgPool",
+    "globalaveragepool": "AdaptiveAvgPool",
+    "globalavgpool": "AdaptiveAvgPool",
+    "globalmaxpooling": "AdaptiveMaxPool",
+    "globalmaxpool": "AdaptiveMaxPool",
+    "batchnormalization": "BatchNorm",
+    "layernormalization": "LayerNorm",
+    "groupnormalization": "GroupNorm",
+    "lrn": "LocalResponseNorm",
+    "zeropadding": "ZeroPad",
+    "upsampling": "Upsample",
+    "spatialdropout": "Dropout",
+    "swish": "SiLU",
+    "concatenate": "concat",
+}
+"""Keras's, Caffe's and ONNX's words, lowercase and without dimensions; combinators are this language's."""
+
+_PARTS: Final = re.compile(r"([A-Za-z]+?)(?:([123])[dD](Transpose)?)?")
+
+
+def meant_by(name: str, dimensions: int) -> str | None:
+    """The layer or combinator that a stranger's name stands for, or None: `Dense` is `Linear`, `Conv` is `Conv2d`.
+
+    Args:
+        name: as written.
+        dimensions: spatial axes of the input, for a name that does not say them.
+    """
+    by_folded = {known.lower(): known for known in MODULE_OF}
+    found = _PARTS.fullmatch(name)
+    if name.lower() in by_folded or found is None:
+        return by_folded.get(name.lower())
+    word, digit, transposed = found.groups()
+    family = "ConvTranspose" if transposed else _OTHERS.get(word.lower(), word)
+    sized = f"{family}{digit or min(max(dimensions, 1), 3)}d"
+    return by_folded.get(sized.lower()) or (family if word.lower() in _OTHERS else None)

@@ -55,6 +55,8 @@ def choose_device(name: str) -> torch.device:
             raise UsageError(
                 f"`--device {name}`, but this torch ({torch.__version__}) {has}; `netspec doctor` shows why"
             )
+        if ":" in name:
+            torch.cuda.set_device(device)  # streams, events and graphs are made on the current one
         return device
     raise UsageError(f"`--device {name}`: netspec trains on cpu and cuda")
 
@@ -78,33 +80,33 @@ def choose_arithmetic(device: torch.device, precision: Precision | None, determi
 
 @contextmanager
 def numerics(arithmetic: Arithmetic) -> Generator[None]:
-    """Set torch's process-wide switches for one run and put them back afterwards.
-
-    Raises:
-        UsageError: `deterministic` on a GPU that was already in use without the cuBLAS setting it needs.
-    """
+    """Set torch's process-wide switches for one run and put them back afterwards."""
     matmul: Any = torch.backends.cuda.matmul
     cudnn: Any = torch.backends.cudnn
     conv: Any = cudnn.conv  # made at run time, so unknown to type checkers
-    saved = (matmul.fp32_precision, conv.fp32_precision, torch.backends.cudnn.benchmark)
+    rnn: Any = cudnn.rnn
+    saved = (matmul.fp32_precision, conv.fp32_precision, rnn.fp32_precision, torch.backends.cudnn.benchmark)
     was_deterministic = torch.are_deterministic_algorithms_enabled()
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
-    if arithmetic.deterministic and arithmetic.device.type == "cuda":
-        _fix_cublas()
     try:
         if arithmetic.device.type == "cuda":
             chosen = "ieee" if arithmetic.precision == "fp32" else "tf32"
-            matmul.fp32_precision = conv.fp32_precision = chosen
+            matmul.fp32_precision = conv.fp32_precision = rnn.fp32_precision = chosen
             torch.backends.cudnn.benchmark = not arithmetic.deterministic
         if arithmetic.deterministic:
             torch.use_deterministic_algorithms(True)
         yield
     finally:
-        matmul.fp32_precision, conv.fp32_precision, torch.backends.cudnn.benchmark = saved
+        matmul.fp32_precision, conv.fp32_precision, rnn.fp32_precision, torch.backends.cudnn.benchmark = saved
         torch.use_deterministic_algorithms(was_deterministic, warn_only=warned)
 
 
-def _fix_cublas() -> None:
+def fix_cublas() -> None:
+    """Let cuBLAS give the same bits every time; called before the GPU is first used.
+
+    Raises:
+        UsageError: it is in use already, without the setting.
+    """
     wanted, name = (":4096:8", ":16:8"), "CUBLAS_WORKSPACE_CONFIG"
     if os.environ.get(name) in wanted:
         return

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
-from netspec.train.step import Buffers, Phase, Step
+from netspec.train.step import Buffers, Phase, StaticBuffers, Step
 
 
 class Driver(Protocol):
@@ -63,23 +63,23 @@ class Tape:
     def __init__(self, step: Step) -> None:
         self._step = step
         self._calls: dict[Key, int] = {}
-        self._records: dict[Key, tuple[Buffers, _Recorder]] = {}
+        self._records: dict[Key, tuple[StaticBuffers, _Recorder]] = {}
 
     def __call__(self, buffers: Buffers, phase: Phase) -> None:
         """Call, record or replay the step."""
         key = _key(buffers, phase)
         if (record := self._records.get(key)) is not None:
             static, recorder = record
-            static.copy_(buffers)
+            static.load(buffers)
             recorder.replay()
             return
         self._calls[key] = self._calls.get(key, 0) + 1
         if self._calls[key] < 3:
             self._step(buffers, phase)
             return
-        static = buffers.to_static()
+        static = StaticBuffers(buffers)
         with _Recorder() as recorder:
-            self._step(static, phase)
+            self._step(static.own, phase)
         self._records[key] = static, recorder
 
 
@@ -139,7 +139,7 @@ class Graph:
         self.reason: str | None = None
         self._stream = torch.cuda.Stream()
         self._calls: dict[Key, int] = {}
-        self._graphs: dict[Key, tuple[Buffers, torch.cuda.CUDAGraph]] = {}
+        self._graphs: dict[Key, tuple[StaticBuffers, torch.cuda.CUDAGraph]] = {}
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, buffers: Buffers, phase: Phase) -> None:
@@ -147,7 +147,7 @@ class Graph:
         key = _key(buffers, phase)
         if (captured := self._graphs.get(key)) is not None:
             static, graph = captured
-            static.copy_(buffers)
+            static.load(buffers)
             graph.replay()
             return
         if self.reason is None:
@@ -161,24 +161,36 @@ class Graph:
         torch.cuda.current_stream().wait_stream(self._stream)
 
     def _capture(self, key: Key, buffers: Buffers, phase: Phase) -> None:
-        static, graph = buffers.to_static(), torch.cuda.CUDAGraph()
+        static, graph = StaticBuffers(buffers), torch.cuda.CUDAGraph()
         random = torch.cuda.get_rng_state()
         try:
-            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
-                self._step(static, phase)
+            # thread_local: a loader's thread that pins memory must not break the capture
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+                self._step(static.own, phase)
         except RuntimeError as error:
             torch.cuda.synchronize()
+            graph.reset()
             torch.cuda.set_rng_state(random)
-            self.name, self.reason = "eager", f"the step cannot be captured: {str(error).splitlines()[0]}"
+            cause = error.__context__ or error  # the end of a capture that failed within has nothing to say of why
+            self.name, self.reason = "eager", f"the step cannot be captured: {str(cause).splitlines()[0]}"
             self._step(buffers, phase)
             return
         self._graphs[key] = static, graph
         graph.replay()
 
 
-def choose_driver(name: str, step: Step, momentum_cycles: bool) -> Driver:
-    """The driver for a `--driver` value; `auto` is the CUDA graph on a GPU and eager elsewhere."""
+def choose_driver(name: str, step: Step, momentum_cycles: bool, *, alone: bool = True) -> Driver:
+    """The driver for a `--driver` value; `auto` is the CUDA graph on a GPU and eager elsewhere.
+
+    Args:
+        name: auto, eager, replay or graph.
+        step: what it runs.
+        momentum_cycles: the schedule changes the momentum.
+        alone: there is only this process. In a recorded exchange of gradients nobody would notice a lost peer.
+    """
     on_gpu = step.arithmetic.device.type == "cuda"
+    if not alone:
+        return Eager(step, "several processes exchange gradients" if name in ("graph", "replay") else None)
     if name == "eager" or (name == "auto" and not on_gpu):
         return Eager(step)
     if name == "graph" and not on_gpu:

@@ -50,12 +50,18 @@ def evaluate(
 ) -> Score:
     """Example-weighted mean loss and accuracy over a split, read from the device once at the end."""
     sums = _sums(arithmetic.device, classes)
-    with evaluating(model), autocast(arithmetic):
+    with evaluating(model):
         for x, y in split.batches(batch_size, shard=world.shard):
             if len(y):  # a process may have no share of a small last batch
-                output = model(x).float()
+                output = _output(model, x, arithmetic)
                 sums.add(loss(output, y), output, y)
     return sums.read(world.sum_(sums.total()))
+
+
+def _output(model: nn.Module, x: Tensor, arithmetic: Arithmetic) -> Tensor:
+    """The net's output in float32; losses are computed outside of autocast, which forbids some of them."""
+    with autocast(arithmetic):
+        return model(x).float()
 
 
 def _sums(device: torch.device, classes: bool) -> Sums:
@@ -117,10 +123,10 @@ def examine(
     sums = _sums(device, True)
     confusion = torch.zeros(classes * classes, dtype=torch.int64, device=device)
     kept: list[Mistake] = []
-    with evaluating(model), autocast(arithmetic):
+    with evaluating(model):
         position = 0
         for x, y in split.batches(batch_size):
-            output = model(x).float()
+            output = _output(model, x, arithmetic)
             sums.add(loss(output, y), output, y)
             answer = output.argmax(1)
             confusion += torch.bincount(y * classes + answer, minlength=classes * classes)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from netspec.diagnostics import UsageError
 from netspec.net import Net
 from netspec.train.checkpoint import clear_orphans, newest
-from netspec.train.device import environment, numerics
+from netspec.train.device import environment, fix_cublas, numerics
 from netspec.train.evaluate import examine
 from netspec.train.keeper import Keeper
 from netspec.train.memory import memory_in_use, out_of_memory, spare_memory
@@ -65,10 +64,10 @@ def train(
     chosen = Options(**options)
     if tensorboard:
         need_tensorboard()
+    if chosen.deterministic and chosen.device != "cpu":
+        fix_cublas()
     if resume is not None:
         chosen = chosen.remembered(open_run(Path(resume)).options)
-    if chosen.precision is not None and net.recipe is not None:
-        net = replace(net, recipe=replace(net.recipe, precision=chosen.precision))
     with ExitStack() as stack:
         # ---- where: processes, device, arithmetic
         place, device = stack.enter_context(world(chosen.device))
@@ -101,6 +100,7 @@ def train(
         keeper.finish(trainer, progress)
         if report and place.first:
             _report(trainer, directory)
+        place.wait_for_first()
     return training.result()
 
 

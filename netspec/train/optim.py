@@ -138,15 +138,19 @@ def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> O
     arguments = dict(recipe.optimizer)
     groups = parameter_groups(model, recipe)
     known = signature(kind).parameters
-    fused = "fused" in known
-    capturable = not fused and device.type == "cuda" and "capturable" in known
+    # fp16 may skip the first step, after which a fused SGD with dampening would read momentum that nobody has written
+    unready = recipe.precision == "fp16" and bool(arguments.get("dampening"))
+    fused = "fused" in known and not unready
+    capturable = device.type == "cuda" and "capturable" in known
     tensor_lr = fused or capturable
     if tensor_lr:
         for group in groups:
             rate = group.get("lr", arguments["lr"])
             group["lr"] = torch.tensor(rate, dtype=torch.float32, device=device)
         arguments["lr"] = torch.tensor(arguments["lr"], dtype=torch.float32, device=device)
-    extra = {"fused": True} if fused else {"capturable": True, "foreach": True} if capturable else {}
+    extra = {"fused": True} if fused else {"foreach": True} if capturable else {}
+    if capturable:
+        extra["capturable"] = True
     optimizer: torch.optim.Optimizer = kind(groups, **arguments, **extra)
     if isinstance(optimizer, torch.optim.SGD):
         _prepare_momentum(optimizer)

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,8 +23,11 @@ from torch import Tensor, nn
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.train.host import floats
 
-TIMEOUT = timedelta(seconds=25)
-"""How long a process waits for the others before it gives up. Loading data and writing checkpoints stay below it."""
+TIMEOUT = timedelta(seconds=20)
+"""How long a process waits for the others within a run before it gives up; taking the state for a checkpoint stays
+below it."""
+PATIENCE = timedelta(hours=12)
+"""How long it waits while the first one downloads data or writes the report."""
 GRACE = 20.0
 """Seconds between a request to end and the end, if the others no longer answer."""
 
@@ -36,6 +39,8 @@ class World:
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    patient: dist.ProcessGroup | None = None
+    """The processes once more, for waiting long: a lost peer is still noticed at once."""
 
     @property
     def first(self) -> bool:
@@ -89,6 +94,11 @@ class World:
         if not self.alone:
             dist.barrier()
 
+    def wait_for_first(self) -> None:
+        """Wait for all, however long the first takes; if it dies, torchrun ends the others."""
+        if not self.alone:
+            dist.barrier(self.patient)
+
     def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
         """The module to call in training: gradients are averaged over the processes as they become ready."""
         if self.alone:
@@ -108,7 +118,8 @@ def world(device: str) -> Generator[tuple[World, str]]:
     if size == 1:
         yield World(), device
         return
-    place = World(int(os.environ["RANK"]), size, int(os.environ.get("LOCAL_RANK", os.environ["RANK"])))
+    rank = int(os.environ["RANK"])
+    place = World(rank, size, int(os.environ.get("LOCAL_RANK", rank)))
     on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
     if on_gpu:
         if place.local_rank >= torch.cuda.device_count():
@@ -118,9 +129,14 @@ def world(device: str) -> Generator[tuple[World, str]]:
             )
         device = f"cuda:{place.local_rank}"
         torch.cuda.set_device(place.local_rank)
-    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=TIMEOUT)
+    os.environ.setdefault("TORCH_NCCL_DUMP_ON_TIMEOUT", "0")  # a minute's dump would outlast what torchrun waits
+    bound = torch.device(device) if on_gpu else None
+    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=TIMEOUT, device_id=bound)
+    done = False
     try:
-        yield place, device
+        patient: Any = dist.new_group(backend="gloo", timeout=PATIENCE)
+        yield replace(place, patient=patient), device
+        done = True
     except RuntimeError as error:  # what torch.distributed raises when a peer is gone
         if not isinstance(error, dist.DistError) and not _lost(error):
             raise
@@ -129,16 +145,16 @@ def world(device: str) -> Generator[tuple[World, str]]:
             f"process {place.rank} of {size}: another process {why}; go on from the last checkpoint with `--resume`"
         ) from None
     finally:
-        _leave()
+        _leave(0 if done else 5)
 
 
 def _lost(error: RuntimeError) -> bool:
     return any(word in str(error) for word in ("onnection", "gloo", "NCCL", "imed out", "timeout", "peer"))
 
 
-def _leave() -> None:
+def _leave(status: int) -> None:
     """Leave the group; a peer that is gone must not hold this process back."""
-    end_in(GRACE, 5)
+    end_in(GRACE, status)
     dist.destroy_process_group()
 
 

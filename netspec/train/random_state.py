@@ -39,23 +39,38 @@ def set_random_state(state: dict[str, Any], device: torch.device) -> None:
         torch.cuda.set_rng_state(cast(Tensor, state["cuda"]).cpu(), device)
 
 
+Drawn = tuple[Tensor, ...]
+"""The states of torch's generators, of the host and, on a GPU, of the device."""
+
+
 class Draws:
-    """The state of torch's generator on the host before each step, for a replay of it.
+    """The states of torch's generators before each step, for a replay of it.
 
     Most nets draw nothing in a step, and then none does: what the first step leaves untouched is not copied again.
     """
 
-    def __init__(self) -> None:
-        self._state = torch.get_rng_state()
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._state = self._now()
         self._steps = 0
         self._drawn = False
 
-    def before_step(self) -> Tensor:
-        """The state now."""
+    def before_step(self) -> Drawn:
+        """The states now."""
         if self._steps == 1:
-            self._drawn = not torch.equal(self._state, torch.get_rng_state())
+            self._drawn = not all(torch.equal(a, b) for a, b in zip(self._state, self._now(), strict=True))
         self._steps += 1
-        return torch.get_rng_state() if self._drawn else self._state
+        return self._now() if self._drawn else self._state
+
+    def restore(self, state: Drawn) -> None:
+        """Put the generators where `before_step` found them."""
+        torch.set_rng_state(state[0])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(state[1], self._device)
+
+    def _now(self) -> Drawn:
+        host = torch.get_rng_state()
+        return (host, torch.cuda.get_rng_state(self._device)) if self._device.type == "cuda" else (host,)
 
 
 def seed_everything(seed: int) -> None:

@@ -19,10 +19,8 @@ from netspec.train.memory import device_memory, estimated, memory_in_use
 from netspec.train.processes import World
 from netspec.train.progress import Quiet
 from netspec.train.setup import Options, Trainer, assemble
+from netspec.train.tune import seconds_per_step
 from netspec.views.describe import bytes_text
-
-_TIMED = 6
-"""Steps that are timed after the resume; the first of them also pays for what is built once."""
 
 
 def rehearse(net: Net, options: Mapping[str, Any]) -> str:
@@ -32,8 +30,8 @@ def rehearse(net: Net, options: Mapping[str, Any]) -> str:
         NetspecError: whatever would have ended the real run.
     """
     recipe = net.recipe
-    if recipe is not None:  # a small validation-free epoch or two must not end the rehearsal
-        net = replace(net, recipe=replace(recipe, epochs=max(recipe.epochs, 2 + _TIMED)))
+    if recipe is not None:  # an epoch or two of a single step must not end the rehearsal
+        net = replace(net, recipe=replace(recipe, epochs=max(recipe.epochs, 4)))
     chosen = Options(**options)
     trainer = assemble(net, chosen, World(), chosen.device)
     with tempfile.TemporaryDirectory(prefix="netspec-") as place:
@@ -42,9 +40,7 @@ def rehearse(net: Net, options: Mapping[str, Any]) -> str:
         size = sum(file.stat().st_size for file in checkpoints(run / "checkpoints")[0].iterdir())
         first = _clock(run)
         _until(net, 3, options, resume=run)
-        warm = _clock(run)
-        _until(net, 2 + _TIMED, options, resume=run)
-        step = max(_clock(run) - warm, 1e-9) / (_TIMED - 1)
+    step = seconds_per_step(trainer) * (recipe.accumulate if recipe else 1)
     return _told(trainer, recipe.epochs if recipe else 0, first, step, size)
 
 

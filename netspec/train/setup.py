@@ -6,6 +6,7 @@ import copy
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import UsageError
 from netspec.net import Net
-from netspec.recipe.base import Recipe
+from netspec.recipe.base import Precision, Recipe
 from netspec.torch.build import build
 from netspec.train.data.load import load_data
 from netspec.train.data.splits import Batch, DataSplits, Split
-from netspec.train.device import Arithmetic, choose_arithmetic, choose_device
+from netspec.train.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
 from netspec.train.drivers import Driver, choose_driver
 from netspec.train.losses import build_loss
 from netspec.train.metrics import HeldSums, Sums
@@ -35,7 +36,7 @@ class Options:
     """How a recipe is carried out. None of these changes what is learned, but for `weights`, `examples`, precision."""
 
     device: str = "auto"
-    precision: str | None = None
+    precision: Precision | None = None
     """In place of the recipe's."""
     data_root: str | Path | None = None
     workers: int | None = None
@@ -105,8 +106,10 @@ class Trainer:
 
     @property
     def evaluation_batch(self) -> int:
-        """Examples per forward pass in evaluation: more than in training on a GPU, where launches count."""
-        return self.recipe.batch_size * (4 if self.arithmetic.device.type == "cuda" else 1)
+        """Examples per forward pass in evaluation: on a GPU more than in training if they are small, where launches
+        count; of large ones the batch would need more memory than training does."""
+        size, values = self.recipe.batch_size, prod(s for s in self.net.input_shape if isinstance(s, int))
+        return size * (4 if self.arithmetic.device.type == "cuda" and size * values < 2**20 else 1)
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """This process's batches of an epoch (from 0), from the `start`th on."""
@@ -193,6 +196,11 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     recipe = net.recipe
     if recipe is None:
         raise UsageError(f"`{net.name}` has no `train:` recipe; `netspec new` shows one")
+    if options.precision is not None:
+        recipe = replace(recipe, precision=options.precision)
+        net = replace(net, recipe=recipe)
+    if options.deterministic and device != "cpu":
+        fix_cublas()
     arithmetic = choose_arithmetic(choose_device(device), recipe.precision, options.deterministic)
     target = arithmetic.device
     data = data or _load(net, recipe, options, world, target)
@@ -216,7 +224,7 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     average = Average(model, copy.deepcopy(model), target) if recipe.ema else None
     forward = _forward(model, options, world, target)
     step = Step(forward, optimization, loss, recipe, arithmetic, sums, average, watched, world)
-    driver = choose_driver(options.driver, step, schedule.cycles_momentum)
+    driver = choose_driver(options.driver, step, schedule.cycles_momentum, alone=world.alone)
     return Trainer(
         net,
         recipe,
@@ -244,13 +252,13 @@ def _forward(model: nn.Module, options: Options, world: World, device: torch.dev
 def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torch.device) -> DataSplits:
     """The data; the first process downloads what is missing before the others look."""
     if not world.first:
-        world.barrier()
+        world.wait_for_first()
     data = load_data(
         recipe, net.input, net.output, device,
         root=options.data_root, budget=options.budget, workers=options.workers,
     )  # fmt: skip
     if world.first:
-        world.barrier()
+        world.wait_for_first()
     for split in (data.train, data.validation, data.test):
         if split is not None and options.examples is not None:
             limit(split, options.examples, recipe.seed)

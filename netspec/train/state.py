@@ -15,6 +15,9 @@ from netspec.train.random_state import get_random_state, set_random_state
 from netspec.train.records import Record
 from netspec.train.setup import Trainer
 
+_KERNELS = ("fused", "foreach", "capturable")
+"""What an optimiser's group says of the kernels to use."""
+
 
 @dataclass
 class Progress:
@@ -102,14 +105,23 @@ def restore(trainer: Trainer, checkpoint: Checkpoint) -> Progress:
 
 
 def _restore_optimizer(trainer: Trainer, saved: dict[str, Any]) -> None:
-    """Load the optimiser, keeping the learning rates' tensors: what was recorded reads from them."""
+    """Load the optimiser's state, but not what belongs to this process: which kernels it uses, the learning rates'
+    tensors (what was recorded reads from them), and the order in memory, which fused kernels take for granted."""
     optimizer = trainer.optimization.optimizer
-    own = [group["lr"] for group in optimizer.param_groups]
+    own = [{key: group[key] for key in ("lr", *_KERNELS) if key in group} for group in optimizer.param_groups]
+    groups = [
+        group | {key: mine[key] for key in _KERNELS if key in mine}
+        for group, mine in zip(saved["param_groups"], own, strict=False)
+    ]
     try:
-        optimizer.load_state_dict(saved)
+        optimizer.load_state_dict(saved | {"param_groups": groups})
     except ValueError as error:
         raise UsageError(f"the checkpoint's optimiser is another: {error}") from None
-    for group, rate in zip(optimizer.param_groups, own, strict=True):
-        if isinstance(rate, Tensor):
-            rate.copy_(torch.as_tensor(group["lr"]))
-            group["lr"] = rate
+    for parameter, state in optimizer.state.items():
+        for key, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+    for group, mine in zip(optimizer.param_groups, own, strict=True):
+        if isinstance(mine["lr"], Tensor):
+            mine["lr"].copy_(torch.as_tensor(group["lr"]))
+            group["lr"] = mine["lr"]

@@ -42,14 +42,21 @@ class Buffers:
     """(6,): weight of the own pixel, weight of the own target, and the box top, bottom, left, right that comes from the
     neighbour: mixup has an empty box, CutMix has pixel weight 1."""
 
-    def to_static(self) -> Buffers:
-        """A copy in memory of its own, for a recorded step to read from."""
-        return replace(self, **{k: v.clone() for k, v in vars(self).items()})
 
-    def copy_(self, other: Buffers) -> None:
-        """Take over the other's values, in place."""
-        for key, value in vars(self).items():
-            value.copy_(getattr(other, key), non_blocking=True)
+class StaticBuffers:
+    """Buffers in memory of their own, for a recorded step to read from."""
+
+    def __init__(self, first: Buffers) -> None:
+        self.own = replace(first, **{k: v.clone() for k, v in vars(first).items()})
+        self._last = first
+
+    def load(self, buffers: Buffers) -> None:
+        """Take over these values, in place; what is the same tensor as last time is there already."""
+        for key, value in vars(self.own).items():
+            given = getattr(buffers, key)
+            if given is not getattr(self._last, key):
+                value.copy_(given, non_blocking=True)
+        self._last = buffers
 
 
 class Phase(NamedTuple):
@@ -141,11 +148,10 @@ class Step:
         x, other = self._mixed(b)
         with self._autocast():
             result = self.forward(x)
-            output, heads = (result, ()) if isinstance(result, Tensor) else (result.output, result.aux)
-            loss = self._loss(output, b, other)
-            objective = loss
-            for head in heads:
-                objective = objective + self.recipe.aux_weight * self._loss(head, b, other)
+        output, heads = (result, ()) if isinstance(result, Tensor) else (result.output, result.aux)
+        loss = objective = self._loss(output, b, other)
+        for head in heads:
+            objective = objective + self.recipe.aux_weight * self._loss(head, b, other)
         if self._weighted:
             objective = objective * b.weight
         (objective if self.scale is None else objective * self.scale.scale).backward()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
@@ -217,7 +223,8 @@ class Step:
             self.world.largest_(failures.ever)
             scale.update(overflow)
             skip = torch.maximum(failures.ever, overflow)
-            self.optimization.optimizer.found_inf = skip  # pyright: ignore[reportAttributeAccessIssue]  # as above
+            if self.optimization.fused:
+                self.optimization.optimizer.found_inf = skip  # pyright: ignore[reportAttributeAccessIssue]  # as above
         if failures.since is not None:
             failures.since.add_(failures.ever)
         return skip

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from netspec.diagnostics import ResourceError
 from netspec.train.curves import write_curves
 from netspec.train.errors import Interrupted, NonFinite
@@ -24,7 +22,7 @@ from netspec.train.metrics import Score
 from netspec.train.monitor import Monitor
 from netspec.train.nonfinite import explain
 from netspec.train.progress import Reporter
-from netspec.train.random_state import Draws
+from netspec.train.random_state import Drawn, Draws
 from netspec.train.records import Record, write_records
 from netspec.train.run import RunDirectory
 from netspec.train.setup import Trainer
@@ -76,8 +74,9 @@ class Training:
         self.log = log
         self.monitor = Monitor(trainer.sums, trainer.step.failures)
         self.started_at = progress.step  # the failure notes count from here
-        self.history: deque[tuple[int, int, torch.Tensor, list[tuple[float, ...]]]] = deque(maxlen=self.monitor.lag)
-        self.draws = Draws()
+        self.history: deque[tuple[int, int, Drawn, list[tuple[float, ...]]]] = deque(maxlen=self.monitor.lag)
+        self.draws = Draws(trainer.arithmetic.device)
+        self.told: str | None = None  # why steps run eagerly, if that was said
         self.next_talk = self.started_at + 1  # the step at which several processes next agree whether to stop
         self.examples = 0
         self.seconds = self.computing = 0.0
@@ -89,8 +88,6 @@ class Training:
         trainer, progress = self.trainer, self.progress
         examples = len(trainer.data.train)
         self.reporter.begin(trainer.recipe.epochs, trainer.steps_per_epoch, examples, progress.epoch)
-        if trainer.driver.reason:
-            self.reporter.note(f"note: running eagerly: {trainer.driver.reason}")
         with _frozen_garbage():
             while not self.over:
                 self._epoch()
@@ -113,14 +110,16 @@ class Training:
                 break
             arrived = time.perf_counter()
             self._batch(batch)
+            stopping = self._should_stop()
+            if stopping or progress.batch == trainer.batches_per_epoch:
+                self._check(self.monitor.now().failed)  # waits for the device: its work belongs to these seconds
             ended = time.perf_counter()
             progress.computing += ended - arrived
             progress.seconds = earlier + ended - began
             self.computing += ended - arrived
             self.seconds += ended - asked
-            if self._should_stop():
+            if stopping:
                 self._stop()
-        self._check(self.monitor.now().failed)
 
     def _batch(self, batch: Any) -> None:
         """One batch, and after the last of a step the host's part of it."""
@@ -139,6 +138,9 @@ class Training:
             return
         progress.step += 1
         trainer.schedule.after_step()
+        if trainer.driver.reason != self.told:  # a step that cannot be captured shows so only when it is tried
+            self.told = trainer.driver.reason
+            self.reporter.note(f"note: running eagerly: {self.told}")
         reading = self.monitor.look()
         if reading is not None:
             self._check(reading.failed)
@@ -243,7 +245,6 @@ class Training:
         return bool(wanted)
 
     def _stop(self) -> None:
-        self._check(self.monitor.now().failed)
         self.keeper.keep(self.trainer, self.progress, best=False)
         self.keeper.wait()
         name = self.caught.pending or ("--max-steps" if self.max_steps is not None else "a signal to another process")
@@ -260,7 +261,7 @@ class Training:
         if 0 < behind <= len(self.history):
             epoch, first, random, mixes = self.history[-behind]
             where = f"step {step + 1} (epoch {epoch + 1}, batch {first + 1})"
-            torch.set_rng_state(random)
+            self.draws.restore(random)
             reason = explain(self.trainer.model, self.trainer.step, self._again(epoch, first, mixes))
         saved = self.keeper.latest()
         hint = f"the last checkpoint is {saved}" if saved else "no checkpoint had been written"

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from netspec.diagnostics import ResourceError
 from netspec.net import Net
 from netspec.train.device import numerics
 from netspec.train.memory import spare_memory
@@ -33,41 +34,53 @@ def autotune(net: Net, options: Mapping[str, Any], reporter: Reporter | None = N
 
     Returns:
         The two options, to be used in place of those given.
+
+    Raises:
+        ResourceError: none of the choices could be timed.
     """
     reporter = reporter or Quiet()
     base = Options(**options)
     first = assemble(net, base, World(), base.device)
     compiles = (False, True) if first.arithmetic.device.type == "cuda" else (False,)
     seconds: dict[tuple[bool, bool], float] = {}
+    failed: list[str] = []
     for channels_last, compiled in product((False, True), compiles):
         chosen = replace(base, channels_last=channels_last, compile=compiled)
         words = ("channels last" if channels_last else "channels first") + (", compiled" if compiled else "")
         try:
             trainer = assemble(net, chosen, World(), base.device, first.data)
-            seconds[channels_last, compiled] = _time(trainer)
+            seconds[channels_last, compiled] = seconds_per_step(trainer)
         except RuntimeError as error:  # a compiler that is missing, an operation that it cannot compile
-            reporter.note(f"autotune: {words}: {str(error).splitlines()[0]}")
+            failed.append(f"{words}: {str(error).splitlines()[0]}")
+            reporter.note(f"autotune: {failed[-1]}")
             continue
         reporter.note(f"autotune: {words}: {seconds[channels_last, compiled] * 1000:.2f} ms a step")
+    if not seconds:
+        raise ResourceError("autotune: no choice could be timed:\n" + "\n".join(f"  {reason}" for reason in failed))
     best = min(seconds, key=lambda choice: seconds[choice])
     return dict(zip(("channels_last", "compile"), best, strict=True))
 
 
-def _time(trainer: Trainer) -> float:
-    """Seconds per step, the median of ten."""
+def seconds_per_step(trainer: Trainer) -> float:
+    """Seconds per batch with the waiting for it, the median of ten after a warm-up that builds what is built once."""
+    device = trainer.arithmetic.device
+    taken: list[float] = []
+    done = 0
     with numerics(trainer.arithmetic), spare_memory(trainer):
-        taken: list[float] = []
-        done = 0
         for epoch in range(WARM + STEPS):
-            for number, batch in enumerate(trainer.batches(epoch, 0)):
-                mix = trainer.draw_mix(batch.x.shape)
+            batches = enumerate(trainer.batches(epoch, 0))
+            while True:
                 began = time.perf_counter()
+                number, batch = next(batches, (None, None))
+                if number is None or batch is None:
+                    break
+                mix = trainer.draw_mix(batch.x.shape)
                 trainer.driver(trainer.buffers(batch, number, mix), trainer.phase(number, done))
-                if trainer.arithmetic.device.type == "cuda":
-                    torch.cuda.synchronize()
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)
                 done += 1
                 if done > WARM:
                     taken.append(time.perf_counter() - began)
-                if done == WARM + STEPS:
+                if len(taken) == STEPS:
                     return sorted(taken)[STEPS // 2]
     return sorted(taken)[len(taken) // 2]

@@ -16,7 +16,7 @@ from netspec.train.processes import World
 from netspec.train.progress import Quiet
 from netspec.train.run import open_run
 from netspec.train.setup import Options, assemble
-from netspec.train.state import Progress, capture
+from netspec.train.state import Progress, capture, restore
 from tests.train.small_runs import (
     EVERYTHING,
     PLAIN,
@@ -174,6 +174,31 @@ def test_a_forced_resume_goes_on_with_the_new_recipe(tmp_path: Path) -> None:
     run_until(small_net(PLAIN), tmp_path / "run", 3)
     result = finish(small_net(PLAIN, epochs=5), tmp_path / "run", force=True)
     assert [record.epoch for record in result.records] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "AdamW", "RMSprop"])
+def test_a_run_may_go_on_with_another_order_in_memory(optimizer: str, tmp_path: Path) -> None:
+    """State that kept the order of the checkpoint would be mixed up by fused kernels, without an error."""
+    momentum = {"momentum": 0.9} if optimizer != "AdamW" else {}
+    net = small_net(EVERYTHING, optimizer={optimizer: {"lr": 0.01, **momentum}})
+    run_until(net, tmp_path / "cut", 10, channels_last=True)
+    cut = finish(net, tmp_path / "cut", channels_last=False).records[1]
+    run_until(net, tmp_path / "whole", 10, channels_last=False)
+    whole = finish(net, tmp_path / "whole").records[1]
+    assert cut.train_loss == pytest.approx(whole.train_loss, rel=1e-4)
+
+
+def test_which_kernels_an_optimiser_uses_is_not_taken_from_the_checkpoint(tmp_path: Path) -> None:
+    """A run that began on a GPU, where RMSprop must be capturable, goes on on a CPU, where it cannot be."""
+    net = small_net(PLAIN, optimizer={"RMSprop": {"lr": 0.01}})
+    run_until(net, tmp_path / "run", 3)
+    saved = last_checkpoint(tmp_path / "run")
+    for group in saved.state["optimizer"]["param_groups"]:
+        group |= {"capturable": True, "foreach": True}
+    trainer = assemble(net, Options(), World(), "cpu")
+    restore(trainer, saved)
+    assert not trainer.optimization.optimizer.param_groups[0]["capturable"]
+    trainer.step(trainer.buffers(next(trainer.batches(0, 0)), 0, ()))
 
 
 def test_a_comment_in_the_spec_does_not_hinder_a_resume(tmp_path: Path) -> None:

@@ -135,7 +135,9 @@ def _open(
                 f"{directory.path} is not this run:\n" + "\n".join(f"  {text}" for text in found) + "\n"
                 "resume with what it was trained with, start a new run, or insist with `--force`"
             )
-        progress = restore(trainer, saved)
+        progress = restore(trainer, saved, reporter.note)
+        if found and place.first:
+            directory.supersede_sources(trainer.net, facts, progress.step)
         _compare(saved.state["versions"], facts, reporter)
     keeper = Keeper(directory, who, facts, trainer.recipe.checkpoint_keep, place)
     return directory, progress, keeper

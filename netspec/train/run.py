@@ -58,6 +58,13 @@ class RunDirectory:
         """The options that the run was started with."""
         return dict(self.environment.get("options", {}))
 
+    def supersede_sources(self, net: Net, environment: Mapping[str, Any], step: int) -> None:
+        """The run goes on from `step` with another spec: write that, and keep the one before under another name."""
+        for file in (self.source, self.spec):
+            if file.is_file():
+                file.replace(file.with_name(f"{file.stem}-until-step-{step}.yaml"))
+        self.write_sources(net, environment)
+
     def write_sources(self, net: Net, environment: Mapping[str, Any]) -> None:
         """Write what the run is made from: the spec as written and resolved, the net, the environment."""
         write_atomically(self.source, net.text)
@@ -151,14 +158,19 @@ _FREE = frozenset({"checkpoint_every", "checkpoint_keep"})  # where checkpoints 
 
 def identity(net: Net, recipe: Recipe, fingerprint: str, world_size: int, examples: int | None) -> dict[str, Any]:
     """What decides a run's result, in plain values: architecture, recipe, data, number of processes."""
-    values = {key: value for key, value in recipe.to_dict().items() if key not in _FREE}
     return {
-        "architecture": hashlib.sha256(json.dumps(_shape_of(net.root), default=str).encode()).hexdigest(),
-        "recipe": cast("dict[str, Any]", json.loads(json.dumps(values))),
+        "architecture": hashlib.sha256(json.dumps(_parts(net.root), default=str).encode()).hexdigest(),
+        "recipe": plain_recipe(recipe),
         "data": fingerprint,
         "world_size": world_size,
         "examples": examples,
     }
+
+
+def plain_recipe(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe decides a run's result, as JSON has it."""
+    values = {key: value for key, value in recipe.to_dict().items() if key not in _FREE}
+    return cast("dict[str, Any]", json.loads(json.dumps(values)))
 
 
 def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -179,12 +191,13 @@ def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _shape_of(node: Node) -> Any:
-    """A node with everything that decides what it computes, and nothing of where it stands in the source."""
+def _parts(node: Node) -> list[Any]:
+    """Everything that decides what a node computes, and nothing of how the source writes it: blocks and loops are not
+    there any more, as in a run's own `spec.yaml`."""
     match node:
         case Leaf():
-            return [node.path, node.type, node.args, node.frozen, node.init]
+            return [[node.path, node.type, node.args, node.frozen, node.init]]
         case Combinator():
-            return [node.kind, node.dim, node.split, [_shape_of(chain) for _, chain in node.branches]]
+            return [[node.path, node.kind, node.dim, node.split, [_parts(chain) for _, chain in node.branches]]]
         case _:
-            return [_shape_of(child) for child in node.children]
+            return [part for child in node.children for part in _parts(child)]

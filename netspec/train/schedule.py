@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from netspec.diagnostics import UsageError
 from netspec.recipe.base import Recipe
 from netspec.train.optim import Optimization
+from netspec.train.records import Record
 
 _CYCLED = ("momentum", "betas")
 
@@ -68,6 +70,22 @@ class Schedule:
         elif not self._by_step and self._epoch > self._waits:
             self._advance()
         self._apply()
+
+    def catch_up(self, records: Sequence[Record], step: int, metric: str | None) -> None:
+        """Stand where a run of this recipe would after `step` steps, of which `records` tell the finished epochs.
+
+        Raises:
+            UsageError: the schedule ends before.
+        """
+        try:
+            for record in records:
+                for _ in range(record.step - self._step):
+                    self.after_step()
+                self.after_epoch(getattr(record, metric) if metric else None)
+            for _ in range(step - self._step):
+                self.after_step()
+        except ValueError as error:  # OneCycleLR, whose length is the run's
+            raise UsageError(f"the schedule cannot be laid over the {step} steps that are done: {error}") from None
 
     def state_dict(self) -> dict[str, Any]:
         """Where the schedule stands, in plain values."""

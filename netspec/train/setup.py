@@ -210,7 +210,7 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
         load_weights(model, options.weights, options.fresh)
     channels_last = target.type == "cpu" if options.channels_last is None else options.channels_last
     if channels_last:
-        model = model.to(memory_format=torch.channels_last)
+        _to_channels_last(model)
     freeze(model, recipe.freeze)
     train_mode(model)
     optimization = build_optimizer(model, recipe, target)
@@ -242,6 +242,13 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
         batches,
         steps,
     )
+
+
+def _to_channels_last(model: nn.Module) -> None:
+    """Keep the channels of what is (C, H, W) innermost; a net may have weights of other ranks beside them."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.dim() == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
 
 
 def _forward(model: nn.Module, options: Options, world: World, device: torch.device) -> Callable[[Tensor], Any]:

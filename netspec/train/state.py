@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
@@ -13,10 +13,11 @@ from netspec.diagnostics import UsageError
 from netspec.train.checkpoint import Checkpoint
 from netspec.train.random_state import get_random_state, set_random_state
 from netspec.train.records import Record
+from netspec.train.run import plain_recipe
 from netspec.train.setup import Trainer
 
-_KERNELS = ("fused", "foreach", "capturable")
-"""What an optimiser's group says of the kernels to use."""
+_SCHEDULED = ("optimizer", "scheduler", "schedule_by", "warmup", "epochs", "batch_size", "accumulate", "groups")
+"""The keys of a recipe that decide the learning rates."""
 
 
 @dataclass
@@ -78,19 +79,34 @@ def _to_host(value: Any) -> Any:
             return value
 
 
-def restore(trainer: Trainer, checkpoint: Checkpoint) -> Progress:
+def restore(trainer: Trainer, checkpoint: Checkpoint, note: Callable[[str], None] = lambda _: None) -> Progress:
     """Put a run where a checkpoint left it.
 
+    Args:
+        trainer: the parts of the run, by the recipe of now.
+        checkpoint: its state, by the recipe of then; if they differ, what is newly laid down applies from here on.
+        note: is told what is not taken over.
+
     Raises:
-        UsageError: the checkpoint is of another model or number of processes.
+        UsageError: the checkpoint is of another model.
     """
     state = checkpoint.state
     try:
         trainer.model.load_state_dict(checkpoint.model)
     except RuntimeError as error:
         raise UsageError(f"the checkpoint is of another net: {str(error).splitlines()[-1].strip()}") from None
-    _restore_optimizer(trainer, state["optimizer"])
-    trainer.schedule.load_state_dict(state["schedule"])
+    saved: dict[str, Any] = dict(state["progress"])
+    progress = Progress(records=[Record(**record) for record in saved.pop("records")], **saved)
+    then, now = state["identity"]["recipe"], plain_recipe(trainer.recipe)
+    if list(then["optimizer"]) == list(now["optimizer"]):
+        _restore_optimizer(trainer, state["optimizer"])
+    else:
+        note("note: the optimizer is another one, so its state starts anew")
+    if all(then.get(key) == now.get(key) for key in _SCHEDULED):
+        trainer.schedule.load_state_dict(state["schedule"])
+    else:
+        trainer.schedule.catch_up(progress.records, progress.step, trainer.recipe.best)
+        note("note: learning rates go on as if the run had been planned so from its start")
     if trainer.step.scale and state["scale"]:
         trainer.step.scale.load_state_dict(state["scale"])
     if trainer.average and state["average"]:
@@ -99,20 +115,17 @@ def restore(trainer: Trainer, checkpoint: Checkpoint) -> Progress:
     set_random_state(state["random"][rank], trainer.arithmetic.device)
     if len(state["sums"]) == trainer.world.size:
         trainer.sums.load(state["sums"][rank])
-    saved: dict[str, Any] = dict(state["progress"])
-    records = [Record(**record) for record in saved.pop("records")]
-    return Progress(records=records, **saved)
+    return progress
 
 
 def _restore_optimizer(trainer: Trainer, saved: dict[str, Any]) -> None:
-    """Load the optimiser's state, but not what belongs to this process: which kernels it uses, the learning rates'
-    tensors (what was recorded reads from them), and the order in memory, which fused kernels take for granted."""
+    """Load what the optimiser keeps of each parameter. The groups' values are the recipe's, or the schedule sets them;
+    the learning rates' tensors stay, since what was recorded reads from them, and so does the order in memory, which
+    fused kernels take for granted."""
     optimizer = trainer.optimization.optimizer
-    own = [{key: group[key] for key in ("lr", *_KERNELS) if key in group} for group in optimizer.param_groups]
-    groups = [
-        group | {key: mine[key] for key in _KERNELS if key in mine}
-        for group, mine in zip(saved["param_groups"], own, strict=False)
-    ]
+    own, groups = [dict(group) for group in optimizer.param_groups], saved["param_groups"]
+    if len(own) == len(groups):
+        groups = [mine | {"params": group["params"]} for mine, group in zip(own, groups, strict=True)]
     try:
         optimizer.load_state_dict(saved | {"param_groups": groups})
     except ValueError as error:
@@ -122,6 +135,4 @@ def _restore_optimizer(trainer: Trainer, saved: dict[str, Any]) -> None:
             if isinstance(value, Tensor) and value.shape == parameter.shape:
                 state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
     for group, mine in zip(optimizer.param_groups, own, strict=True):
-        if isinstance(mine["lr"], Tensor):
-            mine["lr"].copy_(torch.as_tensor(group["lr"]))
-            group["lr"] = mine["lr"]
+        group["lr"] = mine["lr"]

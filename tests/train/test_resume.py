@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,17 @@ from typing import Any
 import pytest
 import torch
 
+import netspec
 from netspec.diagnostics import UsageError
+from netspec.emit.yaml import expand
+from netspec.net import Net
 from netspec.train import loop
 from netspec.train.checkpoint import Checkpoint
+from netspec.train.errors import Interrupted
+from netspec.train.loop import train
 from netspec.train.processes import World
 from netspec.train.progress import Quiet
-from netspec.train.run import open_run
+from netspec.train.run import identity, open_run
 from netspec.train.setup import Options, assemble
 from netspec.train.state import Progress, capture, restore
 from tests.train.small_runs import (
@@ -269,3 +275,90 @@ def test_a_run_that_is_not_there_is_answered_with_the_one_that_may_be_meant(
         open_run(Path(typed))
     with pytest.raises(UsageError, match="there is no run `q`; `netspec runs` lists"):
         open_run(Path("q"))
+
+
+# ---- a run that is forced to go on with another recipe
+
+
+def _rates_after(net: Net, path: Path, steps: int) -> list[float]:
+    """The learning rates that a run left at this step goes on with."""
+    run_until(net, path, steps)
+    trainer = assemble(net, Options(), World(), "cpu")
+    restore(trainer, last_checkpoint(path))
+    return trainer.schedule.rates
+
+
+@pytest.mark.parametrize(
+    "scheduler", ["CosineAnnealingLR", {"OneCycleLR": {"max_lr": 0.1}}, {"StepLR": {"step_size": 2}}]
+)
+def test_an_extended_run_has_the_learning_rates_of_one_planned_so_long(scheduler: Any, tmp_path: Path) -> None:
+    short, long = (small_net(PLAIN, epochs=n, scheduler=scheduler, schedule_by="step") for n in (2, 6))
+    finish(short, tmp_path / "run")
+    trainer = assemble(long, Options(), World(), "cpu")
+    notes = Notes()
+    restore(trainer, last_checkpoint(tmp_path / "run"), notes.note)
+    assert trainer.schedule.rates == pytest.approx(_rates_after(long, tmp_path / "long", 10))
+    assert notes.notes == ["note: learning rates go on as if the run had been planned so from its start"]
+
+
+def test_a_plateau_is_found_again_in_the_records(tmp_path: Path) -> None:
+    settings = {"scheduler": {"ReduceLROnPlateau": {"patience": 0, "threshold": 10.0}}, "validation": 0.2}
+    short, long = (small_net(PLAIN, epochs=n, optimizer={"SGD": {"lr": 0.1}}, **settings) for n in (3, 5))
+    finish(short, tmp_path / "run")
+    before = last_checkpoint(tmp_path / "run").state["schedule"]["groups"][0]["lr"]
+    trainer = assemble(long, Options(), World(), "cpu")
+    restore(trainer, last_checkpoint(tmp_path / "run"))
+    assert before < 0.1
+    assert trainer.schedule.rates == [before]
+
+
+def test_a_forced_learning_rate_applies(tmp_path: Path) -> None:
+    run_until(small_net(PLAIN, optimizer={"Adam": {"lr": 0.1}}), tmp_path / "run", 3)
+    before = last_checkpoint(tmp_path / "run").model
+    finish(small_net(PLAIN, optimizer={"Adam": {"lr": 0.0}}), tmp_path / "run", force=True)
+    after = last_checkpoint(tmp_path / "run").model
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "Rprop", "Adafactor"])
+@pytest.mark.parametrize("scheduler", [None, "CosineAnnealingLR", {"StepLR": {"step_size": 1}}])
+def test_another_optimizer_starts_anew_and_says_so(optimizer: str, scheduler: Any, tmp_path: Path) -> None:
+    run_until(small_net(PLAIN), tmp_path / "run", 3)
+    notes = Notes()
+    other = small_net(PLAIN, optimizer={optimizer: {"lr": 0.01}}, scheduler=scheduler)
+    assert len(finish(other, tmp_path / "run", force=True, reporter=notes).records) == 3
+    assert "note: the optimizer is another one, so its state starts anew" in notes.notes
+
+
+def test_a_cycle_may_be_laid_over_a_run_that_had_none(tmp_path: Path) -> None:
+    settings = {"optimizer": {"SGD": {"lr": 0.1, "momentum": 0.9}}}
+    run_until(small_net(PLAIN, **settings), tmp_path / "run", 3)
+    cyclic = {"CyclicLR": {"base_lr": 0.01, "max_lr": 0.1}}
+    finish(small_net(PLAIN, **settings, scheduler=cyclic, schedule_by="step"), tmp_path / "run", force=True)
+
+
+def test_a_run_that_was_forced_on_goes_on_by_itself_from_then_on(tmp_path: Path) -> None:
+    run_until(small_net(PLAIN), tmp_path / "run", 3)
+    longer = small_net(PLAIN, epochs=5)
+    with contextlib.suppress(Interrupted):
+        train(longer, resume=tmp_path / "run", force=True, max_steps=9, reporter=Quiet())
+    kept = (tmp_path / "run" / "spec-until-step-3.yaml").read_text()
+    assert "epochs: 3" in kept
+    own = netspec.load(tmp_path / "run" / "spec.yaml")
+    assert len(finish(own, tmp_path / "run").records) == 5
+
+
+SPECS = [
+    path for path in sorted((Path(__file__).parent.parent.parent / "specs").rglob("*.yaml"))
+    if "\ntrain:" in path.read_text(encoding="utf-8")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_a_run_is_the_same_by_its_own_spec_as_by_the_one_it_was_started_with(path: Path) -> None:
+    """`train --resume RUN` reads the resolved spec, in which blocks and loops are gone."""
+    net = netspec.load(path)
+    own = netspec.loads(expand(net))
+    assert net.recipe is not None
+    assert own.recipe is not None
+    assert identity(net, net.recipe, "", 1, None) == identity(own, own.recipe, "", 1, None)

@@ -93,14 +93,17 @@ FractionRange = Annotated[
 PositiveRange = Annotated[
     tuple[float, float], _pair("a list [low, high] of numbers above 0", 0, rising=True, above=True), _TWO
 ]
-Betas = Annotated[
-    tuple[float, float],
-    _checked(
-        lambda value: len(_reals(value)) == 2 and all(0 <= v < 1 for v in _reals(value)),
-        "a list of two numbers from 0 to below 1",
-    ),
-    _TWO,
-]
+
+
+def _betas(value: object) -> tuple[float, ...]:
+    """As floats: torch refuses a pair of an integer and a float."""
+    pair = _reals(value)
+    if len(pair) == 2 and all(0 <= v < 1 for v in pair):
+        return tuple(float(v) for v in pair)
+    raise invalid(f"wants a list of two numbers from 0 to below 1, not {shown(value)}")
+
+
+Betas = Annotated[tuple[float, float], PlainValidator(_betas), _TWO]
 Reals = Annotated[tuple[float, ...], _numbers("a list of numbers"), _MANY]
 Positives = Annotated[tuple[float, ...], _numbers("a list of numbers greater than 0", 0, above=True), _MANY]
 NonNegatives = Annotated[tuple[float, ...], _numbers("a list of numbers of at least 0", 0), _MANY]
@@ -132,6 +135,26 @@ def _number_or_array(longest: int = 2) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, _array(_NUMBER, 2, longest)]})
 
 
+Inner = Annotated[
+    float,
+    _checked(lambda value: _is_real(value) and 0 < value < 1, "a number above 0 and below 1"),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+]
+Factor = Annotated[
+    float,
+    _checked(lambda value: _is_real(value) and 0 < value <= 1, "a number above 0, at most 1"),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+]
+AtLeastOne = Annotated[
+    float,
+    _checked(lambda value: _is_real(value) and value >= 1, "a number of at least 1"),
+    WithJsonSchema({"type": "number", "minimum": 1}),
+]
+NonPositive = Annotated[
+    float,
+    _checked(lambda value: _is_real(value) and value <= 0, "a number of at most 0"),
+    WithJsonSchema({"type": "number", "maximum": 0}),
+]
 Share = Annotated[
     float,
     _checked(lambda value: _is_real(value) and 0 <= value < 1, "a share from 0 to below 1"),

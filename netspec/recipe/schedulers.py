@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 from netspec.arguments import Count, Natural, NonNegative, Positive, Probability
 from netspec.dims import Problem
 from netspec.recipe.base import Interval, Metric, Scheduler
-from netspec.recipe.fields import Milestones
+from netspec.recipe.fields import Factor, Inner, Milestones
 
 _LAST_EPOCH = {"last_epoch": "a run is resumed with `--resume`, which restores the schedule"}
 
@@ -40,7 +40,7 @@ class ConstantLR(Scheduler):
 
     omitted: ClassVar[dict[str, str]] = _LAST_EPOCH
 
-    factor: Probability = 1 / 3
+    factor: Factor = 1 / 3
     total_iters: Natural = 5
 
 
@@ -118,7 +118,7 @@ class OneCycleLR(Scheduler):
     }
 
     max_lr: Positive
-    pct_start: Probability = 0.3
+    pct_start: Inner = 0.3
     anneal_strategy: Literal["cos", "linear"] = "cos"
     cycle_momentum: bool = True
     base_momentum: Probability = 0.85

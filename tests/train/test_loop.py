@@ -314,6 +314,7 @@ def test_two_optimiser_steps_take_the_garbage_collector_nothing_to_do(tmp_path: 
 
 @pytest.mark.parametrize(("shape", "conv"), [([1, 8], "Conv1d"), ([1, 8, 8], "Conv2d"), ([1, 4, 4, 4], "Conv3d")])
 def test_nets_of_any_rank_train_on_a_cpu(shape: list[int], conv: str, tmp_path: Path) -> None:
-    text = PLAIN.replace("[1, 6, 6]", str(shape)).replace("  - Flatten\n", f"  - {conv}: {{out_channels: 4, kernel_size: 3}}\n  - Flatten\n")
+    text = PLAIN.replace("[1, 6, 6]", str(shape))
+    text = text.replace("  - Flatten\n", f"  - {conv}: {{out_channels: 4, kernel_size: 3}}\n  - Flatten\n")
     text = text.replace("test: 12}", f"test: 12, shape: {shape}}}")
     assert len(finish(netspec.loads(text), tmp_path / "run").records) == 3

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from netspec.arguments import NonNegative, Positive, Probability, Real
+from netspec.arguments import NonNegative, Probability
 from netspec.recipe.base import OMITTED_OF_OPTIMIZERS, Optimizer
-from netspec.recipe.fields import AdafactorEps
+from netspec.recipe.fields import AdafactorEps, AtLeastOne, NonPositive
 
 
 class RMSprop(Optimizer):
@@ -56,7 +56,7 @@ class Adafactor(Optimizer):
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_OPTIMIZERS
 
     lr: NonNegative = 1e-2
-    beta2_decay: Real = -0.8
+    beta2_decay: NonPositive = -0.8
     eps: AdafactorEps = (None, 1e-3)
-    d: Positive = 1.0
+    d: AtLeastOne = 1.0
     weight_decay: NonNegative = 0.0

@@ -100,6 +100,9 @@ def main() -> NoReturn:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             click.echo("error: the disk is full: what was to be written is not complete", err=True)
             status = 5
+        elif isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM):
+            click.echo(f"error: cannot use `{str(error.filename)[:200]}`: {error.strerror}", err=True)
+            status = 2
         else:
             defect(error)
             status = 70

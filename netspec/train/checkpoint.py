@@ -158,7 +158,7 @@ def _verified(path: Path) -> dict[str, bytes]:
         facts = {name: (listed["files"][name]["bytes"], listed["files"][name]["sha256"]) for name in _PARTS}
     except FileNotFoundError:
         raise Damaged(f"{path}: manifest.json is missing") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Damaged(f"{manifest}: is damaged ({type(error).__name__})") from None
     contents: dict[str, bytes] = {}
     for name, (size, digest) in facts.items():

@@ -18,6 +18,9 @@ from torch.utils._pytree import tree_flatten, tree_map_only
 
 from netspec.train.step import Buffers, Phase, StaticBuffers, Step
 
+DRIVERS = ("auto", "eager", "replay", "graph")
+"""What `--driver` takes."""
+
 
 class Driver(Protocol):
     """Runs steps. `reason` says why it is not the one that was asked for, if so."""
@@ -58,10 +61,10 @@ class Tape:
     """
 
     name = "replay"
-    reason: str | None = None
 
     def __init__(self, step: Step) -> None:
         self._step = step
+        self.reason: str | None = None
         self._calls: dict[Key, int] = {}
         self._records: dict[Key, tuple[StaticBuffers, _Recorder]] = {}
 
@@ -74,12 +77,18 @@ class Tape:
             recorder.replay()
             return
         self._calls[key] = self._calls.get(key, 0) + 1
-        if self._calls[key] < 3:
+        if self._calls[key] < 3 or self.reason is not None:
             self._step(buffers, phase)
             return
-        static = StaticBuffers(buffers)
-        with _Recorder() as recorder:
-            self._step(static.own, phase)
+        static, random = StaticBuffers(buffers), torch.get_rng_state()
+        try:
+            with _Recorder() as recorder:
+                self._step(static.own, phase)
+        except RuntimeError as error:  # an operation whose gradient passes through no dispatch, as an LSTM's on a CPU
+            torch.set_rng_state(random)
+            self.name, self.reason = "eager", f"the step cannot be recorded: {str(error).splitlines()[0]}"
+            self._step(buffers, phase)
+            return
         self._records[key] = static, recorder
 
 

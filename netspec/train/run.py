@@ -49,14 +49,21 @@ class RunDirectory:
     def environment(self) -> dict[str, Any]:
         """What `environment.json` holds; nothing if it cannot be read."""
         try:
-            return dict(json.loads((self.path / "environment.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            found = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
             return {}
+        return _mapping(found)
 
     @property
     def options(self) -> dict[str, Any]:
         """The options that the run was started with."""
-        return dict(self.environment.get("options", {}))
+        return _mapping(self.environment.get("options"))
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the classes that the data gave; none if they gave none."""
+        names = _mapping(self.environment.get("data")).get("names")
+        return [str(name) for name in cast("list[Any]", names)] if isinstance(names, list) else []
 
     def supersede_sources(self, net: Net, environment: Mapping[str, Any], step: int) -> None:
         """The run goes on from `step` with another spec: write that, and keep the one before under another name."""
@@ -145,10 +152,14 @@ def _near(path: Path) -> Path | None:
     return None
 
 
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(cast("dict[str, Any]", value)) if isinstance(value, dict) else {}
+
+
 def class_names(known: Sequence[str], output: Shape) -> list[str]:
     """The names of a classifier's classes; `"0"`, `"1"` … where the data gave none."""
-    count = output[0] if len(output) == 1 else 0
-    return list(known) or [str(i) for i in range(count if isinstance(count, int) else 0)]
+    count = output[0] if len(output) == 1 and isinstance(output[0], int) else 0
+    return list(known) if len(known) == count else [str(i) for i in range(count)]
 
 
 # ---- identity: what must be equal for a run to be the same run

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from netspec.torch.build import build
 from netspec.train.data.load import load_data
 from netspec.train.data.splits import Batch, DataSplits, Split
 from netspec.train.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
-from netspec.train.drivers import Driver, choose_driver
+from netspec.train.drivers import DRIVERS, Driver, choose_driver
 from netspec.train.losses import build_loss
 from netspec.train.metrics import HeldSums, Sums
 from netspec.train.optim import Optimization, build_optimizer, freeze, train_mode
@@ -63,9 +63,21 @@ class Options:
         """Those of a run that goes on: what is not given now is what it was."""
         kept = ("examples", "precision", "deterministic", "channels_last", "compile", "driver")
         default = Options()
-        return replace(
-            self, **{k: saved[k] for k in kept if k in saved and getattr(self, k) == getattr(default, k)}, weights=None
-        )
+        old = {k: saved[k] for k in kept if k in saved and _is_option(k, saved[k])}
+        return replace(self, **{k: v for k, v in old.items() if getattr(self, k) == getattr(default, k)}, weights=None)
+
+
+def _is_option(key: str, value: Any) -> bool:
+    """True if a value may be that of an option: the file it comes from may have been changed by hand."""
+    match key:
+        case "examples":
+            return value is None or (type(value) is int and value > 0)
+        case "precision":
+            return value is None or value in get_args(Precision)
+        case "driver":
+            return value in DRIVERS
+        case _:
+            return value is None or isinstance(value, bool)
 
 
 def _plain(value: Any) -> Any:
@@ -196,6 +208,9 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     recipe = net.recipe
     if recipe is None:
         raise UsageError(f"`{net.name}` has no `train:` recipe; `netspec new` shows one")
+    if symbols := [str(size) for size in net.input_shape if not isinstance(size, int)]:
+        settings = " ".join(f"--set {name}=…" for name in dict.fromkeys(symbols))
+        raise UsageError(f"the input of `{net.name}` has sizes without a number; training needs them: `{settings}`")
     if options.precision is not None:
         recipe = replace(recipe, precision=options.precision)
         net = replace(net, recipe=recipe)
@@ -269,6 +284,10 @@ def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torc
     for split in (data.train, data.validation, data.test):
         if split is not None and options.examples is not None:
             limit(split, options.examples, recipe.seed)
+    if recipe.batch_size < world.size:
+        raise UsageError(
+            f"`train.batch_size` is {recipe.batch_size}, fewer than the {world.size} processes that share a batch"
+        )
     rest = len(data.train) % recipe.batch_size
     if 0 < rest < world.size:
         raise UsageError(

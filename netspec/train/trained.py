@@ -37,7 +37,7 @@ class Trained:
     @property
     def names(self) -> list[str]:
         """The names of the classes, `"0"` to `"9"` where the data gave none."""
-        return class_names(self.run.environment.get("data", {}).get("names") or [], self.net.output_shape)
+        return class_names(self.run.class_names, self.net.output_shape)
 
     @property
     def classifies(self) -> bool:
@@ -63,7 +63,8 @@ def open_trained(path: Path, *, device: str = "auto", best: bool = False) -> Tra
     """
     run = open_run(path)
     net = load(run.spec)
-    assert net.recipe is not None  # a run directory comes of training
+    if net.recipe is None:
+        raise UsageError(f"`{run.spec}` has no `train:` recipe any more, so this is no run to look at")
     target = choose_device(device)
     precision = net.recipe.precision if target.type == "cuda" or net.recipe.precision != "tf32" else None
     arithmetic = choose_arithmetic(target, precision)

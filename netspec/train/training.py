@@ -14,7 +14,7 @@ from typing import Any
 
 from netspec.diagnostics import ResourceError
 from netspec.train.curves import write_curves
-from netspec.train.errors import Interrupted, NonFinite
+from netspec.train.errors import REFUSALS, Interrupted, NonFinite, refusals, refused
 from netspec.train.evaluate import evaluate
 from netspec.train.keeper import Keeper
 from netspec.train.memory import memory_in_use
@@ -113,6 +113,7 @@ class Training:
             stopping = self._should_stop()
             if stopping or progress.batch == trainer.batches_per_epoch:
                 self._check(self.monitor.now().failed)  # waits for the device: its work belongs to these seconds
+                self._check_weights()
             ended = time.perf_counter()
             progress.computing += ended - arrived
             progress.seconds = earlier + ended - began
@@ -131,7 +132,13 @@ class Training:
         self.history[-1][3].append(mix)
         if phase.average:
             trainer.follow(progress.step)
-        trainer.driver(trainer.buffers(batch, progress.batch, mix), phase)
+        try:
+            trainer.driver(trainer.buffers(batch, progress.batch, mix), phase)
+        except REFUSALS as error:
+            told = refused(f"step {progress.step + 1} (epoch {progress.epoch + 1}, batch {progress.batch + 1})", error)
+            if told is None:
+                raise
+            raise told from error
         progress.batch += 1
         self.examples += batch.x.shape[0]
         if not phase.last:
@@ -177,15 +184,11 @@ class Training:
         split = trainer.data.split(name)
         if split is None:
             return None
-        return evaluate(
-            trainer.evaluated,
-            split,
-            trainer.loss,
-            trainer.arithmetic,
-            classes=trainer.classes,
-            batch_size=trainer.evaluation_batch,
-            world=trainer.world,
-        )
+        with refusals(f"evaluation on the {name} data"):
+            return evaluate(
+                trainer.evaluated, split, trainer.loss, trainer.arithmetic,
+                classes=trainer.classes, batch_size=trainer.evaluation_batch, world=trainer.world,
+            )  # fmt: skip
 
     def _record(self, score: Score, validation: Score | None, test: Score | None) -> Record:
         progress = self.progress
@@ -269,6 +272,17 @@ class Training:
             f"{where}: {reason}; no parameter changed on that step or after it, and {hint}. "
             "A smaller learning rate, warm-up or `clip_grad_norm` are the usual remedies"
         )
+
+    def _check_weights(self) -> None:
+        """End the run if an update made a weight that is not finite of a finite gradient: none is ever kept."""
+        for key, tensor in self.trainer.model.state_dict().items():
+            if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+                saved = self.keeper.latest()
+                hint = f"the last checkpoint is {saved}" if saved else "no checkpoint had been written"
+                raise NonFinite(
+                    f"step {self.progress.step} or one before it in its epoch: every loss and gradient was finite, but "
+                    f"`{key}` no longer is; {hint}. A smaller learning rate or weight decay is the usual remedy"
+                )
 
     def _again(self, epoch: int, first: int, mixes: list[tuple[float, ...]]) -> list[Buffers]:
         batches = self.trainer.batches(epoch, first)

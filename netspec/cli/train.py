@@ -73,7 +73,7 @@ def command(
     if dry_run:
         from netspec.train.rehearsal import rehearse
 
-        click.echo(rehearse(net, options))
+        click.echo(rehearse(net, options, resume))
         return 0
     try:
         result = train(

@@ -57,7 +57,8 @@ def _key(buffers: Buffers, phase: Phase) -> Key:
 class Tape:
     """Records each kind of step once, as a list of tensor operations, and replays it.
 
-    The first two calls of a kind run eagerly, so that optimiser state exists, the third is recorded as it runs.
+    The first two calls of a kind run eagerly, so that optimiser state exists, the third is recorded as it runs. If that
+    or the first replay fails, every later step runs eagerly and `reason` says why.
     """
 
     name = "replay"
@@ -71,25 +72,34 @@ class Tape:
     def __call__(self, buffers: Buffers, phase: Phase) -> None:
         """Call, record or replay the step."""
         key = _key(buffers, phase)
-        if (record := self._records.get(key)) is not None:
-            static, recorder = record
-            static.load(buffers)
-            recorder.replay()
-            return
         self._calls[key] = self._calls.get(key, 0) + 1
         if self._calls[key] < 3 or self.reason is not None:
             self._step(buffers, phase)
             return
-        static, random = StaticBuffers(buffers), torch.get_rng_state()
-        try:
-            with _Recorder() as recorder:
-                self._step(static.own, phase)
-        except RuntimeError as error:  # an operation whose gradient passes through no dispatch, as an LSTM's on a CPU
-            torch.set_rng_state(random)
-            self.name, self.reason = "eager", f"the step cannot be recorded: {str(error).splitlines()[0]}"
-            self._step(buffers, phase)
+        if self._calls[key] > 4:
+            self._replay(key, buffers)
             return
+        random = torch.get_rng_state()
+        try:
+            if self._calls[key] == 3:
+                self._record(key, buffers, phase)
+            else:
+                self._replay(key, buffers)
+        except RuntimeError as error:  # what of it passes by the dispatch is missing, as in an LSTM's gradient
+            torch.set_rng_state(random)
+            self.name, self.reason = "eager", f"the step cannot be replayed: {str(error).splitlines()[0]}"
+            self._step(buffers, phase)
+
+    def _record(self, key: Key, buffers: Buffers, phase: Phase) -> None:
+        static = StaticBuffers(buffers)
+        with _Recorder() as recorder:
+            self._step(static.own, phase)
         self._records[key] = static, recorder
+
+    def _replay(self, key: Key, buffers: Buffers) -> None:
+        static, recorder = self._records[key]
+        static.load(buffers)
+        recorder.replay()
 
 
 class _Recorder(TorchDispatchMode):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,4 +87,7 @@ class Keeper:
         self.wait()
         if self._world.first:
             weights = {key: t.detach().cpu().contiguous() for key, t in trainer.evaluated.state_dict().items()}
-            write_atomically(self._directory.weights, save(weights, {"format": "pt"}))
+            data = save(weights, {"format": "pt"})
+            self._directory.weights_sum.unlink(missing_ok=True)  # at no moment is there a sum of other weights
+            write_atomically(self._directory.weights, data)
+            write_atomically(self._directory.weights_sum, hashlib.sha256(data).hexdigest() + "\n")

@@ -12,6 +12,7 @@ from netspec.train.checkpoint import clear_orphans, newest
 from netspec.train.device import environment, fix_cublas, numerics
 from netspec.train.evaluate import examine
 from netspec.train.keeper import Keeper
+from netspec.train.lock import locked
 from netspec.train.memory import memory_in_use, out_of_memory, spare_memory
 from netspec.train.processes import world
 from netspec.train.progress import Quiet, Reporter, choose_reporter
@@ -61,7 +62,11 @@ def train(
         NonFinite: a loss or gradient was not finite; the message names the layer.
         Interrupted: a signal came; a checkpoint is written.
     """
-    chosen = Options(**options)
+    if not isinstance(net, Net):  # pyright: ignore[reportUnnecessaryIsInstance]  # a caller without types
+        raise TypeError(f"train wants a net, not {net!r}: `netspec.train(netspec.load({str(net)!r}))`")
+    chosen = Options.of(options)
+    if resume is not None and chosen.weights is not None:
+        raise UsageError("`--weights` starts a new run; `--resume` goes on with the weights of the run")
     if tensorboard:
         need_tensorboard()
     if chosen.deterministic and chosen.device != "cpu":
@@ -83,7 +88,11 @@ def train(
         stack.callback(reporter.end)
 
         # ---- what: a new run directory, or an old one with its state
+        if resume is not None and place.first:
+            stack.enter_context(locked(Path(resume)))
         directory, progress, keeper = _open(trainer, chosen, run, resume, force, reporter)
+        if resume is None and place.first:
+            stack.enter_context(locked(directory.path))
         stack.enter_context(keeper)
 
         log = stack.enter_context(tensorboard_log(directory.path)) if tensorboard and place.first else None
@@ -91,7 +100,7 @@ def train(
         # ---- the loop
         stack.enter_context(out_of_memory(trainer))
         training = Training(trainer, directory, progress, keeper, reporter, caught, max_steps, log)
-        if training.over and directory.weights.is_file():
+        if training.over and directory.has_weights():
             reporter.note(_finished(directory, progress, trainer.recipe.epochs))
             return training.result()
         training.run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,20 @@ from netspec.train.loop import train
 from netspec.train.memory import device_memory, estimated, memory_in_use
 from netspec.train.processes import World
 from netspec.train.progress import Quiet
+from netspec.train.records import read_records
+from netspec.train.run import open_run
 from netspec.train.setup import Options, Trainer, assemble
 from netspec.train.tune import seconds_per_step
-from netspec.views.describe import bytes_text
+from netspec.views.describe import bytes_text, plural
 
 
-def rehearse(net: Net, options: Mapping[str, Any]) -> str:
+def rehearse(net: Net, options: Mapping[str, Any], resume: Path | None = None) -> str:
     """Train two steps in a temporary directory, checkpoint, resume, time a few more, and say what was seen.
+
+    Args:
+        net: the net, with a recipe.
+        options: those of `train`.
+        resume: the run that would go on; nothing of it is touched.
 
     Raises:
         NetspecError: whatever would have ended the real run.
@@ -32,7 +39,10 @@ def rehearse(net: Net, options: Mapping[str, Any]) -> str:
     recipe = net.recipe
     if recipe is not None:  # an epoch or two of a single step must not end the rehearsal
         net = replace(net, recipe=replace(recipe, epochs=max(recipe.epochs, 4)))
-    chosen = Options(**options)
+    chosen, done = Options.of(options), 0
+    if resume is not None:
+        chosen, done = chosen.remembered(open_run(resume).options), len(read_records(resume))
+        options = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
     trainer = assemble(net, chosen, World(), chosen.device)
     with tempfile.TemporaryDirectory(prefix="netspec-") as place:
         run = Path(place) / "run"
@@ -41,7 +51,7 @@ def rehearse(net: Net, options: Mapping[str, Any]) -> str:
         first = _clock(run)
         _until(net, 3, options, resume=run)
     step = seconds_per_step(trainer) * (recipe.accumulate if recipe else 1)
-    return _told(trainer, recipe.epochs if recipe else 0, first, step, size)
+    return _told(trainer, max((recipe.epochs if recipe else 0) - done, 0), first, step, size)
 
 
 def _until(net: Net, step: int, options: Mapping[str, Any], **where: Path) -> None:
@@ -71,7 +81,7 @@ def _told(trainer: Trainer, epochs: int, first: float, step: float, size: int) -
         f"step        {step * 1000:.1f} ms for {batch} examples ({batch / step:,.0f} examples/s); "
         f"the first two took {first:.1f} s",
         f"epoch       {_duration(epoch)} for {trainer.steps_per_epoch} steps, evaluation not counted",
-        f"run         {_duration(epoch * epochs)} for {epochs} epochs",
+        f"run         {_duration(epoch * epochs)} for {plural(epochs, 'epoch')}",
     ]
     if device.type == "cuda":
         torch.cuda.synchronize(device)

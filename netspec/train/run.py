@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from netspec.diagnostics import UsageError, did_you_mean
+from netspec.diagnostics import ResourceError, UsageError, did_you_mean
 from netspec.dims import Shape
 from netspec.emit.json import to_json
 from netspec.emit.yaml import expand
@@ -34,6 +34,19 @@ class RunDirectory:
     def weights(self) -> Path:
         """The weights at the end."""
         return self.path / "model.safetensors"
+
+    @property
+    def weights_sum(self) -> Path:
+        """Their SHA-256."""
+        return _sum_of(self.weights)
+
+    def has_weights(self) -> bool:
+        """True if the weights at the end are there and what was written."""
+        try:
+            check_weights(self.weights)
+        except (OSError, ResourceError):
+            return False
+        return True
 
     @property
     def source(self) -> Path:
@@ -154,6 +167,30 @@ def _near(path: Path) -> Path | None:
 
 def _mapping(value: Any) -> dict[str, Any]:
     return dict(cast("dict[str, Any]", value)) if isinstance(value, dict) else {}
+
+
+def _sum_of(weights: Path) -> Path:
+    return weights.parent / "checkpoints" / f"{weights.name}.sha256"
+
+
+def check_weights(file: Path) -> bytes:
+    """A file of weights, held against the sum that its run has noted, if it is of a run.
+
+    Raises:
+        OSError: it cannot be read.
+        ResourceError: it is not what was written.
+    """
+    data = file.read_bytes()
+    try:
+        wanted = _sum_of(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return data
+    if hashlib.sha256(data).hexdigest() != wanted:
+        raise ResourceError(
+            f"`{file}` is damaged: its SHA-256 is not the one that was noted; "
+            f"`netspec train --resume {file.parent}` writes it anew from the last checkpoint"
+        )
+    return data
 
 
 def class_names(known: Sequence[str], output: Shape) -> list[str]:

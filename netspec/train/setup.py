@@ -13,9 +13,10 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import UsageError, did_you_mean
 from netspec.net import Net
 from netspec.recipe.base import Precision, Recipe
+from netspec.recipe.read import KEYS
 from netspec.torch.build import build
 from netspec.train.data.load import load_data
 from netspec.train.data.splits import Batch, DataSplits, Split
@@ -54,6 +55,25 @@ class Options:
     """Keep the channels of images innermost; None does on the CPU, where convolutions are faster for it."""
     compile: bool = False
     deterministic: bool = False
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Options:
+        """The options by their names.
+
+        Raises:
+            TypeError: there is none of that name.
+            UsageError: one of them has no meaning without another.
+        """
+        for name in given:
+            if name not in (known := [f.name for f in fields(cls)]):
+                near = did_you_mean(name, known)
+                recipe = f"; of the recipe it is set with `netspec.load(…, set={{'train.{name}': …}})`"
+                raise TypeError(
+                    f"train has no option `{name}`" + (f"; did you mean `{near}`?" if near else recipe * (name in KEYS))
+                )
+        if given.get("fresh") and given.get("weights") is None:
+            raise UsageError("`--fresh` says which parameters `--weights` leaves alone; give both")
+        return cls(**given)
 
     def to_dict(self) -> dict[str, Any]:
         """The options in plain values, for the run's `environment.json`."""

@@ -39,7 +39,7 @@ def autotune(net: Net, options: Mapping[str, Any], reporter: Reporter | None = N
         ResourceError: none of the choices could be timed.
     """
     reporter = reporter or Quiet()
-    base = Options(**options)
+    base = Options.of(options)
     first = assemble(net, base, World(), base.device)
     compiles = (False, True) if first.arithmetic.device.type == "cuda" else (False,)
     seconds: dict[tuple[bool, bool], float] = {}

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]  # untyped there
+from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.train.optim import matches, named
+from netspec.train.run import check_weights
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -28,7 +29,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not file.is_file():
         raise UsageError(f"`--weights {path}`: no such file")
     try:
-        return load_file(file)
+        return load_safetensors(check_weights(file))
     except (SafetensorError, OSError) as error:
         raise ResourceError(f"{file}: is damaged or no safetensors file: {error}") from None
 

@@ -109,7 +109,7 @@ def test_a_command_line_that_is_wrong_says_how(run: RunResult, arguments: list[s
 def test_damaged_weights_are_named(tmp_path: Path) -> None:
     finish(small_net(IMAGES, epochs=1), tmp_path / "run")
     (tmp_path / "run" / "model.safetensors").write_bytes(b"\x00" * 40)
-    with pytest.raises(NetspecError, match=r"model.safetensors: is damaged or no safetensors file") as error:
+    with pytest.raises(NetspecError, match=r"model.safetensors` is damaged: its SHA-256 is not") as error:
         open_trained(tmp_path / "run")
     assert error.value.exit_status == 5
 

@@ -1,0 +1,186 @@
+"""A run directory that somebody has changed, and two who want the same one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import nn
+
+import netspec
+from netspec.diagnostics import NetspecError, ResourceError, UsageError
+from netspec.train.checkpoint import checkpoints, newest
+from netspec.train.errors import NonFinite
+from netspec.train.progress import Quiet
+from netspec.train.rehearsal import rehearse
+from netspec.train.run import open_run
+from netspec.train.setup import Options
+from netspec.train.trained import open_trained
+from tests.train.small_runs import PLAIN, finish, run_until, small_net
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("finished") / "run"
+    finish(small_net(PLAIN), path)
+    return path
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+ODD = ["", "[]", "null", "3", '{"options": null, "data": null}', '{"data": []}', '{"data": {"names": ["a"]}}',
+       '{"options": {"examples": "x", "driver": "zz", "precision": 3, "compile": "no"}}', "[" * 100_000]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
+def test_an_environment_of_any_shape_hinders_nobody(text: str, run: Path) -> None:
+    (run / "environment.json").write_text(text)
+    assert open_trained(run).names == ["0", "1", "2"]
+    assert Options().remembered(open_run(run).options) == Options()
+    assert len(finish(small_net(PLAIN), run).records) == 3
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 100_000, '{"files": {"state.pt": 3}}'])
+def test_a_manifest_of_any_shape_is_damage(text: str, run: Path) -> None:
+    first, second = checkpoints(run / "checkpoints")
+    (first / "manifest.json").write_text(text)
+    told: list[str] = []
+    assert newest(run / "checkpoints", told.append)[0] == second
+    assert "manifest.json: is damaged" in told[0]
+
+
+def test_a_flipped_bit_in_the_weights_is_seen_and_a_resume_writes_them_anew(run: Path) -> None:
+    weights = run / "model.safetensors"
+    whole = weights.read_bytes()
+    data = bytearray(whole)
+    data[-3] ^= 4
+    weights.write_bytes(data)
+    with pytest.raises(ResourceError, match=r"is damaged: its SHA-256 is not .*`netspec train --resume .*writes it"):
+        open_trained(run)
+    finish(small_net(PLAIN), run)
+    assert weights.read_bytes() == whole
+
+
+def test_a_run_whose_spec_lost_its_recipe_says_so(run: Path) -> None:
+    spec = run / "spec.yaml"
+    spec.write_text(spec.read_text().partition("train:")[0])
+    with pytest.raises(UsageError, match="has no `train:` recipe any more"):
+        open_trained(run)
+
+
+# ---- who may train it
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from netspec.train.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no flock")
+def test_two_processes_never_train_the_same_run_and_a_death_lets_go(tmp_path: Path) -> None:
+    run_until(small_net(PLAIN), tmp_path / "run", 3)
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "run")], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(UsageError, match=rf"is being trained by another process \({other.pid}\)"):
+            finish(small_net(PLAIN), tmp_path / "run")
+        os.kill(other.pid, signal.SIGKILL)
+    time.sleep(0.1)
+    assert len(finish(small_net(PLAIN), tmp_path / "run").records) == 3
+
+
+# ---- what must not be kept, and what torch refuses
+
+
+def test_an_update_that_overflows_is_never_kept(tmp_path: Path) -> None:
+    """Loss and gradient are finite; lr times weight decay is not."""
+    net = small_net(PLAIN, epochs=1, batch_size=36, optimizer={"SGD": {"lr": 1e38, "weight_decay": 3e38}})
+    with pytest.raises(NonFinite, match=r"every loss and gradient was finite, but `1\.weight` no longer is; no check"):
+        finish(net, tmp_path / "run")
+    assert not checkpoints(tmp_path / "run" / "checkpoints")
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_what_torch_refuses_is_told_with_the_step_and_is_no_defect(tmp_path: Path) -> None:
+    text = PLAIN.replace("loss: CrossEntropyLoss", "loss: BCELoss")
+    with pytest.raises(NetspecError, match=r"step 1 \(epoch 1, batch 1\): torch refuses it: .*between 0 and 1") as stop:
+        finish(netspec.loads(text), tmp_path / "run")
+    assert stop.value.exit_status == 5
+
+
+def test_a_net_with_symbols_asks_for_their_numbers(tmp_path: Path) -> None:
+    text = PLAIN.replace("[1, 6, 6]", "[1, H, W]").replace("  - Flatten\n", "  - {AdaptiveAvgPool2d: 2}\n  - Flatten\n")
+    with pytest.raises(UsageError, match=r"training needs them: `--set H=… --set W=…`"):
+        finish(netspec.loads(text), tmp_path / "run")
+    finish(netspec.loads(text, set={"H": 6, "W": 6}), tmp_path / "run")
+
+
+def test_a_step_that_cannot_be_replayed_runs_eagerly_and_says_why(tmp_path: Path) -> None:
+    text = PLAIN.replace("[1, 6, 6]", "[6, 6]").replace("  - Flatten\n", "  - LSTM: 4\n  - Flatten\n")
+    notes: list[str] = []
+
+    class Notes(Quiet):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    replayed = finish(netspec.loads(text), tmp_path / "replay", driver="replay", reporter=Notes())
+    eager = finish(netspec.loads(text), tmp_path / "eager")
+    assert "note: running eagerly: the step cannot be replayed" in notes[0]
+    assert replayed.records[-1].train_loss == pytest.approx(eager.records[-1].train_loss)
+
+
+# ---- what is asked for
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        (
+            {"epochs": 2},
+            TypeError,
+            r"no option `epochs`; of the recipe it is set with `netspec.load\(…, set=.'train.ep",
+        ),
+        ({"devise": "cpu"}, TypeError, "did you mean `device`"),
+        ({"fresh": ("1.*",)}, UsageError, "`--fresh` says which parameters `--weights` leaves alone"),
+    ],
+)
+def test_an_option_that_means_nothing_is_refused(
+    options: Any, kind: type[Exception], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(kind, match=words):
+        finish(small_net(PLAIN), tmp_path / "run", **options)
+
+
+def test_a_path_or_a_module_in_place_of_a_net_is_answered_with_what_to_write() -> None:
+    train: Any = netspec.train
+    with pytest.raises(TypeError, match=r"netspec.train\(netspec.load\('a.yaml'\)\)"):
+        train("a.yaml")
+    with pytest.raises(TypeError, match="train wants a net, not Linear"):
+        train(nn.Linear(2, 2))
+
+
+def test_a_resumed_run_takes_no_other_weights(run: Path) -> None:
+    with pytest.raises(UsageError, match="`--weights` starts a new run"):
+        finish(small_net(PLAIN), run, weights=run)
+
+
+def test_the_rehearsal_of_a_resume_counts_what_is_left(tmp_path: Path) -> None:
+    run_until(small_net(PLAIN), tmp_path / "run", 4, examples=16)
+    told = rehearse(small_net(PLAIN), {"device": "cpu"}, tmp_path / "run")
+    assert "for 2 steps, evaluation not counted" in told
+    assert "for 2 epochs" in told.splitlines()[-1]

@@ -36,8 +36,10 @@ REFUSALS = (RuntimeError, ValueError, IndexError, ArithmeticError)
 
 def refused(doing: str, error: Exception) -> NetspecError | None:
     """torch's refusal in words; None if the error is another: memory, or a process that is gone."""
-    if isinstance(error, (NetspecError, torch.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error):
+    if isinstance(error, (NetspecError, torch.OutOfMemoryError)):
         return None
+    if "DefaultCPUAllocator" in str(error):
+        return None if "step" in doing else ResourceError(f"{doing}: the machine has no more memory")
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return None
     reason = next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -129,7 +129,8 @@ def examine(
             output = _output(model, x, arithmetic)
             sums.add(loss(output, y), output, y)
             answer = output.argmax(1)
-            confusion += torch.bincount(y * classes + answer, minlength=classes * classes)
+            real = y >= 0  # −100 stands for a target that the loss ignores
+            confusion += torch.bincount((y * classes + answer)[real], minlength=classes * classes)
             kept = sorted(kept + _mistakes(x, y, output, answer, position, worst), key=lambda m: -m.loss)[:worst]
             position += len(y)
     return Examination(sums.read(), confusion.view(classes, classes).cpu(), kept)

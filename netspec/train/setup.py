@@ -22,6 +22,7 @@ from netspec.train.data.load import load_data
 from netspec.train.data.splits import Batch, DataSplits, Split
 from netspec.train.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
 from netspec.train.drivers import DRIVERS, Driver, choose_driver
+from netspec.train.errors import refusals
 from netspec.train.losses import build_loss
 from netspec.train.metrics import HeldSums, Sums
 from netspec.train.optim import Optimization, build_optimizer, freeze, train_mode
@@ -295,10 +296,11 @@ def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torc
     """The data; the first process downloads what is missing before the others look."""
     if not world.first:
         world.wait_for_first()
-    data = load_data(
-        recipe, net.input, net.output, device,
-        root=options.data_root, budget=options.budget, workers=options.workers,
-    )  # fmt: skip
+    with refusals("loading the data"):
+        data = load_data(
+            recipe, net.input, net.output, device,
+            root=options.data_root, budget=options.budget, workers=options.workers,
+        )  # fmt: skip
     if world.first:
         world.wait_for_first()
     for split in (data.train, data.validation, data.test):

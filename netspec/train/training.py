@@ -6,7 +6,7 @@ import gc
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from netspec.diagnostics import ResourceError
 from netspec.train.curves import write_curves
+from netspec.train.data.splits import Batch
 from netspec.train.errors import REFUSALS, Interrupted, NonFinite, refusals, refused
 from netspec.train.evaluate import evaluate
 from netspec.train.keeper import Keeper
@@ -105,7 +106,7 @@ class Training:
         began, earlier = time.perf_counter(), progress.seconds
         while True:
             asked = time.perf_counter()
-            batch = next(batches, None)
+            batch = self._next(batches)
             if batch is None:
                 break
             arrived = time.perf_counter()
@@ -121,6 +122,15 @@ class Training:
             self.seconds += ended - asked
             if stopping:
                 self._stop()
+
+    def _next(self, batches: Iterator[Batch]) -> Batch | None:
+        try:
+            return next(batches, None)
+        except REFUSALS as error:
+            told = refused(f"the batch of step {self.progress.step + 1}, its transforms and augmentation", error)
+            if told is None:
+                raise
+            raise told from error
 
     def _batch(self, batch: Any) -> None:
         """One batch, and after the last of a step the host's part of it."""

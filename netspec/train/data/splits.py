@@ -16,6 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from netspec.train.host import ints
 from netspec.train.transforms.draws import draw_key, stable_seed
 from netspec.train.transforms.pipeline import Pipeline
 
@@ -181,7 +182,8 @@ def hold_out(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(stable_seed(seed, "validation"))
     shuffled = torch.randperm(n, generator=generator)
     if labels.ndim == 1 and labels.dtype == torch.int64:
-        drawn = labels[shuffled]
+        numbers = {label: number for number, label in enumerate(sorted(set(ints(labels))))}  # −100 may mean "ignore"
+        drawn = torch.tensor([numbers[label] for label in ints(labels)])[shuffled]
         by_class = torch.argsort(drawn, stable=True)
         rank = torch.empty(n, dtype=torch.float64)
         counts = torch.bincount(drawn)

@@ -45,8 +45,8 @@ def title_text(net: Net) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 layer`, `21 layers`, `1,024 branches`."""
-    ending = "" if count == 1 else "es" if noun.endswith(("s", "ch", "x")) else "s"
+    """`1 layer`, `21 layers`, `1,024 branches`, `3 epochs`."""
+    ending = "" if count == 1 else "es" if noun.endswith(("s", "nch", "tch", "x")) else "s"
     return f"{count:,} {noun}{ending}"
 
 

@@ -18,7 +18,8 @@ from netspec.diagnostics import UsageError
               help="Which part of the data.")  # fmt: skip
 @click.option("--best", is_flag=True, help="The best checkpoint in place of the weights at the end.")
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
-@click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Use only N examples.")
+@click.option("--examples", type=click.IntRange(min=1), metavar="N",
+              help="Use only N examples; if not given, as many as the run did.")  # fmt: skip
 @click.option("--data", "data_root", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the data sets.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--report", is_flag=True, help="Write the run's report.html anew, with what this evaluation finds.")

@@ -24,4 +24,4 @@ def command(runs: tuple[Path, ...], parent: Path, form: str) -> None:
     elif len(runs) > 1:
         click.echo(compare_text(found, width()))
     else:
-        click.echo(list_text(found, parent))
+        click.echo(list_text(found, parent, width()))

@@ -86,11 +86,8 @@ def command(
     if os.environ.get("RANK", "0") != "0":  # torchrun's first process speaks for all
         return 0
     click.echo(result.line)
-    if result.computing_per_second is not None:  # not for a run that was finished before
-        click.echo(
-            f"{result.examples_per_second:,.1f} examples/sec (wall time with data; "
-            f"{result.computing_per_second:,.1f} by d2l's timer, which leaves out waiting for batches)"
-        )
+    if result.speed is not None:  # not for a run that was finished before
+        click.echo(result.speed)
     click.echo(str(result.run))
     return 0
 

@@ -125,17 +125,23 @@ def _arguments(leaf: Leaf, lasts: Mapping[int, Leaf]) -> str:
 def _layer(leaf: Leaf, arguments: str) -> str:
     name = _font(leaf.type, _NORMAL, bold=True)
     if leaf.params == 0:
-        words = f"{name} {_font(arguments, _SMALL)}" if arguments else name
+        words = f"{name}{_gap(leaf)}{_font(arguments, _SMALL)}" if arguments else name
         rows = [_row(_cell(words))]
     else:
         params = _cell(_font(_parameters(leaf.params), _SMALL, QUIET), "RIGHT")
         if not arguments:
             rows = [_row(_cell(name), params)]
         elif len(arguments) <= _SHORT:
-            rows = [_row(_cell(f"{name} {_font(arguments, _SMALL)}"), params)]
+            rows = [_row(_cell(f"{name}{_gap(leaf)}{_font(arguments, _SMALL)}"), params)]
         else:
             rows = [_row(_cell(name), params), _row(_cell(_font(arguments, _SMALL), COLSPAN=2))]
     return _box(rows, family_colors()[leaf.layer.family])
+
+
+def _gap(leaf: Leaf) -> str:
+    """What stands between a layer's name and its arguments. Engines without the font take bold letters to be as narrow
+    as plain ones, so that the longer the name, the more of the gap it covers."""
+    return " " + "\N{NO-BREAK SPACE}" * (1 + len(leaf.type) // 8)
 
 
 def _strip(leaf: Leaf, arguments: str) -> str:

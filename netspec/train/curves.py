@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from netspec.train.files import write_atomically
-from netspec.train.records import Record
+from netspec.train.records import Record, figure_text
 
 COLOURS = {"train": "#4c72b0", "validation": "#8172b3", "test": "#c44e52"}
 """One colour per part of the data, in every picture."""
@@ -45,7 +45,8 @@ def _draw(axis: Any, records: Sequence[Record], quantity: str) -> None:
         if all(value is None for value in values):
             continue
         numbers = [float("nan") if value is None else value for value in values]
-        axis.plot(epochs, numbers, color=colour, marker="o", markersize=3, label=f"{part} {numbers[-1]:.3f}")
+        label = f"{part} {figure_text(numbers[-1], 3)}"
+        axis.plot(epochs, numbers, color=colour, marker="o", markersize=3, label=label)
     axis.set_xlabel("epoch")
     axis.set_title(quantity, loc="left")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))

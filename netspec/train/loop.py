@@ -23,7 +23,7 @@ from netspec.train.signals import interrupts
 from netspec.train.state import Progress, restore
 from netspec.train.tensorboard import need_tensorboard, tensorboard_log
 from netspec.train.training import RunResult, Training
-from netspec.views.describe import bytes_text
+from netspec.views.describe import bytes_text, plural
 
 
 def train(
@@ -104,10 +104,13 @@ def train(
             reporter.note(_finished(directory, progress, trainer.recipe.epochs))
             return training.result()
         training.run()
+        if (why := training.stopped_early) is not None:
+            reporter.note(why)
 
         # ---- what is left behind
         keeper.finish(trainer, progress)
         if report and place.first:
+            reporter.doing("writing report.html")
             _report(trainer, directory)
         place.wait_for_first()
     return training.result()
@@ -172,7 +175,7 @@ def _create(net: Net, run: str | Path | None, facts: dict[str, Any]) -> Path:
 
 def _finished(directory: RunDirectory, progress: Progress, epochs: int) -> str:
     done = len(progress.records)
-    how = f"after {done} epochs" if done >= epochs else f"early, after {done} of {epochs} epochs"
+    how = f"after {plural(done, 'epoch')}" if done >= epochs else f"early, after {done} of {plural(epochs, 'epoch')}"
     return (
         f"{directory.path} is finished: it ended {how}. This trains it further: "
         f"`netspec train --resume {directory.path} --set train.epochs=N --force`"

@@ -41,6 +41,10 @@ class Notebook:
         if self._pace.due():
             self._set_bar(step, self._pace.facts(step, score(), examples))
 
+    def doing(self, what: str) -> None:
+        """A full bar with the words beside it."""
+        self._set_bar(self._pace.steps, what)
+
     def epoch(self, record: Record) -> None:
         """A new line, and the curves drawn anew."""
         self._pace.epoch = record.epoch

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from netspec.train.metrics import Score
+from netspec.train.records import figure_text
 
 PER_SECOND = 5
 """How often a bar moves."""
@@ -39,23 +40,29 @@ class Pace:
     @property
     def title(self) -> str:
         """`epoch 3/10`."""
-        return f"epoch {min(self.epoch + 1, self.epochs)}/{self.epochs}"
+        return f"epoch {min(self.epoch + 1, self.epochs):>{len(str(self.epochs))}}/{self.epochs}"
 
-    def facts(self, step: int, score: Score, examples: int) -> str:
-        """Loss, accuracy, examples/s, time left for the run, memory.
+    def facts(self, step: int, score: Score, examples: int, room: int | None = None) -> str:
+        """Loss, accuracy, examples/s, time left for the run, memory; each as wide as it was before.
 
         Args:
             step: steps of this epoch that are done.
             score: the epoch's so far.
             examples: those since the process started.
+            room: how many characters there are; memory is left out first, then examples/s, accuracy and the time left.
         """
         speed = examples / max(time.perf_counter() - self._started, 1e-9)
         epochs_left = (self.steps - step) / self.steps + self.epochs - self.epoch - 1
-        facts = [f"loss {score.loss:.3f}"]
-        if score.accuracy is not None:
-            facts.append(f"acc {score.accuracy:.3f}")
         left = _clock(epochs_left * self._examples / max(speed, 1e-9))
-        return "  ".join([*facts, f"{speed:,.0f} ex/s", f"{left} left", self._memory()])
+        facts = {"loss": f"loss {figure_text(score.loss, 3)}"}
+        if score.accuracy is not None:
+            facts["accuracy"] = f"acc {figure_text(score.accuracy, 3)}"
+        facts |= {"speed": f"{speed:>6,.0f} ex/s", "left": f"{left:>5} left", "memory": f"{self._memory():>9}"}
+        for name in ("memory", "speed", "accuracy", "left"):
+            if room is None or len("  ".join(facts.values())) <= room:
+                break
+            facts.pop(name, None)
+        return "  ".join(facts.values())
 
 
 def _clock(seconds: float) -> str:

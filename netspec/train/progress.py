@@ -12,7 +12,10 @@ from netspec.train.pace import PER_SECOND, Pace
 from netspec.train.records import Record
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import BarColumn, Progress, TaskID
+
+_WITH_COUNTER = 70
+"""Columns from which on the bar says the number of the step too."""
 
 
 class Reporter(Protocol):
@@ -24,6 +27,10 @@ class Reporter(Protocol):
 
     def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
         """`step` steps of this epoch are done; `examples` since the process started."""
+        ...
+
+    def doing(self, what: str) -> None:
+        """All steps of the epoch are done, and what comes now takes a while: `evaluating test`."""
         ...
 
     def epoch(self, record: Record) -> None:
@@ -48,6 +55,9 @@ class Quiet:
     def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
         """Nothing."""
 
+    def doing(self, what: str) -> None:
+        """Nothing."""
+
     def epoch(self, record: Record) -> None:
         """Nothing."""
 
@@ -68,37 +78,61 @@ class Lines(Quiet):
 
 
 class Bar:
-    """A bar for the epoch: loss, accuracy, examples/s, time left for the run, memory; a line per epoch above it."""
+    """A bar for the epoch: loss, accuracy, examples/s, time left for the run, memory; a line per epoch above it.
+
+    The bar is as wide as the terminal tells, whatever stands beside it, so that it never jumps; of the facts there are
+    as many as fit.
+    """
 
     def __init__(self, memory: Callable[[], str]) -> None:
         self._pace = Pace(memory)
         self._progress: Progress | None = None
         self._task: TaskID | None = None
+        self._bar: BarColumn | None = None
 
     def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
         """Show the bar."""
         from rich.console import Console  # a run without a terminal never needs it
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, Progress, TextColumn
 
         self._pace.begin(epochs, steps, examples, epoch)
+        self._bar = BarColumn()
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[facts]}"),
+            TextColumn("{task.description}"), self._bar, TextColumn("{task.fields[facts]}", markup=False),
             console=Console(stderr=True), transient=True, refresh_per_second=PER_SECOND,
         )  # fmt: skip
         self._task = self._progress.add_task(self._pace.title, total=steps, facts="")
+        self._show(0, lambda _: "")
         self._progress.start()
 
     def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
         """Move the bar, a few times a second at most."""
-        if self._progress is not None and self._task is not None and self._pace.due():
-            self._progress.update(self._task, completed=step, facts=self._pace.facts(step, score(), examples))
+        if self._pace.due():
+            self._show(step, lambda room: self._pace.facts(step, score(), examples, room))
+
+    def doing(self, what: str) -> None:
+        """Fill the bar and put the words beside it."""
+        self._show(self._pace.steps, lambda _: what)
+        if self._progress is not None:
+            self._progress.refresh()  # what comes may hold the interpreter for long
+
+    def _show(self, step: int, facts: Callable[[int], str]) -> None:
+        """Set the bar to a step and write beside it what `facts` has to say in so many characters."""
+        if self._progress is None or self._task is None or self._bar is None:
+            return
+        width = self._progress.console.width
+        count = f"{step:>{len(str(self._pace.steps))}}/{self._pace.steps} " if width >= _WITH_COUNTER else ""
+        self._bar.bar_width = min(40, max(10, width // 7))
+        room = width - len(self._pace.title) - 1 - self._bar.bar_width - 1 - len(count)
+        self._progress.update(self._task, completed=step, facts=count + facts(room))
 
     def epoch(self, record: Record) -> None:
         """Put a line above the bar and start it anew."""
         self._pace.epoch = record.epoch
         if self._progress is not None and self._task is not None:
             self._progress.console.print(record.line, highlight=False)
-            self._progress.reset(self._task, total=self._pace.steps, description=self._pace.title, facts="")
+            self._progress.update(self._task, description=self._pace.title)
+            self._show(0, lambda _: "")
 
     def note(self, text: str) -> None:
         """Put the text above the bar."""

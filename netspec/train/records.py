@@ -11,6 +11,23 @@ from typing import Any
 
 from netspec.train.files import write_atomically
 
+_COLUMNS = 80
+
+
+def figure_text(value: float | None, digits: int = 4) -> str:
+    """A loss or an accuracy in few characters: `0.4650`, `12.345`, `3.549e+30`; nothing for None.
+
+    Args:
+        value: the figure.
+        digits: decimals of numbers below ten; with each power of ten it is one less, down to one.
+    """
+    if value is None:
+        return ""
+    if not abs(value) < 1e5:  # not a number comes here too, and is written `nan`
+        return f"{value:.{min(digits, 3)}e}"
+    whole = len(str(int(abs(value))))
+    return f"{value:.{max(digits + 1 - whole, 1)}f}"
+
 
 @dataclass(frozen=True)
 class Record:
@@ -35,15 +52,23 @@ class Record:
 
     @property
     def line(self) -> str:
-        """The record as one line for a log."""
-        parts = [f"epoch {self.epoch:>3}", f"loss {self.train_loss:.4f}"]
-        if self.train_accuracy is not None:
-            parts.append(f"accuracy {self.train_accuracy:.4f}")
-        for name in ("validation", "test"):
+        """The record as one line for a log of 80 columns: with the speed where there is room for it, and with fewer
+        digits where numbers are long."""
+        lines = (self._line(digits) for digits in (4, 3, 2, 1))
+        line = next((line for line in lines if len(line) <= _COLUMNS), self._line(1))
+        speed = f"  {self.examples_per_second:,.0f} examples/s"
+        return line + speed if len(line + speed) <= _COLUMNS else line
+
+    def _line(self, digits: int) -> str:
+        parts = [f"epoch {self.epoch:>3}"]
+        for name, word in (("train", "loss"), ("validation", "val"), ("test", "test")):
             if (loss := getattr(self, f"{name}_loss")) is not None:
                 accuracy = getattr(self, f"{name}_accuracy")
-                parts.append(f"{name} {loss:.4f}" + ("" if accuracy is None else f" / {accuracy:.4f}"))
-        return "  ".join([*parts, f"{self.seconds:.1f} s", f"{self.examples_per_second:,.0f} examples/s"])
+                between = " acc " if name == "train" else " "
+                behind = "" if accuracy is None else between + figure_text(accuracy, digits)
+                parts.append(f"{word} {figure_text(loss, digits)}{behind}")
+        seconds = f"{self.seconds:.1f}" if self.seconds < 99.95 else f"{self.seconds:.0f}"
+        return "  ".join([*parts, f"{seconds} s"])
 
 
 COLUMNS = tuple(f.name for f in fields(Record))

@@ -23,7 +23,7 @@ from netspec.train.evaluate import Examination, Mistake
 from netspec.train.files import write_atomically
 from netspec.train.findings import commonest
 from netspec.train.host import rows as matrix
-from netspec.train.records import Record, read_records
+from netspec.train.records import Record, figure_text, read_records
 from netspec.train.run import RunDirectory
 from netspec.views.describe import count_text
 
@@ -108,17 +108,19 @@ def _figures(records: Sequence[Record]) -> str:
     if not records:
         return "<li><b>—</b><span>no epoch is finished</span></li>"
     last = records[-1]
-    shown: list[tuple[str, str]] = [("train loss", f"{last.train_loss:.3f}")]
-    measured = {part: getattr(last, f"{part}_accuracy") for part in ("train", "validation", "test")}
-    shown += [(f"{part} accuracy", f"{value:.3f}") for part, value in measured.items() if value is not None]
+    names = ["train_loss", *(f"{part}_accuracy" for part in ("train", "validation", "test"))]
+    if last.train_accuracy is None:
+        names = [f"{part}_loss" for part in ("train", "validation", "test")]
+    measured = {name.replace("_", " "): getattr(last, name) for name in names}
+    shown = [(name, figure_text(value, 3)) for name, value in measured.items() if value is not None]
     seconds = sum(record.seconds for record in records)
     shown += [("seconds of training", f"{seconds:,.1f}"), ("examples per second", f"{last.examples_per_second:,.0f}")]
     return "".join(f"<li><b>{value}</b><span>{name}</span></li>" for name, value in shown)
 
 
 def _epochs(records: Sequence[Record]) -> str:
-    columns = ["epoch", "step", "train_loss", "train_accuracy"]
-    optional = ("validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
+    columns = ["epoch", "step", "train_loss"]
+    optional = ("train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
     columns += [name for name in optional if any(getattr(record, name) is not None for record in records)]
     columns += ["seconds", "examples_per_second"]
     head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
@@ -129,13 +131,9 @@ def _epochs(records: Sequence[Record]) -> str:
 def _cell(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    return (
-        f"{value:,.4f}"
-        if name.endswith(("loss", "accuracy"))
-        else f"{value:,.1f}"
-        if name == "seconds"
-        else f"{value:,.0f}"
-    )
+    if name.endswith(("loss", "accuracy")):
+        return figure_text(value)
+    return f"{value:,.1f}" if name == "seconds" else f"{value:,.0f}"
 
 
 def _confusion(found: Examination, names: Sequence[str]) -> str:
@@ -166,7 +164,7 @@ def _gallery(mistakes: Sequence[Mistake], names: Sequence[str]) -> str:
         return "<p>None: every answer is right.</p>"
     figures = [
         f"<figure>{_example(m.image)}<figcaption>{escape(names[m.truth])}, taken for <b>{escape(names[m.answer])}</b> "
-        f"with {m.probability:.3f}; loss {m.loss:.2f}, number {m.position:,}</figcaption></figure>"
+        f"with {m.probability:.3f}; loss {figure_text(m.loss, 2)}, number {m.position:,}</figcaption></figure>"
         for m in mistakes
     ]
     return f'<div class="gallery">{"".join(figures)}</div>'
@@ -191,9 +189,9 @@ def _diagram(net: Net) -> str:
         return f"<p>{escape(str(error))}</p>"
 
 
-def _text(cell: str) -> str:
-    """A cell of the table: long numbers with separators, shapes with their sign."""
-    if cell.isdecimal():
+def _text(column: str, cell: str) -> str:
+    """A cell of the table: counts with separators and none for zero, shapes with their sign."""
+    if column in ("params", "macs") and cell.isdecimal():
         return f"{int(cell):,}" if int(cell) else ""
     return escape(cell.replace("x", " × ") if re.fullmatch(r"\d+(x\d+)+", cell) else cell)
 
@@ -210,9 +208,8 @@ def _layers(net: Net) -> str:
     }
     known = {key: title for key, title in columns.items() if rows and key in rows[0]}
     left = ("type", "arguments")
-    head = "".join(f"<th{' class=left' if key in left else ''}>{title}</th>" for key, title in known.items())
-    body = "".join(
-        "<tr>" + "".join(f"<td{' class=left' if key in left else ''}>{_text(row[key])}</td>" for key in known) + "</tr>"
-        for row in rows
-    )
+    side = {key: " class=left" if key in left else "" for key in known}
+    head = "".join(f"<th{side[key]}>{title}</th>" for key, title in known.items())
+    cells = ("".join(f"<td{side[key]}>{_text(key, row[key])}</td>" for key in known) for row in rows)
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
     return f"<table><tr>{head}</tr>{body}</table>"

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from netspec.compiler import load
 from netspec.diagnostics import NetspecError, UsageError
-from netspec.train.records import Record, read_records
+from netspec.recipe import tables
+from netspec.recipe.base import Named
+from netspec.train.records import Record, figure_text, read_records
 from netspec.train.run import open_run
 
-_FIGURES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
+_FIGURES = tuple(f"{part}_{quantity}" for quantity in ("loss", "accuracy") for part in ("train", "validation", "test"))
+_NAMED: dict[str, Callable[[str], type[Named]]] = {
+    "data": tables.data_set, "loss": tables.loss, "optimizer": tables.optimizer, "scheduler": tables.scheduler,
+}  # fmt: skip
+"""Sections of a recipe that choose one thing by its name, and where to look that up."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,21 @@ class Run:
         """Wall time of training."""
         return sum(record.seconds for record in self.records)
 
+    @property
+    def stopped_early(self) -> bool:
+        """True if it is finished with fewer epochs than its recipe has."""
+        return self.finished and len(self.records) < int(self.settings.get("epochs", 0))
+
+    @property
+    def state(self) -> str:
+        """How it ended, where that is worth a word."""
+        return "stopped early" if self.stopped_early else "" if self.finished else "unfinished"
+
     def to_dict(self) -> dict[str, Any]:
         """In plain values."""
         return {
             "run": str(self.path), "name": self.name, "params": self.params, "finished": self.finished,
+            "stopped_early": self.stopped_early,
             "device": self.device, "epochs": len(self.records), "seconds": self.seconds,
             "last": asdict(self.records[-1]) if self.records else None, "settings": self.settings,
         }  # fmt: skip
@@ -85,51 +102,136 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, value
 
 
-def list_text(runs: Sequence[Run], parent: Path) -> str:
-    """One line per run."""
+_LIST = {
+    "train": ("train_loss", "train_accuracy"),
+    "val": ("validation_loss", "validation_accuracy"),
+    "test": ("test_loss", "test_accuracy"),
+}
+_DISPENSABLE = {"examples_per_second": 32, "seconds": 32, "train_accuracy": 16, "train_loss": 16}
+"""Columns of the list that are left out where there is no room, the first one first, and the length of a run's path for
+which that is done; longer ones stand on lines of their own."""
+
+
+def list_text(runs: Sequence[Run], parent: Path, width: int) -> str:
+    """One line per run, under two lines of headings; columns that nothing fills are left out.
+
+    Args:
+        runs: the runs.
+        parent: where they were looked for.
+        width: columns to fit in. Speed, time and train figures are left out where they do not fit, and what is then
+            still too long is a path, which gets a line of its own.
+    """
     if not runs:
         return f"no runs in {parent}"
-    rows: list[tuple[str, ...]] = [
-        ("run", "epochs", "train loss", "train acc", "test loss", "test acc", "seconds", "examples/s", "")
+    columns = _columns(runs)
+    names = [str(run.path) for run in runs]
+    longest = max(3, *(len(name) for name in names))
+    for name, most in _DISPENSABLE.items():
+        if min(longest, most) + _width(columns.values()) > width:
+            columns.pop(name, None)
+    first = min(longest, max(width - _width(columns.values()), 3))
+    widths = [max(map(len, cells)) for cells in columns.values()]
+    rows = [
+        "".join(f"  {cell:>{w}}" for cell, w in zip(cells, widths, strict=True))
+        for cells in zip(*columns.values(), strict=True)
     ]
-    for run in runs:
-        last = run.records[-1] if run.records else None
-        figures = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-        cells = [_number(getattr(last, name)) if last else "" for name in figures]
-        speed = f"{last.examples_per_second:,.0f}" if last else ""
-        planned = run.settings.get("epochs")
-        rows.append(
-            (str(run.path), f"{len(run.records)}/{planned}", *cells, f"{run.seconds:.1f}", speed,
-             "" if run.finished else "unfinished")
-        )  # fmt: skip
-    return _table(rows)
+    lines: list[str] = []
+    for name, row in zip(("", "run", *names), rows, strict=True):
+        lines += [f"{name:<{first}}{row}"] if len(name) <= first else [name, f"{'':<{first}}{row}"]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _columns(runs: Sequence[Run]) -> dict[str, list[str]]:
+    """Name → two headings and a cell per run."""
+    columns = {"epochs": ["", "epochs", *(f"{len(run.records)}/{run.settings.get('epochs', '?')}" for run in runs)]}
+    lasts = [run.records[-1] if run.records else None for run in runs]
+    for part, names in _LIST.items():
+        for name, word in zip(names, ("loss", "acc"), strict=True):
+            columns[name] = [part if word == "loss" else "", word, *(_last(last, name) for last in lasts)]
+    columns["seconds"] = ["", "seconds", *(f"{run.seconds:.1f}" for run in runs)]
+    speeds = (f"{last.examples_per_second:,.0f}" if last else "" for last in lasts)
+    columns["examples_per_second"] = ["", "examples/s", *speeds]
+    columns["state"] = ["", "", *(run.state for run in runs)]
+    return {name: cells for name, cells in columns.items() if any(cells[2:])}
+
+
+def _last(last: Record | None, name: str) -> str:
+    return "" if last is None else figure_text(getattr(last, name))
+
+
+def _width(columns: Iterable[Sequence[str]]) -> int:
+    return sum(2 + max(map(len, cells)) for cells in columns)
 
 
 def compare_text(runs: Sequence[Run], width: int) -> str:
-    """Figures side by side, then the settings that differ."""
-    rows: list[tuple[str, ...]] = [("", *(str(run.path) for run in runs))]
-    rows.append(("net", *(run.name for run in runs)))
+    """Figures side by side, losses before accuracies, then the settings that differ.
+
+    Where runs name different optimisers, schedules, losses or data sets, what is listed of these are their names and
+    the arguments that differ from the defaults.
+    """
+    rows: list[tuple[str, ...]] = [("net", *(run.name for run in runs))]
     rows.append(("parameters", *("?" if run.params is None else f"{run.params:,}" for run in runs)))
     rows.append(("epochs", *(str(len(run.records)) for run in runs)))
     for name in _FIGURES:
         values = [getattr(run.records[-1], name) if run.records else None for run in runs]
         if any(value is not None for value in values):
-            rows.append((name.replace("_", " "), *(_number(value) for value in values)))
+            rows.append((name.replace("_", " "), *(figure_text(value) for value in values)))
     rows.append(("seconds", *(f"{run.seconds:.1f}" for run in runs)))
     rows.append(("device", *(run.device for run in runs)))
-    keys = sorted({key for run in runs for key in run.settings})
-    different = [key for key in keys if len({json.dumps(run.settings.get(key, "—")) for run in runs}) > 1]
-    rows += [(f"train.{key}", *(_clip(run.settings.get(key, "—"), width) for run in runs)) for key in different]
-    return _table(rows)
+    rows += [(f"train.{key}", *map(_plain, values)) for key, values in _differing(runs)]
+    room = max(8, (width - max(len(row[0]) for row in rows)) // len(runs) - 2)
+    heads = ("", *(_tail(str(run.path), room) for run in runs))
+    return _table([heads, *((row[0], *(_clip(cell, room) for cell in row[1:])) for row in rows)])
 
 
-def _clip(value: Any, width: int) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= width // 3 else text[: width // 3 - 1] + "…"
+def _differing(runs: Sequence[Run]) -> Iterator[tuple[str, list[Any]]]:
+    """Key and values of what differs between the recipes, by key; null and absent are the same."""
+    found: dict[str, list[Any]] = {}
+    left_out: set[str] = set()
+    for section, find in _NAMED.items():
+        names = [_named(run, section) for run in runs]
+        if len(set(names)) > 1:
+            left_out.add(section)
+            found[section] = list(names)
+            for argument in _unusual(runs, section, names, find):
+                keys = (f"{section}.{name}.{argument}" for name in names)
+                found[f"{section}.{argument}"] = [run.settings.get(key) for run, key in zip(runs, keys, strict=True)]
+    for key in {key for run in runs for key in run.settings}:
+        if key.partition(".")[0] not in left_out:
+            found[key] = [run.settings.get(key) for run in runs]
+    return ((key, values) for key, values in sorted(found.items()) if len(set(map(json.dumps, values))) > 1)
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _named(run: Run, section: str) -> str | None:
+    """The name of the run's optimiser, or whatever the section chooses."""
+    return next((key.split(".")[1] for key in run.settings if key.startswith(f"{section}.")), None)
+
+
+def _unusual(
+    runs: Sequence[Run], section: str, names: Sequence[str | None], find: Callable[[str], type[Named]]
+) -> set[str]:
+    """The arguments to which some run gives another value than the default."""
+    found: set[str] = set()
+    for run, name in zip(runs, names, strict=True):
+        fields = find(name).model_fields if name is not None else {}
+        for argument, field in fields.items():
+            default = json.loads(json.dumps(field.get_default(call_default_factory=True), default=str))
+            if run.settings.get(f"{section}.{name}.{argument}") != default:
+                found.add(argument)
+    return found
+
+
+def _plain(value: Any) -> str:
+    return "—" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _clip(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
+def _tail(text: str, room: int) -> str:
+    """The end of a path, where its number stands."""
+    return text if len(text) <= room else "…" + text[1 - room :]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

@@ -24,12 +24,13 @@ from netspec.train.monitor import Monitor
 from netspec.train.nonfinite import explain
 from netspec.train.progress import Reporter
 from netspec.train.random_state import Drawn, Draws
-from netspec.train.records import Record, write_records
+from netspec.train.records import Record, figure_text, write_records
 from netspec.train.run import RunDirectory
 from netspec.train.setup import Trainer
 from netspec.train.signals import Interrupts
 from netspec.train.state import Progress
 from netspec.train.step import Buffers
+from netspec.views.describe import plural
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,23 @@ class RunResult:
 
     @property
     def line(self) -> str:
-        """The last epoch in d2l's words: `loss 0.465, train acc 0.826, test acc 0.800`."""
+        """The last epoch in d2l's words: `loss 0.465, train acc 0.826, test acc 0.800`; the losses of all parts where
+        there is no accuracy."""
         last = self.records[-1]
-        measured = {name: getattr(last, f"{name}_accuracy") for name in ("train", "validation", "test")}
-        accuracies = [f"{name} acc {value:.3f}" for name, value in measured.items() if value is not None]
-        return ", ".join([f"loss {last.train_loss:.3f}", *accuracies])
+        quantity, word = ("loss", "loss") if last.train_accuracy is None else ("accuracy", "acc")
+        measured = {name: getattr(last, f"{name}_{quantity}") for name in ("train", "validation", "test")}
+        figures = [f"{name} {word} {figure_text(value, 3)}" for name, value in measured.items() if value is not None]
+        return ", ".join(figures if quantity == "loss" else [f"loss {figure_text(last.train_loss, 3)}", *figures])
+
+    @property
+    def speed(self) -> str | None:
+        """How fast it trained, in at most 80 columns; None if this process trained nothing."""
+        if self.computing_per_second is None:
+            return None
+        return (
+            f"{self.examples_per_second:,.1f} examples/sec, waiting for data included; "
+            f"{self.computing_per_second:,.1f} by d2l's timer"
+        )
 
 
 class Training:
@@ -181,11 +194,13 @@ class Training:
         metric = trainer.recipe.best and getattr(record, trainer.recipe.best)
         trainer.schedule.after_epoch(metric)
         if trainer.world.first:
+            self.reporter.doing("drawing curves.svg")
             write_records(self.directory.path, progress.records)
             write_curves(self.directory.path / "curves.svg", progress.records, trainer.net.name)
         if self.log is not None:
             self.log(record)
         if improved or self.over or progress.epoch % trainer.recipe.checkpoint_every == 0:
+            self.reporter.doing("writing a checkpoint")
             self.keeper.keep(trainer, progress, best=improved)
         self.reporter.epoch(record)
 
@@ -194,6 +209,7 @@ class Training:
         split = trainer.data.split(name)
         if split is None:
             return None
+        self.reporter.doing(f"evaluating {name}")
         with refusals(f"evaluation on the {name} data"):
             return evaluate(
                 trainer.evaluated, split, trainer.loss, trainer.arithmetic,
@@ -236,6 +252,22 @@ class Training:
     def _patience_is_over(self) -> bool:
         stopping = self.trainer.recipe.early_stopping
         return stopping is not None and self.progress.waited >= stopping.patience
+
+    @property
+    def stopped_early(self) -> str | None:
+        """Why training ended before the recipe's last epoch, and which epoch is the best; None if it did not."""
+        recipe, progress = self.trainer.recipe, self.progress
+        stopping = recipe.early_stopping
+        if stopping is None or progress.epoch >= recipe.epochs or not self._patience_is_over():
+            return None
+        metric = stopping.metric or recipe.best
+        least = f" by more than {stopping.min_delta:g}" if stopping.min_delta else ""
+        by = "" if metric == recipe.best else f" by `{recipe.best}`"
+        return (
+            f"stopped early after epoch {progress.epoch} of {recipe.epochs}: `{metric}` has not improved{least} for "
+            f"{plural(progress.waited, 'epoch')};\n"
+            f"the best{by} is epoch {progress.best_epoch} (`netspec eval {self.directory.path} --best`)"
+        )
 
     # ---- leaving early
 

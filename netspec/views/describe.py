@@ -46,8 +46,7 @@ def title_text(net: Net) -> str:
 
 def plural(count: int, noun: str) -> str:
     """`1 layer`, `21 layers`, `1,024 branches`, `3 epochs`."""
-    hissing = noun.endswith(("s", "ch", "x")) and noun != "epoch"
-    ending = "" if count == 1 else "es" if hissing else "s"
+    ending = "" if count == 1 else "es" if noun.endswith(("s", "nch", "tch", "x")) else "s"
     return f"{count:,} {noun}{ending}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +32,20 @@ COLUMNS = (
     "epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,test_loss,test_accuracy,seconds,"
     "examples_per_second"
 )
+
+
+class Remarks(Quiet):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.done: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def doing(self, what: str) -> None:
+        self.done.append(what)
 
 
 def by_hand(net: Any, epochs: int, lr: float) -> tuple[nn.Module, list[tuple[float, float]]]:
@@ -131,7 +146,28 @@ def test_the_best_checkpoint_is_that_of_the_best_validation_metric(tmp_path: Pat
 
 def test_early_stopping_ends_after_its_patience(tmp_path: Path) -> None:
     net = small_net(PLAIN, validation=0.3, epochs=30, optimizer={"SGD": {"lr": 0.0}}, early_stopping={"patience": 2})
-    assert len(finish(net, tmp_path / "run").records) == 3
+    said = Remarks()
+    assert len(finish(net, tmp_path / "run", reporter=said).records) == 3
+    assert said.notes == [
+        "stopped early after epoch 3 of 30: `validation_accuracy` has not improved for 2 epochs;\n"
+        f"the best is epoch 1 (`netspec eval {tmp_path / 'run'} --best`)"
+    ]
+
+
+def test_a_run_that_patience_leaves_at_its_last_epoch_has_not_stopped_early(tmp_path: Path) -> None:
+    net = small_net(PLAIN, validation=0.3, epochs=3, optimizer={"SGD": {"lr": 0.0}}, early_stopping={"patience": 2})
+    said = Remarks()
+    assert len(finish(net, tmp_path / "run", reporter=said).records) == 3
+    assert said.notes == []
+
+
+def test_early_stopping_by_another_metric_says_by_which_one_the_best_epoch_is(tmp_path: Path) -> None:
+    stopping = {"patience": 1, "metric": "validation_loss", "min_delta": 5.0}
+    said = Remarks()
+    finish(small_net(PLAIN, validation=0.3, epochs=30, early_stopping=stopping), tmp_path / "run", reporter=said)
+    (text,) = said.notes
+    assert "epoch 2 of 30: `validation_loss` has not improved by more than 5 for 1 epoch;\n" in text
+    assert re.search(r"the best by `validation_accuracy` is epoch [12] \(", text)
 
 
 def test_frozen_parameters_stay_and_frozen_norms_keep_their_statistics(tmp_path: Path) -> None:
@@ -215,7 +251,9 @@ def test_a_loss_over_values_has_no_accuracy(tmp_path: Path) -> None:
     result = finish(small_net(text), tmp_path / "run")
     assert result.records[-1].train_accuracy is None
     assert result.records[-1].train_loss < result.records[0].train_loss
-    assert "acc" not in result.line
+    assert (
+        result.line == f"train loss {result.records[-1].train_loss:.3f}, test loss {result.records[-1].test_loss:.3f}"
+    )
 
 
 def test_weights_of_another_run_are_a_start_and_fresh_ones_stay_as_initialised(tmp_path: Path) -> None:
@@ -284,7 +322,7 @@ def test_lines_say_loss_accuracy_time_and_speed(tmp_path: Path, capsys: pytest.C
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     record = read_records(tmp_path / "run")[2]
-    assert lines[2].startswith(f"epoch   3  loss {record.train_loss:.4f}  accuracy {record.train_accuracy:.4f}  test ")
+    assert lines[2].startswith(f"epoch   3  loss {record.train_loss:.4f} acc {record.train_accuracy:.4f}  test ")
     assert lines[2].endswith("examples/s")
 
 

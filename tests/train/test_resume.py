@@ -248,6 +248,13 @@ def test_resuming_a_finished_run_touches_no_file_and_says_so(tmp_path: Path) -> 
     ]
 
 
+def test_a_finished_run_of_one_epoch_is_not_said_to_have_epochs(tmp_path: Path) -> None:
+    net, notes = small_net(PLAIN, epochs=1), Notes()
+    finish(net, tmp_path / "run")
+    finish(net, tmp_path / "run", reporter=notes)
+    assert "it ended after 1 epoch. " in notes.notes[0]
+
+
 def test_a_run_that_ended_early_says_so_when_it_is_resumed(tmp_path: Path) -> None:
     net = small_net(PLAIN, epochs=9, validation=0.2, early_stopping={"patience": 1, "min_delta": 10.0})
     finish(net, tmp_path / "run")

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from torch.nn import functional as F
 
@@ -23,6 +25,8 @@ from netspec.train.evaluate import examine
 from netspec.train.inspection import inspect
 from netspec.train.loop import RunResult
 from netspec.train.losses import build_loss
+from netspec.train.records import Record
+from netspec.train.runs import Run, compare_text, list_text
 from netspec.train.trained import open_trained
 from tests.train.small_runs import PLAIN, finish, run_until, small_net
 
@@ -77,6 +81,16 @@ def test_eval_prints_a_table_and_the_matrix_for_people(run: RunResult) -> None:
     text = command("eval", run.run).output
     assert re.search(r"test, 40 examples: loss \d\.\d{4}, accuracy \d\.\d{4}", text)
     assert "confusion: rows are the truth" in text
+
+
+def test_eval_says_of_how_many_examples_it_saw_a_part_and_why(tmp_path: Path) -> None:
+    finish(small_net(IMAGES, epochs=1), tmp_path / "run", examples=30)
+    own = command("eval", tmp_path / "run").output
+    assert "test, 30 of 40 examples (the run's `--examples 30`): loss " in own
+    assert "test, 7 of 40 examples (`--examples 7`): loss " in command("eval", tmp_path / "run", "--examples", 7).output
+    assert "test, 40 examples: loss " in command("eval", tmp_path / "run", "--examples", 40).output
+    found = json.loads(command("eval", tmp_path / "run", "--format", "json").output)
+    assert (found["examples"], found["available"]) == (30, 40)
 
 
 def test_an_unfinished_run_is_measured_at_its_newest_checkpoint(tmp_path: Path) -> None:
@@ -140,13 +154,103 @@ def test_runs_lists_runs_and_compares_what_differs(tmp_path: Path) -> None:
     finish(small_net(IMAGES, epochs=1, optimizer={"SGD": {"lr": 0.5}}), tmp_path / "plain-2")
     run_until(small_net(IMAGES), tmp_path / "plain-10", 2)
     lines = command("runs", "--in", tmp_path).output.splitlines()
-    assert [line.split()[0].rpartition("/")[2] for line in lines] == ["run", "plain-1", "plain-2", "plain-10"]
-    assert lines[3].endswith("unfinished")
+    names = [line.rpartition("/")[2] for line in lines if line.startswith(str(tmp_path))]
+    assert names == ["plain-1", "plain-2", "plain-10"]
+    assert lines[-1].endswith("unfinished")
     text = command("runs", tmp_path / "plain-1", tmp_path / "plain-2").output
     assert re.search(r"train\.optimizer\.SGD\.lr +0\.1 +0\.5", text)
     assert "train.batch_size" not in text
     listed = json.loads(command("runs", "--in", tmp_path, "--format", "json").output)
     assert [item["finished"] for item in listed] == [True, True, False]
+    assert [item["stopped_early"] for item in listed] == [False, False, False]
+
+
+def test_a_run_that_stopped_early_is_marked_and_no_unfinished_one(tmp_path: Path) -> None:
+    stopping = {"epochs": 9, "validation": 0.3, "optimizer": {"SGD": {"lr": 0.0}}, "early_stopping": {"patience": 1}}
+    finish(small_net(IMAGES, **stopping), tmp_path / "plain-1")
+    assert re.search(r" 2/9 .*  stopped early$", command("runs", "--in", tmp_path).output, re.MULTILINE)
+    assert json.loads(command("runs", "--in", tmp_path, "--format", "json").output)[0]["stopped_early"]
+
+
+def a_run(path: str, settings: dict[str, Any], **figures: float | None) -> Run:
+    """A finished run of one epoch."""
+    nothing = dict.fromkeys(f"{part}_{kind}" for part in ("validation", "test") for kind in ("loss", "accuracy"))
+    values: dict[str, Any] = nothing | {"train_loss": 0.5, "train_accuracy": 0.25} | figures
+    record = Record(epoch=1, step=9, seconds=1.5, examples_per_second=12345.0, **values)
+    return Run(Path(path), "net", 1234567, {"epochs": 1, **settings}, [record], True, "cpu (x86_64, 16 threads)")
+
+
+@given(
+    st.lists(st.text("abc-/", min_size=1, max_size=150), min_size=1, max_size=4),
+    st.integers(80, 200),
+    st.lists(st.one_of(st.none(), st.floats()), min_size=4, max_size=4),
+)
+def test_the_list_of_runs_is_never_wider_than_the_terminal_except_for_a_path(
+    paths: list[str], width: int, figures: list[float | None]
+) -> None:
+    names = ("train_loss", "validation_loss", "validation_accuracy", "test_loss")
+    values = dict(zip(names, [figures[0] or 0.5, *figures[1:]], strict=True))
+    runs = [a_run(path, {"epochs": 12}, **values) for path in paths]
+    lines = list_text(runs, Path("runs"), width).splitlines()
+    shown = [str(run.path) for run in runs]
+    assert [line for line in lines if len(line) > width and line not in shown] == []
+    assert [line.split()[0] for line in lines if not line.startswith(" ")][1:] == shown
+    headings = lines[0].split()
+    for part, seen in (("val", values["validation_loss"]), ("test", values["test_loss"])):
+        assert (part in headings) == (seen is not None)
+
+
+def test_a_wide_terminal_shows_every_column_and_a_narrow_one_the_results() -> None:
+    runs = [a_run("runs/net-1", {}, validation_loss=0.4, validation_accuracy=0.5, test_loss=0.3, test_accuracy=0.6)]
+    assert list_text(runs, Path("runs"), 120).splitlines() == [
+        "                     train             val            test",
+        "run         epochs    loss     acc    loss     acc    loss     acc  seconds  examples/s",
+        "runs/net-1     1/1  0.5000  0.2500  0.4000  0.5000  0.3000  0.6000      1.5      12,345",
+    ]
+    assert list_text(runs, Path("runs"), 80).splitlines()[2].endswith("  0.3000  0.6000      1.5")
+
+
+SGD = {"optimizer.SGD.lr": 0.9, "optimizer.SGD.momentum": 0.9, "optimizer.SGD.nesterov": False}
+ADAM = {"optimizer.Adam.lr": 0.001, "optimizer.Adam.weight_decay": 0.1, "optimizer.Adam.amsgrad": False}
+
+
+def settings_shown(*recipes: dict[str, Any]) -> list[list[str]]:
+    """The rows of settings in a comparison, cell by cell."""
+    runs = [a_run(f"runs/net-{number}", recipe) for number, recipe in enumerate(recipes, 1)]
+    lines = compare_text(runs, 100).splitlines()
+    return [line.removeprefix("train.").split() for line in lines if line.startswith("train.")]
+
+
+def test_a_comparison_of_like_optimisers_lists_what_differs() -> None:
+    assert settings_shown(SGD, SGD | {"optimizer.SGD.lr": 0.1}) == [["optimizer.SGD.lr", "0.9", "0.1"]]
+
+
+def test_a_comparison_of_unlike_optimisers_names_them_and_what_is_no_default_of_theirs() -> None:
+    assert settings_shown(SGD, ADAM) == [
+        ["optimizer", "SGD", "Adam"],
+        ["optimizer.lr", "0.9", "0.001"],
+        ["optimizer.momentum", "0.9", "—"],
+        ["optimizer.weight_decay", "—", "0.1"],
+    ]
+
+
+def test_null_and_absent_are_the_same_in_a_comparison() -> None:
+    assert settings_shown({"ema": None}, {"ema.decay": 0.9}) == [["ema.decay", "—", "0.9"]]
+    assert settings_shown({"scheduler": None}, {}) == []
+
+
+def test_a_comparison_has_losses_before_accuracies() -> None:
+    text = compare_text([a_run("a", {}, test_loss=0.1, test_accuracy=0.2)] * 2, 80)
+    assert re.findall(r"^\w+ (?:loss|accuracy)", text, re.MULTILINE) == [
+        "train loss", "test loss", "train accuracy", "test accuracy",
+    ]  # fmt: skip
+
+
+def test_a_comparison_of_long_names_fits_and_keeps_their_numbers() -> None:
+    runs = [a_run(f"runs/{'name-' * 20}{number}", {}) for number in (1, 2)]
+    lines = compare_text(runs, 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split()[0].endswith("-1")
 
 
 class Links(HTMLParser):
@@ -187,6 +291,23 @@ def test_the_report_is_one_file_that_fetches_and_runs_nothing(run: RunResult) ->
             assert Image.open(io.BytesIO(base64.b64decode(data))).size == (6, 6)
 
 
+def test_the_report_of_a_net_without_accuracy_shows_the_losses_of_all_parts(tmp_path: Path) -> None:
+    text = PLAIN.replace("CrossEntropyLoss", "MSELoss")
+    finish(small_net(text, epochs=1, validation=0.3), tmp_path / "run", report=True)
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    for part in ("train", "validation", "test"):
+        assert f"</b><span>{part} loss</span>" in page
+    assert "accuracy</th>" not in page
+    assert "accuracy</span>" not in page
+
+
+def test_the_report_names_the_first_layer_and_leaves_counts_of_zero_out(run: RunResult) -> None:
+    layers = (run.run / "report.html").read_text(encoding="utf-8").partition("<h2>Layers</h2>")[2]
+    flatten, linear, *_ = re.findall(r"<tr><td>.*?</tr>", layers)
+    assert flatten == "<tr><td>0</td><td class=left>Flatten</td><td class=left></td><td>36</td><td></td><td></td></tr>"
+    assert linear.startswith("<tr><td>1</td><td class=left>Linear</td><td class=left>8</td><td>8</td><td>296</td>")
+
+
 def test_the_report_shows_markup_in_names_as_text(tmp_path: Path) -> None:
     text = IMAGES.replace("name: plain", 'name: plain\ndescription: "<script>alert(1)</script>"')
     finish(small_net(text, epochs=1), tmp_path / "run", report=True)
@@ -203,7 +324,9 @@ def test_train_eval_and_resume_by_the_command_line(tmp_path: Path) -> None:
     resumed = command("train", "--resume", tmp_path / "run", "--no-report")
     assert resumed.exception is None
     assert re.search(r"^loss \d\.\d{3}, train acc \d\.\d{3}, test acc \d\.\d{3}$", resumed.output, re.MULTILINE)
-    assert "examples/sec" in resumed.output
+    assert re.search(
+        r"^[\d,.]+ examples/sec, waiting for data included; [\d,.]+ by d2l's timer$", resumed.output, re.MULTILINE
+    )
 
 
 def test_the_dry_run_says_memory_and_time_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

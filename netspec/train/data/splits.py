@@ -33,6 +33,7 @@ class Split(ABC):
 
     Attributes:
         name: `train`, `validation` or `test`.
+        available: how many examples it has before `--examples` keeps some of them.
         rows: int64 (n,), on the host: which stored examples belong to it. A validation share and what remains for
             training are two sets of rows of the same store.
         resident: True if the examples lie on the training device, so that `fetch` can be captured in a CUDA graph.
@@ -43,6 +44,7 @@ class Split(ABC):
     def __init__(self, name: str, rows: Tensor) -> None:
         self.name = name
         self.rows = rows
+        self.available = len(rows)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -1,0 +1,159 @@
+"""What people see while a net trains: the line of an epoch, and the bar on terminals of any width."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netspec.train import curves
+from netspec.train.metrics import Score
+from netspec.train.pace import Pace
+from netspec.train.records import Record, figure_text
+from tests.train.small_runs import PLAIN, finish, small_net
+from tests.train.test_loop import Remarks
+
+LOSSES = st.floats(min_value=0.0, allow_infinity=False)
+SHARES = st.floats(0.0, 1.0)
+
+
+def record(**values: float | None) -> Record:
+    """An epoch with everything measured."""
+    ordinary: dict[str, float | None] = {
+        "train_loss": 2.6164, "train_accuracy": 0.09, "validation_loss": 2.36654, "validation_accuracy": 0.103,
+        "test_loss": 2.3665, "test_accuracy": 0.103, "seconds": 12.34, "examples_per_second": 15303.4,
+    }  # fmt: skip
+    return Record(epoch=1, step=10, **(ordinary | values))  # pyright: ignore[reportArgumentType]  # some may be None
+
+
+# ---- the line of an epoch
+
+
+def test_the_line_of_an_epoch_holds_every_figure_in_80_columns() -> None:
+    line = record().line
+    assert line == "epoch   1  loss 2.6164 acc 0.0900  val 2.3665 0.1030  test 2.3665 0.1030  12.3 s"
+    assert len(line) == 80
+
+
+def test_the_speed_is_told_where_it_fits() -> None:
+    line = record(validation_loss=None, validation_accuracy=None).line
+    assert line == "epoch   1  loss 2.6164 acc 0.0900  test 2.3665 0.1030  12.3 s  15,303 examples/s"
+    assert len(line) == 80
+    assert record(train_accuracy=None, validation_accuracy=None, test_accuracy=None, seconds=4567.8).line == (
+        "epoch   1  loss 2.6164  val 2.3665  test 2.3665  4568 s  15,303 examples/s"
+    )
+
+
+@given(LOSSES, LOSSES, LOSSES, SHARES, st.floats(0.0, 9999.0))
+def test_no_line_of_an_epoch_is_wider_than_80_columns(
+    train: float, validation: float, test: float, share: float, seconds: float
+) -> None:
+    shown = record(
+        train_loss=train, validation_loss=validation, test_loss=test, train_accuracy=share, validation_accuracy=share,
+        test_accuracy=share, seconds=seconds,
+    )  # fmt: skip
+    assert len(shown.line) <= 80
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (0.0, 4, "0.0000"),
+        (9.87654, 4, "9.8765"),
+        (12.3456, 4, "12.346"),
+        (99999.96, 4, "100000.0"),
+        (100000.0, 4, "1.000e+05"),
+        (3548965388513390329071178612736.0, 4, "3.549e+30"),
+        (3548965388513390329071178612736.0, 3, "3.549e+30"),
+        (-3548965388513390329071178612736.0, 2, "-3.55e+30"),
+        (float("nan"), 4, "nan"),
+        (float("inf"), 4, "inf"),
+        (None, 4, ""),
+    ],
+)
+def test_figures_are_short_however_large_they_are(value: float | None, digits: int, text: str) -> None:
+    assert figure_text(value, digits) == text
+
+
+def test_the_legend_of_the_curves_writes_a_huge_loss_short() -> None:
+    picture = curves.draw_curves([record(test_loss=3548965388513390329071178612736.0)], "")
+    assert ">test 3.549e+30<" in picture
+
+
+# ---- the bar
+
+
+@given(st.integers(0, 120), st.floats(0.0, 99.0), st.floats(0.0, 1.0))
+def test_facts_fit_their_room_and_lose_memory_first_then_the_speed(room: int, loss: float, share: float) -> None:
+    pace = Pace(lambda: "1.2 GiB")
+    pace.begin(epochs=3, steps=10, examples=1000, epoch=0)
+    facts = pace.facts(5, Score(loss, share), 500, room)
+    assert len(facts) <= max(room, len("loss 0.000"))
+    kept = [word in facts for word in ("loss", "left", "acc", "ex/s", "GiB")]
+    assert kept == sorted(kept, reverse=True)
+
+
+def test_a_run_says_what_it_does_between_its_steps(tmp_path: Path) -> None:
+    said = Remarks()
+    finish(small_net(PLAIN, epochs=1, validation=0.3), tmp_path / "run", reporter=said, report=True)
+    assert said.done == [
+        "evaluating validation", "evaluating test", "drawing curves.svg", "writing a checkpoint", "writing report.html",
+    ]  # fmt: skip
+
+
+def on_a_terminal(columns: int, path: Path) -> list[str]:
+    """The lines that a run shows on a terminal of so many columns, each state of the bar a line."""
+    code = (
+        "from netspec.train import pace\n"
+        "pace.PER_SECOND = 1e9  # every step shows\n"
+        "from tests.train.small_runs import PLAIN, small_net\n"
+        "import netspec\n"
+        f"netspec.train(small_net(PLAIN.replace('train: 36', 'train: 320'), validation=0.25), run={str(path)!r})\n"
+    )
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=side, stdout=side, stderr=side, env=environment | {"TERM": "xterm"}
+    )
+    os.close(side)
+    shown = b""
+    try:
+        while part := os.read(main, 65536):
+            shown += part
+    except OSError:  # Linux says so that the other side has closed
+        pass
+    os.close(main)
+    assert process.wait() == 0, shown.decode()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    return [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+
+
+@pytest.mark.parametrize("columns", [50, 80, 160])
+def test_the_bar_fits_the_terminal_fills_before_each_evaluation_and_never_jumps(columns: int, tmp_path: Path) -> None:
+    lines = on_a_terminal(columns, tmp_path / "run")
+    bars = [line for line in lines if "━" in line]
+    assert max(map(len, bars)) <= columns
+    assert len({len(re.sub(r"[^━╸╺]", "", line)) for line in bars}) == 1
+    assert len({len(re.split("[━╸╺]", line)[0]) for line in bars}) == 1
+    for words in ("evaluating validation", "evaluating test", "writing report.html"):
+        shown = [line for line in bars if line.endswith(words)]
+        assert shown
+        assert all("╸" not in line and "╺" not in line for line in shown)
+    facts = [line for line in bars if "loss" in line]
+    assert all("left" in line for line in facts)
+    assert all(("ex/s" in line, "MiB" in line or "GiB" in line) == (columns >= 80, columns >= 160) for line in facts)
+    epochs = [line for line in lines if re.match(r"epoch   [123]  loss ", line)]
+    assert len(epochs) == 3
+    assert all(a <= b for a, b in pairwise([line[8] for line in epochs]))

@@ -85,12 +85,19 @@ class Reader:
         if (code, span) in self._seen:
             return
         self._seen.add((code, span))
-        places = (*related, *self.trail())
+        places = tuple(self._overridden(place) for place in (*related, *self.trail()))
         for mark, setting in self.marks:
-            if mark[1:3] <= span[1:3] and span[3:] <= mark[3:]:  # the file is innocent: nothing in it is to be edited
+            if _covers(mark, span):  # the file is innocent: nothing in it is to be edited
                 places, fix = (Related(f"overridden by `{setting}`", mark), *places), None
                 break
+        if span.in_setting:
+            fix = None
         self.diagnostics.append(Diagnostic(code, message, span, severity, label, places, help, fix))
+
+    def _overridden(self, place: Related) -> Related:
+        """A place that matters, with the `--set` that puts something else there."""
+        setting = next((setting for mark, setting in self.marks if _covers(mark, place.span)), None)
+        return place if setting is None else Related(f"{place.message}, overridden by `{setting}`", place.span)
 
     def replace(self, title: str, node: Node, text: str) -> Fix:
         """A fix that writes `text` in the place of a node."""
@@ -413,6 +420,10 @@ class Reader:
         if near is None and given in self.names.known():
             near = f"${given}"
         return f"did you mean `{near}`?" if near else None
+
+
+def _covers(mark: Span, span: Span) -> bool:
+    return mark.file == span.file and mark[1:3] <= span[1:3] and span[3:] <= mark[3:]
 
 
 _adapters: dict[int, tuple[Any, TypeAdapter[Any]]] = {}

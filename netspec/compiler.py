@@ -369,7 +369,11 @@ def _unused(spec: Spec, used: set[str]) -> list[Diagnostic]:
 
 
 def _ordered(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
-    return sorted(diagnostics, key=lambda d: (d.span.in_setting, d.span.line, d.span.column, d.severity))
+    """In the order of the file; then what each `--set` adds, as it was found."""
+    inside = [d for d in diagnostics if not d.span.in_setting]
+    return sorted(inside, key=lambda d: (d.span.line, d.span.column, d.severity)) + [
+        d for d in diagnostics if d.span.in_setting
+    ]
 
 
 __all__ = ["Limits", "Result", "check", "check_source", "compile_source", "load", "loads"]

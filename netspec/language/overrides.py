@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
-from netspec.arguments import LARGEST
+from netspec.arguments import LARGEST, Arguments
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.language.inputs import symbols_of
 from netspec.language.spec import Spec
 from netspec.recipe import tables
 from netspec.text.source import Extended, ListNode, MapNode, Node, ScalarNode, Source, parse
 from netspec.text.traps import flow_trap
+
+_CALLS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
+    "data": ("data set", tables.DATA_SETS),
+    "loss": ("loss", tables.LOSSES),
+    "optimizer": ("optimizer", tables.OPTIMIZERS),
+    "scheduler": ("scheduler", tables.SCHEDULERS),
+}
+"""Keys of a recipe under which one name stands with its arguments: what it is, and the names that there are."""
+
+_LOADERS: Final[Mapping[str, Callable[[str], type[Arguments]]]] = {
+    "data": tables.data_set,
+    "loss": tables.loss,
+    "optimizer": tables.optimizer,
+    "scheduler": tables.scheduler,
+}
 
 Definition = tuple[ScalarNode, Node]
 
@@ -30,7 +45,6 @@ class Overridden:
         self.base = spec.source
         self.symbols: dict[str, int] = {}
         """Sizes that `--set H=224` gives to symbols of the input."""
-
 
     @property
     def source(self) -> Source:
@@ -209,7 +223,9 @@ def _shifted(node: Node, by: int) -> Node:
         return ScalarNode(node.value, node.text, node.quoted, start, end)
     if isinstance(node, ListNode):
         return ListNode([_shifted(item, by) for item in node.items], node.flow, start, end)
-    entries = [(ScalarNode(k.value, k.text, k.quoted, k.start + by, k.end + by), _shifted(v, by)) for k, v in node.entries]
+    entries = [
+        (ScalarNode(k.value, k.text, k.quoted, k.start + by, k.end + by), _shifted(v, by)) for k, v in node.entries
+    ]
     return MapNode(entries, node.flow, start, end)
 
 
@@ -225,9 +241,11 @@ def _set_in(base: Node | None, path: list[str], node: Node, setting: _Setting) -
         raise UsageError(f"--set {key}: a name is missing at a dot; write it as in `--set train.epochs=3`")
     if isinstance(base, ScalarNode):  # `optimizer: SGD` is `optimizer: {SGD: {}}`
         if base.text != head:
-            above = key.removesuffix(".".join(path))
-            hint = f"; write `--set {above}{base.text}.{head}=…`" if isinstance(base.value, str) else ""
-            raise UsageError(f"--set {key}: `{head}` is not there; the recipe says `{base.text}`{hint}")
+            above = key.removesuffix("." + ".".join(path))
+            raise UsageError(
+                f"--set {key}: `{above}` is `{base.text}` in the recipe and has no `{head}`; "
+                f"`--set {above}={setting.value}` replaces it"
+            )
         inner = MapNode([], True, base.start, base.end)
         return MapNode([(base, _set_in(inner, path[1:], node, setting))], True, base.start, base.end)
     if isinstance(base, ListNode):
@@ -235,6 +253,8 @@ def _set_in(base: Node | None, path: list[str], node: Node, setting: _Setting) -
     entries = list(base.entries)
     for i, (known, value) in enumerate(entries):
         if known.text == head:
+            if path[1:] and key == f"train.{'.'.join(path)}":
+                _check_call(value, path, setting)
             entries[i] = (
                 known,
                 _set_in(_long_form(head, value), path[1:], node, setting) if path[1:] else setting.placed(node, value),
@@ -244,6 +264,42 @@ def _set_in(base: Node | None, path: list[str], node: Node, setting: _Setting) -
     fresh = MapNode([], True, name.start, name.end)
     entries.append((name, _set_in(fresh, path[1:], node, setting) if path[1:] else setting.added(node)))
     return MapNode(entries, base.flow, base.start, base.end)
+
+
+def _check_call(value: Node, path: list[str], setting: _Setting) -> None:
+    """See that a path into `optimizer` and its like goes through the name that stands there.
+
+    Raises:
+        UsageError: it names another, or leaves the name out.
+    """
+    key, name, *rest = path
+    head = value.entries[0][0] if isinstance(value, MapNode) and len(value.entries) == 1 else value
+    if key not in _CALLS or not isinstance(head, ScalarNode) or not isinstance(head.value, str) or head.text == name:
+        return
+    kind, known = _CALLS[key]
+    says = f"--set {setting.key}: the recipe's {kind} is `{head.text}`"
+    other = name if name in known else did_you_mean(name, known)
+    if other is None and not _same(name, head.text) and head.text in known:
+        fields = _LOADERS[key](head.text).model_fields
+        if name not in fields:
+            takes = (
+                f"its arguments are {', '.join(f'`{field}`' for field in fields)}"
+                if fields
+                else "it takes no arguments"
+            )
+            raise UsageError(f"{says}, which has no `{name}`; {takes}, and `--set 'train.{key}=…'` replaces it")
+    through = f"--set {'.'.join(['train', key, head.text, *([] if _same(name, head.text) else [name]), *rest])}"
+    if _same(name, head.text) or other is None:
+        raise UsageError(f"{says}; write `{through}={setting.value}`")
+    inner = setting.value
+    for part in reversed(rest):
+        inner = f"{{{part}: {inner}}}"
+    raise UsageError(f"{says}; `--set 'train.{key}={{{other}: {inner}}}'` replaces it")
+
+
+def _same(name: str, other: str) -> bool:
+    """True for one name but for its case: `adamw` for `AdamW`."""
+    return name.casefold() == other.casefold()
 
 
 def _long_form(name: str, value: Node) -> Node:
@@ -270,7 +326,10 @@ def _set_in_list(base: ListNode, path: list[str], node: Node, setting: _Setting)
             items = list(base.items)
             items[i] = _set_in(item, path, node, setting)
             return ListNode(items, base.flow, base.start, base.end)
-    raise UsageError(f"--set {setting.key}: there is no `{path[0]}` in the list")
+    above = setting.key.removesuffix("." + ".".join(path))
+    raise UsageError(
+        f"--set {setting.key}: there is no `{path[0]}` in the list `{above}`; `--set '{above}=[…]'` replaces the list"
+    )
 
 
 def _recipe_keys(train: Node | None) -> list[str]:

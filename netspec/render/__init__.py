@@ -195,7 +195,11 @@ def _annotation(d: Diagnostic) -> str:
     elif span.line == span.end_line:
         place |= {"col": span.column, "endColumn": span.end_column}
     properties = ",".join(f"{k}={_property(str(v))}" for k, v in {**place, "title": d.code}.items())
-    words = [printable(d.message), *((printable(span.place),) if span.in_setting else ()), *(f"{r.span.place}: {printable(r.message)}" for r in d.related)]
+    words = [
+        printable(d.message),
+        *((printable(span.place),) if span.in_setting else ()),
+        *(f"{r.span.place}: {printable(r.message)}" for r in d.related),
+    ]
     words += [f"help: {line}" if i == 0 else line for i, line in enumerate((d.help or "").split("\n")) if line]
     return f"::{d.severity} {properties}::{_data(chr(10).join(words))}"
 

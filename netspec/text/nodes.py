@@ -117,6 +117,7 @@ class Extended(Source):
             self._starts.append(self._starts[-1] + len(part.text) + 1)
 
     def between(self, start: int, end: int) -> Span:
+        """The place from one offset to another, in the text that the first one leads into."""
         i = bisect_right(self._starts, start) - 1
         return self._parts[i].between(start - self._starts[i], end - self._starts[i])
 

@@ -415,6 +415,8 @@ class Reader:
 
     def _list_arguments(self, model: type[Arguments], node: ListNode, name: str) -> None:
         written = self.source.text[node.start : node.end]
+        if all(isinstance(item, ScalarNode) for item in node.items):  # in the place of another, the text is that one's
+            written = f"[{', '.join(getattr(item, 'text', '') for item in node.items)}]"
         self.report(
             "list-argument",
             f"`{name}` cannot take a list: it could be one argument with several values, or several arguments",

@@ -192,6 +192,17 @@ def test_what_a_setting_overrides_is_shown_with_the_line_that_it_overrides() -> 
     assert [d.span.file for d in others] == ["--set train.seed=-1", "--set train.epoch=2"]
 
 
+def test_the_help_for_an_overridden_value_quotes_the_setting_and_not_the_line_below_it() -> None:
+    for key, value, said in (
+        ("train.optimizer.SGD", "[1, 2]", "SGD: {lr: 1, momentum: 2}"),
+        ("train.augment", "RandomFlip", "`augment: [RandomFlip]`"),
+    ):
+        with pytest.raises(netspec.SpecError) as caught:
+            netspec.loads(SHORT, "short.yaml", set={key: value})
+        (found,) = caught.value.diagnostics
+        assert said in (found.help or "")
+
+
 def test_an_added_part_that_a_second_setting_changes_is_shown_in_the_first() -> None:
     settings = {"train.scheduler": "{StepLR: {step_size: 2}}", "train.scheduler.StepLR.step_size": -1}
     with pytest.raises(netspec.SpecError) as caught:

@@ -204,7 +204,8 @@ def _read(key: ScalarNode, node: Node, reader: Reader) -> Any:
     if name in PATTERNS:
         return _patterns(name, node, reader)
     if not isinstance(node, ListNode):
-        example = "[Resize: 224]" if name in LISTS else "[{parameters: [bias], lr: 0.1}]"
+        one = node.text if isinstance(node, ScalarNode) and "(" not in node.text else "Resize: 224"
+        example = f"[{one}]" if name in LISTS else "[{parameters: [bias], lr: 0.1}]"
         reader.report("wrong-form", f"`{name}` is a list", node, help=f"for example `{name}: {example}`")
         return FAILED
     if name == "groups":

@@ -230,6 +230,13 @@ def test_a_word_where_a_number_belongs_is_told_what_its_key_wants(lines: str) ->
     assert (found.code, found.message, found.help) == ("invalid-argument", *KINDS[lines])
 
 
+def test_a_value_in_the_form_of_another_is_shown_as_yaml_and_a_lone_transform_in_its_brackets() -> None:
+    (found,) = findings(spec("seed: {from: 3}"))
+    assert found.message == "`seed` wants an integer of at least 0, not {from: 3}"
+    (found,) = findings(spec("augment: RandomHorizontalFlip"))
+    assert found.help == "for example `augment: [RandomHorizontalFlip]`"
+
+
 def test_a_misspelt_variable_is_still_answered_with_the_variable() -> None:
     (found,) = findings(spec("epochs: lenght", LENET.replace("layers", "vars: {length: 3}\nlayers")))
     assert (found.code, found.help) == ("unknown-name", "did you mean `length`?")

@@ -638,7 +638,10 @@ def meant_call(
     name, given = _python_call(text)
     meant = elsewhere.get(name.lower(), "")
     near = name if name in table else meant if meant in table else did_you_mean(name, table) if not meant else None
-    return near, near if near is None or given is None else _as_mapping(near, list(load(near).model_fields), given)
+    sure = near is not None and near.casefold() == name.casefold()  # a name that is only near loads no module
+    if near is None or not given or not sure:
+        return near, near
+    return near, _as_mapping(near, list(load(near).model_fields), given)
 
 
 def _as_mapping(name: str, fields: list[str], given: list[tuple[str | None, str]]) -> str:

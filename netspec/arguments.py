@@ -86,6 +86,8 @@ def shown(value: Any) -> str:
             return "true" if value else "false"
         case tuple():
             return "[" + ", ".join(map(shown, value)) + "]"  # pyright: ignore[reportUnknownArgumentType]  # any items
+        case dict():
+            return "{" + ", ".join(f"{k}: {shown(v)}" for k, v in value.items()) + "}"  # pyright: ignore[reportUnknownVariableType]  # any items
         case str():
             return f"'{value}'"
         case _:

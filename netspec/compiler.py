@@ -177,14 +177,15 @@ def _elaborate_whole(
     variables: dict[str, Any] = {}
     scope = Scope(spec, place, variables, {})
     scope.used = used
-    reader = Reader(spec.source, scope)
-    reader.marks = [(spec.source.between(start, end), setting) for start, end, setting in over.marks]
+    source = over.source
+    reader = Reader(source, scope)
+    reader.marks = [(source.between(start, end), setting) for start, end, setting in over.marks]
     _define(over, variables, spec, reader, scope)
     input_type, sizes = read_input(over.input, symbols, over.symbols, reader)
     scope.symbols = sizes
     init = InitRules(spec, spec.init, reader)
     elaborator = Elaborator(spec, reader, scope, init, limits)
-    origin = Origin("`input`", spec.source.span(over.input) if over.input else spec.source.between(0, 0))
+    origin = Origin("`input`", source.span(over.input) if over.input else source.between(0, 0))
     root = elaborator.run(input_type, origin)
     init.finish(reader)
     if elaborator.conditions:
@@ -368,7 +369,11 @@ def _unused(spec: Spec, used: set[str]) -> list[Diagnostic]:
 
 
 def _ordered(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
-    return sorted(diagnostics, key=lambda d: (d.span.line, d.span.column, d.severity))
+    """In the order of the file; then what each `--set` adds, as it was found."""
+    inside = [d for d in diagnostics if not d.span.in_setting]
+    return sorted(inside, key=lambda d: (d.span.line, d.span.column, d.severity)) + [
+        d for d in diagnostics if d.span.in_setting
+    ]
 
 
 __all__ = ["Limits", "Result", "check", "check_source", "compile_source", "load", "loads"]

@@ -16,7 +16,10 @@ Severity = Literal["error", "warning"]
 
 
 class Span(NamedTuple):
-    """A stretch of a source text. Lines and columns count from 1, columns in code points; the end is exclusive."""
+    """A stretch of a source text. Lines and columns count from 1, columns in code points; the end is exclusive.
+
+    What a `--set` adds stands in no file: there `file` is the whole `--set key=value`, and columns count in it.
+    """
 
     file: str
     line: int
@@ -26,8 +29,15 @@ class Span(NamedTuple):
 
     @property
     def place(self) -> str:
-        """`file:line:column`, as editors and terminals understand it."""
+        """`file:line:column`, as editors and terminals understand it; of a `--set`, its words."""
+        if self.in_setting:
+            return f"added by `{self.file}`"
         return f"{self.file}:{self.line}:{self.column}"
+
+    @property
+    def in_setting(self) -> bool:
+        """True for a place in a `--set key=value` in place of one in a file."""
+        return self.file.startswith("--set ")
 
 
 class Related(NamedTuple):

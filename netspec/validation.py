@@ -7,9 +7,11 @@ way, or reports why it cannot.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Final, Protocol, TypeVar, get_args
+from functools import cache
+from typing import Annotated, Any, Final, NamedTuple, Protocol, TypeVar, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -32,8 +34,31 @@ class Failed:
 
 
 FAILED: Final = Failed()
+_NOTHING: Final[Mapping[str, str]] = {}
 _SAID: Final = {"yes": "true", "on": "true", "no": "false", "off": "false", "none": "null"}
 """Words that other readers of YAML, or Python, take for booleans and null."""
+
+
+class Wish(NamedTuple):
+    """A field that wants a value: its key, the thing whose argument it is (None for a key of its own), and its type
+    or the model that has it."""
+
+    key: str
+    owner: str | None
+    kind: Any
+
+    @property
+    def annotation(self) -> Any:
+        """Its type with everything that is checked of it."""
+        kind: Any = self.kind
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return _whole_annotation(kind, self.key)
+        return self.kind
+
+    @property
+    def subject(self) -> str:
+        """The field as a message names it."""
+        return f"`{self.key}`" if self.owner is None else f"`{self.key}` of `{self.owner}`"
 
 
 class Names(Protocol):
@@ -60,6 +85,8 @@ class Reader:
         """Gives the block calls that led here, innermost first: every diagnostic ends with them."""
         self.marks: list[tuple[Span, str]] = []
         """Places in whose stead something else is read, each with the `--set` that says so."""
+        self.plain = False
+        """True in a recipe: there a word is seldom a misspelt variable, and is held against what its key wants."""
         self.diagnostics: list[Diagnostic] = []
         self._seen: set[tuple[str, Span]] = set()
         self._bare: dict[type[Arguments], Any] = {}
@@ -85,12 +112,19 @@ class Reader:
         if (code, span) in self._seen:
             return
         self._seen.add((code, span))
-        places = (*related, *self.trail())
+        places = tuple(self._overridden(place) for place in (*related, *self.trail()))
         for mark, setting in self.marks:
-            if mark[1:3] <= span[1:3] and span[3:] <= mark[3:]:  # the file is innocent: nothing in it is to be edited
+            if _covers(mark, span):  # the file is innocent: nothing in it is to be edited
                 places, fix = (Related(f"overridden by `{setting}`", mark), *places), None
                 break
+        if span.in_setting:
+            fix = None
         self.diagnostics.append(Diagnostic(code, message, span, severity, label, places, help, fix))
+
+    def _overridden(self, place: Related) -> Related:
+        """A place that matters, with the `--set` that puts something else there."""
+        setting = next((setting for mark, setting in self.marks if _covers(mark, place.span)), None)
+        return place if setting is None else Related(f"{place.message}, overridden by `{setting}`", place.span)
 
     def replace(self, title: str, node: Node, text: str) -> Fix:
         """A fix that writes `text` in the place of a node."""
@@ -98,10 +132,10 @@ class Reader:
 
     # ---- values
 
-    def evaluate(self, node: ScalarNode, *, free: bool = False) -> Any:
+    def evaluate(self, node: ScalarNode, *, free: bool = False, wish: Wish | None = None) -> Any:
         """The value of the expression in a scalar: FAILED once reported, UNKNOWN where it hangs on an unknown size.
 
-        `free` says that any kind of value may stand here, a text too.
+        `free` says that any kind of value may stand here, a text too; `wish` says which kind is wanted.
         """
         text = node.text
         if node.quoted and (plain := _plain(text)) is not None:
@@ -120,8 +154,37 @@ class Reader:
                 "needs-number", str(error), node, help="give the symbol a number with `--set`, as in `--set H=224`"
             )
         except ExpressionError as error:
-            self._expression_error(node, error, free)
+            if not self._another_kind(node, error, wish):
+                self._expression_error(node, error, free)
         return FAILED
+
+    def _another_kind(self, node: ScalarNode, error: ExpressionError, wish: Wish | None) -> bool:
+        """Report a word or a text that is no expression as a value of the wrong kind; True if it seems to be one."""
+        text = node.text.strip()
+        if not self.plain or wish is None or "$" in text:
+            return False
+        meant = next((v for v in _readings(text) if _fits(wish.annotation, v)), None)
+        if meant is None and flow_trap(self.source, node) is not None:
+            return False
+        if error.name is not None:
+            known = [word for word in self.names.known() if not word[:1].isupper() or word.isupper()]
+            misspelt = self.names.hint(text) is not None or did_you_mean(text, known) is not None
+            if text != error.name or (misspelt and text.lower() not in _SAID):
+                return False
+        elif error.code != "expression-syntax":
+            return False
+        wanted = _wanted(wish.annotation, text)
+        if wanted is None:
+            return False
+        kind = "neither" if wanted == "true or false" else "no number" if _NUMERIC.search(wanted) else "none"
+        rest = ", nor a variable of this spec" if error.name is not None else ""
+        self.report(
+            "invalid-argument",
+            f"{wish.subject} wants {wanted}, and `{text}` is {kind}{rest}",
+            node,
+            help=None if meant is None else f"write `{wish.key}: {shown(meant)}`",
+        )
+        return True
 
     def _expression_error(self, node: ScalarNode, error: ExpressionError, free: bool = False) -> None:
         trap = flow_trap(self.source, node)
@@ -157,9 +220,9 @@ class Reader:
             return f"did you mean `{near}`? {text}" if near else text
         return f"did you mean `{near}`?" if near else None
 
-    def value(self, node: Node, annotation: Any = None) -> Any:
+    def value(self, node: Node, annotation: Any = None, wish: Wish | None = None) -> Any:
         """What a node means in a field of this annotation: numbers as they are, lists as tuples, text as an
-        expression unless the field takes text. FAILED or UNKNOWN if any part is."""
+        expression unless the field takes text. FAILED or UNKNOWN if any part is. `wish` names the field."""
         if isinstance(node, ScalarNode):
             if not isinstance(node.value, str):
                 return node.value
@@ -168,12 +231,12 @@ class Reader:
                 return self._text(node)
             if isinstance(kind, Words) and node.text in kind.words:
                 return node.text
-            return _tuples(self.evaluate(node))
+            return _tuples(self.evaluate(node, wish=wish))
         if isinstance(node, ListNode):
             if (trap := flow_trap(self.source, node)) is not None:
                 self.report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
                 return FAILED
-            items = tuple(self.value(child, annotation) for child in node.items)
+            items = tuple(self.value(child, annotation, wish) for child in node.items)
             if any(v is FAILED for v in items):
                 return FAILED
             return UNKNOWN if any(v is UNKNOWN for v in items) else items
@@ -242,7 +305,7 @@ class Reader:
                     continue
             else:
                 argument = key.text
-            value = self.value(child, fields[argument])
+            value = self.value(child, fields[argument], Wish(argument, name, model))
             nodes[argument] = child
             if value is FAILED or value is UNKNOWN:
                 whole = False
@@ -253,10 +316,19 @@ class Reader:
                 values[argument] = value
         return self._validate(model, values, nodes, name, at, whole=whole)
 
-    def call(self, node: Node, table: Mapping[str, str], load: Callable[[str], type[A]], *, kind: str) -> A | None:
+    def call(
+        self,
+        node: Node,
+        table: Mapping[str, str],
+        load: Callable[[str], type[A]],
+        *,
+        kind: str,
+        elsewhere: Mapping[str, str] = _NOTHING,
+    ) -> A | None:
         """One named thing with its arguments, `SGD: {lr: 0.01}`, `Resize: 224` or bare `CrossEntropyLoss`.
 
         `table` holds the names there are, `load` gives the model of one; `kind` says what it is ("optimizer").
+        `elsewhere` holds names that other libraries have, in lower case, each with the name in `table` or with advice.
         """
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
             head, value = node, None
@@ -275,20 +347,39 @@ class Reader:
             )
             return None
         if head.text not in table:
-            near = did_you_mean(head.text, table)
-            self.report(
-                f"unknown-{kind.replace(' ', '-')}",
-                f"there is no {kind} `{head.text}`",
-                head,
-                help=f"did you mean `{near}`?" if near else f"there are: {', '.join(sorted(table))}",
-                fix=self.replace(f"write `{near}`", head, near) if near else None,
-            )
+            self._unknown_call(head, head is node, table, load, kind, elsewhere)
             return None
         return self.arguments(load(head.text), value, name=head.text, at=head)
 
+    def _unknown_call(
+        self,
+        head: ScalarNode,
+        alone: bool,
+        table: Mapping[str, str],
+        load: Callable[[str], type[Arguments]],
+        kind: str,
+        elsewhere: Mapping[str, str],
+    ) -> None:
+        """Report a name that is not in the table; Python's `Adam(lr=0.1)` is answered with its mapping."""
+        near, whole = meant_call(head.text, table, load, elsewhere)
+        whole = whole if alone else near  # before a colon there is no room for a mapping
+        if near is None:
+            advice = elsewhere.get(_python_call(head.text)[0].lower())
+            help_ = advice or f"there are: {', '.join(sorted(table))}"
+        else:
+            help_ = f"did you mean `{near}`?" if whole == near else f"write `{whole}`"
+        self.report(
+            f"unknown-{kind.replace(' ', '-')}",
+            f"there is no {kind} `{head.text}`"
+            + (": a name and its arguments are a mapping here" if whole != near else ""),
+            head,
+            help=help_,
+            fix=self.replace(f"write `{whole}`", head, whole) if whole else None,
+        )
+
     def scalar(self, node: Node, annotation: Any, *, name: str) -> Any:
         """One typed value, for a key that takes a single field; FAILED once reported (or unknown)."""
-        value = self.value(node, annotation)
+        value = self.value(node, annotation, Wish(name, None, annotation))
         if value is FAILED or value is UNKNOWN:
             return FAILED
         if isinstance(value, Dim):
@@ -314,7 +405,7 @@ class Reader:
                 help=f"write `{name}: {{{_with_value(model, node.text)}}}`" if arguments else f"write `{name}` alone",
             )
             return None
-        value = self.value(node, _fields(model)[model.scalar])
+        value = self.value(node, _fields(model)[model.scalar], Wish(model.scalar, name, model))
         if value is FAILED or value is UNKNOWN:
             return None
         if isinstance(value, Dim):
@@ -324,6 +415,8 @@ class Reader:
 
     def _list_arguments(self, model: type[Arguments], node: ListNode, name: str) -> None:
         written = self.source.text[node.start : node.end]
+        if all(isinstance(item, ScalarNode) for item in node.items):  # in the place of another, the text is that one's
+            written = f"[{', '.join(getattr(item, 'text', '') for item in node.items)}]"
         self.report(
             "list-argument",
             f"`{name}` cannot take a list: it could be one argument with several values, or several arguments",
@@ -415,6 +508,10 @@ class Reader:
         return f"did you mean `{near}`?" if near else None
 
 
+def _covers(mark: Span, span: Span) -> bool:
+    return mark.file == span.file and mark[1:3] <= span[1:3] and span[3:] <= mark[3:]
+
+
 _adapters: dict[int, tuple[Any, TypeAdapter[Any]]] = {}
 
 
@@ -445,6 +542,16 @@ def _with_words(annotation: Any, metadata: list[Any]) -> Any:
     return Annotated[annotation, words] if words else annotation
 
 
+@cache
+def _whole_annotation(model: type[BaseModel], name: str) -> Any:
+    """The annotation of a model's field, with the metadata that pydantic took out of it: its validators."""
+    field = model.model_fields[name]
+    annotation: Any = field.annotation
+    for extra in field.metadata:
+        annotation = Annotated[annotation, extra]
+    return annotation
+
+
 def _first_needed(model: type[BaseModel]) -> list[str]:
     """The arguments that must be given, or the first if none must."""
     needed = [name for name, field in model.model_fields.items() if field.is_required()]
@@ -470,15 +577,87 @@ def _with_list(model: type[Arguments], node: ListNode, text: str) -> str:
         return ", ".join(f"{name}: {value}" for name, value in pairs)
 
 
+def _wanted(annotation: Any, text: str) -> str | None:
+    """What a field wants ("an integer of at least 1") that this text is not; None if it would take the text."""
+    try:
+        _adapter(annotation).validate_python(text, strict=True)
+    except ValidationError as error:
+        wish = _wish(error.errors(include_url=False)[0])
+        found = re.match(r"wants (.*), not ", wish, re.DOTALL)
+        return found[1] if found else None
+    return None
+
+
+def _fits(annotation: Any, value: object) -> bool:
+    try:
+        _adapter(annotation).validate_python(value, strict=True)
+    except ValidationError:
+        return False
+    return True
+
+
+def _readings(text: str) -> Iterable[object]:
+    """Plain values that a text may stand for: `yes`, `10%`, `1,024`."""
+    word = _SAID.get(text.lower())
+    if word is not None:
+        yield {"true": True, "false": False, "null": None}[word]
+    if (share := re.fullmatch(r"([\d.]+)\s*%", text)) and _NUMBER.fullmatch(share[1]):
+        yield float(f"{float(share[1]) / 100:.12g}")
+    if re.fullmatch(r"\d{1,3}([,_ ]\d{3})+", text):
+        yield int(re.sub(r"\D", "", text))
+    if (first := re.match(r"(\d+|\d*\.\d+)\s*[A-Za-z]", text)) is not None:
+        yield float(first[1]) if "." in first[1] else int(first[1])
+
+
 def _tuples(value: Any) -> Any:
     """Lists of the expression language as the tuples that strict models want."""
     return tuple(_tuples(v) for v in value) if isinstance(value, (list, tuple)) else value  # pyright: ignore[reportUnknownVariableType]  # any values
+
+
+def _python_call(text: str) -> tuple[str, list[tuple[str | None, str]] | None]:
+    """`torch.optim.Adam(lr=0.1)` → the name and the arguments, each with its keyword or None; None for a bare name."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return text, None
+    called = tree.func if isinstance(tree, ast.Call) else tree
+    name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else text
+    if not isinstance(tree, ast.Call):
+        return name, None
+    given = [(None, a) for a in tree.args] + [(k.arg, k.value) for k in tree.keywords if k.arg is not None]
+    return name, [(key, ast.unparse(value)) for key, value in given if ".parameters" not in ast.unparse(value)]
+
+
+def meant_call(
+    text: str, table: Mapping[str, str], load: Callable[[str], type[Arguments]], elsewhere: Mapping[str, str]
+) -> tuple[str | None, str | None]:
+    """The name in a table that a text means, and the whole of what it means: `{Adam: {lr: 0.1}}` for `Adam(lr=0.1)`.
+
+    Both are None where nothing is near.
+    """
+    name, given = _python_call(text)
+    meant = elsewhere.get(name.lower(), "")
+    near = name if name in table else meant if meant in table else did_you_mean(name, table) if not meant else None
+    sure = near is not None and near.casefold() == name.casefold()  # a name that is only near loads no module
+    if near is None or not given or not sure:
+        return near, near
+    return near, _as_mapping(near, list(load(near).model_fields), given)
+
+
+def _as_mapping(name: str, fields: list[str], given: list[tuple[str | None, str]]) -> str:
+    """A call of Python's as a spec writes it."""
+    free = iter([field for field in fields if field not in {key for key, _ in given}])
+    named = [(key or next(free, "…"), _PYTHON.get(value, value.replace("(", "[").replace(")", "]").replace(",]", "]")))
+             for key, value in given]  # fmt: skip
+    return f"{{{name}: {{{', '.join(f'{key}: {value}' for key, value in named)}}}}}" if named else name
 
 
 def _an(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
+_PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
+_NUMERIC = re.compile(r"\b(numbers?|integers?|share|degrees|factors?)\b")
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import netspec
+from netspec import render as netspec_render
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic, UsageError
 from netspec.text.source import decode
@@ -113,6 +114,16 @@ def test_a_setting_reaches_into_what_is_written_as_one_bare_value(
     assert values.items() <= dict(part).items()
 
 
+OVERRIDDEN = """train:
+  data: MNIST
+  loss: {CrossEntropyLoss: {ignore_index: 3}}
+  optimizer: SGD
+  scheduler: {StepLR: {step_size: 2}}
+  epochs: 3
+  augment: [RandomCrop: 3]
+"""
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
@@ -121,13 +132,84 @@ def test_a_setting_reaches_into_what_is_written_as_one_bare_value(
         ({"H": 2**31}, "between 1 and"),
         ({"H": 3, "input": "[4]"}, "no variable, symbol"),
         ({"train..epochs": 3}, "at a dot"),
-        ({"train.optimizer.lr": 0.1}, "train.optimizer.SGD.lr"),
+        ({"train.optimizer.lr": 0.1}, "write `--set train.optimizer.SGD.lr=0.1`"),
+        ({"train.optimizer.sgd.lr": 0.1}, "write `--set train.optimizer.SGD.lr=0.1`"),
+        (
+            {"train.optimizer.AdamW.lr": 0.1},
+            r"the recipe's optimizer is `SGD`; `--set 'train.optimizer={AdamW: {lr: 0.1}}'`",
+        ),
+        ({"train.optimizer.Adma.lr": 0.1}, r"`--set 'train.optimizer={Adam: {lr: 0.1}}'` replaces it"),
+        ({"train.optimizer.size": 3}, "is `SGD`, which has no `size`; its arguments are `lr`, `momentum`"),
+        ({"train.loss.label_smoothing": 0.1}, "write `--set train.loss.CrossEntropyLoss.label_smoothing=0.1`"),
+        ({"train.loss.MSELoss": {}}, "the recipe's loss is `CrossEntropyLoss`; `--set 'train.loss={MSELoss: {}}'`"),
+        ({"train.data.path": "a"}, "data set is `MNIST`, which has no `path`; it takes no arguments"),
+        ({"train.scheduler.gamma": 0.5}, "write `--set train.scheduler.StepLR.gamma=0.5`"),
+        ({"train.epochs.x": 3}, "`train.epochs` is `3` in the recipe and has no `x`"),
+        ({"train.augment.size": 3}, r"no `size` in the list `train.augment`; `--set 'train.augment=\[…\]'`"),
     ],
 )
 def test_a_setting_that_cannot_be_applied_says_why(settings: dict[str, object], says: str) -> None:
-    text = "input: [1, H]\nvars: {n: 3}\nlayers: [Linear: n]\ntrain: {optimizer: SGD}\n"
+    text = "input: [1, H]\nvars: {n: 3}\nlayers: [Linear: n]\n" + OVERRIDDEN
     with pytest.raises(UsageError, match=says):
         netspec.loads(text, set=settings)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "marked"),
+    [
+        ("train.epoch", "3", "epoch"),
+        ("train.scheduler", "StepLR", "StepLR"),
+        ("train.warmup", "-2", "-2"),
+        ("train.groups", "[{parameters: [bias], rl: 3}]", "rl"),
+        ("train.scheduler.StepLR", "{step_size: 3, gama: 2}", "gama"),
+        ("train.scheduler.MultiStepLR.gamma", "2", "MultiStepLR"),
+        ("train.optimizer.SGD.momentum", "[1]", "[1]"),
+        ("train.clip_grad_norm", "1 + two", "two"),
+    ],
+)
+def test_what_a_setting_adds_is_shown_in_the_setting_and_no_line_of_the_file_with_it(
+    key: str, value: str, marked: str
+) -> None:
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(SHORT, "short.yaml", set={key: value})
+    (found,) = caught.value.diagnostics
+    written = f"--set {key}={value}"
+    assert (found.span.file, found.fix, found.related) == (written, None, ())
+    assert written[found.span.column - 1 : found.span.end_column - 1] == marked
+    text = str(caught.value)
+    assert f" --> added by --set\n  |\n1 | {written}\n" in text
+    assert "short.yaml" not in text and "FashionMNIST" not in text
+    assert "file=" not in netspec_render.render_github([found])
+
+
+def test_what_a_setting_overrides_is_shown_with_the_line_that_it_overrides() -> None:
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(SHORT, "short.yaml", set={"train.epochs": 0, "train.seed": -1, "train.epoch": 2})
+    first, *others = caught.value.diagnostics
+    assert (first.span.file, first.span.line, first.related[0].message) == (
+        "short.yaml", 11, "overridden by `--set train.epochs=0`",
+    )  # fmt: skip
+    assert [d.span.file for d in others] == ["--set train.seed=-1", "--set train.epoch=2"]
+
+
+def test_the_help_for_an_overridden_value_quotes_the_setting_and_not_the_line_below_it() -> None:
+    for key, value, said in (
+        ("train.optimizer.SGD", "[1, 2]", "SGD: {lr: 1, momentum: 2}"),
+        ("train.augment", "RandomFlip", "`augment: [RandomFlip]`"),
+    ):
+        with pytest.raises(netspec.SpecError) as caught:
+            netspec.loads(SHORT, "short.yaml", set={key: value})
+        (found,) = caught.value.diagnostics
+        assert said in (found.help or "")
+
+
+def test_an_added_part_that_a_second_setting_changes_is_shown_in_the_first() -> None:
+    settings = {"train.scheduler": "{StepLR: {step_size: 2}}", "train.scheduler.StepLR.step_size": -1}
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(SHORT, "short.yaml", set=settings)
+    (found,) = caught.value.diagnostics
+    assert found.span.file == "--set train.scheduler={StepLR: {step_size: 2}}"
+    assert [r.message for r in found.related] == ["overridden by `--set train.scheduler.StepLR.step_size=-1`"]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,9 @@ def command(
     found = inspect(trained, split, data_root, examples)
     if report:
         if found.examination is None:
-            raise UsageError(f"{run}: `--report` shows a classifier's answers, and this net has no classes")
+            raise UsageError(
+                f"`--report` shows a classifier's answers, and the net of `{run}` has no classes; leave it out"
+            )
         write_report(trained.run, trained.net, found.examination, trained.names)
     if form == "json":
         result: dict[str, Any] = {"run": str(run), "weights": trained.origin, **found.to_dict(trained.names)}

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
-from netspec.arguments import LARGEST
+from netspec.arguments import LARGEST, Arguments
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.language.inputs import symbols_of
 from netspec.language.spec import Spec
 from netspec.recipe import tables
-from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source, parse
+from netspec.text.source import Extended, ListNode, MapNode, Node, ScalarNode, Source, parse
 from netspec.text.traps import flow_trap
+
+_CALLS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
+    "data": ("data set", tables.DATA_SETS),
+    "loss": ("loss", tables.LOSSES),
+    "optimizer": ("optimizer", tables.OPTIMIZERS),
+    "scheduler": ("scheduler", tables.SCHEDULERS),
+}
+"""Keys of a recipe under which one name stands with its arguments: what it is, and the names that there are."""
+
+_LOADERS: Final[Mapping[str, Callable[[str], type[Arguments]]]] = {
+    "data": tables.data_set,
+    "loss": tables.loss,
+    "optimizer": tables.optimizer,
+    "scheduler": tables.scheduler,
+}
 
 Definition = tuple[ScalarNode, Node]
 
@@ -25,8 +40,20 @@ class Overridden:
         self.vars: list[Definition] = list(spec.vars)
         self.marks: list[tuple[int, int, str]] = []
         """Stretches of the file in whose place something else stands, each with the `--set` that put it there."""
+        self.settings: list[Source] = []
+        """Each `--set`, as its own name and text: what it adds to the file has its place in it."""
+        self.base = spec.source
         self.symbols: dict[str, int] = {}
         """Sizes that `--set H=224` gives to symbols of the input."""
+
+    @property
+    def source(self) -> Source:
+        """The file with the `--set` texts behind it."""
+        return Extended(self.base, self.settings) if self.settings else self.base
+
+    def end(self) -> int:
+        """The offset in `source` at which the next `--set` begins."""
+        return len(self.base.text) + 1 + sum(len(setting.text) + 1 for setting in self.settings)
 
 
 def apply_variant(spec: Spec, variant: str) -> Overridden:
@@ -83,16 +110,15 @@ def apply_settings(spec: Spec, base: Overridden, settings: Mapping[str, Any]) ->
         UsageError: a key names nothing in the spec, or a value is not of its form.
     """
     if "input" in settings:
+        setting = _setting("input", settings["input"], spec, base)
         node = _node_of("input", settings["input"])
-        base.input = _moved(node, spec.input) if spec.input is not None else node
-        if spec.input is not None:
-            base.marks.append((spec.input.start, spec.input.end, f"--set input={_shown(settings['input'])}"))
+        base.input = setting.added(node) if spec.input is None else setting.placed(node, spec.input)
     symbols = symbols_of(base.input, {key.text for key, _ in base.vars})
     for key, value in settings.items():
         if key == "input":
             continue
         node = _node_of(key, value)
-        setting = _Setting(key, f"--set {key}={_shown(value)}", spec, base.marks)
+        setting = _setting(key, value, spec, base)
         if key.startswith("train."):
             base.train = _set_in(base.train, key.split(".")[1:], node, setting)
         elif key in symbols:
@@ -115,14 +141,36 @@ class _Setting(NamedTuple):
     """One `--set` on its way into the recipe."""
 
     key: str
-    written: str
+    value: str
     spec: Spec
     marks: list[tuple[int, int, str]]
+    start: int
+    """Where its text begins in the source that has it behind the file."""
+
+    @property
+    def written(self) -> str:
+        """The whole of it."""
+        return f"--set {self.key}={self.value}"
 
     def placed(self, node: Node, place: Node) -> Node:
         """The node in the place of what it overrides, which is marked."""
         self.marks.append((place.start, place.end, self.written))
         return _moved(node, place)
+
+    def added(self, node: Node) -> Node:
+        """The node where it stands in the text of the `--set`."""
+        return _shifted(node, self.start + len(self.written) - len(self.value))
+
+    def named(self, path: list[str]) -> ScalarNode:
+        """The first of the last names of the key, as a key of the recipe."""
+        start = self.start + len(f"--set {self.key}") - len(".".join(path))
+        return ScalarNode(path[0], path[0], True, start, start + len(path[0]))
+
+
+def _setting(key: str, value: Any, spec: Spec, base: Overridden) -> _Setting:
+    setting = _Setting(key, _shown(value), spec, base.marks, base.end())
+    base.settings.append(Source(setting.written, setting.written))
+    return setting
 
 
 def _shown(value: Any) -> str:
@@ -168,6 +216,19 @@ def _moved(node: Node, place: Node) -> Node:
     return MapNode(moved, False, start, end)
 
 
+def _shifted(node: Node, by: int) -> Node:
+    """The node with its offsets counted from elsewhere."""
+    start, end = node.start + by, node.end + by
+    if isinstance(node, ScalarNode):
+        return ScalarNode(node.value, node.text, node.quoted, start, end)
+    if isinstance(node, ListNode):
+        return ListNode([_shifted(item, by) for item in node.items], node.flow, start, end)
+    entries = [
+        (ScalarNode(k.value, k.text, k.quoted, k.start + by, k.end + by), _shifted(v, by)) for k, v in node.entries
+    ]
+    return MapNode(entries, node.flow, start, end)
+
+
 def _set_in(base: Node | None, path: list[str], node: Node, setting: _Setting) -> Node:
     """The recipe with the value at a dotted path replaced."""
     key = setting.key
@@ -180,9 +241,11 @@ def _set_in(base: Node | None, path: list[str], node: Node, setting: _Setting) -
         raise UsageError(f"--set {key}: a name is missing at a dot; write it as in `--set train.epochs=3`")
     if isinstance(base, ScalarNode):  # `optimizer: SGD` is `optimizer: {SGD: {}}`
         if base.text != head:
-            above = key.removesuffix(".".join(path))
-            hint = f"; write `--set {above}{base.text}.{head}=…`" if isinstance(base.value, str) else ""
-            raise UsageError(f"--set {key}: `{head}` is not there; the recipe says `{base.text}`{hint}")
+            above = key.removesuffix("." + ".".join(path))
+            raise UsageError(
+                f"--set {key}: `{above}` is `{base.text}` in the recipe and has no `{head}`; "
+                f"`--set {above}={setting.value}` replaces it"
+            )
         inner = MapNode([], True, base.start, base.end)
         return MapNode([(base, _set_in(inner, path[1:], node, setting))], True, base.start, base.end)
     if isinstance(base, ListNode):
@@ -190,17 +253,53 @@ def _set_in(base: Node | None, path: list[str], node: Node, setting: _Setting) -
     entries = list(base.entries)
     for i, (known, value) in enumerate(entries):
         if known.text == head:
+            if path[1:] and key == f"train.{'.'.join(path)}":
+                _check_call(value, path, setting)
             entries[i] = (
                 known,
                 _set_in(_long_form(head, value), path[1:], node, setting) if path[1:] else setting.placed(node, value),
             )
             return MapNode(entries, base.flow, base.start, base.end)
-    place = base.entries[0][0] if base.entries else base  # a key that the file does not have: shown at its first
-    setting.marks.append((place.start, place.end, setting.written))
-    name = ScalarNode(head, head, True, place.start, place.end)
-    fresh = MapNode([], True, place.start, place.end)
-    entries.append((name, _set_in(fresh, path[1:], node, setting) if path[1:] else setting.placed(node, place)))
+    name = setting.named(path)
+    fresh = MapNode([], True, name.start, name.end)
+    entries.append((name, _set_in(fresh, path[1:], node, setting) if path[1:] else setting.added(node)))
     return MapNode(entries, base.flow, base.start, base.end)
+
+
+def _check_call(value: Node, path: list[str], setting: _Setting) -> None:
+    """See that a path into `optimizer` and its like goes through the name that stands there.
+
+    Raises:
+        UsageError: it names another, or leaves the name out.
+    """
+    key, name, *rest = path
+    head = value.entries[0][0] if isinstance(value, MapNode) and len(value.entries) == 1 else value
+    if key not in _CALLS or not isinstance(head, ScalarNode) or not isinstance(head.value, str) or head.text == name:
+        return
+    kind, known = _CALLS[key]
+    says = f"--set {setting.key}: the recipe's {kind} is `{head.text}`"
+    other = name if name in known else did_you_mean(name, known)
+    if other is None and not _same(name, head.text) and head.text in known:
+        fields = _LOADERS[key](head.text).model_fields
+        if name not in fields:
+            takes = (
+                f"its arguments are {', '.join(f'`{field}`' for field in fields)}"
+                if fields
+                else "it takes no arguments"
+            )
+            raise UsageError(f"{says}, which has no `{name}`; {takes}, and `--set 'train.{key}=…'` replaces it")
+    through = f"--set {'.'.join(['train', key, head.text, *([] if _same(name, head.text) else [name]), *rest])}"
+    if _same(name, head.text) or other is None:
+        raise UsageError(f"{says}; write `{through}={setting.value}`")
+    inner = setting.value
+    for part in reversed(rest):
+        inner = f"{{{part}: {inner}}}"
+    raise UsageError(f"{says}; `--set 'train.{key}={{{other}: {inner}}}'` replaces it")
+
+
+def _same(name: str, other: str) -> bool:
+    """True for one name but for its case: `adamw` for `AdamW`."""
+    return name.casefold() == other.casefold()
 
 
 def _long_form(name: str, value: Node) -> Node:
@@ -227,7 +326,10 @@ def _set_in_list(base: ListNode, path: list[str], node: Node, setting: _Setting)
             items = list(base.items)
             items[i] = _set_in(item, path, node, setting)
             return ListNode(items, base.flow, base.start, base.end)
-    raise UsageError(f"--set {setting.key}: there is no `{path[0]}` in the list")
+    above = setting.key.removesuffix("." + ".".join(path))
+    raise UsageError(
+        f"--set {setting.key}: there is no `{path[0]}` in the list `{above}`; `--set '{above}=[…]'` replaces the list"
+    )
 
 
 def _recipe_keys(train: Node | None) -> list[str]:

@@ -174,13 +174,20 @@ def _compare(
         f"`{name}` gives images of {_size(size)}{steps}, but the net's input is {_join(input.shape)}",
         where,
         related=related,
-        help=_mend(size, input.shape, recipe.transforms),
+        help=mending(size, input.shape, recipe.transforms),
     )
     return False
 
 
-def _mend(size: ImageType, wanted: Shape, transforms: Sequence[Transform]) -> str | None:
-    """The transforms to add, or the input to write."""
+def mending(size: ImageType, wanted: Shape, transforms: Sequence[Transform], *, exact: bool = False) -> str | None:
+    """The transforms to add, or the input to write, for images that are not of the net's input.
+
+    Args:
+        size: of an image after the transforms that there are.
+        wanted: the net's input.
+        transforms: those that there are.
+        exact: this is one image of many, and others may be of other sizes: give both sides, and no `input` to write.
+    """
     if len(wanted) != 3:
         return f"write `input: [{', '.join(map(str, size))}]`" if None not in size else None
     added: list[str] = []
@@ -188,7 +195,7 @@ def _mend(size: ImageType, wanted: Shape, transforms: Sequence[Transform]) -> st
     if size.channels is not None and size.channels != channels and channels in (1, 3):
         added.append("Grayscale: 3" if channels == 3 else "Grayscale")
     if _differs((size.height, size.width), (height, width)) and isinstance(height, int) and isinstance(width, int):
-        square = height == width and size.height == size.width
+        square = height == width and size.height == size.width and not exact
         added.append(f"Resize: {height}" if square else f"Resize: {{size: [{height}, {width}]}}")
     repairable = size.channels is None or size.channels == channels or channels in (1, 3)
     resized = any(a.startswith("Resize") for a in added)
@@ -197,7 +204,7 @@ def _mend(size: ImageType, wanted: Shape, transforms: Sequence[Transform]) -> st
     proposal = f"`transforms: [{', '.join([*kept[:normalize], *added, *kept[normalize:]])}]`"
     alternative = f"`input: [{', '.join(map(str, size))}]`" if None not in size else None
     if added and repairable:
-        return f"write {proposal}" + (f", or {alternative}" if alternative else "")
+        return f"write {proposal}" + (f", or {alternative}" if alternative and not exact else "")
     return f"write {alternative}" if alternative else None
 
 

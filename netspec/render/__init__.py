@@ -54,9 +54,11 @@ def _paragraph(d: Diagnostic, texts: Mapping[str, Text], paint: Painter, width: 
         if file == d.span.file:
             marks = [Mark(d.span, d.severity, d.label), *marks]
         arrow = "-->" if file == d.span.file else ":::"
-        lines.append(f"{' ' * gutter}{paint('gutter', arrow)} {printable(marks[0].span.place)}")
-        if file in texts:
-            lines += excerpt(texts[file], marks, paint, gutter, width)
+        setting = marks[0].span.in_setting  # its name is its whole text
+        place = "added by --set" if setting else printable(marks[0].span.place)
+        lines.append(f"{' ' * gutter}{paint('gutter', arrow)} {place}")
+        if setting or file in texts:
+            lines += excerpt(Text(file) if setting else texts[file], marks, paint, gutter, width)
         else:
             lines += [f"{' ' * gutter} {paint('gutter', '=')} {printable(m.words)}" for m in marks if m.words]
     if d.help is not None:
@@ -141,8 +143,8 @@ def _count(found: Sequence[Diagnostic], paint: Painter) -> str:
         number = sum(d.severity == severity for d in found)
         if number:
             parts.append(paint(severity, f"{number:,} {severity}{'' if number == 1 else 's'}"))
-    files = dict.fromkeys(d.span.file for d in found)
-    where = printable(next(iter(files))) if len(files) == 1 else f"{len(files)} files"
+    files = dict.fromkeys(d.span.file for d in found if not d.span.in_setting)
+    where = printable(next(iter(files), "what `--set` adds")) if len(files) < 2 else f"{len(files)} files"
     return f"{' and '.join(parts)} in {where}"
 
 
@@ -187,11 +189,17 @@ def render_github(diagnostics: Iterable[Diagnostic]) -> str:
 
 def _annotation(d: Diagnostic) -> str:
     span = d.span
-    place = {"file": span.file, "line": span.line, "endLine": span.end_line}
-    if span.line == span.end_line:
+    place: dict[str, str | int] = {"file": span.file, "line": span.line, "endLine": span.end_line}
+    if span.in_setting:  # no file has a line to annotate
+        place = {}
+    elif span.line == span.end_line:
         place |= {"col": span.column, "endColumn": span.end_column}
     properties = ",".join(f"{k}={_property(str(v))}" for k, v in {**place, "title": d.code}.items())
-    words = [printable(d.message), *(f"{r.span.place}: {printable(r.message)}" for r in d.related)]
+    words = [
+        printable(d.message),
+        *((printable(span.place),) if span.in_setting else ()),
+        *(f"{r.span.place}: {printable(r.message)}" for r in d.related),
+    ]
     words += [f"help: {line}" if i == 0 else line for i, line in enumerate((d.help or "").split("\n")) if line]
     return f"::{d.severity} {properties}::{_data(chr(10).join(words))}"
 

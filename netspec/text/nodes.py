@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -99,6 +100,26 @@ class Source:
         if written == node.text:
             return self.between(node.start + start, node.start + end)
         return self.span(node)
+
+
+class Extended(Source):
+    """A source with other texts behind it: an offset beyond its own text leads into one of them, under that one's name.
+
+    Nodes that are written elsewhere, as in a `--set`, can so stand among those of a file and still know their place.
+    """
+
+    def __init__(self, base: Source, others: Sequence[Source]) -> None:
+        self.name = base.name
+        self.text = "\n".join((base.text, *(other.text for other in others)))
+        self._parts = (base, *others)
+        self._starts = [0]
+        for part in self._parts[:-1]:
+            self._starts.append(self._starts[-1] + len(part.text) + 1)
+
+    def between(self, start: int, end: int) -> Span:
+        """The place from one offset to another, in the text that the first one leads into."""
+        i = bisect_right(self._starts, start) - 1
+        return self._parts[i].between(start - self._starts[i], end - self._starts[i])
 
 
 @dataclass(frozen=True, slots=True)

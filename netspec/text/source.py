@@ -17,10 +17,11 @@ from typing import Final
 
 from netspec.diagnostics import Diagnostic, UsageError, did_you_mean
 from netspec.text.composer import compose
-from netspec.text.nodes import DEFAULT_LIMITS, Limits, ListNode, MapNode, Node, ScalarNode, Source
+from netspec.text.nodes import DEFAULT_LIMITS, Extended, Limits, ListNode, MapNode, Node, ScalarNode, Source
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "Extended",
     "Limits",
     "ListNode",
     "MapNode",

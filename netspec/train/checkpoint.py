@@ -140,11 +140,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         model = load_safetensors(contents["model.safetensors"])
         state = torch.load(io.BytesIO(contents["state.pt"]), map_location="cpu", weights_only=True)
     except (SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise Damaged(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+        raise Damaged(f"`{path}` cannot be read: {str(error).splitlines()[0]}") from None
     found = state.pop("format", None) if isinstance(state, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # a dict of anything
     if found != FORMAT:
         raise Damaged(
-            f"{path}: was written by another version of netspec ({found or 'no format'}; this one reads {FORMAT}): "
+            f"`{path}` was written by another version of netspec ({found or 'no format'}; this one reads {FORMAT}): "
             f"resume with that version, or start a new run from its weights: `--weights {path / 'model.safetensors'}`"
         )
     return Checkpoint(model, state)  # pyright: ignore[reportUnknownArgumentType]  # as above
@@ -157,19 +157,19 @@ def _verified(path: Path) -> dict[str, bytes]:
         listed = json.loads(manifest.read_bytes())
         facts = {name: (listed["files"][name]["bytes"], listed["files"][name]["sha256"]) for name in _PARTS}
     except FileNotFoundError:
-        raise Damaged(f"{path}: manifest.json is missing") from None
+        raise Damaged(f"`{path}` has no manifest.json") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Damaged(f"{manifest}: is damaged ({type(error).__name__})") from None
+        raise Damaged(f"`{manifest}` is damaged ({type(error).__name__})") from None
     contents: dict[str, bytes] = {}
     for name, (size, digest) in facts.items():
         try:
             data = (path / name).read_bytes()
         except OSError as error:
-            raise Damaged(f"{path / name}: {error.strerror}") from None
+            raise Damaged(f"`{path / name}` cannot be read: {error.strerror}") from None
         if len(data) != size:
-            raise Damaged(f"{path / name}: has {len(data)} bytes, but the manifest says {size}")
+            raise Damaged(f"`{path / name}` has {len(data)} bytes, but the manifest says {size}")
         if hashlib.sha256(data).hexdigest() != digest:
-            raise Damaged(f"{path / name}: its SHA-256 is not the one in the manifest: the content has changed")
+            raise Damaged(f"`{path / name}` has changed: its SHA-256 is not the one in the manifest")
         contents[name] = data
     return contents
 
@@ -213,7 +213,9 @@ def newest(directory: Path, warn: Callable[[str], None]) -> tuple[Path, Checkpoi
             warn(f"{reason}; going on from {path.name}, the checkpoint before it")
         return path, found
     if not reasons:
-        raise ResourceError(f"{directory}: no checkpoint was written yet, so there is nothing to resume; start anew")
+        raise ResourceError(
+            f"no checkpoint was written yet in `{directory}`, so there is nothing to resume; start anew"
+        )
     raise ResourceError("no checkpoint can be used:\n" + "\n".join(f"  {reason}" for reason in reasons))
 
 

@@ -51,7 +51,10 @@ def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answe
         ResourceError: a file is no picture.
     """
     if not trained.classifies or not trained.recipe.data.images:
-        raise UsageError(f"{trained.run.path}: `predict` needs a net that gives images one score per class")
+        raise UsageError(
+            "`predict` needs a net that gives images one score per class, and that of the run "
+            f"`{trained.run.path}` does not"
+        )
     device = trained.arithmetic.device
     pipeline = Pipeline(trained.recipe.transforms, (), device)
     answers: list[Answer] = []
@@ -60,7 +63,7 @@ def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answe
             x = pipeline(_read(trained, path).to(device))
             if tuple(x.shape[1:]) != trained.net.input_shape:
                 raise UsageError(
-                    f"{path}: after the recipe's transforms it is {shape_text(tuple(x.shape[1:]))}, "
+                    f"`{path}` is, after the recipe's transforms, {shape_text(tuple(x.shape[1:]))}, "
                     f"but the net takes {shape_text(trained.net.input_shape)}; bring the picture to that size"
                 )
             shares = trained.model(x).float().softmax(1).squeeze(0)
@@ -78,9 +81,9 @@ def _read(trained: Trained, path: Path) -> Tensor:
         with Image.open(path) as image:
             pixels: Tensor = pil_to_tensor(image.convert("L" if channels == 1 else "RGB")).unsqueeze(0)
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
+        raise UsageError(f"there is no file `{path}`") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ResourceError(f"{path}: is no readable picture ({error})") from None
+        raise ResourceError(f"`{path}` is no readable picture ({error}); give a PNG or JPEG file") from None
     height, width = shape[1], shape[2]
     if height is None or width is None or pixels.shape[2:] == torch.Size((height, width)):
         return pixels

@@ -27,11 +27,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if path.is_dir() and not file.is_file() and (path / "checkpoints").is_dir():
         raise UsageError(f"`--weights {path}`: the run is unfinished; go on with `netspec train --resume {path}` first")
     if not file.is_file():
-        raise UsageError(f"`--weights {path}`: no such file")
+        raise UsageError(f"`--weights {path}`: there is no such file")
     try:
         return load_safetensors(check_weights(file))
     except (SafetensorError, OSError) as error:
-        raise ResourceError(f"{file}: is damaged or no safetensors file: {error}") from None
+        raise ResourceError(f"`{file}` is damaged or no safetensors file: {error}") from None
 
 
 def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import netspec
 from netspec.diagnostics import Diagnostic
-from netspec.recipe import Recipe
+from netspec.recipe import Recipe, tables
 
 LENET = """\
 input: [1, 28, 28]
@@ -193,6 +193,125 @@ def test_what_follows_from_other_values_is_filled_in() -> None:
     assert read.scheduler is not None
     assert read.scheduler.arguments(40)["total_steps"] == 40
     assert recipe("").best is None
+
+
+COUNT = "wants an integer of at least 1, and"
+KINDS = {
+    "epochs: ten": (f"`epochs` {COUNT} `ten` is no number, nor a variable of this spec", None),
+    'epochs: "ten"': (f"`epochs` {COUNT} `ten` is no number, nor a variable of this spec", None),
+    "epochs: 10 epochs": (f"`epochs` {COUNT} `10 epochs` is no number", "write `epochs: 10`"),
+    "batch_size: 1,024": (f"`batch_size` {COUNT} `1,024` is no number", "write `batch_size: 1024`"),
+    "validation: 10%  # a tenth": (
+        "`validation` wants a share from 0 to below 1, and `10%` is no number", "write `validation: 0.1`",
+    ),
+    "validation: 100%": ("`validation` wants a share from 0 to below 1, and `100%` is no number", None),
+    "mixup: yes": ("`mixup` wants a number of at least 0, and `yes` is no number, nor a variable of this spec", None),
+    "optimizer: {SGD: {lr: abc}}": (
+        "`lr` of `SGD` wants a number of at least 0, and `abc` is no number, nor a variable of this spec", None,
+    ),
+    "optimizer: {SGD: {nesterov: yes, momentum: 0.9}}": (
+        "`nesterov` of `SGD` wants true or false, and `yes` is neither, nor a variable of this spec",
+        "write `nesterov: true`",
+    ),
+    "optimizer: {Adam: {betas: [0.9, abc]}}": (
+        "`betas` of `Adam` wants a list of two numbers from 0 to below 1, and `abc` is no number, nor a variable of "
+        "this spec", None,
+    ),
+    "augment: [RandomCrop: ten]": (
+        "`size` of `RandomCrop` wants an integer of at least 1, or a list of 2 of them (one per axis), and `ten` is no "
+        "number, nor a variable of this spec", None,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", KINDS)
+def test_a_word_where_a_number_belongs_is_told_what_its_key_wants(lines: str) -> None:
+    (found,) = findings(spec(lines))
+    assert (found.code, found.message, found.help) == ("invalid-argument", *KINDS[lines])
+
+
+def test_a_value_in_the_form_of_another_is_shown_as_yaml_and_a_lone_transform_in_its_brackets() -> None:
+    (found,) = findings(spec("seed: {from: 3}"))
+    assert found.message == "`seed` wants an integer of at least 0, not {from: 3}"
+    (found,) = findings(spec("augment: RandomHorizontalFlip"))
+    assert found.help == "for example `augment: [RandomHorizontalFlip]`"
+
+
+def test_a_misspelt_variable_is_still_answered_with_the_variable() -> None:
+    (found,) = findings(spec("epochs: lenght", LENET.replace("layers", "vars: {length: 3}\nlayers")))
+    assert (found.code, found.help) == ("unknown-name", "did you mean `length`?")
+
+
+ELSEWHERE = {
+    "shuffle: true": "training data are always shuffled",
+    "drop_last: true": "the last batch of an epoch holds what is left over",
+    "num_workers: 4": "`netspec train --workers 8`",
+    "device: cuda": "`netspec train --device cuda`",
+    "metrics: [accuracy]": "`best: validation_accuracy`",
+    "callbacks: []": "`early_stopping`, `checkpoint_every`",
+    "patience: 3": "`early_stopping: {patience: 5}`",
+    "weight_decay: 0.1": "`optimizer: {AdamW: {weight_decay: 0.01}}`",
+    "lr: 0.1": "`optimizer: {SGD: {lr: 0.1}}`",
+    "gamma: 0.1": "`scheduler: {StepLR: {step_size: 30, gamma: 0.1}}`",
+    "amp: true": "`precision: bf16`",
+    "transforms: [ToTensor]": "images arrive as float32 tensors in [0, 1]",
+    "scheduler: none": "leave `scheduler` out",
+    "optimizer: Momentum": "`{SGD: {lr: 0.1, momentum: 0.9}}`",
+}
+
+
+@pytest.mark.parametrize("lines", ELSEWHERE)
+def test_a_word_from_elsewhere_is_answered_with_what_to_write_here(lines: str) -> None:
+    (found,) = findings(spec(lines))
+    assert ELSEWHERE[lines] in (found.help or "")
+    assert found.fix is None
+
+
+MENDED = {
+    "optimizer: Adam(lr=0.001)": "optimizer: {Adam: {lr: 0.001}}",
+    "optimizer: torch.optim.AdamW(net.parameters(), 1e-3, betas=(0.9, 0.99), amsgrad=True)": (
+        "optimizer: {AdamW: {lr: 0.001, betas: [0.9, 0.99], amsgrad: true}}"
+    ),
+    "optimizer: torch.optim.SGD": "optimizer: SGD",
+    "loss: nn.CrossEntropyLoss()": "loss: CrossEntropyLoss",
+    "loss: cross_entropy": "loss: CrossEntropyLoss",
+    "scheduler: cosine": "scheduler: CosineAnnealingLR",
+    "augment: [RandomFlip]": "augment: [RandomHorizontalFlip]",
+    "augment: [HorizontalFlip: 0.5]": "augment: [RandomHorizontalFlip: 0.5]",
+    "augment: [RandomCrop(28, padding=4)]": "augment: [{RandomCrop: {size: 28, padding: 4}}]",
+    "lr_scheduler: {StepLR: {step_size: 3}}": "scheduler: {StepLR: {step_size: 3}}",
+    "val_split: 0.1": "validation: 0.1",
+    "grad_clip: 1.0": "clip_grad_norm: 1.0",
+}
+
+
+@pytest.mark.parametrize("lines", MENDED)
+def test_the_fix_for_a_name_from_elsewhere_is_a_right_recipe(lines: str) -> None:
+    (found,) = findings(spec(lines))
+    assert found.fix is not None
+    (edit,) = found.fix.edits
+    line = spec(lines).splitlines()[edit.span.line - 1]
+    mended = line[: edit.span.column - 1] + edit.text + line[edit.span.end_column - 1 :]
+    assert mended.strip() == MENDED[lines]
+    assert findings(spec(mended.strip())) == []
+
+
+def test_a_renamed_key_stands_for_the_one_it_means() -> None:
+    text = spec("").replace("  loss: ", "  criterion: ")
+    assert [(d.code, d.help) for d in findings(text)] == [("unknown-key", "did you mean `loss`?")]
+    (found,) = findings(spec("num_epochs: 3"))
+    assert found.fix is None, "the recipe has `epochs` already"
+
+
+def test_every_name_from_elsewhere_leads_to_something_that_there_is() -> None:
+    known = {
+        "data set": tables.DATA_SETS, "loss": tables.LOSSES, "optimizer": tables.OPTIMIZERS,
+        "scheduler": tables.SCHEDULERS, "transform": tables.TRANSFORMS,
+    }  # fmt: skip
+    for kind, names in tables.ELSEWHERE.items():
+        for name, meant in names.items():
+            assert name == name.lower() and name not in known[kind]
+            assert meant in known[kind] or " " in meant, (kind, name, meant)
 
 
 def test_both_sizes_and_how_the_images_came_by_theirs_are_told() -> None:

@@ -98,7 +98,7 @@ def test_pictures_beyond_the_budget_are_streamed_alike(folder: Path) -> None:
 def test_pictures_of_one_size_need_no_transform_and_others_are_named(folder: Path) -> None:
     arguments = {"path": str(folder), "test": None}
     with pytest.raises(
-        ResourceError, match=r"dog.*png: 3 × \d+ × \d+, but .*0.png is 3 × 12 × 20; transforms that fix"
+        ResourceError, match=r"dog.*png` is 3 × \d+ × \d+, but `.*0.png` is 3 × 12 × 20; transforms that fix"
     ):
         for i in range(4):
             (folder / "train/cat" / f"{i}.png").unlink()
@@ -113,7 +113,7 @@ def test_pictures_of_one_size_need_no_transform_and_others_are_named(folder: Pat
 def test_a_damaged_picture_is_a_path_and_a_reason(folder: Path, budget: int) -> None:
     path = folder / "train/dog/2.png"
     path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(ResourceError, match=r"train/dog/2.png: is no readable image"):
+    with pytest.raises(ResourceError, match=r"^`.*train/dog/2.png` is no readable image"):
         whole(load("folder", {"path": str(folder)}, (3, 10, 10), transforms=SIZED, budget=budget).train)
 
 
@@ -123,7 +123,7 @@ def test_folders_that_are_missing_empty_or_of_other_classes_are_told_apart(folde
             load("folder", {"path": str(folder)} | arguments, (3, 10, 10), transforms=SIZED)
         return str(caught.value)
 
-    assert "there is no such folder of train images; images belong in one folder per class" in message(train="no")
+    assert "/no` of train images; images belong in one folder per class" in message(train="no")
     assert "write `test: null`" in message(test="no")
     (folder / "validation/fox").mkdir(parents=True)
     assert "validation" in message(validation="validation")
@@ -176,21 +176,37 @@ FLOATS, CLASSES = torch.randn(6, 4), torch.arange(6) % 3
         ({"x": FLOATS}, "CrossEntropyLoss", "holds x, but `x` and `y` are wanted"),
         ({"x": FLOATS, "y": CLASSES[:5]}, "CrossEntropyLoss", "6 examples in `x`, but 5 targets in `y`"),
         ({"x": FLOATS[:, :3].contiguous(), "y": CLASSES}, "CrossEntropyLoss", "is 3, but the net's input is 4"),
-        ({"x": FLOATS, "y": FLOATS}, "CrossEntropyLoss", "float32, but CrossEntropyLoss wants int64 classes"),
-        ({"x": FLOATS, "y": CLASSES + 1}, "CrossEntropyLoss", "example 2 is of class 3, but the net has 3 outputs"),
-        ({"x": FLOATS, "y": CLASSES - 1}, "CrossEntropyLoss", "a target is -1, but classes count from 0"),
-        ({"x": FLOATS / torch.tensor([1, 1, 0, 1.0]), "y": CLASSES}, "CrossEntropyLoss", "not finite in example 0"),
+        (
+            {"x": FLOATS, "y": FLOATS},
+            "CrossEntropyLoss",
+            "float32, but CrossEntropyLoss wants int64 classes; store them as `y.long()`",
+        ),
+        ({"x": FLOATS, "y": CLASSES + 1}, "CrossEntropyLoss", "is of class 3, but the net has 3 outputs"),
+        ({"x": FLOATS, "y": CLASSES - 1}, "CrossEntropyLoss", "is -1, but classes count from 0"),
+        (
+            {"x": FLOATS / torch.tensor([1, 1, 0, 1.0]), "y": CLASSES},
+            "CrossEntropyLoss",
+            "in example 0 of `x` that is not finite",
+        ),
         (
             {"x": FLOATS, "y": torch.stack([CLASSES] * 2, 1)},
             "CrossEntropyLoss",
             "shape [2], but the net's output [3] wants []",
         ),
-        ({"x": FLOATS, "y": CLASSES}, "MSELoss", "int64, but MSELoss compares float32 values"),
-        ({"x": FLOATS, "y": FLOATS}, "MSELoss", "a target is 4, but the net's output is 3"),
+        (
+            {"x": FLOATS, "y": CLASSES},
+            "MSELoss",
+            "int64, but MSELoss compares float32 values; store them as `y.float()`",
+        ),
+        ({"x": FLOATS, "y": FLOATS}, "MSELoss", "is 4, but the net's output is 3"),
         ({"x": FLOATS, "y": FLOATS[:, :3] + 9}, "BCEWithLogitsLoss", "targets between 0 and 1"),
-        ({"x": FLOATS[:0], "y": CLASSES[:0]}, "CrossEntropyLoss", "there are no train examples"),
-        ({"x": FLOATS.to(torch.int64), "y": CLASSES}, "CrossEntropyLoss", "int64, but the net's input is float32"),
-        ({"x": FLOATS > 0, "y": CLASSES}, "CrossEntropyLoss", "`x` is torch.bool"),
+        ({"x": FLOATS[:0], "y": CLASSES[:0]}, "CrossEntropyLoss", "has no train examples"),
+        (
+            {"x": FLOATS.to(torch.int64), "y": CLASSES},
+            "CrossEntropyLoss",
+            "int64, but the net's input is float32; store them as `x.float()`",
+        ),
+        ({"x": FLOATS > 0, "y": CLASSES}, "CrossEntropyLoss", "has bool in `x`"),
     ],
 )
 def test_tensors_that_do_not_fit_the_net_are_refused(
@@ -217,11 +233,62 @@ def test_files_that_are_no_safetensors_are_refused_and_never_executed(tmp_path: 
     ):
         path = tmp_path / name
         path.write_bytes(content)
-        with pytest.raises(ResourceError, match=f"{name}: is no readable safetensors file"):
+        with pytest.raises(ResourceError, match=f"{name}` is no readable safetensors file"):
             load("tensors", {"train": str(path)}, (4,))
     assert not (tmp_path / "executed").exists()
-    with pytest.raises(ResourceError, match="there is no such file"):
+    with pytest.raises(ResourceError, match=r"there is no file `.*absent`"):
         load("tensors", {"train": str(tmp_path / "absent")}, (4,))
+
+
+@pytest.mark.parametrize(
+    ("target", "output", "mend"),
+    [
+        ((), (1,), "store `y` as N × 1: `y.unsqueeze(1)`"),
+        ((2,), (2, 1), "store `y` as N × 2 × 1: `y.unsqueeze(2)`"),
+        ((1,), (), "store `y` as N: `y.squeeze(1)`"),
+    ],
+)
+def test_values_that_lack_an_axis_of_one_are_told_how_to_get_it_and_then_they_fit(
+    tmp_path: Path, target: tuple[int, ...], output: tuple[int, ...], mend: str
+) -> None:
+    y = torch.randn(6, *target)
+    with pytest.raises(ResourceError) as caught:
+        load("tensors", {"train": save(tmp_path / "t", x=FLOATS, y=y)}, (4,), output, loss="MSELoss")
+    assert str(caught.value).endswith(mend)
+    mended = y.squeeze(1) if "squeeze(1)" in mend and output == () else y.unsqueeze(len(output))
+    data = load("tensors", {"train": save(tmp_path / "t", x=FLOATS, y=mended)}, (4,), output, loss="MSELoss")
+    assert whole(data.train).y.shape == (6, *output)
+
+
+def test_other_widths_of_numbers_are_read_as_the_reference_says(tmp_path: Path) -> None:
+    for x, y, loss in (
+        (FLOATS.double(), FLOATS[:, :3].double(), "MSELoss"),
+        (FLOATS.half(), CLASSES.to(torch.uint8), "CrossEntropyLoss"),
+        (FLOATS.bfloat16(), CLASSES.to(torch.int16), "CrossEntropyLoss"),
+    ):
+        batch = whole(load("tensors", {"train": save(tmp_path / "t", x=x, y=y)}, (4,), loss=loss).train)
+        assert torch.equal(batch.x, x.float())
+        assert batch.y.dtype == (torch.float32 if loss == "MSELoss" else torch.int64)
+        assert torch.equal(batch.y.double(), y.float().double())
+
+
+def test_pictures_of_another_size_are_told_the_resize_that_mends_them(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for label in ("cat", "dog", "eel"):
+            (tmp_path / part / label).mkdir(parents=True)
+            Image.new("RGB", (50, 40)).save(tmp_path / part / label / "0.png")
+    mend = (tables.transform("Resize")(size=(32, 32)),)
+    for before, channels, words in (
+        ((), 3, "is 3 × 40 × 50, but the net's input is 3 × 32 × 32; write `transforms: [Resize: {size: [32, 32]}]`"),
+        ((tables.transform("Resize")(size=32),), 3, "3 × 32 × 32; write `transforms: [Resize: {size: [32, 32]}]`"),
+        ((), 1, "is 1 × 40 × 50, but the net's input is 3 × 32 × 32; write `transforms: [Grayscale: 3, Resize:"),
+    ):
+        arguments = {"path": str(tmp_path), "channels": channels}
+        with pytest.raises(ResourceError) as caught:
+            load("folder", arguments, (3, 32, 32), transforms=before)
+        assert words in str(caught.value)
+    data = load("folder", {"path": str(tmp_path)}, (3, 32, 32), transforms=mend)
+    assert whole(data.train).x.shape == (3, 3, 32, 32)
 
 
 # ---- synthetic

@@ -228,7 +228,7 @@ def test_images_and_labels_of_different_number_are_refused(tmp_path: Path) -> No
 def test_a_label_that_the_net_has_no_output_for_is_named(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     write_idx(tmp_path / "MNIST/raw/train-labels-idx1-ubyte", torch.tensor([0] * 19 + [200], dtype=torch.uint8))
-    with pytest.raises(ResourceError, match="example 19 is of class 200, but the net has 10 outputs"):
+    with pytest.raises(ResourceError, match=r"example 19 of MNIST in `.*` is of class 200, but the net has 10 outputs"):
         load_data(recipe("MNIST"), TensorType((1, 28, 28)), TensorType((10,)), root=tmp_path, download=False)
 
 

@@ -57,7 +57,7 @@ def test_a_manifest_of_any_shape_is_damage(text: str, run: Path) -> None:
     (first / "manifest.json").write_text(text)
     told: list[str] = []
     assert newest(run / "checkpoints", told.append)[0] == second
-    assert "manifest.json: is damaged" in told[0]
+    assert "manifest.json` is damaged" in told[0]
 
 
 def test_a_flipped_bit_in_the_weights_is_seen_and_a_resume_writes_them_anew(run: Path) -> None:

@@ -106,7 +106,7 @@ def test_an_unfinished_run_is_measured_at_its_newest_checkpoint(tmp_path: Path) 
         (["eval", "nowhere"], 2, "there is no run"),
         (["eval", "RUN", "--split", "validation"], 2, "no such part; there are train, test"),
         (["eval", "RUN", "--best"], 2, "no best checkpoint"),
-        (["predict", "RUN", "nothing.png"], 2, "no such file"),
+        (["predict", "RUN", "nothing.png"], 2, "there is no file `nothing.png`"),
         (["train"], 2, "name a spec to train"),
         (["train", "--resume", "nowhere"], 2, "there is no run"),
         (["runs", "--in", "nowhere"], 2, "there is no directory"),
@@ -146,7 +146,7 @@ def test_predict_refuses_what_is_no_picture(run: RunResult, tmp_path: Path) -> N
     error = command("predict", run.run, tmp_path / "text.png").exception
     assert isinstance(error, NetspecError)
     assert error.exit_status == 5
-    assert "is no readable picture" in str(error)
+    assert str(error).startswith(f"`{tmp_path / 'text.png'}` is no readable picture")
 
 
 def test_runs_lists_runs_and_compares_what_differs(tmp_path: Path) -> None:

@@ -43,7 +43,9 @@ class Tensors(DataSet):
     """Files of tensors (safetensors) with the examples as `x` and the targets as `y`, first axis the example.
 
     `x` is uint8 (0 to 255, becomes float32 in [0, 1]), float32, or int64 for nets that take integers; `y` is int64
-    classes, or float32 values for a loss that compares values. Relative paths count from the working directory.
+    classes, or float32 values for a loss that compares values. float16, bfloat16 and float64 are read as float32, the
+    smaller integers as int64, and classes may be uint8; targets of N × 1 integers are taken for N classes. Relative
+    paths count from the working directory.
 
     Args:
         train: the file of the training examples.

@@ -73,14 +73,14 @@ def load_folder(data: Folder, transforms: Sequence[Transform], budget: int) -> P
         if names is not None and found != names:
             extra, lost = sorted(set(found) - set(names)), sorted(set(names) - set(found))
             raise ResourceError(
-                f"{root / folder}: its classes differ from those of {root / data.train}: "
+                f"the classes of `{root / folder}` differ from those of `{root / data.train}`: "
                 f"{'new: ' + ', '.join(extra) if extra else ''}{'; ' if extra and lost else ''}"
                 f"{'missing: ' + ', '.join(lost) if lost else ''}"
             )
         names = found
         images = ImageFiles(paths, data.channels, first)
         shape = (data.channels, *size) if size else tuple(images[0].shape)
-        parts[part] = Part(images, torch.tensor(labels), shape, str(root / folder), transformed=len(first))
+        parts[part] = Part(images, torch.tensor(labels), shape, f"`{root / folder}`", transformed=len(first))
     assert names is not None
     if sum(p.nbytes for p in parts.values()) <= budget:
         for part in parts.values():
@@ -103,13 +103,13 @@ def _listed(folder: Path, part: str) -> tuple[tuple[str, ...], list[str], list[i
     """Class names, image paths and class indices, in ImageFolder's order."""
     if not folder.is_dir():
         raise ResourceError(
-            f"{folder}: there is no such folder of {part} images; "
+            f"there is no folder `{folder}` of {part} images; "
             + (_LAYOUT.format(path=folder) if part == "train" else f"name it by `{part}:`, or write `{part}: null`")
         )
     try:
         listing = tv.ImageFolder(folder)
     except (FileNotFoundError, OSError) as error:
-        raise ResourceError(f"{folder}: {error}; {_LAYOUT.format(path=folder)}") from None
+        raise ResourceError(f"`{folder}` has no images to train with: {error}; {_LAYOUT.format(path=folder)}") from None
     samples: list[tuple[str, int]] = listing.samples
     return tuple(listing.classes), [path for path, _ in samples], [label for _, label in samples]
 
@@ -122,7 +122,7 @@ def _decoded(images: ImageFiles, shape: tuple[int, ...]) -> Tensor:
         image = images[i]
         if image.shape != shape:
             raise ResourceError(
-                f"{images.paths[i]}: {_size(tuple(image.shape))}, but {images.paths[0]} is {_size(shape)}; "
+                f"`{images.paths[i]}` is {_size(tuple(image.shape))}, but `{images.paths[0]}` is {_size(shape)}; "
                 "transforms that fix the size, such as `Resize: {size: [224, 224]}`, make them alike"
             )
         result[i] = image

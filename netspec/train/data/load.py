@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from netspec.diagnostics import ResourceError
+from netspec.dims import Shape
 from netspec.layers.base import TensorType
-from netspec.recipe.base import Recipe
+from netspec.recipe.base import ImageType, Recipe
 from netspec.recipe.datasets.local import Folder, Synthetic, Tensors
+from netspec.recipe.fit import mending
 from netspec.train.data.folder import load_folder
 from netspec.train.data.parts import Part, Parts, data_root
 from netspec.train.data.splits import DataSplits, Resident, Split, hold_out
@@ -65,7 +67,10 @@ def load_data(
         rows = torch.arange(len(part.y))
         if name == "train" and recipe.validation > 0 and parts.validation is None:
             if len(part.y) < 2:
-                raise ResourceError(f"{part.origin}: one example cannot be divided into training and validation")
+                raise ResourceError(
+                    f"{part.origin} has one example, which cannot be divided into training and validation; "
+                    "give more, or leave `validation` out"
+                )
             rows, held = hold_out(part.y, recipe.validation, recipe.seed)
             splits["validation"] = _split("validation", held, part, pipeline, device, fits, workers)
             if isinstance(splits["validation"], Resident):  # both parts are rows of one tensor on the device
@@ -143,26 +148,28 @@ def _check_targets(
     for name, part in parts:
         y = part.y
         if not len(y):
-            raise ResourceError(f"{part.origin}: there are no {name} examples")
+            raise ResourceError(f"{part.origin} has no {name} examples")
         if not wants_classes:
             _check_values(part, recipe, output)
             continue
         if y.dtype != torch.int64:
             raise ResourceError(
-                f"{part.origin}: the targets are {y.dtype}, but {recipe.loss.name()} wants int64 classes"
+                f"the targets of {part.origin} are {_dtype(y)}, but {recipe.loss.name()} wants int64 classes; "
+                "store them as `y.long()`"
             )
         if tuple(y.shape[1:]) != tuple(output.shape[1:]):
             raise ResourceError(
-                f"{part.origin}: a target has the shape {list(y.shape[1:])}, but the net's output {list(output.shape)} "
-                f"wants {list(output.shape[1:])}: {recipe.loss.name()} has the scores of the classes on the first axis"
+                f"a target of {part.origin} has the shape {list(y.shape[1:])}, but the net's output "
+                f"{list(output.shape)} wants {list(output.shape[1:])}: "
+                f"{recipe.loss.name()} has the scores of the classes on the first axis"
             )
         lowest, top = int(y.min()), int(y.max())
         if lowest < 0 and lowest != getattr(recipe.loss, "ignore_index", 0):
-            raise ResourceError(f"{part.origin}: a target is {lowest}, but classes count from 0")
+            raise ResourceError(f"a target of {part.origin} is {lowest}, but classes count from 0")
         if top >= width:  # pyright: ignore[reportOperatorIssue]  # a net is trained with numbers only
             at = int((y.reshape(len(y), -1) == top).any(1).nonzero()[0])
             raise ResourceError(
-                f"{part.origin}: example {at} is of class {top}, but the net has {width} outputs, from class 0 on"
+                f"example {at} of {part.origin} is of class {top}, but the net has {width} outputs, from class 0 on"
             )
         highest = max(highest, top)
     if not wants_classes:
@@ -173,14 +180,18 @@ def _check_targets(
 def _check_values(part: Part, recipe: Recipe, output: TensorType) -> None:
     loss = recipe.loss.name()
     if part.y.dtype != torch.float32:
-        raise ResourceError(f"{part.origin}: the targets are {part.y.dtype}, but {loss} compares float32 values")
+        raise ResourceError(
+            f"the targets of {part.origin} are {_dtype(part.y)}, but {loss} compares float32 values; "
+            "store them as `y.float()`"
+        )
     if tuple(part.y.shape[1:]) != output.shape:
         raise ResourceError(
-            f"{part.origin}: a target is {_sizes(tuple(part.y.shape[1:]))}, but the net's output is "
+            f"a target of {part.origin} is {_sizes(tuple(part.y.shape[1:]))}, but the net's output is "
             f"{_sizes(output.shape)}, and {loss} compares values of equal shape"
+            + _reshaped(tuple(part.y.shape[1:]), output.shape)
         )
     if recipe.loss.name().startswith("BCE") and not bool(((part.y >= 0) & (part.y <= 1)).all()):
-        raise ResourceError(f"{part.origin}: {loss} wants targets between 0 and 1")
+        raise ResourceError(f"{loss} wants targets between 0 and 1, and those of {part.origin} go beyond")
 
 
 def _check_input(split: Split, part: Part, recipe: Recipe, input: TensorType) -> None:
@@ -190,16 +201,41 @@ def _check_input(split: Split, part: Part, recipe: Recipe, input: TensorType) ->
     try:
         x = first if pipeline is None else pipeline(first)
     except (RuntimeError, ValueError, IndexError) as error:
-        raise ResourceError(f"{part.origin}: the transforms cannot take its examples ({error})") from None
+        raise ResourceError(f"the transforms cannot take the examples of {part.origin} ({error})") from None
     got = tuple(x.shape[1:])
     if got != input.shape:
         via = f" after the transforms ({_sizes(part.shape)} as stored)" if recipe.transforms else ""
         raise ResourceError(
-            f"{part.origin}: an example of {split.name} is {_sizes(got)}{via}, "
-            f"but the net's input is {_sizes(input.shape)}"
+            f"an example of {split.name} in {part.origin} is {_sizes(got)}{via}, "
+            f"but the net's input is {_sizes(input.shape)}" + _resized(part, recipe, got, input.shape)
         )
     if str(x.dtype) != f"torch.{input.dtype}":
-        raise ResourceError(f"{part.origin}: the examples are {x.dtype}, but the net's input is {input.dtype}")
+        raise ResourceError(
+            f"the examples of {part.origin} are {_dtype(x)}, but the net's input is {input.dtype}; "
+            f"store them as `x.{'long' if input.dtype == 'int64' else 'float'}()`"
+        )
+
+
+def _resized(part: Part, recipe: Recipe, got: tuple[int, ...], wanted: Shape) -> str:
+    """What to write so that the examples get the net's size, as the end of the message; nothing for no images."""
+    numbers = tuple(n for n in wanted if isinstance(n, int))
+    if len(got) != 3 or len(numbers) != 3 or (isinstance(part.x, Tensor) and part.x.dtype == torch.int64):
+        return ""
+    mend = mending(ImageType(*got), numbers, recipe.transforms, exact=True)
+    return f"; {mend}" if mend is not None else ""
+
+
+def _reshaped(target: tuple[int, ...], output: Shape) -> str:
+    """What to store, where a target and the net's output differ by an axis of one alone."""
+    if len(output) == len(target) + 1 and output == (*target, 1):
+        return f"; store `y` as N × {_sizes(output)}: `y.unsqueeze({len(output)})`"
+    if len(target) == len(output) + 1 and target == (*output, 1):
+        return f"; store `y` as N{''.join(f' × {n}' for n in output)}: `y.squeeze({len(target)})`"
+    return ""
+
+
+def _dtype(t: Tensor) -> str:
+    return str(t.dtype).removeprefix("torch.")
 
 
 def _sizes(shape: tuple[object, ...]) -> str:

@@ -25,7 +25,7 @@ class Part:
     shape: tuple[int, ...]
     """Of one stored example."""
     origin: str
-    """Where it came from, for messages: a path, or "synthetic data"."""
+    """Where it came from, for messages: a path in backticks, or "synthetic data"."""
     transformed: int = 0
     """How many of the recipe's transforms the source has already applied."""
 
@@ -52,8 +52,8 @@ class Parts:
 
 
 def damaged(path: str | os.PathLike[str], reason: str, mend: str) -> ResourceError:
-    """The error for a file that is there but cannot be used."""
-    return ResourceError(f"{os.fspath(path)}: {reason}; {mend}")
+    """The error for a file that is there but cannot be used. `reason` goes on from its name: "has 3 bytes"."""
+    return ResourceError(f"`{os.fspath(path)}` {reason}; {mend}")
 
 
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:

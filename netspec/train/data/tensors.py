@@ -33,7 +33,7 @@ def _files(data: Tensors) -> dict[str, str]:
 
 def _read(path: Path) -> Part:
     if not path.is_file():
-        raise ResourceError(f"{path}: there is no such file; {_AGAIN}")
+        raise ResourceError(f"there is no file `{path}`; {_AGAIN}")
     try:
         opener: Any = safe_open  # the library's types are incomplete
         with opener(path, framework="pt") as file:
@@ -47,7 +47,7 @@ def _read(path: Path) -> Part:
         raise damaged(path, f"is no readable safetensors file ({error})", _AGAIN) from None
     if x.ndim < 1 or y.ndim < 1 or len(x) != len(y):
         raise damaged(path, f"has {_length(x)} examples in `x`, but {_length(y)} targets in `y`", _AGAIN)
-    return Part(_stored(path, "x", x), _target(path, y), tuple(x.shape[1:]), str(path))
+    return Part(_stored(path, "x", x), _target(path, y), tuple(x.shape[1:]), f"`{path}`")
 
 
 def _length(t: Tensor) -> int:
@@ -59,13 +59,15 @@ def _stored(path: Path, name: str, t: Tensor) -> Tensor:
         finite = t.dtype != torch.float32 or bool(torch.isfinite(t).all())
         if not finite:
             first = int((~torch.isfinite(t).reshape(len(t), -1).all(1)).nonzero()[0])
-            raise damaged(path, f"`{name}` is not finite in example {first}", "remove such examples")
+            raise damaged(
+                path, f"has a value in example {first} of `{name}` that is not finite", "remove such examples"
+            )
         return t
     if t.dtype in (torch.float16, torch.bfloat16, torch.float64):
         return _stored(path, name, t.to(torch.float32))
     if t.dtype in (torch.int8, torch.int16, torch.int32):
         return t.to(torch.int64)
-    raise damaged(path, f"`{name}` is {t.dtype}", "uint8, float32 and int64 are understood")
+    raise damaged(path, f"has {str(t.dtype).removeprefix('torch.')} in `{name}`", "store it as uint8, float32 or int64")
 
 
 def _target(path: Path, y: Tensor) -> Tensor:

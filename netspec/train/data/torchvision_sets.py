@@ -69,10 +69,10 @@ def load_torchvision(data: DataSet, root: Path, *, download: bool = True) -> Par
         _verify(name, root, root / wanted.path, wanted.md5)
     try:
         train, test = _open(data, root, train=True), _open(data, root, train=False)
-        parts = [Part(*_tensors(data, s), shape=(), origin=f"{name} in {root}") for s in (train, test)]
+        parts = [Part(*_tensors(data, s), shape=(), origin=f"{name} in `{root}`") for s in (train, test)]
     except (OSError, RuntimeError, ValueError, AssertionError, KeyError, EOFError, TypeError) as error:
         raise ResourceError(
-            f"{name} in {root}: torchvision cannot read it: {error or type(error).__name__}; "
+            f"torchvision cannot read {name} in `{root}`: {error or type(error).__name__}; "
             "remove its files and run again to download them"
         ) from None
     for part, folder in zip(parts, ("training", "test"), strict=True):
@@ -80,7 +80,7 @@ def load_torchvision(data: DataSet, root: Path, *, download: bool = True) -> Par
         part.shape = tuple(part.x.shape[1:])
         if len(part.x) != len(part.y):
             raise ResourceError(
-                f"{part.origin}: the {folder} files hold {len(part.x)} images, but {len(part.y)} labels; "
+                f"the {folder} files of {part.origin} hold {len(part.x)} images, but {len(part.y)} labels; "
                 "remove them and run again to download them"
             )
     names = [str(c) for c in getattr(train, "classes", ())]
@@ -174,12 +174,12 @@ def _verify(name: str, root: Path, path: Path, md5: str | None) -> None:
     try:
         if md5 is not None:
             if (found := _digest(path, "md5")) != md5:
-                raise damaged(path, f"damaged, or not {name}'s: its MD5 is {found} where {md5} is published", again)
+                raise damaged(path, f"is damaged, or not {name}'s: its MD5 is {found} where {md5} is published", again)
             return
         if (reason := _idx_fault(path)) is not None:
             raise damaged(path, reason, again)
         if (known := _known_sum(name, path)) is not None and (found := _digest(path, "sha256")) != known:
-            raise damaged(path, f"damaged: its SHA-256 is {found} where {known} is right", again)
+            raise damaged(path, f"is damaged: its SHA-256 is {found} where {known} is right", again)
     except OSError as error:
         raise damaged(path, f"cannot be read: {error.strerror or error}", "check its permissions") from None
 
@@ -192,15 +192,15 @@ def _idx_fault(path: Path) -> str | None:
     axes = 3 if "idx3" in path.name else 2 if "idx2" in path.name else 1
     kind, width = (0x0C, 4) if path.name.endswith("-int") else (0x08, 1)
     if len(head) < 4 + 4 * axes:
-        return f"damaged: {size} bytes are less than an idx header"
+        return f"is damaged: {size} bytes are less than an idx header"
     if head[:4] != bytes((0, 0, kind, axes)):
         right = f"00 00 {kind:02x} {axes:02x}"
-        return f"not the idx file its name says: it begins with {head[:4].hex(' ')} where {right} is right"
+        return f"is not the idx file its name says: it begins with {head[:4].hex(' ')} where {right} is right"
     sizes = [int.from_bytes(head[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes)]
     expected = 4 + 4 * axes + width * prod(sizes)
     if size != expected:
         shape = " × ".join(map(str, sizes))
-        return f"damaged: {size} bytes, but its header says {shape}, which takes {expected}"
+        return f"is damaged: it has {size} bytes, but its header says {shape}, which takes {expected}"
     return None
 
 

@@ -138,7 +138,7 @@ def examine(
 
 def _mistakes(x: Tensor, y: Tensor, output: Tensor, answer: Tensor, start: int, count: int) -> list[Mistake]:
     """The worst mistakes of one batch."""
-    losses = F.cross_entropy(output, y, reduction="none").masked_fill(answer == y, -1.0)
+    losses = F.cross_entropy(output, y, reduction="none").masked_fill((answer == y) | (y < 0), -1.0)
     chosen = losses.topk(min(count, len(losses))).indices
     chosen = chosen[losses[chosen] >= 0]
     probability = output[chosen].softmax(1).amax(1)

@@ -13,7 +13,7 @@ from netspec.train.evaluate import Examination, evaluate, examine
 from netspec.train.findings import describe, to_dict
 from netspec.train.losses import build_loss
 from netspec.train.metrics import Score
-from netspec.train.records import figure_text
+from netspec.train.records import as_json, figure_text
 from netspec.train.trained import Trained
 
 
@@ -40,7 +40,8 @@ class Inspection:
 
     def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
         """For programs."""
-        values = {"split": self.split, "examples": self.examples, "available": self.available, **self.score._asdict()}
+        values = {"split": self.split, "examples": self.examples, "available": self.available}
+        values |= {name: as_json(value) for name, value in self.score._asdict().items()}
         return values if self.examination is None else values | to_dict(self.examination, names)
 
 

@@ -16,6 +16,7 @@ from netspec.train.lock import locked
 from netspec.train.memory import memory_in_use, out_of_memory, spare_memory
 from netspec.train.processes import world
 from netspec.train.progress import Quiet, Reporter, choose_reporter
+from netspec.train.records import read_records, write_records
 from netspec.train.report import write_report
 from netspec.train.run import RunDirectory, class_names, create_run, differences, identity, open_run
 from netspec.train.setup import Options, Trainer, assemble, data_facts
@@ -148,6 +149,8 @@ def _open(
                 "resume with what it was trained with, start a new run, or insist with `--force`"
             )
         progress = restore(trainer, saved, reporter.note)
+        if place.first and read_records(directory.path) != progress.records:  # damaged, or of epochs that are undone
+            write_records(directory.path, progress.records)
         if found and place.first:
             directory.supersede_sources(trainer.net, facts, progress.step)
         _compare(saved.state["versions"], facts, reporter)

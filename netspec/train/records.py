@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,8 @@ def write_records(directory: Path, records: list[Record]) -> None:
     They are not flushed to the disk: checkpoints hold the records too.
     """
     rows = [asdict(record) for record in records]
-    write_atomically(directory / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows), durable=False)
+    lines = "".join(json.dumps({k: as_json(v) for k, v in row.items()}, allow_nan=False) + "\n" for row in rows)
+    write_atomically(directory / "metrics.jsonl", lines, durable=False)
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -89,9 +91,28 @@ def write_records(directory: Path, records: list[Record]) -> None:
 
 
 def read_records(directory: Path) -> list[Record]:
-    """The records of a run, oldest first; none if it has not finished an epoch."""
-    path = directory / "metrics.jsonl"
-    if not path.exists():
+    """The records of a run, oldest first; none if it has not finished an epoch. Lines that somebody damaged are passed
+    over: the checkpoints hold all of them, and the next epoch or resume writes the file anew."""
+    try:
+        text = (directory / "metrics.jsonl").read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return []
-    rows: list[dict[str, Any]] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [Record(**row) for row in rows]
+    return [record for line in text.splitlines() if (record := _read(line)) is not None]
+
+
+def as_json(value: Any) -> Any:
+    """A figure as JSON can hold it, which knows no infinity: null for what is not finite."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read(line: str) -> Record | None:
+    try:
+        row: Any = json.loads(line)
+        values: dict[str, Any] = {name: row[name] for name in COLUMNS}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if any(not (value is None or type(value) in (int, float)) for value in values.values()):
+        return None
+    needed = ("train_loss", "seconds", "examples_per_second")  # null there is what was not finite
+    values |= {name: math.nan for name in needed if values[name] is None}
+    return Record(**values)

@@ -12,7 +12,7 @@ from netspec.compiler import load
 from netspec.diagnostics import NetspecError, UsageError
 from netspec.recipe import tables
 from netspec.recipe.base import Named
-from netspec.train.records import Record, figure_text, read_records
+from netspec.train.records import Record, as_json, figure_text, read_records
 from netspec.train.run import open_run
 
 _FIGURES = tuple(f"{part}_{quantity}" for quantity in ("loss", "accuracy") for part in ("train", "validation", "test"))
@@ -56,7 +56,8 @@ class Run:
             "run": str(self.path), "name": self.name, "params": self.params, "finished": self.finished,
             "stopped_early": self.stopped_early,
             "device": self.device, "epochs": len(self.records), "seconds": self.seconds,
-            "last": asdict(self.records[-1]) if self.records else None, "settings": self.settings,
+            "last": {k: as_json(v) for k, v in asdict(self.records[-1]).items()} if self.records else None,
+            "settings": self.settings,
         }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import shutil
 import signal
@@ -19,8 +21,10 @@ from netspec.diagnostics import NetspecError, ResourceError, UsageError
 from netspec.train.checkpoint import checkpoints, newest
 from netspec.train.errors import NonFinite
 from netspec.train.progress import Quiet
+from netspec.train.records import Record, read_records, write_records
 from netspec.train.rehearsal import rehearse
 from netspec.train.run import open_run
+from netspec.train.runs import find_runs
 from netspec.train.setup import Options
 from netspec.train.trained import open_trained
 from tests.train.small_runs import PLAIN, finish, run_until, small_net
@@ -58,6 +62,26 @@ def test_a_manifest_of_any_shape_is_damage(text: str, run: Path) -> None:
     told: list[str] = []
     assert newest(run / "checkpoints", told.append)[0] == second
     assert "manifest.json` is damaged" in told[0]
+
+
+@pytest.mark.parametrize("damage", ["cut", "nul", "words", "keys", "types"])
+def test_damaged_metrics_hinder_nobody_and_a_resume_writes_them_anew(damage: str, run: Path) -> None:
+    metrics = run / "metrics.jsonl"
+    whole = metrics.read_text()
+    first, rest = whole.split("\n", 1)
+    bad = {"cut": first[:40], "nul": "\0" * 30, "words": "nothing", "keys": "{}", "types": first.replace("5", '"five"')}
+    metrics.write_text(f"{bad[damage]}\n{rest}")
+    assert [len(found.records) for found in find_runs([run], run)] == [2]
+    finish(small_net(PLAIN), run)
+    assert metrics.read_text() == whole
+
+
+def test_figures_that_are_not_finite_are_null_in_json(tmp_path: Path) -> None:
+    record = Record(1, 5, 0.5, 0.5, None, None, float("nan"), 0.1, 1.0, float("inf"))
+    write_records(tmp_path, [record])
+    row = json.loads((tmp_path / "metrics.jsonl").read_text(), parse_constant=pytest.fail)
+    assert (row["test_loss"], row["examples_per_second"]) == (None, None)
+    assert math.isnan(read_records(tmp_path)[0].examples_per_second)
 
 
 def test_a_flipped_bit_in_the_weights_is_seen_and_a_resume_writes_them_anew(run: Path) -> None:

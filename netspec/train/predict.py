@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
-from torchvision.transforms.v2.functional import pil_to_tensor, resize  # pyright: ignore[reportMissingTypeStubs]  # torchvision ships no types
+from torchvision.transforms.v2.functional import resize  # pyright: ignore[reportMissingTypeStubs]  # torchvision ships no types
 
-from netspec.diagnostics import ResourceError, UsageError
+from netspec.diagnostics import UsageError
+from netspec.train.data.pictures import read_picture
 from netspec.train.device import numerics
 from netspec.train.evaluate import autocast, evaluating
 from netspec.train.host import floats, ints
@@ -78,12 +78,9 @@ def _read(trained: Trained, path: Path) -> Tensor:
     shape = trained.recipe.data.facts().shape or (None, None, None)
     channels = shape[0] or trained.net.input_shape[0]
     try:
-        with Image.open(path) as image:
-            pixels: Tensor = pil_to_tensor(image.convert("L" if channels == 1 else "RGB")).unsqueeze(0)
+        pixels = read_picture(path, 1 if channels == 1 else 3, "give a PNG or JPEG file").unsqueeze(0)
     except FileNotFoundError:
         raise UsageError(f"there is no file `{path}`") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ResourceError(f"`{path}` is no readable picture ({error}); give a PNG or JPEG file") from None
     height, width = shape[1], shape[2]
     if height is None or width is None or pixels.shape[2:] == torch.Size((height, width)):
         return pixels

@@ -113,7 +113,7 @@ def test_pictures_of_one_size_need_no_transform_and_others_are_named(folder: Pat
 def test_a_damaged_picture_is_a_path_and_a_reason(folder: Path, budget: int) -> None:
     path = folder / "train/dog/2.png"
     path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(ResourceError, match=r"^`.*train/dog/2.png` is no readable image"):
+    with pytest.raises(ResourceError, match=r"^`.*train/dog/2.png` is no readable picture"):
         whole(load("folder", {"path": str(folder)}, (3, 10, 10), transforms=SIZED, budget=budget).train)
 
 

@@ -14,15 +14,14 @@ from typing import cast
 
 import torch
 import torchvision.datasets as tv  # pyright: ignore[reportMissingTypeStubs]  # torchvision ships no types
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.transforms.v2.functional import pil_to_tensor  # pyright: ignore[reportMissingTypeStubs]  # torchvision ships no types
 
 from netspec.diagnostics import ResourceError
 from netspec.recipe.base import ImageType, Transform
 from netspec.recipe.datasets.local import Folder
 from netspec.train.data.parts import Part, Parts, damaged
+from netspec.train.data.pictures import read_picture
 from netspec.train.transforms.pipeline import Pipeline
 
 _LAYOUT = "images belong in one folder per class, as in {path}/CLASS/picture.png"
@@ -33,7 +32,7 @@ class ImageFiles(Dataset[Tensor]):
 
     def __init__(self, paths: Sequence[str], channels: int, transforms: Sequence[Transform]) -> None:
         self.paths = paths
-        self.mode = "RGB" if channels == 3 else "L"
+        self.channels = channels
         self.prepare = Pipeline(transforms, (), torch.device("cpu")) if transforms else None
 
     def __len__(self) -> int:
@@ -41,14 +40,15 @@ class ImageFiles(Dataset[Tensor]):
 
     def __getitem__(self, index: int) -> Tensor:
         path = self.paths[index]
-        try:
-            with Image.open(path) as image:
-                pixels = pil_to_tensor(image.convert(self.mode))
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise damaged(path, f"is no readable image ({error})", "repair or remove it") from None
+        pixels = read_picture(path, self.channels, "repair or remove it")
         if self.prepare is None:
             return pixels
-        return self.prepare(pixels.unsqueeze(0)).squeeze(0).mul_(255).round_().clamp_(0, 255).to(torch.uint8)
+        try:
+            prepared = self.prepare(pixels.unsqueeze(0)).squeeze(0)
+        except (RuntimeError, ValueError) as error:
+            size = _size(tuple(pixels.shape))
+            raise damaged(path, f"is {size}, which the transforms cannot take ({error})", "remove it") from None
+        return prepared.mul_(255).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def load_folder(data: Folder, transforms: Sequence[Transform], budget: int) -> Parts:

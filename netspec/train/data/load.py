@@ -24,6 +24,7 @@ from netspec.train.data.streamed import Rows, Streamed
 from netspec.train.data.synthetic import load_synthetic
 from netspec.train.data.tensors import load_tensors
 from netspec.train.data.torchvision_sets import load_torchvision
+from netspec.train.transforms.draws import draw_key
 from netspec.train.transforms.pipeline import Pipeline
 
 
@@ -209,10 +210,26 @@ def _check_input(split: Split, part: Part, recipe: Recipe, input: TensorType) ->
             f"an example of {split.name} in {part.origin} is {_sizes(got)}{via}, "
             f"but the net's input is {_sizes(input.shape)}" + _resized(part, recipe, got, input.shape)
         )
+    if split.name == "train" and pipeline is not None and recipe.augment:
+        _check_augment(pipeline, first, recipe, input)
     if str(x.dtype) != f"torch.{input.dtype}":
         raise ResourceError(
             f"the examples of {part.origin} are {_dtype(x)}, but the net's input is {input.dtype}; "
             f"store them as `x.{'long' if input.dtype == 'int64' else 'float'}()`"
+        )
+
+
+def _check_augment(pipeline: Pipeline, first: Tensor, recipe: Recipe, input: TensorType) -> None:
+    """What augmentation makes of an example must still be what the net takes."""
+    names = ", ".join(f"`{step.name()}`" for step in recipe.augment)
+    try:
+        got = tuple(pipeline(first, torch.zeros(1, dtype=torch.int64), draw_key(recipe.seed, 0)).shape[1:])
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise ResourceError(f"`train.augment` ({names}) cannot take the transformed examples: {error}") from None
+    if got != input.shape:
+        raise ResourceError(
+            f"`train.augment` ({names}) makes an example {_sizes(got)}, but the net's input is {_sizes(input.shape)}; "
+            "what changes the size for good belongs into `transforms`, which evaluation takes too"
         )
 
 

@@ -4,13 +4,15 @@
 
 AlexNet, batch 128, Resize 224, in fp32, TF32 and bf16; LeNet, batch 256, with the CUDA graph and eagerly: loss and
 accuracies at the end, examples per second by the wall clock with data and metrics, seconds for all epochs with
-evaluation, peak memory, and the share of the roof. The roof is measured in the same run: a large matrix product in the
-precision at hand, and a copy; a training example costs what the net's shapes say.
+evaluation, peak memory of tensors and of all that the allocator holds, and the share of the roof. The roof is measured
+in the same run: a large matrix product in the precision at hand; a training example costs what the net's shapes say.
+A copy is timed too, since LeNet is bound by memory and launches. A line whose step could not be captured says eager.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import tempfile
 import time
@@ -75,22 +77,53 @@ def matrix_rate(precision: str) -> float:
     return 2 * 8192**3 / best
 
 
-def run(case: Case, epochs: int) -> tuple[str, float]:
-    """Train; the line's figures, and examples per second after the first epoch."""
+def copy_rate() -> float:
+    """Bytes per second, read and written, of copying 4 GiB on the device, the best of ten."""
+    a = torch.empty(2**30, device="cuda")
+    b = torch.empty_like(a)
+    best = float("inf")
+    for _ in range(10):
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        b.copy_(a)
+        torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - began)
+    return 2 * a.nbytes / best
+
+
+class Watcher(Quiet):
+    """Keeps what the trainer has to say: that a step could not be captured."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Keep it."""
+        self.notes.append(text)
+
+
+def run(case: Case, epochs: int) -> tuple[str, float, list[str]]:
+    """Train; the line's figures, examples per second after the first epoch, and what there was to say."""
     net = netspec.load(ROOT / "specs" / f"{case.spec}.yaml", set={"train.epochs": epochs})
+    gc.collect()
+    torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
+    watcher = Watcher()
     with tempfile.TemporaryDirectory() as place:
         began = time.perf_counter()
         result = train(
-            net, run=Path(place) / "run", device="cuda", reporter=Quiet(), report=False, precision=case.precision,
+            net, run=Path(place) / "run", device="cuda", reporter=watcher, report=False, precision=case.precision,
             driver=case.driver, channels_last=case.channels_last,
         )  # fmt: skip
         whole = time.perf_counter() - began
     warm = result.records[1:] or result.records
-    speed = sum(r.examples_per_second for r in warm) / len(warm)
+    examples = warm[0].examples_per_second * warm[0].seconds
+    speed = examples * len(warm) / sum(r.seconds for r in warm)
     data = sum(r.seconds for r in result.records)
-    words = f"{result.line:<58}{data:>9.1f}{whole:>9.1f}{torch.cuda.max_memory_allocated() / 2**30:>9.2f}"
-    return words, speed
+    words = f"{result.line:<58}{data:>9.1f}{whole:>9.1f}"
+    for peak in (torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()):
+        words += f"{peak / 2**30:>9.2f}"
+    return words, speed, watcher.notes
 
 
 def main() -> None:
@@ -103,15 +136,20 @@ def main() -> None:
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {arguments.epochs} epochs of Fashion-MNIST")
     rates = {p: matrix_rate(p) for p in ("fp32", "tf32", "bf16")}
     print("matrix product: " + ", ".join(f"{p} {rate / 1e12:.0f} TFLOP/s" for p, rate in rates.items()))
-    print(f"{'':<36}{'examples/s':>11}{'of roof':>9}  {'':<58}{'train s':>9}{'all s':>9}{'GiB':>9}")
+    print(f"copy: {copy_rate() / 1e12:.2f} TB/s")
+    print(f"{'':<36}{'examples/s':>11}{'of roof':>9}  {'':<58}{'train s':>9}{'all s':>9}{'GiB':>9}{'held':>9}")
     for case in CASES:
         if arguments.only not in (None, case.spec):
             continue
         net = netspec.load(ROOT / "specs" / f"{case.spec}.yaml")
-        words, speed = run(case, arguments.epochs)
+        words, speed, notes = run(case, arguments.epochs)
         roof = rates[case.precision] / flops_per_example(net)
-        name = f"{case.spec} {case.precision} {case.driver}{' channels last' * case.channels_last}"
+        eager = any("running eagerly" in note for note in notes)
+        driver = "eager" if eager else case.driver
+        name = f"{case.spec} {case.precision} {driver}{' channels last' * case.channels_last}"
         print(f"{name:<36}{speed:>11,.0f}{speed / roof:>9.1%}  {words}", flush=True)
+        for note in notes:
+            print(f"  {note}", flush=True)
 
 
 if __name__ == "__main__":

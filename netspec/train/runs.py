@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from netspec.diagnostics import NetspecError, UsageError
 from netspec.recipe import tables
 from netspec.recipe.base import Named
 from netspec.train.records import Record, as_json, figure_text, read_records
-from netspec.train.run import open_run
+from netspec.train.run import RunDirectory, open_run
 
 _FIGURES = tuple(f"{part}_{quantity}" for quantity in ("loss", "accuracy") for part in ("train", "validation", "test"))
 _NAMED: dict[str, Callable[[str], type[Named]]] = {
@@ -34,6 +34,8 @@ class Run:
     records: list[Record]
     finished: bool
     device: str
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The options of the command that change what is learned: `--examples` → 6000."""
 
     @property
     def seconds(self) -> float:
@@ -57,7 +59,7 @@ class Run:
             "stopped_early": self.stopped_early,
             "device": self.device, "epochs": len(self.records), "seconds": self.seconds,
             "last": {k: as_json(v) for k, v in asdict(self.records[-1]).items()} if self.records else None,
-            "settings": self.settings,
+            "settings": self.settings, "options": self.options,
         }  # fmt: skip
 
 
@@ -88,11 +90,10 @@ def _read(path: Path) -> Run:
         settings = dict(_flat(net.recipe.to_dict())) if net.recipe else {}
     except NetspecError:  # a run of an older version is still listed
         name, params, settings = path.name, None, {}
-    try:
-        device = str(json.loads((path / "environment.json").read_text(encoding="utf-8"))["device"])
-    except (OSError, ValueError, KeyError, TypeError):
-        device = "?"
-    return Run(path, name, params, settings, read_records(path), (path / "model.safetensors").is_file(), device)
+    run = RunDirectory(path)
+    options = {f"--{key}": value for key in _TELLING if (value := run.options.get(key)) not in (None, [])}
+    device = str(run.environment.get("device", "?"))
+    return Run(path, name, params, settings, read_records(path), run.weights.is_file(), device, options)
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -102,6 +103,9 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     else:
         yield prefix, value
 
+
+_TELLING = ("examples", "weights", "fresh")
+"""The options that change what is learned."""
 
 _LIST = {
     "train": ("train_loss", "train_accuracy"),
@@ -179,6 +183,10 @@ def compare_text(runs: Sequence[Run], width: int) -> str:
             rows.append((name.replace("_", " "), *(figure_text(value) for value in values)))
     rows.append(("seconds", *(f"{run.seconds:.1f}" for run in runs)))
     rows.append(("device", *(run.device for run in runs)))
+    for key in sorted({key for run in runs for key in run.options}):
+        values = [run.options.get(key) for run in runs]
+        if len(set(map(json.dumps, values))) > 1:
+            rows.append((key, *map(_plain, values)))
     rows += [(f"train.{key}", *map(_plain, values)) for key, values in _differing(runs)]
     room = max(8, (width - max(len(row[0]) for row in rows)) // len(runs) - 2)
     heads = ("", *(_tail(str(run.path), room) for run in runs))

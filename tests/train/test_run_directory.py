@@ -24,7 +24,7 @@ from netspec.train.progress import Quiet
 from netspec.train.records import Record, read_records, write_records
 from netspec.train.rehearsal import rehearse
 from netspec.train.run import open_run
-from netspec.train.runs import find_runs
+from netspec.train.runs import compare_text, find_runs
 from netspec.train.setup import Options
 from netspec.train.trained import open_trained
 from tests.train.small_runs import PLAIN, finish, run_until, small_net
@@ -101,6 +101,15 @@ def test_a_run_whose_spec_lost_its_recipe_says_so(run: Path) -> None:
     spec.write_text(spec.read_text().partition("train:")[0])
     with pytest.raises(UsageError, match="has no `train:` recipe any more"):
         open_trained(run)
+
+
+def test_a_comparison_of_runs_names_the_options_that_made_the_difference(finished: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few"
+    finish(small_net(PLAIN), few, examples=16, weights=finished)
+    text = compare_text(find_runs([finished, few], tmp_path), 200)
+    rows = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line}
+    assert rows["--examples"] == ["—", "16"]
+    assert rows["--weights"] == ["—", str(finished)]
 
 
 # ---- who may train it

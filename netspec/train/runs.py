@@ -223,8 +223,8 @@ def _unusual(
     found: set[str] = set()
     for run, name in zip(runs, names, strict=True):
         fields = find(name).model_fields if name is not None else {}
-        for argument, field in fields.items():
-            default = json.loads(json.dumps(field.get_default(call_default_factory=True), default=str))
+        for argument, info in fields.items():
+            default = json.loads(json.dumps(info.get_default(call_default_factory=True), default=str))
             if run.settings.get(f"{section}.{name}.{argument}") != default:
                 found.add(argument)
     return found

@@ -243,7 +243,7 @@ def test_one_flipped_bit_in_the_official_files_is_noticed(tmp_path: Path) -> Non
     damaged.unlink()
     content[5000] ^= 1
     damaged.write_bytes(bytes(content))
-    with pytest.raises(ResourceError, match=r"t10k-labels-idx1-ubyte: damaged: its SHA-256 is"):
+    with pytest.raises(ResourceError, match=r"t10k-labels-idx1-ubyte` is damaged: its SHA-256 is"):
         load_torchvision(tables.data_set("FashionMNIST")(), tmp_path, download=False)
 
 

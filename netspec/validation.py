@@ -7,7 +7,6 @@ way, or reports why it cannot.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -19,6 +18,7 @@ from netspec.arguments import Arguments, Words, shown, text_of
 from netspec.diagnostics import Diagnostic, Edit, Fix, Related, Severity, Span, did_you_mean
 from netspec.dims import UNKNOWN, Dim
 from netspec.expressions import ExpressionError, NeedsNumber, parse
+from netspec.meant import NUMBER, SAID, meant_call, python_call, readings
 from netspec.plans import Plan, make_plan
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import argument_trap, flow_trap
@@ -35,8 +35,6 @@ class Failed:
 
 FAILED: Final = Failed()
 _NOTHING: Final[Mapping[str, str]] = {}
-_SAID: Final = {"yes": "true", "on": "true", "no": "false", "off": "false", "none": "null"}
-"""Words that other readers of YAML, or Python, take for booleans and null."""
 
 
 class Wish(NamedTuple):
@@ -163,13 +161,13 @@ class Reader:
         text = node.text.strip()
         if not self.plain or wish is None or "$" in text:
             return False
-        meant = next((v for v in _readings(text) if _fits(wish.annotation, v)), None)
+        meant = next((v for v in readings(text) if _fits(wish.annotation, v)), None)
         if meant is None and flow_trap(self.source, node) is not None:
             return False
         if error.name is not None:
             known = [word for word in self.names.known() if not word[:1].isupper() or word.isupper()]
             misspelt = self.names.hint(text) is not None or did_you_mean(text, known) is not None
-            if text != error.name or (misspelt and text.lower() not in _SAID):
+            if text != error.name or (misspelt and text.lower() not in SAID):
                 return False
         elif error.code != "expression-syntax":
             return False
@@ -209,8 +207,8 @@ class Reader:
         """What to write instead of a name that is not in scope."""
         if (hint := self.names.hint(name)) is not None:
             return hint
-        if name.lower() in _SAID:
-            return f"YAML 1.2 reads `{name}` as text: write `{_SAID[name.lower()]}`"
+        if name.lower() in SAID:
+            return f"YAML 1.2 reads `{name}` as text: write `{SAID[name.lower()]}`"
         known = list(self.names.known())
         if not free:  # a number is wanted: the CapWords name of a layer is none
             known = [word for word in known if not word[:1].isupper() or word.isupper()]
@@ -364,7 +362,7 @@ class Reader:
         near, whole = meant_call(head.text, table, load, elsewhere)
         whole = whole if alone else near  # before a colon there is no room for a mapping
         if near is None:
-            advice = elsewhere.get(_python_call(head.text)[0].lower())
+            advice = elsewhere.get(python_call(head.text)[0].lower())
             help_ = advice or f"there are: {', '.join(sorted(table))}"
         else:
             help_ = f"did you mean `{near}`?" if whole == near else f"write `{whole}`"
@@ -596,74 +594,21 @@ def _fits(annotation: Any, value: object) -> bool:
     return True
 
 
-def _readings(text: str) -> Iterable[object]:
-    """Plain values that a text may stand for: `yes`, `10%`, `1,024`."""
-    word = _SAID.get(text.lower())
-    if word is not None:
-        yield {"true": True, "false": False, "null": None}[word]
-    if (share := re.fullmatch(r"([\d.]+)\s*%", text)) and _NUMBER.fullmatch(share[1]):
-        yield float(f"{float(share[1]) / 100:.12g}")
-    if re.fullmatch(r"\d{1,3}([,_ ]\d{3})+", text):
-        yield int(re.sub(r"\D", "", text))
-    if (first := re.match(r"(\d+|\d*\.\d+)\s*[A-Za-z]", text)) is not None:
-        yield float(first[1]) if "." in first[1] else int(first[1])
-
-
 def _tuples(value: Any) -> Any:
     """Lists of the expression language as the tuples that strict models want."""
     return tuple(_tuples(v) for v in value) if isinstance(value, (list, tuple)) else value  # pyright: ignore[reportUnknownVariableType]  # any values
-
-
-def _python_call(text: str) -> tuple[str, list[tuple[str | None, str]] | None]:
-    """`torch.optim.Adam(lr=0.1)` → the name and the arguments, each with its keyword or None; None for a bare name."""
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return text, None
-    called = tree.func if isinstance(tree, ast.Call) else tree
-    name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else text
-    if not isinstance(tree, ast.Call):
-        return name, None
-    given = [(None, a) for a in tree.args] + [(k.arg, k.value) for k in tree.keywords if k.arg is not None]
-    return name, [(key, ast.unparse(value)) for key, value in given if ".parameters" not in ast.unparse(value)]
-
-
-def meant_call(
-    text: str, table: Mapping[str, str], load: Callable[[str], type[Arguments]], elsewhere: Mapping[str, str]
-) -> tuple[str | None, str | None]:
-    """The name in a table that a text means, and the whole of what it means: `{Adam: {lr: 0.1}}` for `Adam(lr=0.1)`.
-
-    Both are None where nothing is near.
-    """
-    name, given = _python_call(text)
-    meant = elsewhere.get(name.lower(), "")
-    near = name if name in table else meant if meant in table else did_you_mean(name, table) if not meant else None
-    sure = near is not None and near.casefold() == name.casefold()  # a name that is only near loads no module
-    if near is None or not given or not sure:
-        return near, near
-    return near, _as_mapping(near, list(load(near).model_fields), given)
-
-
-def _as_mapping(name: str, fields: list[str], given: list[tuple[str | None, str]]) -> str:
-    """A call of Python's as a spec writes it."""
-    free = iter([field for field in fields if field not in {key for key, _ in given}])
-    named = [(key or next(free, "…"), _PYTHON.get(value, value.replace("(", "[").replace(")", "]").replace(",]", "]")))
-             for key, value in given]  # fmt: skip
-    return f"{{{name}: {{{', '.join(f'{key}: {value}' for key, value in named)}}}}}" if named else name
 
 
 def _an(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-_PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
 _NUMERIC = re.compile(r"\b(numbers?|integers?|share|degrees|factors?)\b")
-_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 
 def _plain(text: str) -> str | None:
     """What a quoted number, boolean or null would be without its quotes: "a number", ...; None for other text."""
-    if _NUMBER.fullmatch(text):
+    if NUMBER.fullmatch(text):
         return f"the number {text}"
     if text in ("true", "false", "True", "False"):
         return f"the boolean {text.lower()}"

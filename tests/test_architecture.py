@@ -15,7 +15,7 @@ FLOORS = [
     {"diagnostics", "files"},
     {"text", "dims"},
     {"expressions", "symbols", "render"},
-    {"arguments", "plans", "validation", "codes", "errors"},
+    {"arguments", "plans", "meant", "validation", "codes", "errors"},
     {"layers", "recipe"},
     {"net"},
     {"language"},

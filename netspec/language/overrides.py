@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from netspec.arguments import LARGEST, Arguments
+from netspec.arguments import LARGEST
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.language.inputs import symbols_of
 from netspec.language.spec import Spec
 from netspec.recipe import tables
 from netspec.text.source import Extended, ListNode, MapNode, Node, ScalarNode, Source, parse
 from netspec.text.traps import flow_trap
-
-_CALLS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
-    "data": ("data set", tables.DATA_SETS),
-    "loss": ("loss", tables.LOSSES),
-    "optimizer": ("optimizer", tables.OPTIMIZERS),
-    "scheduler": ("scheduler", tables.SCHEDULERS),
-}
-"""Keys of a recipe under which one name stands with its arguments: what it is, and the names that there are."""
-
-_LOADERS: Final[Mapping[str, Callable[[str], type[Arguments]]]] = {
-    "data": tables.data_set,
-    "loss": tables.loss,
-    "optimizer": tables.optimizer,
-    "scheduler": tables.scheduler,
-}
 
 Definition = tuple[ScalarNode, Node]
 
@@ -274,13 +259,18 @@ def _check_call(value: Node, path: list[str], setting: _Setting) -> None:
     """
     key, name, *rest = path
     head = value.entries[0][0] if isinstance(value, MapNode) and len(value.entries) == 1 else value
-    if key not in _CALLS or not isinstance(head, ScalarNode) or not isinstance(head.value, str) or head.text == name:
+    if (
+        key not in tables.CALLS
+        or not isinstance(head, ScalarNode)
+        or not isinstance(head.value, str)
+        or head.text == name
+    ):
         return
-    kind, known = _CALLS[key]
+    kind, known, load = tables.CALLS[key]
     says = f"--set {setting.key}: the recipe's {kind} is `{head.text}`"
     other = name if name in known else did_you_mean(name, known)
     if other is None and not _same(name, head.text) and head.text in known:
-        fields = _LOADERS[key](head.text).model_fields
+        fields = load(head.text).model_fields
         if name not in fields:
             takes = (
                 f"its arguments are {', '.join(f'`{field}`' for field in fields)}"

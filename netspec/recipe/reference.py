@@ -19,7 +19,7 @@ from netspec.layers.reference import cell, filled, hanging, kind_words, prose
 from netspec.recipe import tables
 from netspec.recipe.base import DataSet, Named, Recipe, Scheduler, Transform
 from netspec.recipe.examples import ARGUMENTS, OWN_DATA, RECIPE, VALUES
-from netspec.recipe.read import CALLS, KEYS, LISTS, PATTERNS, PLAIN, REQUIRED
+from netspec.recipe.read import KEYS, LISTS, PATTERNS, PLAIN, REQUIRED
 
 
 class Kind(NamedTuple):
@@ -73,8 +73,8 @@ def key_facts(name: str) -> tuple[str, str, str]:
 def _key_words(name: str) -> str:
     if name in PLAIN:
         return kind_words(TypeAdapter(PLAIN[name]).json_schema())
-    if name in CALLS:
-        return f"{'an' if name == 'optimizer' else 'a'} {CALLS[name][0]}"
+    if name in tables.CALLS:
+        return f"{'an' if name == 'optimizer' else 'a'} {tables.CALLS[name].word}"
     if name in tables.SETTINGS:
         setting = tables.setting(name)
         return f"`{setting.scalar}`, or a mapping of `{'`, `'.join(setting.model_fields)}`"
@@ -196,7 +196,7 @@ def _explain_key(name: str) -> str:
     kind, default, meaning = key_facts(name)
     after = "required" if default == "required" else f"{default} if left out"
     parts = [f"{name} (key of a recipe)", filled(meaning), filled(f"It takes {kind.replace('`', '')}; {after}.")]
-    if name in CALLS or name in LISTS:
+    if name in tables.CALLS or name in LISTS:
         of = next(k for k in KINDS.values() if k.key == ("transforms" if name in LISTS else name))
         parts.append(f"{of.title}:\n" + filled(", ".join(of.names), "  "))
     if name in tables.SETTINGS or name == "groups":

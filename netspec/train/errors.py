@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 
 import torch
 
@@ -30,29 +30,36 @@ class Interrupted(NetspecError):
         )
 
 
-REFUSALS = (RuntimeError, ValueError, IndexError, ArithmeticError)
+_REFUSALS = (RuntimeError, ValueError, IndexError, ArithmeticError)
 """What torch raises where a net, a loss and data do not go together."""
 
 
-def refused(doing: str, error: Exception) -> NetspecError | None:
-    """torch's refusal in words; None if the error is another: memory, or a process that is gone."""
-    if isinstance(error, (NetspecError, torch.OutOfMemoryError)):
-        return None
-    if "DefaultCPUAllocator" in str(error):
-        return None if "step" in doing else ResourceError(f"{doing}: the machine has no more memory")
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return None
-    reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-    return ResourceError(f"{doing}: torch refuses it: {reason}. The net, the loss and the data do not go together")
+def lacks_memory(error: BaseException) -> bool:
+    """True if memory ran out, of a GPU or of the host."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(error)
 
 
-@contextmanager
-def refusals(doing: str) -> Generator[None]:
-    """Turn torch's refusals into errors that say what was being done."""
-    try:
-        yield
-    except REFUSALS as error:
-        told = refused(doing, error)
-        if told is None:
-            raise
-        raise told from error
+class Refusals:
+    """Turns torch's refusals into errors that say what was being done; to be entered again and again.
+
+    Left alone are a lack of memory, which has words of its own, and what comes of a process that is gone.
+
+    Args:
+        doing: gives what was being done, as the beginning of the message.
+    """
+
+    def __init__(self, doing: Callable[[], str]) -> None:
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if not isinstance(error, _REFUSALS) or isinstance(error, NetspecError) or lacks_memory(error):
+            return
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            return
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise ResourceError(
+            f"{self._doing()}: torch refuses it: {reason}. The net, the loss and the data do not go together"
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -63,17 +64,9 @@ def train(
         NonFinite: a loss or gradient was not finite; the message names the layer.
         Interrupted: a signal came; a checkpoint is written.
     """
-    if not isinstance(net, Net):  # pyright: ignore[reportUnnecessaryIsInstance]  # a caller without types
-        raise TypeError(f"train wants a net, not {net!r}: `netspec.train(netspec.load({str(net)!r}))`")
-    chosen = Options.of(options)
-    if resume is not None and chosen.weights is not None:
-        raise UsageError("`--weights` starts a new run; `--resume` goes on with the weights of the run")
+    chosen = _chosen(net, options, resume)
     if tensorboard:
         need_tensorboard()
-    if chosen.deterministic and chosen.device != "cpu":
-        fix_cublas()
-    if resume is not None:
-        chosen = chosen.remembered(open_run(Path(resume)).options)
     with ExitStack() as stack:
         # ---- where: processes, device, arithmetic
         place, device = stack.enter_context(world(chosen.device))
@@ -89,13 +82,16 @@ def train(
         stack.callback(reporter.end)
 
         # ---- what: a new run directory, or an old one with its state
-        if resume is not None and place.first:
-            stack.enter_context(locked(Path(resume)))
-        directory, progress, keeper = _open(trainer, chosen, run, resume, force, reporter)
-        if resume is None and place.first:
+        facts = environment(trainer.arithmetic, place.size) | {
+            "options": chosen.to_dict(),
+            "data": data_facts(trainer.data),
+        }
+        directory = _directory(trainer, facts, run, resume)
+        if place.first:
             stack.enter_context(locked(directory.path))
-        stack.enter_context(keeper)
-
+        who = identity(trainer.net, trainer.recipe, trainer.data.fingerprint, place.size, chosen.examples)
+        progress = Progress() if resume is None else _restored(trainer, directory, who, facts, force, reporter)
+        keeper = stack.enter_context(Keeper(directory, who, facts, trainer.recipe.checkpoint_keep, place))
         log = stack.enter_context(tensorboard_log(directory.path)) if tensorboard and place.first else None
 
         # ---- the loop
@@ -117,45 +113,58 @@ def train(
     return training.result()
 
 
-def _open(
+def _chosen(net: Net, options: Mapping[str, Any], resume: str | Path | None) -> Options:
+    """The options, with those that a run that goes on was started with."""
+    if not isinstance(net, Net):  # pyright: ignore[reportUnnecessaryIsInstance]  # a caller without types
+        raise TypeError(f"train wants a net, not {net!r}: `netspec.train(netspec.load({str(net)!r}))`")
+    chosen = Options.of(options)
+    if resume is not None:
+        if chosen.weights is not None:
+            raise UsageError("`--weights` starts a new run; `--resume` goes on with the weights of the run")
+        chosen = chosen.remembered(open_run(Path(resume)).options)
+    if chosen.deterministic and chosen.device != "cpu":
+        fix_cublas()  # here already: several processes each take their GPU before anything is assembled
+    return chosen
+
+
+def _directory(
+    trainer: Trainer, facts: dict[str, Any], run: str | Path | None, resume: str | Path | None
+) -> RunDirectory:
+    """The run that goes on, or a new one with what it is made from."""
+    if resume is not None:
+        return open_run(Path(resume))
+    place = trainer.world
+    return RunDirectory(place.tell(_create(trainer.net, run, facts) if place.first else None))
+
+
+def _restored(
     trainer: Trainer,
-    chosen: Options,
-    run: str | Path | None,
-    resume: str | Path | None,
+    directory: RunDirectory,
+    who: dict[str, Any],
+    facts: dict[str, Any],
     force: bool,
     reporter: Reporter,
-) -> tuple[RunDirectory, Progress, Keeper]:
-    """The run directory, where the run stands, and who keeps its checkpoints."""
+) -> Progress:
+    """Put the trainer where the run's newest checkpoint left it; where the run stands."""
     place = trainer.world
-    facts = environment(trainer.arithmetic, place.size) | {
-        "options": chosen.to_dict(),
-        "data": data_facts(trainer.data),
-    }
-    who = identity(trainer.net, trainer.recipe, trainer.data.fingerprint, place.size, chosen.examples)
-    if resume is None:
-        path = place.tell(_create(trainer.net, run, facts) if place.first else None)
-        directory, progress = RunDirectory(path), Progress()
-    else:
-        directory = open_run(Path(resume))
-        if place.first:
-            clear_orphans(directory.checkpoints)
-            clear_orphans(directory.path)
-        place.barrier()
-        path, saved = newest(directory.checkpoints, reporter.note)
-        found = differences(saved.state["identity"], who)
-        if found and not force:
-            raise UsageError(
-                f"{directory.path} is not this run:\n" + "\n".join(f"  {text}" for text in found) + "\n"
-                "resume with what it was trained with, start a new run, or insist with `--force`"
-            )
-        progress = restore(trainer, saved, reporter.note)
-        if place.first and read_records(directory.path) != progress.records:  # damaged, or of epochs that are undone
-            write_records(directory.path, progress.records)
-        if found and place.first:
-            directory.supersede_sources(trainer.net, facts, progress.step)
-        _compare(saved.state["versions"], facts, reporter)
-    keeper = Keeper(directory, who, facts, trainer.recipe.checkpoint_keep, place)
-    return directory, progress, keeper
+    if place.first:
+        clear_orphans(directory.checkpoints)
+        clear_orphans(directory.path)
+    place.barrier()
+    _, saved = newest(directory.checkpoints, reporter.note)
+    found = differences(saved.state["identity"], who)
+    if found and not force:
+        raise UsageError(
+            f"{directory.path} is not this run:\n" + "\n".join(f"  {text}" for text in found) + "\n"
+            "resume with what it was trained with, start a new run, or insist with `--force`"
+        )
+    progress = restore(trainer, saved, reporter.note)
+    if place.first and read_records(directory.path) != progress.records:  # damaged, or of epochs that are undone
+        write_records(directory.path, progress.records)
+    if found and place.first:
+        directory.supersede_sources(trainer.net, facts, progress.step)
+    _compare(saved.state["versions"], facts, reporter)
+    return progress
 
 
 def _report(trainer: Trainer, directory: RunDirectory) -> None:

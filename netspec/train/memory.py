@@ -12,6 +12,7 @@ from netspec.cost import estimate
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.torch.build import available_memory
 from netspec.train.allocator import kept_memory
+from netspec.train.errors import lacks_memory
 from netspec.train.setup import Trainer
 from netspec.views.describe import bytes_text
 
@@ -85,12 +86,12 @@ def out_of_memory(trainer: Trainer) -> Generator[None]:
     """
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise ResourceError(_told(trainer, str(error) or "MemoryError")) from None
-    except RuntimeError as error:
-        if "DefaultCPUAllocator" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
             raise
-        raise ResourceError(_told(trainer, "the allocator of the CPU gave nothing more")) from None
+        on_host = "DefaultCPUAllocator" in str(error)
+        reason = "the allocator of the CPU gave nothing more" if on_host else str(error) or "MemoryError"
+        raise ResourceError(_told(trainer, reason)) from None
 
 
 def _told(trainer: Trainer, reason: str) -> str:

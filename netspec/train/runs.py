@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,10 @@ from typing import Any
 from netspec.compiler import load
 from netspec.diagnostics import NetspecError, UsageError
 from netspec.recipe import tables
-from netspec.recipe.base import Named
 from netspec.train.records import Record, as_json, figure_text, read_records
 from netspec.train.run import RunDirectory, open_run
 
 _FIGURES = tuple(f"{part}_{quantity}" for quantity in ("loss", "accuracy") for part in ("train", "validation", "test"))
-_NAMED: dict[str, Callable[[str], type[Named]]] = {
-    "data": tables.data_set, "loss": tables.loss, "optimizer": tables.optimizer, "scheduler": tables.scheduler,
-}  # fmt: skip
-"""Sections of a recipe that choose one thing by its name, and where to look that up."""
 
 
 @dataclass(frozen=True)
@@ -197,12 +192,12 @@ def _differing(runs: Sequence[Run]) -> Iterator[tuple[str, list[Any]]]:
     """Key and values of what differs between the recipes, by key; null and absent are the same."""
     found: dict[str, list[Any]] = {}
     left_out: set[str] = set()
-    for section, find in _NAMED.items():
+    for section, kind in tables.CALLS.items():
         names = [_named(run, section) for run in runs]
         if len(set(names)) > 1:
             left_out.add(section)
             found[section] = list(names)
-            for argument in _unusual(runs, section, names, find):
+            for argument in _unusual(runs, section, names, kind):
                 keys = (f"{section}.{name}.{argument}" for name in names)
                 found[f"{section}.{argument}"] = [run.settings.get(key) for run, key in zip(runs, keys, strict=True)]
     for key in {key for run in runs for key in run.settings}:
@@ -216,13 +211,11 @@ def _named(run: Run, section: str) -> str | None:
     return next((key.split(".")[1] for key in run.settings if key.startswith(f"{section}.")), None)
 
 
-def _unusual(
-    runs: Sequence[Run], section: str, names: Sequence[str | None], find: Callable[[str], type[Named]]
-) -> set[str]:
+def _unusual(runs: Sequence[Run], section: str, names: Sequence[str | None], kind: tables.Kind) -> set[str]:
     """The arguments to which some run gives another value than the default."""
     found: set[str] = set()
     for run, name in zip(runs, names, strict=True):
-        fields = find(name).model_fields if name is not None else {}
+        fields = kind.load(name).model_fields if name is not None else {}
         for argument, info in fields.items():
             default = json.loads(json.dumps(info.get_default(call_default_factory=True), default=str))
             if run.settings.get(f"{section}.{name}.{argument}") != default:

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from netspec.diagnostics import UsageError, did_you_mean
+from netspec.diagnostics import ResourceError, UsageError, did_you_mean
 from netspec.net import Net
 from netspec.recipe.base import Precision, Recipe
 from netspec.recipe.read import KEYS
@@ -22,7 +22,7 @@ from netspec.train.data.load import load_data
 from netspec.train.data.splits import Batch, DataSplits, Split
 from netspec.train.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
 from netspec.train.drivers import DRIVERS, Driver, choose_driver
-from netspec.train.errors import refusals
+from netspec.train.errors import Refusals, lacks_memory
 from netspec.train.losses import build_loss
 from netspec.train.metrics import HeldSums, Sums
 from netspec.train.optim import Optimization, build_optimizer, freeze, train_mode
@@ -65,13 +65,14 @@ class Options:
             TypeError: there is none of that name.
             UsageError: one of them has no meaning without another.
         """
+        known = [f.name for f in fields(cls)]
         for name in given:
-            if name not in (known := [f.name for f in fields(cls)]):
-                near = did_you_mean(name, known)
-                recipe = f"; of the recipe it is set with `netspec.load(…, set={{'train.{name}': …}})`"
-                raise TypeError(
-                    f"train has no option `{name}`" + (f"; did you mean `{near}`?" if near else recipe * (name in KEYS))
-                )
+            if name in known:
+                continue
+            near = did_you_mean(name, known)
+            recipe = f"; of the recipe it is set with `netspec.load(…, set={{'train.{name}': …}})`"
+            hint = f"; did you mean `{near}`?" if near else recipe if name in KEYS else ""
+            raise TypeError(f"train has no option `{name}`{hint}")
         if given.get("fresh") and given.get("weights") is None:
             raise UsageError("`--fresh` says which parameters `--weights` leaves alone; give both")
         return cls(**given)
@@ -296,11 +297,16 @@ def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torc
     """The data; the first process downloads what is missing before the others look."""
     if not world.first:
         world.wait_for_first()
-    with refusals("loading the data"):
-        data = load_data(
-            recipe, net.input, net.output, device,
-            root=options.data_root, budget=options.budget, workers=options.workers,
-        )  # fmt: skip
+    try:
+        with Refusals(lambda: "loading the data"):
+            data = load_data(
+                recipe, net.input, net.output, device,
+                root=options.data_root, budget=options.budget, workers=options.workers,
+            )  # fmt: skip
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        raise ResourceError("loading the data: the machine has no more memory") from None
     if world.first:
         world.wait_for_first()
     for split in (data.train, data.validation, data.test):

@@ -6,7 +6,7 @@ import gc
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +14,7 @@ from typing import Any
 
 from netspec.diagnostics import ResourceError
 from netspec.train.curves import write_curves
-from netspec.train.data.splits import Batch
-from netspec.train.errors import REFUSALS, Interrupted, NonFinite, refusals, refused
+from netspec.train.errors import Interrupted, NonFinite, Refusals
 from netspec.train.evaluate import evaluate
 from netspec.train.keeper import Keeper
 from netspec.train.memory import memory_in_use
@@ -90,6 +89,8 @@ class Training:
         self.started_at = progress.step  # the failure notes count from here
         self.history: deque[tuple[int, int, Drawn, list[tuple[float, ...]]]] = deque(maxlen=self.monitor.lag)
         self.draws = Draws(trainer.arithmetic.device)
+        self._fetching = Refusals(lambda: f"{self._place()}, transforms and augmentation")
+        self._stepping = Refusals(self._place)
         self.told: str | None = None  # why steps run eagerly, if that was said
         self.next_talk = self.started_at + 1  # the step at which several processes next agree whether to stop
         self.examples = 0
@@ -119,7 +120,8 @@ class Training:
         began, earlier = time.perf_counter(), progress.seconds
         while True:
             asked = time.perf_counter()
-            batch = self._next(batches)
+            with self._fetching:
+                batch = next(batches, None)
             if batch is None:
                 break
             arrived = time.perf_counter()
@@ -136,14 +138,9 @@ class Training:
             if stopping:
                 self._stop()
 
-    def _next(self, batches: Iterator[Batch]) -> Batch | None:
-        try:
-            return next(batches, None)
-        except REFUSALS as error:
-            told = refused(f"the batch of step {self.progress.step + 1}, its transforms and augmentation", error)
-            if told is None:
-                raise
-            raise told from error
+    def _place(self) -> str:
+        progress = self.progress
+        return f"step {progress.step + 1} (epoch {progress.epoch + 1}, batch {progress.batch + 1})"
 
     def _batch(self, batch: Any) -> None:
         """One batch, and after the last of a step the host's part of it."""
@@ -155,13 +152,8 @@ class Training:
         self.history[-1][3].append(mix)
         if phase.average:
             trainer.follow(progress.step)
-        try:
+        with self._stepping:
             trainer.driver(trainer.buffers(batch, progress.batch, mix), phase)
-        except REFUSALS as error:
-            told = refused(f"step {progress.step + 1} (epoch {progress.epoch + 1}, batch {progress.batch + 1})", error)
-            if told is None:
-                raise
-            raise told from error
         progress.batch += 1
         self.examples += batch.x.shape[0]
         if not phase.last:
@@ -210,7 +202,7 @@ class Training:
         if split is None:
             return None
         self.reporter.doing(f"evaluating {name}")
-        with refusals(f"evaluation on the {name} data"):
+        with Refusals(lambda: f"evaluation on the {name} data"):
             return evaluate(
                 trainer.evaluated, split, trainer.loss, trainer.arithmetic,
                 classes=trainer.classes, batch_size=trainer.evaluation_batch, world=trainer.world,
@@ -308,22 +300,22 @@ class Training:
             where = f"step {step + 1} (epoch {epoch + 1}, batch {first + 1})"
             self.draws.restore(random)
             reason = explain(self.trainer.model, self.trainer.step, self._again(epoch, first, mixes))
-        saved = self.keeper.latest()
-        hint = f"the last checkpoint is {saved}" if saved else "no checkpoint had been written"
         raise NonFinite(
-            f"{where}: {reason}; no parameter changed on that step or after it, and {hint}. "
+            f"{where}: {reason}; no parameter changed on that step or after it, and {self._saved()}. "
             "A smaller learning rate, warm-up or `clip_grad_norm` are the usual remedies"
         )
+
+    def _saved(self) -> str:
+        saved = self.keeper.latest()
+        return f"the last checkpoint is {saved}" if saved else "no checkpoint had been written"
 
     def _check_weights(self) -> None:
         """End the run if an update made a weight that is not finite of a finite gradient: none is ever kept."""
         for key, tensor in self.trainer.model.state_dict().items():
             if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-                saved = self.keeper.latest()
-                hint = f"the last checkpoint is {saved}" if saved else "no checkpoint had been written"
                 raise NonFinite(
                     f"step {self.progress.step} or one before it in its epoch: every loss and gradient was finite, but "
-                    f"`{key}` no longer is; {hint}. A smaller learning rate or weight decay is the usual remedy"
+                    f"`{key}` no longer is; {self._saved()}. A smaller learning rate or weight decay is the usual remedy"
                 )
 
     def _again(self, epoch: int, first: int, mixes: list[tuple[float, ...]]) -> list[Buffers]:

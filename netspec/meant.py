@@ -1,0 +1,67 @@
+"""What a text most likely means that is no value and no name here: `10%`, `yes`, `torch.optim.Adam(lr=0.1)`."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from netspec.arguments import Arguments
+from netspec.diagnostics import did_you_mean
+
+SAID: Final = {"yes": "true", "on": "true", "no": "false", "off": "false", "none": "null"}
+"""Words that other readers of YAML, or Python, take for booleans and null."""
+_PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
+NUMBER: Final = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+
+
+def readings(text: str) -> Iterable[object]:
+    """Plain values that a text may stand for: `yes`, `10%`, `1,024`."""
+    word = SAID.get(text.lower())
+    if word is not None:
+        yield {"true": True, "false": False, "null": None}[word]
+    if (share := re.fullmatch(r"([\d.]+)\s*%", text)) and NUMBER.fullmatch(share[1]):
+        yield float(f"{float(share[1]) / 100:.12g}")
+    if re.fullmatch(r"\d{1,3}([,_ ]\d{3})+", text):
+        yield int(re.sub(r"\D", "", text))
+    if (first := re.match(r"(\d+|\d*\.\d+)\s*[A-Za-z]", text)) is not None:
+        yield float(first[1]) if "." in first[1] else int(first[1])
+
+
+def python_call(text: str) -> tuple[str, list[tuple[str | None, str]] | None]:
+    """`torch.optim.Adam(lr=0.1)` → the name and the arguments, each with its keyword or None; None for a bare name."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return text, None
+    called = tree.func if isinstance(tree, ast.Call) else tree
+    name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else text
+    if not isinstance(tree, ast.Call):
+        return name, None
+    given = [(None, a) for a in tree.args] + [(k.arg, k.value) for k in tree.keywords if k.arg is not None]
+    return name, [(key, ast.unparse(value)) for key, value in given if ".parameters" not in ast.unparse(value)]
+
+
+def meant_call(
+    text: str, table: Mapping[str, str], load: Callable[[str], type[Arguments]], elsewhere: Mapping[str, str]
+) -> tuple[str | None, str | None]:
+    """The name in a table that a text means, and the whole of what it means: `{Adam: {lr: 0.1}}` for `Adam(lr=0.1)`.
+
+    Both are None where nothing is near.
+    """
+    name, given = python_call(text)
+    meant = elsewhere.get(name.lower(), "")
+    near = name if name in table else meant if meant in table else did_you_mean(name, table) if not meant else None
+    sure = near is not None and near.casefold() == name.casefold()  # a name that is only near loads no module
+    if near is None or not given or not sure:
+        return near, near
+    return near, _as_mapping(near, list(load(near).model_fields), given)
+
+
+def _as_mapping(name: str, fields: list[str], given: list[tuple[str | None, str]]) -> str:
+    """A call of Python's as a spec writes it."""
+    free = iter([field for field in fields if field not in {key for key, _ in given}])
+    named = [(key or next(free, "…"), _PYTHON.get(value, value.replace("(", "[").replace(")", "]").replace(",]", "]")))
+             for key, value in given]  # fmt: skip
+    return f"{{{name}: {{{', '.join(f'{key}: {value}' for key, value in named)}}}}}" if named else name

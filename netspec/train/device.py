@@ -117,6 +117,19 @@ def fix_cublas() -> None:
     os.environ[name] = wanted[0]
 
 
+def gpu_memory(device: torch.device, others: int = 0) -> int:
+    """Bytes that a run may take on a GPU: what is free and what this process's allocator holds, within the share that
+    `torch.cuda.set_per_process_memory_fraction` leaves it.
+
+    Args:
+        device: the GPU.
+        others: bytes of tensors in this process that are not the run's.
+    """
+    free, total = torch.cuda.mem_get_info(device)
+    share = int(total * torch.cuda.get_per_process_memory_fraction(device))
+    return min(free + torch.cuda.memory_reserved(device), share) - others
+
+
 def describe(device: torch.device) -> str:
     """A device in words: `cpu (x86_64, 2 threads)`, `cuda:0 (NVIDIA H200)`."""
     if device.type == "cuda":

@@ -32,6 +32,12 @@ class Interrupted(NetspecError):
 
 _REFUSALS = (RuntimeError, ValueError, IndexError, ArithmeticError)
 """What torch raises where a net, a loss and data do not go together."""
+_MISMATCH = "The net, the loss and the data do not go together"
+ALIKE = (
+    "Under `--deterministic` torch refuses what it has no reproducible kernel for: if that is the reason, leave "
+    "`--deterministic` out"
+)
+"""What to do about a refusal in a run that is to give the same bits every time."""
 
 
 def lacks_memory(error: BaseException) -> bool:
@@ -46,10 +52,11 @@ class Refusals:
 
     Args:
         doing: gives what was being done, as the beginning of the message.
+        mend: what to do about it, as its end.
     """
 
-    def __init__(self, doing: Callable[[], str]) -> None:
-        self._doing = doing
+    def __init__(self, doing: Callable[[], str], mend: str = _MISMATCH) -> None:
+        self._doing, self._mend = doing, mend
 
     def __enter__(self) -> None:
         pass
@@ -60,6 +67,4 @@ class Refusals:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             return
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise ResourceError(
-            f"{self._doing()}: torch refuses it: {reason}. The net, the loss and the data do not go together"
-        ) from error
+        raise ResourceError(f"{self._doing()}: torch refuses it: {reason}. {self._mend}") from error

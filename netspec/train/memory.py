@@ -12,6 +12,7 @@ from netspec.cost import estimate
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.torch.build import available_memory
 from netspec.train.allocator import kept_memory
+from netspec.train.device import gpu_memory
 from netspec.train.errors import lacks_memory
 from netspec.train.setup import Trainer
 from netspec.views.describe import bytes_text
@@ -53,10 +54,12 @@ def memory_in_use(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def device_memory(device: torch.device) -> int | None:
-    """Bytes that a run may use: the GPU's, or what the machine could still give plus what this process holds."""
+def device_memory(trainer: Trainer) -> int | None:
+    """Bytes that a run may use: of the GPU's what neither other processes nor other tensors of this one take, or what
+    the machine could still give plus what this process holds."""
+    device = trainer.arithmetic.device
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[1]
+        return gpu_memory(device, trainer.others)
     free = available_memory()
     return None if free is None else free + memory_in_use(device)
 
@@ -70,7 +73,7 @@ def spare_memory(trainer: Trainer) -> AbstractContextManager[None]:
     device = trainer.arithmetic.device
     if device.type == "cuda":
         return nullcontext()
-    memory = device_memory(device)
+    memory = device_memory(trainer)
     roomy = memory is None or memory > 2 * estimated(trainer, trainer.recipe.batch_size)
     return kept_memory() if roomy else nullcontext()
 
@@ -96,7 +99,7 @@ def out_of_memory(trainer: Trainer) -> Generator[None]:
 
 def _told(trainer: Trainer, reason: str) -> str:
     device, size = trainer.arithmetic.device, trainer.recipe.batch_size
-    memory = device_memory(device)
+    memory = device_memory(trainer)
     fits = largest_batch(trainer, memory) if memory else size // 2
     mend = "even one example would not fit: a smaller net or a larger machine is needed"
     if fits:

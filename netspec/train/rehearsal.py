@@ -69,7 +69,7 @@ def _clock(run: Path) -> float:
 
 def _told(trainer: Trainer, epochs: int, first: float, step: float, size: int) -> str:
     device, batch = trainer.arithmetic.device, trainer.recipe.batch_size * trainer.recipe.accumulate
-    memory, available = estimated(trainer, trainer.recipe.batch_size), device_memory(device)
+    memory, available = estimated(trainer, trainer.recipe.batch_size), device_memory(trainer)
     epoch = step * trainer.steps_per_epoch
     lines = [
         f"{trainer.net.name} on {describe(device)}, {trainer.arithmetic.precision}, {trainer.driver.name} steps",

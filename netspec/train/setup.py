@@ -126,6 +126,8 @@ class Trainer:
     batches_per_epoch: int
     steps_per_epoch: int
     """Optimiser steps."""
+    others: int = 0
+    """Bytes on the GPU that tensors of this process held before the run was assembled."""
     _weights: dict[float, Tensor] = field(default_factory=dict[float, Tensor])
 
     @property
@@ -240,6 +242,10 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
         fix_cublas()
     arithmetic = choose_arithmetic(choose_device(device), recipe.precision, options.deterministic)
     target = arithmetic.device
+    others = 0
+    if target.type == "cuda":
+        others = torch.cuda.memory_allocated(target)
+        torch.cuda.reset_peak_memory_stats(target)  # so that the peak is this run's
     data = data or _load(net, recipe, options, world, target)
     seed_everything(recipe.seed + world.rank)
     model = build(net, seed=recipe.seed).to(target)
@@ -278,6 +284,7 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
         driver,
         batches,
         steps,
+        others,
     )
 
 

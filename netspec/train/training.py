@@ -14,7 +14,7 @@ from typing import Any
 
 from netspec.diagnostics import ResourceError
 from netspec.train.curves import write_curves
-from netspec.train.errors import Interrupted, NonFinite, Refusals
+from netspec.train.errors import ALIKE, Interrupted, NonFinite, Refusals
 from netspec.train.evaluate import evaluate
 from netspec.train.keeper import Keeper
 from netspec.train.memory import memory_in_use
@@ -90,7 +90,7 @@ class Training:
         self.history: deque[tuple[int, int, Drawn, list[tuple[float, ...]]]] = deque(maxlen=self.monitor.lag)
         self.draws = Draws(trainer.arithmetic.device)
         self._fetching = Refusals(lambda: f"{self._place()}, transforms and augmentation")
-        self._stepping = Refusals(self._place)
+        self._stepping = Refusals(self._place, ALIKE) if trainer.arithmetic.deterministic else Refusals(self._place)
         self.told: str | None = None  # why steps run eagerly, if that was said
         self.next_talk = self.started_at + 1  # the step at which several processes next agree whether to stop
         self.examples = 0
@@ -315,7 +315,8 @@ class Training:
             if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
                 raise NonFinite(
                     f"step {self.progress.step} or one before it in its epoch: every loss and gradient was finite, but "
-                    f"`{key}` no longer is; {self._saved()}. A smaller learning rate or weight decay is the usual remedy"
+                    f"`{key}` no longer is; {self._saved()}. "
+                    "A smaller learning rate or weight decay is the usual remedy"
                 )
 
     def _again(self, epoch: int, first: int, mixes: list[tuple[float, ...]]) -> list[Buffers]:

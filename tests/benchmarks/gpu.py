@@ -1,155 +1,111 @@
-"""The trainer on a GPU: AlexNet by the notes' recipe and LeNet, examples per second beside the roof of the machine.
+"""The trainer on a GPU, step by step in the order of their value, each in a process of its own under a time limit.
 
-    NETSPEC_DATA=DIR python tests/benchmarks/gpu.py [--epochs 10] [--only alexnet]
+    NETSPEC_DATA=DIR python tests/benchmarks/gpu.py --out DIR [--only STEP …] [--seconds 600]
+    python tests/benchmarks/gpu.py --out DIR --report          # the tables of docs/performance.md
 
-AlexNet, batch 128, Resize 224, in fp32, TF32 and bf16; LeNet, batch 256, with the CUDA graph and eagerly: loss and
-accuracies at the end, examples per second by the wall clock with data and metrics, seconds for all epochs with
-evaluation, peak memory of tensors and of all that the allocator holds, and the share of the roof. The roof is measured
-in the same run: a large matrix product in the precision at hand; a training example costs what the net's shapes say.
-A copy is timed too, since LeNet is bound by memory and launches. A line whose step could not be captured says eager.
+What a step finds goes at once, a line each, into `DIR/results.jsonl`; a step that is done is not done again, so the
+command may be killed and repeated. `--device cpu --tiny` goes through the same steps with a few small batches, so that
+the script stays alive where there is no GPU; its figures mean nothing.
+
+- `roof`: a large matrix product in each precision, and a copy of 4 GiB: the shares below are shares of these.
+- `alexnet`, `lenet`: the notes' recipes over ten epochs, by precision; loss, accuracies, examples per second and wall
+  time with data, evaluation and checkpoints.
+- `choices`: eager steps, the CUDA graph, channels last and `torch.compile`, over 200 steps.
+- `peers`: the d2l loop and Lightning, an epoch at most.
+- `synthetic`: ResNet-18 and ViT-Tiny on 3 × 224 × 224.
+- `memory`: the estimate of `compile --batch` beside `max_memory_allocated`.
+- `profile`: where the device's time goes, by kernel.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
+import json
+import multiprocessing
 import sys
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
+sys.path.insert(0, str(Path(__file__).parent))
 
-import netspec
-from netspec.net import Net
-from netspec.train.device import choose_arithmetic, numerics
-from netspec.train.loop import train
-from netspec.train.progress import Quiet
-
-ROOT = Path(__file__).parent.parent.parent
+import gpu_steps
+from gpu_steps import Setting
 
 
-class Case(NamedTuple):
-    """One line of the table."""
+class Step(NamedTuple):
+    """One entry of the list above."""
 
-    spec: str
-    precision: str
-    driver: str
-    channels_last: bool = False
+    name: str
+    run: Callable[[Setting], None]
+    seconds: float
+    """After which it is ended; what it has found by then stays."""
 
 
-CASES = [
-    Case("alexnet", "fp32", "graph"),
-    Case("alexnet", "tf32", "eager"),
-    Case("alexnet", "tf32", "graph"),
-    Case("alexnet", "bf16", "eager"),
-    Case("alexnet", "bf16", "graph"),
-    Case("alexnet", "bf16", "graph", channels_last=True),
-    Case("lenet", "tf32", "eager"),
-    Case("lenet", "tf32", "graph"),
-    Case("lenet", "bf16", "graph"),
+STEPS = [
+    Step("roof", gpu_steps.roof, 40),
+    Step("alexnet bf16", gpu_steps.alexnet("bf16"), 60),
+    Step("lenet", gpu_steps.lenet, 60),
+    Step("alexnet tf32", gpu_steps.alexnet("tf32"), 90),
+    Step("memory", gpu_steps.memory, 120),
+    Step("profile", gpu_steps.profile, 60),
+    Step("choices", gpu_steps.choices, 60),
+    Step("synthetic", gpu_steps.synthetic, 60),
+    Step("peers", gpu_steps.peers, 90),
+    Step("alexnet fp32", gpu_steps.alexnet("fp32"), 150),
+    Step("compiled", gpu_steps.compiled, 120),
 ]
-
-
-def flops_per_example(net: Net) -> float:
-    """Floating-point operations of one training example: two for each multiply-accumulate, forward, and backward for
-    weights and for inputs, which the first layer does not need."""
-    macs = [leaf.macs for leaf in net.layers]
-    assert all(isinstance(m, int) for m in macs)
-    first = next(m for m in macs if m)
-    return 2.0 * (3 * sum(macs) - first)  # pyright: ignore[reportArgumentType]  # numbers, as just checked
-
-
-def matrix_rate(precision: str) -> float:
-    """Floating-point operations per second of an 8192³ matrix product, the best of twenty."""
-    arithmetic = choose_arithmetic(torch.device("cuda"), precision)  # pyright: ignore[reportArgumentType]  # one of CASES
-    dtype = arithmetic.autocast or torch.float32
-    a, b = (torch.randn(8192, 8192, device="cuda", dtype=dtype) for _ in range(2))
-    best = float("inf")
-    with numerics(arithmetic):
-        for _ in range(20):
-            torch.cuda.synchronize()
-            began = time.perf_counter()
-            a @ b
-            torch.cuda.synchronize()
-            best = min(best, time.perf_counter() - began)
-    return 2 * 8192**3 / best
-
-
-def copy_rate() -> float:
-    """Bytes per second, read and written, of copying 4 GiB on the device, the best of ten."""
-    a = torch.empty(2**30, device="cuda")
-    b = torch.empty_like(a)
-    best = float("inf")
-    for _ in range(10):
-        torch.cuda.synchronize()
-        began = time.perf_counter()
-        b.copy_(a)
-        torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - began)
-    return 2 * a.nbytes / best
-
-
-class Watcher(Quiet):
-    """Keeps what the trainer has to say: that a step could not be captured."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        """Keep it."""
-        self.notes.append(text)
-
-
-def run(case: Case, epochs: int) -> tuple[str, float, list[str]]:
-    """Train; the line's figures, examples per second after the first epoch, and what there was to say."""
-    net = netspec.load(ROOT / "specs" / f"{case.spec}.yaml", set={"train.epochs": epochs})
-    gc.collect()
-    torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats()
-    watcher = Watcher()
-    with tempfile.TemporaryDirectory() as place:
-        began = time.perf_counter()
-        result = train(
-            net, run=Path(place) / "run", device="cuda", reporter=watcher, report=False, precision=case.precision,
-            driver=case.driver, channels_last=case.channels_last,
-        )  # fmt: skip
-        whole = time.perf_counter() - began
-    warm = result.records[1:] or result.records
-    examples = warm[0].examples_per_second * warm[0].seconds
-    speed = examples * len(warm) / sum(r.seconds for r in warm)
-    data = sum(r.seconds for r in result.records)
-    words = f"{result.line:<58}{data:>9.1f}{whole:>9.1f}"
-    for peak in (torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()):
-        words += f"{peak / 2**30:>9.2f}"
-    return words, speed, watcher.notes
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--only", choices=["alexnet", "lenet"])
+    parser.add_argument("--out", type=Path, required=True, help="folder of results.jsonl")
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    parser.add_argument("--tiny", action="store_true", help="a few small batches of everything")
+    parser.add_argument("--only", nargs="+", choices=[step.name for step in STEPS], metavar="STEP")
+    parser.add_argument("--seconds", type=float, default=840.0, help="begin no step after so many seconds")
+    parser.add_argument("--report", action="store_true", help="print the tables and do nothing else")
     arguments = parser.parse_args()
-    if not torch.cuda.is_available():
-        sys.exit("no GPU here: nothing was measured")
-    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {arguments.epochs} epochs of Fashion-MNIST")
-    rates = {p: matrix_rate(p) for p in ("fp32", "tf32", "bf16")}
-    print("matrix product: " + ", ".join(f"{p} {rate / 1e12:.0f} TFLOP/s" for p, rate in rates.items()))
-    print(f"copy: {copy_rate() / 1e12:.2f} TB/s")
-    print(f"{'':<36}{'examples/s':>11}{'of roof':>9}  {'':<58}{'train s':>9}{'all s':>9}{'GiB':>9}{'held':>9}")
-    for case in CASES:
-        if arguments.only not in (None, case.spec):
+    results = arguments.out / "results.jsonl"
+    if arguments.report:
+        import gpu_report
+
+        print(gpu_report.tables([json.loads(line) for line in results.read_text().splitlines()]))
+        return
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    lines = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+    done = {line["step"] for line in lines if line["what"] == "done"}
+    began, failed = time.perf_counter(), False
+    for step in STEPS:
+        if step.name in done or (arguments.only and step.name not in arguments.only):
             continue
-        net = netspec.load(ROOT / "specs" / f"{case.spec}.yaml")
-        words, speed, notes = run(case, arguments.epochs)
-        roof = rates[case.precision] / flops_per_example(net)
-        eager = any("running eagerly" in note for note in notes)
-        driver = "eager" if eager else case.driver
-        name = f"{case.spec} {case.precision} {driver}{' channels last' * case.channels_last}"
-        print(f"{name:<36}{speed:>11,.0f}{speed / roof:>9.1%}  {words}", flush=True)
-        for note in notes:
-            print(f"  {note}", flush=True)
+        if time.perf_counter() - began > arguments.seconds:
+            print(f"{step.name}: no time left; the same command goes on from here", flush=True)
+            continue
+        failed |= not attempt(step, Setting(step.name, arguments.device, arguments.tiny, results))
+    sys.exit(1 if failed else 0)
+
+
+def attempt(step: Step, setting: Setting) -> bool:
+    """Run a step in a fork of this process, which has imported everything and not yet touched the GPU."""
+    began = time.perf_counter()
+    child = multiprocessing.get_context("fork").Process(target=_child, args=(step, setting))
+    child.start()
+    child.join(step.seconds)
+    if child.is_alive():
+        child.kill()
+        child.join()
+        setting.found("ended", seconds=step.seconds)
+    elif child.exitcode == 0:
+        setting.found("done", seconds=round(time.perf_counter() - began, 1))
+    else:
+        setting.found("failed", status=child.exitcode)
+    return child.exitcode == 0
+
+
+def _child(step: Step, setting: Setting) -> None:
+    step.run(setting)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """LeNet by the trainers that people use, each in the way its own documentation shows, with loss and accuracy.
 
 The d2l loop reads torchvision's data set, as in the book; the others get a DataLoader over tensors that are already
-float32 in memory, which is faster. Their packages are the extra `[bench]`.
+float32 in memory, which is faster. The loop and Lightning train AlexNet at 224 × 224 too, and on a GPU; there Lightning
+reads torchvision's data set as well. Their packages are the extra `[bench]`.
 """
 
 from __future__ import annotations
@@ -12,38 +13,73 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torchvision
 from contest import Loop, Speed
 from torch import nn
 from torch.utils.data import DataLoader, Subset, TensorDataset
-from torchvision.transforms import ToTensor
+from torchvision.transforms import Compose, Resize, ToTensor
+
+
+class Task(NamedTuple):
+    """A network of the book with its learning rate and the size of its pictures."""
+
+    make: Callable[[], nn.Sequential]
+    lr: float
+    size: int
 
 
 def lenet() -> nn.Sequential:
     """The network of the book, initialised as there."""
-    net = nn.Sequential(
+    return _initialised(
         nn.Conv2d(1, 6, kernel_size=5, padding=2), nn.Sigmoid(), nn.AvgPool2d(kernel_size=2, stride=2),
         nn.Conv2d(6, 16, kernel_size=5), nn.Sigmoid(), nn.AvgPool2d(kernel_size=2, stride=2), nn.Flatten(),
         nn.Linear(16 * 5 * 5, 120), nn.Sigmoid(), nn.Linear(120, 84), nn.Sigmoid(), nn.Linear(84, 10),
     )  # fmt: skip
-    for layer in net:
+
+
+def alexnet() -> nn.Sequential:
+    """The network of the notes, initialised as the book does."""
+    return _initialised(
+        nn.Conv2d(1, 96, kernel_size=11, stride=4, padding=1), nn.ReLU(), nn.MaxPool2d(kernel_size=3, stride=2),
+        nn.Conv2d(96, 256, kernel_size=5, padding=2), nn.ReLU(), nn.MaxPool2d(kernel_size=3, stride=2),
+        nn.Conv2d(256, 384, kernel_size=3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 384, kernel_size=3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 256, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(kernel_size=3, stride=2), nn.Flatten(),
+        nn.Linear(6400, 4096), nn.ReLU(), nn.Dropout(p=0.5),
+        nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(p=0.5), nn.Linear(4096, 10),
+    )  # fmt: skip
+
+
+def _initialised(*layers: nn.Module) -> nn.Sequential:
+    for layer in layers:
         if isinstance(layer, nn.Linear | nn.Conv2d):
             nn.init.xavier_uniform_(layer.weight)
-    return net
+    return nn.Sequential(*layers)
 
 
-def d2l(root: Path, examples: int, workers: int) -> Loop:
+TASKS = {"lenet": Task(lenet, 0.9, 28), "alexnet": Task(alexnet, 0.01, 224)}
+
+
+def pictures(root: Path, examples: int, size: int) -> Subset[Any]:
+    """The first examples of torchvision's data set, resized by PIL where the book does."""
+    steps = [ToTensor()] if size == 28 else [Resize(size), ToTensor()]
+    return Subset(torchvision.datasets.FashionMNIST(root, train=True, transform=Compose(steps)), range(examples))
+
+
+def d2l(
+    root: Path, examples: int, workers: int, *, network: str = "lenet", batch: int = 256, device: str = "cpu"
+) -> Loop:
     """The loop of Dive into Deep Learning."""
     warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # where there are fewer processors
-    data = torchvision.datasets.FashionMNIST(root, train=True, transform=ToTensor())
+    task = TASKS[network]
     context = "fork" if workers else None  # Linux's default, which a spawned process would not use
-    part = Subset(data, range(examples))
-    batches = DataLoader(part, 256, shuffle=True, num_workers=workers, multiprocessing_context=context)
-    model, loss = lenet(), nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.9)
+    part = pictures(root, examples, task.size)
+    batches = DataLoader(part, batch, shuffle=True, num_workers=workers, multiprocessing_context=context)
+    model, loss = task.make().to(device), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=task.lr)
 
     def epoch() -> Speed:
         model.train()
@@ -51,6 +87,7 @@ def d2l(root: Path, examples: int, workers: int) -> Loop:
         began = time.perf_counter()
         for x, y in batches:
             arrived = time.perf_counter()
+            x, y = x.to(device), y.to(device)
             optimizer.zero_grad()
             output = model(x)
             value = loss(output, y)
@@ -128,8 +165,10 @@ def accelerate(root: Path, examples: int) -> Loop:
     return timed(train, examples)
 
 
-def lightning(root: Path, examples: int) -> Loop:
-    """Lightning, without logger, checkpoints or bar."""
+def lightning(
+    root: Path, examples: int, *, network: str = "lenet", batch: int = 256, device: str = "cpu", workers: int = 0
+) -> Loop:
+    """Lightning, without logger, checkpoints or bar; with workers it reads torchvision's data set."""
     import lightning as lightning_package
     from torchmetrics.classification import MulticlassAccuracy
 
@@ -139,7 +178,7 @@ def lightning(root: Path, examples: int) -> Loop:
     class Module(lightning_package.LightningModule):
         def __init__(self) -> None:
             super().__init__()
-            self.model, self.loss = lenet(), nn.CrossEntropyLoss()
+            self.model, self.loss = TASKS[network].make(), nn.CrossEntropyLoss()
             self.accuracy = MulticlassAccuracy(10, average="micro")
 
         def training_step(self, batch: Any, _: int) -> torch.Tensor:
@@ -152,14 +191,17 @@ def lightning(root: Path, examples: int) -> Loop:
             return value
 
         def configure_optimizers(self) -> torch.optim.Optimizer:
-            return torch.optim.SGD(self.parameters(), lr=0.9)
+            return torch.optim.SGD(self.parameters(), lr=TASKS[network].lr)
 
     module, data = Module(), loader(root, examples)
+    if workers:
+        part = pictures(root, examples, TASKS[network].size)
+        data = DataLoader(part, batch, shuffle=True, num_workers=workers, pin_memory=device == "cuda")
 
     def train() -> None:
         trainer = lightning_package.Trainer(
-            max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-            enable_model_summary=False,
+            max_epochs=1, accelerator="gpu" if device == "cuda" else device, devices=1, logger=False,
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
         )  # fmt: skip
         trainer.fit(module, data)
 

@@ -24,6 +24,7 @@ from netspec.train.data.streamed import Rows, Streamed
 from netspec.train.data.synthetic import load_synthetic
 from netspec.train.data.tensors import load_tensors
 from netspec.train.data.torchvision_sets import load_torchvision
+from netspec.train.device import gpu_memory
 from netspec.train.transforms.draws import draw_key
 from netspec.train.transforms.pipeline import Pipeline
 
@@ -93,9 +94,9 @@ def load_data(
 
 
 def default_budget(device: torch.device) -> int:
-    """Bytes that resident examples may take: a quarter of the device's memory, or of the machine's for the CPU."""
+    """Bytes that resident examples may take: a quarter of what a run may use of a GPU, or of the machine's memory."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[1] // 4
+        return gpu_memory(device) // 4
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
 
 

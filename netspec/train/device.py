@@ -126,7 +126,8 @@ def gpu_memory(device: torch.device, others: int = 0) -> int:
         others: bytes of tensors in this process that are not the run's.
     """
     free, total = torch.cuda.mem_get_info(device)
-    share = int(total * torch.cuda.get_per_process_memory_fraction(device))
+    with torch.cuda.device(device):
+        share = int(total * torch.cuda.get_per_process_memory_fraction())
     return min(free + torch.cuda.memory_reserved(device), share) - others
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
-from netspec.train.step import Buffers, Phase, StaticBuffers, Step
+from netspec.train.step import Feed, Phase, StaticFeed, Step
 
 DRIVERS = ("auto", "eager", "replay", "graph")
 """What `--driver` takes."""
@@ -27,8 +27,10 @@ class Driver(Protocol):
 
     name: str
     reason: str | None
+    records: bool
+    """True if steps are recorded, so that fetching a batch is better done within them."""
 
-    def __call__(self, buffers: Buffers, phase: Phase) -> None:
+    def __call__(self, feed: Feed, phase: Phase) -> None:
         """Run one step on one batch."""
         ...
 
@@ -37,21 +39,22 @@ class Eager:
     """Calls the step."""
 
     name = "eager"
+    records = False
 
     def __init__(self, step: Step, reason: str | None = None) -> None:
         self._step = step
         self.reason = reason
 
-    def __call__(self, buffers: Buffers, phase: Phase) -> None:
+    def __call__(self, feed: Feed, phase: Phase) -> None:
         """Call the step."""
-        self._step(buffers, phase)
+        self._step(feed, phase)
 
 
-Key = tuple[Phase, torch.Size, torch.Size]
+Key = tuple[Phase, tuple[torch.Size | None, ...]]
 
 
-def _key(buffers: Buffers, phase: Phase) -> Key:
-    return phase, buffers.x.shape, buffers.y.shape
+def _key(feed: Feed, phase: Phase) -> Key:
+    return phase, tuple([value.shape if isinstance(value, Tensor) else None for value in vars(feed).values()])
 
 
 class Tape:
@@ -62,43 +65,44 @@ class Tape:
     """
 
     name = "replay"
+    records = True
 
     def __init__(self, step: Step) -> None:
         self._step = step
         self.reason: str | None = None
         self._calls: dict[Key, int] = {}
-        self._records: dict[Key, tuple[StaticBuffers, _Recorder]] = {}
+        self._records: dict[Key, tuple[StaticFeed, _Recorder]] = {}
 
-    def __call__(self, buffers: Buffers, phase: Phase) -> None:
+    def __call__(self, feed: Feed, phase: Phase) -> None:
         """Call, record or replay the step."""
-        key = _key(buffers, phase)
+        key = _key(feed, phase)
         self._calls[key] = self._calls.get(key, 0) + 1
         if self._calls[key] < 3 or self.reason is not None:
-            self._step(buffers, phase)
+            self._step(feed, phase)
             return
         if self._calls[key] > 4:
-            self._replay(key, buffers)
+            self._replay(key, feed)
             return
         random = torch.get_rng_state()
         try:
             if self._calls[key] == 3:
-                self._record(key, buffers, phase)
+                self._record(key, feed, phase)
             else:
-                self._replay(key, buffers)
+                self._replay(key, feed)
         except RuntimeError as error:  # what of it passes by the dispatch is missing, as in an LSTM's gradient
             torch.set_rng_state(random)
             self.name, self.reason = "eager", f"the step cannot be replayed: {str(error).splitlines()[0]}"
-            self._step(buffers, phase)
+            self._step(feed, phase)
 
-    def _record(self, key: Key, buffers: Buffers, phase: Phase) -> None:
-        static = StaticBuffers(buffers)
+    def _record(self, key: Key, feed: Feed, phase: Phase) -> None:
+        static = StaticFeed(feed)
         with _Recorder() as recorder:
             self._step(static.own, phase)
         self._records[key] = static, recorder
 
-    def _replay(self, key: Key, buffers: Buffers) -> None:
+    def _replay(self, key: Key, feed: Feed) -> None:
         static, recorder = self._records[key]
-        static.load(buffers)
+        static.load(feed)
         recorder.replay()
 
 
@@ -152,35 +156,36 @@ class Graph:
     """
 
     name = "graph"
+    records = True
 
     def __init__(self, step: Step) -> None:
         self._step = step
         self.reason: str | None = None
         self._stream = torch.cuda.Stream()
         self._calls: dict[Key, int] = {}
-        self._graphs: dict[Key, tuple[StaticBuffers, torch.cuda.CUDAGraph]] = {}
+        self._graphs: dict[Key, tuple[StaticFeed, torch.cuda.CUDAGraph]] = {}
         self._pool = torch.cuda.graph_pool_handle()
 
-    def __call__(self, buffers: Buffers, phase: Phase) -> None:
+    def __call__(self, feed: Feed, phase: Phase) -> None:
         """Call, record or replay the step."""
-        key = _key(buffers, phase)
+        key = _key(feed, phase)
         if (captured := self._graphs.get(key)) is not None:
             static, graph = captured
-            static.load(buffers)
+            static.load(feed)
             graph.replay()
             return
         if self.reason is None:
             self._calls[key] = self._calls.get(key, 0) + 1
             if self._calls[key] > 3:
-                self._capture(key, buffers, phase)
+                self._capture(key, feed, phase)
                 return
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
-            self._step(buffers, phase)
+            self._step(feed, phase)
         torch.cuda.current_stream().wait_stream(self._stream)
 
-    def _capture(self, key: Key, buffers: Buffers, phase: Phase) -> None:
-        static, graph = StaticBuffers(buffers), torch.cuda.CUDAGraph()
+    def _capture(self, key: Key, feed: Feed, phase: Phase) -> None:
+        static, graph = StaticFeed(feed), torch.cuda.CUDAGraph()
         random = torch.cuda.get_rng_state()
         try:
             # thread_local: a loader's thread that pins memory must not break the capture
@@ -192,7 +197,7 @@ class Graph:
             torch.cuda.set_rng_state(random)
             cause = error.__context__ or error  # the end of a capture that failed within has nothing to say of why
             self.name, self.reason = "eager", f"the step cannot be captured: {str(cause).splitlines()[0]}"
-            self._step(buffers, phase)
+            self._step(feed, phase)
             return
         self._graphs[key] = static, graph
         graph.replay()

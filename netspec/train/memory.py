@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -85,16 +86,19 @@ def out_of_memory(trainer: Trainer) -> Generator[None]:
     The recipe is never changed silently: another batch size is another result.
 
     Raises:
-        ResourceError: memory ran out.
+        ResourceError: memory ran out. Nothing of the failed step is kept alive by it.
     """
     try:
         yield
+        return
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise
         on_host = "DefaultCPUAllocator" in str(error)
         reason = "the allocator of the CPU gave nothing more" if on_host else str(error) or "MemoryError"
-        raise ResourceError(_told(trainer, reason)) from None
+        told = ResourceError(_told(trainer, reason))
+        traceback.clear_frames(error.__traceback__)  # they hold the step's tensors
+    raise told  # outside, so that it does not carry that error as its context
 
 
 def _told(trainer: Trainer, reason: str) -> str:
@@ -108,7 +112,8 @@ def _told(trainer: Trainer, reason: str) -> str:
             f"`--set train.accumulate={-(-size * trainer.recipe.accumulate // fits)}` the steps stay as large"
         )
     have = f" of {bytes_text(memory)}" if memory else ""
+    used = memory_in_use(device) - trainer.others
     return (
         f"out of memory on {device}: a batch of {size} needs about {bytes_text(estimated(trainer, size))} by estimate, "
-        f"{bytes_text(memory_in_use(device))}{have} were in use at the peak ({reason.splitlines()[0][:120]}); {mend}"
+        f"{bytes_text(used)}{have} were in use at the peak ({reason.splitlines()[0][:120]}); {mend}"
     )

@@ -9,10 +9,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from netspec.train.optim import modules, named
-from netspec.train.step import Buffers, Phase, Step
+from netspec.train.step import Feed, Phase, Step
 
 
-def explain(model: nn.Module, step: Step, batches: Sequence[Buffers]) -> str:
+def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:
     """Replay a step's batches (several where gradients are accumulated) and say where it goes wrong first.
 
     The parameters must be those from before the step, and they stay: only gradients are computed. The model is called
@@ -23,7 +23,7 @@ def explain(model: nn.Module, step: Step, batches: Sequence[Buffers]) -> str:
     """
     wrapped, step.forward = step.forward, model
     try:
-        for number, batch in enumerate(batches):
+        for number, batch in enumerate(feed.ready() for feed in batches):
             if not _finite(batch.x):
                 return "the batch itself holds a value that is not finite, before any layer"
             found: list[str] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from inspect import signature
 from typing import Any, cast
 
@@ -140,7 +141,7 @@ def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> O
     known = signature(kind).parameters
     # fp16 may skip the first step, after which a fused SGD with dampening would read momentum that nobody has written
     unready = recipe.precision == "fp16" and bool(arguments.get("dampening"))
-    fused = "fused" in known and not unready
+    fused = "fused" in known and not unready and _fuses(kind, device)
     capturable = device.type == "cuda" and "capturable" in known
     tensor_lr = fused or capturable
     if tensor_lr:
@@ -155,6 +156,19 @@ def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> O
     if isinstance(optimizer, torch.optim.SGD):
         _prepare_momentum(optimizer)
     return Optimization(optimizer, fused, tensor_lr)
+
+
+@cache
+def _fuses(kind: Any, device: torch.device) -> bool:
+    """Whether torch has a fused kernel of an optimiser for a device: which it has differs from release to release (the
+    Adagrad of 2.11 has one for the CPU alone), and only a step shows it."""
+    parameter = nn.Parameter(torch.zeros(1, device=device))
+    parameter.grad = torch.zeros_like(parameter)
+    try:
+        kind([parameter], lr=torch.ones((), device=device), fused=True).step()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _prepare_momentum(optimizer: torch.optim.SGD) -> None:

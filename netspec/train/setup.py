@@ -19,7 +19,7 @@ from netspec.recipe.base import Precision, Recipe
 from netspec.recipe.read import KEYS
 from netspec.torch.build import build
 from netspec.train.data.load import load_data
-from netspec.train.data.splits import Batch, DataSplits, Split
+from netspec.train.data.splits import Batch, DataSplits, Picked, Resident, Split
 from netspec.train.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
 from netspec.train.drivers import DRIVERS, Driver, choose_driver
 from netspec.train.errors import Refusals, lacks_memory
@@ -29,7 +29,8 @@ from netspec.train.optim import Optimization, build_optimizer, freeze, train_mod
 from netspec.train.processes import World
 from netspec.train.random_state import seed_everything
 from netspec.train.schedule import Schedule
-from netspec.train.step import MIX_PLAIN, Average, Buffers, LossFunction, Phase, Step
+from netspec.train.space_to_depth import use_phases
+from netspec.train.step import MIX_PLAIN, Average, Buffers, Feed, LossFunction, Phase, Rows, Step
 from netspec.train.weights import load_weights
 
 
@@ -147,9 +148,12 @@ class Trainer:
         size, values = self.recipe.batch_size, prod(s for s in self.net.input_shape if isinstance(s, int))
         return size * (4 if self.arithmetic.device.type == "cuda" and size * values < 2**20 else 1)
 
-    def batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        """This process's batches of an epoch (from 0), from the `start`th on."""
-        return self.data.train.batches(
+    def batches(self, epoch: int, start: int) -> Iterator[Batch | Picked]:
+        """This process's batches of an epoch (from 0), from the `start`th on; where steps are recorded and the data are
+        resident they are fetched within the step."""
+        split = self.data.train
+        give = split.picks if self.driver.records and isinstance(split, Resident) else split.batches
+        return give(
             self.recipe.batch_size,
             seed=self.recipe.seed,
             epoch=epoch,
@@ -166,11 +170,14 @@ class Trainer:
         average = ema is not None and last and (step + 1) % ema.every == 0
         return Phase(batch % accumulate == 0, last, average)
 
-    def buffers(self, batch: Batch, number: int, mix: tuple[float, ...]) -> Buffers:
+    def buffers(self, batch: Batch | Picked, number: int, mix: tuple[float, ...]) -> Feed:
         """What the step reads for the `number`th batch of an epoch."""
-        x, y = batch
+        examples = len(batch.y) if isinstance(batch, Batch) else len(batch.rows)
         whole = self.recipe.accumulate == 1 and self.world.alone
-        return Buffers(x, y, self._one if whole else self._weight(number, x.shape[0]), self._mix(mix))
+        weight = self._one if whole else self._weight(number, examples)
+        if isinstance(batch, Batch):
+            return Buffers(batch.x, batch.y, weight, self._mix(mix))
+        return Rows(batch.rows, batch.key, weight, self._mix(mix), batch.split.fetch)
 
     def _weight(self, number: int, examples: int) -> Tensor:
         """The share of this process's batch in its optimiser step, times the processes that the mean divides by."""
@@ -192,15 +199,18 @@ class Trainer:
         self._plain = torch.tensor(MIX_PLAIN, device=self.arithmetic.device)
         self._one = torch.ones((), device=self.arithmetic.device)
 
-    def draw_mix(self, shape: torch.Size) -> tuple[float, ...]:
-        """Draw how a batch of images (N, C, H, W) is mixed, by Python's generator; nothing if it is not."""
+    def draw_mix(self) -> tuple[float, ...]:
+        """Draw how a batch of images is mixed, by Python's generator; nothing if it is not."""
         mixup, cutmix = self.recipe.mixup, self.recipe.cutmix
         if not mixup and not cutmix:
             return ()
         if not cutmix or (mixup and random.random() < 0.5):
             share = random.betavariate(mixup, mixup)
             return (share, share, 0.0, 0.0, 0.0, 0.0)
-        return _box(random.betavariate(cutmix, cutmix), shape[-2], shape[-1])
+        height, width = self.net.input_shape[-2:]
+        assert isinstance(height, int)
+        assert isinstance(width, int)
+        return _box(random.betavariate(cutmix, cutmix), height, width)
 
     def follow(self, step: int) -> None:
         """Set the moving average's share for the `step`th step of the run (from 0)."""
@@ -254,6 +264,8 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     channels_last = target.type == "cpu" if options.channels_last is None else options.channels_last
     if channels_last:
         _to_channels_last(model)
+    if target.type == "cuda" and arithmetic.precision != "fp32":
+        use_phases(model)
     freeze(model, recipe.freeze)
     train_mode(model)
     optimization = build_optimizer(model, recipe, target)

@@ -30,7 +30,7 @@ MIX_PLAIN = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 
 @dataclass
 class Buffers:
-    """All that changes from one step to the next."""
+    """All that changes from one step to the next, as tensors."""
 
     x: Tensor
     """(N, ...): the examples, transformed and augmented."""
@@ -42,21 +42,58 @@ class Buffers:
     """(6,): weight of the own pixel, weight of the own target, and the box top, bottom, left, right that comes from the
     neighbour: mixup has an empty box, CutMix has pixel weight 1."""
 
+    @property
+    def examples(self) -> int:
+        """How many there are in the batch."""
+        return self.x.shape[0]
 
-class StaticBuffers:
-    """Buffers in memory of their own, for a recorded step to read from."""
+    def ready(self) -> Buffers:
+        """Itself."""
+        return self
 
-    def __init__(self, first: Buffers) -> None:
-        self.own = replace(first, **{k: v.clone() for k, v in vars(first).items()})
+
+@dataclass
+class Rows:
+    """The same where the examples are gathered and transformed within the step."""
+
+    rows: Tensor
+    """(N,) int64: the numbers of the examples."""
+    key: Tensor | None
+    """(2,) int64: of this epoch's augmentation, if there is one."""
+    weight: Tensor
+    mix: Tensor
+    fetch: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
+    """Gives examples and targets; the same function for the whole run."""
+
+    @property
+    def examples(self) -> int:
+        """How many there are in the batch."""
+        return self.rows.shape[0]
+
+    def ready(self) -> Buffers:
+        """Fetch them."""
+        return Buffers(*self.fetch(self.rows, self.key), self.weight, self.mix)
+
+
+Feed = Buffers | Rows
+"""What a step is given."""
+
+
+class StaticFeed:
+    """A feed in memory of its own, for a recorded step to read from."""
+
+    def __init__(self, first: Feed) -> None:
+        self._tensors = [name for name, value in vars(first).items() if isinstance(value, Tensor)]
+        self.own = replace(first, **{name: getattr(first, name).clone() for name in self._tensors})
         self._last = first
 
-    def load(self, buffers: Buffers) -> None:
+    def load(self, feed: Feed) -> None:
         """Take over these values, in place; what is the same tensor as last time is there already."""
-        for key, value in vars(self.own).items():
-            given = getattr(buffers, key)
-            if given is not getattr(self._last, key):
-                value.copy_(given, non_blocking=True)
-        self._last = buffers
+        for name in self._tensors:
+            given = getattr(feed, name)
+            if given is not getattr(self._last, name):
+                getattr(self.own, name).copy_(given, non_blocking=True)
+        self._last = feed
 
 
 class Phase(NamedTuple):
@@ -141,8 +178,9 @@ class Step:
         if optimization.fused:
             optimization.optimizer.found_inf = self.failures.ever  # pyright: ignore[reportAttributeAccessIssue]  # the protocol between GradScaler and fused optimisers
 
-    def __call__(self, b: Buffers, phase: Phase = Phase()) -> None:  # noqa: B008  # an immutable tuple
+    def __call__(self, feed: Feed, phase: Phase = Phase()) -> None:  # noqa: B008  # an immutable tuple
         """Do the step's work for one batch."""
+        b = feed.ready()
         if phase.first:
             self._clear_gradients()
         x, other = self._mixed(b)

@@ -28,7 +28,7 @@ from netspec.train.run import RunDirectory
 from netspec.train.setup import Trainer
 from netspec.train.signals import Interrupts
 from netspec.train.state import Progress
-from netspec.train.step import Buffers
+from netspec.train.step import Feed
 from netspec.views.describe import plural
 
 
@@ -95,6 +95,8 @@ class Training:
         self.next_talk = self.started_at + 1  # the step at which several processes next agree whether to stop
         self.examples = 0
         self.seconds = self.computing = 0.0
+        self._drawn = len(progress.records)  # epochs that the curves show
+        self._next_drawing = 0.0
 
     # ---- the run
 
@@ -146,16 +148,17 @@ class Training:
         """One batch, and after the last of a step the host's part of it."""
         trainer, progress = self.trainer, self.progress
         phase = trainer.phase(progress.batch, progress.step)
-        mix = trainer.draw_mix(batch.x.shape)
+        mix = trainer.draw_mix()
         if phase.first:
             self.history.append((progress.epoch, progress.batch, self.draws.before_step(), []))
         self.history[-1][3].append(mix)
         if phase.average:
             trainer.follow(progress.step)
+        feed = trainer.buffers(batch, progress.batch, mix)
         with self._stepping:
-            trainer.driver(trainer.buffers(batch, progress.batch, mix), phase)
+            trainer.driver(feed, phase)
         progress.batch += 1
-        self.examples += batch.x.shape[0]
+        self.examples += feed.examples
         if not phase.last:
             return
         progress.step += 1
@@ -186,15 +189,24 @@ class Training:
         metric = trainer.recipe.best and getattr(record, trainer.recipe.best)
         trainer.schedule.after_epoch(metric)
         if trainer.world.first:
-            self.reporter.doing("drawing curves.svg")
             write_records(self.directory.path, progress.records)
-            write_curves(self.directory.path / "curves.svg", progress.records, trainer.net.name)
+            if self.over or time.perf_counter() >= self._next_drawing:
+                self._draw()
         if self.log is not None:
             self.log(record)
         if improved or self.over or progress.epoch % trainer.recipe.checkpoint_every == 0:
             self.reporter.doing("writing a checkpoint")
             self.keeper.keep(trainer, progress, best=improved)
         self.reporter.epoch(record)
+
+    def _draw(self) -> None:
+        """Draw the curves, and not again before twenty times as long has passed: short epochs would wait for pictures
+        more than they train."""
+        self.reporter.doing("drawing curves.svg")
+        began = time.perf_counter()
+        write_curves(self.directory.path / "curves.svg", self.progress.records, self.trainer.net.name)
+        self._drawn = len(self.progress.records)
+        self._next_drawing = began + 21 * (time.perf_counter() - began)
 
     def _evaluate(self, name: str) -> Score | None:
         trainer = self.trainer
@@ -283,6 +295,8 @@ class Training:
 
     def _stop(self) -> None:
         self.keeper.keep(self.trainer, self.progress, best=False)
+        if self.trainer.world.first and self._drawn < len(self.progress.records):
+            self._draw()
         self.keeper.wait()
         name = self.caught.pending or ("--max-steps" if self.max_steps is not None else "a signal to another process")
         raise Interrupted(name, self.directory.path, self.progress.step)
@@ -319,7 +333,7 @@ class Training:
                     "A smaller learning rate or weight decay is the usual remedy"
                 )
 
-    def _again(self, epoch: int, first: int, mixes: list[tuple[float, ...]]) -> list[Buffers]:
+    def _again(self, epoch: int, first: int, mixes: list[tuple[float, ...]]) -> list[Feed]:
         batches = self.trainer.batches(epoch, first)
         return [
             self.trainer.buffers(batch, first + number, mix)

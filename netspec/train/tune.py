@@ -74,7 +74,7 @@ def seconds_per_step(trainer: Trainer) -> float:
                 number, batch = next(batches, (None, None))
                 if number is None or batch is None:
                     break
-                mix = trainer.draw_mix(batch.x.shape)
+                mix = trainer.draw_mix()
                 trainer.driver(trainer.buffers(batch, number, mix), trainer.phase(number, done))
                 if device.type == "cuda":
                     torch.cuda.synchronize(device)

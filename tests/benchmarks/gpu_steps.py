@@ -205,10 +205,10 @@ def compiled(setting: Setting) -> None:
 
 def synthetic(setting: Setting) -> None:
     """Two networks of ImageNet's size on made-up pictures."""
-    batch = 2 if setting.tiny else 128
+    batch = 2 if setting.tiny else 128  # few examples, since making them up takes longer than the steps
     for net in (
-        with_recipe(netspec.load(ROOT / "specs/torchvision/resnet.yaml", variant="resnet18"), batch, 50 * batch),
-        with_recipe(vit_tiny(), batch, 50 * batch),
+        with_recipe(netspec.load(ROOT / "specs/torchvision/resnet.yaml", variant="resnet18"), batch, 12 * batch, 9),
+        with_recipe(vit_tiny(), batch, 12 * batch, 9),
     ):
         for precision in precisions(setting):
             for last in (False, True):

@@ -85,7 +85,7 @@ def test_looking_at_metrics_waits_for_the_epochs_end_or_the_monitor() -> None:
     with NoReads():
         for number, batch in enumerate(trainer.batches(0, 0)):
             phase = trainer.phase(number, number)
-            trainer.driver(trainer.buffers(batch, number, trainer.draw_mix(batch.x.shape)), phase)
+            trainer.driver(trainer.buffers(batch, number, trainer.draw_mix()), phase)
             trainer.schedule.after_step()
 
 

@@ -313,7 +313,7 @@ def test_no_step_waits_for_the_device(driver: str, name: str, syncs: list[warnin
             if epoch == 3 and number == 0:
                 syncs.clear()  # the order of an epoch is copied once; captures are behind us
             trainer.follow(done)
-            mix = trainer.draw_mix(batch.x.shape)
+            mix = trainer.draw_mix()
             trainer.driver(trainer.buffers(batch, number, mix), trainer.phase(number, done))
             trainer.schedule.after_step()
             done += 1

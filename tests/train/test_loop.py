@@ -342,9 +342,7 @@ def test_two_optimiser_steps_take_the_garbage_collector_nothing_to_do(tmp_path: 
 
     seen: list[bool] = []
     original = Trainer.draw_mix
-    monkeypatch.setattr(
-        Trainer, "draw_mix", lambda self, shape: (seen.append(gc.isenabled()), original(self, shape))[1]
-    )
+    monkeypatch.setattr(Trainer, "draw_mix", lambda self: (seen.append(gc.isenabled()), original(self))[1])
     finish(small_net(PLAIN, epochs=1), tmp_path / "run")
     assert seen == [False] * 5
     assert gc.isenabled()

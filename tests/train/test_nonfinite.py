@@ -23,7 +23,8 @@ def poison(monkeypatch: pytest.MonkeyPatch, step: int, value: float = float("nan
     batches = Trainer.batches
 
     def poisoned(self: Trainer, epoch: int, start: int) -> Iterator[Batch]:
-        for number, batch in enumerate(batches(self, epoch, start), start):
+        for number, picked in enumerate(batches(self, epoch, start), start):
+            batch = picked.fetch()
             given.append(number)
             if epoch * 1000 + number == step:
                 batch.x.view(-1)[0] = value
@@ -51,9 +52,9 @@ def test_a_nan_at_any_step_stops_within_fifty_with_the_parameters_of_before(
     seen: list[dict[str, torch.Tensor]] = []
     original = Trainer.draw_mix
 
-    def remember(self: Trainer, shape: torch.Size) -> tuple[float, ...]:
+    def remember(self: Trainer) -> tuple[float, ...]:
         seen.append({k: v.clone() for k, v in self.model.state_dict().items()})
-        return original(self, shape)
+        return original(self)
 
     monkeypatch.setattr(Trainer, "draw_mix", remember)
     with pytest.raises(NonFinite) as stop:
@@ -116,7 +117,7 @@ def test_no_kind_of_optimiser_moves_on_a_failed_step(optimizer: str, driver: str
     before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
     assert trainer.average is not None
     average = {k: v.clone() for k, v in trainer.average.module.state_dict().items()}
-    bad = next(batches)
+    bad = next(batches).fetch()
     bad.x.fill_(float("nan"))
     trainer.step(trainer.buffers(bad, 1, ()), Phase(average=True))
     trainer.step(trainer.buffers(next(batches), 2, ()), Phase(average=True))  # a good one after it changes nothing too

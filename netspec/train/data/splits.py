@@ -27,6 +27,25 @@ class Batch(NamedTuple):
     x: Tensor
     y: Tensor
 
+    def fetch(self) -> Batch:
+        """Itself."""
+        return self
+
+
+@dataclass(frozen=True)
+class Picked:
+    """A batch of resident examples that is still to be fetched, so that a recorded step can do it."""
+
+    split: Resident
+    rows: Tensor
+    """int64 (N,), on the device."""
+    key: Tensor | None
+    """Of this epoch's augmentation, if there is one."""
+
+    def fetch(self) -> Batch:
+        """The examples."""
+        return self.split.fetch(self.rows, self.key)
+
 
 class Split(ABC):
     """One part of the data.
@@ -127,10 +146,27 @@ class Resident(Split):
         shard: tuple[int, int] = (0, 1),
     ) -> Iterator[Batch]:
         """See `Split.batches`."""
+        picks = self.picks(
+            batch_size, seed=seed, epoch=epoch, start_step=start_step, shuffle=shuffle, augment=augment, shard=shard
+        )
+        return (picked.fetch() for picked in picks)
+
+    def picks(
+        self,
+        batch_size: int,
+        *,
+        seed: int,
+        epoch: int,
+        start_step: int,
+        shuffle: bool,
+        augment: bool,
+        shard: tuple[int, int],
+    ) -> Iterator[Picked]:
+        """The same batches, still to be fetched."""
         rows = self.order(seed=seed, epoch=epoch, shuffle=shuffle).to(self.device)
         key = draw_key(seed, epoch, device=self.device) if augment else None
         for chosen in slices(rows, batch_size, start_step, shard):
-            yield self.fetch(chosen, key)
+            yield Picked(self, chosen, key)
 
 
 def slices(rows: Tensor, batch_size: int, start_step: int, shard: tuple[int, int]) -> Iterator[Tensor]:

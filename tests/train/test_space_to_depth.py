@@ -1,0 +1,101 @@
+"""Convolutions by the phases of their input give what `nn.Conv2d` gives."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import netspec
+from netspec.train import setup
+from netspec.train.optim import matches
+from netspec.train.space_to_depth import suits, use_phases
+
+PLAIN = nn.Conv2d(1, 96, kernel_size=11, stride=4, padding=1)
+
+
+def by_phases(module: nn.Conv2d) -> nn.Conv2d:
+    """A copy that computes by phases."""
+    found = copy.deepcopy(module)
+    use_phases(found)
+    assert type(found) is not nn.Conv2d
+    return found
+
+
+@given(
+    channels=st.tuples(st.integers(1, 4), st.integers(1, 5)),
+    stride=st.integers(2, 5),
+    more=st.tuples(st.integers(0, 7), st.integers(0, 7)),
+    padding=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+    size=st.tuples(st.integers(12, 40), st.integers(12, 40)),
+    bias=st.booleans(),
+)
+@settings(max_examples=100, deadline=None)
+def test_outputs_and_gradients_are_those_of_torch(
+    channels: tuple[int, int],
+    stride: int,
+    more: tuple[int, int],
+    padding: tuple[int, int],
+    size: tuple[int, int],
+    bias: bool,
+) -> None:
+    kernel = (stride + more[0], stride + more[1])
+    plain = nn.Conv2d(*channels, kernel, stride, padding, bias=bias).double()
+    ours = by_phases(plain)
+    x = torch.randn(2, channels[0], *size, dtype=torch.float64)
+    results: list[list[Tensor]] = []
+    for module in (plain, ours):
+        own = x.clone().requires_grad_()
+        y = module(own)
+        y.square().sum().backward()
+        results.append([y, own.grad, *(p.grad for p in module.parameters())])  # pyright: ignore[reportArgumentType]
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-9)
+
+
+def test_under_autocast_it_computes_in_the_lower_precision() -> None:
+    ours = by_phases(PLAIN)
+    x = torch.rand(2, 1, 224, 224)
+    with torch.autocast("cpu", torch.bfloat16):
+        got, wanted = ours(x), PLAIN(x)
+    assert got.dtype == wanted.dtype == torch.bfloat16
+    torch.testing.assert_close(got, wanted, rtol=0.02, atol=0.02)
+    assert got.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_keys_weights_and_what_recipes_call_it_stay() -> None:
+    ours = by_phases(PLAIN)
+    assert list(ours.state_dict()) == ["weight", "bias"]
+    assert repr(ours) == repr(PLAIN)
+    assert matches("Conv2d", "0.weight", ours)
+    again = copy.deepcopy(ours)
+    again.weight.data.zero_()
+    assert ours.weight.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("module", "why"),
+    [
+        (nn.Conv2d(8, 8, 3, 2), "it has channels enough"),
+        (nn.Conv2d(1, 6, 5), "stride 1"),
+        (nn.Conv2d(3, 8, 3, (2, 1)), "two strides"),
+        (nn.Conv2d(3, 8, 3, 2, dilation=2), "dilation"),
+        (nn.Conv2d(3, 9, 3, 2, groups=3), "groups"),
+        (nn.Conv2d(3, 8, 3, 2, padding=1, padding_mode="reflect"), "its border is no zeros"),
+        (nn.Conv2d(3, 8, 3, 4), "it leaves pixels out"),
+        (nn.Conv1d(1, 4, 5, 2), "one dimension"),
+    ],
+)
+def test_others_are_left_alone(module: nn.Module, why: str) -> None:
+    assert not suits(module), why
+
+
+def test_a_cpu_computes_as_ever() -> None:
+    """Its kernels need no rewriting, and runs of before go on to the bit."""
+    net = netspec.load("specs/alexnet.yaml", set={"train.data": {"synthetic": {"train": 4}}, "train.batch_size": 2})
+    trainer = setup.assemble(net, setup.Options(device="cpu", precision="bf16"), setup.World(), "cpu")
+    assert all(type(m) is not type(by_phases(PLAIN)) for m in trainer.model.modules())

@@ -18,6 +18,7 @@ from netspec.net import Net
 from netspec.recipe.base import Precision, Recipe
 from netspec.recipe.read import KEYS
 from netspec.torch.build import build
+from netspec.train.convolutions import suit_tensor_cores
 from netspec.train.data.load import load_data
 from netspec.train.data.splits import Batch, DataSplits, Picked, Resident, Split
 from netspec.train.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
@@ -29,7 +30,6 @@ from netspec.train.optim import Optimization, build_optimizer, freeze, train_mod
 from netspec.train.processes import World
 from netspec.train.random_state import seed_everything
 from netspec.train.schedule import Schedule
-from netspec.train.space_to_depth import use_phases
 from netspec.train.step import MIX_PLAIN, Average, Buffers, Feed, LossFunction, Phase, Rows, Step
 from netspec.train.weights import load_weights
 
@@ -54,7 +54,8 @@ class Options:
     """Patterns of parameters that keep their initial values in spite of `weights`."""
     driver: str = "auto"
     channels_last: bool | None = None
-    """Keep the channels of images innermost; None does on the CPU, where convolutions are faster for it."""
+    """Keep the channels of images innermost; None does on the CPU and on tensor cores, whose convolutions want them
+    so: the other way round cuDNN turns every map over in memory of its own."""
     compile: bool = False
     deterministic: bool = False
 
@@ -261,11 +262,14 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     model = build(net, seed=recipe.seed).to(target)
     if options.weights is not None:
         load_weights(model, options.weights, options.fresh)
-    channels_last = target.type == "cpu" if options.channels_last is None else options.channels_last
+    tensor_cores = target.type == "cuda" and arithmetic.precision != "fp32"
+    channels_last = options.channels_last
+    if channels_last is None:
+        channels_last = target.type == "cpu" or tensor_cores
     if channels_last:
         _to_channels_last(model)
-    if target.type == "cuda" and arithmetic.precision != "fp32":
-        use_phases(model)
+    if tensor_cores:
+        suit_tensor_cores(model, fuse=not options.compile)
     freeze(model, recipe.freeze)
     train_mode(model)
     optimization = build_optimizer(model, recipe, target)

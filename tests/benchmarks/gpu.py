@@ -50,10 +50,10 @@ STEPS = [
     Step("alexnet tf32", gpu_steps.alexnet("tf32"), 90),
     Step("memory", gpu_steps.memory, 120),
     Step("profile", gpu_steps.profile, 60),
-    Step("choices", gpu_steps.choices, 60),
-    Step("synthetic", gpu_steps.synthetic, 60),
     Step("peers", gpu_steps.peers, 90),
+    Step("synthetic", gpu_steps.synthetic, 60),
     Step("alexnet fp32", gpu_steps.alexnet("fp32"), 150),
+    Step("choices", gpu_steps.choices, 60),
     Step("compiled", gpu_steps.compiled, 120),
 ]
 

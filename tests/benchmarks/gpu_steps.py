@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import os
@@ -23,11 +22,11 @@ import netspec
 from netspec.net import Net
 from netspec.train.data.parts import data_root
 from netspec.train.device import choose_arithmetic, numerics
-from netspec.train.errors import Interrupted
 from netspec.train.loop import train
 from netspec.train.memory import estimated
 from netspec.train.processes import World
 from netspec.train.progress import Quiet
+from netspec.train.records import Record
 from netspec.train.setup import Options, assemble
 
 ROOT = Path(__file__).parent.parent.parent
@@ -58,14 +57,20 @@ class Setting:
 
 
 class Watcher(Quiet):
-    """Keeps what the trainer has to say: that a step could not be captured."""
+    """Keeps what the trainer has to say: that a step could not be captured; and writes down every epoch."""
 
-    def __init__(self) -> None:
+    def __init__(self, found: Callable[..., None] | None = None) -> None:
         self.notes: list[str] = []
+        self._found = found
 
     def note(self, text: str) -> None:
         """Keep it."""
         self.notes.append(text)
+
+    def epoch(self, record: Record) -> None:
+        """Write it down: a step that runs out of time has shown so much."""
+        if self._found is not None:
+            self._found("epoch", **vars(record))
 
 
 # ---- the roof
@@ -123,11 +128,10 @@ def trained(setting: Setting, net: Net, what: str, **options: Any) -> None:
     """Train, and write down what came of it; the first epoch, in which steps are captured, is not in the speed."""
     recipe = net.recipe
     assert recipe is not None
-    watcher = Watcher()
+    watcher = Watcher(setting.found if what == "recipe" else None)
     gc.collect()
     if setting.device == "cuda":
         torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
     if setting.tiny:
         options["examples"] = 2 * recipe.batch_size
     with tempfile.TemporaryDirectory() as place:
@@ -170,9 +174,8 @@ def alexnet(precision: str) -> Callable[[Setting], None]:
 def lenet(setting: Setting) -> None:
     """The book's recipe: batch 256, SGD 0.9, ten epochs; captured and eagerly."""
     net = spec("lenet", epochs=2) if setting.tiny else spec("lenet")
-    for precision in precisions(setting):
-        for driver in ("graph", "eager"):
-            trained(setting, net, "recipe", precision=precision, driver=driver)
+    for driver in ("graph", "eager"):
+        trained(setting, net, "recipe", precision=precisions(setting)[0], driver=driver)
 
 
 def short(setting: Setting, name: str, steps: int = 100) -> tuple[Net, dict[str, Any]]:
@@ -278,35 +281,34 @@ def memory(setting: Setting) -> None:
     for net, batches in nets[: 1 if setting.tiny else None]:
         for batch in (2,) if setting.tiny else batches:
             for precision in precisions(setting):
-                for deterministic in (False, True):
-                    measured(setting, net, batch, precision, deterministic)
+                measured(setting, net, batch, precision)
 
 
-def measured(setting: Setting, net: Net, batch: int, precision: str, deterministic: bool) -> None:
-    """Six steps, the last ones captured; under `deterministic` cuDNN tries no kernels, whose workspaces count too."""
-    gc.collect()
-    if setting.device == "cuda":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated() if setting.device == "cuda" else 0
-    net = with_recipe(net, batch, 3 * batch)
-    options: dict[str, Any] = {"device": setting.device, "precision": precision}
-    options["deterministic"] = deterministic and len(net.output_shape) == 1  # losses of maps have no such kernel
-    watcher = Watcher()
-    with tempfile.TemporaryDirectory() as place, contextlib.suppress(Interrupted):
-        train(net, run=Path(place) / "run", max_steps=6, reporter=watcher, report=False, **options)
+def measured(setting: Setting, net: Net, batch: int, precision: str) -> None:
+    """Eager steps: the peak of the first three, in which cuDNN tries its kernels, and of the next three."""
     cuda = setting.device == "cuda"
-    figures = {
-        "allocated": torch.cuda.max_memory_allocated() - before if cuda else None,
-        "reserved": torch.cuda.max_memory_reserved() if cuda else None,
-    }
-    with numerics(choose_arithmetic(torch.device(setting.device), precision)):  # pyright: ignore[reportArgumentType]  # one of precisions()
-        trainer = assemble(net, Options(**options), World(), setting.device)
+    gc.collect()
+    if cuda:
+        torch.cuda.empty_cache()
+    before = torch.cuda.memory_allocated() if cuda else 0
+    net = with_recipe(net, batch, batch)
+    trainer = assemble(
+        net, Options(device=setting.device, precision=precision, driver="eager"), World(), setting.device
+    )  # pyright: ignore[reportArgumentType]  # one of precisions()
+    peaks: list[int | None] = []
+    with numerics(trainer.arithmetic):
+        batch_ = next(trainer.batches(0, 0)).fetch()
+        for _ in range(2):
+            if cuda:
+                torch.cuda.reset_peak_memory_stats()
+            for _ in range(1 if setting.tiny else 3):
+                trainer.step(trainer.buffers(batch_, 0, ()), trainer.phase(0, 0))
+            setting.synchronize()
+            peaks.append(torch.cuda.max_memory_allocated() - before if cuda else None)
         estimate = estimated(trainer, batch)
-    del trainer
     setting.found(
-        "memory", net=net.name, batch=batch, precision=precision, deterministic=deterministic, estimate=estimate,
-        notes=watcher.notes, **figures,
+        "memory", net=net.name, batch=batch, precision=precision, estimate=estimate, trying=peaks[0], steady=peaks[1],
+        elsewhere=before,
     )  # fmt: skip
 
 

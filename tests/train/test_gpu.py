@@ -7,6 +7,7 @@ on the device, memory that runs out, and that nothing waits for the device where
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import subprocess
@@ -25,9 +26,11 @@ import netspec
 from netspec.diagnostics import ResourceError
 from netspec.net import Net
 from netspec.recipe import tables
+from netspec.recipe.base import Precision
+from netspec.train.convolutions import suit_tensor_cores
 from netspec.train.device import choose_arithmetic, numerics
 from netspec.train.errors import NonFinite
-from netspec.train.evaluate import evaluate
+from netspec.train.evaluate import autocast, evaluate
 from netspec.train.memory import device_memory
 from netspec.train.processes import World
 from netspec.train.progress import Quiet
@@ -35,6 +38,7 @@ from netspec.train.setup import Options, Trainer, assemble
 from netspec.train.transforms.draws import draw_key, uniforms
 from netspec.train.transforms.pipeline import Pipeline
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, run_until, small_net, whole_state
+from tests.train.test_convolutions import NET
 from tests.train.test_drivers import RECIPES
 from tests.train.test_nonfinite import LONG, poison
 from tests.train.test_transforms import AUGMENT
@@ -65,10 +69,6 @@ def on_gpu(net: Net, path: Path, **options: Any) -> list[str]:
 
 
 # ---- captured steps
-
-
-def recipe(**settings: Any) -> str:
-    return "\n".join(f"  {key}: {value}" for key, value in settings.items())
 
 
 TRAIN = """
@@ -167,6 +167,25 @@ def test_channels_last_is_another_layout_and_the_same_net(tmp_path: Path) -> Non
     first, last = (last_checkpoint(tmp_path / name).model for name in ("first", "last"))
     for key in first:
         torch.testing.assert_close(first[key], last[key], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16", "fp16"])
+def test_convolutions_for_tensor_cores_give_what_torch_s_modules_give(precision: Precision) -> None:
+    arithmetic = choose_arithmetic(torch.device("cuda"), precision)
+    torch.manual_seed(0)
+    exact = copy.deepcopy(NET).double().cuda()
+    ours = copy.deepcopy(NET).cuda().to(memory_format=torch.channels_last)
+    suit_tensor_cores(ours)
+    x = torch.rand(16, 1, 48, 48, device="cuda")
+    exact(x.double()).square().sum().backward()
+    with numerics(arithmetic):
+        with autocast(arithmetic):
+            y = ours(x)
+        y.float().square().sum().backward()
+    for (key, a), b in zip(exact.named_parameters(), ours.parameters(), strict=True):
+        assert a.grad is not None
+        assert b.grad is not None
+        assert float((a.grad - b.grad).norm() / a.grad.norm()) < (2e-3 if precision == "tf32" else 3e-2), key
 
 
 # ---- resume, failures
@@ -400,7 +419,7 @@ def test_commands_on_a_gpu(command: str, words: str, tmp_path_factory: pytest.Te
     (place / "plain.yaml").write_text(PLAIN)
     done = subprocess.run(
         [sys.executable, "-m", "netspec", *command.split()], cwd=place, capture_output=True, text=True, timeout=120,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
     )  # fmt: skip
     said = done.stdout + done.stderr
     assert words in said, said

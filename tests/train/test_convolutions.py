@@ -1,19 +1,25 @@
-"""Convolutions by the phases of their input give what `nn.Conv2d` gives."""
+"""Convolutions by the phases of their input, and with the ReLU behind them, give what torch's modules give.
+
+cuDNN's kernel is not there on a CPU: the same function by torch's operations stands for it, so that the gradient and
+the choice of modules are tested everywhere; the kernel itself is tested on a GPU.
+"""
 
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import netspec
-from netspec.train import setup
+from netspec.train import convolutions, setup
+from netspec.train.convolutions import few, plain, suit_tensor_cores
 from netspec.train.optim import matches
-from netspec.train.space_to_depth import suits, use_phases
 
 PLAIN = nn.Conv2d(1, 96, kernel_size=11, stride=4, padding=1)
 
@@ -21,8 +27,9 @@ PLAIN = nn.Conv2d(1, 96, kernel_size=11, stride=4, padding=1)
 def by_phases(module: nn.Conv2d) -> nn.Conv2d:
     """A copy that computes by phases."""
     found = copy.deepcopy(module)
-    use_phases(found)
-    assert type(found) is not nn.Conv2d
+    suit_tensor_cores(found)
+    assert isinstance(found, convolutions.Conv2d)
+    assert found.by_phases
     return found
 
 
@@ -91,11 +98,53 @@ def test_keys_weights_and_what_recipes_call_it_stay() -> None:
     ],
 )
 def test_others_are_left_alone(module: nn.Module, why: str) -> None:
-    assert not suits(module), why
+    assert not (plain(module) and few(module)), why
 
 
 def test_a_cpu_computes_as_ever() -> None:
     """Its kernels need no rewriting, and runs of before go on to the bit."""
     net = netspec.load("specs/alexnet.yaml", set={"train.data": {"synthetic": {"train": 4}}, "train.batch_size": 2})
     trainer = setup.assemble(net, setup.Options(device="cpu", precision="bf16"), setup.World(), "cpu")
-    assert all(type(m) is not type(by_phases(PLAIN)) for m in trainer.model.modules())
+    assert not any(isinstance(m, convolutions.Conv2d | convolutions.ReLU) for m in trainer.model.modules())
+
+
+# ---- with the ReLU
+
+
+def by_torch(x: Tensor, weight: Tensor, bias: Tensor, *geometry: Any) -> Tensor:
+    return torch.relu(F.conv2d(x, weight, bias, *geometry))
+
+
+NET = nn.Sequential(
+    nn.Conv2d(1, 8, 7, stride=2, padding=3), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, groups=2), nn.ReLU(), nn.Conv2d(8, 4, (3, 1), dilation=2)),
+    nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 12, 3), nn.ReLU(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_fused_layers_give_outputs_and_gradients_of_torch_s(autocast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolutions, "fused", by_torch)
+    ours = copy.deepcopy(NET)
+    suit_tensor_cores(ours)
+    assert [type(m).__module__ for m in ours.modules() if isinstance(m, nn.ReLU)] == [
+        "netspec.train.convolutions", "netspec.train.convolutions", *["torch.nn.modules.activation"] * 2
+    ]  # fmt: skip
+    x = torch.rand(4, 1, 48, 48, generator=torch.Generator().manual_seed(1))
+    for net in (NET, ours):
+        net.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            y = net(x)
+        y.float().square().sum().backward()
+    close = {"rtol": 0.05, "atol": 0.05} if autocast else {"rtol": 1e-4, "atol": 1e-5}
+    for a, b in zip(NET.parameters(), ours.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, **close)
+    assert list(ours.state_dict()) == list(NET.state_dict())
+    assert repr(ours) == repr(NET)
+
+
+def test_without_fusing_only_phases_change() -> None:
+    ours = copy.deepcopy(NET)
+    suit_tensor_cores(ours, fuse=False)
+    assert sum(isinstance(m, convolutions.Conv2d) for m in ours.modules()) == 1
+    torch.testing.assert_close(ours(torch.ones(1, 1, 48, 48)), NET(torch.ones(1, 1, 48, 48)))

@@ -1,0 +1,147 @@
+"""Two-dimensional convolutions as a GPU's matrix units want them: the same weights, keys and results up to rounding.
+
+**Strides of few channels.** Tensor cores multiply blocks of at least eight channels. A first convolution has one or
+three, so cuDNN falls back on kernels that use a fiftieth of the machine: on an H100 AlexNet's took a quarter of the
+whole step. A convolution of stride s is one of stride 1 on the s × s phases of its input, each a channel of its own:
+1 × 224 × 224 with an 11 × 11 kernel and stride 4 becomes 16 × 56 × 56 with a 3 × 3 kernel. The products are the same,
+and zeros where the kernel is filled up to a multiple of the stride. Known from Ridnik et al. 2020 (arXiv 2003.13630) as
+SpaceToDepth stem, there as another network.
+
+**ReLU.** PyTorch runs a convolution, its bias and a ReLU as three kernels, each of which reads and writes the whole
+map; for AlexNet's first layer the last two took longer than the products. cuDNN does all in one, and PyTorch offers
+that (`cudnn_convolution_relu`) without a gradient; here it has one. The bias is added before the result is rounded.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_FEW = 4
+"""Input channels up to which phases pay."""
+
+
+class Conv2d(nn.Conv2d):
+    """`nn.Conv2d` in another order of work; of the same name, since recipes name modules by their class."""
+
+    by_phases = False
+    """It computes by the phases of its input."""
+    with_relu = False
+    """It does the work of the `ReLU` behind it, too."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """See `nn.Conv2d`: (N, C, H, W) gives (N, C', H', W')."""
+        if torch.is_autocast_enabled(input.device.type):
+            input = input.to(torch.get_autocast_dtype(input.device.type))  # before it is moved around
+        weight, stride, padding = self.weight, self.stride, self.padding
+        if self.by_phases:
+            input, weight = self._phases(input)
+            stride, padding = (1, 1), (0, 0)
+        if not self.with_relu:
+            return F.conv2d(input, weight, self.bias, stride, padding, self.dilation, self.groups)
+        assert self.bias is not None
+        with torch.autocast(input.device.type, enabled=False):
+            low = weight.to(input.dtype), self.bias.to(input.dtype)
+            return _ConvReLU.apply(input, *low, stride, padding, self.dilation, self.groups)  # pyright: ignore[reportUnknownMemberType, reportReturnType]  # torch leaves it untyped
+
+    def _phases(self, input: Tensor) -> tuple[Tensor, Tensor]:
+        """Input and weight by phases: (N, C · s², ·, ·) and (C', C · s², ·, ·)."""
+        stride = self.stride[0]
+        filled = [-(-k // stride) * stride for k in self.kernel_size]
+        pads: list[int] = []
+        for n, k, size, p in zip(input.shape[-2:], self.kernel_size, filled, self.padding, strict=True):
+            steps = (n + 2 * int(p) - k) // stride
+            pads = [int(p), steps * stride + size - n - int(p), *pads]  # F.pad counts from the last axis
+        weight = F.pad(self.weight, (0, filled[1] - self.kernel_size[1], 0, filled[0] - self.kernel_size[0]))
+        return _phases(F.pad(input, pads), stride), _phases(weight, stride)
+
+
+def _phases(x: Tensor, stride: int) -> Tensor:
+    """(N, C, H, W) → (N, C · s², H / s, W / s), as `pixel_unshuffle`, in one copy that has the channels last."""
+    n, c, h, w = x.shape
+    parts = x.reshape(n, c, h // stride, stride, w // stride, stride).permute(0, 2, 4, 1, 3, 5)
+    return parts.reshape(n, h // stride, w // stride, c * stride**2).permute(0, 3, 1, 2)
+
+
+class _ConvReLU(torch.autograd.Function):
+    """ReLU(conv2d(x, weight, bias)), of tensors of one type."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: Any, padding: Any, dilation: Any, groups: int
+    ) -> Tensor:
+        y = fused(x, weight, bias, stride, padding, dilation, groups)
+        ctx.save_for_backward(x, weight, y)
+        ctx.geometry = (stride, padding, dilation, False, (0, 0), groups)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        x, weight, y = ctx.saved_tensors
+        gradient = torch.ops.aten.threshold_backward(gradients[0], y, 0)
+        found = torch.ops.aten.convolution_backward(
+            gradient, x, weight, [weight.shape[0]], *ctx.geometry, ctx.needs_input_grad[:3]
+        )
+        return *found, None, None, None, None
+
+
+def fused(x: Tensor, weight: Tensor, bias: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
+    """cuDNN's one kernel."""
+    return torch.ops.aten.cudnn_convolution_relu(x, weight, bias, stride, padding, dilation, groups)
+
+
+class ReLU(nn.ReLU):
+    """`nn.ReLU` whose work is done already: it gives what it gets."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The same."""
+        return input
+
+
+def suit_tensor_cores(model: nn.Module, *, fuse: bool = True) -> None:
+    """Let the convolutions of a model that suit compute by phases and with the ReLU behind them.
+
+    Args:
+        model: the model, on its device; parameters and keys stay what they are.
+        fuse: take in the `ReLU` right behind a convolution in the same `nn.Sequential`.
+    """
+    for module in model.modules():
+        if plain(module) and few(module):
+            _ours(module).by_phases = True
+    for parent in model.modules() if fuse else ():
+        if not isinstance(parent, nn.Sequential):
+            continue
+        for before, after in zip(parent, list(parent)[1:], strict=False):
+            if plain(before) and before.bias is not None and type(after) is nn.ReLU:
+                _ours(before).with_relu = True
+                after.__class__ = ReLU
+
+
+def _ours(module: nn.Conv2d) -> Conv2d:
+    """The module, of our class from now on."""
+    module.__class__ = Conv2d
+    return cast(Conv2d, module)
+
+
+def plain(module: nn.Module) -> TypeGuard[nn.Conv2d]:
+    """Whether a module is a two-dimensional convolution with nothing but zeros around the picture."""
+    return (
+        isinstance(module, nn.Conv2d)
+        and type(module) in (nn.Conv2d, Conv2d)
+        and module.padding_mode == "zeros"
+        and not isinstance(module.padding, str)
+    )
+
+
+def few(module: nn.Conv2d) -> bool:
+    """Whether a plain convolution is faster by phases: few channels, and one stride of two or more."""
+    return (
+        module.in_channels <= _FEW
+        and module.groups == 1
+        and module.stride[0] == module.stride[1] >= 2
+        and module.dilation == (1, 1)
+        and min(module.kernel_size) >= module.stride[0]
+    )

@@ -70,7 +70,7 @@ class Watcher(Quiet):
     def epoch(self, record: Record) -> None:
         """Write it down: a step that runs out of time has shown so much."""
         if self._found is not None:
-            self._found("epoch", **vars(record))
+            self._found("epoch", record=vars(record))
 
 
 # ---- the roof

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -81,24 +81,50 @@ def choose_arithmetic(device: torch.device, precision: Precision | None, determi
 @contextmanager
 def numerics(arithmetic: Arithmetic) -> Generator[None]:
     """Set torch's process-wide switches for one run and put them back afterwards."""
-    matmul: Any = torch.backends.cuda.matmul
-    cudnn: Any = torch.backends.cudnn
-    conv: Any = cudnn.conv  # made at run time, so unknown to type checkers
-    rnn: Any = cudnn.rnn
-    saved = (matmul.fp32_precision, conv.fp32_precision, rnn.fp32_precision, torch.backends.cudnn.benchmark)
     was_deterministic = torch.are_deterministic_algorithms_enabled()
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
-    try:
+    benchmark = torch.backends.cudnn.benchmark
+    with ExitStack() as stack:
         if arithmetic.device.type == "cuda":
-            chosen = "ieee" if arithmetic.precision == "fp32" else "tf32"
-            matmul.fp32_precision = conv.fp32_precision = rnn.fp32_precision = chosen
+            stack.enter_context(_tf32(arithmetic.precision != "fp32"))
             torch.backends.cudnn.benchmark = not arithmetic.deterministic
         if arithmetic.deterministic:
             torch.use_deterministic_algorithms(True)
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.benchmark = benchmark
+            torch.use_deterministic_algorithms(was_deterministic, warn_only=warned)
+
+
+@contextmanager
+def _tf32(on: bool) -> Generator[None]:
+    """Let float32 be multiplied as TF32 on a GPU, or not.
+
+    torch has an old and a new set of switches, and reading an old one raises where only the new one was set, which
+    `torch.compile` and Lightning do. The old ones set both, so they are set here; afterwards each is what it was.
+    """
+    backends: Any = torch.backends
+    new = [backends.cuda.matmul, backends.mkldnn.matmul, backends.cudnn.conv, backends.cudnn.rnn]
+    precisions = [switch.fp32_precision for switch in new]
+    matmul_is_tf32, conv_is_tf32 = precisions[0] == "tf32", precisions[2] == "tf32"
+    try:
+        matmul = torch.get_float32_matmul_precision()
+    except RuntimeError:  # the old switch says something else than the new one
+        matmul = "highest" if matmul_is_tf32 else "high"
+    try:
+        cudnn = bool(backends.cudnn.allow_tf32)
+    except RuntimeError:
+        cudnn = not conv_is_tf32
+    try:
+        torch.set_float32_matmul_precision("high" if on else "highest")
+        backends.cudnn.allow_tf32 = on
         yield
     finally:
-        matmul.fp32_precision, conv.fp32_precision, rnn.fp32_precision, torch.backends.cudnn.benchmark = saved
-        torch.use_deterministic_algorithms(was_deterministic, warn_only=warned)
+        torch.set_float32_matmul_precision(matmul)
+        backends.cudnn.allow_tf32 = cudnn
+        for switch, precision in zip(new, precisions, strict=True):
+            switch.fp32_precision = precision
 
 
 def fix_cublas() -> None:

@@ -38,9 +38,17 @@ def largest_batch(trainer: Trainer, memory: int) -> int:
     size = 1 << (trainer.recipe.batch_size.bit_length() - 1)
     if size == trainer.recipe.batch_size:
         size //= 2  # the recipe's own did not fit, whatever the estimate says
-    while size and estimated(trainer, size) > memory * 0.9:
+    while size and estimated(trainer, size) * _workspace(trainer) > memory * 0.9:
         size //= 2
     return size
+
+
+def _workspace(trainer: Trainer) -> float:
+    """How many times the estimate a step takes at most with the memory that cuDNN's kernels work in: as measured, see
+    "Memory" in `docs/performance.md`."""
+    if trainer.arithmetic.device.type == "cpu":
+        return 1.0
+    return 1.15 if trainer.arithmetic.autocast is not None else 1.7
 
 
 def memory_in_use(device: torch.device) -> int:

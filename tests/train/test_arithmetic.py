@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,63 @@ from netspec.train.rehearsal import rehearse
 from netspec.train.setup import Options, assemble
 from tests.train.small_runs import PLAIN, finish, small_net
 
+ROOT = Path(__file__).parent.parent.parent
 CPU = torch.device("cpu")
+
+
+def switches() -> dict[str, Any]:
+    """All that torch says of TF32, by its new switches and by its old ones; the error where one cannot be read."""
+    backends: Any = torch.backends
+    readers: dict[str, Callable[[], Any]] = {
+        "matmul": lambda: backends.cuda.matmul.fp32_precision,
+        "mkldnn": lambda: backends.mkldnn.matmul.fp32_precision,
+        "conv": lambda: backends.cudnn.conv.fp32_precision,
+        "rnn": lambda: backends.cudnn.rnn.fp32_precision,
+        "old matmul": torch.get_float32_matmul_precision,
+        "old cuBLAS": lambda: backends.cuda.matmul.allow_tf32,
+        "old cuDNN": lambda: backends.cudnn.allow_tf32,
+        "benchmark": lambda: backends.cudnn.benchmark,
+    }
+    found: dict[str, Any] = {}
+    for name, read in readers.items():
+        try:
+            found[name] = read()
+        except RuntimeError:
+            found[name] = RuntimeError
+    return found
+
+
+SWITCHED = """
+import torch
+from contextlib import nullcontext
+from netspec.train.device import Arithmetic, numerics
+from tests.train.test_arithmetic import switches
+{before}
+was = switches()
+for precision in ("fp32", "tf32", "bf16"):
+    with numerics(Arithmetic(torch.device("cuda"), precision, None)):
+        now = switches()
+    assert RuntimeError not in now.values(), now
+    assert now["old cuBLAS"] == now["old cuDNN"] == (precision != "fp32"), now
+    assert (now["matmul"] == "tf32") == (now["conv"] == "tf32") == (precision != "fp32"), now
+    assert switches() == was, (was, switches())
+"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "torch.backends.cuda.matmul.fp32_precision = 'tf32'",
+        "torch.backends.cuda.matmul.fp32_precision = 'ieee'; torch.backends.cudnn.conv.fp32_precision = 'ieee'",
+        "torch.set_float32_matmul_precision('high')",
+        "torch.set_float32_matmul_precision('medium'); torch.backends.cudnn.allow_tf32 = False",
+    ],
+)
+def test_the_switches_of_tf32_agree_within_a_run_and_are_put_back(before: str) -> None:
+    """torch.compile and Lightning read the old ones, which raise where only the new ones were set. The switches are
+    there without a GPU, and the process's own, so each case has one."""
+    subprocess.run([sys.executable, "-W", "error", "-c", SWITCHED.format(before=before)], cwd=ROOT, check=True)
 
 
 def test_a_loss_is_computed_outside_of_autocast() -> None:

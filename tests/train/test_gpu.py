@@ -171,21 +171,25 @@ def test_channels_last_is_another_layout_and_the_same_net(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("precision", ["tf32", "bf16", "fp16"])
 def test_convolutions_for_tensor_cores_give_what_torch_s_modules_give(precision: Precision) -> None:
+    """As near to float64 as they are: gradients of a whole net in low precision are off by a tenth."""
     arithmetic = choose_arithmetic(torch.device("cuda"), precision)
     torch.manual_seed(0)
     exact = copy.deepcopy(NET).double().cuda()
-    ours = copy.deepcopy(NET).cuda().to(memory_format=torch.channels_last)
-    suit_tensor_cores(ours)
     x = torch.rand(16, 1, 48, 48, device="cuda")
     exact(x.double()).square().sum().backward()
-    with numerics(arithmetic):
-        with autocast(arithmetic):
-            y = ours(x)
-        y.float().square().sum().backward()
-    for (key, a), b in zip(exact.named_parameters(), ours.parameters(), strict=True):
-        assert a.grad is not None
-        assert b.grad is not None
-        assert float((a.grad - b.grad).norm() / a.grad.norm()) < (2e-3 if precision == "tf32" else 3e-2), key
+    off: list[list[float]] = []
+    for suited in (False, True):
+        net = copy.deepcopy(NET).cuda().to(memory_format=torch.channels_last)
+        if suited:
+            suit_tensor_cores(net)
+        with numerics(arithmetic):
+            with autocast(arithmetic):
+                y = net(x)
+            y.float().square().sum().backward()
+        pairs = zip(exact.parameters(), net.parameters(), strict=True)
+        off.append([float((a.grad - b.grad).norm() / a.grad.norm()) for a, b in pairs])
+    for theirs, ours in zip(*off, strict=True):
+        assert ours < 1.5 * theirs + 1e-3
 
 
 # ---- resume, failures
@@ -228,7 +232,8 @@ def test_fp16_scales_as_torch_s_own_scaler_does(driver: str, tmp_path: Path) -> 
     optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.05, momentum=0.9)
     with numerics(trainer.arithmetic):
         for epoch in range(3):
-            for x, y in trainer.batches(epoch, 0):
+            for picked in trainer.batches(epoch, 0):
+                x, y = picked.fetch()
                 optimizer.zero_grad()
                 with torch.autocast("cuda", torch.float16):
                     output = trainer.model(x)
@@ -245,19 +250,17 @@ def test_fp16_scales_as_torch_s_own_scaler_does(driver: str, tmp_path: Path) -> 
 # ---- arithmetic
 
 
-def test_the_precision_is_what_was_asked_for_and_what_was_set_before_is_put_back() -> None:
+def test_the_precision_is_what_was_asked_for() -> None:
     generator = torch.Generator("cuda").manual_seed(0)
     a, b = (torch.randn(512, 512, device="cuda", generator=generator) for _ in range(2))
     exact = a.double() @ b.double()
     image, kernel = a.view(1, 64, 64, 64), torch.randn(64, 64, 3, 3, device="cuda", generator=generator)
     exact_map = torch.nn.functional.conv2d(image.double(), kernel.double())
-    before = torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.conv.fp32_precision  # pyright: ignore
     for precision, least, most in (("fp32", 0.0, 2e-6), ("tf32", 5e-5, 2e-3)):
         with numerics(choose_arithmetic(torch.device("cuda"), precision)):  # pyright: ignore[reportArgumentType]
             for got, wanted in ((a @ b, exact), (torch.nn.functional.conv2d(image, kernel), exact_map)):
                 error = float((got - wanted).norm() / wanted.norm())
                 assert least <= error < most, precision
-    assert before == (torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.conv.fp32_precision)  # pyright: ignore
 
 
 def test_what_cannot_be_deterministic_is_refused_in_words(tmp_path: Path) -> None:

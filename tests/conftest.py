@@ -1,19 +1,65 @@
-"""What all tests share: under continuous integration hypothesis draws the same examples every time, and a GPU is used
-only by the tests that are marked for one."""
+"""What all tests share: examples that are the same every time under CI, a run of what needs no torch, and a GPU that is
+used only by the tests that are marked for one."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from netspec.diagnostics import MissingExtra
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
+EXTRAS = frozenset({"torch", "torchvision", "safetensors", "matplotlib"})
+ROOMS_OF_TORCH = frozenset({Path(__file__).parent / "torch", Path(__file__).parent / "train"})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-torch", action="store_true", help="run what netspec does where torch is missing")
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A GPU is used by `pytest -m gpu` alone: elsewhere training is held against a CPU's bits, on every machine."""
     if "gpu" not in str(config.option.markexpr).replace("not gpu", ""):
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # elsewhere training is held against a CPU's bits, on every machine
+    if config.getoption("--without-torch") and (installed := sorted(filter(find_spec, EXTRAS))):
+        raise pytest.UsageError(f"--without-torch wants an environment without {', '.join(installed)}")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the folders whose own conftest needs torch."""
+    return True if config.getoption("--without-torch") and collection_path in ROOMS_OF_TORCH else None
+
+
+class TorchFreeModule(pytest.Module):
+    """A test module that is skipped where it imports an extra."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            missing = error.__cause__
+            if isinstance(missing, ModuleNotFoundError) and missing.name in EXTRAS:
+                pytest.skip(f"imports {missing.name}", allow_module_level=True)
+            raise
+        except MissingExtra as error:
+            pytest.skip(str(error), allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    if parent.config.getoption("--without-torch"):
+        return TorchFreeModule.from_parent(parent, path=module_path)
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--without-torch"):
+        for item in items:
+            if item.get_closest_marker("needs_torch"):
+                item.add_marker(pytest.mark.skip(reason="needs torch"))

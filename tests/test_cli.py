@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+TRAIN = pytest.param("train", marks=pytest.mark.needs_torch)
 
 
 def netspec(*arguments: str, cwd: Path = ROOT, input: bytes | None = None) -> subprocess.CompletedProcess[str]:
@@ -97,7 +98,7 @@ def test_bad_input_is_a_located_error_with_status_1_and_nothing_is_written(
     assert [p.name for p in tmp_path.iterdir()] == ["bad.yaml"]
 
 
-@pytest.mark.parametrize("command", ["check", "compile", "draw", "train", "expand"])
+@pytest.mark.parametrize("command", ["check", "compile", "draw", TRAIN, "expand"])
 @pytest.mark.parametrize("path", ["missing.yaml", "."])
 def test_a_path_that_cannot_be_read_has_status_2(command: str, path: str, tmp_path: Path) -> None:
     more = ("-o", "x.svg") if command == "draw" else ()
@@ -148,6 +149,7 @@ def test_checking_imports_nothing_heavy() -> None:
     assert run.stdout.strip() == "[]"
 
 
+@pytest.mark.needs_torch
 def test_the_api_is_the_one_that_is_documented() -> None:
     import netspec as api
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-from click.testing import CliRunner
-
 import netspec
 from netspec.cli.compare import command
 from netspec.compare import Change, compare
 from netspec.net import Net
+from tests.commands import invoke
 
 CHAIN = """
 name: {name}
@@ -37,7 +36,7 @@ def test_lenet_and_alexnet_have_the_ratios_of_their_counts() -> None:
     assert rows["buffers"].ratio is None
 
 
-def test_activations_are_the_elements_of_all_outputs_of_one_example() -> None:
+def test_activations_are_the_elements_of_all_stdouts_of_one_example() -> None:
     net = _net()
     rows = {row.key: row for row in compare(net, net).rows}
     assert rows["activations"].a == 2 * 8 * 14 * 14 + 8 * 14 * 14 + 10
@@ -118,20 +117,17 @@ def test_thousands_of_equal_layers_are_compared_in_seconds() -> None:
 
 
 def test_the_command_prints_the_table_and_json_that_parses() -> None:
-    runner = CliRunner()
-    table = runner.invoke(command, ["specs/lenet.yaml", "specs/alexnet.yaml"], standalone_mode=False)
+    table = invoke(command, "specs/lenet.yaml", "specs/alexnet.yaml")
     assert table.exit_code == 0
-    assert "alexnet has 757.9 times the parameters of lenet" in table.output
-    made = runner.invoke(command, ["specs/lenet.yaml", "specs/alexnet.yaml", "--format", "json"], standalone_mode=False)
-    data = json.loads(made.output)
+    assert "alexnet has 757.9 times the parameters of lenet" in table.stdout
+    made = invoke(command, "specs/lenet.yaml", "specs/alexnet.yaml", "--format", "json")
+    data = json.loads(made.stdout)
     assert data["format"] == "netspec.comparison/1"
     assert {row["quantity"]: row["b"] for row in data["rows"]}["params"] == 46_764_746
 
 
 def test_two_variants_of_one_file_can_be_compared() -> None:
     path = "specs/torchvision/resnet.yaml"
-    made = CliRunner().invoke(
-        command, [path, path, "--variant-a", "resnet18", "--variant-b", "resnet34"], standalone_mode=False
-    )
+    made = invoke(command, path, path, "--variant-a", "resnet18", "--variant-b", "resnet34")
     assert made.exit_code == 0
-    assert "resnet34 has 1.86 times the parameters of resnet18" in made.output
+    assert "resnet34 has 1.86 times the parameters of resnet18" in made.stdout

@@ -14,7 +14,6 @@ from xml.dom import minidom
 
 import graphviz
 import pytest
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +29,7 @@ from netspec.diagram.rendering import fingerprint
 from netspec.net import Net, Scope
 from netspec.views.fold import fold, stacked
 from netspec.views.graph import INPUT, OUTPUT, flow, graph
+from tests.commands import invoke
 
 ROOT = Path(__file__).parent.parent
 rendering = importlib.import_module("netspec.diagram.rendering")  # `netspec.diagram` is the function
@@ -362,13 +362,9 @@ def test_the_page_is_white_so_that_pictures_can_be_read_on_dark_pages() -> None:
 # ---- the command
 
 
-def _draw(*arguments: str) -> Any:
-    return CliRunner().invoke(command, list(arguments), standalone_mode=False)
-
-
 def test_draw_writes_the_picture_and_says_so_on_standard_error(tmp_path: Path) -> None:
     target = tmp_path / "lenet.svg"
-    result = _draw(str(ROOT / "specs/lenet.yaml"), "-o", str(target))
+    result = invoke(command, str(ROOT / "specs/lenet.yaml"), "-o", str(target))
     assert result.exit_code == 0, result.exception
     assert result.stdout == ""
     assert "wrote" in result.stderr
@@ -386,7 +382,7 @@ def test_draw_writes_the_picture_and_says_so_on_standard_error(tmp_path: Path) -
     ],
 )
 def test_a_target_that_cannot_be_is_refused_before_anything_is_written(tmp_path: Path, name: str, message: str) -> None:
-    result = _draw(str(ROOT / "specs/lenet.yaml"), "-o", str(tmp_path / name))
+    result = invoke(command, str(ROOT / "specs/lenet.yaml"), "-o", str(tmp_path / name))
     assert isinstance(result.exception, UsageError)
     assert message in str(result.exception)
     assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,6 @@ from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.recipe.read import KEYS as RECIPE_KEYS
 from netspec.recipe.reference import NAMES
 from netspec.text.source import decode
-from netspec.train.errors import Interrupted, NonFinite
 
 ROOT = Path(__file__).parent.parent
 SPECS = {name: word.example for name, word in EXPLAINED.items() if word.value is None}
@@ -96,7 +95,10 @@ def test_a_layer_that_is_not_offered_says_why() -> None:
     assert explain(name).startswith(f"{name} is a layer of torch.nn that netspec does not offer: ")
 
 
+@pytest.mark.needs_torch
 def test_the_page_of_commands_has_every_exit_status_of_an_error() -> None:
+    from netspec.train.errors import Interrupted, NonFinite
+
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     listed = {int(status) for status in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
     errors = (NetspecError, UsageError, MissingExtra, ResourceError, DoesNotFit, Defect, NonFinite, Interrupted)

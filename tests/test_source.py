@@ -352,6 +352,8 @@ def bomb(width: int, depth: int) -> str:
         ("{a: " * 30_000, "too-deep", {}),
         ("? " * 30_000, "too-deep", {}),
         ("[" * 65, "too-deep", {}),
+        ("a: {b: [1, " + "[" * 30_000, "too-deep", {}),
+        ("- [\u2028, " + "{" * 30_000, "too-deep", {}),
         ("[" * 4 + "]" * 4, "too-deep", {"max_depth": 3}),
         ("- &a [[[]]]\n- [[*a]]\n", "too-deep", {"max_depth": 5}),
         ("- &a [&b [[]], &c [*b]]\n- [*a]\n", "too-deep", {"max_depth": 5}),
@@ -370,6 +372,27 @@ def test_every_size_has_a_limit_and_the_message_states_it(text: str, code: str, 
     field = {"too-deep": "max_depth", "too-many-nodes": "max_nodes", "too-many-aliases": "max_aliases"}.get(code)
     limit = getattr(Limits(**limits), field or "max_bytes")
     assert f"{limit:,} is the limit" in d.message
+
+
+@pytest.mark.parametrize("opening", ["[", "- ", "{a: ", "? "])
+def test_a_limit_above_what_pyyaml_reads_is_the_depth_that_it_reads(opening: str) -> None:
+    d = only(opening * 30_000, max_depth=100_000)
+    assert d.code == "too-deep"
+    assert "nested 999 deep here, but 998 is the limit" in d.message
+    assert d.span[1:3] == (1, 998 * len(opening) + 1)
+
+
+def test_a_depth_that_fits_is_read_whatever_its_style() -> None:
+    for text in ("[" * 998 + "]" * 998, "- " * 998, "{a: " * 998 + "}" * 998):
+        root, diagnostics = parse(Source("deep.yaml", text), Limits(max_depth=998))
+        assert root is not None
+        assert diagnostics == []
+
+
+def test_brackets_in_a_text_are_no_depth() -> None:
+    """A mistake behind them is that mistake."""
+    assert only("a: '" + "[" * 100 + "' b").code == "yaml-syntax"
+    assert only("a: [1, '" + "[" * 100 + "' b]").code == "yaml-syntax"
 
 
 @pytest.mark.parametrize(
@@ -513,7 +536,7 @@ def test_without_libyaml_the_nodes_are_the_same(text: str, monkeypatch: pytest.M
         return [(type(n), n.start, n.end, values(n)) for n in walk(root)]
 
     fast = places()
-    monkeypatch.setattr(composer, "_PARSER", yaml.SafeLoader)
+    monkeypatch.setattr(composer, "PARSER", yaml.SafeLoader)
     assert places() == fast
 
 

@@ -100,6 +100,7 @@ def test_a_stated_6400_asks_for_a_square_of_193_to_224() -> None:
 ZOO = Path(__file__).parent.parent / "specs" / "torchvision"
 
 
+@pytest.mark.needs_torch
 @pytest.mark.parametrize(
     ("spec", "model"),
     [

@@ -92,8 +92,8 @@ def kind_words(schema: dict[str, Any]) -> str:
         return " or ".join(forms)
     if "enum" in schema:
         return " or ".join(str(word) for word in schema["enum"])
-    if "const" in schema:
-        return shown(schema["const"])
+    if "const" in schema:  # what pydantic makes of a single word, from 2.10 on
+        return schema["const"] if isinstance(schema["const"], str) else shown(schema["const"])
     match schema.get("type"):
         case "boolean":
             return "true or false"

@@ -27,11 +27,10 @@ from yaml.events import (
 from yaml.reader import ReaderError
 
 from netspec.diagnostics import Diagnostic, Edit, Fix, Related, did_you_mean
+from netspec.text.depth import PARSER, READABLE, deeper_than
 from netspec.text.nodes import Limits, ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.scalars import FIRST, resolve
 from netspec.text.syntax import explain
-
-_PARSER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may have been built without libyaml
 
 
 def _name(char: str) -> str:
@@ -67,6 +66,7 @@ class _Composer:
         self.source = source
         self.text = source.text
         self.limits = limits
+        self.max_depth = min(limits.max_depth, READABLE)
         self.diagnostics: list[Diagnostic] = []
         self.frames: list[tuple[list[Node], int, bool, str | None, int]] = []
         """Of each collection that we are in: its parent's children, start, flow, anchor, nodes before it."""
@@ -85,12 +85,12 @@ class _Composer:
         parser = None
         root: list[Node] = []
         try:
-            parser = _PARSER(self.readable())
+            parser = PARSER(self.readable())
             self.build(parser.get_event, root)
         except _StoppedError:
             return None
         except yaml.MarkedYAMLError as error:
-            self.syntax_error(error)
+            self.unreadable(error)
             return None
         except (ReaderError, UnicodeEncodeError):
             self.control_characters()
@@ -114,7 +114,7 @@ class _Composer:
     def build(self, get_event: Callable[[], Any], items: list[Node]) -> None:
         """Put the root into `items`."""
         text, frames, levels, restore = self.text, self.frames, self.levels, self.restore
-        max_depth, max_nodes = self.limits.max_depth, self.limits.max_nodes
+        max_depth, max_nodes = self.max_depth, self.limits.max_nodes
         marked = "&" in text or "!" in text  # else there are no anchors and no tags to look for
         add = items.append
         end = 0
@@ -304,7 +304,7 @@ class _Composer:
             node, size, height = self.anchors[name]
             self.count += size - 1
             level = len(self.frames) + height
-            if level > self.limits.max_depth:
+            if level > self.max_depth:
                 self.too_deep(level, start)
             if self.count >= self.limits.max_nodes:
                 self.too_many_nodes(start, end)
@@ -315,11 +315,14 @@ class _Composer:
 
     # ---- what ends the reading
 
-    def too_deep(self, level: int, start: int) -> None:
-        message = f"lists and mappings are nested {level} deep here, but {self.limits.max_depth} is the limit"
-        self.stop(
-            "too-deep", message, start, start + 1, help="is a bracket not closed? give parts a name under `blocks:`"
-        )
+    def too_deep(self, level: int, start: int) -> NoReturn:
+        self.report_depth(level, start)
+        raise _StoppedError
+
+    def report_depth(self, level: int, start: int) -> None:
+        message = f"lists and mappings are nested {level} deep here, but {self.max_depth} is the limit"
+        help = "is a bracket not closed? give parts a name under `blocks:`"
+        self.report("too-deep", message, start, start + 1, help=help)
 
     def too_many_nodes(self, start: int, end: int) -> None:
         message = f"with this the spec has {self.count + 1:,} values, but {self.limits.max_nodes:,} is the limit"
@@ -345,6 +348,17 @@ class _Composer:
                 match.end(),
                 help="delete it: it is invisible in most editors" if match[0] != "\0" else "is this a text file?",
             )
+
+    def unreadable(self, error: yaml.MarkedYAMLError) -> None:
+        """Report that the text is nested too deep in front of where libyaml stopped, else the syntax error there."""
+        at = len(self.text) if error.problem_mark is None else error.problem_mark.index
+        unseen = self.text[self.frames[-1][1] if self.frames else 0 : at]
+        if len(self.frames) + unseen.count("[") + unseen.count("{") > self.max_depth:
+            start = deeper_than(self.max_depth, self.readable()[:at])
+            if start is not None:
+                self.report_depth(self.max_depth + 1, start)
+                return
+        self.syntax_error(error)
 
     def syntax_error(self, error: yaml.MarkedYAMLError) -> None:
         """Report what libyaml stopped at, in words of our own."""

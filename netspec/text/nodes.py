@@ -129,7 +129,7 @@ class Limits:
     max_bytes: int = 16 * 2**20
     """Size of the file."""
     max_depth: int = 64
-    """Lists and mappings inside one another, aliases followed."""
+    """Lists and mappings inside one another, aliases followed; 998 at most, since PyYAML reads no deeper."""
     max_aliases: int = 1000
     """Aliases (`*name`) in the file."""
     max_nodes: int = 2_000_000

@@ -5,11 +5,15 @@ Callers silence torch's warnings: many of them say that what is tried here will 
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from netspec.layers.base import TorchCall
@@ -81,12 +85,31 @@ def run(
     return Verdict(module, tuple(result.shape), str(result.dtype).removeprefix("torch.")), (trained, result)
 
 
-def macs_of(module: nn.Module, shape: tuple[int, ...], dtype: str, indices: int = 2) -> float:
-    """Multiply-accumulates that torch counts in one example's forward pass: half its floating-point operations.
+@contextmanager
+def counting_flops() -> Iterator[FlopCounterMode]:
+    """Torch's count of the floating-point operations inside, with everything off of which it counts nothing.
 
-    oneDNN's recurrent layers are one opaque operation, of which torch counts nothing, so oneDNN is off.
+    Up to torch 2.14 that is the CPU's kernel for flash attention and the fast path of `MultiheadAttention`, and in
+    every torch oneDNN's recurrent layers: each is one opaque operation. Warnings are silenced, since turning oneDNN off
+    gives one.
     """
-    with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            torch.backends.mkldnn.flags(enabled=False),
+            sdpa_kernel(SDPBackend.MATH),
+            FlopCounterMode(display=False) as counter,
+        ):
+            yield counter
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def macs_of(module: nn.Module, shape: tuple[int, ...], dtype: str, indices: int = 2) -> float:
+    """Multiply-accumulates that torch counts in one example's forward pass: half its floating-point operations."""
+    with counting_flops() as counter:
         module.train()(example(shape, dtype, indices))
     return counter.get_total_flops() / 2 / BATCH
 

@@ -10,12 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from torch.utils.flop_counter import FlopCounterMode
 
 from netspec.dims import UNKNOWN, Findings, Unmet, collecting
 from netspec.layers import FAMILIES, layer_class
 from netspec.layers.base import Example, Layer, TensorType
 from netspec.torch.build import constructor
+from tests.layers.oracle import counting_flops
 
 NAMES = (*FAMILIES["extra"], *FAMILIES["attention"])
 EXAMPLES = [pytest.param(name, e, id=f"{name}-{i}") for name in NAMES for i, e in enumerate(layer_class(name).examples)]
@@ -67,7 +67,7 @@ def test_parameters_and_buffers_are_the_modules_own_in_order(name: str, example:
 def test_macs_are_half_the_flops_that_torch_counts_for_one_example(name: str, example: Example) -> None:
     layer = made(name, **example.arguments)
     module = module_of(layer, *example.input)
-    with FlopCounterMode(display=False) as counter:
+    with counting_flops() as counter:
         module(torch.randn(1, *example.input, requires_grad=True))
     assert 2 * layer.macs(TensorType(example.input)) == counter.get_total_flops()
 

@@ -13,12 +13,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils.flop_counter import FlopCounterMode
 
 from netspec.dims import Unmet
 from netspec.layers import layer_class
 from netspec.layers.base import TensorType
 from netspec.torch.build import constructor
+from tests.layers.oracle import counting_flops
 
 Case = tuple[str, dict[str, Any], tuple[int, ...]]
 
@@ -109,7 +109,7 @@ def run(name: str, arguments: dict[str, Any], shape: tuple[int, ...]) -> tuple[t
         module = constructor(call)(**call.arguments)
         for mode in (False, True):
             y = module.train(mode)(torch.randn(2, *shape))
-        with FlopCounterMode(display=False) as counter:
+        with counting_flops() as counter:
             module(torch.randn(1, *shape, requires_grad=True))
     except (RuntimeError, ValueError, AssertionError, IndexError, TypeError):
         return None

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -17,6 +16,7 @@ from netspec.cli.transfer import command
 from netspec.diagnostics import NetspecError, ResourceError, UsageError
 from netspec.torch import sources
 from netspec.torch.build import build
+from tests.commands import invoke
 
 SPEC = "name: two\ninput: [4]\nlayers: [{Linear: 5}, {Linear: 6}]\n"
 
@@ -29,7 +29,7 @@ def spec(tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> Any:
-    return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=False)
+    return invoke(command, *arguments)
 
 
 def test_the_command_writes_a_file_that_the_built_module_loads_and_reports_the_match(spec: Path, tmp_path: Path):

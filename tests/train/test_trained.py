@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -28,6 +28,7 @@ from netspec.train.losses import build_loss
 from netspec.train.records import Record
 from netspec.train.runs import Run, compare_text, list_text
 from netspec.train.trained import open_trained
+from tests.commands import invoke
 from tests.train.small_runs import PLAIN, finish, run_until, small_net
 
 IMAGES = PLAIN.replace("synthetic: {train: 36, test: 12}", "synthetic: {train: 36, test: 40, shape: [1, 6, 6]}")
@@ -41,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
 
 def command(*arguments: str | Path) -> Result:
     """The command line, as far as its errors."""
-    return CliRunner().invoke(cli, [str(a) for a in arguments], standalone_mode=False)
+    return invoke(cli, *arguments)
 
 
 def test_eval_gives_the_figures_of_the_last_epoch(run: RunResult) -> None:

@@ -72,6 +72,7 @@ def train(
         place, device = stack.enter_context(world(chosen.device))
         caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
         trainer = assemble(net, chosen, place, device)
+        stack.callback(trainer.data.close)
         stack.enter_context(numerics(trainer.arithmetic))
         stack.enter_context(spare_memory(trainer))
         reporter = reporter or (

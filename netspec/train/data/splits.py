@@ -84,6 +84,9 @@ class Split(ABC):
             shard: rank and number of processes; each gets its share of every batch, which may be empty.
         """
 
+    def close(self) -> None:  # noqa: B027  # most splits hold nothing
+        """End the processes that read the examples, if there are any; the next batches start them anew."""
+
 
 class Resident(Split):
     """Examples on the training device: a batch is a gather and a conversion there, with no transfer and no sync."""
@@ -163,6 +166,12 @@ class DataSplits:
     def split(self, name: str) -> Split | None:
         """The part of this name: `train`, `validation` or `test`."""
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+    def close(self) -> None:
+        """End the processes that read the examples, if there are any."""
+        for split in (self.train, self.validation, self.test):
+            if split is not None:
+                split.close()
 
 
 def hold_out(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:

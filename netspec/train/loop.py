@@ -25,6 +25,7 @@ from netspec.train.signals import interrupts
 from netspec.train.state import Progress, restore
 from netspec.train.tensorboard import need_tensorboard, tensorboard_log
 from netspec.train.training import RunResult, Training
+from netspec.train.undisturbed import kept_child_handler, kept_environment, kept_randomness
 from netspec.views.describe import bytes_text, plural
 
 
@@ -64,12 +65,15 @@ def train(
         NonFinite: a loss or gradient was not finite; the message names the layer.
         Interrupted: a signal came; a checkpoint is written.
     """
-    chosen = _chosen(net, options, resume)
-    if tensorboard:
-        need_tensorboard()
     with ExitStack() as stack:
         # ---- where: processes, device, arithmetic
+        stack.enter_context(kept_environment())
+        stack.enter_context(kept_child_handler())
+        chosen = _chosen(net, options, resume)
+        if tensorboard:
+            need_tensorboard()
         place, device = stack.enter_context(world(chosen.device))
+        stack.enter_context(kept_randomness(device))
         caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
         trainer = assemble(net, chosen, place, device)
         stack.callback(trainer.data.close)

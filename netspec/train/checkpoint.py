@@ -31,7 +31,7 @@ from netspec.diagnostics import ResourceError
 from netspec.files import is_temporary, sync_directory, temporary_beside
 from netspec.train.files import disk_error, write_atomically
 
-FORMAT = "netspec.checkpoint/2"
+FORMAT = "netspec.checkpoint/3"
 """Counts on whenever the state's layout changes: a checkpoint of another format is refused, not guessed at."""
 _NAME = re.compile(r"step-(\d{8,})")
 _PARTS = ("model.safetensors", "state.pt")

@@ -85,6 +85,8 @@ def train(
             else Quiet()
         )
         stack.callback(reporter.end)
+        for note in trainer.data.notes if place.first else ():
+            reporter.note(note)
 
         # ---- what: a new run directory, or an old one with its state
         facts = environment(trainer.arithmetic, place.size) | {

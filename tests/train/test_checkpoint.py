@@ -103,7 +103,7 @@ def test_the_layout_of_a_state_is_that_of_its_format(tmp_path: Path) -> None:
     """Who changes what a checkpoint holds counts FORMAT on, and then this."""
     run_until(small_net(EVERYTHING), tmp_path / "run", 1)
     state = last_checkpoint(tmp_path / "run").state
-    assert FORMAT == "netspec.checkpoint/2"
+    assert FORMAT == "netspec.checkpoint/3"
     assert sorted(state) == [
         "average", "identity", "optimizer", "progress", "random", "scale", "schedule", "sums", "versions",
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from netspec.diagnostics import ResourceError
+from netspec.train.data.folder import ImageFiles
 from netspec.train.data.splits import Batch, Split, slices
 from netspec.train.data.workers import begin_worker, losses, shared, worker_context
 from netspec.train.transforms.draws import draw_key
@@ -29,6 +30,12 @@ class Rows(Dataset[Tensor]):
         return self.x[index]
 
 
+class Unusable(str):
+    """What is wrong with an example, as a worker sends it."""
+
+    __slots__ = ()
+
+
 class _Chosen(Dataset[Tensor]):
     """Whole batches by their rows, so that a worker's result is one tensor."""
 
@@ -41,7 +48,7 @@ class _Chosen(Dataset[Tensor]):
         try:
             return shared(torch.stack([self.examples[i] for i in rows]))
         except ResourceError as error:
-            return str(error)  # an exception would cross the process boundary as a traceback
+            return Unusable(str(error))  # an exception would cross the process boundary as a traceback
         except RuntimeError as error:
             return f"the images of a batch are not of one size ({error}); transforms that fix the size make them alike"
 
@@ -89,12 +96,19 @@ class Streamed(Split):
         self._plan.batches = [cast("list[int]", rows.tolist()) for rows in chosen]  # pyright: ignore[reportUnknownMemberType]  # torch leaves the items open
         for rows, images in zip(chosen, self._read(), strict=True):
             if isinstance(images, str):
-                raise ResourceError(images)
+                raise self._refused(images)
             x: Tensor = images.to(self.device, non_blocking=True)
             y = self._y[rows].to(self.device, non_blocking=True)
             if self._pipeline is not None:
                 x = self._pipeline(x, rows.to(self.device, non_blocking=True), key)
             yield Batch(x, y)
+
+    def _refused(self, reason: str) -> ResourceError:
+        """The error for a batch that cannot be had; where an image is at fault, for all that are."""
+        examples = self._x.examples
+        if isinstance(reason, Unusable) and isinstance(examples, ImageFiles):
+            return examples.refused(ResourceError(reason))
+        return ResourceError(reason)
 
     def _read(self) -> Iterator[Any]:
         """What the loader gives for the plan's batches, as long as its workers live."""

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
+
+_TEMPORARY = re.compile(r"\.netspec-[0-9a-f]{16}-.+\.tmp")
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name beside a path for what is to become it: nobody else has it, so whoever meets it later may remove it."""
+    return path.with_name(f".netspec-{secrets.token_hex(8)}-{path.name}.tmp")
+
+
+def is_temporary(path: Path) -> bool:
+    """True for what `temporary_beside` named and its writer left behind; never for a link, which it does not make."""
+    return _TEMPORARY.fullmatch(path.name) is not None and not path.is_symlink()
 
 
 def replace_file(path: Path, content: str | bytes, *, durable: bool) -> None:
@@ -19,7 +32,7 @@ def replace_file(path: Path, content: str | bytes, *, durable: bool) -> None:
         OSError: it cannot be written; the path holds what it held.
     """
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = temporary_beside(path)
     try:
         with temporary.open("xb") as file:
             file.write(data)

@@ -1,10 +1,10 @@
-"""What all tests share: examples that are the same every time under CI, a run of what needs no torch, and a GPU that is
-used only by the tests that are marked for one."""
+"""What all tests share: examples that are the same every time under CI, a run of what needs no torch, a GPU that is used
+only by the tests that are marked for one, and a cache that is not the user's."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -63,3 +63,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("needs_torch"):
                 item.add_marker(pytest.mark.skip(reason="needs torch"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    os.environ["NETSPEC_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    del os.environ["NETSPEC_CACHE"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,6 +64,7 @@ def command(
         raise UsageError("`--run` names a new run and `--resume` an old one; give one of them")
     from netspec.train.errors import Interrupted  # torch loads when the spec is known to be right
     from netspec.train.loop import train
+    from netspec.train.processes import speaks
 
     if autotune:
         from netspec.train.tune import autotune as tune
@@ -83,7 +83,7 @@ def command(
     except Interrupted as stop:  # no error: it is what was asked for
         click.echo(str(stop), err=True)
         return stop.exit_status
-    if os.environ.get("RANK", "0") != "0":  # torchrun's first process speaks for all
+    if not speaks():
         return 0
     click.echo(result.line)
     if result.speed is not None:  # not for a run that was finished before

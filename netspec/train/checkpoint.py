@@ -1,9 +1,10 @@
 """Checkpoints that are whole or not there.
 
 A checkpoint is a directory `step-N`: `model.safetensors` (the weights), `state.pt` (everything else, loaded with
-`weights_only`), and `manifest.json` with size and SHA-256 of both. It is written as `step-N.tmp`, flushed file by file,
-renamed, and the parent flushed; only then does `latest` move, and only then may an older one go. Whatever moment the
-process dies at, the newest complete checkpoint is found again, and a damaged one is passed over for the one before.
+`weights_only`), and `manifest.json` with size and SHA-256 of both. It is written under a temporary name, flushed file
+by file, renamed, and the parent flushed; only then does `latest` move, and only then may an older one go. Whatever
+moment the process dies at, the newest complete checkpoint is found again, and a damaged one is passed over for the one
+before.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -27,10 +28,10 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
 from netspec.diagnostics import ResourceError
-from netspec.files import sync_directory
+from netspec.files import is_temporary, sync_directory, temporary_beside
 from netspec.train.files import disk_error, write_atomically
 
-FORMAT = "netspec.checkpoint/2"
+FORMAT = "netspec.checkpoint/3"
 """Counts on whenever the state's layout changes: a checkpoint of another format is refused, not guessed at."""
 _NAME = re.compile(r"step-(\d{8,})")
 _PARTS = ("model.safetensors", "state.pt")
@@ -67,10 +68,9 @@ def write_checkpoint(
         point(directory, "latest", final)
         return final
     contents = _serialise(checkpoint)
-    temporary = directory / f"{final.name}.tmp"
+    temporary = temporary_beside(final)
     needed = sum(len(data) for data in contents.values())
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         at("made")
         for name, data in contents.items():
@@ -79,7 +79,7 @@ def write_checkpoint(
         sync_directory(temporary)
         at("flushed")
         if final.exists():  # damaged, or it would have been kept
-            shutil.rmtree(final)
+            _remove(final)
             at("cleared")
         temporary.rename(final)
         at("renamed")
@@ -220,23 +220,39 @@ def newest(directory: Path, warn: Callable[[str], None]) -> tuple[Path, Checkpoi
 
 
 def clear_orphans(directory: Path) -> list[Path]:
-    """Remove what an interrupted write left behind; returns what it was."""
-    orphans = [*_orphans(directory)]
+    """Remove what an interrupted write of netspec's own left behind; returns what it was."""
+    orphans = [path for path in directory.iterdir() if is_temporary(path)] if directory.is_dir() else []
     for path in orphans:
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return orphans
 
 
-def _orphans(directory: Path) -> Iterator[Path]:
-    if directory.is_dir():
-        yield from (p for p in directory.iterdir() if p.name.endswith(".tmp"))
-
-
 def rotate(directory: Path, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints and the best one."""
+    """Remove all but the newest `keep` checkpoints and the best one.
+
+    Raises:
+        ResourceError: the disk refuses.
+    """
     best = pointed(directory, "best")
     for path in checkpoints(directory)[keep:]:
-        if path != best:
-            grave = path.with_name(path.name + ".tmp")  # renamed first: half a removal is an orphan, never a checkpoint
-            path.rename(grave)
-            shutil.rmtree(grave)
+        if path == best:
+            continue
+        try:
+            _remove(path)
+        except FileNotFoundError:  # somebody was faster
+            continue
+        except OSError as error:
+            raise disk_error(error, path, 0) from None
+
+
+def _remove(checkpoint: Path) -> None:
+    """Remove a checkpoint; of one that was moved elsewhere and linked to, the link."""
+    grave = temporary_beside(checkpoint)  # renamed first: half a removal is an orphan, never a checkpoint
+    checkpoint.rename(grave)
+    if grave.is_symlink():
+        grave.unlink()
+    else:
+        shutil.rmtree(grave)

@@ -135,12 +135,20 @@ def fix_cublas() -> None:
     """
     wanted, name = (":4096:8", ":16:8"), "CUBLAS_WORKSPACE_CONFIG"
     if os.environ.get(name) in wanted:
+        _fixed.add(name)
         return
     if torch.cuda.is_initialized():
+        if name in _fixed:  # by a run before: torch reads it once
+            return
         raise UsageError(
             f"`--deterministic` needs {name}={wanted[0]} before the GPU is first used; set it and start again"
         )
     os.environ[name] = wanted[0]
+    _fixed.add(name)
+
+
+_fixed = set[str]()
+"""The variable, once it was set before the GPU was first used."""
 
 
 def gpu_memory(device: torch.device, others: int = 0) -> int:

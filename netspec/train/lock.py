@@ -34,12 +34,16 @@ def locked(path: Path) -> Generator[None]:
         raise disk_error(error, file, 0) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
-    except OSError:
+        number = f"{os.getpid()}\n".encode()
+        os.write(handle, number)
+        os.ftruncate(handle, len(number))
+    except BlockingIOError:
         holder = os.read(handle, 32).decode(errors="replace").strip()
         os.close(handle)
         raise UsageError(f"`{path}` is being trained by another process ({holder or 'of unknown number'})") from None
+    except OSError as error:  # the disk, or a file system that has no locks
+        os.close(handle)
+        raise disk_error(error, file, len(str(os.getpid()))) from None
     try:
         yield
     finally:

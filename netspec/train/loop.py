@@ -25,6 +25,7 @@ from netspec.train.signals import interrupts
 from netspec.train.state import Progress, restore
 from netspec.train.tensorboard import need_tensorboard, tensorboard_log
 from netspec.train.training import RunResult, Training
+from netspec.train.undisturbed import kept_child_handler, kept_environment, kept_randomness
 from netspec.views.describe import bytes_text, plural
 
 
@@ -64,14 +65,18 @@ def train(
         NonFinite: a loss or gradient was not finite; the message names the layer.
         Interrupted: a signal came; a checkpoint is written.
     """
-    chosen = _chosen(net, options, resume)
-    if tensorboard:
-        need_tensorboard()
     with ExitStack() as stack:
         # ---- where: processes, device, arithmetic
+        stack.enter_context(kept_environment())
+        stack.enter_context(kept_child_handler())
+        chosen = _chosen(net, options, resume)
+        if tensorboard:
+            need_tensorboard()
         place, device = stack.enter_context(world(chosen.device))
+        stack.enter_context(kept_randomness(device))
         caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
         trainer = assemble(net, chosen, place, device)
+        stack.callback(trainer.data.close)
         stack.enter_context(numerics(trainer.arithmetic))
         stack.enter_context(spare_memory(trainer))
         reporter = reporter or (
@@ -80,6 +85,8 @@ def train(
             else Quiet()
         )
         stack.callback(reporter.end)
+        for note in trainer.data.notes if place.first else ():
+            reporter.note(note)
 
         # ---- what: a new run directory, or an old one with its state
         facts = environment(trainer.arithmetic, place.size) | {

@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ below it."""
 PATIENCE = timedelta(hours=12)
 """How long it waits while the first one downloads data or writes the report."""
 GRACE = 20.0
-"""Seconds between a request to end and the end, if the others no longer answer."""
+"""Seconds that leaving the others may take before this process ends, whatever it waits for."""
 
 
 @dataclass(frozen=True)
@@ -106,32 +107,42 @@ class World:
         return nn.parallel.DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
 
 
+def speaks() -> bool:
+    """True for the process that speaks for the run: the only one, or the first of those that `torchrun` started."""
+    return os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def world(device: str) -> Generator[tuple[World, str]]:
     """Join the other processes if `torchrun` started this one; gives the place and this process's device.
 
+    A program that has joined them already stays joined afterwards.
+
     Raises:
-        UsageError: the environment names more processes on this machine than there are GPUs.
+        UsageError: the environment says half of what it must, or names more processes on this machine than there are
+            GPUs.
         ResourceError: another process ended or does not answer.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
-        yield World(), device
+    joined = dist.is_available() and dist.is_initialized()
+    place = World(dist.get_rank(), dist.get_world_size(), _local_rank(dist.get_rank())) if joined else _place()
+    if place.alone:
+        yield place, device
         return
-    rank = int(os.environ["RANK"])
-    place = World(rank, size, int(os.environ.get("LOCAL_RANK", rank)))
     on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-    if on_gpu:
-        if place.local_rank >= torch.cuda.device_count():
-            raise UsageError(
-                f"{size} processes, but process {place.rank} finds {torch.cuda.device_count()} GPUs here: "
-                "start one process per GPU, or say `--device cpu`"
-            )
-        device = f"cuda:{place.local_rank}"
-        torch.cuda.set_device(place.local_rank)
-    os.environ.setdefault("TORCH_NCCL_DUMP_ON_TIMEOUT", "0")  # a minute's dump would outlast what torchrun waits
-    bound = torch.device(device) if on_gpu else None
-    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=TIMEOUT, device_id=bound)
+    if on_gpu and place.local_rank >= torch.cuda.device_count():
+        raise UsageError(
+            f"{place.size} processes, but process {place.rank} finds {torch.cuda.device_count()} GPUs here: "
+            "start one process per GPU, or say `--device cpu`"
+        )
+    device = f"cuda:{place.local_rank}" if on_gpu else device
+    with torch.cuda.device(place.local_rank) if on_gpu else nullcontext():
+        if not joined:
+            _join(place, device if on_gpu else None)
+        yield from _joined(place, device, leaving=not joined)
+
+
+def _joined(place: World, device: str, *, leaving: bool) -> Generator[tuple[World, str]]:
+    """The place while this process is among the others, and the words for their loss."""
     done = False
     try:
         patient: Any = dist.new_group(backend="gloo", timeout=PATIENCE)
@@ -142,10 +153,56 @@ def world(device: str) -> Generator[tuple[World, str]]:
             raise
         why = f"does not answer within {TIMEOUT.seconds} s" if "imed out" in str(error) else "ended"
         raise ResourceError(
-            f"process {place.rank} of {size}: another process {why}; go on from the last checkpoint with `--resume`"
+            f"process {place.rank} of {place.size}: another process {why}; go on from the last checkpoint with "
+            "`--resume`"
         ) from None
     finally:
-        _leave(0 if done else 5)
+        if leaving:
+            _leave(0 if done else 5)
+
+
+_NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+def _place() -> World:
+    """This process's place, as `torchrun` has written it into the environment."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return World()
+    if missing := [name for name in _NEEDED if not os.environ.get(name)]:
+        raise UsageError(
+            f"the environment says WORLD_SIZE={os.environ['WORLD_SIZE']}, but has no {', '.join(missing)}: "
+            "start the processes with `torchrun`, which sets them all, or unset WORLD_SIZE to train in one"
+        )
+    rank, size = _number("RANK"), _number("WORLD_SIZE")
+    if rank >= size:
+        raise UsageError(f"the environment says RANK={rank}, but WORLD_SIZE={size}: ranks go from 0 to {size - 1}")
+    return World(rank, size, _local_rank(rank))
+
+
+def _local_rank(rank: int) -> int:
+    return _number("LOCAL_RANK") if os.environ.get("LOCAL_RANK") else rank
+
+
+def _number(name: str) -> int:
+    text = os.environ[name]
+    if not text.isdecimal():
+        raise UsageError(f"the environment says {name}={text!r}, which is no number: `torchrun` sets it, or unset it")
+    return int(text)
+
+
+_joins = count()
+
+
+def _join(place: World, gpu: str | None) -> None:
+    """Join the others by keys of this time alone: a program may join more than once, and old keys lead nowhere."""
+    os.environ.setdefault("TORCH_NCCL_DUMP_ON_TIMEOUT", "0")  # a minute's dump would outlast what torchrun waits
+    torch_distributed: Any = dist  # whose types leave out what it documents
+    meeting = torch_distributed.rendezvous("env://", place.rank, place.size, timeout=TIMEOUT)
+    store = torch_distributed.PrefixStore(f"netspec/{next(_joins)}", next(meeting)[0])
+    backend, bound = ("gloo", None) if gpu is None else ("nccl", torch.device(gpu))
+    dist.init_process_group(
+        backend, store=store, rank=place.rank, world_size=place.size, timeout=TIMEOUT, device_id=bound
+    )
 
 
 def _lost(error: RuntimeError) -> bool:
@@ -153,13 +210,10 @@ def _lost(error: RuntimeError) -> bool:
 
 
 def _leave(status: int) -> None:
-    """Leave the group; a peer that is gone must not hold this process back."""
-    end_in(GRACE, status)
-    dist.destroy_process_group()
-
-
-def end_in(seconds: float, status: int) -> None:
-    """End this process after so many seconds, whatever it then waits for; if it ends before, nothing happens."""
-    timer = threading.Timer(seconds, os._exit, (status,))
+    """Leave the group; a peer that is gone must not hold this process back, and a program goes on afterwards."""
+    timer = threading.Timer(GRACE, os._exit, (status,))
     timer.daemon = True
     timer.start()
+    dist.destroy_process_group()
+    timer.cancel()
+    timer.join()

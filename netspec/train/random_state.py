@@ -74,7 +74,9 @@ class Draws:
 
 
 def seed_everything(seed: int) -> None:
-    """Start every generator from one seed."""
+    """Start every generator from one seed, a GPU's only if it is in use: another is still to be seeded by its user."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)

@@ -51,6 +51,7 @@ def rehearse(net: Net, options: Mapping[str, Any], resume: Path | None = None) -
         first = _clock(run)
         _until(net, 3, options, resume=run)
     step = seconds_per_step(trainer) * (recipe.accumulate if recipe else 1)
+    trainer.data.close()
     return _told(trainer, max((recipe.epochs if recipe else 0) - done, 0), first, step, size)
 
 

@@ -331,6 +331,7 @@ def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torc
             raise
         raise ResourceError("loading the data: the machine has no more memory") from None
     if world.first:
+        _ = data.fingerprint  # read once, and kept for the others
         world.wait_for_first()
     for split in (data.train, data.validation, data.test):
         if split is not None and options.examples is not None:

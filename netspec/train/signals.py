@@ -10,7 +10,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
-_CAUGHT = (signal.SIGINT, signal.SIGTERM, *((signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()))
+_CAUGHT = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)
+]  # fmt: skip
 
 
 class Interrupts:
@@ -36,12 +38,18 @@ class Interrupts:
 
 @contextmanager
 def interrupts(patience: float = 0.0) -> Generator[Interrupts]:
-    """Catch SIGINT, SIGTERM and SIGUSR1 while training; in a thread, where Python cannot, nothing is caught."""
+    """Catch SIGINT, SIGTERM, SIGHUP and SIGUSR1 while training; in a thread, where Python cannot, nothing is caught.
+
+    What is ignored at the start stays ignored: SIGHUP under `nohup`, SIGINT in the background of a script.
+    """
     caught = Interrupts(patience)
     if threading.current_thread() is not threading.main_thread():
         yield caught
         return
-    saved = {number: signal.signal(number, caught.note) for number in _CAUGHT}
+    before = {number: signal.getsignal(number) for number in _CAUGHT}
+    saved = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
+    for number in saved:
+        signal.signal(number, caught.note)
     try:
         yield caught
     finally:

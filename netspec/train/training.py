@@ -366,14 +366,19 @@ def _rising(metric: str | None, record: Record) -> float:
 
 @contextmanager
 def _frozen_garbage() -> Generator[None]:
-    """No cyclic garbage collection while training: what is alive now is set aside, what a step makes has no cycles."""
-    was_enabled = gc.isenabled()
+    """No cyclic garbage collection while training: what is alive now is set aside, what a step makes has no cycles.
+
+    What the program around has set aside itself stays so: Python cannot take back one freeze of two.
+    """
+    was_enabled, freezes = gc.isenabled(), gc.get_freeze_count() == 0
     gc.collect()
-    gc.freeze()
     gc.disable()
+    if freezes:
+        gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if freezes:
+            gc.unfreeze()
         if was_enabled:
             gc.enable()

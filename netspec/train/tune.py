@@ -55,6 +55,7 @@ def autotune(net: Net, options: Mapping[str, Any], reporter: Reporter | None = N
             reporter.note(f"autotune: {failed[-1]}")
             continue
         reporter.note(f"autotune: {words}: {seconds[channels_last, compiled] * 1000:.2f} ms a step")
+    first.data.close()
     if not seconds:
         raise ResourceError("autotune: no choice could be timed:\n" + "\n".join(f"  {reason}" for reason in failed))
     best = min(seconds, key=lambda choice: seconds[choice])

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from netspec.diagnostics import ResourceError
+from netspec.files import temporary_beside
 from netspec.train import checkpoint as module
 from netspec.train.checkpoint import (
     FORMAT,
@@ -75,7 +76,7 @@ def test_an_end_at_any_boundary_leaves_a_whole_checkpoint_and_no_orphan_after_th
         os._exit(1)
     assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
     clear_orphans(tmp_path)
-    assert not list(tmp_path.glob("*.tmp"))
+    assert [p.name for p in tmp_path.iterdir() if p.name.endswith(".tmp")] == []
     _, found = newest(tmp_path, pytest.fail)
     done = BOUNDARIES.index(boundary) >= BOUNDARIES.index("renamed")
     assert found.state["step"] == (2 if done else 1)
@@ -102,7 +103,7 @@ def test_the_layout_of_a_state_is_that_of_its_format(tmp_path: Path) -> None:
     """Who changes what a checkpoint holds counts FORMAT on, and then this."""
     run_until(small_net(EVERYTHING), tmp_path / "run", 1)
     state = last_checkpoint(tmp_path / "run").state
-    assert FORMAT == "netspec.checkpoint/2"
+    assert FORMAT == "netspec.checkpoint/3"
     assert sorted(state) == [
         "average", "identity", "optimizer", "progress", "random", "scale", "schedule", "sums", "versions",
     ]  # fmt: skip
@@ -123,6 +124,39 @@ def test_a_damaged_one_of_the_same_step_is_replaced(tmp_path: Path) -> None:
     (path / "state.pt").write_bytes(b"nonsense")
     write_checkpoint(tmp_path, 1, checkpoint(1))
     assert read_checkpoint(path).state["step"] == 1
+
+
+def test_only_what_was_written_by_netspec_is_cleared_away(tmp_path: Path) -> None:
+    """Other programs write `*.tmp` too, and a link of that name may lead anywhere."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious").write_text("")
+    run = tmp_path / "run"
+    run.mkdir()
+    mine = ["notes.tmp", ".notes.tmp", "step-00000001.tmp", ".model.safetensors.0123abcd.tmp"]
+    for name in mine:
+        (run / name).write_text("mine")
+    (run / "thesis.tmp").mkdir()
+    (run / "link.tmp").symlink_to(elsewhere)
+    (run / temporary_beside(run / "step-00000001").name).symlink_to(elsewhere)
+    before = sorted(p.name for p in run.iterdir())
+    (run / temporary_beside(run / "model.safetensors").name).write_bytes(b"half")
+    (run / temporary_beside(run / "step-00000002").name).mkdir()
+    assert len(clear_orphans(run)) == 2
+    assert sorted(p.name for p in run.iterdir()) == before
+    assert (elsewhere / "precious").exists()
+
+
+def test_a_checkpoint_that_was_moved_and_linked_to_is_left_where_it_is(tmp_path: Path) -> None:
+    disk, run = tmp_path / "disk", tmp_path / "run"
+    run.mkdir()
+    moved = write_checkpoint(run, 1, checkpoint(1)).rename(disk)
+    (run / "step-00000001").symlink_to(moved)
+    for step in (2, 3):
+        write_checkpoint(run, step, checkpoint(step))
+        rotate(run, 1)
+    assert [p.name for p in checkpoints(run)] == ["step-00000003"]
+    assert read_checkpoint(disk).state["step"] == 1
 
 
 def test_rotation_keeps_the_newest_and_the_best(tmp_path: Path) -> None:
@@ -247,7 +281,7 @@ def test_a_disk_that_is_full_leaves_the_old_checkpoint_and_says_how_much_is_need
         with pytest.raises(ResourceError, match=r"it needs [\d.,]+ KiB, .* are free"):
             write_checkpoint(tmp_path, 2, checkpoint(2))
     assert newest(tmp_path, pytest.fail)[1].state["step"] == 1
-    assert not list(tmp_path.glob("*.tmp"))
+    assert [p.name for p in tmp_path.iterdir() if p.name.endswith(".tmp")] == []
 
 
 @pytest.mark.slow
@@ -262,6 +296,6 @@ def test_full_disk(tmp_path: Path) -> None:
         with pytest.raises(ResourceError, match=r"no space for .* it needs"):
             write_checkpoint(disk, 2, large)
         assert newest(disk, pytest.fail)[1].state["step"] == 1
-        assert not list(disk.glob("*.tmp"))
+        assert [p.name for p in disk.iterdir() if p.name.endswith(".tmp")] == []
     finally:
         subprocess.run(["umount", disk], check=True)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pickle
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +15,18 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
+from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
+import netspec
 from netspec.diagnostics import ResourceError
 from netspec.layers.base import DType, TensorType
 from netspec.recipe import Recipe, tables
 from netspec.train.data import Batch, DataSplits, Split, load_data
+from netspec.train.data.listing import list_folder
 from netspec.train.data.streamed import Streamed
+from tests.train.programs import pictures_spec
+from tests.train.small_runs import finish
 
 
 def load(
@@ -126,9 +135,75 @@ def test_folders_that_are_missing_empty_or_of_other_classes_are_told_apart(folde
     assert "/no` of train images; images belong in one folder per class" in message(train="no")
     assert "write `test: null`" in message(test="no")
     (folder / "validation/fox").mkdir(parents=True)
-    assert "validation" in message(validation="validation")
+    assert "no picture in the folders of its classes" in message(validation="validation")
     Image.new("RGB", (20, 20)).save(folder / "validation/fox/0.png")
-    assert "new: fox; missing: cat, dog, eel" in message(validation="validation")
+    assert "has classes that" in message(validation="validation")
+    assert "does not have: fox;" in message(validation="validation")
+
+
+def test_an_empty_class_to_train_on_is_refused_and_to_test_on_is_mentioned(folder: Path) -> None:
+    (folder / "train" / "owl").mkdir()
+    with pytest.raises(ResourceError, match=r"no picture in `.*train/owl`; put some there, or remove the folder"):
+        load("folder", {"path": str(folder)}, (3, 10, 10), transforms=SIZED)
+    (folder / "train" / "owl").rmdir()
+    shutil.rmtree(folder / "test" / "cat")
+    for picture in (folder / "test" / "eel").iterdir():
+        picture.unlink()
+    data = load("folder", {"path": str(folder)}, (3, 10, 10), transforms=SIZED)
+    assert data.notes == (f"note: `{folder}/test` has no picture of cat, eel",)
+    assert data.names == ("cat", "dog", "eel")
+    assert set(whole(data.test).y.tolist()) == {1}
+
+
+def test_what_is_hidden_is_not_there_and_what_is_skipped_is_mentioned(folder: Path) -> None:
+    plain = load("folder", {"path": str(folder)}, (3, 10, 10), transforms=SIZED)
+    for hidden in ("train/.ipynb_checkpoints", "train/dog/.ipynb_checkpoints"):
+        (folder / hidden).mkdir()
+        shutil.copy(folder / "train/dog/1.png", folder / hidden / "1-checkpoint.png")
+    (folder / "train/dog/._1.png").write_bytes(b"what another system hides")
+    for name in ("dog/a.txt", "dog/b.TXT", "cat/c.avif", "cat/README"):
+        (folder / "train" / name).write_bytes(b"")
+    data = load("folder", {"path": str(folder)}, (3, 10, 10), transforms=SIZED)
+    assert torch.equal(whole(data.train).x, whole(plain.train).x)
+    assert data.fingerprint == plain.fingerprint
+    assert data.notes == (
+        f"note: of `{folder}/train` 4 files by their endings no pictures are passed over: "
+        "no ending (1), .avif (1), .txt (2)",
+    )
+
+
+def test_deep_folders_are_read_in_the_order_of_torchvision(folder: Path) -> None:
+    for name in ("b/1.png", "b/x/2.PNG", "a.png", "c-c/0.png", "c/9.png", "10.png", "b/0.png"):
+        target = folder / "train/dog" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "train/cat/1.png", target)
+    ours = list_folder(folder / "train")
+    theirs = ImageFolder(folder / "train")
+    assert list(ours.classes) == theirs.classes
+    assert [path for paths in ours.classes.values() for path in paths] == [path for path, _ in theirs.samples]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+def test_a_class_whose_name_is_no_text_is_trained_and_shown(folder: Path, tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        (folder / part / "eel").rename(os.fsdecode(os.fsencode(folder / part) + b"/caf\xe9"))
+    text = pictures_spec(folder, epochs=1)
+    result = finish(netspec.loads(text), tmp_path / "run", report=True)
+    assert "caf\\xe9" in (result.run / "report.html").read_text()
+    assert json.loads((result.run / "environment.json").read_text())["data"]["names"] == ["caf\\xe9", "cat", "dog"]
+
+
+@pytest.mark.parametrize("budget", [10**6, 0])
+def test_all_damaged_pictures_are_named_at_once(budget: int, folder: Path) -> None:
+    wrong = [folder / "train/cat/0.png", folder / "train/dog/2.png", folder / "test/eel/1.png"]
+    for number, path in enumerate(wrong):
+        path.write_bytes(path.read_bytes()[: 40 * number])
+    with pytest.raises(ResourceError) as caught:
+        data = load("folder", {"path": str(folder)}, (3, 10, 10), transforms=SIZED, budget=budget)
+        whole(data.train)
+    named = [path for path in wrong if f"`{path}` is no readable picture" in str(caught.value)]
+    assert named == wrong[: 3 if budget else 2]
+    assert str(caught.value).startswith(f"{len(named)} pictures cannot be used\n")
 
 
 # ---- tensors

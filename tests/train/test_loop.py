@@ -26,6 +26,7 @@ from netspec.train.processes import World
 from netspec.train.progress import Lines, Quiet
 from netspec.train.records import read_records
 from netspec.train.setup import Options, Trainer, assemble
+from netspec.train.signals import interrupts
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, small_net
 
 COLUMNS = (
@@ -277,7 +278,7 @@ def test_weights_of_another_shape_are_refused_with_both_shapes(tmp_path: Path) -
 # ---- signals
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_saves_at_the_step_boundary_and_leaves_with_75(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +299,19 @@ def test_a_signal_saves_at_the_step_boundary_and_leaves_with_75(
     assert last_checkpoint(tmp_path / "run").state["progress"]["step"] == 7
     assert f"netspec train --resume {tmp_path / 'run'}" in str(stop.value)
     assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_a_signal_that_was_ignored_at_the_start_stays_so(number: signal.Signals) -> None:
+    """SIGHUP under `nohup`, SIGINT in the background of a script."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with interrupts() as caught:
+            os.kill(os.getpid(), number)
+            assert caught.pending is None
+        assert signal.getsignal(number) == signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_second_ctrl_c_quits_at_once(tmp_path: Path) -> None:

@@ -137,6 +137,16 @@ def test_two_processes_never_train_the_same_run_and_a_death_lets_go(tmp_path: Pa
     assert len(finish(small_net(PLAIN), tmp_path / "run").records) == 3
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+def test_a_full_disk_is_not_told_as_another_process(tmp_path: Path) -> None:
+    run_until(small_net(PLAIN), tmp_path / "run", 3)
+    lock = tmp_path / "run" / "checkpoints" / ".lock"
+    lock.unlink()
+    lock.symlink_to("/dev/full")
+    with pytest.raises(ResourceError, match=r"no space for .*\.lock"):
+        finish(small_net(PLAIN), tmp_path / "run")
+
+
 # ---- what must not be kept, and what torch refuses
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from netspec.diagnostics import ResourceError
 from netspec.dims import Shape
@@ -17,7 +16,7 @@ from netspec.layers.base import TensorType
 from netspec.recipe.base import ImageType, Recipe
 from netspec.recipe.datasets.local import Folder, Synthetic, Tensors
 from netspec.recipe.fit import mending
-from netspec.train.data.folder import load_folder
+from netspec.train.data.folder import ImageFiles, load_folder
 from netspec.train.data.parts import Part, Parts, data_root
 from netspec.train.data.splits import DataSplits, Resident, Split, hold_out
 from netspec.train.data.streamed import Rows, Streamed
@@ -36,6 +35,7 @@ def load_data(
     device: torch.device | str = "cpu",
     *,
     root: str | os.PathLike[str] | None = None,
+    base: Path | None = None,
     budget: int | None = None,
     workers: int | None = None,
     download: bool = True,
@@ -48,6 +48,8 @@ def load_data(
         output: the net's output, without the batch axis.
         device: where batches are wanted.
         root: folder of torchvision's data sets; None is NETSPEC_DATA, else `data`.
+        base: where relative paths of the recipe count from, if what they name is there; else, and if None, the
+            working directory.
         budget: bytes that the examples may take on the device; None is `default_budget(device)`. What is larger is
             streamed from the host, or from the files, by the same interface.
         workers: processes that decode streamed images; None is one per processor, at most 8. 0 decodes in this one.
@@ -59,7 +61,7 @@ def load_data(
     started = time.perf_counter()
     device = torch.device(device)
     limit = default_budget(device) if budget is None else budget
-    parts = _read(recipe, input, output, data_root(root), limit, download=download)
+    parts = _read(recipe, input, output, data_root(root), base, limit, download=download)
     named = [(n, p) for n, p in (("train", parts.train), ("validation", parts.validation), ("test", parts.test)) if p]
     classes = _check_targets(named, parts.classes, recipe, output)
     fits = sum(part.nbytes + part.y.nbytes for _, part in named) <= limit
@@ -87,7 +89,8 @@ def load_data(
         test=splits.get("test"),
         classes=classes,
         names=parts.names,
-        fingerprint=_fingerprint(named),
+        hash=parts.hash,
+        notes=parts.notes,
         seconds=time.perf_counter() - started,
         bytes=sum(part.nbytes + part.y.nbytes for _, part in named),
     )
@@ -100,12 +103,14 @@ def default_budget(device: torch.device) -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
 
 
-def _read(recipe: Recipe, input: TensorType, output: TensorType, root: Path, budget: int, *, download: bool) -> Parts:
+def _read(
+    recipe: Recipe, input: TensorType, output: TensorType, root: Path, base: Path | None, budget: int, *, download: bool
+) -> Parts:
     match recipe.data:
         case Folder() as folder:
-            return load_folder(folder, recipe.transforms, budget)
+            return load_folder(folder, recipe.transforms, budget, base)
         case Tensors() as tensors:
-            return load_tensors(tensors)
+            return load_tensors(tensors, base)
         case Synthetic() as synthetic:
             classes = recipe.loss.target == "classes"
             return load_synthetic(synthetic, input.shape, output.shape, classes=classes)
@@ -199,7 +204,7 @@ def _check_values(part: Part, recipe: Recipe, output: TensorType) -> None:
 def _check_input(split: Split, part: Part, recipe: Recipe, input: TensorType) -> None:
     """Run the first example through the transforms and hold it against the net's input."""
     pipeline = _pipeline(recipe, part, torch.device("cpu"))
-    first = part.x[:1].cpu() if isinstance(part.x, Tensor) else part.x[0].unsqueeze(0)
+    first = part.x[:1].cpu() if isinstance(part.x, Tensor) else _first(part.x).unsqueeze(0)
     try:
         x = first if pipeline is None else pipeline(first)
     except (RuntimeError, ValueError, IndexError) as error:
@@ -218,6 +223,10 @@ def _check_input(split: Split, part: Part, recipe: Recipe, input: TensorType) ->
             f"the examples of {part.origin} are {_dtype(x)}, but the net's input is {input.dtype}; "
             f"store them as `x.{'long' if input.dtype == 'int64' else 'float'}()`"
         )
+
+
+def _first(examples: Dataset[Tensor]) -> Tensor:
+    return examples.first() if isinstance(examples, ImageFiles) else examples[0]
 
 
 def _check_augment(pipeline: Pipeline, first: Tensor, recipe: Recipe, input: TensorType) -> None:
@@ -258,18 +267,3 @@ def _dtype(t: Tensor) -> str:
 
 def _sizes(shape: tuple[object, ...]) -> str:
     return " × ".join(map(str, shape)) if shape else "a single number"
-
-
-def _fingerprint(parts: list[tuple[str, Part]]) -> str:
-    """SHA-256 over the targets, and of the examples: up to 1,024 spread over each part, or their file names."""
-    digest = hashlib.sha256()
-    for name, part in parts:
-        digest.update(f"{name} {tuple(part.y.shape)} {part.shape}".encode())
-        digest.update(part.y.cpu().contiguous().numpy().tobytes())
-        if isinstance(part.x, Tensor):
-            step = max(len(part.x) // 1024, 1)
-            digest.update(part.x[::step].cpu().contiguous().numpy().tobytes())
-        else:
-            paths = cast("list[str]", getattr(part.x, "paths", []))
-            digest.update("\n".join(Path(p).name for p in paths).encode())
-    return digest.hexdigest()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor
@@ -49,11 +50,20 @@ class Parts:
     validation: Part | None = None
     names: tuple[str, ...] = ()
     classes: int | None = None
+    notes: tuple[str, ...] = ()
+    """What a person should know of what was found, a line each."""
+    hash: Callable[[], str] = field(kw_only=True)
+    """Reads the files, unless their hash is known, for one that any change of content changes."""
 
 
 def damaged(path: str | os.PathLike[str], reason: str, mend: str) -> ResourceError:
     """The error for a file that is there but cannot be used. `reason` goes on from its name: "has 3 bytes"."""
     return ResourceError(f"`{os.fspath(path)}` {reason}; {mend}")
+
+
+def located(path: str, base: Path | None) -> Path:
+    """A path of a recipe: as it stands, or, if it is relative and there is such a thing in `base`, that."""
+    return base / path if base is not None and (base / path).exists() else Path(path)
 
 
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:

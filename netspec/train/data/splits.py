@@ -9,8 +9,9 @@ on the number of processes either.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -103,6 +104,9 @@ class Split(ABC):
             shard: rank and number of processes; each gets its share of every batch, which may be empty.
         """
 
+    def close(self) -> None:  # noqa: B027  # most splits hold nothing
+        """End the processes that read the examples, if there are any; the next batches start them anew."""
+
 
 class Resident(Split):
     """Examples on the training device: a batch is a gather and a conversion there, with no transfer and no sync."""
@@ -189,16 +193,34 @@ class DataSplits:
     """Number of classes, or None where the targets are values."""
     names: tuple[str, ...]
     """The names of the classes, if the data give them; else empty."""
-    fingerprint: str
-    """Hash of the data: a run is resumed with the same."""
+    hash: Callable[[], str]
+    """Makes the fingerprint."""
+    notes: tuple[str, ...]
+    """What a person should know of what was found, a line each."""
     seconds: float
     """Wall time that loading took."""
     bytes: int
     """Memory that the examples take where they are kept, in bytes."""
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the data, which any change of content changes: a run is resumed with the same. Made when it is first
+        asked for, which reads files that nobody has read before.
+
+        Raises:
+            ResourceError: a file cannot be read.
+        """
+        return self.hash()
+
     def split(self, name: str) -> Split | None:
         """The part of this name: `train`, `validation` or `test`."""
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+    def close(self) -> None:
+        """End the processes that read the examples, if there are any."""
+        for split in (self.train, self.validation, self.test):
+            if split is not None:
+                split.close()
 
 
 def hold_out(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import sys
-from collections.abc import Iterator
-from multiprocessing.context import BaseContext
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import torch
@@ -13,7 +10,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from netspec.diagnostics import ResourceError
+from netspec.train.data.folder import ImageFiles
 from netspec.train.data.splits import Batch, Split, slices
+from netspec.train.data.workers import begin_worker, losses, shared, worker_context
 from netspec.train.transforms.draws import draw_key
 from netspec.train.transforms.pipeline import Pipeline
 
@@ -31,6 +30,12 @@ class Rows(Dataset[Tensor]):
         return self.x[index]
 
 
+class Unusable(str):
+    """What is wrong with an example, as a worker sends it."""
+
+    __slots__ = ()
+
+
 class _Chosen(Dataset[Tensor]):
     """Whole batches by their rows, so that a worker's result is one tensor."""
 
@@ -39,11 +44,11 @@ class _Chosen(Dataset[Tensor]):
 
     def __getitems__(self, rows: list[int]) -> Any:
         if isinstance(self.examples, Rows):
-            return self.examples.x[rows]
+            return shared(self.examples.x[rows])
         try:
-            return torch.stack([self.examples[i] for i in rows])
+            return shared(torch.stack([self.examples[i] for i in rows]))
         except ResourceError as error:
-            return str(error)  # an exception would cross the process boundary as a traceback
+            return Unusable(str(error))  # an exception would cross the process boundary as a traceback
         except RuntimeError as error:
             return f"the images of a batch are not of one size ({error}); transforms that fix the size make them alike"
 
@@ -71,6 +76,7 @@ class Streamed(Split):
         self._plan = _Plan()
         self._workers = workers
         self._loader: DataLoader[Any] | None = None
+        self._iterator: Iterator[Any] | None = None
 
     def batches(
         self,
@@ -88,18 +94,37 @@ class Streamed(Split):
         chosen = list(slices(order, batch_size, start_step, shard))
         key = draw_key(seed, epoch, device=self.device) if augment else None
         self._plan.batches = [cast("list[int]", rows.tolist()) for rows in chosen]  # pyright: ignore[reportUnknownMemberType]  # torch leaves the items open
-        for rows, images in zip(chosen, self._open(), strict=True):
+        for rows, images in zip(chosen, self._read(), strict=True):
             if isinstance(images, str):
-                raise ResourceError(images)
+                raise self._refused(images)
             x: Tensor = images.to(self.device, non_blocking=True)
             y = self._y[rows].to(self.device, non_blocking=True)
             if self._pipeline is not None:
                 x = self._pipeline(x, rows.to(self.device, non_blocking=True), key)
             yield Batch(x, y)
 
+    def _refused(self, reason: str) -> ResourceError:
+        """The error for a batch that cannot be had; where an image is at fault, for all that are."""
+        examples = self._x.examples
+        if isinstance(reason, Unusable) and isinstance(examples, ImageFiles):
+            return examples.refused(ResourceError(reason))
+        return ResourceError(reason)
+
+    def _read(self) -> Iterator[Any]:
+        """What the loader gives for the plan's batches, as long as its workers live."""
+        with losses(None):
+            if self._workers and self._loader is None:
+                worker_context().Lock()  # a loader that fails at its first lock complains once more when it is deleted
+            self._iterator = iter(self._open())
+        while True:
+            with losses(self._iterator):
+                images = next(self._iterator, None)
+            if images is None:
+                return
+            yield images
+
     def _open(self) -> DataLoader[Any]:
-        """The loader; its workers stay alive from epoch to epoch. They are forked from a clean server process, since
-        a fork of one with CUDA or threads may hang."""
+        """The loader; its workers stay alive from epoch to epoch."""
         if self._loader is None:
             self._loader = DataLoader(
                 self._x,
@@ -108,20 +133,19 @@ class Streamed(Split):
                 num_workers=self._workers,
                 persistent_workers=self._workers > 0,
                 pin_memory=self.device.type == "cuda",
-                multiprocessing_context=_context() if self._workers else None,
+                multiprocessing_context=worker_context() if self._workers else None,
                 prefetch_factor=4 if self._workers else None,
+                worker_init_fn=begin_worker,
                 generator=torch.Generator(),  # its seed for workers must not come out of the run's own random numbers
             )
         return self._loader
 
-
-def _context() -> BaseContext:
-    """How worker processes start: forked from a server that has imported this module and torch once."""
-    if sys.platform != "linux":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
+    def close(self) -> None:
+        """See `Split.close`."""
+        end: Callable[[], None] | None = getattr(self._iterator, "_shutdown_workers", None)  # there is no public way
+        self._loader = self._iterator = None
+        if end is not None:
+            end()
 
 
 class _Plan:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from netspec.dims import Shape
 from netspec.recipe.datasets.local import Synthetic
+from netspec.train.data.fingerprint import hash_of_tensors
 from netspec.train.data.parts import Part, Parts
 from netspec.train.transforms.draws import stable_seed
 
@@ -42,7 +43,14 @@ def load_synthetic(data: Synthetic, input_shape: Shape, output_shape: Shape, *, 
 
     train = part(data.train)
     test = part(data.test) if data.test else None
-    return Parts(train, test, classes=count if classes else None)
+    named = [(name, part) for name, part in (("train", train), ("test", test)) if part is not None]
+    found = hash_of_tensors(
+        (f"{name} {key}", tensor)
+        for name, part in named
+        for key, tensor in (("x", part.x), ("y", part.y))
+        if isinstance(tensor, Tensor)
+    )
+    return Parts(train, test, classes=count if classes else None, hash=lambda: found)
 
 
 def _noisy(x: Tensor, data: Synthetic, generator: torch.Generator) -> Tensor:

@@ -11,19 +11,28 @@ from torch import Tensor
 
 from netspec.diagnostics import ResourceError
 from netspec.recipe.datasets.local import Tensors
-from netspec.train.data.parts import Part, Parts, damaged
+from netspec.train.data.fingerprint import hash_of_files
+from netspec.train.data.parts import Part, Parts, damaged, located
 
 _AGAIN = "write it with safetensors.torch.save_file({'x': x, 'y': y}, path)"
 
 
-def load_tensors(data: Tensors) -> Parts:
+def load_tensors(data: Tensors, base: Path | None = None) -> Parts:
     """The parts that a recipe's `tensors:` names.
+
+    Args:
+        data: the files.
+        base: where a relative path counts from, if it is there; else the working directory.
 
     Raises:
         ResourceError: a file is missing, damaged, or does not hold `x` and `y` of one length.
     """
-    parts = {name: _read(Path(path)) for name, path in _files(data).items()}
-    return Parts(parts["train"], parts.get("test"), parts.get("validation"), classes=data.classes)
+    files = {name: located(path, base) for name, path in _files(data).items()}
+    parts = {name: _read(path) for name, path in files.items()}
+    return Parts(
+        parts["train"], parts.get("test"), parts.get("validation"), classes=data.classes,
+        hash=lambda: hash_of_files(files["train"], {name: {"": path} for name, path in files.items()}),
+    )  # fmt: skip
 
 
 def _files(data: Tensors) -> dict[str, str]:

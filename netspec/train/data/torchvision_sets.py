@@ -27,6 +27,7 @@ from torch import Tensor
 from netspec.diagnostics import MissingExtra, ResourceError
 from netspec.recipe.base import DataSet
 from netspec.recipe.datasets.torchvision import EMNIST, QMNIST
+from netspec.train.data.fingerprint import hash_of_files
 from netspec.train.data.parts import Part, Parts, damaged
 from netspec.train.files import write_atomically
 
@@ -85,7 +86,11 @@ def load_torchvision(data: DataSet, root: Path, *, download: bool = True) -> Par
             )
     names = [str(c) for c in getattr(train, "classes", ())]
     names = names[1:] if isinstance(data, EMNIST) and data.split == "letters" else names
-    return Parts(parts[0], parts[1], names=tuple(names), classes=data.facts().classes)
+    files = {wanted.path: root / wanted.path for wanted in files_of(data)}
+    return Parts(
+        parts[0], parts[1], names=tuple(names), classes=data.facts().classes,
+        hash=lambda: hash_of_files(root / name, {name: files}),
+    )  # fmt: skip
 
 
 def files_of(data: DataSet) -> list[Wanted]:

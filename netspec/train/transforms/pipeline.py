@@ -24,12 +24,17 @@ class Pipeline:
     """The transforms of one recipe, on one device."""
 
     def __init__(self, transforms: Sequence[Transform], augment: Sequence[Transform], device: torch.device) -> None:
+        self._made_of = (tuple(transforms), tuple(augment), device)
         first, last = split_normalize(transforms)
         self._before = [make_step(t, device) for t in first]
         self._random = [make_step(t, device) for t in augment]
         self._after = [make_step(t, device) for t in last]
         self._steps = len(self._before) + len(self._random) + len(self._after)
         self._columns = sum(step.columns for step in self._random)
+
+    def __reduce__(self) -> tuple[type[Pipeline], tuple[tuple[Transform, ...], tuple[Transform, ...], torch.device]]:
+        """A worker process makes the steps anew: they are closures, which no process can send to another."""
+        return Pipeline, self._made_of
 
     def __call__(self, images: Tensor, samples: Tensor | None = None, key: Tensor | None = None) -> Tensor:
         """Transform a batch; with sample numbers (N,) and a key of `draw_key` it is augmented, too.

@@ -1,0 +1,87 @@
+"""What lies in a folder of images in ImageFolder's layout: classes, pictures, and what is passed over."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torchvision.datasets.folder import IMG_EXTENSIONS  # pyright: ignore[reportMissingTypeStubs]  # torchvision ships no types
+
+from netspec.diagnostics import ResourceError
+from netspec.views.describe import plural
+
+_ENDINGS: tuple[str, ...] = tuple(IMG_EXTENSIONS)
+
+
+@dataclass
+class Listing:
+    """The classes of a folder in the order of their numbers, each with its pictures in ImageFolder's order.
+
+    Names that begin with a dot, such as `.ipynb_checkpoints` and what other systems hide, count as not there.
+    """
+
+    folder: Path
+    classes: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """The name of a class, as the system has it, to the paths of its pictures."""
+    skipped: Counter[str] = field(default_factory=Counter[str])
+    """How many files of each ending are passed over."""
+
+    @property
+    def count(self) -> int:
+        """Number of pictures."""
+        return sum(map(len, self.classes.values()))
+
+    @property
+    def empty(self) -> list[str]:
+        """The classes without a picture."""
+        return [name for name, paths in self.classes.items() if not paths]
+
+    def note(self) -> str | None:
+        """What is passed over, in words; None if nothing is."""
+        if not self.skipped:
+            return None
+        kinds = ", ".join(f"{shown(ending) or 'no ending'} ({count})" for ending, count in sorted(self.skipped.items()))
+        files = plural(sum(self.skipped.values()), "file")
+        return f"note: of `{shown(str(self.folder))}` {files} by their endings no pictures are passed over: {kinds}"
+
+
+def list_folder(folder: Path) -> Listing:
+    """Look into a folder of one folder per class.
+
+    Raises:
+        ResourceError: it, or one inside it, cannot be read.
+    """
+    listing = Listing(folder)
+
+    def refuse(error: OSError) -> None:
+        raise ResourceError(f"`{shown(str(error.filename))}` cannot be read: {error.strerror}; check its permissions")
+
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+    except OSError as error:
+        refuse(error)
+        raise
+    for name in names:
+        paths = listing.classes[name] = []
+        for root, inner, files in os.walk(folder / name, onerror=refuse, followlinks=True):
+            inner[:] = sorted(directory for directory in inner if not directory.startswith("."))
+            for file in sorted(file for file in files if not file.startswith(".")):
+                if file.lower().endswith(_ENDINGS):
+                    paths.append(os.path.join(root, file))  # noqa: PTH118  # a hundred thousand times
+                else:
+                    listing.skipped[Path(file).suffix.lower()] += 1
+        paths.sort(key=_order)
+    return listing
+
+
+def _order(path: str) -> tuple[str, str]:
+    """ImageFolder sorts folders as texts, then the files in each."""
+    folder, _, name = path.rpartition(os.sep)
+    return folder, name
+
+
+def shown(name: str) -> str:
+    """A name as text, whatever bytes the system has for it: `caf\\xe9` where it is no UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

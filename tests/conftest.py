@@ -1,5 +1,5 @@
-"""What all tests share: examples that are the same every time under CI, a run of what needs no torch, a GPU that is used
-only by the tests that are marked for one, and a cache that is not the user's."""
+"""What all tests share: examples that are the same every time under CI, a run of what needs no torch, a GPU that is
+used only by the tests that are marked for one, and a cache that is not the user's."""
 
 from __future__ import annotations
 

@@ -40,6 +40,11 @@ def _machine(f: Finding, rates: dict[str, float], copies: Iterable[Finding]) -> 
     )
 
 
+def _bytes(count: int | None) -> str:
+    """Nothing on a CPU, where nobody counts."""
+    return "" if count is None else bytes_text(count)
+
+
 def _table(head: str, rows: Iterable[Sequence[str]]) -> list[str]:
     columns = head.split(" | ")
     marks = ["---" if number == 0 else "--:" for number in range(len(columns))]
@@ -61,7 +66,7 @@ def _recipes(found: Sequence[Finding], rates: dict[str, float]) -> list[str]:
         return [
             _name(f), str(f["batch"]), f"{f['examples_per_second']:,.0f}", f"{share:.1%}", str(f["epochs"]),
             f"{f['loss']:.3f}", f"{f['train_accuracy']:.3f}", f"{f['test_accuracy']:.3f}",
-            f"{f['training_seconds']:.1f}", f"{f['wall_seconds']:.1f}", bytes_text(f["allocated"]),
+            f"{f['training_seconds']:.1f}", f"{f['wall_seconds']:.1f}", _bytes(f["allocated"]),
         ]  # fmt: skip
 
     head = "net | batch | examples/s | of the roof | epochs | loss | train | test | training, s | all, s | peak memory"
@@ -84,8 +89,8 @@ def _memory(found: Sequence[Finding], _: dict[str, float]) -> list[str]:
     return _table(
         "net | batch | estimate | measured | ratio | while cuDNN tries kernels",
         (
-            [f"{f['net']}, {f['precision']}", str(f["batch"]), bytes_text(f["estimate"]), bytes_text(f["steady"]),
-             f"{f['steady'] / f['estimate']:.2f}", bytes_text(f["trying"])]
+            [f"{f['net']}, {f['precision']}", str(f["batch"]), bytes_text(f["estimate"]), _bytes(f["steady"]),
+             f"{f['steady'] / f['estimate']:.2f}" if f["steady"] else "", _bytes(f["trying"])]
             for f in found
         ),
     )  # fmt: skip

@@ -124,6 +124,11 @@ def spec(name: str, **settings: Any) -> Net:
     return netspec.load(ROOT / "specs" / f"{name}.yaml", set={f"train.{key}": value for key, value in settings.items()})
 
 
+def tiny(name: str) -> Net:
+    """The same on four made-up pictures, two epochs of two steps."""
+    return spec(name, epochs=2, batch_size=2, transforms=[], data={"synthetic": {"train": 4, "test": 2}})
+
+
 def trained(setting: Setting, net: Net, what: str, **options: Any) -> None:
     """Train, and write down what came of it; the first epoch, in which steps are captured, is not in the speed."""
     recipe = net.recipe
@@ -132,8 +137,6 @@ def trained(setting: Setting, net: Net, what: str, **options: Any) -> None:
     gc.collect()
     if setting.device == "cuda":
         torch.cuda.empty_cache()
-    if setting.tiny:
-        options["examples"] = 2 * recipe.batch_size
     with tempfile.TemporaryDirectory() as place:
         began = time.perf_counter()
         result = train(net, run=Path(place) / "run", device=setting.device, reporter=watcher, report=False, **options)
@@ -165,15 +168,14 @@ def alexnet(precision: str) -> Callable[[Setting], None]:
     def step(setting: Setting) -> None:
         if setting.device == "cpu" and precision == "tf32":
             return
-        net = spec("alexnet", epochs=2, batch_size=4) if setting.tiny else spec("alexnet")
-        trained(setting, net, "recipe", precision=precision)
+        trained(setting, tiny("alexnet") if setting.tiny else spec("alexnet"), "recipe", precision=precision)
 
     return step
 
 
 def lenet(setting: Setting) -> None:
     """The book's recipe: batch 256, SGD 0.9, ten epochs; captured and eagerly."""
-    net = spec("lenet", epochs=2) if setting.tiny else spec("lenet")
+    net = tiny("lenet") if setting.tiny else spec("lenet")
     for driver in ("graph", "eager"):
         trained(setting, net, "recipe", precision=precisions(setting)[0], driver=driver)
 
@@ -181,7 +183,7 @@ def lenet(setting: Setting) -> None:
 def short(setting: Setting, name: str, steps: int = 100) -> tuple[Net, dict[str, Any]]:
     """Two epochs of so many steps: the first to warm up, the second to measure."""
     if setting.tiny:
-        return spec(name, epochs=2, batch_size=4), {}
+        return tiny(name), {}
     net = spec(name, epochs=2)
     assert net.recipe is not None
     return net, {"examples": steps * net.recipe.batch_size}
@@ -191,7 +193,7 @@ def choices(setting: Setting) -> None:
     """What the options that change no result do to AlexNet's speed."""
     net, options = short(setting, "alexnet")
     for precision in precisions(setting):
-        for driver in ("graph", "eager"):
+        for driver in ("graph",) if setting.tiny else ("graph", "eager"):
             for channels_last in (False, True):
                 trained(
                     setting, net, "choice", precision=precision, driver=driver, channels_last=channels_last, **options
@@ -208,22 +210,19 @@ def compiled(setting: Setting) -> None:
 
 def synthetic(setting: Setting) -> None:
     """Two networks of ImageNet's size on made-up pictures."""
-    batch = 2 if setting.tiny else 128  # few examples, since making them up takes longer than the steps
+    batch, epochs = (2, 2) if setting.tiny else (128, 9)
+    examples = (2 if setting.tiny else 12) * batch  # few: making them up takes longer than the steps
+    size: dict[str, Any] = {"input": [3, 32, 32]} if setting.tiny else {}
+    vit = {"width": 192, "hidden": 768, "heads": 3}  # DeiT's smallest: twelve blocks of width 192 with three heads
+    vision = ROOT / "specs/torchvision"
     for net in (
-        with_recipe(netspec.load(ROOT / "specs/torchvision/resnet.yaml", variant="resnet18"), batch, 12 * batch, 9),
-        with_recipe(vit_tiny(), batch, 12 * batch, 9),
+        netspec.load(vision / "resnet.yaml", variant="resnet18", set=size),
+        netspec.load(vision / "vision_transformer.yaml", variant="vit_b_16", set=size | vit),
     ):
+        net = with_recipe(net, batch, examples, epochs)
         for precision in precisions(setting):
             for last in (False, True):
                 trained(setting, net, "synthetic", precision=precision, channels_last=last)
-
-
-def vit_tiny() -> Net:
-    """DeiT's smallest: twelve blocks of width 192 with three heads."""
-    return netspec.load(
-        ROOT / "specs/torchvision/vision_transformer.yaml", variant="vit_b_16",
-        set={"width": 192, "hidden": 768, "heads": 3},
-    )  # fmt: skip
 
 
 def with_recipe(net: Net, batch: int, examples: int, epochs: int = 3) -> Net:
@@ -233,7 +232,7 @@ def with_recipe(net: Net, batch: int, examples: int, epochs: int = 3) -> Net:
         netspec.expand(replace(net, recipe=None))
         + f"""
 train:
-  data: {{synthetic: {{train: {examples}{classes}}}}}
+  data: {{synthetic: {{train: {examples}, test: {batch}{classes}}}}}
   batch_size: {batch}
   epochs: {epochs}
   loss: CrossEntropyLoss
@@ -244,7 +243,10 @@ train:
 
 def peers(setting: Setting) -> None:
     """The d2l loop and Lightning, each as its documentation shows, beside netspec in the same precision."""
-    for name, batch in (("alexnet", 128), ("lenet", 256)):
+    if setting.tiny and not (data_root() / "FashionMNIST").is_dir():
+        setting.found("peer", missing="Fashion-MNIST, which they read")
+        return
+    for name, batch in (("alexnet", 2), ("lenet", 2)) if setting.tiny else (("alexnet", 128), ("lenet", 256)):
         examples = 2 * batch if setting.tiny else 60_000
         cpus = 0 if setting.tiny else min(os.cpu_count() or 1, 12)
         contenders: dict[str, Callable[[], loops.Loop]] = {
@@ -327,8 +329,6 @@ def profile(setting: Setting) -> None:
         net, options = short(setting, "lenet", 40)
         cases += [(net, {"precision": precision, "driver": driver, **options}) for driver in ("graph", "eager")]
     for net, options in cases:
-        if setting.tiny:
-            options["examples"] = 16
         profiled(setting, net, options)
 
 

@@ -19,7 +19,9 @@ def floors(project: dict, extras: list[str]) -> list[str]:
         match = re.fullmatch(r"([\w-]+)(?:\[([\w,-]+)\])?(?:>=([\w.]+)(?:,<[\w.]+)?)?", requirement)
         if match is None or (match[2] is None) == (match[3] is None):
             raise SystemExit(f"pyproject.toml: {requirement!r} states no oldest release: write it as name>=1.0")
-        found += [f"{match[1]}=={match[3]}"] if match[3] else floors({**project, "dependencies": []}, match[2].split(","))
+        found += (
+            [f"{match[1]}=={match[3]}"] if match[3] else floors({**project, "dependencies": []}, match[2].split(","))
+        )
     return found
 
 

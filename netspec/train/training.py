@@ -315,7 +315,8 @@ class Training:
             if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
                 raise NonFinite(
                     f"step {self.progress.step} or one before it in its epoch: every loss and gradient was finite, but "
-                    f"`{key}` no longer is; {self._saved()}. A smaller learning rate or weight decay is the usual remedy"
+                    f"`{key}` no longer is; {self._saved()}. "
+                    "A smaller learning rate or weight decay is the usual remedy"
                 )
 
     def _again(self, epoch: int, first: int, mixes: list[tuple[float, ...]]) -> list[Buffers]:

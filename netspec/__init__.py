@@ -102,8 +102,9 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if module.startswith(_NEEDS_TORCH) and error.name in ("torch", "torchvision", "safetensors"):
             from netspec.diagnostics import MissingExtra  # the way out: everything else stays lazy
+            from netspec.extras import install
 
-            raise MissingExtra(f'netspec.{name} needs {error.name}: pip install "netspec-compiler[torch]"') from None
+            raise MissingExtra(f"netspec.{name} needs {error.name}: {install('torch')}") from None
         raise
     globals()[name] = value
     return value

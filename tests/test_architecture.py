@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "netspec"
 
 FLOORS = [
-    {"diagnostics", "files"},
+    {"diagnostics", "extras", "files"},
     {"text", "dims"},
     {"expressions", "symbols", "render"},
     {"arguments", "plans", "meant", "validation", "codes", "errors"},

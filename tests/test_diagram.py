@@ -26,6 +26,7 @@ from netspec.diagram.dot import MOST_VERTICES
 from netspec.diagram.labels import text
 from netspec.diagram.palette import PAGE, QUIET, TEXT
 from netspec.diagram.rendering import fingerprint
+from netspec.extras import install
 from netspec.net import Net, Scope
 from netspec.views.fold import fold, stacked
 from netspec.views.graph import INPUT, OUTPUT, flow, graph
@@ -198,7 +199,7 @@ def test_without_an_engine_the_message_ends_with_the_line_that_installs_one(monk
     picture = diagram(netspec.loads(BLOCKS))
     with pytest.raises(MissingExtra) as caught:
         render(picture, "svg")
-    assert str(caught.value).splitlines()[-1] == 'pip install "netspec-compiler[draw]"'
+    assert str(caught.value).splitlines()[-1] == install("draw")
     assert caught.value.exit_status == 3
     assert render(picture, "dot")  # which needs none
 

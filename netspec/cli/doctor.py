@@ -13,6 +13,8 @@ from typing import Any, cast
 
 import click
 
+from netspec.extras import DISTRIBUTION, install
+
 _CORE = ("pydantic", "pyyaml", "networkx", "graphviz", "click", "rich")
 _TORCH = ("torch", "torchvision", "safetensors", "matplotlib")
 
@@ -20,7 +22,7 @@ _TORCH = ("torch", "torchvision", "safetensors", "matplotlib")
 @click.command()
 def command() -> None:
     """Show versions, devices, the diagram engine and data: what works, and what to install for what does not."""
-    lines = [("netspec", True, f"{_version('netspec-compiler')} on Python {platform.python_version()}, {sys.platform}")]
+    lines = [("netspec", True, f"{_version(DISTRIBUTION)} on Python {platform.python_version()}, {sys.platform}")]
     lines += [(name, _version(name) is not None, _version(name) or "not installed") for name in _CORE]
     lines.append(_yaml_parser())
     lines += [_extra(name) for name in _TORCH]
@@ -40,7 +42,7 @@ def _version(distribution: str) -> str | None:
 def _extra(name: str) -> tuple[str, bool, str]:
     version = _version(name)
     if version is None:
-        return name, False, 'not installed; build, --verify and train need it: pip install "netspec-compiler[torch]"'
+        return name, False, f"not installed; build, --verify and train need it: {install('torch')}"
     return name, True, version
 
 
@@ -78,7 +80,7 @@ def _engine() -> tuple[str, bool, str]:
         return "diagrams", True, f"{(shown.stderr or shown.stdout).strip()} ({dot})"
     if util.find_spec("pygraphviz") is not None:
         return "diagrams", True, f"pygraphviz {_version('pygraphviz')}, which carries Graphviz"
-    return "diagrams", False, 'no engine draws them: pip install "netspec-compiler[draw]", or install Graphviz'
+    return "diagrams", False, f"no engine draws them: install Graphviz, or {install('draw')}"
 
 
 def _data() -> tuple[str, bool, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from netspec.cli.shipped import shipped, variants
 from netspec.diagnostics import UsageError
 
 _TEMPLATE = """\
@@ -48,15 +49,36 @@ train:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option(
+    "--from",
+    "start",
+    metavar="SPEC",
+    help="Start from a spec that comes with netspec: lenet, alexnet, resnet18, unet, vit…",
+)
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
-def command(name: str, force: bool) -> None:
-    """Write NAME.yaml, a small commented convolutional network with a recipe, to start from."""
-    stem = name.removesuffix(".yaml").removesuffix(".yml")
-    path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
+def command(name: str | None, start: str | None, force: bool) -> None:
+    """Write NAME.yaml, a small commented convolutional network with a recipe, to start from.
+
+    With --from it is one of the networks that come with netspec, under its own name if NAME is left out.
+    """
+    if name is None and start is None:
+        raise UsageError(
+            "name the spec to write: `netspec new mynet`, or one to start from: `netspec new --from lenet`"
+        )
+    given = name or str(start).rpartition("/")[2]
+    stem = given.removesuffix(".yaml").removesuffix(".yml")
+    path = Path(given if given.endswith((".yaml", ".yml")) else f"{given}.yaml")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", Path(stem).name):
         raise UsageError(f"`{Path(stem).name}` cannot name a spec: use letters, digits, `_`, `.` and `-`")
-    text = _TEMPLATE.format(name=Path(stem).name, file=path)
+    variant = ""
+    if start is None:
+        text = _TEMPLATE.format(name=Path(stem).name, file=path)
+    else:
+        file = shipped(start.removesuffix(".yaml"))
+        text = file.read_text(encoding="utf-8")
+        text = text if name is None else re.sub(r"(?m)^name: .*$", f"name: {Path(stem).name}", text, count=1)
+        variant = next((f" --variant {variant}" for variant in variants(file)), "")
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
@@ -64,4 +86,4 @@ def command(name: str, force: bool) -> None:
         raise UsageError(f"{path} is there already; `--force` writes over it") from None
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
-    click.echo(f"wrote {path}; next: netspec compile {path}", err=True)
+    click.echo(f"wrote {path}; next: netspec compile {path}{variant}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import click
 
 from netspec.cli.common import load_spec, spec_options
 from netspec.diagnostics import MissingExtra, UsageError
+from netspec.extras import install
 from netspec.net import Net
 
 _PATH = click.Path(path_type=Path)
@@ -96,9 +98,7 @@ def need_torch() -> None:
     """Raise MissingExtra unless the extra that trains is installed; looks without importing."""
     missing = [name for name in ("torch", "torchvision", "safetensors", "matplotlib") if find_spec(name) is None]
     if missing:
-        raise MissingExtra(
-            f'training needs {", ".join(missing)}: {sys.executable} -m pip install "netspec-compiler[torch]"'
-        )
+        raise MissingExtra(f"training needs {', '.join(missing)}: {install('torch')}")
 
 
 def _net(spec: str | None, resume: Path | None, variant: str | None, set_: tuple[str, ...]) -> Net:

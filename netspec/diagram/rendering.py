@@ -13,9 +13,9 @@ from typing import Final, Literal
 import graphviz  # pyright: ignore[reportMissingTypeStubs]  # it ships no stub file
 
 from netspec.diagnostics import MissingExtra, ResourceError, UsageError
+from netspec.extras import install
 
 FORMATS: Final = ("svg", "png", "pdf", "dot")
-INSTALL: Final = 'pip install "netspec-compiler[draw]"'
 _DPI: Final = 144
 
 Engine = Literal["dot", "pygraphviz"]
@@ -51,7 +51,7 @@ def render(graph: graphviz.Digraph, format: str, *, timeout: float = 30, using: 
         return graph.source.encode()
     using = using or engine()
     if using is None:
-        raise MissingExtra(f"drawing needs Graphviz: neither `dot` nor pygraphviz is here\n{INSTALL}")
+        raise MissingExtra(f"drawing needs Graphviz: neither `dot` nor pygraphviz is here\n{install('draw')}")
     picture = _run(_command(using, format), graph.source.encode(), timeout)
     return picture + f"<!-- dot sha256 {fingerprint(graph)} -->\n".encode() if format == "svg" else picture
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from netspec.diagnostics import MissingExtra
+from netspec.extras import install
 
 try:
     import torch as torch  # asked for here once, so that every module below may simply import it
 except ModuleNotFoundError as error:
     if error.name != "torch":
         raise
-    raise MissingExtra(
-        'building, verifying and training a network needs torch: pip install "netspec-compiler[torch]"'
-    ) from None
+    raise MissingExtra(f"building, verifying and training a network needs torch: {install('torch')}") from None

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.diagnostics import Defect, MissingExtra, ResourceError
+from netspec.extras import install
 from netspec.layers.base import TorchCall, torch_defaults
 from netspec.net import Combinator, Leaf, Net, Node, Scope, Sequential, need_numbers
 from netspec.torch import modules
@@ -116,9 +117,7 @@ def constructor(call: TorchCall) -> type[nn.Module]:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "torchvision":
             raise
-        raise MissingExtra(
-            f'`{call.target}` is torchvision\'s, which is not installed: pip install "netspec-compiler[torch]"'
-        ) from None
+        raise MissingExtra(f"`{call.target}` is torchvision's, which is not installed: {install('torch')}") from None
     found = getattr(namespace, call.target, None)
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
         raise Defect(f"torch {torch.__version__} has no module `{call.module}.{call.target}`, which a layer calls")

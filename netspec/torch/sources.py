@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.diagnostics import MissingExtra, ResourceError, UsageError, did_you_mean
+from netspec.extras import install
 from netspec.views.describe import plural
 
 _WRAPPED: Final = ("state_dict", "model_state_dict", "model")
@@ -85,7 +86,7 @@ def _optional(name: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != package:
             raise
-        raise MissingExtra(f'{package} is not installed: pip install "netspec-compiler[torch]"') from None
+        raise MissingExtra(f"{package} is not installed: {install('torch')}") from None
 
 
 def _fetched(weights: Any, progress: bool) -> Mapping[str, Tensor]:

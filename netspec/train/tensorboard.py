@@ -9,13 +9,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from netspec.diagnostics import MissingExtra
+from netspec.extras import install
 from netspec.train.records import Record
 
 
 def need_tensorboard() -> None:
     """Raise MissingExtra unless TensorBoard is installed."""
     if find_spec("tensorboard") is None:
-        raise MissingExtra('`--tensorboard` needs TensorBoard: pip install "netspec-compiler[tensorboard]"')
+        raise MissingExtra(f"`--tensorboard` needs TensorBoard: {install('tensorboard')}")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from torch import nn
 
 import netspec
 from netspec.diagnostics import Defect, MissingExtra, ResourceError, UsageError
+from netspec.extras import install
 from netspec.layers.base import TorchCall
 from netspec.net import Initializer
 from netspec.torch import build as builder
@@ -228,11 +230,11 @@ def test_without_torch_the_message_is_the_line_that_installs_it():
         "except MissingExtra as error: print(error)\n"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip().endswith('pip install "netspec-compiler[torch]"')
+    assert found.stdout.strip().endswith(f": {install('torch')}")
 
 
 def test_without_torchvision_a_layer_of_its_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "torchvision", None)
     monkeypatch.delitem(sys.modules, "torchvision.ops", raising=False)
-    with pytest.raises(MissingExtra, match=r"netspec-compiler\[torch\]"):
+    with pytest.raises(MissingExtra, match=re.escape(install("torch"))):
         constructor(TorchCall("StochasticDepth", {}, "torchvision.ops"))

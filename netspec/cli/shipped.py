@@ -1,0 +1,52 @@
+"""The specs that netspec brings with it, by the names that `netspec new --from` knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from netspec.diagnostics import UsageError, did_you_mean
+from netspec.text.source import MapNode, Source, parse
+
+_PACKAGE: Final = Path(__file__).parent.parent
+
+
+def specs() -> dict[str, Path]:
+    """`d2l/resnet18` and its like → file, shallow ones first. In a wheel the package holds them."""
+    inside = _PACKAGE / "specs"
+    root = inside if inside.is_dir() else _PACKAGE.parent / "specs"
+    files = sorted(root.rglob("*.yaml"), key=lambda file: (len(file.parts), file))
+    return {file.relative_to(root).with_suffix("").as_posix(): file for file in files}
+
+
+def shipped(name: str) -> Path:
+    """The spec of this name: `lenet`, or with its folder `d2l/lenet`.
+
+    Raises:
+        UsageError: no spec has it, or several in different folders; the message says which there are.
+    """
+    known = specs()
+    if not known:
+        raise UsageError("this installation of netspec has lost its specs: install it again")
+    if name in known:
+        return known[name]
+    found = [path for path in known if path.endswith(f"/{name}")]
+    if len(found) == 1:
+        return known[found[0]]
+    if found:
+        raise UsageError(f"several specs are called `{name}`: say {' or '.join(f'`{path}`' for path in found)}")
+    stems = {path.rpartition("/")[2]: path for path in known}
+    homes = {variant: path for path, file in known.items() for variant in variants(file)}
+    if name in homes:
+        path = homes[name]
+        raise UsageError(f"`{name}` is a variant of `{path}`: say `--from {path}`, and then `--variant {name}`")
+    near = did_you_mean(name, [*stems, *known, *homes])
+    hint = f"did you mean `{near}`? " if near else ""
+    raise UsageError(f"there is no spec `{name}` to start from; {hint}there are {', '.join(known)}")
+
+
+def variants(file: Path) -> list[str]:
+    """The names under `variants:`."""
+    root, _ = parse(Source(file.name, file.read_text(encoding="utf-8")))
+    block = root.get("variants") if isinstance(root, MapNode) else None
+    return [key.text for key, _ in block.entries] if isinstance(block, MapNode) else []

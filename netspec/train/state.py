@@ -170,8 +170,8 @@ def _batches_done(trainer: Trainer, progress: Progress, then: Mapping[str, Any],
     left = -(-(-(-total // old_size) - progress.batch) // old_accumulate)
     step = f"step of {size * accumulate} (`train.batch_size` {size} × `train.accumulate` {accumulate})"
     raise UsageError(
-        f"the run stands within epoch {progress.epoch + 1}, behind {seen} = {progress.batch} × {old_size} examples, where "
-        f"no {step} ends; let the epoch end first, with what it was trained with: "
+        f"the run stands within epoch {progress.epoch + 1}, behind {seen} = {progress.batch} × {old_size} examples, "
+        f"where no {step} ends; let the epoch end first, with what it was trained with: "
         f"`netspec train --resume {run} --max-steps {progress.step + left}`"
     )
 

@@ -18,6 +18,7 @@ from netspec.train.checkpoint import Checkpoint, best_of, newest_used, pointed, 
 from netspec.train.data.load import load_data
 from netspec.train.data.splits import DataSplits
 from netspec.train.device import Arithmetic, choose_arithmetic, choose_device
+from netspec.train.progress import say
 from netspec.train.run import RunDirectory, class_names, open_run
 from netspec.train.setup import Options, limit
 from netspec.train.state import progress_of
@@ -114,4 +115,4 @@ def _lost_best(run: RunDirectory, recipe: Recipe) -> Path:
 
 
 def _warn(reason: str) -> None:
-    print(reason, file=sys.stderr, flush=True)
+    say(reason, sys.stderr)

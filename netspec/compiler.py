@@ -52,7 +52,8 @@ def load(
     Args:
         path: the YAML file.
         variant: which of the spec's `variants`; None for its base.
-        set: overrides of variables, symbols, `input` and dotted recipe keys, as in `{"classes": 100}`.
+        set: overrides of variables, symbols, `input` and dotted recipe keys, as in `{"classes": 100}`: Python values. A
+            text is that text where the spec wants one, and an expression elsewhere, as in a spec.
         limits: how large a spec may be.
 
     Raises:

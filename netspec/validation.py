@@ -251,6 +251,8 @@ class Reader:
     def _text(self, node: ScalarNode) -> Any:
         if not node.text.startswith("$"):
             return node.text
+        if node.text.startswith("$$"):  # so that a text may begin with one
+            return node.text[1:]
         try:
             value = self.names[node.text[1:]]
         except KeyError:

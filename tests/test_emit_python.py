@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import netspec
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import Defect, UsageError
 from netspec.emit.python import to_python
 from netspec.net import Net
 
@@ -429,3 +429,17 @@ def test_whatever_a_block_is_called_with_the_emitted_module_is_the_built_one(spe
         assert {d.code for d in error.diagnostics} <= {"shape-mismatch", "branches-disagree"}, error
         return
     assert_same(net)
+
+
+@pytest.mark.parametrize(
+    "module", ["os", "torch", "torch.nn.functional", "torchvision", "torchvision.io", "netspec.cli"]
+)
+def test_a_class_of_no_known_namespace_is_refused_as_the_builder_refuses_it(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = netspec.loads("input: [4]\nlayers: [Linear: 3]")
+    call = net.layers[0].call
+    monkeypatch.setattr(type(net.layers[0]), "call", call._replace(module=module))
+    for make in (to_python, netspec.build):
+        with pytest.raises(Defect, match=rf"`{module}\.Linear`, which is in no namespace that netspec knows"):
+            make(net)

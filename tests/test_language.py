@@ -8,6 +8,7 @@ import netspec
 from netspec import render as netspec_render
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic, UsageError
+from netspec.language.overrides import Written
 from netspec.text.source import decode
 
 
@@ -127,8 +128,8 @@ OVERRIDDEN = """train:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"n": ""}, "no value"),
-        ({"n": "[max(1, 2)]"}, "quotes"),
+        ({"n": Written("")}, "no value"),
+        ({"n": Written("[max(1, 2)]")}, "quotes"),
         ({"H": 2**31}, "between 1 and"),
         ({"H": 3, "input": "[4]"}, "no variable, symbol"),
         ({"train..epochs": 3}, "at a dot"),
@@ -171,7 +172,7 @@ def test_what_a_setting_adds_is_shown_in_the_setting_and_no_line_of_the_file_wit
     key: str, value: str, marked: str
 ) -> None:
     with pytest.raises(netspec.SpecError) as caught:
-        netspec.loads(SHORT, "short.yaml", set={key: value})
+        netspec.loads(SHORT, "short.yaml", set={key: Written(value)})
     (found,) = caught.value.diagnostics
     written = f"--set {key}={value}"
     assert (found.span.file, found.fix, found.related) == (written, None, ())
@@ -198,13 +199,13 @@ def test_the_help_for_an_overridden_value_quotes_the_setting_and_not_the_line_be
         ("train.augment", "RandomFlip", "`augment: [RandomFlip]`"),
     ):
         with pytest.raises(netspec.SpecError) as caught:
-            netspec.loads(SHORT, "short.yaml", set={key: value})
+            netspec.loads(SHORT, "short.yaml", set={key: Written(value)})
         (found,) = caught.value.diagnostics
         assert said in (found.help or "")
 
 
 def test_an_added_part_that_a_second_setting_changes_is_shown_in_the_first() -> None:
-    settings = {"train.scheduler": "{StepLR: {step_size: 2}}", "train.scheduler.StepLR.step_size": -1}
+    settings = {"train.scheduler": Written("{StepLR: {step_size: 2}}"), "train.scheduler.StepLR.step_size": -1}
     with pytest.raises(netspec.SpecError) as caught:
         netspec.loads(SHORT, "short.yaml", set=settings)
     (found,) = caught.value.diagnostics

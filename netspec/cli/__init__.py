@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import errno
 import gc
-import os
 import sys
 from importlib import import_module
 from typing import Final, NoReturn
 
 import click
 
+from netspec.cli.streams import drop_output, open_streams
 from netspec.diagnostics import NetspecError, did_you_mean
 
 COMMANDS: Final = {
@@ -78,9 +78,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its status."""
-    for stream in (sys.stdout, sys.stderr):  # a table has × in it, whatever the locale says
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]  # a TextIOWrapper
+    open_streams()
     try:
         status = cli(standalone_mode=False, prog_name="netspec")
         sys.stdout.flush()
@@ -93,11 +91,9 @@ def main() -> NoReturn:
     except NetspecError as error:
         report(error)
         status = error.exit_status
-    except BrokenPipeError:  # the reader of a pipe went away: `netspec compile … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            drop_output()
             click.echo("error: the disk is full: what was to be written is not complete", err=True)
             status = 5
         elif isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM):

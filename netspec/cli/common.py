@@ -13,6 +13,7 @@ import click
 from netspec.compiler import Result, compile_source
 from netspec.diagnostics import Diagnostic, Severity, UsageError, has_errors
 from netspec.errors import SpecError
+from netspec.language.overrides import Written
 from netspec.net import Net
 from netspec.render import render_text
 from netspec.text.source import Source, decode, read
@@ -32,18 +33,18 @@ def spec_options(command: F) -> F:
     )(command)
 
 
-def settings(set_: Sequence[str]) -> dict[str, str]:
+def settings(set_: Sequence[str]) -> dict[str, Written]:
     """The `--set` options as a mapping.
 
     Raises:
         UsageError: one of them is not `key=value`.
     """
-    result: dict[str, str] = {}
+    result: dict[str, Written] = {}
     for item in set_:
         key, equals, value = item.partition("=")
         if not equals or not key.strip():
             raise UsageError(f"--set {item}: write `--set key=value`, as in `--set classes=100`")
-        result[key.strip()] = value
+        result[key.strip()] = Written(value)
     return result
 
 

@@ -40,8 +40,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--autotune", is_flag=True, help="Time these two choices for ten steps each and keep the fastest.")
 @click.option("--driver", type=click.Choice(["auto", "eager", "replay", "graph"]), default="auto", show_default=True,
               help="Call each step, replay a record of it, or replay a CUDA graph of it.")  # fmt: skip
-@click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs beside the metrics.")
-@click.option("--report/--no-report", default=True, help="Write report.html at the end; it takes one more evaluation.")
+@click.option("--tensorboard/--no-tensorboard", default=None, help="Write TensorBoard logs beside the metrics.")
+@click.option("--report/--no-report", default=None, help="Write report.html at the end; it takes one more evaluation.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only the last line and warnings.")
 @spec_options
 def command(
@@ -51,8 +51,8 @@ def command(
     force: bool,
     dry_run: bool,
     max_steps: int | None,
-    tensorboard: bool,
-    report: bool,
+    tensorboard: bool | None,
+    report: bool | None,
     autotune: bool,
     quiet: bool,
     variant: str | None,

@@ -6,8 +6,6 @@ module paths, the same initialisers, the same recipe.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,18 +13,17 @@ from pydantic import BaseModel
 
 from netspec.dims import Dim
 from netspec.net import Combinator, Initializer, Leaf, Net, Node, Scope, Sequential
+from netspec.text.quoting import literal, written
 
-_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*( [A-Za-z0-9_./+-]+)*")
-_NOT_TEXT: Final = frozenset(("true", "false", "null", "True", "False", "Null", "TRUE", "FALSE", "NULL"))
 _LONGEST: Final = 110
 
 
 def expand(net: Net) -> str:
     """The flat YAML of a net."""
     common = _common_initializers(net)
-    lines = [f"name: {_text(net.name)}"]
+    lines = [f"name: {written(net.name)}"]
     if net.description:
-        lines.append(f"description: {_text(net.description)}")
+        lines.append(f"description: {written(net.description)}")
     lines.append(f"input: {_input(net)}")
     children = list(_children(net.root, common))
     lines += ["", "layers:", *(f"  {line}" for line in children)] if children else ["", "layers: []"]
@@ -65,7 +62,7 @@ def _item(node: Node, common: Mapping[str, tuple[Initializer, ...]]) -> Iterator
 
 def _name(name: str | None) -> Iterator[str]:
     if name is not None:
-        yield f"  name: {_text(name)}"
+        yield f"  name: {written(name)}"
 
 
 def _under(head: str, lines: Sequence[str], indent: str) -> Iterator[str]:
@@ -82,7 +79,7 @@ def _leaf(leaf: Leaf, common: Mapping[str, tuple[Initializer, ...]]) -> Iterator
     head = f"- {leaf.type}"
     options: list[str] = []
     if leaf.name is not None:
-        options.append(f"name: {_text(leaf.name)}")
+        options.append(f"name: {written(leaf.name)}")
     if leaf.frozen:
         options.append("freeze: true")
     if leaf.init and leaf.init != common.get(leaf.type):
@@ -170,7 +167,7 @@ def _flow(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return _text(value)
+            return literal(value)
         case Mapping():
             return "{" + ", ".join(f"{k}: {_flow(v)}" for k, v in value.items()) + "}"  # pyright: ignore[reportUnknownVariableType]  # plain data
         case list() | tuple():
@@ -179,7 +176,3 @@ def _flow(value: Any) -> str:
             return _flow(written_arguments(value))
         case _:
             return repr(value)
-
-
-def _text(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) and text not in _NOT_TEXT else json.dumps(text, ensure_ascii=False)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from pathlib import PurePath
+from typing import Any, Final, NamedTuple
 
 from netspec.arguments import LARGEST
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.language.inputs import symbols_of
 from netspec.language.spec import Spec
 from netspec.recipe import tables
+from netspec.text.quoting import literal, written
 from netspec.text.source import Extended, ListNode, MapNode, Node, ScalarNode, Source, parse
 from netspec.text.traps import flow_trap
 
 Definition = tuple[ScalarNode, Node]
+
+
+class Written(str):
+    """A value as somebody wrote it behind `--set key=`: YAML. Any other text is that text, whatever stands in it."""
+
+    __slots__ = ()
 
 
 class Overridden:
@@ -89,7 +98,10 @@ def _merged(base: Node | None, over: Node) -> Node:
 def apply_settings(spec: Spec, base: Overridden, settings: Mapping[str, Any]) -> None:
     """Apply `--set key=value` pairs: variables, symbols, `input` and dotted recipe keys.
 
-    A value is a Python value, or text that is read as YAML.
+    Args:
+        spec: what they apply to.
+        base: its definitions, with a variant applied.
+        settings: Python values, or `Written` ones.
 
     Raises:
         UsageError: a key names nothing in the spec, or a value is not of its form.
@@ -158,12 +170,17 @@ def _setting(key: str, value: Any, spec: Spec, base: Overridden) -> _Setting:
     return setting
 
 
+_CODE: Final = re.compile(r"\\u([0-9a-f]{4})")
+
+
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else _yaml(value)
+    return value if isinstance(value, Written) else _yaml(value)
 
 
 def _node_of(key: str, value: Any) -> Node:
-    text = value if isinstance(value, str) else _yaml(value)
+    text = _shown(value)
+    if any(0xD800 <= int(code, 16) <= 0xDFFF for code in _CODE.findall(text)) and not isinstance(value, Written):
+        raise UsageError(f"--set {key}: {value!r} holds bytes that are no UTF-8, and a spec is UTF-8")
     source = Source(f"--set {key}", text)
     if not text.strip():
         raise UsageError(f"--set {key}=: there is no value behind the `=`")
@@ -184,9 +201,9 @@ def _yaml(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_yaml(v) for v in value) + "]"  # pyright: ignore[reportUnknownVariableType]  # any values
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {_yaml(v)}" for k, v in value.items()) + "}"  # pyright: ignore[reportUnknownVariableType]  # any values
-    if isinstance(value, str):
-        return value
+        return "{" + ", ".join(f"{written(str(k))}: {_yaml(v)}" for k, v in value.items()) + "}"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any values
+    if isinstance(value, (str, PurePath)):
+        return literal(str(value))
     return repr(value)
 
 

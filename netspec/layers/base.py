@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 from netspec.arguments import Arguments
+from netspec.diagnostics import Defect
 from netspec.dims import Shape, Size, expect, need, product, same
 
 DType = Literal["float32", "int64"]
@@ -29,6 +30,20 @@ class TensorType(NamedTuple):
     dtype: DType = "float32"
 
 
+NAMESPACES: Final = frozenset(
+    {
+        "torch.nn",
+        "torchvision.ops",
+        "torchvision.models.maxvit",
+        "torchvision.models.swin_transformer",
+        "netspec.torch.modules",
+        "netspec.torch.extra",
+        "netspec.torch.recurrent",
+    }
+)
+"""Where the classes that layers call may live. Nothing that a spec says reaches this table."""
+
+
 class TorchCall(NamedTuple):
     """The constructor call that makes the module: `target` is a class of `module`, `arguments` all its keywords in
     signature order, inferred ones included, device and dtype excepted."""
@@ -36,6 +51,17 @@ class TorchCall(NamedTuple):
     target: str
     arguments: dict[str, Any]
     module: str = "torch.nn"
+
+    @property
+    def known_module(self) -> str:
+        """The module, for whoever builds or writes the call.
+
+        Raises:
+            Defect: it is not in the closed table of namespaces.
+        """
+        if self.module not in NAMESPACES:
+            raise Defect(f"a layer calls `{self.module}.{self.target}`, which is in no namespace that netspec knows")
+        return self.module
 
 
 class Saved(NamedTuple):

@@ -19,19 +19,6 @@ from netspec.net import Combinator, Leaf, Net, Node, Scope, Sequential, need_num
 from netspec.torch import modules
 from netspec.views.describe import bytes_text, count_text, shape_text
 
-_NAMESPACES: Final = frozenset(
-    {
-        "torch.nn",
-        "torchvision.ops",
-        "torchvision.models.maxvit",
-        "torchvision.models.swin_transformer",
-        "netspec.torch.modules",
-        "netspec.torch.extra",
-        "netspec.torch.recurrent",
-    }
-)
-"""Where the classes that layers call may live. Nothing that a spec says reaches this table."""
-
 _INITIALISERS: Final[dict[str, Any]] = {
     "constant_": nn.init.constant_,
     "dirac_": nn.init.dirac_,
@@ -110,10 +97,8 @@ def constructor(call: TorchCall) -> type[nn.Module]:
         MissingExtra: it is torchvision's, and torchvision is not installed.
         Defect: there is no such class in the closed table of namespaces.
     """
-    if call.module not in _NAMESPACES:
-        raise Defect(f"a layer calls `{call.module}.{call.target}`, which is in no namespace that the builder knows")
     try:
-        namespace = import_module(call.module)
+        namespace = import_module(call.known_module)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "torchvision":
             raise

@@ -15,21 +15,23 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
 from netspec.diagnostics import ResourceError
 from netspec.files import is_temporary, sync_directory, temporary_beside
+from netspec.train.errors import lacks_memory
 from netspec.train.files import disk_error, write_atomically
+from netspec.train.records import Record
+
+T = TypeVar("T")
 
 FORMAT = "netspec.checkpoint/3"
 """Counts on whenever the state's layout changes: a checkpoint of another format is refused, not guessed at."""
@@ -139,8 +141,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         model = load_safetensors(contents["model.safetensors"])
         state = torch.load(io.BytesIO(contents["state.pt"]), map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise Damaged(f"`{path}` cannot be read: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # whatever torch makes of bytes that nobody has written so
+        if lacks_memory(error):
+            raise
+        why = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise Damaged(f"`{path}` cannot be read: {why}") from None
     found = state.pop("format", None) if isinstance(state, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # a dict of anything
     if found != FORMAT:
         raise Damaged(
@@ -197,7 +202,20 @@ def _step(path: Path) -> int:
 
 
 def newest(directory: Path, warn: Callable[[str], None]) -> tuple[Path, Checkpoint]:
-    """The newest checkpoint that is whole. Damaged ones are passed over, each with a warning.
+    """The newest checkpoint that can be read: see `newest_used`."""
+    return newest_used(directory, warn, lambda checkpoint: checkpoint)
+
+
+def newest_used(directory: Path, warn: Callable[[str], None], use: Callable[[Checkpoint], T]) -> tuple[Path, T]:
+    """The newest checkpoint that can be used. Others are passed over, each with a warning.
+
+    Args:
+        directory: the run's `checkpoints/`.
+        warn: is told what is passed over, and why.
+        use: takes a checkpoint over; whatever it stumbles on is taken for a checkpoint that no run has written.
+
+    Returns:
+        Where it is, and what `use` gave.
 
     Raises:
         ResourceError: there is none; the message says what is wrong with each.
@@ -205,7 +223,7 @@ def newest(directory: Path, warn: Callable[[str], None]) -> tuple[Path, Checkpoi
     reasons: list[str] = []
     for path in checkpoints(directory):
         try:
-            found = read_checkpoint(path)
+            found = used(path, use)
         except Damaged as error:
             reasons.append(str(error))
             continue
@@ -217,6 +235,33 @@ def newest(directory: Path, warn: Callable[[str], None]) -> tuple[Path, Checkpoi
             f"no checkpoint was written yet in `{directory}`, so there is nothing to resume; start anew"
         )
     raise ResourceError("no checkpoint can be used:\n" + "\n".join(f"  {reason}" for reason in reasons))
+
+
+def used(path: Path, use: Callable[[Checkpoint], T]) -> T:
+    """What `use` makes of a checkpoint.
+
+    Raises:
+        Damaged: it cannot be read, or `use` stumbles on it.
+    """
+    checkpoint = read_checkpoint(path)
+    try:
+        return use(checkpoint)
+    except _MALFORMED as error:
+        if lacks_memory(error):
+            raise
+        why = next(iter(str(error).splitlines()), "")
+        raise Damaged(f"`{path}` holds what no run has written ({type(error).__name__}: {why})") from error
+
+
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
+"""What reading a state raises that has not the layout of one."""
+
+
+def best_of(directory: Path, epoch: int, records: Sequence[Record]) -> Path | None:
+    """The checkpoint of the best epoch (from 1; 0 for none), found by its step; None if it is not there."""
+    steps = [record.step for record in records if record.epoch == epoch]
+    path = directory / f"step-{steps[0]:08d}" if steps else None
+    return path if path is not None and path.is_dir() else None
 
 
 def clear_orphans(directory: Path) -> list[Path]:

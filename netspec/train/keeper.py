@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,13 +23,27 @@ class Keeper:
     """Takes the state at the step where it is asked, writes it in the background, one checkpoint at a time.
 
     A failure to write is raised at the next call: training must not go on for hours without a checkpoint.
+
+    Args:
+        directory: the run.
+        identity: what the run is from now on.
+        versions: what it runs on.
+        keep: how many checkpoints are kept.
+        world: this process's place.
+        change: writes what belongs to the run from its next checkpoint on, and gives what takes that back.
     """
 
     def __init__(
-        self, directory: RunDirectory, identity: Mapping[str, Any], versions: Any, keep: int, world: World
+        self,
+        directory: RunDirectory,
+        identity: Mapping[str, Any],
+        versions: Any,
+        keep: int,
+        world: World,
+        change: Callable[[], Callable[[], None]] | None = None,
     ) -> None:
         self._directory, self._identity, self._versions = directory, identity, versions
-        self._keep, self._world = keep, world
+        self._keep, self._world, self._change = keep, world, change
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
 
@@ -57,12 +71,25 @@ class Keeper:
 
     def _write(self, step: int, checkpoint: Checkpoint, best: bool) -> None:
         try:
-            path = write_checkpoint(self._directory.checkpoints, step, checkpoint)
+            path = self._changed(lambda: write_checkpoint(self._directory.checkpoints, step, checkpoint))
             if best:
                 point(self._directory.checkpoints, "best", path)
             rotate(self._directory.checkpoints, self._keep)
         except BaseException as error:  # handed over to the thread that trains
             self._failure = error
+
+    def _changed(self, write: Callable[[], Path]) -> Path:
+        """Write a checkpoint, and before the first one what else changes with it."""
+        if self._change is None:
+            return write()
+        undo = self._change()
+        try:
+            path = write()
+        except BaseException:
+            undo()
+            raise
+        self._change = None
+        return path
 
     def wait(self) -> None:
         """Wait for the checkpoint that is being written.
@@ -88,6 +115,7 @@ class Keeper:
         if self._world.first:
             weights = {key: t.detach().cpu().contiguous() for key, t in trainer.evaluated.state_dict().items()}
             data = save(weights, {"format": "pt"})
-            self._directory.weights_sum.unlink(missing_ok=True)  # at no moment is there a sum of other weights
+            self._directory.report.unlink(missing_ok=True)  # at no moment is there a page about other weights
+            self._directory.weights_sum.unlink(missing_ok=True)  # nor a sum of them
             write_atomically(self._directory.weights, data)
-            write_atomically(self._directory.weights_sum, hashlib.sha256(data).hexdigest() + "\n")
+            write_atomically(self._directory.weights_sum, f"{hashlib.sha256(data).hexdigest()} {progress.step}\n")

@@ -9,7 +9,6 @@ from typing import Any
 
 from netspec.diagnostics import UsageError
 from netspec.net import Net
-from netspec.train.checkpoint import clear_orphans, newest
 from netspec.train.device import environment, fix_cublas, numerics
 from netspec.train.evaluate import examine
 from netspec.train.keeper import Keeper
@@ -17,16 +16,16 @@ from netspec.train.lock import locked
 from netspec.train.memory import memory_in_use, out_of_memory, spare_memory
 from netspec.train.processes import world
 from netspec.train.progress import Quiet, Reporter, choose_reporter
-from netspec.train.records import read_records, write_records
 from netspec.train.report import write_report
-from netspec.train.run import RunDirectory, class_names, create_run, differences, identity, open_run
+from netspec.train.resuming import finished, resumed
+from netspec.train.run import RunDirectory, class_names, create_run, identity, open_run
 from netspec.train.setup import Options, Trainer, assemble, data_facts
 from netspec.train.signals import interrupts
-from netspec.train.state import Progress, restore
+from netspec.train.state import Progress
 from netspec.train.tensorboard import need_tensorboard, tensorboard_log
 from netspec.train.training import RunResult, Training
 from netspec.train.undisturbed import kept_child_handler, kept_environment, kept_randomness
-from netspec.views.describe import bytes_text, plural
+from netspec.views.describe import bytes_text
 
 
 def train(
@@ -38,8 +37,8 @@ def train(
     quiet: bool = False,
     reporter: Reporter | None = None,
     max_steps: int | None = None,
-    tensorboard: bool = False,
-    report: bool = True,
+    tensorboard: bool | None = None,
+    report: bool | None = None,
     **options: Any,
 ) -> RunResult:
     """Train a net by its recipe.
@@ -52,8 +51,9 @@ def train(
         quiet: show nothing but warnings.
         reporter: who is told how it goes; a bar or lines if None.
         max_steps: stop with a checkpoint after so many optimiser steps, as a signal would.
-        report: write `report.html` at the end, for which a classifier is examined on its test data once more.
-        tensorboard: write TensorBoard logs into the run directory too.
+        report: write `report.html` at the end, for which a classifier is examined on its test data once more; None is
+            what the run was started with, and True for a new one.
+        tensorboard: write TensorBoard logs into the run directory too; None is what the run was started with.
         options: see `netspec.train.setup.Options`.
 
     Returns:
@@ -69,7 +69,10 @@ def train(
         # ---- where: processes, device, arithmetic
         stack.enter_context(kept_environment())
         stack.enter_context(kept_child_handler())
-        chosen = _chosen(net, options, resume)
+        saved = {} if resume is None else open_run(Path(resume)).options
+        chosen = _chosen(net, options, saved, resuming=resume is not None)
+        tensorboard = saved.get("tensorboard") is True if tensorboard is None else tensorboard
+        report = saved.get("report") is not False if report is None else report
         if tensorboard:
             need_tensorboard()
         place, device = stack.enter_context(world(chosen.device))
@@ -90,48 +93,50 @@ def train(
 
         # ---- what: a new run directory, or an old one with its state
         facts = environment(trainer.arithmetic, place.size) | {
-            "options": chosen.to_dict(),
+            "options": chosen.to_dict() | {"tensorboard": tensorboard, "report": report},
             "data": data_facts(trainer.data),
         }
         directory = _directory(trainer, facts, run, resume)
         if place.first:
             stack.enter_context(locked(directory.path))
         who = identity(trainer.net, trainer.recipe, trainer.data.fingerprint, place.size, chosen.examples)
-        progress = Progress() if resume is None else _restored(trainer, directory, who, facts, force, reporter)
-        keeper = stack.enter_context(Keeper(directory, who, facts, trainer.recipe.checkpoint_keep, place))
+        progress, change = Progress(), None
+        if resume is not None:
+            progress, change = resumed(trainer, directory, who, facts, force, reporter)
+        keeper = stack.enter_context(Keeper(directory, who, facts, trainer.recipe.checkpoint_keep, place, change))
         log = stack.enter_context(tensorboard_log(directory.path)) if tensorboard and place.first else None
 
         # ---- the loop
         stack.enter_context(out_of_memory(trainer))
         training = Training(trainer, directory, progress, keeper, reporter, caught, max_steps, log)
-        if training.over and directory.has_weights():
-            reporter.note(_finished(directory, progress, trainer.recipe.epochs))
-            return training.result()
-        training.run()
-        if (why := training.stopped_early) is not None:
-            reporter.note(why)
+        if training.over and directory.has_weights(progress.step):
+            reporter.note(finished(directory, progress, trainer.recipe))
+        else:
+            training.run()
+            if (why := training.stopped_early) is not None:
+                reporter.note(why)
+            keeper.finish(trainer, progress)
 
         # ---- what is left behind
-        keeper.finish(trainer, progress)
-        if report and place.first:
+        if report and place.first and not directory.report.is_file():
             reporter.doing("writing report.html")
             _report(trainer, directory)
         place.wait_for_first()
     return training.result()
 
 
-def _chosen(net: Net, options: Mapping[str, Any], resume: str | Path | None) -> Options:
+def _chosen(net: Net, options: Mapping[str, Any], saved: Mapping[str, Any], *, resuming: bool) -> Options:
     """The options, with those that a run that goes on was started with."""
     if not isinstance(net, Net):  # pyright: ignore[reportUnnecessaryIsInstance]  # a caller without types
         raise TypeError(f"train wants a net, not {net!r}: `netspec.train(netspec.load({str(net)!r}))`")
     chosen = Options.of(options)
-    if resume is not None:
+    if resuming:
         if chosen.weights is not None:
             raise UsageError("`--weights` starts a new run; `--resume` goes on with the weights of the run")
-        chosen = chosen.remembered(open_run(Path(resume)).options)
+        chosen = chosen.remembered(saved)
     if chosen.deterministic and chosen.device != "cpu":
         fix_cublas()  # here already: several processes each take their GPU before anything is assembled
-    return chosen
+    return chosen.placed()
 
 
 def _directory(
@@ -142,36 +147,6 @@ def _directory(
         return open_run(Path(resume))
     place = trainer.world
     return RunDirectory(place.tell(_create(trainer.net, run, facts) if place.first else None))
-
-
-def _restored(
-    trainer: Trainer,
-    directory: RunDirectory,
-    who: dict[str, Any],
-    facts: dict[str, Any],
-    force: bool,
-    reporter: Reporter,
-) -> Progress:
-    """Put the trainer where the run's newest checkpoint left it; where the run stands."""
-    place = trainer.world
-    if place.first:
-        clear_orphans(directory.checkpoints)
-        clear_orphans(directory.path)
-    place.barrier()
-    _, saved = newest(directory.checkpoints, reporter.note)
-    found = differences(saved.state["identity"], who)
-    if found and not force:
-        raise UsageError(
-            f"{directory.path} is not this run:\n" + "\n".join(f"  {text}" for text in found) + "\n"
-            "resume with what it was trained with, start a new run, or insist with `--force`"
-        )
-    progress = restore(trainer, saved, reporter.note)
-    if place.first and read_records(directory.path) != progress.records:  # damaged, or of epochs that are undone
-        write_records(directory.path, progress.records)
-    if found and place.first:
-        directory.supersede_sources(trainer.net, facts, progress.step)
-    _compare(saved.state["versions"], facts, reporter)
-    return progress
 
 
 def _report(trainer: Trainer, directory: RunDirectory) -> None:
@@ -190,19 +165,3 @@ def _create(net: Net, run: str | Path | None, facts: dict[str, Any]) -> Path:
     directory = create_run(net.name, None if run is None else Path(run))
     directory.write_sources(net, facts)
     return directory.path
-
-
-def _finished(directory: RunDirectory, progress: Progress, epochs: int) -> str:
-    done = len(progress.records)
-    how = f"after {plural(done, 'epoch')}" if done >= epochs else f"early, after {done} of {plural(epochs, 'epoch')}"
-    return (
-        f"{directory.path} is finished: it ended {how}. This trains it further: "
-        f"`netspec train --resume {directory.path} --set train.epochs=N --force`"
-    )
-
-
-def _compare(then: dict[str, Any], now: dict[str, Any], reporter: Reporter) -> None:
-    """Say what differs in the machine: the run goes on, but not to the bit."""
-    for key in ("versions", "device", "precision", "threads"):
-        if then.get(key) != now[key]:
-            reporter.note(f"note: {key} was {then.get(key)} and is {now[key]}: the result will not be equal to the bit")

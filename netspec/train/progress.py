@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from netspec.train.metrics import Score
 from netspec.train.notebook import Notebook, in_notebook
@@ -46,6 +47,13 @@ class Reporter(Protocol):
         ...
 
 
+def say(text: str, stream: TextIO | None) -> None:
+    """A line for whoever reads the stream; a run goes on where nobody can, or where what is told finds no room."""
+    if stream is not None:
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed
+            print(text, file=stream, flush=True)
+
+
 class Quiet:
     """Says nothing but warnings."""
 
@@ -63,7 +71,7 @@ class Quiet:
 
     def note(self, text: str) -> None:
         """A line on standard error."""
-        print(text, file=sys.stderr, flush=True)
+        say(text, sys.stderr)
 
     def end(self) -> None:
         """Nothing."""
@@ -74,7 +82,7 @@ class Lines(Quiet):
 
     def epoch(self, record: Record) -> None:
         """The record on a line."""
-        print(record.line, flush=True)
+        say(record.line, sys.stdout)
 
 
 class Bar:
@@ -137,7 +145,7 @@ class Bar:
     def note(self, text: str) -> None:
         """Put the text above the bar."""
         if self._progress is None:
-            print(text, file=sys.stderr, flush=True)
+            say(text, sys.stderr)
         else:
             self._progress.console.print(text, highlight=False, markup=False)
 
@@ -158,4 +166,5 @@ def choose_reporter(memory: Callable[[], str], quiet: bool) -> Reporter:
         return Quiet()
     if in_notebook():
         return Notebook(memory)
-    return Bar(memory) if sys.stderr.isatty() else Lines()
+    stderr: TextIO | None = sys.stderr  # None where it was closed
+    return Bar(memory) if stderr is not None and stderr.isatty() else Lines()

@@ -107,12 +107,21 @@ def as_json(value: Any) -> Any:
 
 def _read(line: str) -> Record | None:
     try:
-        row: Any = json.loads(line)
-        values: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return record_of(json.loads(line))
+    except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    if any(not (value is None or type(value) in (int, float)) for value in values.values()):
-        return None
+
+
+def record_of(row: Any) -> Record:
+    """The record that plain values stand for.
+
+    Raises:
+        LookupError, TypeError, ValueError: they stand for none.
+    """
+    values: dict[str, Any] = {name: row[name] for name in COLUMNS}
     needed = ("train_loss", "seconds", "examples_per_second")  # null there is what was not finite
     values |= {name: math.nan for name in needed if values[name] is None}
+    for name, value in values.items():
+        if type(value) is not int and (name in ("epoch", "step") or not (value is None or type(value) is float)):
+            raise ValueError(f"`{name}` of a record is {value!r}")
     return Record(**values)

@@ -68,7 +68,7 @@ def write_report(run: RunDirectory, net: Net, found: Examination | None, names: 
         found: what an examination of the test set found, for classifiers.
         names: of the classes.
     """
-    write_atomically(run.path / "report.html", make_report(run, net, found, names), durable=False)
+    write_atomically(run.report, make_report(run, net, found, names), durable=False)
 
 
 def make_report(run: RunDirectory, net: Net, found: Examination | None, names: Sequence[str]) -> str:

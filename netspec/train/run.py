@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,16 +38,28 @@ class RunDirectory:
 
     @property
     def weights_sum(self) -> Path:
-        """Their SHA-256."""
+        """Their SHA-256, and the step that they are of."""
         return _sum_of(self.weights)
 
-    def has_weights(self) -> bool:
-        """True if the weights at the end are there and what was written."""
+    @property
+    def report(self) -> Path:
+        """The page about the run at its end."""
+        return self.path / "report.html"
+
+    def has_weights(self, step: int) -> bool:
+        """True if the weights at the end are there, what was written, and those after `step`."""
         try:
             check_weights(self.weights)
         except (OSError, ResourceError):
             return False
-        return True
+        return _noted(self.weights)[1] == step
+
+    @property
+    def finished(self) -> bool:
+        """True if the weights at the end are there, and no checkpoint is of a later step."""
+        steps = [int(p.name[5:]) for p in self.checkpoints.glob("step-*") if p.name[5:].isdecimal()]
+        noted = _noted(self.weights)[1]
+        return self.weights.is_file() and (noted is None or noted >= max(steps, default=0))
 
     @property
     def source(self) -> Path:
@@ -78,12 +91,34 @@ class RunDirectory:
         names = _mapping(self.environment.get("data")).get("names")
         return [str(name) for name in cast("list[Any]", names)] if isinstance(names, list) else []
 
-    def supersede_sources(self, net: Net, environment: Mapping[str, Any], step: int) -> None:
-        """The run goes on from `step` with another spec: write that, and keep the one before under another name."""
+    def supersede_sources(self, net: Net, environment: Mapping[str, Any], step: int) -> Callable[[], None]:
+        """The run goes on from `step` with another spec: write that, and keep the one before under another name.
+
+        Returns:
+            What takes it back.
+        """
+        before = _contents(self.source, self.spec, self.path / "netspec.json", self.path / "environment.json")
+        kept: dict[Path, bytes] = {}
         for file in (self.source, self.spec):
-            if file.is_file():
-                file.replace(file.with_name(f"{file.stem}-until-step-{step}.yaml"))
+            if file in before:
+                kept[_free(file.with_name(f"{file.stem}-until-step-{step}.yaml"))] = before[file]
+        for file, content in kept.items():
+            write_atomically(file, content)
         self.write_sources(net, environment)
+
+        def undo() -> None:
+            _write_back(before)
+            for file in kept:
+                file.unlink(missing_ok=True)
+
+        return undo
+
+    def note_options(self, options: Mapping[str, Any]) -> Callable[[], None]:
+        """The run goes on with other options, such as another folder of data. Returns what takes it back."""
+        file = self.path / "environment.json"
+        before = _contents(file)
+        write_atomically(file, json.dumps(self.environment | {"options": options}, indent=1) + "\n")
+        return lambda: _write_back(before)
 
     def write_sources(self, net: Net, environment: Mapping[str, Any]) -> None:
         """Write what the run is made from: the spec as written and resolved, the net, the environment."""
@@ -173,6 +208,15 @@ def _sum_of(weights: Path) -> Path:
     return weights.parent / "checkpoints" / f"{weights.name}.sha256"
 
 
+def _noted(weights: Path) -> tuple[str | None, int | None]:
+    """The SHA-256 and the step that a run has noted of its weights; None for what is not there."""
+    try:
+        words = _sum_of(weights).read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        return None, None
+    return (words[0] if words else ""), (int(words[1]) if words[1:] and words[1].isdecimal() else None)
+
+
 def check_weights(file: Path) -> bytes:
     """A file of weights, held against the sum that its run has noted, if it is of a run.
 
@@ -181,16 +225,29 @@ def check_weights(file: Path) -> bytes:
         ResourceError: it is not what was written.
     """
     data = file.read_bytes()
-    try:
-        wanted = _sum_of(file).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        return data
-    if hashlib.sha256(data).hexdigest() != wanted:
+    wanted, _ = _noted(file)
+    if wanted is not None and hashlib.sha256(data).hexdigest() != wanted:
         raise ResourceError(
             f"`{file}` is damaged: its SHA-256 is not the one that was noted; "
             f"`netspec train --resume {file.parent}` writes it anew from the last checkpoint"
         )
     return data
+
+
+def _contents(*files: Path) -> dict[Path, bytes]:
+    """What is in those of the files that are there."""
+    return {file: file.read_bytes() for file in files if file.is_file()}
+
+
+def _write_back(contents: Mapping[Path, bytes]) -> None:
+    for file, content in contents.items():
+        write_atomically(file, content)
+
+
+def _free(path: Path) -> Path:
+    """The path, or the first with a number that nobody has taken."""
+    numbers = (path.with_stem(f"{path.stem}-{n}") for n in count(2))
+    return next(candidate for candidate in chain([path], numbers) if not candidate.exists())
 
 
 def class_names(known: Sequence[str], output: Shape) -> list[str]:

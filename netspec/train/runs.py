@@ -88,7 +88,7 @@ def _read(path: Path) -> Run:
     run = RunDirectory(path)
     options = {f"--{key}": value for key in _TELLING if (value := run.options.get(key)) not in (None, [])}
     device = str(run.environment.get("device", "?"))
-    return Run(path, name, params, settings, read_records(path), run.weights.is_file(), device, options)
+    return Run(path, name, params, settings, read_records(path), run.finished, device, options)
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -42,6 +42,8 @@ class Options:
     precision: Precision | None = None
     """In place of the recipe's."""
     data_root: str | Path | None = None
+    base: Path | None = None
+    """Where relative paths of the recipe count from, if what they name is there; None is the working directory."""
     workers: int | None = None
     """Processes that decode what is not resident."""
     budget: int | None = None
@@ -83,25 +85,37 @@ class Options:
         """The options in plain values, for the run's `environment.json`."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
+    def placed(self) -> Options:
+        """With paths that mean the same from every working directory."""
+        root = None if self.data_root is None else Path(self.data_root).expanduser().absolute()
+        return replace(self, data_root=root, base=Path.cwd() if self.base is None else self.base)
+
     def remembered(self, saved: Mapping[str, Any]) -> Options:
         """Those of a run that goes on: what is not given now is what it was."""
-        kept = ("examples", "precision", "deterministic", "channels_last", "compile", "driver")
         default = Options()
-        old = {k: saved[k] for k in kept if k in saved and _is_option(k, saved[k])}
+        old = {key: value for key in _KEPT if (value := _option(key, saved.get(key))) is not None}
         return replace(self, **{k: v for k, v in old.items() if getattr(self, k) == getattr(default, k)}, weights=None)
 
 
-def _is_option(key: str, value: Any) -> bool:
-    """True if a value may be that of an option: the file it comes from may have been changed by hand."""
+_KEPT = (
+    "examples", "precision", "deterministic", "channels_last", "compile", "driver", "data_root", "base", "workers",
+    "budget",
+)  # fmt: skip
+
+
+def _option(key: str, value: Any) -> Any:
+    """The value of an option that a run has noted; None for what cannot be one: the file may be changed by hand."""
     match key:
-        case "examples":
-            return value is None or (type(value) is int and value > 0)
+        case "examples" | "workers" | "budget":
+            return value if type(value) is int and value >= (key == "examples") else None
         case "precision":
-            return value is None or value in get_args(Precision)
+            return value if value in get_args(Precision) else None
         case "driver":
-            return value in DRIVERS
+            return value if isinstance(value, str) and value in DRIVERS else None
+        case "data_root" | "base":
+            return Path(value) if isinstance(value, str) and value and "\0" not in value else None
         case _:
-            return value is None or isinstance(value, bool)
+            return value if isinstance(value, bool) else None
 
 
 def _plain(value: Any) -> Any:
@@ -323,8 +337,8 @@ def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torc
     try:
         with Refusals(lambda: "loading the data"):
             data = load_data(
-                recipe, net.input, net.output, device,
-                root=options.data_root, budget=options.budget, workers=options.workers,
+                recipe, net.input, net.output, device, root=options.data_root, base=options.base,
+                budget=options.budget, workers=options.workers,
             )  # fmt: skip
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from netspec.diagnostics import UsageError
 from netspec.train.checkpoint import Checkpoint
 from netspec.train.random_state import get_random_state, set_random_state
-from netspec.train.records import Record
+from netspec.train.records import Record, record_of
 from netspec.train.run import plain_recipe
 from netspec.train.setup import Trainer
 
@@ -79,25 +80,32 @@ def _to_host(value: Any) -> Any:
             return value
 
 
-def restore(trainer: Trainer, checkpoint: Checkpoint, note: Callable[[str], None] = lambda _: None) -> Progress:
+def restore(
+    trainer: Trainer,
+    checkpoint: Checkpoint,
+    note: Callable[[str], None] = lambda _: None,
+    run: Path = Path("RUN"),
+) -> Progress:
     """Put a run where a checkpoint left it.
 
     Args:
         trainer: the parts of the run, by the recipe of now.
         checkpoint: its state, by the recipe of then; if they differ, what is newly laid down applies from here on.
         note: is told what is not taken over.
+        run: the run's name, for messages.
 
     Raises:
-        UsageError: the checkpoint is of another model.
+        UsageError: the checkpoint is of another model, or stands where the recipe of now has no step's end.
+        LookupError, TypeError, ValueError, AttributeError, RuntimeError: the state has not the layout of one.
     """
     state = checkpoint.state
     try:
         trainer.model.load_state_dict(checkpoint.model)
     except RuntimeError as error:
         raise UsageError(f"the checkpoint is of another net: {str(error).splitlines()[-1].strip()}") from None
-    saved: dict[str, Any] = dict(state["progress"])
-    progress = Progress(records=[Record(**record) for record in saved.pop("records")], **saved)
+    progress = progress_of(state["progress"])
     then, now = state["identity"]["recipe"], plain_recipe(trainer.recipe)
+    progress.batch = _batches_done(trainer, progress, then, run)
     if list(then["optimizer"]) == list(now["optimizer"]):
         _restore_optimizer(trainer, state["optimizer"])
     else:
@@ -109,13 +117,63 @@ def restore(trainer: Trainer, checkpoint: Checkpoint, note: Callable[[str], None
         note("note: learning rates go on as if the run had been planned so from its start")
     if trainer.step.scale and state["scale"]:
         trainer.step.scale.load_state_dict(state["scale"])
-    if trainer.average and state["average"]:
+    if trainer.average and then["ema"]:
         trainer.average.module.load_state_dict(state["average"])
+    elif trainer.average:  # it begins with the weights of now
+        trainer.average.module.load_state_dict(checkpoint.model)
+    for key in ("random", "sums"):
+        if len(state[key]) != state["identity"]["world_size"]:
+            raise ValueError(f"`{key}` of {len(state[key])} processes")
     rank = min(trainer.world.rank, len(state["random"]) - 1)  # forced to another number of processes: as near as can be
     set_random_state(state["random"][rank], trainer.arithmetic.device)
     if len(state["sums"]) == trainer.world.size:
         trainer.sums.load(state["sums"][rank])
     return progress
+
+
+def progress_of(saved: Mapping[str, Any]) -> Progress:
+    """Where a run stood.
+
+    Raises:
+        LookupError, TypeError, ValueError: nowhere that a run can stand.
+    """
+    values = dict(saved)
+    progress = Progress(records=[record_of(row) for row in values.pop("records")], **values)
+    for name, least in (("epoch", 0), ("batch", 0), ("step", 0), ("best_epoch", 0), ("waited", 0)):
+        value = getattr(progress, name)
+        if type(value) is not int or value < least:
+            raise ValueError(f"`{name}` is {value!r}")
+    for name in ("seconds", "computing", "best", "stopping_best"):
+        value = getattr(progress, name)
+        if not isinstance(value, float | int) and (value is not None or name in ("seconds", "computing")):
+            raise ValueError(f"`{name}` is {value!r}")
+    if len(progress.records) != progress.epoch:
+        raise ValueError(f"{len(progress.records)} records of {progress.epoch} epochs")
+    return progress
+
+
+def _batches_done(trainer: Trainer, progress: Progress, then: Mapping[str, Any], run: Path) -> int:
+    """The batches of now that hold the examples which the epoch at hand has seen.
+
+    Raises:
+        UsageError: they end within a step.
+    """
+    size, accumulate = trainer.recipe.batch_size, trainer.recipe.accumulate
+    total, old_size, old_accumulate = len(trainer.data.train), then["batch_size"], then["accumulate"]
+    if (size, accumulate) == (old_size, old_accumulate):
+        return progress.batch
+    seen = progress.batch * old_size
+    if seen >= total:
+        return trainer.batches_per_epoch
+    if seen % (size * accumulate) == 0:
+        return seen // size
+    left = -(-(-(-total // old_size) - progress.batch) // old_accumulate)
+    step = f"step of {size * accumulate} (`train.batch_size` {size} × `train.accumulate` {accumulate})"
+    raise UsageError(
+        f"the run stands within epoch {progress.epoch + 1}, behind {seen} = {progress.batch} × {old_size} examples, "
+        f"where no {step} ends; let the epoch end first, with what it was trained with: "
+        f"`netspec train --resume {run} --max-steps {progress.step + left}`"
+    )
 
 
 def _restore_optimizer(trainer: Trainer, saved: dict[str, Any]) -> None:

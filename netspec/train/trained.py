@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from netspec.diagnostics import ResourceError, UsageError
 from netspec.net import Net
 from netspec.recipe.base import Recipe
 from netspec.torch.build import build
-from netspec.train.checkpoint import Checkpoint, newest, pointed, read_checkpoint
+from netspec.train.checkpoint import Checkpoint, best_of, newest_used, pointed, used
 from netspec.train.data.load import load_data
 from netspec.train.data.splits import DataSplits
 from netspec.train.device import Arithmetic, choose_arithmetic, choose_device
+from netspec.train.progress import say
 from netspec.train.run import RunDirectory, class_names, open_run
-from netspec.train.setup import limit
+from netspec.train.setup import Options, limit
+from netspec.train.state import progress_of
 from netspec.train.weights import load_weights
 
 
@@ -45,9 +48,13 @@ class Trained:
         return self.recipe.loss.target == "classes" and len(self.net.output_shape) == 1
 
     def data(self, root: str | Path | None = None, examples: int | None = None) -> DataSplits:
-        """The run's data, on its device; as few examples as it was trained on, unless told otherwise."""
-        splits = load_data(self.recipe, self.net.input, self.net.output, self.arithmetic.device, root=root)
-        examples = examples or self.run.options.get("examples")
+        """The run's data, on its device: from where it had them, and as few examples, unless told otherwise."""
+        options = Options().remembered(self.run.options)
+        splits = load_data(
+            self.recipe, self.net.input, self.net.output, self.arithmetic.device,
+            root=root or options.data_root, base=options.base, budget=options.budget, workers=options.workers,
+        )  # fmt: skip
+        examples = examples or options.examples
         for split in (splits.train, splits.validation, splits.test):
             if split is not None and examples is not None:
                 limit(split, examples, self.recipe.seed)
@@ -70,18 +77,15 @@ def open_trained(path: Path, *, device: str = "auto", best: bool = False) -> Tra
     arithmetic = choose_arithmetic(target, precision)
     model = build(net, seed=0)
     if best:
-        at = pointed(run.checkpoints, "best")
-        if at is None:
-            raise UsageError(f"`{path}` has no best checkpoint: its recipe has no `validation` share to choose one by")
+        at = pointed(run.checkpoints, "best") or _lost_best(run, net.recipe)
         origin = f"best checkpoint, {at.name}"
-        _load(model, read_checkpoint(at))
-    elif run.weights.is_file():
+        used(at, lambda found: _load(model, found))
+    elif run.finished:
         origin = "weights at the end"
         load_weights(model, run.weights)
     else:
-        at, checkpoint = newest(run.checkpoints, _refuse)
+        at, _ = newest_used(run.checkpoints, _warn, lambda found: _load(model, found))
         origin = f"unfinished run, {at.name}"
-        _load(model, checkpoint)
     return Trained(run, net, net.recipe, model.to(target).eval(), arithmetic, origin)
 
 
@@ -94,5 +98,21 @@ def _load(model: nn.Module, checkpoint: Checkpoint) -> None:
         raise ResourceError(f"the checkpoint does not fit the run's own spec: {error}") from None
 
 
-def _refuse(reason: str) -> None:
-    raise ResourceError(reason)
+def _lost_best(run: RunDirectory, recipe: Recipe) -> Path:
+    """The best checkpoint where nothing points to it."""
+    if recipe.best is None:
+        raise UsageError(f"`{run.path}` has no best checkpoint: its recipe has no `validation` share to choose one by")
+    _, progress = newest_used(run.checkpoints, _warn, lambda found: progress_of(found.state["progress"]))
+    if not progress.best_epoch:
+        raise UsageError(f"`{run.path}` has no best checkpoint yet: no epoch of it is finished")
+    at = best_of(run.checkpoints, progress.best_epoch, progress.records)
+    if at is None:
+        raise ResourceError(
+            f"the best checkpoint of `{run.path}`, of epoch {progress.best_epoch}, is not there any more; "
+            f"`netspec eval {run.path}` measures the weights at the end"
+        )
+    return at
+
+
+def _warn(reason: str) -> None:
+    say(reason, sys.stderr)

@@ -278,7 +278,7 @@ class Training:
     def _should_stop(self) -> bool:
         """Whether to stop here, behind an optimiser step."""
         progress, place = self.progress, self.trainer.world
-        if progress.batch % self.trainer.recipe.accumulate:
+        if progress.batch % self.trainer.recipe.accumulate and progress.batch != self.trainer.batches_per_epoch:
             return False
         wanted = self.caught.pending is not None if place.alone else self._agree_to_stop()
         return wanted or (self.max_steps is not None and progress.step >= self.max_steps)

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import netspec
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import ResourceError, UsageError
 from netspec.emit.yaml import expand
 from netspec.net import Net
-from netspec.train import loop
-from netspec.train.checkpoint import Checkpoint
+from netspec.train import keeper, loop, resuming
+from netspec.train.checkpoint import Checkpoint, checkpoints
+from netspec.train.device import environment
 from netspec.train.errors import Interrupted
+from netspec.train.inspection import inspect
+from netspec.train.keeper import Keeper
 from netspec.train.loop import train
 from netspec.train.processes import World
 from netspec.train.progress import Quiet
-from netspec.train.run import identity, open_run
-from netspec.train.setup import Options, assemble
+from netspec.train.run import RunDirectory, identity, open_run
+from netspec.train.runs import find_runs, list_text
+from netspec.train.setup import Options, Trainer, assemble
 from netspec.train.state import Progress, capture, restore
+from netspec.train.trained import open_trained
+from tests.train.programs import draw_pictures, pictures_spec
 from tests.train.small_runs import (
     EVERYTHING,
     PLAIN,
@@ -93,13 +105,12 @@ def test_leaving_out_any_part_of_the_state_is_noticed(
     fresh = capture(assemble(net, Options(), World(), "cpu"), Progress(), {}, {})
     assert fresh is not None
 
-    def without(directory: Path, warn: Any) -> tuple[Path, Checkpoint]:
-        path, found = real(directory, warn)
-        return path, _as_at_the_start(found, fresh, part)
+    def without(directory: Path, warn: Any, use: Any) -> tuple[Path, Any]:
+        return real(directory, warn, lambda found: use(_as_at_the_start(found, fresh, part)))
 
     run_until(net, tmp_path / "run", 26)
-    real = loop.newest
-    monkeypatch.setattr(loop, "newest", without)
+    real = resuming.newest_used
+    monkeypatch.setattr(resuming, "newest_used", without)
     finish(net, tmp_path / "run")
     assert whole_state(tmp_path / "run") != whole
 
@@ -237,7 +248,7 @@ def test_resuming_a_finished_run_touches_no_file_and_says_so(tmp_path: Path) -> 
     net, notes = small_net(PLAIN), Notes()
     first = finish(net, tmp_path / "run")
     before = files(tmp_path / "run")
-    again = finish(net, tmp_path / "run", reporter=notes, report=True)
+    again = finish(net, tmp_path / "run", reporter=notes, report=None)
     assert files(tmp_path / "run") == before
     assert last_checkpoint(tmp_path / "run").state["progress"]["step"] == 15
     assert again.line == first.line
@@ -261,6 +272,9 @@ def test_a_run_that_ended_early_says_so_when_it_is_resumed(tmp_path: Path) -> No
     notes = Notes()
     finish(net, tmp_path / "run", reporter=notes)
     assert "it ended early, after 2 of 9 epochs" in notes.notes[0]
+    assert f"`netspec train --resume {tmp_path / 'run'} --set train.early_stopping=null --force`" in notes.notes[0]
+    on = netspec.load(tmp_path / "run" / "spec.yaml", set={"train.early_stopping": None})
+    assert len(finish(on, tmp_path / "run", force=True).records) == 9
 
 
 def test_a_run_that_ended_before_its_weights_were_written_still_gets_them(tmp_path: Path) -> None:
@@ -270,6 +284,274 @@ def test_a_run_that_ended_before_its_weights_were_written_still_gets_them(tmp_pa
     (tmp_path / "run" / "model.safetensors").unlink()
     finish(net, tmp_path / "run")
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == weights
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing catches it."""
+
+
+def killed_at(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, train: Callable[[], object]) -> None:
+    """Train until a function is called, which does not happen."""
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, die)
+        with pytest.raises(Killed):
+            train()
+
+
+def test_a_run_killed_between_its_weights_and_its_report_still_gets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, run = small_net(PLAIN), tmp_path / "run"
+    killed_at(monkeypatch, loop, "write_report", lambda: finish(net, run, report=None))
+    assert (run / "model.safetensors").exists()
+    assert not (run / "report.html").exists()
+    finish(net, run, report=None)
+    assert (run / "report.html").exists()
+
+
+def test_a_run_that_was_to_have_no_report_gets_none_when_it_goes_on(tmp_path: Path) -> None:
+    run_until(small_net(PLAIN), tmp_path / "run", 3, report=False)
+    finish(small_net(PLAIN), tmp_path / "run", report=None)
+    assert not (tmp_path / "run" / "report.html").exists()
+
+
+def test_weights_and_report_of_a_shorter_run_are_not_taken_for_those_of_the_longer_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, longer = tmp_path / "run", small_net(PLAIN, epochs=5)
+    finish(small_net(PLAIN), run, report=None)
+    old = (run / "model.safetensors").read_bytes(), (run / "report.html").read_bytes()
+    with contextlib.suppress(Interrupted):
+        train(longer, resume=run, force=True, max_steps=18, reporter=Quiet())
+    assert open_trained(run).origin == "unfinished run, step-00000018"
+    assert not find_runs([run], tmp_path)[0].finished
+    killed_at(monkeypatch, Keeper, "finish", lambda: finish(longer, run, report=None))
+    finish(longer, run, report=None)
+    finish(longer, tmp_path / "whole")
+    assert open_trained(run).origin == "weights at the end"
+    assert (run / "report.html").read_bytes() != old[1]
+    assert load_file(run / "model.safetensors").keys() == load_file(tmp_path / "whole" / "model.safetensors").keys()
+    assert (run / "model.safetensors").read_bytes() != old[0]
+
+
+# ---- a change that is refused or fails leaves a run as it was
+
+
+def test_another_batch_or_accumulate_within_an_epoch_goes_on_where_a_step_ends_and_is_refused_elsewhere(
+    tmp_path: Path,
+) -> None:
+    """36 examples in batches of 8, left behind the third: 24 are seen."""
+    whole = tmp_path / "run"
+    run_until(small_net(PLAIN), whole, 3)
+    before = files(whole)
+    for settings in ({"accumulate": 2}, {"batch_size": 16}, {"batch_size": 5}, {"batch_size": 12, "accumulate": 4}):
+        with pytest.raises(
+            UsageError, match=rf"24 = 3 × 8 examples, where no step of .*--resume {whole} --max-steps 5`"
+        ):
+            finish(small_net(PLAIN, **settings), whole, force=True)
+        assert files(whole) == before
+    for number, settings in enumerate(({"accumulate": 3}, {"batch_size": 12}, {"batch_size": 6, "accumulate": 2})):
+        copy = shutil.copytree(whole, tmp_path / str(number))
+        records = finish(small_net(PLAIN, **settings), copy, force=True).records
+        rest = -(-12 // (settings.get("batch_size", 8) * settings.get("accumulate", 1)))
+        assert records[0].step == 3 + rest
+    run_until(small_net(PLAIN), whole, 5)  # what the message says: the epoch ends first
+    assert len(finish(small_net(PLAIN, accumulate=2), whole, force=True).records) == 3
+
+
+def test_a_run_may_stop_at_the_last_step_of_an_epoch_although_it_has_fewer_batches(tmp_path: Path) -> None:
+    net = small_net(PLAIN, accumulate=2)  # three steps, the last of one batch
+    run_until(net, tmp_path / "cut", 3)
+    assert last_checkpoint(tmp_path / "cut").state["progress"]["step"] == 3
+    finish(net, tmp_path / "cut")
+    finish(net, tmp_path / "whole")
+    assert whole_state(tmp_path / "cut") == whole_state(tmp_path / "whole")
+
+
+def test_a_forced_change_that_fails_in_its_first_step_leaves_the_run_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    run_until(small_net(PLAIN), run, 3)
+    before = files(run)
+    killed_at(monkeypatch, Trainer, "buffers", lambda: finish(small_net(PLAIN, epochs=5), run, force=True))
+    assert files(run) == before
+
+
+def test_a_forced_change_whose_checkpoint_cannot_be_written_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, longer = tmp_path / "run", small_net(PLAIN, epochs=5)
+    run_until(small_net(PLAIN), run, 3)
+    before = files(run)
+    killed_at(monkeypatch, keeper, "write_checkpoint", lambda: run_until(longer, run, 4, force=True))
+    assert files(run) == before
+    assert len(finish(netspec.load(run / "spec.yaml"), run).records) == 3
+
+
+def test_the_spec_before_a_change_is_never_written_over(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run_until(small_net(PLAIN), run, 3)
+    (run / "spec-until-step-3.yaml").write_text("mine")
+    run_until(small_net(PLAIN, epochs=5), run, 4, force=True)
+    assert (run / "spec-until-step-3.yaml").read_text() == "mine"
+    assert "epochs: 3" in (run / "spec-until-step-3-2.yaml").read_text()
+
+
+# ---- what a run remembers
+
+
+def test_a_run_remembers_where_its_data_are_from_every_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    draw_pictures(home / "pictures")
+    monkeypatch.chdir(home)
+    net = netspec.loads(pictures_spec(Path("pictures")))
+    run_until(net, home / "run", 3, budget=0, workers=0)
+    monkeypatch.chdir(elsewhere)
+    finish(netspec.load(home / "run" / "spec.yaml"), home / "run")
+    there = inspect(open_trained(home / "run"), "test")
+    monkeypatch.chdir(home)
+    assert inspect(open_trained(home / "run"), "test").score == there.score
+    assert open_run(home / "run").options["budget"] == 0
+
+
+def test_a_run_remembers_the_folder_of_the_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    net = small_net(PLAIN)
+    run_until(net, tmp_path / "run", 1, data_root="sets")
+    saved = open_run(tmp_path / "run").options
+    assert Options().remembered(saved).data_root == tmp_path / "sets"
+    run_until(net, tmp_path / "run", 2, data_root="moved")
+    assert Options().remembered(open_run(tmp_path / "run").options).data_root == tmp_path / "moved"
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is None, reason="TensorBoard is not installed")
+def test_a_resumed_run_goes_on_with_its_logs(tmp_path: Path) -> None:
+    run_until(small_net(PLAIN), tmp_path / "run", 6, tensorboard=True)
+    before = len(list((tmp_path / "run" / "tensorboard").iterdir()))
+    finish(small_net(PLAIN), tmp_path / "run")
+    assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == before + 1
+
+
+# ---- the best checkpoint
+
+
+def test_a_best_checkpoint_that_nothing_points_to_is_found_again(tmp_path: Path) -> None:
+    net, run = small_net(EVERYTHING, epochs=2), tmp_path / "run"
+    finish(net, run)
+    pointer = run / "checkpoints" / "best"
+    name = pointer.read_text()
+    for content in (None, b"", b"step-99999999\n", b"\xff"):
+        pointer.unlink(missing_ok=True)
+        if content is not None:
+            pointer.write_bytes(content)
+        assert open_trained(run, best=True).origin == f"best checkpoint, {name.strip()}"
+    finish(net, run)
+    assert pointer.read_text() == name
+
+
+def test_why_there_is_no_best_checkpoint_is_told_apart(tmp_path: Path) -> None:
+    net, run = small_net(EVERYTHING, epochs=2), tmp_path / "run"
+    run_until(net, run, 3)
+    with pytest.raises(UsageError, match="no best checkpoint yet: no epoch of it is finished"):
+        open_trained(run, best=True)
+    finish(net, run)
+    best = (run / "checkpoints" / "best").read_text().strip()
+    (run / "checkpoints" / "best").unlink()
+    (run / "checkpoints" / best).rename(tmp_path / "gone")
+    if best == "step-00000020":
+        shutil.copytree(tmp_path / "gone", run / "checkpoints" / "step-00000021")
+    with pytest.raises(
+        ResourceError, match=r"best checkpoint of .*, of epoch \d, is not there any more; `netspec eval"
+    ):
+        open_trained(run, best=True)
+    finish(small_net(PLAIN), tmp_path / "plain")
+    with pytest.raises(UsageError, match="its recipe has no `validation` share"):
+        open_trained(tmp_path / "plain", best=True)
+
+
+# ---- what somebody has changed by hand
+
+
+def _edit(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the state of the newest checkpoint, and sign it."""
+    path = checkpoints(run / "checkpoints")[0]
+    state = torch.load(path / "state.pt", weights_only=True)
+    change(state)
+    torch.save(state, path / "state.pt")
+    manifest = json.loads((path / "manifest.json").read_text())
+    data = (path / "state.pt").read_bytes()
+    manifest["files"]["state.pt"] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+
+
+KEYS = ["progress", "optimizer", "schedule", "average", "random", "sums", "identity", "versions"]
+ODD: list[Any] = [None, 3, "x", [], {}, [{}], {"recipe": {}}, {"records": None}]
+INNER: list[tuple[str, Any]] = [
+    ("epoch", -1), ("epoch", 9), ("batch", 1.5), ("batch", "3"), ("step", None), ("step", -4), ("records", [{}]),
+    ("records", [3]), ("seconds", "x"), ("best", "x"), ("waited", True), ("more", 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", [*KEYS, *(f"without {key}" for key in KEYS), *(f"{k}={v}" for k, v in INNER)])
+def test_a_state_that_somebody_changed_is_passed_over_for_the_one_before(
+    change: str, tmp_path: Path, two_checkpoints: Path
+) -> None:
+    """Every kind of value in every place, and what is left out: never a defect, and the end is that of the run."""
+    trainer = assemble(small_net(epochs=2), Options(), World(), "cpu")
+    assert trainer.net.recipe is not None
+    who = identity(trainer.net, trainer.net.recipe, trainer.data.fingerprint, 1, None)
+    facts = environment(trainer.arithmetic) | {"options": {}}
+    for number, value in enumerate(ODD if change in KEYS else [None]):
+        run = shutil.copytree(two_checkpoints, tmp_path / str(number))
+        name, _, _ = change.partition("=")
+        if change in KEYS:
+            _edit(run, lambda state, value=value: state.update({change: value}))
+        elif change.startswith("without "):
+            _edit(run, lambda state: state.pop(change.removeprefix("without ")))
+        else:
+            inner = next(value for key, value in INNER if f"{key}={value}" == change)
+            _edit(run, lambda state, inner=inner, name=name: state["progress"].update({name: inner}))
+        notes = Notes()
+        progress, _ = resuming.resumed(trainer, RunDirectory(run), who, facts, False, notes)
+        if progress.step == 10:
+            assert any("going on from step-00000010" in note for note in notes.notes)
+        else:  # nothing of what decides the run is missing
+            assert change == "versions" and isinstance(value, dict), (change, value)
+
+
+@pytest.fixture(scope="module")
+def two_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("two") / "run"
+    run_until(small_net(epochs=2), path, 13)
+    assert [p.name for p in checkpoints(path / "checkpoints")] == ["step-00000013", "step-00000010"]
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"\xff\xfe", b"[]", b"3", b"null", b"[" * 100_000, b'{"options": []}', b'{"options": {"examples": "x"}}',
+        b'{"options": {"examples": -1, "workers": -1, "budget": [], "precision": [], "driver": {}, "device": 3}}',
+        b'{"options": {"data_root": 3, "base": "\\u0000", "compile": "yes", "tensorboard": 7, "report": "no"}}',
+        b'{"options": {"base": "/nowhere/at/all"}, "data": {"names": [1, null, {}]}, "device": {}}',
+    ],
+)  # fmt: skip
+def test_whatever_stands_in_environment_json_a_run_goes_on(content: bytes, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run_until(small_net(PLAIN), run, 3)
+    (run / "environment.json").write_bytes(content)
+    assert len(finish(small_net(PLAIN), run, report=None).records) == 3
+    (run / "environment.json").write_bytes(content)
+    inspect(open_trained(run), "test")
+    list_text(find_runs([run], tmp_path), tmp_path, 100)
 
 
 @pytest.mark.parametrize("typed", ["small-1", "runs/small-2", "runs/smal-1", "elsewhere/small-1"])
@@ -335,6 +617,16 @@ def test_another_optimizer_starts_anew_and_says_so(optimizer: str, scheduler: An
     other = small_net(PLAIN, optimizer={optimizer: {"lr": 0.01}}, scheduler=scheduler)
     assert len(finish(other, tmp_path / "run", force=True, reporter=notes).records) == 3
     assert "note: the optimizer is another one, so its state starts anew" in notes.notes
+
+
+def test_an_average_that_is_laid_over_a_run_begins_with_its_weights(tmp_path: Path) -> None:
+    run_until(small_net(PLAIN), tmp_path / "run", 3)
+    trainer = assemble(small_net(PLAIN, ema=0.9), Options(), World(), "cpu")
+    saved = last_checkpoint(tmp_path / "run")
+    restore(trainer, saved)
+    assert trainer.average is not None
+    average = trainer.average.module.state_dict()
+    assert all(torch.equal(average[key], saved.model[key]) for key in saved.model)
 
 
 def test_a_cycle_may_be_laid_over_a_run_that_had_none(tmp_path: Path) -> None:

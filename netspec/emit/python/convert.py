@@ -145,7 +145,7 @@ class Converter:
         return tuple(made)
 
     def _function(self, call: TorchCall) -> str:
-        package = call.module.partition(".")[0]
+        package = call.known_module.partition(".")[0]
         if package == "netspec":
             return self._helper(call.target, call.module)
         if package == "torchvision":

@@ -61,7 +61,7 @@ def load_data(
     started = time.perf_counter()
     device = torch.device(device)
     limit = default_budget(device) if budget is None else budget
-    parts = _read(recipe, input, output, data_root(root), base, limit, download=download)
+    parts = _read(recipe, input, output, data_root(root, base), base, limit, download=download)
     named = [(n, p) for n, p in (("train", parts.train), ("validation", parts.validation), ("test", parts.test)) if p]
     classes = _check_targets(named, parts.classes, recipe, output)
     fits = sum(part.nbytes + part.y.nbytes for _, part in named) <= limit

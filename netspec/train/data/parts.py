@@ -66,7 +66,7 @@ def located(path: str, base: Path | None) -> Path:
     return base / path if base is not None and (base / path).exists() else Path(path)
 
 
-def data_root(root: str | os.PathLike[str] | None = None) -> Path:
+def data_root(root: str | os.PathLike[str] | None = None, base: Path | None = None) -> Path:
     """The folder that holds torchvision's data sets: `root`, else the environment variable NETSPEC_DATA, else
-    `data` in the working directory."""
-    return Path(root or os.environ.get("NETSPEC_DATA") or "data").expanduser()
+    `data` in `base`, if it is there, or in the working directory."""
+    return Path(root or os.environ.get("NETSPEC_DATA") or located("data", base)).expanduser()

@@ -23,9 +23,9 @@ OMITTED_OF_OPTIMIZERS: Final = dict.fromkeys(
     "it chooses an implementation, which the trainer does by itself",
 ) | {"maximize": "training minimises the loss"}
 OMITTED_OF_LOSSES: Final = {
-    "reduction": "the trainer averages over the examples of a batch",
-    "size_average": "torch deprecates it; the trainer averages over the examples of a batch",
-    "reduce": "torch deprecates it; the trainer averages over the examples of a batch",
+    "reduction": "the trainer averages over the targets",
+    "size_average": "torch deprecates it; the trainer averages over the targets",
+    "reduce": "torch deprecates it; the trainer averages over the targets",
 }
 
 Metric = Literal["validation_loss", "validation_accuracy"]
@@ -138,15 +138,30 @@ class Scheduler(Named):
         return []
 
 
-class Loss(Named):
-    """Base of the losses, each a class of `torch.nn` that takes `(output, target)`; the trainer averages over examples.
+class Divisor(NamedTuple):
+    """What the mean of a loss divides by, where that is not the number of targets: the sum of the factors of those that
+    count."""
 
-    `reduction` is not offered: the trainer needs the mean, and accumulates sums of it by itself.
+    ignore_index: int
+    """Targets of this class do not count."""
+    weight: tuple[float, ...] | None
+    """The factor of each class; None is 1 for all."""
+
+
+class Loss(Named):
+    """Base of the losses, each a class of `torch.nn` that takes `(output, target)`; the trainer averages over targets.
+
+    `reduction` is not offered: the trainer needs the mean over a batch, an optimiser step and a whole set.
     """
 
     target: ClassVar[Literal["classes", "values"]] = "values"
     """`classes`: the target is the class index (int64), the output has one score per class on its first axis.
     `values`: the target is float32 of the output's shape."""
+
+    @property
+    def divisor(self) -> Divisor | None:
+        """What the mean divides by; None is the number of targets."""
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

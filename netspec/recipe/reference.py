@@ -353,9 +353,13 @@ CosineAnnealingLR may be left out: it is then what is left of the run. The lengt
 run.
 """,
     "loss": """
-Losses are those of `torch.nn`; the trainer averages over the examples of a batch, so there is no `reduction`. The
-first three take the number of a class as target, the others values of the output's shape, which only `tensors` and
-`synthetic` data give.
+Losses are those of `torch.nn`; the trainer averages over the targets, so there is no `reduction`. The first three take
+the number of a class as target, the others values of the output's shape, which only `tensors` and `synthetic` data give.
+
+With `weight`, or with targets that are `ignore_index`, the mean of the first two divides by the sum of the factors of the
+targets that count, as torch's does: over a whole set, over the batches of an accumulated step, over all processes. The
+accuracy is that of the targets that count, each once. A batch of ignored targets alone changes neither parameters nor
+statistics and is in no mean; the schedule goes on.
 """,
 }
 """Key of a recipe → the paragraph above its table."""

@@ -10,7 +10,7 @@ the number of the good ones before it, and the loop reads that now and then.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from netspec.recipe.base import Recipe
 from netspec.train.device import Arithmetic
+from netspec.train.losses import LossFunction, Shares
 from netspec.train.metrics import Sums
 from netspec.train.optim import Optimization
 from netspec.train.processes import World
@@ -103,9 +104,6 @@ class LossScale:
         torch._amp_update_scale_(self.scale, self.since, overflow, self.growth, self.backoff, self.interval)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # what GradScaler calls, without its reads by the host
 
 
-LossFunction = Callable[[Tensor, Tensor], Tensor]
-
-
 class Step:
     """Forward, backward and update for one batch.
 
@@ -114,6 +112,7 @@ class Step:
         sums: where the metrics of every batch go.
         average: the moving average's module, if the recipe has one.
         watched: somebody looks at `failures.ever` after every step, so that nothing need count the steps behind it.
+        statistics: the model's buffers; a batch without a target that counts leaves them as they are.
     """
 
     def __init__(
@@ -127,6 +126,7 @@ class Step:
         average: Average | None = None,
         watched: bool = False,
         world: World = World(),  # noqa: B008  # an immutable value
+        statistics: Sequence[Tensor] = (),
     ) -> None:
         self.forward, self.optimization, self.loss = forward, optimization, loss
         self.recipe, self.arithmetic, self.sums, self.average = recipe, arithmetic, sums, average
@@ -134,6 +134,8 @@ class Step:
         self.parameters = optimization.parameters
         self.failures = Failures(arithmetic.device, counts=not watched)
         self.scale = LossScale(arithmetic.device) if arithmetic.scaled else None
+        self.shares = Shares(loss, arithmetic.device, world) if loss.divides else None
+        self.statistics = statistics if loss.divides else ()
         self._one = torch.ones((), device=arithmetic.device)
         self._accumulates = recipe.accumulate > 1
         self._weighted = self._accumulates or not world.alone
@@ -146,21 +148,29 @@ class Step:
         if phase.first:
             self._clear_gradients()
         x, other = self._mixed(b)
+        statistics = [buffer.clone() for buffer in self.statistics]
         with self._autocast():
             result = self.forward(x)
         output, heads = (result, ()) if isinstance(result, Tensor) else (result.output, result.aux)
         loss = objective = self._loss(output, b, other)
         for head in heads:
             objective = objective + self.recipe.aux_weight * self._loss(head, b, other)
-        if self._weighted:
+        empty = None
+        if self.shares is not None:
+            factor, empty = self.shares.add(b.y, b.weight, first=phase.first)
+            objective = objective * factor
+        elif self._weighted:
             objective = objective * b.weight
         (objective if self.scale is None else objective * self.scale.scale).backward()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
+        if empty is not None:
+            for buffer, before in zip(self.statistics, statistics, strict=True):
+                buffer.copy_(torch.where(empty, before, buffer))
         loss = loss.detach()
         self.sums.add(loss, output.detach(), b.y)
         if phase.last:
-            self._update(loss)
+            idle = self._update(loss)
             if phase.average and self.average is not None:
-                self.average.update(self.failures.ever)
+                self.average.update(idle)
 
     # ---- the parts
 
@@ -197,9 +207,15 @@ class Step:
         own = self.loss(output, b.y)
         return own if other is None else b.mix[1] * own + (1 - b.mix[1]) * self.loss(output, other)
 
-    def _update(self, loss: Tensor) -> None:
+    def _update(self, loss: Tensor) -> Tensor:
+        """Move the parameters; 1 if there was nothing to move them by: a step failed, or no target counted."""
         gradients = [p.grad for p in self.parameters if p.grad is not None]
+        empty = None if self.shares is None else self.shares.divide(gradients)
         skip = self._checked(loss, gradients)
+        if empty is not None:
+            skip = torch.maximum(skip, empty)
+            if self.optimization.fused:
+                self.optimization.optimizer.found_inf = skip  # pyright: ignore[reportAttributeAccessIssue]  # as above
         if self.recipe.clip_grad_value is not None:
             nn.utils.clip_grad_value_(self.parameters, self.recipe.clip_grad_value)
         if self.recipe.clip_grad_norm is not None:
@@ -208,6 +224,7 @@ class Step:
             self.optimization.optimizer.step()
         else:
             self._step_unless(skip, gradients)
+        return self.failures.ever if empty is None else torch.maximum(self.failures.ever, empty)
 
     def _checked(self, loss: Tensor, gradients: list[Tensor]) -> Tensor:
         """Check loss and gradients, and divide the latter by the loss scale; 1 if this step is to change nothing."""
@@ -235,12 +252,13 @@ class Step:
             if not skip.item():
                 self.optimization.optimizer.step()
             return
-        before = [p.detach().clone() for p in self.parameters]
+        held = [*self.parameters, *self.optimization.state_on(skip.device)]
+        before = [tensor.detach().clone() for tensor in held]
         for gradient in gradients:
-            gradient.masked_fill_(skip.bool(), 0)  # the optimiser's own state must stay finite
+            gradient.masked_fill_(skip.bool(), 0)  # state that this step begins must be finite
         self.optimization.optimizer.step()
-        for parameter, old in zip(self.parameters, before, strict=True):
-            parameter.data.copy_(torch.where(skip.bool(), old, parameter.detach()))
+        for tensor, old in zip(held, before, strict=True):
+            tensor.data.copy_(torch.where(skip.bool(), old, tensor.detach()))
 
 
 def _check_and_divide(tensors: list[Tensor], found: Tensor, factor: Tensor) -> None:

@@ -60,7 +60,7 @@ def load_data(
     limit = default_budget(device) if budget is None else budget
     parts = _read(recipe, input, output, data_root(root), limit, download=download)
     named = [(n, p) for n, p in (("train", parts.train), ("validation", parts.validation), ("test", parts.test)) if p]
-    classes = _check_targets(named, parts.classes, recipe, output)
+    classes, ignores = _check_targets(named, parts.classes, recipe, output)
     fits = sum(part.nbytes + part.y.nbytes for _, part in named) <= limit
     splits: dict[str, Split] = {}
     for name, part in named:
@@ -89,6 +89,7 @@ def load_data(
         fingerprint=_fingerprint(named),
         seconds=time.perf_counter() - started,
         bytes=sum(part.nbytes + part.y.nbytes for _, part in named),
+        ignores=ignores,
     )
 
 
@@ -141,11 +142,11 @@ def _pipeline(recipe: Recipe, part: Part, device: torch.device) -> Pipeline | No
 
 def _check_targets(
     parts: list[tuple[str, Part]], classes: int | None, recipe: Recipe, output: TensorType
-) -> int | None:
-    """Hold the targets against the loss and the net's output; the number of classes, or None for values."""
-    width = output.shape[0] if output.shape else 1
+) -> tuple[int | None, bool]:
+    """Hold the targets against the loss and the net's output; the number of classes, or None for values, and whether
+    there are targets that the loss ignores."""
     wants_classes = recipe.loss.target == "classes"
-    highest = -1
+    highest, ignores = -1, False
     for name, part in parts:
         y = part.y
         if not len(y):
@@ -164,18 +165,36 @@ def _check_targets(
                 f"{list(output.shape)} wants {list(output.shape[1:])}: "
                 f"{recipe.loss.name()} has the scores of the classes on the first axis"
             )
-        lowest, top = int(y.min()), int(y.max())
-        if lowest < 0 and lowest != getattr(recipe.loss, "ignore_index", 0):
-            raise ResourceError(f"a target of {part.origin} is {lowest}, but classes count from 0")
-        if top >= width:  # pyright: ignore[reportOperatorIssue]  # a net is trained with numbers only
-            at = int((y.reshape(len(y), -1) == top).any(1).nonzero()[0])
-            raise ResourceError(
-                f"example {at} of {part.origin} is of class {top}, but the net has {width} outputs, from class 0 on"
-            )
-        highest = max(highest, top)
+        top, ignored = _check_classes(name, part, recipe, output)
+        highest, ignores = max(highest, top), ignores or ignored
     if not wants_classes:
-        return None
-    return classes if classes is not None else highest + 1
+        return None, False
+    return classes if classes is not None else highest + 1, ignores
+
+
+def _check_classes(name: str, part: Part, recipe: Recipe, output: TensorType) -> tuple[int, bool]:
+    """Hold classes against the net's scores; the highest class, and whether there are targets that do not count."""
+    width = output.shape[0] if output.shape else 1
+    divisor, y = recipe.loss.divisor, part.y
+    counted = None if divisor is None else y != divisor.ignore_index
+    ignores = counted is not None and not bool(counted.all())
+    if ignores:
+        y = y[counted]
+        if not len(y):
+            raise ResourceError(
+                f"every {name} target of {part.origin} is {divisor.ignore_index if divisor else None}, which "
+                f"{recipe.loss.name()} ignores: there is nothing to learn from or to measure by"
+            )
+    lowest, top = int(y.min()), int(y.max())
+    if lowest < 0:
+        but = f"; {recipe.loss.name()} ignores {divisor.ignore_index} alone" if divisor else ""
+        raise ResourceError(f"a target of {part.origin} is {lowest}, but classes count from 0{but}")
+    if top >= width:  # pyright: ignore[reportOperatorIssue]  # a net is trained with numbers only
+        at = int((part.y.reshape(len(part.y), -1) == top).any(1).nonzero()[0])
+        raise ResourceError(
+            f"example {at} of {part.origin} is of class {top}, but the net has {width} outputs, from class 0 on"
+        )
+    return top, ignores
 
 
 def _check_values(part: Part, recipe: Recipe, output: TensorType) -> None:

@@ -159,6 +159,8 @@ class DataSplits:
     """Wall time that loading took."""
     bytes: int
     """Memory that the examples take where they are kept, in bytes."""
+    ignores: bool = False
+    """True if some targets are of the class that the recipe's loss ignores."""
 
     def split(self, name: str) -> Split | None:
         """The part of this name: `train`, `validation` or `test`."""

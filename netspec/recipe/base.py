@@ -7,6 +7,7 @@ the modules beside this one; `tables.py` says which module holds which, so that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
@@ -88,6 +89,13 @@ class Transform(Named):
 
     random: ClassVar[bool] = False
     """True if each example draws parameters of its own: such a transform belongs under `augment`."""
+    moves: ClassVar[bool] = False
+    """True if pixels change their places, so that a target with a value for each pixel must follow."""
+
+    def of_classes(self) -> Transform:
+        """The same for a map of classes, which are not averaged: what comes from outside the map is 0."""
+        changed = {"interpolation": "nearest", "fill": 0}
+        return self.model_copy(update={name: v for name, v in changed.items() if name in type(self).model_fields})
 
     def output(self, x: ImageType) -> ImageType:
         """The size of the result for an image of size `x`; unknown axes stay None.
@@ -164,6 +172,21 @@ class Loss(Named):
         return None
 
 
+def is_map(loss: Loss, input: Sequence[object], target: Sequence[object]) -> bool:
+    """True if a target has a value for each place of an image: a mask of classes, a picture, a depth.
+
+    Args:
+        loss: says what targets are.
+        input: shape of one example.
+        target: shape of its target, the channels of values in front.
+    """
+    if len(input) != 3:
+        return False
+    if loss.target == "classes":
+        return len(target) == 2
+    return len(target) == 3 or (len(target) == 2 and tuple(target) == tuple(input[1:]))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A training run, resolved: every default filled in. Made by `read.read_recipe`."""
@@ -184,7 +207,7 @@ class Recipe:
     transforms: tuple[Transform, ...] = ()
     """Applied to every image, in training and evaluation."""
     augment: tuple[Transform, ...] = ()
-    """Applied in training only: after `transforms`, but before a `Normalize` at their end."""
+    """Applied in training only: after `transforms`, but before a `Normalize` at their end. Masks move with images."""
 
     scheduler: Scheduler | None = None
     """How the learning rate changes over the run; null leaves it as it is."""
@@ -209,9 +232,9 @@ class Recipe:
     """An exponential moving average of the weights, used for evaluation."""
 
     mixup: float = 0.0
-    """alpha of the Beta(alpha, alpha) distribution that mixes pairs of examples; 0 is off."""
+    """alpha of the Beta(alpha, alpha) distribution that mixes pairs of examples; 0 is off. Not for masks of classes."""
     cutmix: float = 0.0
-    """alpha of CutMix; 0 is off. With mixup too, each batch takes one of them by a fair coin."""
+    """alpha of CutMix, of masks too; 0 is off. With mixup too, each batch takes one of them by a fair coin."""
     aux_weight: float = 0.3
     """Weight of each auxiliary head's loss (`aux:` in the net), GoogLeNet's 0.3."""
 

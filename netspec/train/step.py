@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from netspec.recipe.base import Recipe
+from netspec.recipe.base import Recipe, is_map
 from netspec.train.device import Arithmetic
 from netspec.train.losses import LossFunction, Shares
 from netspec.train.metrics import Sums
@@ -147,17 +147,17 @@ class Step:
         """Do the step's work for one batch."""
         if phase.first:
             self._clear_gradients()
-        x, other = self._mixed(b)
+        x, y, other = self._mixed(b)
         statistics = [buffer.clone() for buffer in self.statistics]
         with self._autocast():
             result = self.forward(x)
         output, heads = (result, ()) if isinstance(result, Tensor) else (result.output, result.aux)
-        loss = objective = self._loss(output, b, other)
+        loss = objective = self._loss(output, y, b, other)
         for head in heads:
-            objective = objective + self.recipe.aux_weight * self._loss(head, b, other)
+            objective = objective + self.recipe.aux_weight * self._loss(head, y, b, other)
         empty = None
         if self.shares is not None:
-            factor, empty = self.shares.add(b.y, b.weight, first=phase.first)
+            factor, empty = self.shares.add(y, b.weight, first=phase.first)
             objective = objective * factor
         elif self._weighted:
             objective = objective * b.weight
@@ -166,7 +166,7 @@ class Step:
             for buffer, before in zip(self.statistics, statistics, strict=True):
                 buffer.copy_(torch.where(empty, before, buffer))
         loss = loss.detach()
-        self.sums.add(loss, output.detach(), b.y)
+        self.sums.add(loss, output.detach(), y)
         if phase.last:
             idle = self._update(loss)
             if phase.average and self.average is not None:
@@ -189,22 +189,27 @@ class Step:
             else:
                 parameter.grad.zero_()
 
-    def _mixed(self, b: Buffers) -> tuple[Tensor, Tensor | None]:
-        """The examples mixed with their neighbours, and the neighbours' targets."""
+    def _mixed(self, b: Buffers) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The examples mixed with their neighbours, their targets, and the neighbours' where the loss is mixed."""
         if not self._mixes:
-            return b.x, None
+            return b.x, b.y, None
         neighbour = b.x.roll(1, 0)
-        x = b.x * b.mix[0] + neighbour * (1 - b.mix[0])
+        x, y, other = b.x * b.mix[0] + neighbour * (1 - b.mix[0]), b.y, b.y.roll(1, 0)
+        maps = is_map(self.recipe.loss, x.shape[1:], y.shape[1:])
+        if maps and self.recipe.mixup > 0:  # of values: masks of classes are not averaged
+            y = y * b.mix[0] + other * (1 - b.mix[0])
         if self.recipe.cutmix > 0:
             rows = torch.arange(x.shape[-2], device=x.device).unsqueeze(1)
             columns = torch.arange(x.shape[-1], device=x.device)
             _, _, top, bottom, left, right = b.mix.unbind()
-            x = torch.where((rows >= top) & (rows < bottom) & (columns >= left) & (columns < right), neighbour, x)
-        return x, b.y.roll(1, 0)
+            box = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
+            x = torch.where(box, neighbour, x)
+            y = torch.where(box, other, y) if maps else y
+        return x, y, None if maps else other
 
-    def _loss(self, output: Tensor, b: Buffers, other: Tensor | None) -> Tensor:
+    def _loss(self, output: Tensor, y: Tensor, b: Buffers, other: Tensor | None) -> Tensor:
         output = output.float()
-        own = self.loss(output, b.y)
+        own = self.loss(output, y)
         return own if other is None else b.mix[1] * own + (1 - b.mix[1]) * self.loss(output, other)
 
     def _update(self, loss: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from netspec.diagnostics import ResourceError
 from netspec.dims import Shape
 from netspec.layers.base import TensorType
-from netspec.recipe.base import ImageType, Recipe
+from netspec.recipe.base import ImageType, Recipe, is_map
 from netspec.recipe.datasets.local import Folder, Synthetic, Tensors
 from netspec.recipe.fit import mending
 from netspec.train.data.folder import load_folder
@@ -64,7 +64,7 @@ def load_data(
     fits = sum(part.nbytes + part.y.nbytes for _, part in named) <= limit
     splits: dict[str, Split] = {}
     for name, part in named:
-        pipeline = _pipeline(recipe, part, device)
+        pipeline = _pipeline(recipe, part, input, device)
         rows = torch.arange(len(part.y))
         if name == "train" and recipe.validation > 0 and parts.validation is None:
             if len(part.y) < 2:
@@ -89,7 +89,7 @@ def load_data(
         fingerprint=_fingerprint(named),
         seconds=time.perf_counter() - started,
         bytes=sum(part.nbytes + part.y.nbytes for _, part in named),
-        ignores=ignores,
+        ignores=ignores or _leaves_gaps(recipe, parts.train, input),
     )
 
 
@@ -130,11 +130,17 @@ def _split(
     return Streamed(name, rows, part.x, part.y, pipeline, device, count)
 
 
-def _pipeline(recipe: Recipe, part: Part, device: torch.device) -> Pipeline | None:
+def _pipeline(recipe: Recipe, part: Part, input: TensorType, device: torch.device) -> Pipeline | None:
     """The transforms that are left to do on the device; None for integers, which have none."""
     if isinstance(part.x, Tensor) and part.x.dtype == torch.int64:
         return None
-    return Pipeline(recipe.transforms[part.transformed :], recipe.augment, device)
+    maps = is_map(recipe.loss, input.shape, part.y.shape[1:])
+    return Pipeline(recipe.transforms[part.transformed :], recipe.augment, device, recipe.loss if maps else None)
+
+
+def _leaves_gaps(recipe: Recipe, part: Part, input: TensorType) -> bool:
+    """True if augmentation moves masks: what comes from outside of one is of the class that the loss ignores."""
+    return is_map(recipe.loss, input.shape, part.y.shape[1:]) and any(step.moves for step in recipe.augment)
 
 
 # ---- checks
@@ -216,7 +222,7 @@ def _check_values(part: Part, recipe: Recipe, output: TensorType) -> None:
 
 def _check_input(split: Split, part: Part, recipe: Recipe, input: TensorType) -> None:
     """Run the first example through the transforms and hold it against the net's input."""
-    pipeline = _pipeline(recipe, part, torch.device("cpu"))
+    pipeline = _pipeline(recipe, part, input, torch.device("cpu"))
     first = part.x[:1].cpu() if isinstance(part.x, Tensor) else part.x[0].unsqueeze(0)
     try:
         x = first if pipeline is None else pipeline(first)

@@ -113,7 +113,7 @@ class Resident(Split):
         """
         x = self.x.index_select(0, rows)
         y = self.y.index_select(0, rows)
-        return Batch(x if self._pipeline is None else self._pipeline(x, rows, key), y)
+        return Batch(x, y) if self._pipeline is None else Batch(*self._pipeline.batch(x, y, rows, key))
 
     def batches(
         self,

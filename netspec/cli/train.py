@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any

@@ -7,6 +7,7 @@ the modules beside this one; `tables.py` says which module holds which, so that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
@@ -23,9 +24,9 @@ OMITTED_OF_OPTIMIZERS: Final = dict.fromkeys(
     "it chooses an implementation, which the trainer does by itself",
 ) | {"maximize": "training minimises the loss"}
 OMITTED_OF_LOSSES: Final = {
-    "reduction": "the trainer averages over the examples of a batch",
-    "size_average": "torch deprecates it; the trainer averages over the examples of a batch",
-    "reduce": "torch deprecates it; the trainer averages over the examples of a batch",
+    "reduction": "the trainer averages over the targets",
+    "size_average": "torch deprecates it; the trainer averages over the targets",
+    "reduce": "torch deprecates it; the trainer averages over the targets",
 }
 
 Metric = Literal["validation_loss", "validation_accuracy"]
@@ -88,6 +89,13 @@ class Transform(Named):
 
     random: ClassVar[bool] = False
     """True if each example draws parameters of its own: such a transform belongs under `augment`."""
+    moves: ClassVar[bool] = False
+    """True if pixels change their places, so that a target with a value for each pixel must follow."""
+
+    def of_classes(self) -> Transform:
+        """The same for a map of classes, which are not averaged: what comes from outside the map is 0."""
+        changed = {"interpolation": "nearest", "fill": 0}
+        return self.model_copy(update={name: v for name, v in changed.items() if name in type(self).model_fields})
 
     def output(self, x: ImageType) -> ImageType:
         """The size of the result for an image of size `x`; unknown axes stay None.
@@ -138,15 +146,45 @@ class Scheduler(Named):
         return []
 
 
-class Loss(Named):
-    """Base of the losses, each a class of `torch.nn` that takes `(output, target)`; the trainer averages over examples.
+class Divisor(NamedTuple):
+    """What the mean of a loss divides by, where that is not the number of targets: the sum of the factors of those that
+    count."""
 
-    `reduction` is not offered: the trainer needs the mean, and accumulates sums of it by itself.
+    ignore_index: int
+    """Targets of this class do not count."""
+    weight: tuple[float, ...] | None
+    """The factor of each class; None is 1 for all."""
+
+
+class Loss(Named):
+    """Base of the losses, each a class of `torch.nn` that takes `(output, target)`; the trainer averages over targets.
+
+    `reduction` is not offered: the trainer needs the mean over a batch, an optimiser step and a whole set.
     """
 
     target: ClassVar[Literal["classes", "values"]] = "values"
     """`classes`: the target is the class index (int64), the output has one score per class on its first axis.
     `values`: the target is float32 of the output's shape."""
+
+    @property
+    def divisor(self) -> Divisor | None:
+        """What the mean divides by; None is the number of targets."""
+        return None
+
+
+def is_map(loss: Loss, input: Sequence[object], target: Sequence[object]) -> bool:
+    """True if a target has a value for each place of an image: a mask of classes, a picture, a depth.
+
+    Args:
+        loss: says what targets are.
+        input: shape of one example.
+        target: shape of its target, the channels of values in front.
+    """
+    if len(input) != 3:
+        return False
+    if loss.target == "classes":
+        return len(target) == 2
+    return len(target) == 3 or (len(target) == 2 and tuple(target) == tuple(input[1:]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +207,7 @@ class Recipe:
     transforms: tuple[Transform, ...] = ()
     """Applied to every image, in training and evaluation."""
     augment: tuple[Transform, ...] = ()
-    """Applied in training only: after `transforms`, but before a `Normalize` at their end."""
+    """Applied in training only: after `transforms`, but before a `Normalize` at their end. Masks move with images."""
 
     scheduler: Scheduler | None = None
     """How the learning rate changes over the run; null leaves it as it is."""
@@ -194,9 +232,9 @@ class Recipe:
     """An exponential moving average of the weights, used for evaluation."""
 
     mixup: float = 0.0
-    """alpha of the Beta(alpha, alpha) distribution that mixes pairs of examples; 0 is off."""
+    """alpha of the Beta(alpha, alpha) distribution that mixes pairs of examples; 0 is off. Not for masks of classes."""
     cutmix: float = 0.0
-    """alpha of CutMix; 0 is off. With mixup too, each batch takes one of them by a fair coin."""
+    """alpha of CutMix, of masks too; 0 is off. With mixup too, each batch takes one of them by a fair coin."""
     aux_weight: float = 0.3
     """Weight of each auxiliary head's loss (`aux:` in the net), GoogLeNet's 0.3."""
 

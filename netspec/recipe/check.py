@@ -8,7 +8,7 @@ from netspec.diagnostics import Related, Severity
 from netspec.dims import Problem
 from netspec.layers.base import TensorType
 from netspec.recipe.base import Named, Recipe
-from netspec.recipe.fit import check_data, check_targets
+from netspec.recipe.fit import check_data, check_maps, check_targets
 from netspec.recipe.places import place
 from netspec.text.source import MapNode, Node
 from netspec.validation import Reader
@@ -42,6 +42,7 @@ def check_recipe(
     check_data(recipe, node, reader, input, related[0])
     check_targets(recipe, node, reader, output, layers, related[1])
     _check_mixing(recipe, node, reader, input)
+    check_maps(recipe, node, reader, input, output, related[1])
     _check_single(recipe, node, reader, layers)
 
 

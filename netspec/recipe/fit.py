@@ -9,7 +9,7 @@ from netspec.arguments import shown
 from netspec.diagnostics import Related
 from netspec.dims import Shape, Size, Unmet
 from netspec.layers.base import TensorType
-from netspec.recipe.base import Facts, ImageType, Recipe, Transform
+from netspec.recipe.base import Facts, ImageType, Recipe, Transform, is_map
 from netspec.recipe.places import item_of, key_of, place, value_of
 from netspec.text.source import MapNode, Node
 from netspec.validation import Reader
@@ -256,6 +256,43 @@ def check_targets(
     _check_end(recipe, node, reader, layers)
 
 
+def check_maps(
+    recipe: Recipe,
+    node: MapNode,
+    reader: Reader,
+    input: TensorType,
+    output: TensorType,
+    related: Sequence[Related],
+) -> None:
+    """What moves images must be able to move targets that are maps: they need the image's size."""
+    classes = recipe.loss.target == "classes"
+    target = output.shape[1:] if classes else output.shape
+    if not is_map(recipe.loss, input.shape, target):
+        return
+    if classes and recipe.mixup > 0:
+        reader.report(
+            "recipe-conflict",
+            "`mixup` averages examples with their targets, but those of this net are maps of classes, without a mean",
+            place(node, "mixup"),
+            related=related,
+            help="use `cutmix`, which pastes a rectangle of image and target",
+        )
+    if not _differs(target[-2:], input.shape[-2:]):
+        return
+    moving = [(item_of(node, "augment", i), t.name()) for i, t in enumerate(recipe.augment) if t.moves]
+    if recipe.cutmix > 0:
+        moving.append((place(node, "cutmix"), "cutmix"))
+    for at, name in moving:
+        reader.report(
+            "recipe-conflict",
+            f"`{name}` moves an image of {_join(input.shape[-2:])}, but its target, a map of {_join(target[-2:])} as "
+            "the net's output, cannot follow",
+            at,
+            related=related,
+            help="let the net's output have the size of its input (`Upsample`), or leave it out",
+        )
+
+
 def _report_classes(
     recipe: Recipe, node: MapNode, reader: Reader, classes: int, width: int, related: Sequence[Related]
 ) -> None:
@@ -317,7 +354,7 @@ def _written(transform: Transform) -> str:
     return f"`{transform.name()}: {{{inner}}}`"
 
 
-def _differs(shape: Sequence[int | None], wanted: Sequence[Size | None]) -> bool:
+def _differs(shape: Sequence[Size | None], wanted: Sequence[Size | None]) -> bool:
     """True if two shapes cannot be equal; None, symbols and unknown sizes may be anything."""
     if len(shape) != len(wanted):
         return True

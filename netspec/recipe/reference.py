@@ -341,6 +341,10 @@ one class each. Images arrive as float32 in [0, 1]. `validation` holds out a sha
 Transforms are those of `torchvision.transforms.v2`. `transforms` prepare every image, in training and in evaluation;
 `augment` is for training only and runs after `transforms`, but before a `Normalize` that ends them. What is random
 belongs under `augment`. A bare value sets the argument in italics.
+
+A target that is a map of the image's size (a mask of classes, a picture) moves with its image under `augment`, by the
+same parameters: classes by the nearest pixel, and what comes from outside is `ignore_index`; values as the image
+itself. `transforms` leave targets alone: they are stored as the net's output is.
 """,
     "optimizer": """
 Optimizers are those of `torch.optim`. Not offered are `foreach`, `fused`, `capturable` and `differentiable`, which
@@ -353,9 +357,14 @@ CosineAnnealingLR may be left out: it is then what is left of the run. The lengt
 run.
 """,
     "loss": """
-Losses are those of `torch.nn`; the trainer averages over the examples of a batch, so there is no `reduction`. The
-first three take the number of a class as target, the others values of the output's shape, which only `tensors` and
-`synthetic` data give.
+Losses are those of `torch.nn`; the trainer averages over the targets, so there is no `reduction`. The first three
+take the number of a class as target, the others values of the output's shape, which only `tensors` and `synthetic` data
+give.
+
+With `weight`, or with targets that are `ignore_index`, the mean of the first two divides by the sum of the factors of
+the targets that count, as torch's does: over a whole set, over the batches of an accumulated step, over all processes.
+The accuracy is that of the targets that count, each once. A batch of ignored targets alone changes neither parameters
+nor statistics and is in no mean; the schedule goes on.
 """,
 }
 """Key of a recipe → the paragraph above its table."""

@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from netspec.train.data.splits import Split
 from netspec.train.device import Arithmetic
 from netspec.train.host import floats, ints
+from netspec.train.losses import LossFunction
 from netspec.train.metrics import HeldSums, Score, Sums
 from netspec.train.processes import World
-from netspec.train.step import LossFunction
 
 
 @contextmanager
@@ -48,8 +48,8 @@ def evaluate(
     batch_size: int,
     world: World = World(),  # noqa: B008  # an immutable value
 ) -> Score:
-    """Example-weighted mean loss and accuracy over a split, read from the device once at the end."""
-    sums = _sums(arithmetic.device, classes)
+    """Mean loss and accuracy over the targets of a split that count, read from the device once at the end."""
+    sums = _sums(arithmetic.device, classes, loss)
     with evaluating(model):
         for x, y in split.batches(batch_size, shard=world.shard):
             if len(y):  # a process may have no share of a small last batch
@@ -64,8 +64,8 @@ def _output(model: nn.Module, x: Tensor, arithmetic: Arithmetic) -> Tensor:
         return model(x).float()
 
 
-def _sums(device: torch.device, classes: bool) -> Sums:
-    return HeldSums(classes) if device.type == "cpu" else Sums(device, classes)
+def _sums(device: torch.device, classes: bool, loss: LossFunction) -> Sums:
+    return HeldSums(classes, loss) if device.type == "cpu" else Sums(device, classes, loss)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def examine(
 ) -> Examination:
     """Evaluate a classifier with one score per class, (N, C), and keep the confusion and the worst mistakes."""
     device = arithmetic.device
-    sums = _sums(device, True)
+    sums = _sums(device, True, loss)
     confusion = torch.zeros(classes * classes, dtype=torch.int64, device=device)
     kept: list[Mistake] = []
     with evaluating(model):
@@ -129,16 +129,25 @@ def examine(
             output = _output(model, x, arithmetic)
             sums.add(loss(output, y), output, y)
             answer = output.argmax(1)
-            real = y >= 0  # −100 stands for a target that the loss ignores
+            counted = loss.counted(y)
+            real = slice(None) if counted is None else counted
             confusion += torch.bincount((y * classes + answer)[real], minlength=classes * classes)
-            kept = sorted(kept + _mistakes(x, y, output, answer, position, worst), key=lambda m: -m.loss)[:worst]
+            kept = sorted(kept + _mistakes(x, y, output, answer, counted, position, worst), key=lambda m: -m.loss)[
+                :worst
+            ]
             position += len(y)
     return Examination(sums.read(), confusion.view(classes, classes).cpu(), kept)
 
 
-def _mistakes(x: Tensor, y: Tensor, output: Tensor, answer: Tensor, start: int, count: int) -> list[Mistake]:
-    """The worst mistakes of one batch."""
-    losses = F.cross_entropy(output, y, reduction="none").masked_fill((answer == y) | (y < 0), -1.0)
+def _mistakes(
+    x: Tensor, y: Tensor, output: Tensor, answer: Tensor, counted: Tensor | None, start: int, count: int
+) -> list[Mistake]:
+    """The worst mistakes of one batch, among the targets that count."""
+    right = answer == y
+    if counted is not None:
+        right |= ~counted
+        y = y.masked_fill(~counted, 0)
+    losses = F.cross_entropy(output, y, reduction="none").masked_fill(right, -1.0)
     chosen = losses.topk(min(count, len(losses))).indices
     chosen = chosen[losses[chosen] >= 0]
     probability = output[chosen].softmax(1).amax(1)

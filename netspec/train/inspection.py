@@ -59,7 +59,7 @@ def inspect(trained: Trained, split: str, root: Path | None = None, examples: in
         raise UsageError(f"`--split {split}`: the data of this run have no such part; there are {there}")
     wanted = f"`--examples {examples}`" if examples else f"the run's `--examples {trained.run.options.get('examples')}`"
     why = wanted if len(part) < part.available else None
-    loss = build_loss(trained.recipe.loss, trained.arithmetic.device)
+    loss = build_loss(trained.recipe.loss, trained.arithmetic.device, ignores=data.ignores)
     batch = trained.recipe.batch_size
     with numerics(trained.arithmetic):
         if trained.classifies:

@@ -67,16 +67,17 @@ class Monitor:
         return self._reading(self._steps, self._snapshot(self._failures.since))
 
     def _snapshot(self, since: Tensor) -> Tensor:
-        """(4,) float64: the three sums, and the steps since the first failure."""
+        """float64 of one axis: the sums, and the steps since the first failure."""
         return torch.cat((self._sums.total(), since.unsqueeze(0)))
 
     def _request(self, since: Tensor) -> tuple[int, Tensor, torch.cuda.Event]:
-        values = torch.empty(4, dtype=torch.float64, pin_memory=True)
-        values.copy_(self._snapshot(since), non_blocking=True)
+        now = self._snapshot(since)
+        values = torch.empty_like(now, device="cpu", pin_memory=True)
+        values.copy_(now, non_blocking=True)
         arrived = torch.cuda.Event()
         arrived.record()
         return self._steps, values, arrived
 
     def _reading(self, steps: int, values: Tensor) -> Reading:
-        since = int(floats(values[3:])[0])
-        return Reading(lambda: self._sums.read(values[:3]), steps - since if since else None)
+        since = int(floats(values[-1:])[0])
+        return Reading(lambda: self._sums.read(values[:-1]), steps - since if since else None)

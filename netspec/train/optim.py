@@ -119,6 +119,11 @@ class Optimization:
         """All parameters that it updates."""
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
+    def state_on(self, device: torch.device) -> list[Tensor]:
+        """What the optimiser keeps on a device between steps."""
+        kept = (value for state in self.optimizer.state.values() for value in state.values())
+        return [value for value in kept if isinstance(value, Tensor) and value.device == device]
+
     def set_lr(self, rates: Sequence[float]) -> None:
         """Give each group its learning rate."""
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):

@@ -24,13 +24,13 @@ from netspec.train.data.splits import Batch, DataSplits, Picked, Resident, Split
 from netspec.train.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
 from netspec.train.drivers import DRIVERS, Driver, choose_driver
 from netspec.train.errors import Refusals, lacks_memory
-from netspec.train.losses import build_loss
+from netspec.train.losses import LossFunction, build_loss
 from netspec.train.metrics import HeldSums, Sums
 from netspec.train.optim import Optimization, build_optimizer, freeze, train_mode
 from netspec.train.processes import World
 from netspec.train.random_state import seed_everything
 from netspec.train.schedule import Schedule
-from netspec.train.step import MIX_PLAIN, Average, Buffers, Feed, LossFunction, Phase, Rows, Step
+from netspec.train.step import MIX_PLAIN, Average, Buffers, Feed, Phase, Rows, Step
 from netspec.train.weights import load_weights
 
 
@@ -290,13 +290,13 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     batches = data.train.steps(recipe.batch_size)
     steps = -(-batches // recipe.accumulate)
     schedule = Schedule(recipe, optimization, steps)
-    loss = build_loss(recipe.loss, target)
+    loss = build_loss(recipe.loss, target, ignores=data.ignores)
     watched = target.type == "cpu" and options.driver in ("auto", "eager")
     classes = recipe.loss.target == "classes"
-    sums = HeldSums(classes) if watched else Sums(target, classes)
+    sums = HeldSums(classes, loss) if watched else Sums(target, classes, loss)
     average = Average(model, copy.deepcopy(model), target) if recipe.ema else None
     forward = _forward(model, options, world, target)
-    step = Step(forward, optimization, loss, recipe, arithmetic, sums, average, watched, world)
+    step = Step(forward, optimization, loss, recipe, arithmetic, sums, average, watched, world, list(model.buffers()))
     driver = choose_driver(options.driver, step, schedule.cycles_momentum, alone=world.alone)
     return Trainer(
         net,

@@ -126,8 +126,9 @@ def restore(
             raise ValueError(f"`{key}` of {len(state[key])} processes")
     rank = min(trainer.world.rank, len(state["random"]) - 1)  # forced to another number of processes: as near as can be
     set_random_state(state["random"][rank], trainer.arithmetic.device)
-    if len(state["sums"]) == trainer.world.size:
-        trainer.sums.load(state["sums"][rank])
+    sums: list[Tensor] = state["sums"]
+    if len(sums) == trainer.world.size and sums[rank].shape == trainer.sums.total().shape:  # else another loss's
+        trainer.sums.load(sums[rank])
     return progress
 
 

@@ -10,7 +10,7 @@ the number of the good ones before it, and the loop reads that now and then.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from netspec.recipe.base import Recipe
+from netspec.recipe.base import Recipe, is_map
 from netspec.train.device import Arithmetic
+from netspec.train.losses import LossFunction, Shares
 from netspec.train.metrics import Sums
 from netspec.train.optim import Optimization
 from netspec.train.processes import World
@@ -140,9 +141,6 @@ class LossScale:
         torch._amp_update_scale_(self.scale, self.since, overflow, self.growth, self.backoff, self.interval)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # what GradScaler calls, without its reads by the host
 
 
-LossFunction = Callable[[Tensor, Tensor], Tensor]
-
-
 class Step:
     """Forward, backward and update for one batch.
 
@@ -151,6 +149,7 @@ class Step:
         sums: where the metrics of every batch go.
         average: the moving average's module, if the recipe has one.
         watched: somebody looks at `failures.ever` after every step, so that nothing need count the steps behind it.
+        statistics: the model's buffers; a batch without a target that counts leaves them as they are.
     """
 
     def __init__(
@@ -164,6 +163,7 @@ class Step:
         average: Average | None = None,
         watched: bool = False,
         world: World = World(),  # noqa: B008  # an immutable value
+        statistics: Sequence[Tensor] = (),
     ) -> None:
         self.forward, self.optimization, self.loss = forward, optimization, loss
         self.recipe, self.arithmetic, self.sums, self.average = recipe, arithmetic, sums, average
@@ -171,6 +171,8 @@ class Step:
         self.parameters = optimization.parameters
         self.failures = Failures(arithmetic.device, counts=not watched)
         self.scale = LossScale(arithmetic.device) if arithmetic.scaled else None
+        self.shares = Shares(loss, arithmetic.device, world) if loss.divides else None
+        self.statistics = statistics if loss.divides else ()
         self._one = torch.ones((), device=arithmetic.device)
         self._accumulates = recipe.accumulate > 1
         self._weighted = self._accumulates or not world.alone
@@ -183,22 +185,30 @@ class Step:
         b = feed.ready()
         if phase.first:
             self._clear_gradients()
-        x, other = self._mixed(b)
+        x, y, other = self._mixed(b)
+        statistics = [buffer.clone() for buffer in self.statistics]
         with self._autocast():
             result = self.forward(x)
         output, heads = (result, ()) if isinstance(result, Tensor) else (result.output, result.aux)
-        loss = objective = self._loss(output, b, other)
+        loss = objective = self._loss(output, y, b, other)
         for head in heads:
-            objective = objective + self.recipe.aux_weight * self._loss(head, b, other)
-        if self._weighted:
+            objective = objective + self.recipe.aux_weight * self._loss(head, y, b, other)
+        empty = None
+        if self.shares is not None:
+            factor, empty = self.shares.add(y, b.weight, first=phase.first)
+            objective = objective * factor
+        elif self._weighted:
             objective = objective * b.weight
         (objective if self.scale is None else objective * self.scale.scale).backward()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
+        if empty is not None:
+            for buffer, before in zip(self.statistics, statistics, strict=True):
+                buffer.copy_(torch.where(empty, before, buffer))
         loss = loss.detach()
-        self.sums.add(loss, output.detach(), b.y)
+        self.sums.add(loss, output.detach(), y)
         if phase.last:
-            self._update(loss)
+            idle = self._update(loss)
             if phase.average and self.average is not None:
-                self.average.update(self.failures.ever)
+                self.average.update(idle)
 
     # ---- the parts
 
@@ -217,27 +227,38 @@ class Step:
             else:
                 parameter.grad.zero_()
 
-    def _mixed(self, b: Buffers) -> tuple[Tensor, Tensor | None]:
-        """The examples mixed with their neighbours, and the neighbours' targets."""
+    def _mixed(self, b: Buffers) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The examples mixed with their neighbours, their targets, and the neighbours' where the loss is mixed."""
         if not self._mixes:
-            return b.x, None
+            return b.x, b.y, None
         neighbour = b.x.roll(1, 0)
-        x = b.x * b.mix[0] + neighbour * (1 - b.mix[0])
+        x, y, other = b.x * b.mix[0] + neighbour * (1 - b.mix[0]), b.y, b.y.roll(1, 0)
+        maps = is_map(self.recipe.loss, x.shape[1:], y.shape[1:])
+        if maps and self.recipe.mixup > 0:  # of values: masks of classes are not averaged
+            y = y * b.mix[0] + other * (1 - b.mix[0])
         if self.recipe.cutmix > 0:
             rows = torch.arange(x.shape[-2], device=x.device).unsqueeze(1)
             columns = torch.arange(x.shape[-1], device=x.device)
             _, _, top, bottom, left, right = b.mix.unbind()
-            x = torch.where((rows >= top) & (rows < bottom) & (columns >= left) & (columns < right), neighbour, x)
-        return x, b.y.roll(1, 0)
+            box = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
+            x = torch.where(box, neighbour, x)
+            y = torch.where(box, other, y) if maps else y
+        return x, y, None if maps else other
 
-    def _loss(self, output: Tensor, b: Buffers, other: Tensor | None) -> Tensor:
+    def _loss(self, output: Tensor, y: Tensor, b: Buffers, other: Tensor | None) -> Tensor:
         output = output.float()
-        own = self.loss(output, b.y)
+        own = self.loss(output, y)
         return own if other is None else b.mix[1] * own + (1 - b.mix[1]) * self.loss(output, other)
 
-    def _update(self, loss: Tensor) -> None:
+    def _update(self, loss: Tensor) -> Tensor:
+        """Move the parameters; 1 if there was nothing to move them by: a step failed, or no target counted."""
         gradients = [p.grad for p in self.parameters if p.grad is not None]
+        empty = None if self.shares is None else self.shares.divide(gradients)
         skip = self._checked(loss, gradients)
+        if empty is not None:
+            skip = torch.maximum(skip, empty)
+            if self.optimization.fused:
+                self.optimization.optimizer.found_inf = skip  # pyright: ignore[reportAttributeAccessIssue]  # as above
         if self.recipe.clip_grad_value is not None:
             nn.utils.clip_grad_value_(self.parameters, self.recipe.clip_grad_value)
         if self.recipe.clip_grad_norm is not None:
@@ -246,6 +267,7 @@ class Step:
             self.optimization.optimizer.step()
         else:
             self._step_unless(skip, gradients)
+        return self.failures.ever if empty is None else torch.maximum(self.failures.ever, empty)
 
     def _checked(self, loss: Tensor, gradients: list[Tensor]) -> Tensor:
         """Check loss and gradients, and divide the latter by the loss scale; 1 if this step is to change nothing."""
@@ -273,12 +295,13 @@ class Step:
             if not skip.item():
                 self.optimization.optimizer.step()
             return
-        before = [p.detach().clone() for p in self.parameters]
+        held = [*self.parameters, *self.optimization.state_on(skip.device)]
+        before = [tensor.detach().clone() for tensor in held]
         for gradient in gradients:
-            gradient.masked_fill_(skip.bool(), 0)  # the optimiser's own state must stay finite
+            gradient.masked_fill_(skip.bool(), 0)  # state that this step begins must be finite
         self.optimization.optimizer.step()
-        for parameter, old in zip(self.parameters, before, strict=True):
-            parameter.data.copy_(torch.where(skip.bool(), old, parameter.detach()))
+        for tensor, old in zip(held, before, strict=True):
+            tensor.data.copy_(torch.where(skip.bool(), old, tensor.detach()))
 
 
 def _check_and_divide(tensors: list[Tensor], found: Tensor, factor: Tensor) -> None:

@@ -21,6 +21,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "accumulate": {"accumulate": 3, "mixup": 0.0, "cutmix": 1.0},
     "smoothing": {"loss": {"CrossEntropyLoss": {"label_smoothing": 0.1}}, "clip_grad_value": 0.1, "ema": None},
     "groups": {"no_decay": ["norm", "bias"], "groups": [{"parameters": ["Linear"], "lr": 0.01}]},
+    "weights": {"loss": {"CrossEntropyLoss": {"weight": [0.1, 1.0, 5.0, 0.2]}}, "accumulate": 2},
+    "ignored": {"loss": {"CrossEntropyLoss": {"ignore_index": 2}}, "optimizer": {"AdamW": {"lr": 0.01}}},
     "bf16": {"precision": "bf16"},
     "fp16": {"precision": "fp16"},
 }

@@ -5,34 +5,40 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from netspec.arguments import Integer, Probability, Real
-from netspec.recipe.base import OMITTED_OF_LOSSES, Loss
+from netspec.recipe.base import OMITTED_OF_LOSSES, Divisor, Loss
 from netspec.recipe.fields import NonNegatives
 
 
-class CrossEntropyLoss(Loss):
+class Counting(Loss):
+    """Base of the losses whose mean, over whatever set, divides by the factors of the targets that count."""
+
+    target: ClassVar[Literal["classes", "values"]] = "classes"
+    omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
+
+    weight: NonNegatives | None = None
+    ignore_index: Integer = -100
+
+    @property
+    def divisor(self) -> Divisor:
+        return Divisor(self.ignore_index, self.weight)
+
+
+class CrossEntropyLoss(Counting):
     """−log softmax(output)[target]; the output holds one score per class, not probabilities.
 
     `weight` has one factor per class. `label_smoothing` ε mixes the target with the uniform distribution, 1 − ε to ε.
-    Examples whose target is `ignore_index` do not count.
+    Targets that are `ignore_index` do not count, in the loss or in the accuracy. Means divide by the sum of the factors
+    of the targets that count: over a batch, over an optimiser step of several, over a whole set.
     """
 
-    target: ClassVar[Literal["classes", "values"]] = "classes"
-    omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
     scalar: ClassVar[str | None] = None
 
-    weight: NonNegatives | None = None
-    ignore_index: Integer = -100
     label_smoothing: Probability = 0.0
 
 
-class NLLLoss(Loss):
-    """−output[target]; the output holds log-probabilities (`LogSoftmax` last)."""
-
-    target: ClassVar[Literal["classes", "values"]] = "classes"
-    omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
-
-    weight: NonNegatives | None = None
-    ignore_index: Integer = -100
+class NLLLoss(Counting):
+    """−output[target]; the output holds log-probabilities (`LogSoftmax` last). `weight` and `ignore_index` are as in
+    CrossEntropyLoss."""
 
 
 class MultiMarginLoss(Loss):

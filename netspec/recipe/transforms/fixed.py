@@ -20,6 +20,7 @@ class Resize(Transform):
     `max_size` bounds the longer edge. `antialias` filters before shrinking; enlarging is the same with and without.
     """
 
+    moves: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "size"
     omitted: ClassVar[dict[str, str]] = {}
 
@@ -73,6 +74,7 @@ class Resize(Transform):
 class CenterCrop(Transform):
     """The middle of the image, of the given size; a smaller image is first padded with 0."""
 
+    moves: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "size"
 
     size: Counts2
@@ -86,6 +88,7 @@ class Pad(Transform):
     """A border around the image: `padding` on all sides, `[left and right, top and bottom]`, or
     `[left, top, right, bottom]`, in pixels. `fill` is the value of a constant border."""
 
+    moves: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "padding"
 
     padding: Padding

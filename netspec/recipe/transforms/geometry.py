@@ -24,6 +24,7 @@ class RandomCrop(Random):
     on both sides of an image that is smaller than the window.
     """
 
+    moves: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "size"
 
     size: Counts2
@@ -67,6 +68,7 @@ class RandomResizedCrop(Random):
     inside the image, the middle is taken.
     """
 
+    moves: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "size"
 
     size: Counts2
@@ -89,6 +91,7 @@ class RandomResizedCrop(Random):
 class RandomHorizontalFlip(Random):
     """Left and right are exchanged with probability `p`."""
 
+    moves: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "p"
 
     p: Probability = 0.5
@@ -97,6 +100,7 @@ class RandomHorizontalFlip(Random):
 class RandomVerticalFlip(Random):
     """Top and bottom are exchanged with probability `p`."""
 
+    moves: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "p"
 
     p: Probability = 0.5
@@ -105,6 +109,7 @@ class RandomVerticalFlip(Random):
 class RandomRotation(Random):
     """A rotation by an angle in degrees, counter-clockwise, about the middle or `center: [x, y]` in pixels."""
 
+    moves: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "degrees"
     omitted: ClassVar[dict[str, str]] = {"expand": "the images of a batch have one size"}
 
@@ -119,6 +124,8 @@ class RandomAffine(Random):
 
     `translate: [a, b]` shifts by up to a share a of the width and b of the height, in whole pixels.
     """
+
+    moves: ClassVar[bool] = True
 
     degrees: Angle
     translate: Fractions | None = None

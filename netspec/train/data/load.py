@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from netspec.diagnostics import ResourceError
 from netspec.dims import Shape
 from netspec.layers.base import TensorType
-from netspec.recipe.base import ImageType, Recipe
+from netspec.recipe.base import ImageType, Recipe, is_map
 from netspec.recipe.datasets.local import Folder, Synthetic, Tensors
 from netspec.recipe.fit import mending
 from netspec.train.data.folder import ImageFiles, load_folder
@@ -63,11 +63,11 @@ def load_data(
     limit = default_budget(device) if budget is None else budget
     parts = _read(recipe, input, output, data_root(root, base), base, limit, download=download)
     named = [(n, p) for n, p in (("train", parts.train), ("validation", parts.validation), ("test", parts.test)) if p]
-    classes = _check_targets(named, parts.classes, recipe, output)
+    classes, ignores = _check_targets(named, parts.classes, recipe, output)
     fits = sum(part.nbytes + part.y.nbytes for _, part in named) <= limit
     splits: dict[str, Split] = {}
     for name, part in named:
-        pipeline = _pipeline(recipe, part, device)
+        pipeline = _pipeline(recipe, part, input, device)
         rows = torch.arange(len(part.y))
         if name == "train" and recipe.validation > 0 and parts.validation is None:
             if len(part.y) < 2:
@@ -93,6 +93,7 @@ def load_data(
         notes=parts.notes,
         seconds=time.perf_counter() - started,
         bytes=sum(part.nbytes + part.y.nbytes for _, part in named),
+        ignores=ignores or _leaves_gaps(recipe, parts.train, input),
     )
 
 
@@ -135,11 +136,17 @@ def _split(
     return Streamed(name, rows, part.x, part.y, pipeline, device, count)
 
 
-def _pipeline(recipe: Recipe, part: Part, device: torch.device) -> Pipeline | None:
+def _pipeline(recipe: Recipe, part: Part, input: TensorType, device: torch.device) -> Pipeline | None:
     """The transforms that are left to do on the device; None for integers, which have none."""
     if isinstance(part.x, Tensor) and part.x.dtype == torch.int64:
         return None
-    return Pipeline(recipe.transforms[part.transformed :], recipe.augment, device)
+    maps = is_map(recipe.loss, input.shape, part.y.shape[1:])
+    return Pipeline(recipe.transforms[part.transformed :], recipe.augment, device, recipe.loss if maps else None)
+
+
+def _leaves_gaps(recipe: Recipe, part: Part, input: TensorType) -> bool:
+    """True if augmentation moves masks: what comes from outside of one is of the class that the loss ignores."""
+    return is_map(recipe.loss, input.shape, part.y.shape[1:]) and any(step.moves for step in recipe.augment)
 
 
 # ---- checks
@@ -147,11 +154,11 @@ def _pipeline(recipe: Recipe, part: Part, device: torch.device) -> Pipeline | No
 
 def _check_targets(
     parts: list[tuple[str, Part]], classes: int | None, recipe: Recipe, output: TensorType
-) -> int | None:
-    """Hold the targets against the loss and the net's output; the number of classes, or None for values."""
-    width = output.shape[0] if output.shape else 1
+) -> tuple[int | None, bool]:
+    """Hold the targets against the loss and the net's output; the number of classes, or None for values, and whether
+    there are targets that the loss ignores."""
     wants_classes = recipe.loss.target == "classes"
-    highest = -1
+    highest, ignores = -1, False
     for name, part in parts:
         y = part.y
         if not len(y):
@@ -170,18 +177,36 @@ def _check_targets(
                 f"{list(output.shape)} wants {list(output.shape[1:])}: "
                 f"{recipe.loss.name()} has the scores of the classes on the first axis"
             )
-        lowest, top = int(y.min()), int(y.max())
-        if lowest < 0 and lowest != getattr(recipe.loss, "ignore_index", 0):
-            raise ResourceError(f"a target of {part.origin} is {lowest}, but classes count from 0")
-        if top >= width:  # pyright: ignore[reportOperatorIssue]  # a net is trained with numbers only
-            at = int((y.reshape(len(y), -1) == top).any(1).nonzero()[0])
-            raise ResourceError(
-                f"example {at} of {part.origin} is of class {top}, but the net has {width} outputs, from class 0 on"
-            )
-        highest = max(highest, top)
+        top, ignored = _check_classes(name, part, recipe, output)
+        highest, ignores = max(highest, top), ignores or ignored
     if not wants_classes:
-        return None
-    return classes if classes is not None else highest + 1
+        return None, False
+    return classes if classes is not None else highest + 1, ignores
+
+
+def _check_classes(name: str, part: Part, recipe: Recipe, output: TensorType) -> tuple[int, bool]:
+    """Hold classes against the net's scores; the highest class, and whether there are targets that do not count."""
+    width = output.shape[0] if output.shape else 1
+    divisor, y = recipe.loss.divisor, part.y
+    counted = None if divisor is None else y != divisor.ignore_index
+    ignores = counted is not None and not bool(counted.all())
+    if ignores:
+        y = y[counted]
+        if not len(y):
+            raise ResourceError(
+                f"every {name} target of {part.origin} is {divisor.ignore_index if divisor else None}, which "
+                f"{recipe.loss.name()} ignores: there is nothing to learn from or to measure by"
+            )
+    lowest, top = int(y.min()), int(y.max())
+    if lowest < 0:
+        but = f"; {recipe.loss.name()} ignores {divisor.ignore_index} alone" if divisor else ""
+        raise ResourceError(f"a target of {part.origin} is {lowest}, but classes count from 0{but}")
+    if top >= width:  # pyright: ignore[reportOperatorIssue]  # a net is trained with numbers only
+        at = int((part.y.reshape(len(part.y), -1) == top).any(1).nonzero()[0])
+        raise ResourceError(
+            f"example {at} of {part.origin} is of class {top}, but the net has {width} outputs, from class 0 on"
+        )
+    return top, ignores
 
 
 def _check_values(part: Part, recipe: Recipe, output: TensorType) -> None:
@@ -203,7 +228,7 @@ def _check_values(part: Part, recipe: Recipe, output: TensorType) -> None:
 
 def _check_input(split: Split, part: Part, recipe: Recipe, input: TensorType) -> None:
     """Run the first example through the transforms and hold it against the net's input."""
-    pipeline = _pipeline(recipe, part, torch.device("cpu"))
+    pipeline = _pipeline(recipe, part, input, torch.device("cpu"))
     first = part.x[:1].cpu() if isinstance(part.x, Tensor) else _first(part.x).unsqueeze(0)
     try:
         x = first if pipeline is None else pipeline(first)

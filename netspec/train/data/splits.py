@@ -136,7 +136,7 @@ class Resident(Split):
         """
         x = self.x.index_select(0, rows)
         y = self.y.index_select(0, rows)
-        return Batch(x if self._pipeline is None else self._pipeline(x, rows, key), y)
+        return Batch(x, y) if self._pipeline is None else Batch(*self._pipeline.batch(x, y, rows, key))
 
     def batches(
         self,
@@ -201,6 +201,8 @@ class DataSplits:
     """Wall time that loading took."""
     bytes: int
     """Memory that the examples take where they are kept, in bytes."""
+    ignores: bool = False
+    """True if some targets are of the class that the recipe's loss ignores."""
 
     @cached_property
     def fingerprint(self) -> str:

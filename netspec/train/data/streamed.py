@@ -100,7 +100,7 @@ class Streamed(Split):
             x: Tensor = images.to(self.device, non_blocking=True)
             y = self._y[rows].to(self.device, non_blocking=True)
             if self._pipeline is not None:
-                x = self._pipeline(x, rows.to(self.device, non_blocking=True), key)
+                x, y = self._pipeline.batch(x, y, rows.to(self.device, non_blocking=True), key)
             yield Batch(x, y)
 
     def _refused(self, reason: str) -> ResourceError:

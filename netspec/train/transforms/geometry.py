@@ -25,12 +25,25 @@ class Boxes(NamedTuple):
 
 def crop(x: Tensor, top: Tensor, left: Tensor, size: tuple[int, int]) -> Tensor:
     """A window of `size` (height, width) of each image, at its own place."""
-    n, c = x.shape[:2]
     rows = top.unsqueeze(1) + torch.arange(size[0], device=x.device)  # (N, h)
     columns = left.unsqueeze(1) + torch.arange(size[1], device=x.device)  # (N, w)
+    return _taken(x, rows, columns)
+
+
+def _taken(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """The pixels (N, C, h, w) at each image's own rows (N, h) and columns (N, w)."""
+    n, c = x.shape[:2]
     image = torch.arange(n, device=x.device).view(n, 1, 1, 1)
     channel = torch.arange(c, device=x.device).view(1, c, 1, 1)
-    return x[image, channel, rows.view(n, 1, size[0], 1), columns.view(n, 1, 1, size[1])]
+    return x[image, channel, rows.view(n, 1, -1, 1), columns.view(n, 1, 1, -1)]
+
+
+def _nearest(start: Tensor, length: Tensor, size: int) -> Tensor:
+    """For each of `size` places the source pixel of a window: int64 (N, size), by torch's rule and in its float32."""
+    i = torch.arange(size, device=start.device, dtype=torch.float32)
+    ratio = (length.to(torch.float32) / size).unsqueeze(1)
+    within = torch.minimum((i * ratio).floor().to(torch.int64), length.unsqueeze(1) - 1)
+    return start.unsqueeze(1) + within
 
 
 def flip(x: Tensor, chosen: Tensor, axis: int) -> Tensor:
@@ -45,7 +58,11 @@ def resized_crop(
 
     Resampling along an axis is a matrix with one row of filter weights per output pixel; the windows of a batch differ
     only in their matrices. For N images this is two batched products, N · C · h · H · W and N · C · h · W · w.
+    `nearest` takes the pixel at i · length / size, rounded down.
     """
+    if interpolation == "nearest":
+        rows, columns = _nearest(boxes.top, boxes.height, size[0]), _nearest(boxes.left, boxes.width, size[1])
+        return _taken(x, rows, columns)
     rows = _weights(boxes.top, boxes.height, x.shape[-2], size[0], interpolation, antialias=antialias)
     columns = _weights(boxes.left, boxes.width, x.shape[-1], size[1], interpolation, antialias=antialias)
     return torch.matmul(torch.matmul(rows.unsqueeze(1), x), columns.unsqueeze(1).transpose(-1, -2))

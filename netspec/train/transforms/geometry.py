@@ -35,7 +35,7 @@ def _taken(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     n, c = x.shape[:2]
     image = torch.arange(n, device=x.device).view(n, 1, 1, 1)
     channel = torch.arange(c, device=x.device).view(1, c, 1, 1)
-    return x[image, channel, rows.view(n, 1, -1, 1), columns.view(n, 1, 1, -1)]
+    return x[image, channel, rows.view(n, 1, rows.shape[1], 1), columns.view(n, 1, 1, columns.shape[1])]
 
 
 def _nearest(start: Tensor, length: Tensor, size: int) -> Tensor:

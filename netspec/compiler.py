@@ -12,7 +12,7 @@ from netspec.diagnostics import Diagnostic, Related, UsageError, did_you_mean, h
 from netspec.dims import UNKNOWN, Condition
 from netspec.errors import SpecError
 from netspec.language.binding import value_of
-from netspec.language.elaborate import Elaborator
+from netspec.language.elaborate import NOTHING, Elaborator
 from netspec.language.flow import Origin
 from netspec.language.initialization import InitRules
 from netspec.language.inputs import read_input, symbols_of
@@ -197,7 +197,7 @@ def _elaborate_whole(
         description=spec.description,
         source=spec.source.name,
         variant=variant,
-        input=input_type or TensorType(()),
+        input=input_type or NOTHING,
         root=root,
         recipe=recipe,
         conditions=tuple(elaborator.conditions),
@@ -242,7 +242,7 @@ def _recipe(
         return None
     recipe = read_recipe(over.train, reader)
     if recipe is not None and input_type is not None and root.children:
-        output = done.end.type or TensorType((UNKNOWN,))
+        output = done.end.type or NOTHING
         types = [leaf.type for leaf in leaves(root)]
         related = ([Related("the net's input", done.origin.span)], [done.end.related(None)] if done.end.type else [])
         check_recipe(recipe, over.train, reader, input_type, output, layers=types, related=related)

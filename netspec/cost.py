@@ -18,6 +18,9 @@ from netspec.diagnostics import UsageError, did_you_mean
 from netspec.dims import Shape, Size, product
 from netspec.layers.base import Layer
 from netspec.net import Combinator, Leaf, Net, Node, need_numbers
+from netspec.recipe.base import Optimizer
+from netspec.recipe.tables import OPTIMIZERS
+from netspec.recipe.tables import optimizer as load_optimizer
 from netspec.views.describe import bytes_text
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
@@ -25,30 +28,6 @@ Device = Literal["cpu", "cuda"]
 
 _FLOAT32: Final = 4
 _INT64: Final = 8
-
-_STATE: Final[dict[str, int]] = {
-    "SGD": 0,
-    "Adam": 2,
-    "AdamW": 2,
-    "NAdam": 2,
-    "RAdam": 2,
-    "Adamax": 2,
-    "Adadelta": 2,
-    "Adagrad": 1,
-    "ASGD": 1,
-    "RMSprop": 1,
-    "Rprop": 2,
-}
-"""Optimiser → the vectors as long as the parameters that it keeps, with its default arguments."""
-
-_MORE_STATE: Final[dict[tuple[str, str], int]] = {
-    ("SGD", "momentum"): 1,
-    ("Adam", "amsgrad"): 1,
-    ("AdamW", "amsgrad"): 1,
-    ("RMSprop", "momentum"): 1,
-    ("RMSprop", "centered"): 1,
-}
-"""Optimiser and argument → the further vectors that it keeps if the argument is neither false nor zero."""
 
 
 class LayerCost(NamedTuple):
@@ -142,7 +121,7 @@ def estimate(
         precision: `fp32` and `tf32` take four bytes for a value; `bf16` and `fp16` mean automatic mixed precision:
             parameters keep four, convolutions and products of matrices work with two.
         optimizer: a name of torch.optim.
-        arguments: the optimiser's, of which `momentum`, `amsgrad` and `centered` matter.
+        arguments: the optimiser's, of which those matter that decide what it keeps, as `momentum` does.
         device: where: a few kernels keep more on a CPU.
 
     Raises:
@@ -151,14 +130,14 @@ def estimate(
     need_numbers(net, f"estimating the memory of `{net.name}`")
     if batch < 1:
         raise UsageError(f"a batch has at least one example, not {batch}")
-    vectors = _state_vectors(optimizer, arguments or {})
+    chosen = _optimizer(optimizer, arguments or {})
     step = _Step(batch, 2 if precision in ("bf16", "fp16") else 4, device)
     start = _Tensor(_count(net.input.shape), net.input.dtype == "int64", _FLOAT32)
     step.run(net.root, start, needs=False)
     weights = _FLOAT32 * sum(_whole(leaf.params) for leaf in net.layers)
     gradients = _FLOAT32 * _whole(net.trainable_params)
     buffers = _FLOAT32 * _whole(net.buffers)
-    state = vectors * gradients
+    state = _FLOAT32 * _state(chosen, net)
     always = weights + buffers + state + step.bytes_of(start)
     return Cost(
         batch=batch,
@@ -176,15 +155,21 @@ def estimate(
     )
 
 
-def _state_vectors(optimizer: str, arguments: Mapping[str, Any]) -> int:
-    if optimizer not in _STATE:
-        near = did_you_mean(optimizer, _STATE)
+def _optimizer(name: str, arguments: Mapping[str, Any]) -> Optimizer:
+    if name not in OPTIMIZERS:
+        near = did_you_mean(name, OPTIMIZERS)
         raise UsageError(
-            f"there is no optimizer `{optimizer}` whose memory is known"
-            + (f"; did you mean `{near}`?" if near else f"; there are {', '.join(_STATE)}")
+            f"there is no optimizer `{name}` whose memory is known"
+            + (f"; did you mean `{near}`?" if near else f"; there are {', '.join(OPTIMIZERS)}")
         )
-    more = (count for (name, argument), count in _MORE_STATE.items() if name == optimizer and arguments.get(argument))
-    return _STATE[optimizer] + sum(more)
+    return load_optimizer(name).model_construct(**arguments)
+
+
+def _state(optimizer: Optimizer, net: Net) -> int:
+    """How many numbers the optimiser keeps."""
+    trained = (leaf for leaf in net.layers if not leaf.frozen)
+    shapes = (shape for leaf in trained for shape in leaf.layer.parameters(leaf.input).values())
+    return sum(optimizer.state([_whole(size) for size in shape]) for shape in shapes)
 
 
 # ---- the walk

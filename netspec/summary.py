@@ -162,6 +162,8 @@ def _plain(shape: Shape) -> str:
 
 
 def _title(net: Net) -> str:
+    if not is_known(net.input_shape):
+        return f"{title_text(net)}: input unknown"
     words = f"{title_text(net)}: input {shape_text(net.input_shape)}"
     if net.input.dtype != "float32":
         words += f" {net.input.dtype}"

@@ -13,6 +13,7 @@ import netspec
 from netspec.cost import estimate
 from netspec.diagnostics import UsageError
 from netspec.net import Net
+from netspec.recipe.tables import OPTIMIZERS
 from tests.layers.memory import kept
 
 SPECS = Path(__file__).parents[1] / "specs"
@@ -110,6 +111,7 @@ def test_the_batch_multiplies_activations_alone() -> None:
         ("ASGD", {}),
         ("RMSprop", {"momentum": 0.9, "centered": True}),
         ("Rprop", {}),
+        ("Adafactor", {}),
     ],
 )
 def test_the_state_of_an_optimizer_is_what_torch_allocates(optimizer: str, arguments: dict[str, Any]) -> None:
@@ -121,6 +123,12 @@ def test_the_state_of_an_optimizer_is_what_torch_allocates(optimizer: str, argum
     state = (tensor for tensors in steps.state.values() for tensor in tensors.values() if torch.is_tensor(tensor))
     measured = sum(tensor.nbytes for tensor in state if tensor.ndim)  # step counters aside
     assert estimate(net, 2, optimizer=optimizer, arguments=arguments).optimizer_state == measured
+
+
+def test_the_memory_of_every_optimizer_of_a_recipe_is_known() -> None:
+    net = net_of("joined")
+    for name in OPTIMIZERS:
+        assert estimate(net, 4, optimizer=name).optimizer == name
 
 
 def test_frozen_layers_have_no_gradients_and_what_only_they_need_is_not_kept() -> None:

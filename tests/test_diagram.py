@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import json
 import re
 import sys
 import time
@@ -20,15 +21,17 @@ from hypothesis import strategies as st
 import netspec
 from docs.gallery import stale_pictures
 from netspec.cli.draw import command
-from netspec.diagnostics import MissingExtra, ResourceError, UsageError
+from netspec.diagnostics import MissingExtra, ResourceError, Span, UsageError
 from netspec.diagram import diagram, family_colors, render
 from netspec.diagram.dot import MOST_VERTICES
 from netspec.diagram.labels import text
 from netspec.diagram.palette import PAGE, QUIET, TEXT
 from netspec.diagram.rendering import fingerprint
 from netspec.extras import install
-from netspec.net import Net, Scope
-from netspec.views.fold import fold, stacked
+from netspec.layers import MODULE_OF, layer_class
+from netspec.layers.base import TensorType
+from netspec.net import Leaf, Net, Scope, Sequential
+from netspec.views.fold import Group, fold, stacked, structure
 from netspec.views.graph import INPUT, OUTPUT, flow, graph
 from tests.commands import invoke
 
@@ -120,6 +123,28 @@ def test_equal_neighbours_are_drawn_once_with_their_number() -> None:
     shown = words(diagram(netspec.loads(BLOCKS)))
     assert "basic(8) ×6" in shown
     assert sum("Conv2d" in word for word in shown) == 1
+
+
+@pytest.mark.parametrize("name", MODULE_OF)
+def test_equal_layers_of_every_type_are_equal(name: str) -> None:
+    """What a layer computes for itself and keeps is no part of what it is."""
+    example = layer_class(name).examples[0]
+    x = TensorType(example.input, example.dtype)
+    leaves: list[Leaf] = []
+    for key in "01":
+        layer = layer_class(name).model_validate(example.arguments)
+        leaves.append(Leaf(key, None, layer, x, layer.output(x), Span("s.yaml", 1, 1, 1, 2)))
+    root = Sequential("", None, tuple(leaves), leaves[0].span, x, x)
+    keys = structure(root)
+    assert keys[id(leaves[0])] == keys[id(leaves[1])]
+
+
+def test_blocks_with_a_rearrangement_are_drawn_once() -> None:
+    swap = [{"Rearrange": "n c h w -> n h w c"}, {"Linear": 4}, {"Rearrange": "n h w c -> n c h w"}]
+    net = netspec.loads(json.dumps({"input": [4, 2, 2], "blocks": {"swap()": swap}, "layers": ["swap"] * 3}))
+    (group,) = fold(net, 1)
+    assert isinstance(group, Group)
+    assert group.count == 3
 
 
 def test_blocks_that_differ_only_in_dropout_are_folded_and_show_the_range() -> None:

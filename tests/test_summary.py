@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import re
+from pathlib import Path
 
 import pytest
 
 import netspec
+from netspec.compiler import compile_source
 from netspec.diagnostics import Span
 from netspec.dims import UNKNOWN
 from netspec.layers.base import TensorType
 from netspec.layers.linear import Linear
 from netspec.net import Leaf, Net, Sequential
 from netspec.summary import partial_table, summary, summary_csv, summary_markdown
+from netspec.text.source import read
 
 RESIDUAL = """
 name: small
@@ -132,6 +135,25 @@ def test_a_partial_table_ends_where_shapes_become_unknown_and_says_so() -> None:
     assert "Linear 4" in text
     assert "Linear 7" not in text
     assert text.endswith("the table ends here: the output shape of Linear (line 11) and what follows is unknown")
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        (
+            "input: [3, 8, 8]\nlayers: [{Linear: 4}, Flatten, {Conv2d: {out_channels: 3, kernel_size: 3}}]\n",
+            "3 × 8 × 8",
+        ),
+        ("input: [3, 8, 8]\nlayers: [Flatten, {Linaer: 4}]\n", "3 × 8 × 8"),
+        ("input: [3, x]\nlayers: [Flatten, {Linear: 4}]\n", "unknown"),
+    ],
+)
+def test_what_is_unknown_for_a_mistake_is_not_given_as_a_scalar(text: str, title: str, tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(text)
+    result = compile_source(*read(str(tmp_path / "s.yaml")))
+    assert result.net is not None
+    assert partial_table(result.net).splitlines()[0] == f"s: input {title}"
+    assert "scalar" not in partial_table(result.net)
 
 
 def test_the_public_function_stays_itself_after_its_module_was_imported() -> None:

@@ -476,8 +476,8 @@ class Elaborator:
                 name,
                 tuple(branches),
                 item.span(self.reader.source),
-                flow.type or _NOTHING,
-                end.type or _NOTHING,
+                flow.type or NOTHING,
+                end.type or NOTHING,
                 axis or 0,
                 parts,
                 context.calls,
@@ -555,7 +555,8 @@ class Elaborator:
         return tuple(Related(f"in the call `{frame.label()}`", frame.span) for frame in reversed(self._frames))
 
 
-_NOTHING: Final = TensorType(())
+NOTHING: Final = TensorType((UNKNOWN,))
+"""A type of which nothing is known, its rank included: what flows on behind a mistake."""
 
 
 def _scope(
@@ -568,9 +569,7 @@ def _scope(
     before: Flow,
     after: Flow,
 ) -> NetScope:
-    return NetScope(
-        kind, label, block, arguments, span, tuple(children), before.type or _NOTHING, after.type or _NOTHING
-    )
+    return NetScope(kind, label, block, arguments, span, tuple(children), before.type or NOTHING, after.type or NOTHING)
 
 
 def _sequential(
@@ -583,7 +582,7 @@ def _sequential(
     block: str | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> Sequential:
-    start, end = before.type or _NOTHING, after.type or _NOTHING
+    start, end = before.type or NOTHING, after.type or NOTHING
     return Sequential(path, name, tuple(children), span, start, end, block, arguments or {})
 
 

@@ -40,15 +40,16 @@ class GroupNorm(Layer):
         self.need_float(x)
         self.need_rank_from(x, 1, "(channels, …)")
         channels = self.check_width(x)
+        divides = same(channels % self.num_groups, 0)
         expect(
-            same(channels % self.num_groups, 0),
+            divides,
             lambda: f"`num_groups: {self.num_groups}` does not divide the channels: {{given}}",
             code="shape-mismatch",
             at="num_groups",
             axis=0,
         )
         warn(
-            channels // self.num_groups * product(x.shape[1:]) > 1,
+            divides is False or channels // self.num_groups * product(x.shape[1:]) > 1,
             lambda: (
                 f"`GroupNorm` leaves nothing of a group with a single value, and fails on a batch of one example: "
                 f"{{given}}, in {self.num_groups} groups"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
 from netspec.arguments import Arguments
@@ -108,6 +109,15 @@ class Transform(Named):
 
 class Optimizer(Named):
     """Base of the optimisers, each a class of `torch.optim`. `lr` is a field of every one."""
+
+    @property
+    def vectors(self) -> int:
+        """How many numbers it keeps of each number of a parameter, with these arguments."""
+        raise NotImplementedError
+
+    def state(self, shape: Sequence[int]) -> int:
+        """How many numbers it keeps of a parameter of this shape, its count of steps excepted."""
+        return self.vectors * prod(shape)
 
     def problems(self) -> list[Problem]:
         """What is wrong with arguments that are right each by itself; `at` names the argument at fault."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from netspec.diagnostics import UsageError
 from netspec.train.device import numerics
+from netspec.train.errors import NonFinite
 from netspec.train.evaluate import Examination, evaluate, examine
 from netspec.train.findings import describe, to_dict
 from netspec.train.losses import build_loss
@@ -51,6 +53,7 @@ def inspect(trained: Trained, split: str, root: Path | None = None, examples: in
     Raises:
         UsageError: the data have no such part.
         ResourceError: data are missing or damaged.
+        NonFinite: the loss is not a number.
     """
     data = trained.data(root, examples)
     part = data.split(split)
@@ -65,9 +68,16 @@ def inspect(trained: Trained, split: str, root: Path | None = None, examples: in
         if trained.classifies:
             classes = int(trained.net.output_shape[0])  # pyright: ignore[reportArgumentType]  # a net that trains has numbers for sizes
             found = examine(trained.model, part, loss, trained.arithmetic, classes=classes, batch_size=batch)
-            return Inspection(split, len(part), found.score, found, part.available, why)
-        score = evaluate(
-            trained.model, part, loss, trained.arithmetic,
-            classes=trained.recipe.loss.target == "classes", batch_size=batch,
-        )  # fmt: skip
-        return Inspection(split, len(part), score, None, part.available, why)
+            score = found.score
+        else:
+            found = None
+            score = evaluate(
+                trained.model, part, loss, trained.arithmetic,
+                classes=trained.recipe.loss.target == "classes", batch_size=batch,
+            )  # fmt: skip
+    if math.isnan(score.loss):
+        raise NonFinite(
+            f"`{trained.run.path}`: the loss on the {split} data is not a number, though every weight is finite: an "
+            "output of the net is not, or no target counts"
+        )
+    return Inspection(split, len(part), score, found, part.available, why)

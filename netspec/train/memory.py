@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 
 from netspec.cost import estimate
-from netspec.diagnostics import ResourceError, UsageError
+from netspec.diagnostics import ResourceError
 from netspec.torch.build import available_memory
 from netspec.train.allocator import kept_memory
 from netspec.train.device import gpu_memory
@@ -24,11 +24,8 @@ def estimated(trainer: Trainer, batch_size: int) -> int:
     recipe, device = trainer.recipe, trainer.arithmetic.device
     where = "cuda" if device.type == "cuda" else "cpu"
     precision = trainer.arithmetic.precision
-    try:
-        optimizer, arguments = recipe.optimizer.name(), dict(recipe.optimizer)
-        cost = estimate(trainer.net, batch_size, precision, optimizer, arguments=arguments, device=where)
-    except UsageError:  # Adafactor, whose state is small beside the parameters
-        cost = estimate(trainer.net, batch_size, precision, device=where)
+    optimizer, arguments = recipe.optimizer.name(), dict(recipe.optimizer)
+    cost = estimate(trainer.net, batch_size, precision, optimizer, arguments=arguments, device=where)
     data = trainer.data.bytes if trainer.data.train.resident else 0
     return cost.peak + data + (cost.weights + cost.buffers if trainer.average is not None else 0)
 

@@ -14,6 +14,7 @@ from torchvision.transforms.v2.functional import resize  # pyright: ignore[repor
 from netspec.diagnostics import UsageError
 from netspec.train.data.pictures import read_picture
 from netspec.train.device import numerics
+from netspec.train.errors import NonFinite
 from netspec.train.evaluate import autocast, evaluating
 from netspec.train.host import floats, ints
 from netspec.train.trained import Trained
@@ -49,6 +50,7 @@ def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answe
     Raises:
         UsageError: the run is no classifier of images, or there is no such file.
         ResourceError: a file is no picture.
+        NonFinite: the net's output for a picture is not finite.
     """
     if not trained.classifies or not trained.recipe.data.images:
         raise UsageError(
@@ -67,6 +69,8 @@ def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answe
                     f"but the net takes {shape_text(trained.net.input_shape)}; bring the picture to that size"
                 )
             shares = trained.model(x).float().softmax(1).squeeze(0)
+            if not bool(shares.isfinite().all()):
+                raise NonFinite(f"`{path}`: the net's output for it is not finite, though every weight is")
             values, classes = shares.topk(min(top, len(shares)))
             named = [(trained.names[i], p) for i, p in zip(ints(classes), floats(values), strict=True)]
             answers.append(Answer(path, named))

@@ -18,6 +18,7 @@ from netspec.train.checkpoint import Checkpoint, best_of, newest_used, pointed, 
 from netspec.train.data.load import load_data
 from netspec.train.data.splits import DataSplits
 from netspec.train.device import Arithmetic, choose_arithmetic, choose_device
+from netspec.train.errors import NonFinite
 from netspec.train.progress import say
 from netspec.train.run import RunDirectory, class_names, open_run
 from netspec.train.setup import Options, limit
@@ -67,6 +68,7 @@ def open_trained(path: Path, *, device: str = "auto", best: bool = False) -> Tra
     Raises:
         UsageError: no run there, or no best checkpoint.
         ResourceError: its weights are damaged, or it has none yet.
+        NonFinite: a weight is not finite, so that every answer would mean nothing.
     """
     run = open_run(path)
     net = load(run.spec)
@@ -86,7 +88,18 @@ def open_trained(path: Path, *, device: str = "auto", best: bool = False) -> Tra
     else:
         at, _ = newest_used(run.checkpoints, _warn, lambda found: _load(model, found))
         origin = f"unfinished run, {at.name}"
+    _check_finite(model, path, origin)
     return Trained(run, net, net.recipe, model.to(target).eval(), arithmetic, origin)
+
+
+def _check_finite(model: nn.Module, path: Path, origin: str) -> None:
+    for key, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            bad = int((~tensor.isfinite()).sum())
+            raise NonFinite(
+                f"`{path}` ({origin}): {bad:,} of the {tensor.numel():,} values of `{key}` are not finite, so there is "
+                "nothing to measure; no run keeps such weights by itself: take those of another checkpoint or run"
+            )
 
 
 def _load(model: nn.Module, checkpoint: Checkpoint) -> None:

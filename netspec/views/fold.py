@@ -207,7 +207,11 @@ def _inside(node: Node) -> Sequence[Node]:
 def _key(node: Node, inside: tuple[int, ...]) -> Hashable:
     match node:
         case Leaf():
-            arguments = "" if node.layer.family == "dropout" else repr(node.layer.__dict__)  # some hold dicts: no hash
+            layer = node.layer
+            given = (
+                {} if layer.family == "dropout" else {name: getattr(layer, name) for name in type(layer).model_fields}
+            )
+            arguments = repr(given)  # some hold dicts: no hash
             return node.type, arguments, node.input, node.output, node.frozen
         case Combinator():
             return node.kind, node.dim, node.split, tuple(key for key, _ in node.branches), inside

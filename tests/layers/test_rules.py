@@ -142,6 +142,8 @@ def test_group_norm_with_one_value_per_group_needs_two_examples() -> None:
     assert both("GroupNorm", (6,), num_groups=6) == (6,)
     assert warnings_of("GroupNorm", (6,), num_groups=3) == []
     assert both("GroupNorm", (6, 2), num_groups=4) is None
+    for shape in ((3, 8, 8), (3, 1, 1)):  # more groups than channels: one mistake, not two
+        assert [problem.code for problem in warnings_of("GroupNorm", shape, num_groups=4)] == ["shape-mismatch"]
 
 
 def test_batch_norm_on_one_pixel_needs_two_examples() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,6 +18,7 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 import netspec
@@ -26,6 +29,7 @@ from netspec.train.inspection import inspect
 from netspec.train.loop import RunResult
 from netspec.train.losses import build_loss
 from netspec.train.records import Record
+from netspec.train.run import open_run
 from netspec.train.runs import Run, compare_text, list_text
 from netspec.train.trained import open_trained
 from tests.commands import invoke
@@ -52,6 +56,34 @@ def test_eval_gives_the_figures_of_the_last_epoch(run: RunResult) -> None:
     assert found["accuracy"] == run.records[-1].test_accuracy
     assert found["examples"] == 40
     assert sum(map(sum, found["confusion"])) == 40
+
+
+def replace_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
+    """Give a run other weights, and the sum that belongs to them."""
+    run = open_run(path)
+    save_file(weights, run.weights)
+    run.weights_sum.write_text(hashlib.sha256(run.weights.read_bytes()).hexdigest())
+
+
+def test_weights_that_are_not_finite_are_measured_by_nobody(tmp_path: Path) -> None:
+    path = finish(small_net(IMAGES), tmp_path / "run", report=True).run
+    weights = load_file(path / "model.safetensors")
+    weights["3.bias"][1] = math.nan
+    replace_weights(path, weights)
+    picture = tmp_path / "one.png"
+    Image.new("L", (6, 6), 255).save(picture)
+    for arguments in (("eval", path), ("predict", path, picture)):
+        error = command(*arguments).exception
+        assert isinstance(error, NetspecError)
+        assert error.exit_status == 4
+        assert "1 of the 3 values of `3.bias` are not finite" in str(error)
+    weights["3.bias"][1] = 0.0
+    weights["1.weight"].fill_(3e38)  # finite, and what they give is not
+    replace_weights(path, weights)
+    for arguments in (("eval", path), ("predict", path, picture)):
+        error = command(*arguments).exception
+        assert isinstance(error, NetspecError)
+        assert error.exit_status == 4
 
 
 def test_confusion_recall_and_precision_are_what_counting_gives(run: RunResult) -> None:

@@ -22,6 +22,10 @@ class Adam(Optimizer):
     amsgrad: bool = False
     decoupled_weight_decay: bool = False
 
+    @property
+    def vectors(self) -> int:
+        return 2 + self.amsgrad
+
 
 class AdamW(Optimizer):
     """Adam whose weight decay shrinks the weights by lr · weight_decay and leaves the gradient alone."""
@@ -35,6 +39,10 @@ class AdamW(Optimizer):
     weight_decay: NonNegative = 1e-2
     amsgrad: bool = False
 
+    @property
+    def vectors(self) -> int:
+        return 2 + self.amsgrad
+
 
 class Adamax(Optimizer):
     """Adam with the largest recent gradient in place of the root mean square."""
@@ -46,6 +54,10 @@ class Adamax(Optimizer):
     betas: Betas = (0.9, 0.999)
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0
+
+    @property
+    def vectors(self) -> int:
+        return 2
 
 
 class NAdam(Optimizer):
@@ -61,6 +73,10 @@ class NAdam(Optimizer):
     momentum_decay: NonNegative = 4e-3
     decoupled_weight_decay: bool = False
 
+    @property
+    def vectors(self) -> int:
+        return 2
+
 
 class RAdam(Optimizer):
     """Adam that is plain momentum until the variance of its step size can be estimated."""
@@ -73,3 +89,7 @@ class RAdam(Optimizer):
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0
     decoupled_weight_decay: bool = False
+
+    @property
+    def vectors(self) -> int:
+        return 2

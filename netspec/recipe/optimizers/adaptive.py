@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import ClassVar
 
 from netspec.arguments import NonNegative, Probability
@@ -22,6 +24,10 @@ class RMSprop(Optimizer):
     momentum: NonNegative = 0
     centered: bool = False
 
+    @property
+    def vectors(self) -> int:
+        return 1 + (self.momentum > 0) + self.centered
+
 
 class Adagrad(Optimizer):
     """w ← w − lr · gradient / (√sum + eps), the sum over all squared gradients so far."""
@@ -35,6 +41,10 @@ class Adagrad(Optimizer):
     initial_accumulator_value: NonNegative = 0
     eps: NonNegative = 1e-10
 
+    @property
+    def vectors(self) -> int:
+        return 1
+
 
 class Adadelta(Optimizer):
     """Steps in the proportion of the running means of past steps and past gradients; `rho` is their decay."""
@@ -46,6 +56,10 @@ class Adadelta(Optimizer):
     rho: Probability = 0.9
     eps: NonNegative = 1e-6
     weight_decay: NonNegative = 0
+
+    @property
+    def vectors(self) -> int:
+        return 2
 
 
 class Adafactor(Optimizer):
@@ -60,3 +74,10 @@ class Adafactor(Optimizer):
     eps: AdafactorEps = (None, 1e-3)
     d: AtLeastOne = 1.0
     weight_decay: NonNegative = 0.0
+
+    def state(self, shape: Sequence[int]) -> int:
+        """Of a matrix its row and its column means, over the last two axes; of a vector as many as it has."""
+        if len(shape) < 2:
+            return prod(shape)
+        *lead, rows, columns = shape
+        return prod(lead) * (rows + columns)

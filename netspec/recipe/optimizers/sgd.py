@@ -22,6 +22,10 @@ class SGD(Optimizer):
     weight_decay: NonNegative = 0
     nesterov: bool = False
 
+    @property
+    def vectors(self) -> int:
+        return int(self.momentum > 0)
+
     def problems(self) -> list[Problem]:
         if self.nesterov and (self.momentum <= 0 or self.dampening != 0):
             return [
@@ -48,6 +52,10 @@ class ASGD(Optimizer):
     t0: NonNegative = 1e6
     weight_decay: NonNegative = 0
 
+    @property
+    def vectors(self) -> int:
+        return 1
+
 
 class Rprop(Optimizer):
     """Resilient backpropagation: only the signs of the gradients count, each weight has a step size of its own.
@@ -61,6 +69,10 @@ class Rprop(Optimizer):
     lr: NonNegative = 1e-2
     etas: PositiveRange = (0.5, 1.2)
     step_sizes: PositiveRange = (1e-6, 50)
+
+    @property
+    def vectors(self) -> int:
+        return 2
 
     def problems(self) -> list[Problem]:
         low, high = self.etas

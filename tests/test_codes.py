@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -47,3 +48,47 @@ def test_every_code_that_the_package_reports_is_in_the_table() -> None:
 def test_every_code_is_kebab_case_and_its_texts_are_sentences(code: str) -> None:
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", code)
     assert CODES[code].summary.endswith(".") and CODES[code].meaning.endswith((".", "`."))
+
+
+# ---- codes in tests
+
+
+TESTS = sorted(Path(__file__).parent.rglob("*.py"))
+_KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+
+
+def compared(tree: ast.Module) -> set[str]:
+    """What a `code` is compared with, where it is written: there, or as a constant of the file.
+
+    `assert code != "unknwon-layer"` holds, and so does `codes <= {"unknwon-layer", …}`.
+    """
+    constants = {
+        target.id: node.value for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+        if isinstance(target, ast.Name)
+    }  # fmt: skip
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Compare):
+            continue
+        parts = list(ast.walk(node))
+        if any(isinstance(p, ast.Attribute) and p.attr == "code" for p in parts):
+            named = [constants[p.id] for p in parts if isinstance(p, ast.Name) and p.id in constants]
+            parts += [p for value in named for p in ast.walk(value)]
+            found |= {p.value for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str)}
+    return {text for text in found if _KEBAB.fullmatch(text)}
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_a_code_that_a_test_names_is_one_that_there_is(path: Path) -> None:
+    assert compared(ast.parse(path.read_text(encoding="utf-8"))) - set(CODES) == set()
+
+
+def test_codes_are_found_however_they_are_compared() -> None:
+    text = (
+        "SILENT = {'no-such-code'}\n"
+        "assert d.code != 'another-one'\n"
+        "assert {d.code for d in found} <= SILENT\n"
+        "assert [(d.code, d.help) for d in found] == [('a-third', 'did you mean it?')]\n"
+        "assert other == 'not-a-code'\n"
+    )
+    assert compared(ast.parse(text)) == {"no-such-code", "another-one", "a-third"}

@@ -40,3 +40,47 @@ def test_what_is_generated_is_up_to_date() -> None:
     from docs.generate import stale
 
     assert stale() == []
+
+
+# ---- what a page names
+
+
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+_HERE = [
+    path.relative_to(ROOT).as_posix()
+    for folder in ("netspec", "tests", "docs", "specs", ".ci")
+    for path in (ROOT / folder).rglob("*")
+    if "__pycache__" not in path.parts
+] + [path.name for path in ROOT.iterdir()]  # fmt: skip
+_READERS_OWN = {
+    "README.md": {"alexnet.json", "build/alexnet/alexnet.py"},
+    "commands.md": {"NAME.yaml"},
+    "errors.md": {"other.yaml"},
+}
+"""What a command makes, and names that stand for a reader's own file."""
+
+
+def is_here(name: str) -> bool:
+    """A page may leave out the folders that its subject makes plain: `train/loop.py`, and then `setup.py`."""
+    return any(f"/{path}".endswith(f"/{name.rstrip('/')}") for path in _HERE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_files_that_are_there(page: Path) -> None:
+    text = re.sub(r"^```console.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    named = set(re.findall(r"(?<![\w/.<*-])[\w.-]+(?:/[\w.-]+)*\.(?:py|md|yaml|svg|json)\b", text))
+    folders = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*/)`", text)) if page.name == "architecture.md" else set[str]()
+    assert [name for name in sorted(named | folders) if not is_here(name)] == sorted(_READERS_OWN.get(page.name, ()))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_link_leads_to_a_file_and_a_heading_that_are_there(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, link

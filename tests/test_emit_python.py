@@ -426,7 +426,7 @@ def test_whatever_a_block_is_called_with_the_emitted_module_is_the_built_one(spe
     try:
         net = netspec.loads(spec)
     except netspec.SpecError as error:
-        assert {d.code for d in error.diagnostics} <= {"shape-mismatch", "branches-disagree"}, error
+        assert {d.code for d in error.diagnostics} <= {"shape-mismatch", "branch-mismatch"}, error
         return
     assert_same(net)
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -14,3 +19,23 @@ def test_continuous_integration_runs_the_two_commands_of_the_readme_as_they_stan
     assert [c for c in commands if c not in readme] == []
     assert commands[0].endswith("netspec compile specs/alexnet.yaml --verify")
     assert commands[1].endswith("pytest")
+
+
+def test_continuous_integration_runs_the_other_versions_that_the_architecture_page_names() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Versions")[2]
+    named = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    run = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert [command for command in named[:3] if command not in run] == []
+    cases = re.findall(r"^  (\w+)\)$", (ROOT / ".ci" / "versions").read_text(), re.MULTILINE)
+    assert cases == [command.split()[1] for command in named[1:]]
+
+
+def test_every_dependency_has_an_oldest_release() -> None:
+    """The run with the oldest releases would take the newest of one without."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    own = [text for text in (*project["dependencies"], *chain(*extras.values())) if "netspec-compiler" not in text]
+    printed = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "floors.py", *extras], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert set(printed) == {re.sub(r",.*", "", text).replace(">=", "==") for text in own}

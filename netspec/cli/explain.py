@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import textwrap
 from collections.abc import Iterable
+from itertools import chain
 
 import click
 
@@ -19,6 +20,8 @@ from netspec.layers.elsewhere import meant_by
 from netspec.layers.reference import explain_layer
 from netspec.recipe.read import KEYS
 from netspec.recipe.reference import KINDS, NAMES, explain_recipe
+from netspec.recipe.unoffered import UNOFFERED as UNOFFERED_RECIPE
+from netspec.recipe.unoffered import explain_unoffered
 
 
 @click.command()
@@ -50,7 +53,11 @@ def explain(name: str) -> str:
     if found:
         return "\n\n\n".join(found)
     if name in UNOFFERED:
-        return textwrap.fill(f"{name} is a layer of torch.nn that netspec does not offer: {UNOFFERED[name]}.", 80)
+        found.append(f"{name} is a layer of torch.nn that netspec does not offer: {UNOFFERED[name]}.")
+    if (why := explain_unoffered(name)) is not None:
+        found.append(why)
+    if found:
+        return "\n\n".join(textwrap.fill(sentence, 80) for sentence in found)
     near = _nearest(name)
     raise UsageError(
         f"there is nothing called `{name}` to explain; "
@@ -98,7 +105,12 @@ def _groups() -> dict[str, tuple[str, ...]]:
     """The names of each form: CapWords, with hyphens, lowercase. A misspelt one has the form of the right one."""
     own = tuple(name for name in NAMES if name.islower())
     return {
-        "capitals": (*MODULE_OF, *UNOFFERED, *(name for name in NAMES if name not in own)),
+        "capitals": (
+            *MODULE_OF,
+            *UNOFFERED,
+            *chain(*UNOFFERED_RECIPE.values()),
+            *(name for name in NAMES if name not in own),
+        ),
         "hyphens": tuple(CODES),
         "lowercase": (*EXPLAINED, *KEYS, *own, *INITIALIZERS),
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from netspec.recipe.unoffered import UNOFFERED
+
 UNCALLED: Final = "a transform's arguments are a mapping, as in `[Normalize: {mean: [0.5], std: [0.5]}]`"
 _OPTION: Final = "a recipe does not depend on the machine: "
 _ON_STOPPING: Final = "it belongs to `early_stopping`, as in `early_stopping: {patience: 5}`"
@@ -73,7 +75,7 @@ KEYS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """Words that people bring from elsewhere and that are no keys, each with what to write."""
 
-NAMES: Final[dict[str, dict[str, str]]] = {
+_WORDS: Final[dict[str, dict[str, str]]] = {
     "data set": {
         **dict.fromkeys(("imagefolder", "images", "image_folder", "directory", "dir", "path"), "folder"),
         **dict.fromkeys(("tensordataset", "tensor", "safetensors", "array", "numpy", "npz"), "tensors"),
@@ -95,7 +97,7 @@ NAMES: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("mse", "l2", "l2loss", "mean_squared_error", "mse_loss", "rmse"), "MSELoss"),
         **dict.fromkeys(("mae", "l1", "mean_absolute_error", "l1_loss"), "L1Loss"),
         "huber": "HuberLoss", "smooth_l1": "SmoothL1Loss", "nll": "NLLLoss", "nll_loss": "NLLLoss",
-        "hinge": "MultiMarginLoss", "hingeembeddingloss": "MultiMarginLoss", "poisson": "PoissonNLLLoss",
+        "hinge": "MultiMarginLoss", "poisson": "PoissonNLLLoss",
     },
     "optimizer": {
         **dict.fromkeys(
@@ -107,10 +109,6 @@ NAMES: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("cosine", "cosinelr", "cosine_annealing", "cosinedecay"), "CosineAnnealingLR"),
         **dict.fromkeys(("plateau", "reduce_on_plateau", "reduceonplateau"), "ReduceLROnPlateau"),
         **dict.fromkeys(("warmup", "linearwarmup"), "a warm-up is a key of its own, as in `warmup: 5`"),
-        **dict.fromkeys(
-            ("lambdalr", "multiplicativelr", "sequentiallr", "chainedscheduler"),
-            "a recipe holds no code and one schedule; `warmup: 5` comes before it",
-        ),
         **dict.fromkeys(("none", "off", "constant"), "leave `scheduler` out: the learning rate then stays as it is"),
         "step": "StepLR", "multistep": "MultiStepLR", "exponential": "ExponentialLR", "exp": "ExponentialLR",
         "poly": "PolynomialLR", "polynomial": "PolynomialLR", "linear": "LinearLR", "onecycle": "OneCycleLR",
@@ -128,15 +126,12 @@ NAMES: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("blur", "gaussian_blur"), "GaussianBlur"),
         **dict.fromkeys(("standardize", "normalise", "normalization", "mean_std"), "Normalize"),
         **dict.fromkeys(("scale", "rescaling", "size"), "Resize"),
-        **dict.fromkeys(
-            ("totensor", "toimage", "todtype", "topiltensor", "piltotensor", "convertimagedtype", "tofloat", "rescale"),
-            "leave it out: images arrive as float32 tensors in [0, 1]",
-        ),
-        **dict.fromkeys(
-            ("mixup", "cutmix"), "it is a key of the recipe's own: `mixup: 0.2`, `cutmix: 1.0`, beside `augment`"
-        ),
-        "compose": "leave it out: the list is the composition",
-        "lambda": "a recipe holds no code; there are only the transforms of the reference",
+        **dict.fromkeys(("topiltensor", "tofloat", "rescale"), UNOFFERED["transform"]["ToTensor"]),
     },
 }  # fmt: skip
+
+NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    kind: {**{name.lower(): why for name, why in UNOFFERED.get(kind, {}).items()}, **words}
+    for kind, words in _WORDS.items()
+}
 """Names that other libraries use, in lower case, by kind of thing: each with the name here, or with what to do."""

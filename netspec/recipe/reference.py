@@ -20,6 +20,7 @@ from netspec.recipe import tables
 from netspec.recipe.base import DataSet, Named, Recipe, Scheduler, Transform
 from netspec.recipe.examples import ARGUMENTS, OWN_DATA, RECIPE, VALUES
 from netspec.recipe.read import KEYS, LISTS, PATTERNS, PLAIN, REQUIRED
+from netspec.recipe.unoffered import LIBRARY, UNOFFERED
 
 
 class Kind(NamedTuple):
@@ -245,7 +246,7 @@ def recipe_page() -> str:
         lines += [*_argument_table(setting), ""]
     for kind in KINDS.values():
         lines += [f"## {kind.title}", "", *prose(_ABOUT[kind.key])]
-        lines += _data_table() if kind.key == "data" else _call_table(kind)
+        lines += _data_table() if kind.key == "data" else [*_call_table(kind), "", *_unoffered_table(kind)]
         lines.append("")
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -278,6 +279,17 @@ def _call_table(kind: Kind) -> list[str]:
         cls = kind.load(name)
         drawn = " Random: for `augment`." if issubclass(cls, Transform) and cls.random else ""
         lines.append(f"| `{name}` | {_signature(cls)} | {cell(_sentence(cls))}{drawn} |")
+    return lines
+
+
+def _unoffered_table(kind: Kind) -> list[str]:
+    """The library's other classes, those together that have one reason."""
+    word = next(call.word for call in (*tables.CALLS.values(), tables.TRANSFORM) if call.names is kind.names)
+    reasons = UNOFFERED[word]
+    lines = [f"What `{LIBRARY[word]}` has besides:", "", "| not offered | why, and what to write |", "|---|---|"]
+    for reason in dict.fromkeys(reasons.values()):
+        names = ", ".join(f"`{name}`" for name, other in reasons.items() if other == reason)
+        lines.append(f"| {names} | {cell(reason)} |")
     return lines
 
 

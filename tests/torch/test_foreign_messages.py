@@ -1,0 +1,65 @@
+"""The words of torch's messages that netspec looks for, as torch says them: a release that changes one fails here.
+
+libyaml's messages are in `test_syntax.py`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from netspec.train import processes
+from netspec.train.errors import lacks_memory
+
+
+def test_the_allocator_of_the_cpu_calls_itself_by_its_name() -> None:
+    """By it a lack of memory is told from other faults: in training, and where `torch/build.py` makes a module."""
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**50)
+    assert "DefaultCPUAllocator" in str(caught.value)
+    assert "alloc" in str(caught.value)
+    assert lacks_memory(caught.value)
+
+
+PEERS = """
+import os, sys, time
+from datetime import timedelta
+import torch
+import torch.distributed as dist
+
+rank, how, meeting = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2, timeout=timedelta(seconds=20))
+dist.barrier()
+group = dist.new_group(timeout=timedelta(seconds=1 if how == "silent" else 20))
+if rank == 1:
+    if how == "silent":
+        time.sleep(3)
+    os._exit(0)
+try:
+    dist.all_reduce(torch.zeros(3), group=group)
+except RuntimeError as error:
+    print(error, flush=True)
+    os._exit(0)  # leaving the group would wait for the other
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("how", "late"), [("gone", False), ("silent", True)])
+def test_a_peer_that_is_gone_or_silent_is_told_in_the_words_that_are_looked_for(
+    how: str, late: bool, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", PEERS]
+    other = subprocess.Popen([*command, "1", how, str(tmp_path / "meeting")])
+    try:
+        run = subprocess.run(
+            [*command, "0", how, str(tmp_path / "meeting")], capture_output=True, text=True, check=True, timeout=60
+        )
+    finally:
+        other.wait(timeout=60)
+    assert run.stdout
+    assert processes._lost(RuntimeError(run.stdout))  # pyright: ignore[reportPrivateUsage]  # the words are what is tested
+    assert ("imed out" in run.stdout) == late

@@ -17,7 +17,8 @@ import pytest
 
 import netspec
 from netspec.train.checkpoint import checkpoints, newest
-from tests.train.small_runs import EVERYTHING, finish, small_net, whole_state
+from tests.train.programs import descendants, draw_pictures, environment, left_after, pictures_spec
+from tests.train.small_runs import EVERYTHING, finish, run_until, small_net, whole_state
 
 pytestmark = pytest.mark.slow
 
@@ -99,6 +100,97 @@ def _kill_children(server: subprocess.Popen[str], run: Path, generator: random.R
             assert found.state["progress"]["step"] >= step
             step = found.state["progress"]["step"]
     return killed, step
+
+
+# ---- pictures that are streamed, by workers too
+
+PICTURES_CHILD = """
+import json, os, sys
+import torch
+from pathlib import Path
+from netspec.train import training
+from tests.train.small_runs import finish
+import netspec
+training.write_curves = lambda *_: None
+torch.set_num_threads(1)
+net = netspec.loads(sys.argv[2])
+for line in sys.stdin:  # one child per line, forked, so that no start costs an import
+    pid = os.fork()
+    if pid == 0:
+        finish(net, Path(sys.argv[1]), **json.loads(sys.argv[3]))
+        os._exit(0)
+    print(pid, flush=True)
+    _, status = os.waitpid(pid, 0)
+    print("ended", status, flush=True)
+"""
+PICTURE_KILLS, PICTURE_EPOCHS = 10, 150
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"budget": 0, "workers": 0}, {"budget": 0, "workers": 2}],
+    ids=["resident", "streamed", "workers"],
+)
+def test_ten_kills_lose_nothing_leave_no_process_and_touch_no_file_of_the_user_s(
+    options: dict[str, int], tmp_path: Path
+) -> None:
+    folder, run = draw_pictures(tmp_path / "pictures"), tmp_path / "run"
+    text = pictures_spec(folder, PICTURE_EPOCHS)
+    net = netspec.loads(text)
+    run_until(net, run, 1, **options)
+    mine = _leave_files(run, tmp_path / "elsewhere")
+    before = {path: path.read_bytes() for path in (*mine, *folder.rglob("*.png"))}
+    server = subprocess.Popen(
+        [sys.executable, "-c", PICTURES_CHILD, str(run), text, json.dumps(options)],
+        cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(),
+    )  # fmt: skip
+    with server:
+        steps = [_killed(server, run, random.Random(number)) for number in range(PICTURE_KILLS)]
+    print("killed at steps", steps, "of", PICTURE_EPOCHS * 5)
+    assert steps == sorted(steps)
+    assert len(set(steps)) > 3
+    finish(net, run, **options)
+    finish(net, tmp_path / "whole", **options)
+    assert whole_state(run) == whole_state(tmp_path / "whole")
+    assert {path: path.read_bytes() for path in before} == before
+    written = [p for p in run.rglob("*") if p.name.endswith(".tmp") and p not in mine and not p.is_symlink()]
+    assert written == []
+
+
+def _leave_files(run: Path, elsewhere: Path) -> list[Path]:
+    """Files of the user's own, some of which look like what a run leaves behind."""
+    elsewhere.mkdir()
+    names = ["notes.tmp", ".model.safetensors.tmp", "step-00000003.tmp", "mine.yaml"]
+    files = [folder / name for folder in (run, run / "checkpoints", elsewhere) for name in names]
+    for number, file in enumerate(files):
+        file.write_text(f"mine {number}")
+    for folder in (run, run / "checkpoints"):
+        (folder / "link.tmp").symlink_to(elsewhere)
+    return [*files, *(run / "link.tmp" / name for name in names)]
+
+
+def _killed(server: subprocess.Popen[str], run: Path, generator: random.Random) -> int:
+    """Let a child go on with the run, kill it at a random moment, and see that all it had started ends; the step."""
+    assert server.stdin is not None
+    assert server.stdout is not None
+    server.stdin.write("next\n")
+    server.stdin.flush()
+    child = int(server.stdout.readline())
+    wanted, end = _reached(run) + 5 * generator.randrange(9), time.monotonic() + 30
+    while _reached(run) < wanted and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(generator.uniform(0.0, 0.4))
+    started = descendants(child) | {child}
+    os.kill(child, signal.SIGKILL)
+    assert server.stdout.readline() == f"ended {int(signal.SIGKILL)}\n"
+    assert left_after(started, 10.0) == set()
+    _, found = newest(run / "checkpoints", pytest.fail)
+    return int(found.state["progress"]["step"])
+
+
+def _reached(run: Path) -> int:
+    """The step of the newest checkpoint."""
+    return max(int(path.name.removeprefix("step-")) for path in checkpoints(run / "checkpoints"))
 
 
 # ---- several processes

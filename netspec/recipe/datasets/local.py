@@ -12,8 +12,11 @@ from netspec.recipe.fields import Shape
 class Folder(DataSet):
     """A folder of images, `PATH/train/CLASS/*.jpg`, in the layout of torchvision's ImageFolder.
 
+    Names that begin with a dot count as not there. Every class has images to train with; the other parts may lack some.
+    A relative path counts from the directory where the run was started, as long as it is there.
+
     Args:
-        path: the folder; a relative path counts from the working directory.
+        path: the folder.
         train: the folder of the training images inside it.
         test: the folder of the test images; null for none.
         validation: the folder of the validation images, in place of the recipe's `validation` share.
@@ -45,7 +48,7 @@ class Tensors(DataSet):
     `x` is uint8 (0 to 255, becomes float32 in [0, 1]), float32, or int64 for nets that take integers; `y` is int64
     classes, or float32 values for a loss that compares values. float16, bfloat16 and float64 are read as float32, the
     smaller integers as int64, and classes may be uint8; targets of N × 1 integers are taken for N classes. Relative
-    paths count from the working directory.
+    paths count from the directory where the run was started, as long as they are there.
 
     Args:
         train: the file of the training examples.

@@ -10,6 +10,7 @@ import click
 from netspec.cli.common import load_spec, spec_options
 from netspec.cli.files import write_atomic
 from netspec.diagnostics import UsageError
+from netspec.views.describe import shape_text
 
 _PUBLISHED = "torchvision:"
 
@@ -37,7 +38,7 @@ def command(
     variant: str | None,
     set_: tuple[str, ...],
 ) -> None:
-    """Carry weights over to SPEC, by the order in which layers are first used, with every shape compared."""
+    """Carry weights over to SPEC, by names and the order in which layers are first used, with every shape compared."""
     if output.suffix != ".safetensors":
         raise UsageError(f"-o {output}: the weights are written as safetensors; name a file that ends in .safetensors")
     if not output.parent.is_dir():
@@ -48,8 +49,10 @@ def command(
 
     if source.startswith(_PUBLISHED):
         module = sources.published(source.removeprefix(_PUBLISHED), progress=sys.stderr.isatty())
-        state, origins = transfer.transfer_from(module, net, fresh=fresh)
+        state, origins, notes = transfer.transfer_from(module, net, fresh=fresh)
         how = "by order of first use"
+        for note in notes:
+            click.echo(f"note: {note}", err=True)
         if getattr(module, "transform_input", False):
             click.echo(
                 f"note: torchvision feeds `{source}` images that it renormalises inside the model (transform_input); "
@@ -59,7 +62,12 @@ def command(
     else:
         file = Path(source)
         ordered = file.suffix != ".safetensors"
-        state, origins = transfer.transfer_state(sources.read_state(file), net, ordered=ordered, fresh=fresh)
+        stored = sources.read_state(file)
+        state, origins = transfer.transfer_state(stored, net, ordered=ordered, fresh=fresh)
+        for key, tensor in state.items():
+            if (there := tuple(stored[origins[key]].shape)) != tuple(tensor.shape):
+                here = shape_text(tuple(tensor.shape))
+                click.echo(f"note: `{origins[key]}` is {shape_text(there)}, and {here} in `{key}`", err=True)
         same = all(key == origin for key, origin in origins.items())
         how = "by name" if same else "by the order of the file and by shape"
         verbose = verbose or not same

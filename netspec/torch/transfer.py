@@ -1,17 +1,18 @@
 """Weights from another module, or from a plain `state_dict`, for a net.
 
 Names differ between implementations of one architecture, and so does the order in which modules are registered; the
-order in which their tensors are first used does not. So both models run on the meta device, their parameters are
-listed in order of first use, and what stands at the same place is the same parameter: every shape is compared, nothing
-is guessed.
+order in which their tensors are first used seldom does. So both models run on the meta device and their parameters are
+listed in order of first use. What has one name on both sides is the same parameter; of the rest, what stands at the
+same place is: every shape is compared. Where the module is at hand, both are run at the end and their outputs compared,
+which decides between names and order where they disagree, and says so where neither gives equal outputs.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from itertools import zip_longest
 from typing import Final
 
 import torch
@@ -20,7 +21,10 @@ from torch import Tensor, nn
 from netspec.diagnostics import UsageError
 from netspec.net import Net
 from netspec.torch.build import build
-from netspec.torch.usage import Owner, Shapes, TransferError, Use, order_of_use, tensors_of
+from netspec.torch.carrying import by_words, carried, compare_outputs
+from netspec.torch.matching import Mismatch, alike, by_order_and_name, by_shape, by_use, layer_of, owners_of_state
+from netspec.torch.usage import Shapes, TransferError, order_of_use, tensors_of
+from netspec.views.describe import shape_text
 
 _BATCH: Final = 2
 
@@ -45,30 +49,79 @@ def transfer(
         TransferError: the parameters, in order of first use, do not have the same shapes; names the first layers that
             differ.
         UsageError: the net has symbolic sizes, or a pattern matches no layer.
+
+    Warns:
+        UserWarning: a tensor was reshaped, or the outputs of both are not equal or could not be compared.
     """
-    return transfer_from(source_module, net, example=example, fresh=fresh)[0]
+    state, _, notes = transfer_from(source_module, net, example=example, fresh=fresh)
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    return state
 
 
 def transfer_from(
     source_module: nn.Module, net: Net, *, example: Tensor | None = None, fresh: Sequence[str] = ()
-) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """What `transfer` gives, and for each of its keys the source's key that the tensor comes from."""
+) -> tuple[dict[str, Tensor], dict[str, str], list[str]]:
+    """What `transfer` gives, for each of its keys the source's key that it comes from, and what is to be said."""
     target = build(net, device="meta")
     inputs = _input(net) if example is None else example.to("meta")
     wanted = order_of_use(target, _input(net), training=True)
     state = target.state_dict()
     left_out = _fresh(state, fresh)
-    keys = [key for key in state if _layer(key) not in left_out]
-    tensors = tensors_of(source_module)
+    keys = [key for key in state if layer_of(key) not in left_out]
+    tensors = {key: tensor.detach() for key, tensor in tensors_of(source_module).items()}
     problem = ""
+    candidates: list[dict[str, str]] = []
     for training in (True, False):  # in eval mode the source's auxiliary heads do not run; the net may have none
-        try:
-            origins = _by_use(order_of_use(source_module, inputs, training=training), wanted, keys, left_out)
-        except _Mismatch as mismatch:
-            problem = problem or str(mismatch)
-        else:
-            return {key: tensors[origins[key]].detach() for key in keys}, {key: origins[key] for key in keys}
-    raise TransferError(f"the weights do not fit `{net.name}`: {problem}")
+        found = order_of_use(source_module, inputs, training=training)
+        known = by_words({u.key: u.shape for u in found}, {u.key: u.shape for u in wanted if u.key in set(keys)})
+        for names in (known, {}):
+            try:
+                origins = by_use(found, wanted, keys, left_out, names)
+            except Mismatch as mismatch:
+                problem = problem if names else problem or str(mismatch)
+            else:
+                chosen = {key: origins[key] for key in keys}
+                candidates += [chosen] if chosen not in candidates else []
+        if candidates:
+            break
+    if not candidates:
+        raise TransferError(f"the weights do not fit `{net.name}`: {problem}")
+    return _decided(source_module, net, tensors, candidates, example)
+
+
+def _decided(
+    source: nn.Module,
+    net: Net,
+    tensors: Mapping[str, Tensor],
+    candidates: Sequence[dict[str, str]],
+    example: Tensor | None,
+) -> tuple[dict[str, Tensor], dict[str, str], list[str]]:
+    """The candidate with which the net gives the source's output, else the first, and what is to be said of it."""
+    doubts: list[str] = []
+    shapes = _shapes(build(net, device="meta").state_dict())
+    if len(candidates) == 1 and len(candidates[0]) < len(shapes):  # with layers left out there is no output to compare
+        state, notes = carried(tensors, candidates[0], shapes)
+        return state, candidates[0], notes
+    for origins in candidates:
+        state, notes = carried(tensors, origins, shapes)
+        doubt = compare_outputs(source, net, state, example)
+        if doubt is None:
+            return state, origins, notes
+        doubts.append(doubt)
+    origins = candidates[0]
+    state, notes = carried(tensors, origins, shapes)
+    unsure = ""
+    if len(candidates) > 1:
+        unsure = (
+            "; names and the order of use disagree, as for "
+            + ", ".join(
+                f"`{key}` (`{origins[key]}` by name, `{candidates[1][key]}` by order)"
+                for key in [key for key in origins if origins[key] != candidates[1][key]][:3]
+            )
+            + ": names were taken"
+        )
+    return state, origins, [*notes, f"could not be decided by the outputs: {doubts[0]}{unsure}"]
 
 
 def transfer_state(
@@ -76,8 +129,8 @@ def transfer_state(
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """A `state_dict` for the built net from one of another implementation, and which key each tensor came from.
 
-    Without the module, the order of use is not known. Equal keys and shapes are taken as they are. Otherwise the
-    layers are matched in their order if all shapes agree; if not, by shape alone if no two layers have the same shapes.
+    Without the module, the order of use is not known. Equal keys are taken as they are. Otherwise layers are matched by
+    their shapes if no two have the same, else those of one name, and the rest in their order if all shapes agree.
 
     Args:
         state: the weights.
@@ -91,26 +144,48 @@ def transfer_state(
     """
     target = build(net, device="meta").state_dict()
     left_out = _fresh(target, fresh)
-    keys = [key for key in target if _layer(key) not in left_out]
+    keys = [key for key in target if layer_of(key) not in left_out]
     shapes, stored = _shapes(target), _shapes(state)
-    if stored.keys() <= shapes.keys() and all(stored.get(key) == shapes[key] for key in keys):
-        return {key: state[key] for key in keys}, {key: key for key in keys}
-    wanted, found = _owners_of_state(target), _owners_of_state(state)
-    origins = _by_shape(found, wanted)
+    if stored.keys() <= shapes.keys() and all(key in stored for key in keys):
+        _check_named(net, {key: (stored[key], shapes[key]) for key in keys})
+        return carried(state, {key: key for key in keys}, shapes)[0], {key: key for key in keys}
+    wanted, found = owners_of_state(target), owners_of_state(state)
+    origins = by_shape(found, wanted)
+    named = by_words(stored, {key: shapes[key] for key in keys}, ordered=False)
+    if origins is None and len(named) == len(keys):
+        origins = named
     if origins is None:
         same = Counter(shapes.values()) == Counter(stored.values()) or bool(left_out)
         try:
             if same and not ordered:
-                raise _Mismatch("the keys are others, and a safetensors file keeps them sorted by name")
-            origins = _by_order(found, wanted, left_out)
-        except _Mismatch as mismatch:
+                raise Mismatch("the keys are others, and a safetensors file keeps them sorted by name")
+            origins = by_order_and_name(found, wanted, left_out)
+        except Mismatch as mismatch:
             if not same:
                 raise TransferError(f"the weights do not fit `{net.name}`: {mismatch}") from None
             raise TransferError(
                 f"the weights do not fit `{net.name}` in the order in which they are stored: {mismatch}. Layers with "
                 f"the same shapes cannot be told apart. {_MODULE}"
             ) from None
-    return {key: state[origins[key]] for key in keys}, {key: origins[key] for key in keys}
+    chosen = {key: origins[key] for key in keys}
+    return carried(state, chosen, shapes)[0], chosen
+
+
+def _check_named(net: Net, pairs: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> None:
+    """Refuse tensors of the net's own names whose shapes are others."""
+    wrong = {key: pair for key, pair in pairs.items() if not alike(*pair)}
+    if not wrong:
+        return
+    told = "; ".join(
+        f"`{key}` is {shape_text(a)} there, and {shape_text(b)} in the net" for key, (a, b) in wrong.items()
+    )
+    layers = dict.fromkeys(layer_of(key) for key in wrong)
+    options = " ".join(f"--fresh '{layer}.*'" for layer in layers)
+    raise TransferError(
+        f"the weights do not fit `{net.name}`: every key is the net's own, but {told}. `{options}` leaves "
+        f"{'this layer' if len(layers) == 1 else 'these layers'} out; `netspec train` with `--weights FILE {options}` "
+        "then begins anew there"
+    )
 
 
 def _input(net: Net) -> Tensor:
@@ -122,196 +197,16 @@ def _shapes(state: Mapping[str, Tensor]) -> Shapes:
     return {key: tuple(tensor.shape) for key, tensor in state.items()}
 
 
-def _layer(key: str) -> str:
-    return key.rpartition(".")[0]
-
-
 def _fresh(state: Mapping[str, Tensor], patterns: Sequence[str]) -> frozenset[str]:
     """The paths of the layers whose keys all match one of the patterns."""
     found: set[str] = set()
     for pattern in patterns:
-        others = {_layer(key) for key in state if not fnmatchcase(key, pattern)}
-        layers = {_layer(key) for key in state} - others
+        others = {layer_of(key) for key in state if not fnmatchcase(key, pattern)}
+        layers = {layer_of(key) for key in state} - others
         if not layers:
             *_, last = state or ("",)
             raise UsageError(
-                f"`--fresh {pattern}` matches no whole layer of the net; its last one is `{_layer(last)}.*`"
+                f"`--fresh {pattern}` matches no whole layer of the net; its last one is `{layer_of(last)}.*`"
             )
         found |= layers
     return frozenset(found)
-
-
-class _Mismatch(Exception):
-    """Source and net differ; the message names both layers."""
-
-
-# ---- a module: tensor by tensor, in order of first use
-
-
-def _by_use(
-    found: Sequence[Use], wanted: Sequence[Use], keys: Sequence[str], left_out: Collection[str]
-) -> dict[str, str]:
-    """The source's key for each of the net's.
-
-    Two layers with the same tensors are matched as a whole. Any others are matched parameter by parameter: what is one
-    module in the source may be several layers in the net.
-    """
-    origins: dict[str, str] = {}
-    taken: set[str] = set()
-    single: defaultdict[str, list[tuple[Use, Use]]] = defaultdict(list)
-    for source, target in zip_longest(_left(found, taken), _left(wanted, origins)):
-        if source is None or target is None:
-            raise _Mismatch(_ends(found, wanted, source, target))
-        names = _same_tensors(source.owner.shapes, target.owner.shapes)
-        if target.owner.path in left_out:
-            names = list(zip(source.owner.shapes, target.owner.shapes, strict=False))
-        if names is not None and _untouched(source.owner, taken) and _untouched(target.owner, origins):
-            pairs = [(source.owner.key(a), target.owner.key(b)) for a, b in names]
-        elif source.shape == target.shape:
-            pairs = [(source.key, target.key)]
-            single[target.owner.path].append((source, target))
-        else:
-            raise _Mismatch(_differ(found, wanted, source, target))
-        taken.update(a for a, _ in pairs)
-        origins.update((b, a) for a, b in pairs)
-    for layer in single.values():
-        _tell_apart(layer)
-        buffers = _buffers(layer)
-        taken.update(buffers.values())
-        origins.update(buffers)
-    for use in found:
-        if use.key not in taken:
-            raise _Mismatch(f"the source uses `{use.key}` of {use.owner}, to which nothing in the net corresponds")
-    for key in keys:
-        if key not in origins:
-            raise _Mismatch(f"nothing that the source uses corresponds to `{key}` in the net")
-    return origins
-
-
-def _left(uses: Sequence[Use], settled: Collection[str]) -> Iterator[Use]:
-    """Those that are still to be matched: parameters, and the tensors of layers that have no parameters."""
-    return (use for use in uses if use.key not in settled and use.name in (use.owner.parameters or use.owner.buffers))
-
-
-def _untouched(owner: Owner, settled: Collection[str]) -> bool:
-    return not any(owner.key(name) in settled for name in owner.shapes)
-
-
-def _tell_apart(layer: Sequence[tuple[Use, Use]]) -> None:
-    """Refuse a layer of the net with several parameters of one shape, unless the source names them alike.
-
-    From layer to layer the order of use is a fact; inside of one it is not: `x * gain + shift` may be computed as
-    `torch.addcmul(shift, gain, x)`.
-    """
-    shapes = Counter(target.shape for _, target in layer)
-    if any(shapes[target.shape] > 1 and source.name != target.name for source, target in layer):
-        names = ", ".join(f"`{source.key}`" for source, _ in layer)
-        raise _Mismatch(
-            f"{layer[0][1].owner} in the net is {names} in the source: some of these have one shape, and their names "
-            "do not tell which is which"
-        )
-
-
-def _buffers(layer: Sequence[tuple[Use, Use]]) -> dict[str, str]:
-    """The source's key for each of a layer's buffers: they belong to the owner of its first parameter."""
-    source, target = layer[0][0].owner, layer[0][1].owner
-    if not target.buffers:
-        return {}
-    names = _same_tensors(source.buffers, target.buffers)
-    if names is None:
-        raise _Mismatch(f"{source} in the source does not have the buffers of {target} in the net")
-    return {target.key(b): source.key(a) for a, b in names}
-
-
-def _differ(found: Sequence[Use], wanted: Sequence[Use], source: Use, target: Use) -> str:
-    layers = _owners(wanted)
-    text = (
-        f"layer {layers.index(target.owner) + 1} with weights is {source.owner} in the source, but {target.owner} in "
-        f"the net{_counts(_owners(found), layers)}{_only_head(_owners(found), layers, source.owner, target.owner)}"
-    )
-    if len(source.owner.parameters) == len(target.owner.parameters):
-        return text
-    return f"{text}; at this place the source uses `{source.key}` and the net `{target.key}`"
-
-
-def _ends(found: Sequence[Use], wanted: Sequence[Use], source: Use | None, target: Use | None) -> str:
-    where, extra = ("the source", source) if target is None else ("the net", target)
-    assert extra is not None
-    counts = _counts(_owners(found), _owners(wanted))
-    return f"{where} goes on with {extra.owner}, where the other has ended{counts}"
-
-
-def _owners(uses: Sequence[Use]) -> list[Owner]:
-    return list({use.owner.path: use.owner for use in uses}.values())
-
-
-def _counts(found: Sequence[Owner], wanted: Sequence[Owner]) -> str:
-    return f" (layers with weights: {len(found)} in the source, {len(wanted)} in the net)"
-
-
-def _only_head(found: Sequence[Owner], wanted: Sequence[Owner], source: Owner, target: Owner) -> str:
-    """What to do where nothing but the number of classes differs."""
-    if source != found[-1] or target != wanted[-1] or list(source.shapes) != list(target.shapes):
-        return ""
-    return (
-        f". All before it agrees: `--fresh '{target.path}.*'` leaves this layer out; `netspec train` with `--weights "
-        f"FILE --fresh '{target.path}.*'` then begins it anew"
-    )
-
-
-def _same_tensors(source: Shapes, target: Shapes) -> list[tuple[str, str]] | None:
-    """Pairs of names, by name if the names are the same, else by shape if no two shapes are; None if that fails."""
-    if source == target:
-        return [(name, name) for name in target]
-    by_shape = {shape: name for name, shape in source.items()}
-    if len(by_shape) < len(source):  # `gain` and `shift` might be `weight` and `bias`, or the reverse
-        return None
-    if Counter(by_shape.keys()) != Counter(target.values()):
-        return None
-    return [(by_shape[shape], name) for name, shape in target.items()]
-
-
-# ---- a state_dict: layer by layer
-
-
-def _owners_of_state(state: Mapping[str, Tensor]) -> list[Owner]:
-    """The layers that a `state_dict` tells of: neighbours whose keys differ in their last part only."""
-    owners: dict[str, Owner] = {}
-    for key, tensor in state.items():
-        path, _, name = key.rpartition(".")
-        owners.setdefault(path, Owner(path, "", {})).parameters[name] = tuple(tensor.shape)
-    return list(owners.values())
-
-
-def _by_order(found: Sequence[Owner], wanted: Sequence[Owner], left_out: Collection[str]) -> dict[str, str]:
-    """The source's key for each of the net's, layer by layer in their order."""
-    origins: dict[str, str] = {}
-    for number, (source, target) in enumerate(zip(found, wanted, strict=False), 1):
-        if target.path in left_out:
-            continue
-        names = _same_tensors(source.shapes, target.shapes)
-        if names is None:
-            counts = _counts(found, wanted)
-            raise _Mismatch(
-                f"layer {number} with weights is {source} in the source, but {target} in the net{counts}"
-                f"{_only_head(found, wanted, source, target)}"
-            )
-        origins |= {target.key(b): source.key(a) for a, b in names}
-    if len(found) != len(wanted):
-        longer, where = (found, "the source") if len(found) > len(wanted) else (wanted, "the net")
-        extra = longer[min(len(found), len(wanted))]
-        raise _Mismatch(f"{where} goes on with {extra}, where the other has ended{_counts(found, wanted)}")
-    return origins
-
-
-def _by_shape(found: Sequence[Owner], wanted: Sequence[Owner]) -> dict[str, str] | None:
-    """The source's key for each of the net's, by the tensors of a layer, if for none of them there is a choice."""
-    signatures = Counter(map(_signature, wanted))
-    if signatures != Counter(map(_signature, found)) or any(number > 1 for number in signatures.values()):
-        return None
-    owners = {_signature(owner): owner for owner in found}
-    return {owner.key(name): owners[_signature(owner)].key(name) for owner in wanted for name in owner.shapes}
-
-
-def _signature(owner: Owner) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    return tuple(sorted(owner.shapes.items()))

@@ -82,7 +82,7 @@ def test_a_source_with_more_layers_is_refused_and_the_first_extra_one_named():
 def test_a_source_that_asks_for_values_runs_on_the_cpu_instead_of_the_meta_device():
     class Curious(Source):
         def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x) if float(x.sum()) == 0 else x
+            return super().forward(x) if float(x.sum()) < 1e9 else x
 
     net = netspec.loads(SPEC)
     assert torch.equal(transfer(Curious().eval(), net)["4.bias"].isfinite(), torch.ones(10, dtype=torch.bool))

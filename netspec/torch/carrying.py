@@ -1,0 +1,129 @@
+"""What decides a transfer of weights beside the order of use: names, and the outputs of both models."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from netspec.net import Net
+from netspec.torch.build import build
+from netspec.torch.usage import Shapes
+from netspec.views.describe import shape_text
+
+_GENERIC: Final = frozenset({"weight", "bias", "running_mean", "running_var", "num_batches_tracked", "gamma", "beta"})
+"""Names of tensors that say nothing of the layer."""
+
+_RELATIVE: Final = 1e-3
+"""Outputs that differ by less than this share of the largest are equal but for rounding."""
+
+
+def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape without axes of one."""
+    return tuple(size for size in shape if size != 1)
+
+
+def by_words(source: Shapes, target: Shapes, *, ordered: bool = True) -> dict[str, str]:
+    """The source's key for each key of the target whose layer has a name that the source knows too.
+
+    Of a name that occurs several times, as in the blocks of a network, the first belongs to the first, and so on, if
+    both sides have it equally often and in the same shapes. Numbers are places, not names.
+
+    Args:
+        source: shapes by key, in the source's order.
+        target: shapes by key, in the net's order.
+        ordered: False if the source's order means nothing: then a name counts that occurs once.
+    """
+    there, here = _grouped(source), _grouped(target)
+    found: dict[str, str] = {}
+    for word, keys in here.items():
+        others = there.get(word, [])
+        shapes = [squeezed(target[key]) for key in keys]
+        if shapes == [squeezed(source[key]) for key in others] and (ordered or len(keys) == 1):
+            found.update(zip(keys, others, strict=True))
+    return found
+
+
+def _grouped(shapes: Shapes) -> dict[tuple[str, str], list[str]]:
+    groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for key in shapes:
+        *path, name = key.split(".")
+        word = (path[-1] if path else "", name) if name in _GENERIC else (name, "weight")
+        if word[0] and not word[0].isdigit():
+            groups[word].append(key)
+    return groups
+
+
+def carried(
+    tensors: Mapping[str, Tensor], origins: Mapping[str, str], shapes: Shapes
+) -> tuple[dict[str, Tensor], list[str]]:
+    """The net's tensors out of the source's, and a remark for each that had to be reshaped.
+
+    Args:
+        tensors: the source's.
+        origins: the source's key for each of the net's.
+        shapes: the net's.
+    """
+    state = {key: tensors[origin] for key, origin in origins.items()}
+    notes: list[str] = []
+    for key, tensor in state.items():
+        if tuple(tensor.shape) != shapes[key]:
+            notes.append(
+                f"`{origins[key]}` is {shape_text(tuple(tensor.shape))}, and {shape_text(shapes[key])} in `{key}`"
+            )
+            state[key] = tensor.reshape(shapes[key])
+    return state, notes
+
+
+def compare_outputs(source: nn.Module, net: Net, state: Mapping[str, Tensor], example: Tensor | None) -> str | None:
+    """Run the source and the net with these weights in eval mode, and compare.
+
+    Returns:
+        None if the outputs are equal but for rounding, else what is different or could not be compared.
+    """
+    model = build(net, device="meta")
+    missing = [key for key in model.state_dict() if key not in state]
+    if missing:
+        return f"the net has no weights yet for {', '.join(f'`{key}`' for key in missing[:3])}"
+    model.load_state_dict(dict(state), assign=True)
+    x = _example(net, source) if example is None else example
+    try:
+        with _evaluated(source), torch.no_grad():
+            theirs = source(x)
+        with torch.no_grad():
+            ours = model.eval()(x)
+    except (RuntimeError, NotImplementedError, ValueError, TypeError, IndexError) as error:
+        return f"they could not be run: {next(iter(str(error).splitlines()), type(error).__name__)}"
+    if not isinstance(theirs, Tensor) or not isinstance(ours, Tensor):
+        return f"the source gives {type(theirs).__name__}, which is no tensor"
+    if theirs.shape != ours.shape:
+        return f"the source gives {shape_text(tuple(theirs.shape))}, and the net {shape_text(tuple(ours.shape))}"
+    largest, difference = float(theirs.abs().max()), float((theirs - ours).abs().max())
+    if difference <= _RELATIVE * largest:
+        return None
+    return f"they differ by up to {difference:.3g}, and are {largest:.3g} at most"
+
+
+def _example(net: Net, source: nn.Module) -> Tensor:
+    """One example as the net takes it, on the source's device."""
+    device = next((tensor.device for tensor in source.parameters()), torch.device("cpu"))
+    shape = [1, *(size for size in net.input_shape if isinstance(size, int))]
+    if net.input.dtype == "int64":
+        return torch.zeros(shape, dtype=torch.int64, device=device)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)
+
+
+@contextmanager
+def _evaluated(module: nn.Module) -> Generator[None]:
+    """The module in eval mode; afterwards every part is in the mode it was in."""
+    modes = [(inner, inner.training) for inner in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for inner, training in modes:
+            inner.training = training

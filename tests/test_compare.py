@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import netspec
 from netspec.cli.compare import command
-from netspec.compare import Change, compare
+from netspec.comparison import Change, compare
 from netspec.net import Net
 
 CHAIN = """

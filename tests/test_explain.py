@@ -21,7 +21,7 @@ from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.recipe.read import KEYS as RECIPE_KEYS
 from netspec.recipe.reference import NAMES
 from netspec.text.source import decode
-from netspec.train.errors import Interrupted, NonFinite
+from netspec.trainer.errors import Interrupted, NonFinite
 
 ROOT = Path(__file__).parent.parent
 SPECS = {name: word.example for name, word in EXPLAINED.items() if word.value is None}

@@ -14,7 +14,7 @@ from netspec.dims import UNKNOWN
 from netspec.layers.base import TensorType
 from netspec.layers.linear import Linear
 from netspec.net import Leaf, Net, Sequential
-from netspec.summary import partial_table, summary, summary_csv, summary_markdown
+from netspec.table import partial_table, summary, summary_csv, summary_markdown
 
 RESIDUAL = """
 name: small
@@ -132,12 +132,3 @@ def test_a_partial_table_ends_where_shapes_become_unknown_and_says_so() -> None:
     assert "Linear 4" in text
     assert "Linear 7" not in text
     assert text.endswith("the table ends here: the output shape of Linear (line 11) and what follows is unknown")
-
-
-def test_the_public_function_stays_itself_after_its_module_was_imported() -> None:
-    """The import system would put the module `netspec.summary` in place of the function."""
-    import netspec.summary as module  # noqa: F401  # the statement that does it
-
-    assert callable(netspec.summary)
-    assert callable(netspec.compare)
-    assert callable(netspec.diagram)

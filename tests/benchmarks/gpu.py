@@ -23,9 +23,9 @@ import torch
 
 import netspec
 from netspec.net import Net
-from netspec.train.device import choose_arithmetic, numerics
-from netspec.train.loop import train
-from netspec.train.progress import Quiet
+from netspec.trainer.device import choose_arithmetic, numerics
+from netspec.trainer.loop import train
+from netspec.trainer.progress import Quiet
 
 ROOT = Path(__file__).parent.parent.parent
 

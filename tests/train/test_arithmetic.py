@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from netspec.diagnostics import ResourceError
-from netspec.train import tune
-from netspec.train.processes import World
-from netspec.train.rehearsal import rehearse
-from netspec.train.setup import Options, assemble
+from netspec.trainer import tune
+from netspec.trainer.processes import World
+from netspec.trainer.rehearsal import rehearse
+from netspec.trainer.setup import Options, assemble
 from tests.train.small_runs import PLAIN, finish, small_net
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from netspec.train.metrics import HeldSums, Sums
+from netspec.trainer.metrics import HeldSums, Sums
 
 CPU = torch.device("cpu")
 

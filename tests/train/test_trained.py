@@ -21,13 +21,13 @@ from torch.nn import functional as F
 import netspec
 from netspec.cli import cli
 from netspec.diagnostics import NetspecError
-from netspec.train.evaluate import examine
-from netspec.train.inspection import inspect
-from netspec.train.loop import RunResult
-from netspec.train.losses import build_loss
-from netspec.train.records import Record
-from netspec.train.runs import Run, compare_text, list_text
-from netspec.train.trained import open_trained
+from netspec.trainer.evaluate import examine
+from netspec.trainer.inspection import inspect
+from netspec.trainer.loop import RunResult
+from netspec.trainer.losses import build_loss
+from netspec.trainer.records import Record
+from netspec.trainer.runs import Run, compare_text, list_text
+from netspec.trainer.trained import open_trained
 from tests.train.small_runs import PLAIN, finish, run_until, small_net
 
 IMAGES = PLAIN.replace("synthetic: {train: 36, test: 12}", "synthetic: {train: 36, test: 40, shape: [1, 6, 6]}")
@@ -346,10 +346,10 @@ def test_the_dry_run_says_memory_and_time_and_leaves_nothing(tmp_path: Path, mon
 
 
 def test_autotune_measures_and_chooses(tmp_path: Path) -> None:
-    from netspec.train.tune import autotune
+    from netspec.trainer.tune import autotune
 
     notes: list[str] = []
-    from netspec.train.progress import Quiet
+    from netspec.trainer.progress import Quiet
 
     class Notes(Quiet):
         def note(self, text: str) -> None:

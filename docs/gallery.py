@@ -12,8 +12,8 @@ from pathlib import Path
 import graphviz
 
 import netspec
-from netspec.diagram import diagram, render
-from netspec.diagram.rendering import fingerprint
+from netspec.drawing import diagram, render
+from netspec.drawing.rendering import fingerprint
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"

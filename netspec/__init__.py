@@ -8,13 +8,11 @@ Everything here is imported when it is first used: `import netspec` costs a mill
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netspec.compare import compare as compare
+    from netspec.comparison import compare as compare
     from netspec.compiler import check as check
     from netspec.compiler import load as load
     from netspec.compiler import loads as loads
@@ -23,19 +21,19 @@ if TYPE_CHECKING:
     from netspec.diagnostics import NetspecError as NetspecError
     from netspec.diagnostics import Span as Span
     from netspec.diagnostics import UsageError as UsageError
-    from netspec.diagram import diagram as diagram
     from netspec.dims import Dim as Dim
+    from netspec.drawing import diagram as diagram
     from netspec.emit.json import to_json as to_json
     from netspec.emit.python import to_python as to_python
     from netspec.emit.yaml import expand as expand
     from netspec.errors import SpecError as SpecError
     from netspec.net import Net as Net
-    from netspec.summary import summary as summary
+    from netspec.table import summary as summary
     from netspec.text.source import Limits as Limits
     from netspec.torch.build import build as build
     from netspec.torch.transfer import transfer as transfer
     from netspec.torch.verify import verify as verify
-    from netspec.train import train as train
+    from netspec.trainer import train as train
 
 __version__ = "0.1.0"
 
@@ -50,22 +48,22 @@ _HOME = {
     "UsageError": "netspec.diagnostics",
     "build": "netspec.torch.build",
     "check": "netspec.compiler",
-    "compare": "netspec.compare",
-    "diagram": "netspec.diagram",
+    "compare": "netspec.comparison",
+    "diagram": "netspec.drawing",
     "estimate": "netspec.cost",
     "expand": "netspec.emit.yaml",
     "load": "netspec.compiler",
     "loads": "netspec.compiler",
-    "summary": "netspec.summary",
+    "summary": "netspec.table",
     "to_json": "netspec.emit.json",
     "to_python": "netspec.emit.python",
-    "train": "netspec.train",
+    "train": "netspec.trainer",
     "transfer": "netspec.torch.transfer",
     "verify": "netspec.torch.verify",
 }
-"""The public names, and the module that each lives in."""
+"""The public names, and the module that each lives in. No module has such a name: importing it would take the place."""
 
-_NEEDS_TORCH = ("netspec.torch", "netspec.train")
+_NEEDS_TORCH = ("netspec.torch", "netspec.trainer")
 
 __all__ = [
     "Diagnostic",
@@ -112,15 +110,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOME])
-
-
-class _Package(ModuleType):
-    """Keeps `netspec.summary` the function after somebody imported the module of the same name, which the import
-    system would otherwise put in its place."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -21,14 +21,14 @@ FLOORS = [
     {"language"},
     {"compiler"},
     {"views", "cost"},
-    {"summary", "diagram", "compare", "emit", "torch"},
-    {"train"},
+    {"table", "drawing", "comparison", "emit", "torch"},
+    {"trainer"},
     {"cli"},
 ]
 """From the cellar to the roof: a room imports from its own floor and from those below."""
 
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-CONSUMERS = {"summary", "diagram", "compare", "emit", "torch", "cost"}
+CONSUMERS = {"table", "drawing", "comparison", "emit", "torch", "cost"}
 
 
 def module_name(path: Path) -> str:
@@ -100,8 +100,33 @@ def test_torch_is_imported_in_its_own_rooms_alone(name: str) -> None:
     torch = {
         t for t in imports(FILES[name]) if t.split(".")[0] in ("torch", "torchvision", "safetensors", "matplotlib")
     }
-    if room(name) not in ("torch", "train"):
+    if room(name) not in ("torch", "trainer"):
         assert torch - {"torch"} == set() and (torch == set() or name == "netspec.cli.doctor")
+
+
+PACKAGES = [name for name, path in FILES.items() if path.name == "__init__.py"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_has_the_name_of_something_that_its_package_offers(package: str) -> None:
+    """Importing the module would put it in the place of the function: `netspec.train` would be one or the other."""
+    tree = ast.parse(FILES[package].read_text(encoding="utf-8"))
+    offered = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    offered |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    offered |= {
+        str(text.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for text in ast.walk(node.value)
+        if isinstance(text, ast.Constant) and "__all__" in ast.unparse(node.targets[0])
+    }
+    modules = {name.removeprefix(f"{package}.") for name in FILES if name.startswith(f"{package}.")}
+    assert offered & modules == set()
 
 
 def test_layers_know_nothing_of_yaml() -> None:

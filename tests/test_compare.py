@@ -6,7 +6,7 @@ import json
 
 import netspec
 from netspec.cli.compare import command
-from netspec.compare import Change, compare
+from netspec.comparison import Change, compare
 from netspec.net import Net
 from tests.commands import invoke
 

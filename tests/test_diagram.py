@@ -22,11 +22,11 @@ import netspec
 from docs.gallery import stale_pictures
 from netspec.cli.draw import command
 from netspec.diagnostics import MissingExtra, ResourceError, Span, UsageError
-from netspec.diagram import diagram, family_colors, render
-from netspec.diagram.dot import MOST_VERTICES
-from netspec.diagram.labels import text
-from netspec.diagram.palette import PAGE, QUIET, TEXT
-from netspec.diagram.rendering import fingerprint
+from netspec.drawing import diagram, family_colors, render
+from netspec.drawing.dot import MOST_VERTICES
+from netspec.drawing.labels import text
+from netspec.drawing.palette import PAGE, QUIET, TEXT
+from netspec.drawing.rendering import fingerprint
 from netspec.extras import install
 from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import TensorType
@@ -36,7 +36,7 @@ from netspec.views.graph import INPUT, OUTPUT, flow, graph
 from tests.commands import invoke
 
 ROOT = Path(__file__).parent.parent
-rendering = importlib.import_module("netspec.diagram.rendering")  # `netspec.diagram` is the function
+rendering = importlib.import_module("netspec.drawing.rendering")  # `netspec.diagram` is the function
 
 JOINS = """
 name: joins

@@ -97,7 +97,7 @@ def test_a_layer_that_is_not_offered_says_why() -> None:
 
 @pytest.mark.needs_torch
 def test_the_page_of_commands_has_every_exit_status_of_an_error() -> None:
-    from netspec.train.errors import Interrupted, NonFinite
+    from netspec.trainer.errors import Interrupted, NonFinite
 
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     listed = {int(status) for status in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from netspec.diagnostics import Diagnostic, Edit, Fix, Related, Span
 from netspec.errors import SpecError
 from netspec.render import render_github, render_json, render_text, to_json
-from netspec.render.excerpt import printable
+from netspec.render.lines import printable
 
 SPEC = """\
 input: [1, 224, 224]

@@ -16,7 +16,7 @@ from netspec.dims import UNKNOWN
 from netspec.layers.base import TensorType
 from netspec.layers.linear import Linear
 from netspec.net import Leaf, Net, Sequential
-from netspec.summary import partial_table, summary, summary_csv, summary_markdown
+from netspec.table import partial_table, summary, summary_csv, summary_markdown
 from netspec.text.source import read
 
 RESIDUAL = """

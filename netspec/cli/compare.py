@@ -7,7 +7,7 @@ import json
 import click
 
 from netspec.cli.common import load_spec, spec_options
-from netspec.compare import compare
+from netspec.comparison import compare
 
 
 @click.command()

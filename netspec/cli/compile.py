@@ -15,7 +15,7 @@ from netspec.diagnostics import DoesNotFit, MissingExtra, ResourceError, UsageEr
 from netspec.emit.json import to_json
 from netspec.net import Net
 from netspec.render import render_json
-from netspec.summary import partial_table, summary, summary_csv, summary_markdown
+from netspec.table import partial_table, summary, summary_csv, summary_markdown
 from netspec.views.describe import bytes_text
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _write(net: Net, cost: Cost | None, directory: Path) -> None:
     write_atomic(directory / written[0], to_python(net))
     write_atomic(directory / written[1], _document(net, cost) + "\n")
     try:
-        from netspec.diagram import diagram, render
+        from netspec.drawing import diagram, render
 
         write_atomic(directory / f"{net.name}.svg", render(diagram(net), "svg"))
         written.insert(1, f"{net.name}.svg")

@@ -9,7 +9,7 @@ import click
 from netspec.cli.common import load_spec, spec_options
 from netspec.cli.files import write_atomic
 from netspec.diagnostics import UsageError, did_you_mean
-from netspec.diagram import DIRECTIONS, FORMATS, Direction, diagram, render
+from netspec.drawing import DIRECTIONS, FORMATS, Direction, diagram, render
 
 
 @click.command()

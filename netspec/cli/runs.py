@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from netspec.cli.common import width
-from netspec.train.runs import compare_text, find_runs, list_text
+from netspec.trainer.runs import compare_text, find_runs, list_text
 
 
 @click.command()

@@ -62,16 +62,16 @@ def command(
     net = _net(spec, resume, variant, set_)
     if run is not None and resume is not None:
         raise UsageError("`--run` names a new run and `--resume` an old one; give one of them")
-    from netspec.train.errors import Interrupted  # torch loads when the spec is known to be right
-    from netspec.train.loop import train
-    from netspec.train.processes import speaks
+    from netspec.trainer.errors import Interrupted  # torch loads when the spec is known to be right
+    from netspec.trainer.loop import train
+    from netspec.trainer.processes import speaks
 
     if autotune:
-        from netspec.train.tune import autotune as tune
+        from netspec.trainer.tune import autotune as tune
 
         options |= tune(net, options)
     if dry_run:
-        from netspec.train.rehearsal import rehearse
+        from netspec.trainer.rehearsal import rehearse
 
         click.echo(rehearse(net, options, resume))
         return 0
@@ -106,6 +106,6 @@ def _net(spec: str | None, resume: Path | None, variant: str | None, set_: tuple
         raise UsageError(
             "name a spec to train, or a run to go on with: `netspec train SPEC`, `netspec train --resume RUN`"
         )
-    from netspec.train.run import open_run  # a run directory is the trainer's business
+    from netspec.trainer.run import open_run  # a run directory is the trainer's business
 
     return load_spec(str(open_run(resume).spec), variant, set_)

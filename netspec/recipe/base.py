@@ -2,7 +2,7 @@
 
 Each data set, transform, optimiser, schedule and loss is one strict `Arguments` class of the same name as torch's, in
 the modules beside this one; `tables.py` says which module holds which, so that a check imports what the recipe uses.
-`read.py` makes a `Recipe` from a spec's nodes, `check.py` holds it against the net, `netspec.train` carries it out.
+`read.py` makes a `Recipe` from a spec's nodes, `check.py` holds it against the net, `netspec.trainer` carries it out.
 """
 
 from __future__ import annotations

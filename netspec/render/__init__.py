@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from netspec.diagnostics import Diagnostic, Fix, Span
-from netspec.render.excerpt import Mark, Painter, Text, excerpt, number_width, printable
+from netspec.render.lines import Mark, Painter, Text, excerpt, number_width, printable
 
 __all__ = ["render_github", "render_json", "render_text", "to_json"]
 

@@ -9,9 +9,9 @@ Imported only where a spec has a symbolic input.
 
 from __future__ import annotations
 
+from netspec.symbols.demands import contradiction, requirements, statements
 from netspec.symbols.formula import Comparison, Formula, evaluate, symbol
 from netspec.symbols.polynomial import LARGEST_SIZE, FormulaTooLong
-from netspec.symbols.requirements import contradiction, requirements, statements
 
 __all__ = [
     "LARGEST_SIZE",

@@ -20,14 +20,14 @@ from torch.profiler import profile as profiler
 
 import netspec
 from netspec.net import Net
-from netspec.train.data.parts import data_root
-from netspec.train.device import choose_arithmetic, numerics
-from netspec.train.loop import train
-from netspec.train.memory import estimated
-from netspec.train.processes import World
-from netspec.train.progress import Quiet
-from netspec.train.records import Record
-from netspec.train.setup import Options, assemble
+from netspec.trainer.data.parts import data_root
+from netspec.trainer.device import choose_arithmetic, numerics
+from netspec.trainer.loop import train
+from netspec.trainer.memory import estimated
+from netspec.trainer.processes import World
+from netspec.trainer.progress import Quiet
+from netspec.trainer.records import Record
+from netspec.trainer.setup import Options, assemble
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -272,7 +272,7 @@ def peers(setting: Setting) -> None:
 
 
 def memory(setting: Setting) -> None:
-    """What `netspec.train.memory.estimated` says beside what the allocator saw, by net, batch and precision."""
+    """What `netspec.trainer.memory.estimated` says beside what the allocator saw, by net, batch and precision."""
     vision = ROOT / "specs/torchvision"
     nets = [
         (netspec.load(ROOT / "specs/alexnet.yaml"), (128, 512)),

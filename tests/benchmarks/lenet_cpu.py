@@ -21,9 +21,9 @@ import torch
 from contest import Contender, Loop, Speed, contest
 
 import netspec
-from netspec.train.data.parts import data_root
-from netspec.train.loop import train
-from netspec.train.progress import Quiet
+from netspec.trainer.data.parts import data_root
+from netspec.trainer.loop import train
+from netspec.trainer.progress import Quiet
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -21,11 +21,11 @@ import torch
 from torch import nn
 
 import netspec
-from netspec.train.loop import train
-from netspec.train.metrics import Score
-from netspec.train.processes import World
-from netspec.train.progress import Quiet
-from netspec.train.setup import Options, assemble
+from netspec.trainer.loop import train
+from netspec.trainer.metrics import Score
+from netspec.trainer.processes import World
+from netspec.trainer.progress import Quiet
+from netspec.trainer.setup import Options, assemble
 
 SPEC = """
 name: tiny

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from netspec.train import training
+from netspec.trainer import training
 
 
 @pytest.fixture(autouse=True)

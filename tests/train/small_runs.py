@@ -9,11 +9,11 @@ import torch
 
 import netspec
 from netspec.net import Net
-from netspec.train.checkpoint import Checkpoint, newest
-from netspec.train.errors import Interrupted
-from netspec.train.loop import RunResult, train
-from netspec.train.progress import Quiet
-from netspec.train.records import Record
+from netspec.trainer.checkpoint import Checkpoint, newest
+from netspec.trainer.errors import Interrupted
+from netspec.trainer.loop import RunResult, train
+from netspec.trainer.progress import Quiet
+from netspec.trainer.records import Record
 
 EVERYTHING = """
 name: small

@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from netspec.diagnostics import ResourceError
-from netspec.train import tune
-from netspec.train.processes import World
-from netspec.train.rehearsal import rehearse
-from netspec.train.setup import Options, assemble
+from netspec.trainer import tune
+from netspec.trainer.processes import World
+from netspec.trainer.rehearsal import rehearse
+from netspec.trainer.setup import Options, assemble
 from tests.train.small_runs import PLAIN, finish, small_net
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,7 +49,7 @@ def switches() -> dict[str, Any]:
 SWITCHED = """
 import torch
 from contextlib import nullcontext
-from netspec.train.device import Arithmetic, numerics
+from netspec.trainer.device import Arithmetic, numerics
 from tests.train.test_arithmetic import switches
 {before}
 was = switches()

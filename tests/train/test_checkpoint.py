@@ -18,8 +18,8 @@ import torch
 
 from netspec.diagnostics import ResourceError
 from netspec.files import temporary_beside
-from netspec.train import checkpoint as module
-from netspec.train.checkpoint import (
+from netspec.trainer import checkpoint as module
+from netspec.trainer.checkpoint import (
     FORMAT,
     Checkpoint,
     Damaged,

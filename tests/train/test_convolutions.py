@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import netspec
-from netspec.train import convolutions, setup
-from netspec.train.convolutions import few, plain, suit_tensor_cores
-from netspec.train.optim import matches
+from netspec.trainer import convolutions, setup
+from netspec.trainer.convolutions import few, plain, suit_tensor_cores
+from netspec.trainer.optim import matches
 
 PLAIN = nn.Conv2d(1, 96, kernel_size=11, stride=4, padding=1)
 
@@ -128,7 +128,7 @@ def test_fused_layers_give_outputs_and_gradients_of_torch_s(autocast: bool, monk
     ours = copy.deepcopy(NET)
     suit_tensor_cores(ours)
     assert [type(m).__module__ for m in ours.modules() if isinstance(m, nn.ReLU)] == [
-        "netspec.train.convolutions", "netspec.train.convolutions", *["torch.nn.modules.activation"] * 2
+        "netspec.trainer.convolutions", "netspec.trainer.convolutions", *["torch.nn.modules.activation"] * 2
     ]  # fmt: skip
     x = torch.rand(4, 1, 48, 48, generator=torch.Generator().manual_seed(1))
     for net in (NET, ours):

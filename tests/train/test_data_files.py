@@ -22,9 +22,9 @@ import netspec
 from netspec.diagnostics import ResourceError
 from netspec.layers.base import DType, TensorType
 from netspec.recipe import Recipe, tables
-from netspec.train.data import Batch, DataSplits, Split, load_data
-from netspec.train.data.listing import list_folder
-from netspec.train.data.streamed import Streamed
+from netspec.trainer.data import Batch, DataSplits, Split, load_data
+from netspec.trainer.data.listing import list_folder
+from netspec.trainer.data.streamed import Streamed
 from tests.train.programs import pictures_spec
 from tests.train.small_runs import finish
 

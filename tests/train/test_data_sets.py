@@ -19,8 +19,8 @@ from torch import Tensor
 from netspec.diagnostics import MissingExtra, ResourceError
 from netspec.layers.base import TensorType
 from netspec.recipe import Recipe, tables
-from netspec.train.data import load_data, torchvision_sets
-from netspec.train.data.torchvision_sets import ensure, load_torchvision
+from netspec.trainer.data import load_data, torchvision_sets
+from netspec.trainer.data.torchvision_sets import ensure, load_torchvision
 
 REAL = os.environ.get("NETSPEC_DATA")
 needs_real = pytest.mark.skipif(

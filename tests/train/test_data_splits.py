@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from netspec.recipe import tables
-from netspec.train.data.splits import Batch, Resident, Split, hold_out
-from netspec.train.data.streamed import Rows, Streamed
-from netspec.train.transforms.draws import draw_key
-from netspec.train.transforms.pipeline import Pipeline
+from netspec.trainer.data.splits import Batch, Resident, Split, hold_out
+from netspec.trainer.data.streamed import Rows, Streamed
+from netspec.trainer.transforms.draws import draw_key
+from netspec.trainer.transforms.pipeline import Pipeline
 
 CPU = torch.device("cpu")
 GENERATOR = torch.Generator().manual_seed(0)

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 import netspec
 from netspec.diagnostics import ResourceError
 from netspec.net import Net
-from netspec.train.data.splits import Batch
-from netspec.train.inspection import inspect
-from netspec.train.processes import World
-from netspec.train.setup import Options, Trainer, assemble
-from netspec.train.trained import open_trained
+from netspec.trainer.data.splits import Batch
+from netspec.trainer.inspection import inspect
+from netspec.trainer.processes import World
+from netspec.trainer.setup import Options, Trainer, assemble
+from netspec.trainer.trained import open_trained
 from tests.train.small_runs import finish, last_checkpoint, run_until, whole_state
 from tests.train.test_survival import torchrun
 

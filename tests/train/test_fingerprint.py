@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 
 import netspec
 from netspec.diagnostics import ResourceError, UsageError
-from netspec.train.data import fingerprint
-from netspec.train.data.fingerprint import hash_of_files
-from netspec.train.processes import World
-from netspec.train.setup import Options, assemble
+from netspec.trainer.data import fingerprint
+from netspec.trainer.data.fingerprint import hash_of_files
+from netspec.trainer.processes import World
+from netspec.trainer.setup import Options, assemble
 from tests.train.programs import draw_pictures, pictures_spec
 from tests.train.small_runs import finish, run_until
 

@@ -27,16 +27,16 @@ from netspec.diagnostics import ResourceError
 from netspec.net import Net
 from netspec.recipe import tables
 from netspec.recipe.base import Precision
-from netspec.train.convolutions import suit_tensor_cores
-from netspec.train.device import choose_arithmetic, numerics
-from netspec.train.errors import NonFinite
-from netspec.train.evaluate import autocast, evaluate
-from netspec.train.memory import device_memory
-from netspec.train.processes import World
-from netspec.train.progress import Quiet
-from netspec.train.setup import Options, Trainer, assemble
-from netspec.train.transforms.draws import draw_key, uniforms
-from netspec.train.transforms.pipeline import Pipeline
+from netspec.trainer.convolutions import suit_tensor_cores
+from netspec.trainer.device import choose_arithmetic, numerics
+from netspec.trainer.errors import NonFinite
+from netspec.trainer.evaluate import autocast, evaluate
+from netspec.trainer.memory import device_memory
+from netspec.trainer.processes import World
+from netspec.trainer.progress import Quiet
+from netspec.trainer.setup import Options, Trainer, assemble
+from netspec.trainer.transforms.draws import draw_key, uniforms
+from netspec.trainer.transforms.pipeline import Pipeline
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, run_until, small_net, whole_state
 from tests.train.test_convolutions import NET
 from tests.train.test_drivers import RECIPES

@@ -14,12 +14,12 @@ from torchvision import tv_tensors
 
 import netspec
 from netspec.recipe import tables
-from netspec.train.data.splits import Batch
-from netspec.train.processes import World
-from netspec.train.setup import Options, Trainer, assemble
-from netspec.train.transforms.draws import draw_key, uniforms
-from netspec.train.transforms.geometry import draw_windows
-from netspec.train.transforms.pipeline import Pipeline
+from netspec.trainer.data.splits import Batch
+from netspec.trainer.processes import World
+from netspec.trainer.setup import Options, Trainer, assemble
+from netspec.trainer.transforms.draws import draw_key, uniforms
+from netspec.trainer.transforms.geometry import draw_windows
+from netspec.trainer.transforms.pipeline import Pipeline
 from tests.recipe.test_check import findings
 
 CPU = torch.device("cpu")

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from netspec.diagnostics import ResourceError
-from netspec.train import memory
-from netspec.train.memory import estimated, largest_batch, out_of_memory
-from netspec.train.processes import World
-from netspec.train.setup import Options, Trainer, assemble
+from netspec.trainer import memory
+from netspec.trainer.memory import estimated, largest_batch, out_of_memory
+from netspec.trainer.processes import World
+from netspec.trainer.setup import Options, Trainer, assemble
 from tests.train.small_runs import PLAIN, small_net
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from netspec.recipe.tables import loss
-from netspec.train.losses import build_loss
-from netspec.train.metrics import HeldSums, Sums
+from netspec.trainer.losses import build_loss
+from netspec.trainer.metrics import HeldSums, Sums
 
 CPU = torch.device("cpu")
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from netspec.train.data.splits import Batch
-from netspec.train.errors import NonFinite
-from netspec.train.processes import World
-from netspec.train.setup import Options, Trainer, assemble
-from netspec.train.step import Phase
+from netspec.trainer.data.splits import Batch
+from netspec.trainer.errors import NonFinite
+from netspec.trainer.processes import World
+from netspec.trainer.setup import Options, Trainer, assemble
+from netspec.trainer.step import Phase
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, run_until, small_net
 
 
@@ -76,7 +76,7 @@ def test_a_nan_at_any_step_stops_within_fifty_with_the_parameters_of_before(
 def test_a_replay_names_the_first_layer(
     layer: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from netspec.train import loop
+    from netspec.trainer import loop
 
     def broken(*args: Any) -> Trainer:
         trainer = assemble(*args)

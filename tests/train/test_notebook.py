@@ -12,7 +12,7 @@ from tests.train.small_runs import PLAIN
 
 CELL = """
 import netspec
-from netspec.train import notebook, pace
+from netspec.trainer import notebook, pace
 pace.PER_SECOND = 1e9  # the run is over within a fifth of a second
 net = netspec.loads('''SPEC''')
 result = netspec.train(net, run=r"RUN")

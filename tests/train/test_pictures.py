@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 import netspec
 from netspec.diagnostics import ResourceError
-from netspec.train.data.pictures import read_picture
+from netspec.trainer.data.pictures import read_picture
 from tests.train.small_runs import PLAIN, finish
 
 RAMP = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)

@@ -20,20 +20,20 @@ import netspec
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.emit.yaml import expand
 from netspec.net import Net
-from netspec.train import keeper, loop, resuming
-from netspec.train.checkpoint import Checkpoint, checkpoints
-from netspec.train.device import environment
-from netspec.train.errors import Interrupted
-from netspec.train.inspection import inspect
-from netspec.train.keeper import Keeper
-from netspec.train.loop import train
-from netspec.train.processes import World
-from netspec.train.progress import Quiet
-from netspec.train.run import RunDirectory, identity, open_run
-from netspec.train.runs import find_runs, list_text
-from netspec.train.setup import Options, Trainer, assemble
-from netspec.train.state import Progress, capture, restore
-from netspec.train.trained import open_trained
+from netspec.trainer import keeper, loop, resuming
+from netspec.trainer.checkpoint import Checkpoint, checkpoints
+from netspec.trainer.device import environment
+from netspec.trainer.errors import Interrupted
+from netspec.trainer.inspection import inspect
+from netspec.trainer.keeper import Keeper
+from netspec.trainer.loop import train
+from netspec.trainer.processes import World
+from netspec.trainer.progress import Quiet
+from netspec.trainer.run import RunDirectory, identity, open_run
+from netspec.trainer.runs import find_runs, list_text
+from netspec.trainer.setup import Options, Trainer, assemble
+from netspec.trainer.state import Progress, capture, restore
+from netspec.trainer.trained import open_trained
 from tests.train.programs import draw_pictures, pictures_spec
 from tests.train.small_runs import (
     EVERYTHING,

@@ -18,15 +18,15 @@ from torch import nn
 
 import netspec
 from netspec.diagnostics import NetspecError, ResourceError, UsageError
-from netspec.train.checkpoint import checkpoints, newest
-from netspec.train.errors import NonFinite
-from netspec.train.progress import Quiet
-from netspec.train.records import Record, read_records, write_records
-from netspec.train.rehearsal import rehearse
-from netspec.train.run import open_run
-from netspec.train.runs import compare_text, find_runs
-from netspec.train.setup import Options
-from netspec.train.trained import open_trained
+from netspec.trainer.checkpoint import checkpoints, newest
+from netspec.trainer.errors import NonFinite
+from netspec.trainer.progress import Quiet
+from netspec.trainer.records import Record, read_records, write_records
+from netspec.trainer.rehearsal import rehearse
+from netspec.trainer.run import open_run
+from netspec.trainer.runs import compare_text, find_runs
+from netspec.trainer.setup import Options
+from netspec.trainer.trained import open_trained
 from tests.train.small_runs import PLAIN, finish, run_until, small_net
 
 
@@ -117,7 +117,7 @@ def test_a_comparison_of_runs_names_the_options_that_made_the_difference(finishe
 HOLD = """
 import sys, time
 from pathlib import Path
-from netspec.train.lock import locked
+from netspec.trainer.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

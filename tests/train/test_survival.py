@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import netspec
-from netspec.train.checkpoint import checkpoints, newest
+from netspec.trainer.checkpoint import checkpoints, newest
 from tests.train.programs import descendants, draw_pictures, environment, left_after, pictures_spec
 from tests.train.small_runs import EVERYTHING, finish, run_until, small_net, whole_state
 
@@ -31,7 +31,7 @@ import torch
 from pathlib import Path
 from tests.train.small_runs import finish, small_net
 from netspec.diagnostics import NetspecError
-from netspec.train import training
+from netspec.trainer import training
 training.write_curves = lambda *_: None
 torch.set_num_threads(1)
 net = small_net(epochs=1500)
@@ -108,7 +108,7 @@ PICTURES_CHILD = """
 import json, os, sys
 import torch
 from pathlib import Path
-from netspec.train import training
+from netspec.trainer import training
 from tests.train.small_runs import finish
 import netspec
 training.write_curves = lambda *_: None

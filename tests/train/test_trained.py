@@ -24,14 +24,14 @@ from torch.nn import functional as F
 import netspec
 from netspec.cli import cli
 from netspec.diagnostics import NetspecError
-from netspec.train.evaluate import examine
-from netspec.train.inspection import inspect
-from netspec.train.loop import RunResult
-from netspec.train.losses import build_loss
-from netspec.train.records import Record
-from netspec.train.run import open_run
-from netspec.train.runs import Run, compare_text, list_text
-from netspec.train.trained import open_trained
+from netspec.trainer.evaluate import examine
+from netspec.trainer.inspection import inspect
+from netspec.trainer.loop import RunResult
+from netspec.trainer.losses import build_loss
+from netspec.trainer.records import Record
+from netspec.trainer.run import open_run
+from netspec.trainer.runs import Run, compare_text, list_text
+from netspec.trainer.trained import open_trained
 from tests.commands import invoke
 from tests.train.small_runs import PLAIN, finish, run_until, small_net
 
@@ -379,10 +379,10 @@ def test_the_dry_run_says_memory_and_time_and_leaves_nothing(tmp_path: Path, mon
 
 
 def test_autotune_measures_and_chooses(tmp_path: Path) -> None:
-    from netspec.train.tune import autotune
+    from netspec.trainer.tune import autotune
 
     notes: list[str] = []
-    from netspec.train.progress import Quiet
+    from netspec.trainer.progress import Quiet
 
     class Notes(Quiet):
         def note(self, text: str) -> None:

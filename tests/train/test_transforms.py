@@ -14,11 +14,11 @@ from torchvision.transforms import InterpolationMode, v2
 
 from netspec.recipe import tables
 from netspec.recipe.base import Transform
-from netspec.train.transforms import color, fixed, geometry
-from netspec.train.transforms.draws import draw_key, uniforms
-from netspec.train.transforms.geometry import Boxes
-from netspec.train.transforms.pipeline import Pipeline
-from netspec.train.transforms.steps import MAKERS
+from netspec.trainer.transforms import color, fixed, geometry
+from netspec.trainer.transforms.draws import draw_key, uniforms
+from netspec.trainer.transforms.geometry import Boxes
+from netspec.trainer.transforms.pipeline import Pipeline
+from netspec.trainer.transforms.steps import MAKERS
 
 STEP = 1 / 255
 N = 5

@@ -17,11 +17,11 @@ import netspec
 from netspec.diagnostics import ResourceError
 from netspec.recipe import tables
 from netspec.recipe.base import Transform
-from netspec.train.data.streamed import Streamed
-from netspec.train.processes import World
-from netspec.train.setup import Options, assemble
-from netspec.train.transforms.draws import draw_key
-from netspec.train.transforms.pipeline import Pipeline
+from netspec.trainer.data.streamed import Streamed
+from netspec.trainer.processes import World
+from netspec.trainer.setup import Options, assemble
+from netspec.trainer.transforms.draws import draw_key
+from netspec.trainer.transforms.pipeline import Pipeline
 from tests.train import programs
 from tests.train.programs import descendants, draw_pictures, left_after, pictures_spec
 from tests.train.small_runs import finish, whole_state

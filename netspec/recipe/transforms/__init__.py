@@ -1,1 +1,1 @@
-"""The transforms of images: arguments and the size of the result. `netspec.train.transforms` carries them out."""
+"""The transforms of images: arguments and the size of the result. `netspec.trainer.transforms` carries them out."""

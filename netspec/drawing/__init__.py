@@ -1,0 +1,7 @@
+"""Net → picture: a graphviz graph that either Graphviz engine renders."""
+
+from netspec.drawing.dot import DIRECTIONS, Direction, diagram
+from netspec.drawing.palette import family_colors
+from netspec.drawing.rendering import FORMATS, engine, render
+
+__all__ = ["DIRECTIONS", "FORMATS", "Direction", "diagram", "engine", "family_colors", "render"]

@@ -1,0 +1,191 @@
+"""Net → DOT: what is drawn, and how it looks."""
+# graphviz ships no stub file and annotates only a part of its signatures:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, get_args
+
+import graphviz
+
+from netspec.drawing import labels
+from netspec.drawing.palette import FRAME, LINE, PAGE
+from netspec.net import Leaf, Net
+from netspec.views.fold import FOLLOWERS, Group, Item, Join, Unit, fold, height, ranges, stacked
+from netspec.views.graph import Cluster, Edge, Flow, Vertex, flow
+
+Direction = Literal["TB", "BT", "LR", "RL"]
+DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
+
+FONT: Final = "Helvetica,Arial,sans-serif"
+MOST_VERTICES: Final = 100
+"""Without a stated depth, a net is closed level by level until at most so many boxes remain."""
+
+_WIDEST: Final = 260
+
+
+def diagram(nets: Net | Sequence[Net], *, depth: int | None = None, direction: Direction = "TB") -> graphviz.Digraph:
+    """The picture of a net, or of several side by side.
+
+    Layers are coloured by family; what follows a layer and keeps its shape (activation, norm, dropout) is a slim box
+    below it. Arrows carry shapes, batch axis left out. Equal neighbours are drawn once, in a frame that says how often.
+
+    Args:
+        nets: one net or several.
+        depth: levels of blocks, loops and combinators to show, at least 1; deeper ones are closed boxes. None shows all
+            of a net, or as much of it as a page can hold.
+        direction: where the arrows point: top to bottom, left to right …
+    """
+    nets = [nets] if isinstance(nets, Net) else list(nets)
+    dot = graphviz.Digraph(
+        "netspec",
+        graph_attr={
+            "rankdir": direction, "bgcolor": PAGE, "fontname": FONT, "nodesep": "0.25", "ranksep": "0.16", "pad": "0.2",
+        } | _side_by_side(len(nets)),
+        node_attr={"fontname": FONT, "shape": "plain"},
+        edge_attr={"fontname": FONT, "color": LINE, "arrowsize": "0.7", "penwidth": "1.2"},
+    )  # fmt: skip
+    names = _Names()
+    for number, net in enumerate(nets):
+        part = graphviz.Digraph(f"cluster_{names.next()}")
+        part.attr(label=labels.title(net), labelloc="t", penwidth="0", margin="12", sortv=str(number))
+        items = _items(net, depth)
+        _draw(part, flow(net, items, forks=True), names, ranges(items))
+        dot.subgraph(part)
+    return dot
+
+
+def _side_by_side(count: int) -> dict[str, str]:
+    """Lay nets out on their own and in the order given: in one layout, a tall box of one stretches the others."""
+    return {"pack": "24", "packmode": f"array_tu{count}"} if count > 1 else {}
+
+
+class _Names:
+    """Opaque names for nodes and clusters: nothing that a spec says becomes an identifier."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def next(self) -> str:
+        self.count += 1
+        return f"n{self.count}"
+
+
+def _items(net: Net, depth: int | None) -> tuple[Item, ...]:
+    """What is drawn of a net."""
+    levels = depth if depth is not None else height(net) + 1
+    while True:
+        items = stacked(fold(net, levels))
+        if depth is not None or levels <= 1 or len(flow(net, items, forks=True).vertices) <= MOST_VERTICES:
+            return items
+        levels -= 1
+
+
+def _draw(dot: graphviz.Digraph, drawn: Flow, names: _Names, lasts: Mapping[int, Leaf]) -> None:
+    """Fill `dot` with the vertices of a net, frame by frame, and with its edges."""
+    ids = {name: names.next() for name in drawn.vertices}
+    frames = [graphviz.Digraph(f"cluster_{names.next()}") for _ in drawn.clusters]
+    width = _common_width(drawn)
+    for name, vertex in drawn.vertices.items():
+        _node(dot if vertex.cluster is None else frames[vertex.cluster], ids[name], vertex, width, lasts)
+    edges = graphviz.Digraph()
+    for edge in drawn.edges:
+        tail, head = drawn.vertices[edge.tail], drawn.vertices[edge.head]
+        if _says_shape(tail, head):
+            between = _common_frame(tail.cluster, head.cluster, drawn)
+            shape = names.next()
+            _tensor(dot if between is None else frames[between], shape, labels.shape(edge.tensor))
+            _edge(edges, ids[edge.tail], shape, edge, head, dir="none")
+            _edge(edges, shape, ids[edge.head], edge, head)
+        else:
+            arrow = {"dir": "none"} if head.kind == "fork" else {}
+            _edge(edges, ids[edge.tail], ids[edge.head], edge, head, **arrow)
+    for index in range(len(frames) - 1, -1, -1):  # inner frames come after their outer ones
+        frame = drawn.clusters[index]
+        _frame(frames[index], frame)
+        (dot if frame.parent is None else frames[frame.parent]).subgraph(frames[index])
+    dot.body.extend(edges.body)
+
+
+def _says_shape(tail: Vertex, head: Vertex) -> bool:
+    """Whether the arrow carries the shape: once per tensor, and not where what comes next gives the same again."""
+    return tail.kind not in ("input", "fork") and head.kind not in ("fork", "output") and not _keeps_shape(head)
+
+
+def _common_frame(a: int | None, b: int | None, drawn: Flow) -> int | None:
+    """The innermost frame that holds both."""
+    around: set[int | None] = {None}
+    while a is not None:
+        around.add(a)
+        a = drawn.clusters[a].parent
+    while b not in around:
+        assert b is not None
+        b = drawn.clusters[b].parent
+    return b
+
+
+def _common_width(drawn: Flow) -> int:
+    """One width for all boxes of a plain chain, as in a printed column; 0, each its own, where branches stand side by
+    side."""
+    if any(vertex.kind == "join" for vertex in drawn.vertices.values()):
+        return 0
+    boxes = [v.item for v in drawn.vertices.values() if isinstance(v.item, Unit | Group)]
+    return min(max((labels.estimated_width(box) for box in boxes), default=0), _WIDEST)
+
+
+def _frame(dot: graphviz.Digraph, frame: Cluster) -> None:
+    dot.attr(
+        label=labels.cluster(frame.label, frame.count), labelloc="t", labeljust="l", style="rounded,filled",
+        fillcolor=FRAME.fill, color=FRAME.line, penwidth="2" if frame.count > 1 else "1", margin="8",
+    )  # fmt: skip
+    if frame.auxiliary:
+        dot.attr(style="rounded,dashed")
+
+
+def _node(dot: graphviz.Digraph, name: str, vertex: Vertex, width: int, lasts: Mapping[int, Leaf]) -> None:
+    match vertex.item:
+        case Unit() as item:
+            dot.node(name, labels.unit(item, width, lasts))
+        case Group() as item:
+            dot.node(name, labels.group(item, width))
+        case Join() as item:
+            _join(dot, name, item.combinator.kind)
+        case _ if vertex.kind == "fork":
+            _tensor(dot, name, labels.shape(vertex.tensor, vertex.split))
+        case _:
+            _tensor(dot, name, labels.end(vertex.kind, vertex.tensor))
+
+
+def _tensor(dot: graphviz.Digraph, name: str, label: str) -> None:
+    dot.node(name, label, shape="plaintext", margin="0.04,0.02", width="0", height="0")
+
+
+def _join(dot: graphviz.Digraph, name: str, kind: str) -> None:
+    if kind == "concat":
+        dot.node(
+            name, labels.join(kind), shape="box", style="filled", fillcolor=PAGE, color=LINE, height="0.25", width="1.2"
+        )
+    else:
+        dot.node(
+            name, labels.join(kind), shape="circle", style="filled", fillcolor=PAGE, color=LINE, width="0.3",
+            fixedsize="true", penwidth="1.4",
+        )  # fmt: skip
+
+
+def _edge(dot: graphviz.Digraph, tail: str, head: str, edge: Edge, to: Vertex, **attributes: str) -> None:
+    if edge.auxiliary:
+        attributes["style"] = "dashed"
+    weight = "1" if edge.skip else "2" if to.kind == "join" else "30"  # heavy edges are straight and short
+    dot.edge(tail, head, weight=weight, **attributes)
+
+
+def _keeps_shape(vertex: Vertex) -> bool:
+    """What takes the shape that it gives says it once, on the way out: sums, and an activation on its own."""
+    match vertex.item:
+        case Join() as item:
+            return item.combinator.kind in ("residual", "add")
+        case Unit() as item:
+            return item.layers[0].family in FOLLOWERS and item.input == item.output
+        case _:
+            return False

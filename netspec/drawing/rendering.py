@@ -1,0 +1,85 @@
+"""DOT → SVG, PNG or PDF, by whichever Graphviz engine is here, in a process of its own with a time limit."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Literal
+
+import graphviz  # pyright: ignore[reportMissingTypeStubs]  # it ships no stub file
+
+from netspec.diagnostics import MissingExtra, ResourceError, UsageError
+from netspec.extras import install
+
+FORMATS: Final = ("svg", "png", "pdf", "dot")
+_DPI: Final = 144
+
+Engine = Literal["dot", "pygraphviz"]
+
+
+def engine() -> Engine | None:
+    """The engine that renders: `dot` on PATH, else pygraphviz, whose wheels carry Graphviz; None without either."""
+    if shutil.which("dot"):
+        return "dot"
+    return "pygraphviz" if find_spec("pygraphviz") else None
+
+
+def render(graph: graphviz.Digraph, format: str, *, timeout: float = 30, using: Engine | None = None) -> bytes:
+    """The picture as bytes.
+
+    An SVG ends with a comment that holds the SHA-256 of its DOT, since the same DOT gives other coordinates with other
+    fonts and engines: whether a stored picture is up to date is read there.
+
+    Args:
+        graph: what `diagram` made.
+        format: `svg`, `png`, `pdf` or `dot`; the last needs no engine.
+        timeout: seconds after which the layout is given up.
+        using: the engine; the one that `engine()` finds, if None.
+
+    Raises:
+        UsageError: another format.
+        MissingExtra: no engine is here.
+        ResourceError: the layout took too long, or the engine failed.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"cannot draw `{format}`: the formats are {', '.join(FORMATS)}")
+    if format == "dot":
+        return graph.source.encode()
+    using = using or engine()
+    if using is None:
+        raise MissingExtra(f"drawing needs Graphviz: neither `dot` nor pygraphviz is here\n{install('draw')}")
+    picture = _run(_command(using, format), graph.source.encode(), timeout)
+    return picture + f"<!-- dot sha256 {fingerprint(graph)} -->\n".encode() if format == "svg" else picture
+
+
+def fingerprint(graph: graphviz.Digraph) -> str:
+    """The SHA-256 of a graph's DOT."""
+    return hashlib.sha256(graph.source.encode()).hexdigest()
+
+
+def _command(using: Engine, format: str) -> list[str]:
+    dpi = _DPI if format == "png" else 0
+    if using == "dot":
+        return ["dot", f"-T{format}", *([f"-Gdpi={dpi}"] if dpi else [])]
+    return [sys.executable, "-P", str(Path(__file__).with_name("layout.py")), format, str(dpi)]
+
+
+def _run(command: list[str], dot: bytes, timeout: float) -> bytes:
+    try:
+        done = subprocess.run(command, input=dot, capture_output=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ResourceError(
+            f"the layout was given up after {timeout:g} s; `--depth 1` closes blocks and draws fewer boxes"
+        ) from error
+    except OSError as error:
+        raise ResourceError(f"the Graphviz engine did not start: {error}") from error
+    if done.returncode != 0 or not done.stdout:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise ResourceError(
+            f"the Graphviz engine failed with status {done.returncode}: {said[-1] if said else 'no message'}"
+        )
+    return done.stdout

@@ -1,0 +1,301 @@
+"""Net → table: every layer with its output shape, parameters and multiply-accumulates, and the totals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from netspec.dims import Shape, Size, is_known
+from netspec.layers.base import sum_sizes
+from netspec.net import Combinator, Leaf, Net, Scope
+from netspec.symbols.demands import requirements
+from netspec.views.describe import (
+    arguments_text,
+    bytes_text,
+    container_text,
+    count_text,
+    layer_text,
+    plural,
+    shape_text,
+    title_text,
+)
+from netspec.views.fold import Group, Join, Unit, fold, says_little
+
+if TYPE_CHECKING:
+    from netspec.cost import Cost
+
+WIDTH: Final = 80
+"""Columns of a table that goes to no terminal."""
+
+_NARROWEST: Final = 14
+"""The layer column is never narrower; a table with huge numbers is rather wider than asked for."""
+
+_GAP: Final = " "
+"""Between a path and its layer; wider, AlexNet's table would not fit in 80 columns."""
+_LONGEST_FORMULA: Final = 30
+_HEADINGS: Final = ("", "Layer", "Output", "Parameters", "MACs")
+_MEMORY: Final = ("Out", "Kept")
+"""Headings of the memory columns: a layer's output for the whole batch, and what is kept for the backward pass."""
+_RECORD: Final = (
+    "path", "name", "type", "arguments", "input_shape", "output_shape", "dtype", "params", "trainable_params", "macs",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    path: str
+    layer: str
+    indent: int
+    output: Shape | None
+    params: Size
+    macs: Size
+    training_only: bool = False
+    leaves: tuple[Leaf, ...] = ()
+    """The layers that the row's figures are of."""
+
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """The row's texts, column by column."""
+        macs = _amount(self.macs)
+        return (
+            self.path,
+            "  " * self.indent + self.layer,
+            "" if self.output is None else shape_text(self.output),
+            _amount(self.params),
+            f"({macs})" if macs and self.training_only else macs,
+        )
+
+    def memory(self, cost: Cost | None) -> tuple[str, ...]:
+        """What the row takes in a training step, for the columns that a cost adds."""
+        if cost is None:
+            return ()
+        mine = {leaf.path for leaf in self.leaves}
+        layers = [layer for layer in cost.layers if layer.leaf.path in mine]
+        output, kept = (layers[-1].output if layers else 0), sum(layer.saved for layer in layers)
+        return (bytes_text(output) if output else "", bytes_text(kept) if kept else "")
+
+
+def summary(net: Net, *, depth: int | None = None, width: int | None = None, cost: Cost | None = None) -> str:
+    """The table of a net as plain text.
+
+    Args:
+        net: the net.
+        depth: levels of blocks, loops and combinators to unfold; deeper ones are one row each, equal neighbours
+            together (`×6`), and a row's figures are those of all that it stands for. None shows every layer.
+        width: columns to fit in, 80 by default. Arguments that do not fit go on lines of their own; only a
+            formula of a count longer than 30 characters is cut (the JSON has it whole).
+        cost: what a training step takes, as `netspec.estimate` gives it: adds each layer's share as columns.
+    """
+    rows = _rows(net, depth)
+    columns = WIDTH if width is None else width
+    cells = [(*row.cells(), *row.memory(cost)) for row in rows]
+    total = (*_totals_row(net), *(("", bytes_text(cost.activations)) if cost else ()))
+    body = _text(cells, total, columns)
+    footer = textwrap.wrap(_held(_footer(net), "·"), columns, break_long_words=False)
+    return "\n".join([_title(net), "", *body, "", *(line.replace("\N{NO-BREAK SPACE}", " ") for line in footer)])
+
+
+def partial_table(net: Net, *, width: int | None = None) -> str:
+    """The table of a net that failed its checks, as far as its shapes are known, with a line that says where it ends.
+
+    `net` is what the elaborator could make of the spec: shapes after the first failure may be unknown.
+    """
+    known: list[Leaf] = []
+    failed: Leaf | None = None
+    for leaf in net.layers:
+        if not is_known(leaf.output_shape):
+            failed = leaf
+            break
+        known.append(leaf)
+    rows = [_layer_row(leaf, 0, False) for leaf in known]
+    columns = WIDTH if width is None else width
+    lines = [_title(net), "", *_text([row.cells() for row in rows], None, columns)]
+    if failed is not None:
+        place = f"line {failed.span.line}"
+        lines.append(f"the table ends here: the output shape of {failed.type} ({place}) and what follows is unknown")
+    return "\n".join(lines)
+
+
+def summary_markdown(net: Net, *, depth: int | None = None) -> str:
+    """The table of a net in GitHub's Markdown, ready for a README."""
+    cells = [row.cells() for row in _rows(net, depth)]
+    lines = [
+        f"**{_markdown(_title(net))}**",
+        "",
+        "| | Layer | Output | Parameters | MACs |",
+        "|:--|:--|--:|--:|--:|",
+    ]
+    for path, layer, output, params, macs in cells:
+        inner = layer.lstrip(" ")
+        indent = "&nbsp;" * (2 * (len(layer) - len(inner)))
+        lines.append(f"| {_markdown(path)} | {indent}{_markdown(inner)} | {output} | {params} | {macs} |")
+    _, total, _, params, macs = _totals_row(net)
+    lines += [f"| | **{total}** | | **{params}** | **{macs}** |", "", _footer(net)]
+    return "\n".join(lines)
+
+
+def summary_csv(net: Net) -> str:
+    """One record per layer for a spreadsheet: exact figures, shapes as `96x54x54`, no totals."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_RECORD)
+    for leaf in net.layers:
+        writer.writerow(
+            [
+                leaf.path, leaf.name or "", leaf.type, arguments_text(leaf), _plain(leaf.input_shape),
+                _plain(leaf.output_shape), leaf.output.dtype, leaf.params, 0 if leaf.frozen else leaf.params, leaf.macs,
+            ]
+        )  # fmt: skip
+    return out.getvalue()
+
+
+def _markdown(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>&|#~$])", r"\\\1", text)
+
+
+def _plain(shape: Shape) -> str:
+    return "x".join(str(size) for size in shape)
+
+
+def _title(net: Net) -> str:
+    if not is_known(net.input_shape):
+        return f"{title_text(net)}: input unknown"
+    words = f"{title_text(net)}: input {shape_text(net.input_shape)}"
+    if net.input.dtype != "float32":
+        words += f" {net.input.dtype}"
+    return f"{words}, output {shape_text(net.output_shape)}" if is_known(net.output_shape) else words
+
+
+def _totals_row(net: Net) -> tuple[str, str, str, str, str]:
+    return "", plural(len(net.layers), "layer"), "", _amount(net.params) or "0", _amount(net.macs) or "0"
+
+
+def _footer(net: Net) -> str:
+    parts = [f"trainable {count_text(net.trainable_params)}", f"FLOPs {count_text(net.flops)} (2 × MACs)"]
+    if isinstance(net.params, int):
+        parts.append(f"weights {bytes_text(4 * net.params)} (float32)")
+    if sum_sizes(leaf.macs for leaf in net.layers) != net.macs:
+        parts.append("MACs in brackets run in training only and are not in the total")
+    return " · ".join([*parts, *(requirements(net) if net.conditions else ())])
+
+
+def _amount(count: Size) -> str:
+    return "" if count == 0 else _clip(count_text(count))
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= _LONGEST_FORMULA else text[: _LONGEST_FORMULA - 1] + "…"
+
+
+# ---- rows
+
+
+def _rows(net: Net, depth: int | None) -> list[_Row]:
+    """The rows of the table, top to bottom. Every layer belongs to exactly one row, so the columns add up."""
+    rows: list[_Row] = []
+    stack = [(item, 0, False) for item in reversed(fold(net, depth, repeats="closed"))]
+    while stack:
+        item, level, auxiliary = stack.pop()
+        match item:
+            case Leaf():
+                rows.append(_layer_row(item, level, auxiliary))
+            case Group():
+                header = not says_little(item)
+                if header:
+                    rows.append(_group_row(item, level, auxiliary))
+                stack.extend((inner, level + header, auxiliary) for inner in reversed(item.items))
+            case Join():
+                auxiliary |= item.combinator.kind == "aux"
+                rows.append(_join_row(item, level))
+                inside = (inner for _, branch in reversed(item.branches) for inner in reversed(branch))
+                stack.extend((inner, level + 1, auxiliary) for inner in inside)
+            case Unit():
+                raise AssertionError("a table shows single layers")
+    return rows
+
+
+def _layer_row(leaf: Leaf, level: int, auxiliary: bool) -> _Row:
+    return _Row(leaf.path, layer_text(leaf), level, leaf.output_shape, leaf.params, leaf.macs, auxiliary, (leaf,))
+
+
+def _group_row(group: Group, level: int, auxiliary: bool) -> _Row:
+    label = group.label if group.count == 1 else f"{group.label} ×{group.count}"
+    first = group.nodes[0]
+    path = "" if isinstance(first, Scope) else first.path
+    if not group.closed:
+        return _Row(path, label, level, None, 0, 0)
+    inside = list(group.leaves)
+    auxiliary = auxiliary or (isinstance(first, Combinator) and first.kind == "aux")
+    params, macs = sum_sizes(leaf.params for leaf in inside), sum_sizes(leaf.macs for leaf in inside)
+    return _Row(path, label, level, group.output.shape, params, macs, auxiliary, tuple(inside))
+
+
+def _join_row(join: Join, level: int) -> _Row:
+    node = join.combinator
+    label = container_text(node)
+    identities = sum(not branch for _, branch in join.branches)
+    if node.kind in ("add", "concat"):
+        label += f" of {len(join.branches)} branches"
+        if identities:
+            label += ", one of them identity" if identities == 1 else f", {identities} of them identity"
+        if node.split is not None:
+            label += f", each its chunk of {node.split}"
+    elif node.kind == "residual" and any(branch for key, branch in join.branches if key == "shortcut"):
+        label += " with shortcut"
+    return _Row(node.path, label, level, node.output.shape, 0, 0)
+
+
+# ---- layout
+
+
+def _text(rows: Sequence[Sequence[str]], total: Sequence[str] | None, width: int) -> list[str]:
+    """Aligned columns under their headings. The layer column takes what the others leave of `width`; what is too long
+    for it goes on under itself, at a comma where there is one."""
+    wide = len(rows[0]) if rows else len(_HEADINGS)
+    headings = (*_HEADINGS, *_MEMORY)[:wide]
+    every = [headings, *rows, *([total[:wide]] if total else [])]
+    widths = [max(len(row[column]) for row in every) for column in range(wide)]
+    gaps = len(_GAP) + 2 * (len(widths) - 2)
+    widths[1] = min(widths[1], max(_NARROWEST, width - gaps - sum(widths) + widths[1]))
+    rule = "─" * (sum(widths) + gaps)
+    lines = [*_lines(headings, widths), rule]
+    for row in rows:
+        lines += _lines(row, widths)
+    if total:
+        lines += [rule, *_lines(total[:wide], widths)]
+    return lines
+
+
+def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    text = row[1]
+    indent = len(text) - len(text.lstrip(" "))
+    first, *rest = _wrapped(text, widths[1], min(indent, widths[1] // 2))
+    cells = [first, *row[2:]]
+    line = (
+        row[0].ljust(widths[0])
+        + _GAP
+        + "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths[1:], strict=True))
+        )
+    )
+    gutter = " " * widths[0] + _GAP
+    return [line.rstrip(), *(gutter + more for more in rest)]
+
+
+def _wrapped(text: str, width: int, indent: int) -> list[str]:
+    """The lines of a cell, broken behind commas where that suffices."""
+    text, room = text.lstrip(" "), max(width - indent, 12)
+    lines = textwrap.wrap(_held(text, ","), room, subsequent_indent="  ", break_long_words=False)
+    if any(len(line) > room for line in lines):
+        lines = textwrap.wrap(text, room, subsequent_indent="  ", break_on_hyphens=False)
+    return [" " * indent + line.replace("\N{NO-BREAK SPACE}", " ") for line in lines] or [""]
+
+
+def _held(text: str, mark: str) -> str:
+    """The text with its spaces unbreakable, except behind `mark`."""
+    return re.sub(rf"(?<!{mark}) ", "\N{NO-BREAK SPACE}", text)

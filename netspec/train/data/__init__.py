@@ -1,8 +1,0 @@
-"""The data of a run: found or downloaded, verified, divided, resident on the device where they fit."""
-
-from netspec.train.data.load import default_budget, load_data
-from netspec.train.data.parts import data_root
-from netspec.train.data.splits import Batch, DataSplits, Resident, Split
-from netspec.train.data.torchvision_sets import ensure
-
-__all__ = ["Batch", "DataSplits", "Resident", "Split", "data_root", "default_budget", "ensure", "load_data"]

@@ -1,0 +1,16 @@
+"""Net + recipe → a run directory. torch is imported here and in `netspec.torch` only, and not before it is needed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netspec.trainer.loop import RunResult as RunResult
+    from netspec.trainer.loop import train as train
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("RunResult", "train"):
+        return getattr(import_module("netspec.trainer.loop"), name)
+    raise AttributeError(f"module 'netspec.trainer' has no attribute {name!r}")

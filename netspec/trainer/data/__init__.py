@@ -1,0 +1,8 @@
+"""The data of a run: found or downloaded, verified, divided, resident on the device where they fit."""
+
+from netspec.trainer.data.load import default_budget, load_data
+from netspec.trainer.data.parts import data_root
+from netspec.trainer.data.splits import Batch, DataSplits, Resident, Split
+from netspec.trainer.data.torchvision_sets import ensure
+
+__all__ = ["Batch", "DataSplits", "Resident", "Split", "data_root", "default_budget", "ensure", "load_data"]

@@ -1,0 +1,165 @@
+"""Examples that do not fit on the device: decoded by worker processes ahead of time, sent from pinned memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from netspec.diagnostics import ResourceError
+from netspec.trainer.data.folder import ImageFiles
+from netspec.trainer.data.splits import Batch, Split, slices
+from netspec.trainer.data.workers import begin_worker, losses, shared, worker_context
+from netspec.trainer.transforms.draws import draw_key
+from netspec.trainer.transforms.pipeline import Pipeline
+
+
+class Rows(Dataset[Tensor]):
+    """A tensor on the host, example by example."""
+
+    def __init__(self, x: Tensor) -> None:
+        self.x = x
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.x[index]
+
+
+class Unusable(str):
+    """What is wrong with an example, as a worker sends it."""
+
+    __slots__ = ()
+
+
+class _Chosen(Dataset[Tensor]):
+    """Whole batches by their rows, so that a worker's result is one tensor."""
+
+    def __init__(self, examples: Dataset[Tensor]) -> None:
+        self.examples = examples
+
+    def __getitems__(self, rows: list[int]) -> Any:
+        if isinstance(self.examples, Rows):
+            return shared(self.examples.x[rows])
+        try:
+            return shared(torch.stack([self.examples[i] for i in rows]))
+        except ResourceError as error:
+            return Unusable(str(error))  # an exception would cross the process boundary as a traceback
+        except RuntimeError as error:
+            return f"the images of a batch are not of one size ({error}); transforms that fix the size make them alike"
+
+
+class Streamed(Split):
+    """Examples on the host or in files, with the same order and augmentation as `Resident` ones."""
+
+    resident = False
+
+    def __init__(
+        self,
+        name: str,
+        rows: Tensor,
+        x: Dataset[Tensor],
+        y: Tensor,
+        pipeline: Pipeline | None,
+        device: torch.device,
+        workers: int,
+    ) -> None:
+        super().__init__(name, rows)
+        self.device = device
+        self._x = _Chosen(x)
+        self._y = y
+        self._pipeline = pipeline
+        self._plan = _Plan()
+        self._workers = workers
+        self._loader: DataLoader[Any] | None = None
+        self._iterator: Iterator[Any] | None = None
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        epoch: int = 0,
+        start_step: int = 0,
+        shuffle: bool = False,
+        augment: bool = False,
+        shard: tuple[int, int] = (0, 1),
+    ) -> Iterator[Batch]:
+        """See `Split.batches`."""
+        order = self.order(seed=seed, epoch=epoch, shuffle=shuffle)
+        chosen = list(slices(order, batch_size, start_step, shard))
+        key = draw_key(seed, epoch, device=self.device) if augment else None
+        self._plan.batches = [cast("list[int]", rows.tolist()) for rows in chosen]  # pyright: ignore[reportUnknownMemberType]  # torch leaves the items open
+        for rows, images in zip(chosen, self._read(), strict=True):
+            if isinstance(images, str):
+                raise self._refused(images)
+            x: Tensor = images.to(self.device, non_blocking=True)
+            y = self._y[rows].to(self.device, non_blocking=True)
+            if self._pipeline is not None:
+                x, y = self._pipeline.batch(x, y, rows.to(self.device, non_blocking=True), key)
+            yield Batch(x, y)
+
+    def _refused(self, reason: str) -> ResourceError:
+        """The error for a batch that cannot be had; where an image is at fault, for all that are."""
+        examples = self._x.examples
+        if isinstance(reason, Unusable) and isinstance(examples, ImageFiles):
+            return examples.refused(ResourceError(reason))
+        return ResourceError(reason)
+
+    def _read(self) -> Iterator[Any]:
+        """What the loader gives for the plan's batches, as long as its workers live."""
+        with losses(None):
+            if self._workers and self._loader is None:
+                worker_context().Lock()  # a loader that fails at its first lock complains once more when it is deleted
+            self._iterator = iter(self._open())
+        while True:
+            with losses(self._iterator):
+                images = next(self._iterator, None)
+            if images is None:
+                return
+            yield images
+
+    def _open(self) -> DataLoader[Any]:
+        """The loader; its workers stay alive from epoch to epoch."""
+        if self._loader is None:
+            self._loader = DataLoader(
+                self._x,
+                batch_sampler=self._plan,
+                collate_fn=_same,
+                num_workers=self._workers,
+                persistent_workers=self._workers > 0,
+                pin_memory=self.device.type == "cuda",
+                multiprocessing_context=worker_context() if self._workers else None,
+                prefetch_factor=4 if self._workers else None,
+                worker_init_fn=begin_worker,
+                generator=torch.Generator(),  # its seed for workers must not come out of the run's own random numbers
+            )
+        return self._loader
+
+    def close(self) -> None:
+        """See `Split.close`."""
+        end: Callable[[], None] | None = getattr(self._iterator, "_shutdown_workers", None)  # there is no public way
+        self._loader = self._iterator = None
+        if end is not None:
+            end()
+
+
+class _Plan:
+    """The batches of the epoch at hand, as lists of rows."""
+
+    batches: list[list[int]]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+def _same(batch: Any) -> Any:
+    """What `__getitems__` gives is a batch already; a function of the module, since workers must find it by name."""
+    return batch

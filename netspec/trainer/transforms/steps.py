@@ -1,0 +1,222 @@
+"""A recipe's transform → a function of a batch and of random numbers.
+
+This is where a random transform's parameters come from its numbers: `columns` of them per example, uniform in [0, 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from netspec.arguments import spread
+from netspec.recipe.base import Transform
+from netspec.recipe.transforms import color as color_spec
+from netspec.recipe.transforms import fixed as fixed_spec
+from netspec.recipe.transforms import geometry as geometry_spec
+from netspec.trainer.transforms import color, fixed, geometry
+from netspec.trainer.transforms.geometry import TRIES
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transform ready to run: how many random numbers it takes per example, and what it does with them."""
+
+    columns: int
+    apply: Callable[[Tensor, Tensor], Tensor]
+    """Batch (N, C, H, W) and numbers (N, columns) → batch."""
+
+
+def make_step(transform: Transform, device: torch.device) -> Step:
+    """The step of a transform; constants that it needs lie on `device`."""
+    return MAKERS[type(transform)](transform, device)
+
+
+# ---- alike for every image
+
+
+def _resize(t: fixed_spec.Resize, device: torch.device) -> Step:
+    def apply(x: Tensor, _: Tensor) -> Tensor:
+        return fixed.resize(x, t.edges(x.shape[-2], x.shape[-1]), t.interpolation, antialias=t.antialias)
+
+    return Step(0, apply)
+
+
+def _center_crop(t: fixed_spec.CenterCrop, device: torch.device) -> Step:
+    height, width = spread(t.size, 2)
+    return Step(0, lambda x, _: fixed.center_crop(x, (height, width)))
+
+
+def _pad(t: fixed_spec.Pad, device: torch.device) -> Step:
+    sides = fixed_spec.four_sides(t.padding)
+    return Step(0, lambda x, _: fixed.pad(x, sides, t.padding_mode, t.fill))
+
+
+def _grayscale(t: fixed_spec.Grayscale, device: torch.device) -> Step:
+    return Step(0, lambda x, _: fixed.grayscale(x, t.num_output_channels))
+
+
+def _normalize(t: fixed_spec.Normalize, device: torch.device) -> Step:
+    mean, std = (torch.tensor(values, dtype=torch.float32, device=device) for values in (t.mean, t.std))
+    return Step(0, lambda x, _: fixed.normalize(x, mean, std))
+
+
+# ---- random geometry
+
+
+def _random_crop(t: geometry_spec.RandomCrop, device: torch.device) -> Step:
+    height, width = spread(t.size, 2)
+
+    def apply(x: Tensor, u: Tensor) -> Tensor:
+        sides = t.sides(x.shape[-2], x.shape[-1])
+        if any(sides):
+            x = fixed.pad(x, sides, t.padding_mode, t.fill)
+        top = _whole(u[:, 0], 0, x.shape[-2] - height)
+        left = _whole(u[:, 1], 0, x.shape[-1] - width)
+        return geometry.crop(x, top, left, (height, width))
+
+    return Step(2, apply)
+
+
+def _random_resized_crop(t: geometry_spec.RandomResizedCrop, device: torch.device) -> Step:
+    height, width = spread(t.size, 2)
+
+    def apply(x: Tensor, u: Tensor) -> Tensor:
+        boxes, _ = geometry.draw_windows(u, x.shape[-2], x.shape[-1], t.scale, t.ratio)
+        return geometry.resized_crop(x, boxes, (height, width), t.interpolation, antialias=t.antialias)
+
+    return Step(2 * TRIES + 2, apply)
+
+
+def _horizontal_flip(t: geometry_spec.RandomHorizontalFlip, device: torch.device) -> Step:
+    return Step(1, lambda x, u: geometry.flip(x, u[:, 0] < t.p, -1))
+
+
+def _vertical_flip(t: geometry_spec.RandomVerticalFlip, device: torch.device) -> Step:
+    return Step(1, lambda x, u: geometry.flip(x, u[:, 0] < t.p, -2))
+
+
+def _rotation(t: geometry_spec.RandomRotation, device: torch.device) -> Step:
+    low, high = _range(t.degrees)
+
+    def apply(x: Tensor, u: Tensor) -> Tensor:
+        return geometry.rotate(x, _between(u[:, 0], low, high), t.interpolation, t.fill, t.center)
+
+    return Step(1, apply)
+
+
+def _affine(t: geometry_spec.RandomAffine, device: torch.device) -> Step:
+    low, high = _range(t.degrees)
+    shear = _range(t.shear or 0)
+    shear_x, shear_y = shear[:2], shear[2:] or (0.0, 0.0)
+    scale = t.scale or (1.0, 1.0)
+
+    def apply(x: Tensor, u: Tensor) -> Tensor:
+        dx, dy = (a * n for a, n in zip(t.translate or (0.0, 0.0), (x.shape[-1], x.shape[-2]), strict=True))
+        shift = (_between(u[:, 1], -dx, dx).round(), _between(u[:, 2], -dy, dy).round())
+        shears = (_between(u[:, 4], *shear_x), _between(u[:, 5], *shear_y))
+        return geometry.affine(
+            x, _between(u[:, 0], low, high), shift, _between(u[:, 3], *scale), shears, t.interpolation, t.fill, t.center
+        )
+
+    return Step(6, apply)
+
+
+def _erasing(t: geometry_spec.RandomErasing, device: torch.device) -> Step:
+    def apply(x: Tensor, u: Tensor) -> Tensor:
+        boxes, found = geometry.draw_erased(u[:, 1:], x.shape[-2], x.shape[-1], t.scale, t.ratio)
+        return geometry.erase(x, boxes, found & (u[:, 0] < t.p), t.value)
+
+    return Step(2 * TRIES + 3, apply)
+
+
+# ---- random colour
+
+
+def _color_jitter(t: color_spec.ColorJitter, device: torch.device) -> Step:
+    ranges = [_factors(value) for value in (t.brightness, t.contrast, t.saturation)]
+    hue = None if t.hue is None else _range(t.hue)
+
+    def apply(x: Tensor, u: Tensor) -> Tensor:
+        factors = torch.stack([_between(u[:, i], low, high) for i, (low, high) in enumerate(ranges)], dim=1)
+        turn = None if hue is None else _between(u[:, 3], *hue)
+        return color.jitter(x, factors, turn, u[:, 4:8].argsort(dim=1))
+
+    return Step(8, apply)
+
+
+def _random_grayscale(t: color_spec.RandomGrayscale, device: torch.device) -> Step:
+    return Step(1, lambda x, u: color.choose(u[:, 0] < t.p, fixed.grayscale(x, x.shape[1]), x))
+
+
+def _invert(t: color_spec.RandomInvert, device: torch.device) -> Step:
+    return Step(1, lambda x, u: color.choose(u[:, 0] < t.p, 1 - x, x))
+
+
+def _solarize(t: color_spec.RandomSolarize, device: torch.device) -> Step:
+    return Step(1, lambda x, u: color.choose(u[:, 0] < t.p, color.solarize(x, t.threshold), x))
+
+
+def _posterize(t: color_spec.RandomPosterize, device: torch.device) -> Step:
+    return Step(1, lambda x, u: color.choose(u[:, 0] < t.p, color.posterize(x, t.bits), x))
+
+
+def _sharpness(t: color_spec.RandomAdjustSharpness, device: torch.device) -> Step:
+    return Step(1, lambda x, u: color.choose(u[:, 0] < t.p, color.sharpen(x, t.sharpness_factor), x))
+
+
+def _blur(t: color_spec.GaussianBlur, device: torch.device) -> Step:
+    width, height = spread(t.kernel_size, 2)
+    low, high = t.sigma if isinstance(t.sigma, tuple) else (t.sigma, t.sigma)
+    return Step(1, lambda x, u: color.gaussian_blur(x, (width, height), _between(u[:, 0], low, high)))
+
+
+# ---- ranges
+
+
+def _range(value: float | tuple[float, ...]) -> tuple[float, ...]:
+    """`d` stands for the range from −d to d."""
+    return value if isinstance(value, tuple) else (-value, value)
+
+
+def _factors(value: float | tuple[float, float] | None) -> tuple[float, float]:
+    """`d` stands for factors from 1 − d, but not below 0, to 1 + d; None for 1."""
+    if value is None:
+        return (1.0, 1.0)
+    return value if isinstance(value, tuple) else (max(1.0 - value, 0.0), 1.0 + value)
+
+
+def _between(u: Tensor, low: float, high: float) -> Tensor:
+    return low + (high - low) * u
+
+
+def _whole(u: Tensor, low: int, high: int) -> Tensor:
+    """Integers from low to high, both included. u < 1, but u · n may round up to n."""
+    return low + (u * (high - low + 1)).to(torch.int64).clamp(max=high - low)
+
+
+MAKERS: Final[dict[type[Transform], Callable[[Any, torch.device], Step]]] = {
+    fixed_spec.Resize: _resize,
+    fixed_spec.CenterCrop: _center_crop,
+    fixed_spec.Pad: _pad,
+    fixed_spec.Grayscale: _grayscale,
+    fixed_spec.Normalize: _normalize,
+    geometry_spec.RandomCrop: _random_crop,
+    geometry_spec.RandomResizedCrop: _random_resized_crop,
+    geometry_spec.RandomHorizontalFlip: _horizontal_flip,
+    geometry_spec.RandomVerticalFlip: _vertical_flip,
+    geometry_spec.RandomRotation: _rotation,
+    geometry_spec.RandomAffine: _affine,
+    geometry_spec.RandomErasing: _erasing,
+    color_spec.ColorJitter: _color_jitter,
+    color_spec.RandomGrayscale: _random_grayscale,
+    color_spec.RandomInvert: _invert,
+    color_spec.RandomSolarize: _solarize,
+    color_spec.RandomPosterize: _posterize,
+    color_spec.RandomAdjustSharpness: _sharpness,
+    color_spec.GaussianBlur: _blur,
+}
+"""How each transform becomes a step; complete, which a test holds against the table of names."""

@@ -58,12 +58,15 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"} | dict(extra or {})
 
 
-def netspec(*arguments: str | Path, cwd: Path, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    """`netspec ARGUMENTS` as a process of its own; its output is to be read from it."""
+def netspec(
+    *arguments: str | Path, cwd: Path, prefix: tuple[str, ...] = (), session: bool = False
+) -> subprocess.Popen[str]:
+    """`netspec ARGUMENTS` as a process of its own, or with a session of its own; its output is to be read from it."""
     command = [*prefix, sys.executable, "-m", "netspec", *map(str, arguments)]
     return subprocess.Popen(
-        command, cwd=cwd, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+        command, cwd=cwd, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=session,
+    )  # fmt: skip
 
 
 def descendants(pid: int) -> set[int]:

@@ -8,6 +8,7 @@ import pickle
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,4 +106,46 @@ def test_nothing_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
         started = descendants(child.pid)
         assert len(started) >= 5  # a resource tracker, a fork server, two workers of each part
         child.kill()
+        assert left_after(started, 10.0) == set()
+
+
+PROGRAM = """
+import sys
+import netspec
+net = netspec.load("spec.yaml")
+print("here", flush=True)
+netspec.train(net, run="run", budget=0, workers=2, report=False, quiet=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_program_without_the_customary_guard_is_not_run_again_by_each_worker(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(pictures_spec(draw_pictures(tmp_path / "pictures")))
+    (tmp_path / "program.py").write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, env=programs.environment(), capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "here\n"), done.stderr
+    assert (tmp_path / "run" / "model.safetensors").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+def test_what_a_terminal_sends_to_all_processes_stops_a_run_with_workers_at_a_checkpoint(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    (tmp_path / "spec.yaml").write_text(pictures_spec(draw_pictures(tmp_path / "pictures"), epochs=10_000))
+    command = ("train", "spec.yaml", "--data-budget", "0", "--workers", "2")
+    child = programs.netspec(*command, cwd=tmp_path, session=True)
+    with child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.readline().startswith("epoch ")
+        started = descendants(child.pid)
+        os.killpg(child.pid, number)
+        assert child.wait(60) == 75, child.stderr.read()
+        said = child.stderr.read()
+        assert "checkpoint written" in said
+        assert number != signal.SIGINT or "Traceback" not in said  # the tracker of Python's own minds the others
         assert left_after(started, 10.0) == set()

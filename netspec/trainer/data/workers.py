@@ -30,7 +30,9 @@ def worker_context() -> BaseContext:
     """How worker processes start: forked from a server that has imported the loader and torch once."""
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
+    from netspec.trainer.data.server import Server  # what it is made of is not there on other systems
+
+    context = Server()
     context.set_forkserver_preload(["netspec.trainer.data.streamed"])
     return context
 

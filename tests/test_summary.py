@@ -154,12 +154,3 @@ def test_what_is_unknown_for_a_mistake_is_not_given_as_a_scalar(text: str, title
     assert result.net is not None
     assert partial_table(result.net).splitlines()[0] == f"s: input {title}"
     assert "scalar" not in partial_table(result.net)
-
-
-def test_the_public_function_stays_itself_after_its_module_was_imported() -> None:
-    """The import system would put the module `netspec.summary` in place of the function."""
-    import netspec.summary as module  # noqa: F401  # the statement that does it
-
-    assert callable(netspec.summary)
-    assert callable(netspec.compare)
-    assert callable(netspec.diagram)

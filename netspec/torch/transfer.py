@@ -70,11 +70,12 @@ def transfer_from(
     left_out = _fresh(state, fresh)
     keys = [key for key in state if layer_of(key) not in left_out]
     tensors = {key: tensor.detach() for key, tensor in tensors_of(source_module).items()}
+    needed = set(keys)
     problem = ""
     candidates: list[dict[str, str]] = []
     for training in (True, False):  # in eval mode the source's auxiliary heads do not run; the net may have none
         found = order_of_use(source_module, inputs, training=training)
-        known = by_words({u.key: u.shape for u in found}, {u.key: u.shape for u in wanted if u.key in set(keys)})
+        known = by_words({u.key: u.shape for u in found}, {u.key: u.shape for u in wanted if u.key in needed})
         for names in (known, {}):
             try:
                 origins = by_use(found, wanted, keys, left_out, names)

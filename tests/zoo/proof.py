@@ -10,6 +10,7 @@ import copy
 import inspect
 import math
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -214,7 +215,10 @@ def _outputs_differ(name: str) -> Iterator[str]:
     with no_initialisers():
         source = reference(name)
     fill(source)
-    state = netspec.transfer(source, net)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        state = netspec.transfer(source, net)
+    yield from (str(each.message) for each in said)
     expected = outputs(source, name)
     for way, model in (("built", netspec.build(net, device="meta")), ("emitted", emitted(net, "meta"))):
         model.load_state_dict(state, assign=True)

@@ -71,6 +71,14 @@ def _numbers(wish: str, low: float = -inf, *, above: bool = False) -> PlainValid
     return _checked(good, wish)
 
 
+def _factors(value: object) -> tuple[float, ...]:
+    """One for each class: with none above 0 there is nothing to learn from, and a mean would divide by nothing."""
+    items = _reals(value)
+    if items and all(v >= 0 for v in items) and any(items):
+        return tuple(items)
+    raise invalid(f"wants a list of numbers of at least 0, one of them above 0, not {shown(value)}")
+
+
 def _counts(wish: str, *, rising: bool = False) -> PlainValidator:
     """At least one integer, each at least 1."""
 
@@ -107,6 +115,7 @@ Betas = Annotated[tuple[float, float], PlainValidator(_betas), _TWO]
 Reals = Annotated[tuple[float, ...], _numbers("a list of numbers"), _MANY]
 Positives = Annotated[tuple[float, ...], _numbers("a list of numbers greater than 0", 0, above=True), _MANY]
 NonNegatives = Annotated[tuple[float, ...], _numbers("a list of numbers of at least 0", 0), _MANY]
+Factors = Annotated[tuple[float, ...], PlainValidator(_factors), _MANY]
 Milestones = Annotated[
     tuple[int, ...], _counts("a rising list of integers of at least 1", rising=True), WithJsonSchema(_array(_COUNT))
 ]

@@ -232,7 +232,8 @@ def newest_used(directory: Path, warn: Callable[[str], None], use: Callable[[Che
         return path, found
     if not reasons:
         raise ResourceError(
-            f"no checkpoint was written yet in `{directory}`, so there is nothing to resume; start anew"
+            f"no checkpoint was written yet in `{directory}`, so there is nothing to resume; start anew, in another "
+            "directory"
         )
     raise ResourceError("no checkpoint can be used:\n" + "\n".join(f"  {reason}" for reason in reasons))
 

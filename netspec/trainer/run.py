@@ -141,9 +141,9 @@ def create_run(name: str, path: Path | None = None, parent: Path = Path("runs"))
         else:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
-                raise UsageError(
-                    f"`--run {path}`: the directory is not empty; name a new one, or go on with `--resume {path}`"
-                )
+                goes_on = any((path / "checkpoints").glob("step-*[0-9]"))
+                mend = f"or go on with `--resume {path}`" if goes_on else "or remove this one, which has no checkpoint"
+                raise UsageError(f"`--run {path}`: the directory is not empty; name a new one, {mend}")
         (path / "checkpoints").mkdir()
     except (FileExistsError, NotADirectoryError):
         raise UsageError(f"`--run {path}`: a file is in the way; name a new directory") from None

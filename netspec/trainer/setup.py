@@ -23,7 +23,7 @@ from netspec.trainer.data.load import load_data
 from netspec.trainer.data.splits import Batch, DataSplits, Picked, Resident, Split
 from netspec.trainer.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
 from netspec.trainer.drivers import DRIVERS, Driver, choose_driver
-from netspec.trainer.errors import Refusals, lacks_memory
+from netspec.trainer.errors import NonFinite, Refusals, lacks_memory
 from netspec.trainer.losses import LossFunction, build_loss
 from netspec.trainer.metrics import HeldSums, Sums
 from netspec.trainer.optim import Optimization, build_optimizer, freeze, train_mode
@@ -31,7 +31,7 @@ from netspec.trainer.processes import World
 from netspec.trainer.random_state import seed_everything
 from netspec.trainer.schedule import Schedule
 from netspec.trainer.step import MIX_PLAIN, Average, Buffers, Feed, Phase, Rows, Step
-from netspec.trainer.weights import load_weights
+from netspec.trainer.weights import load_weights, not_finite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,7 +256,7 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     """
     recipe = net.recipe
     if recipe is None:
-        raise UsageError(f"`{net.name}` has no `train:` recipe; `netspec new` shows one")
+        raise UsageError(f"`{net.name}` has no `train:` recipe; `netspec new NAME` writes a spec that has one")
     if symbols := [str(size) for size in net.input_shape if not isinstance(size, int)]:
         settings = " ".join(f"--set {name}=…" for name in dict.fromkeys(symbols))
         raise UsageError(f"the input of `{net.name}` has sizes without a number; training needs them: `{settings}`")
@@ -276,6 +276,11 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     model = build(net, seed=recipe.seed).to(target)
     if options.weights is not None:
         load_weights(model, options.weights, options.fresh)
+        if (found := not_finite(model)) is not None:
+            raise NonFinite(
+                f"`--weights {options.weights}`: {found}, so there is nothing to train on; take the weights of another "
+                "run or checkpoint, or leave that parameter as initialised with `--fresh`"
+            )
     tensor_cores = target.type == "cuda" and arithmetic.precision != "fp32"
     channels_last = options.channels_last
     if channels_last is None:

@@ -23,7 +23,7 @@ from netspec.trainer.progress import say
 from netspec.trainer.run import RunDirectory, class_names, open_run
 from netspec.trainer.setup import Options, limit
 from netspec.trainer.state import progress_of
-from netspec.trainer.weights import load_weights
+from netspec.trainer.weights import load_weights, not_finite
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,11 @@ def open_trained(path: Path, *, device: str = "auto", best: bool = False) -> Tra
 
 
 def _check_finite(model: nn.Module, path: Path, origin: str) -> None:
-    for key, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            bad = int((~tensor.isfinite()).sum())
-            raise NonFinite(
-                f"`{path}` ({origin}): {bad:,} of the {tensor.numel():,} values of `{key}` are not finite, so there is "
-                "nothing to measure; no run keeps such weights by itself: take those of another checkpoint or run"
-            )
+    if (found := not_finite(model)) is not None:
+        raise NonFinite(
+            f"`{path}` ({origin}): {found}, so there is nothing to measure; no run keeps such weights by itself: take "
+            "those of another checkpoint or run"
+        )
 
 
 def _load(model: nn.Module, checkpoint: Checkpoint) -> None:

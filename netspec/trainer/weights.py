@@ -66,6 +66,16 @@ def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> Non
                 tensor.copy_(saved[key])
 
 
+def not_finite(model: nn.Module) -> str | None:
+    """Which parameter or buffer of a model is not finite, in words: "2 of the 6 values of `0.bias` are not finite"."""
+    tensors: Mapping[str, Tensor] = model.state_dict()
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            bad = int((~tensor.isfinite()).sum())
+            return f"{bad:,} of the {tensor.numel():,} values of `{key}` are not finite"
+    return None
+
+
 def _is_fresh(pattern: str, key: str, module: nn.Module | None) -> bool:
     return fnmatchcase(key, pattern) if module is None else matches(pattern, key, module)
 

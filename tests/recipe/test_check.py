@@ -389,3 +389,9 @@ def test_outputs_that_never_occur_are_a_warning_and_too_few_an_error(tmp_path: A
         assert (found.code, found.severity) == ("classes-mismatch", severity)
         assert "10 classes" in found.message
         assert width in found.message
+
+
+def test_factors_of_classes_are_not_all_zero() -> None:
+    """A mean over them would divide by nothing, in training and in evaluation."""
+    (found,) = findings(spec("loss: {CrossEntropyLoss: {weight: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]}}"))
+    assert "one of them above 0" in found.message

@@ -211,7 +211,7 @@ def test_a_run_with_batches_of_nothing_else_is_finite_resumes_to_the_bit_and_cou
     driver: str, tmp_path: Path
 ) -> None:
     net = made(tmp_path, LOSSES["ignored"], flat=True, empty=slice(10, 40))
-    net = netspec.loads(netspec.expand(net), set={"train.batch_size": "2"})
+    net = netspec.loads(netspec.expand(net), set={"train.batch_size": 2})
     result = finish(net, tmp_path / "whole", driver=driver)
     last = result.records[-1]
     assert last.step == 40
@@ -239,7 +239,7 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     loss = LOSSES["both, smoothed"]
     net = made(tmp_path, loss, flat=True)
     text = netspec.expand(net).replace("- BatchNorm2d\n", "- Identity\n")
-    text = netspec.expand(netspec.loads(text, set={"train.accumulate": "2", "train.batch_size": "4"}))
+    text = netspec.expand(netspec.loads(text, set={"train.accumulate": 2, "train.batch_size": 4}))
     (tmp_path / "spec.yaml").write_text(text)
     child = torchrun(2, tmp_path / "spec.yaml", "--run", tmp_path / "two", "--no-report", "-q")
     one = finish(netspec.loads(text), tmp_path / "one", device="cpu")

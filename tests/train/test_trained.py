@@ -23,10 +23,11 @@ from torch.nn import functional as F
 
 import netspec
 from netspec.cli import cli
-from netspec.diagnostics import NetspecError
+from netspec.diagnostics import NetspecError, UsageError
+from netspec.trainer.errors import NonFinite
 from netspec.trainer.evaluate import examine
 from netspec.trainer.inspection import inspect
-from netspec.trainer.loop import RunResult
+from netspec.trainer.loop import RunResult, train
 from netspec.trainer.losses import build_loss
 from netspec.trainer.records import Record
 from netspec.trainer.run import open_run
@@ -398,3 +399,27 @@ def test_autotune_measures_and_chooses(tmp_path: Path) -> None:
 def test_train_is_on_the_public_page(tmp_path: Path) -> None:
     result = netspec.train(small_net(IMAGES, epochs=1), run=tmp_path / "run", quiet=True, report=False)
     assert len(result.records) == 1
+
+
+def test_weights_to_start_from_are_finite(tmp_path: Path) -> None:
+    """A smaller learning rate, which a failed step advises, would mend nothing."""
+    net = small_net(PLAIN, epochs=1)
+    finish(net, tmp_path / "run")
+    weights = load_file(tmp_path / "run" / "model.safetensors")
+    weights["1.bias"][2] = float("nan")
+    save_file(weights, tmp_path / "bad.safetensors")
+    with pytest.raises(NonFinite, match=r"1 of the 8 values of `1\.bias` are not finite.*`--fresh`") as told:
+        finish(net, tmp_path / "again", weights=tmp_path / "bad.safetensors")
+    assert told.value.exit_status == 4
+    assert not (tmp_path / "again").exists()
+    finish(net, tmp_path / "again", weights=tmp_path / "bad.safetensors", fresh=("1.bias",))
+
+
+def test_a_directory_without_a_checkpoint_is_not_offered_for_a_resume(tmp_path: Path) -> None:
+    net = small_net(PLAIN, epochs=1)
+    (tmp_path / "killed" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(UsageError, match="or remove this one, which has no checkpoint"):
+        train(net, run=tmp_path / "killed")
+    finish(net, tmp_path / "run")
+    with pytest.raises(UsageError, match="or go on with `--resume"):
+        train(net, run=tmp_path / "run")

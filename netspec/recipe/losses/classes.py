@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from netspec.arguments import Integer, Probability, Real
 from netspec.recipe.base import OMITTED_OF_LOSSES, Divisor, Loss
-from netspec.recipe.fields import NonNegatives
+from netspec.recipe.fields import Factors
 
 
 class Counting(Loss):
@@ -15,7 +15,7 @@ class Counting(Loss):
     target: ClassVar[Literal["classes", "values"]] = "classes"
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
 
-    weight: NonNegatives | None = None
+    weight: Factors | None = None
     ignore_index: Integer = -100
 
     @property
@@ -49,4 +49,4 @@ class MultiMarginLoss(Loss):
 
     p: Literal[1, 2] = 1
     margin: Real = 1.0
-    weight: NonNegatives | None = None
+    weight: Factors | None = None

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from netspec.cli.transfer import command
 from netspec.net import Net
 from netspec.torch.build import build
 from netspec.torch.transfer import TransferError, transfer, transfer_state
+from tests.commands import invoke
 
 TOKENS = """
 name: tokens
@@ -150,7 +150,7 @@ def test_a_mere_reshape_is_carried_over_and_mentioned(tmp_path: Path) -> None:
     scale = torch.rand(4)
     save_file(state | {"1.weight": scale}, tmp_path / "in.safetensors")
     out = tmp_path / "out.safetensors"
-    result = CliRunner().invoke(command, [str(spec), "--from", str(tmp_path / "in.safetensors"), "-o", str(out)])
+    result = invoke(command, spec, "--from", tmp_path / "in.safetensors", "-o", out)
     assert result.exception is None, result.stderr
     assert "note: `1.weight` is 4, and 4 × 1 × 1 in `1.weight`" in result.stderr
     assert torch.equal(load_file(out)["1.weight"], scale.view(4, 1, 1))

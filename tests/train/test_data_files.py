@@ -256,7 +256,17 @@ FLOATS, CLASSES = torch.randn(6, 4), torch.arange(6) % 3
             "CrossEntropyLoss",
             "float32, but CrossEntropyLoss wants int64 classes; store them as `y.long()`",
         ),
-        ({"x": FLOATS, "y": CLASSES + 1}, "CrossEntropyLoss", "is of class 3, but the net has 3 outputs"),
+        (
+            {"x": FLOATS, "y": CLASSES + 1},
+            "CrossEntropyLoss",
+            "is of class 3, but the net has 3 outputs, from class 0 on; if they count from 1, store `y - 1`",
+        ),
+        (
+            {"x": FLOATS, "y": CLASSES.masked_fill(CLASSES == 2, 255)},
+            "CrossEntropyLoss",
+            "if 255 marks what has no class, write `loss: {CrossEntropyLoss: {ignore_index: 255}}`",
+        ),
+        ({"x": FLOATS, "y": CLASSES + 3}, "MultiMarginLoss", "is of class 5, but the net has 3 outputs"),
         ({"x": FLOATS, "y": CLASSES - 1}, "CrossEntropyLoss", "is -1, but classes count from 0"),
         (
             {"x": FLOATS / torch.tensor([1, 1, 0, 1.0]), "y": CLASSES},

@@ -176,6 +176,7 @@ def _check_targets(
                 f"a target of {part.origin} has the shape {list(y.shape[1:])}, but the net's output "
                 f"{list(output.shape)} wants {list(output.shape[1:])}: "
                 f"{recipe.loss.name()} has the scores of the classes on the first axis"
+                + ("; store `y.squeeze(1)`" if tuple(y.shape[1:]) == (1, *output.shape[1:]) else "")
             )
         top, ignored = _check_classes(name, part, recipe, output)
         highest, ignores = max(highest, top), ignores or ignored
@@ -205,8 +206,18 @@ def _check_classes(name: str, part: Part, recipe: Recipe, output: TensorType) ->
         at = int((part.y.reshape(len(part.y), -1) == top).any(1).nonzero()[0])
         raise ResourceError(
             f"example {at} of {part.origin} is of class {top}, but the net has {width} outputs, from class 0 on"
+            + _renumbered(lowest, top, recipe, output)
         )
     return top, ignores
+
+
+def _renumbered(lowest: int, top: int, recipe: Recipe, output: TensorType) -> str:
+    """What classes that are too high probably are, with what to write, as the end of the message."""
+    if (lowest, top) == (1, output.shape[0] if output.shape else 1):
+        return "; if they count from 1, store `y - 1`"
+    if recipe.loss.divisor is None:
+        return ""
+    return f"; if {top} marks what has no class, write `loss: {{{recipe.loss.name()}: {{ignore_index: {top}}}}}`"
 
 
 def _check_values(part: Part, recipe: Recipe, output: TensorType) -> None:

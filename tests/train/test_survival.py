@@ -105,13 +105,15 @@ def _kill_children(server: subprocess.Popen[str], run: Path, generator: random.R
 # ---- pictures that are streamed, by workers too
 
 PICTURES_CHILD = """
-import json, os, sys
+import json, os, sys, time
 import torch
 from pathlib import Path
 from netspec.trainer import training
 from tests.train.small_runs import finish
 import netspec
 training.write_curves = lambda *_: None
+write = training.write_records
+training.write_records = lambda *a: (write(*a), time.sleep(0.05))  # or a fast machine ends the run before it is killed
 torch.set_num_threads(1)
 net = netspec.loads(sys.argv[2])
 for line in sys.stdin:  # one child per line, forked, so that no start costs an import

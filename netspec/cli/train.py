@@ -33,7 +33,9 @@ _PATH = click.Path(path_type=Path)
               help="Stream examples that take more on the device; a quarter of its memory if not given.")  # fmt: skip
 @click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="Stop with a checkpoint after N steps.")
 @click.option("--deterministic", is_flag=True, help="Only operations that give the same bits every time.")
-@click.option("--channels-last/--channels-first", default=None, help="Order of images in memory; the former on a CPU.")
+@click.option(
+    "--channels-last/--channels-first", default=None, help="Order of images in memory; last, but for fp32 on a GPU."
+)
 @click.option("--compile", is_flag=True, help="Use torch.compile.")
 @click.option("--autotune", is_flag=True, help="Time these two choices for ten steps each and keep the fastest.")
 @click.option("--driver", type=click.Choice(["auto", "eager", "replay", "graph"]), default="auto", show_default=True,

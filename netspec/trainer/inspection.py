@@ -13,7 +13,7 @@ from netspec.trainer.device import numerics
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.evaluate import Examination, evaluate, examine
 from netspec.trainer.findings import describe, to_dict
-from netspec.trainer.losses import build_loss
+from netspec.trainer.losses import LossFunction
 from netspec.trainer.metrics import Score
 from netspec.trainer.records import as_json, figure_text
 from netspec.trainer.trained import Trained
@@ -62,7 +62,7 @@ def inspect(trained: Trained, split: str, root: Path | None = None, examples: in
         raise UsageError(f"`--split {split}`: the data of this run have no such part; there are {there}")
     wanted = f"`--examples {examples}`" if examples else f"the run's `--examples {trained.run.options.get('examples')}`"
     why = wanted if len(part) < part.available else None
-    loss = build_loss(trained.recipe.loss, trained.arithmetic.device, ignores=data.ignores)
+    loss = LossFunction(trained.recipe.loss, trained.arithmetic.device, ignores=data.ignores)
     batch = trained.recipe.batch_size
     with numerics(trained.arithmetic):
         if trained.classifies:

@@ -18,7 +18,12 @@ from netspec.trainer.processes import World
 
 
 class LossFunction:
-    """A loss over a batch: the mean over its targets, or their sum if `divides`.
+    """The recipe's loss over a batch: the mean over its targets, or their sum if `divides`.
+
+    Args:
+        loss: the recipe's.
+        device: where outputs and targets lie.
+        ignores: some targets of the data are those that the loss ignores.
 
     Attributes:
         divides: the loss has a divisor of its own.
@@ -51,17 +56,6 @@ class LossFunction:
         if self._weight is None:
             return counted.sum(dtype=torch.float64)
         return self._weight[y.masked_fill(~counted, 0)].mul(counted).sum()
-
-
-def build_loss(loss: Loss, device: torch.device, *, ignores: bool) -> LossFunction:
-    """The loss on `device`.
-
-    Args:
-        loss: the recipe's.
-        device: where outputs and targets lie.
-        ignores: some targets of the data are those that the loss ignores.
-    """
-    return LossFunction(loss, device, ignores=ignores)
 
 
 class Shares:

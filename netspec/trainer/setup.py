@@ -24,7 +24,7 @@ from netspec.trainer.data.splits import Batch, DataSplits, Picked, Resident, Spl
 from netspec.trainer.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
 from netspec.trainer.drivers import DRIVERS, Driver, choose_driver
 from netspec.trainer.errors import NonFinite, Refusals, lacks_memory
-from netspec.trainer.losses import LossFunction, build_loss
+from netspec.trainer.losses import LossFunction
 from netspec.trainer.metrics import HeldSums, Sums
 from netspec.trainer.optim import Optimization, build_optimizer, freeze, train_mode
 from netspec.trainer.processes import World
@@ -295,7 +295,7 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     batches = data.train.steps(recipe.batch_size)
     steps = -(-batches // recipe.accumulate)
     schedule = Schedule(recipe, optimization, steps)
-    loss = build_loss(recipe.loss, target, ignores=data.ignores)
+    loss = LossFunction(recipe.loss, target, ignores=data.ignores)
     watched = target.type == "cpu" and options.driver in ("auto", "eager")
     classes = recipe.loss.target == "classes"
     sums = HeldSums(classes, loss) if watched else Sums(target, classes, loss)

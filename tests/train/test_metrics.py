@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from netspec.recipe.tables import loss
-from netspec.trainer.losses import build_loss
+from netspec.trainer.losses import LossFunction
 from netspec.trainer.metrics import HeldSums, Sums
 
 CPU = torch.device("cpu")
@@ -31,8 +31,8 @@ def batches(seed: int, sizes: list[int], places: tuple[int, ...]) -> list[tuple[
 
 LOSSES = {
     "plain": None,
-    "weights": build_loss(loss("CrossEntropyLoss")(weight=(0.1, 0.7, 2.0, 0.3, 0.0)), CPU, ignores=False),
-    "ignored": build_loss(loss("NLLLoss")(ignore_index=3), CPU, ignores=True),
+    "weights": LossFunction(loss("CrossEntropyLoss")(weight=(0.1, 0.7, 2.0, 0.3, 0.0)), CPU, ignores=False),
+    "ignored": LossFunction(loss("NLLLoss")(ignore_index=3), CPU, ignores=True),
 }
 
 

@@ -28,7 +28,7 @@ from netspec.trainer.errors import NonFinite
 from netspec.trainer.evaluate import examine
 from netspec.trainer.inspection import inspect
 from netspec.trainer.loop import RunResult, train
-from netspec.trainer.losses import build_loss
+from netspec.trainer.losses import LossFunction
 from netspec.trainer.records import Record
 from netspec.trainer.run import open_run
 from netspec.trainer.runs import Run, compare_text, list_text
@@ -96,7 +96,7 @@ def test_confusion_recall_and_precision_are_what_counting_gives(run: RunResult) 
     with torch.no_grad():
         output = trained.model(x)
     answers = output.argmax(1)
-    loss = build_loss(trained.recipe.loss, torch.device("cpu"), ignores=False)
+    loss = LossFunction(trained.recipe.loss, torch.device("cpu"), ignores=False)
     found = examine(trained.model, split, loss, trained.arithmetic, classes=3, batch_size=7, worst=5)
     for truth in range(3):
         for answer in range(3):

@@ -10,9 +10,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
-_CAUGHT = [
+STOPPING = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)
 ]  # fmt: skip
+"""Those at which a run stops at a checkpoint. A terminal, a job scheduler and a service manager send them to all
+processes of the run."""
 
 
 class Interrupts:
@@ -46,7 +48,7 @@ def interrupts(patience: float = 0.0) -> Generator[Interrupts]:
     if threading.current_thread() is not threading.main_thread():
         yield caught
         return
-    before = {number: signal.getsignal(number) for number in _CAUGHT}
+    before = {number: signal.getsignal(number) for number in STOPPING}
     saved = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
     for number in saved:
         signal.signal(number, caught.note)
@@ -55,3 +57,16 @@ def interrupts(patience: float = 0.0) -> Generator[Interrupts]:
     finally:
         for number, handler in saved.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def held() -> Generator[None]:
+    """Hold back these signals in this thread: a process that is started inside is deaf to them from its birth.
+
+    One that arrives meanwhile is delivered afterwards.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

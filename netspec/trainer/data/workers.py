@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from netspec.diagnostics import ResourceError
+from netspec.trainer.signals import STOPPING
 
 _WITHOUT = "`--workers 0` decodes in the process that trains"
 
@@ -30,22 +31,19 @@ def worker_context() -> BaseContext:
     """How worker processes start: forked from a server that has imported the loader and torch once."""
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
-    from netspec.trainer.data.server import Server  # what it is made of is not there on other systems
+    from netspec.trainer.data.server import server  # what it is made of is not there on other systems
 
-    context = Server()
-    context.set_forkserver_preload(["netspec.trainer.data.streamed"])
-    return context
+    return server(["netspec.trainer.data.streamed"])
 
 
 def begin_worker(_number: int) -> None:
     """The first thing that a worker does.
 
-    A terminal sends its signals to all processes of the run: what they mean is decided by the one that trains, which
-    still wants examples up to the end of its step.
+    What is sent to all processes of the run is answered by the one that trains, which still wants examples up to the
+    end of its step.
     """
-    for name in ("SIGINT", "SIGHUP", "SIGUSR1"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -13,8 +13,10 @@ def main() -> NoReturn:
 
     The garbage collector rests while modules are imported, which makes no garbage; commands that run for longer than
     an import turn it on again. A check leaves without taking its modules down one by one: it holds nothing open.
+    Pydantic does not look for plugins among all installed packages: they would watch a program's own models.
     """
     gc.disable()
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from netspec.cli import main as run  # with the collector at rest
 
     try:

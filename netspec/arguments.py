@@ -32,11 +32,21 @@ class Arguments(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        # For every subclass pydantic evaluates the annotations of all its bases anew, and half of the time that a
-        # layer takes to import goes into class variables, whose types nobody reads when the program runs.
         super().__pydantic_init_subclass__(**kwargs)
-        own = vars(cls).get("__annotations__", {})
-        own.update({name: ClassVar for name, kind in own.items() if str(kind).startswith("ClassVar[")})
+        _forget_class_variables(cls)
+
+
+def _forget_class_variables(cls: type[Arguments]) -> None:
+    """Drop the types of class variables, which nobody reads when the program runs.
+
+    For every subclass pydantic evaluates the annotations of all its bases anew; half of the time that a layer takes to
+    import went into these.
+    """
+    own = vars(cls).get("__annotations__", {})
+    own.update({name: ClassVar for name, kind in own.items() if str(kind).startswith("ClassVar[")})
+
+
+_forget_class_variables(Arguments)
 
 
 class Words(NamedTuple):

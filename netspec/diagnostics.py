@@ -7,9 +7,7 @@ its explanation and a spec that provokes it, is in `codes.py`. This module uses 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning"]
@@ -61,8 +59,7 @@ class Fix(NamedTuple):
     edits: tuple[Edit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One finding about a spec.
 
     `code` is a kebab-case word listed in `codes.CODES`; `message` is the headline, one sentence that states what is
@@ -133,6 +130,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     for candidate in candidates:  # letters in another order are nearer than difflib's ratio makes them
         if len(folded) > 2 and sorted(candidate.casefold()) == sorted(folded):
             return candidate
+    import difflib  # a spec without mistakes needs none of it
+
     by_folded = {c.casefold(): c for c in reversed(candidates)}
     near = difflib.get_close_matches(folded, list(by_folded), n=1, cutoff=0.6)
     return by_folded[near[0]] if near else None

@@ -14,8 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Condition:
@@ -155,8 +154,7 @@ def is_concrete(shape: Shape) -> bool:
     return all(isinstance(size, int) for size in shape)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A requirement that does not hold.
 
     `message` may contain `{given}`: whoever reports it puts there which layer gave the size of `axis`, the size, and
@@ -181,12 +179,14 @@ class Unmet(Exception):  # the outcome of a rule, always caught: no error of the
         self.problem = problem
 
 
-@dataclass(slots=True)
 class Findings:
     """What the rules called inside `collecting()` found: mistakes survived, and conditions on the symbols."""
 
-    problems: list[Problem] = field(default_factory=list[Problem])
-    conditions: list[tuple[Condition, Problem]] = field(default_factory=list[tuple[Condition, Problem]])
+    __slots__ = ("conditions", "problems")
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.conditions: list[tuple[Condition, Problem]] = []
 
 
 _findings: ContextVar[Findings | None] = ContextVar("netspec_findings", default=None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netspec.diagnostics import Diagnostic, NetspecError
-from netspec.render import render_text
 
 
 class SpecError(NetspecError):
@@ -20,4 +19,6 @@ class SpecError(NetspecError):
         super().__init__(self.diagnostics)
 
     def __str__(self) -> str:
+        from netspec.render import render_text  # only who reads the message needs it
+
         return render_text(self.diagnostics, self.sources)

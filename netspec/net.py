@@ -36,8 +36,7 @@ class Initializer(NamedTuple):
     arguments: Mapping[str, Any]
 
 
-@dataclass(slots=True, weakref_slot=True)
-class Leaf:
+class Leaf(NamedTuple):
     """One layer in its place. Shapes are of one example, without the batch axis."""
 
     path: str
@@ -102,8 +101,7 @@ def _elements(tensors: dict[str, Shape]) -> Iterator[Size]:
     return (product(shape) for shape in tensors.values())
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(NamedTuple):
     """What one block call or one iteration stands for. It has no module of its own."""
 
     kind: Literal["block", "for", "repeat"]
@@ -124,8 +122,7 @@ class Scope:
         return self.words if isinstance(self.words, str) else self.words()
 
 
-@dataclass(slots=True)
-class Sequential:
+class Sequential(NamedTuple):
     """A chain that is an `nn.Sequential` of its own: the root, a named block, a branch, `sequential: [...]`."""
 
     path: str
@@ -136,15 +133,14 @@ class Sequential:
     output: TensorType
     block: str | None = None
     """The block's name, where the chain is a named block call."""
-    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    arguments: Mapping[str, Any] = {}
     """The call's parameters, where it is one."""
 
 
 CombinatorKind = Literal["residual", "add", "concat", "gate", "aux"]
 
 
-@dataclass(slots=True)
-class Combinator:
+class Combinator(NamedTuple):
     """Several chains joined: see `language.md` for what each kind computes."""
 
     kind: CombinatorKind
@@ -179,7 +175,7 @@ def leaves(node: Node) -> Iterator[Leaf]:
                 stack.extend(reversed(chain.children))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Net:
     """A checked network. `netspec.load` gives one only if the spec has no errors."""
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, Final, NamedTuple, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Protocol, TypeVar, get_args
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from netspec.arguments import Arguments, Words, shown, text_of
 from netspec.diagnostics import Diagnostic, Edit, Fix, Related, Severity, Span, did_you_mean
@@ -22,6 +22,9 @@ from netspec.meant import NUMBER, SAID, meant_call, python_call, readings
 from netspec.plans import Plan, make_plan
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import argument_trap, flow_trap
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 A = TypeVar("A", bound=Arguments)
 
@@ -518,6 +521,8 @@ _adapters: dict[int, tuple[Any, TypeAdapter[Any]]] = {}
 def _adapter(annotation: Any) -> TypeAdapter[Any]:
     """The validator of one annotation, made once. Annotations with metadata cannot be hashed, so the key is their
     identity, and they are kept alive beside the validator."""
+    from pydantic import TypeAdapter  # a spec without mistakes and without a recipe needs none of it
+
     found = _adapters.get(id(annotation))
     if found is None:
         found = _adapters[id(annotation)] = (annotation, TypeAdapter(annotation))

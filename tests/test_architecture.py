@@ -16,7 +16,7 @@ FLOORS = [
     {"text", "dims"},
     {"expressions", "symbols", "render"},
     {"arguments", "plans", "meant", "validation", "codes", "errors"},
-    {"layers", "recipe"},
+    {"layers", "initializers", "recipe"},
     {"net"},
     {"language"},
     {"compiler"},

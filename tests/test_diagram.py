@@ -284,8 +284,8 @@ def _labelled(labels: list[str]) -> Net:
     net = netspec.loads(BLOCKS)
     first = net.root.children[0]
     assert isinstance(first, Scope)
-    children = tuple(replace(first, words=label, block=f"b{at}") for at, label in enumerate(labels))
-    return replace(net, name=labels[0], root=replace(net.root, children=children))
+    children = tuple(first._replace(words=label, block=f"b{at}") for at, label in enumerate(labels))
+    return replace(net, name=labels[0], root=net.root._replace(children=children))
 
 
 def _is_harmless(svg: bytes) -> None:

@@ -14,7 +14,7 @@ from netspec.compiler import check_source
 from netspec.diagnostics import Defect, DoesNotFit, MissingExtra, NetspecError, ResourceError, UsageError
 from netspec.expressions import parse
 from netspec.expressions.functions import FUNCTIONS
-from netspec.language.initialization import FUNCTIONS as INITIALIZERS
+from netspec.initializers import FUNCTIONS as INITIALIZERS
 from netspec.language.spec import COMBINATORS, KEYS, RESERVED
 from netspec.language.words import EXPLAINED
 from netspec.layers import MODULE_OF, UNOFFERED

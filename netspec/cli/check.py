@@ -7,7 +7,6 @@ import click
 from netspec.cli.common import compile_spec, failed, read_source, show_diagnostics, spec_options
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic
-from netspec.render import render_github, render_json
 
 
 @click.command()
@@ -31,12 +30,19 @@ def command(
             more = check_source(source, problems)
         sources[source.name] = source.text
         found += more
-    if form == "json":
-        click.echo(render_json(found))
-    elif form == "github":
-        click.echo(render_github(found), nl=bool(found))
+    if form != "text":
+        _show_for_programs(found, form)
     elif found:
         show_diagnostics(found, sources, err=False)
     elif not quiet:
         click.echo(f"{len(specs)} spec{'s' if len(specs) > 1 else ''} checked, no mistakes", err=True)
     return 1 if failed(found, strict=strict) else 0
+
+
+def _show_for_programs(found: list[Diagnostic], form: str) -> None:
+    from netspec.render import render_github, render_json  # what people read without findings needs none of it
+
+    if form == "json":
+        click.echo(render_json(found))
+    else:
+        click.echo(render_github(found), nl=bool(found))

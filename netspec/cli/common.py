@@ -15,7 +15,6 @@ from netspec.diagnostics import Diagnostic, Severity, UsageError, has_errors
 from netspec.errors import SpecError
 from netspec.language.overrides import Written
 from netspec.net import Net
-from netspec.render import render_text
 from netspec.text.source import Source, decode, read
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -88,6 +87,8 @@ def width() -> int:
 
 def show_diagnostics(diagnostics: Sequence[Diagnostic], sources: Mapping[str, str], *, err: bool) -> None:
     """Print diagnostics with their lines, on standard output or standard error."""
+    from netspec.render import render_text  # a spec without findings needs none of it
+
     stream = sys.stderr if err else sys.stdout
     text = render_text(diagnostics, sources, color=wants_color(stream), width=width())
     click.echo(text.rstrip("\n"), err=err, color=True)

@@ -13,7 +13,8 @@ from netspec.arguments import shown
 from netspec.codes import CODES
 from netspec.codes.base import Code
 from netspec.diagnostics import UsageError, did_you_mean
-from netspec.language.initialization import FUNCTIONS as INITIALIZERS
+from netspec.initializers import FUNCTIONS as INITIALIZERS
+from netspec.initializers import arguments_of
 from netspec.language.words import EXPLAINED, Word
 from netspec.layers import FAMILIES, MODULE_OF, UNOFFERED
 from netspec.layers.elsewhere import meant_by
@@ -87,7 +88,7 @@ def _value(value: object) -> str:
 def _initializer(name: str) -> str:
     arguments = [
         field if info.is_required() else f"{field}: {shown(info.default).strip(chr(39))}"
-        for field, info in INITIALIZERS[name].model_fields.items()
+        for field, info in arguments_of(name).model_fields.items()
     ]
     parts = [f"{name} (initialiser, a function of torch.nn.init)", f"Arguments: {', '.join(arguments) or 'none'}"]
     return "\n\n".join([*parts, "`netspec explain init` says where it stands."])

@@ -227,9 +227,8 @@ class Elaborator:
         y = self._infer(layer, x, item, flow)
         span = item.span(self.reader.source)
         out = y or TensorType((UNKNOWN,) * len(x.shape), x.dtype)
-        leaf = Leaf(chain.prefix + key, given_name, layer, x, out, span, context.calls, context.frozen)
-        if context.rules:
-            leaf.init = self.init.of(leaf, context.rules, self.reader)
+        init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
+        leaf = Leaf(chain.prefix + key, given_name, layer, x, out, span, context.calls, context.frozen, init)
         into.append(leaf)
         self._keep_conditions(f"`{name}`", span, flow)
         if y is None:

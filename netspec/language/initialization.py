@@ -1,115 +1,19 @@
-"""`init:`: which function of `torch.nn.init` fills which parameter of which layers, as checked data.
-
-No torch is imported: the functions and their arguments are a closed table, tested against torch's own signatures.
-"""
+"""`init:`: which function of `torch.nn.init` fills which parameter of which layers, as checked data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from pydantic import Field
-
-from netspec.arguments import Arguments, Count, NonNegative, Real
-from netspec.diagnostics import did_you_mean
+from netspec.diagnostics import Span, did_you_mean
+from netspec.initializers import FUNCTIONS, arguments_of
 from netspec.language.items import Item, unknown_head
 from netspec.language.spec import Spec
 from netspec.layers import MODULE_OF
-from netspec.net import Initializer, Leaf
+from netspec.layers.base import Layer, TensorType
+from netspec.net import Initializer
 from netspec.text.source import MapNode, Node, ScalarNode
 from netspec.validation import Reader
-
-
-class Function(Arguments):
-    """Base of the initialisers: the arguments of a function of `torch.nn.init` behind the tensor."""
-
-    axes: ClassVar[tuple[int, int]] = (0, 99)
-    """How many axes the parameter may have, least and most."""
-
-
-class _Uniform(Function):
-    a: Real = 0.0
-    b: Real = 1.0
-
-
-class _Normal(Function):
-    mean: Real = 0.0
-    std: NonNegative = 1.0
-
-
-class _TruncatedNormal(_Normal):
-    a: Real = -2.0
-    b: Real = 2.0
-
-
-class _Constant(Function):
-    scalar: ClassVar[str | None] = "val"
-    val: Real
-
-
-class _Plain(Function):
-    pass
-
-
-class _Matrix(Function):
-    axes: ClassVar[tuple[int, int]] = (2, 2)
-
-
-class _Dirac(Function):
-    axes: ClassVar[tuple[int, int]] = (3, 5)
-    groups: Count = 1
-
-
-class _Xavier(Function):
-    axes: ClassVar[tuple[int, int]] = (2, 99)
-    gain: Real = 1.0
-
-
-_Nonlinearity = Literal[
-    "linear",
-    "conv1d",
-    "conv2d",
-    "conv3d",
-    "conv_transpose1d",
-    "conv_transpose2d",
-    "conv_transpose3d",
-    "sigmoid",
-    "tanh",
-    "relu",
-    "leaky_relu",
-    "selu",
-]
-
-
-class _Kaiming(Function):
-    axes: ClassVar[tuple[int, int]] = (2, 99)
-    a: Real = 0.0
-    mode: Literal["fan_in", "fan_out"] = "fan_in"
-    nonlinearity: _Nonlinearity = "leaky_relu"
-
-
-class _Sparse(_Matrix):
-    sparsity: Annotated[float, Field(ge=0, le=1)]
-    std: NonNegative = 0.01
-
-
-FUNCTIONS: Final[Mapping[str, type[Function]]] = {
-    "uniform_": _Uniform,
-    "normal_": _Normal,
-    "trunc_normal_": _TruncatedNormal,
-    "constant_": _Constant,
-    "ones_": _Plain,
-    "zeros_": _Plain,
-    "eye_": _Matrix,
-    "dirac_": _Dirac,
-    "xavier_uniform_": _Xavier,
-    "xavier_normal_": _Xavier,
-    "kaiming_uniform_": _Kaiming,
-    "kaiming_normal_": _Kaiming,
-    "orthogonal_": _Xavier,
-    "sparse_": _Sparse,
-}
-"""The functions of `torch.nn.init` that a spec may name, with their arguments."""
 
 
 class InitRule(NamedTuple):
@@ -147,12 +51,14 @@ class InitRules:
             return self._by_type(node, reader)
         return self._by_parameter(item.name if item.kind == "layer" else None, node, reader)
 
-    def of(self, leaf: Leaf, rules: Sequence[InitRule], reader: Reader) -> tuple[Initializer, ...]:
-        """The initialisers of one layer: for each of its parameters the innermost rule."""
-        matching = self._matching(leaf.type, rules)
+    def of(
+        self, layer: Layer, x: TensorType, span: Span, rules: Sequence[InitRule], reader: Reader
+    ) -> tuple[Initializer, ...]:
+        """The initialisers of one layer for an input of type `x`: for each of its parameters the innermost rule."""
+        matching = self._matching(type(layer).__name__, rules)
         if not matching:
             return ()
-        shapes = leaf.layer.parameters(leaf.input)
+        shapes = layer.parameters(x)
         chosen: dict[str, Initializer] = {}
         for rule in matching:
             parameter = rule.initializer.parameter
@@ -163,7 +69,7 @@ class InitRules:
             if rule.axes[0] <= axes <= rule.axes[1]:
                 chosen[parameter] = rule.initializer
             else:
-                self._wrong_axes(rule, leaf, axes, reader)
+                self._wrong_axes(rule, layer, span, axes, reader)
         return tuple(chosen[p] for p in shapes if p in chosen)
 
     def _matching(self, type_: str, rules: Sequence[InitRule]) -> list[InitRule]:
@@ -190,13 +96,13 @@ class InitRules:
                 severity="warning" if spared else "error",
             )
 
-    def _wrong_axes(self, rule: InitRule, leaf: Leaf, axes: int, reader: Reader) -> None:
+    def _wrong_axes(self, rule: InitRule, layer: Layer, span: Span, axes: int, reader: Reader) -> None:
         low, high = rule.axes
         wants = f"exactly {low}" if low == high else f"{low} to {high}" if high < 99 else f"at least {low}"
         reader.report(
             "init-axes",
             f"`{rule.initializer.function}` wants a parameter of {wants} axes, but `{rule.initializer.parameter}` of "
-            f"`{leaf.type}` (line {leaf.span.line}) has {axes}",
+            f"`{type(layer).__name__}` (line {span.line}) has {axes}",
             rule.place,
             help="a vector takes `zeros_`, `ones_`, `constant_`, `uniform_` or `normal_`",
         )
@@ -246,7 +152,7 @@ class InitRules:
             )
             return None
         table = dict.fromkeys(FUNCTIONS, "")
-        function = reader.call(node, table, FUNCTIONS.__getitem__, kind="initializer")
+        function = reader.call(node, table, arguments_of, kind="initializer")
         if function is None:
             return None
         name = node.text if isinstance(node, ScalarNode) else node.entries[0][0].text  # type: ignore[union-attr]  # `call` took it

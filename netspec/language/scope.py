@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netspec.dims import UNKNOWN
@@ -15,32 +14,44 @@ if TYPE_CHECKING:
     from netspec.language.items import Item
 
 
-@dataclass(frozen=True, slots=True)
-class LayerName:
+class _Name:
+    """Equal to another of its kind and name."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name: Final = name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Name) and type(other) is type(self) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LayerName(_Name):
     """A layer's name as a value: `act: ReLU`."""
 
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BlockName:
+class BlockName(_Name):
     """A block's name as a value: `block: basic`."""
 
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Template:
     """A layer or block with its arguments as a value, `{LeakyReLU: 0.2}`; evaluated in the scope that wrote it."""
 
-    item: Item
-    scope: Scope
+    __slots__ = ("item", "scope")
+
+    def __init__(self, item: Item, scope: Scope) -> None:
+        self.item: Final = item
+        self.scope: Final = scope
 
     def __str__(self) -> str:
         return self.item.name

@@ -6,8 +6,7 @@ import ast
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from netspec.diagnostics import Edit, Fix, Related, did_you_mean
 from netspec.expressions import Expression, ExpressionError, is_reserved, parse
@@ -36,16 +35,14 @@ _LATER: Final = {
 Report = Callable[..., None]
 
 
-@dataclass(slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter of a block: its name and, where it has one, the expression that gives its default."""
 
     name: str
     default: Expression | None
 
 
-@dataclass(slots=True)
-class Block:
+class Block(NamedTuple):
     """A reusable piece: its signature as written, its parameters and its body."""
 
     name: str
@@ -55,22 +52,23 @@ class Block:
     key: ScalarNode
 
 
-@dataclass(slots=True)
 class Spec:
     """A document with its parts told apart. Nodes keep their places."""
 
-    source: Source
-    name: str
-    description: str = ""
-    input: Node | None = None
-    vars: list[tuple[ScalarNode, Node]] = field(default_factory=list[tuple[ScalarNode, Node]])
-    variants: dict[str, MapNode] = field(default_factory=dict[str, MapNode])
-    blocks: dict[str, Block] = field(default_factory=dict[str, Block])
-    layers: Node | None = None
-    init: Node | None = None
-    train: Node | None = None
-    lost: set[str] = field(default_factory=set[str])
-    """Blocks whose definition was refused, and `vars:` or `blocks:` if all of it was: whoever misses them is silent."""
+    def __init__(self, source: Source, name: str) -> None:
+        self.source = source
+        self.name = name
+        self.description = ""
+        self.input: Node | None = None
+        self.vars: list[tuple[ScalarNode, Node]] = []
+        self.variants: dict[str, MapNode] = {}
+        self.blocks: dict[str, Block] = {}
+        self.layers: Node | None = None
+        self.init: Node | None = None
+        self.train: Node | None = None
+        self.lost: set[str] = set()
+        """Blocks whose definition was refused, and `vars:` or `blocks:` if all of it was: whoever misses them is
+        silent."""
 
     def lacks_block(self, name: str) -> bool:
         """True if a name may be that of a block that was refused."""

@@ -1,4 +1,4 @@
-"""The activations that most networks use. They work on each value alone and keep every shape."""
+"""The activation that most networks use, its leaky form, and what all share that work on each value alone."""
 
 from __future__ import annotations
 
@@ -56,51 +56,4 @@ class LeakyReLU(Pointwise):
     )
 
     negative_slope: Real = 0.01
-    inplace: bool = False
-
-
-class Sigmoid(Pointwise):
-    """(*) → (*): y = 1 / (1 + exp(−x)).
-
-    `Sigmoid` on 6 × 28 × 28 gives 6 × 28 × 28, every value between 0 and 1.
-    """
-
-    keeps = "output"
-    examples = (Example({}, (6, 28, 28), (6, 28, 28)),)
-
-
-class Tanh(Pointwise):
-    """(*) → (*): y = tanh x = (exp(x) − exp(−x)) / (exp(x) + exp(−x)).
-
-    `Tanh` on 120 features gives 120 features, every value between −1 and 1.
-    """
-
-    keeps = "output"
-    examples = (Example({}, (120,), (120,)),)
-
-
-class GELU(Pointwise):
-    """(*) → (*): y = x · Φ(x), with Φ the distribution function of the normal distribution.
-
-    `GELU` on 197 × 3072 gives 197 × 3072. `approximate: tanh` computes ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
-    """
-
-    scalar = "approximate"
-    examples = (
-        Example({}, (197, 3072), (197, 3072)),
-        Example({"approximate": "tanh"}, (1024,), (1024,)),
-    )
-
-    approximate: Literal["none", "tanh"] = "none"
-
-
-class SiLU(Pointwise):
-    """(*) → (*): y = x / (1 + exp(−x)), also called swish.
-
-    `SiLU` on 32 × 112 × 112 gives 32 × 112 × 112.
-    """
-
-    copies = True
-    examples = (Example({}, (32, 112, 112), (32, 112, 112)), Example({"inplace": True}, (10,), (10,)))
-
     inplace: bool = False

@@ -10,7 +10,7 @@ from netspec.layers.base import Example, Layer, Saved, TensorType
 from netspec.layers.windows import RANKS
 
 
-class _Dropping(Layer):
+class Dropping(Layer):
     """Base of the dropouts. `axes` is the number of spatial axes, None where any shape will do."""
 
     axes: ClassVar[int | None] = None
@@ -35,7 +35,7 @@ class _Dropping(Layer):
         return self.inplace or self.p == 0
 
 
-class Dropout(_Dropping):
+class Dropout(Dropping):
     """(*) → (*): each value is zeroed with probability p while training, the others are scaled by 1 / (1 − p).
 
     `Dropout: 0.5` on 4096 features gives 4096 features, about half of them zero.
@@ -44,7 +44,7 @@ class Dropout(_Dropping):
     examples = (Example({}, (4096,), (4096,)), Example({"p": 0.1, "inplace": True}, (3, 8, 8), (3, 8, 8)))
 
 
-class Dropout1d(_Dropping):
+class Dropout1d(Dropping):
     """(C, L) → (C, L): each channel is zeroed as a whole with probability p while training, the others are scaled by
     1 / (1 − p).
 
@@ -55,7 +55,7 @@ class Dropout1d(_Dropping):
     examples = (Example({"p": 0.2}, (16, 98), (16, 98)), Example({"inplace": True}, (4, 1), (4, 1)))
 
 
-class Dropout2d(_Dropping):
+class Dropout2d(Dropping):
     """(C, H, W) → (C, H, W): each channel is zeroed as a whole with probability p while training, the others are
     scaled by 1 / (1 − p).
 
@@ -67,7 +67,7 @@ class Dropout2d(_Dropping):
     examples = (Example({"p": 0.2}, (64, 28, 28), (64, 28, 28)), Example({"inplace": True}, (4, 1, 1), (4, 1, 1)))
 
 
-class Dropout3d(_Dropping):
+class Dropout3d(Dropping):
     """(C, D, H, W) → (C, D, H, W): each channel is zeroed as a whole with probability p while training, the others are
     scaled by 1 / (1 − p).
 
@@ -79,36 +79,3 @@ class Dropout3d(_Dropping):
         Example({"p": 0.2}, (16, 4, 14, 14), (16, 4, 14, 14)),
         Example({"inplace": True}, (4, 1, 1, 1), (4, 1, 1, 1)),
     )
-
-
-class _AlphaDropping(_Dropping):
-    """Base of the two that keep mean and variance. Told to overwrite their input, they do not."""
-
-    def shares(self, x: TensorType) -> bool:
-        return self.p == 0
-
-
-class AlphaDropout(_AlphaDropping):
-    """(*) → (*): each value is set to `SELU`'s lower limit with probability p while training; the result is scaled and
-    shifted so that mean and variance stay.
-
-    `AlphaDropout: 0.1` on 256 features gives 256 features. It belongs behind `SELU`.
-    """
-
-    examples = (Example({"p": 0.1}, (256,), (256,)), Example({"inplace": True}, (4, 3, 3), (4, 3, 3)))
-
-
-class FeatureAlphaDropout(_AlphaDropping):
-    """(C, *) → (C, *): `AlphaDropout` for whole channels.
-
-    `FeatureAlphaDropout: 0.1` on 32 × 14 × 14 masks about 3 of the 32 maps.
-    """
-
-    examples = (Example({"p": 0.1}, (32, 14, 14), (32, 14, 14)), Example({"inplace": True}, (4,), (4,)))
-
-    def output(self, x: TensorType) -> TensorType:
-        self.need_rank_from(x, 1, "(channels, …)")
-        return super().output(x)
-
-    def saved(self, x: TensorType) -> Saved:
-        return Saved(mask=x.shape[0]) if 0 < self.p < 1 else Saved()

@@ -8,7 +8,6 @@ the modules beside this one; `tables.py` says which module holds which, so that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
@@ -197,8 +196,7 @@ def is_map(loss: Loss, input: Sequence[object], target: Sequence[object]) -> boo
     return len(target) == 3 or (len(target) == 2 and tuple(target) == tuple(input[1:]))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(NamedTuple):
     """A training run, resolved: every default filled in. Made by `read.read_recipe`."""
 
     data: DataSet
@@ -266,7 +264,7 @@ class Recipe:
 
         Reading it again gives an equal recipe.
         """
-        values = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        values = {name: _plain(value) for name, value in self._asdict().items()}
         if self.scheduler is None:
             del values["schedule_by"]  # it says what a scheduler counts
         return values

@@ -7,7 +7,6 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -62,8 +61,7 @@ def usage(name: str) -> str:
 
 def key_facts(name: str) -> tuple[str, str, str]:
     """What a key of a recipe takes, its default, and what it means."""
-    field = next(f for f in fields(Recipe) if f.name == name)
-    default = "required" if name in REQUIRED else _default(None if field.default is MISSING else field.default)
+    default = "required" if name in REQUIRED else _default(Recipe._field_defaults.get(name))
     if name == "schedule_by":
         default = "by the scheduler"
     if name == "best":
@@ -295,8 +293,8 @@ def _unoffered_table(kind: Kind) -> list[str]:
 
 def _data_table() -> list[str]:
     lines = ["| written | one example | classes | training examples | test examples |", "|---|---|---|---|---|"]
-    for name, module in tables.DATA_SETS.items():
-        if module != "torchvision":
+    for name in tables.DATA_SETS:
+        if name in OWN_DATA:
             continue
         cls = tables.data_set(name)
         for word in _choices(cls):

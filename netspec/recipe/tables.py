@@ -17,17 +17,22 @@ def _table(**modules: str) -> dict[str, str]:
 
 
 DATA_SETS: Final = _table(
-    torchvision="FashionMNIST MNIST KMNIST EMNIST QMNIST CIFAR10 CIFAR100 SVHN STL10",
+    torchvision="FashionMNIST MNIST KMNIST",
+    extended="EMNIST QMNIST",
+    photographs="CIFAR10 CIFAR100 SVHN STL10",
     local="folder tensors synthetic",
 )
 TRANSFORMS: Final = _table(
-    fixed="Resize CenterCrop Pad Grayscale Normalize",
+    fixed="Resize CenterCrop Pad",
+    values="Grayscale Normalize",
     geometry="RandomCrop RandomResizedCrop RandomHorizontalFlip RandomVerticalFlip RandomRotation RandomAffine"
     " RandomErasing",
     color="ColorJitter RandomGrayscale RandomInvert RandomSolarize RandomPosterize RandomAdjustSharpness GaussianBlur",
 )
 OPTIMIZERS: Final = _table(
-    sgd="SGD ASGD Rprop",
+    sgd="SGD",
+    averaged="ASGD",
+    signs="Rprop",
     adam="Adam AdamW Adamax NAdam RAdam",
     adaptive="RMSprop Adagrad Adadelta Adafactor",
 )
@@ -36,7 +41,8 @@ SCHEDULERS: Final = _table(
     " CosineAnnealingWarmRestarts OneCycleLR CyclicLR ReduceLROnPlateau"
 )
 LOSSES: Final = _table(
-    classes="CrossEntropyLoss NLLLoss MultiMarginLoss",
+    classes="CrossEntropyLoss NLLLoss",
+    margins="MultiMarginLoss",
     values="MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss SoftMarginLoss MultiLabelSoftMarginLoss"
     " PoissonNLLLoss",
 )

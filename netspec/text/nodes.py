@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from netspec.diagnostics import Span
 
@@ -122,8 +122,7 @@ class Extended(Source):
         return self._parts[i].between(start - self._starts[i], end - self._starts[i])
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How large a spec may be. Whoever calls netspec may raise them; a spec cannot."""
 
     max_bytes: int = 16 * 2**20

@@ -38,7 +38,7 @@ def rehearse(net: Net, options: Mapping[str, Any], resume: Path | None = None) -
     """
     recipe = net.recipe
     if recipe is not None:  # an epoch or two of a single step must not end the rehearsal
-        net = replace(net, recipe=replace(recipe, epochs=max(recipe.epochs, 4)))
+        net = replace(net, recipe=recipe._replace(epochs=max(recipe.epochs, 4)))
     chosen, done = Options.of(options), 0
     if resume is not None:
         chosen, done = chosen.remembered(open_run(resume).options), len(read_records(resume))

@@ -261,7 +261,7 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
         settings = " ".join(f"--set {name}=…" for name in dict.fromkeys(symbols))
         raise UsageError(f"the input of `{net.name}` has sizes without a number; training needs them: `{settings}`")
     if options.precision is not None:
-        recipe = replace(recipe, precision=options.precision)
+        recipe = recipe._replace(precision=options.precision)
         net = replace(net, recipe=recipe)
     if options.deterministic and device != "cpu":
         fix_cublas()

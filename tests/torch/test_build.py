@@ -19,6 +19,7 @@ from netspec.net import Initializer
 from netspec.torch import build as builder
 from netspec.torch.build import available_memory, build, constructor
 from netspec.torch.modules import AuxiliarySequential, FrozenBatchNorm2d, Outputs
+from tests.doctored import doctored
 
 LENET = """
 name: lenet
@@ -198,7 +199,7 @@ def test_the_memory_that_is_free_is_a_plausible_number():
 
 def test_an_initialiser_that_torch_refuses_is_a_defect_that_names_layer_shape_and_reason():
     net = netspec.loads("name: i\ninput: [3, 4, 4]\nlayers:\n  - BatchNorm2d\n")
-    net.layers[0].init = (Initializer("weight", "xavier_uniform_", {}),)
+    net = doctored(net, 0, init=(Initializer("weight", "xavier_uniform_", {}),))
     with pytest.raises(
         Defect, match=r"refuses `xavier_uniform_` for the weight \(3\) of `BatchNorm2d` at <string>:4:5"
     ):

@@ -13,6 +13,7 @@ from netspec.dims import Shape
 from netspec.layers.base import TensorType
 from netspec.layers.linear import Linear
 from netspec.torch.verify import VerificationError, verify
+from tests.doctored import doctored
 
 NET = """
 name: small
@@ -65,8 +66,7 @@ def test_a_wrong_parameter_shape_is_a_defect_that_names_layer_expected_and_found
 
 
 def test_a_wrong_shape_is_found_where_it_arises():
-    net = netspec.loads(NET)
-    net.layers[0].output = TensorType((4, 8, 9))
+    net = doctored(netspec.loads(NET), 0, output=TensorType((4, 8, 9)))
     with pytest.raises(
         VerificationError, match=r"`0` \(Conv2d\): output inferred as 2 × 4 × 8 × 9, in torch 2 × 4 × 8 × 8"
     ):
@@ -74,8 +74,7 @@ def test_a_wrong_shape_is_found_where_it_arises():
 
 
 def test_a_wrong_dtype_is_found():
-    net = netspec.loads(NET)
-    net.layers[1].output = TensorType((4, 8, 8), "int64")
+    net = doctored(netspec.loads(NET), 1, output=TensorType((4, 8, 8), "int64"))
     with pytest.raises(
         VerificationError, match=r"`1` \(BatchNorm2d\): output dtype inferred as int64, in torch float32"
     ):

@@ -120,7 +120,7 @@ def test_evaluation_takes_larger_batches_of_small_examples_on_a_gpu_alone() -> N
     assert trainer.evaluation_batch == 8
     trainer.arithmetic = replace(trainer.arithmetic, device=torch.device("cuda"))  # a name, no tensor goes there
     assert trainer.evaluation_batch == 32
-    trainer.recipe = replace(trainer.recipe, batch_size=2**15)
+    trainer.recipe = trainer.recipe._replace(batch_size=2**15)
     assert trainer.evaluation_batch == 2**15
 
 

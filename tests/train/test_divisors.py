@@ -92,7 +92,7 @@ def test_a_set_is_measured_as_torch_measures_it_at_once_whatever_the_batch(
     counted = y != ignore_index(loss)
     right = (output.argmax(1) == y)[counted].double().mean().item()
     for batch in (1, 7, 40):
-        score = inspect(replace(trained, recipe=replace(trained.recipe, batch_size=batch)), "test").score
+        score = inspect(replace(trained, recipe=trained.recipe._replace(batch_size=batch)), "test").score
         assert score.loss == pytest.approx(oracle(loss)(output, y).item(), rel=1e-5)
         assert score.accuracy == pytest.approx(right, abs=1e-12)
         assert record.test_loss == pytest.approx(score.loss, rel=1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from netspec.arguments import Integer, Probability, Real
+from netspec.arguments import Integer, Probability
 from netspec.recipe.base import OMITTED_OF_LOSSES, Divisor, Loss
 from netspec.recipe.fields import Factors
 
@@ -39,14 +39,3 @@ class CrossEntropyLoss(Counting):
 class NLLLoss(Counting):
     """−output[target]; the output holds log-probabilities (`LogSoftmax` last). `weight` and `ignore_index` are as in
     CrossEntropyLoss."""
-
-
-class MultiMarginLoss(Loss):
-    """Mean over the other classes of max(0, margin − output[target] + output[i])^p: a hinge loss for classes."""
-
-    target: ClassVar[Literal["classes", "values"]] = "classes"
-    omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
-
-    p: Literal[1, 2] = 1
-    margin: Real = 1.0
-    weight: Factors | None = None

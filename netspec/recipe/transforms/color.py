@@ -8,7 +8,7 @@ from netspec.arguments import NonNegative, Probability, spread
 from netspec.dims import need
 from netspec.recipe.base import ImageType, Transform
 from netspec.recipe.fields import Bits, Hue, Jitter, Odd, Sigma
-from netspec.recipe.transforms.fixed import need_channels
+from netspec.recipe.transforms.values import need_channels
 
 
 class Colored(Transform):

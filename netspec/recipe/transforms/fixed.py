@@ -1,4 +1,4 @@
-"""Transforms that treat every image alike."""
+"""Transforms that give every image a size, all alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from netspec.arguments import Count, Counts2, Real, spread
 from netspec.dims import need
 from netspec.recipe.base import ImageType, Transform
-from netspec.recipe.fields import Padding, Positives, Reals
+from netspec.recipe.fields import Padding
 
 Interpolation = Literal["nearest", "nearest-exact", "bilinear", "bicubic"]
 PaddingMode = Literal["constant", "edge", "reflect", "symmetric"]
@@ -102,42 +102,6 @@ class Pad(Transform):
         return ImageType(x.channels, height, None if x.width is None else x.width + left + right)
 
 
-class Grayscale(Transform):
-    """Grey from colour, 0.2989 R + 0.587 G + 0.114 B; grey images stay. `num_output_channels: 3` repeats the result,
-    which also makes grey images fit a net for colour."""
-
-    scalar: ClassVar[str | None] = "num_output_channels"
-
-    num_output_channels: Literal[1, 3] = 1
-
-    def output(self, x: ImageType) -> ImageType:
-        need_channels("Grayscale", x, (1, 3))
-        return ImageType(self.num_output_channels, x.height, x.width)
-
-
-class Normalize(Transform):
-    """(x − mean) / std, each with one value per channel. Images are in [0, 1] before it."""
-
-    omitted: ClassVar[dict[str, str]] = {"inplace": "the trainer decides by itself where it may overwrite"}
-
-    mean: Reals
-    std: Positives
-
-    def output(self, x: ImageType) -> ImageType:
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            need(
-                x.channels is None or len(values) in (1, x.channels),
-                lambda name=name, values=values: (
-                    f"`{name}` of `Normalize` has {len(values)} values, "
-                    f"but the image has {x.channels} channel{'' if x.channels == 1 else 's'} here"
-                ),
-                code="transform-mismatch",
-                at=name,
-                help="give one value per channel, or one for all",
-            )
-        return x
-
-
 def four_sides(padding: int | tuple[int, ...]) -> tuple[int, int, int, int]:
     """`(left, top, right, bottom)` of torchvision's padding argument: one number, two, or all four."""
     if isinstance(padding, int):
@@ -162,13 +126,4 @@ def check_reflection(transform: Transform, mode: str, x: ImageType, sides: tuple
         ),
         code="transform-mismatch",
         at="padding",
-    )
-
-
-def need_channels(name: str, x: ImageType, allowed: tuple[int, ...]) -> None:
-    """Require a number of channels that the transform understands."""
-    need(
-        x.channels is None or x.channels in allowed,
-        lambda: f"`{name}` works on images of {' or '.join(map(str, allowed))} channels, but gets {x.channels}",
-        code="transform-mismatch",
     )

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from netspec.diagnostics import MissingExtra, ResourceError
 from netspec.recipe.base import DataSet
-from netspec.recipe.datasets.torchvision import EMNIST, QMNIST
+from netspec.recipe.datasets.extended import EMNIST, QMNIST
 from netspec.trainer.data.fingerprint import hash_of_files
 from netspec.trainer.data.parts import Part, Parts, damaged
 from netspec.trainer.files import write_atomically
@@ -54,7 +54,7 @@ def load_torchvision(data: DataSet, root: Path, *, download: bool = True) -> Par
     """Training and test images as uint8 (N, C, H, W) with int64 classes (N,), on the host.
 
     Args:
-        data: one of `netspec.recipe.datasets.torchvision`.
+        data: a data set of torchvision's.
         root: the data root.
         download: fetch what is missing, in torchvision's way and place.
 

@@ -17,6 +17,7 @@ from netspec.recipe.base import Transform
 from netspec.recipe.transforms import color as color_spec
 from netspec.recipe.transforms import fixed as fixed_spec
 from netspec.recipe.transforms import geometry as geometry_spec
+from netspec.recipe.transforms import values as values_spec
 from netspec.trainer.transforms import color, fixed, geometry
 from netspec.trainer.transforms.geometry import TRIES
 
@@ -55,11 +56,11 @@ def _pad(t: fixed_spec.Pad, device: torch.device) -> Step:
     return Step(0, lambda x, _: fixed.pad(x, sides, t.padding_mode, t.fill))
 
 
-def _grayscale(t: fixed_spec.Grayscale, device: torch.device) -> Step:
+def _grayscale(t: values_spec.Grayscale, device: torch.device) -> Step:
     return Step(0, lambda x, _: fixed.grayscale(x, t.num_output_channels))
 
 
-def _normalize(t: fixed_spec.Normalize, device: torch.device) -> Step:
+def _normalize(t: values_spec.Normalize, device: torch.device) -> Step:
     mean, std = (torch.tensor(values, dtype=torch.float32, device=device) for values in (t.mean, t.std))
     return Step(0, lambda x, _: fixed.normalize(x, mean, std))
 
@@ -202,8 +203,8 @@ MAKERS: Final[dict[type[Transform], Callable[[Any, torch.device], Step]]] = {
     fixed_spec.Resize: _resize,
     fixed_spec.CenterCrop: _center_crop,
     fixed_spec.Pad: _pad,
-    fixed_spec.Grayscale: _grayscale,
-    fixed_spec.Normalize: _normalize,
+    values_spec.Grayscale: _grayscale,
+    values_spec.Normalize: _normalize,
     geometry_spec.RandomCrop: _random_crop,
     geometry_spec.RandomResizedCrop: _random_resized_crop,
     geometry_spec.RandomHorizontalFlip: _horizontal_flip,

@@ -1,0 +1,36 @@
+"""The table of initialisers: the functions of `torch.nn.init` that a spec may name, each with its arguments as a class.
+
+The functions and their arguments are a closed table, tested against torch's own signatures; no torch is imported. A
+module is imported when a spec first names one of its functions.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+from netspec.initializers.base import Function
+
+FUNCTIONS: Final[dict[str, tuple[str, str]]] = {
+    "uniform_": ("draws", "Uniform"),
+    "normal_": ("draws", "Normal"),
+    "trunc_normal_": ("draws", "TruncatedNormal"),
+    "constant_": ("constants", "Constant"),
+    "ones_": ("constants", "Plain"),
+    "zeros_": ("constants", "Plain"),
+    "eye_": ("matrices", "Matrix"),
+    "dirac_": ("matrices", "Dirac"),
+    "xavier_uniform_": ("xavier", "Xavier"),
+    "xavier_normal_": ("xavier", "Xavier"),
+    "kaiming_uniform_": ("kaiming", "Kaiming"),
+    "kaiming_normal_": ("kaiming", "Kaiming"),
+    "orthogonal_": ("xavier", "Xavier"),
+    "sparse_": ("matrices", "Sparse"),
+}
+"""Function → the module of this package and the class in it that holds its arguments."""
+
+
+def arguments_of(name: str) -> type[Function]:
+    """The class that holds the arguments of a function of the table."""
+    module, found = FUNCTIONS[name]
+    return getattr(import_module(f"netspec.initializers.{module}"), found)

@@ -1,0 +1,15 @@
+"""Glorot's initialisation, for parameters of at least two axes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netspec.arguments import Real
+from netspec.initializers.base import Function
+
+
+class Xavier(Function):
+    """Glorot's initialisation, or an orthogonal matrix, times `gain`."""
+
+    axes: ClassVar[tuple[int, int]] = (2, 99)
+    gain: Real = 1.0

@@ -6,11 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netspec.trainer.loop import RunResult as RunResult
-    from netspec.trainer.loop import train as train
+    from netspec.trainer.jobs.training import RunResult as RunResult
+    from netspec.trainer.jobs.training import train as train
 
 
 def __getattr__(name: str) -> Any:
     if name in ("RunResult", "train"):
-        return getattr(import_module("netspec.trainer.loop"), name)
+        return getattr(import_module("netspec.trainer.jobs.training"), name)
     raise AttributeError(f"module 'netspec.trainer' has no attribute {name!r}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from netspec.trainer import training
+from netspec.trainer.loop import epochs
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def _one_thread() -> Iterator[None]:
 def _no_curves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than a small epoch; tests that look at the curves are marked `curves`."""
     if "curves" not in request.fixturenames:
-        monkeypatch.setattr(training, "write_curves", lambda *_: None)
+        monkeypatch.setattr(epochs, "write_curves", lambda *_: None)
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from netspec.net import Net
-from netspec.trainer.processes import World
-from netspec.trainer.setup import Options, Trainer, assemble
-from netspec.trainer.step import Phase
+from netspec.trainer.machine.processes import World
+from netspec.trainer.setup.assembly import Options, Trainer, assemble
+from netspec.trainer.step.work import Phase
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, small_net, whole_state
 
 RECIPES: dict[str, dict[str, Any]] = {

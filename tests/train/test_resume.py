@@ -20,20 +20,21 @@ import netspec
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.emit.yaml import expand
 from netspec.net import Net
-from netspec.trainer import keeper, loop, resuming
-from netspec.trainer.checkpoint import Checkpoint, checkpoints
-from netspec.trainer.device import environment
 from netspec.trainer.errors import Interrupted
-from netspec.trainer.inspection import inspect
-from netspec.trainer.keeper import Keeper
-from netspec.trainer.loop import train
-from netspec.trainer.processes import World
-from netspec.trainer.progress import Quiet
-from netspec.trainer.run import RunDirectory, identity, open_run
-from netspec.trainer.runs import find_runs, list_text
-from netspec.trainer.setup import Options, Trainer, assemble
-from netspec.trainer.state import Progress, capture, restore
-from netspec.trainer.trained import open_trained
+from netspec.trainer.jobs import training
+from netspec.trainer.jobs.training import train
+from netspec.trainer.loop import background, resuming
+from netspec.trainer.loop.background import Keeper
+from netspec.trainer.loop.state import Progress, capture, restore
+from netspec.trainer.machine.device import environment
+from netspec.trainer.machine.processes import World
+from netspec.trainer.run.checkpoint import Checkpoint, checkpoints
+from netspec.trainer.run.directory import RunDirectory, identity, open_run
+from netspec.trainer.run.overview import find_runs, list_text
+from netspec.trainer.setup.assembly import Options, Trainer, assemble
+from netspec.trainer.show.reporters import Quiet
+from netspec.trainer.trained.inspection import inspect
+from netspec.trainer.trained.opening import open_trained
 from tests.train.programs import draw_pictures, pictures_spec
 from tests.train.small_runs import (
     EVERYTHING,
@@ -306,7 +307,7 @@ def test_a_run_killed_between_its_weights_and_its_report_still_gets_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net, run = small_net(PLAIN), tmp_path / "run"
-    killed_at(monkeypatch, loop, "write_report", lambda: finish(net, run, report=None))
+    killed_at(monkeypatch, training, "write_report", lambda: finish(net, run, report=None))
     assert (run / "model.safetensors").exists()
     assert not (run / "report.html").exists()
     finish(net, run, report=None)
@@ -388,7 +389,7 @@ def test_a_forced_change_whose_checkpoint_cannot_be_written_is_taken_back(
     run, longer = tmp_path / "run", small_net(PLAIN, epochs=5)
     run_until(small_net(PLAIN), run, 3)
     before = files(run)
-    killed_at(monkeypatch, keeper, "write_checkpoint", lambda: run_until(longer, run, 4, force=True))
+    killed_at(monkeypatch, background, "write_checkpoint", lambda: run_until(longer, run, 4, force=True))
     assert files(run) == before
     assert len(finish(netspec.load(run / "spec.yaml"), run).records) == 3
 

@@ -23,7 +23,7 @@ from netspec.trainer.data.streamed import Rows, Streamed
 from netspec.trainer.data.synthetic import load_synthetic
 from netspec.trainer.data.tensors import load_tensors
 from netspec.trainer.data.torchvision_sets import load_torchvision
-from netspec.trainer.device import gpu_memory
+from netspec.trainer.machine.device import gpu_memory
 from netspec.trainer.transforms.draws import draw_key
 from netspec.trainer.transforms.pipeline import Pipeline
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from netspec.trainer.host import ints
+from netspec.trainer.machine.host import ints
 from netspec.trainer.transforms.draws import draw_key, stable_seed
 from netspec.trainer.transforms.pipeline import Pipeline
 

@@ -25,8 +25,9 @@ from netspec.trainer.jobs.training import train
 from netspec.trainer.machine.device import choose_arithmetic, numerics
 from netspec.trainer.machine.processes import World
 from netspec.trainer.run.records import Record
-from netspec.trainer.setup.assembly import Options, assemble
+from netspec.trainer.setup.assembly import assemble
 from netspec.trainer.setup.memory import estimated
+from netspec.trainer.setup.options import Options
 from netspec.trainer.show.reporters import Quiet
 
 ROOT = Path(__file__).parent.parent.parent

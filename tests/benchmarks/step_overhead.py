@@ -24,7 +24,8 @@ import netspec
 from netspec.trainer.jobs.training import train
 from netspec.trainer.machine.processes import World
 from netspec.trainer.measure.metrics import Score
-from netspec.trainer.setup.assembly import Options, assemble
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
 from netspec.trainer.show.reporters import Quiet
 
 SPEC = """

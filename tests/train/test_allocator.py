@@ -11,7 +11,8 @@ import pytest
 
 from netspec.trainer.machine.processes import World
 from netspec.trainer.setup import memory
-from netspec.trainer.setup.assembly import Options, assemble
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
 from tests.train.small_runs import PLAIN, small_net
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")

@@ -17,7 +17,8 @@ from netspec.diagnostics import ResourceError
 from netspec.trainer.jobs import tune
 from netspec.trainer.jobs.dry_run import rehearse
 from netspec.trainer.machine.processes import World
-from netspec.trainer.setup.assembly import Options, assemble
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
 from tests.train.small_runs import PLAIN, finish, small_net
 
 ROOT = Path(__file__).parent.parent.parent

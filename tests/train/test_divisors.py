@@ -17,7 +17,9 @@ from netspec.diagnostics import ResourceError
 from netspec.net import Net
 from netspec.trainer.data.splits import Batch
 from netspec.trainer.machine.processes import World
-from netspec.trainer.setup.assembly import Options, Trainer, assemble
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.trained.inspection import inspect
 from netspec.trainer.trained.opening import open_trained
 from tests.train.small_runs import finish, last_checkpoint, run_until, whole_state

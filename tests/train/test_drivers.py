@@ -11,8 +11,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from netspec.net import Net
 from netspec.trainer.machine.processes import World
-from netspec.trainer.setup.assembly import Options, Trainer, assemble
-from netspec.trainer.step.work import Phase
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.step.feed import Phase
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, small_net, whole_state
 
 RECIPES: dict[str, dict[str, Any]] = {

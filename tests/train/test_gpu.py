@@ -32,8 +32,10 @@ from netspec.trainer.machine.convolutions import suit_tensor_cores
 from netspec.trainer.machine.device import choose_arithmetic, numerics
 from netspec.trainer.machine.processes import World
 from netspec.trainer.measure.evaluation import autocast, evaluate
-from netspec.trainer.setup.assembly import Options, Trainer, assemble
+from netspec.trainer.setup.assembly import assemble
 from netspec.trainer.setup.memory import device_memory
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.reporters import Quiet
 from netspec.trainer.transforms.draws import draw_key, uniforms
 from netspec.trainer.transforms.pipeline import Pipeline

@@ -25,7 +25,9 @@ from netspec.trainer.jobs.training import train
 from netspec.trainer.machine.processes import World
 from netspec.trainer.machine.signals import interrupts
 from netspec.trainer.run.records import read_records
-from netspec.trainer.setup.assembly import Options, Trainer, assemble
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.reporters import Lines, Quiet
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, small_net
 

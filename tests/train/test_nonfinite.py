@@ -12,8 +12,10 @@ import torch
 from netspec.trainer.data.splits import Batch
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.machine.processes import World
-from netspec.trainer.setup.assembly import Options, Trainer, assemble
-from netspec.trainer.step.work import Phase
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.step.feed import Phase
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, run_until, small_net
 
 

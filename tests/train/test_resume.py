@@ -25,13 +25,17 @@ from netspec.trainer.jobs import training
 from netspec.trainer.jobs.training import train
 from netspec.trainer.loop import background, resuming
 from netspec.trainer.loop.background import Keeper
-from netspec.trainer.loop.state import Progress, capture, restore
+from netspec.trainer.loop.state import capture, restore
 from netspec.trainer.machine.device import environment
 from netspec.trainer.machine.processes import World
 from netspec.trainer.run.checkpoint import Checkpoint, checkpoints
-from netspec.trainer.run.directory import RunDirectory, identity, open_run
+from netspec.trainer.run.directory import RunDirectory, open_run
 from netspec.trainer.run.overview import find_runs, list_text
-from netspec.trainer.setup.assembly import Options, Trainer, assemble
+from netspec.trainer.run.progress import Progress
+from netspec.trainer.run.sameness import identity
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.reporters import Quiet
 from netspec.trainer.trained.inspection import inspect
 from netspec.trainer.trained.opening import open_trained

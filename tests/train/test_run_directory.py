@@ -24,7 +24,7 @@ from netspec.trainer.run.checkpoint import checkpoints, newest
 from netspec.trainer.run.directory import open_run
 from netspec.trainer.run.overview import compare_text, find_runs
 from netspec.trainer.run.records import Record, read_records, write_records
-from netspec.trainer.setup.assembly import Options
+from netspec.trainer.setup.options import Options
 from netspec.trainer.show.reporters import Quiet
 from netspec.trainer.trained.opening import open_trained
 from tests.train.small_runs import PLAIN, finish, run_until, small_net

@@ -20,7 +20,8 @@ from netspec.recipe import tables
 from netspec.recipe.base import Transform
 from netspec.trainer.data.streamed import Streamed
 from netspec.trainer.machine.processes import World
-from netspec.trainer.setup.assembly import Options, assemble
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
 from netspec.trainer.transforms.draws import draw_key
 from netspec.trainer.transforms.pipeline import Pipeline
 from tests.train import programs

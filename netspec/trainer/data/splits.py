@@ -256,3 +256,8 @@ def hold_out(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
     chosen = torch.zeros(n, dtype=torch.bool)
     chosen[shuffled[:wanted]] = True
     return torch.nonzero(~chosen).squeeze(1), torch.nonzero(chosen).squeeze(1)
+
+
+def limit(split: Split, examples: int, seed: int) -> None:
+    """Keep so many examples of a split, drawn by a seed."""
+    split.rows = split.order(seed=seed, epoch=-1, shuffle=True)[:examples]

@@ -19,8 +19,10 @@ from netspec.trainer.machine.processes import World
 from netspec.trainer.run.checkpoint import checkpoints, newest
 from netspec.trainer.run.directory import open_run
 from netspec.trainer.run.records import read_records
-from netspec.trainer.setup.assembly import Options, Trainer, assemble
+from netspec.trainer.setup.assembly import assemble
 from netspec.trainer.setup.memory import device_memory, estimated, memory_in_use
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.reporters import Quiet
 from netspec.views.describe import bytes_text, plural
 

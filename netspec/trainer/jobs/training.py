@@ -12,16 +12,19 @@ from netspec.net import Net
 from netspec.trainer.loop.background import Keeper
 from netspec.trainer.loop.epochs import RunResult, Training
 from netspec.trainer.loop.resuming import finished, resumed
-from netspec.trainer.loop.state import Progress
 from netspec.trainer.machine.device import environment, fix_cublas, numerics
 from netspec.trainer.machine.processes import world
 from netspec.trainer.machine.signals import interrupts
 from netspec.trainer.machine.undisturbed import kept_child_handler, kept_environment, kept_randomness
 from netspec.trainer.measure.evaluation import examine
-from netspec.trainer.run.directory import RunDirectory, class_names, create_run, identity, open_run
+from netspec.trainer.run.directory import RunDirectory, class_names, create_run, open_run
 from netspec.trainer.run.lock import locked
-from netspec.trainer.setup.assembly import Options, Trainer, assemble, data_facts
+from netspec.trainer.run.progress import Progress
+from netspec.trainer.run.sameness import identity
+from netspec.trainer.setup.assembly import assemble, data_facts
 from netspec.trainer.setup.memory import memory_in_use, out_of_memory, spare_memory
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.report import write_report
 from netspec.trainer.show.reporters import Quiet, Reporter, choose_reporter
 from netspec.trainer.show.tensorboard import need_tensorboard, tensorboard_log
@@ -54,7 +57,7 @@ def train(
         report: write `report.html` at the end, for which a classifier is examined on its test data once more; None is
             what the run was started with, and True for a new one.
         tensorboard: write TensorBoard logs into the run directory too; None is what the run was started with.
-        options: see `netspec.trainer.setup.assembly.Options`.
+        options: see `netspec.trainer.setup.options.Options`.
 
     Returns:
         What came of it. Loss and accuracy are in `records`, the weights in `run/model.safetensors`.

@@ -14,8 +14,10 @@ from netspec.diagnostics import ResourceError
 from netspec.net import Net
 from netspec.trainer.machine.device import numerics
 from netspec.trainer.machine.processes import World
-from netspec.trainer.setup.assembly import Options, Trainer, assemble
+from netspec.trainer.setup.assembly import assemble
 from netspec.trainer.setup.memory import spare_memory
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.reporters import Quiet, Reporter
 
 WARM, STEPS = 5, 10

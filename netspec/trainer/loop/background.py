@@ -11,12 +11,13 @@ from typing import Any
 
 from safetensors.torch import save
 
-from netspec.trainer.loop.state import Progress, capture
+from netspec.trainer.loop.state import capture
 from netspec.trainer.machine.disk import write_atomically
 from netspec.trainer.machine.processes import World
 from netspec.trainer.run.checkpoint import Checkpoint, checkpoints, point, rotate, write_checkpoint
 from netspec.trainer.run.directory import RunDirectory
-from netspec.trainer.setup.assembly import Trainer
+from netspec.trainer.run.progress import Progress
+from netspec.trainer.setup.trainer import Trainer
 
 
 class Keeper:

@@ -16,19 +16,19 @@ from netspec.diagnostics import ResourceError
 from netspec.trainer.errors import ALIKE, Interrupted, NonFinite, Refusals
 from netspec.trainer.loop.background import Keeper
 from netspec.trainer.loop.monitor import Monitor
-from netspec.trainer.loop.state import Progress
 from netspec.trainer.machine.random_state import Drawn, Draws
 from netspec.trainer.machine.signals import Interrupts
 from netspec.trainer.measure.evaluation import evaluate
 from netspec.trainer.measure.metrics import Score
 from netspec.trainer.run.directory import RunDirectory
+from netspec.trainer.run.progress import Progress
 from netspec.trainer.run.records import Record, figure_text, write_records
-from netspec.trainer.setup.assembly import Trainer
 from netspec.trainer.setup.memory import memory_in_use
+from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.curves import write_curves
 from netspec.trainer.show.reporters import Reporter
+from netspec.trainer.step.feed import Feed
 from netspec.trainer.step.nonfinite import explain
-from netspec.trainer.step.work import Feed
 from netspec.views.describe import plural
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from netspec.diagnostics import UsageError
 from netspec.recipe.base import Recipe
-from netspec.trainer.loop.state import Progress, restore
+from netspec.trainer.loop.state import restore
 from netspec.trainer.run.checkpoint import Checkpoint, best_of, clear_orphans, newest_used, point, pointed
-from netspec.trainer.run.directory import RunDirectory, differences
+from netspec.trainer.run.directory import RunDirectory
+from netspec.trainer.run.progress import Progress
 from netspec.trainer.run.records import read_records, write_records
-from netspec.trainer.setup.assembly import Trainer
+from netspec.trainer.run.sameness import differences
+from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.reporters import Reporter
 from netspec.views.describe import plural
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,35 +13,12 @@ from torch import Tensor
 from netspec.diagnostics import UsageError
 from netspec.trainer.machine.random_state import get_random_state, set_random_state
 from netspec.trainer.run.checkpoint import Checkpoint
-from netspec.trainer.run.directory import plain_recipe
-from netspec.trainer.run.records import Record, record_of
-from netspec.trainer.setup.assembly import Trainer
+from netspec.trainer.run.progress import Progress, progress_of
+from netspec.trainer.run.sameness import plain_recipe
+from netspec.trainer.setup.trainer import Trainer
 
 _SCHEDULED = ("optimizer", "scheduler", "schedule_by", "warmup", "epochs", "batch_size", "accumulate", "groups")
 """The keys of a recipe that decide the learning rates."""
-
-
-@dataclass
-class Progress:
-    """Where a run stands."""
-
-    epoch: int = 0
-    """The current epoch, from 0."""
-    batch: int = 0
-    """Batches of it that are done; an optimiser step is never cut in two."""
-    step: int = 0
-    """Optimiser steps since the start of the run."""
-    seconds: float = 0.0
-    """Wall time that this epoch's training has taken."""
-    computing: float = 0.0
-    """The part of it that was not spent waiting for a batch."""
-    best: float | None = None
-    """The best value of the recipe's metric."""
-    best_epoch: int = 0
-    stopping_best: float | None = None
-    """Early stopping's own best value, and the epochs since."""
-    waited: int = 0
-    records: list[Record] = field(default_factory=list[Record])
 
 
 def capture(trainer: Trainer, progress: Progress, identity: Mapping[str, Any], versions: Any) -> Checkpoint | None:
@@ -129,27 +106,6 @@ def restore(
     sums: list[Tensor] = state["sums"]
     if len(sums) == trainer.world.size and sums[rank].shape == trainer.sums.total().shape:  # else another loss's
         trainer.sums.load(sums[rank])
-    return progress
-
-
-def progress_of(saved: Mapping[str, Any]) -> Progress:
-    """Where a run stood.
-
-    Raises:
-        LookupError, TypeError, ValueError: nowhere that a run can stand.
-    """
-    values = dict(saved)
-    progress = Progress(records=[record_of(row) for row in values.pop("records")], **values)
-    for name, least in (("epoch", 0), ("batch", 0), ("step", 0), ("best_epoch", 0), ("waited", 0)):
-        value = getattr(progress, name)
-        if type(value) is not int or value < least:
-            raise ValueError(f"`{name}` is {value!r}")
-    for name in ("seconds", "computing", "best", "stopping_best"):
-        value = getattr(progress, name)
-        if not isinstance(value, float | int) and (value is not None or name in ("seconds", "computing")):
-            raise ValueError(f"`{name}` is {value!r}")
-    if len(progress.records) != progress.epoch:
-        raise ValueError(f"{len(progress.records)} records of {progress.epoch} epochs")
     return progress
 
 

@@ -15,7 +15,7 @@ from netspec.torch.build import available_memory
 from netspec.trainer.errors import lacks_memory
 from netspec.trainer.machine.allocator import kept_memory
 from netspec.trainer.machine.device import gpu_memory
-from netspec.trainer.setup.assembly import Trainer
+from netspec.trainer.setup.trainer import Trainer
 from netspec.views.describe import bytes_text
 
 

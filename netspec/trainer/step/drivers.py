@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
-from netspec.trainer.step.work import Feed, Phase, StaticFeed, Step
+from netspec.trainer.step.feed import Feed, Phase, StaticFeed
+from netspec.trainer.step.work import Step
 
 DRIVERS = ("auto", "eager", "replay", "graph")
 """What `--driver` takes."""

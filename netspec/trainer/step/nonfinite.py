@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from netspec.trainer.step.feed import Feed, Phase
 from netspec.trainer.step.optim import modules, named
-from netspec.trainer.step.work import Feed, Phase, Step
+from netspec.trainer.step.work import Step
 
 
 def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:

@@ -15,13 +15,13 @@ from netspec.net import Net
 from netspec.recipe.base import Recipe
 from netspec.torch.build import build
 from netspec.trainer.data.load import load_data
-from netspec.trainer.data.splits import DataSplits
+from netspec.trainer.data.splits import DataSplits, limit
 from netspec.trainer.errors import NonFinite
-from netspec.trainer.loop.state import progress_of
 from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose_device
 from netspec.trainer.run.checkpoint import Checkpoint, best_of, newest_used, pointed, used
 from netspec.trainer.run.directory import RunDirectory, class_names, open_run
-from netspec.trainer.setup.assembly import Options, limit
+from netspec.trainer.run.progress import progress_of
+from netspec.trainer.setup.options import Options
 from netspec.trainer.show.reporters import say
 from netspec.trainer.step.weights import load_weights, not_finite
 

@@ -38,8 +38,8 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("--compile", is_flag=True, help="Use torch.compile.")
 @click.option("--autotune", is_flag=True, help="Time these two choices for ten steps each and keep the fastest.")
-@click.option("--driver", type=click.Choice(["auto", "eager", "replay", "graph"]), default="auto", show_default=True,
-              help="Call each step, replay a record of it, or replay a CUDA graph of it.")  # fmt: skip
+@click.option("--driver", type=click.Choice(["auto", "eager", "graph"]), default="auto", show_default=True,
+              help="Call each step, or replay a CUDA graph of it.")  # fmt: skip
 @click.option("--tensorboard/--no-tensorboard", default=None, help="Write TensorBoard logs beside the metrics.")
 @click.option("--report/--no-report", default=None, help="Write report.html at the end; it takes one more evaluation.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only the last line and warnings.")

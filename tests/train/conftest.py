@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from netspec.trainer.loop import epochs
+from netspec.trainer.step.drivers import RECORDERS
+from tests.train.replay import Tape
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +31,9 @@ def _no_curves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def curves() -> None:
     """Ask for the curves to be drawn."""
+
+
+@pytest.fixture
+def replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `driver="replay"` replay recorded steps, which needs no GPU."""
+    monkeypatch.setitem(RECORDERS, "replay", Tape)

@@ -25,6 +25,8 @@ from netspec.trainer.trained.opening import open_trained
 from tests.train.small_runs import finish, last_checkpoint, run_until, whole_state
 from tests.train.test_survival import torchrun
 
+pytestmark = pytest.mark.usefixtures("replay")
+
 WEIGHT = [0.1, 1.0, 5.0, 0.2]
 LOSSES: dict[str, dict[str, Any]] = {
     "ignored": {"CrossEntropyLoss": {}},

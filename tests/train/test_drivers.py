@@ -17,6 +17,8 @@ from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.step.feed import Phase
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, small_net, whole_state
 
+pytestmark = pytest.mark.usefixtures("replay")
+
 RECIPES: dict[str, dict[str, Any]] = {
     "everything": {},
     "adam": {"optimizer": {"AdamW": {"lr": 0.01}}, "ema": {"decay": 0.9, "every": 2, "warmup": True}},

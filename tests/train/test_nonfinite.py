@@ -18,6 +18,8 @@ from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.step.feed import Phase
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, run_until, small_net
 
+pytestmark = pytest.mark.usefixtures("replay")
+
 
 def poison(monkeypatch: pytest.MonkeyPatch, step: int, value: float = float("nan")) -> list[int]:
     """Put a value into the `step`th batch (from 0) of every epoch; returns a list that counts batches given out."""

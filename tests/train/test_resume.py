@@ -22,6 +22,7 @@ from netspec.emit.yaml import expand
 from netspec.net import Net
 from netspec.trainer.errors import Interrupted
 from netspec.trainer.jobs import training
+from netspec.trainer.jobs.dry_run import rehearse
 from netspec.trainer.jobs.training import train
 from netspec.trainer.loop import background, resuming
 from netspec.trainer.loop.background import Keeper
@@ -37,6 +38,7 @@ from netspec.trainer.setup.assembly import assemble
 from netspec.trainer.setup.options import Options
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.reporters import Quiet
+from netspec.trainer.step.drivers import RECORDERS
 from netspec.trainer.trained.inspection import inspect
 from netspec.trainer.trained.opening import open_trained
 from tests.train.programs import draw_pictures, pictures_spec
@@ -97,6 +99,26 @@ def test_a_run_interrupted_time_and_again_equals_the_whole_run(tmp_path: Path) -
     finish(net, tmp_path / "often")
     finish(net, tmp_path / "once")
     assert whole_state(tmp_path / "often") == whole_state(tmp_path / "once")
+
+
+@pytest.mark.usefixtures("replay")
+def test_a_run_of_a_driver_that_is_gone_goes_on_eagerly_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Earlier versions had a driver `replay`, which replayed recorded steps on any device."""
+    net = small_net(epochs=1)
+    finish(net, tmp_path / "eager", driver="eager")
+    run_until(net, tmp_path / "run", 4, driver="replay")
+    assert open_run(tmp_path / "run").options["driver"] == "replay"
+    monkeypatch.delitem(RECORDERS, "replay")
+    assert "two steps, a checkpoint, a resume: all well" in rehearse(net, {}, tmp_path / "run")
+    notes = Notes()
+    finish(net, tmp_path / "run", reporter=notes)
+    assert notes.notes[0] == (
+        "note: the run was started with `--driver replay`, which is gone: it goes on with `--driver eager`"
+    )
+    assert open_run(tmp_path / "run").options["driver"] == "eager"
+    assert whole_state(tmp_path / "run") == whole_state(tmp_path / "eager")
 
 
 PARTS = ["model", "optimizer", "schedule", "average", "sums", "random.torch", "random.python"]

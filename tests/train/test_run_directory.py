@@ -173,6 +173,7 @@ def test_a_net_with_symbols_asks_for_their_numbers(tmp_path: Path) -> None:
     finish(netspec.loads(text, set={"H": 6, "W": 6}), tmp_path / "run")
 
 
+@pytest.mark.usefixtures("replay")
 def test_a_step_that_cannot_be_replayed_runs_eagerly_and_says_why(tmp_path: Path) -> None:
     text = PLAIN.replace("[1, 6, 6]", "[6, 6]").replace("  - Flatten\n", "  - LSTM: 4\n  - Flatten\n")
     notes: list[str] = []
@@ -199,6 +200,7 @@ def test_a_step_that_cannot_be_replayed_runs_eagerly_and_says_why(tmp_path: Path
             r"no option `epochs`; of the recipe it is set with `netspec.load\(…, set=.'train.ep",
         ),
         ({"devise": "cpu"}, TypeError, "did you mean `device`"),
+        ({"driver": "grapf"}, UsageError, "there is no driver `grapf`; say auto, eager, graph"),
         ({"fresh": ("1.*",)}, UsageError, "`--fresh` says which parameters `--weights` leaves alone"),
     ],
 )

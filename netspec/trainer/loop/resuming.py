@@ -15,6 +15,7 @@ from netspec.trainer.run.records import read_records, write_records
 from netspec.trainer.run.sameness import differences
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.reporters import Reporter
+from netspec.trainer.step.drivers import driver_names
 from netspec.views.describe import plural
 
 Change = Callable[[], Callable[[], None]]
@@ -59,7 +60,7 @@ def resumed(
         return restore(trainer, found, notes.append, directory.path), bool(other)
 
     _, (progress, changed) = newest_used(directory.checkpoints, reporter.note, use)
-    for note in notes:
+    for note in (*notes, *_of_a_driver_that_is_gone(directory.options.get("driver"), facts["options"]["driver"])):
         reporter.note(note)
     if place.first:
         if read_records(directory.path) != progress.records:  # damaged, or of epochs that are undone
@@ -82,6 +83,13 @@ def _of_another_machine(then: Mapping[str, Any], now: Mapping[str, Any]) -> list
         for key in ("versions", "device", "precision", "threads")
         if then.get(key) != now[key]
     ]
+
+
+def _of_a_driver_that_is_gone(then: Any, now: str) -> list[str]:
+    """The result is the same to the bit, but whoever asked for that driver is told."""
+    if not isinstance(then, str) or then in driver_names():
+        return []
+    return [f"note: the run was started with `--driver {then}`, which is gone: it goes on with `--driver {now}`"]
 
 
 def finished(directory: RunDirectory, progress: Progress, recipe: Recipe) -> str:

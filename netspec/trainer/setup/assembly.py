@@ -25,7 +25,7 @@ from netspec.trainer.measure.losses import LossFunction
 from netspec.trainer.measure.metrics import HeldSums, Sums
 from netspec.trainer.setup.options import Options
 from netspec.trainer.setup.trainer import Trainer
-from netspec.trainer.step.drivers import choose_driver
+from netspec.trainer.step.drivers import RECORDERS, choose_driver
 from netspec.trainer.step.optim import build_optimizer, freeze, train_mode
 from netspec.trainer.step.schedule import Schedule
 from netspec.trainer.step.weights import load_weights, not_finite
@@ -81,7 +81,7 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     steps = -(-batches // recipe.accumulate)
     schedule = Schedule(recipe, optimization, steps)
     loss = LossFunction(recipe.loss, target, ignores=data.ignores)
-    watched = target.type == "cpu" and options.driver in ("auto", "eager")
+    watched = target.type == "cpu" and options.driver not in RECORDERS
     classes = recipe.loss.target == "classes"
     sums = HeldSums(classes, loss) if watched else Sums(target, classes, loss)
     average = Average(model, copy.deepcopy(model), target) if recipe.ema else None

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.recipe.base import Precision
 from netspec.recipe.read import KEYS
-from netspec.trainer.step.drivers import DRIVERS
+from netspec.trainer.step.drivers import driver_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Options:
 
         Raises:
             TypeError: there is none of that name.
-            UsageError: one of them has no meaning without another.
+            UsageError: one of them has no meaning without another, or there is no such driver.
         """
         known = [f.name for f in fields(cls)]
         for name in given:
@@ -56,6 +56,9 @@ class Options:
             recipe = f"; of the recipe it is set with `netspec.load(…, set={{'train.{name}': …}})`"
             hint = f"; did you mean `{near}`?" if near else recipe if name in KEYS else ""
             raise TypeError(f"train has no option `{name}`{hint}")
+        driver = given.get("driver", "auto")
+        if driver not in driver_names():
+            raise UsageError(f"there is no driver `{driver}`; say {', '.join(driver_names())}")
         if given.get("fresh") and given.get("weights") is None:
             raise UsageError("`--fresh` says which parameters `--weights` leaves alone; give both")
         return cls(**given)
@@ -90,7 +93,8 @@ def _option(key: str, value: Any) -> Any:
         case "precision":
             return value if value in get_args(Precision) else None
         case "driver":
-            return value if isinstance(value, str) and value in DRIVERS else None
+            gone = isinstance(value, str) and value not in driver_names()  # "replay", of earlier versions
+            return "eager" if gone else value if isinstance(value, str) else None
         case "data_root" | "base":
             return Path(value) if isinstance(value, str) and value and "\0" not in value else None
         case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -127,6 +128,33 @@ def test_no_module_has_the_name_of_something_that_its_package_offers(package: st
     }
     modules = {name.removeprefix(f"{package}.") for name in FILES if name.startswith(f"{package}.")}
     assert offered & modules == set()
+
+
+# ---- one name, one thing
+
+
+TWICE = {
+    "Block": "language, emit", "Call": "net, emit", "Comparison": "symbols, comparison", "Flow": "language, views",
+    "Group": "recipe, views", "Kind": "recipe", "Names": "validation, emit", "Parameter": "language, emit",
+    "Scope": "expressions, net, language", "Stop": "text, language", "Text": "symbols, render", "_Row": "render, table",
+}  # fmt: skip
+"""Names that still stand for several things, with the rooms where they do. Nothing is added here."""
+
+
+def is_torch_module(module: str, node: ast.ClassDef) -> bool:
+    """A layer and the module that computes it have one name, by which specs and recipes know both."""
+    rooms = module.startswith(("netspec.torch.", "netspec.trainer.machine.convolutions"))
+    return rooms and any(ast.unparse(base).startswith("nn.") for base in node.bases)
+
+
+def test_a_search_for_a_class_has_one_answer() -> None:
+    found = Counter(
+        (node.name, is_torch_module(module, node))
+        for module, path in FILES.items()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name for (name, _), number in found.items() if number > 1} == set(TWICE)
 
 
 def test_layers_know_nothing_of_yaml() -> None:

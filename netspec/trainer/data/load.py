@@ -19,7 +19,7 @@ from netspec.recipe.fit import mending
 from netspec.trainer.data.folder import ImageFiles, load_folder
 from netspec.trainer.data.parts import Part, Parts, data_root
 from netspec.trainer.data.splits import DataSplits, Resident, Split, hold_out
-from netspec.trainer.data.streamed import Rows, Streamed
+from netspec.trainer.data.streamed import HostExamples, Streamed
 from netspec.trainer.data.synthetic import load_synthetic
 from netspec.trainer.data.tensors import load_tensors
 from netspec.trainer.data.torchvision_sets import load_torchvision
@@ -131,7 +131,7 @@ def _split(
     if fits and isinstance(part.x, Tensor):
         return Resident(name, rows, part.x.to(device), part.y.to(device), pipeline)
     if isinstance(part.x, Tensor):
-        return Streamed(name, rows, Rows(part.x), part.y, pipeline, device, workers or 0)
+        return Streamed(name, rows, HostExamples(part.x), part.y, pipeline, device, workers or 0)
     count = min(os.cpu_count() or 1, 8) if workers is None else workers
     return Streamed(name, rows, part.x, part.y, pipeline, device, count)
 

@@ -75,7 +75,7 @@ class Examination:
     score: Score
     confusion: Tensor
     """int64 (classes, classes), on the host: rows are the true class, columns the answer."""
-    worst: list[Mistake]
+    worst: list[WrongAnswer]
     """Wrong answers with the largest loss first."""
 
     @property
@@ -90,7 +90,7 @@ class Examination:
 
 
 @dataclass(frozen=True)
-class Mistake:
+class WrongAnswer:
     """One wrong answer."""
 
     position: int
@@ -122,7 +122,7 @@ def examine(
     device = arithmetic.device
     sums = _sums(device, True, loss)
     confusion = torch.zeros(classes * classes, dtype=torch.int64, device=device)
-    kept: list[Mistake] = []
+    kept: list[WrongAnswer] = []
     with evaluating(model):
         position = 0
         for x, y in split.batches(batch_size):
@@ -141,7 +141,7 @@ def examine(
 
 def _mistakes(
     x: Tensor, y: Tensor, output: Tensor, answer: Tensor, counted: Tensor | None, start: int, count: int
-) -> list[Mistake]:
+) -> list[WrongAnswer]:
     """The worst mistakes of one batch, among the targets that count."""
     right = answer == y
     if counted is not None:
@@ -154,4 +154,4 @@ def _mistakes(
     rows = zip(
         ints(chosen), ints(y[chosen]), ints(answer[chosen]), floats(probability), floats(losses[chosen]), strict=True
     )
-    return [Mistake(start + i, x[i].float().cpu(), truth, said, p, value) for i, truth, said, p, value in rows]
+    return [WrongAnswer(start + i, x[i].float().cpu(), truth, said, p, value) for i, truth, said, p, value in rows]

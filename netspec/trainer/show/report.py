@@ -21,7 +21,7 @@ from netspec.table import summary_csv
 from netspec.trainer.machine.disk import write_atomically
 from netspec.trainer.machine.host import rows as matrix
 from netspec.trainer.measure.confusion import commonest
-from netspec.trainer.measure.evaluation import Examination, Mistake
+from netspec.trainer.measure.evaluation import Examination, WrongAnswer
 from netspec.trainer.run.directory import RunDirectory
 from netspec.trainer.run.records import Record, figure_text, read_records
 from netspec.trainer.show.curves import draw_curves
@@ -159,7 +159,7 @@ def _shaded(count: int, share: float, *, right: bool) -> str:
     return f'<td style="background: rgba({tint}, {share**0.6:.3f}); color: {ink}">{count or ""}</td>'
 
 
-def _gallery(mistakes: Sequence[Mistake], names: Sequence[str]) -> str:
+def _gallery(mistakes: Sequence[WrongAnswer], names: Sequence[str]) -> str:
     if not mistakes:
         return "<p>None: every answer is right.</p>"
     figures = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from netspec.trainer.loop.epochs import RunResult, Training
 from netspec.trainer.loop.resuming import finished, resumed
 from netspec.trainer.machine.device import environment, fix_cublas, numerics
 from netspec.trainer.machine.processes import world
-from netspec.trainer.machine.signals import interrupts
+from netspec.trainer.machine.signals import Interrupts, interrupts
 from netspec.trainer.machine.undisturbed import kept_child_handler, kept_environment, kept_randomness
 from netspec.trainer.measure.evaluation import examine
 from netspec.trainer.run.directory import RunDirectory, class_names, create_run, open_run
 from netspec.trainer.run.lock import locked
 from netspec.trainer.run.progress import Progress
+from netspec.trainer.run.records import Record
 from netspec.trainer.run.sameness import identity
 from netspec.trainer.setup.assembly import assemble, data_facts
 from netspec.trainer.setup.memory import memory_in_use, out_of_memory, spare_memory
@@ -74,57 +75,22 @@ def train(
         stack.enter_context(kept_child_handler())
         saved = {} if resume is None else open_run(Path(resume)).options
         chosen = _chosen(net, options, saved, resuming=resume is not None)
-        tensorboard = saved.get("tensorboard") is True if tensorboard is None else tensorboard
-        report = saved.get("report") is not False if report is None else report
-        if tensorboard:
-            need_tensorboard()
-        place, device = stack.enter_context(world(chosen.device))
-        stack.enter_context(kept_randomness(device))
-        caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
-        trainer = assemble(net, chosen, place, device)
-        stack.callback(trainer.data.close)
-        stack.enter_context(numerics(trainer.arithmetic))
-        stack.enter_context(spare_memory(trainer))
-        reporter = reporter or (
-            choose_reporter(lambda: bytes_text(memory_in_use(trainer.arithmetic.device)), quiet)
-            if place.first
-            else Quiet()
-        )
-        stack.callback(reporter.end)
-        for note in trainer.data.notes if place.first else ():
-            reporter.note(note)
+        extras = _extras(saved, tensorboard=tensorboard, report=report)
+        trainer, caught = _assembled(net, chosen, stack)
+        reporter = _listener(trainer, reporter, stack, quiet=quiet)
 
         # ---- what: a new run directory, or an old one with its state
-        facts = environment(trainer.arithmetic, place.size) | {
-            "options": chosen.to_dict() | {"tensorboard": tensorboard, "report": report},
-            "data": data_facts(trainer.data),
-        }
-        directory = _directory(trainer, facts, run, resume)
-        if place.first:
-            stack.enter_context(locked(directory.path))
-        who = identity(trainer.net, trainer.recipe, trainer.data.fingerprint, place.size, chosen.examples)
-        progress, change = Progress(), None
-        if resume is not None:
-            progress, change = resumed(trainer, directory, who, facts, force, reporter)
-        keeper = stack.enter_context(Keeper(directory, who, facts, trainer.recipe.checkpoint_keep, place, change))
-        log = stack.enter_context(tensorboard_log(directory.path)) if tensorboard and place.first else None
+        facts = _facts(trainer, chosen.to_dict() | extras)
+        directory = _directory(trainer, facts, run, resume, stack)
+        progress, keeper = _standing(
+            trainer, directory, facts, reporter, stack, resuming=resume is not None, force=force
+        )
+        log = _log(trainer, directory, stack) if extras["tensorboard"] else None
 
-        # ---- the loop
-        stack.enter_context(out_of_memory(trainer))
+        # ---- the loop, and what is left behind
         training = Training(trainer, directory, progress, keeper, reporter, caught, max_steps, log)
-        if training.over and directory.has_weights(progress.step):
-            reporter.note(finished(directory, progress, trainer.recipe))
-        else:
-            training.run()
-            if (why := training.stopped_early) is not None:
-                reporter.note(why)
-            keeper.finish(trainer, progress)
-
-        # ---- what is left behind
-        if report and place.first and not directory.report.is_file():
-            reporter.doing("writing report.html")
-            _report(trainer, directory)
-        place.wait_for_first()
+        with out_of_memory(trainer):
+            _carry_out(training, report=extras["report"])
     return training.result()
 
 
@@ -142,14 +108,110 @@ def _chosen(net: Net, options: Mapping[str, Any], saved: Mapping[str, Any], *, r
     return chosen.placed()
 
 
+def _extras(saved: Mapping[str, Any], *, tensorboard: bool | None, report: bool | None) -> dict[str, bool]:
+    """What is made beside the weights: as asked for now, or when the run was started; else the page alone.
+
+    Raises:
+        MissingExtra: TensorBoard is wanted, and is not installed.
+    """
+    tensorboard = saved.get("tensorboard") is True if tensorboard is None else tensorboard
+    report = saved.get("report") is not False if report is None else report
+    if tensorboard:
+        need_tensorboard()
+    return {"tensorboard": tensorboard, "report": report}
+
+
+def _assembled(net: Net, chosen: Options, stack: ExitStack) -> tuple[Trainer, Interrupts]:
+    """The trainer, among its processes, with torch's switches set; what signals arrive from now on is caught."""
+    place, device = stack.enter_context(world(chosen.device))
+    stack.enter_context(kept_randomness(device))
+    caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
+    trainer = assemble(net, chosen, place, device)
+    stack.callback(trainer.data.close)
+    stack.enter_context(numerics(trainer.arithmetic))
+    stack.enter_context(spare_memory(trainer))
+    return trainer, caught
+
+
+def _listener(trainer: Trainer, reporter: Reporter | None, stack: ExitStack, *, quiet: bool) -> Reporter:
+    """Who is told how it goes, in the first process; it has heard what there is to say of the data."""
+    if reporter is None:
+        device = trainer.arithmetic.device
+        first = trainer.world.first
+        reporter = choose_reporter(lambda: bytes_text(memory_in_use(device)), quiet) if first else Quiet()
+    stack.callback(reporter.end)
+    for note in trainer.data.notes if trainer.world.first else ():
+        reporter.note(note)
+    return reporter
+
+
+def _facts(trainer: Trainer, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What `environment.json` tells of a run."""
+    return environment(trainer.arithmetic, trainer.world.size) | {
+        "options": options,
+        "data": data_facts(trainer.data),
+    }
+
+
 def _directory(
-    trainer: Trainer, facts: dict[str, Any], run: str | Path | None, resume: str | Path | None
+    trainer: Trainer, facts: dict[str, Any], run: str | Path | None, resume: str | Path | None, stack: ExitStack
 ) -> RunDirectory:
-    """The run that goes on, or a new one with what it is made from."""
-    if resume is not None:
-        return open_run(Path(resume))
+    """The run that goes on, or a new one with what it is made from; no other process may train it."""
     place = trainer.world
-    return RunDirectory(place.tell(_create(trainer.net, run, facts) if place.first else None))
+    if resume is not None:
+        directory = open_run(Path(resume))
+    else:
+        directory = RunDirectory(place.tell(_create(trainer.net, run, facts) if place.first else None))
+    if place.first:
+        stack.enter_context(locked(directory.path))
+    return directory
+
+
+def _create(net: Net, run: str | Path | None, facts: dict[str, Any]) -> Path:
+    directory = create_run(net.name, None if run is None else Path(run))
+    directory.write_sources(net, facts)
+    return directory.path
+
+
+def _standing(
+    trainer: Trainer,
+    directory: RunDirectory,
+    facts: dict[str, Any],
+    reporter: Reporter,
+    stack: ExitStack,
+    *,
+    resuming: bool,
+    force: bool,
+) -> tuple[Progress, Keeper]:
+    """Where the run stands, and who keeps it from here on."""
+    examples = facts["options"]["examples"]
+    who = identity(trainer.net, trainer.recipe, trainer.data.fingerprint, trainer.world.size, examples)
+    progress, change = Progress(), None
+    if resuming:
+        progress, change = resumed(trainer, directory, who, facts, force, reporter)
+    keeper = Keeper(directory, who, facts, trainer.recipe.checkpoint_keep, trainer.world, change)
+    return progress, stack.enter_context(keeper)
+
+
+def _log(trainer: Trainer, directory: RunDirectory, stack: ExitStack) -> Callable[[Record], None] | None:
+    """What the first process writes to TensorBoard after each epoch."""
+    return stack.enter_context(tensorboard_log(directory.path)) if trainer.world.first else None
+
+
+def _carry_out(training: Training, *, report: bool) -> None:
+    """Train, unless that is done, write the weights at the end, and the page about them if it is not there."""
+    trainer, directory, progress, reporter = training.trainer, training.directory, training.progress, training.reporter
+    if training.over and directory.has_weights(progress.step):
+        reporter.note(finished(directory, progress, trainer.recipe))
+    else:
+        training.run()
+        if (why := training.stopped_early) is not None:
+            reporter.note(why)
+        training.keeper.finish(trainer, progress)
+    if report and trainer.world.first and not directory.report.is_file():
+        reporter.doing("writing report.html")
+        _report(trainer, directory)
+    trainer.world.wait_for_first()
 
 
 def _report(trainer: Trainer, directory: RunDirectory) -> None:
@@ -162,9 +224,3 @@ def _report(trainer: Trainer, directory: RunDirectory) -> None:
             classes=shape[0], batch_size=trainer.evaluation_batch,
         )  # fmt: skip
     write_report(directory, trainer.net, found, class_names(trainer.data.names, shape))
-
-
-def _create(net: Net, run: str | Path | None, facts: dict[str, Any]) -> Path:
-    directory = create_run(net.name, None if run is None else Path(run))
-    directory.write_sources(net, facts)
-    return directory.path

@@ -15,7 +15,7 @@ from netspec.trainer.run.records import read_records, write_records
 from netspec.trainer.run.sameness import differences
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.reporters import Reporter
-from netspec.trainer.step.drivers import driver_names
+from netspec.trainer.step.drivers import GONE, driver_names
 from netspec.views.describe import plural
 
 Change = Callable[[], Callable[[], None]]
@@ -87,7 +87,7 @@ def _of_another_machine(then: Mapping[str, Any], now: Mapping[str, Any]) -> list
 
 def _of_a_driver_that_is_gone(then: Any, now: str) -> list[str]:
     """The result is the same to the bit, but whoever asked for that driver is told."""
-    if not isinstance(then, str) or then in driver_names():
+    if then not in GONE or then in driver_names():
         return []
     return [f"note: the run was started with `--driver {then}`, which is gone: it goes on with `--driver {now}`"]
 

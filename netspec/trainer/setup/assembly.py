@@ -18,7 +18,7 @@ from netspec.trainer.data.load import load_data
 from netspec.trainer.data.splits import DataSplits, limit
 from netspec.trainer.errors import NonFinite, Refusals, lacks_memory
 from netspec.trainer.machine.convolutions import suit_tensor_cores
-from netspec.trainer.machine.device import choose_arithmetic, choose_device, fix_cublas
+from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
 from netspec.trainer.machine.processes import World
 from netspec.trainer.machine.random_state import seed_everything
 from netspec.trainer.measure.losses import LossFunction
@@ -39,15 +39,7 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
         UsageError: the spec has no recipe, or an option does not fit it.
         ResourceError: data are missing, damaged or do not fit.
     """
-    recipe = net.recipe
-    if recipe is None:
-        raise UsageError(f"`{net.name}` has no `train:` recipe; `netspec new NAME` writes a spec that has one")
-    if symbols := [str(size) for size in net.input_shape if not isinstance(size, int)]:
-        settings = " ".join(f"--set {name}=…" for name in dict.fromkeys(symbols))
-        raise UsageError(f"the input of `{net.name}` has sizes without a number; training needs them: `{settings}`")
-    if options.precision is not None:
-        recipe = replace(recipe, precision=options.precision)
-        net = replace(net, recipe=recipe)
+    net, recipe = _trainable(net, options)
     if options.deterministic and device != "cpu":
         fix_cublas()
     arithmetic = choose_arithmetic(choose_device(device), recipe.precision, options.deterministic)
@@ -58,24 +50,7 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
         torch.cuda.reset_peak_memory_stats(target)  # so that the peak is this run's
     data = data or _load(net, recipe, options, world, target)
     seed_everything(recipe.seed + world.rank)
-    model = build(net, seed=recipe.seed).to(target)
-    if options.weights is not None:
-        load_weights(model, options.weights, options.fresh)
-        if (found := not_finite(model)) is not None:
-            raise NonFinite(
-                f"`--weights {options.weights}`: {found}, so there is nothing to train on; take the weights of another "
-                "run or checkpoint, or leave that parameter as initialised with `--fresh`"
-            )
-    tensor_cores = target.type == "cuda" and arithmetic.precision != "fp32"
-    channels_last = options.channels_last
-    if channels_last is None:
-        channels_last = target.type == "cpu" or tensor_cores
-    if channels_last:
-        _to_channels_last(model)
-    if tensor_cores:
-        suit_tensor_cores(model, fuse=not options.compile)
-    freeze(model, recipe.freeze)
-    train_mode(model)
+    model = _model(net, recipe, options, arithmetic)
     optimization = build_optimizer(model, recipe, target)
     batches = data.train.steps(recipe.batch_size)
     steps = -(-batches // recipe.accumulate)
@@ -89,23 +64,56 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     step = Step(forward, optimization, loss, recipe, arithmetic, sums, average, watched, world, list(model.buffers()))
     driver = choose_driver(options.driver, step, schedule.cycles_momentum, alone=world.alone)
     return Trainer(
-        net,
-        recipe,
-        world,
-        arithmetic,
-        data,
-        model,
-        optimization,
-        schedule,
-        loss,
-        sums,
-        step,
-        average,
-        driver,
-        batches,
-        steps,
-        others,
-    )
+        net, recipe, world, arithmetic, data, model, optimization, schedule, loss, sums, step, average, driver,
+        batches_per_epoch=batches, steps_per_epoch=steps, others=others,
+    )  # fmt: skip
+
+
+def _trainable(net: Net, options: Options) -> tuple[Net, Recipe]:
+    """The net with its recipe, in the precision that the options ask for.
+
+    Raises:
+        UsageError: there is no recipe, or the input has sizes without a number.
+    """
+    recipe = net.recipe
+    if recipe is None:
+        raise UsageError(f"`{net.name}` has no `train:` recipe; `netspec new NAME` writes a spec that has one")
+    if symbols := [str(size) for size in net.input_shape if not isinstance(size, int)]:
+        settings = " ".join(f"--set {name}=…" for name in dict.fromkeys(symbols))
+        raise UsageError(f"the input of `{net.name}` has sizes without a number; training needs them: `{settings}`")
+    if options.precision is not None:
+        recipe = replace(recipe, precision=options.precision)
+        net = replace(net, recipe=recipe)
+    return net, recipe
+
+
+def _model(net: Net, recipe: Recipe, options: Options, arithmetic: Arithmetic) -> nn.Module:
+    """The model on its device, with the weights that it starts from, in the layout that suits it, frozen where it is.
+
+    Raises:
+        UsageError: the weights do not fit it.
+        NonFinite: a weight is not finite.
+    """
+    device = arithmetic.device
+    model = build(net, seed=recipe.seed).to(device)
+    if options.weights is not None:
+        load_weights(model, options.weights, options.fresh)
+        if (found := not_finite(model)) is not None:
+            raise NonFinite(
+                f"`--weights {options.weights}`: {found}, so there is nothing to train on; take the weights of another "
+                "run or checkpoint, or leave that parameter as initialised with `--fresh`"
+            )
+    tensor_cores = device.type == "cuda" and arithmetic.precision != "fp32"
+    channels_last = options.channels_last
+    if channels_last is None:
+        channels_last = device.type == "cpu" or tensor_cores
+    if channels_last:
+        _to_channels_last(model)
+    if tensor_cores:
+        suit_tensor_cores(model, fuse=not options.compile)
+    freeze(model, recipe.freeze)
+    train_mode(model)
+    return model
 
 
 def _to_channels_last(model: nn.Module) -> None:

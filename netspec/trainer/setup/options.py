@@ -10,7 +10,7 @@ from typing import Any, get_args
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.recipe.base import Precision
 from netspec.recipe.read import KEYS
-from netspec.trainer.step.drivers import driver_names
+from netspec.trainer.step.drivers import GONE, driver_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +93,7 @@ def _option(key: str, value: Any) -> Any:
         case "precision":
             return value if value in get_args(Precision) else None
         case "driver":
-            gone = isinstance(value, str) and value not in driver_names()  # "replay", of earlier versions
-            return "eager" if gone else value if isinstance(value, str) else None
+            return value if value in driver_names() else "eager" if value in GONE else None
         case "data_root" | "base":
             return Path(value) if isinstance(value, str) and value and "\0" not in value else None
         case _:

@@ -126,6 +126,9 @@ class Graph:
 RECORDERS: dict[str, type[Recorder]] = {"graph": Graph}
 """The drivers that record steps, by their name in `--driver`."""
 
+GONE = ("replay",)
+"""Drivers of earlier versions: a run that was started with one goes on eagerly."""
+
 
 def driver_names() -> tuple[str, ...]:
     """What `--driver` takes."""

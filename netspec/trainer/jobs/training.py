@@ -109,7 +109,7 @@ def _chosen(net: Net, options: Mapping[str, Any], saved: Mapping[str, Any], *, r
 
 
 def _extras(saved: Mapping[str, Any], *, tensorboard: bool | None, report: bool | None) -> dict[str, bool]:
-    """What is made beside the weights: as asked for now, or when the run was started; else the page alone.
+    """Whether to write TensorBoard logs and the report: as asked for now, else as when the run was started.
 
     Raises:
         MissingExtra: TensorBoard is wanted, and is not installed.
@@ -122,7 +122,7 @@ def _extras(saved: Mapping[str, Any], *, tensorboard: bool | None, report: bool 
 
 
 def _assembled(net: Net, chosen: Options, stack: ExitStack) -> tuple[Trainer, Interrupts]:
-    """The trainer, among its processes, with torch's switches set; what signals arrive from now on is caught."""
+    """Join the other processes, catch signals, and assemble the trainer, with torch's switches set for it."""
     place, device = stack.enter_context(world(chosen.device))
     stack.enter_context(kept_randomness(device))
     caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
@@ -134,7 +134,7 @@ def _assembled(net: Net, chosen: Options, stack: ExitStack) -> tuple[Trainer, In
 
 
 def _listener(trainer: Trainer, reporter: Reporter | None, stack: ExitStack, *, quiet: bool) -> Reporter:
-    """Who is told how it goes, in the first process; it has heard what there is to say of the data."""
+    """The reporter: the one given, or a bar or lines in the first process. It is given the notes about the data."""
     if reporter is None:
         device = trainer.arithmetic.device
         first = trainer.world.first
@@ -183,7 +183,7 @@ def _standing(
     resuming: bool,
     force: bool,
 ) -> tuple[Progress, Keeper]:
-    """Where the run stands, and who keeps it from here on."""
+    """Where the run stands (at its beginning, or at its newest checkpoint), and what writes its checkpoints."""
     examples = facts["options"]["examples"]
     who = identity(trainer.net, trainer.recipe, trainer.data.fingerprint, trainer.world.size, examples)
     progress, change = Progress(), None
@@ -199,7 +199,7 @@ def _log(trainer: Trainer, directory: RunDirectory, stack: ExitStack) -> Callabl
 
 
 def _carry_out(training: Training, *, report: bool) -> None:
-    """Train, unless that is done, write the weights at the end, and the page about them if it is not there."""
+    """Train unless the run is over, write the weights at the end, and the report if it is wanted and missing."""
     trainer, directory, progress, reporter = training.trainer, training.directory, training.progress, training.reporter
     if training.over and directory.has_weights(progress.step):
         reporter.note(finished(directory, progress, trainer.recipe))

@@ -13,6 +13,7 @@ from safetensors.torch import save
 
 from netspec.trainer.loop.state import capture
 from netspec.trainer.machine.disk import write_atomically
+from netspec.trainer.machine.host import on_host
 from netspec.trainer.machine.processes import World
 from netspec.trainer.run.checkpoint import Checkpoint, checkpoints, point, rotate, write_checkpoint
 from netspec.trainer.run.directory import RunDirectory
@@ -114,8 +115,7 @@ class Keeper:
         """The run is over: wait for its last checkpoint, and write the weights that were evaluated."""
         self.wait()
         if self._world.first:
-            weights = {key: t.detach().cpu().contiguous() for key, t in trainer.evaluated.state_dict().items()}
-            data = save(weights, {"format": "pt"})
+            data = save(on_host(trainer.evaluated.state_dict()), {"format": "pt"})
             self._directory.report.unlink(missing_ok=True)  # at no moment is there a page about other weights
             self._directory.weights_sum.unlink(missing_ok=True)  # nor a sum of them
             write_atomically(self._directory.weights, data)

@@ -16,6 +16,7 @@ from netspec.diagnostics import ResourceError
 from netspec.trainer.errors import ALIKE, Interrupted, NonFinite, Refusals
 from netspec.trainer.loop.background import Keeper
 from netspec.trainer.loop.monitor import Monitor
+from netspec.trainer.machine.host import is_finite
 from netspec.trainer.machine.random_state import Drawn, Draws
 from netspec.trainer.machine.signals import Interrupts
 from netspec.trainer.measure.evaluation import evaluate
@@ -326,7 +327,7 @@ class Training:
     def _check_weights(self) -> None:
         """End the run if an update made a weight that is not finite of a finite gradient: none is ever kept."""
         for key, tensor in self.trainer.model.state_dict().items():
-            if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            if not is_finite(tensor):
                 raise NonFinite(
                     f"step {self.progress.step} or one before it in its epoch: every loss and gradient was finite, but "
                     f"`{key}` no longer is; {self._saved()}. "

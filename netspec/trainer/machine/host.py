@@ -1,7 +1,8 @@
-"""Tensors as Python lists, with types: the few places where a value comes to the host."""
+"""The few places where the values of a tensor come to the host: as typed Python lists, to be checked, to be written."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from torch import Tensor
@@ -20,3 +21,13 @@ def ints(values: Tensor) -> list[int]:
 def rows(values: Tensor) -> list[list[int]]:
     """An integer tensor (N, M) as rows of numbers."""
     return cast("list[list[int]]", values.tolist())  # pyright: ignore[reportUnknownMemberType]  # as above
+
+
+def is_finite(values: Tensor) -> bool:
+    """True if a tensor of any shape holds no infinity and no NaN."""
+    return not values.is_floating_point() or bool(values.isfinite().all())
+
+
+def on_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as safetensors writes them: on the host, each in one piece."""
+    return {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}

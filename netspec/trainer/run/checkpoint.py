@@ -29,6 +29,7 @@ from netspec.diagnostics import ResourceError
 from netspec.files import is_temporary, sync_directory, temporary_beside
 from netspec.trainer.errors import lacks_memory
 from netspec.trainer.machine.disk import disk_error, write_atomically
+from netspec.trainer.machine.host import on_host
 from netspec.trainer.run.records import Record
 
 T = TypeVar("T")
@@ -98,8 +99,7 @@ def write_checkpoint(
 def _serialise(checkpoint: Checkpoint) -> dict[str, bytes]:
     stream = io.BytesIO()
     torch.save({"format": FORMAT, **checkpoint.state}, stream)
-    weights = {key: tensor.detach().cpu().contiguous() for key, tensor in checkpoint.model.items()}
-    contents = {"model.safetensors": save_safetensors(weights), "state.pt": stream.getvalue()}
+    contents = {"model.safetensors": save_safetensors(on_host(checkpoint.model)), "state.pt": stream.getvalue()}
     manifest = {
         "format": FORMAT,
         "files": {

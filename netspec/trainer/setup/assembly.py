@@ -15,7 +15,7 @@ from netspec.net import Net
 from netspec.recipe.base import Recipe
 from netspec.torch.build import build
 from netspec.trainer.data.load import load_data
-from netspec.trainer.data.splits import DataSplits, limit
+from netspec.trainer.data.splits import DataSplits
 from netspec.trainer.errors import NonFinite, Refusals, lacks_memory
 from netspec.trainer.machine.convolutions import suit_tensor_cores
 from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
@@ -145,9 +145,8 @@ def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torc
     if world.first:
         _ = data.fingerprint  # read once, and kept for the others
         world.wait_for_first()
-    for split in (data.train, data.validation, data.test):
-        if split is not None and options.examples is not None:
-            limit(split, options.examples, recipe.seed)
+    if options.examples is not None:
+        data.limit(options.examples, recipe.seed)
     if recipe.batch_size < world.size:
         raise UsageError(
             f"`train.batch_size` is {recipe.batch_size}, fewer than the {world.size} processes that share a batch"
@@ -163,9 +162,8 @@ def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torc
 
 def data_facts(data: DataSplits) -> dict[str, Any]:
     """What a run notes of its data."""
-    parts = {name: split for name in ("train", "validation", "test") if (split := data.split(name)) is not None}
     return {
-        "examples": {name: len(split) for name, split in parts.items()},
+        "examples": {name: len(split) for name, split in data.parts.items()},
         "names": list(data.names),
         "fingerprint": data.fingerprint,
         "resident": data.train.resident,

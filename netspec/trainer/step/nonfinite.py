@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from netspec.trainer.machine.host import is_finite
 from netspec.trainer.step.feed import Feed, Phase
 from netspec.trainer.step.optim import modules, named
 from netspec.trainer.step.work import Step
@@ -25,7 +26,7 @@ def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:
     wrapped, step.forward = step.forward, model
     try:
         for number, batch in enumerate(feed.ready() for feed in batches):
-            if not _finite(batch.x):
+            if not is_finite(batch.x):
                 return "the batch itself holds a value that is not finite, before any layer"
             found: list[str] = []
             with ExitStack() as hooks:
@@ -39,13 +40,9 @@ def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:
     finally:
         step.forward = wrapped
     for key, parameter, _ in named(model):
-        if parameter.grad is not None and not _finite(parameter.grad):
+        if parameter.grad is not None and not is_finite(parameter.grad):
             return f"every layer's output and the loss are finite, but the gradient of `{key}` is not"
     return "the loss is not finite, though every layer's output is"
-
-
-def _finite(x: Tensor) -> bool:
-    return not x.is_floating_point() or bool(x.isfinite().all())
 
 
 class _Watch:
@@ -58,8 +55,8 @@ class _Watch:
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
         if self._found:
             return
-        if not all(_finite(t) for t in _tensors(output)):
-            bad = [key for key, p in module.named_parameters() if not _finite(p)]
+        if not all(is_finite(t) for t in _tensors(output)):
+            bad = [key for key, p in module.named_parameters() if not is_finite(p)]
             because = f", whose {bad[0]} is not finite" if bad else ""
             largest = max((float(t.detach().abs().max()) for t in _tensors(inputs) if t.numel()), default=0.0)
             self._found.append(
@@ -72,7 +69,7 @@ class _Watch:
                 tensor.register_hook(self._backward)  # pyright: ignore[reportUnknownMemberType]  # as above
 
     def _backward(self, gradient: Tensor) -> None:
-        if not self._found and not _finite(gradient):
+        if not self._found and not is_finite(gradient):
             self._found.append(
                 f"every layer's output is finite, but on the way back the gradient at the output of {self._place}) "
                 "is the first that is not"

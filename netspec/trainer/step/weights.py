@@ -12,6 +12,7 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
 from netspec.diagnostics import ResourceError, UsageError
+from netspec.trainer.machine.host import is_finite
 from netspec.trainer.run.directory import check_weights
 from netspec.trainer.step.optim import matches, named
 
@@ -70,7 +71,7 @@ def not_finite(model: nn.Module) -> str | None:
     """Which parameter or buffer of a model is not finite, in words: "2 of the 6 values of `0.bias` are not finite"."""
     tensors: Mapping[str, Tensor] = model.state_dict()
     for key, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+        if not is_finite(tensor):
             bad = int((~tensor.isfinite()).sum())
             return f"{bad:,} of the {tensor.numel():,} values of `{key}` are not finite"
     return None

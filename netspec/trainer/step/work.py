@@ -11,7 +11,6 @@ the number of the good ones before it, and the loop reads that now and then.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from netspec.recipe.base import Recipe, is_map
 from netspec.trainer.machine.device import Arithmetic
 from netspec.trainer.machine.processes import World
+from netspec.trainer.measure.evaluation import autocast
 from netspec.trainer.measure.losses import LossFunction, Shares
 from netspec.trainer.measure.metrics import Sums
 from netspec.trainer.step.feed import Buffers, Feed, Phase
@@ -105,7 +105,7 @@ class Step:
             self._clear_gradients()
         x, y, other = self._mixed(b)
         statistics = [buffer.clone() for buffer in self.statistics]
-        with self._autocast():
+        with autocast(self.arithmetic):
             result = self.forward(x)
         output, heads = (result, ()) if isinstance(result, Tensor) else (result.output, result.aux)
         loss = objective = self._loss(output, y, b, other)
@@ -129,10 +129,6 @@ class Step:
                 self.average.update(idle)
 
     # ---- the parts
-
-    def _autocast(self) -> Any:
-        dtype = self.arithmetic.autocast
-        return nullcontext() if dtype is None else torch.autocast(self.arithmetic.device.type, dtype=dtype)
 
     def _clear_gradients(self) -> None:
         if not self._accumulates:

@@ -58,8 +58,9 @@ def inspect(trained: Trained, split: str, root: Path | None = None, examples: in
     data = trained.data(root, examples)
     part = data.split(split)
     if part is None:
-        there = ", ".join(name for name in ("train", "validation", "test") if data.split(name) is not None)
-        raise UsageError(f"`--split {split}`: the data of this run have no such part; there are {there}")
+        raise UsageError(
+            f"`--split {split}`: the data of this run have no such part; there are {', '.join(data.parts)}"
+        )
     wanted = f"`--examples {examples}`" if examples else f"the run's `--examples {trained.run.options.get('examples')}`"
     why = wanted if len(part) < part.available else None
     loss = LossFunction(trained.recipe.loss, trained.arithmetic.device, ignores=data.ignores)

@@ -15,7 +15,7 @@ from netspec.net import Net
 from netspec.recipe.base import Recipe
 from netspec.torch.build import build
 from netspec.trainer.data.load import load_data
-from netspec.trainer.data.splits import DataSplits, limit
+from netspec.trainer.data.splits import DataSplits
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose_device
 from netspec.trainer.run.checkpoint import Checkpoint, best_of, newest_used, pointed, used
@@ -56,9 +56,8 @@ class Trained:
             root=root or options.data_root, base=options.base, budget=options.budget, workers=options.workers,
         )  # fmt: skip
         examples = examples or options.examples
-        for split in (splits.train, splits.validation, splits.test):
-            if split is not None and examples is not None:
-                limit(split, examples, self.recipe.seed)
+        if examples is not None:
+            splits.limit(examples, self.recipe.seed)
         return splits
 
 

@@ -10,9 +10,10 @@ import torch
 import netspec
 from netspec.net import Net
 from netspec.trainer.errors import Interrupted
-from netspec.trainer.jobs.training import RunResult, train
+from netspec.trainer.jobs.training import train
 from netspec.trainer.run.checkpoint import Checkpoint, newest
 from netspec.trainer.run.records import Record
+from netspec.trainer.run.result import RunResult
 from netspec.trainer.show.reporters import Quiet
 
 EVERYTHING = """

@@ -25,12 +25,13 @@ import netspec
 from netspec.cli import cli
 from netspec.diagnostics import NetspecError, UsageError
 from netspec.trainer.errors import NonFinite
-from netspec.trainer.jobs.training import RunResult, train
+from netspec.trainer.jobs.training import train
 from netspec.trainer.measure.evaluation import examine
 from netspec.trainer.measure.losses import LossFunction
 from netspec.trainer.run.directory import open_run
 from netspec.trainer.run.overview import Run, compare_text, list_text
 from netspec.trainer.run.records import Record
+from netspec.trainer.run.result import RunResult
 from netspec.trainer.trained.inspection import inspect
 from netspec.trainer.trained.opening import open_trained
 from tests.commands import invoke

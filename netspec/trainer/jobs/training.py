@@ -10,7 +10,7 @@ from typing import Any
 from netspec.diagnostics import UsageError
 from netspec.net import Net
 from netspec.trainer.loop.background import Keeper
-from netspec.trainer.loop.epochs import RunResult, Training
+from netspec.trainer.loop.epochs import Training
 from netspec.trainer.loop.resuming import finished, resumed
 from netspec.trainer.machine.device import environment, fix_cublas, numerics
 from netspec.trainer.machine.processes import world
@@ -21,6 +21,7 @@ from netspec.trainer.run.directory import RunDirectory, class_names, create_run,
 from netspec.trainer.run.lock import locked
 from netspec.trainer.run.progress import Progress
 from netspec.trainer.run.records import Record
+from netspec.trainer.run.result import RunResult
 from netspec.trainer.run.sameness import identity
 from netspec.trainer.setup.assembly import assemble, data_facts
 from netspec.trainer.setup.memory import memory_in_use, out_of_memory, spare_memory

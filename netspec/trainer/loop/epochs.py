@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from netspec.diagnostics import ResourceError
@@ -19,11 +15,13 @@ from netspec.trainer.loop.monitor import Monitor
 from netspec.trainer.machine.host import is_finite
 from netspec.trainer.machine.random_state import Drawn, Draws
 from netspec.trainer.machine.signals import Interrupts
+from netspec.trainer.machine.undisturbed import frozen_garbage
 from netspec.trainer.measure.evaluation import evaluate
 from netspec.trainer.measure.metrics import Score
 from netspec.trainer.run.directory import RunDirectory
 from netspec.trainer.run.progress import Progress
-from netspec.trainer.run.records import Record, figure_text, write_records
+from netspec.trainer.run.records import Record, write_records
+from netspec.trainer.run.result import RunResult
 from netspec.trainer.setup.memory import memory_in_use
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.curves import write_curves
@@ -31,42 +29,6 @@ from netspec.trainer.show.reporters import Reporter
 from netspec.trainer.step.feed import Feed
 from netspec.trainer.step.nonfinite import explain
 from netspec.views.describe import plural
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What a finished run gave."""
-
-    run: Path
-    """The run directory."""
-    records: list[Record] = field(repr=False)
-    """One per epoch."""
-    examples_per_second: float
-    """Wall time of training with data, evaluation not: of this process, or, if the run was finished, of all epochs."""
-    computing_per_second: float | None
-    """The same by d2l's timer, which starts when a batch has arrived; None if this process trained nothing."""
-    memory: int
-    """Peak bytes: on a GPU of its memory, on the CPU of the process."""
-
-    @property
-    def line(self) -> str:
-        """The last epoch in d2l's words: `loss 0.465, train acc 0.826, test acc 0.800`; the losses of all parts where
-        there is no accuracy."""
-        last = self.records[-1]
-        quantity, word = ("loss", "loss") if last.train_accuracy is None else ("accuracy", "acc")
-        measured = {name: getattr(last, f"{name}_{quantity}") for name in ("train", "validation", "test")}
-        figures = [f"{name} {word} {figure_text(value, 3)}" for name, value in measured.items() if value is not None]
-        return ", ".join(figures if quantity == "loss" else [f"loss {figure_text(last.train_loss, 3)}", *figures])
-
-    @property
-    def speed(self) -> str | None:
-        """How fast it trained, in at most 80 columns; None if this process trained nothing."""
-        if self.computing_per_second is None:
-            return None
-        return (
-            f"{self.examples_per_second:,.1f} examples/sec, waiting for data included; "
-            f"{self.computing_per_second:,.1f} by d2l's timer"
-        )
 
 
 class Training:
@@ -106,7 +68,7 @@ class Training:
         trainer, progress = self.trainer, self.progress
         examples = len(trainer.data.train)
         self.reporter.begin(trainer.recipe.epochs, trainer.steps_per_epoch, examples, progress.epoch)
-        with _frozen_garbage():
+        with frozen_garbage():
             while not self.over:
                 self._epoch()
                 self._close_epoch()
@@ -363,23 +325,3 @@ def _rising(metric: str | None, record: Record) -> float:
     if value is None or math.isnan(value):
         return -math.inf
     return -value if metric and metric.endswith("loss") else value
-
-
-@contextmanager
-def _frozen_garbage() -> Generator[None]:
-    """No cyclic garbage collection while training: what is alive now is set aside, what a step makes has no cycles.
-
-    What the program around has set aside itself stays so: Python cannot take back one freeze of two.
-    """
-    was_enabled, freezes = gc.isenabled(), gc.get_freeze_count() == 0
-    gc.collect()
-    gc.disable()
-    if freezes:
-        gc.freeze()
-    try:
-        yield
-    finally:
-        if freezes:
-            gc.unfreeze()
-        if was_enabled:
-            gc.enable()

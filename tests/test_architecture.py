@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -127,6 +129,69 @@ def test_no_module_has_the_name_of_something_that_its_package_offers(package: st
     }
     modules = {name.removeprefix(f"{package}.") for name in FILES if name.startswith(f"{package}.")}
     assert offered & modules == set()
+
+
+# ---- the rooms of the trainer
+
+TRAINER = "netspec.trainer"
+
+
+@cache
+def rooms_on_the_page() -> dict[str, set[str]]:
+    """The trainer's rooms in docs/architecture.md, from the roof down, each with the rooms that it imports."""
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = page.partition("## The trainer\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \| .+ \|(.*)\|$", section, re.MULTILINE)
+    return {name: set(re.findall(r"`([a-z_]+)`", imported)) for name, imported in rows}
+
+
+def room_of_trainer(module: str) -> str | None:
+    return module.split(".")[2] if module.startswith(f"{TRAINER}.") else None
+
+
+def test_the_page_has_every_room_of_the_trainer_and_no_other() -> None:
+    assert set(rooms_on_the_page()) == {room_of_trainer(name) for name in FILES} - {None}
+
+
+@pytest.mark.parametrize("name", rooms_on_the_page())
+def test_a_room_of_the_trainer_imports_what_the_page_says_and_what_stands_below_it(name: str) -> None:
+    imported = {room_of_trainer(b) for a, b in edges() if room_of_trainer(a) == name} - {None, name}
+    assert imported == rooms_on_the_page()[name]
+    rooms = list(rooms_on_the_page())
+    assert imported <= set(rooms[rooms.index(name) + 1 :])
+
+
+def test_listing_runs_imports_no_torch() -> None:
+    graph = nx.DiGraph(edges())
+    reached = nx.descendants(graph, "netspec.cli.runs")
+    assert not [module for module in reached if "torch" in {t.split(".")[0] for t in imports(FILES[module])}]
+
+
+# ---- one name, one thing
+
+
+TWICE = {
+    "Block": "language, emit", "Call": "net, emit", "Comparison": "symbols, comparison", "Flow": "language, views",
+    "Group": "recipe, views", "Kind": "recipe", "Names": "validation, emit", "Parameter": "language, emit",
+    "Scope": "expressions, net, language", "Stop": "text, language", "Text": "symbols, render", "_Row": "render, table",
+}  # fmt: skip
+"""Names that still stand for several things, with the rooms where they do. Nothing is added here."""
+
+
+def is_torch_module(module: str, node: ast.ClassDef) -> bool:
+    """A layer and the module that computes it have one name, by which specs and recipes know both."""
+    rooms = module.startswith(("netspec.torch.", "netspec.trainer.machine.convolutions"))
+    return rooms and any(ast.unparse(base).startswith("nn.") for base in node.bases)
+
+
+def test_a_search_for_a_class_has_one_answer() -> None:
+    found = Counter(
+        (node.name, is_torch_module(module, node))
+        for module, path in FILES.items()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name for (name, _), number in found.items() if number > 1} == set(TWICE)
 
 
 def test_layers_know_nothing_of_yaml() -> None:

@@ -61,7 +61,7 @@ _READERS_OWN = {
 
 
 def is_here(name: str) -> bool:
-    """A page may leave out the folders that its subject makes plain: `train/loop.py`, and then `setup.py`."""
+    """A page may leave out the folders that its subject makes plain: `loop/epochs.py`, and then `monitor.py`."""
     return any(f"/{path}".endswith(f"/{name.rstrip('/')}") for path in _HERE)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from netspec.trainer.progress import say
+from netspec.trainer.show.reporters import say
 from tests.train import programs
 from tests.train.small_runs import PLAIN
 

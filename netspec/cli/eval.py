@@ -35,9 +35,9 @@ def command(
 ) -> None:
     """Measure a trained RUN on its test set."""
     need_torch()
-    from netspec.trainer.inspection import inspect  # torch loads when the command line is known to be right
-    from netspec.trainer.report import write_report
-    from netspec.trainer.trained import open_trained
+    from netspec.trainer.show.report import write_report
+    from netspec.trainer.trained.inspection import inspect  # torch loads when the command line is known to be right
+    from netspec.trainer.trained.opening import open_trained
 
     trained = open_trained(run, device=device, best=best)
     found = inspect(trained, split, data_root, examples)

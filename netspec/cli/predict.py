@@ -22,8 +22,8 @@ from netspec.cli.train import need_torch
 def command(run: Path, images: tuple[Path, ...], top: int, best: bool, device: str, form: str) -> None:
     """Say what a trained RUN sees in pictures."""
     need_torch()
-    from netspec.trainer.predict import predict  # torch loads when the command line is known to be right
-    from netspec.trainer.trained import open_trained
+    from netspec.trainer.trained.opening import open_trained
+    from netspec.trainer.trained.prediction import predict  # torch loads when the command line is known to be right
 
     answers = predict(open_trained(run, device=device, best=best), images, top)
     if form == "json":

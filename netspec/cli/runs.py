@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from netspec.cli.common import width
-from netspec.trainer.runs import compare_text, find_runs, list_text
+from netspec.trainer.run.overview import compare_text, find_runs, list_text
 
 
 @click.command()

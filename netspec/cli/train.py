@@ -38,8 +38,8 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("--compile", is_flag=True, help="Use torch.compile.")
 @click.option("--autotune", is_flag=True, help="Time these two choices for ten steps each and keep the fastest.")
-@click.option("--driver", type=click.Choice(["auto", "eager", "replay", "graph"]), default="auto", show_default=True,
-              help="Call each step, replay a record of it, or replay a CUDA graph of it.")  # fmt: skip
+@click.option("--driver", type=click.Choice(["auto", "eager", "graph"]), default="auto", show_default=True,
+              help="Call each step, or replay a CUDA graph of it.")  # fmt: skip
 @click.option("--tensorboard/--no-tensorboard", default=None, help="Write TensorBoard logs beside the metrics.")
 @click.option("--report/--no-report", default=None, help="Write report.html at the end; it takes one more evaluation.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only the last line and warnings.")
@@ -65,15 +65,15 @@ def command(
     if run is not None and resume is not None:
         raise UsageError("`--run` names a new run and `--resume` an old one; give one of them")
     from netspec.trainer.errors import Interrupted  # torch loads when the spec is known to be right
-    from netspec.trainer.loop import train
-    from netspec.trainer.processes import speaks
+    from netspec.trainer.jobs.training import train
+    from netspec.trainer.machine.processes import speaks
 
     if autotune:
-        from netspec.trainer.tune import autotune as tune
+        from netspec.trainer.jobs.tune import autotune as tune
 
         options |= tune(net, options)
     if dry_run:
-        from netspec.trainer.rehearsal import rehearse
+        from netspec.trainer.jobs.dry_run import rehearse
 
         click.echo(rehearse(net, options, resume))
         return 0
@@ -108,6 +108,6 @@ def _net(spec: str | None, resume: Path | None, variant: str | None, set_: tuple
         raise UsageError(
             "name a spec to train, or a run to go on with: `netspec train SPEC`, `netspec train --resume RUN`"
         )
-    from netspec.trainer.run import open_run  # a run directory is the trainer's business
+    from netspec.trainer.run.directory import open_run  # a run directory is the trainer's business
 
     return load_spec(str(open_run(resume).spec), variant, set_)

@@ -6,11 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netspec.trainer.loop import RunResult as RunResult
-    from netspec.trainer.loop import train as train
+    from netspec.trainer.jobs.training import train as train
+    from netspec.trainer.run.result import RunResult as RunResult
+
+_OFFERED = {"RunResult": "netspec.trainer.run.result", "train": "netspec.trainer.jobs.training"}
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("RunResult", "train"):
-        return getattr(import_module("netspec.trainer.loop"), name)
+    if name in _OFFERED:
+        return getattr(import_module(_OFFERED[name]), name)
     raise AttributeError(f"module 'netspec.trainer' has no attribute {name!r}")

@@ -21,13 +21,14 @@ from torch.profiler import profile as profiler
 import netspec
 from netspec.net import Net
 from netspec.trainer.data.parts import data_root
-from netspec.trainer.device import choose_arithmetic, numerics
-from netspec.trainer.loop import train
-from netspec.trainer.memory import estimated
-from netspec.trainer.processes import World
-from netspec.trainer.progress import Quiet
-from netspec.trainer.records import Record
-from netspec.trainer.setup import Options, assemble
+from netspec.trainer.jobs.training import train
+from netspec.trainer.machine.device import choose_arithmetic, numerics
+from netspec.trainer.machine.processes import World
+from netspec.trainer.run.records import Record
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.memory import estimated
+from netspec.trainer.setup.options import Options
+from netspec.trainer.show.reporters import Quiet
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -272,7 +273,7 @@ def peers(setting: Setting) -> None:
 
 
 def memory(setting: Setting) -> None:
-    """What `netspec.trainer.memory.estimated` says beside what the allocator saw, by net, batch and precision."""
+    """What `netspec.trainer.setup.memory.estimated` says beside what the allocator saw, by net, batch and precision."""
     vision = ROOT / "specs/torchvision"
     nets = [
         (netspec.load(ROOT / "specs/alexnet.yaml"), (128, 512)),

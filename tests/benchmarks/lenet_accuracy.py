@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 import netspec
-from netspec.trainer.loop import train
-from netspec.trainer.progress import Quiet
+from netspec.trainer.jobs.training import train
+from netspec.trainer.show.reporters import Quiet
 
 ROOT = Path(__file__).parent.parent.parent
 

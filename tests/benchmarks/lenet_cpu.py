@@ -22,8 +22,8 @@ from contest import Contender, Loop, Speed, contest
 
 import netspec
 from netspec.trainer.data.parts import data_root
-from netspec.trainer.loop import train
-from netspec.trainer.progress import Quiet
+from netspec.trainer.jobs.training import train
+from netspec.trainer.show.reporters import Quiet
 
 ROOT = Path(__file__).parent.parent.parent
 

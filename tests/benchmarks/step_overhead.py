@@ -21,11 +21,12 @@ import torch
 from torch import nn
 
 import netspec
-from netspec.trainer.loop import train
-from netspec.trainer.metrics import Score
-from netspec.trainer.processes import World
-from netspec.trainer.progress import Quiet
-from netspec.trainer.setup import Options, assemble
+from netspec.trainer.jobs.training import train
+from netspec.trainer.machine.processes import World
+from netspec.trainer.measure.metrics import Score
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
+from netspec.trainer.show.reporters import Quiet
 
 SPEC = """
 name: tiny

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from netspec.trainer import processes
 from netspec.trainer.errors import lacks_memory
+from netspec.trainer.machine import processes
 
 
 def test_the_allocator_of_the_cpu_calls_itself_by_its_name() -> None:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from netspec.trainer import training
+from netspec.trainer.loop import epochs
+from netspec.trainer.step.drivers import RECORDERS
+from tests.train.replay import Tape
 
 
 @pytest.fixture(autouse=True)
@@ -23,9 +25,15 @@ def _one_thread() -> Iterator[None]:
 def _no_curves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than a small epoch; tests that look at the curves are marked `curves`."""
     if "curves" not in request.fixturenames:
-        monkeypatch.setattr(training, "write_curves", lambda *_: None)
+        monkeypatch.setattr(epochs, "write_curves", lambda *_: None)
 
 
 @pytest.fixture
 def curves() -> None:
     """Ask for the curves to be drawn."""
+
+
+@pytest.fixture
+def replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `driver="replay"` replay recorded steps, which needs no GPU."""
+    monkeypatch.setitem(RECORDERS, "replay", Tape)

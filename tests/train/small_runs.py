@@ -9,11 +9,12 @@ import torch
 
 import netspec
 from netspec.net import Net
-from netspec.trainer.checkpoint import Checkpoint, newest
 from netspec.trainer.errors import Interrupted
-from netspec.trainer.loop import RunResult, train
-from netspec.trainer.progress import Quiet
-from netspec.trainer.records import Record
+from netspec.trainer.jobs.training import train
+from netspec.trainer.run.checkpoint import Checkpoint, newest
+from netspec.trainer.run.records import Record
+from netspec.trainer.run.result import RunResult
+from netspec.trainer.show.reporters import Quiet
 
 EVERYTHING = """
 name: small

@@ -9,16 +9,17 @@ from contextlib import nullcontext
 
 import pytest
 
-from netspec.trainer import memory
-from netspec.trainer.processes import World
-from netspec.trainer.setup import Options, assemble
+from netspec.trainer.machine.processes import World
+from netspec.trainer.setup import memory
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
 from tests.train.small_runs import PLAIN, small_net
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
 
 PROGRAM = """
 import resource, torch
-from netspec.trainer.allocator import kept_memory
+from netspec.trainer.machine.allocator import kept_memory
 
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() >> 20

@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from netspec.diagnostics import ResourceError
-from netspec.trainer import tune
-from netspec.trainer.processes import World
-from netspec.trainer.rehearsal import rehearse
-from netspec.trainer.setup import Options, assemble
+from netspec.trainer.jobs import tune
+from netspec.trainer.jobs.dry_run import rehearse
+from netspec.trainer.machine.processes import World
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
 from tests.train.small_runs import PLAIN, finish, small_net
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,7 +50,7 @@ def switches() -> dict[str, Any]:
 SWITCHED = """
 import torch
 from contextlib import nullcontext
-from netspec.trainer.device import Arithmetic, numerics
+from netspec.trainer.machine.device import Arithmetic, numerics
 from tests.train.test_arithmetic import switches
 {before}
 was = switches()

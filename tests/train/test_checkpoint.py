@@ -18,8 +18,8 @@ import torch
 
 from netspec.diagnostics import ResourceError
 from netspec.files import temporary_beside
-from netspec.trainer import checkpoint as module
-from netspec.trainer.checkpoint import (
+from netspec.trainer.run import checkpoint as module
+from netspec.trainer.run.checkpoint import (
     FORMAT,
     Checkpoint,
     Damaged,

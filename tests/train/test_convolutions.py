@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import netspec
-from netspec.trainer import convolutions, setup
-from netspec.trainer.convolutions import few, plain, suit_tensor_cores
-from netspec.trainer.optim import matches
+from netspec.trainer.machine import convolutions
+from netspec.trainer.machine.convolutions import few, plain, suit_tensor_cores
+from netspec.trainer.setup import assembly
+from netspec.trainer.step.optim import matches
 
 PLAIN = nn.Conv2d(1, 96, kernel_size=11, stride=4, padding=1)
 
@@ -104,7 +105,7 @@ def test_others_are_left_alone(module: nn.Module, why: str) -> None:
 def test_a_cpu_computes_as_ever() -> None:
     """Its kernels need no rewriting, and runs of before go on to the bit."""
     net = netspec.load("specs/alexnet.yaml", set={"train.data": {"synthetic": {"train": 4}}, "train.batch_size": 2})
-    trainer = setup.assemble(net, setup.Options(device="cpu", precision="bf16"), setup.World(), "cpu")
+    trainer = assembly.assemble(net, assembly.Options(device="cpu", precision="bf16"), assembly.World(), "cpu")
     assert not any(isinstance(m, convolutions.Conv2d | convolutions.ReLU) for m in trainer.model.modules())
 
 
@@ -128,7 +129,7 @@ def test_fused_layers_give_outputs_and_gradients_of_torch_s(autocast: bool, monk
     ours = copy.deepcopy(NET)
     suit_tensor_cores(ours)
     assert [type(m).__module__ for m in ours.modules() if isinstance(m, nn.ReLU)] == [
-        "netspec.trainer.convolutions", "netspec.trainer.convolutions", *["torch.nn.modules.activation"] * 2
+        *["netspec.trainer.machine.convolutions"] * 2, *["torch.nn.modules.activation"] * 2
     ]  # fmt: skip
     x = torch.rand(4, 1, 48, 48, generator=torch.Generator().manual_seed(1))
     for net in (NET, ours):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from netspec.recipe import tables
 from netspec.trainer.data.splits import Batch, Resident, Split, hold_out
-from netspec.trainer.data.streamed import Rows, Streamed
+from netspec.trainer.data.streamed import HostExamples, Streamed
 from netspec.trainer.transforms.draws import draw_key
 from netspec.trainer.transforms.pipeline import Pipeline
 
@@ -36,7 +36,7 @@ def resident(rows: Tensor | None = None) -> Resident:
 
 
 def streamed(workers: int = 0) -> Streamed:
-    return Streamed("train", torch.arange(103), Rows(X), Y, pipeline(), CPU, workers)
+    return Streamed("train", torch.arange(103), HostExamples(X), Y, pipeline(), CPU, workers)
 
 
 def epoch(split: Split, start: int = 0, shard: tuple[int, int] = (0, 1), number: int = 4) -> list[Batch]:

@@ -16,12 +16,16 @@ import netspec
 from netspec.diagnostics import ResourceError
 from netspec.net import Net
 from netspec.trainer.data.splits import Batch
-from netspec.trainer.inspection import inspect
-from netspec.trainer.processes import World
-from netspec.trainer.setup import Options, Trainer, assemble
-from netspec.trainer.trained import open_trained
+from netspec.trainer.machine.processes import World
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.trained.inspection import inspect
+from netspec.trainer.trained.opening import open_trained
 from tests.train.small_runs import finish, last_checkpoint, run_until, whole_state
 from tests.train.test_survival import torchrun
+
+pytestmark = pytest.mark.usefixtures("replay")
 
 WEIGHT = [0.1, 1.0, 5.0, 0.2]
 LOSSES: dict[str, dict[str, Any]] = {

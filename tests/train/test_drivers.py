@@ -10,10 +10,14 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from netspec.net import Net
-from netspec.trainer.processes import World
-from netspec.trainer.setup import Options, Trainer, assemble
-from netspec.trainer.step import Phase
+from netspec.trainer.machine.processes import World
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.step.feed import Phase
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, small_net, whole_state
+
+pytestmark = pytest.mark.usefixtures("replay")
 
 RECIPES: dict[str, dict[str, Any]] = {
     "everything": {},

@@ -15,8 +15,9 @@ import netspec
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.trainer.data import fingerprint
 from netspec.trainer.data.fingerprint import hash_of_files
-from netspec.trainer.processes import World
-from netspec.trainer.setup import Options, assemble
+from netspec.trainer.machine.processes import World
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
 from tests.train.programs import draw_pictures, pictures_spec
 from tests.train.small_runs import finish, run_until
 

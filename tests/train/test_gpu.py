@@ -27,14 +27,16 @@ from netspec.diagnostics import ResourceError
 from netspec.net import Net
 from netspec.recipe import tables
 from netspec.recipe.base import Precision
-from netspec.trainer.convolutions import suit_tensor_cores
-from netspec.trainer.device import choose_arithmetic, numerics
 from netspec.trainer.errors import NonFinite
-from netspec.trainer.evaluate import autocast, evaluate
-from netspec.trainer.memory import device_memory
-from netspec.trainer.processes import World
-from netspec.trainer.progress import Quiet
-from netspec.trainer.setup import Options, Trainer, assemble
+from netspec.trainer.machine.convolutions import suit_tensor_cores
+from netspec.trainer.machine.device import choose_arithmetic, numerics
+from netspec.trainer.machine.processes import World
+from netspec.trainer.measure.evaluation import autocast, evaluate
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.memory import device_memory
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.show.reporters import Quiet
 from netspec.trainer.transforms.draws import draw_key, uniforms
 from netspec.trainer.transforms.pipeline import Pipeline
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, run_until, small_net, whole_state

@@ -21,12 +21,14 @@ from torch.nn import functional as F
 import netspec
 from netspec.diagnostics import UsageError
 from netspec.trainer.errors import Interrupted
-from netspec.trainer.loop import train
-from netspec.trainer.processes import World
-from netspec.trainer.progress import Lines, Quiet
-from netspec.trainer.records import read_records
-from netspec.trainer.setup import Options, Trainer, assemble
-from netspec.trainer.signals import interrupts
+from netspec.trainer.jobs.training import train
+from netspec.trainer.machine.processes import World
+from netspec.trainer.machine.signals import interrupts
+from netspec.trainer.run.records import read_records
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.show.reporters import Lines, Quiet
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, small_net
 
 COLUMNS = (
@@ -317,7 +319,7 @@ def test_a_signal_that_was_ignored_at_the_start_stays_so(number: signal.Signals)
 def test_a_second_ctrl_c_quits_at_once(tmp_path: Path) -> None:
     code = (
         "import os, signal\n"
-        "from netspec.trainer.signals import interrupts\n"
+        "from netspec.trainer.machine.signals import interrupts\n"
         "with interrupts() as caught:\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    assert caught.pending == 'SIGINT'\n"

@@ -15,8 +15,10 @@ from torchvision import tv_tensors
 import netspec
 from netspec.recipe import tables
 from netspec.trainer.data.splits import Batch
-from netspec.trainer.processes import World
-from netspec.trainer.setup import Options, Trainer, assemble
+from netspec.trainer.machine.processes import World
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.transforms.draws import draw_key, uniforms
 from netspec.trainer.transforms.geometry import draw_windows
 from netspec.trainer.transforms.pipeline import Pipeline

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from netspec.diagnostics import ResourceError
-from netspec.trainer import memory
-from netspec.trainer.memory import estimated, largest_batch, out_of_memory
-from netspec.trainer.processes import World
-from netspec.trainer.setup import Options, Trainer, assemble
+from netspec.trainer.machine.processes import World
+from netspec.trainer.setup import memory
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.memory import estimated, largest_batch, out_of_memory
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
 from tests.train.small_runs import PLAIN, small_net
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from netspec.recipe.tables import loss
-from netspec.trainer.losses import LossFunction
-from netspec.trainer.metrics import HeldSums, Sums
+from netspec.trainer.measure.losses import LossFunction
+from netspec.trainer.measure.metrics import HeldSums, Sums
 
 CPU = torch.device("cpu")
 

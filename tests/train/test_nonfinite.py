@@ -11,10 +11,14 @@ import torch
 
 from netspec.trainer.data.splits import Batch
 from netspec.trainer.errors import NonFinite
-from netspec.trainer.processes import World
-from netspec.trainer.setup import Options, Trainer, assemble
-from netspec.trainer.step import Phase
+from netspec.trainer.machine.processes import World
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.step.feed import Phase
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, run_until, small_net
+
+pytestmark = pytest.mark.usefixtures("replay")
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, step: int, value: float = float("nan")) -> list[int]:
@@ -76,7 +80,7 @@ def test_a_nan_at_any_step_stops_within_fifty_with_the_parameters_of_before(
 def test_a_replay_names_the_first_layer(
     layer: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from netspec.trainer import loop
+    from netspec.trainer.jobs import training
 
     def broken(*args: Any) -> Trainer:
         trainer = assemble(*args)
@@ -84,7 +88,7 @@ def test_a_replay_names_the_first_layer(
             trainer.model.get_parameter(f"{layer}.weight").view(-1)[3] = float("inf")
         return trainer
 
-    monkeypatch.setattr(loop, "assemble", broken)
+    monkeypatch.setattr(training, "assemble", broken)
     with pytest.raises(NonFinite) as stop:
         finish(small_net(EVERYTHING), tmp_path / "run")
     assert f"the output of {place} is the first that is not finite" in str(stop.value)

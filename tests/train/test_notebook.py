@@ -12,7 +12,8 @@ from tests.train.small_runs import PLAIN
 
 CELL = """
 import netspec
-from netspec.trainer import notebook, pace
+from netspec.trainer.show import notebook
+from netspec.trainer.show import pace
 pace.PER_SECOND = 1e9  # the run is over within a fifth of a second
 net = netspec.loads('''SPEC''')
 result = netspec.train(net, run=r"RUN")

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netspec.trainer import curves
-from netspec.trainer.metrics import Score
-from netspec.trainer.pace import Pace
-from netspec.trainer.records import Record, figure_text
+from netspec.trainer.measure.metrics import Score
+from netspec.trainer.run.records import Record, figure_text
+from netspec.trainer.show import curves
+from netspec.trainer.show.pace import Pace
 from tests.train.small_runs import PLAIN, finish, small_net
 from tests.train.test_loop import Remarks
 
@@ -115,7 +115,7 @@ def test_a_run_says_what_it_does_between_its_steps(tmp_path: Path) -> None:
 def on_a_terminal(columns: int, path: Path) -> list[str]:
     """The lines that a run shows on a terminal of so many columns, each state of the bar a line."""
     code = (
-        "from netspec.trainer import pace\n"
+        "from netspec.trainer.show import pace\n"
         "pace.PER_SECOND = 1e9  # every step shows\n"
         "from tests.train.small_runs import PLAIN, small_net\n"
         "import netspec\n"

@@ -20,20 +20,27 @@ import netspec
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.emit.yaml import expand
 from netspec.net import Net
-from netspec.trainer import keeper, loop, resuming
-from netspec.trainer.checkpoint import Checkpoint, checkpoints
-from netspec.trainer.device import environment
 from netspec.trainer.errors import Interrupted
-from netspec.trainer.inspection import inspect
-from netspec.trainer.keeper import Keeper
-from netspec.trainer.loop import train
-from netspec.trainer.processes import World
-from netspec.trainer.progress import Quiet
-from netspec.trainer.run import RunDirectory, identity, open_run
-from netspec.trainer.runs import find_runs, list_text
-from netspec.trainer.setup import Options, Trainer, assemble
-from netspec.trainer.state import Progress, capture, restore
-from netspec.trainer.trained import open_trained
+from netspec.trainer.jobs import training
+from netspec.trainer.jobs.dry_run import rehearse
+from netspec.trainer.jobs.training import train
+from netspec.trainer.loop import background, resuming
+from netspec.trainer.loop.background import Keeper
+from netspec.trainer.loop.state import capture, restore
+from netspec.trainer.machine.device import environment
+from netspec.trainer.machine.processes import World
+from netspec.trainer.run.checkpoint import Checkpoint, checkpoints
+from netspec.trainer.run.directory import RunDirectory, open_run
+from netspec.trainer.run.overview import find_runs, list_text
+from netspec.trainer.run.progress import Progress
+from netspec.trainer.run.sameness import identity
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.show.reporters import Quiet
+from netspec.trainer.step.drivers import RECORDERS
+from netspec.trainer.trained.inspection import inspect
+from netspec.trainer.trained.opening import open_trained
 from tests.train.programs import draw_pictures, pictures_spec
 from tests.train.small_runs import (
     EVERYTHING,
@@ -92,6 +99,26 @@ def test_a_run_interrupted_time_and_again_equals_the_whole_run(tmp_path: Path) -
     finish(net, tmp_path / "often")
     finish(net, tmp_path / "once")
     assert whole_state(tmp_path / "often") == whole_state(tmp_path / "once")
+
+
+@pytest.mark.usefixtures("replay")
+def test_a_run_of_a_driver_that_is_gone_goes_on_eagerly_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Earlier versions had a driver `replay`, which replayed recorded steps on any device."""
+    net = small_net(epochs=1)
+    finish(net, tmp_path / "eager", driver="eager")
+    run_until(net, tmp_path / "run", 4, driver="replay")
+    assert open_run(tmp_path / "run").options["driver"] == "replay"
+    monkeypatch.delitem(RECORDERS, "replay")
+    assert "two steps, a checkpoint, a resume: all well" in rehearse(net, {}, tmp_path / "run")
+    notes = Notes()
+    finish(net, tmp_path / "run", reporter=notes)
+    assert notes.notes[0] == (
+        "note: the run was started with `--driver replay`, which is gone: it goes on with `--driver eager`"
+    )
+    assert open_run(tmp_path / "run").options["driver"] == "eager"
+    assert whole_state(tmp_path / "run") == whole_state(tmp_path / "eager")
 
 
 PARTS = ["model", "optimizer", "schedule", "average", "sums", "random.torch", "random.python"]
@@ -306,7 +333,7 @@ def test_a_run_killed_between_its_weights_and_its_report_still_gets_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net, run = small_net(PLAIN), tmp_path / "run"
-    killed_at(monkeypatch, loop, "write_report", lambda: finish(net, run, report=None))
+    killed_at(monkeypatch, training, "write_report", lambda: finish(net, run, report=None))
     assert (run / "model.safetensors").exists()
     assert not (run / "report.html").exists()
     finish(net, run, report=None)
@@ -388,7 +415,7 @@ def test_a_forced_change_whose_checkpoint_cannot_be_written_is_taken_back(
     run, longer = tmp_path / "run", small_net(PLAIN, epochs=5)
     run_until(small_net(PLAIN), run, 3)
     before = files(run)
-    killed_at(monkeypatch, keeper, "write_checkpoint", lambda: run_until(longer, run, 4, force=True))
+    killed_at(monkeypatch, background, "write_checkpoint", lambda: run_until(longer, run, 4, force=True))
     assert files(run) == before
     assert len(finish(netspec.load(run / "spec.yaml"), run).records) == 3
 

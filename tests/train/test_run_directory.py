@@ -18,15 +18,15 @@ from torch import nn
 
 import netspec
 from netspec.diagnostics import NetspecError, ResourceError, UsageError
-from netspec.trainer.checkpoint import checkpoints, newest
 from netspec.trainer.errors import NonFinite
-from netspec.trainer.progress import Quiet
-from netspec.trainer.records import Record, read_records, write_records
-from netspec.trainer.rehearsal import rehearse
-from netspec.trainer.run import open_run
-from netspec.trainer.runs import compare_text, find_runs
-from netspec.trainer.setup import Options
-from netspec.trainer.trained import open_trained
+from netspec.trainer.jobs.dry_run import rehearse
+from netspec.trainer.run.checkpoint import checkpoints, newest
+from netspec.trainer.run.directory import open_run
+from netspec.trainer.run.overview import compare_text, find_runs
+from netspec.trainer.run.records import Record, read_records, write_records
+from netspec.trainer.setup.options import Options
+from netspec.trainer.show.reporters import Quiet
+from netspec.trainer.trained.opening import open_trained
 from tests.train.small_runs import PLAIN, finish, run_until, small_net
 
 
@@ -117,7 +117,7 @@ def test_a_comparison_of_runs_names_the_options_that_made_the_difference(finishe
 HOLD = """
 import sys, time
 from pathlib import Path
-from netspec.trainer.lock import locked
+from netspec.trainer.run.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -173,6 +173,7 @@ def test_a_net_with_symbols_asks_for_their_numbers(tmp_path: Path) -> None:
     finish(netspec.loads(text, set={"H": 6, "W": 6}), tmp_path / "run")
 
 
+@pytest.mark.usefixtures("replay")
 def test_a_step_that_cannot_be_replayed_runs_eagerly_and_says_why(tmp_path: Path) -> None:
     text = PLAIN.replace("[1, 6, 6]", "[6, 6]").replace("  - Flatten\n", "  - LSTM: 4\n  - Flatten\n")
     notes: list[str] = []
@@ -199,6 +200,7 @@ def test_a_step_that_cannot_be_replayed_runs_eagerly_and_says_why(tmp_path: Path
             r"no option `epochs`; of the recipe it is set with `netspec.load\(…, set=.'train.ep",
         ),
         ({"devise": "cpu"}, TypeError, "did you mean `device`"),
+        ({"driver": "grapf"}, UsageError, "there is no driver `grapf`; say auto, eager, graph"),
         ({"fresh": ("1.*",)}, UsageError, "`--fresh` says which parameters `--weights` leaves alone"),
     ],
 )

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from netspec.diagnostics import UsageError
-from netspec.trainer.processes import World
-from netspec.trainer.setup import Options, assemble
+from netspec.trainer.machine.processes import World
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
 from tests.train.small_runs import PLAIN, small_net
 
 STEPS, EPOCHS = 5, 6

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import netspec
-from netspec.trainer.checkpoint import checkpoints, newest
+from netspec.trainer.run.checkpoint import checkpoints, newest
 from tests.train.programs import descendants, draw_pictures, environment, left_after, pictures_spec
 from tests.train.small_runs import EVERYTHING, finish, run_until, small_net, whole_state
 
@@ -31,8 +31,8 @@ import torch
 from pathlib import Path
 from tests.train.small_runs import finish, small_net
 from netspec.diagnostics import NetspecError
-from netspec.trainer import training
-training.write_curves = lambda *_: None
+from netspec.trainer.loop import epochs
+epochs.write_curves = lambda *_: None
 torch.set_num_threads(1)
 net = small_net(epochs=1500)
 finish(small_net(epochs=1), Path(sys.argv[1] + "-warm"))  # everything is imported from here on
@@ -108,12 +108,12 @@ PICTURES_CHILD = """
 import json, os, sys, time
 import torch
 from pathlib import Path
-from netspec.trainer import training
+from netspec.trainer.loop import epochs
 from tests.train.small_runs import finish
 import netspec
-training.write_curves = lambda *_: None
-write = training.write_records
-training.write_records = lambda *a: (write(*a), time.sleep(0.05))  # or a fast machine ends the run before it is killed
+epochs.write_curves = lambda *_: None
+write = epochs.write_records
+epochs.write_records = lambda *a: (write(*a), time.sleep(0.05))  # or a fast machine ends the run before it is killed
 torch.set_num_threads(1)
 net = netspec.loads(sys.argv[2])
 for line in sys.stdin:  # one child per line, forked, so that no start costs an import

@@ -25,14 +25,15 @@ import netspec
 from netspec.cli import cli
 from netspec.diagnostics import NetspecError, UsageError
 from netspec.trainer.errors import NonFinite
-from netspec.trainer.evaluate import examine
-from netspec.trainer.inspection import inspect
-from netspec.trainer.loop import RunResult, train
-from netspec.trainer.losses import LossFunction
-from netspec.trainer.records import Record
-from netspec.trainer.run import open_run
-from netspec.trainer.runs import Run, compare_text, list_text
-from netspec.trainer.trained import open_trained
+from netspec.trainer.jobs.training import train
+from netspec.trainer.measure.evaluation import examine
+from netspec.trainer.measure.losses import LossFunction
+from netspec.trainer.run.directory import open_run
+from netspec.trainer.run.overview import Run, compare_text, list_text
+from netspec.trainer.run.records import Record
+from netspec.trainer.run.result import RunResult
+from netspec.trainer.trained.inspection import inspect
+from netspec.trainer.trained.opening import open_trained
 from tests.commands import invoke
 from tests.train.small_runs import PLAIN, finish, run_until, small_net
 
@@ -380,10 +381,10 @@ def test_the_dry_run_says_memory_and_time_and_leaves_nothing(tmp_path: Path, mon
 
 
 def test_autotune_measures_and_chooses(tmp_path: Path) -> None:
-    from netspec.trainer.tune import autotune
+    from netspec.trainer.jobs.tune import autotune
 
     notes: list[str] = []
-    from netspec.trainer.progress import Quiet
+    from netspec.trainer.show.reporters import Quiet
 
     class Notes(Quiet):
         def note(self, text: str) -> None:

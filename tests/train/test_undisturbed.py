@@ -19,7 +19,7 @@ import torch.distributed as dist
 
 import netspec
 from netspec.diagnostics import UsageError
-from netspec.trainer import processes
+from netspec.trainer.machine import processes
 from tests.train.programs import ROOT, draw_pictures, environment, pictures_spec
 from tests.train.small_runs import PLAIN, finish, small_net
 

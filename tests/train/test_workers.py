@@ -19,8 +19,9 @@ from netspec.diagnostics import ResourceError
 from netspec.recipe import tables
 from netspec.recipe.base import Transform
 from netspec.trainer.data.streamed import Streamed
-from netspec.trainer.processes import World
-from netspec.trainer.setup import Options, assemble
+from netspec.trainer.machine.processes import World
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.options import Options
 from netspec.trainer.transforms.draws import draw_key
 from netspec.trainer.transforms.pipeline import Pipeline
 from tests.train import programs

@@ -19,11 +19,11 @@ from netspec.recipe.fit import mending
 from netspec.trainer.data.folder import ImageFiles, load_folder
 from netspec.trainer.data.parts import Part, Parts, data_root
 from netspec.trainer.data.splits import DataSplits, Resident, Split, hold_out
-from netspec.trainer.data.streamed import Rows, Streamed
+from netspec.trainer.data.streamed import HostExamples, Streamed
 from netspec.trainer.data.synthetic import load_synthetic
 from netspec.trainer.data.tensors import load_tensors
 from netspec.trainer.data.torchvision_sets import load_torchvision
-from netspec.trainer.device import gpu_memory
+from netspec.trainer.machine.device import gpu_memory
 from netspec.trainer.transforms.draws import draw_key
 from netspec.trainer.transforms.pipeline import Pipeline
 
@@ -65,22 +65,7 @@ def load_data(
     named = [(n, p) for n, p in (("train", parts.train), ("validation", parts.validation), ("test", parts.test)) if p]
     classes, ignores = _check_targets(named, parts.classes, recipe, output)
     fits = sum(part.nbytes + part.y.nbytes for _, part in named) <= limit
-    splits: dict[str, Split] = {}
-    for name, part in named:
-        pipeline = _pipeline(recipe, part, input, device)
-        rows = torch.arange(len(part.y))
-        if name == "train" and recipe.validation > 0 and parts.validation is None:
-            if len(part.y) < 2:
-                raise ResourceError(
-                    f"{part.origin} has one example, which cannot be divided into training and validation; "
-                    "give more, or leave `validation` out"
-                )
-            rows, held = hold_out(part.y, recipe.validation, recipe.seed)
-            splits["validation"] = _split("validation", held, part, pipeline, device, fits, workers)
-            if isinstance(splits["validation"], Resident):  # both parts are rows of one tensor on the device
-                part.x, part.y = splits["validation"].x, splits["validation"].y
-        splits[name] = _split(name, rows, part, pipeline, device, fits, workers)
-        _check_input(splits[name], part, recipe, input)
+    splits = _splits(recipe, named, input, device, workers, fits=fits)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return DataSplits(
@@ -95,6 +80,40 @@ def load_data(
         bytes=sum(part.nbytes + part.y.nbytes for _, part in named),
         ignores=ignores or _leaves_gaps(recipe, parts.train, input),
     )
+
+
+def _splits(
+    recipe: Recipe,
+    parts: list[tuple[str, Part]],
+    input: TensorType,
+    device: torch.device,
+    workers: int | None,
+    *,
+    fits: bool,
+) -> dict[str, Split]:
+    """The parts as batches come out of them, the share for validation among them.
+
+    Raises:
+        ResourceError: examples do not fit the net, or there are too few for a share.
+    """
+    splits: dict[str, Split] = {}
+    validates = recipe.validation > 0 and all(name != "validation" for name, _ in parts)
+    for name, part in parts:
+        pipeline = _pipeline(recipe, part, input, device)
+        rows = torch.arange(len(part.y))
+        if name == "train" and validates:
+            if len(part.y) < 2:
+                raise ResourceError(
+                    f"{part.origin} has one example, which cannot be divided into training and validation; "
+                    "give more, or leave `validation` out"
+                )
+            rows, held = hold_out(part.y, recipe.validation, recipe.seed)
+            splits["validation"] = _split("validation", held, part, pipeline, device, fits, workers)
+            if isinstance(splits["validation"], Resident):  # both parts are rows of one tensor on the device
+                part.x, part.y = splits["validation"].x, splits["validation"].y
+        splits[name] = _split(name, rows, part, pipeline, device, fits, workers)
+        _check_input(splits[name], part, recipe, input)
+    return splits
 
 
 def default_budget(device: torch.device) -> int:
@@ -131,7 +150,7 @@ def _split(
     if fits and isinstance(part.x, Tensor):
         return Resident(name, rows, part.x.to(device), part.y.to(device), pipeline)
     if isinstance(part.x, Tensor):
-        return Streamed(name, rows, Rows(part.x), part.y, pipeline, device, workers or 0)
+        return Streamed(name, rows, HostExamples(part.x), part.y, pipeline, device, workers or 0)
     count = min(os.cpu_count() or 1, 8) if workers is None else workers
     return Streamed(name, rows, part.x, part.y, pipeline, device, count)
 

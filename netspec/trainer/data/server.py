@@ -9,7 +9,7 @@ from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import Any
 
-from netspec.trainer.signals import held
+from netspec.trainer.machine.signals import held
 
 
 class Worker(ForkServerProcess):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from netspec.trainer.host import ints
+from netspec.trainer.machine.host import ints
 from netspec.trainer.transforms.draws import draw_key, stable_seed
 from netspec.trainer.transforms.pipeline import Pipeline
 
@@ -214,15 +214,25 @@ class DataSplits:
         """
         return self.hash()
 
+    @property
+    def parts(self) -> dict[str, Split]:
+        """The parts that there are, by name: `train`, `validation`, `test`."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in named.items() if split is not None}
+
     def split(self, name: str) -> Split | None:
-        """The part of this name: `train`, `validation` or `test`."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+        """The part of this name; None if there is none."""
+        return self.parts.get(name)
+
+    def limit(self, examples: int, seed: int) -> None:
+        """Keep so many examples of each part, drawn by a seed."""
+        for split in self.parts.values():
+            split.rows = split.order(seed=seed, epoch=-1, shuffle=True)[:examples]
 
     def close(self) -> None:
         """End the processes that read the examples, if there are any."""
-        for split in (self.train, self.validation, self.test):
-            if split is not None:
-                split.close()
+        for split in self.parts.values():
+            split.close()
 
 
 def hold_out(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:

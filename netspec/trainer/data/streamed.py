@@ -17,7 +17,7 @@ from netspec.trainer.transforms.draws import draw_key
 from netspec.trainer.transforms.pipeline import Pipeline
 
 
-class Rows(Dataset[Tensor]):
+class HostExamples(Dataset[Tensor]):
     """A tensor on the host, example by example."""
 
     def __init__(self, x: Tensor) -> None:
@@ -43,7 +43,7 @@ class _Chosen(Dataset[Tensor]):
         self.examples = examples
 
     def __getitems__(self, rows: list[int]) -> Any:
-        if isinstance(self.examples, Rows):
+        if isinstance(self.examples, HostExamples):
             return shared(self.examples.x[rows])
         try:
             return shared(torch.stack([self.examples[i] for i in rows]))

@@ -29,7 +29,7 @@ from netspec.recipe.base import DataSet
 from netspec.recipe.datasets.extended import EMNIST, QMNIST
 from netspec.trainer.data.fingerprint import hash_of_files
 from netspec.trainer.data.parts import Part, Parts, damaged
-from netspec.trainer.files import write_atomically
+from netspec.trainer.machine.disk import write_atomically
 
 _IDX: Final = ("images-idx3-ubyte", "labels-idx1-ubyte")
 _FASHION: Final = {

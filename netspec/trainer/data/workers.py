@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from netspec.diagnostics import ResourceError
-from netspec.trainer.signals import STOPPING
+from netspec.trainer.machine.signals import STOPPING
 
 _WITHOUT = "`--workers 0` decodes in the process that trains"
 

@@ -23,7 +23,7 @@ from netspec.trainer.transforms.geometry import TRIES
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TransformStep:
     """One transform ready to run: how many random numbers it takes per example, and what it does with them."""
 
     columns: int
@@ -31,7 +31,7 @@ class Step:
     """Batch (N, C, H, W) and numbers (N, columns) → batch."""
 
 
-def make_step(transform: Transform, device: torch.device) -> Step:
+def make_step(transform: Transform, device: torch.device) -> TransformStep:
     """The step of a transform; constants that it needs lie on `device`."""
     return MAKERS[type(transform)](transform, device)
 
@@ -39,36 +39,36 @@ def make_step(transform: Transform, device: torch.device) -> Step:
 # ---- alike for every image
 
 
-def _resize(t: fixed_spec.Resize, device: torch.device) -> Step:
+def _resize(t: fixed_spec.Resize, device: torch.device) -> TransformStep:
     def apply(x: Tensor, _: Tensor) -> Tensor:
         return fixed.resize(x, t.edges(x.shape[-2], x.shape[-1]), t.interpolation, antialias=t.antialias)
 
-    return Step(0, apply)
+    return TransformStep(0, apply)
 
 
-def _center_crop(t: fixed_spec.CenterCrop, device: torch.device) -> Step:
+def _center_crop(t: fixed_spec.CenterCrop, device: torch.device) -> TransformStep:
     height, width = spread(t.size, 2)
-    return Step(0, lambda x, _: fixed.center_crop(x, (height, width)))
+    return TransformStep(0, lambda x, _: fixed.center_crop(x, (height, width)))
 
 
-def _pad(t: fixed_spec.Pad, device: torch.device) -> Step:
+def _pad(t: fixed_spec.Pad, device: torch.device) -> TransformStep:
     sides = fixed_spec.four_sides(t.padding)
-    return Step(0, lambda x, _: fixed.pad(x, sides, t.padding_mode, t.fill))
+    return TransformStep(0, lambda x, _: fixed.pad(x, sides, t.padding_mode, t.fill))
 
 
-def _grayscale(t: values_spec.Grayscale, device: torch.device) -> Step:
-    return Step(0, lambda x, _: fixed.grayscale(x, t.num_output_channels))
+def _grayscale(t: values_spec.Grayscale, device: torch.device) -> TransformStep:
+    return TransformStep(0, lambda x, _: fixed.grayscale(x, t.num_output_channels))
 
 
-def _normalize(t: values_spec.Normalize, device: torch.device) -> Step:
+def _normalize(t: values_spec.Normalize, device: torch.device) -> TransformStep:
     mean, std = (torch.tensor(values, dtype=torch.float32, device=device) for values in (t.mean, t.std))
-    return Step(0, lambda x, _: fixed.normalize(x, mean, std))
+    return TransformStep(0, lambda x, _: fixed.normalize(x, mean, std))
 
 
 # ---- random geometry
 
 
-def _random_crop(t: geometry_spec.RandomCrop, device: torch.device) -> Step:
+def _random_crop(t: geometry_spec.RandomCrop, device: torch.device) -> TransformStep:
     height, width = spread(t.size, 2)
 
     def apply(x: Tensor, u: Tensor) -> Tensor:
@@ -79,37 +79,37 @@ def _random_crop(t: geometry_spec.RandomCrop, device: torch.device) -> Step:
         left = _whole(u[:, 1], 0, x.shape[-1] - width)
         return geometry.crop(x, top, left, (height, width))
 
-    return Step(2, apply)
+    return TransformStep(2, apply)
 
 
-def _random_resized_crop(t: geometry_spec.RandomResizedCrop, device: torch.device) -> Step:
+def _random_resized_crop(t: geometry_spec.RandomResizedCrop, device: torch.device) -> TransformStep:
     height, width = spread(t.size, 2)
 
     def apply(x: Tensor, u: Tensor) -> Tensor:
         boxes, _ = geometry.draw_windows(u, x.shape[-2], x.shape[-1], t.scale, t.ratio)
         return geometry.resized_crop(x, boxes, (height, width), t.interpolation, antialias=t.antialias)
 
-    return Step(2 * TRIES + 2, apply)
+    return TransformStep(2 * TRIES + 2, apply)
 
 
-def _horizontal_flip(t: geometry_spec.RandomHorizontalFlip, device: torch.device) -> Step:
-    return Step(1, lambda x, u: geometry.flip(x, u[:, 0] < t.p, -1))
+def _horizontal_flip(t: geometry_spec.RandomHorizontalFlip, device: torch.device) -> TransformStep:
+    return TransformStep(1, lambda x, u: geometry.flip(x, u[:, 0] < t.p, -1))
 
 
-def _vertical_flip(t: geometry_spec.RandomVerticalFlip, device: torch.device) -> Step:
-    return Step(1, lambda x, u: geometry.flip(x, u[:, 0] < t.p, -2))
+def _vertical_flip(t: geometry_spec.RandomVerticalFlip, device: torch.device) -> TransformStep:
+    return TransformStep(1, lambda x, u: geometry.flip(x, u[:, 0] < t.p, -2))
 
 
-def _rotation(t: geometry_spec.RandomRotation, device: torch.device) -> Step:
+def _rotation(t: geometry_spec.RandomRotation, device: torch.device) -> TransformStep:
     low, high = _range(t.degrees)
 
     def apply(x: Tensor, u: Tensor) -> Tensor:
         return geometry.rotate(x, _between(u[:, 0], low, high), t.interpolation, t.fill, t.center)
 
-    return Step(1, apply)
+    return TransformStep(1, apply)
 
 
-def _affine(t: geometry_spec.RandomAffine, device: torch.device) -> Step:
+def _affine(t: geometry_spec.RandomAffine, device: torch.device) -> TransformStep:
     low, high = _range(t.degrees)
     shear = _range(t.shear or 0)
     shear_x, shear_y = shear[:2], shear[2:] or (0.0, 0.0)
@@ -123,21 +123,21 @@ def _affine(t: geometry_spec.RandomAffine, device: torch.device) -> Step:
             x, _between(u[:, 0], low, high), shift, _between(u[:, 3], *scale), shears, t.interpolation, t.fill, t.center
         )
 
-    return Step(6, apply)
+    return TransformStep(6, apply)
 
 
-def _erasing(t: geometry_spec.RandomErasing, device: torch.device) -> Step:
+def _erasing(t: geometry_spec.RandomErasing, device: torch.device) -> TransformStep:
     def apply(x: Tensor, u: Tensor) -> Tensor:
         boxes, found = geometry.draw_erased(u[:, 1:], x.shape[-2], x.shape[-1], t.scale, t.ratio)
         return geometry.erase(x, boxes, found & (u[:, 0] < t.p), t.value)
 
-    return Step(2 * TRIES + 3, apply)
+    return TransformStep(2 * TRIES + 3, apply)
 
 
 # ---- random colour
 
 
-def _color_jitter(t: color_spec.ColorJitter, device: torch.device) -> Step:
+def _color_jitter(t: color_spec.ColorJitter, device: torch.device) -> TransformStep:
     ranges = [_factors(value) for value in (t.brightness, t.contrast, t.saturation)]
     hue = None if t.hue is None else _range(t.hue)
 
@@ -146,33 +146,33 @@ def _color_jitter(t: color_spec.ColorJitter, device: torch.device) -> Step:
         turn = None if hue is None else _between(u[:, 3], *hue)
         return color.jitter(x, factors, turn, u[:, 4:8].argsort(dim=1))
 
-    return Step(8, apply)
+    return TransformStep(8, apply)
 
 
-def _random_grayscale(t: color_spec.RandomGrayscale, device: torch.device) -> Step:
-    return Step(1, lambda x, u: color.choose(u[:, 0] < t.p, fixed.grayscale(x, x.shape[1]), x))
+def _random_grayscale(t: color_spec.RandomGrayscale, device: torch.device) -> TransformStep:
+    return TransformStep(1, lambda x, u: color.choose(u[:, 0] < t.p, fixed.grayscale(x, x.shape[1]), x))
 
 
-def _invert(t: color_spec.RandomInvert, device: torch.device) -> Step:
-    return Step(1, lambda x, u: color.choose(u[:, 0] < t.p, 1 - x, x))
+def _invert(t: color_spec.RandomInvert, device: torch.device) -> TransformStep:
+    return TransformStep(1, lambda x, u: color.choose(u[:, 0] < t.p, 1 - x, x))
 
 
-def _solarize(t: color_spec.RandomSolarize, device: torch.device) -> Step:
-    return Step(1, lambda x, u: color.choose(u[:, 0] < t.p, color.solarize(x, t.threshold), x))
+def _solarize(t: color_spec.RandomSolarize, device: torch.device) -> TransformStep:
+    return TransformStep(1, lambda x, u: color.choose(u[:, 0] < t.p, color.solarize(x, t.threshold), x))
 
 
-def _posterize(t: color_spec.RandomPosterize, device: torch.device) -> Step:
-    return Step(1, lambda x, u: color.choose(u[:, 0] < t.p, color.posterize(x, t.bits), x))
+def _posterize(t: color_spec.RandomPosterize, device: torch.device) -> TransformStep:
+    return TransformStep(1, lambda x, u: color.choose(u[:, 0] < t.p, color.posterize(x, t.bits), x))
 
 
-def _sharpness(t: color_spec.RandomAdjustSharpness, device: torch.device) -> Step:
-    return Step(1, lambda x, u: color.choose(u[:, 0] < t.p, color.sharpen(x, t.sharpness_factor), x))
+def _sharpness(t: color_spec.RandomAdjustSharpness, device: torch.device) -> TransformStep:
+    return TransformStep(1, lambda x, u: color.choose(u[:, 0] < t.p, color.sharpen(x, t.sharpness_factor), x))
 
 
-def _blur(t: color_spec.GaussianBlur, device: torch.device) -> Step:
+def _blur(t: color_spec.GaussianBlur, device: torch.device) -> TransformStep:
     width, height = spread(t.kernel_size, 2)
     low, high = t.sigma if isinstance(t.sigma, tuple) else (t.sigma, t.sigma)
-    return Step(1, lambda x, u: color.gaussian_blur(x, (width, height), _between(u[:, 0], low, high)))
+    return TransformStep(1, lambda x, u: color.gaussian_blur(x, (width, height), _between(u[:, 0], low, high)))
 
 
 # ---- ranges
@@ -199,7 +199,7 @@ def _whole(u: Tensor, low: int, high: int) -> Tensor:
     return low + (u * (high - low + 1)).to(torch.int64).clamp(max=high - low)
 
 
-MAKERS: Final[dict[type[Transform], Callable[[Any, torch.device], Step]]] = {
+MAKERS: Final[dict[type[Transform], Callable[[Any, torch.device], TransformStep]]] = {
     fixed_spec.Resize: _resize,
     fixed_spec.CenterCrop: _center_crop,
     fixed_spec.Pad: _pad,

@@ -1,0 +1,1 @@
+"""What a person asks for: training from beginning to end, a dry run of it, the fastest choices on this machine."""

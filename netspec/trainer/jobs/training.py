@@ -1,0 +1,227 @@
+"""Training, from top to bottom: where, what, the loop (`loop/epochs.py`), what is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from netspec.diagnostics import UsageError
+from netspec.net import Net
+from netspec.trainer.loop.background import Keeper
+from netspec.trainer.loop.epochs import Training
+from netspec.trainer.loop.resuming import finished, resumed
+from netspec.trainer.machine.device import environment, fix_cublas, numerics
+from netspec.trainer.machine.processes import world
+from netspec.trainer.machine.signals import Interrupts, interrupts
+from netspec.trainer.machine.undisturbed import kept_child_handler, kept_environment, kept_randomness
+from netspec.trainer.measure.evaluation import examine
+from netspec.trainer.run.directory import RunDirectory, class_names, create_run, open_run
+from netspec.trainer.run.lock import locked
+from netspec.trainer.run.progress import Progress
+from netspec.trainer.run.records import Record
+from netspec.trainer.run.result import RunResult
+from netspec.trainer.run.sameness import identity
+from netspec.trainer.setup.assembly import assemble, data_facts
+from netspec.trainer.setup.memory import memory_in_use, out_of_memory, spare_memory
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.show.report import write_report
+from netspec.trainer.show.reporters import Quiet, Reporter, choose_reporter
+from netspec.trainer.show.tensorboard import need_tensorboard, tensorboard_log
+from netspec.views.describe import bytes_text
+
+
+def train(
+    net: Net,
+    *,
+    run: str | Path | None = None,
+    resume: str | Path | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    reporter: Reporter | None = None,
+    max_steps: int | None = None,
+    tensorboard: bool | None = None,
+    report: bool | None = None,
+    **options: Any,
+) -> RunResult:
+    """Train a net by its recipe.
+
+    Args:
+        net: the net, with a recipe.
+        run: the run directory; `runs/NAME-N` if None.
+        resume: a run directory to go on with, in place of `run`.
+        force: resume although spec, data or number of processes differ.
+        quiet: show nothing but warnings.
+        reporter: who is told how it goes; a bar or lines if None.
+        max_steps: stop with a checkpoint after so many optimiser steps, as a signal would.
+        report: write `report.html` at the end, for which a classifier is examined on its test data once more; None is
+            what the run was started with, and True for a new one.
+        tensorboard: write TensorBoard logs into the run directory too; None is what the run was started with.
+        options: see `netspec.trainer.setup.options.Options`.
+
+    Returns:
+        What came of it. Loss and accuracy are in `records`, the weights in `run/model.safetensors`.
+
+    Raises:
+        UsageError: an option does not fit the spec or the machine.
+        ResourceError: memory, disk or data failed.
+        NonFinite: a loss or gradient was not finite; the message names the layer.
+        Interrupted: a signal came; a checkpoint is written.
+    """
+    with ExitStack() as stack:
+        # ---- where: processes, device, arithmetic
+        stack.enter_context(kept_environment())
+        stack.enter_context(kept_child_handler())
+        saved = {} if resume is None else open_run(Path(resume)).options
+        chosen = _chosen(net, options, saved, resuming=resume is not None)
+        extras = _extras(saved, tensorboard=tensorboard, report=report)
+        trainer, caught = _assembled(net, chosen, stack)
+        reporter = _listener(trainer, reporter, stack, quiet=quiet)
+
+        # ---- what: a new run directory, or an old one with its state
+        facts = _facts(trainer, chosen.to_dict() | extras)
+        directory = _directory(trainer, facts, run, resume, stack)
+        progress, keeper = _standing(
+            trainer, directory, facts, reporter, stack, resuming=resume is not None, force=force
+        )
+        log = _log(trainer, directory, stack) if extras["tensorboard"] else None
+
+        # ---- the loop, and what is left behind
+        training = Training(trainer, directory, progress, keeper, reporter, caught, max_steps, log)
+        with out_of_memory(trainer):
+            _carry_out(training, report=extras["report"])
+    return training.result()
+
+
+def _chosen(net: Net, options: Mapping[str, Any], saved: Mapping[str, Any], *, resuming: bool) -> Options:
+    """The options, with those that a run that goes on was started with."""
+    if not isinstance(net, Net):  # pyright: ignore[reportUnnecessaryIsInstance]  # a caller without types
+        raise TypeError(f"train wants a net, not {net!r}: `netspec.train(netspec.load({str(net)!r}))`")
+    chosen = Options.of(options)
+    if resuming:
+        if chosen.weights is not None:
+            raise UsageError("`--weights` starts a new run; `--resume` goes on with the weights of the run")
+        chosen = chosen.remembered(saved)
+    if chosen.deterministic and chosen.device != "cpu":
+        fix_cublas()  # here already: several processes each take their GPU before anything is assembled
+    return chosen.placed()
+
+
+def _extras(saved: Mapping[str, Any], *, tensorboard: bool | None, report: bool | None) -> dict[str, bool]:
+    """Whether to write TensorBoard logs and the report: as asked for now, else as when the run was started.
+
+    Raises:
+        MissingExtra: TensorBoard is wanted, and is not installed.
+    """
+    tensorboard = saved.get("tensorboard") is True if tensorboard is None else tensorboard
+    report = saved.get("report") is not False if report is None else report
+    if tensorboard:
+        need_tensorboard()
+    return {"tensorboard": tensorboard, "report": report}
+
+
+def _assembled(net: Net, chosen: Options, stack: ExitStack) -> tuple[Trainer, Interrupts]:
+    """Join the other processes, catch signals, and assemble the trainer, with torch's switches set for it."""
+    place, device = stack.enter_context(world(chosen.device))
+    stack.enter_context(kept_randomness(device))
+    caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
+    trainer = assemble(net, chosen, place, device)
+    stack.callback(trainer.data.close)
+    stack.enter_context(numerics(trainer.arithmetic))
+    stack.enter_context(spare_memory(trainer))
+    return trainer, caught
+
+
+def _listener(trainer: Trainer, reporter: Reporter | None, stack: ExitStack, *, quiet: bool) -> Reporter:
+    """The reporter: the one given, or a bar or lines in the first process. It is given the notes about the data."""
+    if reporter is None:
+        device = trainer.arithmetic.device
+        first = trainer.world.first
+        reporter = choose_reporter(lambda: bytes_text(memory_in_use(device)), quiet) if first else Quiet()
+    stack.callback(reporter.end)
+    for note in trainer.data.notes if trainer.world.first else ():
+        reporter.note(note)
+    return reporter
+
+
+def _facts(trainer: Trainer, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What `environment.json` tells of a run."""
+    return environment(trainer.arithmetic, trainer.world.size) | {
+        "options": options,
+        "data": data_facts(trainer.data),
+    }
+
+
+def _directory(
+    trainer: Trainer, facts: dict[str, Any], run: str | Path | None, resume: str | Path | None, stack: ExitStack
+) -> RunDirectory:
+    """The run that goes on, or a new one with what it is made from; no other process may train it."""
+    place = trainer.world
+    if resume is not None:
+        directory = open_run(Path(resume))
+    else:
+        directory = RunDirectory(place.tell(_create(trainer.net, run, facts) if place.first else None))
+    if place.first:
+        stack.enter_context(locked(directory.path))
+    return directory
+
+
+def _create(net: Net, run: str | Path | None, facts: dict[str, Any]) -> Path:
+    directory = create_run(net.name, None if run is None else Path(run))
+    directory.write_sources(net, facts)
+    return directory.path
+
+
+def _standing(
+    trainer: Trainer,
+    directory: RunDirectory,
+    facts: dict[str, Any],
+    reporter: Reporter,
+    stack: ExitStack,
+    *,
+    resuming: bool,
+    force: bool,
+) -> tuple[Progress, Keeper]:
+    """Where the run stands (at its beginning, or at its newest checkpoint), and what writes its checkpoints."""
+    examples = facts["options"]["examples"]
+    who = identity(trainer.net, trainer.recipe, trainer.data.fingerprint, trainer.world.size, examples)
+    progress, change = Progress(), None
+    if resuming:
+        progress, change = resumed(trainer, directory, who, facts, force, reporter)
+    keeper = Keeper(directory, who, facts, trainer.recipe.checkpoint_keep, trainer.world, change)
+    return progress, stack.enter_context(keeper)
+
+
+def _log(trainer: Trainer, directory: RunDirectory, stack: ExitStack) -> Callable[[Record], None] | None:
+    """What the first process writes to TensorBoard after each epoch."""
+    return stack.enter_context(tensorboard_log(directory.path)) if trainer.world.first else None
+
+
+def _carry_out(training: Training, *, report: bool) -> None:
+    """Train unless the run is over, write the weights at the end, and the report if it is wanted and missing."""
+    trainer, directory, progress, reporter = training.trainer, training.directory, training.progress, training.reporter
+    if training.over and directory.has_weights(progress.step):
+        reporter.note(finished(directory, progress, trainer.recipe))
+    else:
+        training.run()
+        if (why := training.stopped_early) is not None:
+            reporter.note(why)
+        training.keeper.finish(trainer, progress)
+    if report and trainer.world.first and not directory.report.is_file():
+        reporter.doing("writing report.html")
+        _report(trainer, directory)
+    trainer.world.wait_for_first()
+
+
+def _report(trainer: Trainer, directory: RunDirectory) -> None:
+    """The page about the run, with a classifier's answers to its test or else its validation data."""
+    split, shape = trainer.data.test or trainer.data.validation, trainer.net.output_shape
+    found = None
+    if split is not None and trainer.classes and len(shape) == 1 and isinstance(shape[0], int):
+        found = examine(
+            trainer.evaluated, split, trainer.loss, trainer.arithmetic,
+            classes=shape[0], batch_size=trainer.evaluation_batch,
+        )  # fmt: skip
+    write_report(directory, trainer.net, found, class_names(trainer.data.names, shape))

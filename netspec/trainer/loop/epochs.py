@@ -1,0 +1,327 @@
+"""The loop: batches, epochs, what is read and kept between them, and how it is left early."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from netspec.diagnostics import ResourceError
+from netspec.trainer.errors import ALIKE, Interrupted, NonFinite, Refusals
+from netspec.trainer.loop.background import Keeper
+from netspec.trainer.loop.monitor import Monitor
+from netspec.trainer.machine.host import is_finite
+from netspec.trainer.machine.random_state import Drawn, Draws
+from netspec.trainer.machine.signals import Interrupts
+from netspec.trainer.machine.undisturbed import frozen_garbage
+from netspec.trainer.measure.evaluation import evaluate
+from netspec.trainer.measure.metrics import Score
+from netspec.trainer.run.directory import RunDirectory
+from netspec.trainer.run.progress import Progress
+from netspec.trainer.run.records import Record, write_records
+from netspec.trainer.run.result import RunResult
+from netspec.trainer.setup.memory import memory_in_use
+from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.show.curves import write_curves
+from netspec.trainer.show.reporters import Reporter
+from netspec.trainer.step.feed import Feed
+from netspec.trainer.step.nonfinite import explain
+from netspec.views.describe import plural
+
+
+class Training:
+    """The loop and what it carries from step to step."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        directory: RunDirectory,
+        progress: Progress,
+        keeper: Keeper,
+        reporter: Reporter,
+        caught: Interrupts,
+        max_steps: int | None,
+        log: Callable[[Record], None] | None,
+    ) -> None:
+        self.trainer, self.directory, self.progress = trainer, directory, progress
+        self.keeper, self.reporter, self.caught, self.max_steps = keeper, reporter, caught, max_steps
+        self.log = log
+        self.monitor = Monitor(trainer.sums, trainer.step.failures)
+        self.started_at = progress.step  # the failure notes count from here
+        self.history: deque[tuple[int, int, Drawn, list[tuple[float, ...]]]] = deque(maxlen=self.monitor.lag)
+        self.draws = Draws(trainer.arithmetic.device)
+        self._fetching = Refusals(lambda: f"{self._place()}, transforms and augmentation")
+        self._stepping = Refusals(self._place, ALIKE) if trainer.arithmetic.deterministic else Refusals(self._place)
+        self.told: str | None = None  # why steps run eagerly, if that was said
+        self.next_talk = self.started_at + 1  # the step at which several processes next agree whether to stop
+        self.examples = 0
+        self.seconds = self.computing = 0.0
+        self._drawn = len(progress.records)  # epochs that the curves show
+        self._next_drawing = 0.0
+
+    # ---- the run
+
+    def run(self) -> None:
+        """Train until the last epoch, or until early stopping."""
+        trainer, progress = self.trainer, self.progress
+        examples = len(trainer.data.train)
+        self.reporter.begin(trainer.recipe.epochs, trainer.steps_per_epoch, examples, progress.epoch)
+        with frozen_garbage():
+            while not self.over:
+                self._epoch()
+                self._close_epoch()
+
+    @property
+    def over(self) -> bool:
+        """True if there is no epoch left, or early stopping has had enough."""
+        return self.progress.epoch >= self.trainer.recipe.epochs or self._patience_is_over()
+
+    def _epoch(self) -> None:
+        """The rest of an epoch's batches."""
+        trainer, progress = self.trainer, self.progress
+        batches = trainer.batches(progress.epoch, progress.batch)
+        began, earlier = time.perf_counter(), progress.seconds
+        while True:
+            asked = time.perf_counter()
+            with self._fetching:
+                batch = next(batches, None)
+            if batch is None:
+                break
+            arrived = time.perf_counter()
+            self._batch(batch)
+            stopping = self._should_stop()
+            if stopping or progress.batch == trainer.batches_per_epoch:
+                self._check(self.monitor.now().failed)  # waits for the device: its work belongs to these seconds
+                self._check_weights()
+            ended = time.perf_counter()
+            progress.computing += ended - arrived
+            progress.seconds = earlier + ended - began
+            self.computing += ended - arrived
+            self.seconds += ended - asked
+            if stopping:
+                self._stop()
+
+    def _place(self) -> str:
+        progress = self.progress
+        return f"step {progress.step + 1} (epoch {progress.epoch + 1}, batch {progress.batch + 1})"
+
+    def _batch(self, batch: Any) -> None:
+        """One batch, and after the last of a step the host's part of it."""
+        trainer, progress = self.trainer, self.progress
+        phase = trainer.phase(progress.batch, progress.step)
+        mix = trainer.draw_mix()
+        if phase.first:
+            self.history.append((progress.epoch, progress.batch, self.draws.before_step(), []))
+        self.history[-1][3].append(mix)
+        if phase.average:
+            trainer.follow(progress.step)
+        feed = trainer.buffers(batch, progress.batch, mix)
+        with self._stepping:
+            trainer.driver(feed, phase)
+        progress.batch += 1
+        self.examples += feed.examples
+        if not phase.last:
+            return
+        progress.step += 1
+        trainer.schedule.after_step()
+        if trainer.driver.reason != self.told:  # a step that cannot be captured shows so only when it is tried
+            self.told = trainer.driver.reason
+            self.reporter.note(f"note: running eagerly: {self.told}")
+        reading = self.monitor.look()
+        if reading is not None:
+            self._check(reading.failed)
+            done = -(-progress.batch // trainer.recipe.accumulate)
+            self.reporter.step(done, reading.score, self.examples * trainer.world.size)
+
+    # ---- between epochs
+
+    def _close_epoch(self) -> None:
+        """Evaluate, record, keep."""
+        trainer, progress = self.trainer, self.progress
+        score = trainer.sums.read(trainer.world.sum_(trainer.sums.total()))
+        if trainer.average is not None:
+            trainer.average.copy_buffers()
+        validation, test = (self._evaluate(name) for name in ("validation", "test"))
+        record = self._record(score, validation, test)
+        progress.records.append(record)
+        progress.epoch, progress.batch, progress.seconds, progress.computing = progress.epoch + 1, 0, 0.0, 0.0
+        trainer.sums.reset()
+        improved = self._note_best(record)
+        metric = trainer.recipe.best and getattr(record, trainer.recipe.best)
+        trainer.schedule.after_epoch(metric)
+        if trainer.world.first:
+            write_records(self.directory.path, progress.records)
+            if self.over or time.perf_counter() >= self._next_drawing:
+                self._draw()
+        if self.log is not None:
+            self.log(record)
+        if improved or self.over or progress.epoch % trainer.recipe.checkpoint_every == 0:
+            self.reporter.doing("writing a checkpoint")
+            self.keeper.keep(trainer, progress, best=improved)
+        self.reporter.epoch(record)
+
+    def _draw(self) -> None:
+        """Draw the curves, and not again before twenty times as long has passed: short epochs would wait for pictures
+        more than they train."""
+        self.reporter.doing("drawing curves.svg")
+        began = time.perf_counter()
+        write_curves(self.directory.path / "curves.svg", self.progress.records, self.trainer.net.name)
+        self._drawn = len(self.progress.records)
+        self._next_drawing = began + 21 * (time.perf_counter() - began)
+
+    def _evaluate(self, name: str) -> Score | None:
+        trainer = self.trainer
+        split = trainer.data.split(name)
+        if split is None:
+            return None
+        self.reporter.doing(f"evaluating {name}")
+        with Refusals(lambda: f"evaluation on the {name} data"):
+            return evaluate(
+                trainer.evaluated, split, trainer.loss, trainer.arithmetic,
+                classes=trainer.classes, batch_size=trainer.evaluation_batch, world=trainer.world,
+            )  # fmt: skip
+
+    def _record(self, score: Score, validation: Score | None, test: Score | None) -> Record:
+        progress = self.progress
+        none = Score(math.nan, None)
+        return Record(
+            epoch=progress.epoch + 1,
+            step=progress.step,
+            train_loss=score.loss,
+            train_accuracy=score.accuracy,
+            validation_loss=None if validation is None else validation.loss,
+            validation_accuracy=(validation or none).accuracy,
+            test_loss=None if test is None else test.loss,
+            test_accuracy=(test or none).accuracy,
+            seconds=progress.seconds,
+            examples_per_second=len(self.trainer.data.train) / max(progress.seconds, 1e-9),
+        )
+
+    def _note_best(self, record: Record) -> bool:
+        """Whether this epoch is the best so far; counts the patience of early stopping too."""
+        recipe, progress = self.trainer.recipe, self.progress
+        if (stopping := recipe.early_stopping) is not None:
+            value = _rising(stopping.metric or recipe.best, record)
+            if progress.stopping_best is None or value > progress.stopping_best + stopping.min_delta:
+                progress.stopping_best, progress.waited = value, 0
+            else:
+                progress.waited += 1
+        if recipe.best is None:
+            return False
+        value = _rising(recipe.best, record)
+        if progress.best is not None and value <= progress.best:
+            return False
+        progress.best, progress.best_epoch = value, record.epoch
+        return True
+
+    def _patience_is_over(self) -> bool:
+        stopping = self.trainer.recipe.early_stopping
+        return stopping is not None and self.progress.waited >= stopping.patience
+
+    @property
+    def stopped_early(self) -> str | None:
+        """Why training ended before the recipe's last epoch, and which epoch is the best; None if it did not."""
+        recipe, progress = self.trainer.recipe, self.progress
+        stopping = recipe.early_stopping
+        if stopping is None or progress.epoch >= recipe.epochs or not self._patience_is_over():
+            return None
+        metric = stopping.metric or recipe.best
+        least = f" by more than {stopping.min_delta:g}" if stopping.min_delta else ""
+        by = "" if metric == recipe.best else f" by `{recipe.best}`"
+        return (
+            f"stopped early after epoch {progress.epoch} of {recipe.epochs}: `{metric}` has not improved{least} for "
+            f"{plural(progress.waited, 'epoch')};\n"
+            f"the best{by} is epoch {progress.best_epoch} (`netspec eval {self.directory.path} --best`)"
+        )
+
+    # ---- leaving early
+
+    def _should_stop(self) -> bool:
+        """Whether to stop here, behind an optimiser step."""
+        progress, place = self.progress, self.trainer.world
+        if progress.batch % self.trainer.recipe.accumulate and progress.batch != self.trainer.batches_per_epoch:
+            return False
+        wanted = self.caught.pending is not None if place.alone else self._agree_to_stop()
+        return wanted or (self.max_steps is not None and progress.step >= self.max_steps)
+
+    def _agree_to_stop(self) -> bool:
+        """Several processes must stop at the same step: about every second they ask each other whether to."""
+        if self.progress.step < self.next_talk:
+            return False
+        step = self.seconds / max(self.progress.step - self.started_at, 1)
+        values = [float(self.caught.pending is not None), step]
+        wanted, slowest = self.trainer.world.largest(values, self.trainer.arithmetic.device)
+        self.next_talk = self.progress.step + max(1, min(64, int(1 / max(slowest, 1e-9))))
+        return bool(wanted)
+
+    def _stop(self) -> None:
+        self.keeper.keep(self.trainer, self.progress, best=False)
+        if self.trainer.world.first and self._drawn < len(self.progress.records):
+            self._draw()
+        self.keeper.wait()
+        name = self.caught.pending or ("--max-steps" if self.max_steps is not None else "a signal to another process")
+        raise Interrupted(name, self.directory.path, self.progress.step)
+
+    def _check(self, failed: int | None) -> None:
+        """End the run if a step failed."""
+        if failed is None:
+            return
+        step = self.started_at + failed
+        behind = self.progress.step - step
+        where = f"step {step + 1}"
+        reason = "its batch is no longer at hand"
+        if 0 < behind <= len(self.history):
+            epoch, first, random, mixes = self.history[-behind]
+            where = f"step {step + 1} (epoch {epoch + 1}, batch {first + 1})"
+            self.draws.restore(random)
+            reason = explain(self.trainer.model, self.trainer.step, self._again(epoch, first, mixes))
+        raise NonFinite(
+            f"{where}: {reason}; no parameter changed on that step or after it, and {self._saved()}. "
+            "A smaller learning rate, warm-up or `clip_grad_norm` are the usual remedies"
+        )
+
+    def _saved(self) -> str:
+        saved = self.keeper.latest()
+        return f"the last checkpoint is {saved}" if saved else "no checkpoint had been written"
+
+    def _check_weights(self) -> None:
+        """End the run if an update made a weight that is not finite of a finite gradient: none is ever kept."""
+        for key, tensor in self.trainer.model.state_dict().items():
+            if not is_finite(tensor):
+                raise NonFinite(
+                    f"step {self.progress.step} or one before it in its epoch: every loss and gradient was finite, but "
+                    f"`{key}` no longer is; {self._saved()}. "
+                    "A smaller learning rate or weight decay is the usual remedy"
+                )
+
+    def _again(self, epoch: int, first: int, mixes: list[tuple[float, ...]]) -> list[Feed]:
+        batches = self.trainer.batches(epoch, first)
+        return [
+            self.trainer.buffers(batch, first + number, mix)
+            for number, (mix, batch) in enumerate(zip(mixes, batches, strict=False))
+        ]
+
+    def result(self) -> RunResult:
+        """What the run gave."""
+        records = self.progress.records
+        if not records:
+            raise ResourceError(f"{self.directory.path}: the recipe has no epochs, so there is nothing to tell")
+        examples = self.examples * self.trainer.world.size
+        earlier = len(self.trainer.data.train) * len(records) / max(sum(r.seconds for r in records), 1e-9)
+        return RunResult(
+            self.directory.path,
+            records,
+            examples / self.seconds if examples else earlier,
+            examples / self.computing if examples else None,
+            memory_in_use(self.trainer.arithmetic.device),
+        )
+
+
+def _rising(metric: str | None, record: Record) -> float:
+    """The metric's value, turned so that more is better; the least of all if it was not measured."""
+    value = getattr(record, metric) if metric else None
+    if value is None or math.isnan(value):
+        return -math.inf
+    return -value if metric and metric.endswith("loss") else value

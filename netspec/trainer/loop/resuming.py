@@ -1,0 +1,103 @@
+"""How a run goes on: from its newest checkpoint that can be used, as what it was, or, if that is forced, as another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from netspec.diagnostics import UsageError
+from netspec.recipe.base import Recipe
+from netspec.trainer.loop.state import restore
+from netspec.trainer.run.checkpoint import Checkpoint, best_of, clear_orphans, newest_used, point, pointed
+from netspec.trainer.run.directory import RunDirectory
+from netspec.trainer.run.progress import Progress
+from netspec.trainer.run.records import read_records, write_records
+from netspec.trainer.run.sameness import differences
+from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.show.reporters import Reporter
+from netspec.trainer.step.drivers import GONE, driver_names
+from netspec.views.describe import plural
+
+Change = Callable[[], Callable[[], None]]
+"""Writes what a run is made from now, and gives what takes that back."""
+
+
+def resumed(
+    trainer: Trainer,
+    directory: RunDirectory,
+    who: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    force: bool,
+    reporter: Reporter,
+) -> tuple[Progress, Change | None]:
+    """Put the trainer where the run's newest usable checkpoint left it.
+
+    Nothing of the run is changed here: a run that is forced to be another one becomes it with its next checkpoint.
+
+    Returns:
+        Where the run stands, and what is to be written together with its next checkpoint; None for nothing.
+
+    Raises:
+        UsageError: the run is another one, and that is not forced, or cannot be.
+        ResourceError: no checkpoint can be used.
+    """
+    place = trainer.world
+    if place.first:
+        clear_orphans(directory.checkpoints)
+        clear_orphans(directory.path)
+    place.barrier()
+    notes: list[str] = []
+
+    def use(found: Checkpoint) -> tuple[Progress, bool]:
+        notes.clear()
+        other = differences(found.state["identity"], who)
+        if other and not force:
+            raise UsageError(
+                f"{directory.path} is not this run:\n" + "\n".join(f"  {text}" for text in other) + "\n"
+                "resume with what it was trained with, start a new run, or insist with `--force`"
+            )
+        notes.extend(_of_another_machine(found.state["versions"], facts))
+        return restore(trainer, found, notes.append, directory.path), bool(other)
+
+    _, (progress, changed) = newest_used(directory.checkpoints, reporter.note, use)
+    for note in (*notes, *_of_a_driver_that_is_gone(directory.options.get("driver"), facts["options"]["driver"])):
+        reporter.note(note)
+    if place.first:
+        if read_records(directory.path) != progress.records:  # damaged, or of epochs that are undone
+            write_records(directory.path, progress.records)
+        best = best_of(directory.checkpoints, progress.best_epoch, progress.records)
+        if best is not None and pointed(directory.checkpoints, "best") is None:
+            point(directory.checkpoints, "best", best)
+    step = progress.step
+    if changed:
+        return progress, lambda: directory.supersede_sources(trainer.net, facts, step)
+    if directory.options != facts["options"]:
+        return progress, lambda: directory.note_options(facts["options"])
+    return progress, None
+
+
+def _of_another_machine(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs in the machine: the run goes on, but not to the bit."""
+    return [
+        f"note: {key} was {then.get(key)} and is {now[key]}: the result will not be equal to the bit"
+        for key in ("versions", "device", "precision", "threads")
+        if then.get(key) != now[key]
+    ]
+
+
+def _of_a_driver_that_is_gone(then: Any, now: str) -> list[str]:
+    """The result is the same to the bit, but whoever asked for that driver is told."""
+    if then not in GONE or then in driver_names():
+        return []
+    return [f"note: the run was started with `--driver {then}`, which is gone: it goes on with `--driver {now}`"]
+
+
+def finished(directory: RunDirectory, progress: Progress, recipe: Recipe) -> str:
+    """That a run is over, why, and what trains it further."""
+    done, early = len(progress.records), len(progress.records) < recipe.epochs
+    how = f"early, after {done} of {plural(recipe.epochs, 'epoch')}" if early else f"after {plural(done, 'epoch')}"
+    change = "train.early_stopping=null" if early else "train.epochs=N"
+    return (
+        f"{directory.path} is finished: it ended {how}. This trains it further: "
+        f"`netspec train --resume {directory.path} --set {change} --force`"
+    )

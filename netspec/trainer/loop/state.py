@@ -1,0 +1,153 @@
+"""The whole state of a run: taken for a checkpoint, put back on resume, to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from netspec.diagnostics import UsageError
+from netspec.trainer.machine.random_state import get_random_state, set_random_state
+from netspec.trainer.run.checkpoint import Checkpoint
+from netspec.trainer.run.progress import Progress, progress_of
+from netspec.trainer.run.sameness import plain_recipe
+from netspec.trainer.setup.trainer import Trainer
+
+_SCHEDULED = ("optimizer", "scheduler", "schedule_by", "warmup", "epochs", "batch_size", "accumulate", "groups")
+"""The keys of a recipe that decide the learning rates."""
+
+
+def capture(trainer: Trainer, progress: Progress, identity: Mapping[str, Any], versions: Any) -> Checkpoint | None:
+    """Everything that decides the rest of the run, copied to the host. All processes must call it; the first one gets
+    the checkpoint, the others None."""
+    random = trainer.world.gather(get_random_state(trainer.arithmetic.device))
+    sums = trainer.world.gather(trainer.sums.total().cpu())
+    if not trainer.world.first:
+        return None
+    state: dict[str, Any] = {
+        "progress": asdict(progress),
+        "optimizer": trainer.optimization.optimizer.state_dict(),
+        "schedule": trainer.schedule.state_dict(),
+        "scale": trainer.step.scale.state_dict() if trainer.step.scale else None,
+        "average": trainer.average.module.state_dict() if trainer.average else None,
+        "random": random,
+        "sums": sums,
+        "identity": dict(identity),
+        "versions": versions,
+    }
+    return Checkpoint(_to_host(trainer.model.state_dict()), _to_host(state))
+
+
+def _to_host(value: Any) -> Any:
+    """Tensors as copies on the host, containers as plain ones: training goes on while the copy is written."""
+    match value:
+        case Tensor():
+            return value.detach().to("cpu", copy=True)
+        case dict():
+            return {k: _to_host(v) for k, v in cast("dict[Any, Any]", value).items()}
+        case list():
+            return [_to_host(v) for v in cast("list[Any]", value)]
+        case tuple():
+            return tuple(_to_host(v) for v in cast("tuple[Any, ...]", value))
+        case _:
+            return value
+
+
+def restore(
+    trainer: Trainer,
+    checkpoint: Checkpoint,
+    note: Callable[[str], None] = lambda _: None,
+    run: Path = Path("RUN"),
+) -> Progress:
+    """Put a run where a checkpoint left it.
+
+    Args:
+        trainer: the parts of the run, by the recipe of now.
+        checkpoint: its state, by the recipe of then; if they differ, what is newly laid down applies from here on.
+        note: is told what is not taken over.
+        run: the run's name, for messages.
+
+    Raises:
+        UsageError: the checkpoint is of another model, or stands where the recipe of now has no step's end.
+        LookupError, TypeError, ValueError, AttributeError, RuntimeError: the state has not the layout of one.
+    """
+    state = checkpoint.state
+    try:
+        trainer.model.load_state_dict(checkpoint.model)
+    except RuntimeError as error:
+        raise UsageError(f"the checkpoint is of another net: {str(error).splitlines()[-1].strip()}") from None
+    progress = progress_of(state["progress"])
+    then, now = state["identity"]["recipe"], plain_recipe(trainer.recipe)
+    progress.batch = _batches_done(trainer, progress, then, run)
+    if list(then["optimizer"]) == list(now["optimizer"]):
+        _restore_optimizer(trainer, state["optimizer"])
+    else:
+        note("note: the optimizer is another one, so its state starts anew")
+    if all(then.get(key) == now.get(key) for key in _SCHEDULED):
+        trainer.schedule.load_state_dict(state["schedule"])
+    else:
+        trainer.schedule.catch_up(progress.records, progress.step, trainer.recipe.best)
+        note("note: learning rates go on as if the run had been planned so from its start")
+    if trainer.step.scale and state["scale"]:
+        trainer.step.scale.load_state_dict(state["scale"])
+    if trainer.average and then["ema"]:
+        trainer.average.module.load_state_dict(state["average"])
+    elif trainer.average:  # it begins with the weights of now
+        trainer.average.module.load_state_dict(checkpoint.model)
+    for key in ("random", "sums"):
+        if len(state[key]) != state["identity"]["world_size"]:
+            raise ValueError(f"`{key}` of {len(state[key])} processes")
+    rank = min(trainer.world.rank, len(state["random"]) - 1)  # forced to another number of processes: as near as can be
+    set_random_state(state["random"][rank], trainer.arithmetic.device)
+    sums: list[Tensor] = state["sums"]
+    if len(sums) == trainer.world.size and sums[rank].shape == trainer.sums.total().shape:  # else another loss's
+        trainer.sums.load(sums[rank])
+    return progress
+
+
+def _batches_done(trainer: Trainer, progress: Progress, then: Mapping[str, Any], run: Path) -> int:
+    """The batches of now that hold the examples which the epoch at hand has seen.
+
+    Raises:
+        UsageError: they end within a step.
+    """
+    size, accumulate = trainer.recipe.batch_size, trainer.recipe.accumulate
+    total, old_size, old_accumulate = len(trainer.data.train), then["batch_size"], then["accumulate"]
+    if (size, accumulate) == (old_size, old_accumulate):
+        return progress.batch
+    seen = progress.batch * old_size
+    if seen >= total:
+        return trainer.batches_per_epoch
+    if seen % (size * accumulate) == 0:
+        return seen // size
+    left = -(-(-(-total // old_size) - progress.batch) // old_accumulate)
+    step = f"step of {size * accumulate} (`train.batch_size` {size} × `train.accumulate` {accumulate})"
+    raise UsageError(
+        f"the run stands within epoch {progress.epoch + 1}, behind {seen} = {progress.batch} × {old_size} examples, "
+        f"where no {step} ends; let the epoch end first, with what it was trained with: "
+        f"`netspec train --resume {run} --max-steps {progress.step + left}`"
+    )
+
+
+def _restore_optimizer(trainer: Trainer, saved: dict[str, Any]) -> None:
+    """Load what the optimiser keeps of each parameter. The groups' values are the recipe's, or the schedule sets them;
+    the learning rates' tensors stay, since what was recorded reads from them, and so does the order in memory, which
+    fused kernels take for granted."""
+    optimizer = trainer.optimization.optimizer
+    own, groups = [dict(group) for group in optimizer.param_groups], saved["param_groups"]
+    if len(own) == len(groups):
+        groups = [mine | {"params": group["params"]} for mine, group in zip(own, groups, strict=True)]
+    try:
+        optimizer.load_state_dict(saved | {"param_groups": groups})
+    except ValueError as error:
+        raise UsageError(f"the checkpoint's optimiser is another: {error}") from None
+    for parameter, state in optimizer.state.items():
+        for key, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+    for group, mine in zip(optimizer.param_groups, own, strict=True):
+        group["lr"] = mine["lr"]

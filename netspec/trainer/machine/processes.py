@@ -1,0 +1,219 @@
+"""Several processes, one run: what `torchrun` starts finds its place here.
+
+Each process trains on its share of every global batch; DistributedDataParallel averages the gradients, and each
+process weighs its loss by the size of its share, so that the result is that of one process with the whole batch.
+BatchNorm sees only its process's share (SyncBatchNorm sees all), and dropout draws differently in each process: there
+the result differs by design. The first process alone writes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from netspec.diagnostics import ResourceError, UsageError
+from netspec.trainer.machine.host import floats
+
+TIMEOUT = timedelta(seconds=20)
+"""How long a process waits for the others within a run before it gives up; taking the state for a checkpoint stays
+below it."""
+PATIENCE = timedelta(hours=12)
+"""How long it waits while the first one downloads data or writes the report."""
+GRACE = 20.0
+"""Seconds that leaving the others may take before this process ends, whatever it waits for."""
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's place among those of the run."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    patient: dist.ProcessGroup | None = None
+    """The processes once more, for waiting long: a lost peer is still noticed at once."""
+
+    @property
+    def first(self) -> bool:
+        """True for the process that writes."""
+        return self.rank == 0
+
+    @property
+    def alone(self) -> bool:
+        """True if there is only this process."""
+        return self.size == 1
+
+    @property
+    def shard(self) -> tuple[int, int]:
+        """Rank and number of processes, as data splits take them."""
+        return self.rank, self.size
+
+    def largest(self, values: Sequence[float], device: torch.device) -> list[float]:
+        """The largest of each value over the processes. All must call it."""
+        return floats(self.largest_(torch.tensor(values, dtype=torch.float64, device=device)))
+
+    def sum_(self, values: Tensor) -> Tensor:
+        """Add up a tensor over the processes, in place."""
+        if not self.alone:
+            dist.all_reduce(values)
+        return values
+
+    def largest_(self, value: Tensor) -> Tensor:
+        """The largest over the processes, in place; without a read by the host."""
+        if not self.alone:
+            dist.all_reduce(value, dist.ReduceOp.MAX)
+        return value
+
+    def gather(self, value: Any) -> list[Any]:
+        """One value from every process, by rank."""
+        if self.alone:
+            return [value]
+        found: list[Any] = [None] * self.size
+        dist.all_gather_object(found, value)
+        return found
+
+    def tell(self, value: Any) -> Any:
+        """The first process's value, in all."""
+        if self.alone:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def barrier(self) -> None:
+        """Wait for all."""
+        if not self.alone:
+            dist.barrier()
+
+    def wait_for_first(self) -> None:
+        """Wait for all, however long the first takes; if it dies, torchrun ends the others."""
+        if not self.alone:
+            dist.barrier(self.patient)
+
+    def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
+        """The module to call in training: gradients are averaged over the processes as they become ready."""
+        if self.alone:
+            return model
+        return nn.parallel.DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
+
+
+def speaks() -> bool:
+    """True for the process that speaks for the run: the only one, or the first of those that `torchrun` started."""
+    return os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0"
+
+
+@contextmanager
+def world(device: str) -> Generator[tuple[World, str]]:
+    """Join the other processes if `torchrun` started this one; gives the place and this process's device.
+
+    A program that has joined them already stays joined afterwards.
+
+    Raises:
+        UsageError: the environment says half of what it must, or names more processes on this machine than there are
+            GPUs.
+        ResourceError: another process ended or does not answer.
+    """
+    joined = dist.is_available() and dist.is_initialized()
+    place = World(dist.get_rank(), dist.get_world_size(), _local_rank(dist.get_rank())) if joined else _place()
+    if place.alone:
+        yield place, device
+        return
+    on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+    if on_gpu and place.local_rank >= torch.cuda.device_count():
+        raise UsageError(
+            f"{place.size} processes, but process {place.rank} finds {torch.cuda.device_count()} GPUs here: "
+            "start one process per GPU, or say `--device cpu`"
+        )
+    device = f"cuda:{place.local_rank}" if on_gpu else device
+    with torch.cuda.device(place.local_rank) if on_gpu else nullcontext():
+        if not joined:
+            _join(place, device if on_gpu else None)
+        yield from _joined(place, device, leaving=not joined)
+
+
+def _joined(place: World, device: str, *, leaving: bool) -> Generator[tuple[World, str]]:
+    """The place while this process is among the others, and the words for their loss."""
+    done = False
+    try:
+        patient: Any = dist.new_group(backend="gloo", timeout=PATIENCE)
+        yield replace(place, patient=patient), device
+        done = True
+    except RuntimeError as error:  # what torch.distributed raises when a peer is gone
+        if not isinstance(error, dist.DistError) and not _lost(error):
+            raise
+        why = f"does not answer within {TIMEOUT.seconds} s" if "imed out" in str(error) else "ended"
+        raise ResourceError(
+            f"process {place.rank} of {place.size}: another process {why}; go on from the last checkpoint with "
+            "`--resume`"
+        ) from None
+    finally:
+        if leaving:
+            _leave(0 if done else 5)
+
+
+_NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+def _place() -> World:
+    """This process's place, as `torchrun` has written it into the environment."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return World()
+    if missing := [name for name in _NEEDED if not os.environ.get(name)]:
+        raise UsageError(
+            f"the environment says WORLD_SIZE={os.environ['WORLD_SIZE']}, but has no {', '.join(missing)}: "
+            "start the processes with `torchrun`, which sets them all, or unset WORLD_SIZE to train in one"
+        )
+    rank, size = _number("RANK"), _number("WORLD_SIZE")
+    if rank >= size:
+        raise UsageError(f"the environment says RANK={rank}, but WORLD_SIZE={size}: ranks go from 0 to {size - 1}")
+    return World(rank, size, _local_rank(rank))
+
+
+def _local_rank(rank: int) -> int:
+    return _number("LOCAL_RANK") if os.environ.get("LOCAL_RANK") else rank
+
+
+def _number(name: str) -> int:
+    text = os.environ[name]
+    if not text.isdecimal():
+        raise UsageError(f"the environment says {name}={text!r}, which is no number: `torchrun` sets it, or unset it")
+    return int(text)
+
+
+_joins = count()
+
+
+def _join(place: World, gpu: str | None) -> None:
+    """Join the others by keys of this time alone: a program may join more than once, and old keys lead nowhere."""
+    os.environ.setdefault("TORCH_NCCL_DUMP_ON_TIMEOUT", "0")  # a minute's dump would outlast what torchrun waits
+    torch_distributed: Any = dist  # whose types leave out what it documents
+    meeting = torch_distributed.rendezvous("env://", place.rank, place.size, timeout=TIMEOUT)
+    store = torch_distributed.PrefixStore(f"netspec/{next(_joins)}", next(meeting)[0])
+    backend, bound = ("gloo", None) if gpu is None else ("nccl", torch.device(gpu))
+    dist.init_process_group(
+        backend, store=store, rank=place.rank, world_size=place.size, timeout=TIMEOUT, device_id=bound
+    )
+
+
+def _lost(error: RuntimeError) -> bool:
+    return any(word in str(error) for word in ("onnection", "gloo", "NCCL", "imed out", "timeout", "peer"))
+
+
+def _leave(status: int) -> None:
+    """Leave the group; a peer that is gone must not hold this process back, and a program goes on afterwards."""
+    timer = threading.Timer(GRACE, os._exit, (status,))
+    timer.daemon = True
+    timer.start()
+    dist.destroy_process_group()
+    timer.cancel()
+    timer.join()

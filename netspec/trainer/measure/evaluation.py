@@ -1,0 +1,157 @@
+"""What a model says of a data set: loss and accuracy, and in detail per class."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from netspec.trainer.data.splits import Split
+from netspec.trainer.machine.device import Arithmetic
+from netspec.trainer.machine.host import floats, ints
+from netspec.trainer.machine.processes import World
+from netspec.trainer.measure.losses import LossFunction
+from netspec.trainer.measure.metrics import HeldSums, Score, Sums
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Generator[None]:
+    """The model in eval mode and without gradients; afterwards every module is back in the mode it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def autocast(arithmetic: Arithmetic) -> Any:
+    """The context in which this arithmetic's forward passes run."""
+    dtype = arithmetic.autocast
+    return nullcontext() if dtype is None else torch.autocast(arithmetic.device.type, dtype=dtype)
+
+
+def evaluate(
+    model: nn.Module,
+    split: Split,
+    loss: LossFunction,
+    arithmetic: Arithmetic,
+    *,
+    classes: bool,
+    batch_size: int,
+    world: World = World(),  # noqa: B008  # an immutable value
+) -> Score:
+    """Mean loss and accuracy over the targets of a split that count, read from the device once at the end."""
+    sums = _sums(arithmetic.device, classes, loss)
+    with evaluating(model):
+        for x, y in split.batches(batch_size, shard=world.shard):
+            if len(y):  # a process may have no share of a small last batch
+                output = _output(model, x, arithmetic)
+                sums.add(loss(output, y), output, y)
+    return sums.read(world.sum_(sums.total()))
+
+
+def _output(model: nn.Module, x: Tensor, arithmetic: Arithmetic) -> Tensor:
+    """The net's output in float32; losses are computed outside of autocast, which forbids some of them."""
+    with autocast(arithmetic):
+        return model(x).float()
+
+
+def _sums(device: torch.device, classes: bool, loss: LossFunction) -> Sums:
+    return HeldSums(classes, loss) if device.type == "cpu" else Sums(device, classes, loss)
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A classifier's answers to a data set, in detail."""
+
+    score: Score
+    confusion: Tensor
+    """int64 (classes, classes), on the host: rows are the true class, columns the answer."""
+    worst: list[WrongAnswer]
+    """Wrong answers with the largest loss first."""
+
+    @property
+    def recall(self) -> list[float | None]:
+        """Of the examples of each class, the share answered right; None for a class without examples."""
+        return _ratio(self.confusion.diagonal(), self.confusion.sum(1))
+
+    @property
+    def precision(self) -> list[float | None]:
+        """Of the answers of each class, the share that is right; None for a class that is never answered."""
+        return _ratio(self.confusion.diagonal(), self.confusion.sum(0))
+
+
+@dataclass(frozen=True)
+class WrongAnswer:
+    """One wrong answer."""
+
+    position: int
+    """Of the example in the split, from 0."""
+    image: Tensor
+    """The example as the net saw it, on the host."""
+    truth: int
+    answer: int
+    probability: float
+    """What the net gave its answer."""
+    loss: float
+
+
+def _ratio(part: Tensor, whole: Tensor) -> list[float | None]:
+    return [a / b if b else None for a, b in zip(ints(part), ints(whole), strict=True)]
+
+
+def examine(
+    model: nn.Module,
+    split: Split,
+    loss: LossFunction,
+    arithmetic: Arithmetic,
+    *,
+    classes: int,
+    batch_size: int,
+    worst: int = 24,
+) -> Examination:
+    """Evaluate a classifier with one score per class, (N, C), and keep the confusion and the worst mistakes."""
+    device = arithmetic.device
+    sums = _sums(device, True, loss)
+    confusion = torch.zeros(classes * classes, dtype=torch.int64, device=device)
+    kept: list[WrongAnswer] = []
+    with evaluating(model):
+        position = 0
+        for x, y in split.batches(batch_size):
+            output = _output(model, x, arithmetic)
+            sums.add(loss(output, y), output, y)
+            answer = output.argmax(1)
+            counted = loss.counted(y)
+            real = slice(None) if counted is None else counted
+            confusion += torch.bincount((y * classes + answer)[real], minlength=classes * classes)
+            kept = sorted(kept + _mistakes(x, y, output, answer, counted, position, worst), key=lambda m: -m.loss)[
+                :worst
+            ]
+            position += len(y)
+    return Examination(sums.read(), confusion.view(classes, classes).cpu(), kept)
+
+
+def _mistakes(
+    x: Tensor, y: Tensor, output: Tensor, answer: Tensor, counted: Tensor | None, start: int, count: int
+) -> list[WrongAnswer]:
+    """The worst mistakes of one batch, among the targets that count."""
+    right = answer == y
+    if counted is not None:
+        right |= ~counted
+        y = y.masked_fill(~counted, 0)
+    losses = F.cross_entropy(output, y, reduction="none").masked_fill(right, -1.0)
+    chosen = losses.topk(min(count, len(losses))).indices
+    chosen = chosen[losses[chosen] >= 0]
+    probability = output[chosen].softmax(1).amax(1)
+    rows = zip(
+        ints(chosen), ints(y[chosen]), ints(answer[chosen]), floats(probability), floats(losses[chosen]), strict=True
+    )
+    return [WrongAnswer(start + i, x[i].float().cpu(), truth, said, p, value) for i, truth, said, p, value in rows]

@@ -1,0 +1,304 @@
+"""Checkpoints that are whole or not there.
+
+A checkpoint is a directory `step-N`: `model.safetensors` (the weights), `state.pt` (everything else, loaded with
+`weights_only`), and `manifest.json` with size and SHA-256 of both. It is written under a temporary name, flushed file
+by file, renamed, and the parent flushed; only then does `latest` move, and only then may an older one go. Whatever
+moment the process dies at, the newest complete checkpoint is found again, and a damaged one is passed over for the one
+before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor
+
+from netspec.diagnostics import ResourceError
+from netspec.files import is_temporary, sync_directory, temporary_beside
+from netspec.trainer.errors import lacks_memory
+from netspec.trainer.machine.disk import disk_error, write_atomically
+from netspec.trainer.machine.host import on_host
+from netspec.trainer.run.records import Record
+
+T = TypeVar("T")
+
+FORMAT = "netspec.checkpoint/3"
+"""Counts on whenever the state's layout changes: a checkpoint of another format is refused, not guessed at."""
+_NAME = re.compile(r"step-(\d{8,})")
+_PARTS = ("model.safetensors", "state.pt")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds: the weights by `state_dict` key, and the rest of the run's state in plain values."""
+
+    model: dict[str, Tensor]
+    state: dict[str, Any]
+
+
+class Damaged(ResourceError):
+    """A checkpoint that cannot be used: which file, and why."""
+
+
+def write_checkpoint(
+    directory: Path, step: int, checkpoint: Checkpoint, *, at: Callable[[str], None] = lambda _: None
+) -> Path:
+    """Write a checkpoint and make it the latest.
+
+    Args:
+        directory: the run's `checkpoints/`.
+        step: the optimiser steps done.
+        checkpoint: what to write; tensors may lie on any device.
+        at: called with a word at each boundary of the writing; tests end the process there.
+
+    Raises:
+        ResourceError: the disk is full or refuses; what was there before is intact.
+    """
+    final = directory / f"step-{step:08d}"
+    if final.exists() and is_whole(final):  # a resumed run comes by again: the same state, so the same content
+        point(directory, "latest", final)
+        return final
+    contents = _serialise(checkpoint)
+    temporary = temporary_beside(final)
+    needed = sum(len(data) for data in contents.values())
+    try:
+        temporary.mkdir(parents=True)
+        at("made")
+        for name, data in contents.items():
+            _write_durably(temporary / name, data)
+            at(name)
+        sync_directory(temporary)
+        at("flushed")
+        if final.exists():  # damaged, or it would have been kept
+            _remove(final)
+            at("cleared")
+        temporary.rename(final)
+        at("renamed")
+        sync_directory(directory)
+        at("durable")
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise disk_error(error, final, needed) from None
+    point(directory, "latest", final)
+    at("latest")
+    return final
+
+
+def _serialise(checkpoint: Checkpoint) -> dict[str, bytes]:
+    stream = io.BytesIO()
+    torch.save({"format": FORMAT, **checkpoint.state}, stream)
+    contents = {"model.safetensors": save_safetensors(on_host(checkpoint.model)), "state.pt": stream.getvalue()}
+    manifest = {
+        "format": FORMAT,
+        "files": {
+            name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in contents.items()
+        },
+    }
+    return {**contents, "manifest.json": json.dumps(manifest, indent=1).encode()}
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def point(directory: Path, name: str, target: Path) -> None:
+    """Let `latest` or `best` name a checkpoint."""
+    write_atomically(directory / name, target.name + "\n")
+
+
+def pointed(directory: Path, name: str) -> Path | None:
+    """The checkpoint that `latest` or `best` names, if it is there."""
+    try:
+        target = (directory / name).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    path = directory / target
+    return path if _NAME.fullmatch(target) and path.is_dir() else None
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint, every byte checked against the manifest, to the CPU.
+
+    Raises:
+        Damaged: a file is missing, changed or unreadable; the message names it and says what is wrong.
+    """
+    contents = _verified(path)
+    try:
+        model = load_safetensors(contents["model.safetensors"])
+        state = torch.load(io.BytesIO(contents["state.pt"]), map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever torch makes of bytes that nobody has written so
+        if lacks_memory(error):
+            raise
+        why = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise Damaged(f"`{path}` cannot be read: {why}") from None
+    found = state.pop("format", None) if isinstance(state, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # a dict of anything
+    if found != FORMAT:
+        raise Damaged(
+            f"`{path}` was written by another version of netspec ({found or 'no format'}; this one reads {FORMAT}): "
+            f"resume with that version, or start a new run from its weights: `--weights {path / 'model.safetensors'}`"
+        )
+    return Checkpoint(model, state)  # pyright: ignore[reportUnknownArgumentType]  # as above
+
+
+def _verified(path: Path) -> dict[str, bytes]:
+    """The files' contents, if they are what the manifest says."""
+    manifest = path / "manifest.json"
+    try:
+        listed = json.loads(manifest.read_bytes())
+        facts = {name: (listed["files"][name]["bytes"], listed["files"][name]["sha256"]) for name in _PARTS}
+    except FileNotFoundError:
+        raise Damaged(f"`{path}` has no manifest.json") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Damaged(f"`{manifest}` is damaged ({type(error).__name__})") from None
+    contents: dict[str, bytes] = {}
+    for name, (size, digest) in facts.items():
+        try:
+            data = (path / name).read_bytes()
+        except OSError as error:
+            raise Damaged(f"`{path / name}` cannot be read: {error.strerror}") from None
+        if len(data) != size:
+            raise Damaged(f"`{path / name}` has {len(data)} bytes, but the manifest says {size}")
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise Damaged(f"`{path / name}` has changed: its SHA-256 is not the one in the manifest")
+        contents[name] = data
+    return contents
+
+
+def is_whole(path: Path) -> bool:
+    """True if every file of a checkpoint is what its manifest says."""
+    try:
+        _verified(path)
+    except Damaged:
+        return False
+    return True
+
+
+def checkpoints(directory: Path) -> list[Path]:
+    """The complete checkpoints of a run, newest first."""
+    if not directory.is_dir():
+        return []
+    return sorted((p for p in directory.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()), key=_step, reverse=True)
+
+
+def _step(path: Path) -> int:
+    found = _NAME.fullmatch(path.name)
+    assert found is not None
+    return int(found[1])
+
+
+def newest(directory: Path, warn: Callable[[str], None]) -> tuple[Path, Checkpoint]:
+    """The newest checkpoint that can be read: see `newest_used`."""
+    return newest_used(directory, warn, lambda checkpoint: checkpoint)
+
+
+def newest_used(directory: Path, warn: Callable[[str], None], use: Callable[[Checkpoint], T]) -> tuple[Path, T]:
+    """The newest checkpoint that can be used. Others are passed over, each with a warning.
+
+    Args:
+        directory: the run's `checkpoints/`.
+        warn: is told what is passed over, and why.
+        use: takes a checkpoint over; whatever it stumbles on is taken for a checkpoint that no run has written.
+
+    Returns:
+        Where it is, and what `use` gave.
+
+    Raises:
+        ResourceError: there is none; the message says what is wrong with each.
+    """
+    reasons: list[str] = []
+    for path in checkpoints(directory):
+        try:
+            found = used(path, use)
+        except Damaged as error:
+            reasons.append(str(error))
+            continue
+        for reason in reasons:
+            warn(f"{reason}; going on from {path.name}, the checkpoint before it")
+        return path, found
+    if not reasons:
+        raise ResourceError(
+            f"no checkpoint was written yet in `{directory}`, so there is nothing to resume; start anew, in another "
+            "directory"
+        )
+    raise ResourceError("no checkpoint can be used:\n" + "\n".join(f"  {reason}" for reason in reasons))
+
+
+def used(path: Path, use: Callable[[Checkpoint], T]) -> T:
+    """What `use` makes of a checkpoint.
+
+    Raises:
+        Damaged: it cannot be read, or `use` stumbles on it.
+    """
+    checkpoint = read_checkpoint(path)
+    try:
+        return use(checkpoint)
+    except _MALFORMED as error:
+        if lacks_memory(error):
+            raise
+        why = next(iter(str(error).splitlines()), "")
+        raise Damaged(f"`{path}` holds what no run has written ({type(error).__name__}: {why})") from error
+
+
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
+"""What reading a state raises that has not the layout of one."""
+
+
+def best_of(directory: Path, epoch: int, records: Sequence[Record]) -> Path | None:
+    """The checkpoint of the best epoch (from 1; 0 for none), found by its step; None if it is not there."""
+    steps = [record.step for record in records if record.epoch == epoch]
+    path = directory / f"step-{steps[0]:08d}" if steps else None
+    return path if path is not None and path.is_dir() else None
+
+
+def clear_orphans(directory: Path) -> list[Path]:
+    """Remove what an interrupted write of netspec's own left behind; returns what it was."""
+    orphans = [path for path in directory.iterdir() if is_temporary(path)] if directory.is_dir() else []
+    for path in orphans:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return orphans
+
+
+def rotate(directory: Path, keep: int) -> None:
+    """Remove all but the newest `keep` checkpoints and the best one.
+
+    Raises:
+        ResourceError: the disk refuses.
+    """
+    best = pointed(directory, "best")
+    for path in checkpoints(directory)[keep:]:
+        if path == best:
+            continue
+        try:
+            _remove(path)
+        except FileNotFoundError:  # somebody was faster
+            continue
+        except OSError as error:
+            raise disk_error(error, path, 0) from None
+
+
+def _remove(checkpoint: Path) -> None:
+    """Remove a checkpoint; of one that was moved elsewhere and linked to, the link."""
+    grave = temporary_beside(checkpoint)  # renamed first: half a removal is an orphan, never a checkpoint
+    checkpoint.rename(grave)
+    if grave.is_symlink():
+        grave.unlink()
+    else:
+        shutil.rmtree(grave)

@@ -1,0 +1,255 @@
+"""A run directory: what a training run was made from and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, count
+from pathlib import Path
+from typing import Any, cast
+
+from netspec.diagnostics import ResourceError, UsageError, did_you_mean
+from netspec.dims import Shape
+from netspec.emit.json import to_json
+from netspec.emit.yaml import expand
+from netspec.net import Net
+from netspec.trainer.machine.disk import disk_error, write_atomically
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of a run, by name."""
+
+    path: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """The directory of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def weights(self) -> Path:
+        """The weights at the end."""
+        return self.path / "model.safetensors"
+
+    @property
+    def weights_sum(self) -> Path:
+        """Their SHA-256, and the step that they are of."""
+        return _sum_of(self.weights)
+
+    @property
+    def report(self) -> Path:
+        """The page about the run at its end."""
+        return self.path / "report.html"
+
+    def has_weights(self, step: int) -> bool:
+        """True if the weights at the end are there, what was written, and those after `step`."""
+        try:
+            check_weights(self.weights)
+        except (OSError, ResourceError):
+            return False
+        return _noted(self.weights)[1] == step
+
+    @property
+    def finished(self) -> bool:
+        """True if the weights at the end are there, and no checkpoint is of a later step."""
+        steps = [int(p.name[5:]) for p in self.checkpoints.glob("step-*") if p.name[5:].isdecimal()]
+        noted = _noted(self.weights)[1]
+        return self.weights.is_file() and (noted is None or noted >= max(steps, default=0))
+
+    @property
+    def source(self) -> Path:
+        """The spec as written."""
+        return self.path / "source.yaml"
+
+    @property
+    def spec(self) -> Path:
+        """The resolved spec, which compiles alone to the same net."""
+        return self.path / "spec.yaml"
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What `environment.json` holds; nothing if it cannot be read."""
+        try:
+            found = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return _mapping(found)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that the run was started with."""
+        return _mapping(self.environment.get("options"))
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the classes that the data gave; none if they gave none."""
+        names = _mapping(self.environment.get("data")).get("names")
+        return [str(name) for name in cast("list[Any]", names)] if isinstance(names, list) else []
+
+    def supersede_sources(self, net: Net, environment: Mapping[str, Any], step: int) -> Callable[[], None]:
+        """The run goes on from `step` with another spec: write that, and keep the one before under another name.
+
+        Returns:
+            What takes it back.
+        """
+        before = _contents(self.source, self.spec, self.path / "netspec.json", self.path / "environment.json")
+        kept: dict[Path, bytes] = {}
+        for file in (self.source, self.spec):
+            if file in before:
+                kept[_free(file.with_name(f"{file.stem}-until-step-{step}.yaml"))] = before[file]
+        for file, content in kept.items():
+            write_atomically(file, content)
+        self.write_sources(net, environment)
+
+        def undo() -> None:
+            _write_back(before)
+            for file in kept:
+                file.unlink(missing_ok=True)
+
+        return undo
+
+    def note_options(self, options: Mapping[str, Any]) -> Callable[[], None]:
+        """The run goes on with other options, such as another folder of data. Returns what takes it back."""
+        file = self.path / "environment.json"
+        before = _contents(file)
+        write_atomically(file, json.dumps(self.environment | {"options": options}, indent=1) + "\n")
+        return lambda: _write_back(before)
+
+    def write_sources(self, net: Net, environment: Mapping[str, Any]) -> None:
+        """Write what the run is made from: the spec as written and resolved, the net, the environment."""
+        write_atomically(self.source, net.text)
+        write_atomically(self.spec, expand(net))
+        write_atomically(self.path / "netspec.json", json.dumps(to_json(net), indent=1) + "\n")
+        write_atomically(self.path / "environment.json", json.dumps(environment, indent=1) + "\n")
+
+
+def create_run(name: str, path: Path | None = None, parent: Path = Path("runs")) -> RunDirectory:
+    """Make a new run directory: `path`, or `runs/NAME-N` with the next free N.
+
+    Raises:
+        UsageError: `path` holds something already.
+        ResourceError: it cannot be made.
+    """
+    try:
+        if path is None:
+            path = _next_free(parent, name)
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                goes_on = any((path / "checkpoints").glob("step-*[0-9]"))
+                mend = f"or go on with `--resume {path}`" if goes_on else "or remove this one, which has no checkpoint"
+                raise UsageError(f"`--run {path}`: the directory is not empty; name a new one, {mend}")
+        (path / "checkpoints").mkdir()
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"`--run {path}`: a file is in the way; name a new directory") from None
+    except OSError as error:
+        raise disk_error(error, path or parent, 0) from None
+    return RunDirectory(path)
+
+
+def _next_free(parent: Path, name: str) -> Path:
+    """mkdir decides, so that two runs that start together get two directories."""
+    parent.mkdir(parents=True, exist_ok=True)
+    pattern = re.compile(re.escape(name) + r"-(\d+)")
+    taken = [int(found[1]) for p in parent.iterdir() if (found := pattern.fullmatch(p.name))]
+    number = max(taken, default=0) + 1
+    while True:
+        path = parent / f"{name}-{number}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
+def open_run(path: Path) -> RunDirectory:
+    """The run directory at `path`.
+
+    Raises:
+        UsageError: it is none.
+    """
+    run = RunDirectory(path)
+    if not run.path.is_dir():
+        near = _near(path)
+        raise UsageError(
+            f"there is no run `{path}`; "
+            + (f"did you mean `{near}`?" if near else "`netspec runs` lists those there are")
+        )
+    missing = [
+        name
+        for name, there in (("spec.yaml", run.spec.is_file()), ("checkpoints/", run.checkpoints.is_dir()))
+        if not there
+    ]
+    if missing:
+        raise UsageError(f"`{path}` is no run directory: it has no {' and no '.join(missing)}")
+    return run
+
+
+def _near(path: Path) -> Path | None:
+    """The run that may have been meant: the same name in `runs/`, or a name like it beside it or there."""
+    for parent in (Path("runs"), path.parent):
+        names = [child.name for child in parent.iterdir() if (child / "spec.yaml").is_file()] if parent.is_dir() else []
+        if (found := did_you_mean(path.name, names)) is not None:
+            return parent / found
+    return None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(cast("dict[str, Any]", value)) if isinstance(value, dict) else {}
+
+
+def _sum_of(weights: Path) -> Path:
+    return weights.parent / "checkpoints" / f"{weights.name}.sha256"
+
+
+def _noted(weights: Path) -> tuple[str | None, int | None]:
+    """The SHA-256 and the step that a run has noted of its weights; None for what is not there."""
+    try:
+        words = _sum_of(weights).read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        return None, None
+    return (words[0] if words else ""), (int(words[1]) if words[1:] and words[1].isdecimal() else None)
+
+
+def check_weights(file: Path) -> bytes:
+    """A file of weights, held against the sum that its run has noted, if it is of a run.
+
+    Raises:
+        OSError: it cannot be read.
+        ResourceError: it is not what was written.
+    """
+    data = file.read_bytes()
+    wanted, _ = _noted(file)
+    if wanted is not None and hashlib.sha256(data).hexdigest() != wanted:
+        raise ResourceError(
+            f"`{file}` is damaged: its SHA-256 is not the one that was noted; "
+            f"`netspec train --resume {file.parent}` writes it anew from the last checkpoint"
+        )
+    return data
+
+
+def _contents(*files: Path) -> dict[Path, bytes]:
+    """What is in those of the files that are there."""
+    return {file: file.read_bytes() for file in files if file.is_file()}
+
+
+def _write_back(contents: Mapping[Path, bytes]) -> None:
+    for file, content in contents.items():
+        write_atomically(file, content)
+
+
+def _free(path: Path) -> Path:
+    """The path, or the first with a number that nobody has taken."""
+    numbers = (path.with_stem(f"{path.stem}-{n}") for n in count(2))
+    return next(candidate for candidate in chain([path], numbers) if not candidate.exists())
+
+
+def class_names(known: Sequence[str], output: Shape) -> list[str]:
+    """The names of a classifier's classes; `"0"`, `"1"` … where the data gave none."""
+    count = output[0] if len(output) == 1 and isinstance(output[0], int) else 0
+    return list(known) if len(known) == count else [str(i) for i in range(count)]

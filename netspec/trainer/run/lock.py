@@ -1,0 +1,50 @@
+"""One process at a time trains a run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from netspec.diagnostics import UsageError
+from netspec.trainer.machine.disk import disk_error
+
+
+@contextmanager
+def locked(path: Path) -> Generator[None]:
+    """Hold a run's checkpoints for this process. The system lets go of it when the process ends, however it ends.
+
+    Raises:
+        UsageError: another process trains the run.
+    """
+    if sys.platform == "win32":  # where there is no flock
+        yield
+        return
+    import fcntl
+
+    file = path / "checkpoints" / ".lock"
+    if not file.parent.is_dir():  # no run: whoever opens it says so better
+        yield
+        return
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise disk_error(error, file, 0) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        number = f"{os.getpid()}\n".encode()
+        os.write(handle, number)
+        os.ftruncate(handle, len(number))
+    except BlockingIOError:
+        holder = os.read(handle, 32).decode(errors="replace").strip()
+        os.close(handle)
+        raise UsageError(f"`{path}` is being trained by another process ({holder or 'of unknown number'})") from None
+    except OSError as error:  # the disk, or a file system that has no locks
+        os.close(handle)
+        raise disk_error(error, file, len(str(os.getpid()))) from None
+    try:
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,247 @@
+"""Listing and comparing runs, from their files alone; no torch here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netspec.compiler import load
+from netspec.diagnostics import NetspecError, UsageError
+from netspec.recipe import tables
+from netspec.trainer.run.directory import RunDirectory, open_run
+from netspec.trainer.run.records import Record, as_json, figure_text, read_records
+
+_FIGURES = tuple(f"{part}_{quantity}" for quantity in ("loss", "accuracy") for part in ("train", "validation", "test"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is known of a run without opening its weights."""
+
+    path: Path
+    name: str
+    params: int | None
+    settings: dict[str, Any]
+    """The resolved recipe, flat: `optimizer.SGD.lr` → 0.9."""
+    records: list[Record]
+    finished: bool
+    device: str
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The options of the command that change what is learned: `--examples` → 6000."""
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of training."""
+        return sum(record.seconds for record in self.records)
+
+    @property
+    def stopped_early(self) -> bool:
+        """True if it is finished with fewer epochs than its recipe has."""
+        return self.finished and len(self.records) < int(self.settings.get("epochs", 0))
+
+    @property
+    def state(self) -> str:
+        """How it ended, where that is worth a word."""
+        return "stopped early" if self.stopped_early else "" if self.finished else "unfinished"
+
+    def to_dict(self) -> dict[str, Any]:
+        """In plain values."""
+        return {
+            "run": str(self.path), "name": self.name, "params": self.params, "finished": self.finished,
+            "stopped_early": self.stopped_early,
+            "device": self.device, "epochs": len(self.records), "seconds": self.seconds,
+            "last": {k: as_json(v) for k, v in asdict(self.records[-1]).items()} if self.records else None,
+            "settings": self.settings, "options": self.options,
+        }  # fmt: skip
+
+
+def find_runs(paths: Sequence[Path], parent: Path) -> list[Run]:
+    """The runs that are named, or all in a directory, in the order of their numbers.
+
+    Raises:
+        UsageError: a path is no run, or there is no such directory.
+    """
+    if paths:
+        for path in paths:
+            open_run(path)
+        return [_read(path) for path in paths]
+    if not parent.is_dir():
+        raise UsageError(f"there is no directory `{parent}`; `netspec train` makes one, `--in DIR` names another")
+    return [_read(path) for path in sorted(parent.iterdir(), key=_order) if (path / "spec.yaml").is_file()]
+
+
+def _order(path: Path) -> tuple[str, int]:
+    name, _, number = path.name.rpartition("-")
+    return (name, int(number)) if number.isdecimal() else (path.name, 0)
+
+
+def _read(path: Path) -> Run:
+    try:
+        net = load(path / "spec.yaml")
+        name, params = net.name, net.params if isinstance(net.params, int) else None
+        settings = dict(_flat(net.recipe.to_dict())) if net.recipe else {}
+    except NetspecError:  # a run of an older version is still listed
+        name, params, settings = path.name, None, {}
+    run = RunDirectory(path)
+    options = {f"--{key}": value for key in _TELLING if (value := run.options.get(key)) not in (None, [])}
+    device = str(run.environment.get("device", "?"))
+    return Run(path, name, params, settings, read_records(path), run.finished, device, options)
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():  # pyright: ignore[reportUnknownVariableType]  # plain values of a recipe
+            yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))  # pyright: ignore[reportUnknownArgumentType]  # as above
+    else:
+        yield prefix, value
+
+
+_TELLING = ("examples", "weights", "fresh")
+"""The options that change what is learned."""
+
+_LIST = {
+    "train": ("train_loss", "train_accuracy"),
+    "val": ("validation_loss", "validation_accuracy"),
+    "test": ("test_loss", "test_accuracy"),
+}
+_DISPENSABLE = {"examples_per_second": 32, "seconds": 32, "train_accuracy": 16, "train_loss": 16}
+"""Columns of the list that are left out where there is no room, the first one first, and the length of a run's path for
+which that is done; longer ones stand on lines of their own."""
+
+
+def list_text(runs: Sequence[Run], parent: Path, width: int) -> str:
+    """One line per run, under two lines of headings; columns that nothing fills are left out.
+
+    Args:
+        runs: the runs.
+        parent: where they were looked for.
+        width: columns to fit in. Speed, time and train figures are left out where they do not fit, and what is then
+            still too long is a path, which gets a line of its own.
+    """
+    if not runs:
+        return f"no runs in {parent}"
+    columns = _columns(runs)
+    names = [str(run.path) for run in runs]
+    longest = max(3, *(len(name) for name in names))
+    for name, most in _DISPENSABLE.items():
+        if min(longest, most) + _width(columns.values()) > width:
+            columns.pop(name, None)
+    first = min(longest, max(width - _width(columns.values()), 3))
+    widths = [max(map(len, cells)) for cells in columns.values()]
+    rows = [
+        "".join(f"  {cell:>{w}}" for cell, w in zip(cells, widths, strict=True))
+        for cells in zip(*columns.values(), strict=True)
+    ]
+    lines: list[str] = []
+    for name, row in zip(("", "run", *names), rows, strict=True):
+        lines += [f"{name:<{first}}{row}"] if len(name) <= first else [name, f"{'':<{first}}{row}"]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _columns(runs: Sequence[Run]) -> dict[str, list[str]]:
+    """Name → two headings and a cell per run."""
+    columns = {"epochs": ["", "epochs", *(f"{len(run.records)}/{run.settings.get('epochs', '?')}" for run in runs)]}
+    lasts = [run.records[-1] if run.records else None for run in runs]
+    for part, names in _LIST.items():
+        for name, word in zip(names, ("loss", "acc"), strict=True):
+            columns[name] = [part if word == "loss" else "", word, *(_last(last, name) for last in lasts)]
+    columns["seconds"] = ["", "seconds", *(f"{run.seconds:.1f}" for run in runs)]
+    speeds = (f"{last.examples_per_second:,.0f}" if last else "" for last in lasts)
+    columns["examples_per_second"] = ["", "examples/s", *speeds]
+    columns["state"] = ["", "", *(run.state for run in runs)]
+    return {name: cells for name, cells in columns.items() if any(cells[2:])}
+
+
+def _last(last: Record | None, name: str) -> str:
+    return "" if last is None else figure_text(getattr(last, name))
+
+
+def _width(columns: Iterable[Sequence[str]]) -> int:
+    return sum(2 + max(map(len, cells)) for cells in columns)
+
+
+def compare_text(runs: Sequence[Run], width: int) -> str:
+    """Figures side by side, losses before accuracies, then the settings that differ.
+
+    Where runs name different optimisers, schedules, losses or data sets, what is listed of these are their names and
+    the arguments that differ from the defaults.
+    """
+    rows: list[tuple[str, ...]] = [("net", *(run.name for run in runs))]
+    rows.append(("parameters", *("?" if run.params is None else f"{run.params:,}" for run in runs)))
+    rows.append(("epochs", *(str(len(run.records)) for run in runs)))
+    for name in _FIGURES:
+        values = [getattr(run.records[-1], name) if run.records else None for run in runs]
+        if any(value is not None for value in values):
+            rows.append((name.replace("_", " "), *(figure_text(value) for value in values)))
+    rows.append(("seconds", *(f"{run.seconds:.1f}" for run in runs)))
+    rows.append(("device", *(run.device for run in runs)))
+    for key in sorted({key for run in runs for key in run.options}):
+        values = [run.options.get(key) for run in runs]
+        if len(set(map(json.dumps, values))) > 1:
+            rows.append((key, *map(_plain, values)))
+    rows += [(f"train.{key}", *map(_plain, values)) for key, values in _differing(runs)]
+    room = max(8, (width - max(len(row[0]) for row in rows)) // len(runs) - 2)
+    heads = ("", *(_tail(str(run.path), room) for run in runs))
+    return _table([heads, *((row[0], *(_clip(cell, room) for cell in row[1:])) for row in rows)])
+
+
+def _differing(runs: Sequence[Run]) -> Iterator[tuple[str, list[Any]]]:
+    """Key and values of what differs between the recipes, by key; null and absent are the same."""
+    found: dict[str, list[Any]] = {}
+    left_out: set[str] = set()
+    for section, kind in tables.CALLS.items():
+        names = [_named(run, section) for run in runs]
+        if len(set(names)) > 1:
+            left_out.add(section)
+            found[section] = list(names)
+            for argument in _unusual(runs, section, names, kind):
+                keys = (f"{section}.{name}.{argument}" for name in names)
+                found[f"{section}.{argument}"] = [run.settings.get(key) for run, key in zip(runs, keys, strict=True)]
+    for key in {key for run in runs for key in run.settings}:
+        if key.partition(".")[0] not in left_out:
+            found[key] = [run.settings.get(key) for run in runs]
+    return ((key, values) for key, values in sorted(found.items()) if len(set(map(json.dumps, values))) > 1)
+
+
+def _named(run: Run, section: str) -> str | None:
+    """The name of the run's optimiser, or whatever the section chooses."""
+    return next((key.split(".")[1] for key in run.settings if key.startswith(f"{section}.")), None)
+
+
+def _unusual(runs: Sequence[Run], section: str, names: Sequence[str | None], kind: tables.Kind) -> set[str]:
+    """The arguments to which some run gives another value than the default."""
+    found: set[str] = set()
+    for run, name in zip(runs, names, strict=True):
+        fields = kind.load(name).model_fields if name is not None else {}
+        for argument, info in fields.items():
+            default = json.loads(json.dumps(info.get_default(call_default_factory=True), default=str))
+            if run.settings.get(f"{section}.{name}.{argument}") != default:
+                found.add(argument)
+    return found
+
+
+def _plain(value: Any) -> str:
+    return "—" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _clip(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
+def _tail(text: str, room: int) -> str:
+    """The end of a path, where its number stands."""
+    return text if len(text) <= room else "…" + text[1 - room :]
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,172 @@
+"""From a net and options to everything that a run consists of, ready for the first step."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netspec.diagnostics import ResourceError, UsageError
+from netspec.net import Net
+from netspec.recipe.base import Recipe
+from netspec.torch.build import build
+from netspec.trainer.data.load import load_data
+from netspec.trainer.data.splits import DataSplits
+from netspec.trainer.errors import NonFinite, Refusals, lacks_memory
+from netspec.trainer.machine.convolutions import suit_tensor_cores
+from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
+from netspec.trainer.machine.processes import World
+from netspec.trainer.machine.random_state import seed_everything
+from netspec.trainer.measure.losses import LossFunction
+from netspec.trainer.measure.metrics import HeldSums, Sums
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.step.drivers import RECORDERS, choose_driver
+from netspec.trainer.step.optim import build_optimizer, freeze, train_mode
+from netspec.trainer.step.schedule import Schedule
+from netspec.trainer.step.weights import load_weights, not_finite
+from netspec.trainer.step.work import Average, Step
+
+
+def assemble(net: Net, options: Options, world: World, device: str, data: DataSplits | None = None) -> Trainer:
+    """Load the data (unless they are at hand), build the model and everything around it.
+
+    Raises:
+        UsageError: the spec has no recipe, or an option does not fit it.
+        ResourceError: data are missing, damaged or do not fit.
+    """
+    net, recipe = _trainable(net, options)
+    if options.deterministic and device != "cpu":
+        fix_cublas()
+    arithmetic = choose_arithmetic(choose_device(device), recipe.precision, options.deterministic)
+    target = arithmetic.device
+    others = 0
+    if target.type == "cuda":
+        others = torch.cuda.memory_allocated(target)
+        torch.cuda.reset_peak_memory_stats(target)  # so that the peak is this run's
+    data = data or _load(net, recipe, options, world, target)
+    seed_everything(recipe.seed + world.rank)
+    model = _model(net, recipe, options, arithmetic)
+    optimization = build_optimizer(model, recipe, target)
+    batches = data.train.steps(recipe.batch_size)
+    steps = -(-batches // recipe.accumulate)
+    schedule = Schedule(recipe, optimization, steps)
+    loss = LossFunction(recipe.loss, target, ignores=data.ignores)
+    watched = target.type == "cpu" and options.driver not in RECORDERS
+    classes = recipe.loss.target == "classes"
+    sums = HeldSums(classes, loss) if watched else Sums(target, classes, loss)
+    average = Average(model, copy.deepcopy(model), target) if recipe.ema else None
+    forward = _forward(model, options, world, target)
+    step = Step(forward, optimization, loss, recipe, arithmetic, sums, average, watched, world, list(model.buffers()))
+    driver = choose_driver(options.driver, step, schedule.cycles_momentum, alone=world.alone)
+    return Trainer(
+        net, recipe, world, arithmetic, data, model, optimization, schedule, loss, sums, step, average, driver,
+        batches_per_epoch=batches, steps_per_epoch=steps, others=others,
+    )  # fmt: skip
+
+
+def _trainable(net: Net, options: Options) -> tuple[Net, Recipe]:
+    """The net with its recipe, in the precision that the options ask for.
+
+    Raises:
+        UsageError: there is no recipe, or the input has sizes without a number.
+    """
+    recipe = net.recipe
+    if recipe is None:
+        raise UsageError(f"`{net.name}` has no `train:` recipe; `netspec new NAME` writes a spec that has one")
+    if symbols := [str(size) for size in net.input_shape if not isinstance(size, int)]:
+        settings = " ".join(f"--set {name}=…" for name in dict.fromkeys(symbols))
+        raise UsageError(f"the input of `{net.name}` has sizes without a number; training needs them: `{settings}`")
+    if options.precision is not None:
+        recipe = recipe._replace(precision=options.precision)
+        net = replace(net, recipe=recipe)
+    return net, recipe
+
+
+def _model(net: Net, recipe: Recipe, options: Options, arithmetic: Arithmetic) -> nn.Module:
+    """The model on its device, with the weights that it starts from, in the layout that suits it, frozen where it is.
+
+    Raises:
+        UsageError: the weights do not fit it.
+        NonFinite: a weight is not finite.
+    """
+    device = arithmetic.device
+    model = build(net, seed=recipe.seed).to(device)
+    if options.weights is not None:
+        load_weights(model, options.weights, options.fresh)
+        if (found := not_finite(model)) is not None:
+            raise NonFinite(
+                f"`--weights {options.weights}`: {found}, so there is nothing to train on; take the weights of another "
+                "run or checkpoint, or leave that parameter as initialised with `--fresh`"
+            )
+    tensor_cores = device.type == "cuda" and arithmetic.precision != "fp32"
+    channels_last = options.channels_last
+    if channels_last is None:
+        channels_last = device.type == "cpu" or tensor_cores
+    if channels_last:
+        _to_channels_last(model)
+    if tensor_cores:
+        suit_tensor_cores(model, fuse=not options.compile)
+    freeze(model, recipe.freeze)
+    train_mode(model)
+    return model
+
+
+def _to_channels_last(model: nn.Module) -> None:
+    """Keep the channels of what is (C, H, W) innermost; a net may have weights of other ranks beside them."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.dim() == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+
+
+def _forward(model: nn.Module, options: Options, world: World, device: torch.device) -> Callable[[Tensor], Any]:
+    forward = world.wrap(model, device)
+    return torch.compile(forward) if options.compile else forward
+
+
+def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torch.device) -> DataSplits:
+    """The data; the first process downloads what is missing before the others look."""
+    if not world.first:
+        world.wait_for_first()
+    try:
+        with Refusals(lambda: "loading the data"):
+            data = load_data(
+                recipe, net.input, net.output, device, root=options.data_root, base=options.base,
+                budget=options.budget, workers=options.workers,
+            )  # fmt: skip
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        raise ResourceError("loading the data: the machine has no more memory") from None
+    if world.first:
+        _ = data.fingerprint  # read once, and kept for the others
+        world.wait_for_first()
+    if options.examples is not None:
+        data.limit(options.examples, recipe.seed)
+    if recipe.batch_size < world.size:
+        raise UsageError(
+            f"`train.batch_size` is {recipe.batch_size}, fewer than the {world.size} processes that share a batch"
+        )
+    rest = len(data.train) % recipe.batch_size
+    if 0 < rest < world.size:
+        raise UsageError(
+            f"the last batch of an epoch has {rest} of {len(data.train)} examples, fewer than the {world.size} "
+            f"processes; choose another `batch_size` than {recipe.batch_size}"
+        )
+    return data
+
+
+def data_facts(data: DataSplits) -> dict[str, Any]:
+    """What a run notes of its data."""
+    return {
+        "examples": {name: len(split) for name, split in data.parts.items()},
+        "names": list(data.names),
+        "fingerprint": data.fingerprint,
+        "resident": data.train.resident,
+        "bytes": data.bytes,
+        "seconds_to_load": round(data.seconds, 3),
+    }

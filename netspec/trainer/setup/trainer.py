@@ -1,0 +1,149 @@
+"""The parts of a run, and what each step of it is given."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from netspec.net import Net
+from netspec.recipe.base import Recipe
+from netspec.trainer.data.splits import Batch, DataSplits, Picked, Resident
+from netspec.trainer.machine.device import Arithmetic
+from netspec.trainer.machine.processes import World
+from netspec.trainer.measure.losses import LossFunction
+from netspec.trainer.measure.metrics import Sums
+from netspec.trainer.step.drivers import Driver
+from netspec.trainer.step.feed import MIX_PLAIN, Buffers, Feed, Phase, Rows
+from netspec.trainer.step.optim import Optimization
+from netspec.trainer.step.schedule import Schedule
+from netspec.trainer.step.work import Average, Step
+
+
+@dataclass
+class Trainer:
+    """The parts of a run."""
+
+    net: Net
+    recipe: Recipe
+    world: World
+    arithmetic: Arithmetic
+    data: DataSplits
+    model: nn.Module
+    optimization: Optimization
+    schedule: Schedule
+    loss: LossFunction
+    sums: Sums
+    step: Step
+    average: Average | None
+    driver: Driver
+    batches_per_epoch: int
+    steps_per_epoch: int
+    """Optimiser steps."""
+    others: int = 0
+    """Bytes on the GPU that tensors of this process held before the run was assembled."""
+    _weights: dict[float, Tensor] = field(default_factory=dict[float, Tensor])
+
+    @property
+    def classes(self) -> bool:
+        """True if the targets are classes, so that there is an accuracy."""
+        return self.recipe.loss.target == "classes"
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The module whose loss and accuracy are measured: the moving average, if there is one."""
+        return self.model if self.average is None else self.average.module
+
+    @property
+    def evaluation_batch(self) -> int:
+        """Examples per forward pass in evaluation: on a GPU more than in training if they are small, where launches
+        count; of large ones the batch would need more memory than training does."""
+        size, values = self.recipe.batch_size, prod(s for s in self.net.input_shape if isinstance(s, int))
+        return size * (4 if self.arithmetic.device.type == "cuda" and size * values < 2**20 else 1)
+
+    def batches(self, epoch: int, start: int) -> Iterator[Batch | Picked]:
+        """This process's batches of an epoch (from 0), from the `start`th on; where steps are recorded and the data are
+        resident they are fetched within the step."""
+        split = self.data.train
+        give = split.picks if self.driver.records and isinstance(split, Resident) else split.batches
+        return give(
+            self.recipe.batch_size,
+            seed=self.recipe.seed,
+            epoch=epoch,
+            start_step=start,
+            shuffle=True,
+            augment=bool(self.recipe.augment),
+            shard=self.world.shard,
+        )
+
+    def phase(self, batch: int, step: int) -> Phase:
+        """Where the `batch`th batch of an epoch stands within its optimiser step, the `step`th of the run (from 0)."""
+        accumulate, ema = self.recipe.accumulate, self.recipe.ema
+        last = (batch + 1) % accumulate == 0 or batch == self.batches_per_epoch - 1
+        average = ema is not None and last and (step + 1) % ema.every == 0
+        return Phase(batch % accumulate == 0, last, average)
+
+    def buffers(self, batch: Batch | Picked, number: int, mix: tuple[float, ...]) -> Feed:
+        """What the step reads for the `number`th batch of an epoch."""
+        examples = len(batch.y) if isinstance(batch, Batch) else len(batch.rows)
+        whole = self.recipe.accumulate == 1 and self.world.alone
+        weight = self._one if whole else self._weight(number, examples)
+        if isinstance(batch, Batch):
+            return Buffers(batch.x, batch.y, weight, self._mix(mix))
+        return Rows(batch.rows, batch.key, weight, self._mix(mix), batch.split.fetch)
+
+    def _weight(self, number: int, examples: int) -> Tensor:
+        """The share of this process's batch in its optimiser step, times the processes that the mean divides by."""
+        size, accumulate, total = self.recipe.batch_size, self.recipe.accumulate, len(self.data.train)
+        begin = number // accumulate * accumulate * size
+        value = examples * self.world.size / min(accumulate * size, total - begin)
+        if value not in self._weights:
+            self._weights[value] = torch.tensor(value, device=self.arithmetic.device)
+        return self._weights[value]
+
+    def _mix(self, values: tuple[float, ...]) -> Tensor:
+        on_gpu = self.arithmetic.device.type == "cuda"
+        if not values:
+            return self._plain
+        host = torch.tensor(values, pin_memory=on_gpu)
+        return host.to(self.arithmetic.device, non_blocking=True)
+
+    def __post_init__(self) -> None:
+        self._plain = torch.tensor(MIX_PLAIN, device=self.arithmetic.device)
+        self._one = torch.ones((), device=self.arithmetic.device)
+
+    def draw_mix(self) -> tuple[float, ...]:
+        """Draw how a batch of images is mixed, by Python's generator; nothing if it is not."""
+        mixup, cutmix = self.recipe.mixup, self.recipe.cutmix
+        if not mixup and not cutmix:
+            return ()
+        if not cutmix or (mixup and random.random() < 0.5):
+            share = random.betavariate(mixup, mixup)
+            return (share, share, 0.0, 0.0, 0.0, 0.0)
+        height, width = self.net.input_shape[-2:]
+        assert isinstance(height, int)
+        assert isinstance(width, int)
+        return _box(random.betavariate(cutmix, cutmix), height, width)
+
+    def follow(self, step: int) -> None:
+        """Set the moving average's share for the `step`th step of the run (from 0)."""
+        ema = self.recipe.ema
+        if ema is None or self.average is None:
+            return
+        updates = (step + 1) // ema.every
+        decay = min(ema.decay, (1 + updates) / (10 + updates)) if ema.warmup else ema.decay
+        self.average.share.fill_(1 - decay)
+
+
+def _box(share: float, height: int, width: int) -> tuple[float, ...]:
+    """CutMix's box, as torchvision draws it: its middle anywhere, its area 1 − share before it is clipped."""
+    y, x = random.randrange(height), random.randrange(width)
+    half = 0.5 * (1 - share) ** 0.5
+    top, bottom = max(0, y - int(half * height)), min(height, y + int(half * height))
+    left, right = max(0, x - int(half * width)), min(width, x + int(half * width))
+    own = 1 - (bottom - top) * (right - left) / (height * width)
+    return (1.0, own, float(top), float(bottom), float(left), float(right))

@@ -1,0 +1,60 @@
+"""Loss and accuracy over the epochs, as an SVG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from netspec.trainer.machine.disk import write_atomically
+from netspec.trainer.run.records import Record, figure_text
+
+COLOURS = {"train": "#4c72b0", "validation": "#8172b3", "test": "#c44e52"}
+"""One colour per part of the data, in every picture."""
+
+
+def draw_curves(records: Sequence[Record], title: str) -> str:
+    """The curves as SVG text: loss on the left, accuracy on the right where it was measured; `title` may be empty."""
+    import matplotlib as untyped  # slow to import, and needed only once per epoch
+
+    matplotlib: Any = untyped
+    with matplotlib.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": "netspec", "font.family": "sans-serif", "font.size": 10}
+    ):
+        from matplotlib.figure import Figure
+
+        has_accuracy = any(record.train_accuracy is not None for record in records)
+        figure: Any = Figure(figsize=(9.2 if has_accuracy else 5.2, 3.6), layout="constrained")
+        axes = figure.subplots(1, 2 if has_accuracy else 1, squeeze=False)[0]
+        for axis, quantity in zip(axes, ("loss", "accuracy"), strict=False):
+            _draw(axis, records, quantity)
+        if title:
+            figure.suptitle(title)
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return stream.getvalue()
+
+
+def _draw(axis: Any, records: Sequence[Record], quantity: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = [record.epoch for record in records]
+    for part, colour in COLOURS.items():
+        values = [getattr(record, f"{part}_{quantity}") for record in records]
+        if all(value is None for value in values):
+            continue
+        numbers = [float("nan") if value is None else value for value in values]
+        label = f"{part} {figure_text(numbers[-1], 3)}"
+        axis.plot(epochs, numbers, color=colour, marker="o", markersize=3, label=label)
+    axis.set_xlabel("epoch")
+    axis.set_title(quantity, loc="left")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.grid(color="#dddddd", linewidth=0.6)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False)
+
+
+def write_curves(path: Path, records: Sequence[Record], title: str) -> None:
+    """Draw the curves into a file."""
+    write_atomically(path, draw_curves(records, title), durable=False)

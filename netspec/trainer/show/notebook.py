@@ -1,0 +1,78 @@
+"""What a notebook shows while a net trains: one output, with a bar, a line per epoch and the curves."""
+
+from __future__ import annotations
+
+import sys
+from base64 import b64encode
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from netspec.trainer.measure.metrics import Score
+from netspec.trainer.run.records import Record
+from netspec.trainer.show.curves import draw_curves
+from netspec.trainer.show.pace import Pace
+
+
+def in_notebook() -> bool:
+    """True in Jupyter and its like: IPython is loaded and has a kernel."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+class Notebook:
+    """One output that is drawn anew in place; plain HTML, so that no widgets need to be installed."""
+
+    def __init__(self, memory: Callable[[], str]) -> None:
+        self._pace = Pace(memory)
+        self._records: list[Record] = []
+        self._notes: list[str] = []
+        self._bar = self._curves = ""
+        self._shown: Any = None
+
+    def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
+        """Show the bar."""
+        self._pace.begin(epochs, steps, examples, epoch)
+        self._set_bar(0, "")
+
+    def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
+        """Move the bar, a few times a second at most."""
+        if self._pace.due():
+            self._set_bar(step, self._pace.facts(step, score(), examples))
+
+    def doing(self, what: str) -> None:
+        """A full bar with the words beside it."""
+        self._set_bar(self._pace.steps, what)
+
+    def epoch(self, record: Record) -> None:
+        """A new line, and the curves drawn anew."""
+        self._pace.epoch = record.epoch
+        self._records.append(record)
+        picture = b64encode(draw_curves(self._records, "").encode()).decode()
+        self._curves = f'<img alt="loss and accuracy by epoch" src="data:image/svg+xml;base64,{picture}">'
+        self._set_bar(0, "")
+
+    def note(self, text: str) -> None:
+        """The text above the lines."""
+        self._notes.append(text)
+        self._draw()
+
+    def end(self) -> None:
+        """Take the bar away."""
+        self._bar = ""
+        self._draw()
+
+    def _set_bar(self, step: int, facts: str) -> None:
+        pace = self._pace
+        self._bar = f'<p>{pace.title} <progress value="{step}" max="{pace.steps}"></progress> {escape(facts)}</p>'
+        self._draw()
+
+    def _draw(self) -> None:
+        lines = escape("\n".join([*self._notes, *(record.line for record in self._records)]))
+        display: Any = sys.modules["IPython"].display
+        page = display.HTML(f'<pre style="white-space: pre-wrap">{lines}</pre>{self._bar}{self._curves}')
+        if self._shown is None:
+            self._shown = display.display(page, display_id=True)
+        else:
+            self._shown.update(page)

@@ -1,0 +1,84 @@
+"""Which layer first produced a value that is not finite: the failed step, run once more with an eye on every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from torch import Tensor, nn
+
+from netspec.trainer.machine.host import is_finite
+from netspec.trainer.step.feed import Feed, Phase
+from netspec.trainer.step.optim import modules, named
+from netspec.trainer.step.work import Step
+
+
+def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:
+    """Replay a step's batches (several where gradients are accumulated) and say where it goes wrong first.
+
+    The parameters must be those from before the step, and they stay: only gradients are computed. The model is called
+    without what wraps it, so that one process can do this by itself.
+
+    Returns:
+        A clause that continues "step 17: ".
+    """
+    wrapped, step.forward = step.forward, model
+    try:
+        for number, batch in enumerate(feed.ready() for feed in batches):
+            if not is_finite(batch.x):
+                return "the batch itself holds a value that is not finite, before any layer"
+            found: list[str] = []
+            with ExitStack() as hooks:
+                for path, module in modules(model):
+                    if not len(list(module.children())):
+                        hook: Any = module.register_forward_hook(_Watch(path, module, found))  # pyright: ignore[reportUnknownMemberType]  # torch types hooks loosely
+                        hooks.callback(hook.remove)
+                step(batch, Phase(first=number == 0, last=False))
+            if found:
+                return found[0]
+    finally:
+        step.forward = wrapped
+    for key, parameter, _ in named(model):
+        if parameter.grad is not None and not is_finite(parameter.grad):
+            return f"every layer's output and the loss are finite, but the gradient of `{key}` is not"
+    return "the loss is not finite, though every layer's output is"
+
+
+class _Watch:
+    """A forward hook that notes the first output, or on the way back the first gradient, that is not finite."""
+
+    def __init__(self, path: str, module: nn.Module, found: list[str]) -> None:
+        self._place = f"layer `{path}` ({type(module).__name__}"
+        self._found = found
+
+    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        if self._found:
+            return
+        if not all(is_finite(t) for t in _tensors(output)):
+            bad = [key for key, p in module.named_parameters() if not is_finite(p)]
+            because = f", whose {bad[0]} is not finite" if bad else ""
+            largest = max((float(t.detach().abs().max()) for t in _tensors(inputs) if t.numel()), default=0.0)
+            self._found.append(
+                f"the output of {self._place}{because}) is the first that is not finite; "
+                f"its input is finite, of magnitude {largest:.3g} at most"
+            )
+            return
+        for tensor in _tensors(output):
+            if tensor.requires_grad:
+                tensor.register_hook(self._backward)  # pyright: ignore[reportUnknownMemberType]  # as above
+
+    def _backward(self, gradient: Tensor) -> None:
+        if not self._found and not is_finite(gradient):
+            self._found.append(
+                f"every layer's output is finite, but on the way back the gradient at the output of {self._place}) "
+                "is the first that is not"
+            )
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, (tuple, list)):
+        return [t for v in value for t in _tensors(v)]  # pyright: ignore[reportUnknownVariableType]  # any nesting
+    return []

@@ -1,0 +1,85 @@
+"""Weights from a file or another run into a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from torch import Tensor, nn
+
+from netspec.diagnostics import ResourceError, UsageError
+from netspec.trainer.machine.host import is_finite
+from netspec.trainer.run.directory import check_weights
+from netspec.trainer.step.optim import matches, named
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, or those at the end of a run directory.
+
+    Raises:
+        UsageError: no such file.
+        ResourceError: it is damaged.
+    """
+    file = path / "model.safetensors" if path.is_dir() else path
+    if path.is_dir() and not file.is_file() and (path / "checkpoints").is_dir():
+        raise UsageError(f"`--weights {path}`: the run is unfinished; go on with `netspec train --resume {path}` first")
+    if not file.is_file():
+        raise UsageError(f"`--weights {path}`: there is no such file")
+    try:
+        return load_safetensors(check_weights(file))
+    except (SafetensorError, OSError) as error:
+        raise ResourceError(f"`{file}` is damaged or no safetensors file: {error}") from None
+
+
+def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> None:
+    """Give a model the weights of `path`; parameters that match a pattern of `fresh` keep their own.
+
+    Raises:
+        UsageError: names or shapes differ for others than those, or a pattern matches nothing.
+    """
+    saved = read_weights(path)
+    own: Mapping[str, Tensor] = model.state_dict()
+    owners = {key: module for key, _, module in named(model)}
+    kept = {key for key in own if any(_is_fresh(p, key, owners.get(key)) for p in fresh)}
+    for pattern in fresh:
+        if not any(_is_fresh(pattern, key, owners.get(key)) for key in own):
+            raise UsageError(f"`--fresh {pattern}` matches no parameter; there are {', '.join(list(own)[:6])} …")
+    problems = [f"`{key}` is missing" for key in own if key not in saved and key not in kept]
+    problems += [f"`{key}` is not in the net" for key in saved if key not in own]
+    problems += [
+        f"`{key}` is {_shape(saved[key])} there and {_shape(own[key])} in the net"
+        for key in own
+        if key in saved and key not in kept and saved[key].shape != own[key].shape
+    ]
+    if problems:
+        shown = "\n".join(f"  {p}" for p in problems[:8]) + (
+            f"\n  … and {len(problems) - 8} more" * (len(problems) > 8)
+        )
+        hint = "beyond what `--fresh` leaves" if fresh else "`--fresh PATTERN` leaves parameters as initialised"
+        raise UsageError(f"`--weights {path}` does not fit the net; {hint}:\n{shown}")
+    with torch.no_grad():
+        for key, tensor in own.items():
+            if key not in kept:
+                tensor.copy_(saved[key])
+
+
+def not_finite(model: nn.Module) -> str | None:
+    """Which parameter or buffer of a model is not finite, in words: "2 of the 6 values of `0.bias` are not finite"."""
+    tensors: Mapping[str, Tensor] = model.state_dict()
+    for key, tensor in tensors.items():
+        if not is_finite(tensor):
+            bad = int((~tensor.isfinite()).sum())
+            return f"{bad:,} of the {tensor.numel():,} values of `{key}` are not finite"
+    return None
+
+
+def _is_fresh(pattern: str, key: str, module: nn.Module | None) -> bool:
+    return fnmatchcase(key, pattern) if module is None else matches(pattern, key, module)
+
+
+def _shape(tensor: Tensor) -> str:
+    return " × ".join(map(str, tensor.shape)) or "a number"

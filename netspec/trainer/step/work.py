@@ -1,0 +1,246 @@
+"""One optimiser step as device work alone.
+
+`Step` reads tensors and writes tensors. It asks the host for nothing and tells it nothing, so that it can be called,
+recorded and replayed (`drivers.py`) with the same result: what changes from step to step (the batch, its weight, how
+it is mixed, the learning rate) sits in tensors, and what went wrong is noted in tensors too.
+
+A step whose loss or gradient is not finite changes no parameter, and neither does any step after it: `Failures` keeps
+the number of the good ones before it, and the loop reads that now and then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netspec.recipe.base import Recipe, is_map
+from netspec.trainer.machine.device import Arithmetic
+from netspec.trainer.machine.processes import World
+from netspec.trainer.measure.evaluation import autocast
+from netspec.trainer.measure.losses import LossFunction, Shares
+from netspec.trainer.measure.metrics import Sums
+from netspec.trainer.step.feed import Buffers, Feed, Phase
+from netspec.trainer.step.optim import Optimization
+
+
+class Failures:
+    """Notes on the device whether a step has produced a value that is not finite. Sticky."""
+
+    def __init__(self, device: torch.device, counts: bool) -> None:
+        self.ever = torch.zeros((), dtype=torch.float32, device=device)
+        """1 once a step has failed: nothing is updated from then on."""
+        self.since = torch.zeros((), dtype=torch.float64, device=device) if counts else None
+        """Number of steps since the first failed one, itself included; None if somebody looks after every step."""
+
+
+class LossScale:
+    """fp16's loss scale: halved when gradients overflow, doubled after 2,000 steps without. As torch's GradScaler."""
+
+    growth, backoff, interval, initial = 2.0, 0.5, 2000, 65536.0
+
+    def __init__(self, device: torch.device) -> None:
+        self.scale = torch.full((), self.initial, device=device)
+        self.since = torch.zeros((), dtype=torch.int32, device=device)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Scale, and steps since it last changed."""
+        return {"scale": self.scale, "since": self.since}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take over both."""
+        self.scale.copy_(state["scale"])
+        self.since.copy_(state["since"])
+
+    def update(self, overflow: Tensor) -> None:
+        """After a step: grow or back off."""
+        torch._amp_update_scale_(self.scale, self.since, overflow, self.growth, self.backoff, self.interval)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # what GradScaler calls, without its reads by the host
+
+
+class Step:
+    """Forward, backward and update for one batch.
+
+    Args:
+        forward: the module to call: the model itself, or what wraps it.
+        sums: where the metrics of every batch go.
+        average: the moving average's module, if the recipe has one.
+        watched: somebody looks at `failures.ever` after every step, so that nothing need count the steps behind it.
+        statistics: the model's buffers; a batch without a target that counts leaves them as they are.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[[Tensor], Any],
+        optimization: Optimization,
+        loss: LossFunction,
+        recipe: Recipe,
+        arithmetic: Arithmetic,
+        sums: Sums,
+        average: Average | None = None,
+        watched: bool = False,
+        world: World = World(),  # noqa: B008  # an immutable value
+        statistics: Sequence[Tensor] = (),
+    ) -> None:
+        self.forward, self.optimization, self.loss = forward, optimization, loss
+        self.recipe, self.arithmetic, self.sums, self.average = recipe, arithmetic, sums, average
+        self.world = world
+        self.parameters = optimization.parameters
+        self.failures = Failures(arithmetic.device, counts=not watched)
+        self.scale = LossScale(arithmetic.device) if arithmetic.scaled else None
+        self.shares = Shares(loss, arithmetic.device, world) if loss.divides else None
+        self.statistics = statistics if loss.divides else ()
+        self._one = torch.ones((), device=arithmetic.device)
+        self._accumulates = recipe.accumulate > 1
+        self._weighted = self._accumulates or not world.alone
+        self._mixes = recipe.mixup > 0 or recipe.cutmix > 0
+        if optimization.fused:
+            optimization.optimizer.found_inf = self.failures.ever  # pyright: ignore[reportAttributeAccessIssue]  # the protocol between GradScaler and fused optimisers
+
+    def __call__(self, feed: Feed, phase: Phase = Phase()) -> None:  # noqa: B008  # an immutable tuple
+        """Do the step's work for one batch."""
+        b = feed.ready()
+        if phase.first:
+            self._clear_gradients()
+        x, y, other = self._mixed(b)
+        statistics = [buffer.clone() for buffer in self.statistics]
+        with autocast(self.arithmetic):
+            result = self.forward(x)
+        output, heads = (result, ()) if isinstance(result, Tensor) else (result.output, result.aux)
+        loss = objective = self._loss(output, y, b, other)
+        for head in heads:
+            objective = objective + self.recipe.aux_weight * self._loss(head, y, b, other)
+        empty = None
+        if self.shares is not None:
+            factor, empty = self.shares.add(y, b.weight, first=phase.first)
+            objective = objective * factor
+        elif self._weighted:
+            objective = objective * b.weight
+        (objective if self.scale is None else objective * self.scale.scale).backward()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
+        if empty is not None:
+            for buffer, before in zip(self.statistics, statistics, strict=True):
+                buffer.copy_(torch.where(empty, before, buffer))
+        loss = loss.detach()
+        self.sums.add(loss, output.detach(), y)
+        if phase.last:
+            idle = self._update(loss)
+            if phase.average and self.average is not None:
+                self.average.update(idle)
+
+    # ---- the parts
+
+    def _clear_gradients(self) -> None:
+        if not self._accumulates:
+            for parameter in self.parameters:
+                parameter.grad = None
+            return
+        for parameter in self.parameters:  # accumulated gradients keep their place in memory from batch to batch
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            else:
+                parameter.grad.zero_()
+
+    def _mixed(self, b: Buffers) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The examples mixed with their neighbours, their targets, and the neighbours' where the loss is mixed."""
+        if not self._mixes:
+            return b.x, b.y, None
+        neighbour = b.x.roll(1, 0)
+        x, y, other = b.x * b.mix[0] + neighbour * (1 - b.mix[0]), b.y, b.y.roll(1, 0)
+        maps = is_map(self.recipe.loss, x.shape[1:], y.shape[1:])
+        if maps and self.recipe.mixup > 0:  # of values: masks of classes are not averaged
+            y = y * b.mix[0] + other * (1 - b.mix[0])
+        if self.recipe.cutmix > 0:
+            rows = torch.arange(x.shape[-2], device=x.device).unsqueeze(1)
+            columns = torch.arange(x.shape[-1], device=x.device)
+            _, _, top, bottom, left, right = b.mix.unbind()
+            box = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
+            x = torch.where(box, neighbour, x)
+            y = torch.where(box, other, y) if maps else y
+        return x, y, None if maps else other
+
+    def _loss(self, output: Tensor, y: Tensor, b: Buffers, other: Tensor | None) -> Tensor:
+        output = output.float()
+        own = self.loss(output, y)
+        return own if other is None else b.mix[1] * own + (1 - b.mix[1]) * self.loss(output, other)
+
+    def _update(self, loss: Tensor) -> Tensor:
+        """Move the parameters; 1 if there was nothing to move them by: a step failed, or no target counted."""
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        empty = None if self.shares is None else self.shares.divide(gradients)
+        skip = self._checked(loss, gradients)
+        if empty is not None:
+            skip = torch.maximum(skip, empty)
+            if self.optimization.fused:
+                self.optimization.optimizer.found_inf = skip  # pyright: ignore[reportAttributeAccessIssue]  # as above
+        if self.recipe.clip_grad_value is not None:
+            nn.utils.clip_grad_value_(self.parameters, self.recipe.clip_grad_value)
+        if self.recipe.clip_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_grad_norm)
+        if self.optimization.fused:
+            self.optimization.optimizer.step()
+        else:
+            self._step_unless(skip, gradients)
+        return self.failures.ever if empty is None else torch.maximum(self.failures.ever, empty)
+
+    def _checked(self, loss: Tensor, gradients: list[Tensor]) -> Tensor:
+        """Check loss and gradients, and divide the latter by the loss scale; 1 if this step is to change nothing."""
+        failures, scale = self.failures, self.scale
+        if scale is None:
+            _check_and_divide([loss, *gradients], failures.ever, self._one)
+            skip = self.world.largest_(failures.ever)
+        else:  # an overflow under fp16 is no failure as long as the scale can give way
+            overflow = torch.zeros_like(failures.ever)
+            _check_and_divide(gradients, overflow, scale.scale.reciprocal())
+            _check_and_divide([loss], failures.ever, self._one)
+            torch.maximum(failures.ever, overflow * (scale.scale < 1), out=failures.ever)
+            self.world.largest_(failures.ever)
+            scale.update(overflow)
+            skip = torch.maximum(failures.ever, overflow)
+            if self.optimization.fused:
+                self.optimization.optimizer.found_inf = skip  # pyright: ignore[reportAttributeAccessIssue]  # as above
+        if failures.since is not None:
+            failures.since.add_(failures.ever)
+        return skip
+
+    def _step_unless(self, skip: Tensor, gradients: list[Tensor]) -> None:
+        """The same for optimisers without a fused kernel."""
+        if skip.device.type == "cpu":
+            if not skip.item():
+                self.optimization.optimizer.step()
+            return
+        held = [*self.parameters, *self.optimization.state_on(skip.device)]
+        before = [tensor.detach().clone() for tensor in held]
+        for gradient in gradients:
+            gradient.masked_fill_(skip.bool(), 0)  # state that this step begins must be finite
+        self.optimization.optimizer.step()
+        for tensor, old in zip(held, before, strict=True):
+            tensor.data.copy_(torch.where(skip.bool(), old, tensor.detach()))
+
+
+def _check_and_divide(tensors: list[Tensor], found: Tensor, factor: Tensor) -> None:
+    """Multiply tensors in place by a factor, and set `found` to 1 if one of them holds a value that is not finite."""
+    torch._amp_foreach_non_finite_check_and_unscale_(tensors, found, factor)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # the kernel of GradScaler
+
+
+class Average:
+    """The exponential moving average of the weights, as a module of its own that evaluation uses."""
+
+    def __init__(self, model: nn.Module, module: nn.Module, device: torch.device) -> None:
+        self.module = module.requires_grad_(False).eval()
+        self._source = [p.detach() for p in model.parameters()]
+        self._target = [p.detach() for p in module.parameters()]
+        self._buffers = list(zip(module.buffers(), model.buffers(), strict=True))
+        self.share = torch.zeros((), device=device)
+        """1 − decay for the next update; the host writes it before the step."""
+
+    def update(self, skip: Tensor) -> None:
+        """average ← average + share · (weight − average), unless `skip` is 1."""
+        difference = torch._foreach_sub(self._source, self._target)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # documented under "foreach functions"
+        torch._foreach_mul_(difference, self.share * (1 - skip))  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # as above
+        torch._foreach_add_(self._target, difference)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # as above
+
+    def copy_buffers(self) -> None:
+        """Take over running statistics, before the average is used."""
+        for target, source in self._buffers:
+            target.copy_(source)

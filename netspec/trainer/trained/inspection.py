@@ -1,0 +1,84 @@
+"""One look at a trained run: `netspec eval`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netspec.diagnostics import UsageError
+from netspec.trainer.errors import NonFinite
+from netspec.trainer.machine.device import numerics
+from netspec.trainer.measure.confusion import describe, to_dict
+from netspec.trainer.measure.evaluation import Examination, evaluate, examine
+from netspec.trainer.measure.losses import LossFunction
+from netspec.trainer.measure.metrics import Score
+from netspec.trainer.run.records import as_json, figure_text
+from netspec.trainer.trained.opening import Trained
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Loss and accuracy on one part of the data; for classifiers the details too."""
+
+    split: str
+    examples: int
+    score: Score
+    examination: Examination | None
+    available: int
+    """Examples of this part that there are."""
+    why: str | None
+    """What kept it to fewer, in words; None if nothing did."""
+
+    def text(self, names: Sequence[str]) -> str:
+        """For people."""
+        accuracy = "" if self.score.accuracy is None else f", accuracy {self.score.accuracy:.4f}"
+        count = f"{self.examples:,}" if self.why is None else f"{self.examples:,} of {self.available:,}"
+        why = "" if self.why is None else f" ({self.why})"
+        head = f"{self.split}, {count} examples{why}: loss {figure_text(self.score.loss)}{accuracy}"
+        return head if self.examination is None else f"{head}\n\n{describe(self.examination, names)}"
+
+    def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
+        """For programs."""
+        values = {"split": self.split, "examples": self.examples, "available": self.available}
+        values |= {name: as_json(value) for name, value in self.score._asdict().items()}
+        return values if self.examination is None else values | to_dict(self.examination, names)
+
+
+def inspect(trained: Trained, split: str, root: Path | None = None, examples: int | None = None) -> Inspection:
+    """Measure a run on one part of its data.
+
+    Raises:
+        UsageError: the data have no such part.
+        ResourceError: data are missing or damaged.
+        NonFinite: the loss is not a number.
+    """
+    data = trained.data(root, examples)
+    part = data.split(split)
+    if part is None:
+        raise UsageError(
+            f"`--split {split}`: the data of this run have no such part; there are {', '.join(data.parts)}"
+        )
+    wanted = f"`--examples {examples}`" if examples else f"the run's `--examples {trained.run.options.get('examples')}`"
+    why = wanted if len(part) < part.available else None
+    loss = LossFunction(trained.recipe.loss, trained.arithmetic.device, ignores=data.ignores)
+    batch = trained.recipe.batch_size
+    with numerics(trained.arithmetic):
+        if trained.classifies:
+            classes = int(trained.net.output_shape[0])  # pyright: ignore[reportArgumentType]  # a net that trains has numbers for sizes
+            found = examine(trained.model, part, loss, trained.arithmetic, classes=classes, batch_size=batch)
+            score = found.score
+        else:
+            found = None
+            score = evaluate(
+                trained.model, part, loss, trained.arithmetic,
+                classes=trained.recipe.loss.target == "classes", batch_size=batch,
+            )  # fmt: skip
+    if math.isnan(score.loss):
+        raise NonFinite(
+            f"`{trained.run.path}`: the loss on the {split} data is not a number, though every weight is finite: an "
+            "output of the net is not, or no target counts"
+        )
+    return Inspection(split, len(part), score, found, part.available, why)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from netspec.layers import layer_class
 from netspec.layers.refused import REFUSED
@@ -56,13 +55,10 @@ SHOWN = {
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """Torch warns of much that is tried here, and its intra-op threads only get in each other's way."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """Torch warns of much that is tried here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("name", LAYERS)

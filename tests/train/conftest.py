@@ -1,22 +1,10 @@
-"""What all tests of training share: one thread, no picture per epoch."""
+"""What all tests of training share: no picture per epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-import torch
 
 from netspec.trainer import training
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Small tensors are slower with several threads, and a test run shares the machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)

@@ -50,7 +50,6 @@ from tests.train.small_runs import (
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The state at the end of the run that nothing interrupts."""
-    torch.set_num_threads(1)
     path = tmp_path_factory.mktemp("whole") / "run"
     result = finish(small_net(), path)
     assert result.records[-1].step == 40

@@ -1,6 +1,8 @@
-"""What all tests of training share: no picture per epoch."""
+"""What all tests of training share: no picture per epoch, and no search for garbage among what pytest holds."""
 
 from __future__ import annotations
+
+import gc
 
 import pytest
 
@@ -12,6 +14,17 @@ def _no_curves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Drawing takes longer than a small epoch; tests that look at the curves are marked `curves`."""
     if "curves" not in request.fixturenames:
         monkeypatch.setattr(training, "write_curves", lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def _set_aside() -> None:
+    """Each run begins by collecting garbage, which takes longer than a small epoch where thousands of tests are held.
+
+    `test_undisturbed.py` takes this back: there a run sets aside what is alive by itself.
+    """
+    if gc.get_freeze_count() == 0:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -30,3 +32,13 @@ def _set_aside() -> None:
 @pytest.fixture
 def curves() -> None:
     """Ask for the curves to be drawn."""
+
+
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Signals as a person's own shell leaves them, also where the tests run in a script's background or under nohup."""
+    ordinary = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in ordinary.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -131,6 +131,7 @@ def test_a_program_without_the_customary_guard_is_not_run_again_by_each_worker(t
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_what_is_sent_to_all_processes_stops_a_run_with_workers_at_a_checkpoint(
     number: signal.Signals, tmp_path: Path

@@ -127,7 +127,7 @@ def test_a_program_under_torchrun_may_train_more_than_once_and_goes_on(tmp_path:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     child = subprocess.run(
         [*command, str(tmp_path / "program.py"), str(tmp_path)],
-        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert child.returncode == 0, child.stderr
     assert child.stdout.count("still here") == 2

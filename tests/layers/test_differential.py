@@ -29,7 +29,7 @@ from tests.layers.excuses import EXCUSES
 from tests.layers.generator import LAYERS, Config
 from tests.layers.values import fields_of
 
-CONFIGS, CHAINS, SEED = 200, 2000, 0
+CONFIGS, CHAINS, SEED = 200, 1000, 0
 
 SHOWN = {
     "another rank": Config("MaxPool2d", {"kernel_size": 2}, (5, 5)),

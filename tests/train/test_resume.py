@@ -542,6 +542,13 @@ def two_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def after_three_steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("three") / "run"
+    run_until(small_net(PLAIN), path, 3)
+    return path
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -551,9 +558,10 @@ def two_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
         b'{"options": {"base": "/nowhere/at/all"}, "data": {"names": [1, null, {}]}, "device": {}}',
     ],
 )  # fmt: skip
-def test_whatever_stands_in_environment_json_a_run_goes_on(content: bytes, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    run_until(small_net(PLAIN), run, 3)
+def test_whatever_stands_in_environment_json_a_run_goes_on(
+    content: bytes, after_three_steps: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(after_three_steps, tmp_path / "run")
     (run / "environment.json").write_bytes(content)
     assert len(finish(small_net(PLAIN), run, report=None).records) == 3
     (run / "environment.json").write_bytes(content)

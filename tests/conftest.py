@@ -1,5 +1,5 @@
 """What all tests share: examples that are the same every time under CI, a run of what needs no torch, a GPU that is
-used only by the tests that are marked for one, and a cache that is not the user's."""
+used only by the tests that are marked for one, one thread for torch, and a cache that is not the user's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 from hypothesis import settings
 
 from netspec.diagnostics import MissingExtra
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: threads that share small tensors spin while they wait
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):

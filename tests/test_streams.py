@@ -55,7 +55,7 @@ def test_no_file_of_a_command_gets_the_number_of_a_closed_stream(tmp_path: Path)
     assert (tmp_path / "file").read_text() == ""
 
 
-@pytest.mark.parametrize("behind", ["| head -1", "| true", ">&- 2>&-"])
+@pytest.mark.parametrize("behind", ["| head -1", pytest.param("| true", marks=pytest.mark.slow), ">&- 2>&-"])
 def test_training_goes_on_without_a_reader(behind: str, tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(PLAIN)
     done = shell(f"($netspec train spec.yaml --run run --no-report; echo $? >status) {behind}", tmp_path)

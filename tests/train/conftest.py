@@ -1,11 +1,12 @@
-"""What all tests of training share: one thread, no picture per epoch."""
+"""What all tests of training share: no picture per epoch, and no search for garbage among what pytest holds."""
 
 from __future__ import annotations
 
+import gc
+import signal
 from collections.abc import Iterator
 
 import pytest
-import torch
 
 from netspec.trainer.loop import epochs
 from netspec.trainer.step.drivers import RECORDERS
@@ -13,19 +14,21 @@ from tests.train.replay import Tape
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Small tensors are slower with several threads, and a test run shares the machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(autouse=True)
 def _no_curves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than a small epoch; tests that look at the curves are marked `curves`."""
     if "curves" not in request.fixturenames:
         monkeypatch.setattr(epochs, "write_curves", lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def _set_aside() -> None:
+    """Each run begins by collecting garbage, which takes longer than a small epoch where thousands of tests are held.
+
+    `test_undisturbed.py` takes this back: there a run sets aside what is alive by itself.
+    """
+    if gc.get_freeze_count() == 0:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture
@@ -37,3 +40,13 @@ def curves() -> None:
 def replay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `driver="replay"` replay recorded steps, which needs no GPU."""
     monkeypatch.setitem(RECORDERS, "replay", Tape)
+
+
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Signals as a person's own shell leaves them, also where the tests run in a script's background or under nohup."""
+    ordinary = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in ordinary.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -48,36 +48,45 @@ def switches() -> dict[str, Any]:
 
 
 SWITCHED = """
-import torch
-from contextlib import nullcontext
+import os, sys, torch
 from netspec.trainer.machine.device import Arithmetic, numerics
 from tests.train.test_arithmetic import switches
-{before}
-was = switches()
-for precision in ("fp32", "tf32", "bf16"):
-    with numerics(Arithmetic(torch.device("cuda"), precision, None)):
-        now = switches()
-    assert RuntimeError not in now.values(), now
-    assert now["old cuBLAS"] == now["old cuDNN"] == (precision != "fp32"), now
-    assert (now["matmul"] == "tf32") == (now["conv"] == "tf32") == (precision != "fp32"), now
-    assert switches() == was, (was, switches())
+
+def check(before):
+    exec(before)
+    was = switches()
+    for precision in ("fp32", "tf32", "bf16"):
+        with numerics(Arithmetic(torch.device("cuda"), precision, None)):
+            now = switches()
+        assert RuntimeError not in now.values(), now
+        assert now["old cuBLAS"] == now["old cuDNN"] == (precision != "fp32"), now
+        assert (now["matmul"] == "tf32") == (now["conv"] == "tf32") == (precision != "fp32"), now
+        assert switches() == was, (was, switches())
+
+for before in sys.argv[1:]:  # a child each, forked, so that no start costs an import
+    if os.fork() == 0:
+        check(before)
+        os._exit(0)
+    assert os.wait()[1] == 0, before
+print(len(sys.argv[1:]), "checked")
 """
 
+SETTINGS = [
+    "",
+    "torch.backends.cuda.matmul.fp32_precision = 'tf32'",
+    "torch.backends.cuda.matmul.fp32_precision = 'ieee'; torch.backends.cudnn.conv.fp32_precision = 'ieee'",
+    "torch.set_float32_matmul_precision('high')",
+    "torch.set_float32_matmul_precision('medium'); torch.backends.cudnn.allow_tf32 = False",
+]
 
-@pytest.mark.parametrize(
-    "before",
-    [
-        "",
-        "torch.backends.cuda.matmul.fp32_precision = 'tf32'",
-        "torch.backends.cuda.matmul.fp32_precision = 'ieee'; torch.backends.cudnn.conv.fp32_precision = 'ieee'",
-        "torch.set_float32_matmul_precision('high')",
-        "torch.set_float32_matmul_precision('medium'); torch.backends.cudnn.allow_tf32 = False",
-    ],
-)
-def test_the_switches_of_tf32_agree_within_a_run_and_are_put_back(before: str) -> None:
+
+def test_the_switches_of_tf32_agree_within_a_run_and_are_put_back() -> None:
     """torch.compile and Lightning read the old ones, which raise where only the new ones were set. The switches are
     there without a GPU, and the process's own, so each case has one."""
-    subprocess.run([sys.executable, "-W", "error", "-c", SWITCHED.format(before=before)], cwd=ROOT, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SWITCHED, *SETTINGS], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == f"{len(SETTINGS)} checked\n"
 
 
 def test_a_loss_is_computed_outside_of_autocast() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,9 @@ from netspec.trainer.setup.options import Options
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.trained.inspection import inspect
 from netspec.trainer.trained.opening import open_trained
+from tests.train.programs import ROOT, environment
 from tests.train.small_runs import finish, last_checkpoint, run_until, whole_state
-from tests.train.test_survival import torchrun
+from tests.train.test_survival import free_port
 
 pytestmark = pytest.mark.usefixtures("replay")
 
@@ -239,16 +242,34 @@ def test_a_resume_may_be_forced_to_a_loss_with_weights_within_an_epoch(tmp_path:
 # ---- several processes
 
 
+RANKS = """
+import os, sys
+import netspec.cli.train, netspec.trainer.loop  # once, for all that are forked
+from netspec.cli import main
+
+for rank in range(2):
+    if os.fork() == 0:
+        os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+        main()
+sys.exit(any([os.wait()[1] for rank in range(2)]))
+"""
+"""`torchrun` without itself, which imports torch three times: the ranks of `netspec ARGUMENTS`."""
+
+
 def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     loss = LOSSES["both, smoothed"]
     net = made(tmp_path, loss, flat=True)
     text = netspec.expand(net).replace("- BatchNorm2d\n", "- Identity\n")
     text = netspec.expand(netspec.loads(text, set={"train.accumulate": 2, "train.batch_size": 4}))
     (tmp_path / "spec.yaml").write_text(text)
-    child = torchrun(2, tmp_path / "spec.yaml", "--run", tmp_path / "two", "--no-report", "-q")
+    arguments = ("train", str(tmp_path / "spec.yaml"), "--run", str(tmp_path / "two"), "--no-report", "--device", "cpu")
+    world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    child = subprocess.run(
+        [sys.executable, "-c", RANKS, *arguments], cwd=ROOT, env=environment(world), capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert child.returncode == 0, child.stderr
     one = finish(netspec.loads(text), tmp_path / "one", device="cpu")
-    output, _ = child.communicate(timeout=120)
-    assert child.returncode == 0, output
     two = open_trained(tmp_path / "two", device="cpu")
     for key, value in load_file(tmp_path / "one" / "model.safetensors").items():
         torch.testing.assert_close(two.model.state_dict()[key], value, rtol=1e-4, atol=1e-6)

@@ -280,6 +280,7 @@ def test_weights_of_another_shape_are_refused_with_both_shapes(tmp_path: Path) -
 # ---- signals
 
 
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_saves_at_the_step_boundary_and_leaves_with_75(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -316,6 +317,7 @@ def test_a_signal_that_was_ignored_at_the_start_stays_so(number: signal.Signals)
         signal.signal(number, before)
 
 
+@pytest.mark.usefixtures("heeded")
 def test_a_second_ctrl_c_quits_at_once(tmp_path: Path) -> None:
     code = (
         "import os, signal\n"

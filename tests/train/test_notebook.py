@@ -35,7 +35,7 @@ class Watched(NotebookClient):
 def test_a_notebook_shows_one_output_with_a_bar_then_lines_and_curves(tmp_path: Path) -> None:
     text = CELL.replace("SPEC", PLAIN.replace("train: 36", "train: 320")).replace("RUN", str(tmp_path / "run"))
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text)])
-    client = Watched(book, timeout=120, kernel_name="python3")
+    client = Watched(book, timeout=600, startup_timeout=300, kernel_name="python3")
     client.execute()
     pages = [page for page in client.pages if page]
     assert any("epoch 2/3 <progress value=" in page and "ex/s" in page and "left" in page for page in pages)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from itertools import pairwise
 from pathlib import Path
 
@@ -112,45 +109,59 @@ def test_a_run_says_what_it_does_between_its_steps(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def on_a_terminal(columns: int, path: Path) -> list[str]:
+ON_A_TERMINAL = """
+import fcntl, struct, sys, termios
+import netspec
+from netspec.trainer.show import pace
+from tests.train.small_runs import PLAIN, small_net
+
+pace.PER_SECOND = 1e9  # every step shows
+net = small_net(PLAIN.replace("train: 36", "train: 320"), validation=0.25)
+for columns in sys.argv[2:]:
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, int(columns), 0, 0))
+    netspec.train(net, run=f"{sys.argv[1]}/{columns}")
+    print("the end", flush=True)
+"""
+COLUMNS = [50, 80, 160]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[str]]:
     """The lines that a run shows on a terminal of so many columns, each state of the bar a line."""
-    code = (
-        "from netspec.trainer.show import pace\n"
-        "pace.PER_SECOND = 1e9  # every step shows\n"
-        "from tests.train.small_runs import PLAIN, small_net\n"
-        "import netspec\n"
-        f"netspec.train(small_net(PLAIN.replace('train: 36', 'train: 320'), validation=0.25), run={str(path)!r})\n"
-    )
     main, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=side, stdout=side, stderr=side, env=environment | {"TERM": "xterm"}
-    )
+        [sys.executable, "-c", ON_A_TERMINAL, str(tmp_path_factory.mktemp("runs")), *map(str, COLUMNS)],
+        stdin=side, stdout=side, stderr=side, env=environment | {"TERM": "xterm"},
+    )  # fmt: skip
     os.close(side)
-    shown = b""
+    written = b""
     try:
         while part := os.read(main, 65536):
-            shown += part
+            written += part
     except OSError:  # Linux says so that the other side has closed
         pass
     os.close(main)
-    assert process.wait() == 0, shown.decode()
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
-    return [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+    assert process.wait() == 0, written.decode()
+    *runs, rest = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.decode()).split("the end")
+    assert not rest.strip()
+    lines = ([line.rstrip() for line in re.split(r"[\r\n]+", run) if line.strip()] for run in runs)
+    return dict(zip(COLUMNS, lines, strict=True))
 
 
-@pytest.mark.parametrize("columns", [50, 80, 160])
-def test_the_bar_fits_the_terminal_fills_before_each_evaluation_and_never_jumps(columns: int, tmp_path: Path) -> None:
-    lines = on_a_terminal(columns, tmp_path / "run")
+@pytest.mark.parametrize("columns", COLUMNS)
+def test_the_bar_fits_the_terminal_fills_before_each_evaluation_and_never_jumps(
+    columns: int, shown: dict[int, list[str]]
+) -> None:
+    lines = shown[columns]
     bars = [line for line in lines if "━" in line]
     assert max(map(len, bars)) <= columns
     assert len({len(re.sub(r"[^━╸╺]", "", line)) for line in bars}) == 1
     assert len({len(re.split("[━╸╺]", line)[0]) for line in bars}) == 1
     for words in ("evaluating validation", "evaluating test", "writing report.html"):
-        shown = [line for line in bars if line.endswith(words)]
-        assert shown
-        assert all("╸" not in line and "╺" not in line for line in shown)
+        full = [line for line in bars if line.endswith(words)]
+        assert full
+        assert all("╸" not in line and "╺" not in line for line in full)
     facts = [line for line in bars if "loss" in line]
     assert all("left" in line for line in facts)
     assert all(("ex/s" in line, "MiB" in line or "GiB" in line) == (columns >= 80, columns >= 160) for line in facts)

@@ -23,7 +23,7 @@ from tests.train.small_runs import EVERYTHING, finish, run_until, small_net, who
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
-KILLS, RANK_KILLS = 200, 10
+KILLS, RANK_KILLS = 200, 4
 
 CHILD = """
 import os, sys
@@ -69,10 +69,11 @@ def test_two_hundred_kills_at_random_moments_lose_nothing(tmp_path: Path) -> Non
     with server:
         killed, step = _kill_children(server, run, generator)
     print(f"{killed} kills, at step {step} of 15,000")
+    assert killed == KILLS
     net = small_net(epochs=1500)
-    finish(net, run)
+    for path in (run, tmp_path / "whole"):
+        run_until(net, path, step + 25)
     assert [p.name for p in run.rglob("*") if p.name.endswith(".tmp")] == []
-    finish(net, tmp_path / "whole")
     assert whole_state(run) == whole_state(tmp_path / "whole")
 
 
@@ -86,13 +87,12 @@ def _kill_children(server: subprocess.Popen[str], run: Path, generator: random.R
         server.stdin.flush()
         answer = server.stdout.readline()
         assert answer.strip().isdigit(), answer
-        time.sleep(generator.uniform(0.05, 0.9))
+        _wait_until(run, _reached(run) + 10 * generator.randrange(3))
+        time.sleep(generator.uniform(0.0, 0.1))
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(answer), signal.SIGKILL)
         answer = server.stdout.readline()
         assert answer.startswith("ended"), answer
-        if answer.split()[1] == "0":  # the whole run is done
-            break
         assert answer.split()[1] == str(int(signal.SIGKILL)), answer
         killed += 1
         if checkpoints(run / "checkpoints"):
@@ -178,21 +178,30 @@ def _killed(server: subprocess.Popen[str], run: Path, generator: random.Random) 
     server.stdin.write("next\n")
     server.stdin.flush()
     child = int(server.stdout.readline())
-    wanted, end = _reached(run) + 5 * generator.randrange(9), time.monotonic() + 30
-    while _reached(run) < wanted and time.monotonic() < end:
-        time.sleep(0.01)
+    _wait_until(run, _reached(run) + 5 * generator.randrange(9))
     time.sleep(generator.uniform(0.0, 0.4))
     started = descendants(child) | {child}
     os.kill(child, signal.SIGKILL)
     assert server.stdout.readline() == f"ended {int(signal.SIGKILL)}\n"
-    assert left_after(started, 10.0) == set()
+    assert left_after(started, 60.0) == set()
     _, found = newest(run / "checkpoints", pytest.fail)
     return int(found.state["progress"]["step"])
 
 
 def _reached(run: Path) -> int:
-    """The step of the newest checkpoint."""
-    return max(int(path.name.removeprefix("step-")) for path in checkpoints(run / "checkpoints"))
+    """The step of the newest checkpoint, 0 before the first."""
+    try:
+        found = checkpoints(run / "checkpoints")
+    except FileNotFoundError:  # a child that finds no checkpoint begins anew
+        return 0
+    return max((int(path.name.removeprefix("step-")) for path in found), default=0)
+
+
+def _wait_until(run: Path, step: int) -> None:
+    """Let the process that trains write the checkpoint of a step, however slow the machine is."""
+    end = time.monotonic() + 60
+    while _reached(run) < step and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 # ---- several processes
@@ -234,16 +243,14 @@ train:
 def test_two_processes_give_the_losses_of_one_with_the_same_global_batch(tmp_path: Path) -> None:
     spec = tmp_path / "lenet.yaml"
     losses: list[list[float]] = []
-    for examples in (640, 3200, 6410):  # after 10, 50 and 101 steps
+    for examples in (640, 6410):  # after 10 and 101 steps
         spec.write_text(LENET.replace("train: 6410", f"train: {examples}"))
-        found: list[float] = []
-        for processes in (1, 2):
-            run = tmp_path / f"{examples}-{processes}"
-            child = torchrun(processes, spec, "--run", run, "--no-report", "-q")
-            output, _ = child.communicate(timeout=300)
-            assert child.returncode == 0, output
-            found.append(json.loads((run / "metrics.jsonl").read_text())["train_loss"])
-        losses.append(found)
+        child = torchrun(2, spec, "--run", tmp_path / f"{examples}", "--no-report", "-q")
+        output, _ = child.communicate(timeout=300)
+        assert child.returncode == 0, output
+        two = json.loads((tmp_path / f"{examples}" / "metrics.jsonl").read_text())["train_loss"]
+        one = finish(netspec.load(spec), tmp_path / f"{examples}-alone", device="cpu").records[0].train_loss
+        losses.append([one, two])
     print(losses)
     assert all(abs(one - two) < 1e-5 for one, two in losses)
 

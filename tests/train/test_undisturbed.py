@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ from netspec.diagnostics import UsageError
 from netspec.trainer.machine import processes
 from tests.train.programs import ROOT, draw_pictures, environment, pictures_spec
 from tests.train.small_runs import PLAIN, finish, small_net
+
+
+@pytest.fixture(autouse=True)
+def _set_aside() -> Iterator[None]:
+    """Nothing is set aside before a test, as in a program that knows nothing of it."""
+    gc.unfreeze()
+    yield
+    gc.unfreeze()
 
 
 def state() -> dict[str, Any]:
@@ -44,12 +53,9 @@ def test_a_run_leaves_nothing_of_its_own_behind(seeded: bool, tmp_path: Path) ->
     if seeded:
         random.seed(7), np.random.seed(7), torch.manual_seed(7)
         gc.freeze()
-    try:
-        before = state()
-        finish(net, tmp_path / "run", budget=0, workers=1, deterministic=True, device="auto", report=True)
-        assert state() == before
-    finally:
-        gc.unfreeze()
+    before = state()
+    finish(net, tmp_path / "run", budget=0, workers=1, deterministic=True, device="auto", report=True)
+    assert state() == before
 
 
 def test_a_run_that_fails_leaves_nothing_behind_either(tmp_path: Path) -> None:
@@ -121,7 +127,7 @@ def test_a_program_under_torchrun_may_train_more_than_once_and_goes_on(tmp_path:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     child = subprocess.run(
         [*command, str(tmp_path / "program.py"), str(tmp_path)],
-        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert child.returncode == 0, child.stderr
     assert child.stdout.count("still here") == 2

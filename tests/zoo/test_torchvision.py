@@ -5,9 +5,12 @@ The ordinary run counts all of them and compares a small one of each family; `py
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from unittest.mock import patch
 
 import pytest
+import torch
 import torchvision
 import yaml
 
@@ -57,18 +60,29 @@ def test_parameters_buffers_and_macs_are_torchvisions(name: str) -> None:
     assert round(net.macs / 1e9, 3) in published
 
 
+@pytest.fixture
+def every_core() -> Iterator[None]:
+    """Products of large matrices, unlike the small tensors of other tests, are shared without loss."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_a_small_network_of_each_family_computes_and_trains_as_torchvisions(name: str) -> None:
     assert proof.differences(name) == []
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("every_core")
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_other_network_computes_and_trains_as_torchvisions(name: str) -> None:
     assert proof.differences(name) == []
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("every_core")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_network_is_verified_layer_by_layer(name: str) -> None:
     assert not netspec.verify(proof.spec_of(name, size=proof.size_of(name))).disagreements

@@ -60,7 +60,7 @@ def resumed(
         return restore(trainer, found, notes.append, directory.path), bool(other)
 
     _, (progress, changed) = newest_used(directory.checkpoints, reporter.note, use)
-    for note in (*notes, *_of_a_driver_that_is_gone(directory.options.get("driver"), facts["options"]["driver"])):
+    for note in (*notes, *_of_a_driver_that_is_gone(directory.options, facts["options"])):
         reporter.note(note)
     if place.first:
         if read_records(directory.path) != progress.records:  # damaged, or of epochs that are undone
@@ -85,11 +85,14 @@ def _of_another_machine(then: Mapping[str, Any], now: Mapping[str, Any]) -> list
     ]
 
 
-def _of_a_driver_that_is_gone(then: Any, now: str) -> list[str]:
-    """The result is the same to the bit, but whoever asked for that driver is told."""
-    if then not in GONE or then in driver_names():
+def _of_a_driver_that_is_gone(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Whoever asked for a driver is told what stands in for it."""
+    driver = then.get("driver")
+    if driver not in GONE or driver in driver_names():
         return []
-    return [f"note: the run was started with `--driver {then}`, which is gone: it goes on with `--driver {now}`"]
+    return [
+        f"note: the run was started with `--driver {driver}`, which is gone: it goes on with `--driver {now['driver']}`"
+    ]
 
 
 def finished(directory: RunDirectory, progress: Progress, recipe: Recipe) -> str:

@@ -8,10 +8,10 @@ the source and adds nothing to the module path. `net.layers` is the leaves in ex
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from netspec.diagnostics import Span, UsageError
 from netspec.dims import Condition, Shape, Size, product
@@ -160,19 +160,59 @@ class Combinator(NamedTuple):
 
 
 Node = Leaf | Scope | Sequential | Combinator
+T = TypeVar("T")
+
+
+def children(node: Node) -> Sequence[Node]:
+    """What stands directly below a node, in execution order: nothing below a layer, the branches of a combinator."""
+    match node:
+        case Leaf():
+            return ()
+        case Combinator():
+            return [chain for _, chain in node.branches]
+        case Scope() | Sequential():
+            return node.children
+
+
+def members(chain: Sequential | Scope) -> Iterator[Leaf | Sequential | Combinator]:
+    """What has a module of its own in a chain: its children, with those of a scope in that scope's place."""
+    for child in chain.children:
+        if isinstance(child, Scope):
+            yield from members(child)
+        else:
+            yield child
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """A node and all below it in execution order, each before what is inside of it.
+
+    Iterative, as `folded`, since nets nest as deep as their authors like.
+    """
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(children(node)))
 
 
 def leaves(node: Node) -> Iterator[Leaf]:
-    """The layers below a node, in execution order. Iterative: nets nest as deep as their authors like."""
-    stack: list[Node] = [node]
+    """The layers below a node, in execution order."""
+    return (found for found in walk(node) if isinstance(found, Leaf))
+
+
+def folded(node: Node, combine: Callable[[Node, list[T]], T]) -> T:
+    """What `combine` makes of a node and of what it made of the node's children."""
+    made: dict[int, T] = {}
+    stack: list[tuple[Node, bool]] = [(node, False)]
     while stack:
-        match stack.pop():
-            case Leaf() as leaf:
-                yield leaf
-            case Combinator() as combinator:
-                stack.extend(chain for _, chain in reversed(combinator.branches))
-            case Scope() | Sequential() as chain:
-                stack.extend(reversed(chain.children))
+        below, ready = stack.pop()
+        inside = children(below)
+        if not ready and inside:
+            stack.append((below, True))
+            stack.extend((child, False) for child in inside)
+        else:
+            made[id(below)] = combine(below, [made[id(child)] for child in inside])
+    return made[id(node)]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -237,7 +277,7 @@ class Net:
     @cached_property
     def macs(self) -> Size:
         """Multiply-accumulates of one example's forward pass in eval mode (auxiliary heads do not run then)."""
-        return sum_sizes(leaf.macs for leaf in self.layers if leaf.path not in self._auxiliary)
+        return sum_sizes(leaf.macs for leaf in self.layers if leaf.path not in self.training_only)
 
     @property
     def flops(self) -> Size:
@@ -245,19 +285,10 @@ class Net:
         return self.macs * 2
 
     @cached_property
-    def _auxiliary(self) -> frozenset[str]:
-        found: set[str] = set()
-        stack: list[Node] = [self.root]
-        while stack:
-            node = stack.pop()
-            if isinstance(node, Combinator):
-                if node.kind == "aux":
-                    found.update(leaf.path for leaf in leaves(node))
-                else:
-                    stack.extend(chain for _, chain in node.branches)
-            elif not isinstance(node, Leaf):
-                stack.extend(node.children)
-        return frozenset(found)
+    def training_only(self) -> frozenset[str]:
+        """The paths of the layers that run in training alone: those of auxiliary heads."""
+        heads = (node for node in walk(self.root) if isinstance(node, Combinator) and node.kind == "aux")
+        return frozenset(leaf.path for head in heads for leaf in leaves(head))
 
 
 def need_numbers(net: Net, purpose: str) -> None:

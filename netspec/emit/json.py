@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 from netspec.dims import Shape, Size
 from netspec.layers.base import Layer, TensorType
-from netspec.net import Call, Combinator, Leaf, Net, Node, Scope, Sequential
+from netspec.net import Call, Combinator, Leaf, Net, Node, Scope, Sequential, folded
 
 FORMAT: Final = "netspec.net/1"
 
@@ -27,7 +27,7 @@ def to_json(net: Net) -> dict[str, Any]:
         "input": _tensor(net.input),
         "output": _tensor(net.output),
         "layers": [_layer(leaf) for leaf in net.layers],
-        "tree": _tree(net.root),
+        "tree": folded(net.root, _node),
         "totals": {
             "layers": len(net.layers),
             "params": _size(net.params),
@@ -60,31 +60,6 @@ def _layer(leaf: Leaf) -> dict[str, Any]:
 
 def _call(call: Call) -> dict[str, Any]:
     return {"block": call.block, "line": call.span.line, "column": call.span.column}
-
-
-def _tree(root: Node) -> dict[str, Any]:
-    """Nested nodes. Children are made before their parents, without recursion: nets nest as deep as authors like."""
-    made: dict[int, dict[str, Any]] = {}
-    stack: list[tuple[Node, bool]] = [(root, False)]
-    while stack:
-        node, ready = stack.pop()
-        inside = _inside(node)
-        if not ready and inside:
-            stack.append((node, True))
-            stack.extend((child, False) for child in inside)
-            continue
-        made[id(node)] = _node(node, [made[id(child)] for child in inside])
-    return made[id(root)]
-
-
-def _inside(node: Node) -> list[Node]:
-    match node:
-        case Leaf():
-            return []
-        case Combinator():
-            return [chain for _, chain in node.branches]
-        case Scope() | Sequential():
-            return list(node.children)
 
 
 def _node(node: Node, inside: list[dict[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from netspec.diagnostics import Defect, MissingExtra, ResourceError
 from netspec.extras import install
 from netspec.layers.base import TorchCall, torch_defaults
-from netspec.net import Combinator, Leaf, Net, Node, Scope, Sequential, need_numbers
+from netspec.net import Combinator, Leaf, Net, Sequential, members, need_numbers, walk
 from netspec.torch import modules
 from netspec.views.describe import bytes_text, count_text, shape_text
 
@@ -113,28 +113,14 @@ def constructor(call: TorchCall) -> type[nn.Module]:
 
 
 def _root(net: Net) -> nn.Sequential:
-    has_aux = any(isinstance(node, Combinator) and node.kind == "aux" for node in _nodes(net.root))
-    return _fill(modules.AuxiliarySequential() if has_aux else nn.Sequential(), net.root.children)
+    has_aux = any(isinstance(node, Combinator) and node.kind == "aux" for node in walk(net.root))
+    return _fill(modules.AuxiliarySequential() if has_aux else nn.Sequential(), net.root)
 
 
-def _nodes(node: Node) -> Iterator[Node]:
-    stack: list[Node] = [node]
-    while stack:
-        node = stack.pop()
-        yield node
-        if isinstance(node, Combinator):
-            stack.extend(chain for _, chain in node.branches)
-        elif not isinstance(node, Leaf):
-            stack.extend(node.children)
-
-
-def _fill(chain: nn.Sequential, children: Iterable[Node]) -> nn.Sequential:
-    for child in children:
-        if isinstance(child, Scope):
-            _fill(chain, child.children)
-        else:
-            chain.add_module(child.path.rpartition(".")[2], _module(child))
-    return chain
+def _fill(module: nn.Sequential, chain: Sequential) -> nn.Sequential:
+    for node in members(chain):
+        module.add_module(node.path.rpartition(".")[2], _module(node))
+    return module
 
 
 def _module(node: Leaf | Sequential | Combinator) -> nn.Module:
@@ -142,13 +128,13 @@ def _module(node: Leaf | Sequential | Combinator) -> nn.Module:
         case Leaf():
             return _leaf(node)
         case Sequential():
-            return _fill(nn.Sequential(), node.children)
+            return _fill(nn.Sequential(), node)
         case Combinator():
             return _combinator(node)
 
 
 def _combinator(node: Combinator) -> nn.Module:
-    chains = {key: _fill(nn.Sequential(), chain.children) for key, chain in node.branches}
+    chains = {key: _fill(nn.Sequential(), chain) for key, chain in node.branches}
     match node.kind:
         case "residual":
             shortcut = chains.get("shortcut")

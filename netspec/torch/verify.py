@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import Defect
 from netspec.layers.base import TensorType
-from netspec.net import Combinator, Leaf, Net, Node
+from netspec.net import Combinator, Leaf, Net, walk
 from netspec.torch.build import build
 from netspec.torch.modules import Outputs
 from netspec.views.describe import count_text, plural, shape_text
@@ -156,7 +156,8 @@ class _Run:
     def run(self, *, training: bool) -> list[Disagreement]:
         """What disagrees in this mode."""
         self.model.train(training)
-        hooks = [hook for node in _modules(self.net.root) for hook in self._watch(node)]
+        watched = (node for node in walk(self.net.root) if isinstance(node, Leaf | Combinator))
+        hooks = [hook for node in watched for hook in self._watch(node)]
         try:
             with torch.no_grad():
                 output = self.model(example(self.net, _BATCH, self.generator))
@@ -203,8 +204,8 @@ class _Run:
 
     def _order(self, training: bool) -> None:
         """Layers of auxiliary heads run in training only; all others run once, in the net's order, in both modes."""
-        aux = {leaf.path for node in _modules(self.net.root) if _is_aux(node) for leaf in _leaves(node)}
-        expected = [leaf.path for leaf in self.net.layers if training or leaf.path not in aux]
+        heads = self.net.training_only
+        expected = [leaf.path for leaf in self.net.layers if training or leaf.path not in heads]
         if self.order != expected:
             at = next((i for i, (a, b) in enumerate(zip(expected, self.order, strict=False)) if a != b), -1)
             at = min(len(expected), len(self.order)) if at < 0 else at
@@ -217,25 +218,3 @@ class _Run:
         mode = "train" if training else "eval"
         message = " ".join(str(error).split())
         self.found.append(Disagreement(path, kind, f"forward in {mode} mode", "legal", f"refused: {message}"))
-
-
-def _modules(node: Node) -> Iterator[Leaf | Combinator]:
-    """Every layer and combinator: what has a module of its own and a type to compare."""
-    stack: list[Node] = [node]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, Leaf):
-            yield node
-        elif isinstance(node, Combinator):
-            yield node
-            stack.extend(chain for _, chain in node.branches)
-        else:
-            stack.extend(node.children)
-
-
-def _is_aux(node: Node) -> bool:
-    return isinstance(node, Combinator) and node.kind == "aux"
-
-
-def _leaves(node: Node) -> Iterator[Leaf]:
-    return (inside for inside in _modules(node) if isinstance(inside, Leaf))

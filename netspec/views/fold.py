@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from netspec.layers.base import TensorType
-from netspec.net import Combinator, Leaf, Net, Node, Scope, Sequential, leaves
+from netspec.net import Combinator, Leaf, Net, Node, Scope, Sequential, children, folded, leaves, walk
 from netspec.views.describe import container_text
 
 DEEPEST: Final = 24
@@ -163,7 +163,7 @@ def height(net: Net) -> int:
     stack: list[tuple[Node, int]] = [(net.root, 0)]
     while stack:
         node, level = stack.pop()
-        for child in _inside(node):
+        for child in children(node):
             child = _through(child)
             if isinstance(child, Leaf):
                 continue
@@ -177,31 +177,16 @@ def structure(root: Node) -> dict[int, int]:
     """A number for every node, by its `id`: equal numbers mean equal layers, arguments and shapes throughout.
 
     Names and places do not count, nor do the probabilities of dropouts: a stochastic depth that grows from block to
-    block leaves the blocks the same to a reader. Iterative, since nets nest as deep as their authors like.
+    block leaves the blocks the same to a reader.
     """
     numbers: dict[Hashable, int] = {}
     found: dict[int, int] = {}
-    stack: list[tuple[Node, bool]] = [(root, False)]
-    while stack:
-        node, ready = stack.pop()
-        inside = _inside(node)
-        if not ready and inside:
-            stack.append((node, True))
-            stack.extend((child, False) for child in inside)
-            continue
-        key = _key(node, tuple(found[id(child)] for child in inside))
-        found[id(node)] = numbers.setdefault(key, len(numbers))
+
+    def number(node: Node, inside: list[int]) -> int:
+        return found.setdefault(id(node), numbers.setdefault(_key(node, tuple(inside)), len(numbers)))
+
+    folded(root, number)
     return found
-
-
-def _inside(node: Node) -> Sequence[Node]:
-    match node:
-        case Leaf():
-            return ()
-        case Combinator():
-            return [chain for _, chain in node.branches]
-        case Scope() | Sequential():
-            return node.children
 
 
 def _key(node: Node, inside: tuple[int, ...]) -> Hashable:
@@ -230,14 +215,7 @@ def _through(node: Node) -> Node:
 
 def _is_empty(node: Node) -> bool:
     """Whether a block call or loop came to nothing, as a `project` whose `when` is false."""
-    stack = [node]
-    while stack:
-        match stack.pop():
-            case Scope() | Sequential() as chain:
-                stack.extend(chain.children)
-            case _:
-                return False
-    return True
+    return not any(isinstance(below, Leaf | Combinator) for below in walk(node))
 
 
 def _is_small(node: Scope | Sequential) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from netspec.emit.python.code import Argument, Block, Call, Dict, Expression, Literal, keywords
 from netspec.layers.base import REQUIRED, TensorType, TorchCall, torch_defaults
-from netspec.net import Combinator, Leaf, Scope, Sequential
+from netspec.net import Combinator, Leaf, Scope, Sequential, members
 from netspec.views.describe import shape_text
 
 FROZEN: Final = {
@@ -50,7 +50,7 @@ class Converter:
 
     def _items(self, chain: Sequential) -> tuple[tuple[Expression, ...], int]:
         """What stands in an `nn.Sequential` for this chain, and the highest level of a block inside."""
-        nodes = list(_flattened(chain.children))
+        nodes = list(members(chain))
         keys = [node.path.rpartition(".")[2] for node in nodes]
         if keys == [str(index) for index in range(len(keys))]:
             return self._unnamed(chain.children)
@@ -156,14 +156,6 @@ class Converter:
     def _helper(self, name: str, module: str = "netspec.torch.modules") -> str:
         self.helpers[module, name] = None
         return name
-
-
-def _flattened(nodes: Iterable[Leaf | Scope | Sequential | Combinator]) -> Iterator[Leaf | Sequential | Combinator]:
-    for node in nodes:
-        if isinstance(node, Scope):
-            yield from _flattened(node.children)
-        else:
-            yield node
 
 
 def _sequential(items: Sequence[Expression], function: str = "nn.Sequential") -> Call:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from netspec.net import Combinator, Leaf, Net, Node
+from netspec.net import Combinator, Leaf, Net, Node, folded
 from netspec.recipe.base import Recipe
 
 _FREE = frozenset({"checkpoint_every", "checkpoint_keep"})  # where checkpoints are kept changes no bit of the run
@@ -16,7 +16,7 @@ _FREE = frozenset({"checkpoint_every", "checkpoint_keep"})  # where checkpoints 
 def identity(net: Net, recipe: Recipe, fingerprint: str, world_size: int, examples: int | None) -> dict[str, Any]:
     """What decides a run's result, in plain values: architecture, recipe, data, number of processes."""
     return {
-        "architecture": hashlib.sha256(json.dumps(_parts(net.root), default=str).encode()).hexdigest(),
+        "architecture": hashlib.sha256(json.dumps(folded(net.root, _parts), default=str).encode()).hexdigest(),
         "recipe": plain_recipe(recipe),
         "data": fingerprint,
         "world_size": world_size,
@@ -48,13 +48,13 @@ def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _parts(node: Node) -> list[Any]:
+def _parts(node: Node, inside: list[list[Any]]) -> list[Any]:
     """Everything that decides what a node computes, and nothing of how the source writes it: blocks and loops are not
     there any more, as in a run's own `spec.yaml`."""
     match node:
         case Leaf():
             return [[node.path, node.type, node.args, node.frozen, node.init]]
         case Combinator():
-            return [[node.path, node.kind, node.dim, node.split, [_parts(chain) for _, chain in node.branches]]]
+            return [[node.path, node.kind, node.dim, node.split, inside]]
         case _:
-            return [part for child in node.children for part in _parts(child)]
+            return [part for parts in inside for part in parts]

@@ -2,6 +2,7 @@
 
 - `docs/layers.md`, `docs/recipes.md`, `docs/errors.md` and `docs/commands.md` come from the classes, the table of codes
   and the commands themselves.
+- The table of combinators in `docs/language.md` comes from their classes.
 - In every document, a block that begins with ```` ```console ```` and `$ netspec …` shows what that command prints; it
   is run again and its output replaced. A block marked ```` ```console recorded ```` was run once, where the text says.
 - `docs/images/` holds the gallery's diagrams.
@@ -26,10 +27,12 @@ sys.path.insert(0, str(ROOT))
 from docs.gallery import GALLERY, stale_pictures, write_pictures  # noqa: E402  # the checkout is on the path now
 from netspec.cli import COMMANDS  # noqa: E402
 from netspec.codes import CODES  # noqa: E402
+from netspec.combinators.reference import combinator_table  # noqa: E402
 from netspec.layers.reference import reference_page  # noqa: E402
 from netspec.recipe.reference import recipe_page  # noqa: E402
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_COMBINATORS = re.compile(r"(?<=from netspec/combinators. -->\n\n)(?:\|.*\n)+")
 _BLOCK = re.compile(r"^```console\n(\$ netspec [^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -117,7 +120,8 @@ def printed(command: str) -> str:
 
 
 def refreshed(text: str) -> str:
-    """A document with the output of each of its commands as it is now."""
+    """A document with the output of each of its commands, and the table of combinators, as they are now."""
+    text = _COMBINATORS.sub(lambda m: combinator_table(), text)
     return _BLOCK.sub(lambda m: f"```console\n{m[1]}\n{printed(m[1][2:])}```", text)
 
 

@@ -176,13 +176,21 @@ def _state(optimizer: Optimizer, net: Net) -> int:
 
 
 class _Tensor:
-    """A tensor's memory: elements of one example, and bytes of one element. Views share it."""
+    """A tensor's memory: elements of one example, and bytes of one element. Views of all of it share it."""
 
-    __slots__ = ("elements", "width")
+    __slots__ = ("elements", "whole", "width")
 
     def __init__(self, elements: int, integers: bool, width: int) -> None:
         self.elements = elements
         self.width = _INT64 if integers else width
+        self.whole = self
+        """The tensor in whose memory it lies: who keeps a part keeps all of it."""
+
+    def part(self, elements: int) -> _Tensor:
+        """A view of so many of its elements."""
+        view = _Tensor(elements, False, self.width)
+        view.whole = self.whole
+        return view
 
 
 class _Event(NamedTuple):
@@ -199,6 +207,10 @@ class _Event(NamedTuple):
     """Bytes of its trained parameters, hence of their gradients."""
     needs: bool
     """Whether a gradient flows through it."""
+
+    def alive(self) -> set[_Tensor]:
+        """Whose memory is alive during its turn."""
+        return {tensor.whole for tensor in (self.input, self.output, *self.held)}
 
 
 class _Step:
@@ -265,6 +277,7 @@ class _Step:
         return self.kept_bytes - before
 
     def _remember(self, tensor: _Tensor) -> None:
+        tensor = tensor.whole
         if id(tensor) not in self.kept:
             self.kept[id(tensor)] = tensor  # holding it keeps its id its own
             self.kept_bytes += self.bytes_of(tensor)
@@ -273,20 +286,24 @@ class _Step:
         needs, flows = self.flows, False
         ends: list[_Tensor] = []
         waiting = (*held, x)
+        joining = node.joining
+        part = joining.part(node.input)
         for _, chain in node.branches:
-            part = _Tensor(x.elements // node.split, x.width == _INT64, x.width) if node.split else x
-            ends.append(self.run(chain, part, needs=needs, held=waiting))
+            start = x if part is None or part.axis is None else x.part(_count(part.type.shape))
+            ends.append(self.run(chain, start, needs=needs, held=waiting))
             flows = flows or self.flows
             waiting = (*waiting, ends[-1])
         self.flows = flows or needs
-        if node.kind == "aux":
+        if joining.training_only:
             self.flows = needs
             return x
         y = _Tensor(_count(node.output.shape), node.output.dtype == "int64", max(end.width for end in (x, *ends)))
         before = self.kept_bytes
-        if node.kind == "gate" and self.flows:
-            self._remember(x)
-            self._remember(ends[0])
+        if self.flows:
+            saved = joining.saved(node.input, [chain.output for _, chain in node.branches])
+            for tensor in (*((x,) if saved.input else ()), *(ends if saved.branches else ())):
+                self._remember(tensor)
+            self.kept_bytes += _whole(saved.extra) * y.width * self.batch
         self.events.append(_Event(None, x, y, waiting, self.kept_bytes - before, 0, self.flows))
         return y
 
@@ -308,15 +325,14 @@ class _Step:
         kept = most = self.casts
         for event in self.events:
             kept += event.kept
-            alive = {event.input, event.output, *event.held}
+            alive = event.alive()
             flowing = sum(self.bytes_of(tensor) for tensor in alive if id(tensor) not in self.kept)
             most = max(most, kept + flowing)
         gradients = 0
         for event in reversed(self.events):
             if event.needs:
                 gradients += event.weights
-                alive = {event.input, event.output, *event.held}
-                most = max(most, kept + gradients + sum(self.bytes_of(tensor) for tensor in alive))
+                most = max(most, kept + gradients + sum(self.bytes_of(tensor) for tensor in event.alive()))
             kept -= event.kept
         return most
 

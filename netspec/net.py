@@ -18,6 +18,7 @@ from netspec.dims import Condition, Shape, Size, product
 from netspec.layers.base import Layer, TensorType, TorchCall, sum_sizes
 
 if TYPE_CHECKING:
+    from netspec.combinators.base import Joining
     from netspec.recipe.base import Recipe
 
 
@@ -137,13 +138,11 @@ class Sequential(NamedTuple):
     """The call's parameters, where it is one."""
 
 
-CombinatorKind = Literal["residual", "add", "concat", "gate", "aux"]
-
-
 class Combinator(NamedTuple):
-    """Several chains joined: see `language.md` for what each kind computes."""
+    """Several chains joined."""
 
-    kind: CombinatorKind
+    joining: Joining
+    """What it is: how its branches join, with its options."""
     path: str
     name: str | None
     branches: tuple[tuple[str, Sequential], ...]
@@ -152,11 +151,18 @@ class Combinator(NamedTuple):
     span: Span
     input: TensorType
     output: TensorType
-    dim: int = 0
-    """`concat`: the axis joined along, batch excluded."""
-    split: int | None = None
-    """`concat`: the number of chunks that the input is cut into, one per branch."""
     calls: tuple[Call, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """Its word in the language, `"residual"`."""
+        return self.joining.word
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Its options as plain values; axes leave out the batch. `netspec.net/1` and the identity of runs have a `dim`
+        and a `split` for every combinator, so those that lack them have 0 and None."""
+        return {"dim": 0, "split": None} | self.joining.recorded()
 
 
 Node = Leaf | Scope | Sequential | Combinator
@@ -287,7 +293,7 @@ class Net:
     @cached_property
     def training_only(self) -> frozenset[str]:
         """The paths of the layers that run in training alone: those of auxiliary heads."""
-        heads = (node for node in walk(self.root) if isinstance(node, Combinator) and node.kind == "aux")
+        heads = (node for node in walk(self.root) if isinstance(node, Combinator) and node.joining.training_only)
         return frozenset(leaf.path for head in heads for leaf in leaves(head))
 
 

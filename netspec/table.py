@@ -209,7 +209,7 @@ def _rows(net: Net, depth: int | None) -> list[_Row]:
                     rows.append(_group_row(item, level, auxiliary))
                 stack.extend((inner, level + header, auxiliary) for inner in reversed(item.items))
             case Join():
-                auxiliary |= item.combinator.kind == "aux"
+                auxiliary |= item.combinator.joining.training_only
                 rows.append(_join_row(item, level))
                 inside = (inner for _, branch in reversed(item.branches) for inner in reversed(branch))
                 stack.extend((inner, level + 1, auxiliary) for inner in inside)
@@ -229,24 +229,23 @@ def _group_row(group: Group, level: int, auxiliary: bool) -> _Row:
     if not group.closed:
         return _Row(path, label, level, None, 0, 0)
     inside = list(group.leaves)
-    auxiliary = auxiliary or (isinstance(first, Combinator) and first.kind == "aux")
+    auxiliary = auxiliary or (isinstance(first, Combinator) and first.joining.training_only)
     params, macs = sum_sizes(leaf.params for leaf in inside), sum_sizes(leaf.macs for leaf in inside)
     return _Row(path, label, level, group.output.shape, params, macs, auxiliary, tuple(inside))
 
 
 def _join_row(join: Join, level: int) -> _Row:
     node = join.combinator
+    joining = node.joining
     label = container_text(node)
-    identities = sum(not branch for _, branch in join.branches)
-    if node.kind in ("add", "concat"):
+    if joining.several:
         label += f" of {len(join.branches)} branches"
+        identities = sum(not branch for _, branch in join.branches)
         if identities:
             label += ", one of them identity" if identities == 1 else f", {identities} of them identity"
-        if node.split is not None:
-            label += f", each its chunk of {node.split}"
-    elif node.kind == "residual" and any(branch for key, branch in join.branches if key == "shortcut"):
-        label += " with shortcut"
-    return _Row(node.path, label, level, node.output.shape, 0, 0)
+    elif sides := [key for key, branch in join.branches if branch and key in joining.sides]:
+        label += f" with {' and '.join(sides)}"
+    return _Row(node.path, label + joining.remark(), level, node.output.shape, 0, 0)
 
 
 # ---- layout

@@ -380,13 +380,14 @@ class Reader:
             fix=self.replace(f"write `{whole}`", head, whole) if whole else None,
         )
 
-    def scalar(self, node: Node, annotation: Any, *, name: str) -> Any:
-        """One typed value, for a key that takes a single field; FAILED once reported (or unknown)."""
+    def scalar(self, node: Node, annotation: Any, *, name: str, owner: str | None = None) -> Any:
+        """One typed value, for a key that takes a single field; FAILED once reported (or unknown). `owner` is the thing
+        that the key stands beside, if it does."""
         value = self.value(node, annotation, Wish(name, None, annotation))
         if value is FAILED or value is UNKNOWN:
             return FAILED
         if isinstance(value, Dim):
-            self.needs_number(name, value, node, name)
+            self.needs_number(name, value, node, owner)
             return FAILED
         try:
             return _adapter(annotation).validate_python(value, strict=True)

@@ -18,7 +18,7 @@ FLOORS = [
     {"text", "dims"},
     {"expressions", "symbols", "render"},
     {"arguments", "plans", "meant", "validation", "codes", "errors"},
-    {"layers", "initializers", "recipe"},
+    {"layers", "combinators", "initializers", "recipe"},
     {"net"},
     {"language"},
     {"compiler"},

@@ -10,12 +10,13 @@ import pytest
 from netspec.cli import cli
 from netspec.cli.explain import explain
 from netspec.codes import CODES
+from netspec.combinators import COMBINATORS
 from netspec.compiler import check_source
 from netspec.diagnostics import Defect, DoesNotFit, MissingExtra, NetspecError, ResourceError, UsageError
 from netspec.expressions import parse
 from netspec.expressions.functions import FUNCTIONS
 from netspec.initializers import FUNCTIONS as INITIALIZERS
-from netspec.language.spec import COMBINATORS, KEYS, RESERVED
+from netspec.language.spec import KEYS, RESERVED
 from netspec.language.words import EXPLAINED
 from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.recipe.read import KEYS as RECIPE_KEYS

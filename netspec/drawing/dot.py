@@ -11,7 +11,7 @@ import graphviz
 
 from netspec.drawing import labels
 from netspec.drawing.palette import FRAME, LINE, PAGE
-from netspec.net import Leaf, Net
+from netspec.net import Combinator, Leaf, Net
 from netspec.views.fold import FOLLOWERS, Group, Item, Join, Unit, fold, height, ranges, stacked
 from netspec.views.graph import Cluster, Edge, Flow, Vertex, flow
 
@@ -150,9 +150,9 @@ def _node(dot: graphviz.Digraph, name: str, vertex: Vertex, width: int, lasts: M
         case Group() as item:
             dot.node(name, labels.group(item, width))
         case Join() as item:
-            _join(dot, name, item.combinator.kind)
+            _join(dot, name, item.combinator)
         case _ if vertex.kind == "fork":
-            _tensor(dot, name, labels.shape(vertex.tensor, vertex.split))
+            _tensor(dot, name, labels.shape(vertex.tensor, vertex.part))
         case _:
             _tensor(dot, name, labels.end(vertex.kind, vertex.tensor))
 
@@ -161,15 +161,16 @@ def _tensor(dot: graphviz.Digraph, name: str, label: str) -> None:
     dot.node(name, label, shape="plaintext", margin="0.04,0.02", width="0", height="0")
 
 
-def _join(dot: graphviz.Digraph, name: str, kind: str) -> None:
-    if kind == "concat":
+def _join(dot: graphviz.Digraph, name: str, node: Combinator) -> None:
+    if node.joining.sign:
         dot.node(
-            name, labels.join(kind), shape="box", style="filled", fillcolor=PAGE, color=LINE, height="0.25", width="1.2"
-        )
+            name, labels.sign(node.joining.sign), shape="circle", style="filled", fillcolor=PAGE, color=LINE,
+            width="0.3", fixedsize="true", penwidth="1.4",
+        )  # fmt: skip
     else:
         dot.node(
-            name, labels.join(kind), shape="circle", style="filled", fillcolor=PAGE, color=LINE, width="0.3",
-            fixedsize="true", penwidth="1.4",
+            name, labels.word(node.kind), shape="box", style="filled", fillcolor=PAGE, color=LINE, height="0.25",
+            width="1.2",
         )  # fmt: skip
 
 
@@ -184,7 +185,7 @@ def _keeps_shape(vertex: Vertex) -> bool:
     """What takes the shape that it gives says it once, on the way out: sums, and an activation on its own."""
     match vertex.item:
         case Join() as item:
-            return item.combinator.kind in ("residual", "add")
+            return item.combinator.joining.equal_shapes
         case Unit() as item:
             return item.layers[0].family in FOLLOWERS and item.input == item.output
         case _:

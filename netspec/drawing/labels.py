@@ -88,10 +88,9 @@ def end(word: str, tensor: TensorType) -> str:
     return f"<{_font(word, _SMALL, QUIET)}  {_font(shape, _NORMAL, bold=True)}>"
 
 
-def shape(tensor: TensorType, split: int | None = None) -> str:
-    """The shape that stands on an arrow; `split` tells into how many chunks it is cut there."""
-    words = shape_text(tensor.shape) if split is None else f"{shape_text(tensor.shape)}, in {split} chunks"
-    return f"<{_font(words, _SMALL, QUIET)}>"
+def shape(tensor: TensorType, part: str = "") -> str:
+    """The shape that stands on an arrow; `part` tells how it is taken apart there."""
+    return f"<{_font(shape_text(tensor.shape) + part, _SMALL, QUIET)}>"
 
 
 def cluster(label: str, count: int) -> str:
@@ -163,10 +162,14 @@ def _parameters(count: Size) -> str:
     return f"{count_text(count)} parameter{'' if count == 1 else 's'}"
 
 
-def join(kind: str) -> str:
-    """The sign of a combinator: a sum, a product, or the word."""
-    sign = {"residual": "+", "add": "+", "gate": "×"}.get(kind)
-    return f"<{_font(sign, _LARGE, LINE, bold=True)}>" if sign else f"<{_font(kind, _SMALL)}>"
+def sign(of: str) -> str:
+    """A combinator's sign, for a circle: a sum, a product."""
+    return f"<{_font(of, _LARGE, LINE, bold=True)}>"
+
+
+def word(of: str) -> str:
+    """The word of a combinator that has no sign."""
+    return f"<{_font(of, _SMALL)}>"
 
 
 def estimated_width(item: Unit | Group) -> int:

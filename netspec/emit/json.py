@@ -80,7 +80,8 @@ def _node(node: Node, inside: list[dict[str, Any]]) -> dict[str, Any]:
         case Combinator():
             keys = (key for key, _ in node.branches)
             return {
-                "kind": node.kind, "path": node.path, "name": node.name, "dim": node.dim, "split": node.split,
+                "kind": node.kind, "path": node.path, "name": node.name,
+                **{name: _value(value) for name, value in node.options.items()},
                 "branches": [{"key": key, **chain} for key, chain in zip(keys, inside, strict=True)],
             }  # fmt: skip
 

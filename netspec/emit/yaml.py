@@ -106,7 +106,8 @@ def written_arguments(arguments: BaseModel) -> dict[str, Any]:
 
 def _combinator(node: Combinator, common: Mapping[str, tuple[Initializer, ...]]) -> Iterator[str]:
     branches = [list(_children(chain, common)) for _, chain in node.branches]
-    if node.kind in ("add", "concat"):
+    joining = node.joining
+    if joining.several:
         yield f"- {node.kind}:"
         for lines in branches:
             if lines:
@@ -114,14 +115,13 @@ def _combinator(node: Combinator, common: Mapping[str, tuple[Initializer, ...]])
                 yield from (f"      {line}" for line in lines[1:])
             else:
                 yield "    - []"
-        if node.kind == "concat" and node.dim != 0:
-            yield f"  dim: {node.dim + 1}"
-        if node.split is not None:
-            yield f"  split: {node.split}"
     else:
-        yield from _under(f"- {node.kind}:", branches[0], "    ")
-        if node.kind == "residual" and branches[1]:
-            yield from _under("  shortcut:", branches[1], "    ")
+        body, *sides = branches
+        yield from _under(f"- {node.kind}:", body, "    ")
+        for side, lines in zip(joining.sides, sides, strict=True):
+            if lines:
+                yield from _under(f"  {side}:", lines, "    ")
+    yield from (f"  {name}: {_flow(value)}" for name, value in written_arguments(joining).items())
     yield from _name(node.name)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from netspec.combinators import joining_class
 from netspec.diagnostics import Related, Span, did_you_mean
 from netspec.dims import (
     UNKNOWN,
@@ -21,7 +22,7 @@ from netspec.dims import (
     collecting,
 )
 from netspec.language.binding import bind_arguments, call_label
-from netspec.language.branches import branch_nodes, concat_options, join, joined_axis, split, warn_overwritten
+from netspec.language.branches import branch_flow, branch_nodes, join, read_options, warn_overwritten
 from netspec.language.flow import Flow, Origin
 from netspec.language.initialization import InitRule, InitRules
 from netspec.language.items import Item, read_item
@@ -31,7 +32,7 @@ from netspec.language.scope import BlockName, LayerName, Place, Scope, Template
 from netspec.language.spec import Block, Spec, check_name
 from netspec.layers import layer_class
 from netspec.layers.base import Layer, TensorType
-from netspec.net import Call, Combinator, CombinatorKind, Leaf, Sequential
+from netspec.net import Call, Combinator, Leaf, Sequential
 from netspec.net import Node as NetNode
 from netspec.net import Scope as NetScope
 from netspec.text.source import Limits, ListNode, MapNode, Node, ScalarNode
@@ -209,10 +210,10 @@ class Elaborator:
                 return self._reference(item, chain, into, flow, context)
             case "for" | "repeat":
                 return self._loop(item, chain, into, flow, context)
-            case "sequential":
-                return self._nested(item, item.value, "sequential", chain, into, flow, context)
-            case _:
-                return self._combinator(item, item.kind, chain, into, flow, context)
+            case "combinator":
+                if joining_class(item.name).joins:
+                    return self._combinator(item, chain, into, flow, context)
+                return self._nested(item, chain, into, flow, context)
 
     # ---- layers
 
@@ -429,14 +430,12 @@ class Elaborator:
 
     # ---- nested chains and combinators
 
-    def _nested(
-        self, item: Item, body: Node | None, of: str, chain: Chain, into: list[NetNode], flow: Flow, context: Context
-    ) -> Flow:
+    def _nested(self, item: Item, chain: Chain, into: list[NetNode], flow: Flow, context: Context) -> Flow:
         self._enter(flow, context.scope)
         key, name = self._key(item, chain)
         children: list[NetNode] = []
         path = chain.prefix + key
-        end = self._list(body, of, Chain(path), children, flow, self._deeper(context, item))
+        end = self._list(item.value, item.name, Chain(path), children, flow, self._deeper(context, item))
         into.append(_sequential(path, name, children, item.span(self.reader.source), flow, end))
         return end
 
@@ -446,42 +445,28 @@ class Elaborator:
         span = self.reader.source.span(node) if node is not None else flow.last.span
         return _sequential(path, None, children, span, flow, end), end
 
-    def _combinator(
-        self, item: Item, kind: str, chain: Chain, into: list[NetNode], flow: Flow, context: Context
-    ) -> Flow:
+    def _combinator(self, item: Item, chain: Chain, into: list[NetNode], flow: Flow, context: Context) -> Flow:
         self._enter(flow, context.scope)
         key, name = self._key(item, chain)
         path = chain.prefix + key
         inner = self._deeper(context, item)
-        dim, parts = concat_options(item, self.reader) if kind == "concat" else (None, None)
-        nodes = branch_nodes(item, kind, parts, self.reader)
-        start = split(item, parts, dim, flow, self.reader)
+        joining = read_options(item, joining_class(item.name), self.reader)
+        nodes = branch_nodes(item, joining, self.reader)
+        start = branch_flow(item, joining, flow, self.reader)
+        span = item.span(self.reader.source)
+        self._keep_conditions(f"`{item.name}`", span, flow)  # before a layer of a branch takes them for its own
         branches: list[tuple[str, Sequential]] = []
         ends: list[Flow] = []
         for branch_key, node in nodes:
-            sequential, end = self._branch(f"{path}.{branch_key}", node, kind, start, inner)
+            sequential, end = self._branch(f"{path}.{branch_key}", node, item.name, start, inner)
             branches.append((branch_key, sequential))
             ends.append(end)
-        if parts is None:
-            warn_overwritten(kind, [chain for _, chain in branches], self.reader)
-        axis = joined_axis(item, dim, parts, flow, ends, self.reader) if kind == "concat" else 0
-        end = join(item, kind, axis, flow, ends, self.reader)
-        self._keep_conditions(f"`{kind}`", item.span(self.reader.source), flow)
-        known: CombinatorKind = kind  # type: ignore[assignment]  # items.py knows no other kinds
-        into.append(
-            Combinator(
-                known,
-                path,
-                name,
-                tuple(branches),
-                item.span(self.reader.source),
-                flow.type or NOTHING,
-                end.type or NOTHING,
-                axis or 0,
-                parts,
-                context.calls,
-            )
-        )
+        if start is flow:
+            warn_overwritten(joining, [chain for _, chain in branches], self.reader)
+        end, joining = join(item, joining, flow, ends, self.reader)
+        self._keep_conditions(f"`{item.name}`", span, flow)
+        before, after = flow.type or NOTHING, end.type or NOTHING
+        into.append(Combinator(joining, path, name, tuple(branches), span, before, after, context.calls))
         return end
 
     # ---- options and names

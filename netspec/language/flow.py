@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from netspec.diagnostics import Related, Span
 from netspec.dims import Size
-from netspec.language.joins import shape_text
-from netspec.layers.base import Layer, TensorType
+from netspec.layers.base import Layer, TensorType, shape_text
 
 
 class Origin(NamedTuple):

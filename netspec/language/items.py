@@ -10,25 +10,21 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
+from netspec.combinators import COMBINATORS, OWNERS
 from netspec.diagnostics import Edit, Fix, Span, did_you_mean
-from netspec.language.spec import COMBINATORS, Report, Spec
+from netspec.language.spec import Report, Spec
 from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.layers.elsewhere import meant_by
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import stray_option_trap
 
-Kind = Literal["layer", "block", "reference", "residual", "add", "concat", "gate", "sequential", "aux", "for", "repeat"]
+Kind = Literal["layer", "block", "reference", "combinator", "for", "repeat"]
 
 _CALL: Final = re.compile(r"(?:\w+\.)*(\w+)(\(.*)?")
 """A layer as Python writes it: `nn.Linear`, `Conv2d(1, 6, 5)`."""
 _COMMON: Final = frozenset(("name", "when", "repeat", "freeze", "init"))
-_OPTIONS: Final[dict[str, frozenset[str]]] = {
-    "residual": _COMMON | {"shortcut"},
-    "concat": _COMMON | {"dim", "split"},
-    "for": frozenset(("name", "when", "freeze", "init", "do")),
-    "repeat": frozenset(("name", "when", "freeze", "init", "do")),
-}
-_EVERY_OPTION: Final = _COMMON | {"shortcut", "dim", "split", "do"}
+_LOOP: Final = frozenset(("name", "when", "freeze", "init", "do"))
+_EVERY_OPTION: Final = _COMMON | OWNERS.keys() | {"do"}
 
 
 class Item:
@@ -101,7 +97,7 @@ def head_kind(text: str, spec: Spec) -> Kind | None:
     if text in spec.blocks:
         return "block"
     if text in COMBINATORS:
-        return text  # type: ignore[return-value]  # each combinator is a kind
+        return "combinator"
     if text[:1] == "$":
         return "reference"
     return "for" if text == "for" else None
@@ -125,7 +121,7 @@ def _mapping(node: MapNode, spec: Spec, report: Report) -> Item | None:
         del options["repeat"]
     if len(heads) == 1 and not strangers:
         head, value, kind = heads[0]
-        if kind in COMBINATORS and isinstance(value, ScalarNode) and value.value is None:
+        if kind == "combinator" and isinstance(value, ScalarNode) and value.value is None:
             report("wrong-form", f"`{head.text}` needs its layers", head, help=f"write `{head.text}: [...]`")
             return None
         return _checked(Item(heads[0][2], heads[0][0], heads[0][1], options, node), report)
@@ -171,13 +167,26 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
     )
 
 
+def _allowed(item: Item) -> frozenset[str]:
+    """The options that may stand beside a head."""
+    match item.kind:
+        case "for" | "repeat":
+            return _LOOP
+        case "combinator":
+            return _COMMON.union(COMBINATORS[item.name].options)
+        case _:
+            return _COMMON
+
+
 def _checked(item: Item, report: Report) -> Item:
-    allowed = _OPTIONS.get(item.kind, _COMMON)
+    if not item.options:
+        return item
+    allowed = _allowed(item)
     for option in [o for o in item.options if o not in allowed]:
         del item.options[option]
         where = next(k for k, _ in item.node.entries if k.text == option)  # type: ignore[union-attr]  # a mapping has them
-        owner = {"shortcut": "residual", "dim": "concat", "split": "concat"}.get(option)
-        note = f"`{option}` belongs to `{owner}`" if owner else "`do` belongs to `for` and `repeat`"
+        owners = " and ".join(f"`{owner}`" for owner in OWNERS.get(option, ("for", "repeat")))
+        note = f"`{option}` belongs to {owners}"
         if option == "repeat":
             note = "put a `repeat` with `do` around it"
         report("misplaced-option", f"`{item.name}` has no option `{option}`", where, help=note)

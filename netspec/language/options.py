@@ -1,12 +1,14 @@
-"""The options beside an item that are single values: `when`, `freeze`, `dim`, `split`, `repeat`."""
+"""The options beside an item that are single values: `when`, `freeze`, `repeat`, and those of combinators."""
 
 from __future__ import annotations
 
-from netspec.arguments import shown
+from typing import Any
+
+from netspec.arguments import Arguments, shown
 from netspec.dims import UNKNOWN, Dim
 from netspec.language.items import Item
 from netspec.text.source import Node
-from netspec.validation import FAILED, Reader
+from netspec.validation import FAILED, Reader, Wish
 
 
 def flag(item: Item, option: str, default: bool, reader: Reader) -> bool | None:
@@ -23,21 +25,11 @@ def flag(item: Item, option: str, default: bool, reader: Reader) -> bool | None:
     return value
 
 
-def integer(item: Item, option: str, default: int | None, reader: Reader) -> int | None:
-    """An integer option, or its default; None likewise."""
-    node = item.options.get(option)
-    if node is None:
-        return default
-    value = reader.value(node)
-    if value is FAILED or value is UNKNOWN:
-        return None
-    if isinstance(value, Dim):
-        reader.needs_number(option, value, node, item.name)
-        return None
-    if type(value) is not int:
-        reader.report("invalid-argument", f"`{option}` wants an integer, not {shown(value)}", node)
-        return None
-    return value
+def option_value(item: Item, option: str, model: type[Arguments], reader: Reader) -> Any:
+    """An option that is a field of the head's model; UNKNOWN once reported or where it hangs on an unknown size."""
+    annotation = Wish(option, None, model).annotation
+    value = reader.scalar(item.options[option], annotation, name=option, owner=item.name)
+    return UNKNOWN if value is FAILED else value
 
 
 def repeat_count(node: Node, reader: Reader) -> int | None:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
+from netspec.combinators import COMBINATORS, OWNERS
 from netspec.diagnostics import Edit, Fix, Related, did_you_mean
 from netspec.expressions import Expression, ExpressionError, is_reserved, parse
 from netspec.layers import MODULE_OF, UNOFFERED
@@ -15,10 +16,7 @@ from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import signature_trap
 
 KEYS: Final = ("netspec", "name", "description", "input", "vars", "variants", "blocks", "layers", "init", "train")
-COMBINATORS: Final = ("residual", "add", "concat", "gate", "sequential", "aux")
-WORDS: Final = frozenset(
-    (*COMBINATORS, "for", "repeat", "do", "when", "name", "freeze", "init", "shortcut", "dim", "split")
-)
+WORDS: Final = frozenset((*COMBINATORS, *OWNERS, "for", "repeat", "do", "when", "name", "freeze", "init"))
 """The words of the language that stand where a block's name could stand."""
 RESERVED: Final = WORDS | {"input", "train", "in_shape", "in_channels", "in_features"}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from netspec.codes.base import layers
+from netspec.combinators import COMBINATORS, OWNERS, joining_class
+from netspec.combinators.base import WorkedExample
 
 
 class Word(NamedTuple):
@@ -80,74 +82,6 @@ _KEYS: Final = {
         layers("- Flatten\n- Linear: 10")
         + "train:\n  data: FashionMNIST\n  batch_size: 128\n  epochs: 5\n  optimizer: {SGD: {lr: 0.1}}\n"
         "  loss: CrossEntropyLoss\n",
-    ),
-}
-
-_COMBINATORS: Final = {
-    "residual": Word(
-        "combinator",
-        "body(x) + shortcut(x): the list is the body, and beside it `shortcut` may hold a list for the other side; "
-        "without one it is x itself. Both sides must have equal shapes: nothing is broadcast.",
-        layers("- residual:\n    - Conv2d: {out_channels: 16, kernel_size: 3, padding: 1}\n    - ReLU", "[16, 32, 32]"),
-    ),
-    "shortcut": Word(
-        "option of `residual`",
-        "The layers of the side that skips the body; identity if left out, or if all of its layers are left out by "
-        "`when`.",
-        layers(
-            "- residual: [Conv2d: {out_channels: 32, kernel_size: 3, padding: 1}]\n"
-            "  shortcut: [Conv2d: {out_channels: 32, kernel_size: 1}]",
-            "[16, 32, 32]",
-        ),
-    ),
-    "add": Word(
-        "combinator",
-        "The sum of branches, each a list of layers that gets the same input. `[]` is a branch that changes nothing. "
-        "All shapes must be equal.",
-        layers("- add:\n    - [Conv2d: {out_channels: 16, kernel_size: 3, padding: 1}]\n    - []", "[16, 32, 32]"),
-    ),
-    "concat": Word(
-        "combinator",
-        "The branches' outputs one after the other along the channels, or along `dim`; all other sizes must be equal. "
-        "With `split: n` each branch gets one of n equal chunks of the input.",
-        layers(
-            "- concat:\n    - [Conv2d: {out_channels: 8, kernel_size: 1}]\n"
-            "    - [Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}, ReLU]\n    - []",
-            "[16, 32, 32]",
-        ),
-    ),
-    "dim": Word(
-        "option of `concat`",
-        "The axis along which the branches are joined. It counts the batch axis as 0, as torch does; 1, the channels, "
-        "if left out.",
-        layers("- concat: [[], [MaxPool2d: {kernel_size: 3, stride: 1, padding: 1}]]\n  dim: 2", "[16, 32, 32]"),
-    ),
-    "split": Word(
-        "option of `concat`",
-        "Each branch gets one of this many equal chunks of the input along `dim`, in place of the whole. It must "
-        "divide the size, and be the number of branches.",
-        layers("- concat: [[], [Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}]]\n  split: 2", "[16, 32, 32]"),
-    ),
-    "gate": Word(
-        "combinator",
-        "x · f(x), where the list is f. The sizes of f(x) are those of x, or 1, which is broadcast: squeeze and "
-        "excitation.",
-        layers(
-            "- gate:\n    - AdaptiveAvgPool2d: 1\n    - Conv2d: {out_channels: 16, kernel_size: 1}\n    - Sigmoid",
-            "[16, 32, 32]",
-        ),
-    ),
-    "sequential": Word(
-        "combinator",
-        "A nested `nn.Sequential` where the list would flatten otherwise. It changes only the keys of the "
-        "`state_dict`.",
-        layers("- sequential: [Flatten, Linear: 10]\n  name: head"),
-    ),
-    "aux": Word(
-        "combinator",
-        "An extra head: x passes on unchanged, and in training the list's output is a second output, whose loss the "
-        "recipe weighs by `aux_weight`. In evaluation it is not run.",
-        layers("- Conv2d: {out_channels: 8, kernel_size: 3}\n- aux: [Flatten, Linear: 10]\n- Flatten\n- Linear: 10"),
     ),
 }
 
@@ -254,5 +188,23 @@ _FUNCTIONS: Final = {
     ),
 }  # fmt: skip
 
-EXPLAINED: Final = {**_KEYS, **_COMBINATORS, **_LOOPS, **_OPTIONS, **_PLACES, **_FUNCTIONS}
+
+def _combinators() -> dict[str, Word]:
+    """The combinators and their options, as their classes explain them."""
+    found: dict[str, Word] = {}
+    for word in COMBINATORS:
+        kind = joining_class(word)
+        found[word] = Word("combinator", " ".join((kind.__doc__ or "").split()), _spec(kind.examples[0]))
+        for name, option in kind.options.items():
+            owners = " and ".join(f"`{owner}`" for owner in OWNERS[name])
+            meaning = f"{found[name].meaning} {option.meaning}" if name in found else option.meaning
+            found[name] = Word(f"option of {owners}", meaning, _spec(option.example))
+    return found
+
+
+def _spec(example: WorkedExample) -> str:
+    return layers(example.layers, str(list(example.input)))
+
+
+EXPLAINED: Final = {**_KEYS, **_combinators(), **_LOOPS, **_OPTIONS, **_PLACES, **_FUNCTIONS}
 """Every word of the language."""

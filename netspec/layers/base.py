@@ -232,6 +232,11 @@ def counted(axes: int) -> str:
     return f"{axes} {'axis' if axes == 1 else 'axes'}"
 
 
+def shape_text(shape: Shape) -> str:
+    """A shape in messages: `256 × 5 × 5`."""
+    return " × ".join(str(size) for size in shape) or "a single value"
+
+
 REQUIRED: Final = object()
 """What `torch_defaults` gives for an argument that always has to be passed."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from netspec.combinators import COMBINATORS
 from netspec.layers import MODULE_OF
 
 _OTHERS: Final = {
@@ -32,8 +33,7 @@ _OTHERS: Final = {
     "upsampling": "Upsample",
     "spatialdropout": "Dropout",
     "swish": "SiLU",
-    "concatenate": "concat",
-}
+} | {name: word for word, listed in COMBINATORS.items() for name in listed.elsewhere}
 """Keras's, Caffe's and ONNX's words, lowercase and without dimensions; combinators are this language's."""
 
 _PARTS: Final = re.compile(r"([A-Za-z]+?)(?:([123])[dD](Transpose)?)?")

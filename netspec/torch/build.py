@@ -113,8 +113,11 @@ def constructor(call: TorchCall) -> type[nn.Module]:
 
 
 def _root(net: Net) -> nn.Sequential:
-    has_aux = any(isinstance(node, Combinator) and node.kind == "aux" for node in walk(net.root))
-    return _fill(modules.AuxiliarySequential() if has_aux else nn.Sequential(), net.root)
+    calls = (node.joining.network for node in walk(net.root) if isinstance(node, Combinator))
+    call = next((call for call in calls if call is not None), TorchCall("Sequential", {}))
+    root = constructor(call)(**call.arguments)
+    assert isinstance(root, nn.Sequential)
+    return _fill(root, net.root)
 
 
 def _fill(module: nn.Sequential, chain: Sequential) -> nn.Sequential:
@@ -135,19 +138,11 @@ def _module(node: Leaf | Sequential | Combinator) -> nn.Module:
 
 def _combinator(node: Combinator) -> nn.Module:
     chains = {key: _fill(nn.Sequential(), chain) for key, chain in node.branches}
-    match node.kind:
-        case "residual":
-            shortcut = chains.get("shortcut")
-            return modules.Residual(chains["body"], shortcut if shortcut is not None and len(shortcut) else None)
-        case "add":
-            return modules.Add(*chains.values())
-        case "concat":
-            dim = node.dim + 1 if node.dim >= 0 else node.dim  # the net's axes leave out the batch
-            return modules.Concat(*chains.values(), dim=dim, split=node.split)
-        case "gate":
-            return modules.Gate(chains["body"])
-        case "aux":
-            return modules.Auxiliary(chains["body"])
+    sides = {side: chains.pop(side) for side in node.joining.sides}
+    call = node.joining.call()
+    return constructor(call)(
+        *chains.values(), **{side: chain for side, chain in sides.items() if len(chain)}, **call.arguments
+    )
 
 
 def _leaf(leaf: Leaf) -> nn.Module:

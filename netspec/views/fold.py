@@ -199,7 +199,7 @@ def _key(node: Node, inside: tuple[int, ...]) -> Hashable:
             arguments = repr(given)  # some hold dicts: no hash
             return node.type, arguments, node.input, node.output, node.frozen
         case Combinator():
-            return node.kind, node.dim, node.split, tuple(key for key, _ in node.branches), inside
+            return node.kind, repr(node.joining), tuple(key for key, _ in node.branches), inside
         case Scope():
             return "scope", node.block, node.input, inside
         case Sequential():

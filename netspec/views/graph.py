@@ -36,8 +36,8 @@ class Vertex:
     """Index of the innermost cluster around it."""
     auxiliary: bool = False
     """True for what runs in training only."""
-    split: int | None = None
-    """A fork that gives each branch its chunk: the number of chunks."""
+    part: str = ""
+    """A fork that gives each branch a part of the tensor: which, behind its shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class _Grower:
                     auxiliary = place.auxiliary or _is_auxiliary(item)
                     end = self.step(self.name(item), "group", item, source, _Place(place.cluster, auxiliary))
                     source = source if auxiliary and not place.auxiliary else end
-                case Group(items=(Join(combinator=Combinator(kind="aux")) as join,)):
+                case Group(items=(Join() as join,)) if join.combinator.joining.training_only:
                     source = self.fork(source, join.combinator, place)
                     self.branches(join, source, self.framed(item, _Place(place.cluster, True)))
                 case Group():
@@ -151,7 +151,7 @@ class _Grower:
     def branches(self, join: Join, source: str, place: _Place) -> str:
         """Add a combinator: the fork, every branch, and the vertex where they meet."""
         node = join.combinator
-        if node.kind == "aux":
+        if node.joining.training_only:
             source = source if place.auxiliary else self.fork(source, node, place)
             for _, branch in join.branches:
                 self.chain(branch, source, _Place(place.cluster, True))
@@ -161,7 +161,7 @@ class _Grower:
             (self.chain(branch, source, place), chain.output)
             for (_, branch), (_, chain) in zip(join.branches, node.branches, strict=True)
         ]
-        if node.kind == "gate" or (node.kind == "residual" and all(key != "shortcut" for key, _ in node.branches)):
+        if node.joining.input_joins:
             ends.append((source, node.input))
         self.flow.vertices[node.path] = Vertex("join", node.output, join, place.cluster, place.auxiliary)
         for end, tensor in ends:
@@ -171,10 +171,11 @@ class _Grower:
     def fork(self, source: str, node: Combinator, place: _Place) -> str:
         vertex = self.flow.vertices[source]
         open_here = vertex.kind in ("fork", "input") and vertex.cluster == place.cluster
-        if not self.forks or (open_here and node.split is None):
+        part = node.joining.part_text()
+        if not self.forks or (open_here and not part):
             return source
         name = f"{source}/{node.path}"
-        self.flow.vertices[name] = Vertex("fork", node.input, None, place.cluster, place.auxiliary, node.split)
+        self.flow.vertices[name] = Vertex("fork", node.input, None, place.cluster, place.auxiliary, part)
         self.edge(source, name, node.input, place)
         return name
 
@@ -193,4 +194,4 @@ class _Grower:
 
 def _is_auxiliary(group: Group) -> bool:
     first = group.nodes[0]
-    return isinstance(first, Combinator) and first.kind == "aux"
+    return isinstance(first, Combinator) and first.joining.training_only

@@ -61,15 +61,14 @@ class Functions:
             for (name, _), group in groups.items():
                 body = group[0].resolved
                 if (len(group) > 1 and not _trivial(body)) or max(map(_depth, body), default=0) > _DEEPEST:
-                    self._function(f"{name}_with_shortcut" if self._only_here(group, groups) else name, group)
+                    self._function("_with_".join([name, *self._sides_here(group, groups)]), group)
         return _replaced(root)
 
     @staticmethod
-    def _only_here(group: Sequence[Block], groups: Mapping[Any, Sequence[Block]]) -> bool:
-        """True if these calls of a block have a shortcut, and others of the same block have none."""
-        name = group[0].name
-        others = [other[0] for (wanted, _), other in groups.items() if wanted == name]
-        return _has_shortcut(group[0]) and not all(_has_shortcut(other) for other in others)
+    def _sides_here(group: Sequence[Block], groups: Mapping[Any, Sequence[Block]]) -> list[str]:
+        """The sides that these calls of a block have (a shortcut) and some others of the same block lack."""
+        others = [_sides(other[0]) for (wanted, _), other in groups.items() if wanted == group[0].name]
+        return [side for side in _sides(group[0]) if not all(side in other for other in others)]
 
     def _function(self, wanted: str, group: Sequence[Block]) -> None:
         """One function for calls of the same structure; each call is replaced by a call of it."""
@@ -243,9 +242,9 @@ def _depth(expression: Expression) -> int:
             return 1
 
 
-def _has_shortcut(block: Block) -> bool:
-    calls = [item for item in block.resolved if isinstance(item, Call)]
-    return any(argument.name == "shortcut" for call in calls for argument in call.arguments)
+def _sides(block: Block) -> list[str]:
+    calls = (item for item in block.resolved if isinstance(item, Call))
+    return list(dict.fromkeys(argument.name for call in calls for argument in call.arguments if argument.side))
 
 
 def _trivial(body: Sequence[Expression]) -> bool:

@@ -54,11 +54,13 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument of a call. With `keyword` it is always written `name=value`, without a name never."""
+    """One argument of a call. With `keyword` it is always written `name=value`, without a name never. A `side` is a
+    branch that other calls of the same combinator may lack."""
 
     value: Expression
     name: str = ""
     keyword: bool = False
+    side: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,6 @@ FROZEN: Final = {
 }  # fmt: skip
 """Norms and the helpers that they become under `freeze`, where they keep running statistics."""
 
-_HELPERS: Final = {"residual": "Residual", "add": "Add", "concat": "Concat", "gate": "Gate", "aux": "Auxiliary"}
-
 _PART: Final = 10
 """At every tenth level of combinators, a branch may become a function: Python reads 200 open brackets."""
 
@@ -37,14 +35,15 @@ class Converter:
         """Module of netspec's and class, for every class that the file gets a copy of."""
         self.imports: dict[tuple[str, str], None] = {}
         """Module and class, for every class of torchvision's."""
+        self.network: TorchCall | None = None
+        """What the network becomes on account of a combinator inside."""
         self.depth = 0
         """How many combinators stand around the place that is being converted."""
 
     def root(self, root: Sequential) -> Call:
         """The call that makes the whole network."""
         items, _ = self._items(root)
-        has_aux = ("netspec.torch.modules", "Auxiliary") in self.helpers
-        return _sequential(items, self._helper("AuxiliarySequential") if has_aux else "nn.Sequential")
+        return _sequential(items, "nn.Sequential" if self.network is None else self._function(self.network))
 
     # ---- chains
 
@@ -103,7 +102,9 @@ class Converter:
     # ---- layers and combinators
 
     def _combinator(self, node: Combinator) -> tuple[Expression, int]:
-        chains: list[tuple[str, Expression]] = []
+        joining = node.joining
+        self.network = self.network or joining.network
+        arguments: list[Argument] = []
         highest = 0
         self.depth += 1
         for key, chain in node.branches:
@@ -112,16 +113,17 @@ class Converter:
             if self.depth % _PART == 0:
                 inside, level = self._block("part", {}, (inside,), chain.output, level), level + 1
             highest = max(highest, level)
-            if items or key != "shortcut":
-                chains.append((key, inside))
+            if key not in joining.sides:
+                arguments.append(Argument(inside))
+            elif items:
+                arguments.append(Argument(inside, key, keyword=True, side=True))
         self.depth -= 1
-        arguments = [Argument(value, key, keyword=key == "shortcut") for key, value in chains]
-        arguments = [argument if argument.keyword else Argument(argument.value) for argument in arguments]
-        if node.kind == "concat":
-            dim = node.dim + 1 if node.dim >= 0 else node.dim  # the net's axes leave out the batch
-            arguments.append(Argument(Literal(dim, "dim", 1), "dim", keyword=True))
-            arguments.append(Argument(Literal(node.split, "split", None), "split", keyword=True))
-        return Call(self._helper(_HELPERS[node.kind]), tuple(arguments), shape_text(node.output.shape)), highest
+        call = joining.call()
+        for name, value in call.arguments.items():
+            field = type(joining).model_fields[name]
+            default = REQUIRED if field.is_required() else field.default
+            arguments.append(Argument(Literal(value, name, default), name, keyword=True))
+        return Call(self._function(call), tuple(arguments), shape_text(node.output.shape)), highest
 
     def _leaf(self, leaf: Leaf) -> Call:
         call = leaf.call

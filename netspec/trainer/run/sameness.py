@@ -55,6 +55,6 @@ def _parts(node: Node, inside: list[list[Any]]) -> list[Any]:
         case Leaf():
             return [[node.path, node.type, node.args, node.frozen, node.init]]
         case Combinator():
-            return [[node.path, node.kind, node.dim, node.split, inside]]
+            return [[node.path, node.kind, *node.options.values(), inside]]
         case _:
             return [part for parts in inside for part in parts]

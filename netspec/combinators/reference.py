@@ -1,0 +1,31 @@
+"""The reference of the combinators, made from their classes: the table on the language's page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netspec.combinators import COMBINATORS, joining_class
+from netspec.combinators.base import Joining
+
+
+def combinator_table() -> str:
+    """Every combinator in a row of a Markdown table: how it is written, what it computes, where its modules are."""
+    kinds = map(joining_class, COMBINATORS)
+    rows = (f"| {_form(kind)} | {kind.value} | {', '.join(_paths(kind))} |" for kind in kinds)
+    return "\n".join(["| form | value | module paths |", "|---|---|---|", *rows]) + "\n"
+
+
+def _form(kind: type[Joining]) -> str:
+    form = f"`{kind.word}: {'[[…], […], …]' if kind.several else '[...]'}`"
+    options = ", ".join(f"`{option.form}`" for option in kind.options.values())
+    return f"{form}, optional {options}" if options else form
+
+
+def _paths(kind: type[Joining]) -> Iterator[str]:
+    """The keys of its branches' modules under its own."""
+    if not kind.joins:
+        yield "indices"
+    elif kind.several:
+        yield "`branches.I`"
+    else:
+        yield from (f"`{key}`" for key in ("body", *kind.sides))

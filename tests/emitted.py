@@ -1,0 +1,47 @@
+"""The emitted Python file against the built module."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import torch
+from torch import nn
+
+import netspec
+from netspec.emit.python import to_python
+from netspec.net import Net
+
+
+def emitted(net: Net, seed: int = 0) -> nn.Sequential:
+    """What the emitted file's function makes."""
+    text = to_python(net)
+    names: dict[str, Any] = {"__name__": "emitted"}
+    exec(compile(text.encode(), "emitted.py", "exec", dont_inherit=True), names)
+    function = [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)][-1]
+    torch.manual_seed(seed)
+    return names[function]()
+
+
+def assert_same(net: Net) -> None:
+    """The emitted module and the built one have the same keys and give the same bits, in train and eval mode."""
+    built, made = netspec.build(net, seed=0), emitted(net)
+    assert type(made).__name__ == type(built).__name__
+    assert list(made.state_dict()) == list(built.state_dict())
+    assert [p.requires_grad for p in made.parameters()] == [p.requires_grad for p in built.parameters()]
+    made.load_state_dict(built.state_dict())
+    x = torch.randn(2, *net.input_shape, generator=torch.Generator().manual_seed(0))
+    for training in (True, False):
+        outputs: list[Any] = []
+        for model in (built.train(training), made.train(training)):
+            torch.manual_seed(1)
+            with torch.no_grad():
+                outputs.append(model(x))
+        built_leaves, made_leaves = (torch.utils._pytree.tree_leaves(tuple_of(output)) for output in outputs)
+        assert len(built_leaves) == len(made_leaves)
+        assert all(torch.equal(a, b) for a, b in zip(built_leaves, made_leaves, strict=True))
+
+
+def tuple_of(output: Any) -> Any:
+    """Outputs of two classes of the same name, as plain tuples."""
+    return (output.output, *output.aux) if hasattr(output, "aux") else (output,)

@@ -1,0 +1,127 @@
+"""A combinator is one class: the table knows all of them, every example compiles, and nobody else knows their words."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import netspec
+from netspec.cli.explain import explain
+from netspec.combinators import COMBINATORS, OWNERS, joining_class
+from netspec.combinators.base import WorkedExample
+from netspec.combinators.reference import combinator_table
+from netspec.drawing import diagram
+from netspec.emit.json import to_json
+from netspec.emit.yaml import expand
+from netspec.net import Combinator, Net, walk
+from netspec.table import summary
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = [
+    pytest.param(word, example, id=f"{word}-{number}")
+    for word in COMBINATORS
+    for number, example in enumerate(
+        (*joining_class(word).examples, *(option.example for option in joining_class(word).options.values()))
+    )
+]
+
+
+def net_of(example: WorkedExample) -> Net:
+    lines = "".join(f"  {line}\n" for line in example.layers.splitlines())
+    return netspec.loads(f"input: {list(example.input)}\nlayers:\n{lines}")
+
+
+def without_places(value: Any) -> Any:
+    """A net's JSON without where its source says it."""
+    match value:
+        case dict():
+            return {key: without_places(item) for key, item in value.items() if key not in ("line", "column")}
+        case list():
+            return [without_places(item) for item in value]
+        case _:
+            return value
+
+
+@pytest.mark.parametrize("word", COMBINATORS)
+def test_the_table_says_what_the_class_says(word: str) -> None:
+    kind = joining_class(word)
+    assert kind.word == word
+    assert set(COMBINATORS[word].options) == {*kind.model_fields, *kind.sides} == set(kind.options)
+    assert kind.cut_by == "" or kind.cut_by in kind.model_fields
+    assert all(word in OWNERS[option] for option in kind.options)
+
+
+@pytest.mark.parametrize(("word", "example"), EXAMPLES)
+def test_an_example_has_the_shape_that_it_claims_and_means_the_same_when_expanded(
+    word: str, example: WorkedExample
+) -> None:
+    net = net_of(example)
+    assert net.output_shape == example.output
+    again = netspec.loads(expand(net))
+    assert without_places(to_json(again)) == without_places(to_json(net))
+    assert expand(again) == expand(net)
+    kinds = [node.kind for node in walk(net.root) if isinstance(node, Combinator)]
+    assert kinds == ([word] if joining_class(word).joins else [])
+
+
+@pytest.mark.parametrize(("word", "example"), EXAMPLES)
+def test_an_example_is_tabled_and_drawn_with_its_word_or_sign(word: str, example: WorkedExample) -> None:
+    kind, net = joining_class(word), net_of(example)
+    if not kind.joins:
+        return
+    assert any(f" {word}" in line for line in summary(net).splitlines())
+    drawn = diagram(net).source
+    if kind.training_only:
+        assert "style=dashed" in drawn
+    else:
+        assert f">{kind.sign or word}<" in drawn
+
+
+@pytest.mark.parametrize("word", COMBINATORS)
+def test_a_combinator_and_its_options_are_explained_and_stand_on_the_page_of_the_language(word: str) -> None:
+    kind = joining_class(word)
+    assert explain(word).startswith(f"{word} (combinator)")
+    page = combinator_table()
+    assert page in (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith(f"| `{word}:"))
+    for name, option in kind.options.items():
+        assert " ".join(option.meaning.split()) in " ".join(explain(name).split())
+        assert f"`{option.form}`" in row
+
+
+def test_a_check_that_meets_no_combinator_imports_none() -> None:
+    code = (
+        "import json, sys, netspec; netspec.check(sys.argv[1]);"
+        "print(json.dumps([m for m in sys.modules if m.startswith('netspec.combinators.')]))"
+    )
+
+    def imported(spec: str) -> list[str]:
+        run = subprocess.run([sys.executable, "-c", code, spec], check=True, capture_output=True, cwd=ROOT)
+        return [name.removeprefix("netspec.combinators.") for name in json.loads(run.stdout)]
+
+    assert imported("specs/alexnet.yaml") == []
+    assert set(imported("specs/d2l/resnet18.yaml")) == {"base", "sums"}
+
+
+def test_nothing_but_its_class_and_the_table_knows_a_combinator_by_its_word() -> None:
+    """`sequential` is also what the net calls any chain of its own, and `aux` how torchvision's keys begin."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
+        for path in sorted((ROOT / "netspec").rglob("*.py"))
+        if path.parent.name != "combinators" and path.name != "sources.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in COMBINATORS.keys() - {"sequential"}
+    ]
+    assert found == []
+
+
+def test_what_split_requires_of_a_symbol_is_said_of_the_concat() -> None:
+    """Not of the first layer of a branch, whose rule is the next to state a requirement."""
+    text = "input: [4, H, 8]\nlayers:\n  - concat: [[ReLU], [MaxPool2d: 1]]\n    dim: 2\n    split: 2\n"
+    assert "H must be divisible by 2, for `concat` (line 3)" in summary(netspec.loads(text))

@@ -12,15 +12,20 @@ from typing import Any
 import pytest
 
 import netspec
+from netspec import combinators
 from netspec.cli.explain import explain
-from netspec.combinators import COMBINATORS, OWNERS, joining_class
-from netspec.combinators.base import WorkedExample
+from netspec.combinators import COMBINATORS, OWNERS, Listed, joining_class
+from netspec.combinators.base import Ends, Joining, Made, WorkedExample
 from netspec.combinators.reference import combinator_table
+from netspec.compiler import check_source
+from netspec.dims import need
 from netspec.drawing import diagram
 from netspec.emit.json import to_json
 from netspec.emit.yaml import expand
+from netspec.layers.base import TensorType
 from netspec.net import Combinator, Net, walk
 from netspec.table import summary
+from netspec.text.source import decode
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = [
@@ -52,6 +57,7 @@ def without_places(value: Any) -> Any:
 def test_the_table_says_what_the_class_says(word: str) -> None:
     kind = joining_class(word)
     assert kind.word == word
+    assert kind.examples
     assert set(COMBINATORS[word].options) == {*kind.model_fields, *kind.sides} == set(kind.options)
     assert kind.cut_by == "" or kind.cut_by in kind.model_fields
     assert all(word in OWNERS[option] for option in kind.options)
@@ -110,15 +116,67 @@ def test_a_check_that_meets_no_combinator_imports_none() -> None:
 
 
 def test_nothing_but_its_class_and_the_table_knows_a_combinator_by_its_word() -> None:
-    """`sequential` is also what the net calls any chain of its own, and `aux` how torchvision's keys begin."""
+    """`sequential` is also what the net calls any chain of its own, and `aux` how torchvision's keys begin. Layers and
+    recipes, which see no combinator, may use such words for what they like."""
+    apart = [
+        ROOT / "netspec" / name for name in ("combinators", "layers", "recipe", "arguments.py", "torch/sources.py")
+    ]
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
         for path in sorted((ROOT / "netspec").rglob("*.py"))
-        if path.parent.name != "combinators" and path.name != "sources.py"
+        if not any(path.is_relative_to(other) for other in apart)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and node.value in COMBINATORS.keys() - {"sequential"}
     ]
     assert found == []
+
+
+THREE_AXES = "Conv2d: {in_channels: 9, out_channels: 1, kernel_size: 1}"
+"""A layer that would be wrong behind anything of two axes, or of other than 9 channels."""
+
+
+class Stack(Joining):
+    """The branches beside each other along a new axis: none of the language's, for what those do not do."""
+
+    word = "stack"
+    several = True
+    keeps_rank = False
+
+    dim: int = 1
+
+    def output(self, x: TensorType, ends: Ends) -> Made | None:
+        if not self.knows("dim"):
+            return None
+        shape, count = ends.types[0].shape, len(ends.types)
+        need(all(branch.shape == shape for branch in ends.types), lambda: "they differ", code="branch-mismatch")
+        need(1 <= self.dim <= len(shape) + 1, lambda: "no such place", code="invalid-argument", at="dim")
+        return Made(
+            TensorType((*shape[: self.dim - 1], count, *shape[self.dim - 1 :])), self.dim - 1, f"{count} of them"
+        )
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["stack: [[Linear: 3], [Linear: 3]]"], []),
+        (["stack: [[], []]\n    dim: 3", "Linear: {in_features: 3, out_features: 1}"],
+         ["`in_features: 3`, but `stack` (line 3) gives 2 = 2 of them"]),
+        (["stack: [[Linear: 3], [Linear: 3]]", "Linear: {in_features: 4, out_features: 1}"],
+         ["`in_features: 4`, but `stack` (line 3) gives 3"]),
+        (["stack: [[Linear: 3], []]", THREE_AXES], ["they differ"]),
+        (["stack: [[], []]\n    dim: 7", THREE_AXES], ["no such place"]),
+        (["stack: [[], []]\n    dim: foo", THREE_AXES],
+         ["there is no `foo` here"]),
+    ],
+)  # fmt: skip
+def test_the_walk_follows_a_combinator_that_makes_an_axis(
+    lines: list[str], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(COMBINATORS, "stack", Listed("none", "Stack", ("dim",)))
+    monkeypatch.setitem(combinators._loaded, "stack", Stack)  # pyright: ignore[reportPrivateUsage]  # what it imports
+    text = "input: [4, 8]\nlayers:\n" + "".join(f"  - {line}\n" for line in lines)
+    source, problems = decode(text.encode(), "s.yaml")
+    assert [found.message for found in check_source(source, problems)] == expected
 
 
 def test_what_split_requires_of_a_symbol_is_said_of_the_concat() -> None:

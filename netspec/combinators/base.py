@@ -97,6 +97,8 @@ class Joining(Arguments):
     training_only: ClassVar[bool] = False
     """Whether its layers run in training alone and give outputs of the network's own, while the input passes on."""
 
+    keeps_rank: ClassVar[bool] = True
+    """Whether the result has as many axes as what each branch gives: where they disagree, that much is still known."""
     cut_by: ClassVar[str] = ""
     """The option that decides what part of the input a branch is given, if one does: it is named for its size."""
 

@@ -89,16 +89,15 @@ def join(item: Item, joining: Joining, flow: Flow, ends: Sequence[Flow], reader:
         if unmet.problem.at is None:
             advice = joining.advice(flow.type, types, item.options)
             _branches_disagree(item, unmet.problem, advice, dict(zip(names, ends, strict=True)), reader)
-            return _agreed(ends, types), joining
+            return _agreed(ends, types) if joining.keeps_rank else flow.unknown(), joining
         _report(item, unmet.problem, reader)
         made = None
     if made is None:
-        return ends[0]._replace(type=TensorType((UNKNOWN,) * len(types[0].shape), types[0].dtype)), joining
-    settled = joining.settled(made.type)
-    if made.axis is None:
-        return (flow if joining.input_joins else ends[0]).joined(made.type, flow.last, None), settled
+        unknown = TensorType((UNKNOWN,) * len(types[0].shape), types[0].dtype)
+        return ends[0]._replace(type=unknown) if joining.keeps_rank else flow.unknown(), joining
     origin = Origin(f"`{joining.word}`", reader.source.span(item.head), made.derive)
-    return ends[0].joined(made.type, origin, made.axis), settled
+    start = flow if joining.input_joins else ends[0]
+    return start.joined(made.type, origin, made.axis), joining.settled(made.type)
 
 
 def _report(item: Item, problem: Problem, reader: Reader, flow: Flow | None = None) -> None:

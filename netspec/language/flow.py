@@ -80,7 +80,10 @@ class Flow(NamedTuple):
         return Flow(y, tuple(origins), new if changed else self.last)
 
     def joined(self, y: TensorType, origin: Origin, axis: int | None) -> Flow:
-        """The place behind a combinator that continues this branch; `axis` is the one that it changed."""
+        """The place behind a combinator that continues this branch; `axis` is the one that it changed. Where the number
+        of axes is another, it has made them all."""
+        if len(y.shape) != len(self.origins):
+            return Flow(y, (origin,) * len(y.shape), origin)
         if axis is None:
             return Flow(y, self.origins, self.last)
         origins = tuple(origin if i == axis else o for i, o in enumerate(self.origins))

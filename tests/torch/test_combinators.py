@@ -6,18 +6,12 @@ import pytest
 import torch
 
 import netspec
-from netspec.combinators import COMBINATORS, joining_class
 from netspec.combinators.base import WorkedExample
 from netspec.cost import estimate
 from netspec.torch.verify import verify
 from tests.emitted import assert_same
 from tests.layers.memory import kept
 from tests.test_combinators import EXAMPLES, net_of
-
-
-@pytest.mark.parametrize("word", COMBINATORS)
-def test_a_combinator_has_an_example_that_torch_verifies(word: str) -> None:
-    assert joining_class(word).examples
 
 
 @pytest.mark.parametrize(("word", "example"), EXAMPLES)

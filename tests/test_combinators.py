@@ -142,7 +142,7 @@ class Stack(Joining):
     several = True
     keeps_rank = False
 
-    dim: int = 1
+    dim: int
 
     def output(self, x: TensorType, ends: Ends) -> Made | None:
         if not self.knows("dim"):
@@ -158,18 +158,19 @@ class Stack(Joining):
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        (["stack: [[Linear: 3], [Linear: 3]]"], []),
+        (["stack: [[Linear: 3], [Linear: 3]]\n    dim: 1"], []),
+        (["stack: [[Linear: 3], [Linear: 3]]", THREE_AXES], ["`stack` needs `dim`"]),
         (["stack: [[], []]\n    dim: 3", "Linear: {in_features: 3, out_features: 1}"],
          ["`in_features: 3`, but `stack` (line 3) gives 2 = 2 of them"]),
-        (["stack: [[Linear: 3], [Linear: 3]]", "Linear: {in_features: 4, out_features: 1}"],
+        (["stack: [[Linear: 3], [Linear: 3]]\n    dim: 1", "Linear: {in_features: 4, out_features: 1}"],
          ["`in_features: 4`, but `stack` (line 3) gives 3"]),
-        (["stack: [[Linear: 3], []]", THREE_AXES], ["they differ"]),
+        (["stack: [[Linear: 3], []]\n    dim: 1", THREE_AXES], ["they differ"]),
         (["stack: [[], []]\n    dim: 7", THREE_AXES], ["no such place"]),
         (["stack: [[], []]\n    dim: foo", THREE_AXES],
          ["there is no `foo` here"]),
     ],
 )  # fmt: skip
-def test_the_walk_follows_a_combinator_that_makes_an_axis(
+def test_the_walk_follows_a_combinator_that_makes_an_axis_where_an_option_says(
     lines: list[str], expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(COMBINATORS, "stack", Listed("none", "Stack", ("dim",)))

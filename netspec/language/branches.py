@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import Related
 from netspec.dims import UNKNOWN, Problem, Unmet
@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 
 def read_options(item: Item, kind: type[Joining], reader: Reader) -> Joining:
     """The combinator with the options beside the item; one that was reported or is not known is UNKNOWN."""
-    return kind.model_construct(
-        **{name: option_value(item, name, kind, reader) for name in kind.model_fields if name in item.options}
-    )
+    values: dict[str, Any] = {}
+    for name, field in kind.model_fields.items():
+        if name in item.options:
+            values[name] = option_value(item, name, kind, reader)
+        elif field.is_required():
+            example = f"write `{name}: …` beside `{item.name}`"
+            reader.report("missing-argument", f"`{item.name}` needs `{name}`", item.head, help=example)
+            values[name] = UNKNOWN
+    return kind.model_construct(**values)
 
 
 def branch_nodes(item: Item, joining: Joining, reader: Reader) -> list[tuple[str, Node | None]]:

@@ -151,6 +151,7 @@ def findings(text):
 clean = findings(job["valid"])
 assert clean == [], [d.message for d in clean]
 findings(job["valid"].replace("28, 28]", "H, W]"))  # symbols are a construct too
+findings(job["valid"].replace("Conv2d", "Conv2e"))  # and so are suggestions
 
 armed = parsing = False
 seen = []

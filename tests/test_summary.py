@@ -96,6 +96,23 @@ def test_depth_closes_blocks_and_counts_equal_neighbours() -> None:
     assert everything.count("Conv2d 16") == 7
 
 
+def test_a_round_of_a_loop_over_names_shows_them_as_the_spec_writes_them() -> None:
+    text = """
+name: rows
+input: [8]
+vars:
+  rows: [[twice, ReLU, 2], [twice, {LeakyReLU: 0.1}, 3]]
+blocks:
+  twice(act): [Linear: 8, $act]
+layers:
+  - for: row in rows
+    do: [Linear: "row[2]", ReLU]
+"""
+    table = summary(netspec.loads(text), depth=1)
+    assert "for row = [twice, ReLU, 2]" in table
+    assert "for row = [twice, LeakyReLU, 3]" in table
+
+
 def test_the_macs_of_training_heads_stand_in_brackets_and_outside_the_total() -> None:
     net = netspec.loads(RESIDUAL)
     head = 16 * 32 * 32 * 10

@@ -28,8 +28,8 @@ class _Name:
     def __hash__(self) -> int:
         return hash((type(self), self.name))
 
-    def __str__(self) -> str:
-        return self.name
+    def __repr__(self) -> str:
+        return self.name  # in the label of a loop over lists that hold names, as the spec writes them
 
 
 class LayerName(_Name):
@@ -53,7 +53,7 @@ class Template:
         self.item: Final = item
         self.scope: Final = scope
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.item.name
 
 

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, NamedTuple
 
+from netspec.diagnostics import Code, Severity
+
 
 class Condition:
     """What a comparison gives when one of the sizes is a `Dim`. It has no truth value: give it to `need`."""
@@ -163,12 +165,12 @@ class Problem(NamedTuple):
     """
 
     message: str
-    code: str = "shape-mismatch"
+    code: Code = "shape-mismatch"
     at: str | None = None
     axis: int | None = None
     value: object = None
     help: str | None = None
-    severity: str = "error"
+    severity: Severity = "error"
 
 
 class Unmet(Exception):  # the outcome of a rule, always caught: no error of the program
@@ -211,7 +213,7 @@ def need(
     condition: bool | Condition,
     message: Callable[[], str],
     *,
-    code: str = "shape-mismatch",
+    code: Code = "shape-mismatch",
     at: str | None = None,
     axis: int | None = None,
     value: object = None,
@@ -233,7 +235,7 @@ def expect(
     condition: bool | Condition,
     message: Callable[[], str],
     *,
-    code: str = "width-mismatch",
+    code: Code = "width-mismatch",
     at: str | None = None,
     axis: int | None = None,
     value: object = None,
@@ -250,7 +252,7 @@ def warn(
     condition: bool | Condition,
     message: Callable[[], str],
     *,
-    code: str,
+    code: Code,
     at: str | None = None,
     axis: int | None = None,
     help: str | None = None,

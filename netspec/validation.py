@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Protocol, T
 from pydantic import BaseModel, ValidationError
 
 from netspec.arguments import Arguments, Words, shown, text_of
-from netspec.diagnostics import Diagnostic, Edit, Fix, Related, Severity, Span, did_you_mean
+from netspec.diagnostics import Code, Diagnostic, Edit, Fix, Related, Severity, Span, did_you_mean
 from netspec.dims import UNKNOWN, Dim
 from netspec.expressions import ExpressionError, NeedsNumber, parse
 from netspec.meant import NUMBER, SAID, meant_call, python_call, readings
@@ -98,7 +98,7 @@ class Reader:
 
     def report(
         self,
-        code: str,
+        code: Code,
         message: str,
         at: Node | Span,
         *,
@@ -326,11 +326,13 @@ class Reader:
         load: Callable[[str], type[A]],
         *,
         kind: str,
+        unknown: Code,
         elsewhere: Mapping[str, str] = _NOTHING,
     ) -> A | None:
         """One named thing with its arguments, `SGD: {lr: 0.01}`, `Resize: 224` or bare `CrossEntropyLoss`.
 
-        `table` holds the names there are, `load` gives the model of one; `kind` says what it is ("optimizer").
+        `table` holds the names there are, `load` gives the model of one; `kind` says what it is ("optimizer"),
+        and `unknown` is the code of a name that is none.
         `elsewhere` holds names that other libraries have, in lower case, each with the name in `table` or with advice.
         """
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
@@ -350,7 +352,7 @@ class Reader:
             )
             return None
         if head.text not in table:
-            self._unknown_call(head, head is node, table, load, kind, elsewhere)
+            self._unknown_call(head, head is node, table, load, kind, unknown, elsewhere)
             return None
         return self.arguments(load(head.text), value, name=head.text, at=head)
 
@@ -361,6 +363,7 @@ class Reader:
         table: Mapping[str, str],
         load: Callable[[str], type[Arguments]],
         kind: str,
+        unknown: Code,
         elsewhere: Mapping[str, str],
     ) -> None:
         """Report a name that is not in the table; Python's `Adam(lr=0.1)` is answered with its mapping."""
@@ -372,7 +375,7 @@ class Reader:
         else:
             help_ = f"did you mean `{near}`?" if whole == near else f"write `{whole}`"
         self.report(
-            f"unknown-{kind.replace(' ', '-')}",
+            unknown,
             f"there is no {kind} `{head.text}`"
             + (": a name and its arguments are a mapping here" if whole != near else ""),
             head,

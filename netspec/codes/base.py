@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from netspec.diagnostics import Severity
 
-class Code(NamedTuple):
+
+class Page(NamedTuple):
     """A diagnostic code, explained."""
 
     summary: str
@@ -16,7 +18,7 @@ class Code(NamedTuple):
     """A spec that provokes exactly this code."""
     good: str
     """The same spec, mended."""
-    severity: str = "error"
+    severity: Severity = "error"
 
 
 def layers(text: str, input: str = "[1, 28, 28]") -> str:

@@ -298,7 +298,7 @@ class Elaborator:
             related=related,
             help=help_,
             fix=fix,
-            severity="warning" if problem.severity == "warning" else "error",
+            severity=problem.severity,
         )
 
     def _keep_conditions(self, title: str, span: Span, flow: Flow) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from netspec.diagnostics import Edit, Fix, Span
+from netspec.diagnostics import Code, Edit, Fix, Span
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _OPTIONS = ("when", "repeat", "name", "freeze", "init")
@@ -18,7 +18,7 @@ _OPTIONS = ("when", "repeat", "name", "freeze", "init")
 class Trap(NamedTuple):
     """A wreck recognised: what happened, where, and the line as it should be."""
 
-    code: str
+    code: Code
     message: str
     span: Span
     help: str

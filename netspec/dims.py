@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from netspec.diagnostics import Code, Severity
+from netspec.diagnostics import Code, Severity, Span
 
 
 class Condition:
@@ -156,21 +156,48 @@ def is_concrete(shape: Shape) -> bool:
     return all(isinstance(size, int) for size in shape)
 
 
+Axis = int | Literal["every"]
+"""An axis of the input, or all of them."""
+
+
 class Problem(NamedTuple):
     """A requirement that does not hold.
 
-    `message` may contain `{given}`: whoever reports it puts there which layer gave the size of `axis`, the size, and
-    how it came about, as in "`Flatten` (line 17) gives 6400 = 256 × 5 × 5". `at` names the argument at fault, if one
-    is; `value` is what that argument should have been, where exactly one value would do.
+    `axis` is the axis of the input that it is about, "every" its whole shape. The message of such a problem holds
+    `{given}`: whoever reports it puts there which layer gave that size, the size, and how it came about, as in
+    "`Flatten` (line 17) gives 6400 = 256 × 5 × 5". `at` names the argument at fault, if one is; `value` is what that
+    argument should have been, where exactly one value would do.
     """
 
     message: str
     code: Code = "shape-mismatch"
     at: str | None = None
-    axis: int | None = None
+    axis: Axis | None = None
     value: object = None
     help: str | None = None
     severity: Severity = "error"
+
+
+class Requirement(NamedTuple):
+    """Something that the symbols of a net's input must satisfy."""
+
+    condition: Condition
+    layer: str
+    """The name of the layer, or of the combinator, that asks for it."""
+    span: Span
+    """Where that stands."""
+    problem: Problem
+    """What it would be if the condition did not hold, `{given}` filled in."""
+
+    @property
+    def source(self) -> str:
+        """ "`Conv2d` (line 3)": who asks for it."""
+        return f"`{self.layer}` (line {self.span.line})"
+
+    @property
+    def sentence(self) -> str:
+        """ "`Conv2d` (line 3): …": who asks for what."""
+        return f"{self.source}: {self.problem.message}"
 
 
 class Unmet(Exception):  # the outcome of a rule, always caught: no error of the program
@@ -215,7 +242,7 @@ def need(
     *,
     code: Code = "shape-mismatch",
     at: str | None = None,
-    axis: int | None = None,
+    axis: Axis | None = None,
     value: object = None,
     help: str | None = None,
 ) -> None:
@@ -237,7 +264,7 @@ def expect(
     *,
     code: Code = "width-mismatch",
     at: str | None = None,
-    axis: int | None = None,
+    axis: Axis | None = None,
     value: object = None,
     help: str | None = None,
 ) -> None:
@@ -254,7 +281,7 @@ def warn(
     *,
     code: Code,
     at: str | None = None,
-    axis: int | None = None,
+    axis: Axis | None = None,
     help: str | None = None,
 ) -> None:
     """State something that had better hold: its breach is a warning."""

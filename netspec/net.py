@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from netspec.diagnostics import Span, UsageError
-from netspec.dims import Condition, Shape, Size, product
+from netspec.dims import Requirement, Shape, Size, product
 from netspec.layers.base import Layer, TensorType, TorchCall, sum_sizes
 
 if TYPE_CHECKING:
@@ -234,8 +234,8 @@ class Net:
     root: Sequential
     recipe: Recipe | None = None
     """The checked `train:` recipe, if the spec has one."""
-    conditions: tuple[tuple[Condition, str], ...] = ()
-    """What the symbols of the input must satisfy, each with the layer and sentence it comes from."""
+    conditions: tuple[Requirement, ...] = ()
+    """What the symbols of the input must satisfy."""
     text: str = ""
     """The spec as written."""
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import netspec
+from netspec.dims import Condition
 from netspec.layers.base import TensorType
 from netspec.net import Leaf
 from netspec.symbols import Comparison, Formula, contradiction, evaluate, requirements
@@ -32,9 +33,13 @@ def sizes_of(name: str, count: int, seed: int) -> list[dict[str, int]]:
     return free + square
 
 
+def conditions_of(net: netspec.Net) -> list[Condition]:
+    return [requirement.condition for requirement in net.conditions]
+
+
 def agrees(net: netspec.Net, text: str, sizes: dict[str, int]) -> bool:
     """Compare a symbolic net at some sizes with the net for these sizes; True if these are accepted."""
-    allowed = all(not isinstance(c, Comparison) or c.holds(sizes) for c, _ in net.conditions)
+    allowed = all(not isinstance(c, Comparison) or c.holds(sizes) for c in conditions_of(net))
     concrete = loaded(text, **sizes)
     assert (concrete is not None) == allowed, sizes
     if concrete is None:
@@ -67,7 +72,7 @@ def test_every_rule_gives_for_numbers_what_its_formula_says(name: str) -> None:
     net = netspec.loads(NETS[name])
     distinct: dict[tuple[object, ...], Leaf] = {(leaf.layer, leaf.input): leaf for leaf in net.layers}
     for sizes in sizes_of(name, math.ceil(10_000 / len(NETS)), seed=3):
-        if not all(not isinstance(c, Comparison) or c.holds(sizes) for c, _ in net.conditions):
+        if not all(not isinstance(c, Comparison) or c.holds(sizes) for c in conditions_of(net)):
             continue
         for leaf in distinct.values():
             x = TensorType(tuple(evaluate(n, sizes) for n in leaf.input.shape), leaf.input.dtype)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from netspec.dims import UNKNOWN, Findings, Size, collecting, maximum, minimum, same
+from netspec.diagnostics import Span
+from netspec.dims import UNKNOWN, Findings, Problem, Requirement, Size, collecting, maximum, minimum, same
 from netspec.expressions import MAX_CHARACTERS, ExpressionError, parse
 from netspec.symbols import (
     LARGEST_SIZE,
@@ -275,6 +276,15 @@ def holding(conditions: list[Any], sizes: range) -> list[int]:
     return [n for n in sizes if all(c.holds({"H": n}) for c in conditions if isinstance(c, Comparison))]
 
 
+def of_a_layer(conditions: list[Any]) -> list[Requirement]:
+    """What a layer in line 1 requires, with a message that says nothing of it."""
+    return [Requirement(c, "Layer", Span("net.yaml", 1, 1, 1, 6), Problem("…: …")) for c in conditions]
+
+
+def said(expected: list[str]) -> list[str]:
+    return [f"{sentence}, for `Layer` (line 1)" for sentence in expected]
+
+
 layers = st.lists(
     st.tuples(st.integers(1, 7), st.integers(1, 4), st.integers(0, 3), st.booleans()), min_size=1, max_size=6
 )
@@ -300,7 +310,7 @@ def test_the_threshold_of_a_chain_is_the_first_size_that_passes(
     if any(c is False for c in conditions):
         return
     expected = [] if passing[0] == 1 else [f"H >= {passing[0]}"]
-    assert [s.partition(", for")[0] for s in statements([(c, "`Layer` (line 1): …") for c in undecided])] == expected
+    assert statements(of_a_layer(undecided)) == said(expected)
     assert passing == list(range(passing[0], 3000))
 
 
@@ -319,7 +329,7 @@ def test_the_sizes_for_a_stated_width_are_exactly_those_named(
     expected = f"H == {sizes[0]}" if len(sizes) == 1 else f"H from {sizes[0]} to {sizes[-1]}"
     if sizes[0] == 1 and len(sizes) > 1:
         expected = f"H <= {sizes[-1]}"
-    assert statements([(condition, "")]) == [expected]
+    assert statements(of_a_layer([condition])) == said([expected])
 
 
 @settings(max_examples=100, deadline=None)
@@ -335,14 +345,14 @@ def test_a_contradiction_is_a_proof(rules: list[tuple[int, int, int, int]], low:
     conditions += [operator.ge(H, low), operator.le(H, high)]
     assume(all(c is not False for c in conditions))
     undecided = [c for c in conditions if isinstance(c, Comparison)]
-    conflict = contradiction([(c, str(c)) for c in undecided])
+    conflict = contradiction(of_a_layer(undecided))
     assert (conflict is None) == bool(holding(undecided, range(1, 61)))
 
 
-def test_sizes_that_no_input_has_at_once_are_a_contradiction_with_both_sentences() -> None:
-    stated: list[Any] = [(H >= 65, "`MaxPool2d` (line 18): a"), (H <= 40, "`Linear` (line 3): b"), (W >= 3, "c")]
-    assert contradiction(stated) == ("`MaxPool2d` (line 18): a", "`Linear` (line 3): b")
-    assert contradiction(stated[1:]) is None
+def test_sizes_that_no_input_has_at_once_are_a_contradiction_with_both_requirements() -> None:
+    pooled, linear, other = of_a_layer([H >= 65, H <= 40, W >= 3])
+    assert contradiction([pooled, linear, other]) == (pooled, linear)
+    assert contradiction([linear, other]) is None
 
 
 @pytest.mark.parametrize(
@@ -374,4 +384,4 @@ def test_sizes_that_no_input_has_at_once_are_a_contradiction_with_both_sentences
 )
 def test_what_is_required_is_said_in_the_plainest_way(conditions: list[Any], expected: list[str]) -> None:
     assert all(isinstance(c, Comparison) for c in conditions)
-    assert statements([(c, "") for c in conditions]) == expected
+    assert statements(of_a_layer(conditions)) == said(expected)

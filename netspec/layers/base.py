@@ -195,6 +195,7 @@ class Layer(Arguments):
             False,
             lambda: f"`{type(self).__name__}` wants {counted(rank)} {axes}, but {{given}}, which has {len(x.shape)}",
             code="wrong-rank",
+            axis="every",
         )
 
     def need_rank_from(self, x: TensorType, rank: int, axes: str) -> None:
@@ -208,6 +209,7 @@ class Layer(Arguments):
                 f"but {{given}}, which has {len(x.shape)}"
             ),
             code="wrong-rank",
+            axis="every",
         )
 
     def check_width(self, x: TensorType) -> Size:

@@ -38,6 +38,7 @@ class BatchNormalization(Layer):
                 "so a channel has a single value, and its variance is 0"
             ),
             code="needs-batch-2",
+            axis="every",
         )
         return x
 

@@ -55,6 +55,7 @@ class Flatten(Layer):
             ),
             code="wrong-rank",
             at="start_dim",
+            axis="every",
         )
         return start, end
 
@@ -84,6 +85,7 @@ def axis_of(x: TensorType, dim: int, name: str) -> int:
         ),
         code="wrong-rank",
         at=name,
+        axis="every",
     )
     return axis
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Protocol, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -174,14 +174,14 @@ class Reader:
                 return False
         elif error.code != "expression-syntax":
             return False
-        wanted = _wanted(wish.annotation, text)
+        wanted = _unmet(wish.annotation, text)
         if wanted is None:
             return False
-        kind = "neither" if wanted == "true or false" else "no number" if _NUMERIC.search(wanted) else "none"
+        kind = {"truth": "neither", "number": "no number", "other": "none"}[wanted.kind]
         rest = ", nor a variable of this spec" if error.name is not None else ""
         self.report(
             "invalid-argument",
-            f"{wish.subject} wants {wanted}, and `{text}` is {kind}{rest}",
+            f"{wish.subject} wants {wanted.text}, and `{text}` is {kind}{rest}",
             node,
             help=None if meant is None else f"write `{wish.key}: {shown(meant)}`",
         )
@@ -475,7 +475,7 @@ class Reader:
             for item in items:
                 together = not item["loc"] and not whole  # a check of several arguments, one of which is not known
                 if not together and (item["type"] != "missing" or len(item["loc"]) > 1):
-                    self._invalid(item, values, nodes, name, at)
+                    self._invalid(item, model, nodes, name, at)
             return None
         return instance if whole else None
 
@@ -486,7 +486,7 @@ class Reader:
             written = ", ".join(f"{field}: …" for field in fields)
             self.report("missing-argument", f"`{name}` needs {needs}", at, help=f"write `{name}: {{{written}}}`")
 
-    def _invalid(self, item: Any, values: dict[str, Any], nodes: dict[str, Node], name: str, at: Node) -> None:
+    def _invalid(self, item: Any, model: type[Arguments], nodes: dict[str, Node], name: str, at: Node) -> None:
         loc: tuple[int | str, ...] = item["loc"]
         field = str(loc[0]) if loc else ""
         if item["type"] == "missing":
@@ -503,13 +503,18 @@ class Reader:
             self.report("invalid-argument", f"`{name}`: {_wish(item)}", at)
         else:
             written = ".".join(str(part) for part in loc if isinstance(part, str))
-            self.report("invalid-argument", f"`{written}` of `{name}` {_wish(item)}", place, help=self._near(item))
+            self.report(
+                "invalid-argument",
+                f"`{written}` of `{name}` {_wish(item)}",
+                place,
+                help=self._near(item, _fields(model)[field]),
+            )
 
-    def _near(self, item: Any) -> str | None:
+    def _near(self, item: Any, annotation: Any) -> str | None:
         """The word that is meant where another was given, or the variable of that name."""
         if item["type"] != "literal_error" or not isinstance(given := item.get("input"), str):
             return None
-        near = did_you_mean(given, re.findall(r"'([^']*)'", str(item["ctx"]["expected"])))
+        near = did_you_mean(given, _literals(annotation))
         if near is None and given in self.names.known():
             near = f"${given}"
         return f"did you mean `{near}`?" if near else None
@@ -586,14 +591,19 @@ def _with_list(model: type[Arguments], node: ListNode, text: str) -> str:
         return ", ".join(f"{name}: {value}" for name, value in pairs)
 
 
-def _wanted(annotation: Any, text: str) -> str | None:
-    """What a field wants ("an integer of at least 1") that this text is not; None if it would take the text."""
+class Wanted(NamedTuple):
+    """What a field takes, in words ("an integer of at least 1"), and of which kind that is."""
+
+    text: str
+    kind: Literal["number", "truth", "other"]
+
+
+def _unmet(annotation: Any, text: str) -> Wanted | None:
+    """What a field wants that this text is not; None if it would take the text."""
     try:
         _adapter(annotation).validate_python(text, strict=True)
     except ValidationError as error:
-        wish = _wish(error.errors(include_url=False)[0])
-        found = re.match(r"wants (.*), not ", wish, re.DOTALL)
-        return found[1] if found else None
+        return _wanted(error.errors(include_url=False)[0])
     return None
 
 
@@ -614,9 +624,6 @@ def _an(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-_NUMERIC = re.compile(r"\b(numbers?|integers?|share|degrees|factors?)\b")
-
-
 def _plain(text: str) -> str | None:
     """What a quoted number, boolean or null would be without its quotes: "a number", ...; None for other text."""
     if NUMBER.fullmatch(text):
@@ -632,6 +639,13 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
     return None
+
+
+def _literals(annotation: Any) -> list[str]:
+    """The words that a field takes."""
+    if get_origin(annotation) is Literal:
+        return [word for word in get_args(annotation) if isinstance(word, str)]
+    return [word for part in get_args(annotation) for word in _literals(part)]
 
 
 def _value_of(annotation: Any) -> Any:
@@ -653,40 +667,58 @@ def _wish(item: Any) -> str:
     """pydantic's error as the rest of a sentence that begins with the argument's name."""
     context = item.get("ctx", {})
     got = shown(item.get("input"))
+    wanted = _wanted(item)
     match item["type"]:
         case "argument":
             return str(context["text"])
-        case "literal_error":
-            return f"wants {context['expected']}, not {got}"
-        case "bool_type":
-            return f"wants true or false, not {got}"
-        case "string_type":
-            return f"wants text, not {got}"
-        case "int_type" | "int_from_float":
-            return f"wants an integer, not {got}"
-        case "float_type":
-            return f"wants a number, not {got}"
-        case "finite_number":
-            return f"wants a finite number, not {got}"
-        case "none_required":
-            return f"wants null, not {got}"
-        case "tuple_type" | "list_type":
-            return f"wants a list, not {got}"
-        case "too_long" | "too_short":
-            wanted = context.get("max_length", context.get("min_length"))
-            return f"wants a list of {wanted}, not {context['actual_length']} items"
-        case "dict_type" | "model_type" | "model_attributes_type":
-            return f"wants a mapping, not {got}"
-        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
-            sign = {
-                "greater_than": "more than",
-                "greater_than_equal": "at least",
-                "less_than": "less than",
-                "less_than_equal": "at most",
-            }[item["type"]]
-            bound = context.get("gt", context.get("ge", context.get("lt", context.get("le"))))
-            return f"wants {sign} {bound}, not {got}"
         case "value_error":
             return str(context["error"])
+        case "too_long" | "too_short" if wanted is not None:
+            return f"wants {wanted.text}, not {context['actual_length']} items"
+        case _ if wanted is not None:
+            return f"wants {wanted.text}, not {got}"
         case _:
             return f"is not right: {item['msg'].lower()} (it is {got})"
+
+
+def _wanted(item: Any) -> Wanted | None:
+    """What the field of pydantic's error wants; None where it says what is wrong in words of its own."""
+    context = item.get("ctx", {})
+    match item["type"]:
+        case "unwanted":
+            return Wanted(context["wish"], "number")
+        case "literal_error":
+            return Wanted(context["expected"], "other")
+        case "bool_type":
+            return Wanted("true or false", "truth")
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal" as type_:
+            sign, bound = _BOUNDS[type_]
+            return Wanted(f"{sign} {context[bound]}", "number")
+        case "too_long" | "too_short":
+            return Wanted(f"a list of {context.get('max_length', context.get('min_length'))}", "other")
+        case type_:
+            return _PLAIN.get(type_)
+
+
+_BOUNDS: Final = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+"""pydantic's errors about a bound: how it is said, and the key under which pydantic gives it."""
+
+_PLAIN: Final = {
+    "string_type": Wanted("text", "other"),
+    "int_type": Wanted("an integer", "number"),
+    "int_from_float": Wanted("an integer", "number"),
+    "float_type": Wanted("a number", "number"),
+    "finite_number": Wanted("a finite number", "number"),
+    "none_required": Wanted("null", "other"),
+    "tuple_type": Wanted("a list", "other"),
+    "list_type": Wanted("a list", "other"),
+    "dict_type": Wanted("a mapping", "other"),
+    "model_type": Wanted("a mapping", "other"),
+    "model_attributes_type": Wanted("a mapping", "other"),
+}
+"""pydantic's errors about a type, and what the field wants."""

@@ -151,10 +151,9 @@ def _call(node: Node, kind: tables.Kind, reader: Reader) -> Named | None:
 
 def _torn(trap: Trap, reader: Reader) -> None:
     """Report a call in Python's form that YAML took apart at its comma, with the mapping that it means."""
-    text = trap.fix.edits[0].text[1:-1] if trap.fix is not None else ""
-    _, whole = meant_call(text, tables.TRANSFORMS, tables.transform, elsewhere.NAMES["transform"])
+    _, whole = meant_call(trap.torn, tables.TRANSFORMS, tables.transform, elsewhere.NAMES["transform"])
     fix = None if whole is None else Fix(f"write `{whole}`", (Edit(trap.span, whole),))
-    message = f"YAML splits `{text}` at its comma: a transform's arguments are a mapping"
+    message = f"YAML splits `{trap.torn}` at its comma: a transform's arguments are a mapping"
     reader.report(
         trap.code, message, trap.span, help=elsewhere.UNCALLED if whole is None else f"write `{whole}`", fix=fix
     )

@@ -23,6 +23,8 @@ class Trap(NamedTuple):
     span: Span
     help: str
     fix: Fix | None = None
+    torn: str = ""
+    """The text that YAML split, in one piece."""
 
 
 def _open(text: str) -> int:
@@ -71,6 +73,7 @@ def _split_trap(source: Source, start: int, end: int) -> Trap:
         span,
         f"write {mended}",
         Fix("quote the expression", (Edit(span, mended),)),
+        written,
     )
 
 

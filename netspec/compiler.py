@@ -243,7 +243,7 @@ def _recipe(
     recipe = read_recipe(over.train, reader)
     if recipe is not None and input_type is not None and root.children:
         output = done.end.type or NOTHING
-        types = [leaf.type for leaf in leaves(root)]
+        types = [type(leaf.layer) for leaf in leaves(root)]
         related = ([Related("the net's input", done.origin.span)], [done.end.related(None)] if done.end.type else [])
         check_recipe(recipe, over.train, reader, input_type, output, layers=types, related=related)
         reader.diagnostics = _with_batches(reader.diagnostics, recipe)

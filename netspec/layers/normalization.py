@@ -18,6 +18,7 @@ class BatchNormalization(Layer):
     ranks: ClassVar[tuple[int, ...]]
     form: ClassVar[str]
     family = "normalization"
+    over_batch = True
     width = "num_features"
     omitted = NEWER_BIAS
 

@@ -17,6 +17,7 @@ class Flatten(Layer):
     """
 
     family = "shape"
+    keeps_values = True
     examples = (
         Example({}, (256, 5, 5), (6400,)),
         Example({"start_dim": 2}, (768, 14, 14), (768, 196)),
@@ -99,6 +100,7 @@ class Unflatten(Layer):
     """
 
     family = "shape"
+    keeps_values = True
     sets_axis = None
     examples = (
         Example({"dim": 1, "unflattened_size": (256, 5, 5)}, (6400,), (256, 5, 5)),

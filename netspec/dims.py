@@ -37,10 +37,15 @@ class Dim:
     """A size that is no plain number: a formula of symbols (`symbols.py`), or `UNKNOWN`.
 
     Subclasses implement the arithmetic; every operation with an `int` on either side gives an `int` or a `Dim`, every
-    comparison a `bool` or a `Condition`.
+    comparison a `bool` or a `Condition`. A formula that would grow too long raises `Unmet`.
     """
 
     __slots__ = ()
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names of the symbols in it."""
+        return frozenset()
 
     def __add__(self, other: Size) -> Size:
         raise TypeError
@@ -146,6 +151,14 @@ def product(sizes: Iterable[Size]) -> Size:
     return result
 
 
+def counted(count: Callable[[], Size]) -> Size:
+    """A count of parameters or operations; unknown where its formula grows too long, which is no fault of the net."""
+    try:
+        return count()
+    except Unmet:
+        return UNKNOWN
+
+
 def is_known(shape: Shape) -> bool:
     """True if no axis of the shape is `UNKNOWN` (symbols count as known)."""
     return all(size is not UNKNOWN for size in shape)
@@ -229,11 +242,6 @@ def collecting(findings: Findings) -> Generator[Findings]:
         yield findings
     finally:
         _findings.reset(token)
-
-
-def collecting_now() -> bool:
-    """True inside `collecting()`: an `Unmet` raised now is reported."""
-    return _findings.get() is not None
 
 
 def need(

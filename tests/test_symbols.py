@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from netspec.diagnostics import Span
-from netspec.dims import UNKNOWN, Findings, Problem, Requirement, Size, collecting, maximum, minimum, same
+from netspec.dims import UNKNOWN, Findings, Problem, Requirement, Size, collecting, counted, maximum, minimum, same
 from netspec.expressions import MAX_CHARACTERS, ExpressionError, parse
 from netspec.symbols import (
     LARGEST_SIZE,
@@ -250,15 +250,22 @@ def test_division_by_zero_is_an_error_as_for_numbers() -> None:
         evaluate(7 // (H - 3), {"H": 3})
 
 
-def test_a_formula_without_end_is_refused_where_it_can_be_reported_and_unknown_elsewhere() -> None:
-    def grown(size: Size) -> Size:
-        for _ in range(40):
-            size = size * 3 // 2
-        return size
+def grown(size: Size) -> Size:
+    for _ in range(40):
+        size = size * 3 // 2
+    return size
 
-    assert grown(H) is UNKNOWN
+
+def test_a_formula_without_end_is_refused_wherever_it_is_made() -> None:
+    with pytest.raises(FormulaTooLong, match="needs numbers"):
+        grown(H)
     with collecting(Findings()), pytest.raises(FormulaTooLong, match="needs numbers"):
         grown(H)
+
+
+def test_a_count_whose_formula_has_no_end_is_unknown() -> None:
+    assert counted(lambda: grown(H)) is UNKNOWN
+    assert counted(lambda: H * 3) == H * 3
 
 
 def test_a_value_is_missing() -> None:

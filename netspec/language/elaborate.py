@@ -576,6 +576,9 @@ def _origin(leaf: Leaf) -> Origin:
     call = leaf.calls[0].span if leaf.calls else None
 
     def derive(axis: int) -> str | None:
-        return leaf.layer.derivation(leaf.input, axis)
+        try:
+            return leaf.layer.derivation(leaf.input, axis)
+        except Unmet:  # a formula too long to be of help
+            return None
 
     return Origin(f"`{leaf.type}`", leaf.span, derive, call)

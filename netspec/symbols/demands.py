@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 from netspec.dims import Requirement
 from netspec.symbols.bounds import FULL, Range
 from netspec.symbols.formula import Comparison, Formula, decide, substituted
-from netspec.symbols.polynomial import Symbol, lone
+from netspec.symbols.polynomial import FormulaTooLong, Symbol, lone
 from netspec.symbols.solve import EVERY, Remainders, both, interval, remainders
 
 _Stated = tuple[Comparison, Requirement]
@@ -270,8 +270,10 @@ def _for_a_square(comparison: Comparison, ranges: dict[str, Range]) -> str:
     first, *others = sorted(comparison.symbols)
     if not others:
         return ""
-    symbol = lone(Symbol(first))
-    difference = substituted(comparison.difference, dict.fromkeys(others, symbol))
+    try:
+        difference = substituted(comparison.difference, dict.fromkeys(others, lone(Symbol(first))))
+    except FormulaTooLong:
+        return ""
     low = max(ranges[name][0] for name in comparison.symbols)
     high = min(ranges[name][1] for name in comparison.symbols)
     shape = "square" if len(others) == 1 else "cubic"

@@ -32,6 +32,9 @@ Code = Literal[
     # of the recipe
     "unknown-data-set", "unknown-transform", "unknown-optimizer", "unknown-scheduler", "unknown-loss", "data-mismatch",
     "classes-mismatch", "loss-mismatch", "transform-mismatch", "recipe-conflict", "batch-of-one",
+    # of a command's work
+    "wrong-usage", "weights-mismatch", "missing-extra", "not-finite", "resource-failed", "out-of-memory",
+    "damaged-checkpoint", "does-not-fit", "own-defect", "run-interrupted",
 ]  # fmt: skip
 """What is wrong, in a word. `codes` has a page for each, which `netspec explain CODE` prints."""
 
@@ -103,36 +106,49 @@ class NetspecError(Exception):
     """The base of every error that netspec raises for something that is the user's to mend."""
 
     exit_status = 1
+    code: Code
+    """What went wrong, as diagnostics say it."""
 
 
 class UsageError(NetspecError):
     """The command line, or a call's arguments, are wrong: an unreadable path, an unknown variant, a bad `--set`."""
 
     exit_status = 2
+    code: Code = "wrong-usage"
 
 
 class MissingExtra(NetspecError):
     """An optional part is not installed; the message ends with the line that installs it."""
 
     exit_status = 3
+    code: Code = "missing-extra"
 
 
 class ResourceError(NetspecError):
     """Memory, disk or data failed."""
 
     exit_status = 5
+    code: Code = "resource-failed"
+
+
+class OutOfMemory(ResourceError):
+    """There is less memory than is needed."""
+
+    code: Code = "out-of-memory"
 
 
 class DoesNotFit(NetspecError):
     """It would not fit into the memory that was named."""
 
     exit_status = 6
+    code: Code = "does-not-fit"
 
 
 class Defect(NetspecError):
     """netspec contradicts itself or torch: a defect of its own, to be reported."""
 
     exit_status = 70
+    code: Code = "own-defect"
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

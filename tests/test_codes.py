@@ -31,6 +31,8 @@ def test_the_bad_example_provokes_its_code_and_no_other(code: Code) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_the_mended_example_has_no_findings(code: Code) -> None:
+    if not CODES[code].good:
+        pytest.skip("a matter of no spec")
     assert findings(CODES[code].good) == []
 
 

@@ -14,9 +14,9 @@ class Page(NamedTuple):
     """One sentence: what is wrong."""
     meaning: str
     """Why it is an error, and how one gets there."""
-    bad: str
-    """A spec that provokes exactly this code."""
-    good: str
+    bad: str = ""
+    """A spec that provokes exactly this code; empty where a file, an option or a run does."""
+    good: str = ""
     """The same spec, mended."""
     severity: Severity = "error"
 

@@ -591,14 +591,14 @@ def _with_list(model: type[Arguments], node: ListNode, text: str) -> str:
         return ", ".join(f"{name}: {value}" for name, value in pairs)
 
 
-class Wanted(NamedTuple):
+class Wants(NamedTuple):
     """What a field takes, in words ("an integer of at least 1"), and of which kind that is."""
 
     text: str
     kind: Literal["number", "truth", "other"]
 
 
-def _unmet(annotation: Any, text: str) -> Wanted | None:
+def _unmet(annotation: Any, text: str) -> Wants | None:
     """What a field wants that this text is not; None if it would take the text."""
     try:
         _adapter(annotation).validate_python(text, strict=True)
@@ -681,21 +681,21 @@ def _wish(item: Any) -> str:
             return f"is not right: {item['msg'].lower()} (it is {got})"
 
 
-def _wanted(item: Any) -> Wanted | None:
+def _wanted(item: Any) -> Wants | None:
     """What the field of pydantic's error wants; None where it says what is wrong in words of its own."""
     context = item.get("ctx", {})
     match item["type"]:
         case "unwanted":
-            return Wanted(context["wish"], "number")
+            return Wants(context["wish"], "number")
         case "literal_error":
-            return Wanted(context["expected"], "other")
+            return Wants(context["expected"], "other")
         case "bool_type":
-            return Wanted("true or false", "truth")
+            return Wants("true or false", "truth")
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal" as type_:
             sign, bound = _BOUNDS[type_]
-            return Wanted(f"{sign} {context[bound]}", "number")
+            return Wants(f"{sign} {context[bound]}", "number")
         case "too_long" | "too_short":
-            return Wanted(f"a list of {context.get('max_length', context.get('min_length'))}", "other")
+            return Wants(f"a list of {context.get('max_length', context.get('min_length'))}", "other")
         case type_:
             return _PLAIN.get(type_)
 
@@ -709,16 +709,16 @@ _BOUNDS: Final = {
 """pydantic's errors about a bound: how it is said, and the key under which pydantic gives it."""
 
 _PLAIN: Final = {
-    "string_type": Wanted("text", "other"),
-    "int_type": Wanted("an integer", "number"),
-    "int_from_float": Wanted("an integer", "number"),
-    "float_type": Wanted("a number", "number"),
-    "finite_number": Wanted("a finite number", "number"),
-    "none_required": Wanted("null", "other"),
-    "tuple_type": Wanted("a list", "other"),
-    "list_type": Wanted("a list", "other"),
-    "dict_type": Wanted("a mapping", "other"),
-    "model_type": Wanted("a mapping", "other"),
-    "model_attributes_type": Wanted("a mapping", "other"),
+    "string_type": Wants("text", "other"),
+    "int_type": Wants("an integer", "number"),
+    "int_from_float": Wants("an integer", "number"),
+    "float_type": Wants("a number", "number"),
+    "finite_number": Wants("a finite number", "number"),
+    "none_required": Wants("null", "other"),
+    "tuple_type": Wants("a list", "other"),
+    "list_type": Wants("a list", "other"),
+    "dict_type": Wants("a mapping", "other"),
+    "model_type": Wants("a mapping", "other"),
+    "model_attributes_type": Wants("a mapping", "other"),
 }
 """pydantic's errors about a type, and what the field wants."""

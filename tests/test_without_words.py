@@ -36,7 +36,7 @@ CARRIERS: dict[type, tuple[str, ...]] = {
     syntax.Mistake: ("message", "help", "label"),
     evaluation.ExpressionError: ("message",),
     operations.Refused: ("message",),
-    validation.Wanted: ("text",),
+    validation.Wants: ("text",),
 }
 """Every class that holds words for the user, and where."""
 
@@ -198,7 +198,7 @@ def test_every_class_that_holds_a_message_is_among_those_that_are_blanked() -> N
             and "message" in [argument.arg for argument in part.args.args]
         )
     }
-    assert holding == {cls.__name__ for cls in CARRIERS} - {"Fix", "Wanted"}
+    assert holding == {cls.__name__ for cls in CARRIERS} - {"Fix", "Wants"}
 
 
 MESSAGE = re.compile(r"(^|\.)(message|help)$|^str\(error\)$|\.name\(\)$")

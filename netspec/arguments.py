@@ -87,6 +87,12 @@ def invalid(message: str) -> PydanticCustomError:
     return PydanticCustomError("argument", "{text}", {"text": message})
 
 
+def unwanted(wish: str, value: Any) -> PydanticCustomError:
+    """The error that the validator of a field of numbers raises: it takes what `wish` says ("an integer"), and got
+    something else."""
+    return PydanticCustomError("unwanted", "wants {wish}, not {got}", {"wish": wish, "got": shown(value)})
+
+
 def shown(value: Any) -> str:
     """A value as a user would write it in YAML."""
     match value:
@@ -112,7 +118,7 @@ def _whole(low: int, kind: str) -> PlainValidator:
     def check(value: object) -> object:
         if _integer(value, low):
             return value
-        raise invalid(f"wants {kind}, not {shown(value)}")
+        raise unwanted(kind, value)
 
     return PlainValidator(check)
 
@@ -133,7 +139,7 @@ def _each(axes: int, low: int, kind: str, *, none: bool = False, words: tuple[st
                 return items
         elif _integer(value, low) or (isinstance(value, str) and value in words):
             return value
-        raise invalid(f"wants {forms}, not {shown(value)}")
+        raise unwanted(forms, value)
 
     return PlainValidator(check)
 
@@ -149,7 +155,7 @@ def _real(low: float, high: float, kind: str, *, above: bool = False) -> PlainVa
     def check(value: object) -> object:
         if (type(value) is int or type(value) is float) and low <= value <= high and not (above and value == low):
             return value
-        raise invalid(f"wants {kind}, not {shown(value)}")
+        raise unwanted(kind, value)
 
     return PlainValidator(check)
 
@@ -158,7 +164,7 @@ def _nonzero() -> PlainValidator:
     def check(value: object) -> object:
         if (type(value) is int or type(value) is float) and 0 < abs(value) <= LARGEST_FLOAT:
             return value
-        raise invalid(f"wants a number other than 0, not {shown(value)}")
+        raise unwanted("a number other than 0", value)
 
     return PlainValidator(check)
 
@@ -212,7 +218,7 @@ def _sides(axes: int, low: int) -> PlainValidator:
             items = cast("tuple[object, ...]", value)
             if len(items) == 2 * axes and all(_integer(v, low) for v in items):
                 return items
-        raise invalid(f"wants {kind}, or a list of {2 * axes} of them ({_SIDES[axes]}), not {shown(value)}")
+        raise unwanted(f"{kind}, or a list of {2 * axes} of them ({_SIDES[axes]})", value)
 
     return PlainValidator(check)
 
@@ -236,7 +242,7 @@ def _list_of(good: Callable[[object], bool], kind: str, *, single: bool, longest
                 return items
         elif single and good(value):
             return value
-        raise invalid(f"wants {forms}, not {shown(value)}")
+        raise unwanted(forms, value)
 
     return PlainValidator(check)
 
@@ -260,7 +266,7 @@ def _ratios(good: Callable[[object], bool], kind: str, axes: int | None) -> Plai
                 return items
         elif good(value):
             return value
-        raise invalid(f"wants {forms}, not {shown(value)}")
+        raise unwanted(forms, value)
 
     return PlainValidator(check)
 

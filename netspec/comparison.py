@@ -10,9 +10,8 @@ from typing import Any, Final, Literal, cast
 
 import networkx as nx
 
-from netspec.dims import Dim, Size, product
-from netspec.layers.base import sum_sizes
-from netspec.net import Leaf, Net
+from netspec.dims import Dim, Size, counted, product
+from netspec.net import Leaf, Net, total
 from netspec.views.describe import bytes_text, count_text, layer_text, plural, shape_text, times, value_text
 from netspec.views.graph import graph
 
@@ -95,14 +94,18 @@ def compare(a: Net, b: Net) -> Comparison:
         Row("buffers", "buffers", a.buffers, b.buffers),
         Row("macs", "MACs", a.macs, b.macs),
         Row("flops", "FLOPs", a.flops, b.flops),
-        Row("weight_bytes", "weights", _FLOAT32 * a.params, _FLOAT32 * b.params, in_bytes=True),
+        Row("weight_bytes", "weights", _bytes(a), _bytes(b), in_bytes=True),
         Row("activations", "activations", _activations(a), _activations(b)),
     )
     return Comparison(a, b, rows, tuple(_changes(a.layers, b.layers)))
 
 
 def _activations(net: Net) -> Size:
-    return sum_sizes(product(leaf.output_shape) for leaf in net.layers)
+    return total(product(leaf.output_shape) for leaf in net.layers)
+
+
+def _bytes(net: Net) -> Size:
+    return counted(lambda: _FLOAT32 * net.params)
 
 
 def _depth(net: Net) -> int:

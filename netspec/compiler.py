@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from netspec.diagnostics import Diagnostic, Related, UsageError, did_you_mean, has_errors
-from netspec.dims import UNKNOWN, Condition
+from netspec.dims import UNKNOWN, Requirement
 from netspec.errors import SpecError
 from netspec.language.binding import value_of
 from netspec.language.elaborate import NOTHING, Elaborator
@@ -243,7 +243,7 @@ def _recipe(
     recipe = read_recipe(over.train, reader)
     if recipe is not None and input_type is not None and root.children:
         output = done.end.type or NOTHING
-        types = [leaf.type for leaf in leaves(root)]
+        types = [type(leaf.layer) for leaf in leaves(root)]
         related = ([Related("the net's input", done.origin.span)], [done.end.related(None)] if done.end.type else [])
         check_recipe(recipe, over.train, reader, input_type, output, layers=types, related=related)
         reader.diagnostics = _with_batches(reader.diagnostics, recipe)
@@ -264,7 +264,7 @@ def _with_batches(diagnostics: list[Diagnostic], recipe: Recipe) -> list[Diagnos
     return [*rest, Diagnostic(single.code, single.message, single.span, "error", related=places, help=single.help)]
 
 
-def _symbols_agree(conditions: Sequence[tuple[Condition, str]], node: Node | None, reader: Reader) -> None:
+def _symbols_agree(conditions: Sequence[Requirement], node: Node | None, reader: Reader) -> None:
     """Report requirements on the symbols of the input that no size meets together."""
     from netspec.symbols import contradiction  # only a symbolic input needs formulas
 
@@ -272,7 +272,8 @@ def _symbols_agree(conditions: Sequence[tuple[Condition, str]], node: Node | Non
     if conflict is not None and node is not None:
         reader.report(
             "symbols-conflict",
-            "no size of the symbols meets what the layers require together: " + "; ".join(conflict),
+            "no size of the symbols meets what the layers require together: "
+            + "; ".join(dict.fromkeys(requirement.sentence for requirement in conflict)),
             node,
             help="`--set` gives a symbol a number, and each layer then says what it makes of it",
         )

@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
+
+from netspec.diagnostics import Code, Severity, Span
 
 
 class Condition:
@@ -35,10 +37,15 @@ class Dim:
     """A size that is no plain number: a formula of symbols (`symbols.py`), or `UNKNOWN`.
 
     Subclasses implement the arithmetic; every operation with an `int` on either side gives an `int` or a `Dim`, every
-    comparison a `bool` or a `Condition`.
+    comparison a `bool` or a `Condition`. A formula that would grow too long raises `Unmet`.
     """
 
     __slots__ = ()
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names of the symbols in it."""
+        return frozenset()
 
     def __add__(self, other: Size) -> Size:
         raise TypeError
@@ -144,6 +151,14 @@ def product(sizes: Iterable[Size]) -> Size:
     return result
 
 
+def counted(count: Callable[[], Size]) -> Size:
+    """A count of parameters or operations; unknown where its formula grows too long, which is no fault of the net."""
+    try:
+        return count()
+    except Unmet:
+        return UNKNOWN
+
+
 def is_known(shape: Shape) -> bool:
     """True if no axis of the shape is `UNKNOWN` (symbols count as known)."""
     return all(size is not UNKNOWN for size in shape)
@@ -154,21 +169,48 @@ def is_concrete(shape: Shape) -> bool:
     return all(isinstance(size, int) for size in shape)
 
 
+Axis = int | Literal["every"]
+"""An axis of the input, or all of them."""
+
+
 class Problem(NamedTuple):
     """A requirement that does not hold.
 
-    `message` may contain `{given}`: whoever reports it puts there which layer gave the size of `axis`, the size, and
-    how it came about, as in "`Flatten` (line 17) gives 6400 = 256 × 5 × 5". `at` names the argument at fault, if one
-    is; `value` is what that argument should have been, where exactly one value would do.
+    `axis` is the axis of the input that it is about, "every" its whole shape. The message of such a problem holds
+    `{given}`: whoever reports it puts there which layer gave that size, the size, and how it came about, as in
+    "`Flatten` (line 17) gives 6400 = 256 × 5 × 5". `at` names the argument at fault, if one is; `value` is what that
+    argument should have been, where exactly one value would do.
     """
 
     message: str
-    code: str = "shape-mismatch"
+    code: Code = "shape-mismatch"
     at: str | None = None
-    axis: int | None = None
+    axis: Axis | None = None
     value: object = None
     help: str | None = None
-    severity: str = "error"
+    severity: Severity = "error"
+
+
+class Requirement(NamedTuple):
+    """Something that the symbols of a net's input must satisfy."""
+
+    condition: Condition
+    layer: str
+    """The name of the layer, or of the combinator, that asks for it."""
+    span: Span
+    """Where that stands."""
+    problem: Problem
+    """What it would be if the condition did not hold, `{given}` filled in."""
+
+    @property
+    def source(self) -> str:
+        """ "`Conv2d` (line 3)": who asks for it."""
+        return f"`{self.layer}` (line {self.span.line})"
+
+    @property
+    def sentence(self) -> str:
+        """ "`Conv2d` (line 3): …": who asks for what."""
+        return f"{self.source}: {self.problem.message}"
 
 
 class Unmet(Exception):  # the outcome of a rule, always caught: no error of the program
@@ -202,18 +244,13 @@ def collecting(findings: Findings) -> Generator[Findings]:
         _findings.reset(token)
 
 
-def collecting_now() -> bool:
-    """True inside `collecting()`: an `Unmet` raised now is reported."""
-    return _findings.get() is not None
-
-
 def need(
     condition: bool | Condition,
     message: Callable[[], str],
     *,
-    code: str = "shape-mismatch",
+    code: Code = "shape-mismatch",
     at: str | None = None,
-    axis: int | None = None,
+    axis: Axis | None = None,
     value: object = None,
     help: str | None = None,
 ) -> None:
@@ -233,9 +270,9 @@ def expect(
     condition: bool | Condition,
     message: Callable[[], str],
     *,
-    code: str = "width-mismatch",
+    code: Code = "width-mismatch",
     at: str | None = None,
-    axis: int | None = None,
+    axis: Axis | None = None,
     value: object = None,
     help: str | None = None,
 ) -> None:
@@ -250,9 +287,9 @@ def warn(
     condition: bool | Condition,
     message: Callable[[], str],
     *,
-    code: str,
+    code: Code,
     at: str | None = None,
-    axis: int | None = None,
+    axis: Axis | None = None,
     help: str | None = None,
 ) -> None:
     """State something that had better hold: its breach is a warning."""

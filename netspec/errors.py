@@ -16,6 +16,10 @@ class SpecError(NetspecError):
     def __init__(self, diagnostics: Sequence[Diagnostic], sources: dict[str, str] | None = None) -> None:
         self.diagnostics = list(diagnostics)
         self.sources = sources or {}
+        self.code = self.diagnostics[0].code
+        for diagnostic in reversed(self.diagnostics):
+            if diagnostic.severity == "error":
+                self.code = diagnostic.code  # in the end the first error's
         super().__init__(self.diagnostics)
 
     def __str__(self) -> str:

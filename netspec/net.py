@@ -7,14 +7,13 @@ the source and adds nothing to the module path. `net.layers` is the leaves in ex
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from netspec.diagnostics import Span, UsageError
-from netspec.dims import Condition, Shape, Size, product
+from netspec.dims import Dim, Requirement, Shape, Size, counted, product
 from netspec.layers.base import Layer, TensorType, TorchCall, sum_sizes
 
 if TYPE_CHECKING:
@@ -80,17 +79,17 @@ class Leaf(NamedTuple):
     @property
     def params(self) -> Size:
         """The number of parameters."""
-        return self.layer.params(self.input)
+        return counted(lambda: self.layer.params(self.input))
 
     @property
     def buffers(self) -> Size:
         """The number of elements of persistent buffers (running statistics)."""
-        return sum_sizes(_elements(self.layer.buffers(self.input)))
+        return counted(lambda: sum_sizes(map(product, self.layer.buffers(self.input).values())))
 
     @property
     def macs(self) -> Size:
         """Multiply-accumulates of one example's forward pass."""
-        return self.layer.macs(self.input)
+        return counted(lambda: self.layer.macs(self.input))
 
     @property
     def family(self) -> str:
@@ -98,8 +97,9 @@ class Leaf(NamedTuple):
         return self.layer.family
 
 
-def _elements(tensors: dict[str, Shape]) -> Iterator[Size]:
-    return (product(shape) for shape in tensors.values())
+def total(counts: Iterable[Size]) -> Size:
+    """The sum of counts; unknown where its formula grows too long."""
+    return counted(lambda: sum_sizes(counts))
 
 
 class Scope(NamedTuple):
@@ -234,8 +234,8 @@ class Net:
     root: Sequential
     recipe: Recipe | None = None
     """The checked `train:` recipe, if the spec has one."""
-    conditions: tuple[tuple[Condition, str], ...] = ()
-    """What the symbols of the input must satisfy, each with the layer and sentence it comes from."""
+    conditions: tuple[Requirement, ...] = ()
+    """What the symbols of the input must satisfy."""
     text: str = ""
     """The spec as written."""
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -268,27 +268,27 @@ class Net:
     @cached_property
     def params(self) -> Size:
         """The number of parameters."""
-        return sum_sizes(leaf.params for leaf in self.layers)
+        return total(leaf.params for leaf in self.layers)
 
     @cached_property
     def trainable_params(self) -> Size:
         """The number of parameters that no `freeze` holds still."""
-        return sum_sizes(leaf.params for leaf in self.layers if not leaf.frozen)
+        return total(leaf.params for leaf in self.layers if not leaf.frozen)
 
     @cached_property
     def buffers(self) -> Size:
         """The number of elements of persistent buffers."""
-        return sum_sizes(leaf.buffers for leaf in self.layers)
+        return total(leaf.buffers for leaf in self.layers)
 
     @cached_property
     def macs(self) -> Size:
         """Multiply-accumulates of one example's forward pass in eval mode (auxiliary heads do not run then)."""
-        return sum_sizes(leaf.macs for leaf in self.layers if leaf.path not in self.training_only)
+        return total(leaf.macs for leaf in self.layers if leaf.path not in self.training_only)
 
     @property
     def flops(self) -> Size:
         """Floating-point operations of the layers that multiply: two for each multiply-accumulate."""
-        return self.macs * 2
+        return counted(lambda: self.macs * 2)
 
     @cached_property
     def training_only(self) -> frozenset[str]:
@@ -304,7 +304,8 @@ def need_numbers(net: Net, purpose: str) -> None:
         UsageError: the input has symbols; names them and how to give them numbers. `purpose` begins the sentence, as in
             "building `resnet18`".
     """
-    symbols = list(dict.fromkeys(re.findall(r"[A-Z][A-Z0-9]*", " ".join(map(str, net.input.shape)))))
+    formulas = (size for size in net.input.shape if isinstance(size, Dim))
+    symbols = list(dict.fromkeys(symbol for formula in formulas for symbol in sorted(formula.symbols)))
     if not symbols:
         return
     sizes = " × ".join(map(str, net.input.shape))

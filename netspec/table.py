@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netspec.dims import Shape, Size, is_known
-from netspec.layers.base import sum_sizes
-from netspec.net import Combinator, Leaf, Net, Scope
+from netspec.net import Combinator, Leaf, Net, Scope, total
 from netspec.symbols.demands import requirements
 from netspec.views.describe import (
     arguments_text,
@@ -178,7 +177,7 @@ def _footer(net: Net) -> str:
     parts = [f"trainable {count_text(net.trainable_params)}", f"FLOPs {count_text(net.flops)} (2 × MACs)"]
     if isinstance(net.params, int):
         parts.append(f"weights {bytes_text(4 * net.params)} (float32)")
-    if sum_sizes(leaf.macs for leaf in net.layers) != net.macs:
+    if total(leaf.macs for leaf in net.layers) != net.macs:
         parts.append("MACs in brackets run in training only and are not in the total")
     return " · ".join([*parts, *(requirements(net) if net.conditions else ())])
 
@@ -230,7 +229,7 @@ def _group_row(group: Group, level: int, auxiliary: bool) -> _Row:
         return _Row(path, label, level, None, 0, 0)
     inside = list(group.leaves)
     auxiliary = auxiliary or (isinstance(first, Combinator) and first.joining.training_only)
-    params, macs = sum_sizes(leaf.params for leaf in inside), sum_sizes(leaf.macs for leaf in inside)
+    params, macs = total(leaf.params for leaf in inside), total(leaf.macs for leaf in inside)
     return _Row(path, label, level, group.output.shape, params, macs, auxiliary, tuple(inside))
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Protocol, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from netspec.arguments import Arguments, Words, shown, text_of
-from netspec.diagnostics import Diagnostic, Edit, Fix, Related, Severity, Span, did_you_mean
+from netspec.diagnostics import Code, Diagnostic, Edit, Fix, Related, Severity, Span, did_you_mean
 from netspec.dims import UNKNOWN, Dim
 from netspec.expressions import ExpressionError, NeedsNumber, parse
 from netspec.meant import NUMBER, SAID, meant_call, python_call, readings
@@ -98,7 +98,7 @@ class Reader:
 
     def report(
         self,
-        code: str,
+        code: Code,
         message: str,
         at: Node | Span,
         *,
@@ -174,14 +174,14 @@ class Reader:
                 return False
         elif error.code != "expression-syntax":
             return False
-        wanted = _wanted(wish.annotation, text)
+        wanted = _unmet(wish.annotation, text)
         if wanted is None:
             return False
-        kind = "neither" if wanted == "true or false" else "no number" if _NUMERIC.search(wanted) else "none"
+        kind = {"truth": "neither", "number": "no number", "other": "none"}[wanted.kind]
         rest = ", nor a variable of this spec" if error.name is not None else ""
         self.report(
             "invalid-argument",
-            f"{wish.subject} wants {wanted}, and `{text}` is {kind}{rest}",
+            f"{wish.subject} wants {wanted.text}, and `{text}` is {kind}{rest}",
             node,
             help=None if meant is None else f"write `{wish.key}: {shown(meant)}`",
         )
@@ -326,11 +326,13 @@ class Reader:
         load: Callable[[str], type[A]],
         *,
         kind: str,
+        unknown: Code,
         elsewhere: Mapping[str, str] = _NOTHING,
     ) -> A | None:
         """One named thing with its arguments, `SGD: {lr: 0.01}`, `Resize: 224` or bare `CrossEntropyLoss`.
 
-        `table` holds the names there are, `load` gives the model of one; `kind` says what it is ("optimizer").
+        `table` holds the names there are, `load` gives the model of one; `kind` says what it is ("optimizer"),
+        and `unknown` is the code of a name that is none.
         `elsewhere` holds names that other libraries have, in lower case, each with the name in `table` or with advice.
         """
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
@@ -350,7 +352,7 @@ class Reader:
             )
             return None
         if head.text not in table:
-            self._unknown_call(head, head is node, table, load, kind, elsewhere)
+            self._unknown_call(head, head is node, table, load, kind, unknown, elsewhere)
             return None
         return self.arguments(load(head.text), value, name=head.text, at=head)
 
@@ -361,6 +363,7 @@ class Reader:
         table: Mapping[str, str],
         load: Callable[[str], type[Arguments]],
         kind: str,
+        unknown: Code,
         elsewhere: Mapping[str, str],
     ) -> None:
         """Report a name that is not in the table; Python's `Adam(lr=0.1)` is answered with its mapping."""
@@ -372,7 +375,7 @@ class Reader:
         else:
             help_ = f"did you mean `{near}`?" if whole == near else f"write `{whole}`"
         self.report(
-            f"unknown-{kind.replace(' ', '-')}",
+            unknown,
             f"there is no {kind} `{head.text}`"
             + (": a name and its arguments are a mapping here" if whole != near else ""),
             head,
@@ -472,7 +475,7 @@ class Reader:
             for item in items:
                 together = not item["loc"] and not whole  # a check of several arguments, one of which is not known
                 if not together and (item["type"] != "missing" or len(item["loc"]) > 1):
-                    self._invalid(item, values, nodes, name, at)
+                    self._invalid(item, model, nodes, name, at)
             return None
         return instance if whole else None
 
@@ -483,7 +486,7 @@ class Reader:
             written = ", ".join(f"{field}: …" for field in fields)
             self.report("missing-argument", f"`{name}` needs {needs}", at, help=f"write `{name}: {{{written}}}`")
 
-    def _invalid(self, item: Any, values: dict[str, Any], nodes: dict[str, Node], name: str, at: Node) -> None:
+    def _invalid(self, item: Any, model: type[Arguments], nodes: dict[str, Node], name: str, at: Node) -> None:
         loc: tuple[int | str, ...] = item["loc"]
         field = str(loc[0]) if loc else ""
         if item["type"] == "missing":
@@ -500,13 +503,18 @@ class Reader:
             self.report("invalid-argument", f"`{name}`: {_wish(item)}", at)
         else:
             written = ".".join(str(part) for part in loc if isinstance(part, str))
-            self.report("invalid-argument", f"`{written}` of `{name}` {_wish(item)}", place, help=self._near(item))
+            self.report(
+                "invalid-argument",
+                f"`{written}` of `{name}` {_wish(item)}",
+                place,
+                help=self._near(item, _fields(model)[field]),
+            )
 
-    def _near(self, item: Any) -> str | None:
+    def _near(self, item: Any, annotation: Any) -> str | None:
         """The word that is meant where another was given, or the variable of that name."""
         if item["type"] != "literal_error" or not isinstance(given := item.get("input"), str):
             return None
-        near = did_you_mean(given, re.findall(r"'([^']*)'", str(item["ctx"]["expected"])))
+        near = did_you_mean(given, _literals(annotation))
         if near is None and given in self.names.known():
             near = f"${given}"
         return f"did you mean `{near}`?" if near else None
@@ -583,14 +591,19 @@ def _with_list(model: type[Arguments], node: ListNode, text: str) -> str:
         return ", ".join(f"{name}: {value}" for name, value in pairs)
 
 
-def _wanted(annotation: Any, text: str) -> str | None:
-    """What a field wants ("an integer of at least 1") that this text is not; None if it would take the text."""
+class Wants(NamedTuple):
+    """What a field takes, in words ("an integer of at least 1"), and of which kind that is."""
+
+    text: str
+    kind: Literal["number", "truth", "other"]
+
+
+def _unmet(annotation: Any, text: str) -> Wants | None:
+    """What a field wants that this text is not; None if it would take the text."""
     try:
         _adapter(annotation).validate_python(text, strict=True)
     except ValidationError as error:
-        wish = _wish(error.errors(include_url=False)[0])
-        found = re.match(r"wants (.*), not ", wish, re.DOTALL)
-        return found[1] if found else None
+        return _wanted(error.errors(include_url=False)[0])
     return None
 
 
@@ -611,9 +624,6 @@ def _an(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-_NUMERIC = re.compile(r"\b(numbers?|integers?|share|degrees|factors?)\b")
-
-
 def _plain(text: str) -> str | None:
     """What a quoted number, boolean or null would be without its quotes: "a number", ...; None for other text."""
     if NUMBER.fullmatch(text):
@@ -629,6 +639,13 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
     return None
+
+
+def _literals(annotation: Any) -> list[str]:
+    """The words that a field takes."""
+    if get_origin(annotation) is Literal:
+        return [word for word in get_args(annotation) if isinstance(word, str)]
+    return [word for part in get_args(annotation) for word in _literals(part)]
 
 
 def _value_of(annotation: Any) -> Any:
@@ -650,40 +667,58 @@ def _wish(item: Any) -> str:
     """pydantic's error as the rest of a sentence that begins with the argument's name."""
     context = item.get("ctx", {})
     got = shown(item.get("input"))
+    wanted = _wanted(item)
     match item["type"]:
         case "argument":
             return str(context["text"])
-        case "literal_error":
-            return f"wants {context['expected']}, not {got}"
-        case "bool_type":
-            return f"wants true or false, not {got}"
-        case "string_type":
-            return f"wants text, not {got}"
-        case "int_type" | "int_from_float":
-            return f"wants an integer, not {got}"
-        case "float_type":
-            return f"wants a number, not {got}"
-        case "finite_number":
-            return f"wants a finite number, not {got}"
-        case "none_required":
-            return f"wants null, not {got}"
-        case "tuple_type" | "list_type":
-            return f"wants a list, not {got}"
-        case "too_long" | "too_short":
-            wanted = context.get("max_length", context.get("min_length"))
-            return f"wants a list of {wanted}, not {context['actual_length']} items"
-        case "dict_type" | "model_type" | "model_attributes_type":
-            return f"wants a mapping, not {got}"
-        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
-            sign = {
-                "greater_than": "more than",
-                "greater_than_equal": "at least",
-                "less_than": "less than",
-                "less_than_equal": "at most",
-            }[item["type"]]
-            bound = context.get("gt", context.get("ge", context.get("lt", context.get("le"))))
-            return f"wants {sign} {bound}, not {got}"
         case "value_error":
             return str(context["error"])
+        case "too_long" | "too_short" if wanted is not None:
+            return f"wants {wanted.text}, not {context['actual_length']} items"
+        case _ if wanted is not None:
+            return f"wants {wanted.text}, not {got}"
         case _:
             return f"is not right: {item['msg'].lower()} (it is {got})"
+
+
+def _wanted(item: Any) -> Wants | None:
+    """What the field of pydantic's error wants; None where it says what is wrong in words of its own."""
+    context = item.get("ctx", {})
+    match item["type"]:
+        case "unwanted":
+            return Wants(context["wish"], "number")
+        case "literal_error":
+            return Wants(context["expected"], "other")
+        case "bool_type":
+            return Wants("true or false", "truth")
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal" as type_:
+            sign, bound = _BOUNDS[type_]
+            return Wants(f"{sign} {context[bound]}", "number")
+        case "too_long" | "too_short":
+            return Wants(f"a list of {context.get('max_length', context.get('min_length'))}", "other")
+        case type_:
+            return _PLAIN.get(type_)
+
+
+_BOUNDS: Final = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+"""pydantic's errors about a bound: how it is said, and the key under which pydantic gives it."""
+
+_PLAIN: Final = {
+    "string_type": Wants("text", "other"),
+    "int_type": Wants("an integer", "number"),
+    "int_from_float": Wants("an integer", "number"),
+    "float_type": Wants("a number", "number"),
+    "finite_number": Wants("a finite number", "number"),
+    "none_required": Wants("null", "other"),
+    "tuple_type": Wants("a list", "other"),
+    "list_type": Wants("a list", "other"),
+    "dict_type": Wants("a mapping", "other"),
+    "model_type": Wants("a mapping", "other"),
+    "model_attributes_type": Wants("a mapping", "other"),
+}
+"""pydantic's errors about a type, and what the field wants."""

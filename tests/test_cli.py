@@ -104,7 +104,7 @@ def test_a_path_that_cannot_be_read_has_status_2(command: str, path: str, tmp_pa
     more = ("-o", "x.svg") if command == "draw" else ()
     run = netspec(command, path, *more, cwd=tmp_path)
     assert run.returncode == 2
-    assert run.stdout == "" and "Traceback" not in run.stderr and run.stderr.startswith("error: ")
+    assert run.stdout == "" and "Traceback" not in run.stderr and run.stderr.startswith("error[wrong-usage]: ")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -155,3 +155,40 @@ def test_the_api_is_the_one_that_is_documented() -> None:
 
     missing = [name for name in api.__all__ if not hasattr(api, name)]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "missing.yaml"),
+        ("compile", "missing.yaml"),
+        ("compile", str(ROOT / "specs/lenet.yaml"), "--set", "nothing=1"),
+        ("compare", "missing.yaml", str(ROOT / "specs/lenet.yaml")),
+        pytest.param(("runs", "--in", "missing"), marks=pytest.mark.needs_torch),
+    ],
+    ids=" ".join,
+)
+def test_what_ends_a_command_is_a_json_document_where_one_was_asked_for(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    run = netspec(*arguments, "--format", "json", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (2, "")
+    (told,) = json.loads(run.stdout)
+    assert (told["code"], told["severity"], told["line"]) == ("wrong-usage", "error", None)
+    assert f"error[wrong-usage]: {told['message']}\n" == netspec(*arguments, cwd=tmp_path).stderr
+
+
+def test_the_mistakes_of_a_spec_are_json_for_every_command_that_prints_json(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text("input: [784]\nlayers: [Liner: 10]\n")
+    checked = netspec("check", "wrong.yaml", "--format", "json", cwd=tmp_path)
+    compared = netspec("compare", "wrong.yaml", "wrong.yaml", "--format", "json", cwd=tmp_path)
+    assert compared.returncode == checked.returncode == 1
+    assert json.loads(compared.stdout) == json.loads(checked.stdout)
+
+
+def test_what_goes_wrong_behind_a_json_document_is_no_second_one(tmp_path: Path) -> None:
+    options = ("--no-write", "--format", "json", "--batch", "8", "--memory", "1KiB")
+    run = netspec("compile", str(ROOT / "specs/lenet.yaml"), *options, cwd=tmp_path)
+    assert run.returncode == 6
+    assert json.loads(run.stdout)["name"] == "lenet"
+    assert run.stderr.startswith("error[does-not-fit]: ")

@@ -15,7 +15,6 @@ from netspec.dims import (
     Size,
     Unmet,
     collecting,
-    collecting_now,
     expect,
     is_concrete,
     is_known,
@@ -100,11 +99,8 @@ def test_what_no_symbol_can_meet_is_an_error_at_once() -> None:
 
 
 def test_outside_of_collecting_even_expect_raises() -> None:
-    assert not collecting_now()
     with pytest.raises(Unmet, match="not equal"):
         expect(same(2, 3), lambda: "not equal")
-    with collecting(Findings()):
-        assert collecting_now()
 
 
 def test_symbols_are_known_but_not_concrete() -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 import netspec
+from netspec.dims import UNKNOWN, Condition
 from netspec.layers.base import TensorType
 from netspec.net import Leaf
 from netspec.symbols import Comparison, Formula, contradiction, evaluate, requirements
+from netspec.table import summary
 from tests.symbolic_nets import ALEXNET, ALEXNET_6400, NETS, UNET
 
 
@@ -32,9 +34,13 @@ def sizes_of(name: str, count: int, seed: int) -> list[dict[str, int]]:
     return free + square
 
 
+def conditions_of(net: netspec.Net) -> list[Condition]:
+    return [requirement.condition for requirement in net.conditions]
+
+
 def agrees(net: netspec.Net, text: str, sizes: dict[str, int]) -> bool:
     """Compare a symbolic net at some sizes with the net for these sizes; True if these are accepted."""
-    allowed = all(not isinstance(c, Comparison) or c.holds(sizes) for c, _ in net.conditions)
+    allowed = all(not isinstance(c, Comparison) or c.holds(sizes) for c in conditions_of(net))
     concrete = loaded(text, **sizes)
     assert (concrete is not None) == allowed, sizes
     if concrete is None:
@@ -67,7 +73,7 @@ def test_every_rule_gives_for_numbers_what_its_formula_says(name: str) -> None:
     net = netspec.loads(NETS[name])
     distinct: dict[tuple[object, ...], Leaf] = {(leaf.layer, leaf.input): leaf for leaf in net.layers}
     for sizes in sizes_of(name, math.ceil(10_000 / len(NETS)), seed=3):
-        if not all(not isinstance(c, Comparison) or c.holds(sizes) for c, _ in net.conditions):
+        if not all(not isinstance(c, Comparison) or c.holds(sizes) for c in conditions_of(net)):
             continue
         for leaf in distinct.values():
             x = TensorType(tuple(evaluate(n, sizes) for n in leaf.input.shape), leaf.input.dtype)
@@ -142,3 +148,18 @@ def test_a_net_with_numbers_requires_nothing() -> None:
     assert requirements(net) == []
     assert contradiction(net.conditions) is None
     assert all(not isinstance(n, Formula) for leaf in net.layers for n in leaf.output_shape)
+
+
+def test_a_net_whose_sizes_are_short_has_counts_that_nobody_could_read() -> None:
+    """Each layer's count is a formula; the sum of all of them is too long, and unknown in every form of the net."""
+    branches = ", ".join(
+        f"[Conv3d: {{out_channels: 2, kernel_size: 3, stride: {stride}}}, AdaptiveAvgPool3d: 1]"
+        for stride in range(2, 182)
+    )
+    net = netspec.loads(f"input: [1, D, H, W]\nlayers:\n  - concat: [{branches}]\n  - Flatten\n  - Linear: 3\n")
+    assert isinstance(net.layers[0].macs, Formula)
+    assert net.macs is UNKNOWN and net.flops is UNKNOWN
+    assert net.params == 180 * (2 * 27 + 2) + 3 * 361
+    assert "FLOPs ? (2 × MACs)" in summary(net)
+    unknown = [row.key for row in netspec.compare(net, net).rows if row.a is UNKNOWN]
+    assert unknown == ["macs", "flops", "activations"]

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from netspec.dims import UNKNOWN, Findings, Size, collecting, maximum, minimum, same
+from netspec.diagnostics import Span
+from netspec.dims import UNKNOWN, Findings, Problem, Requirement, Size, collecting, counted, maximum, minimum, same
 from netspec.expressions import MAX_CHARACTERS, ExpressionError, parse
 from netspec.symbols import (
     LARGEST_SIZE,
@@ -249,15 +250,22 @@ def test_division_by_zero_is_an_error_as_for_numbers() -> None:
         evaluate(7 // (H - 3), {"H": 3})
 
 
-def test_a_formula_without_end_is_refused_where_it_can_be_reported_and_unknown_elsewhere() -> None:
-    def grown(size: Size) -> Size:
-        for _ in range(40):
-            size = size * 3 // 2
-        return size
+def grown(size: Size) -> Size:
+    for _ in range(40):
+        size = size * 3 // 2
+    return size
 
-    assert grown(H) is UNKNOWN
+
+def test_a_formula_without_end_is_refused_wherever_it_is_made() -> None:
+    with pytest.raises(FormulaTooLong, match="needs numbers"):
+        grown(H)
     with collecting(Findings()), pytest.raises(FormulaTooLong, match="needs numbers"):
         grown(H)
+
+
+def test_a_count_whose_formula_has_no_end_is_unknown() -> None:
+    assert counted(lambda: grown(H)) is UNKNOWN
+    assert counted(lambda: H * 3) == H * 3
 
 
 def test_a_value_is_missing() -> None:
@@ -273,6 +281,15 @@ def test_a_value_is_missing() -> None:
 def holding(conditions: list[Any], sizes: range) -> list[int]:
     """The sizes that meet all conditions, by trying each."""
     return [n for n in sizes if all(c.holds({"H": n}) for c in conditions if isinstance(c, Comparison))]
+
+
+def of_a_layer(conditions: list[Any]) -> list[Requirement]:
+    """What a layer in line 1 requires, with a message that says nothing of it."""
+    return [Requirement(c, "Layer", Span("net.yaml", 1, 1, 1, 6), Problem("…: …")) for c in conditions]
+
+
+def said(expected: list[str]) -> list[str]:
+    return [f"{sentence}, for `Layer` (line 1)" for sentence in expected]
 
 
 layers = st.lists(
@@ -300,7 +317,7 @@ def test_the_threshold_of_a_chain_is_the_first_size_that_passes(
     if any(c is False for c in conditions):
         return
     expected = [] if passing[0] == 1 else [f"H >= {passing[0]}"]
-    assert [s.partition(", for")[0] for s in statements([(c, "`Layer` (line 1): …") for c in undecided])] == expected
+    assert statements(of_a_layer(undecided)) == said(expected)
     assert passing == list(range(passing[0], 3000))
 
 
@@ -319,7 +336,7 @@ def test_the_sizes_for_a_stated_width_are_exactly_those_named(
     expected = f"H == {sizes[0]}" if len(sizes) == 1 else f"H from {sizes[0]} to {sizes[-1]}"
     if sizes[0] == 1 and len(sizes) > 1:
         expected = f"H <= {sizes[-1]}"
-    assert statements([(condition, "")]) == [expected]
+    assert statements(of_a_layer([condition])) == said([expected])
 
 
 @settings(max_examples=100, deadline=None)
@@ -335,14 +352,14 @@ def test_a_contradiction_is_a_proof(rules: list[tuple[int, int, int, int]], low:
     conditions += [operator.ge(H, low), operator.le(H, high)]
     assume(all(c is not False for c in conditions))
     undecided = [c for c in conditions if isinstance(c, Comparison)]
-    conflict = contradiction([(c, str(c)) for c in undecided])
+    conflict = contradiction(of_a_layer(undecided))
     assert (conflict is None) == bool(holding(undecided, range(1, 61)))
 
 
-def test_sizes_that_no_input_has_at_once_are_a_contradiction_with_both_sentences() -> None:
-    stated: list[Any] = [(H >= 65, "`MaxPool2d` (line 18): a"), (H <= 40, "`Linear` (line 3): b"), (W >= 3, "c")]
-    assert contradiction(stated) == ("`MaxPool2d` (line 18): a", "`Linear` (line 3): b")
-    assert contradiction(stated[1:]) is None
+def test_sizes_that_no_input_has_at_once_are_a_contradiction_with_both_requirements() -> None:
+    pooled, linear, other = of_a_layer([H >= 65, H <= 40, W >= 3])
+    assert contradiction([pooled, linear, other]) == (pooled, linear)
+    assert contradiction([linear, other]) is None
 
 
 @pytest.mark.parametrize(
@@ -374,4 +391,4 @@ def test_sizes_that_no_input_has_at_once_are_a_contradiction_with_both_sentences
 )
 def test_what_is_required_is_said_in_the_plainest_way(conditions: list[Any], expected: list[str]) -> None:
     assert all(isinstance(c, Comparison) for c in conditions)
-    assert statements([(c, "") for c in conditions]) == expected
+    assert statements(of_a_layer(conditions)) == said(expected)

@@ -15,8 +15,8 @@ from typing import Final, NoReturn
 
 import click
 
-from netspec.cli.streams import drop_output, open_streams
-from netspec.diagnostics import NetspecError, did_you_mean
+from netspec.cli.streams import Shown, drop_output, open_streams
+from netspec.diagnostics import NetspecError, ResourceError, UsageError, did_you_mean
 
 COMMANDS: Final = {
     "check": "Report every mistake in the specs.",
@@ -79,8 +79,9 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line and exit with its status."""
     open_streams()
+    shown = Shown()
     try:
-        status = cli(standalone_mode=False, prog_name="netspec")
+        status = cli(standalone_mode=False, prog_name="netspec", obj=shown)
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()
@@ -88,33 +89,47 @@ def main() -> NoReturn:
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         status = 130
-    except NetspecError as error:
-        report(error)
-        status = error.exit_status
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             drop_output()
-            click.echo("error: the disk is full: what was to be written is not complete", err=True)
-            status = 5
-        elif isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM):
-            click.echo(f"error: cannot use `{str(error.filename)[:200]}`: {error.strerror}", err=True)
-            status = 2
+        known = _known(error)
+        if known is not None:
+            report(known, as_json=shown.as_json)
+            status = known.exit_status
         else:
             defect(error)
             status = 70
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def report(error: NetspecError) -> None:
-    """Show an error that is the user's to mend: one line on standard error, or the diagnostics of a spec."""
+def _known(error: Exception) -> NetspecError | None:
+    """The error as one that is the user's to mend; None for a defect."""
+    match error:
+        case NetspecError():
+            return error
+        case OSError(errno=errno.ENOSPC):
+            return ResourceError("the disk is full: what was to be written is not complete")
+        case OSError(errno=errno.ENAMETOOLONG | errno.ELOOP | errno.EACCES | errno.EPERM):
+            return UsageError(f"cannot use `{str(error.filename)[:200]}`: {error.strerror}")
+        case _:
+            return None
+
+
+def report(error: NetspecError, *, as_json: bool = False) -> None:
+    """Show an error that is the user's to mend: on standard error, or as the JSON that standard output was to hold."""
     from netspec.cli.common import show_diagnostics, wants_color  # only an error needs them
     from netspec.errors import SpecError
+    from netspec.render import failure_json, render_failure, render_json
 
     if isinstance(error, SpecError):
-        show_diagnostics(error.diagnostics, error.sources, err=True)
-        return
-    prefix = "\x1b[1;31merror:\x1b[0m" if wants_color(sys.stderr) else "error:"
-    click.echo(f"{prefix} {error}", err=True)
+        if as_json:
+            click.echo(render_json(error.diagnostics))
+        else:
+            show_diagnostics(error.diagnostics, error.sources, err=True)
+    elif as_json:
+        click.echo(failure_json(error.code, str(error)))
+    else:
+        click.echo(render_failure(error.code, str(error), color=wants_color(sys.stderr)), err=True)
 
 
 def defect(error: Exception) -> None:

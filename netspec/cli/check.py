@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from netspec.cli.common import compile_spec, failed, read_source, show_diagnostics, spec_options
+from netspec.cli.common import compile_spec, failed, format_option, read_source, show_diagnostics, spec_options
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic
 
 
 @click.command()
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
-@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+@format_option("text", "json", "github")
 @click.option("--strict", is_flag=True, help="End with status 1 for warnings too.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing when all is well.")
 @spec_options

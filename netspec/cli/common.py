@@ -10,6 +10,7 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
+from netspec.cli.streams import Shown
 from netspec.compiler import Result, compile_source
 from netspec.diagnostics import Diagnostic, Severity, UsageError, has_errors
 from netspec.errors import SpecError
@@ -30,6 +31,27 @@ def spec_options(command: F) -> F:
         multiple=True,
         help="Override a variable, a symbol, `input` or a recipe key such as train.epochs; may be repeated.",
     )(command)
+
+
+def format_option(*forms: str) -> Callable[[F], F]:
+    """Add `--format`, the first form being the default. With `json`, standard output is one JSON document whatever
+    happens."""
+
+    def tell(context: click.Context, _: click.Parameter, form: str) -> str:
+        if isinstance(context.obj, Shown):
+            context.obj.as_json = form == "json"
+        return form
+
+    return click.option(
+        "--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, callback=tell
+    )
+
+
+def json_is_out() -> None:
+    """The command's document is written: what goes wrong from here on is for standard error."""
+    shown = click.get_current_context().obj
+    if isinstance(shown, Shown):
+        shown.as_json = False
 
 
 def settings(set_: Sequence[str]) -> dict[str, Written]:

@@ -6,14 +6,14 @@ import json
 
 import click
 
-from netspec.cli.common import load_spec, spec_options
+from netspec.cli.common import format_option, load_spec, spec_options
 from netspec.comparison import compare
 
 
 @click.command()
 @click.argument("a")
 @click.argument("b")
-@click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True)
+@format_option("table", "json", "markdown")
 @click.option("--variant-a", metavar="NAME", help="Which variant of the first spec; overrides --variant.")
 @click.option("--variant-b", metavar="NAME", help="Which variant of the second spec; overrides --variant.")
 @spec_options

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from netspec.cli.common import compile_spec, failed, show_diagnostics, spec_options, width
+from netspec.cli.common import compile_spec, failed, format_option, json_is_out, show_diagnostics, spec_options, width
 from netspec.cli.files import write_atomic
 from netspec.diagnostics import DoesNotFit, MissingExtra, ResourceError, UsageError, has_errors
 from netspec.emit.json import to_json
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", metavar="DIR", type=Path, help="Where to write; the default is build/NAME.")
 @click.option("--no-write", is_flag=True, help="Print only; write nothing.")
 @click.option("--verify", is_flag=True, help="Build the module, run it on real tensors, compare every layer.")
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json", "markdown", "csv"]), default="table", show_default=True
-)
+@format_option("table", "json", "markdown", "csv")
 @click.option("--depth", type=click.IntRange(min=1), help="Fold what is nested deeper than this.")
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Estimate the memory of training on N examples.")
 @click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16", "fp16"]), help="Of the estimate; default fp32.")
@@ -64,6 +62,7 @@ def command(
     net = result.net
     cost = _cost(net, batch, precision, optimizer, memory)
     click.echo(_table(net, form, depth, cost).rstrip("\n"))
+    json_is_out()
     if not no_write:
         _write(net, cost, output or Path("build") / net.name)
     if verify:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from netspec.cli.common import format_option
 from netspec.cli.train import need_torch
 from netspec.diagnostics import UsageError
 
@@ -21,7 +22,7 @@ from netspec.diagnostics import UsageError
 @click.option("--examples", type=click.IntRange(min=1), metavar="N",
               help="Use only N examples; if not given, as many as the run did.")  # fmt: skip
 @click.option("--data", "data_root", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the data sets.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option("text", "json")
 @click.option("--report", is_flag=True, help="Write the run's report.html anew, with what this evaluation finds.")
 def command(
     run: Path,

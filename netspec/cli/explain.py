@@ -11,7 +11,7 @@ import click
 
 from netspec.arguments import shown
 from netspec.codes import CODES
-from netspec.codes.base import Code
+from netspec.codes.base import Page
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.initializers import FUNCTIONS as INITIALIZERS
 from netspec.initializers import arguments_of
@@ -66,7 +66,7 @@ def explain(name: str) -> str:
     )
 
 
-def explain_code(name: str, code: Code) -> str:
+def explain_code(name: str, code: Page) -> str:
     """A diagnostic code: what it means, a spec that provokes it, and the same spec mended."""
     parts = [f"{name} ({code.severity})", textwrap.fill(code.summary, 80), textwrap.fill(code.meaning, 80)]
     if code.bad:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from netspec.cli.common import format_option
 from netspec.cli.train import need_torch
 
 
@@ -18,7 +19,7 @@ from netspec.cli.train import need_torch
 )
 @click.option("--best", is_flag=True, help="The best checkpoint in place of the weights at the end.")
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option("text", "json")
 def command(run: Path, images: tuple[Path, ...], top: int, best: bool, device: str, form: str) -> None:
     """Say what a trained RUN sees in pictures."""
     need_torch()

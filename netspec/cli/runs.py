@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.common import width
+from netspec.cli.common import format_option, width
 from netspec.trainer.run.overview import compare_text, find_runs, list_text
 
 
@@ -15,7 +15,7 @@ from netspec.trainer.run.overview import compare_text, find_runs, list_text
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--in", "parent", default="runs", show_default=True, metavar="DIR", type=click.Path(path_type=Path),
               help="Where the runs are that are listed.")  # fmt: skip
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option("text", "json")
 def command(runs: tuple[Path, ...], parent: Path, form: str) -> None:
     """List the runs in a directory; compare those that are named, setting by setting."""
     found = find_runs(runs, parent)

@@ -15,6 +15,13 @@ from typing import Any, TextIO
 _UNREAD = (errno.EPIPE, errno.EIO)  # of a pipe, and of a terminal
 
 
+class Shown:
+    """How what ends a command is shown: made by `main`, told by the command's `--format`."""
+
+    def __init__(self) -> None:
+        self.as_json = False
+
+
 class _Patient(io.FileIO):
     """A file that becomes /dev/null when its reader has gone."""
 

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from netspec.codes.base import Code
+from netspec.codes.base import Page
 from netspec.codes.language import LANGUAGE
 from netspec.codes.layers import LAYERS
 from netspec.codes.recipe import RECIPE
 from netspec.codes.text import TEXT
+from netspec.codes.work import WORK
+from netspec.diagnostics import Code
 
-CODES: dict[str, Code] = {**TEXT, **LANGUAGE, **LAYERS, **RECIPE}
+CODES: dict[Code, Page] = {**TEXT, **LANGUAGE, **LAYERS, **RECIPE, **WORK}
 """Every code, in the order of the passes that report them."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from netspec.diagnostics import Severity
 
-class Code(NamedTuple):
+
+class Page(NamedTuple):
     """A diagnostic code, explained."""
 
     summary: str
     """One sentence: what is wrong."""
     meaning: str
     """Why it is an error, and how one gets there."""
-    bad: str
-    """A spec that provokes exactly this code."""
-    good: str
+    bad: str = ""
+    """A spec that provokes exactly this code; empty where a file, an option or a run does."""
+    good: str = ""
     """The same spec, mended."""
-    severity: str = "error"
+    severity: Severity = "error"
 
 
 def layers(text: str, input: str = "[1, 28, 28]") -> str:

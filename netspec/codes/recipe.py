@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from netspec.codes.base import Code, layers, recipe
+from netspec.codes.base import Page, layers, recipe
+from netspec.diagnostics import Code
 
 _REST = "batch_size: 32\nepochs: 1\noptimizer: {SGD: {lr: 0.1}}\n"
 _DATA = "data: FashionMNIST\n"
@@ -16,68 +17,68 @@ def _norm(batch: int) -> str:
     )
 
 
-RECIPE: dict[str, Code] = {
-    "unknown-data-set": Code(
+RECIPE: dict[Code, Page] = {
+    "unknown-data-set": Page(
         "There is no data set of that name.",
         "Data sets are those of torchvision, and `folder`, `tensors` and `synthetic`.",
         recipe("data: FashionMinst\n" + _REST + _LOSS),
         recipe(_DATA + _REST + _LOSS),
     ),
-    "unknown-transform": Code(
+    "unknown-transform": Page(
         "There is no transform of that name.",
         "Transforms are those of `torchvision.transforms.v2` that work on batches of tensors.",
         recipe(_DATA + "transforms: [Resise: 28]\n" + _REST + _LOSS),
         recipe(_DATA + "transforms: [Resize: 28]\n" + _REST + _LOSS),
     ),
-    "unknown-optimizer": Code(
+    "unknown-optimizer": Page(
         "There is no optimizer of that name.",
         "Optimizers are those of `torch.optim`.",
         recipe(_DATA + "batch_size: 32\nepochs: 1\noptimizer: SDG\n" + _LOSS),
         recipe(_DATA + "batch_size: 32\nepochs: 1\noptimizer: SGD\n" + _LOSS),
     ),
-    "unknown-scheduler": Code(
+    "unknown-scheduler": Page(
         "There is no scheduler of that name.",
         "Schedulers are those of `torch.optim.lr_scheduler`.",
         recipe(_DATA + _REST + "scheduler: {StepLr: {step_size: 1}}\n" + _LOSS),
         recipe(_DATA + _REST + "scheduler: {StepLR: {step_size: 1}}\n" + _LOSS),
     ),
-    "unknown-loss": Code(
+    "unknown-loss": Page(
         "There is no loss of that name.",
         "Losses are those of `torch.nn`.",
         recipe(_DATA + _REST + "loss: CrossEntropy"),
         recipe(_DATA + _REST + _LOSS),
     ),
-    "data-mismatch": Code(
+    "data-mismatch": Page(
         "The examples of the data set are not what the network's input says.",
         "The images' size and channels are followed through the transforms and compared with `input`.",
         recipe(_DATA + "transforms: [Resize: 32]\n" + _REST + _LOSS),
         recipe(_DATA + "transforms: [Resize: 28]\n" + _REST + _LOSS),
     ),
-    "classes-mismatch": Code(
+    "classes-mismatch": Page(
         "The data set has another number of classes than the network has scores.",
         "With fewer scores than classes training fails; with more, some never occur, which is a warning.",
         recipe(_DATA + _REST + _LOSS, classes=9),
         recipe(_DATA + _REST + _LOSS, classes=10),
     ),
-    "loss-mismatch": Code(
+    "loss-mismatch": Page(
         "The loss does not fit the data or the network's output.",
         "A classification loss wants one score per class; a regression loss wants targets of the output's shape.",
         recipe(_DATA + _REST + "loss: MSELoss"),
         recipe(_DATA + _REST + _LOSS),
     ),
-    "transform-mismatch": Code(
+    "transform-mismatch": Page(
         "A transform cannot take the images that it gets.",
         "For example a crop that is larger than the image, or a mean for three channels where there is one.",
         recipe(_DATA + "transforms: [Normalize: {mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}]\n" + _REST + _LOSS),
         recipe(_DATA + "transforms: [Normalize: {mean: [0.5], std: [0.5]}]\n" + _REST + _LOSS),
     ),
-    "recipe-conflict": Code(
+    "recipe-conflict": Page(
         "Two values of a recipe contradict each other.",
         "For example early stopping without validation data, or a warm-up that is longer than the run.",
         recipe(_DATA + _REST + "early_stopping: {patience: 2}\n" + _LOSS),
         recipe(_DATA + "validation: 0.1\n" + _REST + "early_stopping: {patience: 2}\n" + _LOSS),
     ),
-    "batch-of-one": Code(
+    "batch-of-one": Page(
         "A layer cannot train on a batch of one example, and the recipe makes one.",
         "A norm over a single value per channel has no variance. The last batch of an epoch is what is left over.",
         _norm(59999),

@@ -12,8 +12,8 @@ from typing import Final
 
 from netspec.dims import Size
 from netspec.drawing.palette import GROUP, LINE, QUIET, TEXT, Color, family_colors
-from netspec.layers.base import TensorType, sum_sizes
-from netspec.net import Leaf, Net
+from netspec.layers.base import TensorType
+from netspec.net import Leaf, Net, total
 from netspec.views.describe import arguments_text, count_text, plural, shape_text, title_text
 from netspec.views.fold import FOLLOWERS, Group, Unit
 
@@ -152,7 +152,7 @@ def group(item: Group, width: int) -> str:
     """A closed block: its name, how often it stands here, and what is inside."""
     inside = list(item.leaves)
     name = f"{item.label} ×{item.count}" if item.count > 1 else item.label
-    params = sum_sizes(leaf.params for leaf in inside)
+    params = total(leaf.params for leaf in inside)
     details = plural(len(inside), "layer") + (f", {_parameters(params)}" if params != 0 else "")
     lines = [_font(name, _NORMAL, bold=True), _font(details, _SMALL, QUIET)]
     return _stack([_box([_row(_cell(line, "CENTER")) for line in lines], GROUP, padding=3, border=2)], width)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from netspec.diagnostics import Code
 from netspec.dims import UNKNOWN, Unmet
 from netspec.expressions.operations import LARGEST, Meter, Refused, Undecided, listed, shown
 
@@ -17,13 +18,13 @@ class ExpressionError(Exception):
     """
 
     def __init__(
-        self, message: str, start: int, end: int, code: str = "expression-syntax", name: str | None = None
+        self, message: str, start: int, end: int, code: Code = "expression-syntax", name: str | None = None
     ) -> None:
         super().__init__(message)
         self.message = message
         self.start = start
         self.end = end
-        self.code = code
+        self.code: Code = code
         self.name = name
 
 

@@ -13,6 +13,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeGuard
 
+from netspec.diagnostics import Code
 from netspec.dims import UNKNOWN, Condition, Dim, same
 
 LARGEST: Final = 2**63
@@ -32,10 +33,10 @@ MAX_NESTING: Final = 64
 class Refused(Exception):  # it becomes an ExpressionError where the place is known
     """An operation cannot be done. The message says why; the code is that of the diagnostic."""
 
-    def __init__(self, message: str, code: str = "expression-value") -> None:
+    def __init__(self, message: str, code: Code = "expression-value") -> None:
         super().__init__(message)
         self.message = message
-        self.code = code
+        self.code: Code = code
 
 
 class Undecided(Exception):  # it becomes a NeedsNumber where the place is known

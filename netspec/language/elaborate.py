@@ -15,9 +15,9 @@ from netspec.combinators import joining_class
 from netspec.diagnostics import Related, Span, did_you_mean
 from netspec.dims import (
     UNKNOWN,
-    Condition,
     Findings,
     Problem,
+    Requirement,
     Unmet,
     collecting,
 )
@@ -88,8 +88,8 @@ class Elaborator:
         self.place: Place = scope.place
         self.init = init
         self.limits = limits
-        self.conditions: list[tuple[Condition, str]] = []
-        """What the symbols of the input must satisfy, each with the place and sentence that it comes from."""
+        self.conditions: list[Requirement] = []
+        """What the symbols of the input must satisfy."""
         self._items: dict[int, Item | None] = {}
         self._frames: list[Frame] = []
         self._findings = Findings()
@@ -231,7 +231,7 @@ class Elaborator:
         init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
         leaf = Leaf(chain.prefix + key, given_name, layer, x, out, span, context.calls, context.frozen, init)
         into.append(leaf)
-        self._keep_conditions(f"`{name}`", span, flow)
+        self._keep_conditions(name, span, flow)
         if y is None:
             return flow.unknown()
         return flow.after(layer, y, lambda: _origin(leaf))
@@ -279,11 +279,7 @@ class Elaborator:
                 place = item.value.get(problem.at) or item.head
             elif item.value is not None and problem.at == layer.scalar:
                 place = item.value
-        message = problem.message
-        related: list[Related] = []
-        if "{given}" in message:
-            message = message.replace("{given}", flow.given(problem.axis))
-            related.append(flow.related(problem.axis))
+        message, related = _told(problem, flow)
         help_ = problem.help
         if problem.code == "wrong-rank" and help_ is None and flow.last is self.origin and flow.type is not None:
             shape = ", ".join(str(size) for size in flow.type.shape[1:])
@@ -298,16 +294,14 @@ class Elaborator:
             related=related,
             help=help_,
             fix=fix,
-            severity="warning" if problem.severity == "warning" else "error",
+            severity=problem.severity,
         )
 
-    def _keep_conditions(self, title: str, span: Span, flow: Flow) -> None:
+    def _keep_conditions(self, layer: str, span: Span, flow: Flow) -> None:
         """Move what the rules just required of the symbols to where the net takes it from."""
         for condition, problem in self._findings.conditions:
-            message = problem.message
-            if "{given}" in message:
-                message = message.replace("{given}", flow.given(problem.axis))
-            self.conditions.append((condition, f"{title} (line {span.line}): {message}"))
+            message, _ = _told(problem, flow)
+            self.conditions.append(Requirement(condition, layer, span, problem._replace(message=message)))
         self._findings.conditions.clear()
 
     # ---- blocks, references, loops
@@ -464,7 +458,7 @@ class Elaborator:
         if start is flow:
             warn_overwritten(joining, [chain for _, chain in branches], self.reader)
         end, joining = join(item, joining, flow, ends, self.reader)
-        self._keep_conditions(f"`{item.name}`", span, flow)
+        self._keep_conditions(item.name, span, flow)
         before, after = flow.type or NOTHING, end.type or NOTHING
         into.append(Combinator(joining, path, name, tuple(branches), span, before, after, context.calls))
         return end
@@ -570,10 +564,21 @@ def _sequential(
     return Sequential(path, name, tuple(children), span, start, end, block, arguments or {})
 
 
+def _told(problem: Problem, flow: Flow) -> tuple[str, list[Related]]:
+    """A problem's message with what gave the size that it is about, and the place of that."""
+    if problem.axis is None:
+        return problem.message, []
+    axis = None if problem.axis == "every" else problem.axis
+    return problem.message.replace("{given}", flow.given(axis)), [flow.related(axis)]
+
+
 def _origin(leaf: Leaf) -> Origin:
     call = leaf.calls[0].span if leaf.calls else None
 
     def derive(axis: int) -> str | None:
-        return leaf.layer.derivation(leaf.input, axis)
+        try:
+            return leaf.layer.derivation(leaf.input, axis)
+        except Unmet:  # a formula too long to be of help
+            return None
 
     return Origin(f"`{leaf.type}`", leaf.span, derive, call)

@@ -152,7 +152,7 @@ class InitRules:
             )
             return None
         table = dict.fromkeys(FUNCTIONS, "")
-        function = reader.call(node, table, arguments_of, kind="initializer")
+        function = reader.call(node, table, arguments_of, kind="initializer", unknown="unknown-initializer")
         if function is None:
             return None
         name = node.text if isinstance(node, ScalarNode) else node.entries[0][0].text  # type: ignore[union-attr]  # `call` took it

@@ -182,9 +182,10 @@ def _checked(item: Item, report: Report) -> Item:
     if not item.options:
         return item
     allowed = _allowed(item)
+    entries = item.node.entries if isinstance(item.node, MapNode) else ()  # nothing else has options
     for option in [o for o in item.options if o not in allowed]:
         del item.options[option]
-        where = next(k for k, _ in item.node.entries if k.text == option)  # type: ignore[union-attr]  # a mapping has them
+        where = next(key for key, _ in entries if key.text == option)
         owners = " and ".join(f"`{owner}`" for owner in OWNERS.get(option, ("for", "repeat")))
         note = f"`{option}` belongs to {owners}"
         if option == "repeat":

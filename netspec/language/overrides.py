@@ -283,7 +283,7 @@ def _check_call(value: Node, path: list[str], setting: _Setting) -> None:
         or head.text == name
     ):
         return
-    kind, known, load = tables.CALLS[key]
+    kind, known, load, _ = tables.CALLS[key]
     says = f"--set {setting.key}: the recipe's {kind} is `{head.text}`"
     other = name if name in known else did_you_mean(name, known)
     if other is None and not _same(name, head.text) and head.text in known:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple, Protocol
 
 from netspec.combinators import COMBINATORS, OWNERS
-from netspec.diagnostics import Edit, Fix, Related, did_you_mean
+from netspec.diagnostics import Code, Edit, Fix, Related, Span, did_you_mean
 from netspec.expressions import Expression, ExpressionError, is_reserved, parse
 from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
@@ -30,7 +30,23 @@ _LATER: Final = {
     "import": "a spec is one file in this version of the language",
 }
 
-Report = Callable[..., None]
+
+class Report(Protocol):
+    """Takes one mistake: `validation.Reader.report`."""
+
+    def __call__(
+        self,
+        code: Code,
+        message: str,
+        at: Node | Span,
+        /,
+        *,
+        related: Iterable[Related] = (),
+        help: str | None = None,
+        fix: Fix | None = None,
+    ) -> None:
+        """Report it, once for each code and place."""
+        ...
 
 
 class Parameter(NamedTuple):

@@ -14,8 +14,7 @@ from netspec.arguments import (
     Naturals1,
     Naturals2,
     Naturals3,
-    invalid,
-    shown,
+    unwanted,
 )
 from netspec.dims import Size, need
 from netspec.layers.base import Example
@@ -26,7 +25,7 @@ from netspec.layers.windows import AXES
 def _divisor(value: object) -> object:
     if type(value) is int and value != 0 and abs(value) <= LARGEST:
         return value
-    raise invalid(f"wants an integer other than 0, not {shown(value)}")
+    raise unwanted("an integer other than 0", value)
 
 
 Divisor = Annotated[int, PlainValidator(_divisor), WithJsonSchema({"type": "integer", "not": {"const": 0}})]

@@ -116,6 +116,10 @@ class Layer(Arguments):
     sets_axis: ClassVar[int | None] = None
     """The axis of the output whose size this layer's own arguments decide, even if it stays the same: a later
     mismatch on that axis names this layer."""
+    over_batch: ClassVar[bool] = False
+    """True if in training each value depends on the other examples of the batch."""
+    keeps_values: ClassVar[bool] = False
+    """True if outside of training the values that come out are those that come in, in whatever shape."""
     autocast: ClassVar[Autocast] = "same"
     """What automatic mixed precision does with this layer."""
     examples: ClassVar[tuple[Example, ...]] = ()
@@ -195,6 +199,7 @@ class Layer(Arguments):
             False,
             lambda: f"`{type(self).__name__}` wants {counted(rank)} {axes}, but {{given}}, which has {len(x.shape)}",
             code="wrong-rank",
+            axis="every",
         )
 
     def need_rank_from(self, x: TensorType, rank: int, axes: str) -> None:
@@ -208,6 +213,7 @@ class Layer(Arguments):
                 f"but {{given}}, which has {len(x.shape)}"
             ),
             code="wrong-rank",
+            axis="every",
         )
 
     def check_width(self, x: TensorType) -> Size:

@@ -15,6 +15,7 @@ class Dropping(Layer):
 
     axes: ClassVar[int | None] = None
     family = "dropout"
+    keeps_values = True
     scalar = "p"
 
     p: Probability = 0.5

@@ -122,6 +122,7 @@ class Rearrange(Layer):
             ),
             code="wrong-rank",
             at="pattern",
+            axis="every",
         )
         sizes: dict[str, Size] = dict(self.sizes or {})
         for axis, (group, size) in enumerate(zip(left, x.shape, strict=True)):
@@ -207,6 +208,7 @@ class Select(Layer):
             ),
             code="wrong-rank",
             at="dim",
+            axis="every",
         )
         axis = self.dim % rank - 1
         size = x.shape[axis]
@@ -299,6 +301,7 @@ class LayerScale(Layer):
             ),
             code="wrong-rank",
             at="dim",
+            axis="every",
         )
         return x
 

@@ -56,6 +56,7 @@ class GroupNorm(Layer):
             ),
             code="needs-batch-2",
             at="num_groups",
+            axis="every",
         )
         return x
 
@@ -87,6 +88,7 @@ class InstanceNormalization(Layer):
         need(
             product(x.shape[1:]) > 1,
             lambda: f"`{type(self).__name__}` wants more than one value in each channel of an example, but {{given}}",
+            axis="every",
         )
         return x
 

@@ -31,6 +31,7 @@ class TrailingNormalization(Layer):
             lambda: f"`normalized_shape` has {len(stated)} sizes, but {{given}}, which has {len(x.shape)} axes",
             code="wrong-rank",
             at="normalized_shape",
+            axis="every",
         )
         tail = x.shape[len(x.shape) - len(stated) :]
         for axis, (size, wanted) in enumerate(zip(tail, stated, strict=True), -len(stated)):

@@ -54,6 +54,7 @@ class Identity(Layer):
     """
 
     family = "linear"
+    keeps_values = True
     examples = (Example({}, (3, 32, 32), (3, 32, 32)), Example({}, (12,), (12,), "int64"))
 
     def output(self, x: TensorType) -> TensorType:

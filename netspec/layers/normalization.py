@@ -18,6 +18,7 @@ class BatchNormalization(Layer):
     ranks: ClassVar[tuple[int, ...]]
     form: ClassVar[str]
     family = "normalization"
+    over_batch = True
     width = "num_features"
     omitted = NEWER_BIAS
 
@@ -38,6 +39,7 @@ class BatchNormalization(Layer):
                 "so a channel has a single value, and its variance is 0"
             ),
             code="needs-batch-2",
+            axis="every",
         )
         return x
 

@@ -90,6 +90,7 @@ class Resampling(Layer):
             lambda: f"`{name}` has {len(wanted)} values, but {{given}}, which has {axes} axes behind the channels",
             code="wrong-rank",
             at=name,
+            axis="every",
         )
         if self.scale_factor is None:
             return tuple(int(size or 0) for size in wanted)
@@ -143,6 +144,7 @@ class Upsample(Resampling):
                 ),
                 code="wrong-rank",
                 at="mode",
+                axis="every",
             )
         need(
             2 <= len(x.shape) <= 4,
@@ -151,6 +153,7 @@ class Upsample(Resampling):
                 f"but {{given}}, which has {len(x.shape)}"
             ),
             code="wrong-rank",
+            axis="every",
         )
 
 

@@ -17,6 +17,7 @@ class Flatten(Layer):
     """
 
     family = "shape"
+    keeps_values = True
     examples = (
         Example({}, (256, 5, 5), (6400,)),
         Example({"start_dim": 2}, (768, 14, 14), (768, 196)),
@@ -55,6 +56,7 @@ class Flatten(Layer):
             ),
             code="wrong-rank",
             at="start_dim",
+            axis="every",
         )
         return start, end
 
@@ -84,6 +86,7 @@ def axis_of(x: TensorType, dim: int, name: str) -> int:
         ),
         code="wrong-rank",
         at=name,
+        axis="every",
     )
     return axis
 
@@ -97,6 +100,7 @@ class Unflatten(Layer):
     """
 
     family = "shape"
+    keeps_values = True
     sets_axis = None
     examples = (
         Example({"dim": 1, "unflattened_size": (256, 5, 5)}, (6400,), (256, 5, 5)),

@@ -12,7 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
 from netspec.arguments import Arguments
-from netspec.dims import Problem
+from netspec.dims import Problem, Shape
 
 if TYPE_CHECKING:
     from netspec.recipe.settings import EarlyStopping, Ema, Group, Warmup
@@ -63,10 +63,19 @@ class DataSet(Named):
     images: ClassVar[bool] = True
     """True if the examples are images, for which transforms are defined."""
 
+    labels: ClassVar[bool] = True
+    """True if the target of an example is one class, whatever the net and the loss."""
+    integers: ClassVar[str | None] = None
+    """What makes the data give integers, for a net that takes them; None where nothing does."""
+
     @property
     def has_validation(self) -> bool:
         """True if the data come with a validation part of their own."""
         return False
+
+    def shape_for(self, input: Shape) -> tuple[int | None, ...] | None:
+        """Shape of one example, for a net with this input."""
+        return self.facts().shape
 
     def facts(self) -> Facts:
         """Shape, classes and counts, as far as they are known without the files."""
@@ -91,6 +100,10 @@ class Transform(Named):
     """True if each example draws parameters of its own: such a transform belongs under `augment`."""
     moves: ClassVar[bool] = False
     """True if pixels change their places, so that a target with a value for each pixel must follow."""
+    sizes: ClassVar[bool] = False
+    """True if the result's size is its argument's, whatever comes in: another argument mends a wrong size."""
+    scales: ClassVar[bool] = False
+    """True if values leave [0, 1]: at the end of `transforms` it comes after `augment`, which wants them in there."""
 
     def of_classes(self) -> Transform:
         """The same for a map of classes, which are not averaged: what comes from outside the map is 0."""
@@ -136,8 +149,13 @@ class Scheduler(Named):
 
     @property
     def metric(self) -> Metric | None:
-        """The validation metric that the schedule reads after each epoch; None for all but ReduceLROnPlateau."""
+        """The validation metric that the schedule reads after each epoch; None for one that reads none."""
         return None
+
+    @property
+    def cycles_momentum(self) -> bool:
+        """True if the schedule changes the momentum, too."""
+        return False
 
     def arguments(self, length: int) -> dict[str, Any]:
         """The keyword arguments of the torch class.
@@ -165,6 +183,20 @@ class Divisor(NamedTuple):
     """The factor of each class; None is 1 for all."""
 
 
+class Ending(NamedTuple):
+    """What a loss takes for the net's output, and which last layers say whether the net gives that."""
+
+    takes: Literal["scores", "probabilities", "log-probabilities"]
+    layers: tuple[str, ...]
+    """Layers that make something else of scores; or those that make the probabilities that it takes."""
+    help: str
+    """What to do where the net ends in another way."""
+
+    def suits(self, last: str) -> bool:
+        """False if a net that ends in this layer gives something else."""
+        return (last in self.layers) != (self.takes == "scores")
+
+
 class Loss(Named):
     """Base of the losses, each a class of `torch.nn` that takes `(output, target)`; the trainer averages over targets.
 
@@ -174,6 +206,12 @@ class Loss(Named):
     target: ClassVar[Literal["classes", "values"]] = "values"
     """`classes`: the target is the class index (int64), the output has one score per class on its first axis.
     `values`: the target is float32 of the output's shape."""
+    shares: ClassVar[bool] = False
+    """True if values lie between 0 and 1."""
+    ending: ClassVar[Ending | None] = None
+    """What the net's output should be; None where any values will do."""
+    factors: ClassVar[tuple[str, ...]] = ()
+    """The arguments that hold one factor for each score."""
 
     @property
     def divisor(self) -> Divisor | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from netspec.diagnostics import Related, Severity
 from netspec.dims import Problem
-from netspec.layers.base import TensorType
+from netspec.layers.base import Layer, TensorType
 from netspec.recipe.base import Named, Recipe
 from netspec.recipe.fit import check_data, check_maps, check_targets
 from netspec.recipe.places import place
@@ -21,7 +21,7 @@ def check_recipe(
     input: TensorType,
     output: TensorType,
     *,
-    layers: Sequence[str] = (),
+    layers: Sequence[type[Layer]] = (),
     related: tuple[Sequence[Related], Sequence[Related]] = ((), ()),
 ) -> None:
     """Report what cannot work: values that contradict each other, data that do not fit the net.
@@ -32,7 +32,8 @@ def check_recipe(
         reader: takes the diagnostics.
         input: the net's input, batch excluded. Sizes that are symbolic or unknown are not checked.
         output: the net's output, likewise.
-        layers: the types of the net's layers in execution order, for advice on the last one and on BatchNorm.
+        layers: the classes of the net's layers in execution order, for advice on the last one and on those that
+            normalise over the batch.
         related: places that explain the input and the output: where each is written, or which layer gives it.
     """
     _check_parts(recipe, node, reader)
@@ -73,11 +74,11 @@ def _check_validation(recipe: Recipe, node: MapNode, reader: Reader) -> None:
             "names validation data of its own",
             "leave out one of the two",
         )
-    stopping = recipe.early_stopping
+    stopping, scheduler = recipe.early_stopping, recipe.scheduler
     wanted = [
-        ("best", recipe.best, "`best`"),
-        ("early_stopping", stopping.metric or "validation_loss" if stopping else None, "`early_stopping`"),
-        ("scheduler", recipe.scheduler.metric if recipe.scheduler else None, "`ReduceLROnPlateau`"),
+        ("best", recipe.best, "best"),
+        ("early_stopping", stopping.metric or "validation_loss" if stopping else None, "early_stopping"),
+        ("scheduler", scheduler.metric if scheduler else None, scheduler.name() if scheduler else ""),
     ]
     for key, metric, what in wanted:
         if metric is None:
@@ -86,14 +87,14 @@ def _check_validation(recipe: Recipe, node: MapNode, reader: Reader) -> None:
             _conflict(
                 reader,
                 place(node, key),
-                f"{what} follows {metric}, but the recipe has no validation data",
+                f"`{what}` follows {metric}, but the recipe has no validation data",
                 "add `validation: 0.1`, a share of the training set: test data must not choose",
             )
         elif metric == "validation_accuracy" and recipe.loss.target == "values":
             _conflict(
                 reader,
                 place(node, key),
-                f"{what} follows validation_accuracy, but `{recipe.loss.name()}` compares values: there is no accuracy",
+                f"`{what}` follows {metric}, but `{recipe.loss.name()}` compares values: there is no accuracy",
                 "use `mode: min`" if key == "scheduler" else "use validation_loss",
             )
 
@@ -118,11 +119,10 @@ def _check_schedule(recipe: Recipe, node: MapNode, reader: Reader) -> None:
         _conflict(
             reader,
             place(node, "schedule_by"),
-            "`ReduceLROnPlateau` reads a metric that there is once per epoch, so it cannot count steps",
+            f"`{scheduler.name()}` reads a metric that there is once per epoch, so it cannot count steps",
             "write `schedule_by: epoch`",
         )
-    cycles = getattr(scheduler, "cycle_momentum", False)
-    if cycles and not {"momentum", "betas"} & set(type(recipe.optimizer).model_fields):
+    if scheduler.cycles_momentum and not {"momentum", "betas"} & set(type(recipe.optimizer).model_fields):
         _conflict(
             reader,
             place(node, "scheduler", scheduler.name()),
@@ -166,9 +166,9 @@ def _check_mixing(recipe: Recipe, node: MapNode, reader: Reader, input: TensorTy
             )  # fmt: skip
 
 
-def _check_single(recipe: Recipe, node: MapNode, reader: Reader, layers: Sequence[str]) -> None:
-    """BatchNorm cannot train on one value per channel: warn where a batch of one example occurs."""
-    norm = next((name for name in layers if "BatchNorm" in name), None)
+def _check_single(recipe: Recipe, node: MapNode, reader: Reader, layers: Sequence[type[Layer]]) -> None:
+    """What normalises over the batch cannot train on one value per channel: warn where a batch of one occurs."""
+    norm = next((layer.__name__ for layer in layers if layer.over_batch), None)
     facts = recipe.data.facts()
     if norm is None:
         return

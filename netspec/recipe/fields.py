@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeGuard, cast
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from netspec.arguments import LARGEST, invalid, shown
+from netspec.arguments import LARGEST, unwanted
 
 _NUMBER: dict[str, Any] = {"type": "number"}
 _COUNT: dict[str, Any] = {"type": "integer", "minimum": 1}
@@ -36,7 +36,7 @@ def _checked(good: Callable[[object], bool], wish: str) -> PlainValidator:
     def check(value: object) -> object:
         if good(value):
             return value
-        raise invalid(f"wants {wish}, not {shown(value)}")
+        raise unwanted(wish, value)
 
     return PlainValidator(check)
 
@@ -76,7 +76,7 @@ def _factors(value: object) -> tuple[float, ...]:
     items = _reals(value)
     if items and all(v >= 0 for v in items) and any(items):
         return tuple(items)
-    raise invalid(f"wants a list of numbers of at least 0, one of them above 0, not {shown(value)}")
+    raise unwanted("a list of numbers of at least 0, one of them above 0", value)
 
 
 def _counts(wish: str, *, rising: bool = False) -> PlainValidator:
@@ -108,7 +108,7 @@ def _betas(value: object) -> tuple[float, ...]:
     pair = _reals(value)
     if len(pair) == 2 and all(0 <= v < 1 for v in pair):
         return tuple(float(v) for v in pair)
-    raise invalid(f"wants a list of two numbers from 0 to below 1, not {shown(value)}")
+    raise unwanted("a list of two numbers from 0 to below 1", value)
 
 
 Betas = Annotated[tuple[float, float], PlainValidator(_betas), _TWO]

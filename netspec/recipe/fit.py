@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from netspec.arguments import shown
 from netspec.diagnostics import Related
 from netspec.dims import Shape, Size, Unmet
-from netspec.layers.base import TensorType
+from netspec.layers.base import Layer, TensorType
 from netspec.recipe.base import Facts, ImageType, Recipe, Transform, is_map
 from netspec.recipe.places import item_of, key_of, place, value_of
 from netspec.text.source import MapNode, Node
 from netspec.validation import Reader
-
-_ENDS: Final = {
-    "CrossEntropyLoss": (
-        ("Softmax", "LogSoftmax", "Sigmoid"),
-        "it takes scores and does the softmax itself: drop the layer",
-    ),
-    "MultiMarginLoss": (("Softmax", "LogSoftmax"), "it takes scores: drop the layer"),
-    "BCEWithLogitsLoss": (
-        ("Sigmoid", "Softmax", "LogSoftmax"),
-        "it does the sigmoid itself: drop the layer, or use BCELoss",
-    ),
-    "MultiLabelSoftMarginLoss": (("Sigmoid", "Softmax", "LogSoftmax"), "it does the sigmoid itself: drop the layer"),
-}
-"""Losses that take scores, and the last layers that make something else of them."""
-
-_WANTS: Final = {
-    "NLLLoss": (("LogSoftmax",), "end the net with `LogSoftmax: {dim: 1}`, or use CrossEntropyLoss, which includes it"),
-    "BCELoss": (("Sigmoid", "Softmax"), "end the net with `Sigmoid`, or use BCEWithLogitsLoss, which includes it"),
-}
-"""Losses that take probabilities or their logarithms, and the last layers that make them."""
 
 
 def check_data(recipe: Recipe, node: MapNode, reader: Reader, input: TensorType, related: Sequence[Related]) -> None:
@@ -41,9 +20,7 @@ def check_data(recipe: Recipe, node: MapNode, reader: Reader, input: TensorType,
     _check_random(recipe, node, reader)
     if not _check_dtype(recipe, node, reader, facts, input, related):
         return
-    shape = facts.shape
-    if shape is None and recipe.data.name() == "synthetic":  # it takes the net's input for its own shape
-        shape = tuple(size if isinstance(size, int) else None for size in input.shape)
+    shape = recipe.data.shape_for(input.shape)
     if shape is None:
         return
     if len(shape) != 3 or facts.dtype == "int64":
@@ -84,13 +61,12 @@ def _check_dtype(
     dtype = "float32" if facts.dtype == "uint8" else facts.dtype
     if dtype is None or dtype == input.dtype:
         return True
-    integers = recipe.data.name() == "synthetic" and input.dtype == "int64"
     reader.report(
         "data-mismatch",
         f"`{recipe.data.name()}` gives {dtype} examples, but the net's input is {input.dtype}",
         key_of(node, "data") or node,
         related=related,
-        help="give `synthetic` a `vocabulary`: it then makes integers below it" if integers else None,
+        help=recipe.data.integers if input.dtype == "int64" else None,
     )
     return False
 
@@ -135,16 +111,16 @@ def _follow(
             at = item_of(node, key, i + skip, problem.at, transform.scalar)
             reader.report(problem.code, problem.message, at, help=problem.help)
             return None, trail
-        trail.append(_written(transform))
+        trail.append(f"`{_written(transform)}`")
     return size, trail
 
 
 def _with_augment(recipe: Recipe, stored: ImageType, node: MapNode, reader: Reader) -> ImageType | None:
-    """The size of a training image: `augment` comes before a `Normalize` that ends the transforms."""
+    """The size of a training image: `augment` comes before what scales at the end of the transforms."""
     if not recipe.augment:
         return None
     transforms = recipe.transforms
-    last = len(transforms) - 1 if transforms and transforms[-1].name() == "Normalize" else len(transforms)
+    last = len(transforms) - 1 if transforms and transforms[-1].scales else len(transforms)
     before, _ = _follow(transforms[:last], stored, "transforms", node, reader)
     if before is None:
         return None
@@ -194,14 +170,15 @@ def mending(size: ImageType, wanted: Shape, transforms: Sequence[Transform], *, 
     channels, height, width = wanted
     if size.channels is not None and size.channels != channels and channels in (1, 3):
         added.append("Grayscale: 3" if channels == 3 else "Grayscale")
-    if _differs((size.height, size.width), (height, width)) and isinstance(height, int) and isinstance(width, int):
+    resized = isinstance(height, int) and isinstance(width, int) and _differs(size[1:], (height, width))
+    if resized:
         square = height == width and size.height == size.width and not exact
         added.append(f"Resize: {height}" if square else f"Resize: {{size: [{height}, {width}]}}")
     repairable = size.channels is None or size.channels == channels or channels in (1, 3)
-    resized = any(a.startswith("Resize") for a in added)
-    kept = [_written(t).strip("`") for t in transforms if not (resized and t.name() == "Resize")]
-    normalize = next((i for i, t in enumerate(kept) if t.startswith("Normalize")), len(kept))
-    proposal = f"`transforms: [{', '.join([*kept[:normalize], *added, *kept[normalize:]])}]`"
+    kept = [t for t in transforms if not (resized and t.sizes)]
+    at = next((i for i, t in enumerate(kept) if t.scales), len(kept))
+    before, after = ([_written(t) for t in part] for part in (kept[:at], kept[at:]))
+    proposal = f"`transforms: [{', '.join([*before, *added, *after])}]`"
     alternative = f"`input: [{', '.join(map(str, size))}]`" if None not in size else None
     if added and repairable:
         return f"write {proposal}" + (f", or {alternative}" if alternative and not exact else "")
@@ -216,15 +193,14 @@ def check_targets(
     node: MapNode,
     reader: Reader,
     output: TensorType,
-    layers: Sequence[str],
+    layers: Sequence[type[Layer]],
     related: Sequence[Related],
 ) -> None:
     """Hold the data's classes and the loss against the net's output."""
     data, loss = recipe.data, recipe.loss
     facts = data.facts()
-    labels = data.name() not in ("tensors", "synthetic")  # one class per image
     if loss.target == "values":
-        if labels:
+        if data.labels:
             reader.report(
                 "loss-mismatch",
                 f"`{loss.name()}` compares the output with values of its shape, but `{data.name()}` gives one class "
@@ -235,7 +211,7 @@ def check_targets(
         _check_weights(recipe, node, reader, output)
         _check_end(recipe, node, reader, layers)
         return
-    if not output.shape or (labels and len(output.shape) != 1):
+    if not output.shape or (data.labels and len(output.shape) != 1):
         reader.report(
             "loss-mismatch",
             f"`{loss.name()}` with one class per example wants an output of one axis, a score per class, "
@@ -243,7 +219,7 @@ def check_targets(
             value_of(node, "loss"),
             related=related,
             help="put `Flatten` in front of the last `Linear`: a `Linear` works on the last axis alone"
-            if layers and layers[-1] == "Linear" and len(output.shape) > 1
+            if layers and layers[-1].__name__ == "Linear" and len(output.shape) > 1
             else f"end the net with `Flatten` and `Linear: {facts.classes}`"
             if facts.classes
             else None,
@@ -312,8 +288,8 @@ def _check_weights(recipe: Recipe, node: MapNode, reader: Reader, output: Tensor
     """Factors per class: as many as the output has scores."""
     axis = 0 if recipe.loss.target == "classes" else -1
     width: Size | None = output.shape[axis] if output.shape else None
-    for name in ("weight", "pos_weight"):
-        factors = getattr(recipe.loss, name, None)
+    for name in recipe.loss.factors:
+        factors = getattr(recipe.loss, name)
         if factors is not None and isinstance(width, int) and len(factors) != width:
             reader.report(
                 "loss-mismatch",
@@ -324,20 +300,19 @@ def _check_weights(recipe: Recipe, node: MapNode, reader: Reader, output: Tensor
             )
 
 
-def _check_end(recipe: Recipe, node: MapNode, reader: Reader, layers: Sequence[str]) -> None:
+def _check_end(recipe: Recipe, node: MapNode, reader: Reader, layers: Sequence[type[Layer]]) -> None:
     """The last layer that counts, against what the loss takes: a frequent mistake that only slows learning."""
-    last = next((name for name in reversed(layers) if name not in ("Identity", "Flatten", "Dropout")), None)
-    loss = recipe.loss.name()
-    if last is None:
+    last = next((layer.__name__ for layer in reversed(layers) if not layer.keeps_values), None)
+    ending = recipe.loss.ending
+    if last is None or ending is None or ending.suits(last):
         return
-    if loss in _ENDS and last in _ENDS[loss][0]:
-        message, help_ = f"`{loss}` takes scores, but the net ends in `{last}`", _ENDS[loss][1]
-    elif loss in _WANTS and last not in _WANTS[loss][0]:
-        what = "log-probabilities" if loss == "NLLLoss" else "probabilities"
-        message, help_ = f"`{loss}` takes {what}, but the net ends in `{last}`", _WANTS[loss][1]
-    else:
-        return
-    reader.report("loss-mismatch", message, value_of(node, "loss"), severity="warning", help=help_)
+    reader.report(
+        "loss-mismatch",
+        f"`{recipe.loss.name()}` takes {ending.takes}, but the net ends in `{last}`",
+        value_of(node, "loss"),
+        severity="warning",
+        help=ending.help,
+    )
 
 
 # ---- words
@@ -347,11 +322,11 @@ def _written(transform: Transform) -> str:
     """A transform as a spec writes it, defaults left out."""
     changed = {n: v for n, v in transform if n in transform.model_fields_set}
     if not changed:
-        return f"`{transform.name()}`"
+        return transform.name()
     if list(changed) == [transform.scalar] and not isinstance(next(iter(changed.values())), tuple):
-        return f"`{transform.name()}: {shown(next(iter(changed.values())))}`"
+        return f"{transform.name()}: {shown(next(iter(changed.values())))}"
     inner = ", ".join(f"{n}: {v if isinstance(v, str) else shown(v)}" for n, v in changed.items())
-    return f"`{transform.name()}: {{{inner}}}`"
+    return f"{transform.name()}: {{{inner}}}"
 
 
 def _differs(shape: Sequence[Size | None], wanted: Sequence[Size | None]) -> bool:

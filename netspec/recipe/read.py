@@ -9,7 +9,7 @@ from netspec.arguments import Count, Natural, NonNegative, Positive
 from netspec.diagnostics import Edit, Fix, did_you_mean
 from netspec.meant import meant_call
 from netspec.recipe import elsewhere, tables
-from netspec.recipe.base import Metric, Precision, Recipe
+from netspec.recipe.base import Metric, Named, Precision, Recipe
 from netspec.recipe.fields import Share
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import Trap, flow_trap
@@ -122,8 +122,7 @@ def _read(key: ScalarNode, node: Node, reader: Reader) -> Any:
     if name in PLAIN:
         return reader.scalar(node, PLAIN[name], name=name)
     if name in tables.CALLS:
-        kind, names, load = tables.CALLS[name]
-        return _or_failed(reader.call(node, names, load, kind=kind, elsewhere=elsewhere.NAMES[kind]))
+        return _or_failed(_call(node, tables.CALLS[name], reader))
     if name in tables.SETTINGS:
         return _or_failed(reader.arguments(tables.setting(name), node, name=name, at=key))
     if name in PATTERNS:
@@ -140,17 +139,21 @@ def _read(key: ScalarNode, node: Node, reader: Reader) -> Any:
         if (trap := flow_trap(reader.source, node)) is not None:  # `[Normalize(0.5, 0.5)]` comes apart at its comma
             _torn(trap, reader)
             return FAILED
-        kind, names, load = tables.TRANSFORM
-        read = [reader.call(i, names, load, kind=kind, elsewhere=elsewhere.NAMES[kind]) for i in node.items]
+        read = [_call(item, tables.TRANSFORM, reader) for item in node.items]
     return FAILED if any(item is None for item in read) else tuple(read)
+
+
+def _call(node: Node, kind: tables.Kind, reader: Reader) -> Named | None:
+    """One thing of a kind with its arguments; None once reported."""
+    names = elsewhere.NAMES[kind.word]
+    return reader.call(node, kind.names, kind.load, kind=kind.word, unknown=kind.unknown, elsewhere=names)
 
 
 def _torn(trap: Trap, reader: Reader) -> None:
     """Report a call in Python's form that YAML took apart at its comma, with the mapping that it means."""
-    text = trap.fix.edits[0].text[1:-1] if trap.fix is not None else ""
-    _, whole = meant_call(text, tables.TRANSFORMS, tables.transform, elsewhere.NAMES["transform"])
+    _, whole = meant_call(trap.torn, tables.TRANSFORMS, tables.transform, elsewhere.NAMES["transform"])
     fix = None if whole is None else Fix(f"write `{whole}`", (Edit(trap.span, whole),))
-    message = f"YAML splits `{text}` at its comma: a transform's arguments are a mapping"
+    message = f"YAML splits `{trap.torn}` at its comma: a transform's arguments are a mapping"
     reader.report(
         trap.code, message, trap.span, help=elsewhere.UNCALLED if whole is None else f"write `{whole}`", fix=fix
     )

@@ -127,6 +127,10 @@ class OneCycleLR(Scheduler):
     final_div_factor: Positive = 1e4
     three_phase: bool = False
 
+    @property
+    def cycles_momentum(self) -> bool:
+        return self.cycle_momentum
+
 
 class CyclicLR(Scheduler):
     """Between `base_lr` and `max_lr`, up over `step_size_up` and down over `step_size_down` (the same unless given).
@@ -147,6 +151,10 @@ class CyclicLR(Scheduler):
     cycle_momentum: bool = True
     base_momentum: Probability = 0.8
     max_momentum: Probability = 0.9
+
+    @property
+    def cycles_momentum(self) -> bool:
+        return self.cycle_momentum
 
 
 class ReduceLROnPlateau(Scheduler):

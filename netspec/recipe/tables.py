@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any, Final, NamedTuple, TypeVar
 
 from netspec.arguments import Arguments
+from netspec.diagnostics import Code
 from netspec.recipe.base import DataSet, Loss, Named, Optimizer, Scheduler, Transform
 
 T = TypeVar("T", bound=Named)
@@ -76,17 +77,19 @@ class Kind(NamedTuple):
     names: dict[str, str]
     load: Callable[[str], type[Named]]
     """Gives the class of a name."""
+    unknown: Code
+    """The code of a name that is none of them."""
 
 
 CALLS: Final[Mapping[str, Kind]] = {
-    "data": Kind("data set", DATA_SETS, data_set),
-    "loss": Kind("loss", LOSSES, loss),
-    "optimizer": Kind("optimizer", OPTIMIZERS, optimizer),
-    "scheduler": Kind("scheduler", SCHEDULERS, scheduler),
+    "data": Kind("data set", DATA_SETS, data_set, "unknown-data-set"),
+    "loss": Kind("loss", LOSSES, loss, "unknown-loss"),
+    "optimizer": Kind("optimizer", OPTIMIZERS, optimizer, "unknown-optimizer"),
+    "scheduler": Kind("scheduler", SCHEDULERS, scheduler, "unknown-scheduler"),
 }
 """Keys of a recipe under which one name stands with its arguments."""
 
-TRANSFORM: Final = Kind("transform", TRANSFORMS, transform)
+TRANSFORM: Final = Kind("transform", TRANSFORMS, transform, "unknown-transform")
 
 
 def setting(name: str) -> type[Arguments]:

@@ -12,10 +12,10 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from netspec.diagnostics import Diagnostic, Fix, Span
+from netspec.diagnostics import Code, Diagnostic, Fix, Severity, Span
 from netspec.render.lines import Mark, Painter, Text, excerpt, number_width, printable
 
-__all__ = ["render_github", "render_json", "render_text", "to_json"]
+__all__ = ["failure_json", "render_failure", "render_github", "render_json", "render_text", "to_json"]
 
 _STYLES: Final = {"error": "1;31", "warning": "1;33", "related": "1;34", "gutter": "1;34", "help": "1;36",
                   "old": "31", "new": "32", "bold": "1"}  # fmt: skip
@@ -46,7 +46,7 @@ def render_text(
 
 
 def _paragraph(d: Diagnostic, texts: Mapping[str, Text], paint: Painter, width: int) -> list[str]:
-    lines = [paint(d.severity, f"{d.severity}[{d.code}]") + paint("bold", f": {printable(d.message)}")]
+    lines = [_headline(d.severity, d.code, printable(d.message), paint)]
     files = [d.span.file, *dict.fromkeys(r.span.file for r in d.related if r.span.file != d.span.file)]
     gutter = number_width([d.span, *(r.span for r in d.related)])
     for file in files:
@@ -66,6 +66,19 @@ def _paragraph(d: Diagnostic, texts: Mapping[str, Text], paint: Painter, width: 
     if d.fix is not None:
         lines += _fix(d.fix, texts, paint, gutter, width)
     return lines
+
+
+def _headline(severity: Severity, code: Code, message: str, paint: Painter) -> str:
+    return paint(severity, f"{severity}[{code}]") + paint("bold", f": {message}")
+
+
+def render_failure(code: Code, message: str, *, color: bool = False) -> str:
+    """What ended a command, for people: the headline of a diagnostic, without a place in a spec.
+
+    Lines of the message after the first stand as they are.
+    """
+    first, *others = map(printable, message.split("\n"))
+    return "\n".join((_headline("error", code, first, Painter(_STYLES if color else {})), *others))
 
 
 def _wrapped(label: str, words: str, paint: Painter, width: int) -> list[str]:
@@ -175,6 +188,21 @@ def _place(span: Span) -> dict[str, int]:
 def render_json(diagnostics: Iterable[Diagnostic]) -> str:
     """A JSON list of `to_json` objects, in ASCII."""
     return json.dumps([to_json(d) for d in diagnostics], indent=2)
+
+
+def failure_json(code: Code, message: str) -> str:
+    """What ended a command, in the form of `render_json`: a list of one object, whose places are null."""
+    places = dict.fromkeys(("file", "line", "column", "end_line", "end_column"))
+    told: dict[str, Any] = {
+        "code": code,
+        "severity": "error",
+        "message": message,
+        **places,
+        "related": [],
+        "help": None,
+        "fix": None,
+    }
+    return json.dumps([told], indent=2)
 
 
 def render_github(diagnostics: Iterable[Diagnostic]) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from math import gcd
 from typing import Literal
 
-from netspec.dims import UNKNOWN, Condition, Dim, Size, collecting_now
+from netspec.dims import UNKNOWN, Condition, Dim, Size
 from netspec.symbols.arithmetic import evaluate as evaluate_polynomial
 from netspec.symbols.arithmetic import extreme, quotient, remainder, substitute
 from netspec.symbols.bounds import ANY, Range, Ranges, Trend, bounds, joined, product_trend, scaled, trend
-from netspec.symbols.polynomial import FormulaTooLong, Polynomial, Symbol, lone, number
+from netspec.symbols.polynomial import Polynomial, Symbol, lone, number
 from netspec.symbols.text import Term, Text, polynomial_terms, polynomial_text, sum_text
 
 Products = tuple[tuple[int, tuple[Polynomial, ...]], ...]
@@ -157,17 +157,16 @@ _Operation = Callable[["Formula", "Formula"], Size]
 
 
 def _combined(operation: _Operation, a: Size, b: Size) -> Size:
-    """The result of an operation; unknown with an unknown operand, and where nobody can report that it is too long."""
+    """The result of an operation; unknown with an unknown operand.
+
+    Raises:
+        FormulaTooLong: it is a formula that nobody could read.
+    """
     if a is UNKNOWN or b is UNKNOWN:
         return UNKNOWN
     if not isinstance(a, int | Formula) or not isinstance(b, int | Formula):
         return NotImplemented
-    try:
-        return operation(as_formula(a), as_formula(b))
-    except FormulaTooLong:
-        if collecting_now():
-            raise
-        return UNKNOWN
+    return operation(as_formula(a), as_formula(b))
 
 
 # ---- the operations

@@ -26,7 +26,7 @@ from yaml.events import (
 )
 from yaml.reader import ReaderError
 
-from netspec.diagnostics import Diagnostic, Edit, Fix, Related, did_you_mean
+from netspec.diagnostics import Code, Diagnostic, Edit, Fix, Related, did_you_mean
 from netspec.text.depth import PARSER, READABLE, deeper_than
 from netspec.text.nodes import Limits, ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.scalars import FIRST, resolve
@@ -400,7 +400,7 @@ class _Composer:
 
     def report(
         self,
-        code: str,
+        code: Code,
         message: str,
         start: int,
         end: int,
@@ -416,6 +416,6 @@ class _Composer:
         span = place(start, max(start, min(end, len(self.text))))
         self.diagnostics.append(Diagnostic(code, message, span, "error", label, also, help, fix))
 
-    def stop(self, code: str, message: str, start: int, end: int, *, help: str) -> NoReturn:
+    def stop(self, code: Code, message: str, start: int, end: int, *, help: str) -> NoReturn:
         self.report(code, message, start, end, help=help)
         raise _StoppedError

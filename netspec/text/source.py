@@ -117,8 +117,9 @@ def decode(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Sou
     except UnicodeDecodeError as error:
         source = Source(name, data.decode("utf-8", "replace"))
         if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            message, offset = "this file is UTF-16, but a spec is UTF-8", 0
+            message, offset, encoding = "this file is UTF-16, but a spec is UTF-8", 0, "UTF-16"
         else:
+            encoding = "LATIN1"
             offset = len(data[: error.start].decode("utf-8").removeprefix("\ufeff"))
             message = f"byte 0x{data[error.start]:02X} (byte {error.start + 1:,} of the file) is not UTF-8"
         diagnostic = Diagnostic(
@@ -126,7 +127,7 @@ def decode(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Sou
             message,
             source.between(offset, min(offset + 1, len(source.text))),
             help="save the file as UTF-8: most editors offer it under “Save with encoding”, and "
-            f"`iconv -f {'UTF-16' if offset == 0 and 'UTF-16' in message else 'LATIN1'} -t UTF-8` converts it",
+            f"`iconv -f {encoding} -t UTF-8` converts it",
         )
         return source, [diagnostic]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from netspec.diagnostics import Edit, Fix, Span
+from netspec.diagnostics import Code, Edit, Fix, Span
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _OPTIONS = ("when", "repeat", "name", "freeze", "init")
@@ -18,11 +18,13 @@ _OPTIONS = ("when", "repeat", "name", "freeze", "init")
 class Trap(NamedTuple):
     """A wreck recognised: what happened, where, and the line as it should be."""
 
-    code: str
+    code: Code
     message: str
     span: Span
     help: str
     fix: Fix | None = None
+    torn: str = ""
+    """The text that YAML split, in one piece."""
 
 
 def _open(text: str) -> int:
@@ -71,6 +73,7 @@ def _split_trap(source: Source, start: int, end: int) -> Trap:
         span,
         f"write {mended}",
         Fix("quote the expression", (Edit(span, mended),)),
+        written,
     )
 
 

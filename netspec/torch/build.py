@@ -12,11 +12,12 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from netspec.diagnostics import Defect, MissingExtra, ResourceError
+from netspec.diagnostics import Defect, MissingExtra, OutOfMemory
 from netspec.extras import install
 from netspec.layers.base import TorchCall, torch_defaults
 from netspec.net import Combinator, Leaf, Net, Sequential, members, need_numbers, walk
 from netspec.torch import modules
+from netspec.torch.foreign import lacks_memory
 from netspec.views.describe import bytes_text, count_text, shape_text
 
 _INITIALISERS: Final[dict[str, Any]] = {
@@ -72,7 +73,7 @@ def build(
 
     Raises:
         UsageError: the net has symbolic sizes.
-        ResourceError: its parameters do not fit into memory.
+        OutOfMemory: its parameters do not fit into memory.
         MissingExtra: a layer is torchvision's, and torchvision is not installed.
     """
     need_numbers(net, f"building `{net.name}`")
@@ -156,9 +157,9 @@ def _leaf(leaf: Leaf) -> nn.Module:
             f"torch {torch.__version__} refuses `{leaf.type}` at {leaf.span.place}, which netspec accepted: {error}"
         ) from error
     except RuntimeError as error:
-        if "alloc" not in str(error):
+        if not lacks_memory(error):
             raise
-        raise ResourceError(
+        raise OutOfMemory(
             f"`{leaf.type}` at {leaf.span.place} has {count_text(leaf.params)} parameters, and memory ran out: {error}"
         ) from None
 
@@ -217,7 +218,7 @@ def _check_memory(net: Net) -> None:
     wanted = 4 * (net.params + net.buffers)  # float32
     free = available_memory()
     if free is not None and wanted > free:
-        raise ResourceError(
+        raise OutOfMemory(
             f"the parameters of `{net.name}` take {bytes_text(wanted)} ({count_text(net.params)} in float32), but "
             f"{bytes_text(free)} of memory are free; `check_memory=False` tries all the same"
         )

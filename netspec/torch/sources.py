@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import MissingExtra, ResourceError, UsageError, did_you_mean
 from netspec.extras import install
+from netspec.torch.foreign import holds_objects
 from netspec.views.describe import plural
 
 _WRAPPED: Final = ("state_dict", "model_state_dict", "model")
@@ -145,8 +146,7 @@ def _read_pickle(path: Path) -> dict[str, Any]:
     try:
         loaded: Any = torch.load(path, map_location="cpu", weights_only=True)  # pyright: ignore[reportUnknownMemberType]  # torch's stub is partly untyped
     except Exception as error:  # a foreign file may make the reader raise anything
-        text = str(error)
-        if "weights_only" in text or "Unsupported" in text:
+        if holds_objects(error):
             raise ResourceError(
                 f"{path} is refused: it holds Python objects besides tensors, and loading those can run code. If you "
                 "trust it, load it yourself and save the tensors alone: torch.save(model.state_dict(), …)"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import Code, UsageError
 from netspec.views.describe import shape_text
 
 _FAILURES: Final = (RuntimeError, NotImplementedError, ValueError, TypeError, IndexError)
@@ -23,6 +23,8 @@ Shapes = dict[str, tuple[int, ...]]
 
 class TransferError(UsageError):
     """The weights do not belong to this net; the message names the layers that differ."""
+
+    code: Code = "weights-mismatch"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,22 @@ from types import TracebackType
 
 import torch
 
-from netspec.diagnostics import NetspecError, ResourceError
+from netspec.diagnostics import Code, NetspecError, ResourceError
+from netspec.torch.foreign import lacks_memory
 
 
 class NonFinite(NetspecError):
     """Training produced a value that is not finite. The parameters are those from before the step that did."""
 
     exit_status = 4
+    code: Code = "not-finite"
 
 
 class Interrupted(NetspecError):
     """A signal ended the run after a checkpoint was written. `run` is its directory, `step` where it stands."""
 
     exit_status = 75
+    code: Code = "run-interrupted"
 
     def __init__(self, signal: str, run: Path, step: int) -> None:
         self.run = run
@@ -38,11 +41,6 @@ ALIKE = (
     "`--deterministic` out"
 )
 """What to do about a refusal in a run that is to give the same bits every time."""
-
-
-def lacks_memory(error: BaseException) -> bool:
-    """True if memory ran out, of a GPU or of the host."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(error)
 
 
 class Refusals:

@@ -25,7 +25,7 @@ import yaml
 from pydantic import ValidationError
 
 import netspec
-from netspec.dims import Findings, Unmet, collecting
+from netspec.dims import Findings, Problem, Unmet, collecting
 from netspec.layers import layer_class
 from netspec.layers.base import Layer, TensorType, TorchCall
 from tests.layers.excuses import EXCUSES
@@ -55,9 +55,16 @@ def opinion(config: Config) -> Opinion:
         try:
             output = layer.output(TensorType(config.shape, config.dtype))  # type: ignore[arg-type]
         except Unmet as unmet:
+            assert names_its_axis(unmet.problem), unmet.problem
             return Opinion(None, reason=unmet.problem.message)
+    assert all(names_its_axis(problem) for problem in findings.problems), findings.problems
     errors = [problem.message for problem in findings.problems if problem.severity == "error"]
     return Opinion(None, reason="; ".join(errors)) if errors else Opinion(layer, output)
+
+
+def names_its_axis(problem: Problem) -> bool:
+    """Whoever shows a problem fills in which layer gave the size along its axis: the message has the place for it."""
+    return ("{given}" in problem.message) == (problem.axis is not None)
 
 
 def written_call(config: Config) -> TorchCall:

@@ -199,6 +199,7 @@ COUNT = "wants an integer of at least 1, and"
 KINDS = {
     "epochs: ten": (f"`epochs` {COUNT} `ten` is no number, nor a variable of this spec", None),
     'epochs: "ten"': (f"`epochs` {COUNT} `ten` is no number, nor a variable of this spec", None),
+    "epochs: very many, not ten": (f"`epochs` {COUNT} `very many, not ten` is no number", None),
     "epochs: 10 epochs": (f"`epochs` {COUNT} `10 epochs` is no number", "write `epochs: 10`"),
     "batch_size: 1,024": (f"`batch_size` {COUNT} `1,024` is no number", "write `batch_size: 1024`"),
     "validation: 10%  # a tenth": (

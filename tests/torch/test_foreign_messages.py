@@ -12,17 +12,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from netspec.trainer.errors import lacks_memory
-from netspec.trainer.machine import processes
+from netspec.torch.foreign import holds_objects, lacks_host_memory, lacks_memory, lost_peer, waited_in_vain
 
 
 def test_the_allocator_of_the_cpu_calls_itself_by_its_name() -> None:
-    """By it a lack of memory is told from other faults: in training, and where `torch/build.py` makes a module."""
+    """By it a lack of memory is told from other faults: in training, and where a module is made."""
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50)
-    assert "DefaultCPUAllocator" in str(caught.value)
-    assert "alloc" in str(caught.value)
+    assert lacks_host_memory(caught.value)
     assert lacks_memory(caught.value)
+
+
+def test_a_file_of_objects_is_told_from_one_that_is_damaged(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1), "path": tmp_path}, tmp_path / "objects.pt")
+    (tmp_path / "damaged.pt").write_bytes((tmp_path / "objects.pt").read_bytes()[:200])
+    for name, objects in (("objects.pt", True), ("damaged.pt", False)):
+        with pytest.raises(Exception) as caught:  # whatever torch raises: its class says nothing
+            torch.load(tmp_path / name, weights_only=True)
+        assert holds_objects(caught.value) == objects
 
 
 PEERS = """
@@ -58,5 +65,5 @@ def test_a_peer_that_is_gone_or_silent_is_told_in_the_words_that_are_looked_for(
             [*command, "0", how, str(tmp_path / "meeting")], capture_output=True, text=True, check=True
         )
     assert run.stdout
-    assert processes._lost(RuntimeError(run.stdout))  # pyright: ignore[reportPrivateUsage]  # the words are what is tested
-    assert ("imed out" in run.stdout) == late
+    assert lost_peer(RuntimeError(run.stdout))
+    assert waited_in_vain(RuntimeError(run.stdout)) == late

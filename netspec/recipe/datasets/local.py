@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from netspec.arguments import Count, Natural, NonNegative
+from netspec.dims import Shape as Sizes
 from netspec.recipe.base import DataSet, Facts
 from netspec.recipe.fields import Shape
 
@@ -58,6 +59,7 @@ class Tensors(DataSet):
     """
 
     word: ClassVar[str | None] = "tensors"
+    labels: ClassVar[bool] = False
 
     train: str
     test: str | None = None
@@ -86,6 +88,8 @@ class Synthetic(DataSet):
     """
 
     word: ClassVar[str | None] = "synthetic"
+    labels: ClassVar[bool] = False
+    integers: ClassVar[str | None] = "give `synthetic` a `vocabulary`: it then makes integers below it"
 
     shape: Shape | None = None
     classes: Count | None = None
@@ -94,6 +98,11 @@ class Synthetic(DataSet):
     noise: NonNegative = 0.5
     vocabulary: Count | None = None
     seed: Natural = 0
+
+    def shape_for(self, input: Sizes) -> tuple[int | None, ...]:
+        if self.shape is not None:
+            return self.shape
+        return tuple(size if isinstance(size, int) else None for size in input)
 
     def facts(self) -> Facts:
         dtype = "int64" if self.vocabulary else None if self.shape is None else "float32"

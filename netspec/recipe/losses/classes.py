@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from netspec.arguments import Integer, Probability
-from netspec.recipe.base import OMITTED_OF_LOSSES, Divisor, Loss
+from netspec.recipe.base import OMITTED_OF_LOSSES, Divisor, Ending, Loss
 from netspec.recipe.fields import Factors
 
 
@@ -14,6 +14,7 @@ class Counting(Loss):
 
     target: ClassVar[Literal["classes", "values"]] = "classes"
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
+    factors: ClassVar[tuple[str, ...]] = ("weight",)
 
     weight: Factors | None = None
     ignore_index: Integer = -100
@@ -32,6 +33,11 @@ class CrossEntropyLoss(Counting):
     """
 
     scalar: ClassVar[str | None] = None
+    ending: ClassVar[Ending | None] = Ending(
+        "scores",
+        ("Softmax", "LogSoftmax", "Sigmoid"),
+        "it takes scores and does the softmax itself: drop the layer",
+    )
 
     label_smoothing: Probability = 0.0
 
@@ -39,3 +45,9 @@ class CrossEntropyLoss(Counting):
 class NLLLoss(Counting):
     """−output[target]; the output holds log-probabilities (`LogSoftmax` last). `weight` and `ignore_index` are as in
     CrossEntropyLoss."""
+
+    ending: ClassVar[Ending | None] = Ending(
+        "log-probabilities",
+        ("LogSoftmax",),
+        "end the net with `LogSoftmax: {dim: 1}`, or use CrossEntropyLoss, which includes it",
+    )

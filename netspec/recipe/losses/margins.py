@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from netspec.arguments import Real
-from netspec.recipe.base import OMITTED_OF_LOSSES, Loss
+from netspec.recipe.base import OMITTED_OF_LOSSES, Ending, Loss
 from netspec.recipe.fields import Factors
 
 
@@ -14,6 +14,8 @@ class MultiMarginLoss(Loss):
 
     target: ClassVar[Literal["classes", "values"]] = "classes"
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
+    factors: ClassVar[tuple[str, ...]] = ("weight",)
+    ending: ClassVar[Ending | None] = Ending("scores", ("Softmax", "LogSoftmax"), "it takes scores: drop the layer")
 
     p: Literal[1, 2] = 1
     margin: Real = 1.0

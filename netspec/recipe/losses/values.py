@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.arguments import Positive
-from netspec.recipe.base import OMITTED_OF_LOSSES, Loss
+from netspec.recipe.base import OMITTED_OF_LOSSES, Ending, Loss
 from netspec.recipe.fields import NonNegatives
 
 _WEIGHT = {"weight": "it weighs single elements of a batch; `pos_weight` of BCEWithLogitsLoss weighs outputs"}
@@ -44,14 +44,27 @@ class HuberLoss(Loss):
 class BCELoss(Loss):
     """Binary cross entropy of probabilities (`Sigmoid` last) with targets in [0, 1]."""
 
+    shares: ClassVar[bool] = True
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES | _WEIGHT
+    ending: ClassVar[Ending | None] = Ending(
+        "probabilities",
+        ("Sigmoid", "Softmax"),
+        "end the net with `Sigmoid`, or use BCEWithLogitsLoss, which includes it",
+    )
 
 
 class BCEWithLogitsLoss(Loss):
     """Binary cross entropy of scores, the sigmoid included, with targets in [0, 1]. `pos_weight` has one factor per
     output for its positive examples."""
 
+    shares: ClassVar[bool] = True
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES | _WEIGHT
+    factors: ClassVar[tuple[str, ...]] = ("pos_weight",)
+    ending: ClassVar[Ending | None] = Ending(
+        "scores",
+        ("Sigmoid", "Softmax", "LogSoftmax"),
+        "it does the sigmoid itself: drop the layer, or use BCELoss",
+    )
 
     pos_weight: NonNegatives | None = None
 
@@ -66,6 +79,10 @@ class MultiLabelSoftMarginLoss(Loss):
     """Binary cross entropy of scores, averaged over the classes of an example; targets 0 and 1 per class."""
 
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
+    factors: ClassVar[tuple[str, ...]] = ("weight",)
+    ending: ClassVar[Ending | None] = Ending(
+        "scores", ("Sigmoid", "Softmax", "LogSoftmax"), "it does the sigmoid itself: drop the layer"
+    )
 
     weight: NonNegatives | None = None
 

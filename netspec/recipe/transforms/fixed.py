@@ -21,6 +21,7 @@ class Resize(Transform):
     """
 
     moves: ClassVar[bool] = True
+    sizes: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "size"
     omitted: ClassVar[dict[str, str]] = {}
 

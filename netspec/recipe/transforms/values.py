@@ -25,6 +25,7 @@ class Grayscale(Transform):
 class Normalize(Transform):
     """(x − mean) / std, each with one value per channel. Images are in [0, 1] before it."""
 
+    scales: ClassVar[bool] = True
     omitted: ClassVar[dict[str, str]] = {"inplace": "the trainer decides by itself where it may overwrite"}
 
     mean: Reals

@@ -252,7 +252,7 @@ def _check_values(part: Part, recipe: Recipe, output: TensorType) -> None:
             f"{_sizes(output.shape)}, and {loss} compares values of equal shape"
             + _reshaped(tuple(part.y.shape[1:]), output.shape)
         )
-    if recipe.loss.name().startswith("BCE") and not bool(((part.y >= 0) & (part.y <= 1)).all()):
+    if recipe.loss.shares and not bool(((part.y >= 0) & (part.y <= 1)).all()):
         raise ResourceError(f"{loss} wants targets between 0 and 1, and those of {part.origin} go beyond")
 
 

@@ -324,4 +324,4 @@ def _rising(metric: str | None, record: Record) -> float:
     value = getattr(record, metric) if metric else None
     if value is None or math.isnan(value):
         return -math.inf
-    return -value if metric and metric.endswith("loss") else value
+    return -value if metric == "validation_loss" else value

@@ -22,6 +22,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from netspec.diagnostics import ResourceError, UsageError
+from netspec.torch.foreign import lost_peer, waited_in_vain
 from netspec.trainer.machine.host import floats
 
 TIMEOUT = timedelta(seconds=20)
@@ -149,9 +150,9 @@ def _joined(place: World, device: str, *, leaving: bool) -> Generator[tuple[Worl
         yield replace(place, patient=patient), device
         done = True
     except RuntimeError as error:  # what torch.distributed raises when a peer is gone
-        if not isinstance(error, dist.DistError) and not _lost(error):
+        if not lost_peer(error):
             raise
-        why = f"does not answer within {TIMEOUT.seconds} s" if "imed out" in str(error) else "ended"
+        why = f"does not answer within {TIMEOUT.seconds} s" if waited_in_vain(error) else "ended"
         raise ResourceError(
             f"process {place.rank} of {place.size}: another process {why}; go on from the last checkpoint with "
             "`--resume`"
@@ -203,10 +204,6 @@ def _join(place: World, gpu: str | None) -> None:
     dist.init_process_group(
         backend, store=store, rank=place.rank, world_size=place.size, timeout=TIMEOUT, device_id=bound
     )
-
-
-def _lost(error: RuntimeError) -> bool:
-    return any(word in str(error) for word in ("onnection", "gloo", "NCCL", "imed out", "timeout", "peer"))
 
 
 def _leave(status: int) -> None:

@@ -25,9 +25,9 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
-from netspec.diagnostics import ResourceError
+from netspec.diagnostics import Code, ResourceError
 from netspec.files import is_temporary, sync_directory, temporary_beside
-from netspec.trainer.errors import lacks_memory
+from netspec.torch.foreign import lacks_memory
 from netspec.trainer.machine.disk import disk_error, write_atomically
 from netspec.trainer.machine.host import on_host
 from netspec.trainer.run.records import Record
@@ -50,6 +50,8 @@ class Checkpoint:
 
 class Damaged(ResourceError):
     """A checkpoint that cannot be used: which file, and why."""
+
+    code: Code = "damaged-checkpoint"
 
 
 def write_checkpoint(
@@ -235,7 +237,7 @@ def newest_used(directory: Path, warn: Callable[[str], None], use: Callable[[Che
             f"no checkpoint was written yet in `{directory}`, so there is nothing to resume; start anew, in another "
             "directory"
         )
-    raise ResourceError("no checkpoint can be used:\n" + "\n".join(f"  {reason}" for reason in reasons))
+    raise Damaged("no checkpoint can be used:\n" + "\n".join(f"  {reason}" for reason in reasons))
 
 
 def used(path: Path, use: Callable[[Checkpoint], T]) -> T:

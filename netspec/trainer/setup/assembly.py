@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netspec.diagnostics import ResourceError, UsageError
+from netspec.diagnostics import OutOfMemory, UsageError
 from netspec.net import Net
 from netspec.recipe.base import Recipe
 from netspec.torch.build import build
+from netspec.torch.foreign import lacks_memory
 from netspec.trainer.data.load import load_data
 from netspec.trainer.data.splits import DataSplits
-from netspec.trainer.errors import NonFinite, Refusals, lacks_memory
+from netspec.trainer.errors import NonFinite, Refusals
 from netspec.trainer.machine.convolutions import suit_tensor_cores
 from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
 from netspec.trainer.machine.processes import World
@@ -141,7 +142,7 @@ def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torc
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise
-        raise ResourceError("loading the data: the machine has no more memory") from None
+        raise OutOfMemory("loading the data: the machine has no more memory") from None
     if world.first:
         _ = data.fingerprint  # read once, and kept for the others
         world.wait_for_first()

@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 
 from netspec.cost import estimate
-from netspec.diagnostics import ResourceError
+from netspec.diagnostics import OutOfMemory
 from netspec.torch.build import available_memory
-from netspec.trainer.errors import lacks_memory
+from netspec.torch.foreign import lacks_host_memory, lacks_memory
 from netspec.trainer.machine.allocator import kept_memory
 from netspec.trainer.machine.device import gpu_memory
 from netspec.trainer.setup.trainer import Trainer
@@ -91,7 +91,7 @@ def out_of_memory(trainer: Trainer) -> Generator[None]:
     The recipe is never changed silently: another batch size is another result.
 
     Raises:
-        ResourceError: memory ran out. Nothing of the failed step is kept alive by it.
+        OutOfMemory: memory ran out. Nothing of the failed step is kept alive by it.
     """
     try:
         yield
@@ -99,9 +99,10 @@ def out_of_memory(trainer: Trainer) -> Generator[None]:
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise
-        on_host = "DefaultCPUAllocator" in str(error)
-        reason = "the allocator of the CPU gave nothing more" if on_host else str(error) or "MemoryError"
-        told = ResourceError(_told(trainer, reason))
+        reason = (
+            "the allocator of the CPU gave nothing more" if lacks_host_memory(error) else str(error) or "MemoryError"
+        )
+        told = OutOfMemory(_told(trainer, reason))
         traceback.clear_frames(error.__traceback__)  # they hold the step's tensors
     raise told  # outside, so that it does not carry that error as its context
 

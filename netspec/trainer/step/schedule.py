@@ -40,7 +40,7 @@ class Schedule:
         self._written: list[float] = []
         total = recipe.epochs * steps_per_epoch - self._warmup if self._by_step else recipe.epochs - self._waits
         self._scheduler = _scheduler(recipe, self._shadow, max(total, 1))
-        self.cycles_momentum = bool(recipe.scheduler and getattr(recipe.scheduler, "cycle_momentum", False))
+        self.cycles_momentum = bool(recipe.scheduler and recipe.scheduler.cycles_momentum)
         """True if the schedule also changes the momentum, which a recorded step holds fixed."""
         self._apply()
 

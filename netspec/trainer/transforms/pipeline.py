@@ -128,6 +128,6 @@ def to_float(images: Tensor) -> Tensor:
 
 def split_normalize(transforms: Sequence[Transform]) -> tuple[list[Transform], list[Transform]]:
     """The transforms before and after the place where augmentation goes."""
-    if transforms and transforms[-1].name() == "Normalize":
+    if transforms and transforms[-1].scales:
         return list(transforms[:-1]), [transforms[-1]]
     return list(transforms), []

@@ -1,0 +1,54 @@
+"""Codes of what goes wrong while a command does its work: they have no place in a spec."""
+
+from __future__ import annotations
+
+from netspec.codes.base import Page
+from netspec.diagnostics import Code
+
+WORK: dict[Code, Page] = {
+    "wrong-usage": Page(
+        "The command line, or the arguments of a call, are wrong.",
+        "An option, a file that cannot be read, a variant that there is not, a run that cannot be resumed so. Commands "
+        "end with status 2.",
+    ),
+    "weights-mismatch": Page(
+        "Weights do not belong to the network that they are to be carried over to.",
+        "The message names the layers that differ. Commands end with status 2.",
+    ),
+    "missing-extra": Page(
+        "An optional part is not installed.",
+        "The message ends with the line that installs it. Commands end with status 3.",
+    ),
+    "not-finite": Page(
+        "Training, or a trained network, gave a value that is not finite.",
+        "The parameters are those from before the step that gave it. The message names the layer where it arose; a "
+        "smaller learning rate, `clip_grad_norm` or more bits of precision are what helps most often. Commands end "
+        "with status 4.",
+    ),
+    "resource-failed": Page(
+        "Memory, a disk or data failed.",
+        "Data are missing, are damaged or do not fit the network, the disk is full, or another process of the run is "
+        "gone. Commands end with status 5.",
+    ),
+    "out-of-memory": Page(
+        "There is less memory than is needed.",
+        "Of a training step the message says what it needs by estimate, what was in use, and which batch should fit. "
+        "Commands end with status 5.",
+    ),
+    "damaged-checkpoint": Page(
+        "A checkpoint cannot be used.",
+        "A file of it is missing, or is not what its manifest says. Commands end with status 5.",
+    ),
+    "does-not-fit": Page(
+        "A training step takes more than the memory that `--memory` names.",
+        "A smaller `--batch` keeps less for the backward pass. Commands end with status 6.",
+    ),
+    "own-defect": Page(
+        "netspec contradicts itself or torch.",
+        "That is a defect of netspec's own, to be reported. Commands end with status 70.",
+    ),
+    "run-interrupted": Page(
+        "Training was stopped, with a checkpoint written.",
+        "`netspec train --resume RUN` goes on from there. Commands end with status 75.",
+    ),
+}

@@ -108,10 +108,7 @@ def join(item: Item, joining: Joining, flow: Flow, ends: Sequence[Flow], reader:
 
 def _report(item: Item, problem: Problem, reader: Reader, flow: Flow | None = None) -> None:
     """Report what an option wants of the branches or of the input, at the option."""
-    message, related = problem.message, list[Related]()
-    if flow is not None and "{given}" in message:
-        message = message.replace("{given}", flow.given(problem.axis))
-        related.append(flow.related(problem.axis))
+    message, related = (problem.message, []) if flow is None else flow.told(problem)
     place = item.head if problem.at is None else item.options.get(problem.at, item.head)
     reader.report(problem.code, message, place, related=related, help=problem.help)
 

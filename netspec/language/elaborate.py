@@ -279,7 +279,7 @@ class Elaborator:
                 place = item.value.get(problem.at) or item.head
             elif item.value is not None and problem.at == layer.scalar:
                 place = item.value
-        message, related = _told(problem, flow)
+        message, related = flow.told(problem)
         help_ = problem.help
         if problem.code == "wrong-rank" and help_ is None and flow.last is self.origin and flow.type is not None:
             shape = ", ".join(str(size) for size in flow.type.shape[1:])
@@ -300,7 +300,7 @@ class Elaborator:
     def _keep_conditions(self, layer: str, span: Span, flow: Flow) -> None:
         """Move what the rules just required of the symbols to where the net takes it from."""
         for condition, problem in self._findings.conditions:
-            message, _ = _told(problem, flow)
+            message, _ = flow.told(problem)
             self.conditions.append(Requirement(condition, layer, span, problem._replace(message=message)))
         self._findings.conditions.clear()
 
@@ -562,14 +562,6 @@ def _sequential(
 ) -> Sequential:
     start, end = before.type or NOTHING, after.type or NOTHING
     return Sequential(path, name, tuple(children), span, start, end, block, arguments or {})
-
-
-def _told(problem: Problem, flow: Flow) -> tuple[str, list[Related]]:
-    """A problem's message with what gave the size that it is about, and the place of that."""
-    if problem.axis is None:
-        return problem.message, []
-    axis = None if problem.axis == "every" else problem.axis
-    return problem.message.replace("{given}", flow.given(axis)), [flow.related(axis)]
 
 
 def _origin(leaf: Leaf) -> Origin:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from netspec.diagnostics import Related, Span
-from netspec.dims import Size
+from netspec.dims import Problem, Size
 from netspec.layers.base import Layer, TensorType, shape_text
 
 
@@ -60,6 +60,13 @@ class Flow(NamedTuple):
         text = shape_text(shape) if axis is None or not shape else str(shape[axis])
         derived = "" if axis is None or not shape else _derivation(origin, axis % len(shape), shape[axis])
         return Related(f"{origin.title} gives {text}{derived}", origin.span)
+
+    def told(self, problem: Problem) -> tuple[str, list[Related]]:
+        """A problem's message with what gave the size that it is about, and the place of that."""
+        if problem.axis is None:
+            return problem.message, []
+        axis = None if problem.axis == "every" else problem.axis
+        return problem.message.replace("{given}", self.given(axis)), [self.related(axis)]
 
     def after(self, layer: Layer, y: TensorType, origin: Callable[[], Origin]) -> Flow:
         """The place behind a layer with output `y`."""

@@ -448,7 +448,7 @@ class Elaborator:
         nodes = branch_nodes(item, joining, self.reader)
         start = branch_flow(item, joining, flow, self.reader)
         span = item.span(self.reader.source)
-        self._keep_conditions(f"`{item.name}`", span, flow)  # before a layer of a branch takes them for its own
+        self._keep_conditions(item.name, span, flow)  # before a layer of a branch takes them for its own
         branches: list[tuple[str, Sequential]] = []
         ends: list[Flow] = []
         for branch_key, node in nodes:

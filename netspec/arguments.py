@@ -110,41 +110,43 @@ def shown(value: Any) -> str:
             return str(value)
 
 
-def _integer(value: object, low: int) -> bool:
+def is_whole(value: object, low: int) -> bool:
+    """True for an integer from `low` to the largest that is admitted."""
     return type(value) is int and low <= value <= LARGEST
 
 
 def _whole(low: int, kind: str) -> PlainValidator:
     def check(value: object) -> object:
-        if _integer(value, low):
+        if is_whole(value, low):
             return value
         raise unwanted(kind, value)
 
     return PlainValidator(check)
 
 
-def _each(axes: int, low: int, kind: str, *, none: bool = False, words: tuple[str, ...] = ()) -> PlainValidator:
+def per_axis(axes: int, low: int, kind: str, *, none: bool = False, words: tuple[str, ...] = ()) -> PlainValidator:
     """One integer for all axes, or a list with one per axis, or one of the words."""
     forms = f"{kind}, or a list of {axes} of them (one per axis)" if axes > 1 else f"{kind}, or a list of one"
     if words:
         forms += ", or " + " or ".join(words)
 
     def good(value: object) -> bool:
-        return (none and value is None) or _integer(value, low)
+        return (none and value is None) or is_whole(value, low)
 
     def check(value: object) -> object:
         if isinstance(value, tuple):
             items = cast("tuple[object, ...]", value)
             if len(items) == axes and all(good(v) for v in items):
                 return items
-        elif _integer(value, low) or (isinstance(value, str) and value in words):
+        elif is_whole(value, low) or (isinstance(value, str) and value in words):
             return value
         raise unwanted(forms, value)
 
     return PlainValidator(check)
 
 
-def _json(axes: int, low: int, *, none: bool = False, words: tuple[str, ...] = ()) -> WithJsonSchema:
+def schema_of(axes: int, low: int, *, none: bool = False, words: tuple[str, ...] = ()) -> WithJsonSchema:
+    """The JSON Schema of what `per_axis` admits."""
     one: dict[str, Any] = {"type": "integer", "minimum": low}
     item = {"anyOf": [one, {"type": "null"}]} if none else one
     forms: list[dict[str, Any]] = [one, {"type": "array", "items": item, "minItems": axes, "maxItems": axes}]
@@ -183,52 +185,24 @@ NonNegative = Annotated[float, _real(0, LARGEST_FLOAT, "a number of at least 0")
 Probability = Annotated[float, _real(0, 1, "a number from 0 to 1"), _number(minimum=0, maximum=1)]
 
 _AT_LEAST_1, _AT_LEAST_0 = "an integer of at least 1", "an integer of at least 0"
-Counts1 = Annotated[int | tuple[int], _each(1, 1, _AT_LEAST_1), _json(1, 1)]
-Counts2 = Annotated[int | tuple[int, int], _each(2, 1, _AT_LEAST_1), _json(2, 1)]
-Counts3 = Annotated[int | tuple[int, int, int], _each(3, 1, _AT_LEAST_1), _json(3, 1)]
-Naturals1 = Annotated[int | tuple[int], _each(1, 0, _AT_LEAST_0), _json(1, 0)]
-Naturals2 = Annotated[int | tuple[int, int], _each(2, 0, _AT_LEAST_0), _json(2, 0)]
-Naturals3 = Annotated[int | tuple[int, int, int], _each(3, 0, _AT_LEAST_0), _json(3, 0)]
+Counts1 = Annotated[int | tuple[int], per_axis(1, 1, _AT_LEAST_1), schema_of(1, 1)]
+Counts2 = Annotated[int | tuple[int, int], per_axis(2, 1, _AT_LEAST_1), schema_of(2, 1)]
+Counts3 = Annotated[int | tuple[int, int, int], per_axis(3, 1, _AT_LEAST_1), schema_of(3, 1)]
+Naturals1 = Annotated[int | tuple[int], per_axis(1, 0, _AT_LEAST_0), schema_of(1, 0)]
+Naturals2 = Annotated[int | tuple[int, int], per_axis(2, 0, _AT_LEAST_0), schema_of(2, 0)]
+Naturals3 = Annotated[int | tuple[int, int, int], per_axis(3, 0, _AT_LEAST_0), schema_of(3, 0)]
 
 _SAME = ("same", "valid")
+_OR_SAME = Words(_SAME)
 Padding1 = Annotated[
-    int | tuple[int] | str, _each(1, 0, _AT_LEAST_0, words=_SAME), _json(1, 0, words=_SAME), Words(_SAME)
+    int | tuple[int] | str, per_axis(1, 0, _AT_LEAST_0, words=_SAME), schema_of(1, 0, words=_SAME), _OR_SAME
 ]
 Padding2 = Annotated[
-    int | tuple[int, int] | str, _each(2, 0, _AT_LEAST_0, words=_SAME), _json(2, 0, words=_SAME), Words(_SAME)
+    int | tuple[int, int] | str, per_axis(2, 0, _AT_LEAST_0, words=_SAME), schema_of(2, 0, words=_SAME), _OR_SAME
 ]
 Padding3 = Annotated[
-    int | tuple[int, int, int] | str, _each(3, 0, _AT_LEAST_0, words=_SAME), _json(3, 0, words=_SAME), Words(_SAME)
+    int | tuple[int, int, int] | str, per_axis(3, 0, _AT_LEAST_0, words=_SAME), schema_of(3, 0, words=_SAME), _OR_SAME
 ]
-
-Sizes2 = Annotated[int | tuple[int | None, ...], _each(2, 1, _AT_LEAST_1, none=True), _json(2, 1, none=True)]
-Sizes3 = Annotated[int | tuple[int | None, ...], _each(3, 1, _AT_LEAST_1, none=True), _json(3, 1, none=True)]
-
-_SIDES = {1: "left and right", 2: "left, right, top, bottom", 3: "left, right, top, bottom, front, back"}
-
-
-def _sides(axes: int, low: int) -> PlainValidator:
-    """One integer for every side, or a list with one per side, the last axis first."""
-    kind = "an integer" if low < 0 else f"an integer of at least {low}"
-
-    def check(value: object) -> object:
-        if _integer(value, low):
-            return value
-        if isinstance(value, tuple):
-            items = cast("tuple[object, ...]", value)
-            if len(items) == 2 * axes and all(_integer(v, low) for v in items):
-                return items
-        raise unwanted(f"{kind}, or a list of {2 * axes} of them ({_SIDES[axes]})", value)
-
-    return PlainValidator(check)
-
-
-Sides1 = Annotated[int | tuple[int, ...], _sides(1, 0), _json(2, 0)]
-Sides2 = Annotated[int | tuple[int, ...], _sides(2, 0), _json(4, 0)]
-Sides3 = Annotated[int | tuple[int, ...], _sides(3, 0), _json(6, 0)]
-SignedSides1 = Annotated[int | tuple[int, ...], _sides(1, -LARGEST), _json(2, -LARGEST)]
-SignedSides2 = Annotated[int | tuple[int, ...], _sides(2, -LARGEST), _json(4, -LARGEST)]
-SignedSides3 = Annotated[int | tuple[int, ...], _sides(3, -LARGEST), _json(6, -LARGEST)]
 
 
 def _list_of(good: Callable[[object], bool], kind: str, *, single: bool, longest: int = 64) -> PlainValidator:
@@ -247,63 +221,20 @@ def _list_of(good: Callable[[object], bool], kind: str, *, single: bool, longest
     return PlainValidator(check)
 
 
-def _fraction(value: object) -> bool:
-    return (type(value) is int or type(value) is float) and 0 < value < 1
-
-
-def _factor(value: object) -> bool:
-    return (type(value) is int or type(value) is float) and 0 < value <= LARGEST
-
-
-def _ratios(good: Callable[[object], bool], kind: str, axes: int | None) -> PlainValidator:
-    """One number for all axes, or a list with one per axis (of any length where `axes` is None)."""
-    forms = f"{kind}, or a list of {axes} of them (one per axis)" if axes else f"{kind}, or a list with one per axis"
-
-    def check(value: object) -> object:
-        if isinstance(value, tuple):
-            items = cast("tuple[object, ...]", value)
-            if (len(items) == axes if axes else 1 <= len(items) <= 3) and all(good(v) for v in items):
-                return items
-        elif good(value):
-            return value
-        raise unwanted(forms, value)
-
-    return PlainValidator(check)
-
-
-def _ratios_json(axes: int | None, **limits: float) -> WithJsonSchema:
-    one: dict[str, Any] = {"type": "number", **limits}
-    return WithJsonSchema(
-        {"anyOf": [one, {"type": "array", "items": one, "minItems": axes or 1, "maxItems": axes or 3}]}
-    )
-
-
-_BETWEEN, _ABOVE = "a number between 0 and 1, both excluded", "a number greater than 0"
-_OPEN = {"exclusiveMinimum": 0.0, "exclusiveMaximum": 1.0}
-Fractions2 = Annotated[float | tuple[float, ...], _ratios(_fraction, _BETWEEN, 2), _ratios_json(2, **_OPEN)]
-Fractions3 = Annotated[float | tuple[float, ...], _ratios(_fraction, _BETWEEN, 3), _ratios_json(3, **_OPEN)]
-Factors = Annotated[float | tuple[float, ...], _ratios(_factor, _ABOVE, None), _ratios_json(None, exclusiveMinimum=0)]
-Factors2 = Annotated[float | tuple[float, ...], _ratios(_factor, _ABOVE, 2), _ratios_json(2, exclusiveMinimum=0)]
-
 _COUNT_JSON: dict[str, Any] = {"type": "integer", "minimum": 1}
 Counts = Annotated[
     int | tuple[int, ...],
-    _list_of(lambda v: _integer(v, 1), _AT_LEAST_1, single=True),
+    _list_of(lambda v: is_whole(v, 1), _AT_LEAST_1, single=True),
     WithJsonSchema({"anyOf": [_COUNT_JSON, {"type": "array", "items": _COUNT_JSON, "minItems": 1}]}),
 ]
 """One size, or one per axis where the number of axes follows from the input."""
 
 SplitSizes = Annotated[
     tuple[int, ...],
-    _list_of(lambda v: _integer(v, 1) or (type(v) is int and v == -1), "an integer of at least 1, or -1", single=False),
+    _list_of(lambda v: is_whole(v, 1) or (type(v) is int and v == -1), "an integer of at least 1, or -1", single=False),
     WithJsonSchema({"type": "array", "items": {"anyOf": [_COUNT_JSON, {"const": -1}]}, "minItems": 1}),
 ]
 """What one axis is split into; -1 stands for the size that follows from the others."""
-
-
-def spread_sizes(value: int | tuple[int | None, ...], axes: int) -> tuple[int | None, ...]:
-    """One size per axis, None where the axis keeps its own: `3` becomes `(3, 3)`."""
-    return value if isinstance(value, tuple) else (value,) * axes
 
 
 def spread(value: Any, axes: int) -> tuple[int, ...]:

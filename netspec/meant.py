@@ -13,7 +13,8 @@ from netspec.diagnostics import did_you_mean
 SAID: Final = {"yes": "true", "on": "true", "no": "false", "off": "false", "none": "null"}
 """Words that other readers of YAML, or Python, take for booleans and null."""
 _PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
-NUMBER: Final = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+NUMBER: Final = r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?"
+"""What the text of a number matches; compiled where a mistake asks for it."""
 
 
 def readings(text: str) -> Iterable[object]:
@@ -21,7 +22,7 @@ def readings(text: str) -> Iterable[object]:
     word = SAID.get(text.lower())
     if word is not None:
         yield {"true": True, "false": False, "null": None}[word]
-    if (share := re.fullmatch(r"([\d.]+)\s*%", text)) and NUMBER.fullmatch(share[1]):
+    if (share := re.fullmatch(r"([\d.]+)\s*%", text)) and re.fullmatch(NUMBER, share[1]):
         yield float(f"{float(share[1]) / 100:.12g}")
     if re.fullmatch(r"\d{1,3}([,_ ]\d{3})+", text):
         yield int(re.sub(r"\D", "", text))

@@ -626,7 +626,7 @@ def _an(kind: str) -> str:
 
 def _plain(text: str) -> str | None:
     """What a quoted number, boolean or null would be without its quotes: "a number", ...; None for other text."""
-    if NUMBER.fullmatch(text):
+    if re.fullmatch(NUMBER, text):
         return f"the number {text}"
     if text in ("true", "false", "True", "False"):
         return f"the boolean {text.lower()}"

@@ -152,6 +152,7 @@ clean = findings(job["valid"])
 assert clean == [], [d.message for d in clean]
 findings(job["valid"].replace("28, 28]", "H, W]"))  # symbols are a construct too
 findings(job["valid"].replace("Conv2d", "Conv2e"))  # and so are suggestions
+findings("layers: [")  # and words for a text that is no YAML
 
 armed = parsing = False
 seen = []

@@ -14,13 +14,12 @@ from netspec.combinators import COMBINATORS, OWNERS
 from netspec.diagnostics import Edit, Fix, Span, did_you_mean
 from netspec.language.spec import Report, Spec
 from netspec.layers import MODULE_OF, UNOFFERED
-from netspec.layers.elsewhere import meant_by
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import stray_option_trap
 
 Kind = Literal["layer", "block", "reference", "combinator", "for", "repeat"]
 
-_CALL: Final = re.compile(r"(?:\w+\.)*(\w+)(\(.*)?")
+_CALL: Final = r"(?:\w+\.)*(\w+)(\(.*)?"
 """A layer as Python writes it: `nn.Linear`, `Conv2d(1, 6, 5)`."""
 _COMMON: Final = frozenset(("name", "when", "repeat", "freeze", "init"))
 _LOOP: Final = frozenset(("name", "when", "freeze", "init", "do"))
@@ -220,7 +219,7 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     if name in UNOFFERED:
         report("layer-not-offered", f"`{name}` is a torch layer that netspec does not offer: {UNOFFERED[name]}", node)
         return
-    called = _CALL.fullmatch(name)
+    called = re.fullmatch(_CALL, name)
     if called is not None and called[1] in MODULE_OF:
         bare = called[1]
         fix = None if node.quoted or called[2] else Fix(f"write `{bare}`", (Edit(spec.source.span(node), bare),))
@@ -232,6 +231,8 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
             fix=fix,
         )
         return
+    from netspec.layers.elsewhere import meant_by  # strangers' names are told apart once one is met
+
     axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
     known = (*spec.blocks, *COMBINATORS, "for")
     own = name.lower() in (word.lower() for word in known)

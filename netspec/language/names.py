@@ -86,7 +86,7 @@ def _filled(node: ScalarNode, reader: Reader) -> str | None:
     return "".join(parts)
 
 
-_HEADER = re.compile(r"\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s+in\s+(.+)", re.DOTALL)
+_HEADER = r"\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s+in\s+(.+)"  # compiled when a spec has a loop
 
 
 def _length(value: object) -> int | None:
@@ -95,7 +95,11 @@ def _length(value: object) -> int | None:
 
 def loop_header(node: Node, reader: Reader, check: Callable[[ScalarNode], bool]) -> tuple[list[str], list[Any]] | None:
     """Names and values of `name in values` or `a, b in pairs`; None once reported or where a value is unknown."""
-    found = _HEADER.fullmatch(node.text) if isinstance(node, ScalarNode) and isinstance(node.value, str) else None
+    found = (
+        re.fullmatch(_HEADER, node.text, re.DOTALL)
+        if isinstance(node, ScalarNode) and isinstance(node.value, str)
+        else None
+    )
     if found is None or not isinstance(node, ScalarNode):
         reader.report(
             "bad-loop",

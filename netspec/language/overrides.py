@@ -170,7 +170,7 @@ def _setting(key: str, value: Any, spec: Spec, base: Overridden) -> _Setting:
     return setting
 
 
-_CODE: Final = re.compile(r"\\u([0-9a-f]{4})")
+_CODE: Final = r"\\u([0-9a-f]{4})"
 
 
 def _shown(value: Any) -> str:
@@ -179,7 +179,7 @@ def _shown(value: Any) -> str:
 
 def _node_of(key: str, value: Any) -> Node:
     text = _shown(value)
-    if any(0xD800 <= int(code, 16) <= 0xDFFF for code in _CODE.findall(text)) and not isinstance(value, Written):
+    if any(0xD800 <= int(code, 16) <= 0xDFFF for code in re.findall(_CODE, text)) and not isinstance(value, Written):
         raise UsageError(f"--set {key}: {value!r} holds bytes that are no UTF-8, and a spec is UTF-8")
     source = Source(f"--set {key}", text)
     if not text.strip():

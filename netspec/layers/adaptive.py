@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from netspec.arguments import Counts1, Sizes2, Sizes3, spread_sizes
+from netspec.arguments import Counts1
 from netspec.dims import product
 from netspec.layers.base import Example, Layer, Saved, TensorType
+from netspec.layers.fields import Sizes2, Sizes3, spread_sizes
 from netspec.layers.windows import RANKS
 
 

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 from pydantic import model_validator
 
-from netspec.arguments import Counts2, Counts3, Fractions2, Fractions3, invalid, spread
+from netspec.arguments import Counts2, Counts3, invalid, spread
 from netspec.dims import Shape, Size, need, product
 from netspec.layers.base import Example, Layer, Saved, TensorType
+from netspec.layers.fields import Fractions2, Fractions3
 from netspec.layers.resampling import scaled
 from netspec.layers.windows import AXES, RANKS
 

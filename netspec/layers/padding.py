@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, cast
 
-from netspec.arguments import Real, Sides1, Sides2, Sides3, SignedSides1, SignedSides2, SignedSides3
+from netspec.arguments import Real
 from netspec.dims import Size, need
 from netspec.layers.base import Example, Layer, Saved, TensorType
 from netspec.layers.convolution import need_source
+from netspec.layers.fields import Sides1, Sides2, Sides3, SignedSides1, SignedSides2, SignedSides3
 from netspec.layers.windows import AXES, RANKS
 
 

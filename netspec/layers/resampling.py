@@ -6,9 +6,10 @@ from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from netspec.arguments import Counts, Counts2, Factors, Factors2, invalid
+from netspec.arguments import Counts, Counts2, invalid
 from netspec.dims import UNKNOWN, Shape, Size, need
 from netspec.layers.base import Example, Layer, Saved, TensorType, counted
+from netspec.layers.fields import Factors, Factors2
 from netspec.layers.windows import AXES, RANKS
 
 Mode = Literal["nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact"]

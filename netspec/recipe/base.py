@@ -15,6 +15,7 @@ from netspec.arguments import Arguments
 from netspec.dims import Problem, Shape
 
 if TYPE_CHECKING:
+    from netspec.recipe.schedulers import Scheduler
     from netspec.recipe.settings import EarlyStopping, Ema, Group, Warmup
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
@@ -130,43 +131,6 @@ class Optimizer(Named):
     def state(self, shape: Sequence[int]) -> int:
         """How many numbers it keeps of a parameter of this shape, its count of steps excepted."""
         return self.vectors * prod(shape)
-
-    def problems(self) -> list[Problem]:
-        """What is wrong with arguments that are right each by itself; `at` names the argument at fault."""
-        return []
-
-
-class Scheduler(Named):
-    """Base of the schedules, each a class of `torch.optim.lr_scheduler`.
-
-    Lengths (`T_max`, `step_size`, `milestones`) count what `Recipe.schedule_by` says: epochs, or optimiser steps.
-    """
-
-    interval: ClassVar[Interval] = "epoch"
-    """What the schedule counts unless the recipe says `schedule_by`."""
-    length: ClassVar[str | None] = None
-    """The argument of torch's that follows from the length of the run, where a spec does not give it."""
-
-    @property
-    def metric(self) -> Metric | None:
-        """The validation metric that the schedule reads after each epoch; None for one that reads none."""
-        return None
-
-    @property
-    def cycles_momentum(self) -> bool:
-        """True if the schedule changes the momentum, too."""
-        return False
-
-    def arguments(self, length: int) -> dict[str, Any]:
-        """The keyword arguments of the torch class.
-
-        Args:
-            length: how many intervals the schedule spans: the run's epochs or steps less the warm-up.
-        """
-        values: dict[str, Any] = dict(self)
-        if self.length is not None and values.get(self.length) is None:
-            values[self.length] = length
-        return values
 
     def problems(self) -> list[Problem]:
         """What is wrong with arguments that are right each by itself; `at` names the argument at fault."""

@@ -6,14 +6,51 @@ Lengths count epochs, or optimiser steps where the recipe says `schedule_by: ste
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from netspec.arguments import Count, Natural, NonNegative, Positive, Probability
 from netspec.dims import Problem
-from netspec.recipe.base import Interval, Metric, Scheduler
+from netspec.recipe.base import Interval, Metric, Named
 from netspec.recipe.fields import Factor, Inner, Milestones
 
 _LAST_EPOCH = {"last_epoch": "a run is resumed with `--resume`, which restores the schedule"}
+
+
+class Scheduler(Named):
+    """Base of the schedules, each a class of `torch.optim.lr_scheduler`.
+
+    Lengths (`T_max`, `step_size`, `milestones`) count what `Recipe.schedule_by` says: epochs, or optimiser steps.
+    """
+
+    interval: ClassVar[Interval] = "epoch"
+    """What the schedule counts unless the recipe says `schedule_by`."""
+    length: ClassVar[str | None] = None
+    """The argument of torch's that follows from the length of the run, where a spec does not give it."""
+
+    @property
+    def metric(self) -> Metric | None:
+        """The validation metric that the schedule reads after each epoch; None for one that reads none."""
+        return None
+
+    @property
+    def cycles_momentum(self) -> bool:
+        """True if the schedule changes the momentum, too."""
+        return False
+
+    def arguments(self, length: int) -> dict[str, Any]:
+        """The keyword arguments of the torch class.
+
+        Args:
+            length: how many intervals the schedule spans: the run's epochs or steps less the warm-up.
+        """
+        values: dict[str, Any] = dict(self)
+        if self.length is not None and values.get(self.length) is None:
+            values[self.length] = length
+        return values
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with arguments that are right each by itself; `at` names the argument at fault."""
+        return []
 
 
 class StepLR(Scheduler):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from netspec.arguments import Arguments
 from netspec.diagnostics import Code
-from netspec.recipe.base import DataSet, Loss, Named, Optimizer, Scheduler, Transform
+from netspec.recipe.base import DataSet, Loss, Named, Optimizer, Transform
 
-T = TypeVar("T", bound=Named)
+if TYPE_CHECKING:
+    from netspec.recipe.schedulers import Scheduler
 
 
 def _table(**modules: str) -> dict[str, str]:
@@ -52,21 +53,19 @@ SETTINGS: Final = {"warmup": "Warmup", "ema": "Ema", "early_stopping": "EarlySto
 """Keys of a recipe with several values of their own, and their class in `settings.py`."""
 
 
-def _loader(base: type[T], package: str, table: dict[str, str]) -> Callable[[str], type[T]]:
-    def load(name: str) -> type[T]:
+def _loader(package: str, table: dict[str, str]) -> Callable[[str], Any]:
+    def load(name: str) -> Any:
         module = import_module(f"netspec.recipe.{package}{table[name]}")
-        found: Any = getattr(module, name[0].upper() + name[1:])
-        assert issubclass(found, base)
-        return found
+        return getattr(module, name[0].upper() + name[1:])
 
     return load
 
 
-data_set = _loader(DataSet, "datasets.", DATA_SETS)
-transform = _loader(Transform, "transforms.", TRANSFORMS)
-optimizer = _loader(Optimizer, "optimizers.", OPTIMIZERS)
-scheduler = _loader(Scheduler, "", SCHEDULERS)
-loss = _loader(Loss, "losses.", LOSSES)
+data_set: Callable[[str], type[DataSet]] = _loader("datasets.", DATA_SETS)
+transform: Callable[[str], type[Transform]] = _loader("transforms.", TRANSFORMS)
+optimizer: Callable[[str], type[Optimizer]] = _loader("optimizers.", OPTIMIZERS)
+scheduler: Callable[[str], type[Scheduler]] = _loader("", SCHEDULERS)
+loss: Callable[[str], type[Loss]] = _loader("losses.", LOSSES)
 
 
 class Kind(NamedTuple):

@@ -30,7 +30,6 @@ from netspec.diagnostics import Code, Diagnostic, Edit, Fix, Related, did_you_me
 from netspec.text.depth import PARSER, READABLE, deeper_than
 from netspec.text.nodes import Limits, ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.scalars import FIRST, resolve
-from netspec.text.syntax import explain
 
 
 def _name(char: str) -> str:
@@ -362,6 +361,8 @@ class _Composer:
 
     def syntax_error(self, error: yaml.MarkedYAMLError) -> None:
         """Report what libyaml stopped at, in words of our own."""
+        from netspec.text.syntax import explain  # a text that can be read needs none of it
+
         at, begin = error.problem_mark, error.context_mark
         mistake = explain(
             self.text,

@@ -16,8 +16,8 @@ from netspec.diagnostics import Defect, DoesNotFit, MissingExtra, NetspecError, 
 from netspec.expressions import parse
 from netspec.expressions.functions import FUNCTIONS
 from netspec.initializers import FUNCTIONS as INITIALIZERS
+from netspec.language.glossary import EXPLAINED
 from netspec.language.spec import KEYS, RESERVED
-from netspec.language.words import EXPLAINED
 from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.recipe.read import KEYS as RECIPE_KEYS
 from netspec.recipe.reference import NAMES

@@ -11,7 +11,7 @@ from netspec.arguments import shown
 from netspec.dims import Findings, collecting
 from netspec.layers import FAMILIES, UNOFFERED, layer_class
 from netspec.layers.base import Example, Layer, Saved, TensorType
-from netspec.layers.refused import REFUSED
+from netspec.layers.deviations import REFUSED
 
 WIDTH: Final = 80
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from netspec.arguments import Count, Natural, NonNegative, Positive
 from netspec.diagnostics import Edit, Fix, did_you_mean
 from netspec.meant import meant_call
-from netspec.recipe import elsewhere, tables
+from netspec.recipe import aliases, tables
 from netspec.recipe.base import Metric, Named, Precision, Recipe
 from netspec.recipe.fields import Share
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
@@ -145,17 +145,17 @@ def _read(key: ScalarNode, node: Node, reader: Reader) -> Any:
 
 def _call(node: Node, kind: tables.Kind, reader: Reader) -> Named | None:
     """One thing of a kind with its arguments; None once reported."""
-    names = elsewhere.NAMES[kind.word]
+    names = aliases.NAMES[kind.word]
     return reader.call(node, kind.names, kind.load, kind=kind.word, unknown=kind.unknown, elsewhere=names)
 
 
 def _torn(trap: Trap, reader: Reader) -> None:
     """Report a call in Python's form that YAML took apart at its comma, with the mapping that it means."""
-    _, whole = meant_call(trap.torn, tables.TRANSFORMS, tables.transform, elsewhere.NAMES["transform"])
+    _, whole = meant_call(trap.torn, tables.TRANSFORMS, tables.transform, aliases.NAMES["transform"])
     fix = None if whole is None else Fix(f"write `{whole}`", (Edit(trap.span, whole),))
     message = f"YAML splits `{trap.torn}` at its comma: a transform's arguments are a mapping"
     reader.report(
-        trap.code, message, trap.span, help=elsewhere.UNCALLED if whole is None else f"write `{whole}`", fix=fix
+        trap.code, message, trap.span, help=aliases.UNCALLED if whole is None else f"write `{whole}`", fix=fix
     )
 
 
@@ -174,16 +174,16 @@ def _unknown(key: ScalarNode, node: MapNode, reader: Reader) -> str | None:
     """Report an unknown key; the key that was probably meant."""
     name = key.text
     near = _RENAMED.get(name.lower()) or did_you_mean(name, KEYS)
-    if name in elsewhere.KEYS:
-        help_ = elsewhere.KEYS[name]
+    if name in aliases.KEYS:
+        help_ = aliases.KEYS[name]
     elif near:
         help_ = f"did you mean `{near}`?"
     else:
         help_ = f"its keys are {', '.join(f'`{k}`' for k in KEYS)}"
-    free = near is not None and name not in elsewhere.KEYS and node.get(near) is None
+    free = near is not None and name not in aliases.KEYS and node.get(near) is None
     fix = reader.replace(f"write `{near}`", key, near) if near is not None and free else None
     reader.report("unknown-key", f"a recipe has no `{name}`", key, help=help_, fix=fix)
-    return None if name in elsewhere.KEYS else near
+    return None if name in aliases.KEYS else near
 
 
 def _head(node: MapNode) -> Node:

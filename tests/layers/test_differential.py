@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from netspec.layers import layer_class
-from netspec.layers.refused import REFUSED
+from netspec.layers.deviations import REFUSED
 from tests.layers.differential import (
     REGRESSIONS,
     Tally,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from netspec.layers import MODULE_OF, layer_class
+from netspec.layers.deviations import REFUSED
 from netspec.layers.reference import explain_layer, paragraphs, reference_page
-from netspec.layers.refused import REFUSED
 from tests.layers.generator import LAYERS
 
 PAGE = Path(__file__).parents[2] / "docs" / "layers.md"

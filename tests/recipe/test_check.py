@@ -9,7 +9,7 @@ import pytest
 
 import netspec
 from netspec.diagnostics import Diagnostic
-from netspec.recipe import Recipe, elsewhere, tables
+from netspec.recipe import Recipe, aliases, tables
 
 LENET = """\
 input: [1, 28, 28]
@@ -306,7 +306,7 @@ def test_a_renamed_key_stands_for_the_one_it_means() -> None:
 
 def test_every_name_from_elsewhere_leads_to_something_that_there_is() -> None:
     known = {kind.word: kind.names for kind in (*tables.CALLS.values(), tables.TRANSFORM)}
-    for kind, names in elsewhere.NAMES.items():
+    for kind, names in aliases.NAMES.items():
         for name, meant in names.items():
             assert name == name.lower() and name not in known[kind]
             assert meant in known[kind] or " " in meant, (kind, name, meant)

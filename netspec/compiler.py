@@ -18,7 +18,7 @@ from netspec.language.initialization import InitRules
 from netspec.language.inputs import read_input, symbols_of
 from netspec.language.items import read_item
 from netspec.language.overrides import Overridden, apply_settings, apply_variant
-from netspec.language.scope import Place, Scope
+from netspec.language.scope import NamesInScope, Place
 from netspec.language.spec import Block, Spec, calls_of, mentioned, read_spec
 from netspec.layers.base import TensorType
 from netspec.net import Net, Sequential, leaves
@@ -176,7 +176,7 @@ def _elaborate_whole(
     symbols = symbols_of(over.input, {key.text for key, _ in over.vars})
     place = Place()
     variables: dict[str, Any] = {}
-    scope = Scope(spec, place, variables, {})
+    scope = NamesInScope(spec, place, variables, {})
     scope.used = used
     source = over.source
     reader = Reader(source, scope)
@@ -211,7 +211,7 @@ def _check_uncalled(spec: Spec, blocks: Sequence[Block], limits: Limits, used: s
     """Check the bodies of blocks that no variant calls, as far as that goes without their arguments."""
     place = Place()
     variables: dict[str, Any] = {key.text: UNKNOWN for key in _definitions(spec).values()}
-    scope = Scope(spec, place, variables, {})
+    scope = NamesInScope(spec, place, variables, {})
     scope.used = used
     reader = Reader(spec.source, scope)
     elaborator = Elaborator(spec, reader, scope, InitRules(spec, None, reader), limits)
@@ -220,7 +220,7 @@ def _check_uncalled(spec: Spec, blocks: Sequence[Block], limits: Limits, used: s
     return reader.diagnostics
 
 
-def _define(over: Overridden, variables: dict[str, Any], spec: Spec, reader: Reader, scope: Scope) -> None:
+def _define(over: Overridden, variables: dict[str, Any], spec: Spec, reader: Reader, scope: NamesInScope) -> None:
     """Evaluate the definitions in order: a later one may use an earlier one."""
     for key, node in over.vars:
         value = value_of(node, reader, scope, lambda n: read_item(n, spec, reader.report))

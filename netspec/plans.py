@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from netspec.arguments import Arguments, Words, text_of
 from netspec.dims import Dim
-from netspec.expressions import Expression, ExpressionError, Scope, parse
+from netspec.expressions import Expression, ExpressionError, Meanings, parse
 from netspec.text.nodes import MapNode, ScalarNode, Source
 from netspec.text.traps import flow_trap
 
@@ -33,7 +33,7 @@ class Plan(Generic[A]):
         self._expressions = expressions
         self._known: dict[tuple[object, ...], A] = {}
 
-    def instance(self, names: Scope) -> A | None:
+    def instance(self, names: Meanings) -> A | None:
         """The checked arguments under these names; None where the long way has something to say."""
         try:
             values = [expression.evaluate(names) for _, expression in self._expressions]

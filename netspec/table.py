@@ -23,7 +23,7 @@ from netspec.views.describe import (
     shape_text,
     title_text,
 )
-from netspec.views.fold import Group, Join, Unit, fold, says_little
+from netspec.views.fold import Join, LayerGroup, Unit, fold, says_little
 
 if TYPE_CHECKING:
     from netspec.cost import Cost
@@ -46,7 +46,7 @@ _RECORD: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _TableRow:
     path: str
     layer: str
     indent: int
@@ -193,16 +193,16 @@ def _clip(text: str) -> str:
 # ---- rows
 
 
-def _rows(net: Net, depth: int | None) -> list[_Row]:
+def _rows(net: Net, depth: int | None) -> list[_TableRow]:
     """The rows of the table, top to bottom. Every layer belongs to exactly one row, so the columns add up."""
-    rows: list[_Row] = []
+    rows: list[_TableRow] = []
     stack = [(item, 0, False) for item in reversed(fold(net, depth, repeats="closed"))]
     while stack:
         item, level, auxiliary = stack.pop()
         match item:
             case Leaf():
                 rows.append(_layer_row(item, level, auxiliary))
-            case Group():
+            case LayerGroup():
                 header = not says_little(item)
                 if header:
                     rows.append(_group_row(item, level, auxiliary))
@@ -217,23 +217,23 @@ def _rows(net: Net, depth: int | None) -> list[_Row]:
     return rows
 
 
-def _layer_row(leaf: Leaf, level: int, auxiliary: bool) -> _Row:
-    return _Row(leaf.path, layer_text(leaf), level, leaf.output_shape, leaf.params, leaf.macs, auxiliary, (leaf,))
+def _layer_row(leaf: Leaf, level: int, auxiliary: bool) -> _TableRow:
+    return _TableRow(leaf.path, layer_text(leaf), level, leaf.output_shape, leaf.params, leaf.macs, auxiliary, (leaf,))
 
 
-def _group_row(group: Group, level: int, auxiliary: bool) -> _Row:
+def _group_row(group: LayerGroup, level: int, auxiliary: bool) -> _TableRow:
     label = group.label if group.count == 1 else f"{group.label} ×{group.count}"
     first = group.nodes[0]
     path = "" if isinstance(first, Scope) else first.path
     if not group.closed:
-        return _Row(path, label, level, None, 0, 0)
+        return _TableRow(path, label, level, None, 0, 0)
     inside = list(group.leaves)
     auxiliary = auxiliary or (isinstance(first, Combinator) and first.joining.training_only)
     params, macs = total(leaf.params for leaf in inside), total(leaf.macs for leaf in inside)
-    return _Row(path, label, level, group.output.shape, params, macs, auxiliary, tuple(inside))
+    return _TableRow(path, label, level, group.output.shape, params, macs, auxiliary, tuple(inside))
 
 
-def _join_row(join: Join, level: int) -> _Row:
+def _join_row(join: Join, level: int) -> _TableRow:
     node = join.combinator
     joining = node.joining
     label = container_text(node)
@@ -244,7 +244,7 @@ def _join_row(join: Join, level: int) -> _Row:
             label += ", one of them identity" if identities == 1 else f", {identities} of them identity"
     elif sides := [key for key, branch in join.branches if branch and key in joining.sides]:
         label += f" with {' and '.join(sides)}"
-    return _Row(node.path, label + joining.remark(), level, node.output.shape, 0, 0)
+    return _TableRow(node.path, label + joining.remark(), level, node.output.shape, 0, 0)
 
 
 # ---- layout

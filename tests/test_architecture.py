@@ -170,14 +170,6 @@ def test_listing_runs_imports_no_torch() -> None:
 # ---- one name, one thing
 
 
-TWICE = {
-    "Block": "language, emit", "Call": "net, emit", "Comparison": "symbols, comparison", "Flow": "language, views",
-    "Group": "recipe, views", "Kind": "recipe", "Names": "validation, emit", "Parameter": "language, emit",
-    "Scope": "expressions, net, language", "Stop": "text, language", "Text": "symbols, render", "_Row": "render, table",
-}  # fmt: skip
-"""Names that still stand for several things, with the rooms where they do. Nothing is added here."""
-
-
 def is_torch_module(module: str, node: ast.ClassDef) -> bool:
     """A layer and the module that computes it have one name, by which specs and recipes know both."""
     rooms = module.startswith(("netspec.torch.", "netspec.trainer.machine.convolutions"))
@@ -191,7 +183,7 @@ def test_a_search_for_a_class_has_one_answer() -> None:
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.ClassDef)
     )
-    assert {name for (name, _), number in found.items() if number > 1} == set(TWICE)
+    assert {name for (name, _), number in found.items() if number > 1} == set()
 
 
 def test_layers_know_nothing_of_yaml() -> None:

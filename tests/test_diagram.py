@@ -31,7 +31,7 @@ from netspec.extras import install
 from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import TensorType
 from netspec.net import Leaf, Net, Scope, Sequential
-from netspec.views.fold import Group, fold, stacked, structure
+from netspec.views.fold import LayerGroup, fold, stacked, structure
 from netspec.views.graph import INPUT, OUTPUT, flow, graph
 from tests.commands import invoke
 
@@ -143,7 +143,7 @@ def test_blocks_with_a_rearrangement_are_drawn_once() -> None:
     swap = [{"Rearrange": "n c h w -> n h w c"}, {"Linear": 4}, {"Rearrange": "n h w c -> n c h w"}]
     net = netspec.loads(json.dumps({"input": [4, 2, 2], "blocks": {"swap()": swap}, "layers": ["swap"] * 3}))
     (group,) = fold(net, 1)
-    assert isinstance(group, Group)
+    assert isinstance(group, LayerGroup)
     assert group.count == 3
 
 

@@ -13,7 +13,7 @@ import netspec
 from netspec.dims import UNKNOWN, Condition
 from netspec.layers.base import TensorType
 from netspec.net import Leaf
-from netspec.symbols import Comparison, Formula, contradiction, evaluate, requirements
+from netspec.symbols import Formula, SizeComparison, contradiction, evaluate, requirements
 from netspec.table import summary
 from tests.symbolic_nets import ALEXNET, ALEXNET_6400, NETS, UNET
 
@@ -40,7 +40,7 @@ def conditions_of(net: netspec.Net) -> list[Condition]:
 
 def agrees(net: netspec.Net, text: str, sizes: dict[str, int]) -> bool:
     """Compare a symbolic net at some sizes with the net for these sizes; True if these are accepted."""
-    allowed = all(not isinstance(c, Comparison) or c.holds(sizes) for c in conditions_of(net))
+    allowed = all(not isinstance(c, SizeComparison) or c.holds(sizes) for c in conditions_of(net))
     concrete = loaded(text, **sizes)
     assert (concrete is not None) == allowed, sizes
     if concrete is None:
@@ -73,7 +73,7 @@ def test_every_rule_gives_for_numbers_what_its_formula_says(name: str) -> None:
     net = netspec.loads(NETS[name])
     distinct: dict[tuple[object, ...], Leaf] = {(leaf.layer, leaf.input): leaf for leaf in net.layers}
     for sizes in sizes_of(name, math.ceil(10_000 / len(NETS)), seed=3):
-        if not all(not isinstance(c, Comparison) or c.holds(sizes) for c in conditions_of(net)):
+        if not all(not isinstance(c, SizeComparison) or c.holds(sizes) for c in conditions_of(net)):
             continue
         for leaf in distinct.values():
             x = TensorType(tuple(evaluate(n, sizes) for n in leaf.input.shape), leaf.input.dtype)

@@ -16,8 +16,8 @@ from netspec.dims import UNKNOWN, Findings, Problem, Requirement, Size, collecti
 from netspec.expressions import MAX_CHARACTERS, ExpressionError, parse
 from netspec.symbols import (
     LARGEST_SIZE,
-    Comparison,
     FormulaTooLong,
+    SizeComparison,
     contradiction,
     evaluate,
     statements,
@@ -127,7 +127,7 @@ def test_a_comparison_is_decided_only_if_it_never_changes(
             expected = compare(a, computed(right, values))
         except ZeroDivisionError:
             continue
-        found = condition.holds(values) if isinstance(condition, Comparison) else condition
+        found = condition.holds(values) if isinstance(condition, SizeComparison) else condition
         assert found is expected, f"{condition} at {values}"
 
 
@@ -280,7 +280,7 @@ def test_a_value_is_missing() -> None:
 
 def holding(conditions: list[Any], sizes: range) -> list[int]:
     """The sizes that meet all conditions, by trying each."""
-    return [n for n in sizes if all(c.holds({"H": n}) for c in conditions if isinstance(c, Comparison))]
+    return [n for n in sizes if all(c.holds({"H": n}) for c in conditions if isinstance(c, SizeComparison))]
 
 
 def of_a_layer(conditions: list[Any]) -> list[Requirement]:
@@ -311,7 +311,7 @@ def test_the_threshold_of_a_chain_is_the_first_size_that_passes(
             conditions.append(size + 2 * padding >= kernel)
             size = (size + 2 * padding - kernel) // stride + 1
     conditions.append(size >= last)
-    undecided = [c for c in conditions if isinstance(c, Comparison)]
+    undecided = [c for c in conditions if isinstance(c, SizeComparison)]
     passing = holding(undecided, range(1, 3000))
     assume(passing)
     if any(c is False for c in conditions):
@@ -330,7 +330,7 @@ def test_the_sizes_for_a_stated_width_are_exactly_those_named(
     for kernel, stride, padding, _ in chain:
         size = (size + 2 * padding - kernel) // stride + 1
     condition = same(size, width)
-    assume(isinstance(condition, Comparison))
+    assume(isinstance(condition, SizeComparison))
     sizes = holding([condition], range(1, 5_000))
     assume(sizes and sizes[-1] < 4_500)
     expected = f"H == {sizes[0]}" if len(sizes) == 1 else f"H from {sizes[0]} to {sizes[-1]}"
@@ -351,7 +351,7 @@ def test_a_contradiction_is_a_proof(rules: list[tuple[int, int, int, int]], low:
     conditions: list[Any] = [same((H + shift) // by % modulus, rest % modulus) for by, shift, modulus, rest in rules]
     conditions += [operator.ge(H, low), operator.le(H, high)]
     assume(all(c is not False for c in conditions))
-    undecided = [c for c in conditions if isinstance(c, Comparison)]
+    undecided = [c for c in conditions if isinstance(c, SizeComparison)]
     conflict = contradiction(of_a_layer(undecided))
     assert (conflict is None) == bool(holding(undecided, range(1, 61)))
 
@@ -390,5 +390,5 @@ def test_sizes_that_no_input_has_at_once_are_a_contradiction_with_both_requireme
     ],
 )
 def test_what_is_required_is_said_in_the_plainest_way(conditions: list[Any], expected: list[str]) -> None:
-    assert all(isinstance(c, Comparison) for c in conditions)
+    assert all(isinstance(c, SizeComparison) for c in conditions)
     assert statements(of_a_layer(conditions)) == said(expected)

@@ -12,8 +12,8 @@ import graphviz
 from netspec.drawing import labels
 from netspec.drawing.palette import FRAME, LINE, PAGE
 from netspec.net import Combinator, Leaf, Net
-from netspec.views.fold import FOLLOWERS, Group, Item, Join, Unit, fold, height, ranges, stacked
-from netspec.views.graph import Cluster, Edge, Flow, Vertex, flow
+from netspec.views.fold import FOLLOWERS, Item, Join, LayerGroup, Unit, fold, height, ranges, stacked
+from netspec.views.graph import Cluster, Edge, FlowGraph, Vertex, flow
 
 Direction = Literal["TB", "BT", "LR", "RL"]
 DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
@@ -82,7 +82,7 @@ def _items(net: Net, depth: int | None) -> tuple[Item, ...]:
         levels -= 1
 
 
-def _draw(dot: graphviz.Digraph, drawn: Flow, names: _Names, lasts: Mapping[int, Leaf]) -> None:
+def _draw(dot: graphviz.Digraph, drawn: FlowGraph, names: _Names, lasts: Mapping[int, Leaf]) -> None:
     """Fill `dot` with the vertices of a net, frame by frame, and with its edges."""
     ids = {name: names.next() for name in drawn.vertices}
     frames = [graphviz.Digraph(f"cluster_{names.next()}") for _ in drawn.clusters]
@@ -113,7 +113,7 @@ def _says_shape(tail: Vertex, head: Vertex) -> bool:
     return tail.kind not in ("input", "fork") and head.kind not in ("fork", "output") and not _keeps_shape(head)
 
 
-def _common_frame(a: int | None, b: int | None, drawn: Flow) -> int | None:
+def _common_frame(a: int | None, b: int | None, drawn: FlowGraph) -> int | None:
     """The innermost frame that holds both."""
     around: set[int | None] = {None}
     while a is not None:
@@ -125,12 +125,12 @@ def _common_frame(a: int | None, b: int | None, drawn: Flow) -> int | None:
     return b
 
 
-def _common_width(drawn: Flow) -> int:
+def _common_width(drawn: FlowGraph) -> int:
     """One width for all boxes of a plain chain, as in a printed column; 0, each its own, where branches stand side by
     side."""
     if any(vertex.kind == "join" for vertex in drawn.vertices.values()):
         return 0
-    boxes = [v.item for v in drawn.vertices.values() if isinstance(v.item, Unit | Group)]
+    boxes = [v.item for v in drawn.vertices.values() if isinstance(v.item, Unit | LayerGroup)]
     return min(max((labels.estimated_width(box) for box in boxes), default=0), _WIDEST)
 
 
@@ -147,7 +147,7 @@ def _node(dot: graphviz.Digraph, name: str, vertex: Vertex, width: int, lasts: M
     match vertex.item:
         case Unit() as item:
             dot.node(name, labels.unit(item, width, lasts))
-        case Group() as item:
+        case LayerGroup() as item:
             dot.node(name, labels.group(item, width))
         case Join() as item:
             _join(dot, name, item.combinator)

@@ -15,7 +15,7 @@ from netspec.drawing.palette import GROUP, LINE, QUIET, TEXT, Color, family_colo
 from netspec.layers.base import TensorType
 from netspec.net import Leaf, Net, total
 from netspec.views.describe import arguments_text, count_text, plural, shape_text, title_text
-from netspec.views.fold import FOLLOWERS, Group, Unit
+from netspec.views.fold import FOLLOWERS, LayerGroup, Unit
 
 _LARGE, _NORMAL, _SMALL = 18, 13, 11
 _SHORT: Final = 6
@@ -148,7 +148,7 @@ def _strip(leaf: Leaf, arguments: str) -> str:
     return _box([_row(_cell(_font(words, _SMALL)))], family_colors()[leaf.layer.family], padding=1)
 
 
-def group(item: Group, width: int) -> str:
+def group(item: LayerGroup, width: int) -> str:
     """A closed block: its name, how often it stands here, and what is inside."""
     inside = list(item.leaves)
     name = f"{item.label} ×{item.count}" if item.count > 1 else item.label
@@ -172,9 +172,9 @@ def word(of: str) -> str:
     return f"<{_font(of, _SMALL)}>"
 
 
-def estimated_width(item: Unit | Group) -> int:
+def estimated_width(item: Unit | LayerGroup) -> int:
     """About how wide a box must be for its text, in points, for a sans-serif face."""
-    if isinstance(item, Group):
+    if isinstance(item, LayerGroup):
         return int(len(item.label) * 8.2) + 24
     widest = 0.0
     for leaf in item.layers:

@@ -16,10 +16,10 @@ from typing import Any, Final, NoReturn
 
 from netspec.diagnostics import did_you_mean
 from netspec.expressions.closures import compile_tree, is_reserved
-from netspec.expressions.evaluation import ExpressionError, NeedsNumber, Run, Scope, meter_of, named
+from netspec.expressions.evaluation import ExpressionError, Meanings, NeedsNumber, Run, meter_of, named
 from netspec.expressions.operations import Refused, is_list, measure, shown
 
-__all__ = ["MAX_CHARACTERS", "Expression", "ExpressionError", "NeedsNumber", "Scope", "is_reserved", "parse"]
+__all__ = ["MAX_CHARACTERS", "Expression", "ExpressionError", "Meanings", "NeedsNumber", "is_reserved", "parse"]
 
 MAX_CHARACTERS: Final = 256
 """Length of an expression."""
@@ -37,7 +37,7 @@ class Expression:
         self._run = run
         self._slots = len(bound)
 
-    def evaluate(self, scope: Scope, known: Callable[[], Iterable[str]] | None = None) -> object:
+    def evaluate(self, scope: Meanings, known: Callable[[], Iterable[str]] | None = None) -> object:
         """The value in a scope; UNKNOWN where it hangs on a size that is not known.
 
         `known` lists the names in scope, for a suggestion when one is missing.

@@ -16,9 +16,9 @@ from netspec.dims import UNKNOWN
 from netspec.expressions import operations as ops
 from netspec.expressions.evaluation import (
     ExpressionError,
+    Meanings,
     Place,
     Run,
-    Scope,
     Target,
     bind,
     do,
@@ -192,7 +192,7 @@ class _Compiler:
     def negation(self, node: ast.UnaryOp) -> Run:
         operand, place = self.compile(node.operand), _place(node.operand)
 
-        def run(scope: Scope, state: list[Any]) -> Any:
+        def run(scope: Meanings, state: list[Any]) -> Any:
             value = do(place, ops.truth, operand(scope, state))
             return value if value is UNKNOWN else not value
 
@@ -222,7 +222,7 @@ class _Compiler:
             if short is not None:
                 return short(values[0], values[1], place)
 
-        def run(scope: Scope, state: list[Any]) -> Any:
+        def run(scope: Meanings, state: list[Any]) -> Any:
             left = values[0](scope, state)
             result: Any = True
             for operation, value in zip(operations, values[1:], strict=True):
@@ -239,7 +239,7 @@ class _Compiler:
         parts = [(self.compile(n), _place(n)) for n in node.values]
         stop = isinstance(node.op, ast.Or)  # `or` ends at the first that is true, `and` at the first that is false
 
-        def run(scope: Scope, state: list[Any]) -> Any:
+        def run(scope: Meanings, state: list[Any]) -> Any:
             value: Any = None
             for part, place in parts:
                 value = part(scope, state)
@@ -254,7 +254,7 @@ class _Compiler:
         test, place = self.compile(node.test), _place(node.test)
         then, otherwise = self.compile(node.body), self.compile(node.orelse)
 
-        def run(scope: Scope, state: list[Any]) -> Any:
+        def run(scope: Meanings, state: list[Any]) -> Any:
             verdict = do(place, ops.truth, test(scope, state))
             if verdict is UNKNOWN:
                 return UNKNOWN
@@ -266,7 +266,7 @@ class _Compiler:
         items = [self.compile(n) for n in node.elts]
         place, is_tuple = _place(node), isinstance(node, ast.Tuple)
 
-        def run(scope: Scope, state: list[Any]) -> Any:
+        def run(scope: Meanings, state: list[Any]) -> Any:
             do(place, meter_of(state).make, len(items))
             values = [item(scope, state) for item in items]
             return tuple(values) if is_tuple else values
@@ -309,7 +309,7 @@ class _Compiler:
             raise ExpressionError(message, *place, "expression-type")
         arguments = [self.compile(n) for n in node.args]
 
-        def run(scope: Scope, state: list[Any]) -> Any:
+        def run(scope: Meanings, state: list[Any]) -> Any:
             values = [argument(scope, state) for argument in arguments]
             for value in values:
                 if value is UNKNOWN:
@@ -332,7 +332,7 @@ class _Compiler:
         self.slots = outer
         cost = self.nodes - before
 
-        def loop(scope: Scope, state: list[Any], level: int, out: list[Any]) -> None:
+        def loop(scope: Meanings, state: list[Any], level: int, out: list[Any]) -> None:
             if level == len(loops):
                 meter_of(state).make(1)
                 out.append(element(scope, state))
@@ -353,7 +353,7 @@ class _Compiler:
                 else:
                     loop(scope, state, level + 1, out)
 
-        def run(scope: Scope, state: list[Any]) -> Any:
+        def run(scope: Meanings, state: list[Any]) -> Any:
             out: list[Any] = []
             try:
                 loop(scope, state, 0, out)

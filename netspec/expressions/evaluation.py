@@ -32,13 +32,13 @@ class NeedsNumber(ExpressionError):  # part of the public vocabulary
     """The value hangs on a symbol that has no number yet."""
 
 
-class Scope(Protocol):
+class Meanings(Protocol):
     """What names mean: any mapping. Raises `KeyError` for names that it does not have."""
 
     def __getitem__(self, name: str, /) -> object: ...
 
 
-Run = Callable[[Scope, list[Any]], Any]
+Run = Callable[[Meanings, list[Any]], Any]
 """A compiled node: takes the scope, and a list that holds the meter and the comprehensions' variables."""
 
 
@@ -49,7 +49,7 @@ Target = int | list[Any]
 """A slot, or one target for each item of what is unpacked."""
 
 
-def nothing(scope: Scope, state: list[Any]) -> None:
+def nothing(scope: Meanings, state: list[Any]) -> None:
     """A bound of a slice that is not written."""
 
 
@@ -93,7 +93,7 @@ def bind(target: Target, value: Any, state: list[Any], place: Place) -> None:
 def named(name: str, start: int, end: int) -> Run:
     """Look a name up."""
 
-    def run(scope: Scope, state: list[Any]) -> Any:
+    def run(scope: Meanings, state: list[Any]) -> Any:
         try:
             return scope[name]
         except KeyError:
@@ -106,7 +106,7 @@ def quick(compute: Callable[[int, int], int], operation: Any) -> Callable[[Run, 
     """An operation that has a short way for two integers: most of what specs compute."""
 
     def make(left: Run, right: Run, place: Place) -> Run:
-        def run(scope: Scope, state: list[Any]) -> Any:
+        def run(scope: Meanings, state: list[Any]) -> Any:
             a, b = left(scope, state), right(scope, state)
             if a.__class__ is int and b.__class__ is int and b and -LARGEST < (result := compute(a, b)) < LARGEST:
                 return result  # b is tested for the sake of division; a + 0 takes the long way
@@ -121,7 +121,7 @@ def equality(wanted: bool, operation: Any) -> Callable[[Run, Run, Place], Run]:
     """`==` (wanted) or `!=`, with a short way for two integers."""
 
     def make(left: Run, right: Run, place: Place) -> Run:
-        def run(scope: Scope, state: list[Any]) -> Any:
+        def run(scope: Meanings, state: list[Any]) -> Any:
             a, b = left(scope, state), right(scope, state)
             if a.__class__ is int and b.__class__ is int:
                 return (a == b) is wanted

@@ -9,7 +9,7 @@ from netspec.diagnostics import Related, did_you_mean
 from netspec.dims import UNKNOWN
 from netspec.expressions import ExpressionError
 from netspec.language.items import Item
-from netspec.language.scope import Scope, Template
+from netspec.language.scope import NamesInScope, Template
 from netspec.language.spec import Block
 from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
@@ -19,7 +19,7 @@ from netspec.validation import FAILED, Reader
 ReadItem = Callable[[Node], Item | None]
 
 
-def value_of(node: Node, reader: Reader, scope: Scope, read: ReadItem) -> Any:
+def value_of(node: Node, reader: Reader, scope: NamesInScope, read: ReadItem) -> Any:
     """What a node means as the value of a variable or of a block's parameter.
 
     Numbers and booleans are themselves, text is an expression, a list is a list of values, and a mapping with one head
@@ -56,7 +56,7 @@ def bind_arguments(
     if given is None:
         return None
     caller = reader.names
-    assert isinstance(caller, Scope)
+    assert isinstance(caller, NamesInScope)
     values: dict[str, Any] = {}
     whole = True
     for name, child in given.items():
@@ -78,7 +78,7 @@ def bind_arguments(
 
 
 def _with_defaults(
-    block: Block, values: dict[str, Any], caller: Scope, reader: Reader, at: ScalarNode
+    block: Block, values: dict[str, Any], caller: NamesInScope, reader: Reader, at: ScalarNode
 ) -> dict[str, Any] | None:
     """All parameters in the signature's order; a default sees the parameters before it and the place of the call."""
     bound: dict[str, Any] = {}

@@ -28,13 +28,12 @@ from netspec.language.initialization import InitRule, InitRules
 from netspec.language.items import Item, read_item
 from netspec.language.names import child_name, loop_header
 from netspec.language.options import flag, repeat_count
-from netspec.language.scope import BlockName, LayerName, Place, Scope, Template
+from netspec.language.scope import BlockName, LayerName, NamesInScope, Place, Template
 from netspec.language.spec import Block, Spec, check_name
 from netspec.layers import layer_class
 from netspec.layers.base import Layer, TensorType
-from netspec.net import Call, Combinator, Leaf, Sequential
+from netspec.net import Call, Combinator, Leaf, Scope, Sequential
 from netspec.net import Node as NetNode
-from netspec.net import Scope as NetScope
 from netspec.text.source import Limits, ListNode, MapNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader
 
@@ -42,14 +41,14 @@ DEEPEST: Final = 64
 """How deep block calls and combinators may nest: deeper is a block that calls itself without end."""
 
 
-class Stop(Exception):
+class LimitPassed(Exception):
     """A limit was passed: there is nothing left to check."""
 
 
 class Context(NamedTuple):
     """What an item inherits from where it stands."""
 
-    scope: Scope
+    scope: NamesInScope
     calls: tuple[Call, ...] = ()
     frozen: bool = False
     rules: tuple[InitRule, ...] = ()
@@ -81,7 +80,7 @@ class Frame(NamedTuple):
 class Elaborator:
     """The walk. Create it with a spec and the values of its variables, then call `run`."""
 
-    def __init__(self, spec: Spec, reader: Reader, scope: Scope, init: InitRules, limits: Limits) -> None:
+    def __init__(self, spec: Spec, reader: Reader, scope: NamesInScope, init: InitRules, limits: Limits) -> None:
         self.spec = spec
         self.reader = reader
         self.scope = scope
@@ -115,7 +114,7 @@ class Elaborator:
         try:
             with collecting(self._findings):
                 end = self._list(self.spec.layers, "layers", Chain(""), nodes, flow, context)
-        except Stop:
+        except LimitPassed:
             end = flow.unknown()
         self.place.inside = False
         self.end = end
@@ -130,7 +129,7 @@ class Elaborator:
         try:
             with collecting(self._findings):
                 self._list(block.body, block.name, Chain(""), [], flow, Context(scope))
-        except Stop:
+        except LimitPassed:
             pass
         self.place.inside = False
 
@@ -411,7 +410,7 @@ class Elaborator:
             into.append(_scope("for", label, None, bound, span, children, before, flow))
         return flow
 
-    def _loop_name(self, key: ScalarNode, scope: Scope) -> bool:
+    def _loop_name(self, key: ScalarNode, scope: NamesInScope) -> bool:
         """True if a loop may use this name where it stands."""
         if key.text in scope.locals:
             self.reader.report(
@@ -485,14 +484,14 @@ class Elaborator:
 
     # ---- limits and bookkeeping
 
-    def _enter(self, flow: Flow, scope: Scope) -> None:
+    def _enter(self, flow: Flow, scope: NamesInScope) -> None:
         self.place.type = flow.type
         self.reader.names = scope
 
     def _deeper(self, context: Context, item: Item) -> Context:
         if context.depth >= DEEPEST:
             self.reader.report("too-deep", f"`{item.name}` is nested more than {DEEPEST} deep", item.head)
-            raise Stop
+            raise LimitPassed
         return context._replace(depth=context.depth + 1)
 
     def _too_deep(self, block: Block, item: Item) -> None:
@@ -506,7 +505,7 @@ class Elaborator:
             related=[Related(f"`{block.name}` is defined here", self.spec.source.span(block.key))],
             help=f"a block may call itself only under a `when` that ends it before {DEEPEST} calls",
         )
-        raise Stop
+        raise LimitPassed
 
     def _times(self, context: Context, count: int, node: Node) -> Context:
         """The context inside a loop; refuses before anything is expanded."""
@@ -522,7 +521,7 @@ class Elaborator:
             node,
             help="a caller may raise the limit: `limits=Limits(max_layers=…)`",
         )
-        raise Stop
+        raise LimitPassed
 
     def _step(self, node: Node) -> None:
         self._steps += 1
@@ -546,8 +545,8 @@ def _scope(
     children: list[NetNode],
     before: Flow,
     after: Flow,
-) -> NetScope:
-    return NetScope(kind, label, block, arguments, span, tuple(children), before.type or NOTHING, after.type or NOTHING)
+) -> Scope:
+    return Scope(kind, label, block, arguments, span, tuple(children), before.type or NOTHING, after.type or NOTHING)
 
 
 def _sequential(

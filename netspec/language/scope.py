@@ -49,7 +49,7 @@ class Template:
 
     __slots__ = ("item", "scope")
 
-    def __init__(self, item: Item, scope: Scope) -> None:
+    def __init__(self, item: Item, scope: NamesInScope) -> None:
         self.item: Final = item
         self.scope: Final = scope
 
@@ -72,7 +72,7 @@ class Place:
         """True among the layers: elsewhere in a spec, in `vars` or `train`, nothing flows that could have a shape."""
 
 
-class Scope:
+class NamesInScope:
     """The names that expressions of one block body (or of the top level) may use."""
 
     __slots__ = ("locals", "place", "spec", "symbols", "used", "variables")
@@ -86,14 +86,14 @@ class Scope:
         self.used: set[str] = set()
         """Variables that some expression asked for, and blocks that something called."""
 
-    def inside(self, locals: Mapping[str, object]) -> Scope:
+    def inside(self, locals: Mapping[str, object]) -> NamesInScope:
         """The scope of a block's body: the variables, and these parameters."""
-        scope = Scope(self.spec, self.place, self.variables, locals)
+        scope = NamesInScope(self.spec, self.place, self.variables, locals)
         scope.used = self.used
         scope.symbols = self.symbols
         return scope
 
-    def extended(self, names: Mapping[str, object]) -> Scope:
+    def extended(self, names: Mapping[str, object]) -> NamesInScope:
         """This scope with a loop's names."""
         return self.inside({**self.locals, **names})
 

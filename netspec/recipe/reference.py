@@ -23,7 +23,7 @@ from netspec.recipe.schedulers import Scheduler
 from netspec.recipe.unoffered import LIBRARY, UNOFFERED
 
 
-class Kind(NamedTuple):
+class KindSection(NamedTuple):
     """A kind of thing that a recipe calls by name."""
 
     key: str
@@ -34,11 +34,11 @@ class Kind(NamedTuple):
 
 
 KINDS: Final = {
-    "data set": Kind("data", "Data sets", tables.DATA_SETS, tables.data_set),
-    "transform": Kind("transforms", "Transforms", tables.TRANSFORMS, tables.transform),
-    "optimizer": Kind("optimizer", "Optimizers", tables.OPTIMIZERS, tables.optimizer),
-    "scheduler": Kind("scheduler", "Schedulers", tables.SCHEDULERS, tables.scheduler),
-    "loss": Kind("loss", "Losses", tables.LOSSES, tables.loss),
+    "data set": KindSection("data", "Data sets", tables.DATA_SETS, tables.data_set),
+    "transform": KindSection("transforms", "Transforms", tables.TRANSFORMS, tables.transform),
+    "optimizer": KindSection("optimizer", "Optimizers", tables.OPTIMIZERS, tables.optimizer),
+    "scheduler": KindSection("scheduler", "Schedulers", tables.SCHEDULERS, tables.scheduler),
+    "loss": KindSection("loss", "Losses", tables.LOSSES, tables.loss),
 }
 
 NAMES: Final = {name: kind for kind, of in KINDS.items() for name in of.names}
@@ -272,7 +272,7 @@ def _signature(cls: type[Named]) -> str:
     return ", ".join(parts)
 
 
-def _call_table(kind: Kind) -> list[str]:
+def _call_table(kind: KindSection) -> list[str]:
     lines = ["| name | arguments | |", "|---|---|---|"]
     for name in kind.names:
         cls = kind.load(name)
@@ -281,7 +281,7 @@ def _call_table(kind: Kind) -> list[str]:
     return lines
 
 
-def _unoffered_table(kind: Kind) -> list[str]:
+def _unoffered_table(kind: KindSection) -> list[str]:
     """The library's other classes, those together that have one reason."""
     word = next(call.word for call in (*tables.CALLS.values(), tables.TRANSFORM) if call.names is kind.names)
     reasons = UNOFFERED[word]

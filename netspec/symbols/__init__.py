@@ -10,14 +10,14 @@ Imported only where a spec has a symbolic input.
 from __future__ import annotations
 
 from netspec.symbols.demands import contradiction, requirements, statements
-from netspec.symbols.formula import Comparison, Formula, evaluate, symbol
+from netspec.symbols.formula import Formula, SizeComparison, evaluate, symbol
 from netspec.symbols.polynomial import LARGEST_SIZE, FormulaTooLong
 
 __all__ = [
     "LARGEST_SIZE",
-    "Comparison",
     "Formula",
     "FormulaTooLong",
+    "SizeComparison",
     "contradiction",
     "evaluate",
     "requirements",

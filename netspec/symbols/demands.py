@@ -13,11 +13,11 @@ from typing import Final, NamedTuple, Protocol
 
 from netspec.dims import Requirement
 from netspec.symbols.bounds import FULL, Range
-from netspec.symbols.formula import Comparison, Formula, decide, substituted
+from netspec.symbols.formula import Formula, SizeComparison, decide, substituted
 from netspec.symbols.polynomial import FormulaTooLong, Symbol, lone
 from netspec.symbols.solve import EVERY, Remainders, both, interval, remainders
 
-_Stated = tuple[Comparison, Requirement]
+_Stated = tuple[SizeComparison, Requirement]
 """A condition that depends on the symbols, and the requirement that holds it."""
 _MOST_REMAINDERS: Final = 3
 """A rule that admits more remainders than these, with gaps, is better read as the formula it came from."""
@@ -61,7 +61,7 @@ class _Rule(NamedTuple):
     """A condition that is about a remainder only."""
 
     remainders: Remainders
-    comparison: Comparison
+    comparison: SizeComparison
     source: Requirement
 
 
@@ -93,7 +93,7 @@ class _Known:
         if high < self.high:
             self.high, self.high_from = high, source
 
-    def restrict(self, rule: Remainders, comparison: Comparison, source: Requirement) -> bool:
+    def restrict(self, rule: Remainders, comparison: SizeComparison, source: Requirement) -> bool:
         """Take in a rule about the remainder; False if it cannot be joined with the others."""
         combined = both(self.remainders, rule)
         if combined is None:
@@ -172,7 +172,9 @@ class _Solution:
 
 
 def _solve(conditions: Sequence[Requirement]) -> _Solution:
-    stated = {(r.condition, r.sentence): (r.condition, r) for r in conditions if isinstance(r.condition, Comparison)}
+    stated = {
+        (r.condition, r.sentence): (r.condition, r) for r in conditions if isinstance(r.condition, SizeComparison)
+    }
     comparisons = list(stated.values())
     symbols = sorted({symbol for c, _ in comparisons for symbol in c.symbols})
     solution = _Solution({symbol: _Known() for symbol in symbols})
@@ -188,7 +190,7 @@ def _solve(conditions: Sequence[Requirement]) -> _Solution:
     return solution
 
 
-def _take_in(comparison: Comparison, source: Requirement, solution: _Solution) -> bool:
+def _take_in(comparison: SizeComparison, source: Requirement, solution: _Solution) -> bool:
     """Narrow what is known by a condition on one symbol; False if that cannot be done (yet)."""
     if len(comparison.symbols) != 1:
         return False
@@ -211,7 +213,7 @@ def _take_in(comparison: Comparison, source: Requirement, solution: _Solution) -
 def _settle(pending: list[_Stated], solution: _Solution) -> None:
     """Drop what the ranges already promise, find what they rule out, keep the rest."""
     ranges = {symbol: known.range for symbol, known in solution.known.items()}
-    seen: set[Comparison] = set()
+    seen: set[SizeComparison] = set()
     for comparison, source in pending:
         holds = decide(comparison.difference, equal=comparison.operator == "==", ranges=ranges)
         if holds is False:
@@ -265,7 +267,7 @@ def _is_run(rule: Remainders) -> bool:
     return max(rule.allowed) - min(rule.allowed) + 1 == len(rule.allowed)
 
 
-def _for_a_square(comparison: Comparison, ranges: dict[str, Range]) -> str:
+def _for_a_square(comparison: SizeComparison, ranges: dict[str, Range]) -> str:
     """What a condition on several symbols comes to where they are equal: ": a square input of 193 to 224"."""
     first, *others = sorted(comparison.symbols)
     if not others:
@@ -281,7 +283,7 @@ def _for_a_square(comparison: Comparison, ranges: dict[str, Range]) -> str:
     if not isinstance(difference, Formula):
         holds = difference == 0 if comparison.operator == "==" else difference >= 0
         return f" (every {shape} input, {equal}, does)" if holds else f" (no {shape} input, {equal}, does)"
-    alone = Comparison(difference, comparison.operator, 0, difference)
+    alone = SizeComparison(difference, comparison.operator, 0, difference)
     found = interval(alone, first, {first: (low, high)})
     if found is None:
         return ""

@@ -1,4 +1,4 @@
-"""Symbolic sizes as the rules of the layers see them: `Formula`, a `Dim`, and `Comparison`, a `Condition`."""
+"""Symbolic sizes as the rules of the layers see them: `Formula`, a `Dim`, and `SizeComparison`, a `Condition`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netspec.symbols.arithmetic import evaluate as evaluate_polynomial
 from netspec.symbols.arithmetic import extreme, quotient, remainder, substitute
 from netspec.symbols.bounds import ANY, Range, Ranges, Trend, bounds, joined, product_trend, scaled, trend
 from netspec.symbols.polynomial import Polynomial, Symbol, lone, number
-from netspec.symbols.text import Term, Text, polynomial_terms, polynomial_text, sum_text
+from netspec.symbols.text import FormulaText, Term, polynomial_terms, polynomial_text, sum_text
 
 Products = tuple[tuple[int, tuple[Polynomial, ...]], ...]
 """A sum of products that are not multiplied out: coefficients and factors."""
@@ -250,7 +250,7 @@ def _factored(polynomial: Polynomial) -> tuple[int, tuple[Polynomial, ...]]:
     return times, tuple(sorted(factors, key=lambda factor: factor.key))
 
 
-def formula_text(formula: Formula) -> Text:
+def formula_text(formula: Formula) -> FormulaText:
     """A formula in print."""
     if all(len(factors) == 1 for _, factors in formula.products):
         return polynomial_text(formula.polynomial)
@@ -270,7 +270,7 @@ def formula_text(formula: Formula) -> Text:
 Operator = Literal[">=", ">", "<=", "<", "=="]
 
 
-class Comparison(Condition):
+class SizeComparison(Condition):
     """A comparison of two sizes of which at least one is a formula, and which is not true or false for all symbols."""
 
     __slots__ = ("difference", "left", "operator", "right")
@@ -289,11 +289,11 @@ class Comparison(Condition):
 
     @property
     def decided(self) -> bool | None:
-        """None: what is always or never true is a `bool` and no `Comparison`."""
+        """None: what is always or never true is a `bool` and no `SizeComparison`."""
         return None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Comparison) and self._key == other._key
+        return isinstance(other, SizeComparison) and self._key == other._key
 
     def __hash__(self) -> int:
         return hash(self._key)
@@ -328,7 +328,7 @@ def _compared(left: Size, operator: Operator, right: Size) -> bool | Condition:
     if settled is not None:
         return settled
     left, right = _tidied(left, right)
-    return Comparison(left, operator, right, formula)
+    return SizeComparison(left, operator, right, formula)
 
 
 def decide(difference: Formula, *, equal: bool, ranges: Ranges = ANY) -> bool | None:

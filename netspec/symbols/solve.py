@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from netspec.symbols.arithmetic import evaluate, substitute
 from netspec.symbols.bounds import Range, Ranges, Trend
-from netspec.symbols.formula import Comparison, Formula, formula_trend
+from netspec.symbols.formula import Formula, SizeComparison, formula_trend
 from netspec.symbols.polynomial import Polynomial, Quotient, Symbol, inside, lone
 
 LONGEST_PERIOD: Final = 1 << 14
@@ -29,7 +29,7 @@ class Remainders(NamedTuple):
 EVERY: Final = Remainders(1, frozenset((0,)))
 
 
-def interval(comparison: Comparison, symbol: str, ranges: Ranges) -> Range | None:
+def interval(comparison: SizeComparison, symbol: str, ranges: Ranges) -> Range | None:
     """The sizes within the symbol's range that meet a condition on it alone, where they are one interval.
 
     An empty interval has its end before its start. None where it is not proved that the formula moves one way.
@@ -111,7 +111,7 @@ def _shifted(polynomial: Polynomial, symbol: str, by: int) -> Polynomial:
     return substitute(polynomial, {symbol: lone(Symbol(symbol)).plus(by)})
 
 
-def remainders(comparison: Comparison, symbol: str) -> Remainders | None:
+def remainders(comparison: SizeComparison, symbol: str) -> Remainders | None:
     """The sizes that meet a condition that only asks for the symbol's remainder; None if it asks for more."""
     polynomial = comparison.difference.polynomial
     period = period_of(polynomial, symbol)

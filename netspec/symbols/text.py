@@ -19,7 +19,7 @@ PRODUCT: Final = 2
 NAME: Final = 3
 
 
-class Text(NamedTuple):
+class FormulaText(NamedTuple):
     """A printed formula and how tightly it holds together."""
 
     text: str
@@ -30,11 +30,11 @@ class Text(NamedTuple):
         return self.text if self.binding >= binding else f"({self.text})"
 
 
-Term = tuple[int, Sequence[Text]]
+Term = tuple[int, Sequence[FormulaText]]
 """A product: its coefficient and its factors."""
 
 
-def polynomial_text(polynomial: Polynomial) -> Text:
+def polynomial_text(polynomial: Polynomial) -> FormulaText:
     """A polynomial in print."""
     return sum_text(*polynomial_terms(polynomial))
 
@@ -45,7 +45,7 @@ def polynomial_terms(polynomial: Polynomial) -> tuple[list[Term], int]:
     found = _remainder_form(polynomial)
     if found is not None:
         times, inner, by, rest = found
-        return [(times, [Text(f"{polynomial_text(inner).at_least(NAME)} % {by}", DIVISION)])], rest
+        return [(times, [FormulaText(f"{polynomial_text(inner).at_least(NAME)} % {by}", DIVISION)])], rest
     terms: list[Term] = []
     folded = _foldable(variable)
     if folded is not None:
@@ -60,50 +60,50 @@ def polynomial_terms(polynomial: Polynomial) -> tuple[list[Term], int]:
     return terms, constant
 
 
-def sum_text(terms: Sequence[Term], constant: int) -> Text:
+def sum_text(terms: Sequence[Term], constant: int) -> FormulaText:
     """A sum of products and a number."""
     if not terms:
-        return Text(str(constant), NAME if constant >= 0 else SUM)
+        return FormulaText(str(constant), NAME if constant >= 0 else SUM)
     if len(terms) == 1 and not constant and terms[0][0] == 1:
         return product_text(1, terms[0][1])
     parts = [(k, product_text(abs(k), factors)) for k, factors in terms]
     parts.sort(key=lambda part: part[0] < 0)
     if constant:
         first = constant > 0 and all(k < 0 for k, _ in parts)
-        parts.insert(0 if first else len(parts), (constant, Text(str(abs(constant)), NAME)))
+        parts.insert(0 if first else len(parts), (constant, FormulaText(str(abs(constant)), NAME)))
     (sign, leading), *others = parts
     text = leading.at_least(DIVISION) if sign > 0 else f"-{leading.at_least(PRODUCT)}"  # -x//2 would be (-x)//2
     text += "".join(f" {'+' if k > 0 else '-'} {part.at_least(DIVISION)}" for k, part in others)
-    return Text(text, PRODUCT if not others and sign > 0 else SUM)
+    return FormulaText(text, PRODUCT if not others and sign > 0 else SUM)
 
 
-def product_text(times: int, factors: Sequence[Text]) -> Text:
+def product_text(times: int, factors: Sequence[FormulaText]) -> FormulaText:
     """A product with a positive coefficient."""
     if times == 1 and len(factors) == 1:
         return factors[0]
     shown = [factor.at_least(PRODUCT) for factor in factors]
-    return Text("*".join(shown if times == 1 else [str(times), *shown]), PRODUCT)
+    return FormulaText("*".join(shown if times == 1 else [str(times), *shown]), PRODUCT)
 
 
 def _order(term: tuple[tuple[Atom, ...], int]) -> tuple[int, str]:
     return -len(term[0]), "*".join(atom.key for atom in term[0])
 
 
-def _atom_text(atom: Atom) -> Text:
+def _atom_text(atom: Atom) -> FormulaText:
     match atom:
         case Symbol():
-            return Text(atom.name, NAME)
+            return FormulaText(atom.name, NAME)
         case Quotient():
             return _quotient_text(atom.numerator, atom.divisor)
         case Extreme():
-            return Text(f"{atom.kind}({', '.join(polynomial_text(m).text for m in atom.members)})", NAME)
+            return FormulaText(f"{atom.kind}({', '.join(polynomial_text(m).text for m in atom.members)})", NAME)
         case _:
             raise TypeError(atom)
 
 
-def _quotient_text(numerator: Polynomial, divisor: Polynomial) -> Text:
+def _quotient_text(numerator: Polynomial, divisor: Polynomial) -> FormulaText:
     above, below = polynomial_text(numerator), polynomial_text(divisor)
-    return Text(f"{above.at_least(PRODUCT)}//{below.at_least(NAME)}", DIVISION)
+    return FormulaText(f"{above.at_least(PRODUCT)}//{below.at_least(NAME)}", DIVISION)
 
 
 def _foldable(variable: Polynomial) -> tuple[Quotient, int] | None:

@@ -27,7 +27,7 @@ FOLLOWERS: Final = frozenset({"normalization", "activation", "dropout"})
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class LayerGroup:
     """Layers that belong together, `count` times in a row. `items` is empty where the group is closed."""
 
     label: str
@@ -70,7 +70,7 @@ class Unit:
         return self.layers[-1].output
 
 
-Item = Leaf | Unit | Group | Join
+Item = Leaf | Unit | LayerGroup | Join
 
 
 Repeats = Literal["all", "closed", "none"]
@@ -105,7 +105,7 @@ def stacked(items: Iterable[Item]) -> tuple[Item, ...]:
                     result[-1] = Unit((*last.layers, item))
                 else:
                     result.append(Unit((item,)))
-            case Group(closed=False):
+            case LayerGroup(closed=False):
                 result.append(replace(item, items=stacked(item.items)))
             case Join():
                 result.append(Join(item.combinator, tuple((key, stacked(branch)) for key, branch in item.branches)))
@@ -116,13 +116,13 @@ def stacked(items: Iterable[Item]) -> tuple[Item, ...]:
 
 def _dissolved(items: Iterable[Item]) -> Iterator[Item]:
     for item in items:
-        if isinstance(item, Group) and says_little(item):
+        if isinstance(item, LayerGroup) and says_little(item):
             yield from _dissolved(item.items)
         else:
             yield item
 
 
-def says_little(group: Group) -> bool:
+def says_little(group: LayerGroup) -> bool:
     """Whether an open group tells a reader less than its layers: an iteration, an unnamed chain, or a block of a
     single layer and its followers, as `conv_bn(64)`."""
     if group.closed or group.count > 1:
@@ -142,7 +142,7 @@ def ranges(items: Iterable[Item]) -> dict[int, Leaf]:
     stack = list(items)
     while stack:
         match stack.pop():
-            case Group() as group:
+            case LayerGroup() as group:
                 stack.extend(group.items)
                 period = len(group.nodes) // group.count
                 firsts = (leaf for node in group.nodes[:period] for leaf in leaves(node))
@@ -255,7 +255,7 @@ class _Folder:
             branches = ((key, self.items(chain.children, depth - 1)) for key, chain in node.branches)
             return Join(node, tuple(branches))
         inside = () if depth <= 0 or isinstance(node, Combinator) else self.items(node.children, depth - 1)
-        return Group(container_text(node), 1, (node,), inside, node.input, node.output, closed=depth <= 0)
+        return LayerGroup(container_text(node), 1, (node,), inside, node.input, node.output, closed=depth <= 0)
 
     def run(self, nodes: Sequence[Node], at: int, depth: int) -> tuple[int, int]:
         """Period and number of the equal stretches that start here and are to be folded; else `(1, 1)`."""
@@ -273,14 +273,14 @@ class _Folder:
                 return period, count
         return 1, 1
 
-    def repeated(self, nodes: list[Node], period: int, depth: int) -> Group:
+    def repeated(self, nodes: list[Node], period: int, depth: int) -> LayerGroup:
         """One group for the equal stretches that `nodes` consists of, showing the first."""
         count = len(nodes) // period
         first = self.item(nodes[0], depth)
-        if period == 1 and isinstance(first, Group):
+        if period == 1 and isinstance(first, LayerGroup):
             return replace(first, label=_common_label(nodes), count=count, nodes=tuple(nodes), output=nodes[-1].output)
         shown = (first, *(self.item(node, depth) for node in nodes[1:period]))
-        return Group("", count, tuple(nodes), shown, nodes[0].input, nodes[-1].output, closed=False)
+        return LayerGroup("", count, tuple(nodes), shown, nodes[0].input, nodes[-1].output, closed=False)
 
 
 def _common_label(nodes: Sequence[Node]) -> str:

@@ -14,7 +14,7 @@ import networkx as nx
 
 from netspec.layers.base import TensorType
 from netspec.net import Combinator, Leaf, Net, Scope
-from netspec.views.fold import Group, Item, Join, Unit, fold
+from netspec.views.fold import Item, Join, LayerGroup, Unit, fold
 
 INPUT: Final = "<input>"
 OUTPUT: Final = "<output>"
@@ -31,7 +31,7 @@ class Vertex:
     tensor: TensorType
     """What it gives."""
     item: Item | None = None
-    """The `Leaf`, `Unit`, closed `Group` or `Join` that it stands for."""
+    """The `Leaf`, `Unit`, closed `LayerGroup` or `Join` that it stands for."""
     cluster: int | None = None
     """Index of the innermost cluster around it."""
     auxiliary: bool = False
@@ -63,7 +63,7 @@ class Cluster:
 
 
 @dataclass(slots=True)
-class Flow:
+class FlowGraph:
     """Vertices by name, in execution order; a name is a module path where there is one."""
 
     vertices: dict[str, Vertex] = field(default_factory=dict[str, Vertex])
@@ -95,7 +95,7 @@ def graph(net: Net) -> nx.MultiDiGraph[str]:
     return view
 
 
-def flow(net: Net, items: Iterable[Item], *, forks: bool) -> Flow:
+def flow(net: Net, items: Iterable[Item], *, forks: bool) -> FlowGraph:
     """Vertices and edges of a net that is shown as `items`.
 
     Args:
@@ -103,7 +103,7 @@ def flow(net: Net, items: Iterable[Item], *, forks: bool) -> Flow:
         items: what `fold`, and perhaps `stacked`, made of it.
         forks: give the place where a tensor goes several ways a vertex of its own, as drawings do.
     """
-    grower = _Grower(Flow(), forks)
+    grower = _Grower(FlowGraph(), forks)
     grower.flow.vertices[INPUT] = Vertex("input", net.input)
     end = grower.chain(items, INPUT, _Place(None, False))
     grower.flow.vertices[OUTPUT] = Vertex("output", net.output)
@@ -119,7 +119,7 @@ class _Place:
 
 @dataclass(slots=True)
 class _Grower:
-    flow: Flow
+    flow: FlowGraph
     forks: bool
 
     def chain(self, items: Iterable[Item], source: str, place: _Place) -> str:
@@ -130,20 +130,20 @@ class _Grower:
                     source = self.step(item.path, "layer", item, source, place)
                 case Unit():
                     source = self.step(item.layers[0].path, "layer", item, source, place)
-                case Group(closed=True):
+                case LayerGroup(closed=True):
                     auxiliary = place.auxiliary or _is_auxiliary(item)
                     end = self.step(self.name(item), "group", item, source, _Place(place.cluster, auxiliary))
                     source = source if auxiliary and not place.auxiliary else end
-                case Group(items=(Join() as join,)) if join.combinator.joining.training_only:
+                case LayerGroup(items=(Join() as join,)) if join.combinator.joining.training_only:
                     source = self.fork(source, join.combinator, place)
                     self.branches(join, source, self.framed(item, _Place(place.cluster, True)))
-                case Group():
+                case LayerGroup():
                     source = self.chain(item.items, source, self.framed(item, place))
                 case Join():
                     source = self.branches(item, source, place)
         return source
 
-    def framed(self, group: Group, place: _Place) -> _Place:
+    def framed(self, group: LayerGroup, place: _Place) -> _Place:
         """The place inside a new frame."""
         self.flow.clusters.append(Cluster(group.label, group.count, place.cluster, place.auxiliary))
         return _Place(len(self.flow.clusters) - 1, place.auxiliary)
@@ -179,7 +179,7 @@ class _Grower:
         self.edge(source, name, node.input, place)
         return name
 
-    def step(self, name: str, kind: Kind, item: Leaf | Unit | Group, source: str, place: _Place) -> str:
+    def step(self, name: str, kind: Kind, item: Leaf | Unit | LayerGroup, source: str, place: _Place) -> str:
         self.flow.vertices[name] = Vertex(kind, item.output, item, place.cluster, place.auxiliary)
         self.edge(source, name, item.input, place)
         return name
@@ -187,11 +187,11 @@ class _Grower:
     def edge(self, tail: str, head: str, tensor: TensorType, place: _Place, *, skip: bool = False) -> None:
         self.flow.edges.append(Edge(tail, head, tensor, skip, place.auxiliary))
 
-    def name(self, group: Group) -> str:
+    def name(self, group: LayerGroup) -> str:
         first = group.nodes[0]
         return f"<group {len(self.flow.vertices)}>" if isinstance(first, Scope) else first.path
 
 
-def _is_auxiliary(group: Group) -> bool:
+def _is_auxiliary(group: LayerGroup) -> bool:
     first = group.nodes[0]
     return isinstance(first, Combinator) and first.joining.training_only

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from netspec.emit.python.blocks import Functions
-from netspec.emit.python.code import WIDTH, Names, shape_comment, statement
+from netspec.emit.python.code import WIDTH, FileNames, shape_comment, statement
 from netspec.emit.python.convert import Converter
 from netspec.emit.python.helpers import Copies, helper_names
 from netspec.emit.python.initial import initial_weights
@@ -36,7 +36,7 @@ def to_python(net: Net) -> str:
     need_numbers(net, f"writing `{net.name}` as Python")
     converter = Converter()
     root = converter.root(net.root)
-    names = Names(_RESERVED | helper_names() | {name for _, name in converter.imports})
+    names = FileNames(_RESERVED | helper_names() | {name for _, name in converter.imports})
     network = names.take(_function_name(net))
     functions = Functions(names)
     root = functions.resolve(converter.blocks, root)

@@ -15,19 +15,19 @@ from typing import Any, Final
 
 from netspec.emit.python.code import (
     Argument,
-    Block,
-    Call,
+    BlockCall,
     Dict,
     Expression,
+    FileNames,
+    FunctionCall,
     Literal,
-    Names,
     Raw,
     Repeat,
     flat,
     listing,
     statement,
 )
-from netspec.emit.python.parameters import Finder, Parameter, declared
+from netspec.emit.python.parameters import Finder, FunctionParameter, declared
 from netspec.layers.base import REQUIRED
 
 _SHORTEST_RUN: Final = 3
@@ -43,18 +43,18 @@ _LONGEST_REPEATED: Final = 50
 class Functions:
     """The functions of a file."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: FileNames) -> None:
         self.names = names
         self.texts: list[list[str]] = []
         """The lines of each function, those that others call first."""
 
-    def resolve(self, blocks: Sequence[Block], root: Call) -> Call:
+    def resolve(self, blocks: Sequence[BlockCall], root: FunctionCall) -> FunctionCall:
         """Write a function for each block that is called more than once; give the root with all blocks replaced."""
-        levels: defaultdict[int, list[Block]] = defaultdict(list)
+        levels: defaultdict[int, list[BlockCall]] = defaultdict(list)
         for block in blocks:
             levels[block.level].append(block)
         for level in sorted(levels):
-            groups: defaultdict[Any, list[Block]] = defaultdict(list)
+            groups: defaultdict[Any, list[BlockCall]] = defaultdict(list)
             for block in levels[level]:
                 block.resolved = _spliced(block.items)
                 groups[block.name, tuple(_structure(item) for item in block.resolved)].append(block)
@@ -65,12 +65,12 @@ class Functions:
         return _replaced(root)
 
     @staticmethod
-    def _sides_here(group: Sequence[Block], groups: Mapping[Any, Sequence[Block]]) -> list[str]:
+    def _sides_here(group: Sequence[BlockCall], groups: Mapping[Any, Sequence[BlockCall]]) -> list[str]:
         """The sides that these calls of a block have (a shortcut) and some others of the same block lack."""
         others = [_sides(other[0]) for (wanted, _), other in groups.items() if wanted == group[0].name]
         return [side for side in _sides(group[0]) if not all(side in other for other in others)]
 
-    def _function(self, wanted: str, group: Sequence[Block]) -> None:
+    def _function(self, wanted: str, group: Sequence[BlockCall]) -> None:
         """One function for calls of the same structure; each call is replaced by a call of it."""
         bodies = [block.resolved for block in group]
         values, names = _vectors(bodies)
@@ -78,7 +78,9 @@ class Functions:
         formulas = [finder.expression(vector, name) for vector, name in zip(values, names, strict=True)]
         parameters = sorted(finder.parameters, key=lambda parameter: parameter.default is not REQUIRED)
         body = _unified(bodies, formulas)
-        gives_list = len(body) != 1 or isinstance(body[0], Repeat) or (isinstance(body[0], Call) and body[0].splat)
+        gives_list = (
+            len(body) != 1 or isinstance(body[0], Repeat) or (isinstance(body[0], FunctionCall) and body[0].splat)
+        )
         function = self.names.take(wanted)
         self.texts.append(_text(function, parameters, body, gives_list))
         for index, block in enumerate(group):
@@ -90,7 +92,7 @@ class Functions:
                 )
                 for parameter in parameters
             )
-            block.resolved = (Call(function, arguments, block.comment, splat=gives_list),)
+            block.resolved = (FunctionCall(function, arguments, block.comment, splat=gives_list),)
 
 
 # ---- the shape of an expression
@@ -103,14 +105,14 @@ def _structure(expression: Expression) -> Any:
             return expression.name
         case Raw():
             return "raw", expression.text
-        case Call():
+        case FunctionCall():
             inside = tuple((argument.name, _structure(argument.value)) for argument in expression.arguments)
             return expression.function, expression.splat, expression.suffix, inside
         case Dict():
             return "{}", tuple((key, _structure(value)) for key, value in expression.entries)
         case Repeat():
             return "repeat", _structure(expression.call)
-        case Block():
+        case BlockCall():
             raise TypeError("the blocks inside are replaced first")
 
 
@@ -119,7 +121,7 @@ def _slots(expression: Expression) -> Iterator[Literal]:
     match expression:
         case Literal():
             yield expression
-        case Call():
+        case FunctionCall():
             for argument in expression.arguments:
                 yield from _slots(argument.value)
         case Dict():
@@ -128,7 +130,7 @@ def _slots(expression: Expression) -> Iterator[Literal]:
         case Repeat():
             yield from _slots(expression.call)
             yield from _slots(expression.count)
-        case Raw() | Block():
+        case Raw() | BlockCall():
             return
 
 
@@ -147,7 +149,7 @@ def _filled(first: Expression, all_: Sequence[Expression], values: Iterator[Raw 
     match first:
         case Literal():
             return next(values)
-        case Call():
+        case FunctionCall():
             arguments = tuple(
                 replace(argument, value=_filled(argument.value, [_argument(other, at) for other in all_], values))
                 for at, argument in enumerate(first.arguments)
@@ -162,13 +164,13 @@ def _filled(first: Expression, all_: Sequence[Expression], values: Iterator[Raw 
         case Repeat():
             call = _filled(first.call, [other.call for other in all_ if isinstance(other, Repeat)], values)
             count = next(values)
-            return Repeat(call, count) if isinstance(call, Call) else first
-        case Raw() | Block():
+            return Repeat(call, count) if isinstance(call, FunctionCall) else first
+        case Raw() | BlockCall():
             return first
 
 
 def _argument(expression: Expression, at: int) -> Expression:
-    assert isinstance(expression, Call)
+    assert isinstance(expression, FunctionCall)
     return expression.arguments[at].value
 
 
@@ -178,7 +180,7 @@ def _entry(expression: Expression, at: int) -> Expression:
 
 
 def _agreed(expressions: Sequence[Expression]) -> str:
-    comments = {expression.comment for expression in expressions if isinstance(expression, Call)}
+    comments = {expression.comment for expression in expressions if isinstance(expression, FunctionCall)}
     return comments.pop() if len(comments) == 1 else ""
 
 
@@ -189,7 +191,7 @@ def _spliced(items: Sequence[Expression]) -> tuple[Expression, ...]:
     """The items with every block replaced, and equal calls in a row written once."""
     plain: list[Expression] = []
     for item in items:
-        plain += item.resolved if isinstance(item, Block) else [_inside(item)]
+        plain += item.resolved if isinstance(item, BlockCall) else [_inside(item)]
     result: list[Expression] = []
     at = 0
     while at < len(plain):
@@ -197,7 +199,12 @@ def _spliced(items: Sequence[Expression]) -> tuple[Expression, ...]:
         end = at + 1
         while end < len(plain) and plain[end] == item:
             end += 1
-        if end - at >= _SHORTEST_RUN and isinstance(item, Call) and item.splat and len(flat(item)) <= _LONGEST_REPEATED:
+        if (
+            end - at >= _SHORTEST_RUN
+            and isinstance(item, FunctionCall)
+            and item.splat
+            and len(flat(item)) <= _LONGEST_REPEATED
+        ):
             result.append(Repeat(item, Literal(end - at, "count")))
         else:
             result += plain[at:end]
@@ -207,7 +214,7 @@ def _spliced(items: Sequence[Expression]) -> tuple[Expression, ...]:
 
 def _inside(expression: Expression) -> Expression:
     match expression:
-        case Call():
+        case FunctionCall():
             return _replaced(expression)
         case Dict():
             return replace(expression, entries=tuple((key, _only(value)) for key, value in expression.entries))
@@ -215,7 +222,7 @@ def _inside(expression: Expression) -> Expression:
             return expression
 
 
-def _replaced(call: Call) -> Call:
+def _replaced(call: FunctionCall) -> FunctionCall:
     bare = [argument.value for argument in call.arguments if not argument.name]
     named = tuple(replace(a, value=_only(a.value)) for a in call.arguments if a.name)
     return replace(call, arguments=(*(Argument(value) for value in _spliced(bare)), *named))
@@ -223,7 +230,7 @@ def _replaced(call: Call) -> Call:
 
 def _only(expression: Expression) -> Expression:
     """A value that stands under a name: a block there is one that gives a module."""
-    if isinstance(expression, Block):
+    if isinstance(expression, BlockCall):
         (only,) = expression.resolved
         return only
     return _inside(expression)
@@ -232,18 +239,18 @@ def _only(expression: Expression) -> Expression:
 def _depth(expression: Expression) -> int:
     """How many brackets are open at once."""
     match expression:
-        case Call():
+        case FunctionCall():
             return 1 + max((_depth(argument.value) for argument in expression.arguments), default=0)
         case Dict():
             return 1 + max((_depth(value) for _, value in expression.entries), default=0)
         case Repeat():
             return 1 + _depth(expression.call)
-        case Literal() | Raw() | Block():
+        case Literal() | Raw() | BlockCall():
             return 1
 
 
-def _sides(block: Block) -> list[str]:
-    calls = (item for item in block.resolved if isinstance(item, Call))
+def _sides(block: BlockCall) -> list[str]:
+    calls = (item for item in block.resolved if isinstance(item, FunctionCall))
     return list(dict.fromkeys(argument.name for call in calls for argument in call.arguments if argument.side))
 
 
@@ -252,9 +259,9 @@ def _trivial(body: Sequence[Expression]) -> bool:
     if not body:
         return True
     return len(body) == 1 and not any(
-        isinstance(argument.value, Call | Repeat)
+        isinstance(argument.value, FunctionCall | Repeat)
         for item in body
-        if isinstance(item, Call)
+        if isinstance(item, FunctionCall)
         for argument in item.arguments
     )
 
@@ -262,7 +269,9 @@ def _trivial(body: Sequence[Expression]) -> bool:
 # ---- text
 
 
-def _text(function: str, parameters: Sequence[Parameter], body: Sequence[Expression], gives_list: bool) -> list[str]:
+def _text(
+    function: str, parameters: Sequence[FunctionParameter], body: Sequence[Expression], gives_list: bool
+) -> list[str]:
     result = "list[nn.Module]" if gives_list else "nn.Module"
     texts = [declared(parameter) for parameter in parameters]
     head = f"def {function}({', '.join(texts)}) -> {result}:"
@@ -272,6 +281,6 @@ def _text(function: str, parameters: Sequence[Parameter], body: Sequence[Express
     if not gives_list:
         return [*lines, *statement("return ", body[0], 1)]
     only = body[0]
-    if len(body) == 1 and isinstance(only, Call):
+    if len(body) == 1 and isinstance(only, FunctionCall):
         return [*lines, *statement("return ", replace(only, splat=False), 1)]
     return [*lines, *listing(body, 1, "return ")]

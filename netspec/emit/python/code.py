@@ -64,7 +64,7 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """`function(arguments)`; with `splat` it gives a list, which is spliced into the one that it stands in."""
 
     function: str
@@ -86,7 +86,7 @@ class Dict:
 class Repeat:
     """What a call gives, anew each time, `count` times in a row."""
 
-    call: Call
+    call: FunctionCall
     count: Literal | Raw
 
     @property
@@ -96,7 +96,7 @@ class Repeat:
 
 
 @dataclass(eq=False, slots=True)
-class Block:
+class BlockCall:
     """A call of a block, before it is known whether it becomes a function; `blocks.py` resolves it."""
 
     name: str
@@ -108,10 +108,10 @@ class Block:
     resolved: tuple[Expression, ...] = ()
 
 
-Expression = Literal | Raw | Call | Dict | Repeat | Block
+Expression = Literal | Raw | FunctionCall | Dict | Repeat | BlockCall
 
 
-class Names:
+class FileNames:
     """The names of a file: every one of them means one thing."""
 
     def __init__(self, reserved: Iterable[str]) -> None:
@@ -194,7 +194,7 @@ def _lines(expression: Expression, indent: int, prefix: str, tail: str) -> list[
         if len(line) <= WIDTH or not _parts(expression):
             return [line]
     match expression:
-        case Call():
+        case FunctionCall():
             star = "*" if expression.splat else ""
             opening, closing = f"{star}{expression.function}(", f"){expression.suffix}"
         case Dict():
@@ -208,7 +208,7 @@ def _lines(expression: Expression, indent: int, prefix: str, tail: str) -> list[
 def _parts(expression: Expression) -> list[tuple[str, Expression]]:
     """What stands inside, each with what stands before it."""
     match expression:
-        case Call():
+        case FunctionCall():
             return list(_written(expression))
         case Dict():
             return [(f"{literal(key)}: ", value) for key, value in expression.entries]
@@ -216,7 +216,7 @@ def _parts(expression: Expression) -> list[tuple[str, Expression]]:
             return []
 
 
-def _written(call: Call) -> Iterator[tuple[str, Expression]]:
+def _written(call: FunctionCall) -> Iterator[tuple[str, Expression]]:
     """The arguments that have to be written: without names as long as that is usual, then with them."""
     positional = True
     for argument in call.arguments:
@@ -235,7 +235,7 @@ def flat(expression: Expression) -> str:
             return literal(expression.value)
         case Raw():
             return expression.text
-        case Call():
+        case FunctionCall():
             inside = ", ".join(name + flat(part) for name, part in _parts(expression))
             return f"{'*' if expression.splat else ''}{expression.function}({inside}){expression.suffix}"
         case Dict():
@@ -243,12 +243,12 @@ def flat(expression: Expression) -> str:
         case Repeat():
             call, times = flat(replace(expression.call, splat=False)), f"for _ in range({flat(expression.count)})"
             return f"*[layer {times} for layer in {call}]" if expression.call.splat else f"*[{call} {times}]"
-        case Block():
+        case BlockCall():
             raise TypeError("a block is resolved before it is printed")
 
 
 def _comment(expression: Expression) -> str:
-    text = "" if isinstance(expression, Literal | Raw | Block) else expression.comment
+    text = "" if isinstance(expression, Literal | Raw | BlockCall) else expression.comment
     return f"  # {text}" if text else ""
 
 

@@ -1,11 +1,11 @@
-"""Net tree → expressions: a call for each layer, a helper's call for each combinator, a `Block` for each block call."""
+"""Net tree → expressions: a call for each layer and each combinator's helper, a `BlockCall` for each block call."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from netspec.emit.python.code import Argument, Block, Call, Dict, Expression, Literal, keywords
+from netspec.emit.python.code import Argument, BlockCall, Dict, Expression, FunctionCall, Literal, keywords
 from netspec.layers.base import REQUIRED, TensorType, TorchCall, torch_defaults
 from netspec.net import Combinator, Leaf, Scope, Sequential, members
 from netspec.views.describe import shape_text
@@ -22,14 +22,14 @@ FROZEN: Final = {
 _PART: Final = 10
 """At every tenth level of combinators, a branch may become a function: Python reads 200 open brackets."""
 
-_IDENTITY: Final = Call("nn.Identity")
+_IDENTITY: Final = FunctionCall("nn.Identity")
 
 
 class Converter:
     """Converts a net and remembers what the file needs for it."""
 
     def __init__(self) -> None:
-        self.blocks: list[Block] = []
+        self.blocks: list[BlockCall] = []
         """Every block call, those inside of others first."""
         self.helpers: dict[tuple[str, str], None] = {}
         """Module of netspec's and class, for every class that the file gets a copy of."""
@@ -40,7 +40,7 @@ class Converter:
         self.depth = 0
         """How many combinators stand around the place that is being converted."""
 
-    def root(self, root: Sequential) -> Call:
+    def root(self, root: Sequential) -> FunctionCall:
         """The call that makes the whole network."""
         items, _ = self._items(root)
         return _sequential(items, "nn.Sequential" if self.network is None else self._function(self.network))
@@ -56,8 +56,8 @@ class Converter:
         values, level = self._unnamed(nodes)
         if keywords(keys):
             named = tuple(Argument(value, key, keyword=True) for key, value in zip(keys, values, strict=True))
-            return (Call("OrderedDict", named),), level
-        return (Call("OrderedDict", (Argument(Dict(tuple(zip(keys, values, strict=True)))),)),), level
+            return (FunctionCall("OrderedDict", named),), level
+        return (FunctionCall("OrderedDict", (Argument(Dict(tuple(zip(keys, values, strict=True)))),)),), level
 
     def _unnamed(self, nodes: Iterable[Leaf | Scope | Sequential | Combinator]) -> tuple[tuple[Expression, ...], int]:
         items: list[Expression] = []
@@ -89,13 +89,15 @@ class Converter:
         items, level = self._items(node)
         if node.block is None:
             return _sequential(items), level
-        keyed = len(items) == 1 and isinstance(items[0], Call) and items[0].function == "OrderedDict"
+        keyed = len(items) == 1 and isinstance(items[0], FunctionCall) and items[0].function == "OrderedDict"
         inside: tuple[Expression, ...] = (_sequential(items),) if keyed else items
         block = self._block(node.block, node.arguments, inside, node.output, level)
-        return (block if keyed else Call("nn.Sequential", (Argument(block),))), level + 1
+        return (block if keyed else FunctionCall("nn.Sequential", (Argument(block),))), level + 1
 
-    def _block(self, name: str, arguments: Any, items: Sequence[Expression], output: TensorType, level: int) -> Block:
-        block = Block(name, dict(arguments), tuple(items), shape_text(output.shape), level + 1)
+    def _block(
+        self, name: str, arguments: Any, items: Sequence[Expression], output: TensorType, level: int
+    ) -> BlockCall:
+        block = BlockCall(name, dict(arguments), tuple(items), shape_text(output.shape), level + 1)
         self.blocks.append(block)
         return block
 
@@ -123,9 +125,9 @@ class Converter:
             field = type(joining).model_fields[name]
             default = REQUIRED if field.is_required() else field.default
             arguments.append(Argument(Literal(value, name, default), name, keyword=True))
-        return Call(self._function(call), tuple(arguments), shape_text(node.output.shape)), highest
+        return FunctionCall(self._function(call), tuple(arguments), shape_text(node.output.shape)), highest
 
-    def _leaf(self, leaf: Leaf) -> Call:
+    def _leaf(self, leaf: Leaf) -> FunctionCall:
         call = leaf.call
         defaults = torch_defaults(leaf.layer, call)
         function = self._function(call)
@@ -134,14 +136,14 @@ class Converter:
             function = self._helper(FROZEN[call.target])
         elif leaf.frozen and leaf.params:
             suffix = ".requires_grad_(False)"
-        return Call(function, self._arguments(call, defaults), shape_text(leaf.output_shape), suffix=suffix)
+        return FunctionCall(function, self._arguments(call, defaults), shape_text(leaf.output_shape), suffix=suffix)
 
     def _arguments(self, call: TorchCall, defaults: dict[str, Any]) -> tuple[Argument, ...]:
         made: list[Argument] = []
         for name, value in call.arguments.items():
             if isinstance(value, TorchCall):  # the layer that a `TransformerEncoder` repeats
                 required = dict.fromkeys(value.arguments, REQUIRED)
-                made.append(Argument(Call(self._function(value), self._arguments(value, required)), name))
+                made.append(Argument(FunctionCall(self._function(value), self._arguments(value, required)), name))
             else:
                 made.append(Argument(Literal(value, name, defaults[name]), name))
         return tuple(made)
@@ -160,5 +162,5 @@ class Converter:
         return name
 
 
-def _sequential(items: Sequence[Expression], function: str = "nn.Sequential") -> Call:
-    return Call(function, tuple(Argument(item) for item in items))
+def _sequential(items: Sequence[Expression], function: str = "nn.Sequential") -> FunctionCall:
+    return FunctionCall(function, tuple(Argument(item) for item in items))

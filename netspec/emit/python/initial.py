@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from netspec.emit.python.code import WIDTH, Argument, Call, Literal, Raw, listing, literal, statement
+from netspec.emit.python.code import WIDTH, Argument, FunctionCall, Literal, Raw, listing, literal, statement
 from netspec.net import Initializer, Leaf, Net
 
 
@@ -135,7 +135,7 @@ def _alike(leaves: Sequence[Leaf]) -> list[str]:
 
 def _line(initializer: Initializer, tensor: str, indent: int, *, guard: bool = False) -> list[str]:
     arguments = [Argument(Literal(value), name, keyword=True) for name, value in initializer.arguments.items()]
-    call = Call(f"nn.init.{initializer.function}", (Argument(Raw(tensor)), *arguments))
+    call = FunctionCall(f"nn.init.{initializer.function}", (Argument(Raw(tensor)), *arguments))
     if not guard:
         return statement("", call, indent)
     return [f"{'    ' * indent}if {tensor} is not None:", *statement("", call, indent + 1)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from netspec.emit.python.code import Block, Literal, Raw, literal, typed
+from netspec.emit.python.code import BlockCall, Literal, Raw, literal, typed
 from netspec.layers.base import REQUIRED
 
 _WIDTHS: Final = frozenset(
@@ -37,7 +37,7 @@ Vector = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class FunctionParameter:
     """A parameter of a function that a block becomes."""
 
     name: str
@@ -48,9 +48,9 @@ class Parameter:
 class Finder:
     """Finds what to write for each place whose values differ between the calls."""
 
-    def __init__(self, group: Sequence[Block], reserved: Set[str]) -> None:
+    def __init__(self, group: Sequence[BlockCall], reserved: Set[str]) -> None:
         self.reserved = reserved
-        self.parameters: list[Parameter] = []
+        self.parameters: list[FunctionParameter] = []
         self.known: dict[Any, str] = {}
         self.own: dict[str, Vector] = {}
         """The block's own parameters that have plain values."""
@@ -101,7 +101,7 @@ class Finder:
         while name in self.taken or name in self.reserved:
             name += "_"
         self.taken.add(name)
-        self.parameters.append(Parameter(name, vector))
+        self.parameters.append(FunctionParameter(name, vector))
         return name
 
     def _give_default(self, name: str, default: Any) -> None:
@@ -139,7 +139,7 @@ def _applied(value: int, operator: str, number: int) -> int:
 # ---- in the function's head
 
 
-def declared(parameter: Parameter) -> str:
+def declared(parameter: FunctionParameter) -> str:
     """A parameter as the head of a function declares it, with its type and default."""
     kinds = sorted({_kind(value) for value in (*parameter.values, *_stated(parameter.default))})
     kinds = [kind for kind in kinds if kind != "None"] + ["None"] * ("None" in kinds)

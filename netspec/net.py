@@ -221,7 +221,7 @@ def folded(node: Node, combine: Callable[[Node, list[T]], T]) -> T:
     return made[id(node)]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, repr=False)
 class Net:
     """A checked network. `netspec.load` gives one only if the spec has no errors."""
 

@@ -162,7 +162,8 @@ def test_a_room_of_the_trainer_imports_what_the_page_says_and_what_stands_below_
 
 
 def test_listing_runs_imports_no_torch() -> None:
-    graph = nx.DiGraph(edges())
+    graph = nx.DiGraph()
+    graph.add_edges_from(edges())
     reached = nx.descendants(graph, "netspec.cli.runs")
     assert not [module for module in reached if "torch" in {t.split(".")[0] for t in imports(FILES[module])}]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from xml.dom import minidom
 
+import click
 import graphviz
 import pytest
 from hypothesis import given, settings
@@ -426,3 +427,11 @@ def test_a_picture_of_another_net_is_out_of_date() -> None:
     picture = render(diagram(netspec.loads(BLOCKS)), "svg").decode()
     assert fingerprint(diagram(netspec.loads(BLOCKS))) in picture
     assert fingerprint(diagram(netspec.loads(JOINS))) not in picture
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "0"])
+def test_a_time_limit_that_is_no_number_of_seconds_is_refused(seconds: str, tmp_path: Path) -> None:
+    out = tmp_path / "net.svg"
+    result = invoke(command, ROOT / "specs/lenet.yaml", "-o", out, "--timeout", seconds)
+    assert isinstance(result.exception, click.BadParameter)
+    assert not out.exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 import netspec
@@ -229,3 +231,10 @@ def test_a_name_from_elsewhere_is_answered_with_the_layer_of_that_many_axes(name
     (found,) = findings(f"input: {shape}\nblocks: {{conv_bn(): [ReLU]}}\nlayers: [conv_bn, {name}]\n")
     assert found.code == "unknown-layer"
     assert found.help == f"did you mean `{meant}`?"
+
+
+def test_nets_of_equal_specs_are_equal() -> None:
+    net = netspec.loads("input: [4]\nlayers: [Linear: 3, ReLU]\n")
+    assert net == netspec.loads("input: [4]\nlayers: [Linear: 3, ReLU]\n")
+    assert net == pickle.loads(pickle.dumps(net))
+    assert net != netspec.loads("input: [4]\nlayers: [Linear: 2, ReLU]\n")

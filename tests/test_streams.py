@@ -41,10 +41,22 @@ def test_a_command_without_a_reader_does_its_work(line: str, tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
-def test_what_a_full_disk_refuses_is_still_an_error(tmp_path: Path) -> None:
-    done = shell(f"$netspec compile {SPEC} --no-write >/dev/full", tmp_path)
-    assert done.returncode == 5
-    assert "the disk is full" in done.stderr
+@pytest.mark.parametrize(
+    ("line", "also"),
+    [
+        (f"compile {SPEC} --no-write >/dev/full", ""),
+        (f"check {SPEC} --format json >/dev/full", ""),
+        ("check none.yaml --format json >/dev/full", "there is no file 'none.yaml'"),
+        ("new full --force", "cannot write full.yaml"),
+    ],
+)
+def test_what_a_full_disk_refuses_is_still_an_error(line: str, also: str, tmp_path: Path) -> None:
+    (tmp_path / "full.yaml").symlink_to("/dev/full")
+    done = shell(f"$netspec {line}", tmp_path)
+    assert done.returncode == 5, done.stderr
+    assert "disk is full" in done.stderr or "No space left" in done.stderr
+    assert also in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_no_file_of_a_command_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:

@@ -90,16 +90,26 @@ def main() -> NoReturn:
         click.echo("interrupted", err=True)
         status = 130
     except Exception as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            drop_output()
-        known = _known(error)
-        if known is not None:
-            report(known, as_json=shown.as_json)
-            status = known.exit_status
-        else:
-            defect(error)
-            status = 70
+        status = _failed(error, as_json=shown.as_json)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _failed(error: Exception, *, as_json: bool) -> int:
+    """Show what ended a command; its exit status."""
+    known = _known(error)
+    if known is None:
+        defect(error)
+        return 70
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        drop_output()
+        as_json = False
+    try:
+        report(known, as_json=as_json)
+    except OSError as unwritten:  # the list that was to stand in place of the document
+        drop_output()
+        report(known)
+        return _failed(unwritten, as_json=False)
+    return known.exit_status
 
 
 def _known(error: Exception) -> NetspecError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
@@ -10,6 +11,12 @@ from netspec.cli.common import load_spec, spec_options
 from netspec.cli.files import write_atomic
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.drawing import DIRECTIONS, FORMATS, Direction, diagram, render
+
+
+def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
+    if math.isnan(seconds):  # which is within every range
+        raise click.BadParameter("nan is no number of seconds.")
+    return seconds
 
 
 @click.command()
@@ -21,7 +28,8 @@ from netspec.drawing import DIRECTIONS, FORMATS, Direction, diagram, render
 @click.option("--direction", type=click.Choice(DIRECTIONS), default="TB", show_default=True, help="Where arrows point.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, max=86_400, min_open=True),
+    callback=_a_number,
     default=30.0,
     show_default=True,
     metavar="SECONDS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from netspec.diagnostics import ResourceError, UsageError
+from netspec.diagnostics import NetspecError, ResourceError, UsageError
 from netspec.files import replace_file
 
 
@@ -19,5 +19,10 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     try:
         replace_file(path, data, durable=False)
     except OSError as error:
-        kind = ResourceError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
-        raise kind(f"cannot write {path}: {error.strerror or error}") from None
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: Path, error: OSError) -> NetspecError:
+    """What to raise for a file that cannot be written: the disk is full, or its name is at fault."""
+    kind = ResourceError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
+    return kind(f"cannot write {path}: {error.strerror or error}")

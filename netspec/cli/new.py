@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from netspec.cli.files import unwritable
 from netspec.cli.shipped import shipped, variants
 from netspec.diagnostics import UsageError
 
@@ -85,5 +86,5 @@ def command(name: str | None, start: str | None, force: bool) -> None:
     except FileExistsError:
         raise UsageError(f"{path} is there already; `--force` writes over it") from None
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+        raise unwritable(path, error) from None
     click.echo(f"wrote {path}; next: netspec compile {path}{variant}", err=True)

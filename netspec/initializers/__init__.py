@@ -24,7 +24,7 @@ FUNCTIONS: Final[dict[str, tuple[str, str]]] = {
     "xavier_normal_": ("xavier", "Xavier"),
     "kaiming_uniform_": ("kaiming", "Kaiming"),
     "kaiming_normal_": ("kaiming", "Kaiming"),
-    "orthogonal_": ("xavier", "Xavier"),
+    "orthogonal_": ("matrices", "Orthogonal"),
     "sparse_": ("matrices", "Sparse"),
 }
 """Function → the module of this package and the class in it that holds its arguments."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.arguments import Arguments
+from netspec.dims import Shape
 
 
 class Function(Arguments):
@@ -12,3 +13,7 @@ class Function(Arguments):
 
     axes: ClassVar[tuple[int, int]] = (0, 99)
     """How many axes the parameter may have, least and most."""
+
+    def refusal(self, shape: Shape) -> str | None:
+        """What the function wants of a parameter, if one of this shape, with as many axes as it may have, lacks it."""
+        return None

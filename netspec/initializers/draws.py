@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from netspec.arguments import NonNegative, Real
+from typing import TypeVar
+
+from pydantic import model_validator
+
+from netspec.arguments import NonNegative, Positive, Real, invalid
 from netspec.initializers.base import Function
+
+F = TypeVar("F", bound=Function)
+
+
+def _in_order(function: F, a: float, b: float) -> F:
+    if a > b:
+        raise invalid(f"`a: {a}` is more than `b: {b}`")
+    return function
 
 
 class Uniform(Function):
@@ -11,6 +23,10 @@ class Uniform(Function):
 
     a: Real = 0.0
     b: Real = 1.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Uniform:
+        return _in_order(self, self.a, self.b)
 
 
 class Normal(Function):
@@ -20,8 +36,14 @@ class Normal(Function):
     std: NonNegative = 1.0
 
 
-class TruncatedNormal(Normal):
+class TruncatedNormal(Function):
     """From N(mean, std²), drawn again outside of [a, b]."""
 
+    mean: Real = 0.0
+    std: Positive = 1.0
     a: Real = -2.0
     b: Real = 2.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> TruncatedNormal:
+        return _in_order(self, self.a, self.b)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from netspec.arguments import Real
+from netspec.arguments import NonNegative
 from netspec.initializers.base import Function
 
 
 class Xavier(Function):
-    """Glorot's initialisation, or an orthogonal matrix, times `gain`."""
+    """Glorot's initialisation, times `gain`."""
 
     axes: ClassVar[tuple[int, int]] = (2, 99)
-    gain: Real = 1.0
+    gain: NonNegative = 1.0

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from netspec.diagnostics import Span, did_you_mean
+from netspec.dims import Shape
 from netspec.initializers import FUNCTIONS, arguments_of
+from netspec.initializers.base import Function
 from netspec.language.items import Item, unknown_head
 from netspec.language.spec import Spec
 from netspec.layers import MODULE_OF
@@ -21,7 +23,7 @@ class InitRule(NamedTuple):
 
     type: str | None
     initializer: Initializer
-    axes: tuple[int, int]
+    arguments: Function
     place: Node
 
 
@@ -65,11 +67,13 @@ class InitRules:
             self._met[id(rule.place)] = rule, self._met.get(id(rule.place), (rule, False))[1] or parameter in shapes
             if parameter not in shapes or parameter in chosen:
                 continue
-            axes = len(shapes[parameter])
-            if rule.axes[0] <= axes <= rule.axes[1]:
-                chosen[parameter] = rule.initializer
+            low, high = rule.arguments.axes
+            if not low <= len(shapes[parameter]) <= high:
+                self._wrong_axes(rule, layer, span, len(shapes[parameter]), reader)
+            elif (wants := rule.arguments.refusal(shapes[parameter])) is not None:
+                self._wrong_shape(rule, layer, span, wants, shapes[parameter], reader)
             else:
-                self._wrong_axes(rule, layer, span, axes, reader)
+                chosen[parameter] = rule.initializer
         return tuple(chosen[p] for p in shapes if p in chosen)
 
     def _matching(self, type_: str, rules: Sequence[InitRule]) -> list[InitRule]:
@@ -97,7 +101,7 @@ class InitRules:
             )
 
     def _wrong_axes(self, rule: InitRule, layer: Layer, span: Span, axes: int, reader: Reader) -> None:
-        low, high = rule.axes
+        low, high = rule.arguments.axes
         wants = f"exactly {low}" if low == high else f"{low} to {high}" if high < 99 else f"at least {low}"
         reader.report(
             "init-axes",
@@ -105,6 +109,14 @@ class InitRules:
             f"`{type(layer).__name__}` (line {span.line}) has {axes}",
             rule.place,
             help="a vector takes `zeros_`, `ones_`, `constant_`, `uniform_` or `normal_`",
+        )
+
+    def _wrong_shape(self, rule: InitRule, layer: Layer, span: Span, wants: str, shape: Shape, reader: Reader) -> None:
+        reader.report(
+            "init-axes",
+            f"`{rule.initializer.function}` wants a parameter with {wants}, but `{rule.initializer.parameter}` of "
+            f"`{type(layer).__name__}` (line {span.line}) is {' × '.join(map(str, shape))}",
+            rule.place,
         )
 
     def _by_type(self, node: MapNode, reader: Reader) -> tuple[InitRule, ...]:
@@ -162,6 +174,4 @@ class InitRules:
             if getattr(function, f) != field.default
         }
         place = parameter if parameter is not None else node
-        return InitRule(
-            type_, Initializer(parameter.text if parameter else "weight", name, arguments), function.axes, place
-        )
+        return InitRule(type_, Initializer(parameter.text if parameter else "weight", name, arguments), function, place)

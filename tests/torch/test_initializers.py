@@ -7,6 +7,7 @@ import inspect
 import pytest
 from torch import nn
 
+import netspec
 from netspec.initializers import FUNCTIONS, arguments_of
 
 GIVEN = ("tensor", "generator")  # the parameter, and what a seed decides
@@ -24,3 +25,9 @@ def test_an_initialiser_has_the_arguments_and_defaults_of_torchs(name: str) -> N
     fields = arguments_of(name).model_fields
     assert {n: field.default for n, field in fields.items() if not field.is_required()} == theirs
     assert list(fields) == [n for n in torchs if n not in GIVEN]
+
+
+def test_an_orthogonal_matrix_may_be_turned_round() -> None:
+    """Of all that `gain` scales, only this has no standard deviation that must not be negative."""
+    text = "input: [4]\nlayers: [Linear: 3]\ninit: {Linear: {orthogonal_: {gain: -1}}}\n"
+    assert netspec.verify(netspec.loads(text)).disagreements == ()

@@ -66,7 +66,8 @@ terminals, and not where `NO_COLOR` is set. Nothing is written but what a comman
 `compile`, into `runs/NAME-N/` by `train`, into the file behind `-o` by `draw` and `transfer`, NAME.yaml by `new`.
 
 With `--format json` standard output is one JSON document, also where a command fails: then it is a list of findings as
-`check` prints them, and what has no place in a spec has null for each part of its place.
+`check` prints them, and what has no place in a spec has null for each part of its place. What fails after the document,
+as writing files or `--verify` may, is told on standard error and by the status.
 
 `--variant NAME` and `--set KEY=VALUE` stand wherever a spec is named, and mean the same everywhere:
 [Variants and overrides](language.md#variants-and-overrides). The keys of `train` are those of the

@@ -1,7 +1,7 @@
 """Errors are values: a diagnostic says what is wrong, where, and what to do.
 
 A pass over a spec returns what it could compute together with a list of `Diagnostic`; it does not stop at the first.
-`render.py` turns that list into text with carets, JSON or GitHub annotations. The closed table of codes, each with
+`render/` turns that list into text with carets, JSON or GitHub annotations. The closed table of codes, each with
 its explanation and a spec that provokes it, is in `codes/`. This module uses the standard library only.
 """
 

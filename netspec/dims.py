@@ -34,7 +34,7 @@ class Condition:
 
 
 class Dim:
-    """A size that is no plain number: a formula of symbols (`symbols.py`), or `UNKNOWN`.
+    """A size that is no plain number: a formula of symbols (`symbols/`), or `UNKNOWN`.
 
     Subclasses implement the arithmetic; every operation with an `int` on either side gives an `int` or a `Dim`, every
     comparison a `bool` or a `Condition`. A formula that would grow too long raises `Unmet`.

@@ -1,6 +1,6 @@
 """The few modules that torch lacks: chains that are joined, heads on the side, and norms that hold still.
 
-`build.py` makes them, and `emit/python.py` copies the source of those that a network uses into the file that it
+`build.py` makes them, and `emit/python/` copies the source of those that a network uses into the file that it
 writes. So each class stands on its own, imports torch alone, and reads well outside of netspec.
 """
 

@@ -32,7 +32,7 @@ class Server(ForkServerContext):
     Process = Worker
 
 
-def server(preload: list[str]) -> Server:
+def start_server(preload: list[str]) -> Server:
     """The server, running.
 
     Args:

@@ -31,9 +31,9 @@ def worker_context() -> BaseContext:
     """How worker processes start: forked from a server that has imported the loader and torch once."""
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
-    from netspec.trainer.data.server import server  # what it is made of is not there on other systems
+    from netspec.trainer.data.server import start_server  # what it is made of is not there on other systems
 
-    return server(["netspec.trainer.data.streamed"])
+    return start_server(["netspec.trainer.data.streamed"])
 
 
 def begin_worker(_number: int) -> None:

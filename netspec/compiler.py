@@ -26,7 +26,7 @@ from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decod
 from netspec.validation import FAILED, Reader
 
 if TYPE_CHECKING:
-    from netspec.recipe.base import Recipe
+    from netspec.recipe.resolved import Recipe
 
 _DEFAULT: Final = Limits()
 

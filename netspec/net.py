@@ -18,7 +18,7 @@ from netspec.layers.base import Layer, TensorType, TorchCall, sum_sizes
 
 if TYPE_CHECKING:
     from netspec.combinators.base import Joining
-    from netspec.recipe.base import Recipe
+    from netspec.recipe.resolved import Recipe
 
 
 class Call(NamedTuple):

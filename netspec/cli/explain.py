@@ -15,9 +15,9 @@ from netspec.codes.base import Page
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.initializers import FUNCTIONS as INITIALIZERS
 from netspec.initializers import arguments_of
+from netspec.language.aliases import meant_by
 from netspec.language.glossary import EXPLAINED, Word
 from netspec.layers import FAMILIES, MODULE_OF, UNOFFERED
-from netspec.layers.aliases import meant_by
 from netspec.layers.reference import explain_layer
 from netspec.recipe.read import KEYS
 from netspec.recipe.reference import KINDS, NAMES, explain_recipe

@@ -231,7 +231,7 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
             fix=fix,
         )
         return
-    from netspec.layers.aliases import meant_by  # strangers' names are told apart once one is met
+    from netspec.language.aliases import meant_by  # strangers' names are told apart once one is met
 
     axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
     known = (*spec.blocks, *COMBINATORS, "for")

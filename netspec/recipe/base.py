@@ -1,4 +1,4 @@
-"""What a recipe is: the resolved values of a spec's `train:` section, and the kinds of thing that it names.
+"""The kinds of thing that a recipe names.
 
 Each data set, transform, optimiser, schedule and loss is one strict `Arguments` class of the same name as torch's, in
 the modules beside this one; `tables.py` says which module holds which, so that a check imports what the recipe uses.
@@ -9,14 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
+from typing import ClassVar, Final, Literal, NamedTuple
 
 from netspec.arguments import Arguments
 from netspec.dims import Problem, Shape
-
-if TYPE_CHECKING:
-    from netspec.recipe.schedulers import Scheduler
-    from netspec.recipe.settings import EarlyStopping, Ema, Group, Warmup
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 Interval = Literal["epoch", "step"]
@@ -196,94 +192,3 @@ def is_map(loss: Loss, input: Sequence[object], target: Sequence[object]) -> boo
     if loss.target == "classes":
         return len(target) == 2
     return len(target) == 3 or (len(target) == 2 and tuple(target) == tuple(input[1:]))
-
-
-class Recipe(NamedTuple):
-    """A training run, resolved: every default filled in. Made by `read.read_recipe`."""
-
-    data: DataSet
-    """What to train on: a data set, with its arguments if it has any."""
-    loss: Loss
-    """What training minimises."""
-    optimizer: Optimizer
-    """What changes the parameters, with its learning rate."""
-    batch_size: int
-    """Examples of a batch, over all processes together; the last batch of an epoch may be smaller."""
-    epochs: int
-    """Passes over the training set."""
-
-    validation: float = 0.0
-    """Share of the training set held out for validation, drawn by `seed`, stratified by class; 0 for none."""
-    transforms: tuple[Transform, ...] = ()
-    """Applied to every image, in training and evaluation."""
-    augment: tuple[Transform, ...] = ()
-    """Applied in training only: after `transforms`, but before a `Normalize` at their end. Masks move with images."""
-
-    scheduler: Scheduler | None = None
-    """How the learning rate changes over the run; null leaves it as it is."""
-    schedule_by: Interval = "epoch"
-    """What the scheduler counts: it steps after each epoch, or after each optimiser step."""
-    warmup: Warmup | None = None
-    """Epochs, or optimiser steps, over which the learning rate rises to its value before the schedule begins."""
-
-    groups: tuple[Group, ...] = ()
-    """Parameters with a learning rate or weight decay of their own; the first group that matches wins."""
-    no_decay: tuple[str, ...] = ()
-    """Which parameters have no weight decay: patterns as in `groups`."""
-    freeze: tuple[str, ...] = ()
-    """Which parameters do not train: patterns as in `groups`."""
-    clip_grad_norm: float | None = None
-    """Largest Euclidean norm of all gradients together."""
-    clip_grad_value: float | None = None
-    """Largest magnitude of one gradient element."""
-    accumulate: int = 1
-    """Batches whose gradients are averaged into one optimiser step."""
-    ema: Ema | None = None
-    """An exponential moving average of the weights, used for evaluation."""
-
-    mixup: float = 0.0
-    """alpha of the Beta(alpha, alpha) distribution that mixes pairs of examples; 0 is off. Not for masks of classes."""
-    cutmix: float = 0.0
-    """alpha of CutMix, of masks too; 0 is off. With mixup too, each batch takes one of them by a fair coin."""
-    aux_weight: float = 0.3
-    """Weight of each auxiliary head's loss (`aux:` in the net), GoogLeNet's 0.3."""
-
-    best: Metric | None = None
-    """The metric of the best checkpoint, `validation_loss` or `validation_accuracy`; None without validation."""
-    early_stopping: EarlyStopping | None = None
-    """After how many epochs without improvement training ends."""
-    seed: int = 0
-    """Seed of the initial parameters, of the order of the examples, and of all that is drawn in training."""
-    precision: Precision | None = None
-    """None is TF32 on a GPU that has it, fp32 elsewhere. bf16 and fp16 are autocast."""
-    checkpoint_every: int = 1
-    """Epochs between checkpoints."""
-    checkpoint_keep: int = 2
-    """How many of the newest checkpoints stay; the best one stays beside them."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The recipe in the form in which a spec writes it, every value filled in: plain lists, numbers and text.
-
-        Reading it again gives an equal recipe.
-        """
-        values = {name: _plain(value) for name, value in self._asdict().items()}
-        if self.scheduler is None:
-            del values["schedule_by"]  # it says what a scheduler counts
-        return values
-
-    @property
-    def validates(self) -> bool:
-        """True if there is validation data: a share of the training set, or a part of its own."""
-        return self.validation > 0 or self.data.has_validation
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case Named():
-            return {value.name(): {k: _plain(v) for k, v in value}}
-        case Arguments():
-            return {k: _plain(v) for k, v in value}
-        case tuple() | list():
-            return [_plain(v) for v in value]  # pyright: ignore[reportUnknownVariableType]  # any items
-        case _:
-            return value

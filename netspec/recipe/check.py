@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from netspec.diagnostics import Related, Severity
 from netspec.dims import Problem
 from netspec.layers.base import Layer, TensorType
-from netspec.recipe.base import Named, Recipe
+from netspec.recipe.base import Named
 from netspec.recipe.fit import check_data, check_maps, check_targets
 from netspec.recipe.places import place
+from netspec.recipe.resolved import Recipe
 from netspec.text.source import MapNode, Node
 from netspec.validation import Reader
 

@@ -8,8 +8,9 @@ from netspec.arguments import shown
 from netspec.diagnostics import Related
 from netspec.dims import Shape, Size, Unmet
 from netspec.layers.base import Layer, TensorType
-from netspec.recipe.base import Facts, ImageType, Recipe, Transform, is_map
+from netspec.recipe.base import Facts, ImageType, Transform, is_map
 from netspec.recipe.places import item_of, key_of, place, value_of
+from netspec.recipe.resolved import Recipe
 from netspec.text.source import MapNode, Node
 from netspec.validation import Reader
 

@@ -9,8 +9,9 @@ from netspec.arguments import Count, Natural, NonNegative, Positive
 from netspec.diagnostics import Edit, Fix, did_you_mean
 from netspec.meant import meant_call
 from netspec.recipe import aliases, tables
-from netspec.recipe.base import Metric, Named, Precision, Recipe
+from netspec.recipe.base import Metric, Named, Precision
 from netspec.recipe.fields import Share
+from netspec.recipe.resolved import Recipe
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import Trap, flow_trap
 from netspec.validation import FAILED, Reader

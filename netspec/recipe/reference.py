@@ -16,9 +16,10 @@ from pydantic import TypeAdapter
 from netspec.arguments import Arguments, shown
 from netspec.layers.reference import cell, filled, hanging, kind_words, prose
 from netspec.recipe import tables
-from netspec.recipe.base import DataSet, Named, Recipe, Transform
+from netspec.recipe.base import DataSet, Named, Transform
 from netspec.recipe.examples import ARGUMENTS, OWN_DATA, RECIPE, VALUES
 from netspec.recipe.read import KEYS, LISTS, PATTERNS, PLAIN, REQUIRED
+from netspec.recipe.resolved import Recipe
 from netspec.recipe.schedulers import Scheduler
 from netspec.recipe.unoffered import LIBRARY, UNOFFERED
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*( [A-Za-z0-9_./+-]+)*")
+_PLAIN: Final = r"[A-Za-z_][A-Za-z0-9_./+-]*( [A-Za-z0-9_./+-]+)*"  # compiled when a text is written
 _NOT_TEXT: Final = frozenset(("true", "false", "null", "True", "False", "Null", "TRUE", "FALSE", "NULL"))
 _ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
 
 def written(text: str) -> str:
     """A text as a YAML scalar that is read as this text again."""
-    if _PLAIN.fullmatch(text) and text not in _NOT_TEXT:
+    if re.fullmatch(_PLAIN, text) and text not in _NOT_TEXT:
         return text
     return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else _escape(ord(c))) for c in text) + '"'
 

@@ -13,9 +13,10 @@ from torch.utils.data import Dataset
 from netspec.diagnostics import ResourceError
 from netspec.dims import Shape
 from netspec.layers.base import TensorType
-from netspec.recipe.base import ImageType, Recipe, is_map
+from netspec.recipe.base import ImageType, is_map
 from netspec.recipe.datasets.local import Folder, Synthetic, Tensors
 from netspec.recipe.fit import mending
+from netspec.recipe.resolved import Recipe
 from netspec.trainer.data.folder import ImageFiles, load_folder
 from netspec.trainer.data.parts import Part, Parts, data_root
 from netspec.trainer.data.splits import DataSplits, Resident, Split, hold_out

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from netspec.diagnostics import UsageError
-from netspec.recipe.base import Recipe
+from netspec.recipe.resolved import Recipe
 from netspec.trainer.loop.state import restore
 from netspec.trainer.run.checkpoint import Checkpoint, best_of, clear_orphans, newest_used, point, pointed
 from netspec.trainer.run.directory import RunDirectory

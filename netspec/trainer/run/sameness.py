@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from netspec.net import Combinator, Leaf, Net, Node, folded
-from netspec.recipe.base import Recipe
+from netspec.recipe.resolved import Recipe
 
 _FREE = frozenset({"checkpoint_every", "checkpoint_keep"})  # where checkpoints are kept changes no bit of the run
 

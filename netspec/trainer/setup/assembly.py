@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import OutOfMemory, UsageError
 from netspec.net import Net
-from netspec.recipe.base import Recipe
+from netspec.recipe.resolved import Recipe
 from netspec.torch.build import build
 from netspec.torch.foreign import lacks_memory
 from netspec.trainer.data.load import load_data

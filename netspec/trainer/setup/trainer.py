@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.net import Net
-from netspec.recipe.base import Recipe
+from netspec.recipe.resolved import Recipe
 from netspec.trainer.data.splits import Batch, DataSplits, Picked, Resident
 from netspec.trainer.machine.device import Arithmetic
 from netspec.trainer.machine.processes import World

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.diagnostics import UsageError
-from netspec.recipe.base import Recipe
+from netspec.recipe.resolved import Recipe
 
 NORMS = (
     nn.modules.batchnorm._NormBase,  # pyright: ignore[reportPrivateUsage]  # the one base of all batch and instance norms

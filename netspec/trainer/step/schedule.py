@@ -17,7 +17,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from netspec.diagnostics import UsageError
-from netspec.recipe.base import Recipe
+from netspec.recipe.resolved import Recipe
 from netspec.trainer.run.records import Record
 from netspec.trainer.step.optim import Optimization
 

@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netspec.recipe.base import Recipe, is_map
+from netspec.recipe.base import is_map
+from netspec.recipe.resolved import Recipe
 from netspec.trainer.machine.device import Arithmetic
 from netspec.trainer.machine.processes import World
 from netspec.trainer.measure.evaluation import autocast

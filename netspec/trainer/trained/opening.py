@@ -12,7 +12,7 @@ from torch import nn
 from netspec.compiler import load
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.net import Net
-from netspec.recipe.base import Recipe
+from netspec.recipe.resolved import Recipe
 from netspec.torch.build import build
 from netspec.trainer.data.load import load_data
 from netspec.trainer.data.splits import DataSplits

@@ -42,17 +42,22 @@ class Elementwise(Joining):
         return Made(TensorType(best.shape, first.dtype))
 
 
-class Residual(Elementwise):
+class Sum(Elementwise):
+    """What adds its branches."""
+
+    verb = "adds"
+    sign = "+"
+    still_needed = "the other side of the sum still needs"
+
+
+class Residual(Sum):
     """body(x) + shortcut(x): the list is the body, and beside it `shortcut` may hold a list for the other side; without
     one it is x itself. Both sides must have equal shapes: nothing is broadcast.
     """
 
     word = "residual"
     value = "body(x) + shortcut(x); identity without one"
-    verb = "adds"
     sides = ("shortcut",)
-    sign = "+"
-    still_needed = "the other side of the sum still needs"
     target = "Residual"
     examples = (
         WorkedExample(
@@ -96,17 +101,14 @@ class Residual(Elementwise):
         return f"{verb}: `shortcut: [{layer}]` turns {shape_text(x.shape)} into {shape_text(body.shape)}"
 
 
-class Add(Elementwise):
+class Add(Sum):
     """The sum of branches, each a list of layers that gets the same input. `[]` is a branch that changes nothing. All
     shapes must be equal.
     """
 
     word = "add"
     value = "the sum of the branches"
-    verb = "adds"
     several = True
-    sign = "+"
-    still_needed = "the other side of the sum still needs"
     target = "Add"
     examples = (
         WorkedExample(

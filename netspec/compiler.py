@@ -12,7 +12,8 @@ from netspec.diagnostics import Diagnostic, Related, UsageError, did_you_mean, h
 from netspec.dims import UNKNOWN, Requirement
 from netspec.errors import SpecError
 from netspec.language.binding import value_of
-from netspec.language.elaborate import NOTHING, Elaborator
+from netspec.language.cursor import NOTHING
+from netspec.language.elaborate import Elaborator
 from netspec.language.flow import Origin
 from netspec.language.initialization import InitRules
 from netspec.language.inputs import read_input, symbols_of
@@ -189,8 +190,8 @@ def _elaborate_whole(
     origin = Origin("`input`", source.span(over.input) if over.input else source.between(0, 0))
     root = elaborator.run(input_type, origin)
     init.finish(reader)
-    if elaborator.conditions:
-        _symbols_agree(elaborator.conditions, over.input, reader)
+    if elaborator.inference.conditions:
+        _symbols_agree(elaborator.inference.conditions, over.input, reader)
     recipe = _recipe(over, reader, place, input_type, root, elaborator)
     net = Net(
         name=_named(spec, variant),
@@ -200,7 +201,7 @@ def _elaborate_whole(
         input=input_type or NOTHING,
         root=root,
         recipe=recipe,
-        conditions=tuple(elaborator.conditions),
+        conditions=tuple(elaborator.inference.conditions),
         text=spec.source.text,
         overrides=dict(settings),
     )
@@ -244,7 +245,10 @@ def _recipe(
     if recipe is not None and input_type is not None and root.children:
         output = done.end.type or NOTHING
         types = [type(leaf.layer) for leaf in leaves(root)]
-        related = ([Related("the net's input", done.origin.span)], [done.end.related(None)] if done.end.type else [])
+        related = (
+            [Related("the net's input", done.inference.input.span)],
+            [done.end.related(None)] if done.end.type else [],
+        )
         check_recipe(recipe, over.train, reader, input_type, output, layers=types, related=related)
         reader.diagnostics = _with_batches(reader.diagnostics, recipe)
     return recipe

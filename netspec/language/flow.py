@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from netspec.diagnostics import Related, Span
-from netspec.dims import Problem, Size
+from netspec.dims import Problem, Size, Unmet
 from netspec.layers.base import Layer, TensorType, shape_text
+from netspec.net import Leaf
 
 
 class Origin(NamedTuple):
@@ -22,6 +23,18 @@ class Origin(NamedTuple):
     derive: Callable[[int], str | None] | None = None
     call: Span | None = None
     """The outermost block call that led to it, if it stands in a block."""
+
+    @classmethod
+    def of(cls, leaf: Leaf) -> Origin:
+        """The origin of the sizes that a layer sets."""
+
+        def derive(axis: int) -> str | None:
+            try:
+                return leaf.layer.derivation(leaf.input, axis)
+            except Unmet:  # a formula too long to be of help
+                return None
+
+        return cls(f"`{leaf.type}`", leaf.span, derive, leaf.calls[0].span if leaf.calls else None)
 
     def named(self) -> str:
         """ "`Flatten` (line 17)", and for a layer inside a block also the line of the call."""

@@ -1,0 +1,113 @@
+"""Where the walk over a spec stands: in which list, with what flowing there, and what the list inherits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+from netspec.diagnostics import Span
+from netspec.dims import UNKNOWN
+from netspec.language.flow import Flow
+from netspec.language.initialization import InitRule
+from netspec.language.scope import NamesInScope
+from netspec.layers.base import TensorType
+from netspec.net import Call, Node, Scope, Sequential
+
+NOTHING: Final = TensorType((UNKNOWN,))
+"""A type of which nothing is known, its rank included: the type behind a mistake."""
+
+
+class Context(NamedTuple):
+    """What an item inherits from the items around it."""
+
+    scope: NamesInScope
+    calls: tuple[Call, ...] = ()
+    frozen: bool = False
+    rules: tuple[InitRule, ...] = ()
+    """Initialisers, innermost first."""
+    depth: int = 0
+    times: int = 1
+    """How often the loops around repeat it."""
+
+
+class Keys:
+    """The keys of one module's children: the module's path, the next index, and the names given so far."""
+
+    __slots__ = ("index", "names", "prefix")
+
+    def __init__(self, path: str) -> None:
+        self.prefix = f"{path}." if path else ""
+        self.index = 0
+        self.names: dict[str, Span] = {}
+
+    def next_index(self) -> str:
+        """The index of the next child. A child with a name of its own takes up an index too."""
+        self.index += 1
+        return str(self.index - 1)
+
+
+class Cursor:
+    """The place behind the last item that was read of one list. Reading an item moves it."""
+
+    __slots__ = ("context", "flow", "keys", "nodes")
+
+    def __init__(self, keys: Keys, flow: Flow, context: Context) -> None:
+        self.keys = keys
+        self.flow = flow
+        self.context = context
+        self.nodes: list[Node] = []
+        """What the items so far became."""
+
+    def scope(self, context: Context) -> Cursor:
+        """A cursor at the head of a list that has no module of its own: its modules are children of this one's."""
+        return Cursor(self.keys, self.flow, context)
+
+    def nested(self, key: str, context: Context) -> Cursor:
+        """A cursor at the head of a list that is the module `key` among this one's children."""
+        return Cursor(Keys(self.keys.prefix + key), self.flow, context)
+
+    def lose(self) -> None:
+        """Go on with nothing known of the type."""
+        self.flow = self.flow.unknown()
+
+    # ---- what a list became, put behind the last item
+
+    def add_scope(
+        self,
+        kind: Literal["block", "for", "repeat"],
+        label: str | Callable[[], str],
+        span: Span,
+        inner: Cursor,
+        block: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add the list that `inner` has read, as a group without a module, and go on behind it."""
+        before, after = self.flow.type or NOTHING, inner.flow.type or NOTHING
+        self.nodes.append(Scope(kind, label, block, arguments or {}, span, tuple(inner.nodes), before, after))
+        self.flow = inner.flow
+
+    def add_sequential(
+        self,
+        path: str,
+        name: str | None,
+        span: Span,
+        inner: Cursor,
+        block: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add the list that `inner` has read, as a module, and go on behind it."""
+        self.nodes.append(inner.sequential(path, name, span, self.flow, block, arguments))
+        self.flow = inner.flow
+
+    def sequential(
+        self,
+        path: str,
+        name: str | None,
+        span: Span,
+        start: Flow,
+        block: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> Sequential:
+        """The list that this cursor has read from `start` on, as a module."""
+        before, after = start.type or NOTHING, self.flow.type or NOTHING
+        return Sequential(path, name, tuple(self.nodes), span, before, after, block, arguments or {})

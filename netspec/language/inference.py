@@ -1,0 +1,94 @@
+"""What the rules of layers say of a place: the output type, mistakes reported where they stand, and what the rules
+require of the symbols of the input."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from netspec.diagnostics import Span
+from netspec.dims import UNKNOWN, Findings, Problem, Requirement, Unmet, collecting
+from netspec.language.flow import Flow, Origin
+from netspec.language.items import Item
+from netspec.layers.base import Layer, TensorType
+from netspec.text.source import MapNode, Node, ScalarNode
+from netspec.validation import Reader
+
+
+class Inference:
+    """Asks the rules of layers, and keeps what they find. One for each walk."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.conditions: list[Requirement] = []
+        """What the symbols of the input must satisfy."""
+        self.input = Origin("`input`", reader.source.between(0, 0))
+        """Where the net's input is written."""
+        self._findings = Findings()
+        self._outputs: dict[tuple[int, TensorType], tuple[Layer, TensorType]] = {}
+        """Outputs by layer and input. The layer is kept alive with its output, since its identity is the key."""
+
+    def collecting(self) -> AbstractContextManager[Findings]:
+        """The context in which rules are asked."""
+        return collecting(self._findings)
+
+    def output(self, layer: Layer, x: TensorType, item: Item, flow: Flow) -> TensorType | None:
+        """The layer's output type, with every problem reported; with unknown sizes where the rule gave none.
+
+        Deep nets repeat themselves, so an output whose rule reported and required nothing is cached.
+        """
+        key = (id(layer), x)
+        known = self._outputs.get(key)
+        if known is not None:
+            return known[1]
+        try:
+            y = layer.output(x)
+        except Unmet as unmet:
+            self._report(unmet.problem, layer, item, flow)
+            y = self._salvage(layer, x)
+        else:
+            if not self._findings.problems and not self._findings.conditions:
+                self._outputs[key] = layer, y
+        for problem in self._findings.problems:
+            self._report(problem, layer, item, flow)
+        self._findings.problems.clear()
+        return y
+
+    def keep_conditions(self, layer: str, span: Span, flow: Flow) -> None:
+        """Take what the rules just required of the symbols as requirements of this layer or combinator."""
+        for condition, problem in self._findings.conditions:
+            message, _ = flow.told(problem)
+            self.conditions.append(Requirement(condition, layer, span, problem._replace(message=message)))
+        self._findings.conditions.clear()
+
+    def _salvage(self, layer: Layer, x: TensorType) -> TensorType | None:
+        """What is known of the output although a requirement failed: its rank and channels, most often."""
+        known = len(self._findings.problems)
+        y: TensorType | None = None
+        for shape in ((*x.shape[:1], *(UNKNOWN for _ in x.shape[1:])), (UNKNOWN,) * len(x.shape)):
+            try:
+                y = layer.output(TensorType(shape, x.dtype))
+                break
+            except Unmet:
+                continue
+        del self._findings.problems[known:]
+        self._findings.conditions.clear()
+        return y
+
+    def _report(self, problem: Problem, layer: Layer, item: Item, flow: Flow) -> None:
+        place: Node = item.head
+        if problem.at is not None:
+            if isinstance(item.value, MapNode):
+                place = item.value.get(problem.at) or item.head
+            elif item.value is not None and problem.at == layer.scalar:
+                place = item.value
+        message, related = flow.told(problem)
+        help_ = problem.help
+        if problem.code == "wrong-rank" and help_ is None and flow.last is self.input and flow.type is not None:
+            shape = ", ".join(str(size) for size in flow.type.shape[1:])
+            help_ = f"`input` is one example, without the batch axis: is `[{shape}]` meant?" if shape else None
+        fix = None
+        if isinstance(problem.value, int) and isinstance(place, ScalarNode) and isinstance(place.value, int):
+            fix = self.reader.replace(f"write {problem.value}", place, str(problem.value))
+        self.reader.report(
+            problem.code, message, place, related=related, help=help_, fix=fix, severity=problem.severity
+        )

@@ -1,1 +1,1 @@
-"""YAML text → nodes with places: events, scalars, syntax errors, traps."""
+"""Read YAML text into nodes with source offsets: parser events, scalars, syntax errors, common traps."""

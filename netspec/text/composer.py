@@ -1,7 +1,7 @@
-"""Parser events → nodes, in one loop.
+"""Build the node tree from PyYAML's parser events, in one loop without recursion.
 
-Never by composing or loading, which recurse in C and run what tags name. Every size has a limit, so that any text
-ends quickly in nodes or in located diagnostics.
+PyYAML's own `compose` and `load` are not used: both recurse, and `load` constructs the objects that tags name. Every
+size has a limit, so that any text yields nodes or located diagnostics in bounded time and memory.
 
 Source: https://yaml.org/spec/1.2.2/
 """
@@ -33,21 +33,26 @@ from netspec.text.scalars import FIRST, resolve
 
 
 def _name(char: str) -> str:
-    """What a character is called."""
+    """The name of a forbidden character in messages, such as `NUL`; else the category that it belongs to."""
     return {"\0": "NUL", "\x1b": "ESC", "\x7f": "DEL", "\ufeff": "byte order mark"}.get(
         char, "half of a surrogate pair" if "\ud800" <= char <= "\udfff" else "control character"
     )
 
 
 def compose(source: Source, limits: Limits) -> tuple[Node | None, list[Diagnostic]]:
-    """The root of a text's nodes, or None where there is none to be had, and what is wrong."""
+    """Build the node tree of a text.
+
+    Returns:
+        The root node, or None if the text is empty, cannot be parsed or exceeds a limit; and the diagnostics in the
+        order of their lines and columns.
+    """
     composer = _Composer(source, limits)
     root = composer.run()
     return root, sorted(composer.diagnostics, key=lambda d: d.span[1:3])
 
 
 class _StoppedError(Exception):
-    """Nothing that follows can be read. The diagnostic has been reported."""
+    """Ends the reading after a fatal diagnostic, which is already in the list."""
 
 
 _NOT_YAML: Final = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -59,7 +64,7 @@ _BAD_KEYS: Final = frozenset({"<<", "", "~", "null", "Null", "NULL"})
 
 
 class _Composer:
-    """One pass over the parser's events. What is rare has a method, so that `build` stays short and quick."""
+    """State of one pass over the parser's events. Rare cases are methods, which keeps the loop in `build` short."""
 
     def __init__(self, source: Source, limits: Limits) -> None:
         self.source = source
@@ -68,19 +73,20 @@ class _Composer:
         self.max_depth = min(limits.max_depth, READABLE)
         self.diagnostics: list[Diagnostic] = []
         self.frames: list[tuple[list[Node], int, bool, str | None, int]] = []
-        """Of each collection that we are in: its parent's children, start, flow, anchor, nodes before it."""
+        """Stack of the open collections: the parent's children, start offset, flow style, anchor, node count before."""
         self.count = 0
         self.aliases = 0
         self.documents = 0
         self.restore: dict[int, int] = {}
         self.anchors: dict[str, tuple[Node, int, int]] = {}
-        """Name → node, the number of nodes in it, the levels below it."""
+        """Anchor → node, the number of nodes in its subtree, its height in collections (0 for a scalar)."""
         self.unfinished: dict[str, int] = {}
-        """Anchors of collections that we are in → start."""
+        """Anchors of collections that are still open → start offset; an alias to one of them would be a cycle."""
         self.levels: list[list[int]] = []
-        """Of each of those: its own level, and the deepest inside it so far."""
+        """For each open collection with an anchor: its nesting level, and the deepest level inside it so far."""
 
     def run(self) -> Node | None:
+        """Read the whole text. Returns the root, or None with the reason among the diagnostics."""
         parser = None
         root: list[Node] = []
         try:
@@ -111,12 +117,18 @@ class _Composer:
         return None
 
     def build(self, get_event: Callable[[], Any], items: list[Node]) -> None:
-        """Put the root into `items`."""
+        """Read events until the stream ends, and append the root to `items`.
+
+        This loop is most of the time that reading takes: a large spec has millions of events. Hence local names in
+        place of attributes, the event's class in place of `isinstance`, and the most frequent events first.
+        `items` is always the list of children of the innermost open collection; in a mapping, keys and values
+        alternate in it. `frames` replaces the call stack, so that depth is limited by `max_depth` alone.
+        """
         text, frames, levels, restore = self.text, self.frames, self.levels, self.restore
         max_depth, max_nodes = self.max_depth, self.limits.max_nodes
         marked = "&" in text or "!" in text  # else there are no anchors and no tags to look for
         add = items.append
-        end = 0
+        end = 0  # of the last scalar, alias or bracket: a block collection ends there, since libyaml's mark is later
         for event in iter(get_event, None):
             kind = event.__class__
             if kind is ScalarEvent:
@@ -124,13 +136,13 @@ class _Composer:
                 start = event.start_mark.index
                 end = event.end_mark.index
                 style = event.style
-                if restore:
+                if restore:  # `readable` has put private characters in the place of some
                     written = written.translate(restore)
                 if style:
                     if style in "|>":  # libyaml's end is that of the blank lines below
                         end = start + len(text[start:end].rstrip(" \t\r\n"))
                     node = ScalarNode(written, written, True, start, end)
-                elif written and written[0] not in FIRST:
+                elif written and written[0] not in FIRST:  # certainly text: most scalars skip the lookup
                     node = ScalarNode(written, written, False, start, end)
                 else:
                     try:
@@ -138,7 +150,7 @@ class _Composer:
                     except OverflowError as error:
                         self.report("number-too-large", str(error), start, end)
                         node = ScalarNode(None, written, False, start, end)
-                    if not written and start == end:
+                    if not written and start == end:  # an absent value, as in `key:`
                         end = self.place_empty(node, items)
                 if marked and (event.anchor is not None or event.tag is not None):
                     self.scalar_properties(event, node)
@@ -149,7 +161,7 @@ class _Composer:
                 add = items.append
                 if flow and text[start] in "[{":  # `[a: 1]` holds a mapping without braces
                     end = event.end_mark.index
-                self.count += len(children)
+                self.count += len(children)  # once per collection: cheaper, and the file's size bounds each of them
                 if kind is MappingEndEvent:
                     node = MapNode(self.entries(children), flow, start, end)
                 else:
@@ -168,7 +180,7 @@ class _Composer:
                 frames.append((items, start, event.flow_style, anchor, self.count))
                 if len(frames) > max_depth:
                     self.too_deep(len(frames), start)
-                if levels and len(frames) > levels[-1][1]:
+                if levels and len(frames) > levels[-1][1]:  # the height of an anchored collection: see `alias`
                     levels[-1][1] = len(frames)
                 items = []
                 add = items.append
@@ -179,12 +191,15 @@ class _Composer:
                 self.documents += 1
                 if self.documents > 1:
                     self.several_documents(event)
-                    return
+                    return  # one report is enough, whatever follows
 
     # ---- scalars and keys
 
     def place_empty(self, node: ScalarNode, siblings: list[Node]) -> int:
-        """Place a scalar that is not written behind its `:` or `-`; libyaml may put it at whatever follows."""
+        """Place an absent value directly after its `:` or `-`, and return that offset.
+
+        libyaml reports such a value at the next token, which may be lines further down.
+        """
         if siblings:
             before = siblings[-1].end
             colon = re.compile(_COLON).match(self.text, before)
@@ -195,7 +210,7 @@ class _Composer:
         return node.end
 
     def entries(self, items: list[Node]) -> list[tuple[ScalarNode, Node]]:
-        """Keys and values in turn → pairs, without those whose key is refused."""
+        """Pair the alternating keys and values. An entry whose key is refused is reported and left out."""
         if len(items) == 2:
             key, value = items
             if isinstance(key, ScalarNode) and key.text not in _BAD_KEYS:
@@ -211,6 +226,7 @@ class _Composer:
         return list(zip(keys, values))  # noqa: B905  # keys and values alternate
 
     def checked_entries(self, keys: list[Node], values: list[Node]) -> list[tuple[ScalarNode, Node]]:
+        """The slow path of `entries`: report each key that is repeated, null, `<<` or no scalar."""
         entries: dict[str, tuple[ScalarNode, Node]] = {}
         for key, value in zip(keys, values, strict=True):
             if not isinstance(key, ScalarNode):
@@ -248,12 +264,13 @@ class _Composer:
     # ---- anchors, aliases, tags
 
     def scalar_properties(self, event: Any, node: ScalarNode) -> None:
+        """Move the start of a scalar behind its anchor and tag, and register the anchor."""
         node.start = self.skip_properties(node.start, node.end)
         if event.anchor is not None:
             self.anchors[event.anchor] = node, 1, 0
 
     def collection_properties(self, event: Any) -> int:
-        """Where the collection begins after its anchor and tag."""
+        """Register the anchor of a collection that begins. Returns its start offset, after the anchor and the tag."""
         end: int = event.end_mark.index
         start = end - 1 if self.text[end - 1] in "[{-" else end
         self.skip_properties(event.start_mark.index, start)
@@ -263,6 +280,7 @@ class _Composer:
         return start
 
     def skip_properties(self, start: int, end: int) -> int:
+        """The offset behind the anchor and the tag at `start`. A tag is reported."""
         pattern = re.compile(_PROPERTY)
         while start < end and (match := pattern.match(self.text, start, end)):
             if match[1].startswith("!"):
@@ -273,7 +291,7 @@ class _Composer:
         return start
 
     def finish(self, anchor: str, node: Node, size: int) -> None:
-        """The collection with this anchor is complete: from now on it may be used."""
+        """Register a collection with an anchor that has ended: from here on aliases may name it."""
         own, deepest = self.levels.pop()
         if self.levels:
             self.levels[-1][1] = max(self.levels[-1][1], deepest)
@@ -281,6 +299,11 @@ class _Composer:
         self.anchors[anchor] = node, size, deepest - own + 1
 
     def alias(self, name: str, start: int, end: int) -> Node:
+        """The node that an alias names; a null scalar if the alias is undefined or inside its own anchor.
+
+        The node is shared, not copied, but size and depth count as if it were copied: what reads the tree later walks
+        it once per alias, so that nested aliases (a "billion laughs" file) must hit a limit here.
+        """
         self.aliases += 1
         if self.aliases > self.limits.max_aliases:
             message = f"this is alias number {self.aliases:,}, but {self.limits.max_aliases:,} is the limit"
@@ -312,7 +335,7 @@ class _Composer:
             return node
         return ScalarNode(None, "", False, start, end)
 
-    # ---- what ends the reading
+    # ---- fatal errors
 
     def too_deep(self, level: int, start: int) -> NoReturn:
         self.report_depth(level, start)
@@ -349,7 +372,7 @@ class _Composer:
             )
 
     def unreadable(self, error: yaml.MarkedYAMLError) -> None:
-        """Report that the text is nested too deep in front of where libyaml stopped, else the syntax error there."""
+        """Report why libyaml stopped: nesting that is too deep in the text before that place, else a syntax error."""
         at = len(self.text) if error.problem_mark is None else error.problem_mark.index
         unseen = self.text[self.frames[-1][1] if self.frames else 0 : at]
         if len(self.frames) + unseen.count("[") + unseen.count("{") > self.max_depth:
@@ -360,8 +383,8 @@ class _Composer:
         self.syntax_error(error)
 
     def syntax_error(self, error: yaml.MarkedYAMLError) -> None:
-        """Report what libyaml stopped at, in words of our own."""
-        from netspec.text.syntax import explain  # a text that can be read needs none of it
+        """Report a syntax error, with libyaml's message translated by `syntax.explain`."""
+        from netspec.text.syntax import explain  # imported here, since a valid text does not need it
 
         at, begin = error.problem_mark, error.context_mark
         mistake = explain(
@@ -387,9 +410,10 @@ class _Composer:
         )
 
     def readable(self) -> str:
-        """The text for libyaml, which must not break lines where YAML 1.2 does not.
+        """The text to pass to libyaml, with the characters replaced that end a line for it but not in YAML 1.2.
 
-        Each such character gives way to a private one that does not occur in the text, not even as an escape.
+        Each is replaced by a private-use character that does not occur in the text, not even as an escape sequence;
+        `restore` maps it back.
         """
         text = self.text
         if text.isascii() or not any(c in text for c in _BREAKS):

@@ -1,7 +1,7 @@
-"""How deep a text is nested, where libyaml gave up before its events could show it.
+"""Find the place where a text is nested too deep, after the parser failed before emitting the event that shows it.
 
-Its scanner runs up to a thousand characters of one line ahead of the events, and from PyYAML 6.0.4 on it refuses deep
-nesting itself.
+libyaml's scanner reads up to a thousand characters of a line ahead of the events, and from PyYAML 6.0.4 on the parser
+itself refuses deep nesting.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from yaml.events import CollectionEndEvent, CollectionStartEvent
 
 PARSER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may have been built without libyaml
 READABLE: Final = 998
-"""The depth that PyYAML reads in every style: 6.0.4 refuses 1,000 block collections and 1,001 in brackets."""
+"""The greatest depth that PyYAML reads in every style: 6.0.4 refuses 1,000 nested block and 1,001 flow collections."""
 
 
 def deeper_than(limit: int, text: str) -> int | None:
-    """Offset of the first collection of `text` that is nested deeper than `limit`, None where there is none.
+    """Offset of the first collection of `text` that is nested deeper than `limit`; None if there is none.
 
-    The text may be cut off anywhere, so that what is in front of the place that libyaml refused can be asked about.
+    The text may end anywhere, so a caller can pass the part before the place where libyaml stopped.
     """
     parser = PARSER(text)
     level = 0

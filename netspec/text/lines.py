@@ -1,4 +1,4 @@
-"""Finding one's way in YAML text by its lines, where there are no nodes to ask."""
+"""Search by lines in YAML text that could not be parsed into nodes. Places are offsets into the text."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import re
 
 
 def line_start(text: str, at: int) -> int:
-    """Where the line of an offset begins."""
+    """Offset of the start of the line that contains `at`."""
     return max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
 
 
 def line_end(text: str, at: int) -> int:
-    """Where the line of an offset ends, its line break excluded."""
+    """Offset of the end of the line that contains `at`, line break excluded."""
     match = re.compile(r"[\r\n]").search(text, at)
     return match.start() if match else len(text)
 
 
 def content_end(text: str, at: int) -> int:
-    """Where what is written on the line ends, a comment and blanks excluded."""
+    """Offset of the end of the line's content, trailing blanks and comment excluded."""
     line = text[at : line_end(text, at)]
     return at + len(re.sub(r"(^|\s+)#.*$", "", line, count=1, flags=re.DOTALL).rstrip())
 
 
 def previous_line(text: str, at: int) -> tuple[int, int] | None:
-    """Start and end of what the nearest line above says that has content, its indentation excluded."""
+    """Start and end of the content of the nearest line above that has any, indentation excluded; None if none has."""
     start = line_start(text, at)
     while start > 0:
         start = line_start(text, start - 1 - (text[start - 2 : start] == "\r\n"))
@@ -34,7 +34,7 @@ def previous_line(text: str, at: int) -> tuple[int, int] | None:
 
 
 def item_around(text: str, at: int, floor: int) -> tuple[int, int]:
-    """The item of a flow collection around an offset, brackets balanced; it begins after `floor`."""
+    """Start and end of the item of a flow collection around an offset, with balanced brackets, not before `floor`."""
     start, depth = at, 0
     while start > floor and text[start - 1] not in "\r\n":
         if text[start - 1] in "]})":
@@ -60,13 +60,13 @@ def item_around(text: str, at: int, floor: int) -> tuple[int, int]:
 
 
 def indentation(text: str, at: int) -> int:
-    """The number of blanks in front of an offset's line."""
+    """The number of spaces and tabs that the line of an offset begins with."""
     line = text[line_start(text, at) : line_end(text, at)]
     return len(line) - len(line.lstrip(" \t"))
 
 
 def content_column(text: str, at: int) -> int:
-    """The column, from 0, of what the line of an offset says after its `- `."""
+    """The column, from 0, of the content of an offset's line after its indentation and list dashes (`- `)."""
     start = line_start(text, at)
     match = re.compile(r"[ \t]*(?:-[ \t]+)*").match(text, start)
     return match.end() - start if match else 0

@@ -1,4 +1,4 @@
-"""A text with a name, and the nodes that it is parsed into: values that know where they are written."""
+"""Sources (texts with names) and the nodes that they are parsed into: values with their offsets in the text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netspec.diagnostics import Span
 
 
 class ScalarNode:
-    """A scalar: `value` is what YAML 1.2's core schema makes of it, `text` what was written (escapes resolved)."""
+    """A scalar: `value` is its value by YAML 1.2's core schema, `text` the text as written, escapes resolved."""
 
     __slots__ = ("end", "quoted", "start", "text", "value")
 
@@ -37,7 +37,7 @@ class ListNode:
 
 
 class MapNode:
-    """A mapping in the order written. Keys are scalars, and no key occurs twice."""
+    """A mapping, its entries in the order written. Keys are scalars and unique."""
 
     __slots__ = ("end", "entries", "flow", "start")
 
@@ -57,14 +57,14 @@ class MapNode:
 
 Node = ScalarNode | ListNode | MapNode
 """`start` and `end` of a node are offsets into the source's text in code points, the end exclusive. An anchor is not
-part of its node; a block collection ends where its last child ends. An alias is the very node it names, so a node may
-be reached more than once, but never from within itself."""
+part of its node; a block collection ends where its last child ends. An alias is represented by the node that it names,
+so the nodes form a directed acyclic graph, not a tree."""
 
 
 class Source:
-    """A text with a name. Turns offsets into lines and columns, on demand: only messages and the Net need them.
+    """A text with a name, usually a file's. Converts offsets to lines and columns on demand.
 
-    A byte order mark at the start is dropped: no editor counts it as a column.
+    A byte order mark at the start is dropped, since editors do not count it as a column.
     """
 
     def __init__(self, name: str, text: str) -> None:
@@ -82,17 +82,17 @@ class Source:
         return line, offset - self.line_starts[line - 1] + 1
 
     def span(self, node: Node) -> Span:
-        """The place of a node."""
+        """The span of a node."""
         return self.between(node.start, node.end)
 
     def between(self, start: int, end: int) -> Span:
-        """The place from one offset to another."""
+        """The span from one offset to another, the second one exclusive."""
         return Span(self.name, *self.position(start), *self.position(end))
 
     def inside(self, node: ScalarNode, start: int, end: int) -> Span:
-        """The place of `node.text[start:end]`, for mistakes inside an expression.
+        """The span of `node.text[start:end]`, for mistakes inside an expression.
 
-        Where escapes or folded lines make the written text differ from `node.text`, the place of the whole node.
+        If the source text differs from `node.text` (escapes, folded lines), the span of the whole node.
         """
         written = self.text[node.start : node.end]
         if node.quoted and written[1:-1] == node.text:
@@ -103,9 +103,10 @@ class Source:
 
 
 class Extended(Source):
-    """A source with other texts behind it: an offset beyond its own text leads into one of them, under that one's name.
+    """Several sources concatenated: an offset beyond the first text is resolved in the source that it belongs to.
 
-    Nodes that are written elsewhere, as in a `--set`, can so stand among those of a file and still know their place.
+    This lets nodes from elsewhere, such as the value of a `--set`, be inserted among the nodes of a file and keep their
+    spans.
     """
 
     def __init__(self, base: Source, others: Sequence[Source]) -> None:
@@ -117,22 +118,22 @@ class Extended(Source):
             self._starts.append(self._starts[-1] + len(part.text) + 1)
 
     def between(self, start: int, end: int) -> Span:
-        """The place from one offset to another, in the text that the first one leads into."""
+        """The span from one offset to another, in the source that contains the first one."""
         i = bisect_right(self._starts, start) - 1
         return self._parts[i].between(start - self._starts[i], end - self._starts[i])
 
 
 class Limits(NamedTuple):
-    """How large a spec may be. Whoever calls netspec may raise them; a spec cannot."""
+    """Limits on the size of a spec. A caller of the Python interface may change them; a spec cannot."""
 
     max_bytes: int = 16 * 2**20
-    """Size of the file."""
+    """Size of the file in bytes."""
     max_depth: int = 64
-    """Lists and mappings inside one another, aliases followed; 998 at most, since PyYAML reads no deeper."""
+    """Nesting depth of lists and mappings, aliases followed; capped at 998, the most that PyYAML reads."""
     max_aliases: int = 1000
     """Aliases (`*name`) in the file."""
     max_nodes: int = 2_000_000
-    """Scalars, lists and mappings; what an alias stands for counts each time it is used."""
+    """Scalars, lists and mappings; the nodes that an alias names count again at each use."""
     max_layers: int = 100_000
     """Layers after all templates are expanded."""
 

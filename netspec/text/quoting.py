@@ -1,4 +1,4 @@
-"""Text as YAML has it: bare where that is the same text, in quotes where not."""
+"""Write a string as a YAML scalar: plain where it reads back as the same string, else double-quoted."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
 
 def written(text: str) -> str:
-    """A text as a YAML scalar that is read as this text again."""
+    """A string as a YAML scalar that reads back as the same string."""
     if re.fullmatch(_PLAIN, text) and text not in _NOT_TEXT:
         return text
     return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else _escape(ord(c))) for c in text) + '"'
 
 
 def literal(text: str) -> str:
-    """A text as the scalar of a text field, in which `$name` would take a variable, and `$$` is a `$`."""
+    """A string as the scalar of a text field, where a leading `$` would refer to a variable and is written `$$`."""
     return written(f"${text}" if text.startswith("$") else text)
 
 

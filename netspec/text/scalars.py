@@ -1,4 +1,4 @@
-"""What an unquoted YAML scalar means: the core schema of YAML 1.2, and nothing of YAML 1.1.
+"""The value of an unquoted YAML scalar, by the core schema of YAML 1.2; the additional types of YAML 1.1 do not apply.
 
 So `1e-3` is a float, `010` is ten, and `no`, `on`, `1:30` and `2024-01-01` are text.
 
@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import Final
 
 FIRST: Final = frozenset("+-.0123456789~nNtTfF")
-"""What a scalar begins with that may be something else than text; the empty one is null."""
+"""First characters of the scalars that may be a number, a boolean or null. The empty scalar is null, too."""
 
 MAX_DIGITS: Final = 400
-"""The most digits of an integer: far beyond 64 bits, far below what makes conversion slow."""
+"""The most digits that an integer may have: far more than 64 bits need, too few for a slow conversion."""
 
 _INF: Final = (".inf", ".Inf", ".INF")
 _WORDS: Final[dict[str, bool | float | None]] = {

@@ -1,8 +1,8 @@
-"""YAML text → nodes with places.
+"""Read a YAML file or text into nodes with source offsets.
 
-`read` and `decode` make a `Source` of a file or of bytes; `parse` makes nodes of a `Source`. What YAML has beyond
-plain data (tags, merge keys, several documents, keys that are no scalars) is refused with a diagnostic of its own, and
-every size has a limit, so that any text ends quickly in nodes or in located diagnostics.
+`read` and `decode` make a `Source` from a file or from bytes; `parse` makes nodes from a `Source`. The features of YAML
+beyond plain data (tags, merge keys, several documents, keys that are not scalars) are refused, each with a diagnostic
+of its own. Every size has a limit, so any text yields nodes or located diagnostics in bounded time and memory.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ __all__ = [
 
 
 _LARGE: Final = 100_000
-"""Characters above which pausing the collector repays the collection that its return sets off."""
+"""Characters. For shorter texts a pause saves less than the collection costs that follows when it ends."""
 
 
 @contextmanager
 def without_gc(text: str, *, grows: bool = False) -> Generator[None]:
-    """Pause the cyclic garbage collector while a large text is worked on, or a small one that `grows`.
+    """Pause the cyclic garbage collector while a large text is processed, or a small one that `grows`.
 
-    A large spec is millions of small objects without a single cycle; looking for cycles among them, again and again
-    as they grow in number, makes time superlinear.
+    A large spec becomes millions of small objects without a reference cycle. The collector would traverse them again
+    and again as their number grows, which makes the time superlinear.
     """
     enabled = gc.isenabled() and (grows or len(text) > _LARGE)
     if enabled:
@@ -63,8 +63,8 @@ def read(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> tuple
     """Read a file.
 
     Returns:
-        The source, named as the path was given, and what `decode` finds wrong with its bytes. Parse it only if
-        nothing is: a source with a diagnostic serves to show the line at fault.
+        The source, named by the path as given, and the diagnostics of `decode`. Parse the source only if there are
+        none; otherwise it only serves to show the line at fault.
 
     Raises:
         UsageError: there is no such file, it is a directory, or it cannot be read.
@@ -93,7 +93,7 @@ def read(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> tuple
 
 
 def _near(file: Path) -> str:
-    """A suggestion for a file that does not exist: a sibling with a similar name, or the folder that is missing."""
+    """The end of the message for a missing file: a sibling with a similar name, or the directory that is missing."""
     try:
         parent = file.parent
         if not parent.is_dir():
@@ -108,7 +108,11 @@ def _near(file: Path) -> str:
 
 
 def decode(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Source, list[Diagnostic]]:
-    """Bytes → a source, with the diagnostics `not-utf8` (at the first byte that is no UTF-8) and `too-large`."""
+    """Decode bytes as UTF-8 into a source.
+
+    Returns:
+        The source, and a diagnostic if there is one: `not-utf8`, at the first invalid byte, or `too-large`.
+    """
     if len(data) > limits.max_bytes:
         source = Source(name, "")
         return source, [_too_large(source, f"{len(data):,}", limits)]
@@ -145,12 +149,12 @@ def parse(source: Source, limits: Limits = DEFAULT_LIMITS) -> tuple[Node | None,
     """Parse a text into nodes.
 
     Returns:
-        The root, or None where the text is empty, is no YAML or exceeds a limit, and the diagnostics. A root may come
-        with errors: a duplicate key and its value are left out, as is an entry whose key is refused; a tag is
-        ignored; an alias that cannot be resolved, like a number that is too large, stands as a null.
+        The root, or None if the text is empty, is not YAML or exceeds a limit; and the diagnostics. A root may come
+        with errors: a duplicate key and its value are left out, and so is an entry whose key is refused; a tag is
+        ignored; an alias that cannot be resolved, or a number that is too large, becomes a null.
     """
     text = source.text
-    if len(text) > limits.max_bytes // 4:  # a shorter one fits, however many bytes its characters take
+    if len(text) > limits.max_bytes // 4:  # a shorter text fits in any case: a character has at most 4 bytes
         size = len(text.encode("utf-8", "replace"))
         if size > limits.max_bytes:
             return None, [_too_large(source, f"{size:,}", limits)]

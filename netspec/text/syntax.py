@@ -1,8 +1,8 @@
-"""What libyaml's syntax errors mean, in words for people who do not know YAML's grammar.
+"""Translate libyaml's syntax errors for people who do not know YAML's grammar.
 
-`explain` takes the text and where libyaml stopped, and says what is wrong, where, and what to write. libyaml notices
-many mistakes late (an unclosed bracket at the next colon, a missing colon a line further down), so the place it gives
-is where the search begins, not what is shown.
+`explain` takes the text and the offset where libyaml stopped; it returns what is wrong, where, and what to write.
+libyaml detects many mistakes late (an unclosed bracket at the next colon, a missing colon a line further down), so
+its offset is only where the search for the mistake begins.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from netspec.text.lines import content_column, content_end, indentation, item_ar
 
 
 class Mistake(NamedTuple):
-    """One syntax error. All places are offsets into the text."""
+    """A translated syntax error. All places are offsets into the text."""
 
     message: str
     start: int
@@ -24,20 +24,20 @@ class Mistake(NamedTuple):
     related: tuple[str, int, int] | None = None
     help: str | None = None
     edit: tuple[str, int, int, str] | None = None
-    """Title, start, end, new text of what mends it."""
+    """The fix: title, start, end, replacement text."""
 
 
 class Stop(NamedTuple):
-    """Where libyaml stopped, and what it was doing."""
+    """libyaml's error: its message (`problem`), where it stopped, and what it was reading."""
 
     text: str
     problem: str
     at: int
-    """The character it could not take."""
+    """Offset of the unexpected character."""
     begin: int
-    """Where the construct began that it was reading."""
+    """Offset of the start of the construct that it was reading."""
     collections: list[int]
-    """Starts of the lists and mappings that are open there, outermost first."""
+    """Start offsets of the lists and mappings that are open there, outermost first."""
 
     @property
     def brackets(self) -> list[int]:
@@ -51,31 +51,35 @@ class Stop(NamedTuple):
 
     @property
     def line_start(self) -> int:
-        """Where the line of the fault begins."""
+        """Offset of the start of the line of the fault."""
         return line_start(self.text, self.at)
 
     @property
     def before(self) -> str:
-        """The part of the line in front of the fault."""
+        """The text of the line before the fault."""
         return self.text[self.line_start : self.at]
 
 
 def explain(text: str, problem: str, at: int, begin: int | None, collections: list[int]) -> Mistake:
-    """Say in plain words what a syntax error of libyaml's means.
+    """Translate a syntax error of libyaml.
 
-    `at` is where it stopped, `begin` where the construct began that it was reading, if it says; `collections` are the
-    starts of the open lists and mappings.
+    Args:
+        text: the whole YAML text.
+        problem: libyaml's message.
+        at: offset where libyaml stopped.
+        begin: start offset of the construct that it was reading, None if libyaml does not say.
+        collections: start offsets of the open lists and mappings, outermost first.
     """
     at = min(at, len(text))
     stop = Stop(text, problem, at, at if begin is None else min(begin, len(text)), collections)
     return _EXPLANATIONS.get(problem, _other)(stop)
 
 
-# ---- what the explanations share
+# ---- shared by the explanations
 
 
 def value_around(stop: Stop) -> tuple[int, int]:
-    """The whole value, in block or flow style, that the fault is a part of."""
+    """Start and end of the value, in block or flow style, that contains the fault."""
     if stop.brackets:
         return item_around(stop.text, stop.at, stop.brackets[-1] + 1)
     match = re.match(r"(?:\s*-\s+)*(?:[^\s'\"\[{][^:]*:\s+)?", stop.before)
@@ -126,7 +130,7 @@ def _tab(stop: Stop) -> Mistake:
 
 
 def _misplaced_colon(stop: Stop) -> Mistake:
-    """A second `key:` where the value of the first one still goes on."""
+    """A second `key:` while the value of the first one has not ended."""
     text = stop.text
     inner = re.match(r"(?:\s*-\s+)*[^\s'\"#][^:]*:\s+(?=\S)", stop.before)
     if inner:
@@ -170,7 +174,7 @@ def _missing_colon(stop: Stop) -> Mistake:
 
 
 def _flow(stop: Stop) -> Mistake:
-    """In `[…]` or `{…}` something follows an item that is neither a comma nor the closing bracket."""
+    """In `[…]` or `{…}`, an item is followed by neither a comma nor the closing bracket."""
     text, at, opening = stop.text, stop.at, stop.begin
     bracket = text[opening : opening + 1]
     closing = "]" if bracket == "[" else "}"
@@ -216,7 +220,7 @@ def _unclosed(stop: Stop, opening: int) -> Mistake:
 
 
 def _no_content(stop: Stop) -> Mistake:
-    """A bracket, comma or colon stands where a value should."""
+    """A bracket, comma or colon in the place of a value."""
     text, at, brackets = stop.text, stop.at, stop.brackets
     if not stop.char and brackets:
         return _unclosed(stop, brackets[-1])
@@ -237,7 +241,7 @@ def _no_content(stop: Stop) -> Mistake:
 
 
 def _no_key(stop: Stop) -> Mistake:
-    """In a block mapping or list, something stands where the next entry should."""
+    """In a block mapping or list, the next line is not an entry."""
     text, at = stop.text, stop.at
     if stop.char == ":" and not stop.before.strip(" -"):
         return Mistake("a key is missing in front of this `:`", at, at + 1)

@@ -1,7 +1,7 @@
-"""Where YAML silently reads something else than what was meant: each trap with the mended line.
+"""Detect valid YAML that does not mean what was intended, and say what to write instead.
 
-YAML's flow style splits at every comma and knows nothing of parentheses, so `{out: max(1, c // 4)}` is a mapping with
-the two keys `out` and `c // 4)`. These functions recognise such wrecks and say what to write instead.
+YAML's flow style splits at every comma, also inside parentheses: `{out: max(1, c // 4)}` is a mapping with the two keys
+`out` and `c // 4)`. The functions here recognise the pieces.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _OPTIONS = ("when", "repeat", "name", "freeze", "init")
 
 
 class Trap(NamedTuple):
-    """A wreck recognised: what happened, where, and the line as it should be."""
+    """A detected trap: what YAML did, where, and how to write it instead."""
 
     code: Code
     message: str
@@ -24,11 +24,11 @@ class Trap(NamedTuple):
     help: str
     fix: Fix | None = None
     torn: str = ""
-    """The text that YAML split, in one piece."""
+    """The text before YAML split it."""
 
 
 def _open(text: str) -> int:
-    """How many brackets a text opens and does not close, quoted parts aside; negative where it closes more."""
+    """Opening minus closing brackets of a text, quoted parts ignored."""
     bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", text)
     return sum(map(bare.count, "([{")) - sum(map(bare.count, ")]}"))
 
@@ -38,12 +38,12 @@ def _line(source: Source, start: int, end: int) -> str:
 
 
 def flow_trap(source: Source, node: Node) -> Trap | None:
-    """A flow mapping or list that YAML split inside an expression's parentheses, or a plain scalar that a ` #` cut."""
+    """Detect a flow collection split inside an expression's parentheses, or a plain scalar cut short by a ` #`."""
     if isinstance(node, ScalarNode):
         return _comment_trap(source, node)
     if (
         not node.flow or "(" not in source.text[node.start : node.end]
-    ):  # only parentheses come apart: most lists are done
+    ):  # without parentheses nothing was split inside them
         return None
     pieces = _pieces(node)
     for i, (text, start) in enumerate(pieces):
@@ -93,7 +93,7 @@ def _comment_trap(source: Source, node: ScalarNode) -> Trap | None:
 
 
 def argument_trap(source: Source, key: ScalarNode, node: MapNode, name: str) -> Trap | None:
-    """`when:` and its like indented under a layer's name: that makes them arguments of the layer."""
+    """Detect an option such as `when:` that is indented under a layer's name, which makes it an argument."""
     if key.text not in _OPTIONS or node.flow:
         return None
     value = node.get(key.text)
@@ -108,7 +108,7 @@ def argument_trap(source: Source, key: ScalarNode, node: MapNode, name: str) -> 
 
 
 def stray_option_trap(source: Source, entry: tuple[ScalarNode, Node]) -> Trap:
-    """`[conv: 64, when: x]`: the comma makes two items of what was meant as one."""
+    """The trap `[conv: 64, when: x]`: the comma separates two items where one was intended."""
     key, value = entry
     written = _line(source, key.start, value.end)
     return Trap(
@@ -120,7 +120,7 @@ def stray_option_trap(source: Source, entry: tuple[ScalarNode, Node]) -> Trap:
 
 
 def signature_trap(source: Source, node: MapNode) -> Trap | None:
-    """`blocks: {a(x, y): …}`: a signature with a comma needs quotes in flow style."""
+    """Detect `blocks: {a(x, y): …}`: in flow style, a signature with a comma needs quotes."""
     if not node.flow:
         return None
     keys = [key for key, _ in node.entries]

@@ -1,12 +1,12 @@
-"""Sizes are `int` or `Dim`, and a rule states what it requires with `need`.
+"""Sizes are `int` or `Dim`; a layer's rule states its requirements on them with `need`.
 
-A rule is written once, over `+ - * //`, `minimum`, `maximum`, comparisons and `same`, and serves numbers, symbols and
-unknown sizes. It never says `if n < k: raise ...`; it says `need(n >= k, lambda: "...")`. With numbers a comparison
-is a `bool`; with symbols it is a `Condition`, which is decided or becomes a precondition of the net; with `UNKNOWN`
-(the size of an axis whose layer was already reported) it is silent.
+A rule is written once, with `+ - * //`, `minimum`, `maximum`, comparisons and `same`, and works for numbers, symbols
+and unknown sizes. In place of `if n < k: raise ...`, it calls `need(n >= k, lambda: "...")`. For numbers, a comparison
+is a `bool`; for symbols it is a `Condition`, which is decided or becomes a requirement of the net; with `UNKNOWN`
+(the size of an axis whose layer was already reported) it always passes.
 
-`==` between sizes is plain structural equality and always a `bool`, so that shapes can be compared, hashed and put
-into sets; a rule that requires two sizes to be equal says `need(same(a, b), ...)`.
+`==` between sizes is structural equality and always a `bool`, so that shapes can be compared, hashed and put into sets.
+A rule that requires two sizes to be equal calls `need(same(a, b), ...)`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from netspec.diagnostics import Code, Severity, Span
 
 
 class Condition:
-    """What a comparison gives when one of the sizes is a `Dim`. It has no truth value: give it to `need`."""
+    """The result of a comparison if one of the sizes is a `Dim`. It has no truth value: pass it to `need`."""
 
     __slots__ = ()
 
@@ -29,22 +29,25 @@ class Condition:
 
     @property
     def decided(self) -> bool | None:
-        """True or False where the condition holds always or never; None where it depends on the symbols."""
+        """True if the condition always holds, False if it never does, None if it depends on the symbols."""
         return None
 
 
 class Dim:
-    """A size that is no plain number: a formula of symbols (`symbols/`), or `UNKNOWN`.
+    """A size that is not a number: a formula of symbols (`symbols/`), or `UNKNOWN`.
 
-    Subclasses implement the arithmetic; every operation with an `int` on either side gives an `int` or a `Dim`, every
-    comparison a `bool` or a `Condition`. A formula that would grow too long raises `Unmet`.
+    Subclasses implement the arithmetic. An operation with a `Dim` or an `int` on either side returns an `int` or a
+    `Dim`, a comparison a `bool` or a `Condition`.
+
+    Raises:
+        Unmet: the result is a formula that exceeds the limits (`symbols.FormulaTooLong`).
     """
 
     __slots__ = ()
 
     @property
     def symbols(self) -> frozenset[str]:
-        """The names of the symbols in it."""
+        """The names of the symbols in the size."""
         return frozenset()
 
     def __add__(self, other: Size) -> Size:
@@ -78,7 +81,7 @@ Shape = tuple[Size, ...]
 
 
 class _Silent(Condition):
-    """A comparison with an unknown size: nothing is known, so nothing is reported."""
+    """A comparison with an unknown size: it passes, since the cause is already reported."""
 
     __slots__ = ()
 
@@ -91,7 +94,7 @@ _SILENT: Final = _Silent()
 
 
 class _Unknown(Dim):
-    """The size of an axis that could not be computed. Arithmetic with it stays unknown."""
+    """The size of an axis that could not be computed. Arithmetic with it returns it again."""
 
     __slots__ = ()
 
@@ -126,7 +129,7 @@ def same(a: Size, b: Size) -> bool | Condition:
 
 
 def minimum(a: Size, b: Size) -> Size:
-    """The smaller of two sizes (the builtin `min` would ask a symbolic comparison for its truth)."""
+    """The smaller of two sizes. (The builtin `min` needs the truth value of a comparison, which symbols lack.)"""
     if isinstance(a, Dim):
         return a.smaller(b)
     if isinstance(b, Dim):
@@ -152,7 +155,10 @@ def product(sizes: Iterable[Size]) -> Size:
 
 
 def counted(count: Callable[[], Size]) -> Size:
-    """A count of parameters or operations; unknown where its formula grows too long, which is no fault of the net."""
+    """The result of `count`, a number of parameters or operations; `UNKNOWN` if its formula exceeds the limits.
+
+    A formula that is too long for a total is no mistake in the net, so it is not reported.
+    """
     try:
         return count()
     except Unmet:
@@ -176,10 +182,15 @@ Axis = int | Literal["every"]
 class Problem(NamedTuple):
     """A requirement that does not hold.
 
-    `axis` is the axis of the input that it is about, "every" its whole shape. The message of such a problem holds
-    `{given}`: whoever reports it puts there which layer gave that size, the size, and how it came about, as in
-    "`Flatten` (line 17) gives 6400 = 256 × 5 × 5". `at` names the argument at fault, if one is; `value` is what that
-    argument should have been, where exactly one value would do.
+    Args:
+        message: what is wrong. If `axis` is given, it contains `{given}`, which the elaborator replaces by the origin
+            of that size: "`Flatten` (line 17) gives 6400 = 256 × 5 × 5".
+        code: the diagnostic's code.
+        at: the argument at fault, if one is.
+        axis: the axis of the input that the requirement is about, "every" for its whole shape.
+        value: what the argument `at` should have been, if exactly one value is right.
+        help: what to do.
+        severity: error or warning.
     """
 
     message: str
@@ -192,29 +203,29 @@ class Problem(NamedTuple):
 
 
 class Requirement(NamedTuple):
-    """Something that the symbols of a net's input must satisfy."""
+    """A condition on the symbols of a net's input."""
 
     condition: Condition
     layer: str
-    """The name of the layer, or of the combinator, that asks for it."""
+    """The name of the layer or combinator that requires it."""
     span: Span
-    """Where that stands."""
+    """The place of that layer or combinator."""
     problem: Problem
-    """What it would be if the condition did not hold, `{given}` filled in."""
+    """The problem if the condition does not hold, with `{given}` replaced."""
 
     @property
     def source(self) -> str:
-        """ "`Conv2d` (line 3)": who asks for it."""
+        """The layer that requires it and its line: "`Conv2d` (line 3)"."""
         return f"`{self.layer}` (line {self.span.line})"
 
     @property
     def sentence(self) -> str:
-        """ "`Conv2d` (line 3): …": who asks for what."""
+        """The layer and the message: "`Conv2d` (line 3): …"."""
         return f"{self.source}: {self.problem.message}"
 
 
-class Unmet(Exception):  # the outcome of a rule, always caught: no error of the program
-    """A requirement without which the layer has no output. Raised by `need`, caught where the rule is called."""
+class Unmet(Exception):  # not named Error: it is control flow, caught where the rule is called
+    """A requirement does not hold, and without it the layer has no output shape. Raised by `need`."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -222,7 +233,7 @@ class Unmet(Exception):  # the outcome of a rule, always caught: no error of the
 
 
 class Findings:
-    """What the rules called inside `collecting()` found: mistakes survived, and conditions on the symbols."""
+    """Collected by the rules called inside `collecting()`: non-fatal problems, and conditions on the symbols."""
 
     __slots__ = ("conditions", "problems")
 
@@ -236,7 +247,7 @@ _findings: ContextVar[Findings | None] = ContextVar("netspec_findings", default=
 
 @contextmanager
 def collecting(findings: Findings) -> Generator[Findings]:
-    """Let `expect` and symbolic requirements of the rules called inside go to `findings`."""
+    """Collect in `findings` what rules called inside the `with` block record with `expect`, `warn` and `need`."""
     token = _findings.set(findings)
     try:
         yield findings
@@ -254,12 +265,13 @@ def need(
     value: object = None,
     help: str | None = None,
 ) -> None:
-    """State a requirement without which there is no output shape.
+    """State a requirement without which the layer has no output shape.
 
-    The message is a function, so that its text is made only when it is shown; for the keywords see `Problem`.
+    The message is a function, so that its text is only made if it is needed; for the keywords see `Problem`. A
+    symbolic condition that is neither always true nor always false is recorded for `collecting`.
 
     Raises:
-        Unmet: the condition is false. A symbolic condition that is neither true nor false is recorded instead.
+        Unmet: the condition is false.
     """
     if condition is True:
         return
@@ -276,8 +288,14 @@ def expect(
     value: object = None,
     help: str | None = None,
 ) -> None:
-    """State a requirement whose breach is a mistake but leaves the output shape known: a stated `in_features` that
-    does not match. Recorded, never raised, so that what follows is still checked."""
+    """State a requirement that the output shape does not depend on, such as that a given `in_features` matches.
+
+    A false condition is recorded as an error for `collecting` and not raised, so that the layers after it are still
+    checked.
+
+    Raises:
+        Unmet: the condition is false, and nothing collects.
+    """
     if condition is True:
         return
     _unmet(condition, Problem(message(), code, at, axis, value, help), fatal=False)
@@ -292,7 +310,7 @@ def warn(
     axis: Axis | None = None,
     help: str | None = None,
 ) -> None:
-    """State something that had better hold: its breach is a warning."""
+    """State a recommendation: a condition that is false is recorded as a warning."""
     if condition is True or (isinstance(condition, Condition) and condition.decided is not False):
         return
     findings = _findings.get()

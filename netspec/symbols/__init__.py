@@ -1,10 +1,10 @@
-"""Symbolic sizes: exact formulas of the symbols that an input's shape may have, and what they must satisfy.
+"""Symbolic sizes: exact integer formulas of the symbols in an input's shape, and the conditions on those symbols.
 
     H = symbol("H")
     (H + 2 * 1 - 11) // 4 + 1        # (H - 5)//4
     H // 2 >= 3                      # a Comparison: H//2 >= 3
 
-Imported only where a spec has a symbolic input.
+Imported only for a spec with a symbolic input, to keep other checks fast.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Division, minima and maxima of polynomials, brought to one form; evaluation and substitution.
+"""Floor division, minima and maxima of polynomials in canonical form; evaluation and substitution.
 
-What keeps formulas short are three identities of floor division by a positive integer c:
+Three identities of floor division by a positive integer c keep formulas short:
 
     ⌊(c·q + r) / c⌋ = q + ⌊r / c⌋                   so numerators have coefficients from 0 to c − 1
     ⌊(g·x + k) / (g·c)⌋ = ⌊(x + ⌊k / g⌋) / c⌋       so numerator and divisor have no common factor
@@ -36,6 +36,7 @@ def remainder(numerator: Polynomial, divisor: Polynomial) -> Polynomial:
 
 
 def _by_number(numerator: Polynomial, by: int) -> Polynomial:
+    """⌊numerator / by⌋ in canonical form, for a positive number: the identities above, in their order."""
     whole = numerator.shared(by)
     rest = Polynomial({m: k % by for m, k in numerator.terms.items()})
     if rest.number is not None:
@@ -54,7 +55,7 @@ def _by_number(numerator: Polynomial, by: int) -> Polynomial:
 
 
 def _inner_quotient(polynomial: Polynomial) -> Quotient | None:
-    """The quotient that stands in the sum once, if it is the only one."""
+    """The sum's only quotient by a number, if it is a term of its own with the coefficient 1."""
     found: list[tuple[Monomial, Quotient]] = [
         (m, atom) for m in polynomial.terms for atom in m if isinstance(atom, Quotient) and atom.by is not None
     ]
@@ -73,7 +74,11 @@ def _by_formula(numerator: Polynomial, divisor: Polynomial) -> Polynomial:
 
 
 def _exact(numerator: Polynomial, divisor: Polynomial) -> Polynomial | None:
-    """The quotient if the division leaves nothing: by an integer multiple of itself, or by a product of atoms."""
+    """The quotient of a division without remainder, else None.
+
+    Two cases are recognised: the numerator is an integer multiple of the divisor, or the divisor is a single term that
+    divides every term of the numerator. None, too, if the divisor may be 0.
+    """
     low, high = bounds(divisor)
     if low <= 0 <= high:
         return None
@@ -96,7 +101,11 @@ def _exact(numerator: Polynomial, divisor: Polynomial) -> Polynomial | None:
 
 
 def extreme(kind: str, a: Polynomial, b: Polynomial) -> Polynomial:
-    """The smaller (`min`) or larger (`max`) of two."""
+    """The minimum (`kind` is `"min"`) or maximum (`"max"`) of two polynomials.
+
+    Members that another one makes redundant are dropped, and a common constant is moved outside, so that equal minima
+    are equal atoms.
+    """
     members: list[Polynomial] = []
     for candidate in (*_members(kind, a), *_members(kind, b)):
         if any(_settles(kind, other, candidate) for other in members):
@@ -110,7 +119,7 @@ def extreme(kind: str, a: Polynomial, b: Polynomial) -> Polynomial:
 
 
 def _members(kind: str, polynomial: Polynomial) -> tuple[Polynomial, ...]:
-    """The members of a minimum, a constant beside it moved inside; anything else is its own only member."""
+    """The members of a minimum (or maximum) plus a constant, the constant added to each; else the polynomial itself."""
     atom = polynomial.variable.lone
     if isinstance(atom, Extreme) and atom.kind == kind:
         return tuple(member.plus(polynomial.constant) for member in atom.members)
@@ -118,7 +127,7 @@ def _members(kind: str, polynomial: Polynomial) -> tuple[Polynomial, ...]:
 
 
 def _settles(kind: str, a: Polynomial, b: Polynomial) -> bool:
-    """True if `a` is never larger (`min`), never smaller (`max`) than `b`."""
+    """True if `a` makes `b` redundant: it is provably never larger (`min`), never smaller (`max`)."""
     low, high = bounds(a - b)
     return high <= 0 if kind == "min" else low >= 0
 
@@ -127,7 +136,7 @@ def _settles(kind: str, a: Polynomial, b: Polynomial) -> bool:
 
 
 def evaluate(polynomial: Polynomial, values: Mapping[str, int]) -> int:
-    """The value where the symbols have these values.
+    """The value of a polynomial for given values of its symbols.
 
     Raises:
         KeyError: a symbol has no value.
@@ -155,7 +164,7 @@ def _value(atom: Atom, values: Mapping[str, int]) -> int:
 
 
 def substitute(polynomial: Polynomial, values: Mapping[str, Polynomial]) -> Polynomial:
-    """The polynomial with formulas in the place of some of its symbols."""
+    """The polynomial with some of its symbols replaced by polynomials."""
     total = number(0)
     for monomial, k in polynomial.terms.items():
         product = number(k)

@@ -1,6 +1,6 @@
-"""Between which integers a formula lies, and whether it grows with a symbol.
+"""Bounds of a formula's values, and whether it is monotone in a symbol.
 
-Both are sound and incomplete: bounds always hold but need not be reached, and None for a trend means that none was
+Both are sound but incomplete: bounds always hold but need not be tight, and None for a trend means that none was
 proved.
 """
 
@@ -18,27 +18,30 @@ Range = tuple[int, int]
 """Smallest and largest value, both included."""
 
 Ranges = Mapping[str, Range]
-"""What is known of the symbols; one that is not listed lies between 1 and `LARGEST_SIZE`."""
+"""The ranges of symbols by name; a symbol that is not listed lies between 1 and `LARGEST_SIZE`."""
 
 ANY: Final[Ranges] = {}
 FULL: Final[Range] = (1, LARGEST_SIZE)
 
 _LONGEST_EXPANSION: Final = 256
+"""Terms of an expanded product; a longer one is left to interval arithmetic."""
 
 Trend = Literal[-1, 0, 1]
-"""A formula falls (or stays), does not depend, grows (or stays) as a symbol grows."""
+"""How a formula depends on a symbol: non-increasing, not at all, non-decreasing."""
 
 _STILL: Final[Trend | None] = 0
 
 
 def bounds(polynomial: Polynomial, ranges: Ranges = ANY) -> Range:
-    """Integers between which the values lie, both included, as tight as two methods make them.
+    """Lower and upper bound of the values, both included: the tighter of two methods on each side.
 
-    The first multiplies and adds the bounds of the atoms; it knows minima and products. The second writes ⌊n/c⌋ as
-    (n − r)/c with 0 ≤ r < c and expands, so that what cancels, cancels: it knows that H − H//2 is never negative.
+    The first is interval arithmetic on the atoms; it handles minima and products. It treats equal symbols as
+    independent, so for H − H//2 it only finds a negative lower bound. The second writes ⌊n/c⌋ as (n − r)/c with
+    0 ≤ r < c and expands, so that equal symbols cancel: it proves that H − H//2 is never negative.
     """
     if not polynomial.weight:
         return polynomial.constant, polynomial.constant
+    # Without content and constant, what remains is an integer polynomial: its bounds may be rounded to integers.
     step, constant = polynomial.content, polynomial.constant
     primitive = polynomial.variable.shared(step)
     low, high = _interval(primitive, ranges)
@@ -50,7 +53,7 @@ def bounds(polynomial: Polynomial, ranges: Ranges = ANY) -> Range:
 
 
 def atom_bounds(atom: Atom, ranges: Ranges = ANY) -> Range:
-    """The same for one atom."""
+    """Lower and upper bound of one atom's value, both included."""
     match atom:
         case Symbol():
             return ranges.get(atom.name, FULL)
@@ -67,16 +70,18 @@ def _quotient_bounds(numerator: Range, divisor: Range) -> Range:
     if divisor[0] >= 1:
         corners = [n // d for n in numerator for d in divisor]
         return min(corners), max(corners)
-    largest = max(abs(n) for n in numerator)  # a divisor of either sign is at least 1 from zero
+    largest = max(abs(n) for n in numerator)  # the divisor may have either sign, but its absolute value is at least 1
     return -largest, largest
 
 
 def _times(a: Range, b: Range) -> Range:
+    """The product of two intervals."""
     corners = [x * y for x in a for y in b]
     return min(corners), max(corners)
 
 
 def _interval(polynomial: Polynomial, ranges: Ranges) -> Range:
+    """Bounds by interval arithmetic on the atoms."""
     low = high = 0
     for monomial, k in polynomial.terms.items():
         product = (k, k)
@@ -87,14 +92,16 @@ def _interval(polynomial: Polynomial, ranges: Ranges) -> Range:
 
 
 class _Expansion:
-    """A polynomial rewritten over variables that start at 0: symbols from their smallest value, and remainders."""
+    """Rewrites a polynomial over variables that start at 0: each symbol less its smallest value, and the remainder of
+    each division. The result is a sum of products of variables, with rational coefficients."""
 
     def __init__(self, ranges: Ranges) -> None:
         self.ranges = ranges
         self.widths: dict[str, int] = {}
-        """Each variable's largest value."""
+        """The largest value of each variable."""
 
     def of(self, polynomial: Polynomial) -> dict[tuple[str, ...], Fraction] | None:
+        """The terms, product of variables → coefficient; None if there would be too many."""
         total: dict[tuple[str, ...], Fraction] = {}
         for monomial, k in polynomial.terms.items():
             product: dict[tuple[str, ...], Fraction] = {(): Fraction(k)}
@@ -132,6 +139,7 @@ def _multiplied(
 
 
 def _expanded(polynomial: Polynomial, ranges: Ranges) -> tuple[Fraction, Fraction] | None:
+    """Bounds by expansion. Every variable starts at 0, so each term lies between 0 and its value at the largest."""
     expansion = _Expansion(ranges)
     terms = expansion.of(polynomial)
     if terms is None:
@@ -154,7 +162,7 @@ def _expanded(polynomial: Polynomial, ranges: Ranges) -> tuple[Fraction, Fractio
 
 
 def trend(polynomial: Polynomial, symbol: str, ranges: Ranges = ANY) -> Trend | None:
-    """How the value moves as one symbol grows within the ranges, the others held still."""
+    """The trend of a polynomial in one symbol within the ranges, the other symbols fixed; None if none is proved."""
     found: Trend | None = 0
     for monomial, k in polynomial.terms.items():
         moves = product_trend([(_atom_trend(atom, symbol, ranges), atom_bounds(atom, ranges)[0]) for atom in monomial])
@@ -163,7 +171,10 @@ def trend(polynomial: Polynomial, symbol: str, ranges: Ranges = ANY) -> Trend | 
 
 
 def product_trend(factors: Sequence[tuple[Trend | None, int]]) -> Trend | None:
-    """How a product moves whose factors move so, each given with its lower bound."""
+    """The trend of a product, from the trend and the lower bound of each factor.
+
+    A product of non-negative factors with one trend has that trend. For other products of several factors, None.
+    """
     moving: list[Trend | None] = [moves for moves, _ in factors if moves != 0]
     if moving and len(factors) > 1 and any(low < 0 for _, low in factors):
         return None
@@ -171,7 +182,7 @@ def product_trend(factors: Sequence[tuple[Trend | None, int]]) -> Trend | None:
 
 
 def joined(a: Trend | None, b: Trend | None) -> Trend | None:
-    """How a sum moves whose parts move so."""
+    """The trend of a sum (or a minimum), from the trends of its parts."""
     if a is None or b is None:
         return None
     if a == 0 or a == b:
@@ -180,7 +191,7 @@ def joined(a: Trend | None, b: Trend | None) -> Trend | None:
 
 
 def scaled(moves: Trend | None, factor: int) -> Trend | None:
-    """How a multiple moves; the factor is not 0."""
+    """The trend of a multiple. The factor is not 0."""
     if not moves or factor > 0:
         return moves
     return -1 if moves == 1 else 1

@@ -1,8 +1,8 @@
-"""What the symbols of an input must satisfy, in as few and as plain sentences as possible.
+"""Summarise the conditions on the symbols of an input in few, plain sentences.
 
-The rules of the layers leave conditions, `(H - 33)//32 >= 1` and the like, dozens in a deep net. Here they become one
-threshold per symbol, one rule of divisibility, and what concerns several symbols at once, each with the layer that
-asks for it.
+The layers' rules record conditions such as `(H - 33)//32 >= 1`, dozens in a deep net. They are solved here into one
+interval and one rule about the remainder per symbol; conditions on several symbols stay formulas. Each statement names
+the layer that requires it.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from netspec.symbols.polynomial import FormulaTooLong, Symbol, lone
 from netspec.symbols.solve import EVERY, Remainders, both, interval, remainders
 
 _Stated = tuple[SizeComparison, Requirement]
-"""A condition that depends on the symbols, and the requirement that holds it."""
+"""A condition that depends on the symbols, and the requirement that it belongs to."""
 _MOST_REMAINDERS: Final = 3
-"""A rule that admits more remainders than these, with gaps, is better read as the formula it came from."""
+"""A rule that allows more remainders than this, with gaps between them, is shown as its formula: that reads better."""
 
 
 class Conditional(Protocol):
-    """What has conditions: a `Net`, which this module comes before."""
+    """Has conditions, as a `Net` has. A protocol, since `symbols/` must not import `net.py`."""
 
     @property
     def conditions(self) -> Sequence[Requirement]:
-        """What the symbols of the input must satisfy."""
+        """The requirements on the symbols of the input."""
         ...
 
 
 def requirements(net: Conditional) -> list[str]:
-    """What the symbols of the input must satisfy, one sentence each: "H >= 65, for `MaxPool2d` (line 18)".
+    """The requirements on the symbols of the input, as sentences: "H >= 65, for `MaxPool2d` (line 18)".
 
-    Empty if the input has no symbols, or if every size will do.
+    Empty if the input has no symbols, or if every size meets the requirements.
     """
     return statements(net.conditions)
 
 
 def statements(conditions: Sequence[Requirement]) -> list[str]:
-    """The same for conditions alone. Of several thresholds for one symbol only the strongest is stated."""
+    """Like `requirements`, for a list of them. Of several thresholds for one symbol, only the strongest is stated."""
     alike: dict[tuple[Predicate, str], list[str]] = {}
     for subject, predicate, requirement in _solve(conditions).facts():
         alike.setdefault((predicate, requirement.source), []).append(subject)
@@ -49,16 +49,16 @@ def statements(conditions: Sequence[Requirement]) -> list[str]:
 
 
 def contradiction(conditions: Sequence[Requirement]) -> tuple[Requirement, ...] | None:
-    """Conditions that no size meets together; None where none is known to be missing.
+    """Requirements that no size meets together, or None if no contradiction was found.
 
-    Every formula that this module can solve is solved, so an answer is a proof; None is none.
+    An answer is a proof. None proves nothing: conditions that this module cannot solve may still contradict each other.
     """
     conflict = _solve(conditions).conflict
     return None if conflict is None else tuple(dict.fromkeys(conflict))
 
 
 class _Rule(NamedTuple):
-    """A condition that is about a remainder only."""
+    """A condition that depends on a symbol's remainder only."""
 
     remainders: Remainders
     comparison: SizeComparison
@@ -67,7 +67,7 @@ class _Rule(NamedTuple):
 
 @dataclass(slots=True)
 class _Known:
-    """What one symbol must satisfy, and the requirement that each part comes from."""
+    """What is known of one symbol, an interval and allowed remainders, and the requirements that each comes from."""
 
     low: int = FULL[0]
     high: int = FULL[1]
@@ -75,7 +75,7 @@ class _Known:
     high_from: Requirement | None = None
     remainders: Remainders = EVERY
     rules: list[_Rule] = field(default_factory=list["_Rule"])
-    """The conditions on the remainder, each of which has made `remainders` stricter."""
+    """The conditions on the remainder, in order; each of them narrowed `remainders`."""
 
     @property
     def range(self) -> Range:
@@ -83,18 +83,18 @@ class _Known:
 
     @property
     def limits(self) -> list[Requirement]:
-        """What the interval comes from."""
+        """The requirements that set the ends of the interval."""
         return [source for source in (self.low_from, self.high_from) if source is not None]
 
     def narrow(self, low: int, high: int, source: Requirement) -> None:
-        """Take in that the size lies in an interval."""
+        """Intersect the interval with another one, and remember the requirement for each end that moves."""
         if low > self.low:
             self.low, self.low_from = low, source
         if high < self.high:
             self.high, self.high_from = high, source
 
     def restrict(self, rule: Remainders, comparison: SizeComparison, source: Requirement) -> bool:
-        """Take in a rule about the remainder; False if it cannot be joined with the others."""
+        """Intersect the remainders with those of a rule. False, and no change, if the common period is too long."""
         combined = both(self.remainders, rule)
         if combined is None:
             return False
@@ -104,19 +104,19 @@ class _Known:
         return True
 
     def readable(self) -> tuple[Remainders, Requirement | None, list[_Rule]]:
-        """What to say about the remainder, the requirement that it comes from, and the rules that are left to state
-        as they are, since what they come to together is no short list of remainders."""
+        """How to state the remainders: those to list, the requirement that they come from, and the rules to state as
+        formulas, because their remainders make no short list."""
         if _is_short(self.remainders):
             return self.remainders, self.rules[-1].source if self.rules else None, []
         short = [rule for rule in self.rules if _is_short(rule.remainders)]
         stated: Remainders = EVERY
         for rule in short:
-            stated = both(stated, rule.remainders) or stated  # parts of a whole that is known to have a period
+            stated = both(stated, rule.remainders) or stated  # None only if the common period is too long
         return stated, short[-1].source if short else None, [rule for rule in self.rules if rule not in short]
 
     @property
     def conflict(self) -> list[Requirement] | None:
-        """The requirements that leave no size."""
+        """The requirements that together allow no size; None if a size is left."""
         if self.low > self.high:
             return self.limits
         period, allowed = self.remainders
@@ -128,11 +128,11 @@ class _Known:
 
 
 class Predicate(NamedTuple):
-    """What is said of a symbol: ">= 65", "must be odd"; nothing where the subject is a whole formula."""
+    """What a statement says of its subject: ">= 65", "must be odd"; empty if the subject is a whole formula."""
 
     text: str = ""
     joint: bool = False
-    """True where several symbols share it: "H and W must be odd", but "H >= 65 and W >= 65"."""
+    """True if several subjects share the text once, "H and W must be odd"; else "H >= 65 and W >= 65"."""
 
     def of(self, subjects: Sequence[str]) -> str:
         """The sentence about these symbols."""
@@ -142,7 +142,7 @@ class Predicate(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """One statement: of what, what, and who asks for it."""
+    """One statement: its subject, its predicate, and the requirement that it comes from."""
 
     subject: str
     predicate: Predicate
@@ -151,13 +151,16 @@ class Fact(NamedTuple):
 
 @dataclass(slots=True)
 class _Solution:
+    """The solved conditions, by symbol."""
+
     known: dict[str, _Known]
     open: list[_Stated] = field(default_factory=list["_Stated"])
-    """What is left to state as a formula."""
+    """The conditions that could not be solved, to be stated as formulas."""
     conflict: list[Requirement] | None = None
+    """Requirements that contradict each other, if any were found."""
 
     def facts(self) -> Iterator[Fact]:
-        """What there is to state."""
+        """The statements to make."""
         left = list(self.open)
         for symbol, known in sorted(self.known.items()):
             stated, source, rules = known.readable()
@@ -172,6 +175,11 @@ class _Solution:
 
 
 def _solve(conditions: Sequence[Requirement]) -> _Solution:
+    """Solve the conditions one by one, in rounds.
+
+    A formula may be provably monotone only within a smaller range of its symbol, so that a condition which could not be
+    solved can be solved once another one has narrowed the range. The rounds end when none of them narrows a range.
+    """
     stated = {
         (r.condition, r.sentence): (r.condition, r) for r in conditions if isinstance(r.condition, SizeComparison)
     }
@@ -191,7 +199,7 @@ def _solve(conditions: Sequence[Requirement]) -> _Solution:
 
 
 def _take_in(comparison: SizeComparison, source: Requirement, solution: _Solution) -> bool:
-    """Narrow what is known by a condition on one symbol; False if that cannot be done (yet)."""
+    """Narrow the interval or the remainders by a condition on a single symbol. False if it cannot be solved (yet)."""
     if len(comparison.symbols) != 1:
         return False
     (symbol,) = comparison.symbols
@@ -211,7 +219,8 @@ def _take_in(comparison: SizeComparison, source: Requirement, solution: _Solutio
 
 
 def _settle(pending: list[_Stated], solution: _Solution) -> None:
-    """Drop what the ranges already promise, find what they rule out, keep the rest."""
+    """Decide unsolved conditions by the ranges: drop those that always hold, report one that never does as a conflict,
+    keep the others open."""
     ranges = {symbol: known.range for symbol, known in solution.known.items()}
     seen: set[SizeComparison] = set()
     for comparison, source in pending:
@@ -225,17 +234,18 @@ def _settle(pending: list[_Stated], solution: _Solution) -> None:
             solution.open.append((comparison, source))
 
 
-# ---- words
+# ---- sentences
 
 
 def _interval_facts(known: _Known, stated: Remainders) -> Iterator[tuple[str, Requirement]]:
+    """Predicates for the interval, each with its requirement. A lower end that the remainders imply is left out."""
     low, high = known.range
     if not any(n % stated.period in stated.allowed for n in range(1, min(low, stated.period + 1))):
-        low = FULL[0]  # the first size with the right remainder is large enough
+        low = FULL[0]  # no smaller size has an allowed remainder
     below, above = known.low_from, known.high_from
     if low == high and (source := below or above):
         yield f"== {low}", source
-    elif low > FULL[0] and high < FULL[1] and below and above and below[1:] == above[1:]:  # one demand
+    elif low > FULL[0] and high < FULL[1] and below and above and below[1:] == above[1:]:  # one `==`
         yield f"from {low} to {high}", below
     else:
         if low > FULL[0] and below is not None:
@@ -263,12 +273,13 @@ def _is_short(rule: Remainders) -> bool:
 
 
 def _is_run(rule: Remainders) -> bool:
-    """True if the remainders allowed have no gap."""
+    """True if the allowed remainders are consecutive."""
     return max(rule.allowed) - min(rule.allowed) + 1 == len(rule.allowed)
 
 
 def _for_a_square(comparison: SizeComparison, ranges: dict[str, Range]) -> str:
-    """What a condition on several symbols comes to where they are equal: ": a square input of 193 to 224"."""
+    """A remark for a condition on several symbols, which solves it for equal ones: " (a square input, H = W, of at
+    least 193 does)". Empty if that cannot be solved, or for one symbol."""
     first, *others = sorted(comparison.symbols)
     if not others:
         return ""

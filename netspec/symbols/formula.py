@@ -1,4 +1,4 @@
-"""Symbolic sizes as the rules of the layers see them: `Formula`, a `Dim`, and `SizeComparison`, a `Condition`."""
+"""Symbolic sizes as the layers' rules use them: `Formula`, a `Dim`, and `SizeComparison`, a `Condition`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from netspec.symbols.polynomial import Polynomial, Symbol, lone, number
 from netspec.symbols.text import FormulaText, Term, polynomial_terms, polynomial_text, sum_text
 
 Products = tuple[tuple[int, tuple[Polynomial, ...]], ...]
-"""A sum of products that are not multiplied out: coefficients and factors."""
+"""A sum of products in factored form: the coefficient and the factors of each."""
 
 
 class Formula(Dim):
     """An exact integer formula of symbols: sums, products, floor division, remainder, minimum and maximum.
 
-    Each symbol is an integer from 1 to 2³¹ − 1. Immutable and hashable; equal formulas are equal whatever way they
-    were made, `(H + 2*1 - 11)//4 + 1` and `(H - 5)//4`. An operation in which the symbols cancel gives an `int`.
+    Each symbol is an integer from 1 to 2³¹ − 1. Immutable and hashable. Formulas are compared by their canonical form,
+    so `(H + 2*1 - 11)//4 + 1` equals `(H - 5)//4`. An operation in which the symbols cancel returns an `int`.
 
-    `polynomial` is the expanded canonical form that decides equality; `products` keeps what was multiplied as factors,
-    for printing and for telling how the value moves.
+    `polynomial` is the expanded canonical form, which decides equality. `products` is the same value in factored form,
+    which prints shorter and gives tighter bounds and trends.
     """
 
     __slots__ = ("polynomial", "products")
@@ -51,9 +51,9 @@ class Formula(Dim):
         return str(self)
 
     def __format__(self, spec: str) -> str:
-        return str(self) if spec == "," else format(str(self), spec)  # a formula has no thousands to separate
+        return str(self) if spec == "," else format(str(self), spec)  # `,` separates the thousands of an int only
 
-    # ---- what a Dim can do
+    # ---- the arithmetic of `Dim`
 
     def __add__(self, other: Size) -> Size:
         return _combined(_sum, self, other)
@@ -117,13 +117,13 @@ class Formula(Dim):
 
 
 def symbol(name: str) -> Dim:
-    """The size that a name stands for: an integer of at least 1."""
+    """A symbol as a size: an integer of at least 1."""
     polynomial = lone(Symbol(name))
     return Formula(polynomial, ((1, (polynomial,)),))
 
 
 def evaluate(size: Size, values: Mapping[str, int]) -> int:
-    """The value of a size where the symbols have these values.
+    """The value of a size for given values of its symbols.
 
     Raises:
         KeyError: a symbol has no value.
@@ -134,7 +134,11 @@ def evaluate(size: Size, values: Mapping[str, int]) -> int:
 
 
 def as_formula(size: Size) -> Formula:
-    """A size as a formula, a number as one without symbols."""
+    """A size as a formula; a number becomes a formula without symbols.
+
+    Raises:
+        TypeError: the size is `UNKNOWN`.
+    """
     if isinstance(size, Formula):
         return size
     if not isinstance(size, int):
@@ -144,7 +148,11 @@ def as_formula(size: Size) -> Formula:
 
 
 def _made(polynomial: Polynomial, products: Products | None = None) -> Size:
-    """The size of a polynomial: an int if no symbol is left, else a formula."""
+    """A polynomial as a size: an int if no symbol is left, else a formula.
+
+    `products` is its factored form, if there is one. It is dropped if it has more than twice as many terms as the
+    expanded form: then factors cancelled, and the expanded form is the shorter one to read.
+    """
     value = polynomial.number
     if value is not None:
         return value
@@ -157,10 +165,10 @@ _Operation = Callable[["Formula", "Formula"], Size]
 
 
 def _combined(operation: _Operation, a: Size, b: Size) -> Size:
-    """The result of an operation; unknown with an unknown operand.
+    """The result of an operation; `UNKNOWN` if an operand is.
 
     Raises:
-        FormulaTooLong: it is a formula that nobody could read.
+        FormulaTooLong: the result exceeds a limit of `polynomial.py`.
     """
     if a is UNKNOWN or b is UNKNOWN:
         return UNKNOWN
@@ -173,9 +181,10 @@ def _combined(operation: _Operation, a: Size, b: Size) -> Size:
 
 
 def _sum(a: Formula, b: Formula) -> Size:
+    """The sum. Equal products are added up, and terms that are no products are collected in one polynomial."""
     for x, y in ((a, b), (b, a)):
         n = y.polynomial.number
-        if n is not None and len(x.products) == 1 and len(x.products[0][1]) == 1:
+        if n is not None and len(x.products) == 1 and len(x.products[0][1]) == 1:  # the usual case, quicker
             return _made(x.polynomial.plus(n))
     found: dict[tuple[Polynomial, ...], int] = {}
     plain = number(0)
@@ -226,14 +235,14 @@ def _larger(a: Formula, b: Formula) -> Size:
 
 
 def _single(formula: Formula) -> tuple[int, tuple[Polynomial, ...]]:
-    """The formula as one product."""
+    """The formula as one product: its coefficient and its factors."""
     if len(formula.products) == 1 and len(formula.products[0][1]) > 1:
         return formula.products[0]
     return _factored(formula.polynomial)
 
 
 def _factored(polynomial: Polynomial) -> tuple[int, tuple[Polynomial, ...]]:
-    """A coefficient, the atoms that every term has, and what is left."""
+    """Factor out the greatest common divisor of the coefficients, and the atoms that every term has."""
     times = gcd(polynomial.content, polynomial.constant)
     shared = polynomial.shared(times)
     first, *others = shared.terms
@@ -251,7 +260,7 @@ def _factored(polynomial: Polynomial) -> tuple[int, tuple[Polynomial, ...]]:
 
 
 def formula_text(formula: Formula) -> FormulaText:
-    """A formula in print."""
+    """The text of a formula, in factored form where it has products."""
     if all(len(factors) == 1 for _, factors in formula.products):
         return polynomial_text(formula.polynomial)
     terms: list[Term] = []
@@ -271,7 +280,7 @@ Operator = Literal[">=", ">", "<=", "<", "=="]
 
 
 class SizeComparison(Condition):
-    """A comparison of two sizes of which at least one is a formula, and which is not true or false for all symbols."""
+    """A comparison of two sizes that is true for some values of the symbols and perhaps false for others."""
 
     __slots__ = ("difference", "left", "operator", "right")
 
@@ -280,7 +289,7 @@ class SizeComparison(Condition):
         self.operator: Operator = operator
         self.right = right
         self.difference = difference
-        """The condition holds where this is 0, for `==`, and at least 0 otherwise."""
+        """The condition as a formula: for `==` it holds where this is 0, else where this is at least 0."""
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -289,7 +298,7 @@ class SizeComparison(Condition):
 
     @property
     def decided(self) -> bool | None:
-        """None: what is always or never true is a `bool` and no `SizeComparison`."""
+        """Always None: `_compared` returns a `bool` for a comparison that is decided."""
         return None
 
     def __eq__(self, other: object) -> bool:
@@ -312,7 +321,7 @@ class SizeComparison(Condition):
         return str(self)
 
     def holds(self, values: Mapping[str, int]) -> bool:
-        """Whether it holds where the symbols have these values."""
+        """Whether the condition holds for given values of its symbols."""
         difference = evaluate(self.difference, values)
         return difference == 0 if self.operator == "==" else difference >= 0
 
@@ -332,7 +341,11 @@ def _compared(left: Size, operator: Operator, right: Size) -> bool | Condition:
 
 
 def decide(difference: Formula, *, equal: bool, ranges: Ranges = ANY) -> bool | None:
-    """Whether a formula is 0 (`equal`), or at least 0, for all values of its symbols; None if it depends on them."""
+    """Whether a formula is 0 (`equal`), or at least 0, for all values of its symbols within the ranges.
+
+    Returns:
+        True if it always is, False if it never is, None if it depends on the symbols or neither is proved.
+    """
     low, high = formula_bounds(difference, ranges)
     if not equal:
         return True if low >= 0 else False if high < 0 else None
@@ -344,7 +357,7 @@ def decide(difference: Formula, *, equal: bool, ranges: Ranges = ANY) -> bool | 
 
 
 def _tidied(left: Size, right: Size) -> tuple[Size, Size]:
-    """`H + 2 >= 11` as `H >= 9`: a plain sum against a number keeps no number of its own."""
+    """The two sides of a comparison for printing: `H + 2 >= 11` becomes `H >= 9`."""
     if isinstance(left, Formula) and isinstance(right, int):
         monomials = left.polynomial.variable.terms
         if all(isinstance(atom, Symbol) for m in monomials for atom in m):
@@ -356,7 +369,7 @@ def _tidied(left: Size, right: Size) -> tuple[Size, Size]:
 
 
 def formula_bounds(formula: Formula, ranges: Ranges = ANY) -> Range:
-    """Integers between which the value lies, both included; see `bounds`."""
+    """Lower and upper bound of the value, both included; see `bounds`. The factored form is tried, too."""
     low, high = bounds(formula.polynomial, ranges)
     if all(len(factors) == 1 for _, factors in formula.products):
         return low, high
@@ -371,7 +384,7 @@ def formula_bounds(formula: Formula, ranges: Ranges = ANY) -> Range:
 
 
 def formula_trend(formula: Formula, symbol: str, ranges: Ranges = ANY) -> Trend | None:
-    """How the value moves as one symbol grows within the ranges; None where that is not proved."""
+    """The trend of a formula in one symbol within the ranges; None if none is proved."""
     found: Trend | None = 0
     for times, factors in formula.products:
         moves = product_trend([(trend(f, symbol, ranges), bounds(f, ranges)[0]) for f in factors])
@@ -380,7 +393,7 @@ def formula_trend(formula: Formula, symbol: str, ranges: Ranges = ANY) -> Trend 
 
 
 def substituted(formula: Formula, values: Mapping[str, Polynomial]) -> Size:
-    """The formula with others in the place of some of its symbols; its factors stay factors."""
+    """The formula with some of its symbols replaced by polynomials. Its factored form is kept."""
     total: Size = 0
     for times, factors in formula.products:
         product: Size = times

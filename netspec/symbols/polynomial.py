@@ -1,7 +1,9 @@
 """Polynomials with integer coefficients over atoms: symbols, floor quotients, minima and maxima.
 
-Every formula of symbols is kept expanded, as a sum of products of atoms, each sum in one canonical order: two
-formulas are equal exactly if their `key` is. What makes the atoms themselves canonical is in `arithmetic.py`.
+A polynomial is kept expanded, as a sum of products of atoms, and has a canonical `key`: two polynomials are equal
+exactly if their keys are. `arithmetic.py` makes the atoms, and brings them to canonical form first.
+
+The limits below bound the time and memory of all arithmetic: a formula that exceeds one raises `FormulaTooLong`.
 """
 
 from __future__ import annotations
@@ -14,23 +16,23 @@ from typing import Final
 from netspec.dims import Problem, Unmet
 
 LARGEST_SIZE: Final = 2**31 - 1
-"""No symbol stands for a larger size."""
+"""The largest value of a symbol."""
 
 LONGEST: Final = 1_000
-"""How many atoms a formula may have, inner ones included."""
+"""The most atoms of a formula, inner ones included."""
 
 LONGEST_ATOM: Final = 100
-"""How many of them one quotient or minimum may have."""
+"""The most atoms of one quotient, minimum or maximum, itself included."""
 
 DEEPEST: Final = 12
-"""How deep quotients and minima may nest."""
+"""The deepest nesting of quotients, minima and maxima."""
 
 LARGEST: Final = 1 << 256
-"""Coefficients stay below, so that a repeated doubling ends."""
+"""Absolute values of coefficients stay below this, since repeated doubling would make them arbitrarily long."""
 
 
 class FormulaTooLong(Unmet, ArithmeticError):
-    """A formula that nobody could read, and that would take long to compute with. The layer needs a number."""
+    """A formula exceeds a limit: it would be slow to compute with and useless to read. The symbols need numbers."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -43,7 +45,10 @@ class FormulaTooLong(Unmet, ArithmeticError):
 
 
 class Atom:
-    """What a polynomial is made of. Atoms are equal if their keys are."""
+    """A factor of a monomial: a symbol, a quotient, a minimum or a maximum. Atoms are equal if their keys are.
+
+    `weight` is the number of atoms in it, itself included; `depth` its nesting depth, 0 for a symbol.
+    """
 
     __slots__ = ("depth", "key", "weight")
 
@@ -68,7 +73,7 @@ class Atom:
 
 
 class Symbol(Atom):
-    """A size that is not given yet: an integer from 1 to `LARGEST_SIZE`."""
+    """A symbol: an integer from 1 to `LARGEST_SIZE`."""
 
     __slots__ = ("name",)
 
@@ -94,7 +99,7 @@ class Quotient(Atom):
 
 
 class Extreme(Atom):
-    """The smallest (`min`) or largest (`max`) of several."""
+    """The minimum (`kind` is `"min"`) or maximum (`"max"`) of several polynomials."""
 
     __slots__ = ("kind", "members")
 
@@ -109,7 +114,10 @@ Monomial = tuple[Atom, ...]
 
 
 class Polynomial:
-    """A sum of integer multiples of monomials. Immutable."""
+    """A sum of integer multiples of monomials. Immutable.
+
+    `weight` is the number of atoms in it, inner ones included, 0 for a number; `depth` their deepest nesting.
+    """
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
         self.terms = {m: k for m, k in terms.items() if k}
@@ -125,7 +133,10 @@ class Polynomial:
             raise FormulaTooLong
 
     def _alike(self, terms: dict[Monomial, int]) -> Polynomial:
-        """A polynomial of the same monomials, the constant excepted, with other coefficients."""
+        """A polynomial with the same monomials (the constant excepted) and other coefficients.
+
+        Weight and depth are copied, not counted again; the caller has checked the coefficients.
+        """
         result = object.__new__(Polynomial)
         result.terms = terms
         result.weight = self.weight
@@ -134,7 +145,7 @@ class Polynomial:
 
     @cached_property
     def key(self) -> str:
-        """A text that equal polynomials share and different ones do not."""
+        """The canonical text: equal for equal polynomials, different for different ones."""
         return "+".join(sorted(f"{k}*{'*'.join(a.key for a in m)}" for m, k in self.terms.items()))
 
     def __eq__(self, other: object) -> bool:
@@ -155,22 +166,22 @@ class Polynomial:
 
     @property
     def number(self) -> int | None:
-        """The value, if no atom is left."""
+        """The value, if the polynomial has no atoms; else None."""
         return self.constant if not self.weight else None
 
     @property
     def variable(self) -> Polynomial:
-        """All but the constant."""
+        """The polynomial without its constant."""
         return self.plus(-self.constant)
 
     @property
     def content(self) -> int:
-        """The greatest common divisor of all coefficients but the constant; 0 for a number."""
+        """The greatest common divisor of the coefficients, the constant excepted; 0 for a number."""
         return gcd(*(k for m, k in self.terms.items() if m))
 
     @property
     def lone(self) -> Atom | None:
-        """The atom, if the polynomial is nothing but one."""
+        """The atom, if the polynomial is a single atom with the coefficient 1; else None."""
         if len(self.terms) == 1:
             ((monomial, k),) = self.terms.items()
             if k == 1 and len(monomial) == 1:
@@ -178,7 +189,7 @@ class Polynomial:
         return None
 
     def atoms(self) -> Iterator[Atom]:
-        """All atoms, inner ones included, some of them several times."""
+        """All atoms, inner ones included. An atom that occurs several times is yielded several times."""
         for monomial in self.terms:
             for atom in monomial:
                 yield atom
@@ -215,7 +226,7 @@ class Polynomial:
         return Polynomial(terms)
 
     def plus(self, number: int) -> Polynomial:
-        """The polynomial and a number."""
+        """The sum with a number. Faster than `+`."""
         if not number:
             return self
         terms = dict(self.terms)
@@ -236,7 +247,7 @@ class Polynomial:
         return self._alike(terms)
 
     def shared(self, divisor: int) -> Polynomial:
-        """The polynomial with every coefficient divided by a number, each rounded down."""
+        """The polynomial with every coefficient divided by a number and rounded down."""
         return Polynomial({m: k // divisor for m, k in self.terms.items()})
 
 

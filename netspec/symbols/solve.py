@@ -1,7 +1,7 @@
-"""Conditions on one symbol → the sizes that meet them.
+"""Solve conditions on one symbol: which sizes meet them.
 
-Every answer is exact: a threshold is found by bisection on the formula itself, once it is proved that the formula
-moves one way; a rule about remainders by looking at one whole period.
+Every answer is exact. A threshold is found by bisection on the formula itself, after it is proved to be monotone; a
+rule about remainders by evaluating one whole period.
 """
 
 from __future__ import annotations
@@ -17,22 +17,26 @@ from netspec.symbols.formula import Formula, SizeComparison, formula_trend
 from netspec.symbols.polynomial import Polynomial, Quotient, Symbol, inside, lone
 
 LONGEST_PERIOD: Final = 1 << 14
+"""The longest period that is evaluated value by value."""
 
 
 class Remainders(NamedTuple):
-    """The sizes n with n % period in `allowed`. The period is the smallest that says it."""
+    """The sizes n with n % period in `allowed`. The period is the smallest possible."""
 
     period: int
     allowed: frozenset[int]
 
 
 EVERY: Final = Remainders(1, frozenset((0,)))
+"""Allows every size."""
 
 
 def interval(comparison: SizeComparison, symbol: str, ranges: Ranges) -> Range | None:
-    """The sizes within the symbol's range that meet a condition on it alone, where they are one interval.
+    """The sizes within the symbol's range that meet a condition on that symbol alone, as one interval.
 
-    An empty interval has its end before its start. None where it is not proved that the formula moves one way.
+    Returns:
+        First and last size, the last before the first if there are none; or None if the formula is not proved to be
+        monotone, so that the sizes need not be an interval.
     """
     low, high = ranges[symbol]
     moves = _moves(comparison.difference, symbol, ranges)
@@ -52,10 +56,13 @@ def interval(comparison: SizeComparison, symbol: str, ranges: Ranges) -> Range |
 
 
 def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
-    """The first integer from `low` to `high` from which on it holds; one more than `high` if it never does."""
+    """The first integer from `low` to `high` for which `holds` is true; `high + 1` if there is none.
+
+    `holds` must be monotone: once true, it stays true. Steps of growing width come first, then bisection.
+    """
     high += 1
     step = 1
-    while low + step < high:  # most thresholds are near the one before
+    while low + step < high:  # the answer is usually near `low`, the threshold found before
         if holds(low + step - 1):
             high = low + step - 1
         else:
@@ -71,7 +78,7 @@ def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
 
 
 def _moves(formula: Formula, symbol: str, ranges: Ranges) -> Trend | None:
-    """Whether the formula grows or falls with the symbol, from its structure or from all its steps in one period."""
+    """The formula's trend in the symbol, proved from its structure or else by evaluating all steps of one period."""
     moves = formula_trend(formula, symbol, ranges)
     if moves is not None:
         return moves
@@ -85,7 +92,12 @@ def _moves(formula: Formula, symbol: str, ranges: Ranges) -> Trend | None:
 
 
 def period_of(polynomial: Polynomial, symbol: str) -> int | None:
-    """A number of steps after which the formula has grown by a constant, whatever the start; None if none is known."""
+    """A p such that f(n + p) − f(n) is the same number for every n, for a formula f of one symbol; None if none is
+    found.
+
+    ⌊n/c⌋ has the period c; the candidate is the least common multiple over all quotients, nested divisors multiplied.
+    The last step verifies it by substitution, since minima and products need not have a period.
+    """
     period = 1
     for atom in polynomial.atoms():
         by = atom.by if isinstance(atom, Quotient) else 1
@@ -112,7 +124,7 @@ def _shifted(polynomial: Polynomial, symbol: str, by: int) -> Polynomial:
 
 
 def remainders(comparison: SizeComparison, symbol: str) -> Remainders | None:
-    """The sizes that meet a condition that only asks for the symbol's remainder; None if it asks for more."""
+    """The sizes that meet a condition which depends on the symbol's remainder only; None if it depends on more."""
     polynomial = comparison.difference.polynomial
     period = period_of(polynomial, symbol)
     if period is None or _shifted(polynomial, symbol, period) != polynomial:
@@ -122,7 +134,7 @@ def remainders(comparison: SizeComparison, symbol: str) -> Remainders | None:
 
 
 def both(a: Remainders, b: Remainders) -> Remainders | None:
-    """The sizes that meet two such rules; None where the period grows beyond counting."""
+    """The sizes that meet two rules; None if the common period is longer than `LONGEST_PERIOD`."""
     period = lcm(a.period, b.period)
     if period > LONGEST_PERIOD:
         return None

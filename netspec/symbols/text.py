@@ -1,8 +1,8 @@
-"""Formulas as people write them: `(H - 5)//4`, `256*((H - 33)//32)*((W - 33)//32)`, `H % 32`.
+"""Print formulas as people write them: `(H - 5)//4`, `256*((H - 33)//32)*((W - 33)//32)`, `H % 32`.
 
-The canonical form of `arithmetic.py` is made for comparing: there (H − 5)//4 is ⌊(H + 3)/4⌋ − 2. Here constants and
-whole multiples go back into the numerator, and a number minus a multiple of its quotient becomes a remainder again.
-What is printed is an expression of the language, and its value is that of the formula.
+The canonical form of `arithmetic.py` is made for comparing: there (H − 5)//4 is ⌊(H + 3)/4⌋ − 2. For printing,
+constants and whole multiples are moved back into the numerator, and x − c·⌊x/c⌋ becomes x % c. The text is an
+expression of the spec language with the value of the formula.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from netspec.symbols.arithmetic import remainder
 from netspec.symbols.polynomial import Atom, Extreme, Polynomial, Quotient, Symbol, lone, number
 
+# Binding strengths of texts, weakest first. A product binds tighter than a division, as `a*b//c` is (a*b)//c.
 SUM: Final = 0
 DIVISION: Final = 1
 PRODUCT: Final = 2
@@ -20,13 +21,13 @@ NAME: Final = 3
 
 
 class FormulaText(NamedTuple):
-    """A printed formula and how tightly it holds together."""
+    """The text of a formula, and the binding strength of its outermost operator."""
 
     text: str
     binding: int
 
     def at_least(self, binding: int) -> str:
-        """The text, in brackets if it holds together less than this."""
+        """The text, in parentheses if it binds less tightly than this."""
         return self.text if self.binding >= binding else f"({self.text})"
 
 
@@ -35,12 +36,12 @@ Term = tuple[int, Sequence[FormulaText]]
 
 
 def polynomial_text(polynomial: Polynomial) -> FormulaText:
-    """A polynomial in print."""
+    """The text of a polynomial."""
     return sum_text(*polynomial_terms(polynomial))
 
 
 def polynomial_terms(polynomial: Polynomial) -> tuple[list[Term], int]:
-    """What `sum_text` makes a polynomial of."""
+    """A polynomial as the arguments of `sum_text`: its terms and a constant, quotients and remainders recognised."""
     constant, variable = polynomial.constant, polynomial.variable
     found = _remainder_form(polynomial)
     if found is not None:
@@ -61,7 +62,7 @@ def polynomial_terms(polynomial: Polynomial) -> tuple[list[Term], int]:
 
 
 def sum_text(terms: Sequence[Term], constant: int) -> FormulaText:
-    """A sum of products and a number."""
+    """The text of a sum of products and a constant."""
     if not terms:
         return FormulaText(str(constant), NAME if constant >= 0 else SUM)
     if len(terms) == 1 and not constant and terms[0][0] == 1:
@@ -78,7 +79,7 @@ def sum_text(terms: Sequence[Term], constant: int) -> FormulaText:
 
 
 def product_text(times: int, factors: Sequence[FormulaText]) -> FormulaText:
-    """A product with a positive coefficient."""
+    """The text of a product with a positive coefficient."""
     if times == 1 and len(factors) == 1:
         return factors[0]
     shown = [factor.at_least(PRODUCT) for factor in factors]
@@ -107,7 +108,7 @@ def _quotient_text(numerator: Polynomial, divisor: Polynomial) -> FormulaText:
 
 
 def _foldable(variable: Polynomial) -> tuple[Quotient, int] | None:
-    """The only quotient of a sum and how often it stands there, if a constant can go into its numerator."""
+    """The only quotient of a sum and its coefficient, if a constant can be moved into its numerator; else None."""
     quotients = [(m, atom) for m in variable.terms for atom in m if isinstance(atom, Quotient)]
     if len(quotients) != 1:
         return None
@@ -117,7 +118,8 @@ def _foldable(variable: Polynomial) -> tuple[Quotient, int] | None:
 
 
 def _absorbed(inner: Quotient, polynomial: Polynomial) -> Polynomial | None:
-    """The numerator that takes in the rest of the sum, if it stays a plain sum of positive multiples."""
+    """The quotient's numerator with the rest of the sum moved into it, if that is a sum of positive multiples of
+    symbols; else None."""
     rest = polynomial - lone(inner)
     if any(len(m) > 1 or not isinstance(atom, Symbol) for m in rest.terms for atom in m):
         return None
@@ -126,7 +128,7 @@ def _absorbed(inner: Quotient, polynomial: Polynomial) -> Polynomial | None:
 
 
 def _remainder_form(polynomial: Polynomial) -> tuple[int, Polynomial, int, int] | None:
-    """`m · (x % b) + d`, if the polynomial is that: (m, x, b, d)."""
+    """(m, x, b, d) if the polynomial equals `m · (x % b) + d`, else None."""
     for monomial, k in polynomial.terms.items():
         atom = monomial[0] if len(monomial) == 1 else None
         if k >= 0 or not isinstance(atom, Quotient):

@@ -1,4 +1,4 @@
-"""Two nets side by side: what each costs, with ratios, and which layers one has and the other has not."""
+"""Compare two nets: sizes and costs with their ratios, and the differences between their layers."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _FLOAT32: Final = 4
 """Bytes of a float32."""
 
 _MOST_PAIRS: Final = 2_000_000
+"""Equal pairs of layers up to which the alignment is exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Row:
     """One quantity of both nets."""
 
     key: str
-    """Its name in JSON."""
+    """The name of the quantity in JSON."""
     title: str
     a: Size
     b: Size
@@ -36,7 +37,7 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """b / a; None where a is 0 or one of the two is a formula."""
+        """b / a; None if a is 0 or one of the two is a formula."""
         if isinstance(self.a, Dim) or isinstance(self.b, Dim) or self.a == 0:
             return None
         return self.b / self.a
@@ -44,8 +45,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference between the layers: `removed` has no `b`, `added` no `a`; `arguments` of a `changed` layer are
-    name, value in a, value in b."""
+    """One difference between the layers. `a` is None for an added layer, `b` for a removed one; `arguments` of a
+    changed layer are triples of name, value in a, value in b."""
 
     kind: Literal["added", "removed", "changed"]
     a: Leaf | None
@@ -55,7 +56,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What `compare` gives. `sentence` says the most important of it."""
+    """The result of `compare`."""
 
     a: Net
     b: Net
@@ -64,7 +65,7 @@ class Comparison:
 
     @property
     def sentence(self) -> str:
-        """As a lecturer would say it: "alexnet has 757.9 times the parameters of lenet and 2,252.3 times its MACs"."""
+        """A summary: "alexnet has 757.9 times the parameters of lenet and 2,252.3 times its MACs"."""
         return _sentence(self)
 
     def to_text(self) -> str:
@@ -72,19 +73,19 @@ class Comparison:
         return _text(self)
 
     def to_markdown(self) -> str:
-        """The same for a pull request."""
+        """The same as `to_text` in GitHub's Markdown, with the differences as a diff."""
         return _markdown(self)
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain dicts, lists, strings and numbers."""
+        """The comparison as plain dicts, lists, strings and numbers, in the format `netspec.comparison/1`."""
         return _json(self)
 
 
 def compare(a: Net, b: Net) -> Comparison:
     """Compare two nets; ratios are b / a.
 
-    Activations are the elements of all layer outputs of one example, as a forward pass makes them; depth is the number
-    of layers on the longest way from the input to the output; weights are counted as float32.
+    Activations are the number of elements of all layer outputs for one example; the longest path is the number of
+    layers on the longest way from the input to the output; weights are in bytes of float32.
     """
     rows = (
         Row("layers", "layers", len(a.layers), len(b.layers)),
@@ -109,7 +110,7 @@ def _bytes(net: Net) -> Size:
 
 
 def _depth(net: Net) -> int:
-    """Layers on the longest path; joins count nothing."""
+    """The number of layers on the longest path, by the topological order. Joins and auxiliary heads do not count."""
     view = graph(net)
     longest: dict[str, int] = {}
     for node in nx.topological_sort(view):
@@ -122,7 +123,8 @@ def _depth(net: Net) -> int:
 
 
 def _changes(a: Sequence[Leaf], b: Sequence[Leaf]) -> Iterator[Change]:
-    """Align the layers by what they are; within a stretch that differs, layers of one type are the same one changed."""
+    """Align the layers by type and arguments; within a differing stretch, align them again by type alone, so that a
+    layer with other arguments is reported as changed and not as removed and added."""
     for tag, a0, a1, b0, b1 in _aligned([_key(leaf) for leaf in a], [_key(leaf) for leaf in b]):
         if tag != "equal":
             yield from _stretch(a[a0:a1], b[b0:b1])
@@ -139,15 +141,16 @@ def _stretch(a: Sequence[Leaf], b: Sequence[Leaf]) -> Iterator[Change]:
 
 
 def _aligned(a: Sequence[Hashable], b: Sequence[Hashable]) -> Sequence[tuple[str, int, int, int, int]]:
-    """difflib's opcodes. Exact where that is affordable: the work grows with the number of equal pairs, and a net of
-    10,000 equal layers has a hundred million of them."""
+    """difflib's opcodes. With many equal pairs, difflib's heuristic (`autojunk`) is used, since the time grows with
+    their number: two nets of 10,000 equal layers have a hundred million."""
     often = Counter(b)
     pairs = sum(often[key] for key in a)
     return difflib.SequenceMatcher(None, a, b, autojunk=pairs > _MOST_PAIRS).get_opcodes()
 
 
 def _key(leaf: Leaf) -> tuple[str, str, bool]:
-    """Equal for layers that a reader of the spec calls equal: type and stated arguments, not the inferred widths."""
+    """A key that is equal for layers with equal type and arguments. Inferred sizes are ignored, since they follow from
+    the layer before."""
     inferred = leaf.layer.inferred(leaf.input)
     return leaf.type, repr([(name, value) for name, value in leaf.args.items() if name not in inferred]), leaf.frozen
 
@@ -227,7 +230,7 @@ def _difference(comparison: Comparison) -> list[str]:
 
 
 def _place(change: Change) -> str:
-    """The layer's path in the net that has it; `7 → 14` where it moved."""
+    """The layer's path; `7 → 14` if it has different paths in the two nets."""
     paths = [leaf.path for leaf in (change.a, change.b) if leaf is not None]
     return " → ".join(dict.fromkeys(paths))
 
@@ -289,7 +292,7 @@ def _number(size: Size) -> int | str:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it; a tuple is a list there."""
+    """A value for JSON: tuples become lists, other types strings."""
     if isinstance(value, tuple):
         return [_plain(item) for item in cast("tuple[Any, ...]", value)]
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -1,4 +1,4 @@
-"""The pipeline in one place: text → nodes → spec → net, with every diagnostic on the way."""
+"""The compiler's pipeline: text → nodes → spec → net. Every pass adds its diagnostics."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _DEFAULT: Final = Limits()
 
 
 class Result(NamedTuple):
-    """What compiling gave: the net as far as it could be known (None if nothing is), and every diagnostic."""
+    """The result of compiling: the net (incomplete if there are errors, perhaps None) and all diagnostics."""
 
     net: Net | None
     diagnostics: list[Diagnostic]
@@ -52,14 +52,14 @@ def load(
 
     Args:
         path: the YAML file.
-        variant: which of the spec's `variants`; None for its base.
-        set: overrides of variables, symbols, `input` and dotted recipe keys, as in `{"classes": 100}`: Python values. A
-            text is that text where the spec wants one, and an expression elsewhere, as in a spec.
-        limits: how large a spec may be.
+        variant: the name of one of the spec's `variants`; None for the spec itself.
+        set: overrides of variables, symbols, `input` and dotted recipe keys as Python values, `{"classes": 100}`. As
+            in a spec, a string is text where the spec takes text, and elsewhere an expression.
+        limits: limits on the size of the spec.
 
     Raises:
         SpecError: the spec is wrong; `error.diagnostics` holds every finding.
-        UsageError: the file cannot be read, there is no such variant, or it needs one.
+        UsageError: the file cannot be read, there is no such variant, or the spec is incomplete without one.
     """
     source, problems = read(path, limits)
     return _net_or_raise(_compile(source, problems, _stem(source.name), variant, set or {}, limits))
@@ -73,13 +73,19 @@ def loads(
     *,
     limits: Limits = _DEFAULT,
 ) -> Net:
-    """Compile a spec given as text. `filename` is the name that messages show; see `load` for the rest."""
+    """Compile a spec given as text.
+
+    `filename` is the name shown in messages; the other arguments and the errors are those of `load`.
+    """
     source, problems = decode(text.encode("utf-8", "surrogatepass"), filename, limits)
     return _net_or_raise(_compile(source, problems, _stem(filename), variant, set or {}, limits))
 
 
 def check(path: str | os.PathLike[str], *, limits: Limits = _DEFAULT) -> list[Diagnostic]:
-    """Every finding in a file and in all its variants, warnings included, in source order.
+    """Check a spec file with all its variants.
+
+    Returns:
+        The diagnostics, warnings included, in source order.
 
     Raises:
         UsageError: the file cannot be read.
@@ -89,7 +95,7 @@ def check(path: str | os.PathLike[str], *, limits: Limits = _DEFAULT) -> list[Di
 
 
 def check_source(source: Source, problems: Sequence[Diagnostic] = (), *, limits: Limits = _DEFAULT) -> list[Diagnostic]:
-    """Like `check`, for a text that was read already; `problems` are the findings of reading it."""
+    """Like `check`, for a source that is already read; `problems` are the diagnostics of reading it."""
     with without_gc(source.text):
         spec, found = _read(source, problems, _stem(source.name), limits)
         if spec is None:
@@ -114,8 +120,12 @@ def compile_source(
     *,
     limits: Limits = _DEFAULT,
 ) -> Result:
-    """Compile one variant and keep what could be computed even where the spec is wrong: the command line shows the
-    table as far as shapes are known."""
+    """Compile one variant of a source that is already read. With errors, the net is kept as far as it is known: the
+    command line then shows a partial table.
+
+    Raises:
+        UsageError: there is no such variant, the spec is incomplete without one, or `set` has an unknown key.
+    """
     return _compile(source, problems, _stem(source.name), variant, set or {}, limits)
 
 
@@ -152,7 +162,7 @@ def _read(
         return None, found
     root, more = parse(source, limits)
     found += more
-    if root is None or any(d.code != "duplicate-key" for d in more):  # what was refused is missing below: stop here
+    if root is None or any(d.code != "duplicate-key" for d in more):  # more errors would follow from missing nodes
         return None, found
     reader = Reader(source, _NoNames())
     spec = read_spec(root, source, stem, reader.report)
@@ -164,7 +174,7 @@ def _elaborate(
     spec: Spec, variant: str | None, settings: Mapping[str, Any], limits: Limits, used: set[str]
 ) -> tuple[Net | None, list[Diagnostic]]:
     """Spec → net, for one variant and its overrides."""
-    with without_gc(spec.source.text, grows=bool(spec.blocks)):
+    with without_gc(spec.source.text, grows=bool(spec.blocks)):  # blocks may expand to far more than the text
         return _elaborate_whole(spec, variant, settings, limits, used)
 
 
@@ -209,7 +219,7 @@ def _elaborate_whole(
 
 
 def _check_uncalled(spec: Spec, blocks: Sequence[Block], limits: Limits, used: set[str]) -> list[Diagnostic]:
-    """Check the bodies of blocks that no variant calls, as far as that goes without their arguments."""
+    """Check the bodies of blocks that no variant calls. Their parameters, and so most sizes, are `UNKNOWN`."""
     place = Place()
     variables: dict[str, Any] = {key.text: UNKNOWN for key in _definitions(spec).values()}
     scope = NamesInScope(spec, place, variables, {})
@@ -222,7 +232,7 @@ def _check_uncalled(spec: Spec, blocks: Sequence[Block], limits: Limits, used: s
 
 
 def _define(over: Overridden, variables: dict[str, Any], spec: Spec, reader: Reader, scope: NamesInScope) -> None:
-    """Evaluate the definitions in order: a later one may use an earlier one."""
+    """Evaluate `vars` in order into `variables`, which the scope reads: a definition may use earlier ones."""
     for key, node in over.vars:
         value = value_of(node, reader, scope, lambda n: read_item(n, spec, reader.report))
         variables[key.text] = UNKNOWN if value is FAILED else value
@@ -231,10 +241,10 @@ def _define(over: Overridden, variables: dict[str, Any], spec: Spec, reader: Rea
 def _recipe(
     over: Overridden, reader: Reader, place: Place, input_type: TensorType | None, root: Sequential, done: Elaborator
 ) -> Recipe | None:
-    """The checked `train:` section, or None."""
+    """Read and check the `train:` section. None if there is none, or if it is not a mapping."""
     if over.train is None:
         return None
-    from netspec.recipe import check_recipe, read_recipe  # a spec without a recipe need not know what a recipe is
+    from netspec.recipe import check_recipe, read_recipe  # imported here: a spec without a recipe is checked faster
 
     place.type = None
     reader.names = done.scope
@@ -255,8 +265,11 @@ def _recipe(
 
 
 def _with_batches(diagnostics: list[Diagnostic], recipe: Recipe) -> list[Diagnostic]:
-    """What a recipe decides: layers that cannot train on a batch of one are an error where a batch of one occurs, and
-    nothing to speak of where none can."""
+    """Combine the warnings about layers that cannot train on a batch of one with the batch sizes of the recipe.
+
+    They become one error if the recipe has a batch of one example, and are dropped if it has none. They stay warnings
+    if the number of examples is unknown.
+    """
     layers = [d for d in diagnostics if d.code == "needs-batch-2"]
     single = next((d for d in diagnostics if d.code == "batch-of-one"), None)
     if single is None and recipe.data.facts().train is None:
@@ -269,8 +282,8 @@ def _with_batches(diagnostics: list[Diagnostic], recipe: Recipe) -> list[Diagnos
 
 
 def _symbols_agree(conditions: Sequence[Requirement], node: Node | None, reader: Reader) -> None:
-    """Report requirements on the symbols of the input that no size meets together."""
-    from netspec.symbols import contradiction  # only a symbolic input needs formulas
+    """Report requirements on the symbols of the input that contradict each other."""
+    from netspec.symbols import contradiction  # imported here: only a symbolic input needs formulas
 
     conflict = contradiction(conditions)
     if conflict is not None and node is not None:
@@ -284,7 +297,7 @@ def _symbols_agree(conditions: Sequence[Requirement], node: Node | None, reader:
 
 
 class _NoNames:
-    """The scope of a document's outline: nothing is evaluated there."""
+    """The scope for reading the top level of a document, where no expression is evaluated."""
 
     def __getitem__(self, name: str) -> object:
         raise KeyError(name)
@@ -300,13 +313,13 @@ class _NoNames:
 
 
 def _stem(name: str) -> str:
-    """What a spec that names itself not is called: its file's stem, with odd characters replaced."""
+    """The default name of a spec: the file's stem, with characters replaced that a name may not have."""
     stem = re.sub(r"[^A-Za-z0-9_.-]", "-", PurePath(name).stem)[:64].strip("_.-")
     return stem or "net"
 
 
 def _named(spec: Spec, variant: str | None) -> str:
-    """A variant's files are named after the variant if that starts with the spec's name, else NAME-VARIANT."""
+    """The net's name: that of the variant if it starts with the spec's name, else SPEC-VARIANT."""
     if variant is None:
         return spec.name
     return variant if variant.startswith(spec.name) else f"{spec.name}-{variant}"
@@ -319,21 +332,21 @@ def _net_or_raise(result: Result) -> Net:
 
 
 def _add_new(found: list[Diagnostic], more: list[Diagnostic], spec: Spec, variant: str | None) -> None:
-    """Add the findings of a variant that no earlier one had, and say which variant they are of."""
+    """Add the diagnostics of a variant that no earlier variant had, with a note that names the variant."""
     known = {(d.code, d.span) for d in found}
     fresh = [d for d in more if (d.code, d.span) not in known]
     if (variant is not None and spec.complete) or len(spec.variants) > 1:
         key = next((v for k, v in spec.variants.items() if k == variant), None)
         if key is not None:
             note = Related(f"in the variant `{variant}`", spec.source.span(key))
-            fresh = [  # without a fix: what mends one variant may break the others
+            fresh = [  # without the fix, which might break the other variants
                 Diagnostic(d.code, d.message, d.span, d.severity, d.label, (*d.related, note), d.help) for d in fresh
             ]
     found += fresh
 
 
 def _definitions(spec: Spec) -> dict[str, ScalarNode]:
-    """Every variable of a spec and its variants, with the place that first defines it."""
+    """The variables of a spec and its variants, name → the key node that defines it first."""
     definitions = {key.text: key for key, _ in spec.vars}
     for variant in spec.variants.values():
         for key, value in variant.entries:
@@ -345,10 +358,9 @@ def _definitions(spec: Spec) -> dict[str, ScalarNode]:
 
 
 def _unused(spec: Spec, used: set[str]) -> list[Diagnostic]:
-    """A warning for each block that nothing calls and each variable that nothing asks for: most often a misspelt
-    override.
+    """A warning for each block that nothing calls and each variable that nothing reads, often a misspelt override.
 
-    One that only a layer uses which `when` or `repeat` left out counts as used: another value brings it back.
+    A variable counts as used if only a layer reads it that `when` or `repeat` leaves out: other values include it.
     """
     definitions = _definitions(spec)
     if all(name in used for name in (*definitions, *spec.blocks)):
@@ -375,7 +387,7 @@ def _unused(spec: Spec, used: set[str]) -> list[Diagnostic]:
 
 
 def _ordered(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
-    """In the order of the file; then what each `--set` adds, as it was found."""
+    """Sort by place in the file. Diagnostics of a `--set` come last, in the order of their detection."""
     inside = [d for d in diagnostics if not d.span.in_setting]
     return sorted(inside, key=lambda d: (d.span.line, d.span.column, d.severity)) + [
         d for d in diagnostics if d.span.in_setting

@@ -1,11 +1,11 @@
-"""What training a net takes, known before the first tensor exists: bytes of activations, gradients and optimiser state.
+"""Estimate the memory of a training step: bytes of parameters, activations, gradients and optimizer state.
 
-`estimate` walks the net once, as a training step would. It counts a tensor that two layers keep once, frees what
-autograd frees, and adds up what is alive at each point; the largest sum is the peak. What a layer keeps is declared
-beside its rule (`Layer.saved`) and measured on torch's own layers by the tests.
+`estimate` simulates a training step: it walks the net once forward and once backward, and adds up the tensors that are
+alive at each point; the largest sum is the peak. A tensor that several layers save for the backward pass counts once.
+What a layer saves is declared beside its rule (`Layer.saved`); the tests measure it on torch's own layers.
 
-Not counted: the loss (a few numbers per class and example), workspace that cuDNN chooses by itself, the context of a
-GPU, and what an allocator loses to rounding and gaps.
+Not counted: the loss (a few numbers per class and example), the workspace that cuDNN chooses, the context of a GPU, and
+the rounding and fragmentation of the allocator.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _INT64: Final = 8
 
 
 class LayerCost(NamedTuple):
-    """What one layer takes in a training step, in bytes for the whole batch."""
+    """The memory of one layer in a training step, in bytes for the whole batch."""
 
     leaf: Leaf
     weights: int
     output: int
-    """Of its output, whether or not it lies in memory of its own."""
+    """The output, whether or not it shares the memory of the input."""
     saved: int
-    """Of what is kept for the backward pass on its account, beside what an earlier layer has kept already."""
+    """The tensors saved for the backward pass, without those that an earlier layer saved already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,33 +50,33 @@ class Cost:
     optimizer: str
     device: Device
     layers: tuple[LayerCost, ...]
-    """In execution order, heads that run in training alone included."""
+    """In execution order, auxiliary heads included."""
     weights: int
-    """Parameters, in float32 whatever the precision."""
+    """Parameters, always in float32."""
     casts: int
-    """Copies of parameters in 16 bits, which automatic mixed precision keeps for a step."""
+    """16-bit copies of parameters, which automatic mixed precision caches during a step."""
     buffers: int
     """Running statistics."""
     gradients: int
-    """Of the parameters that are trained."""
+    """The gradients of the trainable parameters."""
     optimizer_state: int
     activations: int
-    """All that is kept between the forward and the backward pass."""
+    """The tensors saved between the forward and the backward pass."""
     peak: int
-    """The most that is alive at any point of a step."""
+    """The most bytes that are alive at any point of a step."""
 
     @property
     def kept(self) -> int:
-        """Parameters and what is kept for the backward pass: what is alive when the forward pass ends, beside buffers
-        and optimiser."""
+        """Parameters, their casts and the saved tensors: alive at the end of the forward pass, besides buffers and
+        optimizer state."""
         return self.weights + self.casts + self.activations
 
     def fits(self, memory: int) -> bool:
-        """Whether the peak is at most so many bytes."""
+        """Whether the peak is at most `memory` bytes."""
         return self.peak <= memory
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain dicts, strings and numbers."""
+        """The estimate as plain dicts, strings and numbers, for JSON."""
         totals = {
             name: getattr(self, name)
             for name in ("weights", "casts", "buffers", "gradients", "optimizer_state", "activations", "peak")
@@ -89,7 +89,7 @@ class Cost:
         return settings | {"layers": layers, "totals": totals}
 
     def to_text(self) -> str:
-        """The totals as an aligned list, the largest layer, and the settings."""
+        """The settings in one line, then the totals as an aligned list without those that are 0."""
         rows = [
             ("weights", self.weights),
             ("16-bit copies of weights", self.casts),
@@ -113,19 +113,19 @@ def estimate(
     arguments: Mapping[str, Any] | None = None,
     device: Device = "cuda",
 ) -> Cost:
-    """The memory that training a net takes.
+    """Estimate the memory of one training step of a net, in bytes.
 
     Args:
         net: the net, without symbols.
         batch: examples per step.
-        precision: `fp32` and `tf32` take four bytes for a value; `bf16` and `fp16` mean automatic mixed precision:
-            parameters keep four, convolutions and products of matrices work with two.
-        optimizer: a name of torch.optim.
-        arguments: the optimiser's, of which those matter that decide what it keeps, as `momentum` does.
-        device: where: a few kernels keep more on a CPU.
+        precision: `fp32` and `tf32` use four bytes per value; `bf16` and `fp16` mean automatic mixed precision:
+            parameters have four bytes, and convolutions and matrix products compute with two.
+        optimizer: the name of a class of torch.optim.
+        arguments: the optimizer's arguments; only those matter that decide on its state, such as `momentum`.
+        device: a few kernels save more for the backward pass on a CPU.
 
     Raises:
-        UsageError: the net has symbolic sizes, the batch is empty, or the optimiser is unknown.
+        UsageError: the net has symbolic sizes, the batch is smaller than 1, or the optimizer is unknown.
     """
     need_numbers(net, f"estimating the memory of `{net.name}`")
     if batch < 1:
@@ -166,17 +166,17 @@ def _optimizer(name: str, arguments: Mapping[str, Any]) -> Optimizer:
 
 
 def _state(optimizer: Optimizer, net: Net) -> int:
-    """How many numbers the optimiser keeps."""
+    """The number of elements of the optimizer's state."""
     trained = (leaf for leaf in net.layers if not leaf.frozen)
     shapes = (shape for leaf in trained for shape in leaf.layer.parameters(leaf.input).values())
     return sum(optimizer.state([_whole(size) for size in shape]) for shape in shapes)
 
 
-# ---- the walk
+# ---- the simulated step
 
 
 class _Tensor:
-    """A tensor's memory: elements of one example, and bytes of one element. Views of all of it share it."""
+    """A tensor: elements per example and bytes per element. Layers that return a view of it share the object."""
 
     __slots__ = ("elements", "whole", "width")
 
@@ -184,37 +184,40 @@ class _Tensor:
         self.elements = elements
         self.width = _INT64 if integers else width
         self.whole = self
-        """The tensor in whose memory it lies: who keeps a part keeps all of it."""
+        """The tensor whose storage it shares: saving a view keeps the whole storage alive."""
 
     def part(self, elements: int) -> _Tensor:
-        """A view of so many of its elements."""
+        """A view of some of its elements."""
         view = _Tensor(elements, False, self.width)
         view.whole = self.whole
         return view
 
 
 class _Event(NamedTuple):
-    """One layer's turn, or the join of several branches."""
+    """The forward pass of one layer, or the join of several branches."""
 
     leaf: Leaf | None
     input: _Tensor
     output: _Tensor
     held: tuple[_Tensor, ...]
-    """What is alive on account of branches around it: their input, and the results of those that have run."""
+    """Tensors that enclosing combinators hold: their inputs, and the outputs of branches that have run."""
     kept: int
-    """Bytes that it adds to what is kept."""
+    """Bytes that it adds to those saved for the backward pass."""
     weights: int
-    """Bytes of its trained parameters, hence of their gradients."""
+    """Bytes of its trainable parameters, and so of their gradients."""
     needs: bool
-    """Whether a gradient flows through it."""
+    """Whether the backward pass reaches it."""
 
     def alive(self) -> set[_Tensor]:
-        """Whose memory is alive during its turn."""
+        """The tensors whose storage is alive while it runs."""
         return {tensor.whole for tensor in (self.input, self.output, *self.held)}
 
 
 class _Step:
-    """The forward pass of one training step, as it is recorded for the backward pass."""
+    """One training step: records the events of the forward pass, as autograd does, for the backward pass.
+
+    `low` is the number of bytes of a value in operations that autocast runs in low precision.
+    """
 
     def __init__(self, batch: int, low: int, device: Device) -> None:
         self.batch = batch
@@ -226,13 +229,14 @@ class _Step:
         self.casts = 0
 
     def bytes_of(self, tensor: _Tensor) -> int:
+        """Bytes of a tensor, for the whole batch."""
         return tensor.elements * tensor.width * self.batch
 
-    # Each of these takes the tensor that flows in and returns the one that flows out. `needs` says whether a gradient
-    # flows back to the tensor, and is remembered in `self.flows` for the one returned.
+    # Each of these takes a node's input and returns its output. `needs` is autograd's `requires_grad` of the input;
+    # `self.flows` is set to that of the output.
 
     def run(self, node: Node, x: _Tensor, *, needs: bool, held: tuple[_Tensor, ...] = ()) -> _Tensor:
-        """One node of the tree."""
+        """Run one node; `held` are the tensors that enclosing combinators keep alive."""
         self.flows = needs
         match node:
             case Leaf():
@@ -258,12 +262,13 @@ class _Step:
         return y
 
     def _width(self, layer: Layer, x: _Tensor) -> int:
-        """Bytes of one value that the layer computes."""
+        """Bytes per value of the layer's output, by the rules of autocast."""
         if layer.autocast == "low":
             return self.low
         return _FLOAT32 if layer.autocast == "full" or x.width == _INT64 else x.width
 
     def _keep(self, leaf: Leaf, x: _Tensor, y: _Tensor, width: int) -> int:
+        """Save what the layer's backward pass needs. Returns the bytes that this adds."""
         saved = leaf.layer.saved(leaf.input)
         gpu = self.device == "cuda"
         before = self.kept_bytes
@@ -279,7 +284,7 @@ class _Step:
     def _remember(self, tensor: _Tensor) -> None:
         tensor = tensor.whole
         if id(tensor) not in self.kept:
-            self.kept[id(tensor)] = tensor  # holding it keeps its id its own
+            self.kept[id(tensor)] = tensor  # the reference keeps the id from being reused
             self.kept_bytes += self.bytes_of(tensor)
 
     def _combinator(self, node: Combinator, x: _Tensor, held: tuple[_Tensor, ...]) -> _Tensor:
@@ -307,20 +312,21 @@ class _Step:
         self.events.append(_Event(None, x, y, waiting, self.kept_bytes - before, 0, self.flows))
         return y
 
-    # ---- what is alive
+    # ---- results
 
     def layers(self) -> Iterator[LayerCost]:
-        """The layers' shares, in execution order."""
+        """The cost of each layer, in execution order."""
         for event in self.events:
             if event.leaf is not None:
                 weights = _FLOAT32 * _whole(event.leaf.params)
                 yield LayerCost(event.leaf, weights, self.bytes_of(event.output), event.kept)
 
     def peak(self) -> int:
-        """The most bytes alive at once beside parameters, statistics, optimiser and the step's input.
+        """The most bytes alive at once, besides parameters, buffers, optimizer state and the input of the step.
 
-        Forward: what is kept so far, the input and the output of the layer at work. Backward: what is still kept, the
-        gradients of the output, of the input and of what other branches hold, and those of the parameters behind.
+        In the forward pass: the tensors saved so far, and those of the layer that runs which are not among them. In
+        the backward pass: the tensors still saved, the gradients of the layer's input, output and held tensors, and
+        the parameter gradients computed so far.
         """
         kept = most = self.casts
         for event in self.events:

@@ -1,8 +1,8 @@
-"""Errors are values: a diagnostic says what is wrong, where, and what to do.
+"""Diagnostics: errors as values that say what is wrong, where, and what to do; and the exceptions of the package.
 
-A pass over a spec returns what it could compute together with a list of `Diagnostic`; it does not stop at the first.
-`render/` turns that list into text with carets, JSON or GitHub annotations. The closed table of codes, each with
-its explanation and a spec that provokes it, is in `codes/`. This module uses the standard library only.
+A pass over a spec returns its result, as far as there is one, and a list of `Diagnostic`; it does not stop at the first
+error. `render/` formats the list as text with carets, JSON or GitHub annotations. `codes/` explains every code, with a
+spec that provokes it. This module uses the standard library only.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ Code = Literal[
     "wrong-usage", "weights-mismatch", "missing-extra", "not-finite", "resource-failed", "out-of-memory",
     "damaged-checkpoint", "does-not-fit", "own-defect", "run-interrupted",
 ]  # fmt: skip
-"""What is wrong, in a word. `codes` has a page for each, which `netspec explain CODE` prints."""
+"""The kind of a finding. `netspec explain CODE` prints its explanation from `codes`."""
 
 
 class Span(NamedTuple):
-    """A stretch of a source text. Lines and columns count from 1, columns in code points; the end is exclusive.
+    """A range of a source text. Lines and columns count from 1, columns in code points; the end is exclusive.
 
-    What a `--set` adds stands in no file: there `file` is the whole `--set key=value`, and columns count in it.
+    For text from a `--set`, `file` is the option as written, `--set key=value`, and columns count in it.
     """
 
     file: str
@@ -53,33 +53,33 @@ class Span(NamedTuple):
 
     @property
     def place(self) -> str:
-        """`file:line:column`, as editors and terminals understand it; of a `--set`, its words."""
+        """`file:line:column`, which editors and terminals can open; for a `--set`, "added by `--set key=value`"."""
         if self.in_setting:
             return f"added by `{self.file}`"
         return f"{self.file}:{self.line}:{self.column}"
 
     @property
     def in_setting(self) -> bool:
-        """True for a place in a `--set key=value` in place of one in a file."""
+        """True if the range is in a `--set key=value`, not in a file."""
         return self.file.startswith("--set ")
 
 
 class Related(NamedTuple):
-    """A second place that matters, with its own words: where the other number came from, who called the block."""
+    """A second place with a message of its own: the origin of the other number, or the call of the block."""
 
     message: str
     span: Span
 
 
 class Edit(NamedTuple):
-    """Replace the text under `span` (possibly empty) by `text`."""
+    """Replace the text of `span`, which may be empty, by `text`."""
 
     span: Span
     text: str
 
 
 class Fix(NamedTuple):
-    """Edits that together mend the mistake."""
+    """A suggested fix: a title, and edits to be applied together."""
 
     title: str
     edits: tuple[Edit, ...]
@@ -88,8 +88,8 @@ class Fix(NamedTuple):
 class Diagnostic(NamedTuple):
     """One finding about a spec.
 
-    `message` is the headline, one sentence that states what is
-    wrong with both numbers; `label`, if any, is the short text that stands beside the carets.
+    `message` is one sentence that says what is wrong, with both numbers of a mismatch. `label` is the short text beside
+    the carets, `help` says what to do, and `related` names other places.
     """
 
     code: Code
@@ -103,22 +103,22 @@ class Diagnostic(NamedTuple):
 
 
 class NetspecError(Exception):
-    """The base of every error that netspec raises for something that is the user's to mend."""
+    """The base class of the errors that netspec raises on purpose. `exit_status` is the status of a command."""
 
     exit_status = 1
     code: Code
-    """What went wrong, as diagnostics say it."""
+    """The code of the error in diagnostics."""
 
 
 class UsageError(NetspecError):
-    """The command line, or a call's arguments, are wrong: an unreadable path, an unknown variant, a bad `--set`."""
+    """The command line or the arguments of a call are wrong: an unreadable path, an unknown variant, a bad `--set`."""
 
     exit_status = 2
     code: Code = "wrong-usage"
 
 
 class MissingExtra(NetspecError):
-    """An optional part is not installed; the message ends with the line that installs it."""
+    """An optional dependency is not installed; the message ends with the command that installs it."""
 
     exit_status = 3
     code: Code = "missing-extra"
@@ -132,44 +132,44 @@ class ResourceError(NetspecError):
 
 
 class OutOfMemory(ResourceError):
-    """There is less memory than is needed."""
+    """The process or the device ran out of memory, or has less than is needed."""
 
     code: Code = "out-of-memory"
 
 
 class DoesNotFit(NetspecError):
-    """It would not fit into the memory that was named."""
+    """The estimate exceeds the memory given with `--memory`."""
 
     exit_status = 6
     code: Code = "does-not-fit"
 
 
 class Defect(NetspecError):
-    """netspec contradicts itself or torch: a defect of its own, to be reported."""
+    """A defect of netspec: it contradicts itself or torch. To be reported."""
 
     exit_status = 70
     code: Code = "own-defect"
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
-    """True if any of them is an error, not only a warning."""
+    """True if any of the diagnostics is an error."""
     return any(d.severity == "error" for d in diagnostics)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """The known word nearest to `word`, or None if none is near enough.
+    """The known word most similar to `word`, or None if none is similar enough.
 
-    Exact but for case wins, then the same letters in another order, then difflib's ratio of at least 0.6.
+    In this order: equal except for case; the same letters in another order; the greatest difflib ratio from 0.6 on.
     """
     candidates = list(known)
     folded = word.casefold()
     for candidate in candidates:
         if candidate.casefold() == folded:
             return candidate
-    for candidate in candidates:  # letters in another order are nearer than difflib's ratio makes them
+    for candidate in candidates:  # difflib's ratio underrates letters in another order
         if len(folded) > 2 and sorted(candidate.casefold()) == sorted(folded):
             return candidate
-    import difflib  # a spec without mistakes needs none of it
+    import difflib  # imported here, since a spec without mistakes does not need it
 
     by_folded = {c.casefold(): c for c in reversed(candidates)}
     near = difflib.get_close_matches(folded, list(by_folded), n=1, cutoff=0.6)

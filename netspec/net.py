@@ -1,8 +1,8 @@
-"""The checked network: a tree whose leaves know their shapes, their arguments and their cost.
+"""The checked network: a tree of layers with shapes, arguments, parameter counts and costs.
 
-`elaborate.py` makes it, everything else consumes it. Leaves are layers; a `Sequential` is a chain with a module path;
-a `Combinator` joins branches; a `Scope` (a block call, one iteration of a loop) groups what came from one place of
-the source and adds nothing to the module path. `net.layers` is the leaves in execution order.
+`elaborate.py` builds it, all other modules read it. A `Leaf` is a layer; a `Sequential` is a chain with a module path;
+a `Combinator` joins branches; a `Scope` (a block call, one iteration of a loop) groups nodes that come from one place
+in the source, and has no module of its own. `net.layers` lists the leaves in execution order.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class Call(NamedTuple):
-    """One step of the way from the spec's top level to a layer: the block that was called, and where."""
+    """One block call on the way from the spec's top level to a layer: the block's name, and the place of the call."""
 
     block: str
     span: Span
 
 
 class Initializer(NamedTuple):
-    """One function of `torch.nn.init` with its keyword arguments, for one parameter name."""
+    """A function of `torch.nn.init` and its keyword arguments, for one parameter of a layer."""
 
     parameter: str
     function: str
@@ -37,7 +37,7 @@ class Initializer(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """One layer in its place. Shapes are of one example, without the batch axis."""
+    """One layer of the net. Shapes are those of one example, without the batch axis."""
 
     path: str
     """Module path in the built model, `"3"` or `"4.body.0"`: `path + ".weight"` is a `state_dict` key."""
@@ -53,7 +53,7 @@ class Leaf(NamedTuple):
 
     @property
     def type(self) -> str:
-        """The layer's name, `"Conv2d"`."""
+        """The name of the layer's type, `"Conv2d"`."""
         return type(self.layer).__name__
 
     @property
@@ -63,17 +63,17 @@ class Leaf(NamedTuple):
 
     @property
     def call(self) -> TorchCall:
-        """The torch call that makes the module."""
+        """The torch call that constructs the module."""
         return self.layer.call(self.input)
 
     @property
     def input_shape(self) -> Shape:
-        """The shape that comes in."""
+        """The shape of the input."""
         return self.input.shape
 
     @property
     def output_shape(self) -> Shape:
-        """The shape that goes out."""
+        """The shape of the output."""
         return self.output.shape
 
     @property
@@ -93,25 +93,25 @@ class Leaf(NamedTuple):
 
     @property
     def family(self) -> str:
-        """The layer's family, which gives it its colour."""
+        """The layer's family, `"convolution"`, which decides its colour in diagrams."""
         return self.layer.family
 
 
 def total(counts: Iterable[Size]) -> Size:
-    """The sum of counts; unknown where its formula grows too long."""
+    """The sum of counts; `UNKNOWN` if its formula exceeds the limits."""
     return counted(lambda: sum_sizes(counts))
 
 
 class Scope(NamedTuple):
-    """What one block call or one iteration stands for. It has no module of its own."""
+    """The layers of one block call or one iteration of a loop. It has no module of its own."""
 
     kind: Literal["block", "for", "repeat"]
     words: str | Callable[[], str]
-    """The label, or what makes it when somebody reads it."""
+    """The label, or a function that makes it when it is read."""
     block: str | None
     """The block's name, for a call."""
     arguments: Mapping[str, Any]
-    """The call's parameters, or the loop's names, with their values."""
+    """The parameters of the call, or the variables of the loop, with their values."""
     span: Span
     children: tuple[Node, ...]
     input: TensorType
@@ -119,12 +119,12 @@ class Scope(NamedTuple):
 
     @property
     def label(self) -> str:
-        """`basic(64, stride=2)` for a call, `width = 384` for one round of a `for`, `2 of 3` for one of a `repeat`."""
+        """`basic(64, stride=2)` for a call, `width = 384` for an iteration of `for`, `2 of 3` for one of `repeat`."""
         return self.words if isinstance(self.words, str) else self.words()
 
 
 class Sequential(NamedTuple):
-    """A chain that is an `nn.Sequential` of its own: the root, a named block, a branch, `sequential: [...]`."""
+    """A chain that is built as an `nn.Sequential`: the root, a named block, a branch, `sequential: [...]`."""
 
     path: str
     name: str | None
@@ -133,20 +133,20 @@ class Sequential(NamedTuple):
     input: TensorType
     output: TensorType
     block: str | None = None
-    """The block's name, where the chain is a named block call."""
+    """The block's name, if the chain is a named block call."""
     arguments: Mapping[str, Any] = {}
-    """The call's parameters, where it is one."""
+    """The parameters of that call, with their values."""
 
 
 class Combinator(NamedTuple):
-    """Several chains joined."""
+    """Several branches that run on the same input (or on parts of it), and how their results are joined."""
 
     joining: Joining
-    """What it is: how its branches join, with its options."""
+    """The kind of combinator, with its options."""
     path: str
     name: str | None
     branches: tuple[tuple[str, Sequential], ...]
-    """Key under `path` and chain, in the order in which they are registered and run: `("body", ...)`,
+    """Path below `path` and chain of each branch, in the order in which they are registered and run: `("body", ...)`,
     `("shortcut", ...)`; `("branches.0", ...)`. An identity branch is a chain without children."""
     span: Span
     input: TensorType
@@ -155,13 +155,16 @@ class Combinator(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """Its word in the language, `"residual"`."""
+        """Its name in the spec language, `"residual"`."""
         return self.joining.word
 
     @property
     def options(self) -> dict[str, Any]:
-        """Its options as plain values; axes leave out the batch. `netspec.net/1` and the identity of runs have a `dim`
-        and a `split` for every combinator, so those that lack them have 0 and None."""
+        """Its options as plain values; axes are counted without the batch axis.
+
+        `dim` and `split` are always present (0 and None if the combinator has no such option), since the JSON format
+        `netspec.net/1` and the comparison of runs on `--resume` have them for every combinator.
+        """
         return {"dim": 0, "split": None} | self.joining.recorded()
 
 
@@ -170,7 +173,7 @@ T = TypeVar("T")
 
 
 def children(node: Node) -> Sequence[Node]:
-    """What stands directly below a node, in execution order: nothing below a layer, the branches of a combinator."""
+    """The direct children of a node, in execution order: none for a layer, the branches for a combinator."""
     match node:
         case Leaf():
             return ()
@@ -181,7 +184,7 @@ def children(node: Node) -> Sequence[Node]:
 
 
 def members(chain: Sequential | Scope) -> Iterator[Leaf | Sequential | Combinator]:
-    """What has a module of its own in a chain: its children, with those of a scope in that scope's place."""
+    """The nodes of a chain that have modules: its children, each scope replaced by its own members."""
     for child in chain.children:
         if isinstance(child, Scope):
             yield from members(child)
@@ -190,9 +193,9 @@ def members(chain: Sequential | Scope) -> Iterator[Leaf | Sequential | Combinato
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """A node and all below it in execution order, each before what is inside of it.
+    """Traverse a node and its descendants in pre-order, which is execution order.
 
-    Iterative, as `folded`, since nets nest as deep as their authors like.
+    Iterative, as `folded`: the depth of a net must not be limited by Python's call stack.
     """
     stack = [node]
     while stack:
@@ -202,12 +205,12 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def leaves(node: Node) -> Iterator[Leaf]:
-    """The layers below a node, in execution order."""
+    """The layers of a node, in execution order."""
     return (found for found in walk(node) if isinstance(found, Leaf))
 
 
 def folded(node: Node, combine: Callable[[Node, list[T]], T]) -> T:
-    """What `combine` makes of a node and of what it made of the node's children."""
+    """Fold the tree bottom-up: `combine(node, results of its children)`, for every node in post-order."""
     made: dict[int, T] = {}
     stack: list[tuple[Node, bool]] = [(node, False)]
     while stack:
@@ -223,23 +226,23 @@ def folded(node: Node, combine: Callable[[Node, list[T]], T]) -> T:
 
 @dataclass(frozen=True, repr=False)
 class Net:
-    """A checked network. `netspec.load` gives one only if the spec has no errors."""
+    """A checked network. `netspec.load` returns one only if the spec has no errors."""
 
     name: str
     description: str
     source: str
-    """The spec's file name, as typed."""
+    """The spec's file name, as given."""
     variant: str | None
     input: TensorType
     root: Sequential
     recipe: Recipe | None = None
     """The checked `train:` recipe, if the spec has one."""
     conditions: tuple[Requirement, ...] = ()
-    """What the symbols of the input must satisfy."""
+    """The requirements on the symbols of the input."""
     text: str = ""
-    """The spec as written."""
+    """The text of the spec file."""
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What `--set` changed."""
+    """The overrides by `--set`, key → value."""
 
     def __repr__(self) -> str:
         shapes = " → ".join("×".join(map(str, shape)) for shape in (self.input_shape, self.output_shape))
@@ -252,17 +255,17 @@ class Net:
 
     @property
     def output(self) -> TensorType:
-        """Shape and dtype of one result."""
+        """Shape and dtype of the output for one example."""
         return self.root.output
 
     @property
     def input_shape(self) -> Shape:
-        """The shape of one example, without the batch axis."""
+        """The input shape of one example, without the batch axis."""
         return self.input.shape
 
     @property
     def output_shape(self) -> Shape:
-        """The shape of one result, without the batch axis."""
+        """The output shape of one example, without the batch axis."""
         return self.root.output.shape
 
     @cached_property
@@ -272,37 +275,38 @@ class Net:
 
     @cached_property
     def trainable_params(self) -> Size:
-        """The number of parameters that no `freeze` holds still."""
+        """The number of parameters that are not frozen."""
         return total(leaf.params for leaf in self.layers if not leaf.frozen)
 
     @cached_property
     def buffers(self) -> Size:
-        """The number of elements of persistent buffers."""
+        """The number of elements of persistent buffers (running statistics)."""
         return total(leaf.buffers for leaf in self.layers)
 
     @cached_property
     def macs(self) -> Size:
-        """Multiply-accumulates of one example's forward pass in eval mode (auxiliary heads do not run then)."""
+        """Multiply-accumulates of one example's forward pass in eval mode, hence without auxiliary heads."""
         return total(leaf.macs for leaf in self.layers if leaf.path not in self.training_only)
 
     @property
     def flops(self) -> Size:
-        """Floating-point operations of the layers that multiply: two for each multiply-accumulate."""
+        """Floating-point operations, counted as two for each multiply-accumulate."""
         return counted(lambda: self.macs * 2)
 
     @cached_property
     def training_only(self) -> frozenset[str]:
-        """The paths of the layers that run in training alone: those of auxiliary heads."""
+        """The paths of the layers that run in training mode only: those of auxiliary heads."""
         heads = (node for node in walk(self.root) if isinstance(node, Combinator) and node.joining.training_only)
         return frozenset(leaf.path for head in heads for leaf in leaves(head))
 
 
 def need_numbers(net: Net, purpose: str) -> None:
-    """Require that every size is a number: tensors have no symbolic sizes.
+    """Require that the input has no symbols, for what needs concrete sizes.
+
+    `purpose` begins the message, as in "building `resnet18`".
 
     Raises:
-        UsageError: the input has symbols; names them and how to give them numbers. `purpose` begins the sentence, as in
-            "building `resnet18`".
+        UsageError: the input has symbols; the message names them and says how to set them.
     """
     formulas = (size for size in net.input.shape if isinstance(size, Dim))
     symbols = list(dict.fromkeys(symbol for formula in formulas for symbol in sorted(formula.symbols)))

@@ -1,4 +1,4 @@
-"""Net → table: every layer with its output shape, parameters and multiply-accumulates, and the totals."""
+"""The table of a net: each layer's output shape, parameters and multiply-accumulates, and the totals."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ if TYPE_CHECKING:
     from netspec.cost import Cost
 
 WIDTH: Final = 80
-"""Columns of a table that goes to no terminal."""
+"""Width in columns if the output is not a terminal."""
 
 _NARROWEST: Final = 14
-"""The layer column is never narrower; a table with huge numbers is rather wider than asked for."""
+"""The least width of the layer column. A table with huge numbers may exceed the requested width instead."""
 
 _GAP: Final = " "
-"""Between a path and its layer; wider, AlexNet's table would not fit in 80 columns."""
+"""Between path and layer; with two blanks AlexNet's table would not fit in 80 columns."""
 _LONGEST_FORMULA: Final = 30
+"""Characters of a formula in a cell; the rest is cut."""
 _HEADINGS: Final = ("", "Layer", "Output", "Parameters", "MACs")
 _MEMORY: Final = ("Out", "Kept")
 """Headings of the memory columns: a layer's output for the whole batch, and what is kept for the backward pass."""
@@ -47,6 +48,8 @@ _RECORD: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _TableRow:
+    """One row, not yet formatted. `output` is None, and the counts are 0, for a heading whose layers are rows."""
+
     path: str
     layer: str
     indent: int
@@ -55,10 +58,10 @@ class _TableRow:
     macs: Size
     training_only: bool = False
     leaves: tuple[Leaf, ...] = ()
-    """The layers that the row's figures are of."""
+    """The layers that the row's counts include."""
 
     def cells(self) -> tuple[str, str, str, str, str]:
-        """The row's texts, column by column."""
+        """The texts of the columns."""
         macs = _amount(self.macs)
         return (
             self.path,
@@ -69,7 +72,7 @@ class _TableRow:
         )
 
     def memory(self, cost: Cost | None) -> tuple[str, ...]:
-        """What the row takes in a training step, for the columns that a cost adds."""
+        """The texts of the memory columns; none without a cost."""
         if cost is None:
             return ()
         mine = {leaf.path for leaf in self.leaves}
@@ -83,11 +86,11 @@ def summary(net: Net, *, depth: int | None = None, width: int | None = None, cos
 
     Args:
         net: the net.
-        depth: levels of blocks, loops and combinators to unfold; deeper ones are one row each, equal neighbours
-            together (`×6`), and a row's figures are those of all that it stands for. None shows every layer.
-        width: columns to fit in, 80 by default. Arguments that do not fit go on lines of their own; only a
-            formula of a count longer than 30 characters is cut (the JSON has it whole).
-        cost: what a training step takes, as `netspec.estimate` gives it: adds each layer's share as columns.
+        depth: levels of blocks, loops and combinators to unfold. Deeper ones are one row each, equal neighbours
+            together (`×6`), with the counts of all their layers. None shows every layer.
+        width: columns to fit in, 80 by default. Long arguments are wrapped; only the formula of a count is cut, after
+            30 characters (the JSON has all of it).
+        cost: an estimate by `netspec.estimate`, which adds memory columns.
     """
     rows = _rows(net, depth)
     columns = WIDTH if width is None else width
@@ -99,9 +102,9 @@ def summary(net: Net, *, depth: int | None = None, width: int | None = None, cos
 
 
 def partial_table(net: Net, *, width: int | None = None) -> str:
-    """The table of a net that failed its checks, as far as its shapes are known, with a line that says where it ends.
+    """The table of a net with errors, up to the first layer whose output shape is unknown, which a last line names.
 
-    `net` is what the elaborator could make of the spec: shapes after the first failure may be unknown.
+    `net` is the incomplete net of `compile_source`.
     """
     known: list[Leaf] = []
     failed: Leaf | None = None
@@ -120,7 +123,7 @@ def partial_table(net: Net, *, width: int | None = None) -> str:
 
 
 def summary_markdown(net: Net, *, depth: int | None = None) -> str:
-    """The table of a net in GitHub's Markdown, ready for a README."""
+    """The table of a net in GitHub's Markdown."""
     cells = [row.cells() for row in _rows(net, depth)]
     lines = [
         f"**{_markdown(_title(net))}**",
@@ -138,7 +141,7 @@ def summary_markdown(net: Net, *, depth: int | None = None) -> str:
 
 
 def summary_csv(net: Net) -> str:
-    """One record per layer for a spreadsheet: exact figures, shapes as `96x54x54`, no totals."""
+    """The table of a net as CSV: one record per layer, exact numbers, shapes as `96x54x54`, no totals."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_RECORD)
@@ -194,7 +197,7 @@ def _clip(text: str) -> str:
 
 
 def _rows(net: Net, depth: int | None) -> list[_TableRow]:
-    """The rows of the table, top to bottom. Every layer belongs to exactly one row, so the columns add up."""
+    """The rows of the table, top to bottom. Every layer is counted in exactly one row, so the columns add up."""
     rows: list[_TableRow] = []
     stack = [(item, 0, False) for item in reversed(fold(net, depth, repeats="closed"))]
     while stack:
@@ -251,8 +254,8 @@ def _join_row(join: Join, level: int) -> _TableRow:
 
 
 def _text(rows: Sequence[Sequence[str]], total: Sequence[str] | None, width: int) -> list[str]:
-    """Aligned columns under their headings. The layer column takes what the others leave of `width`; what is too long
-    for it goes on under itself, at a comma where there is one."""
+    """Align the columns under their headings. The layer column gets the width that the others leave; longer texts are
+    wrapped, after commas where possible."""
     wide = len(rows[0]) if rows else len(_HEADINGS)
     headings = (*_HEADINGS, *_MEMORY)[:wide]
     every = [headings, *rows, *([total[:wide]] if total else [])]
@@ -286,7 +289,7 @@ def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 
 def _wrapped(text: str, width: int, indent: int) -> list[str]:
-    """The lines of a cell, broken behind commas where that suffices."""
+    """Wrap the text of a cell: after commas only, or at any blank if that leaves a line too long."""
     text, room = text.lstrip(" "), max(width - indent, 12)
     lines = textwrap.wrap(_held(text, ","), room, subsequent_indent="  ", break_long_words=False)
     if any(len(line) > room for line in lines):
@@ -295,5 +298,5 @@ def _wrapped(text: str, width: int, indent: int) -> list[str]:
 
 
 def _held(text: str, mark: str) -> str:
-    """The text with its spaces unbreakable, except behind `mark`."""
+    """The text with no-break spaces, except after `mark`."""
     return re.sub(rf"(?<!{mark}) ", "\N{NO-BREAK SPACE}", text)

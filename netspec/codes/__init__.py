@@ -1,6 +1,6 @@
-"""The closed table of diagnostic codes: what each means, a spec that provokes it, and the same spec mended.
+"""The table of all diagnostic codes: the meaning of each, a spec that provokes it, and the corrected spec.
 
-`netspec explain CODE` and the error reference print it; the tests run every example and see exactly its code.
+`netspec explain CODE` and docs/errors.md print it. The tests check every example and expect exactly its code.
 """
 
 from __future__ import annotations

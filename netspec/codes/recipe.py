@@ -11,7 +11,7 @@ _LOSS = "loss: CrossEntropyLoss"
 
 
 def _norm(batch: int) -> str:
-    """A network that ends in a norm over single values, trained in batches of this size."""
+    """An example spec whose last layer normalises single values, trained with this batch size."""
     return layers("- Flatten\n- Linear: 10\n- BatchNorm1d") + (
         f"train:\n  data: FashionMNIST\n  batch_size: {batch}\n  epochs: 1\n  optimizer: SGD\n  {_LOSS}\n"
     )

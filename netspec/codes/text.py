@@ -1,4 +1,4 @@
-"""Codes of the YAML text: what a spec's file may hold."""
+"""Codes of the YAML text of a spec."""
 
 from __future__ import annotations
 

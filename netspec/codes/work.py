@@ -1,4 +1,4 @@
-"""Codes of what goes wrong while a command does its work: they have no place in a spec."""
+"""Codes of errors while a command runs. They have no place in a spec."""
 
 from __future__ import annotations
 

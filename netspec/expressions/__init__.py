@@ -1,9 +1,9 @@
-"""The expression language: arithmetic in a spec, parsed and walked, never given to `eval`.
+"""The expression language of specs: arithmetic that is parsed and compiled to closures, never passed to `eval`.
 
-`parse` reads a text with Python's grammar; `closures.py` checks it once against a closed table of what the language
-has and turns it into closures (`evaluation.py`), which `Expression.evaluate` calls with a scope. What operators and
-functions compute, and their limits, is in `operations.py` and `functions.py`. An expression has at most 256
-characters and 200 parts.
+`parse` reads a text with Python's grammar. `closures.py` checks the syntax tree against a closed table of node types
+and compiles it to closures (`evaluation.py`), which `Expression.evaluate` calls with a scope. The operators and
+functions, and their limits, are in `operations.py` and `functions.py`. An expression has at most 256 characters and
+200 nodes.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from netspec.expressions.operations import Refused, is_list, measure, shown
 __all__ = ["MAX_CHARACTERS", "Expression", "ExpressionError", "Meanings", "NeedsNumber", "is_reserved", "parse"]
 
 MAX_CHARACTERS: Final = 256
-"""Length of an expression."""
+"""The most characters of an expression."""
 
 
 class Expression:
-    """A parsed expression. `names` are those that it takes from its scope, `bound` those its comprehensions define."""
+    """A compiled expression. `names` are the names that it reads from its scope, `bound` the variables of its
+    comprehensions."""
 
     __slots__ = ("_run", "_slots", "bound", "names", "text")
 
@@ -38,13 +39,14 @@ class Expression:
         self._slots = len(bound)
 
     def evaluate(self, scope: Meanings, known: Callable[[], Iterable[str]] | None = None) -> object:
-        """The value in a scope; UNKNOWN where it hangs on a size that is not known.
+        """The value in a scope; `UNKNOWN` if it depends on an unknown size.
 
-        `known` lists the names in scope, for a suggestion when one is missing.
+        `known` lists the names in scope, for the suggestion if one is missing.
 
         Raises:
-            NeedsNumber: it hangs on a symbol.
-            ExpressionError: a name is missing, or an operation cannot be done.
+            NeedsNumber: the value depends on a symbol without a number.
+            ExpressionError: a name is not in scope, an operation is not defined for its operands, or a limit is
+                exceeded.
         """
         state: list[Any] = [None] * (self._slots + 1)
         try:
@@ -68,10 +70,10 @@ class Expression:
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Expression:
-    """Read an expression.
+    """Parse and compile an expression. Results are cached.
 
     Raises:
-        ExpressionError: it is too long, no expression, or says what the language does not have.
+        ExpressionError: the text is too long, is not an expression, or uses something outside the language.
     """
     if len(text) > MAX_CHARACTERS:
         message = (
@@ -86,7 +88,7 @@ def parse(text: str) -> Expression:
 
 
 def _tree(text: str) -> ast.expr:
-    """The syntax tree by Python's grammar, on one line, at its offsets in the text."""
+    """The syntax tree by Python's grammar, with offsets into the text in characters."""
     line = "".join(" " if c.isspace() else c for c in text)  # the same length
     indent = len(line) - len(line.lstrip())
     if not line.strip():
@@ -96,13 +98,13 @@ def _tree(text: str) -> ast.expr:
         raise ExpressionError("backslashes are not part of the language", at, at + 1)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's advice on style, as for `1or 2`
+            warnings.simplefilter("ignore")  # SyntaxWarnings, as for `1or 2`
             tree = ast.parse(line[indent:], mode="eval").body
     except SyntaxError as error:
         _not_read(text, indent, error)
     except (ValueError, MemoryError, RecursionError):  # a NUL; brackets too deep for the parser
         raise ExpressionError(f"{shown(text)} is no expression", 0, len(text)) from None
-    for node in ast.walk(tree):  # every node on the text's own offsets
+    for node in ast.walk(tree):  # from bytes of the stripped line to characters of the text
         if isinstance(node, (ast.expr, ast.keyword)) and node.end_col_offset is not None:
             node.col_offset = _characters(line[indent:], node.col_offset) + indent
             node.end_col_offset = _characters(line[indent:], node.end_col_offset) + indent
@@ -111,12 +113,12 @@ def _tree(text: str) -> ast.expr:
 
 
 def _characters(line: str, offset: int) -> int:
-    """Python counts UTF-8 bytes; we count characters."""
+    """Convert an offset in UTF-8 bytes, as Python's parser counts, to one in characters."""
     return offset if line.isascii() else len(line.encode("utf-8", "replace")[:offset].decode("utf-8", "replace"))
 
 
 def _no_comment(line: str, tree: ast.expr) -> None:
-    """A `#` outside text would hide the rest of the expression."""
+    """Refuse a `#` outside quotes: Python's parser would ignore the rest of the expression as a comment."""
     if "#" not in line:
         return
     texts = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
@@ -126,7 +128,7 @@ def _no_comment(line: str, tree: ast.expr) -> None:
 
 
 def _not_read(text: str, indent: int, error: SyntaxError) -> NoReturn:
-    """Python's reason, in our words and at our place."""
+    """Raise an `ExpressionError` for a `SyntaxError` of Python, with its reason in plain words."""
     start = min(max((error.offset or 1) - 1 + indent, 0), len(text))
     end = max((error.end_offset or 0) - 1 + indent, start + 1)
     if _unfinished(text):
@@ -143,7 +145,7 @@ def _not_read(text: str, indent: int, error: SyntaxError) -> NoReturn:
 
 
 def _unfinished(text: str) -> bool:
-    """True if one more value would make an expression of it."""
+    """True if the text is an incomplete expression: with a name appended, it parses."""
     try:
         ast.parse(f"{text.strip()} _", mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -158,7 +160,7 @@ _HABITS: Final = {
     ":=": "it assigns: name a value under `vars`",
     "=>": "“at least” is written `>=`",
 }
-"""What other languages write, each with what it is here."""
+"""Operators of other languages, and how to write them here."""
 
 _REASONS: Final = {
     "invalid syntax. Maybe you meant '==' or ':=' instead of '='?": "equality is written `==`",
@@ -168,4 +170,4 @@ _REASONS: Final = {
     ),
     "expected 'else' after 'if' expression": "an `else` is missing: `b if a else c`",
 }
-"""Python's words and ours."""
+"""Messages of Python's parser, and their replacements."""

@@ -1,6 +1,6 @@
-"""The syntax tree of an expression → closures that compute its value.
+"""Compile the syntax tree of an expression to closures that compute its value.
 
-The tables say what the language has; whatever Python's grammar has beyond that is refused by its plain name.
+The tables define the language; any other node type of Python's grammar is refused with a message that names it.
 """
 
 from __future__ import annotations
@@ -32,38 +32,38 @@ from netspec.expressions.functions import FUNCTIONS
 from netspec.expressions.operations import LARGEST
 
 MAX_NODES: Final = 200
-"""Parts of an expression."""
+"""The most syntax nodes of an expression."""
 
 CONSTANTS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 
 
 def is_reserved(name: str) -> bool:
-    """True for the functions, constants and words of the expression language, which name nothing else."""
+    """True for names of functions, constants and keywords of the expression language, which a spec cannot redefine."""
     return name in FUNCTIONS or name in CONSTANTS or keyword.iskeyword(name)
 
 
 class Compiled(NamedTuple):
-    """An expression ready to run."""
+    """A compiled expression."""
 
     run: Run
     names: frozenset[str]
-    """Those that it takes from its scope."""
+    """The names that it reads from its scope."""
     bound: tuple[str, ...]
-    """Those that its comprehensions define, one slot each."""
+    """The variables of its comprehensions, in the order of their slots."""
 
 
 def compile_tree(text: str, tree: ast.expr) -> Compiled:
-    """Check a syntax tree, and make closures of it.
+    """Check a syntax tree and compile it. `text` is the expression, for messages.
 
     Raises:
-        ExpressionError: it has something that the language does not have, or too many parts.
+        ExpressionError: the tree has a node type outside the language, or too many nodes.
     """
     compiler = _Compiler(text)
     run = compiler.compile(tree)
     return Compiled(run, frozenset(compiler.names), tuple(compiler.bound))
 
 
-# ---- what the language has
+# ---- the tables of the language
 
 
 _BINARY: Final[dict[type[ast.operator], Any]] = {
@@ -122,19 +122,23 @@ _MISSING: Final[dict[type[ast.AST], str]] = {
 
 
 class _Compiler:
-    """One expression → closures. Each method takes a node that the tables above admit."""
+    """Compiles one expression. Each method compiles one node type of `_RULES`.
+
+    A closure takes the scope and `state`, a list whose item 0 is the meter and whose other items are the slots of
+    comprehension variables: a list index is faster than a scope of their own.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.names: set[str] = set()
         self.bound: list[str] = []
-        """The comprehensions' variables; each has a slot of its own."""
+        """All comprehension variables; each has its own slot."""
         self.slots: dict[str, int] = {}
-        """Those in sight, and where they are."""
+        """The comprehension variables visible at this node, with their slots."""
         self.nodes = 0
 
     def compile(self, node: ast.expr) -> Run:
-        """The closure of a node."""
+        """Compile a node."""
         self.nodes += 1
         if self.nodes > MAX_NODES:
             message = f"this expression has more than {MAX_NODES} parts, the limit: split it over `vars`"
@@ -145,6 +149,7 @@ class _Compiler:
         return rule(self, node)
 
     def refuse(self, what: ast.AST, where: ast.expr) -> NoReturn:
+        """Raise an `ExpressionError` for a node or operator outside the language."""
         message = _MISSING.get(type(what), f"`{self.excerpt(where)}` is not part of the language")
         raise ExpressionError(message, *_place(where), "expression-forbidden")
 
@@ -237,7 +242,7 @@ class _Compiler:
 
     def boolean(self, node: ast.BoolOp) -> Run:
         parts = [(self.compile(n), _place(n)) for n in node.values]
-        stop = isinstance(node.op, ast.Or)  # `or` ends at the first that is true, `and` at the first that is false
+        stop = isinstance(node.op, ast.Or)  # `or` returns the first true operand, `and` the first false one
 
         def run(scope: Meanings, state: list[Any]) -> Any:
             value: Any = None
@@ -364,7 +369,7 @@ class _Compiler:
         return run
 
     def target(self, node: ast.expr) -> Target:
-        """Give the variables of a `for` their slots."""
+        """Allocate slots for the variables of a `for`, and make them visible."""
         if isinstance(node, ast.Name):
             if is_reserved(node.id):
                 message = f"`{node.id}` is a word of the language and cannot be a variable"
@@ -378,7 +383,7 @@ class _Compiler:
 
 
 class _UnknownInside(Exception):  # never leaves this module
-    """A comprehension walks or tests something unknown, so that its length is unknown."""
+    """A comprehension iterates over or tests an unknown value, so that its length is unknown."""
 
 
 _RULES: Final[dict[type[ast.expr], Callable[[_Compiler, Any], Run]]] = {

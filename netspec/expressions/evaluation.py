@@ -1,4 +1,4 @@
-"""What the closures of an expression do when they run, and how it fails."""
+"""The runtime of compiled expressions: name lookup, operations with their place, and errors."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from netspec.expressions.operations import LARGEST, Meter, Refused, Undecided, l
 
 
 class ExpressionError(Exception):
-    """An expression cannot be read or evaluated.
+    """An expression cannot be parsed or evaluated.
 
-    `message` says why; `start` and `end` are offsets into the expression's text, in code points; `code` is the
-    diagnostic's; `name` is the name that is not in scope, if that is the reason.
+    `message` says why; `start` and `end` are offsets into the expression's text, in code points; `code` is the code of
+    the diagnostic; `name` is the name that is not in scope, if that is the reason.
     """
 
     def __init__(
@@ -29,39 +29,44 @@ class ExpressionError(Exception):
 
 
 class NeedsNumber(ExpressionError):  # part of the public vocabulary
-    """The value hangs on a symbol that has no number yet."""
+    """The value depends on a symbol that has no number."""
 
 
 class Meanings(Protocol):
-    """What names mean: any mapping. Raises `KeyError` for names that it does not have."""
+    """A scope: maps names to values, and raises `KeyError` for other names. Any mapping is one."""
 
     def __getitem__(self, name: str, /) -> object: ...
 
 
 Run = Callable[[Meanings, list[Any]], Any]
-"""A compiled node: takes the scope, and a list that holds the meter and the comprehensions' variables."""
+"""A compiled node: a function of the scope and the state (the meter, then the slots of comprehension variables)."""
 
 
 Place = tuple[int, int]
-"""Start and end in the expression's text."""
+"""Start and end offset in the expression's text."""
 
 Target = int | list[Any]
-"""A slot, or one target for each item of what is unpacked."""
+"""What a `for` assigns to: a slot, or a list of targets for unpacking."""
 
 
 def nothing(scope: Meanings, state: list[Any]) -> None:
-    """A bound of a slice that is not written."""
+    """The compiled form of an omitted bound of a slice."""
 
 
 def meter_of(state: list[Any]) -> Meter:
-    """The meter of this evaluation, made when it is first needed."""
+    """The meter of this evaluation, created at the first call."""
     if state[0] is None:
         state[0] = Meter()
     return state[0]
 
 
 def do(place: Place, operation: Callable[..., Any], *arguments: Any) -> Any:
-    """Do it, or say where it failed."""
+    """Call an operation, and convert its exceptions to an `ExpressionError` with a place.
+
+    Raises:
+        NeedsNumber: the result depends on a symbol, or its formula exceeds the limits.
+        ExpressionError: the operation refuses its operands.
+    """
     try:
         return operation(*arguments)
     except Refused as error:
@@ -74,7 +79,7 @@ def do(place: Place, operation: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def bind(target: Target, value: Any, state: list[Any], place: Place) -> None:
-    """Give the variables of a `for` their values."""
+    """Assign an item to the variables of a `for`, unpacking it where they are several."""
     if isinstance(target, int):
         state[target] = value
         return
@@ -91,7 +96,7 @@ def bind(target: Target, value: Any, state: list[Any], place: Place) -> None:
 
 
 def named(name: str, start: int, end: int) -> Run:
-    """Look a name up."""
+    """The compiled form of a name: a lookup in the scope."""
 
     def run(scope: Meanings, state: list[Any]) -> Any:
         try:
@@ -103,13 +108,16 @@ def named(name: str, start: int, end: int) -> Run:
 
 
 def quick(compute: Callable[[int, int], int], operation: Any) -> Callable[[Run, Run, Place], Run]:
-    """An operation that has a short way for two integers: most of what specs compute."""
+    """A binary operation with a fast path for two integers, the most frequent operands.
+
+    It is not taken for `b == 0`, so that `//` can report it, or for a result that exceeds the limit.
+    """
 
     def make(left: Run, right: Run, place: Place) -> Run:
         def run(scope: Meanings, state: list[Any]) -> Any:
             a, b = left(scope, state), right(scope, state)
             if a.__class__ is int and b.__class__ is int and b and -LARGEST < (result := compute(a, b)) < LARGEST:
-                return result  # b is tested for the sake of division; a + 0 takes the long way
+                return result
             return do(place, operation, a, b, meter_of(state))
 
         return run
@@ -118,7 +126,7 @@ def quick(compute: Callable[[int, int], int], operation: Any) -> Callable[[Run, 
 
 
 def equality(wanted: bool, operation: Any) -> Callable[[Run, Run, Place], Run]:
-    """`==` (wanted) or `!=`, with a short way for two integers."""
+    """`==` (`wanted` is True) or `!=` (False), with a fast path for two integers."""
 
     def make(left: Run, right: Run, place: Place) -> Run:
         def run(scope: Meanings, state: list[Any]) -> Any:

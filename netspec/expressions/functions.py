@@ -1,4 +1,7 @@
-"""The functions of the expression language. `FUNCTIONS` is the closed table."""
+"""The functions of the expression language. `FUNCTIONS` is the table of all of them.
+
+They follow Python's functions of the same name, with the limits of `operations.py`.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ def _absolute(meter: Meter, value: Any) -> Any:
 def _to_whole(name: str, convert: Callable[[Any], int]) -> Callable[..., Any]:
     def converted(meter: Meter, value: Any) -> Any:
         if isinstance(value, Dim):
-            return value  # a size is a whole number, whatever its symbols are
+            return value  # a symbolic size is always an integer
         return _finite(name, convert, number(value, f"`{name}`"))
 
     return converted
@@ -92,7 +95,7 @@ def _range(meter: Meter, *bounds: Any) -> Any:
 
 
 def _length(values: range) -> int:
-    """`len` of a range refuses what is longer than a machine word."""
+    """The length of a range. (`len` raises OverflowError beyond a machine word.)"""
     return max(0, -((values.start - values.stop) // values.step))
 
 
@@ -137,7 +140,7 @@ def _quantifier(name: str, decisive: bool) -> Callable[..., Any]:
 
 
 def _make_divisible(meter: Meter, value: Any, divisor: Any = 8, min_value: Any = None) -> Any:
-    """The multiple of `divisor` nearest to `value`, at least `min_value`, never more than 10 % below `value`.
+    """The multiple of `divisor` nearest to `value`, but at least `min_value` and at most 10 % below `value`.
 
     Source: torchvision/models/_utils.py, after the MobileNet papers.
     """
@@ -172,4 +175,4 @@ FUNCTIONS: Final[dict[str, tuple[Callable[..., Any], int, int]]] = {
     "all": (_quantifier("all", False), 1, 1),
     "make_divisible": (_make_divisible, 1, 3),
 }
-"""Name → function of a meter and the arguments, and how many arguments it takes at least and at most."""
+"""Name → function (called with the meter and the arguments), least and greatest number of arguments."""

@@ -1,9 +1,9 @@
-"""What the operators of the expression language compute, and how far.
+"""The operators of the expression language, and the limits of evaluation.
 
-Values are Python's numbers, truth values, text, None, lists and tuples (which are not told apart), sizes (`dims.Dim`),
-and opaque things that the caller put in scope. Three rules hold for all operations. Whatever `dims.UNKNOWN` takes
-part in is UNKNOWN. What hangs on a symbol's value raises `Undecided`. And nothing runs long or grows large: integers
-stay below 2**63, floats finite, and a `Meter` counts the items made and the steps taken.
+Values are numbers, booleans, strings, None, lists and tuples (which are treated alike), sizes (`dims.Dim`), and opaque
+objects from the scope. Three rules hold for all operations. With `dims.UNKNOWN` as an operand, the result is `UNKNOWN`.
+A result that depends on the value of a symbol raises `Undecided`. Time and memory are bounded: integers stay below
+2**63, floats are finite, and a `Meter` counts list items and steps.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from netspec.diagnostics import Code
 from netspec.dims import UNKNOWN, Condition, Dim, same
 
 LARGEST: Final = 2**63
-"""Integers are smaller than this in magnitude."""
+"""Absolute values of integers are smaller than this."""
 MAX_ITEMS: Final = 100_000
-"""List items that one evaluation may make."""
+"""List items that one evaluation may create."""
 MAX_STEPS: Final = 1_000_000
-"""Values that one evaluation may look at."""
+"""Values that one evaluation may process."""
 SYMBOLIC: Final = 100
-"""What one operation on a formula counts for: so much longer than one on numbers does it take."""
+"""Steps of one operation on a formula, which takes about so much longer than one on numbers."""
 MAX_TEXT: Final = 10_000
-"""Characters of a text."""
+"""Characters of a string."""
 MAX_NESTING: Final = 64
-"""Lists inside one another."""
+"""Nesting depth of lists."""
 
 
-class Refused(Exception):  # it becomes an ExpressionError where the place is known
-    """An operation cannot be done. The message says why; the code is that of the diagnostic."""
+class Refused(Exception):  # `evaluation.do` converts it to an ExpressionError with a place
+    """An operation is not defined for its operands, or exceeds a limit. `code` is that of the diagnostic."""
 
     def __init__(self, message: str, code: Code = "expression-value") -> None:
         super().__init__(message)
@@ -39,8 +39,8 @@ class Refused(Exception):  # it becomes an ExpressionError where the place is kn
         self.code: Code = code
 
 
-class Undecided(Exception):  # it becomes a NeedsNumber where the place is known
-    """The result hangs on the value of a symbol. `size` is the formula that would have to be a number."""
+class Undecided(Exception):  # `evaluation.do` converts it to a NeedsNumber with a place
+    """The result depends on the value of a symbol. `size` is the formula that would have to be a number."""
 
     def __init__(self, size: object) -> None:
         super().__init__(str(size))
@@ -48,7 +48,7 @@ class Undecided(Exception):  # it becomes a NeedsNumber where the place is known
 
 
 class Meter:
-    """What one evaluation may still spend."""
+    """The budget of one evaluation: list items and steps that are left."""
 
     __slots__ = ("items", "steps")
 
@@ -57,33 +57,41 @@ class Meter:
         self.steps = MAX_STEPS
 
     def make(self, number: int) -> None:
-        """Account for list items about to be made."""
+        """Charge for list items that are about to be created.
+
+        Raises:
+            Refused: the budget is exceeded.
+        """
         self.items -= number
         if self.items < 0:
             raise Refused(f"this makes lists of more than {MAX_ITEMS:,} items in all, the limit", "expression-limit")
 
     def step(self, number: int) -> None:
-        """Account for values about to be looked at."""
+        """Charge for values that are about to be processed.
+
+        Raises:
+            Refused: the budget is exceeded.
+        """
         self.steps -= number
         if self.steps < 0:
             raise Refused(f"this takes more than {MAX_STEPS:,} steps, the limit", "expression-limit")
 
 
-# ---- what values are
+# ---- values
 
 
 def is_list(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
-    """True for lists and tuples, which the language does not tell apart."""
+    """True for lists and tuples, which the language treats alike."""
     return isinstance(value, (list, tuple))
 
 
 def is_number(value: object) -> bool:
-    """True for integers, floats and, as in Python, truth values."""
+    """True for integers, floats and, as in Python, booleans."""
     return isinstance(value, (int, float))
 
 
 def kind(value: object) -> str:
-    """What a value is, in words: "text", "a list"."""
+    """The kind of a value for messages: "text", "a list"."""
     if value is None:
         return "no number"
     if isinstance(value, bool):
@@ -98,7 +106,7 @@ def kind(value: object) -> str:
 
 
 def shown(value: object, depth: int = 2) -> str:
-    """A value as one would write it, shortened."""
+    """A value as written in a spec, shortened for messages. Lists deeper than `depth` become `[…]`."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
@@ -113,7 +121,11 @@ def shown(value: object, depth: int = 2) -> str:
 
 
 def truth(value: Any) -> Any:
-    """True, False or UNKNOWN. What is neither a number, text nor a list counts as true, since it is there."""
+    """The truth value: True, False or UNKNOWN. Opaque objects, such as layers, are true.
+
+    Raises:
+        Undecided: the value is a formula of symbols.
+    """
     if value is True or value is False:
         return value
     if value is UNKNOWN:
@@ -126,7 +138,11 @@ def truth(value: Any) -> Any:
 
 
 def bounded(value: Any) -> Any:
-    """A number if it is neither too large nor infinite nor complex."""
+    """The number itself.
+
+    Raises:
+        Refused: it is too large, not finite, or complex.
+    """
     if isinstance(value, int):
         if -LARGEST < value < LARGEST:
             return value
@@ -137,7 +153,7 @@ def bounded(value: Any) -> Any:
 
 
 def measure(value: Any, meter: Meter, depth: int = 0) -> None:
-    """Refuse a result that is too long or too deep when all its lists are written out."""
+    """Refuse a list that is too long or nested too deep. Shared inner lists count each time they occur."""
     if depth > MAX_NESTING:
         raise Refused(f"the result nests lists more than {MAX_NESTING} deep, the limit", "expression-limit")
     meter.step(len(value))
@@ -147,7 +163,7 @@ def measure(value: Any, meter: Meter, depth: int = 0) -> None:
 
 
 def whole(value: Any, what: str) -> int:
-    """An integer, for an index or a count."""
+    """The value, which must be an integer, such as an index or a count. `what` begins the message."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, Dim):
@@ -156,14 +172,14 @@ def whole(value: Any, what: str) -> int:
 
 
 def listed(value: Any, what: str) -> Any:
-    """A list or tuple, for what walks one."""
+    """The value, which must be a list or tuple. `what` begins the message."""
     if is_list(value):
         return value
     raise Refused(f"{what} wants a list, but {shown(value)} is {kind(value)}", "expression-type")
 
 
 def number(value: Any, what: str) -> Any:
-    """A number that is no symbol, for what symbols cannot do."""
+    """The value, which must be a number, for operations that are not defined for formulas."""
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, Dim):
@@ -180,7 +196,7 @@ def _mismatch(symbol: str, a: object, b: object) -> NoReturn:
 
 
 def _numeric(symbol: str, compute: Callable[[Any, Any], Any], a: Any, b: Any, meter: Meter) -> Any:
-    """An operation on numbers and sizes."""
+    """An arithmetic operation on numbers and sizes; `symbol` is its operator."""
     if a is UNKNOWN or b is UNKNOWN:
         return UNKNOWN
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):
@@ -202,7 +218,7 @@ def _numeric(symbol: str, compute: Callable[[Any, Any], Any], a: Any, b: Any, me
 
 
 def add(a: Any, b: Any, meter: Meter) -> Any:
-    """The sum of numbers; lists and texts are joined."""
+    """The sum of numbers; lists and strings are concatenated."""
     if is_list(a) and is_list(b):
         meter.make(len(a) + len(b))
         return [*a, *b]
@@ -230,7 +246,7 @@ def multiply(a: Any, b: Any, meter: Meter) -> Any:
 
 
 def divide(a: Any, b: Any, meter: Meter) -> Any:
-    """The quotient, a float."""
+    """The true quotient, a float."""
     return _numeric("/", lambda a, b: a / b, a, b, meter)
 
 
@@ -245,7 +261,7 @@ def modulo(a: Any, b: Any, meter: Meter) -> Any:
 
 
 def power(a: Any, b: Any, meter: Meter) -> Any:
-    """a to the power of b, refused before it is computed where it would be huge."""
+    """a to the power of b. A huge result is refused before it is computed."""
     if isinstance(a, int) and isinstance(b, int) and b > 63 and abs(a) > 1:
         raise Refused("the result is 2**63 or more, which no size or count can be", "expression-limit")
     return _numeric("**", lambda a, b: a**b, a, b, meter)
@@ -273,7 +289,7 @@ def _decide(condition: bool | Condition, size: object) -> bool:
 
 
 def equal(a: Any, b: Any, meter: Meter, depth: int = 0) -> Any:
-    """True, False or UNKNOWN."""
+    """`a == b`: True, False or UNKNOWN. Lists are compared item by item."""
     if a is UNKNOWN or b is UNKNOWN:
         return UNKNOWN
     if is_list(a) and is_list(b):
@@ -293,7 +309,7 @@ def equal(a: Any, b: Any, meter: Meter, depth: int = 0) -> Any:
 
 
 def unequal(a: Any, b: Any, meter: Meter) -> Any:
-    """True, False or UNKNOWN."""
+    """`a != b`: True, False or UNKNOWN."""
     result = equal(a, b, meter)
     return result if result is UNKNOWN else not result
 

@@ -1,4 +1,4 @@
-"""What needs torch: the built module, its verification against real tensors, and the transfer of weights."""
+"""The part of netspec that needs torch: building the module, verifying it on real tensors, transferring weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from netspec.diagnostics import MissingExtra
 from netspec.extras import install
 
 try:
-    import torch as torch  # asked for here once, so that every module below may simply import it
+    import torch as torch  # imported here first, so that every module of the package fails with the message below
 except ModuleNotFoundError as error:
     if error.name != "torch":
         raise

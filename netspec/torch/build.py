@@ -1,4 +1,4 @@
-"""Net → `nn.Sequential`: one walk of the tree, a module for each layer, a small joining module for each combinator."""
+"""Build the `nn.Sequential` of a net: one module for each layer, and a joining module for each combinator."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _FROZEN: Final[dict[type[nn.Module], type[nn.Module]]] = {
     nn.InstanceNorm2d: modules.FrozenInstanceNorm2d,
     nn.InstanceNorm3d: modules.FrozenInstanceNorm3d,
 }
-"""What a norm becomes under `freeze`, where it keeps running statistics."""
+"""The class used in place of a norm with running statistics if the layer is frozen."""
 
 
 def build(
@@ -56,25 +56,26 @@ def build(
     seed: int | None = None,
     check_memory: bool = True,
 ) -> nn.Sequential:
-    """The module that a net describes.
+    """Build the torch module of a net.
 
-    Its keys are the nets' paths: `leaf.path + ".weight"` is in the `state_dict`. A net without `aux` is an
-    `nn.Sequential` and nothing else; one with `aux` is a `modules.AuxiliarySequential`, which gives `modules.Outputs`
-    in training. Frozen layers have `requires_grad` false, and frozen norms stay in eval mode.
+    The keys of its state dict are the net's paths: `leaf.path + ".weight"`. A net without `aux` is a plain
+    `nn.Sequential`; with `aux` it is a `modules.AuxiliarySequential`, which returns `modules.Outputs` in training
+    mode. Parameters of frozen layers do not require gradients, and frozen norms stay in eval mode.
 
-    Parameters are drawn on the CPU in the order of the layers, then the spec's initialisers are applied in the same
-    order: with the same seed they equal those of the same network written by hand, on every device.
+    Parameters are initialised on the CPU in the order of the layers; then the spec's initialisers run in the same
+    order. So with one seed they equal those of the same network written by hand, on every device.
 
     Args:
         net: the net.
-        device: where the parameters are to live; the CPU if None. On `"meta"` they have shapes only.
-        seed: for the parameters. torch's own generator is left as it was; without a seed it is used.
-        check_memory: refuse a net whose parameters do not fit into the memory that is free now.
+        device: the device of the parameters; the CPU if None. On `"meta"` they have shapes and no values.
+        seed: for the initial values. torch's global generator is restored afterwards; without a seed, it is used.
+        check_memory: raise if the parameters do not fit into the free memory of the host.
 
     Raises:
         UsageError: the net has symbolic sizes.
-        OutOfMemory: its parameters do not fit into memory.
-        MissingExtra: a layer is torchvision's, and torchvision is not installed.
+        OutOfMemory: the parameters do not fit into memory.
+        MissingExtra: a layer is a class of torchvision, which is not installed.
+        Defect: torch refuses a layer or an initialiser that netspec accepted.
     """
     need_numbers(net, f"building `{net.name}`")
     target = torch.device("cpu" if device is None else device)
@@ -92,11 +93,11 @@ def build(
 
 
 def constructor(call: TorchCall) -> type[nn.Module]:
-    """The class that a layer's call names.
+    """The module class that a layer's call names.
 
     Raises:
-        MissingExtra: it is torchvision's, and torchvision is not installed.
-        Defect: there is no such class in the closed table of namespaces.
+        MissingExtra: it is a class of torchvision, which is not installed.
+        Defect: the namespace is not one that netspec imports from, or it has no such module class.
     """
     try:
         namespace = import_module(call.known_module)
@@ -174,7 +175,7 @@ def _construct(call: TorchCall, stated: Mapping[str, Any], frozen: bool) -> nn.M
 
 
 def _value(value: Any) -> Any:
-    """An argument that is a call itself (the layer that a `TransformerEncoder` repeats) becomes the module."""
+    """The value of an argument; one that is itself a call (the layer of a `TransformerEncoder`) is constructed."""
     return _construct(value, value.arguments, False) if isinstance(value, TorchCall) else value
 
 
@@ -199,7 +200,7 @@ def _initialise(module: nn.Module, leaf: Leaf) -> None:
 
 @contextmanager
 def _seeded(seed: int | None) -> Generator[None]:
-    """Let torch's CPU generator start from a seed, and put it back afterwards."""
+    """Seed torch's global CPU generator, and restore its state afterwards. Without a seed, do nothing."""
     if seed is None:
         yield
         return
@@ -225,9 +226,10 @@ def _check_memory(net: Net) -> None:
 
 
 def available_memory() -> int | None:
-    """Bytes of memory that this process could still get, None where the system does not say.
+    """Bytes of memory that this process can still allocate; None if the system does not tell.
 
-    Linux's own estimate and the control group's limit, the smaller of them; elsewhere the physical memory.
+    On Linux, the smaller of the kernel's estimate and what is left to the control group; elsewhere, the physical
+    memory.
     """
     found = [*_linux_memory()]
     if not found:

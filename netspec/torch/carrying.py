@@ -1,4 +1,4 @@
-"""What decides a transfer of weights beside the order of use: names, and the outputs of both models."""
+"""Match tensors of two models by name, reshape them, and compare the outputs of both models."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from netspec.torch.usage import Shapes
 from netspec.views.describe import shape_text
 
 _GENERIC: Final = frozenset({"weight", "bias", "running_mean", "running_var", "num_batches_tracked", "gamma", "beta"})
-"""Names of tensors that say nothing of the layer."""
+"""Names of tensors that do not identify the layer."""
 
 _RELATIVE: Final = 1e-3
-"""Outputs that differ by less than this share of the largest are equal but for rounding."""
+"""Outputs are equal up to rounding if their greatest difference is at most this share of the greatest value."""
 
 
 def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape without axes of one."""
+    """The shape without axes of size 1."""
     return tuple(size for size in shape if size != 1)
 
 
 def by_words(source: Shapes, target: Shapes, *, ordered: bool = True) -> dict[str, str]:
-    """The source's key for each key of the target whose layer has a name that the source knows too.
+    """Match keys by the name of their layer: target key → source key.
 
-    Of a name that occurs several times, as in the blocks of a network, the first belongs to the first, and so on, if
-    both sides have it equally often and in the same shapes. Numbers are places, not names.
+    A name that occurs several times, as in the blocks of a network, is matched in order, if it occurs equally often and
+    with the same shapes on both sides. Numbers are positions and not names.
 
     Args:
         source: shapes by key, in the source's order.
         target: shapes by key, in the net's order.
-        ordered: False if the source's order means nothing: then a name counts that occurs once.
+        ordered: False if the source's order carries no information; then only names that occur once are matched.
     """
     there, here = _grouped(source), _grouped(target)
     found: dict[str, str] = {}
@@ -61,12 +61,15 @@ def _grouped(shapes: Shapes) -> dict[tuple[str, str], list[str]]:
 def carried(
     tensors: Mapping[str, Tensor], origins: Mapping[str, str], shapes: Shapes
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """The net's tensors out of the source's, and a remark for each that had to be reshaped.
+    """Collect the state dict of the net from the tensors of the source.
 
     Args:
-        tensors: the source's.
-        origins: the source's key for each of the net's.
-        shapes: the net's.
+        tensors: the source's tensors by key.
+        origins: net key → source key.
+        shapes: the net's shapes by key.
+
+    Returns:
+        The state dict, and a remark for each tensor that was reshaped.
     """
     state = {key: tensors[origin] for key, origin in origins.items()}
     notes: list[str] = []
@@ -80,10 +83,10 @@ def carried(
 
 
 def compare_outputs(source: nn.Module, net: Net, state: Mapping[str, Tensor], example: Tensor | None) -> str | None:
-    """Run the source and the net with these weights in eval mode, and compare.
+    """Run the source and the net with these weights in eval mode, and compare their outputs.
 
     Returns:
-        None if the outputs are equal but for rounding, else what is different or could not be compared.
+        None if the outputs are equal up to rounding, else what differs, or why they could not be compared.
     """
     model = build(net, device="meta")
     missing = [key for key in model.state_dict() if key not in state]
@@ -109,7 +112,7 @@ def compare_outputs(source: nn.Module, net: Net, state: Mapping[str, Tensor], ex
 
 
 def _example(net: Net, source: nn.Module) -> Tensor:
-    """One example as the net takes it, on the source's device."""
+    """An input of one example for the net, on the device of the source: random values, or zeros for integers."""
     device = next((tensor.device for tensor in source.parameters()), torch.device("cpu"))
     shape = [1, *(size for size in net.input_shape if isinstance(size, int))]
     if net.input.dtype == "int64":
@@ -119,7 +122,7 @@ def _example(net: Net, source: nn.Module) -> Tensor:
 
 @contextmanager
 def _evaluated(module: nn.Module) -> Generator[None]:
-    """The module in eval mode; afterwards every part is in the mode it was in."""
+    """Set a module to eval mode, and restore the mode of each of its modules afterwards."""
     modes = [(inner, inner.training) for inner in module.modules()]
     module.eval()
     try:

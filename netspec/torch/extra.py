@@ -1,7 +1,7 @@
-"""The modules of the layers that torch lacks. Each class stands alone: the Python emitter copies it textually."""
+"""The modules of the layers that torch lacks. No class depends on another: the Python emitter copies their source."""
 
 # Off for the whole file, since a comment inside a class would be copied along with it: torch's own stubs are partly
-# untyped, and SelfAttention takes one tensor where its base takes three.
+# untyped, and SelfAttention takes one tensor where its base class takes three.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportIncompatibleMethodOverride=false
 
 from __future__ import annotations

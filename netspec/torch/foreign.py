@@ -1,6 +1,6 @@
-"""What torch says, where its words are all there is to go by: it raises a plain `RuntimeError` for many things.
+"""Classify errors of torch by their message, where torch raises a plain `RuntimeError` and gives no other sign.
 
-`tests/torch/test_foreign_messages.py` holds every word that is looked for here against torch's own messages.
+`tests/torch/test_foreign_messages.py` provokes the errors and checks every word searched for here.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ import torch.distributed as dist
 
 
 def lacks_host_memory(error: BaseException) -> bool:
-    """True if torch's allocator on the host got nothing more."""
+    """True if torch's CPU allocator ran out of memory."""
     return "DefaultCPUAllocator" in str(error)
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """True if memory ran out, of a GPU or of the host."""
+    """True if a GPU or the host ran out of memory."""
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or lacks_host_memory(error)
 
 
 def lost_peer(error: RuntimeError) -> bool:
-    """True if another process of the run is gone, or does not answer."""
+    """True if another process of a distributed run ended, or does not respond."""
     words = ("onnection", "gloo", "NCCL", "imed out", "timeout", "peer")
     return isinstance(error, dist.DistError) or any(word in str(error) for word in words)
 
 
 def waited_in_vain(error: RuntimeError) -> bool:
-    """True if a lost process is one that does not answer in time."""
+    """True if the other process did not respond in time (and may still be running)."""
     return "imed out" in str(error)
 
 
 def holds_objects(error: Exception) -> bool:
-    """True if `torch.load(..., weights_only=True)` refuses a file since it holds more than tensors."""
+    """True if `torch.load(..., weights_only=True)` refuses a file because it contains other objects than tensors."""
     return "weights_only" in str(error) or "Unsupported" in str(error)

@@ -1,4 +1,7 @@
-"""Which tensor of a source is which of a net's: by order of use, by order, by name, by shape."""
+"""Match the tensors of a source with those of a net: by order of use, by order of storage, by name, by shape.
+
+A match is a dict from the net's keys to the source's keys.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ from netspec.torch.usage import Owner, Shapes, Use
 
 
 class Mismatch(Exception):
-    """Source and net differ; the message names both layers."""
+    """Source and net do not match; the message names the layers that differ."""
 
 
-# ---- a module: tensor by tensor, in order of first use
+# ---- modules: tensor by tensor, in order of first use
 
 
 def by_use(
@@ -26,10 +29,20 @@ def by_use(
     left_out: Collection[str],
     known: Mapping[str, str],
 ) -> dict[str, str]:
-    """The source's key for each of the net's; `known` are those that are settled already.
+    """Match the tensors that two forward passes use, in order of first use.
 
-    Two layers with the same tensors are matched as a whole. Any others are matched parameter by parameter: what is one
-    module in the source may be several layers in the net.
+    Two layers with equal tensors are matched as a whole. Others are matched parameter by parameter, since one module of
+    the source may correspond to several layers of the net.
+
+    Args:
+        found: the tensors that the source uses.
+        wanted: the tensors that the net uses.
+        keys: the net's keys that need a match.
+        left_out: paths of the net's layers that are not to be loaded; their shapes may differ.
+        known: matches that are already certain, net key → source key.
+
+    Raises:
+        Mismatch: shapes differ, or tensors are left over on one side.
     """
     origins: dict[str, str] = dict(known)
     taken: set[str] = set(known.values())
@@ -64,7 +77,10 @@ def by_use(
 
 
 def _left(uses: Sequence[Use], settled: Collection[str]) -> Iterator[Use]:
-    """Those that are still to be matched: parameters, and the tensors of layers that have no parameters."""
+    """The uses that are not matched yet: of parameters, and of buffers of layers without parameters.
+
+    The buffers of other layers are matched with the layer, since a pass may use them earlier or later.
+    """
     return (use for use in uses if use.key not in settled and use.name in (use.owner.parameters or use.owner.buffers))
 
 
@@ -73,9 +89,9 @@ def _untouched(owner: Owner, settled: Collection[str]) -> bool:
 
 
 def _tell_apart(layer: Sequence[tuple[Use, Use]]) -> None:
-    """Refuse a layer of the net with several parameters of one shape, unless the source names them alike.
+    """Raise `Mismatch` for a layer with several parameters of one shape, unless both sides name them equally.
 
-    From layer to layer the order of use is a fact; inside of one it is not: `x * gain + shift` may be computed as
+    Between layers, the order of use is reliable. Within a layer it is not: `x * gain + shift` may be computed as
     `torch.addcmul(shift, gain, x)`.
     """
     shapes = Counter(target.shape for _, target in layer)
@@ -88,7 +104,7 @@ def _tell_apart(layer: Sequence[tuple[Use, Use]]) -> None:
 
 
 def _buffers(layer: Sequence[tuple[Use, Use]]) -> dict[str, str]:
-    """The source's key for each of a layer's buffers: they belong to the owner of its first parameter."""
+    """Match the buffers of a layer with those of the module that owns the first matching parameter."""
     source, target = layer[0][0].owner, layer[0][1].owner
     if not target.buffers:
         return {}
@@ -125,7 +141,7 @@ def _counts(found: Sequence[Owner], wanted: Sequence[Owner]) -> str:
 
 
 def _only_head(found: Sequence[Owner], wanted: Sequence[Owner], source: Owner, target: Owner) -> str:
-    """What to do where nothing but the number of classes differs."""
+    """The advice for the case that only the last layer differs, most often in the number of classes; else empty."""
     if source != found[-1] or target != wanted[-1] or list(source.shapes) != list(target.shapes):
         return ""
     return (
@@ -135,13 +151,17 @@ def _only_head(found: Sequence[Owner], wanted: Sequence[Owner], source: Owner, t
 
 
 def _same_tensors(source: Shapes, target: Shapes) -> list[tuple[str, str]] | None:
-    """Pairs of names, by name if the names are the same, else by shape if no two shapes are; None if that fails."""
+    """Match the tensors of two layers: by name if the names are equal, else by shape if all shapes are different.
+
+    Returns:
+        Pairs of source name and target name; None if neither works.
+    """
     if source == target:
         return [(name, name) for name in target]
     if source.keys() == target.keys() and all(alike(source[name], target[name]) for name in target):
         return [(name, name) for name in target]
     shaped = {squeezed(shape): name for name, shape in source.items()}
-    if len(shaped) < len(source):  # `gain` and `shift` might be `weight` and `bias`, or the reverse
+    if len(shaped) < len(source):  # two tensors of one shape: `gain` might be `weight` or `bias`
         return None
     if Counter(shaped.keys()) != Counter(map(squeezed, target.values())):
         return None
@@ -149,15 +169,15 @@ def _same_tensors(source: Shapes, target: Shapes) -> list[tuple[str, str]] | Non
 
 
 def alike(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    """True if two shapes are the same but for axes of one."""
+    """True if two shapes are equal except for axes of size 1."""
     return squeezed(a) == squeezed(b)
 
 
-# ---- a state_dict: layer by layer
+# ---- state dicts: layer by layer
 
 
 def owners_of_state(state: Mapping[str, Tensor]) -> list[Owner]:
-    """The layers that a `state_dict` tells of: neighbours whose keys differ in their last part only."""
+    """The layers of a state dict: keys are grouped by all but their last part."""
     owners: dict[str, Owner] = {}
     for key, tensor in state.items():
         path, _, name = key.rpartition(".")
@@ -166,7 +186,11 @@ def owners_of_state(state: Mapping[str, Tensor]) -> list[Owner]:
 
 
 def _by_order(found: Sequence[Owner], wanted: Sequence[Owner], left_out: Collection[str]) -> dict[str, str]:
-    """The source's key for each of the net's, layer by layer in their order."""
+    """Match layers by their order.
+
+    Raises:
+        Mismatch: the tensors of two layers differ, or the number of layers does.
+    """
     origins: dict[str, str] = {}
     for number, (source, target) in enumerate(zip(found, wanted, strict=False), 1):
         if target.path in left_out:
@@ -187,7 +211,11 @@ def _by_order(found: Sequence[Owner], wanted: Sequence[Owner], left_out: Collect
 
 
 def by_order_and_name(found: Sequence[Owner], wanted: Sequence[Owner], left_out: Collection[str]) -> dict[str, str]:
-    """By names where both sides have them, the rest in order; in order alone if that leaves no match."""
+    """Match by name where both sides have the same names, and the rest by order; all by order if that fails.
+
+    Raises:
+        Mismatch: the order does not match either.
+    """
     sources = {owner.key(name): shape for owner in found for name, shape in owner.shapes.items()}
     targets = {o.key(n): s for o in wanted if o.path not in left_out for n, s in o.shapes.items()}
     known = by_words(sources, targets)
@@ -207,7 +235,7 @@ def by_order_and_name(found: Sequence[Owner], wanted: Sequence[Owner], left_out:
 
 
 def by_shape(found: Sequence[Owner], wanted: Sequence[Owner]) -> dict[str, str] | None:
-    """The source's key for each of the net's, by the tensors of a layer, if for none of them there is a choice."""
+    """Match layers by the names and shapes of their tensors; None unless every layer is unique in that."""
     signatures = Counter(map(_signature, wanted))
     if signatures != Counter(map(_signature, found)) or any(number > 1 for number in signatures.values()):
         return None
@@ -220,5 +248,5 @@ def _signature(owner: Owner) -> tuple[tuple[str, tuple[int, ...]], ...]:
 
 
 def layer_of(key: str) -> str:
-    """The path of the layer that a `state_dict` key belongs to."""
+    """The path of the layer that a state dict key belongs to."""
     return key.rpartition(".")[0]

@@ -1,7 +1,8 @@
-"""The few modules that torch lacks: chains that are joined, heads on the side, and norms that hold still.
+"""The modules that torch lacks: joins of branches, auxiliary heads, and frozen norms.
 
-`build.py` makes them, and `emit/python/` copies the source of those that a network uses into the file that it
-writes. So each class stands on its own, imports torch alone, and reads well outside of netspec.
+`build.py` uses them, and `emit/python/` copies the source of each class that a network uses, its docstrings included,
+into the file that it writes. So a class depends on torch only, and not on other definitions of this module except for
+its bases.
 """
 
 # torch's stubs leave out Sequential.forward. Off for the whole file: a comment in a class would be copied with it.

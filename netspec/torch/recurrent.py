@@ -1,11 +1,12 @@
-"""Recurrent layers that hand on one tensor, so that they fit a chain.
+"""Recurrent layers that return a single tensor, so that they can be used in an `nn.Sequential`.
 
-Torch's return a pair, the outputs of every step and the last states. The parameters keep torch's names, so a
-`state_dict` of `nn.LSTM` fits. `emit/python` copies the classes that a network uses, so each stands on its own.
+torch's classes return a pair: the outputs of every step and the last states. The parameters have torch's names, so a
+state dict of `nn.LSTM` can be loaded. `emit/python` copies the source of the classes that a network uses, so no class
+depends on another definition of this module.
 """
 
-# A forward that returns one tensor is what these classes are for; torch declares a pair, and leaves out some types. Off
-# for the whole file: a comment in a class would be copied with it.
+# `forward` returns one tensor on purpose, where torch declares a pair; torch's stubs also leave out some types. Off for
+# the whole file: a comment in a class would be copied with it.
 # pyright: reportIncompatibleMethodOverride=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from __future__ import annotations

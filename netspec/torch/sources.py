@@ -1,4 +1,4 @@
-"""Where weights come from: a model of torchvision's with its published weights, or a file."""
+"""Load weights from a torchvision model with published weights, or from a file; write safetensors."""
 
 from __future__ import annotations
 
@@ -18,25 +18,30 @@ from netspec.torch.foreign import holds_objects
 from netspec.views.describe import plural
 
 _WRAPPED: Final = ("state_dict", "model_state_dict", "model")
-"""Keys under which training scripts keep the `state_dict` beside an optimiser and counters."""
+"""Keys under which training scripts store the state dict in a checkpoint, beside optimizer and counters."""
 
 _WITH_HEADS: Final = ("googlenet", "inception_v3")
-"""Models with auxiliary heads, which torchvision's published weights have and its modules may have."""
+"""Models with auxiliary heads: the published weights contain them, the constructors make them optional."""
 
 _PREFIXES: Final = ("module.", "_orig_mod.")
-"""What DistributedDataParallel and torch.compile put before every key."""
+"""Prefixes that DistributedDataParallel and torch.compile add to every key."""
 
 
 def published(name: str, *, progress: bool = False) -> nn.Module:
-    """torchvision's model with weights: `resnet50`, `resnet50:IMAGENET1K_V1` or `resnet50:FILE`; by default the
-    published ones that torchvision recommends.
+    """A torchvision classifier with weights: `resnet50`, `resnet50:IMAGENET1K_V1` or `resnet50:FILE`.
 
-    Published weights are taken from torch hub's directory, or fetched into it and checked against their hash. A file
-    may be for any number of classes.
+    Without a name after the colon, the weights are those that torchvision recommends (`DEFAULT`). Published weights
+    are read from torch hub's directory, or downloaded into it and checked against their hash. The weights of a file may
+    have any number of classes, which is taken from the size of the model's last tensor.
+
+    Args:
+        name: the model and its weights.
+        progress: show the progress of a download.
 
     Raises:
-        UsageError: there is no such model or no such weights, or the file is another model's.
-        ResourceError: the file is neither there nor to be fetched; says which file to put where.
+        UsageError: there is no such model or no such weights, or the file is not of this model.
+        ResourceError: the weights are neither there nor can be downloaded (the message says which file to put where),
+            or a file is damaged.
         MissingExtra: torchvision is not installed.
     """
     models = _optional("torchvision.models")
@@ -80,7 +85,11 @@ def _from_file(models: Any, model: str, path: Path) -> nn.Module:
 
 
 def _optional(name: str) -> Any:
-    """A module that the extra `torch` brings along."""
+    """Import a module of the extra `torch`.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
     package = name.partition(".")[0]
     try:
         return import_module(name)
@@ -101,18 +110,19 @@ def _fetched(weights: Any, progress: bool) -> Mapping[str, Tensor]:
             f"the weights are not in {directory}, and cannot be fetched: {reason}. Put the file {file.name} there "
             f"(it is at {weights.url})"
         ) from None
-    except Exception as error:  # whatever a damaged file makes torch raise
+    except Exception as error:  # a damaged file can make torch raise any exception
         raise ResourceError(f"{file} cannot be read: {_first_line(error)}; delete it to fetch it again") from None
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The `state_dict` in a file: `.safetensors`, or what `torch.save` wrote.
+    """Read the state dict in a file: `.safetensors`, or a file written by `torch.save`.
 
-    A file of `torch.save`'s is a pickle; only tensors are read from it, and one that would run code is refused.
+    The latter is a pickle. It is loaded with `weights_only`, which refuses any object that could run code. A state dict
+    inside a checkpoint, and keys with a prefix of DistributedDataParallel or torch.compile, are recognised.
 
     Raises:
         UsageError: there is no such file.
-        ResourceError: it is damaged, holds more than tensors, or would run code.
+        ResourceError: the file is damaged, or contains other objects than tensors.
     """
     if not path.is_file():
         raise UsageError(f"there is no file {path}")
@@ -145,7 +155,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 def _read_pickle(path: Path) -> dict[str, Any]:
     try:
         loaded: Any = torch.load(path, map_location="cpu", weights_only=True)  # pyright: ignore[reportUnknownMemberType]  # torch's stub is partly untyped
-    except Exception as error:  # a foreign file may make the reader raise anything
+    except Exception as error:  # a foreign file can make torch raise any exception
         if holds_objects(error):
             raise ResourceError(
                 f"{path} is refused: it holds Python objects besides tensors, and loading those can run code. If you "
@@ -168,7 +178,7 @@ def _first_line(error: Exception) -> str:
 
 
 def safetensors_bytes(state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    """A `state_dict` in the safetensors format. Tensors that share memory are written once each."""
+    """A state dict in the safetensors format. The format has no shared storage, so tied tensors are copied."""
     seen: set[int] = set()
     written: dict[str, Tensor] = {}
     for key, tensor in state.items():

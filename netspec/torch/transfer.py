@@ -1,10 +1,11 @@
-"""Weights from another module, or from a plain `state_dict`, for a net.
+"""Transfer weights to a net from another module of the same architecture, or from a state dict.
 
-Names differ between implementations of one architecture, and so does the order in which modules are registered; the
-order in which their tensors are first used seldom does. So both models run on the meta device and their parameters are
-listed in order of first use. What has one name on both sides is the same parameter; of the rest, what stands at the
-same place is: every shape is compared. Where the module is at hand, both are run at the end and their outputs compared,
-which decides between names and order where they disagree, and says so where neither gives equal outputs.
+Implementations of one architecture differ in the names of their tensors and in the order in which modules are
+registered, but seldom in the order in which a forward pass first uses them. So both models run on the meta device, and
+their parameters are listed in order of first use. Parameters with the same layer name on both sides are matched first,
+the others by their position in that order; shapes must be equal. If the source is a module, both models finally run on
+real data. Equal outputs decide between names and order if these disagree; if neither match gives equal outputs, the
+caller is told.
 """
 
 from __future__ import annotations
@@ -37,21 +38,21 @@ _MODULE: Final = (
 def transfer(
     source_module: nn.Module, net: Net, *, example: Tensor | None = None, fresh: Sequence[str] = ()
 ) -> dict[str, Tensor]:
-    """A `state_dict` for the built net with the weights of another module of the same architecture.
+    """A state dict for the built net with the weights of another module of the same architecture.
 
     Args:
         source_module: the module with the weights. It is not changed; the result shares its tensors.
         net: the net.
-        example: an input that the source takes, batch included; by default a batch of two of the net's input shape.
-        fresh: patterns of keys, as in `"10.*"`: layers whose keys all match are left out, whatever their shapes are.
+        example: an input of the source with its batch axis; by default two examples of the net's input shape.
+        fresh: patterns of keys, as in `"10.*"`. Layers whose keys all match are left out, whatever their shapes are.
 
     Raises:
-        TransferError: the parameters, in order of first use, do not have the same shapes; names the first layers that
+        TransferError: the parameters, in order of first use, differ in shape; the message names the first layers that
             differ.
         UsageError: the net has symbolic sizes, or a pattern matches no layer.
 
     Warns:
-        UserWarning: a tensor was reshaped, or the outputs of both are not equal or could not be compared.
+        UserWarning: a tensor was reshaped, or the outputs differ or could not be compared.
     """
     state, _, notes = transfer_from(source_module, net, example=example, fresh=fresh)
     for note in notes:
@@ -62,7 +63,11 @@ def transfer(
 def transfer_from(
     source_module: nn.Module, net: Net, *, example: Tensor | None = None, fresh: Sequence[str] = ()
 ) -> tuple[dict[str, Tensor], dict[str, str], list[str]]:
-    """What `transfer` gives, for each of its keys the source's key that it comes from, and what is to be said."""
+    """Like `transfer`, without warnings.
+
+    Returns:
+        The state dict; net key → source key; the texts of the warnings.
+    """
     target = build(net, device="meta")
     inputs = _input(net) if example is None else example.to("meta")
     wanted = order_of_use(target, _input(net), training=True)
@@ -73,7 +78,7 @@ def transfer_from(
     needed = set(keys)
     problem = ""
     candidates: list[dict[str, str]] = []
-    for training in (True, False):  # in eval mode the source's auxiliary heads do not run; the net may have none
+    for training in (True, False):  # in eval mode a source's auxiliary heads do not run, which the net may not have
         found = order_of_use(source_module, inputs, training=training)
         known = by_words({u.key: u.shape for u in found}, {u.key: u.shape for u in wanted if u.key in needed})
         for names in (known, {}):
@@ -98,7 +103,11 @@ def _decided(
     candidates: Sequence[dict[str, str]],
     example: Tensor | None,
 ) -> tuple[dict[str, Tensor], dict[str, str], list[str]]:
-    """The candidate with which the net gives the source's output, else the first, and what is to be said of it."""
+    """Choose the match with which the net's output equals the source's; the first match if none does.
+
+    Returns:
+        As `transfer_from`.
+    """
     doubts: list[str] = []
     shapes = _shapes(build(net, device="meta").state_dict())
     if len(candidates) == 1 and len(candidates[0]) < len(shapes):  # with layers left out there is no output to compare
@@ -128,19 +137,23 @@ def _decided(
 def transfer_state(
     state: Mapping[str, Tensor], net: Net, *, ordered: bool = True, fresh: Sequence[str] = ()
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """A `state_dict` for the built net from one of another implementation, and which key each tensor came from.
+    """A state dict for the built net from a state dict of another implementation.
 
     Without the module, the order of use is not known. Equal keys are taken as they are. Otherwise layers are matched by
-    their shapes if no two have the same, else those of one name, and the rest in their order if all shapes agree.
+    their shapes if these are unique, else by name, and the rest by order if all shapes agree.
 
     Args:
         state: the weights.
         net: the net.
-        ordered: False if the order says nothing, as that of a safetensors file, which is sorted by name.
+        ordered: False if the order carries no information, as in a safetensors file, which is sorted by name.
         fresh: as for `transfer`.
 
+    Returns:
+        The state dict, and net key → source key.
+
     Raises:
-        TransferError: neither gives one answer; says what differs, and that the module itself would decide it.
+        TransferError: there is no unambiguous match; the message says what differs, and that the module itself would
+            decide it.
         UsageError: a pattern matches no layer.
     """
     target = build(net, device="meta").state_dict()
@@ -173,7 +186,7 @@ def transfer_state(
 
 
 def _check_named(net: Net, pairs: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> None:
-    """Refuse tensors of the net's own names whose shapes are others."""
+    """Raise `TransferError` if a tensor under one of the net's own keys has another shape."""
     wrong = {key: pair for key, pair in pairs.items() if not alike(*pair)}
     if not wrong:
         return
@@ -199,7 +212,11 @@ def _shapes(state: Mapping[str, Tensor]) -> Shapes:
 
 
 def _fresh(state: Mapping[str, Tensor], patterns: Sequence[str]) -> frozenset[str]:
-    """The paths of the layers whose keys all match one of the patterns."""
+    """The paths of the layers whose keys all match one of the patterns.
+
+    Raises:
+        UsageError: a pattern matches no whole layer.
+    """
     found: set[str] = set()
     for pattern in patterns:
         others = {layer_of(key) for key in state if not fnmatchcase(key, pattern)}

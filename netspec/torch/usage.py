@@ -1,4 +1,4 @@
-"""Which tensors of a module a forward pass uses, in the order in which it first does."""
+"""Record which tensors of a module a forward pass uses, in order of first use."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from netspec.views.describe import shape_text
 _FAILURES: Final = (RuntimeError, NotImplementedError, ValueError, TypeError, IndexError)
 
 Shapes = dict[str, tuple[int, ...]]
-"""The shape of each tensor by name."""
+"""Shapes of tensors by name."""
 
 
 class TransferError(UsageError):
-    """The weights do not belong to this net; the message names the layers that differ."""
+    """The weights do not match the net; the message names the layers that differ."""
 
     code: Code = "weights-mismatch"
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """One layer with tensors of its own: its path, its class, and the shape of each tensor by name."""
+    """A module that directly owns tensors: its path, its class, and the shapes of its tensors by name."""
 
     path: str
     type: str
@@ -38,11 +38,11 @@ class Owner:
 
     @property
     def shapes(self) -> Shapes:
-        """Those of all its tensors, parameters first."""
+        """The shapes of all its tensors, parameters first."""
         return self.parameters | self.buffers
 
     def key(self, name: str) -> str:
-        """The `state_dict` key of one of its tensors."""
+        """The state dict key of one of its tensors."""
         return f"{self.path}.{name}" if self.path else name
 
     def __str__(self) -> str:
@@ -53,14 +53,14 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A tensor in its place among those that a forward pass uses."""
+    """A tensor that a forward pass uses: its owner, and its name there."""
 
     owner: Owner
     name: str
 
     @property
     def key(self) -> str:
-        """The tensor's `state_dict` key."""
+        """The tensor's state dict key."""
         return self.owner.key(self.name)
 
     @property
@@ -70,12 +70,13 @@ class Use:
 
 
 def order_of_use(module: nn.Module, inputs: Tensor, *, training: bool) -> list[Use]:
-    """The tensors that a forward pass uses, in the order in which it first does.
+    """The tensors that a forward pass uses, in order of first use.
 
-    The pass runs on a copy without data, on the meta device if the module can do with shapes alone.
+    The pass runs on a copy of the module: on the meta device, which has no data, or on the CPU with zeros as input if
+    the module reads values of tensors.
 
     Raises:
-        TransferError: the module cannot take this input.
+        TransferError: the module does not accept this input.
     """
     try:
         return _order_of_use(_without_data(module), inputs, training)
@@ -91,7 +92,7 @@ def order_of_use(module: nn.Module, inputs: Tensor, *, training: bool) -> list[U
 
 
 def tensors_of(module: nn.Module) -> dict[str, Tensor]:
-    """The tensors of a module's `state_dict`; one that is in several places is there under each key."""
+    """The tensors of a module's state dict. A shared tensor is listed under each of its keys."""
     return {
         f"{path}.{name}" if path else name: tensor
         for path, inner in _modules(module)
@@ -114,7 +115,7 @@ def _order_of_use(model: nn.Module, inputs: Tensor, training: bool) -> list[Use]
 
 
 class _FirstUse(TorchFunctionMode):
-    """Notes every one of the tensors that a function computes with, once."""
+    """Records the first use of each known tensor by a torch function."""
 
     def __init__(self, known: Mapping[int, Use]) -> None:
         super().__init__()
@@ -122,21 +123,21 @@ class _FirstUse(TorchFunctionMode):
         self.used: dict[int, None] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run the function, and look at what it is given and gives."""
+        """Call the function, and record the known tensors among its arguments."""
         kwargs = kwargs or {}
         if func is nn.functional.batch_norm and args and args[0].is_meta:
-            result = torch.empty_like(args[0])  # the meta device's own takes most of the time, and gives just a shape
+            result = torch.empty_like(args[0])  # batch_norm on the meta device takes most of the time for this shape
         else:
             result = func(*args, **kwargs)
         given = [id(value) for value in pytree.tree_leaves((args, kwargs)) if id(value) in self.known]
-        # what gives no tensor (`shape`, `size()`, `dtype`) looks at one, and computes nothing with it
+        # a function that returns no tensor (`shape`, `size()`, `dtype`) does not compute with its arguments
         if given and any(isinstance(value, Tensor) for value in pytree.tree_leaves(result)):
             self.used.update(dict.fromkeys(given))
         return result
 
 
 def _without_data(module: nn.Module) -> nn.Module:
-    """A copy whose tensors are on the meta device; no data is copied."""
+    """A deep copy whose tensors are on the meta device. No data is copied."""
     memo: dict[int, Any] = {}
     for inner in module.modules():
         others = [value for value in vars(inner).values() if isinstance(value, Tensor)]
@@ -147,17 +148,17 @@ def _without_data(module: nn.Module) -> nn.Module:
 
 
 def _modules(module: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Path and module of the module and all inside; one that is in several places is there under each path."""
+    """All modules in a module, itself included, with their paths. A shared module is listed under each path."""
     return list(module.named_modules(remove_duplicate=False))  # pyright: ignore[reportUnknownArgumentType]  # torch's stub lacks it
 
 
 def _parameters(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Those that a module itself holds."""
+    """The parameters that a module owns directly."""
     return module.named_parameters(recurse=False)
 
 
 def _buffers(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Those that a module itself holds and its `state_dict` contains."""
+    """The persistent buffers that a module owns directly."""
     hidden: set[str] = getattr(module, "_non_persistent_buffers_set", set())
     return ((name, tensor) for name, tensor in module.named_buffers(recurse=False) if name not in hidden)
 

@@ -1,6 +1,6 @@
-"""Net against torch: the built module runs on real tensors, and every layer is compared with what was inferred.
+"""Verify a net against torch: run the built module on real tensors, and compare every layer with the inferred shapes.
 
-The meta device would be faster, but it accepts inputs that real tensors reject.
+The meta device would be faster, but it accepts inputs that kernels for real tensors reject.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One place where torch and the net differ. `path` is the module's, empty for the whole network."""
+    """A difference between torch and the net. `path` is that of the module, empty for the whole network."""
 
     path: str
     type: str
     what: str
     expected: str
-    """What netspec inferred."""
+    """The value that netspec inferred."""
     found: str
-    """What torch did."""
+    """The value in torch."""
 
     def __str__(self) -> str:
         place = f"`{self.path}` ({self.type})" if self.path else "the network"
@@ -43,7 +43,7 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was compared, and where torch and the net differ."""
+    """The result of `verify`: the numbers of layers and parameters compared, the seconds taken, and the differences."""
 
     layers: int
     params: int
@@ -63,7 +63,7 @@ class Verification:
 
 
 class VerificationError(Defect):
-    """torch and the net differ; `verification` holds every place."""
+    """torch and the net differ; `verification` has every difference."""
 
     def __init__(self, verification: Verification) -> None:
         super().__init__(str(verification))
@@ -71,16 +71,16 @@ class VerificationError(Defect):
 
 
 def verify(net: Net, *, seed: int = 0) -> Verification:
-    """Build the net, run it on a batch of two in train and in eval mode, and compare every layer.
+    """Build the net, run it on two examples in train and in eval mode, and compare every layer with the net.
 
     Compared are input and output shape and dtype of every layer and combinator, name and shape of every parameter and
-    buffer, the order of execution, the totals, and which parameters learn. Activations are compared as they pass and
-    not kept, gradients are off.
+    buffer, the order of execution, and the numbers of parameters and of trainable parameters. Hooks compare the
+    activations, so none are stored; gradients are off.
 
     Raises:
         VerificationError: torch and the net differ (a `Defect`, status 70).
         UsageError: the net has symbolic sizes.
-        ResourceError: its parameters do not fit into memory.
+        OutOfMemory: its parameters do not fit into memory.
     """
     started = time.perf_counter()
     model = build(net, seed=seed)
@@ -97,7 +97,7 @@ def verify(net: Net, *, seed: int = 0) -> Verification:
 
 
 def example(net: Net, batch: int, generator: torch.Generator | None = None) -> Tensor:
-    """A batch of inputs that the net accepts: normally distributed, or indices that its embeddings have."""
+    """A batch of inputs that the net accepts: standard normal values, or valid indices of its embeddings."""
     shape = [batch, *(size for size in net.input_shape if isinstance(size, int))]
     if net.input.dtype == "float32":
         return torch.randn(shape, generator=generator)
@@ -105,11 +105,11 @@ def example(net: Net, batch: int, generator: torch.Generator | None = None) -> T
     return torch.randint(0, min(limits, default=2), shape, generator=generator)
 
 
-# ---- what is there before anything runs
+# ---- parameters and buffers
 
 
 def _state(net: Net, model: nn.Module) -> Iterator[Disagreement]:
-    """Parameters and buffers of every layer, by name and shape."""
+    """Differences in names and shapes of the parameters and buffers of every layer."""
     for leaf in net.layers:
         module = model.get_submodule(leaf.path)
         parameters = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
@@ -139,11 +139,11 @@ def _totals(net: Net, model: nn.Module) -> Iterator[Disagreement]:
             yield Disagreement("", "", what, count_text(expected), count_text(found))
 
 
-# ---- what a forward pass shows
+# ---- forward passes
 
 
 class _Run:
-    """One forward pass in which a hook on every layer and combinator compares what goes in and what comes out."""
+    """One forward pass, with hooks on every layer and combinator that compare its input and output."""
 
     def __init__(self, net: Net, model: nn.Sequential, seed: int) -> None:
         self.net = net
@@ -154,7 +154,7 @@ class _Run:
         self.current: Leaf | None = None
 
     def run(self, *, training: bool) -> list[Disagreement]:
-        """What disagrees in this mode."""
+        """Run the pass in train or eval mode. Returns the differences."""
         self.model.train(training)
         watched = (node for node in walk(self.net.root) if isinstance(node, Leaf | Combinator))
         hooks = [hook for node in watched for hook in self._watch(node)]
@@ -203,7 +203,8 @@ class _Run:
         self._compare("", "", "output", self.net.output, output)
 
     def _order(self, training: bool) -> None:
-        """Layers of auxiliary heads run in training only; all others run once, in the net's order, in both modes."""
+        """Compare the order of execution. Layers of auxiliary heads run in train mode only, all others in both modes,
+        once each and in the net's order."""
         heads = self.net.training_only
         expected = [leaf.path for leaf in self.net.layers if training or leaf.path not in heads]
         if self.order != expected:

@@ -1,4 +1,4 @@
-"""Net → picture: a graphviz graph that either Graphviz engine renders."""
+"""Draw nets as diagrams: a graphviz graph, rendered by `dot` or by pygraphviz."""
 
 from netspec.drawing.dot import DIRECTIONS, Direction, diagram
 from netspec.drawing.palette import family_colors

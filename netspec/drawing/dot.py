@@ -1,4 +1,4 @@
-"""Net → DOT: what is drawn, and how it looks."""
+"""Make the DOT graph of a net: nodes, edges, frames and their attributes."""
 # graphviz ships no stub file and annotates only a part of its signatures:
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 
@@ -20,22 +20,23 @@ DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
 
 FONT: Final = "Helvetica,Arial,sans-serif"
 MOST_VERTICES: Final = 100
-"""Without a stated depth, a net is closed level by level until at most so many boxes remain."""
+"""Without a given depth, the deepest levels of a net are closed until at most this many vertices remain."""
 
 _WIDEST: Final = 260
+"""The greatest common width of the boxes of a chain, in points."""
 
 
 def diagram(nets: Net | Sequence[Net], *, depth: int | None = None, direction: Direction = "TB") -> graphviz.Digraph:
-    """The picture of a net, or of several side by side.
+    """The diagram of a net, or of several nets side by side.
 
-    Layers are coloured by family; what follows a layer and keeps its shape (activation, norm, dropout) is a slim box
-    below it. Arrows carry shapes, batch axis left out. Equal neighbours are drawn once, in a frame that says how often.
+    Layers are coloured by family; an activation, norm or dropout after a layer is a slim box below it. Edges are
+    labelled with shapes, without the batch axis. Equal neighbours are drawn once, in a frame with their count.
 
     Args:
         nets: one net or several.
-        depth: levels of blocks, loops and combinators to show, at least 1; deeper ones are closed boxes. None shows all
-            of a net, or as much of it as a page can hold.
-        direction: where the arrows point: top to bottom, left to right …
+        depth: levels of blocks, loops and combinators to show, at least 1; deeper ones are closed boxes. None shows
+            all levels, or as many as leave at most `MOST_VERTICES` vertices.
+        direction: the direction of the edges: top to bottom (`TB`), left to right (`LR`) …
     """
     nets = [nets] if isinstance(nets, Net) else list(nets)
     dot = graphviz.Digraph(
@@ -57,12 +58,13 @@ def diagram(nets: Net | Sequence[Net], *, depth: int | None = None, direction: D
 
 
 def _side_by_side(count: int) -> dict[str, str]:
-    """Lay nets out on their own and in the order given: in one layout, a tall box of one stretches the others."""
+    """Attributes that make Graphviz lay out each net separately, in the given order: in a common layout, a tall box of
+    one net would stretch the ranks of the others."""
     return {"pack": "24", "packmode": f"array_tu{count}"} if count > 1 else {}
 
 
 class _Names:
-    """Opaque names for nodes and clusters: nothing that a spec says becomes an identifier."""
+    """Generates names for nodes and clusters. Texts of a spec are never used as identifiers."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -73,7 +75,7 @@ class _Names:
 
 
 def _items(net: Net, depth: int | None) -> tuple[Item, ...]:
-    """What is drawn of a net."""
+    """The items to draw for a net, see `diagram` for the depth."""
     levels = depth if depth is not None else height(net) + 1
     while True:
         items = stacked(fold(net, levels))
@@ -83,7 +85,7 @@ def _items(net: Net, depth: int | None) -> tuple[Item, ...]:
 
 
 def _draw(dot: graphviz.Digraph, drawn: FlowGraph, names: _Names, lasts: Mapping[int, Leaf]) -> None:
-    """Fill `dot` with the vertices of a net, frame by frame, and with its edges."""
+    """Add the vertices of a net to `dot`, each in its frame, and then the edges."""
     ids = {name: names.next() for name in drawn.vertices}
     frames = [graphviz.Digraph(f"cluster_{names.next()}") for _ in drawn.clusters]
     width = _common_width(drawn)
@@ -109,12 +111,12 @@ def _draw(dot: graphviz.Digraph, drawn: FlowGraph, names: _Names, lasts: Mapping
 
 
 def _says_shape(tail: Vertex, head: Vertex) -> bool:
-    """Whether the arrow carries the shape: once per tensor, and not where what comes next gives the same again."""
+    """Whether an edge is labelled with its shape: once per tensor, and not before a vertex that keeps the shape."""
     return tail.kind not in ("input", "fork") and head.kind not in ("fork", "output") and not _keeps_shape(head)
 
 
 def _common_frame(a: int | None, b: int | None, drawn: FlowGraph) -> int | None:
-    """The innermost frame that holds both."""
+    """The innermost frame that contains both frames; None for the whole drawing."""
     around: set[int | None] = {None}
     while a is not None:
         around.add(a)
@@ -126,8 +128,8 @@ def _common_frame(a: int | None, b: int | None, drawn: FlowGraph) -> int | None:
 
 
 def _common_width(drawn: FlowGraph) -> int:
-    """One width for all boxes of a plain chain, as in a printed column; 0, each its own, where branches stand side by
-    side."""
+    """The common width of all boxes in points, if the net is a chain; 0 if it has branches, where boxes keep their own
+    widths."""
     if any(vertex.kind == "join" for vertex in drawn.vertices.values()):
         return 0
     boxes = [v.item for v in drawn.vertices.values() if isinstance(v.item, Unit | LayerGroup)]
@@ -182,7 +184,8 @@ def _edge(dot: graphviz.Digraph, tail: str, head: str, edge: Edge, to: Vertex, *
 
 
 def _keeps_shape(vertex: Vertex) -> bool:
-    """What takes the shape that it gives says it once, on the way out: sums, and an activation on its own."""
+    """Whether a vertex has equal input and output shapes, so that only its outgoing edge needs a label: joins of equal
+    shapes such as sums, and followers that are units of their own."""
     match vertex.item:
         case Join() as item:
             return item.combinator.joining.equal_shapes

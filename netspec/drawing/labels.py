@@ -1,6 +1,6 @@
-"""What stands in a box, as Graphviz's HTML-like labels.
+"""The labels of vertices and edges, in Graphviz's HTML-like markup.
 
-Every text passes `text`, which escapes it and strips what XML cannot hold. Markup comes from this file alone.
+Every text is escaped by `text`, which also drops characters that XML does not allow. All markup is written here.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from netspec.views.fold import FOLLOWERS, LayerGroup, Unit
 
 _LARGE, _NORMAL, _SMALL = 18, 13, 11
 _SHORT: Final = 6
-"""Arguments up to this length stand beside the layer's name: `Linear 4096`."""
+"""Characters up to which arguments are on the line of the layer's name: `Linear 4096`."""
 _LONGEST: Final = 80
+"""Characters after which a text is cut."""
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def text(words: str) -> str:
-    """Text for a label: what cannot be printed is dropped, the rest escaped, overlong text cut. Never empty.
+    """Escape a text for a label. Unprintable characters are dropped, and a long text is cut. Never empty.
 
-    An ampersand becomes a fullwidth one: older engines take what looks like an entity for one and write it into the
-    SVG as it is, and `&nbsp;` is none in XML. A backslash becomes a reference: Graphviz puts the node's name for `\\N`.
+    `&` is replaced by its fullwidth form: older engines copy what looks like an HTML entity into the SVG, and `&nbsp;`
+    is not an entity of XML. A backslash becomes a character reference, since Graphviz replaces `\\N` by the node name.
     """
     kept = "".join(
         c for c in words.replace("\t", " ").replace("\n", " ") if unicodedata.category(c) not in _UNPRINTABLE
@@ -64,8 +65,11 @@ def _box(rows: list[str], color: Color, *, padding: int = 4, border: int = 1) ->
 
 
 def _stack(boxes: list[str], width: int) -> str:
-    """Boxes on top of each other, all as wide as the widest and at least `width`. Graphviz aligns text in a table that
-    its surroundings stretch, but not in one that has a width of its own: hence the empty row."""
+    """Boxes below each other, all as wide as the widest and at least `width` points.
+
+    The minimum width is set by an empty row: Graphviz aligns text in a table that is stretched by its surroundings, but
+    not in a table with a WIDTH attribute.
+    """
     rows = [_row(_cell(box, "CENTER")) for box in boxes]
     if width:
         rows.append(_row(_cell("", WIDTH=width, HEIGHT=0, CELLPADDING=0)))
@@ -73,7 +77,7 @@ def _stack(boxes: list[str], width: int) -> str:
 
 
 def title(net: Net) -> str:
-    """The heading of a net: its name and totals."""
+    """The heading of a net: its name, parameters and MACs."""
     lines = [
         _font(title_text(net), _LARGE, bold=True),
         _font(f"{count_text(net.params)} parameters", _SMALL, QUIET),
@@ -83,13 +87,13 @@ def title(net: Net) -> str:
 
 
 def end(word: str, tensor: TensorType) -> str:
-    """Where a tensor enters or leaves the net."""
+    """The label of the net's input or output, with its shape, and its dtype if that is not float32."""
     shape = shape_text(tensor.shape) if tensor.dtype == "float32" else f"{shape_text(tensor.shape)} {tensor.dtype}"
     return f"<{_font(word, _SMALL, QUIET)}  {_font(shape, _NORMAL, bold=True)}>"
 
 
 def shape(tensor: TensorType, part: str = "") -> str:
-    """The shape that stands on an arrow; `part` tells how it is taken apart there."""
+    """The label of an edge: a shape, followed by `part` if the tensor is split there."""
     return f"<{_font(shape_text(tensor.shape) + part, _SMALL, QUIET)}>"
 
 
@@ -104,7 +108,7 @@ def unit(item: Unit, width: int, lasts: Mapping[int, Leaf]) -> str:
 
     Args:
         item: the layers.
-        width: the least width in points; 0 for what the text needs.
+        width: the least width in points; 0 for the width of the text.
         lasts: see `fold.ranges`.
     """
     boxes = [
@@ -138,8 +142,8 @@ def _layer(leaf: Leaf, arguments: str) -> str:
 
 
 def _gap(leaf: Leaf) -> str:
-    """What stands between a layer's name and its arguments. Engines without the font take bold letters to be as narrow
-    as plain ones, so that the longer the name, the more of the gap it covers."""
+    """The blanks between a layer's name and its arguments. An engine without the font computes the width of bold text
+    as if it were regular, so a long name covers a part of the gap: it grows with the name."""
     return " " + "\N{NO-BREAK SPACE}" * (1 + len(leaf.type) // 8)
 
 
@@ -149,7 +153,7 @@ def _strip(leaf: Leaf, arguments: str) -> str:
 
 
 def group(item: LayerGroup, width: int) -> str:
-    """A closed block: its name, how often it stands here, and what is inside."""
+    """The box of a closed group: its label and count, and the numbers of its layers and parameters."""
     inside = list(item.leaves)
     name = f"{item.label} ×{item.count}" if item.count > 1 else item.label
     params = total(leaf.params for leaf in inside)
@@ -163,17 +167,17 @@ def _parameters(count: Size) -> str:
 
 
 def sign(of: str) -> str:
-    """A combinator's sign, for a circle: a sum, a product."""
+    """The label of a join with a sign, which is drawn in a circle: a sum, a product."""
     return f"<{_font(of, _LARGE, LINE, bold=True)}>"
 
 
 def word(of: str) -> str:
-    """The word of a combinator that has no sign."""
+    """The label of a join without a sign: the name of the combinator."""
     return f"<{_font(of, _SMALL)}>"
 
 
 def estimated_width(item: Unit | LayerGroup) -> int:
-    """About how wide a box must be for its text, in points, for a sans-serif face."""
+    """The approximate width of a box in points, from the number of characters in a sans-serif font."""
     if isinstance(item, LayerGroup):
         return int(len(item.label) * 8.2) + 24
     widest = 0.0

@@ -1,6 +1,6 @@
-"""The renderer's own process: DOT on standard input, the picture on standard output, by pygraphviz.
+"""A program that renders DOT from standard input to standard output with pygraphviz: `python -P layout.py FORMAT DPI`.
 
-Run as a program, `python -P layout.py FORMAT DPI`, so that a layout that does not end, or a crash in C, ends here.
+A process of its own, so that a crash in C does not end netspec, and a layout that takes too long can be killed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""One colour per family of layer.
+"""The colours of diagrams: one for each family of layers.
 
-The fills were searched for: any two of them (the white of dropout and the near-white of activations excepted, which
-mean much the same) are at least 10 apart in CIE Lab for normal, protanope, deuteranope and tritanope eyes, text on them
-has a contrast of at least 7 to 1 and counts one of 4.5, and convolution, pooling and linear differ in lightness, for
-greyscale prints. A test measures all of it. Colour is never the only sign: every box says what it is.
+The fills were found by a search under these constraints, which a test measures. Any two of them differ by at least 10
+in CIE Lab for normal vision, protanopia, deuteranopia and tritanopia (except the white of dropout and the near-white of
+activations). Text on them has a contrast of at least 7 to 1, counts and shapes of at least 4.5 to 1. Convolution,
+pooling and linear differ in lightness, for greyscale prints. Colour is never the only sign: every box names its layer.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _COLORS: Final[dict[Family, Color]] = {
 
 TEXT: Final = "#16191d"
 QUIET: Final = "#3d444b"
-"""Text of the second rank: counts and shapes."""
+"""Secondary text: counts and shapes."""
 LINE: Final = "#59626b"
 FRAME: Final = Color("#f6f8fa", "#aab4be")
-"""Clusters: blocks and repetitions."""
+"""Frames of clusters: blocks and repetitions."""
 GROUP: Final = Color("#ffffff", "#30373e")
-"""A closed block."""
+"""Boxes of closed groups."""
 PAGE: Final = "#ffffff"
 
 

@@ -1,4 +1,4 @@
-"""DOT → SVG, PNG or PDF, by whichever Graphviz engine is here, in a process of its own with a time limit."""
+"""Render DOT to SVG, PNG or PDF with an installed Graphviz engine, in a subprocess with a time limit."""
 
 from __future__ import annotations
 
@@ -22,27 +22,30 @@ Engine = Literal["dot", "pygraphviz"]
 
 
 def engine() -> Engine | None:
-    """The engine that renders: `dot` on PATH, else pygraphviz, whose wheels carry Graphviz; None without either."""
+    """The engine to use: `dot` on PATH, else pygraphviz, whose wheels contain Graphviz; None without either."""
     if shutil.which("dot"):
         return "dot"
     return "pygraphviz" if find_spec("pygraphviz") else None
 
 
 def render(graph: graphviz.Digraph, format: str, *, timeout: float = 30, using: Engine | None = None) -> bytes:
-    """The picture as bytes.
+    """Render a graph.
 
-    An SVG ends with a comment that holds the SHA-256 of its DOT, since the same DOT gives other coordinates with other
-    fonts and engines: whether a stored picture is up to date is read there.
+    An SVG ends with a comment with the SHA-256 of its DOT text. It tells whether a stored picture is up to date;
+    comparing the SVG would not, since coordinates depend on the fonts and the engine.
 
     Args:
-        graph: what `diagram` made.
+        graph: a graph made by `diagram`.
         format: `svg`, `png`, `pdf` or `dot`; the last needs no engine.
-        timeout: seconds after which the layout is given up.
-        using: the engine; the one that `engine()` finds, if None.
+        timeout: seconds after which the engine is killed.
+        using: the engine; None for that of `engine()`.
+
+    Returns:
+        The contents of the file.
 
     Raises:
-        UsageError: another format.
-        MissingExtra: no engine is here.
+        UsageError: the format is not one of these.
+        MissingExtra: no engine is installed.
         ResourceError: the layout took too long, or the engine failed.
     """
     if format not in FORMATS:
@@ -57,7 +60,7 @@ def render(graph: graphviz.Digraph, format: str, *, timeout: float = 30, using: 
 
 
 def fingerprint(graph: graphviz.Digraph) -> str:
-    """The SHA-256 of a graph's DOT."""
+    """The SHA-256 of a graph's DOT text, in hexadecimal."""
     return hashlib.sha256(graph.source.encode()).hexdigest()
 
 

@@ -1,8 +1,8 @@
-"""Diagnostics → text with carets, JSON, GitHub annotations. Standard library only.
+"""Format diagnostics as text with carets, as JSON, or as GitHub annotations. Standard library only.
 
-The text form follows rustc: a headline, the place, the lines at fault with carets under what is wrong, other places
-that matter underlined in the same excerpt, then help and the mended line. Whatever a spec contains, no control
-character reaches a terminal: `printable` shows them as escapes.
+The text form follows rustc: a headline, the place, the source lines with carets under the fault and dashes under
+related places, then help and the lines of the fix. Control characters of a spec never reach the terminal: `printable`
+escapes them.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _STYLES: Final = {"error": "1;31", "warning": "1;33", "related": "1;34", "gutter
 def render_text(
     diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, color: bool = False, width: int = 80
 ) -> str:
-    """Diagnostics for people.
+    """Diagnostics as text for people.
 
     Args:
-        diagnostics: shown in the order given.
+        diagnostics: in the order to show them.
         sources: file name → text. A diagnostic whose file is missing here is shown without an excerpt.
-        color: ANSI colours.
-        width: columns that excerpts and help lines may take.
+        color: use ANSI colours.
+        width: columns for excerpts and help lines, at least 40.
 
     Returns:
-        One paragraph for each diagnostic and a line that counts them; empty for none.
+        One paragraph for each diagnostic, and a line with their number; the empty string for none.
     """
     found = list(diagnostics)
     if not found:
@@ -54,7 +54,7 @@ def _paragraph(d: Diagnostic, texts: Mapping[str, Text], paint: Painter, width: 
         if file == d.span.file:
             marks = [Mark(d.span, d.severity, d.label), *marks]
         arrow = "-->" if file == d.span.file else ":::"
-        setting = marks[0].span.in_setting  # its name is its whole text
+        setting = marks[0].span.in_setting  # then the span's file is the whole `--set` option
         place = "added by --set" if setting else printable(marks[0].span.place)
         lines.append(f"{' ' * gutter}{paint('gutter', arrow)} {place}")
         if setting or file in texts:
@@ -73,16 +73,16 @@ def _headline(severity: Severity, code: Code, message: str, paint: Painter) -> s
 
 
 def render_failure(code: Code, message: str, *, color: bool = False) -> str:
-    """What ended a command, for people: the headline of a diagnostic, without a place in a spec.
+    """An error that ends a command, as text for people: the headline of a diagnostic, without a place in a spec.
 
-    Lines of the message after the first stand as they are.
+    Lines of the message after the first are printed as they are.
     """
     first, *others = map(printable, message.split("\n"))
     return "\n".join((_headline("error", code, first, Painter(_STYLES if color else {})), *others))
 
 
 def _wrapped(label: str, words: str, paint: Painter, width: int) -> list[str]:
-    """A labelled sentence in lines of the width. Lines that the text itself begins with blanks are kept as they are."""
+    """A labelled text, wrapped to the width. Lines that begin with a blank, such as code, are not wrapped."""
     lines: list[str] = []
     for line in words.split("\n"):
         shown = printable(line)
@@ -97,7 +97,7 @@ def _wrapped(label: str, words: str, paint: Painter, width: int) -> list[str]:
 
 
 def _fix(fix: Fix, texts: Mapping[str, Text], paint: Painter, gutter: int, width: int) -> list[str]:
-    """The title, and the lines before and after."""
+    """A fix: its title, and the lines before and after it, as in a diff."""
     lines = _wrapped("fix", fix.title, paint, width)
     for file in dict.fromkeys(edit.span.file for edit in fix.edits):
         if file in texts:
@@ -113,9 +113,9 @@ def _fix(fix: Fix, texts: Mapping[str, Text], paint: Painter, gutter: int, width
 
 
 def _hunks(text: Text, edits: Sequence[tuple[Span, str]]) -> list[tuple[int, list[str], list[str]]]:
-    """The first line number, the lines before and the lines after, for each run of lines that the edits touch.
+    """For each run of lines that the edits touch: the first line number, the old lines and the new lines.
 
-    The edits are in the order of their places; one that overlaps the one before is left out.
+    The edits are sorted by place; an edit that overlaps the one before is left out.
     """
     hunks: list[tuple[int, list[str], list[str]]] = []
     i = 0
@@ -137,12 +137,12 @@ def _hunks(text: Text, edits: Sequence[tuple[Span, str]]) -> list[tuple[int, lis
 
 
 def _common(a: str, b: str) -> int:
-    """How many characters two lines have in common at their beginning."""
+    """The length of the common prefix of two lines."""
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def _cut(text: str, skip: int, room: int) -> str:
-    """A line in the room there is; where it is too long, without its first characters."""
+    """A line cut to `room` characters; a line that is too long loses its first `skip` characters, too."""
     if len(text) <= room:
         return text
     text = "…" + text[skip + 1 :] if skip else text
@@ -165,7 +165,7 @@ def _count(found: Sequence[Diagnostic], paint: Painter) -> str:
 
 
 def to_json(d: Diagnostic) -> dict[str, Any]:
-    """One diagnostic as `netspec check --format json` prints it. Lines and columns count from 1, ends are exclusive."""
+    """A diagnostic as `netspec check --format json` prints it. Lines and columns count from 1, ends are exclusive."""
     fix = None
     if d.fix is not None:
         fix = {"title": d.fix.title, "edits": [{**_place(e.span), "text": e.text} for e in d.fix.edits]}
@@ -191,7 +191,7 @@ def render_json(diagnostics: Iterable[Diagnostic]) -> str:
 
 
 def failure_json(code: Code, message: str) -> str:
-    """What ended a command, in the form of `render_json`: a list of one object, whose places are null."""
+    """An error that ends a command, in the form of `render_json`: a list of one object whose places are null."""
     places = dict.fromkeys(("file", "line", "column", "end_line", "end_column"))
     told: dict[str, Any] = {
         "code": code,
@@ -206,9 +206,9 @@ def failure_json(code: Code, message: str) -> str:
 
 
 def render_github(diagnostics: Iterable[Diagnostic]) -> str:
-    """One GitHub Actions workflow command for each diagnostic, which annotates the line in a pull request.
+    """GitHub Actions workflow commands, one for each diagnostic, which annotate lines in a pull request.
 
-    GitHub shows columns only where a span is on one line, so others go without.
+    GitHub shows columns only for a span on one line, so others have none.
 
     Source: https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
     """

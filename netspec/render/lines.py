@@ -1,7 +1,7 @@
-"""Lines of a source with marks under them, in fixed-width cells.
+"""Source lines with underlined ranges, aligned in terminal cells.
 
-A character takes no, one or two cells of a terminal, a tab as many as there are to the next stop, and what is
-invisible is shown as an escape, so marks are placed by cells and never by counting characters.
+A character takes zero, one or two cells, a tab as many as there are to the next tab stop, and an invisible character
+is shown as an escape sequence. So underlines are placed by counting cells, not characters.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import Final, NamedTuple
 from netspec.diagnostics import Span
 
 _TAB: Final = 4
-_LONG: Final = 6  # a marked stretch of more lines is shown by its first three and its last two
+_LONG: Final = 6  # of a range of more lines only the first three and the last two are shown
 _PLAIN: Final = re.compile(r"[ -~]*")
 
 
 class Text:
-    """A source's lines. They break at LF, CR and CRLF only."""
+    """The lines of a source. They break at LF, CR and CRLF only."""
 
     def __init__(self, text: str) -> None:
         self._lines = re.split(r"\r\n|\r|\n", text)
 
     def line(self, number: int) -> str:
-        """The line of a number, from 1; empty beyond the end."""
+        """The line with a number, counted from 1; empty beyond the end."""
         return self._lines[number - 1] if 1 <= number <= len(self._lines) else ""
 
 
 class Mark(NamedTuple):
-    """A stretch to underline: in which style, and the words beside it."""
+    """A range to underline, with its style and the text beside it."""
 
     span: Span
     style: str
@@ -39,7 +39,7 @@ class Mark(NamedTuple):
 
 
 class Painter:
-    """Puts the ANSI codes of a style around a text; with no styles, leaves it as it is."""
+    """Adds the ANSI codes of a style to a text. Without styles, texts stay as they are."""
 
     def __init__(self, styles: Mapping[str, str]) -> None:
         self._styles = styles
@@ -51,7 +51,7 @@ class Painter:
 
 
 def printable(text: str) -> str:
-    """A text whose invisible and control characters are escapes: safe in a terminal, and seen for what they are."""
+    """The text with invisible and control characters escaped, so that it is safe to print on a terminal."""
     if _PLAIN.fullmatch(text):
         return text
     return "".join(map(_shown, text))
@@ -69,14 +69,14 @@ def _shown(char: str) -> str:
 
 
 def _cells(char: str) -> int:
-    """How many cells a character that is shown as itself takes."""
+    """The number of cells of a printable character."""
     if unicodedata.category(char) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 class _Row:
-    """A line as it is shown: a piece for each character, and where in cells each begins."""
+    """A line as displayed: a piece of text for each character, and the cell at which each piece begins."""
 
     def __init__(self, line: str, focus: int, room: int) -> None:
         line, offset = _around(line, focus, room)
@@ -90,7 +90,7 @@ class _Row:
             self.starts.append(at + (len(piece) if len(piece) > 1 else _cells(piece)))
 
     def cell(self, column: int) -> int:
-        """The cell where a column, from 1, begins; beyond the end of the line, one cell for each column."""
+        """The first cell of a column, counted from 1; for columns beyond the line, the cell after its end."""
         index = max(column - 1 - self.offset, 0)
         return self.starts[min(index, len(self.starts) - 1)]
 
@@ -99,7 +99,7 @@ class _Row:
         return self.starts[-1]
 
     def window(self, first: int, room: int) -> str:
-        """The pieces whose cells lie in `first` to `first + room`, with `…` where something is left out."""
+        """The pieces between the cells `first` and `first + room`, with `…` in place of those left out."""
         if first == 0 and self.width <= room:
             return "".join(self.pieces)
         left, right = first + (first > 0), first + room - (self.width > first + room)
@@ -113,7 +113,11 @@ class _Row:
 
 
 def _around(line: str, focus: int, room: int) -> tuple[str, int]:
-    """A line that is far too long, cut to what can be shown around a column, and how much was cut in front."""
+    """Cut a very long line to the part around a column that can be shown, before any work per character.
+
+    Returns:
+        The part, and the number of characters cut off before it.
+    """
     reach = 4 * room
     if len(line) <= 2 * reach:
         return line, 0
@@ -122,15 +126,22 @@ def _around(line: str, focus: int, room: int) -> tuple[str, int]:
 
 
 def number_width(spans: Iterable[Span]) -> int:
-    """How many digits the line numbers take."""
+    """The number of digits of the greatest line number."""
     return max(len(str(max(span.line, span.end_line))) for span in spans)
 
 
 def excerpt(text: Text, marks: Sequence[Mark], paint: Painter, gutter: int, width: int) -> list[str]:
-    """The lines that the marks are on, numbered, with underlines and words; `...` where lines are left out.
+    """The numbered source lines of the marks, with underlines and texts; `...` for lines left out.
 
-    Marks of the style `related` are underlined with dashes, others with carets. The first one has a bar at its side if
-    it covers several lines; of the others only the first line is underlined.
+    Marks with the style `related` are underlined with dashes, others with carets. If the first mark covers several
+    lines, it has a bar at its side; of the other marks, only the first line is underlined.
+
+    Args:
+        text: the source.
+        marks: the ranges to show, the main one first.
+        paint: adds colours.
+        gutter: the width of the line numbers.
+        width: the columns of a whole row.
     """
     return _Excerpt(text, marks, paint, gutter, width).rows()
 
@@ -164,17 +175,17 @@ class _Excerpt:
         return [row.rstrip() for row in rows]
 
     def margin(self, number: int | None = None) -> str:
-        """What stands in front of the text: the line's number, if it is one."""
+        """The left margin of a row: the line number, if the row is a source line, and a bar."""
         return self.paint("gutter", f"{'' if number is None else number:>{self.gutter}} |") + " "
 
     def side(self, inside: bool, sign: str = "|") -> str:
-        """The bar beside a line that the main mark covers, where there is one."""
+        """The bar beside a line inside the main mark; blanks beside other lines; empty if there is no bar at all."""
         if not self.bar:
             return ""
         return self.paint(self.main.style, sign) + " " if inside else "  "
 
     def line(self, number: int, marks: Sequence[Mark]) -> list[str]:
-        """One source line with what is underlined in it."""
+        """The rows of a source line: the line itself, and an underline for each of its marks."""
         line = self.text.line(number)
         focus = marks[0].span.column if marks else self.main.span.column if number == self.first else 1
         row = _Row(line, focus, self.room)
@@ -196,7 +207,7 @@ class _Excerpt:
         return rows
 
     def words(self, mark: Mark, underline: str, used: int, prefix: str, blanks: int) -> list[str]:
-        """An underline and its words: beside it if they fit, else in lines of their own below."""
+        """An underline and its text, which is beside it if it fits, else in rows below."""
         words = printable(mark.words)
         if not words:
             return [underline]
@@ -212,7 +223,7 @@ def _sign(mark: Mark) -> str:
 
 
 def _last_line(text: Text, span: Span) -> int:
-    """The last line that a span has something on: one that ends in the blanks of a line does not reach it."""
+    """The last line on which a span covers more than blanks."""
     last = span.end_line
     while last > span.line and not text.line(last)[: span.end_column - 1 if last == span.end_line else None].strip():
         last -= 1
@@ -231,7 +242,7 @@ def _end_cell(row: _Row, span: Span, line: str) -> int:
 
 
 def _window_start(width: int, stretch: tuple[int, int], room: int) -> int:
-    """The first cell to show, so that a marked stretch is in sight with something in front of it."""
+    """The first cell to show, so that a marked range is visible with some context before it."""
     start, end = stretch
     if width <= room or end < room:
         return 0

@@ -1,1 +1,1 @@
-"""What the table, the diagram and the comparison share: words for layers, folding of repeats, the graph."""
+"""Shared by the table, the diagram and the comparison: texts for layers, folding of repetitions, the graph of a net."""

@@ -1,4 +1,4 @@
-"""Words for sizes, counts and layers, shared by the table, the diagram and the comparison."""
+"""Texts for sizes, counts and layers, shared by the table, the diagram and the comparison."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from netspec.dims import Dim, Shape, Size
 from netspec.net import Combinator, Leaf, Net, Scope, Sequential
 
 _BARE: Final = frozenset({"out_channels", "out_features", "kernel_size", "output_size"})
-"""Arguments that every reader knows by their place: `96, 11×11` needs no names."""
+"""Arguments that are shown without their name, as in `96, 11×11`."""
 
 _PER_AXIS: Final = frozenset({"kernel_size", "output_size", "stride", "padding", "dilation", "output_padding"})
-"""Arguments with one number per spatial axis: a list of them reads as `3×1`."""
+"""Arguments with one number per spatial axis: a tuple is shown as `3×1`."""
 
 _LONG_NUMBER: Final = re.compile(r"\b\d+\.\d{5,}(e-?\d+)?\b")
 _AXES: Final = re.compile(r"([123])d$")
 
 
 def count_text(count: Size) -> str:
-    """A count with thousands separators, `46,764,746`; a symbolic one is its formula."""
+    """A count with thousands separators, `46,764,746`; a symbolic one as its formula."""
     return f"{count:,}" if isinstance(count, int) else str(count)
 
 
 def shape_text(shape: Shape) -> str:
-    """A shape without its batch axis, `96 × 54 × 54`. A formula that is a sum or a difference stands in brackets."""
+    """A shape as `96 × 54 × 54`; sums and differences of symbols in parentheses. `scalar` if there are no axes."""
     if not shape:
         return "scalar"
     if len(shape) == 1:
@@ -40,7 +40,7 @@ def _factor(size: Size) -> str:
 
 
 def title_text(net: Net) -> str:
-    """A net's name, with its variant unless the name says it."""
+    """A net's name, followed by its variant in parentheses unless the name contains it."""
     return net.name if net.variant is None or net.variant in net.name else f"{net.name} ({net.variant})"
 
 
@@ -51,7 +51,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def times(ratio: float) -> str:
-    """A ratio as a sentence says it: `757.9`, `2,252.3`, `0.0013`."""
+    """A ratio with as many digits as are worth reading: `757.9`, `2,252.3`, `0.0013`."""
     if ratio >= 10 or ratio == 0:
         return f"{ratio:,.1f}"
     return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
@@ -69,10 +69,10 @@ def bytes_text(count: int) -> str:
 
 
 def arguments_text(leaf: Leaf) -> str:
-    """The arguments that a reader wants: `96, 11×11, stride 4, padding 1`.
+    """The arguments worth showing: `96, 11×11, stride 4, padding 1`.
 
-    Inferred widths and values equal to torch's default are left out; the best-known arguments stand without their
-    names; a flag is its name, a cleared one `no bias`.
+    Inferred sizes and values equal to torch's defaults are left out. The best-known arguments have no names; a true
+    flag is its name, a false one `no bias`. "frozen" is added for frozen layers.
     """
     parts = [_argument(leaf, name, value) for name, value in wanted_arguments(leaf).items()]
     if leaf.frozen:
@@ -81,8 +81,10 @@ def arguments_text(leaf: Leaf) -> str:
 
 
 def wanted_arguments(leaf: Leaf) -> dict[str, Any]:
-    """The arguments that are neither inferred from the input nor equal to their default, in signature order. The one
-    that a bare number sets (`Dropout: 0.5`) is always among them."""
+    """The arguments that are neither inferred from the input nor equal to their default, in signature order.
+
+    A number that a bare value sets, as in `Dropout: 0.5`, is included even if it is the default.
+    """
     inferred = leaf.layer.inferred(leaf.input)
     fields = type(leaf.layer).model_fields
     wanted: dict[str, Any] = {}
@@ -104,7 +106,7 @@ def _argument(leaf: Leaf, name: str, value: Any) -> str:
 
 
 def value_text(layer_type: str, name: str, value: Any) -> str:
-    """One argument's value: `11×11` for a kernel, text without quotes, the rest as in YAML."""
+    """The value of an argument: `11×11` for a kernel, strings without quotes, others as in YAML."""
     if isinstance(value, str):
         return value
     if isinstance(value, float):
@@ -119,7 +121,7 @@ def value_text(layer_type: str, name: str, value: Any) -> str:
 
 
 def _short(value: float) -> str:
-    """A number as written where that is short, else to four digits: `0.01818` for 0.2 / 11."""
+    """A float as Python prints it if that is short, else with four significant digits: `0.01818` for 0.2 / 11."""
     return str(value) if len(str(value)) <= 7 else f"{value:.4g}"
 
 
@@ -134,7 +136,7 @@ def layer_text(leaf: Leaf) -> str:
 
 
 def container_text(node: Scope | Sequential | Combinator) -> str:
-    """What a group of layers is called: `basic(64, stride=2)`, `layer1`, `width = 384`, `concat`."""
+    """The label of a group of layers: `basic(64, stride=2)`, `layer1`, `for width = 384`, `concat`."""
     return _LONG_NUMBER.sub(lambda number: _short(float(number[0])), _label(node))
 
 

@@ -1,7 +1,12 @@
-"""The tree of a net as people want to see it: to a depth, with equal neighbours shown once.
+"""Fold the tree of a net for display: cut it at a depth, and show equal neighbours once.
 
-`fold` turns the children of a chain into items: a layer, a `Group` (a block, an iteration, a nested chain; open or
-closed), or a `Join` (a combinator whose branches are shown). The table and the diagram both read items.
+`fold` turns the children of a chain into items: a layer, a `LayerGroup` (a block, an iteration, a nested chain, or
+a run of equal neighbours; open or closed), or a `Join` (a combinator whose branches are shown). The table and the
+diagram are made from items.
+
+Equality is decided by `structure`, which numbers all subtrees bottom-up, so that comparing two subtrees is comparing
+two integers. A run of equal neighbours may have a period of several nodes, as in conv, norm, conv, norm; the shortest
+period that repeats is used.
 """
 
 from __future__ import annotations
@@ -15,25 +20,26 @@ from netspec.net import Combinator, Leaf, Net, Node, Scope, Sequential, children
 from netspec.views.describe import container_text
 
 DEEPEST: Final = 24
-"""No view nests deeper than this; what lies below is closed. No reader follows further, nor does a layout engine."""
+"""The greatest depth of a view; deeper groups are closed. Neither readers nor layout engines can follow deeper ones."""
 
 _SHORTEST_RUN: Final = 3
-"""Plain layers are shown once only from this many equal stretches on: two are read faster than a cluster."""
+"""The least number of repetitions for which plain layers are folded: two are easier to read unfolded."""
 
 _LONGEST_PERIOD: Final = 8
+"""The most nodes in the repeated part of a run."""
 
 FOLLOWERS: Final = frozenset({"normalization", "activation", "dropout"})
-"""Families of layers that keep the shape and belong, for a reader, to the layer before them."""
+"""Families of layers that keep the shape and are shown together with the layer before them."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerGroup:
-    """Layers that belong together, `count` times in a row. `items` is empty where the group is closed."""
+    """A group of layers, repeated `count` times in a row. A closed group has no `items`."""
 
     label: str
     count: int
     nodes: tuple[Node, ...]
-    """The tree nodes that it stands for, all repetitions included."""
+    """The tree nodes that the group represents, those of all repetitions."""
     items: tuple[Item, ...]
     input: TensorType
     output: TensorType
@@ -41,7 +47,7 @@ class LayerGroup:
 
     @property
     def leaves(self) -> Iterator[Leaf]:
-        """All layers inside, all repetitions included."""
+        """The layers of all repetitions."""
         return (leaf for node in self.nodes for leaf in leaves(node))
 
 
@@ -55,18 +61,18 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A layer and the small ones that follow it, drawn as one: `Conv2d`, `BatchNorm2d`, `ReLU`. See `stacked`."""
+    """A layer and its followers, drawn as one box: `Conv2d`, `BatchNorm2d`, `ReLU`. See `stacked`."""
 
     layers: tuple[Leaf, ...]
 
     @property
     def input(self) -> TensorType:
-        """What the first layer takes."""
+        """The input of the first layer."""
         return self.layers[0].input
 
     @property
     def output(self) -> TensorType:
-        """What the last layer gives."""
+        """The output of the last layer."""
         return self.layers[-1].output
 
 
@@ -82,8 +88,8 @@ def fold(net: Net, depth: int | None = None, *, repeats: Repeats = "all") -> tup
     Args:
         net: the net.
         depth: levels to show, at least 1: with 1, blocks and combinators of the top level are closed. None shows all.
-        repeats: which equal neighbours become one `Group` with their number: all of them, only closed ones (so that
-            every layer shown stands for itself), or none.
+        repeats: which runs of equal neighbours become one `LayerGroup` with a count: `"all"`, only `"closed"` groups
+            (so that each layer shown is a single one), or `"none"`.
     """
     limit = DEEPEST if depth is None else min(max(depth, 1), DEEPEST)
     keys = {} if repeats == "none" else structure(net.root)
@@ -91,10 +97,10 @@ def fold(net: Net, depth: int | None = None, *, repeats: Repeats = "all") -> tup
 
 
 def stacked(items: Iterable[Item]) -> tuple[Item, ...]:
-    """The items with every layer in a `Unit`: activations, norms and dropouts join the layer before them.
+    """Put every layer in a `Unit`; activations, norms and dropouts join the unit of the layer before them.
 
-    Groups that tell a reader nothing (an iteration, an unnamed chain, a block of a single unit) dissolve, so that the
-    `ReLU` after a `conv_bn(64)` joins it too.
+    Groups whose label is not worth a frame (`says_little`) are replaced by their items first, so that the `ReLU` after
+    a `conv_bn(64)` can join its unit.
     """
     result: list[Item] = []
     for item in _dissolved(items):
@@ -123,7 +129,7 @@ def _dissolved(items: Iterable[Item]) -> Iterator[Item]:
 
 
 def says_little(group: LayerGroup) -> bool:
-    """Whether an open group tells a reader less than its layers: an iteration, an unnamed chain, or a block of a
+    """Whether the label of an open group adds nothing to its layers: an iteration, an unnamed chain, or a block of a
     single layer and its followers, as `conv_bn(64)`."""
     if group.closed or group.count > 1:
         return False
@@ -137,7 +143,10 @@ def says_little(group: LayerGroup) -> bool:
 
 
 def ranges(items: Iterable[Item]) -> dict[int, Leaf]:
-    """For layers shown once for several that differ (dropouts): the `id` of the one shown → the last it stands for."""
+    """The `id` of each layer that is shown once for several that differ → the last of those.
+
+    Equal neighbours may differ in the probabilities of dropouts (see `structure`); the diagram shows first and last.
+    """
     found: dict[int, Leaf] = {}
     stack = list(items)
     while stack:
@@ -158,7 +167,7 @@ def ranges(items: Iterable[Item]) -> dict[int, Leaf]:
 
 
 def height(net: Net) -> int:
-    """The number of levels below the top: 0 for a plain chain of layers."""
+    """The number of levels that can be folded: 0 for a plain chain of layers."""
     tallest = 0
     stack: list[tuple[Node, int]] = [(net.root, 0)]
     while stack:
@@ -174,10 +183,10 @@ def height(net: Net) -> int:
 
 
 def structure(root: Node) -> dict[int, int]:
-    """A number for every node, by its `id`: equal numbers mean equal layers, arguments and shapes throughout.
+    """Number the nodes so that equal subtrees have equal numbers: `id` of a node → number.
 
-    Names and places do not count, nor do the probabilities of dropouts: a stochastic depth that grows from block to
-    block leaves the blocks the same to a reader.
+    Layers are equal if type, arguments and shapes are. Names, places and the arguments of dropouts are ignored: blocks
+    that differ only in the rate of their stochastic depth are to be folded.
     """
     numbers: dict[Hashable, int] = {}
     found: dict[int, int] = {}
@@ -190,13 +199,14 @@ def structure(root: Node) -> dict[int, int]:
 
 
 def _key(node: Node, inside: tuple[int, ...]) -> Hashable:
+    """What makes a node equal to another, given the numbers of its children."""
     match node:
         case Leaf():
             layer = node.layer
             given = (
                 {} if layer.family == "dropout" else {name: getattr(layer, name) for name in type(layer).model_fields}
             )
-            arguments = repr(given)  # some hold dicts: no hash
+            arguments = repr(given)  # some arguments are dicts, which cannot be hashed
             return node.type, arguments, node.input, node.output, node.frozen
         case Combinator():
             return node.kind, repr(node.joining), tuple(key for key, _ in node.branches), inside
@@ -207,19 +217,19 @@ def _key(node: Node, inside: tuple[int, ...]) -> Hashable:
 
 
 def _through(node: Node) -> Node:
-    """A loop's iteration with a single item in it says nothing that the item does not say."""
+    """The node itself, or for an iteration with a single child that child: the iteration needs no group."""
     while isinstance(node, Scope) and node.kind != "block" and len(node.children) == 1:
         node = node.children[0]
     return node
 
 
 def _is_empty(node: Node) -> bool:
-    """Whether a block call or loop came to nothing, as a `project` whose `when` is false."""
+    """Whether a block call or loop contains no layers, as a `project` whose `when` is false."""
     return not any(isinstance(below, Leaf | Combinator) for below in walk(node))
 
 
 def _is_small(node: Scope | Sequential) -> bool:
-    """Whether a chain is one layer with its followers: open, it takes no more room than closed."""
+    """Whether a chain is one layer with its followers, which takes no more room than a closed group."""
     return (
         all(isinstance(child, Leaf) for child in node.children)
         and sum(isinstance(child, Leaf) and child.family not in FOLLOWERS for child in node.children) <= 1
@@ -228,12 +238,14 @@ def _is_small(node: Scope | Sequential) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
+    """Makes items from nodes. In every method, `depth` is the number of levels below that are open."""
+
     keys: dict[int, int]
-    """Equal numbers mark equal nodes; see `structure`."""
+    """The result of `structure`; empty if `repeats` is `"none"`."""
     repeats: Repeats
 
     def items(self, children: Iterable[Node], depth: int) -> tuple[Item, ...]:
-        """The items of a chain; `depth` levels below it are open."""
+        """The items of a chain: scan for runs of equal neighbours, and fold the first one that begins at each node."""
         nodes = [node for node in map(_through, children) if not _is_empty(node)]
         items: list[Item] = []
         at = 0
@@ -247,10 +259,11 @@ class _Folder:
         return tuple(items)
 
     def item(self, node: Node, depth: int) -> Item:
+        """The item of a single node."""
         if isinstance(node, Leaf):
             return node
         if self.repeats == "all" and not isinstance(node, Combinator) and _is_small(node):
-            depth = max(depth, 1)
+            depth = max(depth, 1)  # open even at the limit
         if depth > 0 and isinstance(node, Combinator):
             branches = ((key, self.items(chain.children, depth - 1)) for key, chain in node.branches)
             return Join(node, tuple(branches))
@@ -258,10 +271,14 @@ class _Folder:
         return LayerGroup(container_text(node), 1, (node,), inside, node.input, node.output, closed=depth <= 0)
 
     def run(self, nodes: Sequence[Node], at: int, depth: int) -> tuple[int, int]:
-        """Period and number of the equal stretches that start here and are to be folded; else `(1, 1)`."""
+        """Period and count of the run to fold that begins at `nodes[at]`; `(1, 1)` if there is none.
+
+        The shortest period wins. Its count is the number of repetitions in a row, at least two, or `_SHORTEST_RUN` if
+        the repeated nodes are all plain layers.
+        """
         if self.repeats == "none" or (self.repeats == "closed" and depth > 0):
             return 1, 1
-        longest = _LONGEST_PERIOD if self.repeats == "all" else 1
+        longest = _LONGEST_PERIOD if self.repeats == "all" else 1  # a table's row is one closed group
         for period in range(1, min(longest, (len(nodes) - at) // 2) + 1):
             stretch = nodes[at : at + period]
             pattern = [self.keys[id(node)] for node in stretch]
@@ -274,17 +291,17 @@ class _Folder:
         return 1, 1
 
     def repeated(self, nodes: list[Node], period: int, depth: int) -> LayerGroup:
-        """One group for the equal stretches that `nodes` consists of, showing the first."""
+        """One group for a run, `nodes`, of which the first repetition is shown."""
         count = len(nodes) // period
         first = self.item(nodes[0], depth)
-        if period == 1 and isinstance(first, LayerGroup):
+        if period == 1 and isinstance(first, LayerGroup):  # the group gets the count, without a frame around it
             return replace(first, label=_common_label(nodes), count=count, nodes=tuple(nodes), output=nodes[-1].output)
         shown = (first, *(self.item(node, depth) for node in nodes[1:period]))
         return LayerGroup("", count, tuple(nodes), shown, nodes[0].input, nodes[-1].output, closed=False)
 
 
 def _common_label(nodes: Sequence[Node]) -> str:
-    """What equal containers are called together: names that differ are left out."""
+    """The label of a run of equal groups: their common label, or else the name of the block or the kind."""
     labels = {container_text(node) for node in nodes if not isinstance(node, Leaf)}
     if len(labels) == 1:
         return labels.pop()

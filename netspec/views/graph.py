@@ -1,7 +1,7 @@
-"""Net → graph: what flows from where to where.
+"""The data flow graph of a net.
 
 `flow` makes vertices and edges from the items of `fold.py`, in which blocks may be closed and layers stacked; the
-diagram draws them. `graph(net)` is the exact graph of a net as networkx knows it, for questions about paths.
+diagram draws them. `graph(net)` is the exact graph of a net as a networkx graph, for questions about paths.
 """
 
 from __future__ import annotations
@@ -18,43 +18,43 @@ from netspec.views.fold import Item, Join, LayerGroup, Unit, fold
 
 INPUT: Final = "<input>"
 OUTPUT: Final = "<output>"
-"""The vertices where a tensor enters and leaves. No module path looks like these."""
+"""The vertices of the net's input and output. No module path contains `<`."""
 
 Kind = Literal["input", "output", "layer", "group", "fork", "join"]
 
 
 @dataclass(frozen=True, slots=True)
 class Vertex:
-    """A layer, a closed group, a join of branches, a fork where a tensor goes several ways, or an end of the net."""
+    """A layer, a closed group, a join of branches, a fork to several branches, or the input or output of the net."""
 
     kind: Kind
     tensor: TensorType
-    """What it gives."""
+    """Its output."""
     item: Item | None = None
-    """The `Leaf`, `Unit`, closed `LayerGroup` or `Join` that it stands for."""
+    """The `Leaf`, `Unit`, closed `LayerGroup` or `Join` that it represents; None for forks, input and output."""
     cluster: int | None = None
-    """Index of the innermost cluster around it."""
+    """Index of the innermost cluster that contains it."""
     auxiliary: bool = False
-    """True for what runs in training only."""
+    """True if it runs in training only."""
     part: str = ""
-    """A fork that gives each branch a part of the tensor: which, behind its shape."""
+    """For a fork that splits the tensor: the text to print after the shape."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A tensor on its way."""
+    """A tensor that flows from one vertex to another."""
 
     tail: str
     head: str
     tensor: TensorType
     skip: bool = False
-    """True where it passes by the layers of the other branches: an identity."""
+    """True for an identity branch, which passes by the layers of the other branches."""
     auxiliary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A frame around vertices: a block whose layers are shown, or what repeats."""
+    """A frame around vertices: an open block, or the repeated part of a run."""
 
     label: str
     count: int
@@ -64,7 +64,7 @@ class Cluster:
 
 @dataclass(slots=True)
 class FlowGraph:
-    """Vertices by name, in execution order; a name is a module path where there is one."""
+    """Vertices by name in execution order, edges and clusters. A vertex is named by its module path if it has one."""
 
     vertices: dict[str, Vertex] = field(default_factory=dict[str, Vertex])
     edges: list[Edge] = field(default_factory=list[Edge])
@@ -75,8 +75,9 @@ def graph(net: Net) -> nx.MultiDiGraph[str]:
     """The net as a networkx graph.
 
     A node is a module path (`INPUT` and `OUTPUT` at the ends) with the attribute `kind`: `"layer"` (with `layer`, a
-    `Leaf`), `"join"` (with `combinator`), `"input"` or `"output"`. An edge has `tensor`, the type of what flows, and
-    `auxiliary`, true for what runs in training only. Two edges may join the same nodes, as in `concat: [[], []]`.
+    `Leaf`), `"join"` (with `combinator`), `"input"` or `"output"`. An edge has `tensor`, a `TensorType`. Nodes and
+    edges have `auxiliary`, true if they run in training only. Two edges may join the same nodes, as in
+    `concat: [[], []]`.
     """
     view: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     exact = flow(net, fold(net, repeats="none"), forks=False)
@@ -100,8 +101,8 @@ def flow(net: Net, items: Iterable[Item], *, forks: bool) -> FlowGraph:
 
     Args:
         net: the net.
-        items: what `fold`, and perhaps `stacked`, made of it.
-        forks: give the place where a tensor goes several ways a vertex of its own, as drawings do.
+        items: the items of the net by `fold`, perhaps with `stacked`.
+        forks: add a vertex where a tensor goes to several branches, as in drawings.
     """
     grower = _Grower(FlowGraph(), forks)
     grower.flow.vertices[INPUT] = Vertex("input", net.input)
@@ -113,17 +114,21 @@ def flow(net: Net, items: Iterable[Item], *, forks: bool) -> FlowGraph:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
+    """Where new vertices are added: in which cluster, and whether inside an auxiliary head."""
+
     cluster: int | None
     auxiliary: bool
 
 
 @dataclass(slots=True)
 class _Grower:
+    """Adds vertices and edges to a graph, from the input on. Methods return the name of the vertex to go on from."""
+
     flow: FlowGraph
     forks: bool
 
     def chain(self, items: Iterable[Item], source: str, place: _Place) -> str:
-        """Add the items one after the other behind `source`; returns the vertex that ends them."""
+        """Add the items one after the other, from `source` on. Returns the last vertex."""
         for item in items:
             match item:
                 case Leaf():
@@ -133,7 +138,7 @@ class _Grower:
                 case LayerGroup(closed=True):
                     auxiliary = place.auxiliary or _is_auxiliary(item)
                     end = self.step(self.name(item), "group", item, source, _Place(place.cluster, auxiliary))
-                    source = source if auxiliary and not place.auxiliary else end
+                    source = source if auxiliary and not place.auxiliary else end  # a head's output goes nowhere
                 case LayerGroup(items=(Join() as join,)) if join.combinator.joining.training_only:
                     source = self.fork(source, join.combinator, place)
                     self.branches(join, source, self.framed(item, _Place(place.cluster, True)))
@@ -144,12 +149,12 @@ class _Grower:
         return source
 
     def framed(self, group: LayerGroup, place: _Place) -> _Place:
-        """The place inside a new frame."""
+        """Add a cluster for a group. Returns the place inside it."""
         self.flow.clusters.append(Cluster(group.label, group.count, place.cluster, place.auxiliary))
         return _Place(len(self.flow.clusters) - 1, place.auxiliary)
 
     def branches(self, join: Join, source: str, place: _Place) -> str:
-        """Add a combinator: the fork, every branch, and the vertex where they meet."""
+        """Add a combinator: the fork, every branch, and the join. An auxiliary head has no join: `source` goes on."""
         node = join.combinator
         if node.joining.training_only:
             source = source if place.auxiliary else self.fork(source, node, place)
@@ -169,6 +174,7 @@ class _Grower:
         return node.path
 
     def fork(self, source: str, node: Combinator, place: _Place) -> str:
+        """Add a fork after `source`, unless forks are off or `source` can serve as one (the input, another fork)."""
         vertex = self.flow.vertices[source]
         open_here = vertex.kind in ("fork", "input") and vertex.cluster == place.cluster
         part = node.joining.part_text()

@@ -1,4 +1,7 @@
-"""Net + recipe → a run directory. torch is imported here and in `netspec.torch` only, and not before it is needed."""
+"""Train a net by its recipe into a run directory.
+
+torch is imported in this package and in `netspec.torch` only; `__getattr__` delays it to the first use.
+"""
 
 from __future__ import annotations
 

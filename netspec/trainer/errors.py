@@ -1,4 +1,4 @@
-"""How a training run ends early. Each error knows the exit status of the command line."""
+"""Errors that end a training run early, with the exit status of the command."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from netspec.torch.foreign import lacks_memory
 
 
 class NonFinite(NetspecError):
-    """Training produced a value that is not finite. The parameters are those from before the step that did."""
+    """Training computed a value that is not finite. The parameters are those from before that step."""
 
     exit_status = 4
     code: Code = "not-finite"
 
 
 class Interrupted(NetspecError):
-    """A signal ended the run after a checkpoint was written. `run` is its directory, `step` where it stands."""
+    """A signal ended the run after a checkpoint was written. `run` is its directory, `step` its optimizer steps."""
 
     exit_status = 75
     code: Code = "run-interrupted"
@@ -34,23 +34,24 @@ class Interrupted(NetspecError):
 
 
 _REFUSALS = (RuntimeError, ValueError, IndexError, ArithmeticError)
-"""What torch raises where a net, a loss and data do not go together."""
+"""What torch raises if net, loss and data do not fit together."""
 _MISMATCH = "The net, the loss and the data do not go together"
 ALIKE = (
     "Under `--deterministic` torch refuses what it has no reproducible kernel for: if that is the reason, leave "
     "`--deterministic` out"
 )
-"""What to do about a refusal in a run that is to give the same bits every time."""
+"""The advice for errors of torch in a deterministic run."""
 
 
 class Refusals:
-    """Turns torch's refusals into errors that say what was being done; to be entered again and again.
+    """A reusable context manager that converts torch's errors to a `ResourceError` with context.
 
-    Left alone are a lack of memory, which has words of its own, and what comes of a process that is gone.
+    Out-of-memory errors pass, since `setup/memory.py` handles them; so do all errors of a distributed run, since
+    `machine/processes.py` recognises the loss of a process by them.
 
     Args:
-        doing: gives what was being done, as the beginning of the message.
-        mend: what to do about it, as its end.
+        doing: returns what was being done, as the beginning of the message.
+        mend: what to do about it, as the end of the message.
     """
 
     def __init__(self, doing: Callable[[], str], mend: str = _MISMATCH) -> None:

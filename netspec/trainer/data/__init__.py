@@ -1,4 +1,4 @@
-"""The data of a run: found or downloaded, verified, divided, resident on the device where they fit."""
+"""The data of a run: found or downloaded, verified, split, and kept on the device if they fit."""
 
 from netspec.trainer.data.load import default_budget, load_data
 from netspec.trainer.data.parts import data_root

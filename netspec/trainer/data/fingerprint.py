@@ -1,8 +1,8 @@
-"""What data consist of, as one hash: names and contents, and nothing of when or where.
+"""Fingerprint data: one hash of the names and contents of files, independent of their place and timestamps.
 
-The hash of files is kept in the user's cache (NETSPEC_CACHE, else `netspec` in XDG_CACHE_HOME or ~/.cache), by the
-names, sizes and times of the files, so that data which nobody has touched cost a listing. A copy elsewhere, or with
-other times, is read once more and has the same hash.
+Hashes of files are cached in the user's cache directory (NETSPEC_CACHE, else `netspec` in XDG_CACHE_HOME or ~/.cache).
+The key is made of names, sizes and timestamps, so unchanged files are listed and not read. A copy in another place, or
+with other timestamps, is read again and has the same fingerprint.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from netspec.files import replace_file
 from netspec.trainer.data.parts import damaged
 
 Files = Mapping[str, Path]
-"""Files by the names under which they count: a copy that names them alike is the same data."""
+"""Name → path. Only the name enters the hash, so a copy of the files elsewhere has the same hash."""
 
 _SETTLED = 2.0
-"""Seconds after which a file's times tell a later change apart; before, two may have the same."""
+"""Seconds. The hash of a file that changed more recently is not cached: a further change within the resolution of the
+file system's timestamps would not be noticed."""
 
 
 class _File(NamedTuple):
@@ -34,15 +35,15 @@ class _File(NamedTuple):
     path: Path
     size: int
     times: tuple[int, int]
-    """Of the last change of its content and of anything, in nanoseconds: nobody can put the second one back."""
+    """mtime and ctime in nanoseconds. A program can set mtime to any value, but not ctime."""
 
 
 def hash_of_files(root: Path, groups: Mapping[str, Files]) -> str:
-    """SHA-256 of files: a change of any name or byte changes it.
+    """SHA-256 of the names and contents of files, in hexadecimal.
 
     Args:
-        root: what the cache of these files is called by.
-        groups: the files, in parts that are read again as a whole if one of them has changed.
+        root: the directory of the files, which names their cache file.
+        groups: the files in groups, by name. A group is hashed again as a whole if one of its files has changed.
 
     Raises:
         ResourceError: a file cannot be read.
@@ -63,7 +64,7 @@ def hash_of_files(root: Path, groups: Mapping[str, Files]) -> str:
 
 
 def hash_of_tensors(tensors: Iterable[tuple[str, Tensor]]) -> str:
-    """SHA-256 of tensors by their names, for data that no file holds."""
+    """SHA-256 of tensors and their names, in hexadecimal, for data that are not in files."""
     whole = hashlib.sha256()
     for name, tensor in tensors:
         whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
@@ -86,7 +87,7 @@ def _key(files: Sequence[_File]) -> str:
 
 def _contents(files: Sequence[_File]) -> str:
     whole = hashlib.sha256()
-    with ThreadPoolExecutor() as pool:  # hashing and reading release Python's lock
+    with ThreadPoolExecutor() as pool:  # reading and hashing release the GIL
         for file, digest in zip(files, pool.map(_digest, files), strict=True):
             whole.update(repr((file.name, digest)).encode())
     return whole.hexdigest()
@@ -108,17 +109,17 @@ def _printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-# ---- the cache: what is not there, or damaged, is made anew, and what cannot be written is done without
+# ---- the cache: a missing or damaged file counts as empty, and errors of writing are ignored
 
 
 def _store(root: Path) -> Path | None:
-    """Where the hashes of this root's files are kept."""
+    """The cache file for a root; None if the user has no home directory."""
     name = hashlib.sha256(os.fsencode(root.absolute())).hexdigest()[:32]
     if given := os.environ.get("NETSPEC_CACHE"):
         return Path(given) / f"{name}.json"
     try:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:  # nobody knows where the user's home is
+    except RuntimeError:  # no home directory can be determined
         return None
     return home / "netspec" / f"{name}.json"
 

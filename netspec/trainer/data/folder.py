@@ -1,8 +1,8 @@
-"""A folder of images in ImageFolder's layout, decoded once into memory, or image by image where that is too small.
+"""A folder of images in ImageFolder's layout, decoded once into memory, or on demand if the memory is too small.
 
-Images of different sizes must be brought to one size before they can be stacked: the leading transforms up to the
-first that fixes the size are applied to each image as it is decoded, in float32, and the result is stored as uint8
-(a rounding of at most 1/510). The other transforms run on the device.
+Images must have one size to be stacked in a batch. So the leading transforms, up to the first one that fixes the size,
+are applied to each image when it is decoded, in float32, and the result is stored as uint8 (a rounding error of at most
+1/510). The other transforms run on the device.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LAYOUT = "images belong in one folder per class, as in {path}/CLASS/picture.png
 
 
 class ImageFiles(Dataset[Tensor]):
-    """The images of a folder, decoded when asked for: uint8 (C, H, W), all of one size after `transforms`."""
+    """The images of a folder, decoded on access: uint8 (C, H, W), all of one size after `transforms`."""
 
     def __init__(self, paths: Sequence[str], channels: int, transforms: Sequence[Transform]) -> None:
         self.paths = paths
@@ -57,7 +57,7 @@ class ImageFiles(Dataset[Tensor]):
         """The first image.
 
         Raises:
-            ResourceError: it cannot be used; the message names all that cannot.
+            ResourceError: it cannot be used; the message lists all images that cannot.
         """
         try:
             return self[0]
@@ -65,7 +65,10 @@ class ImageFiles(Dataset[Tensor]):
             raise self.refused(error) from None
 
     def refused(self, first: ResourceError) -> ResourceError:
-        """The error for all images that cannot be used, after one was met; looking stops after a minute."""
+        """The error that lists all images that cannot be used, given the error of the first one found.
+
+        Decodes all images, for at most `_LOOKING` seconds.
+        """
         end = time.monotonic() + _LOOKING
         faults = [fault for fault in self._faults(end) if fault is not None]
         return unusable(faults, complete=time.monotonic() < end) or first
@@ -83,16 +86,17 @@ class ImageFiles(Dataset[Tensor]):
 
 
 _LOOKING = 60.0
+"""Seconds."""
 _LISTED = 200
-"""Faults that a message lists."""
+"""The most images that a message lists."""
 
 
 def unusable(faults: Sequence[str], *, complete: bool = True) -> ResourceError | None:
-    """The error that lists what is wrong with images, each with its path; None if nothing is.
+    """The error for images that cannot be used; None if there are none.
 
     Args:
-        faults: one sentence for each.
-        complete: False if there may be more that nobody has looked at.
+        faults: one sentence for each image, with its path.
+        complete: False if not all images were checked.
     """
     if len(faults) < 2 and complete:
         return ResourceError(faults[0]) if faults else None
@@ -105,16 +109,16 @@ def unusable(faults: Sequence[str], *, complete: bool = True) -> ResourceError |
 
 
 def load_folder(data: Folder, transforms: Sequence[Transform], budget: int, base: Path | None = None) -> Parts:
-    """The parts of a folder of images.
+    """Load the parts of a folder of images.
 
     Args:
         data: the folder.
-        transforms: the recipe's; as many of the first are applied here as it takes to make all images one size.
-        budget: bytes up to which images are decoded into memory; above it they stay files.
-        base: where a relative path counts from, if it is there; else the working directory.
+        transforms: the recipe's transforms. The leading ones are applied here until all images have one size.
+        budget: bytes. If the decoded images need more, they are decoded on demand.
+        base: the directory that relative paths start from, if the path exists there; else the working directory.
 
     Raises:
-        ResourceError: a folder is missing or empty, images are damaged, or a part has classes of its own.
+        ResourceError: a folder is missing or empty, images are damaged, or a part has classes that `train` lacks.
     """
     first, size = _up_to_one_size(transforms, data.channels)
     root = located(data.path, base)
@@ -141,7 +145,7 @@ def load_folder(data: Folder, transforms: Sequence[Transform], budget: int, base
 
 
 def _groups(listings: Mapping[str, Listing]) -> dict[str, dict[str, Path]]:
-    """The files by part and class, named as they lie in the part's folder."""
+    """The files by part and class, each named by its path relative to the part's folder."""
     return {
         f"{part}/{name}": {os.path.relpath(path, listing.folder): Path(path) for path in paths}
         for part, listing in listings.items()
@@ -150,10 +154,10 @@ def _groups(listings: Mapping[str, Listing]) -> dict[str, dict[str, Path]]:
 
 
 def _classes(listings: Mapping[str, Listing]) -> list[str]:
-    """The names of the training images' classes; other parts may lack some of them.
+    """The names of the classes, which are those of the training images. Other parts may lack some of them.
 
     Raises:
-        ResourceError: one of them has no picture to train with, or another part has pictures of further ones.
+        ResourceError: a class has no training image, or another part has images of a class that `train` lacks.
     """
     train = listings["train"]
     if train.empty:
@@ -172,7 +176,7 @@ def _classes(listings: Mapping[str, Listing]) -> list[str]:
 
 
 def _notes(listings: Mapping[str, Listing]) -> tuple[str, ...]:
-    """What a person should know of what was found."""
+    """Notes for the user: ignored files, and classes without images outside of `train`."""
     notes = [note for listing in listings.values() if (note := listing.note()) is not None]
     for listing in listings.values():
         lost = [shown(name) for name in listings["train"].classes if not listing.classes.get(name)]
@@ -182,8 +186,10 @@ def _notes(listings: Mapping[str, Listing]) -> tuple[str, ...]:
 
 
 def _up_to_one_size(transforms: Sequence[Transform], channels: int) -> tuple[list[Transform], tuple[int, int] | None]:
-    """The leading transforms after which every image has the same size, and that size: none if nothing fixes it,
-    since then the images must be alike already."""
+    """The leading transforms up to the first after which every image has the same size, and that size (height, width).
+
+    None of them, and None, if no transform fixes the size: then the images must have one size already.
+    """
     size = ImageType(channels, None, None)
     for i, transform in enumerate(transforms):
         size = transform.output(size)
@@ -193,7 +199,11 @@ def _up_to_one_size(transforms: Sequence[Transform], channels: int) -> tuple[lis
 
 
 def _listed(folder: Path, part: str) -> Listing:
-    """What lies in a part's folder."""
+    """The listing of a part's folder.
+
+    Raises:
+        ResourceError: there is no such folder, or it has no images in the layout of ImageFolder.
+    """
     if not folder.is_dir():
         raise ResourceError(
             f"there is no folder `{shown(str(folder))}` of {part} images; "
@@ -211,10 +221,10 @@ def _listed(folder: Path, part: str) -> Listing:
 
 
 def _decode(parts: Iterable[Part]) -> None:
-    """All images of each part as one uint8 tensor (N, C, H, W). Decoding releases Python's lock, so threads suffice.
+    """Decode the images of each part into one uint8 tensor (N, C, H, W), in threads: decoding releases the GIL.
 
     Raises:
-        ResourceError: some cannot be used; all of them are named.
+        ResourceError: images cannot be used; the message lists them.
     """
     faults: list[str] = []
     for part in parts:

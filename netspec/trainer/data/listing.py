@@ -1,4 +1,4 @@
-"""What lies in a folder of images in ImageFolder's layout: classes, pictures, and what is passed over."""
+"""List a folder of images in ImageFolder's layout: classes, images, and ignored files."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ _ENDINGS: tuple[str, ...] = tuple(IMG_EXTENSIONS)
 
 @dataclass
 class Listing:
-    """The classes of a folder in the order of their numbers, each with its pictures in ImageFolder's order.
+    """The classes of a folder in the order of their indices, each with its images in ImageFolder's order.
 
-    Names that begin with a dot, such as `.ipynb_checkpoints` and what other systems hide, count as not there.
+    Names that begin with a dot, such as `.ipynb_checkpoints`, are ignored.
     """
 
     folder: Path
     classes: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """The name of a class, as the system has it, to the paths of its pictures."""
+    """Name of a class, as in the file system → paths of its images."""
     skipped: Counter[str] = field(default_factory=Counter[str])
-    """How many files of each ending are passed over."""
+    """File name extension → number of ignored files."""
 
     @property
     def count(self) -> int:
-        """Number of pictures."""
+        """The number of images."""
         return sum(map(len, self.classes.values()))
 
     @property
     def empty(self) -> list[str]:
-        """The classes without a picture."""
+        """The classes without images."""
         return [name for name, paths in self.classes.items() if not paths]
 
     def note(self) -> str | None:
-        """What is passed over, in words; None if nothing is."""
+        """A note that counts the ignored files; None if there are none."""
         if not self.skipped:
             return None
         kinds = ", ".join(f"{shown(ending) or 'no ending'} ({count})" for ending, count in sorted(self.skipped.items()))
@@ -48,10 +48,10 @@ class Listing:
 
 
 def list_folder(folder: Path) -> Listing:
-    """Look into a folder of one folder per class.
+    """List a folder that has one folder per class.
 
     Raises:
-        ResourceError: it, or one inside it, cannot be read.
+        ResourceError: the folder, or a folder in it, cannot be read.
     """
     listing = Listing(folder)
 
@@ -69,7 +69,7 @@ def list_folder(folder: Path) -> Listing:
             inner[:] = sorted(directory for directory in inner if not directory.startswith("."))
             for file in sorted(file for file in files if not file.startswith(".")):
                 if file.lower().endswith(_ENDINGS):
-                    paths.append(os.path.join(root, file))  # noqa: PTH118  # a hundred thousand times
+                    paths.append(os.path.join(root, file))  # noqa: PTH118  # called for every image; a Path is much slower
                 else:
                     listing.skipped[Path(file).suffix.lower()] += 1
         paths.sort(key=_order)
@@ -77,11 +77,11 @@ def list_folder(folder: Path) -> Listing:
 
 
 def _order(path: str) -> tuple[str, str]:
-    """ImageFolder sorts folders as texts, then the files in each."""
+    """The sort key of ImageFolder: the folder's path as text, then the file's name."""
     folder, _, name = path.rpartition(os.sep)
     return folder, name
 
 
 def shown(name: str) -> str:
-    """A name as text, whatever bytes the system has for it: `caf\\xe9` where it is no UTF-8."""
+    """A file name as text that can be printed; bytes that are not UTF-8 are escaped, as in `caf\\xe9`."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

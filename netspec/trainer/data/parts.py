@@ -1,4 +1,4 @@
-"""What a source of data gives: examples with targets, and how sources say that something is wrong with them."""
+"""The result of a data source, examples with targets, and helpers that data sources share."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from netspec.diagnostics import ResourceError
 
 @dataclass
 class Part:
-    """Examples of one part as stored.
+    """The stored examples of one part (train, validation or test).
 
-    `x` is a tensor (N, ...) on the host (uint8, float32 or int64), or, where it would not fit into memory, a data set
-    whose items are such examples one by one.
+    `x` is a tensor (N, ...) on the host (uint8, float32 or int64), or, if it would not fit into memory, a data set
+    whose items are single examples. `y` are the targets (N, ...).
     """
 
     x: Tensor | Dataset[Tensor]
     y: Tensor
     shape: tuple[int, ...]
-    """Of one stored example."""
+    """The shape of one stored example."""
     origin: str
-    """Where it came from, for messages: a path in backticks, or "synthetic data"."""
+    """The source, for messages: a path in backticks, or "synthetic data"."""
     transformed: int = 0
-    """How many of the recipe's transforms the source has already applied."""
+    """The number of the recipe's transforms that the source has applied already."""
 
     @property
     def nbytes(self) -> int:
-        """Memory that the examples take as a tensor, in bytes (uint8 where they are not loaded yet)."""
+        """Bytes of the examples as a tensor; examples that are not loaded count as uint8."""
         if isinstance(self.x, Tensor):
             return self.x.nbytes
         size = 1
@@ -51,22 +51,28 @@ class Parts:
     names: tuple[str, ...] = ()
     classes: int | None = None
     notes: tuple[str, ...] = ()
-    """What a person should know of what was found, a line each."""
+    """Notes for the user, a line each."""
     hash: Callable[[], str] = field(kw_only=True)
-    """Reads the files, unless their hash is known, for one that any change of content changes."""
+    """Returns the fingerprint of the contents. Reads the files unless their hash is cached."""
 
 
 def damaged(path: str | os.PathLike[str], reason: str, mend: str) -> ResourceError:
-    """The error for a file that is there but cannot be used. `reason` goes on from its name: "has 3 bytes"."""
+    """The error for a file that exists but cannot be used.
+
+    Args:
+        path: the file, which begins the message.
+        reason: what is wrong, as the predicate of the sentence: "has 3 bytes".
+        mend: what to do.
+    """
     return ResourceError(f"`{os.fspath(path)}` {reason}; {mend}")
 
 
 def located(path: str, base: Path | None) -> Path:
-    """A path of a recipe: as it stands, or, if it is relative and there is such a thing in `base`, that."""
+    """Resolve a path of a recipe: relative to `base` if it exists there, else unchanged."""
     return base / path if base is not None and (base / path).exists() else Path(path)
 
 
 def data_root(root: str | os.PathLike[str] | None = None, base: Path | None = None) -> Path:
-    """The folder that holds torchvision's data sets: `root`, else the environment variable NETSPEC_DATA, else
-    `data` in `base`, if it is there, or in the working directory."""
+    """The directory of torchvision's data sets: `root`, else the environment variable NETSPEC_DATA, else `data` in
+    `base` if that exists, else `data` in the working directory."""
     return Path(root or os.environ.get("NETSPEC_DATA") or located("data", base)).expanduser()

@@ -1,4 +1,4 @@
-"""A picture file as eight bits a channel."""
+"""Read image files with 8 bits per channel."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from netspec.trainer.data.parts import damaged
 
 
 def read_picture(path: str | os.PathLike[str], channels: int, mend: str) -> Tensor:
-    """The picture as uint8 (channels, H, W); 16 bits a pixel become the upper eight.
+    """Read an image file as uint8 (channels, H, W). Of 16-bit values, the upper 8 bits are kept.
 
     Args:
         path: the file.
         channels: 1 for grey, 3 for RGB.
-        mend: what to do about a file that is none, as the end of a message.
+        mend: what to do about a file that is not an image, as the end of the message.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ResourceError: it is no picture, or one whose values have no known range.
+        ResourceError: it is not an image, or its values have no known range.
     """
     if Path(path).exists() and not Path(path).is_file():
-        raise damaged(path, "is no file", mend)  # a pipe would be waited for, for ever
+        raise damaged(path, "is no file", mend)  # reading a pipe could block forever
     try:
         with Image.open(path) as image:
             return pil_to_tensor(_eight_bits(path, image).convert("RGB" if channels == 3 else "L"))
@@ -38,7 +38,7 @@ def read_picture(path: str | os.PathLike[str], channels: int, mend: str) -> Tens
 
 
 def _eight_bits(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
-    """Pillow's own conversion cuts off what is above 255."""
+    """The image with 8 bits per channel. 16-bit images are scaled here, since Pillow would clip them at 255."""
     if image.mode == "F":
         raise _unknown(path, "floating-point numbers")
     if not image.mode.startswith("I"):

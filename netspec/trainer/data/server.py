@@ -1,4 +1,8 @@
-"""The server that forks worker processes, without the program around: only where there is such a server."""
+"""A fork server for worker processes that does not import the user's program. On systems with `forkserver` only.
+
+multiprocessing's fork server is a process that forks on request. Two of its defaults are changed here: workers do not
+import the main module, and neither the server nor the resource tracker is ended by the signals that stop a run.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,15 @@ from netspec.trainer.machine.signals import held
 
 
 class Worker(ForkServerProcess):
-    """A process that knows nothing of the program around: imported once more, one without the customary
-    `if __name__ == "__main__"` would begin to train in each worker."""
+    """A worker process with an empty main module.
+
+    multiprocessing imports the main module again in each worker. A script without `if __name__ == "__main__":` would
+    then start training in every worker.
+    """
 
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802  # the name is multiprocessing's
-        _start()
+        _start()  # the server may have been ended since the last worker
         program, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
         try:
             return ForkServerProcess._Popen(process_obj)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue, reportUnknownVariableType]  # left untyped
@@ -27,16 +34,16 @@ class Worker(ForkServerProcess):
 
 
 class Server(ForkServerContext):
-    """Where such processes are started."""
+    """The multiprocessing context whose processes are `Worker`s."""
 
     Process = Worker
 
 
 def start_server(preload: list[str]) -> Server:
-    """The server, running.
+    """Start the fork server, and return its context.
 
     Args:
-        preload: modules that it imports once, for all processes that it forks.
+        preload: modules that the server imports once; workers inherit them by the fork.
     """
     context = Server()
     context.set_forkserver_preload(preload)
@@ -45,12 +52,13 @@ def start_server(preload: list[str]) -> Server:
 
 
 def _start() -> None:
-    """Start what runs beside the workers, unless it runs: the tracker of Python's own and the server.
+    """Start Python's resource tracker and the fork server with the stopping signals blocked, unless they run.
 
-    They must outlive a signal that is sent to all processes of the run. With the server the workers would be lost to
-    the process that trains, and with the tracker the names of what they share, while a checkpoint is still to come.
+    Children inherit the blocked signals. A terminal sends Ctrl-C to all processes of a run, but the one that trains
+    still finishes its step and writes a checkpoint: until then it needs its workers, which depend on the server, and
+    the shared memory of their batches, which the tracker would remove when it ends.
     """
     with held():
-        resource_tracker.ensure_running()  # which, having started, lifts this hold in part
+        resource_tracker.ensure_running()  # unblocks some of the signals after the start, hence two blocks
     with held():
         forkserver.ensure_running()

@@ -1,9 +1,8 @@
-"""Training, validation and test examples, and batches of them in an order that needs no state.
+"""Training, validation and test splits, and their batches in an order that needs no saved state.
 
-The order of an epoch is a function of seed and epoch, the place in it is the step, and the augmentation of an example
-is a function of seed, epoch and example. So a run that is resumed at any step sees exactly the batches that it would
-have seen. With several processes each takes its share of every global batch, so that the global batches do not depend
-on the number of processes either.
+The order of an epoch is a function of seed and epoch, and the augmentation of an example is a function of seed, epoch
+and example. So a run that is resumed at any step sees the same batches as one without an interruption. With several
+processes, each takes its share of every global batch, so the global batches do not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -29,22 +28,22 @@ class Batch(NamedTuple):
     y: Tensor
 
     def fetch(self) -> Batch:
-        """Itself."""
+        """The batch itself; see `Picked.fetch`."""
         return self
 
 
 @dataclass(frozen=True)
 class Picked:
-    """A batch of resident examples that is still to be fetched, so that a recorded step can do it."""
+    """A batch of resident examples that is not gathered yet, so that a CUDA graph can contain the gathering."""
 
     split: Resident
     rows: Tensor
     """int64 (N,), on the device."""
     key: Tensor | None
-    """Of this epoch's augmentation, if there is one."""
+    """The key of the epoch's augmentation; None without augmentation."""
 
     def fetch(self) -> Batch:
-        """The examples."""
+        """Gather and transform the examples."""
         return self.split.fetch(self.rows, self.key)
 
 
@@ -53,10 +52,10 @@ class Split(ABC):
 
     Attributes:
         name: `train`, `validation` or `test`.
-        available: how many examples it has before `--examples` keeps some of them.
-        rows: int64 (n,), on the host: which stored examples belong to it. A validation share and what remains for
-            training are two sets of rows of the same store.
-        resident: True if the examples lie on the training device, so that `fetch` can be captured in a CUDA graph.
+        available: the number of examples before `--examples` reduces it.
+        rows: int64 (n,), on the host: the indices of its stored examples. A validation share and the rest for training
+            are two sets of indices into the same store.
+        resident: True if the examples are on the training device, so that fetching can be captured in a CUDA graph.
     """
 
     resident: bool
@@ -70,11 +69,11 @@ class Split(ABC):
         return len(self.rows)
 
     def steps(self, batch_size: int) -> int:
-        """Number of batches in an epoch; the last one may be smaller."""
+        """The number of batches in an epoch; the last one may be smaller."""
         return -(-len(self) // batch_size)
 
     def order(self, *, seed: int = 0, epoch: int = 0, shuffle: bool = False) -> Tensor:
-        """The rows in the order of this epoch: int64 (n,), on the host. The same for the same seed and epoch."""
+        """The rows in the order of an epoch: int64 (n,), on the host. A function of seed and epoch."""
         if not shuffle:
             return self.rows
         generator = torch.Generator().manual_seed(stable_seed(seed, epoch, "order"))
@@ -95,21 +94,21 @@ class Split(ABC):
         """The batches of one epoch from `start_step` on.
 
         Args:
-            batch_size: of the global batch, over all processes.
-            seed: of order and augmentation.
-            epoch: counts from 0.
-            start_step: the first batch to give; earlier ones cost nothing.
-            shuffle: draw the order, or keep that of the data.
+            batch_size: the size of the global batch, over all processes.
+            seed: the seed of order and augmentation.
+            epoch: from 0.
+            start_step: the index of the first batch; the batches before it are not read.
+            shuffle: use a random order instead of that of the data.
             augment: apply the recipe's `augment`.
             shard: rank and number of processes; each gets its share of every batch, which may be empty.
         """
 
     def close(self) -> None:  # noqa: B027  # most splits hold nothing
-        """End the processes that read the examples, if there are any; the next batches start them anew."""
+        """End the worker processes, if there are any. They are started again for the next batches."""
 
 
 class Resident(Split):
-    """Examples on the training device: a batch is a gather and a conversion there, with no transfer and no sync."""
+    """Examples on the training device. A batch is gathered and transformed there, without transfer or host sync."""
 
     resident = True
 
@@ -121,18 +120,18 @@ class Resident(Split):
 
     @property
     def device(self) -> torch.device:
-        """Where the examples lie."""
+        """The device of the examples."""
         return self.x.device
 
     def fetch(self, rows: Tensor, key: Tensor | None = None) -> Batch:
-        """The examples of these rows, transformed; augmented if there is a key of `draw_key`.
+        """Gather and transform the examples of some rows, and augment them if a key is given.
 
-        Nothing is read back to the host and every shape follows from that of `rows`, so the call can be captured in a
-        CUDA graph over static `rows` and `key`.
+        No value is read by the host, and all shapes follow from that of `rows`; so the call can be captured in a CUDA
+        graph with static `rows` and `key`.
 
         Args:
             rows: int64 (N,) on the device.
-            key: int64 (2,) on the device, of this epoch.
+            key: int64 (2,) on the device, the result of `draw_key` for the epoch.
         """
         x = self.x.index_select(0, rows)
         y = self.y.index_select(0, rows)
@@ -166,7 +165,7 @@ class Resident(Split):
         augment: bool,
         shard: tuple[int, int],
     ) -> Iterator[Picked]:
-        """The same batches, still to be fetched."""
+        """The batches of `batches`, not yet fetched."""
         rows = self.order(seed=seed, epoch=epoch, shuffle=shuffle).to(self.device)
         key = draw_key(seed, epoch, device=self.device) if augment else None
         for chosen in slices(rows, batch_size, start_step, shard):
@@ -174,7 +173,7 @@ class Resident(Split):
 
 
 def slices(rows: Tensor, batch_size: int, start_step: int, shard: tuple[int, int]) -> Iterator[Tensor]:
-    """One process's rows of each global batch, from `start_step` on. Shares differ by one row at most."""
+    """The rows of one process in each global batch, from `start_step` on. Shares differ by at most one row."""
     rank, world = shard
     for start in range(start_step * batch_size, len(rows), batch_size):
         batch = rows[start : start + batch_size]
@@ -190,24 +189,24 @@ class DataSplits:
     validation: Split | None
     test: Split | None
     classes: int | None
-    """Number of classes, or None where the targets are values."""
+    """The number of classes; None if the targets are values."""
     names: tuple[str, ...]
-    """The names of the classes, if the data give them; else empty."""
+    """The names of the classes; empty if the data have none."""
     hash: Callable[[], str]
-    """Makes the fingerprint."""
+    """Returns the fingerprint; see `Parts.hash`."""
     notes: tuple[str, ...]
-    """What a person should know of what was found, a line each."""
+    """Notes for the user, a line each."""
     seconds: float
-    """Wall time that loading took."""
+    """Wall time of loading, in seconds."""
     bytes: int
-    """Memory that the examples take where they are kept, in bytes."""
+    """Memory of the examples where they are stored, in bytes."""
     ignores: bool = False
-    """True if some targets are of the class that the recipe's loss ignores."""
+    """True if some targets have the class index that the recipe's loss ignores."""
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the data, which any change of content changes: a run is resumed with the same. Made when it is first
-        asked for, which reads files that nobody has read before.
+        """The hash of the data's contents; a run is resumed only with equal data. Computed at the first access, which
+        reads files whose hash is not cached.
 
         Raises:
             ResourceError: a file cannot be read.
@@ -216,38 +215,38 @@ class DataSplits:
 
     @property
     def parts(self) -> dict[str, Split]:
-        """The parts that there are, by name: `train`, `validation`, `test`."""
+        """The existing splits by name: `train`, `validation`, `test`."""
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in named.items() if split is not None}
 
     def split(self, name: str) -> Split | None:
-        """The part of this name; None if there is none."""
+        """The split with a name; None if there is none."""
         return self.parts.get(name)
 
     def limit(self, examples: int, seed: int) -> None:
-        """Keep so many examples of each part, drawn by a seed."""
+        """Keep at most so many examples of each split, drawn with a seed."""
         for split in self.parts.values():
             split.rows = split.order(seed=seed, epoch=-1, shuffle=True)[:examples]
 
     def close(self) -> None:
-        """End the processes that read the examples, if there are any."""
+        """End the worker processes, if there are any."""
         for split in self.parts.values():
             split.close()
 
 
 def hold_out(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Divide the training rows into those to train on and those to validate on.
+    """Split the training rows into rows for training and rows for validation, at least one each.
 
-    With classes (int64 of one axis) each gives its share, so that both parts have the data's proportions; the parts
-    are ascending. At least one example stays on each side.
+    If the targets are classes (int64 with one axis), the split is stratified: both parts have about the proportions of
+    the whole.
 
     Args:
         labels: the targets of all training examples, on the host.
-        share: of the examples that goes to validation, between 0 and 1.
-        seed: of the draw.
+        share: the share for validation, between 0 and 1.
+        seed: the seed of the random choice.
 
     Returns:
-        Rows for training and for validation, int64.
+        The rows for training and those for validation, int64, in ascending order.
     """
     n = len(labels)
     wanted = min(max(round(share * n), 1), n - 1)
@@ -256,6 +255,7 @@ def hold_out(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
     if labels.ndim == 1 and labels.dtype == torch.int64:
         numbers = {label: number for number, label in enumerate(sorted(set(ints(labels))))}  # −100 may mean "ignore"
         drawn = torch.tensor([numbers[label] for label in ints(labels)])[shuffled]
+        # Each example gets its relative rank within its class, in the shuffled order; the lowest ranks are validated.
         by_class = torch.argsort(drawn, stable=True)
         rank = torch.empty(n, dtype=torch.float64)
         counts = torch.bincount(drawn)

@@ -1,4 +1,4 @@
-"""Examples that do not fit on the device: decoded by worker processes ahead of time, sent from pinned memory."""
+"""Examples that do not fit on the device: decoded ahead of time by worker processes, transferred from pinned memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netspec.trainer.transforms.pipeline import Pipeline
 
 
 class HostExamples(Dataset[Tensor]):
-    """A tensor on the host, example by example."""
+    """A tensor on the host as a data set."""
 
     def __init__(self, x: Tensor) -> None:
         self.x = x
@@ -31,13 +31,13 @@ class HostExamples(Dataset[Tensor]):
 
 
 class Unusable(str):
-    """What is wrong with an example, as a worker sends it."""
+    """The error message for an example, which a worker sends in place of a batch."""
 
     __slots__ = ()
 
 
 class _Chosen(Dataset[Tensor]):
-    """Whole batches by their rows, so that a worker's result is one tensor."""
+    """A data set for the DataLoader that returns whole batches, so that a worker sends one tensor per batch."""
 
     def __init__(self, examples: Dataset[Tensor]) -> None:
         self.examples = examples
@@ -48,13 +48,13 @@ class _Chosen(Dataset[Tensor]):
         try:
             return shared(torch.stack([self.examples[i] for i in rows]))
         except ResourceError as error:
-            return Unusable(str(error))  # an exception would cross the process boundary as a traceback
+            return Unusable(str(error))  # the DataLoader would raise an exception again with a worker's traceback
         except RuntimeError as error:
             return f"the images of a batch are not of one size ({error}); transforms that fix the size make them alike"
 
 
 class Streamed(Split):
-    """Examples on the host or in files, with the same order and augmentation as `Resident` ones."""
+    """Examples on the host or in files. Order and augmentation are the same as those of `Resident`."""
 
     resident = False
 
@@ -104,17 +104,21 @@ class Streamed(Split):
             yield Batch(x, y)
 
     def _refused(self, reason: str) -> ResourceError:
-        """The error for a batch that cannot be had; where an image is at fault, for all that are."""
+        """The error for a batch that cannot be read; if an image is at fault, the error lists all such images."""
         examples = self._x.examples
         if isinstance(reason, Unusable) and isinstance(examples, ImageFiles):
             return examples.refused(ResourceError(reason))
         return ResourceError(reason)
 
     def _read(self) -> Iterator[Any]:
-        """What the loader gives for the plan's batches, as long as its workers live."""
+        """The loader's results for the batches of the plan.
+
+        Raises:
+            ResourceError: a worker ended, or cannot be started.
+        """
         with losses(None):
             if self._workers and self._loader is None:
-                worker_context().Lock()  # a loader that fails at its first lock complains once more when it is deleted
+                worker_context().Lock()  # fails here if the loader would: that prints another error on its deletion
             self._iterator = iter(self._open())
         while True:
             with losses(self._iterator):
@@ -124,7 +128,7 @@ class Streamed(Split):
             yield images
 
     def _open(self) -> DataLoader[Any]:
-        """The loader; its workers stay alive from epoch to epoch."""
+        """The loader, created at the first call. Its workers are kept between epochs."""
         if self._loader is None:
             self._loader = DataLoader(
                 self._x,
@@ -136,7 +140,7 @@ class Streamed(Split):
                 multiprocessing_context=worker_context() if self._workers else None,
                 prefetch_factor=4 if self._workers else None,
                 worker_init_fn=begin_worker,
-                generator=torch.Generator(),  # its seed for workers must not come out of the run's own random numbers
+                generator=torch.Generator(),  # else drawing the workers' base seed would advance torch's generator
             )
         return self._loader
 
@@ -149,7 +153,7 @@ class Streamed(Split):
 
 
 class _Plan:
-    """The batches of the epoch at hand, as lists of rows."""
+    """The loader's batch sampler: the batches of the current epoch, as lists of rows."""
 
     batches: list[list[int]]
 
@@ -161,5 +165,5 @@ class _Plan:
 
 
 def _same(batch: Any) -> Any:
-    """What `__getitems__` gives is a batch already; a function of the module, since workers must find it by name."""
+    """The loader's collate function: `__getitems__` returns a batch already. A module-level function, to be pickled."""
     return batch

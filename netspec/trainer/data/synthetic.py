@@ -1,4 +1,4 @@
-"""Examples made up from a seed: each class has a fixed random pattern, an example is its class's pattern plus noise."""
+"""Synthetic examples from a seed: each class has a random pattern, and an example is its class's pattern plus noise."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from netspec.trainer.transforms.draws import stable_seed
 
 
 def load_synthetic(data: Synthetic, input_shape: Shape, output_shape: Shape, *, classes: bool) -> Parts:
-    """Training and test examples.
+    """Generate training and test examples.
 
     Args:
-        data: what to make; its shape and classes default to the net's.
-        input_shape: of the net, without the batch axis.
-        output_shape: of the net, without the batch axis.
+        data: the recipe's options; shape and classes default to those of the net.
+        input_shape: the net's input shape, without the batch axis.
+        output_shape: the net's output shape, without the batch axis.
         classes: True for class indices as targets; False for values of the net's output shape.
     """
     shape = tuple(int(n) for n in (data.shape or input_shape))  # pyright: ignore[reportArgumentType]  # a net is built for numbers only
@@ -37,7 +37,7 @@ def load_synthetic(data: Synthetic, input_shape: Shape, output_shape: Shape, *, 
         return Part(x, everywhere(labels) if values is None else values[labels], shape, "synthetic data")
 
     def everywhere(labels: Tensor) -> Tensor:
-        """The example's class for every position of an output (classes, ...)."""
+        """The example's class at every position, for outputs of shape (classes, ...)."""
         rest = [int(n) for n in output_shape[1:]]  # pyright: ignore[reportArgumentType]  # as above
         return labels.view(-1, *([1] * len(rest))).expand(-1, *rest).contiguous()
 
@@ -54,7 +54,7 @@ def load_synthetic(data: Synthetic, input_shape: Shape, output_shape: Shape, *, 
 
 
 def _noisy(x: Tensor, data: Synthetic, generator: torch.Generator) -> Tensor:
-    """Patterns with noise: integers of which a share is drawn anew, uint8 images, or float32 values."""
+    """Add noise to patterns. Integers: a share is replaced by random ones; images become uint8; others float32."""
     if data.vocabulary:
         changed = torch.rand(x.shape, generator=generator) < min(data.noise, 1.0)
         return torch.where(changed, torch.randint(data.vocabulary, x.shape, generator=generator), x)

@@ -1,4 +1,7 @@
-"""Examples from safetensors files: `x` and `y`, first axis the example. Nothing in such a file is executed."""
+"""Examples from safetensors files with the tensors `x` and `y`, one example per row of the first axis.
+
+The format has no code: nothing in such a file is executed.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,15 @@ _AGAIN = "write it with safetensors.torch.save_file({'x': x, 'y': y}, path)"
 
 
 def load_tensors(data: Tensors, base: Path | None = None) -> Parts:
-    """The parts that a recipe's `tensors:` names.
+    """Load the files that a recipe names under `tensors:`.
 
     Args:
         data: the files.
-        base: where a relative path counts from, if it is there; else the working directory.
+        base: the directory that relative paths start from, if the path exists there; else the working directory.
 
     Raises:
-        ResourceError: a file is missing, damaged, or does not hold `x` and `y` of one length.
+        ResourceError: a file is missing or damaged, lacks `x` or `y`, or these differ in length; or values are not
+            finite.
     """
     files = {name: located(path, base) for name, path in _files(data).items()}
     parts = {name: _read(path) for name, path in files.items()}

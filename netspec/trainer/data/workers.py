@@ -1,8 +1,8 @@
-"""Worker processes that decode examples ahead of time: how they start, what ends them, and what becomes of their loss.
+"""Worker processes that decode examples ahead of time: how they start and end, and errors if one is lost.
 
-They are forked from a clean server process, since a fork of one with CUDA or threads may hang. The server is their
-parent, so neither it nor they would notice that the process which trains has been killed: each worker waits for the
-end of that one by itself, and the server ends with its last worker.
+They are forked from a separate server process, since forking a process with CUDA or threads can deadlock. The server is
+their parent in the operating system, so they are not told when the training process is killed. Each worker therefore
+waits in a thread for the end of the training process; the server ends with its last worker.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _WITHOUT = "`--workers 0` decodes in the process that trains"
 
 
 def worker_context() -> BaseContext:
-    """How worker processes start: forked from a server that has imported the loader and torch once."""
+    """The multiprocessing context of workers: on Linux a fork server that has imported torch and the loader once."""
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
-    from netspec.trainer.data.server import start_server  # what it is made of is not there on other systems
+    from netspec.trainer.data.server import start_server  # imports modules that other systems lack
 
     return start_server(["netspec.trainer.data.streamed"])
 
 
 def begin_worker(_number: int) -> None:
-    """The first thing that a worker does.
+    """Initialise a worker: ignore the signals that stop a run, and watch the training process.
 
-    What is sent to all processes of the run is answered by the one that trains, which still wants examples up to the
-    end of its step.
+    Such signals are sent to all processes of a run. The training process handles them, and still needs examples up to
+    the end of its step.
     """
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
@@ -50,15 +50,18 @@ def begin_worker(_number: int) -> None:
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
-    parent.join()  # its end of a pipe is closed by the system, however it ends
+    parent.join()  # waits for the end of a pipe, which the system closes however the process ends
     os._exit(1)
 
 
 def shared(batch: Tensor) -> Tensor | str:
-    """A batch where other processes can read it, or why it cannot be there; in the process that trains, the batch.
+    """Move a batch to shared memory, in a worker.
 
-    Left to the queue, a lack of shared memory would show in a thread of the worker, and the batch be waited for for
-    ever.
+    The DataLoader's queue would do this in a thread of the worker, where a lack of shared memory is only logged, and
+    the training process would wait for the batch forever.
+
+    Returns:
+        The batch, or a message if it does not fit into shared memory. In the training process, the batch unchanged.
     """
     if get_worker_info() is None:
         return batch
@@ -74,10 +77,10 @@ def shared(batch: Tensor) -> Tensor | str:
 
 @contextmanager
 def losses(iterator: Iterable[Any] | None) -> Generator[None]:
-    """Turn the loss of a worker, or the failure to start one, into an error that says what happened.
+    """Convert the loss of a worker, or a failure to start one, to a `ResourceError` with the reason.
 
     Args:
-        iterator: the loader's, which knows its workers; None while it is made.
+        iterator: the loader's iterator, which has the workers; None before it exists.
 
     Raises:
         ResourceError: a worker ended, or the system refused to start one.
@@ -98,13 +101,13 @@ def losses(iterator: Iterable[Any] | None) -> Generator[None]:
 
 
 def _exit_codes(iterator: Iterable[Any] | None) -> list[int | None]:
-    workers = cast("list[Any]", getattr(iterator, "_workers", []))  # the loader tells no other way
-    wait([worker.sentinel for worker in workers], timeout=1.0)  # what a worker sent may break off before it has ended
+    workers = cast("list[Any]", getattr(iterator, "_workers", []))  # there is no public attribute
+    wait([worker.sentinel for worker in workers], timeout=1.0)  # its pipe may break before its exit code is known
     return [worker.exitcode for worker in workers]
 
 
 def _ending(code: int) -> str:
-    """An exit code in words: `killed by SIGKILL`."""
+    """An exit code as text: `with status 1`, `killed by SIGKILL`."""
     if code >= 0:
         return f"with status {code}"
     try:

@@ -1,1 +1,1 @@
-"""What a person asks for: training from beginning to end, a dry run of it, the fastest choices on this machine."""
+"""The jobs of `netspec train`: a whole training run, a dry run (`--dry-run`), and timing options (`--autotune`)."""

@@ -1,4 +1,4 @@
-"""`--dry-run`: two batches, a checkpoint, a resume, and what the whole run would take."""
+"""`--dry-run`: train a few steps with a checkpoint and a resume, and estimate the time and memory of the whole run."""
 
 from __future__ import annotations
 
@@ -28,18 +28,21 @@ from netspec.views.describe import bytes_text, plural
 
 
 def rehearse(net: Net, options: Mapping[str, Any], resume: Path | None = None) -> str:
-    """Train two steps in a temporary directory, checkpoint, resume, time a few more, and say what was seen.
+    """Train two steps in a temporary directory, write a checkpoint, resume, and time some more steps.
 
     Args:
         net: the net, with a recipe.
-        options: those of `train`.
-        resume: the run that would go on; nothing of it is touched.
+        options: the options of `train`.
+        resume: a run that would be resumed. Its options are used; its files are not changed.
+
+    Returns:
+        The measurements and the estimates for the whole run, as text.
 
     Raises:
-        NetspecError: whatever would have ended the real run.
+        NetspecError: any error that would end the real run.
     """
     recipe = net.recipe
-    if recipe is not None:  # an epoch or two of a single step must not end the rehearsal
+    if recipe is not None:  # three steps must not exceed the last epoch, even if an epoch is one step
         net = replace(net, recipe=recipe._replace(epochs=max(recipe.epochs, 4)))
     chosen, done = Options.of(options), 0
     if resume is not None:
@@ -65,7 +68,7 @@ def _until(net: Net, step: int, options: Mapping[str, Any], **where: Path) -> No
 
 
 def _clock(run: Path) -> float:
-    """Seconds of training that a run's newest checkpoint has behind it."""
+    """Seconds of training up to a run's newest checkpoint."""
     state = newest(run / "checkpoints", Quiet().note)[1].state["progress"]
     return sum(record["seconds"] for record in state["records"]) + state["seconds"]
 

@@ -1,4 +1,7 @@
-"""Training, from top to bottom: where, what, the loop (`loop/epochs.py`), what is left behind."""
+"""A training run from start to end: devices and processes, the run directory, the loop, the final files.
+
+The loop itself is in `loop/epochs.py`.
+"""
 
 from __future__ import annotations
 
@@ -50,28 +53,29 @@ def train(
 
     Args:
         net: the net, with a recipe.
-        run: the run directory; `runs/NAME-N` if None.
-        resume: a run directory to go on with, in place of `run`.
-        force: resume although spec, data or number of processes differ.
+        run: the new run directory; `runs/NAME-N` if None.
+        resume: a run directory to resume, in place of `run`.
+        force: resume even if spec, data or the number of processes differ.
         quiet: show nothing but warnings.
-        reporter: who is told how it goes; a bar or lines if None.
-        max_steps: stop with a checkpoint after so many optimiser steps, as a signal would.
-        report: write `report.html` at the end, for which a classifier is examined on its test data once more; None is
-            what the run was started with, and True for a new one.
-        tensorboard: write TensorBoard logs into the run directory too; None is what the run was started with.
+        reporter: shows the progress; None chooses a bar or lines.
+        max_steps: stop with a checkpoint when the run has this many optimizer steps, as on a signal.
+        report: write `report.html` at the end, for which a classifier is evaluated on its test data once more. None
+            means True for a new run, else what the run was started with.
+        tensorboard: also write TensorBoard logs into the run directory. None means False for a new run, else what the
+            run was started with.
         options: see `netspec.trainer.setup.options.Options`.
 
     Returns:
-        What came of it. Loss and accuracy are in `records`, the weights in `run/model.safetensors`.
+        The result: losses and accuracies in `records`; the weights are in `run/model.safetensors`.
 
     Raises:
-        UsageError: an option does not fit the spec or the machine.
+        UsageError: an option does not fit the spec, the run or the machine.
         ResourceError: memory, disk or data failed.
         NonFinite: a loss or gradient was not finite; the message names the layer.
-        Interrupted: a signal came; a checkpoint is written.
+        Interrupted: a signal arrived, or `max_steps` is reached; a checkpoint is written.
     """
     with ExitStack() as stack:
-        # ---- where: processes, device, arithmetic
+        # ---- processes, device, arithmetic
         stack.enter_context(kept_environment())
         stack.enter_context(kept_child_handler())
         saved = {} if resume is None else open_run(Path(resume)).options
@@ -80,7 +84,7 @@ def train(
         trainer, caught = _assembled(net, chosen, stack)
         reporter = _listener(trainer, reporter, stack, quiet=quiet)
 
-        # ---- what: a new run directory, or an old one with its state
+        # ---- a new run directory, or an existing one with its state
         facts = _facts(trainer, chosen.to_dict() | extras)
         directory = _directory(trainer, facts, run, resume, stack)
         progress, keeper = _standing(
@@ -88,7 +92,7 @@ def train(
         )
         log = _log(trainer, directory, stack) if extras["tensorboard"] else None
 
-        # ---- the loop, and what is left behind
+        # ---- the loop and the final files
         training = Training(trainer, directory, progress, keeper, reporter, caught, max_steps, log)
         with out_of_memory(trainer):
             _carry_out(training, report=extras["report"])
@@ -96,7 +100,7 @@ def train(
 
 
 def _chosen(net: Net, options: Mapping[str, Any], saved: Mapping[str, Any], *, resuming: bool) -> Options:
-    """The options, with those that a run that goes on was started with."""
+    """The options of this call, completed by those that a resumed run was started with."""
     if not isinstance(net, Net):  # pyright: ignore[reportUnnecessaryIsInstance]  # a caller without types
         raise TypeError(f"train wants a net, not {net!r}: `netspec.train(netspec.load({str(net)!r}))`")
     chosen = Options.of(options)
@@ -105,15 +109,15 @@ def _chosen(net: Net, options: Mapping[str, Any], saved: Mapping[str, Any], *, r
             raise UsageError("`--weights` starts a new run; `--resume` goes on with the weights of the run")
         chosen = chosen.remembered(saved)
     if chosen.deterministic and chosen.device != "cpu":
-        fix_cublas()  # here already: several processes each take their GPU before anything is assembled
+        fix_cublas()  # before the first use of the GPU, which is when several processes join
     return chosen.placed()
 
 
 def _extras(saved: Mapping[str, Any], *, tensorboard: bool | None, report: bool | None) -> dict[str, bool]:
-    """Whether to write TensorBoard logs and the report: as asked for now, else as when the run was started.
+    """Whether to write TensorBoard logs and the report: as given, else as saved with the run.
 
     Raises:
-        MissingExtra: TensorBoard is wanted, and is not installed.
+        MissingExtra: TensorBoard is requested and not installed.
     """
     tensorboard = saved.get("tensorboard") is True if tensorboard is None else tensorboard
     report = saved.get("report") is not False if report is None else report
@@ -123,7 +127,7 @@ def _extras(saved: Mapping[str, Any], *, tensorboard: bool | None, report: bool 
 
 
 def _assembled(net: Net, chosen: Options, stack: ExitStack) -> tuple[Trainer, Interrupts]:
-    """Join the other processes, catch signals, and assemble the trainer, with torch's switches set for it."""
+    """Join the other processes, install signal handlers, assemble the trainer, and set torch's global switches."""
     place, device = stack.enter_context(world(chosen.device))
     stack.enter_context(kept_randomness(device))
     caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
@@ -135,7 +139,7 @@ def _assembled(net: Net, chosen: Options, stack: ExitStack) -> tuple[Trainer, In
 
 
 def _listener(trainer: Trainer, reporter: Reporter | None, stack: ExitStack, *, quiet: bool) -> Reporter:
-    """The reporter: the one given, or a bar or lines in the first process. It is given the notes about the data."""
+    """The reporter: the given one, else a bar or lines in the first process. Notes about the data are passed to it."""
     if reporter is None:
         device = trainer.arithmetic.device
         first = trainer.world.first
@@ -147,7 +151,7 @@ def _listener(trainer: Trainer, reporter: Reporter | None, stack: ExitStack, *, 
 
 
 def _facts(trainer: Trainer, options: Mapping[str, Any]) -> dict[str, Any]:
-    """What `environment.json` tells of a run."""
+    """The contents of `environment.json`."""
     return environment(trainer.arithmetic, trainer.world.size) | {
         "options": options,
         "data": data_facts(trainer.data),
@@ -157,7 +161,7 @@ def _facts(trainer: Trainer, options: Mapping[str, Any]) -> dict[str, Any]:
 def _directory(
     trainer: Trainer, facts: dict[str, Any], run: str | Path | None, resume: str | Path | None, stack: ExitStack
 ) -> RunDirectory:
-    """The run that goes on, or a new one with what it is made from; no other process may train it."""
+    """The directory of the resumed run, or a new one with spec and environment. It is locked for this process."""
     place = trainer.world
     if resume is not None:
         directory = open_run(Path(resume))
@@ -184,7 +188,7 @@ def _standing(
     resuming: bool,
     force: bool,
 ) -> tuple[Progress, Keeper]:
-    """Where the run stands (at its beginning, or at its newest checkpoint), and what writes its checkpoints."""
+    """The progress of the run (of a new one, or of the newest checkpoint, which is restored), and its `Keeper`."""
     examples = facts["options"]["examples"]
     who = identity(trainer.net, trainer.recipe, trainer.data.fingerprint, trainer.world.size, examples)
     progress, change = Progress(), None
@@ -195,12 +199,12 @@ def _standing(
 
 
 def _log(trainer: Trainer, directory: RunDirectory, stack: ExitStack) -> Callable[[Record], None] | None:
-    """What the first process writes to TensorBoard after each epoch."""
+    """The function that logs an epoch to TensorBoard; None in all processes but the first."""
     return stack.enter_context(tensorboard_log(directory.path)) if trainer.world.first else None
 
 
 def _carry_out(training: Training, *, report: bool) -> None:
-    """Train unless the run is over, write the weights at the end, and the report if it is wanted and missing."""
+    """Train unless the run is finished, write the final weights, and the report if it is requested and missing."""
     trainer, directory, progress, reporter = training.trainer, training.directory, training.progress, training.reporter
     if training.over and directory.has_weights(progress.step):
         reporter.note(finished(directory, progress, trainer.recipe))
@@ -216,7 +220,7 @@ def _carry_out(training: Training, *, report: bool) -> None:
 
 
 def _report(trainer: Trainer, directory: RunDirectory) -> None:
-    """The page about the run, with a classifier's answers to its test or else its validation data."""
+    """Write the report of the run. For a classifier, it includes an examination on its test, else validation data."""
     split, shape = trainer.data.test or trainer.data.validation, trainer.net.output_shape
     found = None
     if split is not None and trainer.classes and len(shape) == 1 and isinstance(shape[0], int):

@@ -1,4 +1,4 @@
-"""`--autotune`: time the choices that change no result, for ten steps each, and keep the fastest."""
+"""`--autotune`: time the options that do not change the result, and choose the fastest."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.reporters import Quiet, Reporter
 
 WARM, STEPS = 5, 10
-"""Steps that are run before the clock starts, and steps that are timed."""
+"""Steps of warm-up, and steps that are timed."""
 
 
 def autotune(net: Net, options: Mapping[str, Any], reporter: Reporter | None = None) -> dict[str, bool]:
-    """The fastest of `channels_last` and `compile`, on this machine.
+    """Find the fastest combination of `channels_last` and `compile` on this machine.
 
-    Compiling is tried on a GPU only: on a CPU it takes minutes, and a run of minutes does not earn them back.
+    `compile` is tried on a GPU only: on a CPU, compiling takes minutes, which few runs regain.
 
     Args:
         net: the net, with a recipe.
-        options: those of `train`.
-        reporter: who is told what was measured.
+        options: the options of `train`.
+        reporter: is told the measurements.
 
     Returns:
-        The two options, to be used in place of those given.
+        The two options with their best values.
 
     Raises:
-        ResourceError: none of the choices could be timed.
+        ResourceError: no combination could be timed.
     """
     reporter = reporter or Quiet()
     base = Options.of(options)
@@ -52,7 +52,7 @@ def autotune(net: Net, options: Mapping[str, Any], reporter: Reporter | None = N
         try:
             trainer = assemble(net, chosen, World(), base.device, first.data)
             seconds[channels_last, compiled] = seconds_per_step(trainer)
-        except RuntimeError as error:  # a compiler that is missing, an operation that it cannot compile
+        except RuntimeError as error:  # no compiler, or an operation that it does not support
             failed.append(f"{words}: {str(error).splitlines()[0]}")
             reporter.note(f"autotune: {failed[-1]}")
             continue
@@ -65,7 +65,7 @@ def autotune(net: Net, options: Mapping[str, Any], reporter: Reporter | None = N
 
 
 def seconds_per_step(trainer: Trainer) -> float:
-    """Seconds per batch with the waiting for it, the median of ten after a warm-up that builds what is built once."""
+    """Seconds per batch, waiting for data included: the median of `STEPS` batches after `WARM` batches of warm-up."""
     device = trainer.arithmetic.device
     taken: list[float] = []
     done = 0

@@ -1,1 +1,1 @@
-"""Steps and epochs: what runs them, looks at them, takes their state and goes on from it."""
+"""The training loop: epochs, monitoring, writing checkpoints, saving and restoring the state."""

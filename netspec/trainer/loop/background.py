@@ -1,4 +1,4 @@
-"""Who writes a run's checkpoints: a thread, while training goes on."""
+"""Write a run's checkpoints in a background thread while training continues."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from netspec.trainer.setup.trainer import Trainer
 
 
 class Keeper:
-    """Takes the state at the step where it is asked, writes it in the background, one checkpoint at a time.
+    """Writes checkpoints: copies the state when called, and writes it in a thread, one checkpoint at a time.
 
-    A failure to write is raised at the next call: training must not go on for hours without a checkpoint.
+    An error of writing is raised by the next call, so that training does not continue for hours without a checkpoint.
 
     Args:
-        directory: the run.
-        identity: what the run is from now on.
-        versions: what it runs on.
-        keep: how many checkpoints are kept.
-        world: this process's place.
-        change: writes what belongs to the run from its next checkpoint on, and gives what takes that back.
+        directory: the run directory.
+        identity: the identity of the run (`run/sameness.py`), saved with each checkpoint.
+        versions: the environment, saved with each checkpoint.
+        keep: the number of checkpoints to keep.
+        world: this process among those of the run.
+        change: updates other files of the run, to be called with the next checkpoint; returns a function that undoes
+            it. None for no change.
     """
 
     def __init__(
@@ -59,10 +60,10 @@ class Keeper:
             self.wait()
 
     def keep(self, trainer: Trainer, progress: Progress, *, best: bool) -> None:
-        """Checkpoint the run as it stands. All processes must call it.
+        """Write a checkpoint of the current state, `best` if it is the best one so far. A collective call.
 
         Raises:
-            ResourceError: this checkpoint or the one before could not be written.
+            ResourceError: the checkpoint before this one could not be written.
         """
         self.wait()
         checkpoint = capture(trainer, progress, self._identity, self._versions)
@@ -77,11 +78,11 @@ class Keeper:
             if best:
                 point(self._directory.checkpoints, "best", path)
             rotate(self._directory.checkpoints, self._keep)
-        except BaseException as error:  # handed over to the thread that trains
+        except BaseException as error:  # raised in the training thread by `wait`
             self._failure = error
 
     def _changed(self, write: Callable[[], Path]) -> Path:
-        """Write a checkpoint, and before the first one what else changes with it."""
+        """Write a checkpoint, and with the first one apply `change`; undo that if the checkpoint fails."""
         if self._change is None:
             return write()
         undo = self._change()
@@ -94,10 +95,10 @@ class Keeper:
         return path
 
     def wait(self) -> None:
-        """Wait for the checkpoint that is being written.
+        """Wait until no checkpoint is being written.
 
         Raises:
-            ResourceError: it could not be.
+            ResourceError: the last checkpoint could not be written.
         """
         if self._thread is not None:
             self._thread.join()
@@ -107,16 +108,18 @@ class Keeper:
             raise failure
 
     def latest(self) -> Path | None:
-        """The newest checkpoint, if any."""
+        """The newest checkpoint; None if there is none."""
         self.wait()
         return next(iter(checkpoints(self._directory.checkpoints)), None)
 
     def finish(self, trainer: Trainer, progress: Progress) -> None:
-        """The run is over: wait for its last checkpoint, and write the weights that were evaluated."""
+        """End the run: wait for its last checkpoint, and write the final weights with their checksum."""
         self.wait()
         if self._world.first:
             data = save(on_host(trainer.evaluated.state_dict()), {"format": "pt"})
-            self._directory.report.unlink(missing_ok=True)  # at no moment is there a page about other weights
-            self._directory.weights_sum.unlink(missing_ok=True)  # nor a sum of them
+            # Report and checksum describe the weights, so they are removed first: an interruption must not leave old
+            # ones beside new weights.
+            self._directory.report.unlink(missing_ok=True)
+            self._directory.weights_sum.unlink(missing_ok=True)
             write_atomically(self._directory.weights, data)
             write_atomically(self._directory.weights_sum, f"{hashlib.sha256(data).hexdigest()} {progress.step}\n")

@@ -1,4 +1,4 @@
-"""The loop: batches, epochs, what is read and kept between them, and how it is left early."""
+"""The training loop: batches, epochs, the work between epochs, and stopping early."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from netspec.views.describe import plural
 
 
 class Training:
-    """The loop and what it carries from step to step."""
+    """The training loop and its state between steps."""
 
     def __init__(
         self,
@@ -49,16 +49,16 @@ class Training:
         self.keeper, self.reporter, self.caught, self.max_steps = keeper, reporter, caught, max_steps
         self.log = log
         self.monitor = Monitor(trainer.sums, trainer.step.failures)
-        self.started_at = progress.step  # the failure notes count from here
+        self.started_at = progress.step  # the monitor counts steps from here
         self.history: deque[tuple[int, int, Drawn, list[tuple[float, ...]]]] = deque(maxlen=self.monitor.lag)
         self.draws = Draws(trainer.arithmetic.device)
         self._fetching = Refusals(lambda: f"{self._place()}, transforms and augmentation")
         self._stepping = Refusals(self._place, ALIKE) if trainer.arithmetic.deterministic else Refusals(self._place)
-        self.told: str | None = None  # why steps run eagerly, if that was said
-        self.next_talk = self.started_at + 1  # the step at which several processes next agree whether to stop
+        self.told: str | None = None  # the reason for eager steps, if it was reported
+        self.next_talk = self.started_at + 1  # the step after which the processes next agree whether to stop
         self.examples = 0
         self.seconds = self.computing = 0.0
-        self._drawn = len(progress.records)  # epochs that the curves show
+        self._drawn = len(progress.records)  # the number of epochs in the curves
         self._next_drawing = 0.0
 
     # ---- the run
@@ -75,11 +75,11 @@ class Training:
 
     @property
     def over(self) -> bool:
-        """True if there is no epoch left, or early stopping has had enough."""
+        """True after the last epoch, or when the patience of early stopping is exhausted."""
         return self.progress.epoch >= self.trainer.recipe.epochs or self._patience_is_over()
 
     def _epoch(self) -> None:
-        """The rest of an epoch's batches."""
+        """Train on the remaining batches of the current epoch."""
         trainer, progress = self.trainer, self.progress
         batches = trainer.batches(progress.epoch, progress.batch)
         began, earlier = time.perf_counter(), progress.seconds
@@ -93,7 +93,7 @@ class Training:
             self._batch(batch)
             stopping = self._should_stop()
             if stopping or progress.batch == trainer.batches_per_epoch:
-                self._check(self.monitor.now().failed)  # waits for the device: its work belongs to these seconds
+                self._check(self.monitor.now().failed)  # waits for the device, so that its work is included in the time
                 self._check_weights()
             ended = time.perf_counter()
             progress.computing += ended - arrived
@@ -108,11 +108,11 @@ class Training:
         return f"step {progress.step + 1} (epoch {progress.epoch + 1}, batch {progress.batch + 1})"
 
     def _batch(self, batch: Any) -> None:
-        """One batch, and after the last of a step the host's part of it."""
+        """Train on one batch; after the last batch of an optimizer step, update progress and schedule, and report."""
         trainer, progress = self.trainer, self.progress
         phase = trainer.phase(progress.batch, progress.step)
         mix = trainer.draw_mix()
-        if phase.first:
+        if phase.first:  # what `_check` needs to replay this step if it fails
             self.history.append((progress.epoch, progress.batch, self.draws.before_step(), []))
         self.history[-1][3].append(mix)
         if phase.average:
@@ -126,7 +126,7 @@ class Training:
             return
         progress.step += 1
         trainer.schedule.after_step()
-        if trainer.driver.reason != self.told:  # a step that cannot be captured shows so only when it is tried
+        if trainer.driver.reason != self.told:  # that a step cannot be captured is known only after an attempt
             self.told = trainer.driver.reason
             self.reporter.note(f"note: running eagerly: {self.told}")
         reading = self.monitor.look()
@@ -138,7 +138,7 @@ class Training:
     # ---- between epochs
 
     def _close_epoch(self) -> None:
-        """Evaluate, record, keep."""
+        """End an epoch: evaluate, record the metrics, update the schedule, and write a checkpoint if one is due."""
         trainer, progress = self.trainer, self.progress
         score = trainer.sums.read(trainer.world.sum_(trainer.sums.total()))
         if trainer.average is not None:
@@ -163,8 +163,8 @@ class Training:
         self.reporter.epoch(record)
 
     def _draw(self) -> None:
-        """Draw the curves, and not again before twenty times as long has passed: short epochs would wait for pictures
-        more than they train."""
+        """Draw the curves, and set the earliest time for the next drawing: drawing takes at most 1/21 of the time, so
+        that short epochs are not dominated by it."""
         self.reporter.doing("drawing curves.svg")
         began = time.perf_counter()
         write_curves(self.directory.path / "curves.svg", self.progress.records, self.trainer.net.name)
@@ -200,7 +200,7 @@ class Training:
         )
 
     def _note_best(self, record: Record) -> bool:
-        """Whether this epoch is the best so far; counts the patience of early stopping too."""
+        """Update the best epoch and the state of early stopping. True if this epoch is the best so far."""
         recipe, progress = self.trainer.recipe, self.progress
         if (stopping := recipe.early_stopping) is not None:
             value = _rising(stopping.metric or recipe.best, record)
@@ -222,7 +222,7 @@ class Training:
 
     @property
     def stopped_early(self) -> str | None:
-        """Why training ended before the recipe's last epoch, and which epoch is the best; None if it did not."""
+        """A message if early stopping ended the run before the recipe's last epoch, with the best epoch; else None."""
         recipe, progress = self.trainer.recipe, self.progress
         stopping = recipe.early_stopping
         if stopping is None or progress.epoch >= recipe.epochs or not self._patience_is_over():
@@ -236,10 +236,10 @@ class Training:
             f"the best{by} is epoch {progress.best_epoch} (`netspec eval {self.directory.path} --best`)"
         )
 
-    # ---- leaving early
+    # ---- stopping
 
     def _should_stop(self) -> bool:
-        """Whether to stop here, behind an optimiser step."""
+        """Whether to stop now. Only at the end of an optimizer step, never between its accumulated batches."""
         progress, place = self.progress, self.trainer.world
         if progress.batch % self.trainer.recipe.accumulate and progress.batch != self.trainer.batches_per_epoch:
             return False
@@ -247,7 +247,8 @@ class Training:
         return wanted or (self.max_steps is not None and progress.step >= self.max_steps)
 
     def _agree_to_stop(self) -> bool:
-        """Several processes must stop at the same step: about every second they ask each other whether to."""
+        """Whether any process has received a signal. All processes must stop at the same step, so they agree on it by a
+        collective call, about once a second."""
         if self.progress.step < self.next_talk:
             return False
         step = self.seconds / max(self.progress.step - self.started_at, 1)
@@ -265,7 +266,14 @@ class Training:
         raise Interrupted(name, self.directory.path, self.progress.step)
 
     def _check(self, failed: int | None) -> None:
-        """End the run if a step failed."""
+        """End the run if a step failed.
+
+        The failed step is replayed eagerly to find the layer: batches and augmentation are functions of the epoch, the
+        random state was saved before the step, and no parameter changed since.
+
+        Raises:
+            NonFinite: a step failed.
+        """
         if failed is None:
             return
         step = self.started_at + failed
@@ -287,7 +295,11 @@ class Training:
         return f"the last checkpoint is {saved}" if saved else "no checkpoint had been written"
 
     def _check_weights(self) -> None:
-        """End the run if an update made a weight that is not finite of a finite gradient: none is ever kept."""
+        """End the run if an update overflowed although its gradient was finite, before such weights are saved.
+
+        Raises:
+            NonFinite: a parameter or buffer is not finite.
+        """
         for key, tensor in self.trainer.model.state_dict().items():
             if not is_finite(tensor):
                 raise NonFinite(
@@ -297,6 +309,7 @@ class Training:
                 )
 
     def _again(self, epoch: int, first: int, mixes: list[tuple[float, ...]]) -> list[Feed]:
+        """The inputs of a past optimizer step, which begins at the batch `first` of an epoch."""
         batches = self.trainer.batches(epoch, first)
         return [
             self.trainer.buffers(batch, first + number, mix)
@@ -304,7 +317,11 @@ class Training:
         ]
 
     def result(self) -> RunResult:
-        """What the run gave."""
+        """The result of the run.
+
+        Raises:
+            ResourceError: the recipe has no epochs.
+        """
         records = self.progress.records
         if not records:
             raise ResourceError(f"{self.directory.path}: the recipe has no epochs, so there is nothing to tell")
@@ -320,7 +337,7 @@ class Training:
 
 
 def _rising(metric: str | None, record: Record) -> float:
-    """The metric's value, turned so that more is better; the least of all if it was not measured."""
+    """The value of a metric with the sign that makes greater values better; −∞ if it was not measured or is NaN."""
     value = getattr(record, metric) if metric else None
     if value is None or math.isnan(value):
         return -math.inf

@@ -1,8 +1,9 @@
-"""How the loop looks at a run without stopping it.
+"""Read metrics and failures from the device without stalling it.
 
-Where the failure notes count steps, they are copied to the host with the sums every `EVERY` steps; on a GPU the copy is
-asynchronous and is read at the next look, when it has long arrived, so that the queue of launched work never runs dry.
-Where they do not (a CPU, steps called one by one), the note itself is looked at after every step.
+Usually the device counts the steps since the first failure (`Failures.since`). Every `EVERY` steps the count and the
+metrics are copied to the host. On a GPU the copy is asynchronous and is read `EVERY` steps later, when it has long
+arrived; so the host never waits, and the queue of launched kernels does not run empty. If the steps are not counted (on
+a CPU with eager steps, where reading is free), the failure flag is read after every step.
 """
 
 from __future__ import annotations
@@ -18,32 +19,32 @@ from netspec.trainer.measure.metrics import Score, Sums
 from netspec.trainer.step.work import Failures
 
 EVERY = 16
-"""Steps between two readings."""
+"""The number of steps between two readings."""
 
 
 class Reading(NamedTuple):
-    """What a look saw."""
+    """Metrics and the first failed step, as read from the device."""
 
     score: Callable[[], Score]
-    """Gives the train metrics of the epoch so far."""
+    """Returns the train metrics of the epoch so far."""
     failed: int | None
-    """The step, counted from 0 since the process started, that first produced a value that is not finite."""
+    """The first step that computed a value that is not finite, counted from 0 since the process started."""
 
 
 class Monitor:
-    """Looks at the sums and the failure notes."""
+    """Reads the metrics and the failures of a run."""
 
     def __init__(self, sums: Sums, failures: Failures) -> None:
         self._sums, self._failures = sums, failures
         self._on_gpu = failures.ever.device.type == "cuda"
         self.lag = 1 if failures.since is None else 3 * EVERY
-        """Steps, at most, from a failed one to the look that sees it, both counted."""
+        """The most steps from a failed one to the one after which it is noticed, both included."""
         self._steps = 0
         self._pending: tuple[int, Tensor, torch.cuda.Event] | None = None
 
     def look(self) -> Reading | None:
-        """Called after every step: a reading every `EVERY`th time and as soon as a failure is seen, else None. On a GPU
-        the reading is that of the look before."""
+        """Count a step; to be called after each. Returns a reading every `EVERY` steps, and at once for a failure that
+        is seen; else None. On a GPU, the reading is of the state `EVERY` steps before."""
         self._steps += 1
         if self._failures.since is None:
             failed = bool(self._failures.ever.item())
@@ -56,21 +57,22 @@ class Monitor:
         if before is None:
             return None
         steps, values, arrived = before
-        arrived.synchronize()  # it was asked for 16 steps ago: there is nothing to wait for
+        arrived.synchronize()  # requested `EVERY` steps before, so it has arrived
         return self._reading(steps, values)
 
     def now(self) -> Reading:
-        """A reading of this moment; waits for the device."""
+        """A reading of the current state. Waits for the device."""
         self._pending = None
         if self._failures.since is None:
             return Reading(self._sums.read, self._steps - 1 if self._failures.ever.item() else None)
         return self._reading(self._steps, self._snapshot(self._failures.since))
 
     def _snapshot(self, since: Tensor) -> Tensor:
-        """float64 of one axis: the sums, and the steps since the first failure."""
+        """The sums and the number of steps since the first failure, in one float64 tensor."""
         return torch.cat((self._sums.total(), since.unsqueeze(0)))
 
     def _request(self, since: Tensor) -> tuple[int, Tensor, torch.cuda.Event]:
+        """Start a copy to pinned memory. Returns the current step, the destination, and an event for its arrival."""
         now = self._snapshot(since)
         values = torch.empty_like(now, device="cpu", pin_memory=True)
         values.copy_(now, non_blocking=True)

@@ -1,4 +1,4 @@
-"""How a run goes on: from its newest checkpoint that can be used, as what it was, or, if that is forced, as another."""
+"""Resume a run from its newest usable checkpoint; with `--force`, also with another spec or other data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from netspec.trainer.step.drivers import GONE, driver_names
 from netspec.views.describe import plural
 
 Change = Callable[[], Callable[[], None]]
-"""Writes what a run is made from now, and gives what takes that back."""
+"""Updates the files that describe a run (spec, options). Returns a function that undoes it."""
 
 
 def resumed(
@@ -30,15 +30,24 @@ def resumed(
     force: bool,
     reporter: Reporter,
 ) -> tuple[Progress, Change | None]:
-    """Put the trainer where the run's newest usable checkpoint left it.
+    """Restore the trainer from the newest usable checkpoint of a run.
 
-    Nothing of the run is changed here: a run that is forced to be another one becomes it with its next checkpoint.
+    The files that describe the run are not changed yet, even with `force`: they change together with the next
+    checkpoint, so that checkpoint and description always match.
+
+    Args:
+        trainer: the trainer, assembled by the current spec and options.
+        directory: the run directory.
+        who: the identity of the current run, see `run/sameness.py`.
+        facts: the current contents of `environment.json`.
+        force: resume even if the identity differs.
+        reporter: is told what differs.
 
     Returns:
-        Where the run stands, and what is to be written together with its next checkpoint; None for nothing.
+        The progress of the run, and the change to apply with its next checkpoint, None for no change.
 
     Raises:
-        UsageError: the run is another one, and that is not forced, or cannot be.
+        UsageError: the identity differs without `force`, or the state does not fit the trainer.
         ResourceError: no checkpoint can be used.
     """
     place = trainer.world
@@ -63,7 +72,7 @@ def resumed(
     for note in (*notes, *_of_a_driver_that_is_gone(directory.options, facts["options"])):
         reporter.note(note)
     if place.first:
-        if read_records(directory.path) != progress.records:  # damaged, or of epochs that are undone
+        if read_records(directory.path) != progress.records:  # damaged, or with epochs after the checkpoint
             write_records(directory.path, progress.records)
         best = best_of(directory.checkpoints, progress.best_epoch, progress.records)
         if best is not None and pointed(directory.checkpoints, "best") is None:
@@ -77,7 +86,7 @@ def resumed(
 
 
 def _of_another_machine(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs in the machine: the run goes on, but not to the bit."""
+    """Notes about differences of the environment, with which the result is not bit-identical."""
     return [
         f"note: {key} was {then.get(key)} and is {now[key]}: the result will not be equal to the bit"
         for key in ("versions", "device", "precision", "threads")
@@ -86,7 +95,7 @@ def _of_another_machine(then: Mapping[str, Any], now: Mapping[str, Any]) -> list
 
 
 def _of_a_driver_that_is_gone(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Whoever asked for a driver is told what stands in for it."""
+    """A note if the run was started with a driver that no longer exists, with the one in its place."""
     driver = then.get("driver")
     if driver not in GONE or driver in driver_names():
         return []
@@ -96,7 +105,7 @@ def _of_a_driver_that_is_gone(then: Mapping[str, Any], now: Mapping[str, Any]) -
 
 
 def finished(directory: RunDirectory, progress: Progress, recipe: Recipe) -> str:
-    """That a run is over, why, and what trains it further."""
+    """The message that a run is finished, why, and how to train it further."""
     done, early = len(progress.records), len(progress.records) < recipe.epochs
     how = f"early, after {done} of {plural(recipe.epochs, 'epoch')}" if early else f"after {plural(done, 'epoch')}"
     change = "train.early_stopping=null" if early else "train.epochs=N"

@@ -1,4 +1,4 @@
-"""The whole state of a run: taken for a checkpoint, put back on resume, to the bit."""
+"""Capture the whole state of a run for a checkpoint, and restore it bit for bit."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from netspec.trainer.run.sameness import plain_recipe
 from netspec.trainer.setup.trainer import Trainer
 
 _SCHEDULED = ("optimizer", "scheduler", "schedule_by", "warmup", "epochs", "batch_size", "accumulate", "groups")
-"""The keys of a recipe that decide the learning rates."""
+"""The keys of a recipe that the learning rates depend on."""
 
 
 def capture(trainer: Trainer, progress: Progress, identity: Mapping[str, Any], versions: Any) -> Checkpoint | None:
-    """Everything that decides the rest of the run, copied to the host. All processes must call it; the first one gets
-    the checkpoint, the others None."""
+    """Copy all state that the rest of the run depends on to the host. A collective call.
+
+    Returns:
+        The checkpoint in the first process, None in the others.
+    """
     random = trainer.world.gather(get_random_state(trainer.arithmetic.device))
     sums = trainer.world.gather(trainer.sums.total().cpu())
     if not trainer.world.first:
@@ -43,7 +46,7 @@ def capture(trainer: Trainer, progress: Progress, identity: Mapping[str, Any], v
 
 
 def _to_host(value: Any) -> Any:
-    """Tensors as copies on the host, containers as plain ones: training goes on while the copy is written."""
+    """A deep copy with tensors on the host and plain containers. It is written while training changes the original."""
     match value:
         case Tensor():
             return value.detach().to("cpu", copy=True)
@@ -63,17 +66,21 @@ def restore(
     note: Callable[[str], None] = lambda _: None,
     run: Path = Path("RUN"),
 ) -> Progress:
-    """Put a run where a checkpoint left it.
+    """Restore the state of a run from a checkpoint.
 
     Args:
-        trainer: the parts of the run, by the recipe of now.
-        checkpoint: its state, by the recipe of then; if they differ, what is newly laid down applies from here on.
-        note: is told what is not taken over.
-        run: the run's name, for messages.
+        trainer: the parts of the run, assembled by the current recipe. If it differs from the recipe of the checkpoint
+            (with `--force`), it applies from here on.
+        checkpoint: the state.
+        note: is called with a message for each part of the state that is not used.
+        run: the run directory, for messages.
+
+    Returns:
+        The progress of the run.
 
     Raises:
-        UsageError: the checkpoint is of another model, or stands where the recipe of now has no step's end.
-        LookupError, TypeError, ValueError, AttributeError, RuntimeError: the state has not the layout of one.
+        UsageError: the checkpoint is of another model, or is not at the end of a step of the current recipe.
+        LookupError, TypeError, ValueError, AttributeError, RuntimeError: the state does not have the expected layout.
     """
     state = checkpoint.state
     try:
@@ -96,24 +103,24 @@ def restore(
         trainer.step.scale.load_state_dict(state["scale"])
     if trainer.average and then["ema"]:
         trainer.average.module.load_state_dict(state["average"])
-    elif trainer.average:  # it begins with the weights of now
+    elif trainer.average:  # the average is new: it starts from the current weights
         trainer.average.module.load_state_dict(checkpoint.model)
     for key in ("random", "sums"):
         if len(state[key]) != state["identity"]["world_size"]:
             raise ValueError(f"`{key}` of {len(state[key])} processes")
-    rank = min(trainer.world.rank, len(state["random"]) - 1)  # forced to another number of processes: as near as can be
+    rank = min(trainer.world.rank, len(state["random"]) - 1)  # `--force` allows another number of them
     set_random_state(state["random"][rank], trainer.arithmetic.device)
     sums: list[Tensor] = state["sums"]
-    if len(sums) == trainer.world.size and sums[rank].shape == trainer.sums.total().shape:  # else another loss's
+    if len(sums) == trainer.world.size and sums[rank].shape == trainer.sums.total().shape:  # else another loss
         trainer.sums.load(sums[rank])
     return progress
 
 
 def _batches_done(trainer: Trainer, progress: Progress, then: Mapping[str, Any], run: Path) -> int:
-    """The batches of now that hold the examples which the epoch at hand has seen.
+    """The number of batches done in the current epoch, converted to the current batch size.
 
     Raises:
-        UsageError: they end within a step.
+        UsageError: the examples seen are not a whole number of current optimizer steps.
     """
     size, accumulate = trainer.recipe.batch_size, trainer.recipe.accumulate
     total, old_size, old_accumulate = len(trainer.data.train), then["batch_size"], then["accumulate"]
@@ -134,9 +141,15 @@ def _batches_done(trainer: Trainer, progress: Progress, then: Mapping[str, Any],
 
 
 def _restore_optimizer(trainer: Trainer, saved: dict[str, Any]) -> None:
-    """Load what the optimiser keeps of each parameter. The groups' values are the recipe's, or the schedule sets them;
-    the learning rates' tensors stay, since what was recorded reads from them, and so does the order in memory, which
-    fused kernels take for granted."""
+    """Load the optimizer's state of each parameter.
+
+    The hyperparameters of the groups stay those of the current recipe, and the learning rates are set by the schedule.
+    The tensors of the learning rates are kept as objects, since a captured CUDA graph reads from them. State tensors
+    keep the memory format of their parameter, which fused kernels rely on.
+
+    Raises:
+        UsageError: the state is of another optimizer or of other parameter groups.
+    """
     optimizer = trainer.optimization.optimizer
     own, groups = [dict(group) for group in optimizer.param_groups], saved["param_groups"]
     if len(own) == len(groups):

@@ -1,1 +1,1 @@
-"""What a run stands on: devices and their arithmetic, processes, signals, random numbers, memory, the disk."""
+"""The platform of a run: devices and arithmetic, processes, signals, random state, host memory, the disk."""

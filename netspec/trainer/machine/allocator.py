@@ -1,8 +1,8 @@
-"""Memory on the host that is used again, not asked for anew at every step.
+"""Let the host's allocator reuse freed memory instead of requesting it from the kernel at every step.
 
-glibc gives the memory of a large tensor back to the kernel when it is freed, and the kernel fills every page of the
-next one with zeros: LeNet at batch 256 met up to 8,000 page faults a step, AlexNet at batch 32 90,000, which took a
-quarter to a half of its time. PyTorch keeps freed memory on a GPU for the same reason.
+glibc returns the memory of a large tensor to the kernel when it is freed, and the kernel zeroes every page of the next
+one. LeNet at batch size 256 had up to 8,000 page faults per step, AlexNet at batch size 32 had 90,000, which took a
+quarter to a half of the time. PyTorch caches freed memory on a GPU for the same reason.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _MIB = 2**20
 
 @contextmanager
 def kept_memory() -> Generator[None]:
-    """Keep what is freed for the next tensor, and give it all back afterwards; nothing happens without glibc.
+    """Let glibc keep freed memory, and return it to the kernel afterwards. Without glibc, do nothing.
 
-    glibc has no way to ask for its settings. Afterwards they are those that it comes to by itself in a process that
-    has freed tensors of 32 MiB.
+    glibc's settings cannot be read, so they cannot be restored. Afterwards they are those that glibc adapts to by
+    itself in a process that has freed blocks of 32 MiB.
     """
     if platform.libc_ver()[0] != "glibc":
         yield

@@ -1,15 +1,16 @@
-"""Two-dimensional convolutions as a GPU's matrix units want them: the same weights, keys and results up to rounding.
+"""Faster two-dimensional convolutions on tensor cores, with the same weights, keys and, up to rounding, results.
 
-**Strides of few channels.** Tensor cores multiply blocks of at least eight channels. A first convolution has one or
-three, so cuDNN falls back on kernels that use a fiftieth of the machine: on an H100 AlexNet's took a quarter of the
-whole step. A convolution of stride s is one of stride 1 on the s × s phases of its input, each a channel of its own:
-1 × 224 × 224 with an 11 × 11 kernel and stride 4 becomes 16 × 56 × 56 with a 3 × 3 kernel. The products are the same,
-and zeros where the kernel is filled up to a multiple of the stride. Known from Ridnik et al. 2020 (arXiv 2003.13630) as
-SpaceToDepth stem, there as another network.
+**Strided convolutions of few channels.** Tensor cores multiply blocks of at least eight channels. A first convolution
+has one or three input channels, so cuDNN uses kernels with a fiftieth of the machine's throughput: on an H100, that of
+AlexNet took a quarter of the whole step. A convolution with stride s is computed here as one with stride 1 on the
+s × s phases of its input, each of them a channel (space-to-depth): 1 × 224 × 224 with an 11 × 11 kernel and stride 4
+becomes 16 × 56 × 56 with a 3 × 3 kernel. The products are the same, plus zeros where the kernel is padded to a multiple
+of the stride. Ridnik et al. 2020 (arXiv 2003.13630) use this as the SpaceToDepth stem, there in another network.
 
 **ReLU.** PyTorch runs a convolution, its bias and a ReLU as three kernels, each of which reads and writes the whole
-map; for AlexNet's first layer the last two took longer than the products. cuDNN does all in one, and PyTorch offers
-that (`cudnn_convolution_relu`) without a gradient; here it has one. The bias is added before the result is rounded.
+feature map; for AlexNet's first layer the last two took longer than the products. cuDNN has one kernel for all three,
+which PyTorch exposes (`cudnn_convolution_relu`) without a backward pass; `_ConvReLU` adds it. The bias is added before
+the result is rounded.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _FEW = 4
-"""Input channels up to which phases pay."""
+"""The most input channels for which computing by phases is faster."""
 
 
 class Conv2d(nn.Conv2d):
-    """`nn.Conv2d` in another order of work; of the same name, since recipes name modules by their class."""
+    """`nn.Conv2d` with another implementation. The class has the same name, since recipes select modules by it."""
 
     by_phases = False
-    """It computes by the phases of its input."""
+    """Compute by the phases of the input."""
     with_relu = False
-    """It does the work of the `ReLU` behind it, too."""
+    """Apply the `ReLU` that follows, too."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """See `nn.Conv2d`: (N, C, H, W) gives (N, C', H', W')."""
+        """See `nn.Conv2d`: (N, C, H, W) → (N, C', H', W')."""
         if torch.is_autocast_enabled(input.device.type):
-            input = input.to(torch.get_autocast_dtype(input.device.type))  # before it is moved around
+            input = input.to(torch.get_autocast_dtype(input.device.type))  # before `_phases` copies it
         weight, stride, padding = self.weight, self.stride, self.padding
         if self.by_phases:
             input, weight = self._phases(input)
@@ -48,7 +49,8 @@ class Conv2d(nn.Conv2d):
             return _ConvReLU.apply(input, *low, stride, padding, self.dilation, self.groups)  # pyright: ignore[reportUnknownMemberType, reportReturnType]  # torch leaves it untyped
 
     def _phases(self, input: Tensor) -> tuple[Tensor, Tensor]:
-        """Input and weight by phases: (N, C · s², ·, ·) and (C', C · s², ·, ·)."""
+        """Input and weight by phases, padded so that the stride divides their sizes: (N, C · s², ·, ·) and
+        (C', C · s², ·, ·)."""
         stride = self.stride[0]
         filled = [-(-k // stride) * stride for k in self.kernel_size]
         pads: list[int] = []
@@ -60,14 +62,14 @@ class Conv2d(nn.Conv2d):
 
 
 def _phases(x: Tensor, stride: int) -> Tensor:
-    """(N, C, H, W) → (N, C · s², H / s, W / s), as `pixel_unshuffle`, in one copy that has the channels last."""
+    """(N, C, H, W) → (N, C · s², H / s, W / s) as `pixel_unshuffle`, with one copy, in channels-last memory format."""
     n, c, h, w = x.shape
     parts = x.reshape(n, c, h // stride, stride, w // stride, stride).permute(0, 2, 4, 1, 3, 5)
     return parts.reshape(n, h // stride, w // stride, c * stride**2).permute(0, 3, 1, 2)
 
 
 class _ConvReLU(torch.autograd.Function):
-    """ReLU(conv2d(x, weight, bias)), of tensors of one type."""
+    """ReLU(conv2d(x, weight, bias)) for tensors of one dtype, with cuDNN's fused kernel in the forward pass."""
 
     @staticmethod
     def forward(
@@ -89,24 +91,24 @@ class _ConvReLU(torch.autograd.Function):
 
 
 def fused(x: Tensor, weight: Tensor, bias: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
-    """cuDNN's one kernel."""
+    """cuDNN's fused kernel of convolution, bias and ReLU."""
     return torch.ops.aten.cudnn_convolution_relu(x, weight, bias, stride, padding, dilation, groups)
 
 
 class ReLU(nn.ReLU):
-    """`nn.ReLU` whose work is done already: it gives what it gets."""
+    """An `nn.ReLU` that the convolution before it already applies: the identity."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """The same."""
+        """The input, unchanged."""
         return input
 
 
 def suit_tensor_cores(model: nn.Module, *, fuse: bool = True) -> None:
-    """Let the convolutions of a model that suit compute by phases and with the ReLU behind them.
+    """Switch the suitable convolutions of a model to the implementations of this module, in place.
 
     Args:
-        model: the model, on its device; parameters and keys stay what they are.
-        fuse: take in the `ReLU` right behind a convolution in the same `nn.Sequential`.
+        model: the model, on its device. Parameters and keys are not changed.
+        fuse: fuse a convolution with the `ReLU` directly after it in the same `nn.Sequential`.
     """
     for module in model.modules():
         if plain(module) and few(module):
@@ -121,13 +123,13 @@ def suit_tensor_cores(model: nn.Module, *, fuse: bool = True) -> None:
 
 
 def _ours(module: nn.Conv2d) -> Conv2d:
-    """The module, of our class from now on."""
+    """Change the module's class to the `Conv2d` of this module."""
     module.__class__ = Conv2d
     return cast(Conv2d, module)
 
 
 def plain(module: nn.Module) -> TypeGuard[nn.Conv2d]:
-    """Whether a module is a two-dimensional convolution with nothing but zeros around the picture."""
+    """Whether a module is an `nn.Conv2d` with zero padding given as numbers."""
     return (
         isinstance(module, nn.Conv2d)
         and type(module) in (nn.Conv2d, Conv2d)

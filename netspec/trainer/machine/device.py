@@ -1,4 +1,4 @@
-"""Which device, which arithmetic, and what else about the machine decides the result."""
+"""Choose device and arithmetic, set torch's global switches, and record the environment."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from netspec.recipe.base import Precision
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Where tensors live and how they are multiplied."""
+    """The device of a run, and the precision of its computations."""
 
     device: torch.device
     precision: Precision
-    """What was asked for or chosen: `tf32` on a GPU, `fp32` elsewhere."""
+    """The requested precision, or the default: `tf32` on a GPU that has it, else `fp32`."""
     autocast: torch.dtype | None
-    """The lower precision of matrix products under bf16 and fp16; None where there is no autocast."""
+    """The low precision of autocast for bf16 and fp16; None without autocast."""
     deterministic: bool = False
 
     @property
@@ -38,7 +38,7 @@ def choose_device(name: str) -> torch.device:
     """The device of a `--device` value; `auto` is the first GPU, else the CPU.
 
     Raises:
-        UsageError: no such device, or not one that this torch can use.
+        UsageError: there is no such device, or this build of torch cannot use it.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -56,16 +56,16 @@ def choose_device(name: str) -> torch.device:
                 f"`--device {name}`, but this torch ({torch.__version__}) {has}; `netspec doctor` shows why"
             )
         if ":" in name:
-            torch.cuda.set_device(device)  # streams, events and graphs are made on the current one
+            torch.cuda.set_device(device)  # streams, events and graphs are created on the current device
         return device
     raise UsageError(f"`--device {name}`: netspec trains on cpu and cuda")
 
 
 def choose_arithmetic(device: torch.device, precision: Precision | None, deterministic: bool = False) -> Arithmetic:
-    """The arithmetic for a recipe's precision; None is TF32 on a GPU that has it, fp32 elsewhere.
+    """The arithmetic for a recipe's precision; None means tf32 on a GPU that has it, else fp32.
 
     Raises:
-        UsageError: the device cannot do it.
+        UsageError: the device does not support the precision.
     """
     tensor_cores = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
     if precision is None:
@@ -80,7 +80,7 @@ def choose_arithmetic(device: torch.device, precision: Precision | None, determi
 
 @contextmanager
 def numerics(arithmetic: Arithmetic) -> Generator[None]:
-    """Set torch's process-wide switches for one run and put them back afterwards."""
+    """Set torch's global switches (TF32, cuDNN benchmark, determinism) for a run, and restore them afterwards."""
     was_deterministic = torch.are_deterministic_algorithms_enabled()
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
@@ -99,10 +99,10 @@ def numerics(arithmetic: Arithmetic) -> Generator[None]:
 
 @contextmanager
 def _tf32(on: bool) -> Generator[None]:
-    """Let float32 be multiplied as TF32 on a GPU, or not.
+    """Switch TF32 for float32 products on a GPU on or off, and restore the switches afterwards.
 
-    torch has an old and a new set of switches, and reading an old one raises where only the new one was set, which
-    `torch.compile` and Lightning do. The old ones set both, so they are set here; afterwards each is what it was.
+    torch has an old and a new set of switches. Reading an old one raises if only the new one was set, as
+    `torch.compile` and Lightning do. Setting an old one sets both, so the old ones are used here.
     """
     backends: Any = torch.backends
     new = [backends.cuda.matmul, backends.mkldnn.matmul, backends.cudnn.conv, backends.cudnn.rnn]
@@ -110,7 +110,7 @@ def _tf32(on: bool) -> Generator[None]:
     matmul_is_tf32, conv_is_tf32 = precisions[0] == "tf32", precisions[2] == "tf32"
     try:
         matmul = torch.get_float32_matmul_precision()
-    except RuntimeError:  # the old switch says something else than the new one
+    except RuntimeError:  # the old switch and the new one differ
         matmul = "highest" if matmul_is_tf32 else "high"
     try:
         cudnn = bool(backends.cudnn.allow_tf32)
@@ -128,17 +128,17 @@ def _tf32(on: bool) -> Generator[None]:
 
 
 def fix_cublas() -> None:
-    """Let cuBLAS give the same bits every time; called before the GPU is first used.
+    """Make cuBLAS deterministic by its environment variable, which is read when the GPU is first used.
 
     Raises:
-        UsageError: it is in use already, without the setting.
+        UsageError: the GPU is in use already, without the variable.
     """
     wanted, name = (":4096:8", ":16:8"), "CUBLAS_WORKSPACE_CONFIG"
     if os.environ.get(name) in wanted:
         _fixed.add(name)
         return
     if torch.cuda.is_initialized():
-        if name in _fixed:  # by a run before: torch reads it once
+        if name in _fixed:  # set by an earlier run: the variable is read once
             return
         raise UsageError(
             f"`--deterministic` needs {name}={wanted[0]} before the GPU is first used; set it and start again"
@@ -148,16 +148,16 @@ def fix_cublas() -> None:
 
 
 _fixed = set[str]()
-"""The variable, once it was set before the GPU was first used."""
+"""The name of the variable, if it was set before the GPU was first used."""
 
 
 def gpu_memory(device: torch.device, others: int = 0) -> int:
-    """Bytes that a run may take on a GPU: what is free and what this process's allocator holds, within the share that
-    `torch.cuda.set_per_process_memory_fraction` leaves it.
+    """Bytes that a run can use on a GPU: the free memory plus what this process's caching allocator holds, limited by
+    `torch.cuda.set_per_process_memory_fraction`.
 
     Args:
         device: the GPU.
-        others: bytes of tensors in this process that are not the run's.
+        others: bytes of tensors in this process that do not belong to the run.
     """
     free, total = torch.cuda.mem_get_info(device)
     with torch.cuda.device(device):
@@ -166,14 +166,14 @@ def gpu_memory(device: torch.device, others: int = 0) -> int:
 
 
 def describe(device: torch.device) -> str:
-    """A device in words: `cpu (x86_64, 2 threads)`, `cuda:0 (NVIDIA H200)`."""
+    """A device as text: `cpu (x86_64, 2 threads)`, `cuda:0 (NVIDIA H200)`."""
     if device.type == "cuda":
         return f"cuda:{device.index or 0} ({torch.cuda.get_device_name(device)})"
     return f"cpu ({platform.machine()}, {torch.get_num_threads()} thread{'s' * (torch.get_num_threads() != 1)})"
 
 
 def environment(arithmetic: Arithmetic, world_size: int = 1) -> dict[str, Any]:
-    """What decides bits and speed beside the spec: versions, device, threads, precision."""
+    """The environment that result and speed depend on, for `environment.json`: versions, device, precision, threads."""
     facts: dict[str, Any] = {
         "versions": {
             "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""What a run writes: whole or not at all, durable, and with the space it needs where there is none."""
+"""Write files atomically and durably, with an error that tells the space needed if the disk is full."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from netspec.views.describe import bytes_text
 
 
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) -> None:
-    """Write a file so that at every moment the path holds the old content or the new one.
+    """Write a file atomically: at every moment the path has the old or the new content.
+
+    Args:
+        path: the file.
+        content: the new content; text is encoded as UTF-8.
+        durable: flush it to the disk before returning.
 
     Raises:
-        ResourceError: the disk is full or refuses.
+        ResourceError: the disk is full, or the file cannot be written.
     """
     data = content.encode() if isinstance(content, str) else content
     try:
@@ -25,7 +30,7 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) 
 
 
 def disk_error(error: OSError, path: Path, needed: int) -> ResourceError:
-    """What went wrong on disk, with the space that was needed and the space there is."""
+    """The error for a failed write; if the disk is full, with the bytes needed and the bytes free."""
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return ResourceError(f"cannot write {path}: {error.strerror or error}")
     free = shutil.disk_usage(path.parent).free

@@ -1,9 +1,9 @@
-"""Several processes, one run: what `torchrun` starts finds its place here.
+"""Distributed training: the processes that `torchrun` starts for one run.
 
-Each process trains on its share of every global batch; DistributedDataParallel averages the gradients, and each
-process weighs its loss by the size of its share, so that the result is that of one process with the whole batch.
-BatchNorm sees only its process's share (SyncBatchNorm sees all), and dropout draws differently in each process: there
-the result differs by design. The first process alone writes.
+Each process trains on its share of every global batch. DistributedDataParallel averages the gradients, and each process
+weights its loss by the size of its share, so the result is that of one process with the whole batch. It differs, by
+design, for BatchNorm, which normalises over the share of its process (SyncBatchNorm over the whole batch), and for
+dropout, which draws differently in each process. Only the first process writes files.
 """
 
 from __future__ import annotations
@@ -26,27 +26,26 @@ from netspec.torch.foreign import lost_peer, waited_in_vain
 from netspec.trainer.machine.host import floats
 
 TIMEOUT = timedelta(seconds=20)
-"""How long a process waits for the others within a run before it gives up; taking the state for a checkpoint stays
-below it."""
+"""The timeout of collective operations. Copying the state for a checkpoint, which the others wait for, takes less."""
 PATIENCE = timedelta(hours=12)
-"""How long it waits while the first one downloads data or writes the report."""
+"""The timeout of waiting while the first process downloads data or writes the report."""
 GRACE = 20.0
-"""Seconds that leaving the others may take before this process ends, whatever it waits for."""
+"""Seconds that leaving the process group may take; after that, the process exits."""
 
 
 @dataclass(frozen=True)
 class World:
-    """This process's place among those of the run."""
+    """The processes of a run, and this process's rank among them."""
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
     patient: dist.ProcessGroup | None = None
-    """The processes once more, for waiting long: a lost peer is still noticed at once."""
+    """A second process group with a long timeout. It still reports the loss of a process at once."""
 
     @property
     def first(self) -> bool:
-        """True for the process that writes."""
+        """True for the process with rank 0, which writes files."""
         return self.rank == 0
 
     @property
@@ -56,27 +55,27 @@ class World:
 
     @property
     def shard(self) -> tuple[int, int]:
-        """Rank and number of processes, as data splits take them."""
+        """Rank and number of processes, the argument `shard` of `Split.batches`."""
         return self.rank, self.size
 
     def largest(self, values: Sequence[float], device: torch.device) -> list[float]:
-        """The largest of each value over the processes. All must call it."""
+        """The element-wise maximum of values over the processes. A collective call."""
         return floats(self.largest_(torch.tensor(values, dtype=torch.float64, device=device)))
 
     def sum_(self, values: Tensor) -> Tensor:
-        """Add up a tensor over the processes, in place."""
+        """Sum a tensor over the processes, in place. A collective call."""
         if not self.alone:
             dist.all_reduce(values)
         return values
 
     def largest_(self, value: Tensor) -> Tensor:
-        """The largest over the processes, in place; without a read by the host."""
+        """The maximum of a tensor over the processes, in place and without host synchronisation. A collective call."""
         if not self.alone:
             dist.all_reduce(value, dist.ReduceOp.MAX)
         return value
 
     def gather(self, value: Any) -> list[Any]:
-        """One value from every process, by rank."""
+        """The values of all processes, by rank. A collective call."""
         if self.alone:
             return [value]
         found: list[Any] = [None] * self.size
@@ -84,7 +83,7 @@ class World:
         return found
 
     def tell(self, value: Any) -> Any:
-        """The first process's value, in all."""
+        """Broadcast the first process's value to all. A collective call."""
         if self.alone:
             return value
         box = [value]
@@ -92,37 +91,36 @@ class World:
         return box[0]
 
     def barrier(self) -> None:
-        """Wait for all."""
+        """Wait for all processes."""
         if not self.alone:
             dist.barrier()
 
     def wait_for_first(self) -> None:
-        """Wait for all, however long the first takes; if it dies, torchrun ends the others."""
+        """Wait for all processes, up to `PATIENCE` for the first one. If that one dies, torchrun ends the others."""
         if not self.alone:
             dist.barrier(self.patient)
 
     def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
-        """The module to call in training: gradients are averaged over the processes as they become ready."""
+        """The module to call in training: with several processes, wrapped to average the gradients."""
         if self.alone:
             return model
         return nn.parallel.DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
 
 
 def speaks() -> bool:
-    """True for the process that speaks for the run: the only one, or the first of those that `torchrun` started."""
+    """True for the process that prints messages: the only one, or the first of those that `torchrun` started."""
     return os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
 def world(device: str) -> Generator[tuple[World, str]]:
-    """Join the other processes if `torchrun` started this one; gives the place and this process's device.
+    """Join the process group if `torchrun` started this process. Yields the `World` and this process's device.
 
-    A program that has joined them already stays joined afterwards.
+    A process group that the program has joined before is used, and not left afterwards.
 
     Raises:
-        UsageError: the environment says half of what it must, or names more processes on this machine than there are
-            GPUs.
-        ResourceError: another process ended or does not answer.
+        UsageError: variables of torchrun are missing or wrong, or there are more processes than GPUs on this machine.
+        ResourceError: another process ended or does not respond.
     """
     joined = dist.is_available() and dist.is_initialized()
     place = World(dist.get_rank(), dist.get_world_size(), _local_rank(dist.get_rank())) if joined else _place()
@@ -143,13 +141,13 @@ def world(device: str) -> Generator[tuple[World, str]]:
 
 
 def _joined(place: World, device: str, *, leaving: bool) -> Generator[tuple[World, str]]:
-    """The place while this process is among the others, and the words for their loss."""
+    """Yield the world, convert the loss of another process to a `ResourceError`, and leave the group at the end."""
     done = False
     try:
         patient: Any = dist.new_group(backend="gloo", timeout=PATIENCE)
         yield replace(place, patient=patient), device
         done = True
-    except RuntimeError as error:  # what torch.distributed raises when a peer is gone
+    except RuntimeError as error:  # the type that torch.distributed raises if a process is lost
         if not lost_peer(error):
             raise
         why = f"does not answer within {TIMEOUT.seconds} s" if waited_in_vain(error) else "ended"
@@ -166,7 +164,11 @@ _NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 def _place() -> World:
-    """This process's place, as `torchrun` has written it into the environment."""
+    """The world by the environment variables of `torchrun`.
+
+    Raises:
+        UsageError: variables are missing or wrong.
+    """
     if os.environ.get("WORLD_SIZE", "1") == "1":
         return World()
     if missing := [name for name in _NEEDED if not os.environ.get(name)]:
@@ -195,9 +197,13 @@ _joins = count()
 
 
 def _join(place: World, gpu: str | None) -> None:
-    """Join the others by keys of this time alone: a program may join more than once, and old keys lead nowhere."""
-    os.environ.setdefault("TORCH_NCCL_DUMP_ON_TIMEOUT", "0")  # a minute's dump would outlast what torchrun waits
-    torch_distributed: Any = dist  # whose types leave out what it documents
+    """Initialise the process group.
+
+    The store's keys have a prefix per call: a program may join several times, and keys of an earlier group that is
+    destroyed must not be read.
+    """
+    os.environ.setdefault("TORCH_NCCL_DUMP_ON_TIMEOUT", "0")  # a dump takes a minute, longer than torchrun waits
+    torch_distributed: Any = dist  # its types lack documented functions
     meeting = torch_distributed.rendezvous("env://", place.rank, place.size, timeout=TIMEOUT)
     store = torch_distributed.PrefixStore(f"netspec/{next(_joins)}", next(meeting)[0])
     backend, bound = ("gloo", None) if gpu is None else ("nccl", torch.device(gpu))
@@ -207,7 +213,7 @@ def _join(place: World, gpu: str | None) -> None:
 
 
 def _leave(status: int) -> None:
-    """Leave the group; a peer that is gone must not hold this process back, and a program goes on afterwards."""
+    """Leave the process group. If that blocks, as it may after the loss of a process, exit with `status`."""
     timer = threading.Timer(GRACE, os._exit, (status,))
     timer.daemon = True
     timer.start()

@@ -1,4 +1,4 @@
-"""All random number generators as plain values, so that a checkpoint can hold them and load with `weights_only`."""
+"""Save and restore all random number generators, as plain values that `torch.load` reads with `weights_only`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def get_random_state(device: torch.device) -> dict[str, Any]:
-    """The state of Python's, NumPy's and torch's generators, the device's included: integers, floats and tensors."""
+    """The states of the generators of Python, NumPy and torch, and of the GPU: integers, floats and tensors."""
     version, words, gauss = random.getstate()
     name, keys, position, has_gauss, cached = cast(
         tuple[str, Any, int, int, float],
@@ -28,7 +28,7 @@ def get_random_state(device: torch.device) -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any], device: torch.device) -> None:
-    """Put the generators where `get_random_state` found them."""
+    """Restore the generators from a result of `get_random_state`."""
     python, numpy = state["python"], state["numpy"]
     random.setstate((python["version"], tuple(python["words"]), python["gauss"]))
     np.random.set_state(
@@ -40,13 +40,14 @@ def set_random_state(state: dict[str, Any], device: torch.device) -> None:
 
 
 Drawn = tuple[Tensor, ...]
-"""The states of torch's generators, of the host and, on a GPU, of the device."""
+"""The states of torch's generators: of the CPU and, if the device is one, of the GPU."""
 
 
 class Draws:
-    """The states of torch's generators before each step, for a replay of it.
+    """Saves the states of torch's generators before each step, so that the step can be replayed.
 
-    Most nets draw nothing in a step, and then none does: what the first step leaves untouched is not copied again.
+    If the first step leaves the states unchanged, as in a net without dropout, no later step draws random numbers, and
+    the states are not copied any more.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -56,14 +57,14 @@ class Draws:
         self._drawn = False
 
     def before_step(self) -> Drawn:
-        """The states now."""
+        """The current states."""
         if self._steps == 1:
             self._drawn = not all(torch.equal(a, b) for a, b in zip(self._state, self._now(), strict=True))
         self._steps += 1
         return self._now() if self._drawn else self._state
 
     def restore(self, state: Drawn) -> None:
-        """Put the generators where `before_step` found them."""
+        """Restore the generators from a result of `before_step`."""
         torch.set_rng_state(state[0])
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(state[1], self._device)
@@ -74,7 +75,7 @@ class Draws:
 
 
 def seed_everything(seed: int) -> None:
-    """Start every generator from one seed, a GPU's only if it is in use: another is still to be seeded by its user."""
+    """Seed the generators of Python, NumPy and torch; those of GPUs only if CUDA is initialised already."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.default_generator.manual_seed(seed)

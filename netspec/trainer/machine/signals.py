@@ -1,4 +1,4 @@
-"""Signals: a flag at the first, an end at the second."""
+"""Signal handling: the first signal requests a stop with a checkpoint, a second Ctrl-C exits at once."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from types import FrameType
 STOPPING = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)
 ]  # fmt: skip
-"""Those at which a run stops at a checkpoint. A terminal, a job scheduler and a service manager send them to all
+"""The signals at which a run stops with a checkpoint. Terminals, job schedulers and service managers send them to all
 processes of the run."""
 
 
 class Interrupts:
-    """What arrived: `pending` is the first signal's name, or None.
+    """The state of the signal handler: `pending` is the name of the first signal that arrived, or None.
 
     Args:
-        patience: seconds within which a second Ctrl-C is taken for an echo of the first: torchrun passes on what the
-            terminal has sent to its processes already.
+        patience: seconds within which a second Ctrl-C is ignored. torchrun forwards the signal that its processes have
+            already received from the terminal.
     """
 
     def __init__(self, patience: float = 0.0) -> None:
@@ -31,18 +31,19 @@ class Interrupts:
         self._first = 0.0
 
     def note(self, number: int, _frame: FrameType | None) -> None:
-        """The handler: sets the flag; a second Ctrl-C quits at once."""
+        """The signal handler: sets `pending`; a second Ctrl-C exits at once."""
         if self.pending is None:
             self.pending, self._first = signal.Signals(number).name, time.monotonic()
         elif number == signal.SIGINT and time.monotonic() - self._first >= self._patience:
-            os._exit(128 + number)  # whoever presses twice wants no clean-up, and checkpoints are whole at any moment
+            os._exit(128 + number)  # without clean-up: checkpoints are complete at any moment
 
 
 @contextmanager
 def interrupts(patience: float = 0.0) -> Generator[Interrupts]:
-    """Catch SIGINT, SIGTERM, SIGHUP and SIGUSR1 while training; in a thread, where Python cannot, nothing is caught.
+    """Handle SIGINT, SIGTERM, SIGHUP and SIGUSR1 while training, and restore the handlers afterwards.
 
-    What is ignored at the start stays ignored: SIGHUP under `nohup`, SIGINT in the background of a script.
+    In a thread other than the main one, Python cannot set handlers, so no signal is handled. A signal that is ignored
+    stays ignored, such as SIGHUP under `nohup`, or SIGINT for a background job of a script.
     """
     caught = Interrupts(patience)
     if threading.current_thread() is not threading.main_thread():
@@ -61,9 +62,9 @@ def interrupts(patience: float = 0.0) -> Generator[Interrupts]:
 
 @contextmanager
 def held() -> Generator[None]:
-    """Hold back these signals in this thread: a process that is started inside is deaf to them from its birth.
+    """Block the stopping signals in this thread. A process that is started meanwhile inherits the blocked signals.
 
-    One that arrives meanwhile is delivered afterwards.
+    A signal that arrives meanwhile is delivered afterwards.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:

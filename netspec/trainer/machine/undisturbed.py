@@ -1,4 +1,4 @@
-"""What a run changes in its process, put back afterwards: a program that calls `netspec.train` goes on as it was."""
+"""Restore global state of the process that a run changes, so that a program which calls `netspec.train` can go on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netspec.trainer.machine.random_state import get_random_state, set_random_st
 
 @contextmanager
 def kept_environment() -> Generator[None]:
-    """Put the environment variables back: those that a run sets, and those that torch does meanwhile."""
+    """Restore the environment variables, whether the run or torch has changed them."""
     before = dict(os.environ)
     try:
         yield
@@ -31,7 +31,7 @@ def kept_environment() -> Generator[None]:
 
 @contextmanager
 def kept_child_handler() -> Generator[None]:
-    """Put the handler of SIGCHLD back, which torch's loader sets once for all when it first has workers."""
+    """Restore the handler of SIGCHLD, which torch's DataLoader sets when it first starts workers."""
     if not hasattr(signal, "SIGCHLD") or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -46,10 +46,10 @@ def kept_child_handler() -> Generator[None]:
 
 @contextmanager
 def kept_randomness(device: str) -> Generator[None]:
-    """Put the random number generators back to where they were.
+    """Restore the random number generators.
 
     Args:
-        device: of the run, as `--device` has it; that of a GPU is woken for it.
+        device: the run's device as given by `--device`. If it may be a GPU, CUDA is initialised to save its generator.
     """
     on_gpu = torch.cuda.is_initialized() or (device != "cpu" and torch.cuda.is_available())
     where = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
@@ -62,9 +62,10 @@ def kept_randomness(device: str) -> Generator[None]:
 
 @contextmanager
 def frozen_garbage() -> Generator[None]:
-    """No cyclic garbage collection while training: what is alive now is set aside, what a step makes has no cycles.
+    """Disable the cyclic garbage collector while training, and exclude the objects that exist now (`gc.freeze`).
 
-    What the program around has set aside itself stays so: Python cannot take back one freeze of two.
+    A step creates no reference cycles. If the program has called `gc.freeze` itself, it is not called here, since
+    `gc.unfreeze` would undo both.
     """
     was_enabled, freezes = gc.isenabled(), gc.get_freeze_count() == 0
     gc.collect()

@@ -1,1 +1,1 @@
-"""What a model is measured by: the loss, metrics, their evaluation over a set, and who is taken for whom."""
+"""Measure a model: the loss, metrics, evaluation on a data set, and the confusion matrix."""

@@ -1,4 +1,4 @@
-"""What an examination found, as text: per class, and who is taken for whom."""
+"""Format an `Examination`: figures per class and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from netspec.trainer.machine.host import ints, rows
 from netspec.trainer.measure.evaluation import Examination
 
 _MATRIX = 26
-"""More classes than this make no matrix on a page; their commonest confusions are listed."""
+"""The most classes for which the matrix is printed; for more, the most frequent confusions are listed."""
 
 
 def describe(found: Examination, names: Sequence[str]) -> str:
-    """Per-class figures and the confusion matrix."""
+    """Examples, recall and precision per class, and the confusion matrix, as text."""
     width = max(5, *(len(name) for name in names))
     counts = ints(found.confusion.sum(1))
     lines = [f"{'class':<{width}}  examples  recall  precision"]
@@ -42,7 +42,7 @@ def _matrix(found: Examination, names: Sequence[str], width: int) -> list[str]:
 
 
 def commonest(found: Examination, count: int) -> list[tuple[int, int, int]]:
-    """Truth, answer and number of the commonest wrong answers."""
+    """The `count` most frequent confusions as (true class, predicted class, number of examples)."""
     matrix = rows(found.confusion)
     wrong = [(t, a, n) for t, row in enumerate(matrix) for a, n in enumerate(row) if n and t != a]
     return sorted(wrong, key=lambda item: -item[2])[:count]
@@ -53,7 +53,7 @@ def _commonest(found: Examination, names: Sequence[str]) -> list[str]:
 
 
 def to_dict(found: Examination, names: Sequence[str]) -> dict[str, Any]:
-    """The same in plain values."""
+    """The contents of `describe` as plain values, for JSON."""
     counts = ints(found.confusion.sum(1))
     per_class = zip(names, counts, found.recall, found.precision, strict=True)
     return {

@@ -1,4 +1,4 @@
-"""What a model says of a data set: loss and accuracy, and in detail per class."""
+"""Evaluate a model on a data set: loss and accuracy, and for classifiers the details per class."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from netspec.trainer.measure.metrics import HeldSums, Score, Sums
 
 @contextmanager
 def evaluating(model: nn.Module) -> Generator[None]:
-    """The model in eval mode and without gradients; afterwards every module is back in the mode it was in."""
+    """Set the model to eval mode without gradients, and restore the mode of each module afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -33,7 +33,7 @@ def evaluating(model: nn.Module) -> Generator[None]:
 
 
 def autocast(arithmetic: Arithmetic) -> Any:
-    """The context in which this arithmetic's forward passes run."""
+    """The autocast context for forward passes; a null context without autocast."""
     dtype = arithmetic.autocast
     return nullcontext() if dtype is None else torch.autocast(arithmetic.device.type, dtype=dtype)
 
@@ -48,18 +48,30 @@ def evaluate(
     batch_size: int,
     world: World = World(),  # noqa: B008  # an immutable value
 ) -> Score:
-    """Mean loss and accuracy over the targets of a split that count, read from the device once at the end."""
+    """Mean loss and accuracy of a model on a split, over all processes.
+
+    Targets that the loss ignores do not count. The device is read once, at the end.
+
+    Args:
+        model: the model.
+        split: the data.
+        loss: the recipe's loss.
+        arithmetic: device and precision.
+        classes: True if the targets are classes, so that there is an accuracy.
+        batch_size: examples per forward pass, over all processes.
+        world: the processes, each of which evaluates its share.
+    """
     sums = _sums(arithmetic.device, classes, loss)
     with evaluating(model):
         for x, y in split.batches(batch_size, shard=world.shard):
-            if len(y):  # a process may have no share of a small last batch
+            if len(y):  # the share of a small last batch may be empty
                 output = _output(model, x, arithmetic)
                 sums.add(loss(output, y), output, y)
     return sums.read(world.sum_(sums.total()))
 
 
 def _output(model: nn.Module, x: Tensor, arithmetic: Arithmetic) -> Tensor:
-    """The net's output in float32; losses are computed outside of autocast, which forbids some of them."""
+    """The net's output in float32. Losses are computed outside of autocast, which refuses some of them."""
     with autocast(arithmetic):
         return model(x).float()
 
@@ -70,38 +82,39 @@ def _sums(device: torch.device, classes: bool, loss: LossFunction) -> Sums:
 
 @dataclass(frozen=True)
 class Examination:
-    """A classifier's answers to a data set, in detail."""
+    """The detailed evaluation of a classifier on a data set."""
 
     score: Score
     confusion: Tensor
-    """int64 (classes, classes), on the host: rows are the true class, columns the answer."""
+    """int64 (classes, classes), on the host: rows are the true class, columns the predicted class."""
     worst: list[WrongAnswer]
-    """Wrong answers with the largest loss first."""
+    """The wrong predictions with the largest losses, in descending order."""
 
     @property
     def recall(self) -> list[float | None]:
-        """Of the examples of each class, the share answered right; None for a class without examples."""
+        """The recall of each class; None for a class without examples."""
         return _ratio(self.confusion.diagonal(), self.confusion.sum(1))
 
     @property
     def precision(self) -> list[float | None]:
-        """Of the answers of each class, the share that is right; None for a class that is never answered."""
+        """The precision of each class; None for a class that is never predicted."""
         return _ratio(self.confusion.diagonal(), self.confusion.sum(0))
 
 
 @dataclass(frozen=True)
 class WrongAnswer:
-    """One wrong answer."""
+    """A wrong prediction."""
 
     position: int
-    """Of the example in the split, from 0."""
+    """The index of the example in the split, from 0."""
     image: Tensor
-    """The example as the net saw it, on the host."""
+    """The input of the net, float32 on the host."""
     truth: int
     answer: int
     probability: float
-    """What the net gave its answer."""
+    """The predicted probability of `answer`."""
     loss: float
+    """The cross entropy of the example."""
 
 
 def _ratio(part: Tensor, whole: Tensor) -> list[float | None]:
@@ -118,7 +131,17 @@ def examine(
     batch_size: int,
     worst: int = 24,
 ) -> Examination:
-    """Evaluate a classifier with one score per class, (N, C), and keep the confusion and the worst mistakes."""
+    """Evaluate a classifier with outputs (N, C) in detail.
+
+    Args:
+        model: the model.
+        split: the data.
+        loss: the recipe's loss.
+        arithmetic: device and precision.
+        classes: the number of classes, C.
+        batch_size: examples per forward pass.
+        worst: the number of wrong predictions to keep.
+    """
     device = arithmetic.device
     sums = _sums(device, True, loss)
     confusion = torch.zeros(classes * classes, dtype=torch.int64, device=device)
@@ -142,7 +165,7 @@ def examine(
 def _mistakes(
     x: Tensor, y: Tensor, output: Tensor, answer: Tensor, counted: Tensor | None, start: int, count: int
 ) -> list[WrongAnswer]:
-    """The worst mistakes of one batch, among the targets that count."""
+    """The wrong predictions of a batch with the largest losses. Targets that are not `counted` are left out."""
     right = answer == y
     if counted is not None:
         right |= ~counted

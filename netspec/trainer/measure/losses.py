@@ -1,9 +1,9 @@
-"""The recipe's loss as a function of output and target, and what its means divide by.
+"""The recipe's loss as a function of output and target, and the divisor of its mean.
 
-Most losses are means over the targets. One with class weights, or with targets that it ignores, divides by the sum of
-the factors of those that count, which differs from batch to batch: the mean over several batches is not the mean of
-their means. Of such a loss every batch gives the sum, and whoever holds several batches divides once, at the end:
-`metrics.py` over a set, `Shares` over the batches and processes of an optimiser step.
+Most losses are means over the targets. A loss with class weights or with ignored targets divides by the sum of the
+weights of the targets that count. That sum differs from batch to batch, so the mean over several batches is not the
+mean of their means. For such a loss, `LossFunction` returns the sum over a batch, and the division is done once over
+all batches: in `metrics.py` for a data set, in `Shares` for the batches and processes of an optimizer step.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from netspec.trainer.machine.processes import World
 
 
 class LossFunction:
-    """The recipe's loss over a batch: the mean over its targets, or their sum if `divides`.
+    """The recipe's loss of a batch: the mean over its targets, or the sum if `divides`.
 
     Args:
-        loss: the recipe's.
-        device: where outputs and targets lie.
-        ignores: some targets of the data are those that the loss ignores.
+        loss: the recipe's loss.
+        device: the device of outputs and targets.
+        ignores: some targets of the data are ignored by the loss.
 
     Attributes:
-        divides: the loss has a divisor of its own.
+        divides: the divisor of the mean is not the number of targets; see the module's docstring.
     """
 
     def __init__(self, loss: Loss, device: torch.device, *, ignores: bool) -> None:
@@ -43,15 +43,15 @@ class LossFunction:
         self._weight = None if weight is None else torch.tensor(weight, dtype=torch.float64, device=device)
 
     def __call__(self, output: Tensor, y: Tensor) -> Tensor:
-        """The loss of outputs (N, C, ...) and targets (N, ...): 0-dim."""
+        """The loss for outputs (N, C, ...) and targets (N, ...), a 0-dim tensor."""
         return self._module(output, y)
 
     def counted(self, y: Tensor) -> Tensor | None:
-        """Which targets (N, ...) count: bool of the same shape; None if all do."""
+        """A mask of the targets (N, ...) that are not ignored, bool of the same shape; None if no target is ignored."""
         return None if self._ignored is None else y != self._ignored
 
     def divisor(self, y: Tensor) -> Tensor:
-        """What the sum over targets (N, ...) is divided by: 0-dim float64."""
+        """The divisor for targets (N, ...): the sum of the weights of those that count, 0-dim float64."""
         counted = y != self._ignored
         if self._weight is None:
             return counted.sum(dtype=torch.float64)
@@ -59,10 +59,10 @@ class LossFunction:
 
 
 class Shares:
-    """The divisor of one optimiser step, gathered over its batches and processes, on the device.
+    """Accumulates the divisor of one optimizer step over its batches and processes, on the device.
 
-    A batch's summed loss is scaled by its share of the step's examples over its targets, as if all of them counted with
-    factor 1; at the end the gradients are divided by what did count, as a part of that.
+    The divisor is known only after the last batch. So each batch's summed loss is first divided as if all targets
+    counted with weight 1; at the end the gradients are divided by the ratio of the real divisor to that.
     """
 
     def __init__(self, loss: LossFunction, device: torch.device, world: World) -> None:
@@ -70,15 +70,15 @@ class Shares:
         self._total = torch.zeros((), dtype=torch.float64, device=device)
 
     def add(self, y: Tensor, weight: Tensor, *, first: bool) -> tuple[Tensor, Tensor]:
-        """Count a batch, the `first` of its step or a further one.
+        """Add a batch.
 
         Args:
             y: its targets (N, ...).
             weight: its share of the step's examples, 0-dim.
-            first: no batch of this step was counted before.
+            first: True for the first batch of a step, which resets the divisor.
 
         Returns:
-            The factor of its summed loss, and whether it is without any target that counts; 0-dim.
+            The factor of the batch's summed loss, and whether none of its targets counts; 0-dim tensors.
         """
         divisor = self._loss.divisor(y)
         factor = weight / y.numel()
@@ -88,7 +88,11 @@ class Shares:
         return factor, divisor == 0
 
     def divide(self, gradients: list[Tensor]) -> Tensor:
-        """Make the gradients those of the mean over the step; 1 if no target of it counted, else 0: 0-dim float32."""
+        """Divide the gradients in place, so that they are those of the mean over the step. A collective call.
+
+        Returns:
+            1 if no target of the step counts, else 0; 0-dim float32.
+        """
         total = self._world.sum_(self._total.clone()) / self._world.size
         empty = total == 0
         torch._foreach_mul_(gradients, total.masked_fill(empty, 1).reciprocal().float())  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # documented under "foreach functions"

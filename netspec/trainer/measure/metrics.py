@@ -1,9 +1,9 @@
-"""Metrics, summed step by step.
+"""Loss and accuracy, accumulated over batches.
 
-`Sums` adds on the device with tensor operations alone, so that a recorded step can hold it and nothing waits.
-`HeldSums` keeps what the steps gave and adds it up when somebody asks: on a CPU, where values are at hand, that takes
-the metrics out of the step. Both count in float64 what float32 and integers give, in the order of the steps, so they
-agree to the bit, however often they are read.
+`Sums` accumulates on the device with tensor operations only, so that it can be part of a CUDA graph and needs no host
+synchronisation. `HeldSums` is for the CPU: it keeps the tensors of the batches and adds them up when they are read,
+which takes the metrics out of the step. Both add float32 values and integers in float64 and in the order of the
+batches, so their results are bit-identical, however often they are read.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from netspec.trainer.measure.losses import LossFunction
 
 
 class Score(NamedTuple):
-    """Means over the targets of a data set that count. `accuracy` is None where the targets are no classes."""
+    """Means over the targets that count. `accuracy` is None if the targets are not classes."""
 
     loss: float
     accuracy: float | None
 
 
 class Sums:
-    """Loss, correct answers and targets, summed on the device; `read` is the only host synchronisation.
+    """Sums of losses, correct predictions and targets on the device; `read` is the only host synchronisation.
 
     Args:
-        device: where the sums lie.
-        counts_correct: the targets are classes.
-        loss: what gives the losses, if it has a divisor of its own.
+        device: the device.
+        counts_correct: the targets are classes, so that there is an accuracy.
+        loss: the loss function, which matters if it has its own divisor.
     """
 
     def __init__(self, device: torch.device, counts_correct: bool, loss: LossFunction | None = None) -> None:
@@ -41,8 +41,7 @@ class Sums:
         self._counts_correct = counts_correct
 
     def add(self, loss: Tensor, output: Tensor, y: Tensor) -> None:
-        """Add one batch: what the loss function gave, the net's output (N, C, ...) and the targets (N, ...), none with
-        a gradient."""
+        """Add a batch: the result of the loss function, the output (N, C, ...), the targets (N, ...); all detached."""
         if self._own is not None:
             self._loss.add_(loss)
             self._total[3].add_(self._own.divisor(y))
@@ -56,20 +55,23 @@ class Sums:
         self._targets.add_(y.numel())
 
     def reset(self) -> None:
-        """Start again from nothing."""
+        """Set the sums to 0."""
         self._total.zero_()
 
     def total(self) -> Tensor:
-        """A copy of the sums, (3,) float64 on the device: loss times targets, correct answers, targets. (4,) with the
-        divisor if the loss has its own: the sum of losses, correct answers, targets that count, divisor."""
+        """A copy of the sums, float64 on the device: (loss times targets, correct predictions, targets); if the loss
+        has its own divisor, (sum of losses, correct predictions, targets that count, divisor)."""
         return self._total.clone()
 
     def load(self, total: Tensor) -> None:
-        """Go on from what `total` gave."""
+        """Restore the sums from a result of `total`."""
         self._total.copy_(total)
 
     def read(self, total: Tensor | None = None) -> Score:
-        """The means so far; NaN before the first target that counts. `total`: of several processes, or read earlier."""
+        """The means so far; NaN if no target counts.
+
+        `total` replaces the sums, if given: those of all processes, or those read at an earlier time.
+        """
         loss, correct, targets, *own = floats(self.total() if total is None else total)
         (divisor,) = own or (targets,)
         right = (correct / targets if targets else math.nan) if self._counts_correct else None
@@ -77,10 +79,10 @@ class Sums:
 
 
 class HeldSums(Sums):
-    """The same on a CPU, added up when asked for or when much is held."""
+    """`Sums` for the CPU that keeps batches, and adds them up when the sums are read or a limit is reached."""
 
     batches, values = 32, 2**20
-    """So many batches and values of outputs are held at most."""
+    """The most batches, and the most values of their outputs, that are kept."""
 
     def __init__(self, counts_correct: bool, loss: LossFunction | None = None) -> None:
         super().__init__(torch.device("cpu"), counts_correct, loss)
@@ -88,7 +90,7 @@ class HeldSums(Sums):
         self._size = 0
 
     def add(self, loss: Tensor, output: Tensor, y: Tensor) -> None:
-        """See `Sums.add`. The tensors must not be changed later."""
+        """See `Sums.add`. The tensors must not be changed afterwards."""
         self._held.append((loss, output, y))
         self._size += output.numel()
         if self._size > self.values or len(self._held) == self.batches:
@@ -111,7 +113,7 @@ class HeldSums(Sums):
         super().load(total)
 
     def _settle(self) -> None:
-        """Add up what is held, the losses one by one in their order."""
+        """Add up the batches that are kept, the losses one by one in their order."""
         if not self._held:
             return
         if self._own is not None:
@@ -133,6 +135,6 @@ class HeldSums(Sums):
 
 
 def _correct(output: Tensor, y: Tensor, counted: Tensor | None = None) -> Tensor:
-    """How many targets (N, ...) that count name the largest score of the output (N, C, ...)."""
+    """The number of counted targets (N, ...) that equal the class with the largest score in the output (N, C, ...)."""
     right = output.argmax(1) == y
     return (right if counted is None else right & counted).sum()

@@ -1,1 +1,1 @@
-"""The files of a run: its directory, records and checkpoints, written whole and read with care. Nothing here trains."""
+"""The files of a run: directory, records and checkpoints; written atomically and validated when read."""

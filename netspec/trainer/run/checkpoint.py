@@ -1,10 +1,12 @@
-"""Checkpoints that are whole or not there.
+"""Write, find and read checkpoints, such that a crash at any moment leaves a complete one.
 
-A checkpoint is a directory `step-N`: `model.safetensors` (the weights), `state.pt` (everything else, loaded with
-`weights_only`), and `manifest.json` with size and SHA-256 of both. It is written under a temporary name, flushed file
-by file, renamed, and the parent flushed; only then does `latest` move, and only then may an older one go. Whatever
-moment the process dies at, the newest complete checkpoint is found again, and a damaged one is passed over for the one
-before.
+A checkpoint is a directory `step-N` with `model.safetensors` (the weights), `state.pt` (all other state, loaded with
+`weights_only`), and `manifest.json` with the size and SHA-256 of both.
+
+The order of writing makes it safe. The files are written and fsynced under a temporary name, the directory is renamed
+(which is atomic), and its parent is fsynced. Then `latest` is replaced, and only then are older checkpoints removed. So
+after a crash or a power cut, a directory named `step-N` is complete, and the one before it still exists. A checkpoint
+that is damaged later, by the disk or by hand, is skipped in favour of the one before.
 """
 
 from __future__ import annotations
@@ -35,21 +37,21 @@ from netspec.trainer.run.records import Record
 T = TypeVar("T")
 
 FORMAT = "netspec.checkpoint/3"
-"""Counts on whenever the state's layout changes: a checkpoint of another format is refused, not guessed at."""
+"""The version, raised whenever the layout of the state changes. Checkpoints of other versions are refused."""
 _NAME = re.compile(r"step-(\d{8,})")
 _PARTS = ("model.safetensors", "state.pt")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds: the weights by `state_dict` key, and the rest of the run's state in plain values."""
+    """The contents of a checkpoint: the state dict of the model, and all other state as plain values and tensors."""
 
     model: dict[str, Tensor]
     state: dict[str, Any]
 
 
 class Damaged(ResourceError):
-    """A checkpoint that cannot be used: which file, and why."""
+    """A checkpoint cannot be used. The message says which file is at fault, and why."""
 
     code: Code = "damaged-checkpoint"
 
@@ -61,15 +63,18 @@ def write_checkpoint(
 
     Args:
         directory: the run's `checkpoints/`.
-        step: the optimiser steps done.
-        checkpoint: what to write; tensors may lie on any device.
-        at: called with a word at each boundary of the writing; tests end the process there.
+        step: the number of optimizer steps done.
+        checkpoint: the contents; tensors may be on any device.
+        at: called with a name after each operation on the disk; tests kill the process there.
+
+    Returns:
+        The directory of the checkpoint.
 
     Raises:
-        ResourceError: the disk is full or refuses; what was there before is intact.
+        ResourceError: the disk is full, or cannot be written. Earlier checkpoints are intact.
     """
     final = directory / f"step-{step:08d}"
-    if final.exists() and is_whole(final):  # a resumed run comes by again: the same state, so the same content
+    if final.exists() and is_whole(final):  # a resumed run reaches the step again, with the same state
         point(directory, "latest", final)
         return final
     contents = _serialise(checkpoint)
@@ -83,7 +88,7 @@ def write_checkpoint(
             at(name)
         sync_directory(temporary)
         at("flushed")
-        if final.exists():  # damaged, or it would have been kept
+        if final.exists():  # damaged, since a complete one has returned above
             _remove(final)
             at("cleared")
         temporary.rename(final)
@@ -119,12 +124,12 @@ def _write_durably(path: Path, data: bytes) -> None:
 
 
 def point(directory: Path, name: str, target: Path) -> None:
-    """Let `latest` or `best` name a checkpoint."""
+    """Let the file `latest` or `best` name a checkpoint."""
     write_atomically(directory / name, target.name + "\n")
 
 
 def pointed(directory: Path, name: str) -> Path | None:
-    """The checkpoint that `latest` or `best` names, if it is there."""
+    """The checkpoint that `latest` or `best` names; None if there is no such file or checkpoint."""
     try:
         target = (directory / name).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
@@ -134,16 +139,16 @@ def pointed(directory: Path, name: str) -> Path | None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint, every byte checked against the manifest, to the CPU.
+    """Read a checkpoint to the CPU, after verifying all files against the manifest.
 
     Raises:
-        Damaged: a file is missing, changed or unreadable; the message names it and says what is wrong.
+        Damaged: a file is missing, changed or unreadable, or of another format version.
     """
     contents = _verified(path)
     try:
         model = load_safetensors(contents["model.safetensors"])
         state = torch.load(io.BytesIO(contents["state.pt"]), map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever torch makes of bytes that nobody has written so
+    except Exception as error:  # torch can raise any exception for a wrong file
         if lacks_memory(error):
             raise
         why = next(iter(str(error).splitlines()), "") or type(error).__name__
@@ -158,7 +163,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _verified(path: Path) -> dict[str, bytes]:
-    """The files' contents, if they are what the manifest says."""
+    """The contents of the files, by name.
+
+    Raises:
+        Damaged: a file differs from the manifest or cannot be read.
+    """
     manifest = path / "manifest.json"
     try:
         listed = json.loads(manifest.read_bytes())
@@ -182,7 +191,7 @@ def _verified(path: Path) -> dict[str, bytes]:
 
 
 def is_whole(path: Path) -> bool:
-    """True if every file of a checkpoint is what its manifest says."""
+    """True if all files of a checkpoint match its manifest."""
     try:
         _verified(path)
     except Damaged:
@@ -191,7 +200,7 @@ def is_whole(path: Path) -> bool:
 
 
 def checkpoints(directory: Path) -> list[Path]:
-    """The complete checkpoints of a run, newest first."""
+    """The checkpoints of a run, newest first. They were complete when written, and are not verified here."""
     if not directory.is_dir():
         return []
     return sorted((p for p in directory.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()), key=_step, reverse=True)
@@ -209,18 +218,18 @@ def newest(directory: Path, warn: Callable[[str], None]) -> tuple[Path, Checkpoi
 
 
 def newest_used(directory: Path, warn: Callable[[str], None], use: Callable[[Checkpoint], T]) -> tuple[Path, T]:
-    """The newest checkpoint that can be used. Others are passed over, each with a warning.
+    """Use the newest checkpoint that can be used. Damaged ones are skipped, each with a warning.
 
     Args:
         directory: the run's `checkpoints/`.
-        warn: is told what is passed over, and why.
-        use: takes a checkpoint over; whatever it stumbles on is taken for a checkpoint that no run has written.
+        warn: called with the reason for each checkpoint that is skipped.
+        use: restores the state from a checkpoint. If it raises one of `_MALFORMED`, the checkpoint counts as damaged.
 
     Returns:
-        Where it is, and what `use` gave.
+        The path of the checkpoint, and the result of `use`.
 
     Raises:
-        ResourceError: there is none; the message says what is wrong with each.
+        ResourceError: there is no usable checkpoint; the message says what is wrong with each.
     """
     reasons: list[str] = []
     for path in checkpoints(directory):
@@ -241,10 +250,10 @@ def newest_used(directory: Path, warn: Callable[[str], None], use: Callable[[Che
 
 
 def used(path: Path, use: Callable[[Checkpoint], T]) -> T:
-    """What `use` makes of a checkpoint.
+    """Read a checkpoint, and return the result of `use`.
 
     Raises:
-        Damaged: it cannot be read, or `use` stumbles on it.
+        Damaged: it cannot be read, or `use` raises one of `_MALFORMED`.
     """
     checkpoint = read_checkpoint(path)
     try:
@@ -257,18 +266,18 @@ def used(path: Path, use: Callable[[Checkpoint], T]) -> T:
 
 
 _MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
-"""What reading a state raises that has not the layout of one."""
+"""The exceptions that code which reads a state raises if the state does not have the expected layout."""
 
 
 def best_of(directory: Path, epoch: int, records: Sequence[Record]) -> Path | None:
-    """The checkpoint of the best epoch (from 1; 0 for none), found by its step; None if it is not there."""
+    """The checkpoint of an epoch (from 1; 0 for none), found by the step in its record; None if it does not exist."""
     steps = [record.step for record in records if record.epoch == epoch]
     path = directory / f"step-{steps[0]:08d}" if steps else None
     return path if path is not None and path.is_dir() else None
 
 
 def clear_orphans(directory: Path) -> list[Path]:
-    """Remove what an interrupted write of netspec's own left behind; returns what it was."""
+    """Remove temporary files and directories of interrupted writes. Returns their paths."""
     orphans = [path for path in directory.iterdir() if is_temporary(path)] if directory.is_dir() else []
     for path in orphans:
         if path.is_dir():
@@ -279,10 +288,10 @@ def clear_orphans(directory: Path) -> list[Path]:
 
 
 def rotate(directory: Path, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints and the best one.
+    """Remove all checkpoints but the newest `keep` and the best one.
 
     Raises:
-        ResourceError: the disk refuses.
+        ResourceError: a checkpoint cannot be removed.
     """
     best = pointed(directory, "best")
     for path in checkpoints(directory)[keep:]:
@@ -290,15 +299,15 @@ def rotate(directory: Path, keep: int) -> None:
             continue
         try:
             _remove(path)
-        except FileNotFoundError:  # somebody was faster
+        except FileNotFoundError:  # removed by another process
             continue
         except OSError as error:
             raise disk_error(error, path, 0) from None
 
 
 def _remove(checkpoint: Path) -> None:
-    """Remove a checkpoint; of one that was moved elsewhere and linked to, the link."""
-    grave = temporary_beside(checkpoint)  # renamed first: half a removal is an orphan, never a checkpoint
+    """Remove a checkpoint. If it is a symbolic link, only the link is removed."""
+    grave = temporary_beside(checkpoint)  # renamed first, so that an interrupted removal leaves no partial checkpoint
     checkpoint.rename(grave)
     if grave.is_symlink():
         grave.unlink()

@@ -1,4 +1,4 @@
-"""A run directory: what a training run was made from and what came of it."""
+"""The run directory: the spec, the environment, checkpoints, records and weights of a training run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from netspec.trainer.machine.disk import disk_error, write_atomically
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The files of a run, by name."""
+    """A run directory and its files."""
 
     path: Path
 
@@ -32,21 +32,21 @@ class RunDirectory:
 
     @property
     def weights(self) -> Path:
-        """The weights at the end."""
+        """The file of the final weights."""
         return self.path / "model.safetensors"
 
     @property
     def weights_sum(self) -> Path:
-        """Their SHA-256, and the step that they are of."""
+        """The file with the SHA-256 of the final weights and their step."""
         return _sum_of(self.weights)
 
     @property
     def report(self) -> Path:
-        """The page about the run at its end."""
+        """The file of the HTML report."""
         return self.path / "report.html"
 
     def has_weights(self, step: int) -> bool:
-        """True if the weights at the end are there, what was written, and those after `step`."""
+        """True if the final weights exist, match their checksum, and are those after `step`."""
         try:
             check_weights(self.weights)
         except (OSError, ResourceError):
@@ -55,24 +55,24 @@ class RunDirectory:
 
     @property
     def finished(self) -> bool:
-        """True if the weights at the end are there, and no checkpoint is of a later step."""
+        """True if the final weights exist, and no checkpoint is of a later step."""
         steps = [int(p.name[5:]) for p in self.checkpoints.glob("step-*") if p.name[5:].isdecimal()]
         noted = _noted(self.weights)[1]
         return self.weights.is_file() and (noted is None or noted >= max(steps, default=0))
 
     @property
     def source(self) -> Path:
-        """The spec as written."""
+        """The file of the spec as written."""
         return self.path / "source.yaml"
 
     @property
     def spec(self) -> Path:
-        """The resolved spec, which compiles alone to the same net."""
+        """The file of the resolved spec, which compiles to the same net without variant and overrides."""
         return self.path / "spec.yaml"
 
     @property
     def environment(self) -> dict[str, Any]:
-        """What `environment.json` holds; nothing if it cannot be read."""
+        """The contents of `environment.json`; empty if it cannot be read."""
         try:
             found = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
@@ -86,15 +86,15 @@ class RunDirectory:
 
     @property
     def class_names(self) -> list[str]:
-        """The names of the classes that the data gave; none if they gave none."""
+        """The names of the classes in the data; empty if they had none."""
         names = _mapping(self.environment.get("data")).get("names")
         return [str(name) for name in cast("list[Any]", names)] if isinstance(names, list) else []
 
     def supersede_sources(self, net: Net, environment: Mapping[str, Any], step: int) -> Callable[[], None]:
-        """The run goes on from `step` with another spec: write that, and keep the one before under another name.
+        """Replace the spec of a run that continues with another one from `step` on. The old files get other names.
 
         Returns:
-            What takes it back.
+            A function that undoes the changes.
         """
         before = _contents(self.source, self.spec, self.path / "netspec.json", self.path / "environment.json")
         kept: dict[Path, bytes] = {}
@@ -113,14 +113,18 @@ class RunDirectory:
         return undo
 
     def note_options(self, options: Mapping[str, Any]) -> Callable[[], None]:
-        """The run goes on with other options, such as another folder of data. Returns what takes it back."""
+        """Replace the options in `environment.json`, such as the directory of the data.
+
+        Returns:
+            A function that undoes the change.
+        """
         file = self.path / "environment.json"
         before = _contents(file)
         write_atomically(file, json.dumps(self.environment | {"options": options}, indent=1) + "\n")
         return lambda: _write_back(before)
 
     def write_sources(self, net: Net, environment: Mapping[str, Any]) -> None:
-        """Write what the run is made from: the spec as written and resolved, the net, the environment."""
+        """Write the spec (as written and resolved), the net and the environment."""
         write_atomically(self.source, net.text)
         write_atomically(self.spec, expand(net))
         write_atomically(self.path / "netspec.json", json.dumps(to_json(net), indent=1) + "\n")
@@ -128,11 +132,11 @@ class RunDirectory:
 
 
 def create_run(name: str, path: Path | None = None, parent: Path = Path("runs")) -> RunDirectory:
-    """Make a new run directory: `path`, or `runs/NAME-N` with the next free N.
+    """Create a run directory: `path`, or `runs/NAME-N` with the next free N.
 
     Raises:
-        UsageError: `path` holds something already.
-        ResourceError: it cannot be made.
+        UsageError: `path` is a file, or a directory that is not empty.
+        ResourceError: it cannot be created.
     """
     try:
         if path is None:
@@ -152,7 +156,7 @@ def create_run(name: str, path: Path | None = None, parent: Path = Path("runs"))
 
 
 def _next_free(parent: Path, name: str) -> Path:
-    """mkdir decides, so that two runs that start together get two directories."""
+    """Create the directory `NAME-N` with the next free N; `mkdir` is atomic, so concurrent runs get different ones."""
     parent.mkdir(parents=True, exist_ok=True)
     pattern = re.compile(re.escape(name) + r"-(\d+)")
     taken = [int(found[1]) for p in parent.iterdir() if (found := pattern.fullmatch(p.name))]
@@ -171,7 +175,7 @@ def open_run(path: Path) -> RunDirectory:
     """The run directory at `path`.
 
     Raises:
-        UsageError: it is none.
+        UsageError: `path` is not a run directory.
     """
     run = RunDirectory(path)
     if not run.path.is_dir():
@@ -191,7 +195,7 @@ def open_run(path: Path) -> RunDirectory:
 
 
 def _near(path: Path) -> Path | None:
-    """The run that may have been meant: the same name in `runs/`, or a name like it beside it or there."""
+    """A run with an equal or similar name, in `runs/` or beside `path`; None if there is none."""
     for parent in (Path("runs"), path.parent):
         names = [child.name for child in parent.iterdir() if (child / "spec.yaml").is_file()] if parent.is_dir() else []
         if (found := did_you_mean(path.name, names)) is not None:
@@ -208,7 +212,7 @@ def _sum_of(weights: Path) -> Path:
 
 
 def _noted(weights: Path) -> tuple[str | None, int | None]:
-    """The SHA-256 and the step that a run has noted of its weights; None for what is not there."""
+    """The recorded SHA-256 and step of the final weights; None for what is missing."""
     try:
         words = _sum_of(weights).read_text(encoding="utf-8").split()
     except (OSError, ValueError):
@@ -217,11 +221,14 @@ def _noted(weights: Path) -> tuple[str | None, int | None]:
 
 
 def check_weights(file: Path) -> bytes:
-    """A file of weights, held against the sum that its run has noted, if it is of a run.
+    """Read a file of weights, and verify its checksum if a run has recorded one.
+
+    Returns:
+        The contents of the file.
 
     Raises:
         OSError: it cannot be read.
-        ResourceError: it is not what was written.
+        ResourceError: the checksum differs.
     """
     data = file.read_bytes()
     wanted, _ = _noted(file)
@@ -234,7 +241,7 @@ def check_weights(file: Path) -> bytes:
 
 
 def _contents(*files: Path) -> dict[Path, bytes]:
-    """What is in those of the files that are there."""
+    """The contents of the files that exist."""
     return {file: file.read_bytes() for file in files if file.is_file()}
 
 
@@ -244,12 +251,12 @@ def _write_back(contents: Mapping[Path, bytes]) -> None:
 
 
 def _free(path: Path) -> Path:
-    """The path, or the first with a number that nobody has taken."""
+    """The path itself if it does not exist, else the first with a number appended that does not."""
     numbers = (path.with_stem(f"{path.stem}-{n}") for n in count(2))
     return next(candidate for candidate in chain([path], numbers) if not candidate.exists())
 
 
 def class_names(known: Sequence[str], output: Shape) -> list[str]:
-    """The names of a classifier's classes; `"0"`, `"1"` … where the data gave none."""
+    """The names of a classifier's classes: the known ones if their number fits the output, else `"0"`, `"1"` …"""
     count = output[0] if len(output) == 1 and isinstance(output[0], int) else 0
     return list(known) if len(known) == count else [str(i) for i in range(count)]

@@ -1,4 +1,4 @@
-"""One process at a time trains a run."""
+"""A lock that lets only one process train a run."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from netspec.trainer.machine.disk import disk_error
 
 @contextmanager
 def locked(path: Path) -> Generator[None]:
-    """Hold a run's checkpoints for this process. The system lets go of it when the process ends, however it ends.
+    """Lock a run for this process with `flock`. The operating system releases the lock when the process ends.
 
     Raises:
         UsageError: another process trains the run.
+        ResourceError: the lock file cannot be written, or the file system has no locks.
     """
-    if sys.platform == "win32":  # where there is no flock
+    if sys.platform == "win32":  # has no flock
         yield
         return
     import fcntl
 
     file = path / "checkpoints" / ".lock"
-    if not file.parent.is_dir():  # no run: whoever opens it says so better
+    if not file.parent.is_dir():  # not a run: opening it gives a better message
         yield
         return
     try:
@@ -41,7 +42,7 @@ def locked(path: Path) -> Generator[None]:
         holder = os.read(handle, 32).decode(errors="replace").strip()
         os.close(handle)
         raise UsageError(f"`{path}` is being trained by another process ({holder or 'of unknown number'})") from None
-    except OSError as error:  # the disk, or a file system that has no locks
+    except OSError as error:  # an error of the disk, or a file system without locks
         os.close(handle)
         raise disk_error(error, file, len(str(os.getpid()))) from None
     try:

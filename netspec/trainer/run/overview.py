@@ -1,4 +1,4 @@
-"""Listing and comparing runs, from their files alone; no torch here."""
+"""List and compare runs from their files. Works without torch."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ _FIGURES = tuple(f"{part}_{quantity}" for quantity in ("loss", "accuracy") for p
 
 @dataclass(frozen=True)
 class Run:
-    """What is known of a run without opening its weights."""
+    """A run as described by its files, weights excluded."""
 
     path: Path
     name: str
     params: int | None
     settings: dict[str, Any]
-    """The resolved recipe, flat: `optimizer.SGD.lr` → 0.9."""
+    """The resolved recipe with flat keys: `optimizer.SGD.lr` → 0.9."""
     records: list[Record]
     finished: bool
     device: str
     options: dict[str, Any] = field(default_factory=dict[str, Any])
-    """The options of the command that change what is learned: `--examples` → 6000."""
+    """The options of the command that affect the result: `--examples` → 6000."""
 
     @property
     def seconds(self) -> float:
-        """Wall time of training."""
+        """Wall time of training, in seconds."""
         return sum(record.seconds for record in self.records)
 
     @property
     def stopped_early(self) -> bool:
-        """True if it is finished with fewer epochs than its recipe has."""
+        """True if the run is finished with fewer epochs than its recipe has."""
         return self.finished and len(self.records) < int(self.settings.get("epochs", 0))
 
     @property
     def state(self) -> str:
-        """How it ended, where that is worth a word."""
+        """`stopped early`, `unfinished`, or empty for a run that is finished."""
         return "stopped early" if self.stopped_early else "" if self.finished else "unfinished"
 
     def to_dict(self) -> dict[str, Any]:
-        """In plain values."""
+        """The run as plain values, for JSON."""
         return {
             "run": str(self.path), "name": self.name, "params": self.params, "finished": self.finished,
             "stopped_early": self.stopped_early,
@@ -59,10 +59,10 @@ class Run:
 
 
 def find_runs(paths: Sequence[Path], parent: Path) -> list[Run]:
-    """The runs that are named, or all in a directory, in the order of their numbers.
+    """The runs at `paths`, or if there are none all runs in the directory `parent`, ordered by name and number.
 
     Raises:
-        UsageError: a path is no run, or there is no such directory.
+        UsageError: a path is not a run, or there is no such directory.
     """
     if paths:
         for path in paths:
@@ -100,7 +100,7 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 _TELLING = ("examples", "weights", "fresh")
-"""The options that change what is learned."""
+"""The options that affect the result."""
 
 _LIST = {
     "train": ("train_loss", "train_accuracy"),
@@ -108,18 +108,18 @@ _LIST = {
     "test": ("test_loss", "test_accuracy"),
 }
 _DISPENSABLE = {"examples_per_second": 32, "seconds": 32, "train_accuracy": 16, "train_loss": 16}
-"""Columns of the list that are left out where there is no room, the first one first, and the length of a run's path for
-which that is done; longer ones stand on lines of their own."""
+"""The columns that are left out if the list is too wide, in this order, and the length of a run's path up to which that
+is done; longer paths get lines of their own."""
 
 
 def list_text(runs: Sequence[Run], parent: Path, width: int) -> str:
-    """One line per run, under two lines of headings; columns that nothing fills are left out.
+    """The list of runs: one line per run under two lines of headings, without empty columns.
 
     Args:
         runs: the runs.
-        parent: where they were looked for.
-        width: columns to fit in. Speed, time and train figures are left out where they do not fit, and what is then
-            still too long is a path, which gets a line of its own.
+        parent: the directory that was searched.
+        width: columns to fit in. Speed, time and train figures are left out if they do not fit; a path that is then
+            still too long gets a line of its own.
     """
     if not runs:
         return f"no runs in {parent}"
@@ -142,7 +142,7 @@ def list_text(runs: Sequence[Run], parent: Path, width: int) -> str:
 
 
 def _columns(runs: Sequence[Run]) -> dict[str, list[str]]:
-    """Name → two headings and a cell per run."""
+    """Name of a column → its two headings and its cell for each run."""
     columns = {"epochs": ["", "epochs", *(f"{len(run.records)}/{run.settings.get('epochs', '?')}" for run in runs)]}
     lasts = [run.records[-1] if run.records else None for run in runs]
     for part, names in _LIST.items():
@@ -164,10 +164,10 @@ def _width(columns: Iterable[Sequence[str]]) -> int:
 
 
 def compare_text(runs: Sequence[Run], width: int) -> str:
-    """Figures side by side, losses before accuracies, then the settings that differ.
+    """A table that compares runs: losses, accuracies, times, then the settings that differ.
 
-    Where runs name different optimisers, schedules, losses or data sets, what is listed of these are their names and
-    the arguments that differ from the defaults.
+    If runs use different optimizers (or schedulers, losses, data sets), their names are listed, and those of their
+    arguments that differ from the defaults.
     """
     rows: list[tuple[str, ...]] = [("net", *(run.name for run in runs))]
     rows.append(("parameters", *("?" if run.params is None else f"{run.params:,}" for run in runs)))
@@ -189,7 +189,7 @@ def compare_text(runs: Sequence[Run], width: int) -> str:
 
 
 def _differing(runs: Sequence[Run]) -> Iterator[tuple[str, list[Any]]]:
-    """Key and values of what differs between the recipes, by key; null and absent are the same."""
+    """The settings that differ, sorted by key, with the value of each run. Null and absent are equal."""
     found: dict[str, list[Any]] = {}
     left_out: set[str] = set()
     for section, kind in tables.CALLS.items():
@@ -207,12 +207,12 @@ def _differing(runs: Sequence[Run]) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _named(run: Run, section: str) -> str | None:
-    """The name of the run's optimiser, or whatever the section chooses."""
+    """The class that a run's recipe names in a section such as `optimizer`; None if there is none."""
     return next((key.split(".")[1] for key in run.settings if key.startswith(f"{section}.")), None)
 
 
 def _unusual(runs: Sequence[Run], section: str, names: Sequence[str | None], kind: tables.Kind) -> set[str]:
-    """The arguments to which some run gives another value than the default."""
+    """The arguments that differ from their default in at least one run."""
     found: set[str] = set()
     for run, name in zip(runs, names, strict=True):
         fields = kind.load(name).model_fields if name is not None else {}
@@ -232,7 +232,7 @@ def _clip(text: str, room: int) -> str:
 
 
 def _tail(text: str, room: int) -> str:
-    """The end of a path, where its number stands."""
+    """The end of a path, which contains the run's number, cut to `room` characters."""
     return text if len(text) <= room else "…" + text[1 - room :]
 
 

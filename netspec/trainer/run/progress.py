@@ -1,4 +1,4 @@
-"""Where a run stands between two steps."""
+"""The progress of a run: epoch, step, records, best values."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ from netspec.trainer.run.records import Record, record_of
 
 @dataclass
 class Progress:
-    """Where a run stands."""
+    """The progress of a run, saved with each checkpoint."""
 
     epoch: int = 0
     """The current epoch, from 0."""
     batch: int = 0
-    """Batches of it that are done; an optimiser step is never cut in two."""
+    """Batches of the current epoch that are done, always up to the end of an optimizer step."""
     step: int = 0
-    """Optimiser steps since the start of the run."""
+    """Optimizer steps since the start of the run."""
     seconds: float = 0.0
-    """Wall time that this epoch's training has taken."""
+    """Wall time of training in the current epoch."""
     computing: float = 0.0
-    """The part of it that was not spent waiting for a batch."""
+    """The part of `seconds` that was not spent waiting for batches."""
     best: float | None = None
-    """The best value of the recipe's metric."""
+    """The best value of the recipe's metric, with the sign that makes greater values better."""
     best_epoch: int = 0
+    """The epoch of that value, from 1; 0 if there is none."""
     stopping_best: float | None = None
-    """Early stopping's own best value, and the epochs since."""
+    """The best value of early stopping, with the same sign."""
     waited: int = 0
+    """Epochs since `stopping_best` improved."""
     records: list[Record] = field(default_factory=list[Record])
 
 
 def progress_of(saved: Mapping[str, Any]) -> Progress:
-    """Where a run stood.
+    """The progress from the plain values in a checkpoint.
 
     Raises:
-        LookupError, TypeError, ValueError: nowhere that a run can stand.
+        LookupError, TypeError, ValueError: the values are not those of a progress.
     """
     values = dict(saved)
     progress = Progress(records=[record_of(row) for row in values.pop("records")], **values)

@@ -1,4 +1,4 @@
-"""The records of a run, one per epoch: `metrics.jsonl` and `metrics.csv`. No torch here: listing runs needs none."""
+"""The records of a run, one per epoch, in `metrics.jsonl` and `metrics.csv`. Works without torch, for listing runs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _COLUMNS = 80
 
 
 def figure_text(value: float | None, digits: int = 4) -> str:
-    """A loss or an accuracy in few characters: `0.4650`, `12.345`, `3.549e+30`; nothing for None.
+    """A loss or an accuracy as short text: `0.4650`, `12.345`, `3.549e+30`; empty for None.
 
     Args:
-        value: the figure.
-        digits: decimals of numbers below ten; with each power of ten it is one less, down to one.
+        value: the number.
+        digits: decimals of numbers below ten; one less for each further power of ten, at least one.
     """
     if value is None:
         return ""
-    if not abs(value) < 1e5:  # not a number comes here too, and is written `nan`
+    if not abs(value) < 1e5:  # also true for NaN, which is written `nan`
         return f"{value:.{min(digits, 3)}e}"
     whole = len(str(int(abs(value))))
     return f"{value:.{max(digits + 1 - whole, 1)}f}"
@@ -32,16 +32,16 @@ def figure_text(value: float | None, digits: int = 4) -> str:
 
 @dataclass(frozen=True)
 class Record:
-    """One epoch, as `metrics.jsonl` and `metrics.csv` hold it, in this order. What was not measured is None.
+    """The record of one epoch; the fields are the columns of `metrics.csv`. What was not measured is None.
 
-    Train figures are example-weighted means over the epoch, in train mode, each batch before its update. `seconds` is
-    the wall time of the epoch's training, data included, evaluation not.
+    Train figures are means over the epoch, computed in train mode on each batch before its update. `seconds` is the
+    wall time of training in the epoch, with waiting for data and without evaluation.
     """
 
     epoch: int
     """From 1."""
     step: int
-    """Optimiser steps since the start of the run."""
+    """Optimizer steps since the start of the run."""
     train_loss: float
     train_accuracy: float | None
     validation_loss: float | None
@@ -53,8 +53,8 @@ class Record:
 
     @property
     def line(self) -> str:
-        """The record as one line for a log of 80 columns: with the speed where there is room for it, and with fewer
-        digits where numbers are long."""
+        """The record as one line of at most 80 columns: with the speed if it fits, and with fewer digits if numbers are
+        long."""
         lines = (self._line(digits) for digits in (4, 3, 2, 1))
         line = next((line for line in lines if len(line) <= _COLUMNS), self._line(1))
         speed = f"  {self.examples_per_second:,.0f} examples/s"
@@ -76,9 +76,9 @@ COLUMNS = tuple(f.name for f in fields(Record))
 
 
 def write_records(directory: Path, records: list[Record]) -> None:
-    """Write `metrics.jsonl` and `metrics.csv`, each replaced whole so that no reader meets half a line.
+    """Write `metrics.jsonl` and `metrics.csv` atomically, so that a reader never sees a partial file.
 
-    They are not flushed to the disk: checkpoints hold the records too.
+    They are not flushed to the disk, since checkpoints contain the records, too.
     """
     rows = [asdict(record) for record in records]
     lines = "".join(json.dumps({k: as_json(v) for k, v in row.items()}, allow_nan=False) + "\n" for row in rows)
@@ -91,8 +91,10 @@ def write_records(directory: Path, records: list[Record]) -> None:
 
 
 def read_records(directory: Path) -> list[Record]:
-    """The records of a run, oldest first; none if it has not finished an epoch. Lines that somebody damaged are passed
-    over: the checkpoints hold all of them, and the next epoch or resume writes the file anew."""
+    """The records of a run, oldest first; empty if no epoch is finished.
+
+    Damaged lines are skipped: the checkpoints contain all records, and the next epoch or resume rewrites the file.
+    """
     try:
         text = (directory / "metrics.jsonl").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -101,7 +103,7 @@ def read_records(directory: Path) -> list[Record]:
 
 
 def as_json(value: Any) -> Any:
-    """A figure as JSON can hold it, which knows no infinity: null for what is not finite."""
+    """A value for JSON, which has no infinity and no NaN: None for those."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -113,13 +115,13 @@ def _read(line: str) -> Record | None:
 
 
 def record_of(row: Any) -> Record:
-    """The record that plain values stand for.
+    """The record from plain values, as read from JSON.
 
     Raises:
-        LookupError, TypeError, ValueError: they stand for none.
+        LookupError, TypeError, ValueError: the values are not those of a record.
     """
     values: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    needed = ("train_loss", "seconds", "examples_per_second")  # null there is what was not finite
+    needed = ("train_loss", "seconds", "examples_per_second")  # never None: null means that it was not finite
     values |= {name: math.nan for name in needed if values[name] is None}
     for name, value in values.items():
         if type(value) is not int and (name in ("epoch", "step") or not (value is None or type(value) is float)):

@@ -1,4 +1,4 @@
-"""What a finished run gave, in figures and in words."""
+"""The result of a training run."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from netspec.trainer.run.records import Record, figure_text
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a finished run gave."""
+    """The result of a training run."""
 
     run: Path
     """The run directory."""
     records: list[Record] = field(repr=False)
     """One per epoch."""
     examples_per_second: float
-    """Wall time of training with data, evaluation not: of this process, or, if the run was finished, of all epochs."""
+    """By the wall time of training, waiting for data included, evaluation not. Measured in this process; over all
+    epochs if the run was finished before."""
     computing_per_second: float | None
-    """The same by d2l's timer, which starts when a batch has arrived; None if this process trained nothing."""
+    """By d2l's timer, which starts when a batch has arrived; None if this process did not train."""
     memory: int
-    """Peak bytes: on a GPU of its memory, on the CPU of the process."""
+    """Peak memory in bytes: of the GPU, or of the process on a CPU."""
 
     @property
     def line(self) -> str:
-        """The last epoch in d2l's words: `loss 0.465, train acc 0.826, test acc 0.800`; the losses of all parts where
-        there is no accuracy."""
+        """The last epoch as d2l prints it: `loss 0.465, train acc 0.826, test acc 0.800`; without accuracies, the
+        losses of all splits."""
         last = self.records[-1]
         quantity, word = ("loss", "loss") if last.train_accuracy is None else ("accuracy", "acc")
         measured = {name: getattr(last, f"{name}_{quantity}") for name in ("train", "validation", "test")}
@@ -35,7 +36,7 @@ class RunResult:
 
     @property
     def speed(self) -> str | None:
-        """How fast it trained, in at most 80 columns; None if this process trained nothing."""
+        """The speed as text of at most 80 columns; None if this process did not train."""
         if self.computing_per_second is None:
             return None
         return (

@@ -1,4 +1,4 @@
-"""What must be equal for a run to be the same run."""
+"""The identity of a run: what must be equal to resume it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from typing import Any, cast
 from netspec.net import Combinator, Leaf, Net, Node, folded
 from netspec.recipe.resolved import Recipe
 
-_FREE = frozenset({"checkpoint_every", "checkpoint_keep"})  # where checkpoints are kept changes no bit of the run
+_FREE = frozenset({"checkpoint_every", "checkpoint_keep"})  # these do not affect the result
 
 
 def identity(net: Net, recipe: Recipe, fingerprint: str, world_size: int, examples: int | None) -> dict[str, Any]:
-    """What decides a run's result, in plain values: architecture, recipe, data, number of processes."""
+    """All that the result of a run depends on, as plain values: architecture (hashed), recipe, data, processes.
+
+    Args:
+        net: the net.
+        recipe: its recipe.
+        fingerprint: the hash of the data.
+        world_size: the number of processes.
+        examples: the value of `--examples`.
+    """
     return {
         "architecture": hashlib.sha256(json.dumps(folded(net.root, _parts), default=str).encode()).hexdigest(),
         "recipe": plain_recipe(recipe),
@@ -25,13 +33,13 @@ def identity(net: Net, recipe: Recipe, fingerprint: str, world_size: int, exampl
 
 
 def plain_recipe(recipe: Recipe) -> dict[str, Any]:
-    """What of a recipe decides a run's result, as JSON has it."""
+    """The part of a recipe that affects the result, as plain JSON values."""
     values = {key: value for key, value in recipe.to_dict().items() if key not in _FREE}
     return cast("dict[str, Any]", json.loads(json.dumps(values)))
 
 
 def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two identities, one sentence each."""
+    """The differences between two identities, one sentence each."""
     found: list[str] = []
     if saved["architecture"] != now["architecture"]:
         found.append("the architecture is another")
@@ -49,8 +57,8 @@ def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _parts(node: Node, inside: list[list[Any]]) -> list[Any]:
-    """Everything that decides what a node computes, and nothing of how the source writes it: blocks and loops are not
-    there any more, as in a run's own `spec.yaml`."""
+    """What a node computes, independent of how the spec writes it: blocks and loops leave no trace, since a run's own
+    `spec.yaml` has none of them."""
     match node:
         case Leaf():
             return [[node.path, node.type, node.args, node.frozen, node.init]]

@@ -1,1 +1,1 @@
-"""From a net, a recipe and options to a trainer that is ready for its first step, and the memory that it takes."""
+"""Assemble a trainer from a net, its recipe and options; estimate and report its memory."""

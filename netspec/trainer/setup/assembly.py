@@ -1,4 +1,4 @@
-"""From a net and options to everything that a run consists of, ready for the first step."""
+"""Assemble the trainer of a run from a net and options."""
 
 from __future__ import annotations
 
@@ -34,11 +34,19 @@ from netspec.trainer.step.work import Average, Step
 
 
 def assemble(net: Net, options: Options, world: World, device: str, data: DataSplits | None = None) -> Trainer:
-    """Load the data (unless they are at hand), build the model and everything around it.
+    """Load the data (unless given), and build model, optimizer, schedule, step and driver.
+
+    Args:
+        net: the net, with a recipe.
+        options: the options of the run.
+        world: the processes of the run.
+        device: the device of this process, as `--device` names it.
+        data: data that are loaded already.
 
     Raises:
         UsageError: the spec has no recipe, or an option does not fit it.
-        ResourceError: data are missing, damaged or do not fit.
+        ResourceError: data are missing, damaged or do not fit the net.
+        NonFinite: a given weight is not finite.
     """
     net, recipe = _trainable(net, options)
     if options.deterministic and device != "cpu":
@@ -71,10 +79,10 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
 
 
 def _trainable(net: Net, options: Options) -> tuple[Net, Recipe]:
-    """The net with its recipe, in the precision that the options ask for.
+    """The net and its recipe, with the precision of the options if they have one.
 
     Raises:
-        UsageError: there is no recipe, or the input has sizes without a number.
+        UsageError: there is no recipe, or the input has symbolic sizes.
     """
     recipe = net.recipe
     if recipe is None:
@@ -89,11 +97,11 @@ def _trainable(net: Net, options: Options) -> tuple[Net, Recipe]:
 
 
 def _model(net: Net, recipe: Recipe, options: Options, arithmetic: Arithmetic) -> nn.Module:
-    """The model on its device, with the weights that it starts from, in the layout that suits it, frozen where it is.
+    """Build the model on its device: initial or given weights, memory format, frozen parameters, train mode.
 
     Raises:
-        UsageError: the weights do not fit it.
-        NonFinite: a weight is not finite.
+        UsageError: the given weights do not fit the model.
+        NonFinite: a given weight is not finite.
     """
     device = arithmetic.device
     model = build(net, seed=recipe.seed).to(device)
@@ -118,7 +126,7 @@ def _model(net: Net, recipe: Recipe, options: Options, arithmetic: Arithmetic) -
 
 
 def _to_channels_last(model: nn.Module) -> None:
-    """Keep the channels of what is (C, H, W) innermost; a net may have weights of other ranks beside them."""
+    """Set 4-dim parameters and buffers to the channels-last memory format. (`model.to` would refuse 5-dim ones.)"""
     for tensor in (*model.parameters(), *model.buffers()):
         if tensor.dim() == 4:
             tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
@@ -130,7 +138,12 @@ def _forward(model: nn.Module, options: Options, world: World, device: torch.dev
 
 
 def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torch.device) -> DataSplits:
-    """The data; the first process downloads what is missing before the others look."""
+    """Load the data. The first process goes first, and downloads what is missing.
+
+    Raises:
+        UsageError: a batch has fewer examples than there are processes.
+        ResourceError: data are missing, damaged or do not fit, or memory ran out.
+    """
     if not world.first:
         world.wait_for_first()
     try:
@@ -144,7 +157,7 @@ def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torc
             raise
         raise OutOfMemory("loading the data: the machine has no more memory") from None
     if world.first:
-        _ = data.fingerprint  # read once, and kept for the others
+        _ = data.fingerprint  # computed and cached before the other processes need it
         world.wait_for_first()
     if options.examples is not None:
         data.limit(options.examples, recipe.seed)
@@ -162,7 +175,7 @@ def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torc
 
 
 def data_facts(data: DataSplits) -> dict[str, Any]:
-    """What a run notes of its data."""
+    """The facts about the data in `environment.json`."""
     return {
         "examples": {name: len(split) for name, split in data.parts.items()},
         "names": list(data.names),

@@ -1,4 +1,4 @@
-"""What a step needs, what it was seen to need, and which batch would fit."""
+"""Memory of a training run: the estimate, the measured peak, and the largest batch size that fits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from netspec.views.describe import bytes_text
 
 
 def estimated(trainer: Trainer, batch_size: int) -> int:
-    """Bytes that training should take with this batch: a step by `netspec.estimate`, resident examples, the average."""
+    """The estimated bytes of training with a batch size: a step, resident examples, and the moving average."""
     recipe, device = trainer.recipe, trainer.arithmetic.device
     where = "cuda" if device.type == "cuda" else "cpu"
     precision = trainer.arithmetic.precision
@@ -31,25 +31,25 @@ def estimated(trainer: Trainer, batch_size: int) -> int:
 
 
 def largest_batch(trainer: Trainer, memory: int) -> int:
-    """The largest power of two, below the recipe's batch size, that fits with a tenth to spare; 0 if none does."""
+    """The largest power of two below the recipe's batch size that fits into 90 % of `memory` bytes; 0 if none does."""
     size = 1 << (trainer.recipe.batch_size.bit_length() - 1)
     if size == trainer.recipe.batch_size:
-        size //= 2  # the recipe's own did not fit, whatever the estimate says
+        size //= 2  # the recipe's batch size did not fit, whatever the estimate says
     while size and estimated(trainer, size) * _workspace(trainer) > memory * 0.9:
         size //= 2
     return size
 
 
 def _workspace(trainer: Trainer) -> float:
-    """How many times the estimate a step takes at most with the memory that cuDNN's kernels work in: as measured, see
-    "Memory" in `docs/performance.md`."""
+    """The greatest measured ratio of real to estimated memory, which includes cuDNN's workspace: see "Memory" in
+    `docs/performance.md`."""
     if trainer.arithmetic.device.type == "cpu":
         return 1.0
     return 1.15 if trainer.arithmetic.autocast is not None else 1.7
 
 
 def memory_in_use(device: torch.device) -> int:
-    """Bytes at the peak: of the device's memory on a GPU, of this process's on the CPU; 0 where nobody counts."""
+    """The peak memory in bytes: allocated on a GPU, or of this process on a CPU; 0 if the system does not tell."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "win32":
@@ -61,8 +61,11 @@ def memory_in_use(device: torch.device) -> int:
 
 
 def device_memory(trainer: Trainer) -> int | None:
-    """Bytes that a run may use: of the GPU's what neither other processes nor other tensors of this one take, or what
-    the machine could still give plus what this process holds."""
+    """The bytes that a run can use; None if unknown.
+
+    On a GPU, what neither other processes nor other tensors of this process take; on a CPU, what is available plus what
+    this process has.
+    """
     device = trainer.arithmetic.device
     if device.type == "cuda":
         return gpu_memory(device, trainer.others)
@@ -71,10 +74,10 @@ def device_memory(trainer: Trainer) -> int | None:
 
 
 def spare_memory(trainer: Trainer) -> AbstractContextManager[None]:
-    """Keep freed memory on the host for the next step, where there is room for it.
+    """Let the host's allocator keep freed memory, if twice the estimate is available (see `machine/allocator.py`).
 
-    Memory that is kept is cut into pieces that do not always fit: 2 to 29 % more was in use with ResNet-18,
-    DenseNet-121, MobileNetV2 and VGG-11, which trained 1.1 to 1.5 times as fast. Twice the estimate must be free.
+    Kept memory is fragmented: ResNet-18, DenseNet-121, MobileNetV2 and VGG-11 used 2 to 29 % more of it, and trained
+    1.1 to 1.5 times as fast.
     """
     device = trainer.arithmetic.device
     if device.type == "cuda":
@@ -86,12 +89,12 @@ def spare_memory(trainer: Trainer) -> AbstractContextManager[None]:
 
 @contextmanager
 def out_of_memory(trainer: Trainer) -> Generator[None]:
-    """Turn running out of memory into a message with the estimate, the measured figure and a batch that fits.
+    """Convert an out-of-memory error to one with the estimate, the measured peak and a batch size that fits.
 
-    The recipe is never changed silently: another batch size is another result.
+    The batch size is never changed automatically, since that would change the result.
 
     Raises:
-        OutOfMemory: memory ran out. Nothing of the failed step is kept alive by it.
+        OutOfMemory: memory ran out. The exception holds no references to tensors of the failed step.
     """
     try:
         yield
@@ -104,7 +107,7 @@ def out_of_memory(trainer: Trainer) -> Generator[None]:
         )
         told = OutOfMemory(_told(trainer, reason))
         traceback.clear_frames(error.__traceback__)  # they hold the step's tensors
-    raise told  # outside, so that it does not carry that error as its context
+    raise told  # outside of the handler, so that the original error is not its `__context__`
 
 
 def _told(trainer: Trainer, reason: str) -> str:

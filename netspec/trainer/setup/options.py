@@ -1,4 +1,4 @@
-"""How a recipe is carried out: what the command line says beside the spec."""
+"""The options of a training run that are not part of the spec."""
 
 from __future__ import annotations
 
@@ -15,38 +15,43 @@ from netspec.trainer.step.drivers import GONE, driver_names
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How a recipe is carried out. None of these changes what is learned, but for `weights`, `examples`, precision."""
+    """How a recipe is executed. Only `weights`, `examples` and `precision` change what is learned."""
 
     device: str = "auto"
+    """`auto`, `cpu`, `cuda` or `cuda:N`."""
     precision: Precision | None = None
-    """In place of the recipe's."""
+    """Replaces the recipe's precision."""
     data_root: str | Path | None = None
+    """The directory of torchvision's data sets; see `data.parts.data_root`."""
     base: Path | None = None
-    """Where relative paths of the recipe count from, if what they name is there; None is the working directory."""
+    """The directory for relative paths of the recipe that exist there; None for the working directory."""
     workers: int | None = None
-    """Processes that decode what is not resident."""
+    """Worker processes that decode examples which are not resident."""
     budget: int | None = None
-    """Bytes that examples may take on the device; what is larger is streamed. None is a quarter of its memory."""
+    """Bytes that examples may take on the device; larger data are streamed. None for a quarter of its memory."""
     examples: int | None = None
-    """Use only so many examples of each part, drawn by the recipe's seed."""
+    """The most examples of each split, drawn with the recipe's seed; None for all."""
     weights: Path | None = None
-    """A safetensors file or a run to start from."""
+    """A safetensors file or a run whose weights to start from."""
     fresh: tuple[str, ...] = ()
-    """Patterns of parameters that keep their initial values in spite of `weights`."""
+    """Patterns of parameters that are not loaded from `weights` and keep their initial values."""
     driver: str = "auto"
+    """How steps are run: see `step/drivers.py`."""
     channels_last: bool | None = None
-    """Keep the channels of images innermost; None does on the CPU and on tensor cores, whose convolutions want them
-    so: the other way round cuDNN turns every map over in memory of its own."""
+    """Use the channels-last memory format. None for True on the CPU and on tensor cores, whose convolutions need it:
+    otherwise cuDNN transposes every feature map."""
     compile: bool = False
+    """Use `torch.compile`."""
     deterministic: bool = False
+    """Use deterministic kernels only."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Options:
-        """The options by their names.
+        """Options from keyword arguments.
 
         Raises:
-            TypeError: there is none of that name.
-            UsageError: one of them has no meaning without another, or there is no such driver.
+            TypeError: there is no option with a name.
+            UsageError: `fresh` is given without `weights`, or there is no such driver.
         """
         known = [f.name for f in fields(cls)]
         for name in given:
@@ -64,16 +69,16 @@ class Options:
         return cls(**given)
 
     def to_dict(self) -> dict[str, Any]:
-        """The options in plain values, for the run's `environment.json`."""
+        """The options as plain values, for `environment.json`."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
     def placed(self) -> Options:
-        """With paths that mean the same from every working directory."""
+        """The options with absolute paths, which do not depend on the working directory."""
         root = None if self.data_root is None else Path(self.data_root).expanduser().absolute()
         return replace(self, data_root=root, base=Path.cwd() if self.base is None else self.base)
 
     def remembered(self, saved: Mapping[str, Any]) -> Options:
-        """Those of a run that goes on: what is not given now is what it was."""
+        """The options to resume a run with: options that are not given now have their saved values."""
         default = Options()
         old = {key: value for key in _KEPT if (value := _option(key, saved.get(key))) is not None}
         return replace(self, **{k: v for k, v in old.items() if getattr(self, k) == getattr(default, k)}, weights=None)
@@ -86,7 +91,7 @@ _KEPT = (
 
 
 def _option(key: str, value: Any) -> Any:
-    """The value of an option that a run has noted; None for what cannot be one: the file may be changed by hand."""
+    """A saved option; None if its value is invalid, since `environment.json` may have been edited."""
     match key:
         case "examples" | "workers" | "budget":
             return value if type(value) is int and value >= (key == "examples") else None

@@ -1,4 +1,4 @@
-"""The parts of a run, and what each step of it is given."""
+"""The parts of a training run, and the inputs of its steps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from netspec.trainer.step.work import Average, Step
 
 @dataclass
 class Trainer:
-    """The parts of a run."""
+    """The parts of a training run."""
 
     net: Net
     recipe: Recipe
@@ -43,31 +43,33 @@ class Trainer:
     driver: Driver
     batches_per_epoch: int
     steps_per_epoch: int
-    """Optimiser steps."""
+    """Optimizer steps; fewer than batches if gradients are accumulated."""
     others: int = 0
     """Bytes on the GPU that tensors of this process held before the run was assembled."""
     _weights: dict[float, Tensor] = field(default_factory=dict[float, Tensor])
 
     @property
     def classes(self) -> bool:
-        """True if the targets are classes, so that there is an accuracy."""
+        """True if the targets are classes, so that an accuracy is defined."""
         return self.recipe.loss.target == "classes"
 
     @property
     def evaluated(self) -> nn.Module:
-        """The module whose loss and accuracy are measured: the moving average, if there is one."""
+        """The module that is evaluated and saved at the end: the moving average if there is one, else the model."""
         return self.model if self.average is None else self.average.module
 
     @property
     def evaluation_batch(self) -> int:
-        """Examples per forward pass in evaluation: on a GPU more than in training if they are small, where launches
-        count; of large ones the batch would need more memory than training does."""
+        """Examples per forward pass in evaluation. On a GPU, four times the batch size of training for small inputs,
+        where kernel launches dominate; not for large ones, which could need more memory than training does."""
         size, values = self.recipe.batch_size, prod(s for s in self.net.input_shape if isinstance(s, int))
         return size * (4 if self.arithmetic.device.type == "cuda" and size * values < 2**20 else 1)
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch | Picked]:
-        """This process's batches of an epoch (from 0), from the `start`th on; where steps are recorded and the data are
-        resident they are fetched within the step."""
+        """This process's batches of an epoch (from 0), from the batch with the index `start` on.
+
+        For a driver that records steps and resident data, the batches are not fetched yet: the step does that.
+        """
         split = self.data.train
         give = split.picks if self.driver.records and isinstance(split, Resident) else split.batches
         return give(
@@ -81,14 +83,14 @@ class Trainer:
         )
 
     def phase(self, batch: int, step: int) -> Phase:
-        """Where the `batch`th batch of an epoch stands within its optimiser step, the `step`th of the run (from 0)."""
+        """The position of a batch (index in the epoch) in its optimizer step (index in the run)."""
         accumulate, ema = self.recipe.accumulate, self.recipe.ema
         last = (batch + 1) % accumulate == 0 or batch == self.batches_per_epoch - 1
         average = ema is not None and last and (step + 1) % ema.every == 0
         return Phase(batch % accumulate == 0, last, average)
 
     def buffers(self, batch: Batch | Picked, number: int, mix: tuple[float, ...]) -> Feed:
-        """What the step reads for the `number`th batch of an epoch."""
+        """The input of the step for a batch; `number` is its index in the epoch, `mix` a result of `draw_mix`."""
         examples = len(batch.y) if isinstance(batch, Batch) else len(batch.rows)
         whole = self.recipe.accumulate == 1 and self.world.alone
         weight = self._one if whole else self._weight(number, examples)
@@ -97,7 +99,10 @@ class Trainer:
         return Rows(batch.rows, batch.key, weight, self._mix(mix), batch.split.fetch)
 
     def _weight(self, number: int, examples: int) -> Tensor:
-        """The share of this process's batch in its optimiser step, times the processes that the mean divides by."""
+        """The share of this process's batch in the examples of its optimizer step, times the number of processes.
+
+        DistributedDataParallel averages the gradients over the processes; the factor makes that a sum.
+        """
         size, accumulate, total = self.recipe.batch_size, self.recipe.accumulate, len(self.data.train)
         begin = number // accumulate * accumulate * size
         value = examples * self.world.size / min(accumulate * size, total - begin)
@@ -117,7 +122,8 @@ class Trainer:
         self._one = torch.ones((), device=self.arithmetic.device)
 
     def draw_mix(self) -> tuple[float, ...]:
-        """Draw how a batch of images is mixed, by Python's generator; nothing if it is not."""
+        """Draw the parameters of mixup or CutMix for a batch (see `Buffers.mix`) with Python's generator; `()` if the
+        recipe has neither."""
         mixup, cutmix = self.recipe.mixup, self.recipe.cutmix
         if not mixup and not cutmix:
             return ()
@@ -130,7 +136,7 @@ class Trainer:
         return _box(random.betavariate(cutmix, cutmix), height, width)
 
     def follow(self, step: int) -> None:
-        """Set the moving average's share for the `step`th step of the run (from 0)."""
+        """Set the weight of the moving average's next update, for the step with this index in the run."""
         ema = self.recipe.ema
         if ema is None or self.average is None:
             return
@@ -140,7 +146,8 @@ class Trainer:
 
 
 def _box(share: float, height: int, width: int) -> tuple[float, ...]:
-    """CutMix's box, as torchvision draws it: its middle anywhere, its area 1 − share before it is clipped."""
+    """The values of `Buffers.mix` for CutMix: a box as torchvision draws it, with a random centre and, before it is
+    clipped, the area 1 − share of the image."""
     y, x = random.randrange(height), random.randrange(width)
     half = 0.5 * (1 - share) ** 0.5
     top, bottom = max(0, y - int(half * height)), min(height, y + int(half * height))

@@ -1,1 +1,1 @@
-"""What people see of a run: a bar, lines, curves, a notebook, TensorBoard, and the page at its end."""
+"""Show a run: progress bar, lines, notebook output, curves, TensorBoard logs, and the HTML report."""

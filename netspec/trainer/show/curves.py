@@ -1,4 +1,4 @@
-"""Loss and accuracy over the epochs, as an SVG."""
+"""Plot loss and accuracy by epoch as an SVG."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from netspec.trainer.machine.disk import write_atomically
 from netspec.trainer.run.records import Record, figure_text
 
 COLOURS = {"train": "#4c72b0", "validation": "#8172b3", "test": "#c44e52"}
-"""One colour per part of the data, in every picture."""
+"""The colour of each split of the data."""
 
 
 def draw_curves(records: Sequence[Record], title: str) -> str:
-    """The curves as SVG text: loss on the left, accuracy on the right where it was measured; `title` may be empty."""
-    import matplotlib as untyped  # slow to import, and needed only once per epoch
+    """The curves as SVG text: loss on the left, accuracy on the right if it was measured; `title` may be empty."""
+    import matplotlib as untyped  # imported here, since it is slow and not needed before the first drawing
 
     matplotlib: Any = untyped
     with matplotlib.rc_context(
@@ -56,5 +56,9 @@ def _draw(axis: Any, records: Sequence[Record], quantity: str) -> None:
 
 
 def write_curves(path: Path, records: Sequence[Record], title: str) -> None:
-    """Draw the curves into a file."""
+    """Draw the curves, and write them to a file.
+
+    Raises:
+        ResourceError: the file cannot be written.
+    """
     write_atomically(path, draw_curves(records, title), durable=False)

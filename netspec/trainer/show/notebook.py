@@ -1,4 +1,4 @@
-"""What a notebook shows while a net trains: one output, with a bar, a line per epoch and the curves."""
+"""The reporter for notebooks: one output with a progress bar, a line per epoch and the curves."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from netspec.trainer.show.pace import Pace
 
 
 def in_notebook() -> bool:
-    """True in Jupyter and its like: IPython is loaded and has a kernel."""
+    """True in Jupyter and similar notebooks: IPython is loaded and has a kernel."""
     ipython: Any = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and hasattr(shell, "kernel")
 
 
 class Notebook:
-    """One output that is drawn anew in place; plain HTML, so that no widgets need to be installed."""
+    """A `Reporter` with one output that is updated in place. Plain HTML, so that no widgets need to be installed."""
 
     def __init__(self, memory: Callable[[], str]) -> None:
         self._pace = Pace(memory)
@@ -37,16 +37,16 @@ class Notebook:
         self._set_bar(0, "")
 
     def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
-        """Move the bar, a few times a second at most."""
+        """Update the bar, at most `PER_SECOND` times a second."""
         if self._pace.due():
             self._set_bar(step, self._pace.facts(step, score(), examples))
 
     def doing(self, what: str) -> None:
-        """A full bar with the words beside it."""
+        """Show a full bar with a text beside it."""
         self._set_bar(self._pace.steps, what)
 
     def epoch(self, record: Record) -> None:
-        """A new line, and the curves drawn anew."""
+        """Add a line for the epoch, and update the curves."""
         self._pace.epoch = record.epoch
         self._records.append(record)
         picture = b64encode(draw_curves(self._records, "").encode()).decode()
@@ -54,12 +54,12 @@ class Notebook:
         self._set_bar(0, "")
 
     def note(self, text: str) -> None:
-        """The text above the lines."""
+        """Add a text above the lines."""
         self._notes.append(text)
         self._draw()
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar = ""
         self._draw()
 

@@ -1,4 +1,4 @@
-"""How fast a run goes and how long it will take, for those who show it."""
+"""Speed and remaining time of a run, for reporters."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from netspec.trainer.measure.metrics import Score
 from netspec.trainer.run.records import figure_text
 
 PER_SECOND = 5
-"""How often a bar moves."""
+"""The most updates of a bar per second."""
 
 
 class Pace:
-    """Where a run stands between its steps.
+    """Computes the texts of a progress bar.
 
     Args:
-        memory: gives the peak memory in words.
+        memory: returns the peak memory as text.
     """
 
     def __init__(self, memory: Callable[[], str]) -> None:
@@ -25,12 +25,12 @@ class Pace:
         self._started, self._moved = time.perf_counter(), 0.0
 
     def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
-        """The run starts or resumes in `epoch` (from 0): that many epochs of so many steps and examples."""
+        """See `Reporter.begin`."""
         self.epochs, self.steps, self.epoch = epochs, steps, epoch
         self._examples, self._started = examples, time.perf_counter()
 
     def due(self) -> bool:
-        """True if the bar may move again."""
+        """True if the last update was long enough ago; then this call counts as the next one."""
         now = time.perf_counter()
         if now - self._moved < 1 / PER_SECOND:
             return False
@@ -39,17 +39,17 @@ class Pace:
 
     @property
     def title(self) -> str:
-        """`epoch 3/10`."""
+        """The current epoch: `epoch 3/10`."""
         return f"epoch {min(self.epoch + 1, self.epochs):>{len(str(self.epochs))}}/{self.epochs}"
 
     def facts(self, step: int, score: Score, examples: int, room: int | None = None) -> str:
-        """Loss, accuracy, examples/s, time left for the run, memory; each as wide as it was before.
+        """Loss, accuracy, examples per second, remaining time of the run and memory, in fields of fixed width.
 
         Args:
-            step: steps of this epoch that are done.
-            score: the epoch's so far.
-            examples: those since the process started.
-            room: how many characters there are; memory is left out first, then examples/s, accuracy and the time left.
+            step: steps of the current epoch that are done.
+            score: the metrics of the epoch so far.
+            examples: examples since the process started.
+            room: characters to fit in; memory is left out first, then speed, accuracy and the remaining time.
         """
         speed = examples / max(time.perf_counter() - self._started, 1e-9)
         epochs_left = (self.steps - step) / self.steps + self.epochs - self.epoch - 1

@@ -1,4 +1,4 @@
-"""`report.html`: a run on one page, in one file that opens anywhere: no scripts, no links, pictures inside."""
+"""`report.html`: a run on one page, in a self-contained file without scripts and links."""
 
 from __future__ import annotations
 
@@ -65,14 +65,17 @@ def write_report(run: RunDirectory, net: Net, found: Examination | None, names: 
     Args:
         run: the run; its records and environment are read from its files.
         net: its net.
-        found: what an examination of the test set found, for classifiers.
-        names: of the classes.
+        found: the examination on the test set, for classifiers.
+        names: the names of the classes.
+
+    Raises:
+        ResourceError: the file cannot be written.
     """
     write_atomically(run.report, make_report(run, net, found, names), durable=False)
 
 
 def make_report(run: RunDirectory, net: Net, found: Examination | None, names: Sequence[str]) -> str:
-    """The page."""
+    """The report as HTML; see `write_report` for the arguments."""
     records = read_records(run.path)
     sections = [
         _section("Curves", _picture(draw_curves(records, net.name).encode(), "svg+xml", "loss and accuracy by epoch")),
@@ -100,7 +103,7 @@ def _section(title: str, body: str) -> str:
 
 
 def _picture(data: bytes, kind: str, words: str) -> str:
-    """A picture inside the page. SVGs too are images here: whatever they contain, nothing of it runs."""
+    """An `img` element with the data inside. SVGs are embedded as images, too, so that no script in them could run."""
     return f'<img alt="{escape(words)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
 
 
@@ -171,7 +174,7 @@ def _gallery(mistakes: Sequence[WrongAnswer], names: Sequence[str]) -> str:
 
 
 def _example(image: Tensor) -> str:
-    """One example (C, H, W) as the net saw it, stretched to the full range of grey or colour."""
+    """An example (C, H, W) as a picture, its values scaled to the full range; empty if it is not an image."""
     if image.dim() != 3 or image.shape[0] not in (1, 3):
         return ""
     low, high = float(image.min()), float(image.max())
@@ -185,12 +188,12 @@ def _example(image: Tensor) -> str:
 def _diagram(net: Net) -> str:
     try:
         return _picture(render(diagram(net), "svg"), "svg+xml", f"the layers of {net.name}")
-    except NetspecError as error:  # without an engine, or with a layout that takes too long, the page is still a page
+    except NetspecError as error:  # no Graphviz engine, or a layout that takes too long
         return f"<p>{escape(str(error))}</p>"
 
 
 def _text(column: str, cell: str) -> str:
-    """A cell of the table: counts with separators and none for zero, shapes with their sign."""
+    """The text of a cell: counts with separators, empty for zero; shapes as `96 × 54 × 54`."""
     if column in ("params", "macs") and cell.isdecimal():
         return f"{int(cell):,}" if int(cell) else ""
     return escape(cell.replace("x", " × ") if re.fullmatch(r"\d+(x\d+)+", cell) else cell)

@@ -1,4 +1,4 @@
-"""What a person sees while a net trains: a bar on a terminal, one line per epoch elsewhere, nothing with `-q`."""
+"""Reporters show the progress of training: a bar on a terminal, else one line per epoch, nothing with `-q`."""
 
 from __future__ import annotations
 
@@ -16,80 +16,93 @@ if TYPE_CHECKING:
     from rich.progress import BarColumn, Progress, TaskID
 
 _WITH_COUNTER = 70
-"""Columns from which on the bar says the number of the step too."""
+"""The least width of a terminal, in columns, for which the bar shows the number of the step."""
 
 
 class Reporter(Protocol):
-    """Follows a run. Every method returns at once."""
+    """Is notified of the events of a run. No method may block, since the training loop calls them."""
 
     def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
-        """The run starts or resumes in `epoch` (from 0): that many epochs of so many steps and examples."""
+        """Training starts or resumes.
+
+        Args:
+            epochs: the epochs of the whole run.
+            steps: the optimizer steps of an epoch.
+            examples: the examples of an epoch.
+            epoch: the epoch to begin with, from 0.
+        """
         ...
 
     def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
-        """`step` steps of this epoch are done; `examples` since the process started."""
+        """Some steps are done. Not called after each step.
+
+        Args:
+            step: the steps of this epoch that are done.
+            score: returns the metrics of the epoch so far.
+            examples: the examples since the process started.
+        """
         ...
 
     def doing(self, what: str) -> None:
-        """All steps of the epoch are done, and what comes now takes a while: `evaluating test`."""
+        """A longer activity between epochs begins: `evaluating test`."""
         ...
 
     def epoch(self, record: Record) -> None:
-        """An epoch is done."""
+        """An epoch is done and recorded."""
         ...
 
     def note(self, text: str) -> None:
-        """Something worth a line of its own."""
+        """A message for the user."""
         ...
 
     def end(self) -> None:
-        """Nothing more comes."""
+        """The run has ended."""
         ...
 
 
 def say(text: str, stream: TextIO | None) -> None:
-    """A line for whoever reads the stream; a run goes on where nobody can, or where what is told finds no room."""
+    """Print a line. Errors are ignored, since a closed pipe or a full disk for messages must not end a run."""
     if stream is not None:
         with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed
             print(text, file=stream, flush=True)
 
 
 class Quiet:
-    """Says nothing but warnings."""
+    """A `Reporter` that prints notes and nothing else."""
 
     def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
-        """Nothing."""
+        """Not shown."""
 
     def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
-        """Nothing."""
+        """Not shown."""
 
     def doing(self, what: str) -> None:
-        """Nothing."""
+        """Not shown."""
 
     def epoch(self, record: Record) -> None:
-        """Nothing."""
+        """Not shown."""
 
     def note(self, text: str) -> None:
-        """A line on standard error."""
+        """Print the message on standard error."""
         say(text, sys.stderr)
 
     def end(self) -> None:
-        """Nothing."""
+        """No output to finish."""
 
 
 class Lines(Quiet):
-    """One line per epoch on standard output; warnings on standard error."""
+    """A `Reporter` that prints one line per epoch on standard output, and notes on standard error."""
 
     def epoch(self, record: Record) -> None:
-        """The record on a line."""
+        """Print the record as a line."""
         say(record.line, sys.stdout)
 
 
 class Bar:
-    """A bar for the epoch: loss, accuracy, examples/s, time left for the run, memory; a line per epoch above it.
+    """A `Reporter` with a progress bar for the epoch on standard error, and a line per finished epoch above it.
 
-    The bar is as wide as the terminal tells, whatever stands beside it, so that it never jumps; of the facts there are
-    as many as fit.
+    Beside the bar are loss, accuracy, speed, remaining time and memory, as many as fit. The width of the bar depends on
+    the terminal only and not on the texts, so that it does not change while they do.
     """
 
     def __init__(self, memory: Callable[[], str]) -> None:
@@ -100,7 +113,7 @@ class Bar:
 
     def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
         """Show the bar."""
-        from rich.console import Console  # a run without a terminal never needs it
+        from rich.console import Console  # imported here, since only a run on a terminal needs it
         from rich.progress import BarColumn, Progress, TextColumn
 
         self._pace.begin(epochs, steps, examples, epoch)
@@ -114,18 +127,18 @@ class Bar:
         self._progress.start()
 
     def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
-        """Move the bar, a few times a second at most."""
+        """Update the bar, at most `PER_SECOND` times a second."""
         if self._pace.due():
             self._show(step, lambda room: self._pace.facts(step, score(), examples, room))
 
     def doing(self, what: str) -> None:
-        """Fill the bar and put the words beside it."""
+        """Show a full bar with a text beside it."""
         self._show(self._pace.steps, lambda _: what)
         if self._progress is not None:
-            self._progress.refresh()  # what comes may hold the interpreter for long
+            self._progress.refresh()  # the activity may hold the GIL, so that the thread of `rich` cannot refresh
 
     def _show(self, step: int, facts: Callable[[int], str]) -> None:
-        """Set the bar to a step and write beside it what `facts` has to say in so many characters."""
+        """Set the bar to a step; `facts` returns the text beside it, given the number of characters that fit."""
         if self._progress is None or self._task is None or self._bar is None:
             return
         width = self._progress.console.width
@@ -135,7 +148,7 @@ class Bar:
         self._progress.update(self._task, completed=step, facts=count + facts(room))
 
     def epoch(self, record: Record) -> None:
-        """Put a line above the bar and start it anew."""
+        """Print the record above the bar, and reset the bar."""
         self._pace.epoch = record.epoch
         if self._progress is not None and self._task is not None:
             self._progress.console.print(record.line, highlight=False)
@@ -143,28 +156,28 @@ class Bar:
             self._show(0, lambda _: "")
 
     def note(self, text: str) -> None:
-        """Put the text above the bar."""
+        """Print the message above the bar."""
         if self._progress is None:
             say(text, sys.stderr)
         else:
             self._progress.console.print(text, highlight=False, markup=False)
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._progress is not None:
             self._progress.stop()
 
 
 def choose_reporter(memory: Callable[[], str], quiet: bool) -> Reporter:
-    """Nothing if `quiet`, the notebook's bar and curves in one, a bar where standard error is a terminal, else lines.
+    """The reporter for the environment: a notebook's output, a bar if standard error is a terminal, else lines.
 
     Args:
-        memory: gives the peak memory in words.
-        quiet: show nothing but warnings.
+        memory: returns the peak memory as text.
+        quiet: use `Quiet` in any case.
     """
     if quiet:
         return Quiet()
     if in_notebook():
         return Notebook(memory)
-    stderr: TextIO | None = sys.stderr  # None where it was closed
+    stderr: TextIO | None = sys.stderr  # None if it is closed
     return Bar(memory) if stderr is not None and stderr.isatty() else Lines()

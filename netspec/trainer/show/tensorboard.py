@@ -1,4 +1,4 @@
-"""TensorBoard logs of a run, for those who have it installed."""
+"""TensorBoard logs of a run. TensorBoard is an optional dependency."""
 
 from __future__ import annotations
 
@@ -14,20 +14,24 @@ from netspec.trainer.run.records import Record
 
 
 def need_tensorboard() -> None:
-    """Raise MissingExtra unless TensorBoard is installed."""
+    """Check that TensorBoard is installed.
+
+    Raises:
+        MissingExtra: it is not.
+    """
     if find_spec("tensorboard") is None:
         raise MissingExtra(f"`--tensorboard` needs TensorBoard: {install('tensorboard')}")
 
 
 @contextmanager
 def tensorboard_log(directory: Path) -> Generator[Callable[[Record], None]]:
-    """A function that logs one epoch's record below `directory/tensorboard`, one chart per quantity.
+    """Open a log in `directory/tensorboard`, with one chart per quantity. Yields a function that logs an epoch's record.
 
     Raises:
         MissingExtra: TensorBoard is not installed.
     """
     need_tensorboard()
-    from torch.utils.tensorboard import SummaryWriter  # slow, and only for those who ask
+    from torch.utils.tensorboard import SummaryWriter  # imported here: slow, and seldom needed
 
     with SummaryWriter(str(directory / "tensorboard")) as writer:
 

@@ -1,1 +1,1 @@
-"""A run that is there: opened, measured on its data, asked about pictures."""
+"""Use a trained run: open it, evaluate it on its data, predict the classes of images."""

@@ -1,4 +1,4 @@
-"""One look at a trained run: `netspec eval`."""
+"""Evaluate a trained run: `netspec eval`."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from netspec.trainer.trained.opening import Trained
 
 @dataclass(frozen=True)
 class Inspection:
-    """Loss and accuracy on one part of the data; for classifiers the details too."""
+    """Loss and accuracy on one split of the data, and for classifiers an examination."""
 
     split: str
     examples: int
     score: Score
     examination: Examination | None
     available: int
-    """Examples of this part that there are."""
+    """The number of examples that the split has."""
     why: str | None
-    """What kept it to fewer, in words; None if nothing did."""
+    """The option that reduced the number of examples; None if all were used."""
 
     def text(self, names: Sequence[str]) -> str:
-        """For people."""
+        """The result as text; `names` are those of the classes."""
         accuracy = "" if self.score.accuracy is None else f", accuracy {self.score.accuracy:.4f}"
         count = f"{self.examples:,}" if self.why is None else f"{self.examples:,} of {self.available:,}"
         why = "" if self.why is None else f" ({self.why})"
@@ -41,19 +41,25 @@ class Inspection:
         return head if self.examination is None else f"{head}\n\n{describe(self.examination, names)}"
 
     def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
-        """For programs."""
+        """The result as plain values, for JSON."""
         values = {"split": self.split, "examples": self.examples, "available": self.available}
         values |= {name: as_json(value) for name, value in self.score._asdict().items()}
         return values if self.examination is None else values | to_dict(self.examination, names)
 
 
 def inspect(trained: Trained, split: str, root: Path | None = None, examples: int | None = None) -> Inspection:
-    """Measure a run on one part of its data.
+    """Evaluate a run on one split of its data.
+
+    Args:
+        trained: the run.
+        split: `train`, `validation` or `test`.
+        root: the directory of the data; None for that of the run.
+        examples: the most examples to use; None for the number that the run used.
 
     Raises:
-        UsageError: the data have no such part.
+        UsageError: the data have no such split.
         ResourceError: data are missing or damaged.
-        NonFinite: the loss is not a number.
+        NonFinite: the loss is NaN.
     """
     data = trained.data(root, examples)
     part = data.split(split)

@@ -1,4 +1,4 @@
-"""A run that is there: its net, its model, its data, for those who look at it."""
+"""Open a trained run: its net, its model with weights, and its data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from netspec.trainer.step.weights import load_weights, not_finite
 
 @dataclass(frozen=True)
 class Trained:
-    """A run's net with its weights, on a device."""
+    """A run's model with its weights, on a device."""
 
     run: RunDirectory
     net: Net
@@ -36,20 +36,20 @@ class Trained:
     model: nn.Module
     arithmetic: Arithmetic
     origin: str
-    """Where the weights come from, in words."""
+    """Where the weights come from, as text."""
 
     @property
     def names(self) -> list[str]:
-        """The names of the classes, `"0"` to `"9"` where the data gave none."""
+        """The names of the classes; `"0"`, `"1"` … if the data have none."""
         return class_names(self.run.class_names, self.net.output_shape)
 
     @property
     def classifies(self) -> bool:
-        """True if the net gives one score per class, so that there is a confusion."""
+        """True if the net has one score per class, so that a confusion matrix is defined."""
         return self.recipe.loss.target == "classes" and len(self.net.output_shape) == 1
 
     def data(self, root: str | Path | None = None, examples: int | None = None) -> DataSplits:
-        """The run's data, on its device: from where it had them, and as few examples, unless told otherwise."""
+        """Load the data of the run for its device. `root` and `examples` replace the options of the run."""
         options = Options().remembered(self.run.options)
         splits = load_data(
             self.recipe, self.net.input, self.net.output, self.arithmetic.device,
@@ -62,12 +62,17 @@ class Trained:
 
 
 def open_trained(path: Path, *, device: str = "auto", best: bool = False) -> Trained:
-    """Open a run: the weights at its end, those of its best checkpoint, or, while it is unfinished, of its newest.
+    """Open a run with its final weights, or those of its newest checkpoint if it is unfinished.
+
+    Args:
+        path: the run directory.
+        device: a value of `--device`.
+        best: use the weights of the best checkpoint instead.
 
     Raises:
-        UsageError: no run there, or no best checkpoint.
-        ResourceError: its weights are damaged, or it has none yet.
-        NonFinite: a weight is not finite, so that every answer would mean nothing.
+        UsageError: `path` is not a run, or the run has no best checkpoint.
+        ResourceError: the weights are damaged, or there are none yet.
+        NonFinite: a weight is not finite.
     """
     run = open_run(path)
     net = load(run.spec)
@@ -100,7 +105,7 @@ def _check_finite(model: nn.Module, path: Path, origin: str) -> None:
 
 
 def _load(model: nn.Module, checkpoint: Checkpoint) -> None:
-    """The weights that evaluation uses: the moving average's, if there is one."""
+    """Load the weights that evaluation uses: those of the moving average if there is one."""
     average: dict[str, Any] | None = checkpoint.state["average"]
     try:
         model.load_state_dict(average or checkpoint.model)
@@ -109,7 +114,12 @@ def _load(model: nn.Module, checkpoint: Checkpoint) -> None:
 
 
 def _lost_best(run: RunDirectory, recipe: Recipe) -> Path:
-    """The best checkpoint where nothing points to it."""
+    """The best checkpoint by the records of the newest one, if the file `best` is missing.
+
+    Raises:
+        UsageError: the run has no best epoch.
+        ResourceError: the checkpoint does not exist any more.
+    """
     if recipe.best is None:
         raise UsageError(f"`{run.path}` has no best checkpoint: its recipe has no `validation` share to choose one by")
     _, progress = newest_used(run.checkpoints, _warn, lambda found: progress_of(found.state["progress"]))

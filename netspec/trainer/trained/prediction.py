@@ -1,4 +1,4 @@
-"""A trained classifier's answers to pictures from files."""
+"""Predict the classes of image files with a trained run: `netspec predict`."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from netspec.views.describe import shape_text
 
 @dataclass(frozen=True)
 class Answer:
-    """The likeliest classes of one picture, likeliest first, with their probabilities."""
+    """The most probable classes of an image, in descending order, with their probabilities."""
 
     path: Path
     classes: list[tuple[str, float]]
 
     def text(self) -> str:
-        """One line."""
+        """The prediction as one line of text."""
         return f"{self.path}: " + ", ".join(f"{name} {share:.3f}" for name, share in self.classes)
 
     def to_dict(self) -> dict[str, Any]:
-        """In plain values."""
+        """The prediction as plain values, for JSON."""
         return {
             "image": str(self.path),
             "classes": [{"name": name, "probability": share} for name, share in self.classes],
@@ -42,15 +42,16 @@ class Answer:
 
 
 def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answer]:
-    """The answers of a trained classifier.
+    """Predict the `top` most probable classes of image files.
 
-    A picture is brought to the channels and, where they are fixed, the size of the data that the run was trained on;
-    then it takes the recipe's transforms.
+    An image is converted to the channels of the data that the run was trained on, and to their size if they have a
+    fixed one; then the recipe's transforms are applied.
 
     Raises:
-        UsageError: the run is no classifier of images, or there is no such file.
-        ResourceError: a file is no picture.
-        NonFinite: the net's output for a picture is not finite.
+        UsageError: the run is not a classifier of images, there is no such file, or an image does not have the size
+            of the net's input after the transforms.
+        ResourceError: a file is not an image.
+        NonFinite: the net's output is not finite.
     """
     if not trained.classifies or not trained.recipe.data.images:
         raise UsageError(
@@ -78,7 +79,12 @@ def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answe
 
 
 def _read(trained: Trained, path: Path) -> Tensor:
-    """The picture as uint8 (1, C, H, W), as the data set would have stored it."""
+    """The image as uint8 (1, C, H, W), in the form in which the data set stores its images.
+
+    Raises:
+        UsageError: there is no such file.
+        ResourceError: it is not an image.
+    """
     shape = trained.recipe.data.facts().shape or (None, None, None)
     channels = shape[0] or trained.net.input_shape[0]
     try:

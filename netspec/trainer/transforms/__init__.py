@@ -1,1 +1,1 @@
-"""Transforms and augmentation as tensor operations on whole batches, on the device where the images lie."""
+"""Transforms and augmentation as tensor operations on whole batches, on the device of the images."""

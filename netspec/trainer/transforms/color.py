@@ -1,7 +1,7 @@
-"""Colour and sharpness of batches (N, C, H, W) in [0, 1], with parameters of shape (N,) for each example.
+"""Colour and sharpness of batches (N, C, H, W) in [0, 1], with parameters (N,), one for each example.
 
-The functions do what torchvision's functional ones of the same name do for one image. No value is read back to the
-host and no shape depends on one.
+The functions compute for each image what torchvision's functionals of the same name do. The host reads no value, and no
+shape depends on a value, so they can be captured in a CUDA graph.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from netspec.trainer.transforms.fixed import grayscale
 
 
 def adjust(x: Tensor, factor: Tensor, kind: Tensor) -> Tensor:
-    """Brightness, contrast or saturation of each image by its factor: a blend with black, with the image's mean grey,
-    or with its own grey.
+    """Adjust brightness, contrast or saturation of each image: blend it with black, with its mean grey value, or with
+    its greyscale version.
 
     Args:
         x: (N, C, H, W).
-        factor: 1 changes nothing.
-        kind: 0 brightness, 1 contrast, 2 saturation; int64.
+        factor: (N,); 1 is no change.
+        kind: (N,) int64; 0 is brightness, 1 contrast, 2 saturation.
     """
     factor, kind = factor.view(-1, 1, 1, 1), kind.view(-1, 1, 1, 1)
     grey = grayscale(x)  # (N, 1, H, W)
@@ -29,13 +29,14 @@ def adjust(x: Tensor, factor: Tensor, kind: Tensor) -> Tensor:
 
 
 def adjust_hue(x: Tensor, turn: Tensor) -> Tensor:
-    """Colours turned by a share of the circle, −0.5 to 0.5; grey images stay."""
+    """Rotate the hue of each image by `turn` (N,), a fraction of the full circle from −0.5 to 0.5. Images with one
+    channel are not changed."""
     if x.shape[1] == 1:
         return x
     low, high = torch.aminmax(x, dim=1)
     span = high - low
     safe = torch.where(span == 0, torch.ones_like(span), span)
-    red, green, blue = ((high.unsqueeze(1) - x) / safe.unsqueeze(1)).unbind(1)  # distance of each from the highest
+    red, green, blue = ((high.unsqueeze(1) - x) / safe.unsqueeze(1)).unbind(1)  # distance from the highest
     sector = torch.where(x[:, 0] == high, blue - green, torch.where(x[:, 1] == high, 2 + red - blue, 4 + green - red))
     hue = torch.remainder(torch.remainder(sector / 6 + 1, 1) + turn.view(-1, 1, 1), 1) * 6  # 0 to 6
     # A channel is high − span · max(0, min(k, 4 − k, 1)) with k = (n + hue) mod 6 and n = 5, 3, 1 for R, G, B.
@@ -45,15 +46,16 @@ def adjust_hue(x: Tensor, turn: Tensor) -> Tensor:
 
 
 def jitter(x: Tensor, factors: Tensor, turn: Tensor | None, order: Tensor) -> Tensor:
-    """Brightness, contrast, saturation and hue in each image's own order.
+    """Adjust brightness, contrast, saturation and hue of each image, in an order of its own.
 
-    The three blends before an image's hue, the hue, and the three after it: a blend that is not due has factor 1.
+    All images must go through the same operations. So the three blends are applied before the hue and again after it,
+    each with factor 1 where it is not due.
 
     Args:
         x: (N, C, H, W).
-        factors: (N, 3) of brightness, contrast, saturation.
-        turn: (N,) of hue, or None for no change of hue.
-        order: (N, 4), which operation stands at each place: 0 to 2 as in `factors`, 3 is hue. int64.
+        factors: (N, 3): brightness, contrast, saturation.
+        turn: (N,): the hue; None for no change of hue.
+        order: (N, 4) int64: the operations in their order; 0 to 2 as in `factors`, 3 is hue.
     """
     blends = _without_hue(order)  # (N, 3): the blends in their order
     chosen = factors.gather(1, blends)
@@ -61,7 +63,7 @@ def jitter(x: Tensor, factors: Tensor, turn: Tensor | None, order: Tensor) -> Te
         for i in range(3):
             x = adjust(x, chosen[:, i], blends[:, i])
         return x
-    place = (order == 3).to(torch.int8).argmax(1)  # how many blends come before the hue
+    place = (order == 3).to(torch.int8).argmax(1)  # the number of blends before the hue
     one = torch.ones_like(chosen[:, 0])
     for i in range(3):
         x = adjust(x, torch.where(place > i, chosen[:, i], one), blends[:, i])
@@ -72,30 +74,30 @@ def jitter(x: Tensor, factors: Tensor, turn: Tensor | None, order: Tensor) -> Te
 
 
 def _without_hue(order: Tensor) -> Tensor:
-    """The three operations other than hue, in their order: (N, 3)."""
-    later = (order == 3).cumsum(1)[:, :3]  # 1 from the hue's place on: there the next column is meant
+    """The three operations other than hue in their order: (N, 3)."""
+    later = (order == 3).cumsum(1)[:, :3]  # 1 from the position of the hue on, where the next column is taken
     columns = torch.arange(3, device=order.device) + later
     return order.gather(1, columns)
 
 
 def choose(chosen: Tensor, changed: Tensor, x: Tensor) -> Tensor:
-    """The changed image where chosen (bool of shape (N,)), else the image."""
+    """The changed image where `chosen` (bool, (N,)), else the original."""
     return torch.where(chosen.view(-1, 1, 1, 1), changed, x)
 
 
 def solarize(x: Tensor, threshold: float) -> Tensor:
-    """1 − x from `threshold` on."""
+    """Invert the values from `threshold` on."""
     return torch.where(x >= threshold, 1 - x, x)
 
 
 def posterize(x: Tensor, bits: int) -> Tensor:
-    """The nearest lower of 2^bits levels."""
+    """Round values down to one of 2^bits levels."""
     levels = 1 << bits
     return (x * levels).floor().clamp(0, levels - 1) * (1.0 / levels)
 
 
 def sharpen(x: Tensor, factor: float) -> Tensor:
-    """A blend with a 3 × 3 blur; the outermost pixels stay, as do images of at most two pixels."""
+    """Blend with a 3 × 3 blur; 1 is no change. The border pixels are not changed, nor images of at most two pixels."""
     height, width = x.shape[-2:]
     if height <= 2 or width <= 2:
         return x
@@ -106,14 +108,14 @@ def sharpen(x: Tensor, factor: float) -> Tensor:
 
 
 def gaussian_blur(x: Tensor, size: tuple[int, int], sigma: Tensor) -> Tensor:
-    """A blur of each image with its own sigma in pixels; `size` is the kernel's width and height; mirrored borders."""
+    """Blur each image with its own `sigma` (N,) in pixels; `size` is the kernel's width and height. Borders reflect."""
     width, height = size
     x = F.pad(x, (width // 2, width // 2, height // 2, height // 2), mode="reflect")
     return _blur_axis(_blur_axis(x, width, sigma, -1), height, sigma, -2)
 
 
 def _blur_axis(x: Tensor, size: int, sigma: Tensor, axis: int) -> Tensor:
-    """The weighted sum of `size` shifted copies: (N, C, H, W) loses size − 1 along the axis."""
+    """Blur along one axis, as a weighted sum of `size` shifted copies; the axis gets shorter by size − 1."""
     offsets = torch.arange(size, device=x.device) - (size - 1) / 2
     weights = torch.softmax(-0.5 * (offsets / sigma.unsqueeze(1)) ** 2, dim=1)  # (N, size)
     length = x.shape[axis] - size + 1

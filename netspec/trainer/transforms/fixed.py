@@ -8,9 +8,9 @@ from torch import Tensor
 
 
 def resize(x: Tensor, size: tuple[int, int], interpolation: str = "bilinear", *, antialias: bool = True) -> Tensor:
-    """Resample to `(height, width)`.
+    """Resample to `size`, (height, width).
 
-    Enlarging needs no antialias filter: both give the same weights, and without it the kernel is faster.
+    For enlarging, the antialias filter is not used: it gives the same weights, and the kernel without it is faster.
     """
     height, width = x.shape[-2:]
     if (height, width) == size:
@@ -18,12 +18,12 @@ def resize(x: Tensor, size: tuple[int, int], interpolation: str = "bilinear", *,
     if interpolation in ("nearest", "nearest-exact"):
         return F.interpolate(x, size, mode=interpolation)
     shrinks = size[0] < height or size[1] < width
-    cubic = interpolation == "bicubic"  # its two kernels differ in a constant (-0.5 and -0.75), so keep torchvision's
+    cubic = interpolation == "bicubic"  # the kernels with and without filter differ (a = -0.5, -0.75)
     return F.interpolate(x, size, mode=interpolation, align_corners=False, antialias=antialias and (shrinks or cubic))
 
 
 def center_crop(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """The middle `(height, width)`; what is missing is 0, the odd pixel below and to the right."""
+    """Crop the centre to `size`, (height, width). Smaller images are padded with 0, an odd pixel below or right."""
     height, width = x.shape[-2:]
     dy, dx = max(size[0] - height, 0), max(size[1] - width, 0)
     if dy or dx:
@@ -34,7 +34,7 @@ def center_crop(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def pad(x: Tensor, sides: tuple[int, int, int, int], mode: str = "constant", fill: float = 0.0) -> Tensor:
-    """Add a border; `sides` are left, top, right, bottom."""
+    """Add a border; `sides` are its widths in pixels: left, top, right, bottom."""
     left, top, right, bottom = sides
     if mode == "constant":
         return F.pad(x, (left, right, top, bottom), value=fill)
@@ -45,13 +45,13 @@ def pad(x: Tensor, sides: tuple[int, int, int, int], mode: str = "constant", fil
 
 
 def _mirrored(size: int, before: int, after: int, device: torch.device) -> Tensor:
-    """Indices of a symmetric border, which repeats the edge itself: 1 0 | 0 1 2 | 2 1."""
+    """The indices for a symmetric border, in which the edge is repeated: 1 0 | 0 1 2 | 2 1."""
     i = torch.arange(-before, size + after, device=device)
     return torch.where(i < 0, -1 - i, torch.where(i >= size, 2 * size - 1 - i, i))
 
 
 def grayscale(x: Tensor, channels: int = 1) -> Tensor:
-    """Luma of colour images by torchvision's weights, in one channel or repeated in three."""
+    """The luma of colour images, with torchvision's weights, in one channel or repeated in three."""
     if x.shape[1] != 1:
         red, green, blue = x.unbind(1)
         x = red.mul(0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114).unsqueeze(1)

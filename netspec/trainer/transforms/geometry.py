@@ -1,7 +1,7 @@
-"""Crops, flips and distortions of batches (N, C, H, W), with parameters of shape (N,) for each example.
+"""Crops, flips and distortions of batches (N, C, H, W), with parameters (N,), one for each example.
 
-The functions do what torchvision's functional ones of the same name do for one image. No value is read back to the
-host and no shape depends on one.
+The functions compute for each image what torchvision's functionals of the same name do. The host reads no value, and no
+shape depends on a value, so they can be captured in a CUDA graph.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 class Boxes(NamedTuple):
-    """A rectangle for each example: int64 of shape (N,) each, in pixels."""
+    """A rectangle for each example, in pixels: four tensors, int64 (N,)."""
 
     top: Tensor
     left: Tensor
@@ -24,14 +24,14 @@ class Boxes(NamedTuple):
 
 
 def crop(x: Tensor, top: Tensor, left: Tensor, size: tuple[int, int]) -> Tensor:
-    """A window of `size` (height, width) of each image, at its own place."""
+    """Crop each image to `size` (height, width) at its own position."""
     rows = top.unsqueeze(1) + torch.arange(size[0], device=x.device)  # (N, h)
     columns = left.unsqueeze(1) + torch.arange(size[1], device=x.device)  # (N, w)
     return _taken(x, rows, columns)
 
 
 def _taken(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """The pixels (N, C, h, w) at each image's own rows (N, h) and columns (N, w)."""
+    """Gather the pixels at each image's own rows (N, h) and columns (N, w): (N, C, h, w)."""
     n, c = x.shape[:2]
     image = torch.arange(n, device=x.device).view(n, 1, 1, 1)
     channel = torch.arange(c, device=x.device).view(1, c, 1, 1)
@@ -39,7 +39,8 @@ def _taken(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def _nearest(start: Tensor, length: Tensor, size: int) -> Tensor:
-    """For each of `size` places the source pixel of a window: int64 (N, size), by torch's rule and in its float32."""
+    """The source index of each of `size` output pixels along an axis: int64 (N, size). By torch's rule for `nearest`,
+    in float32 as there."""
     i = torch.arange(size, device=start.device, dtype=torch.float32)
     ratio = (length.to(torch.float32) / size).unsqueeze(1)
     within = torch.minimum((i * ratio).floor().to(torch.int64), length.unsqueeze(1) - 1)
@@ -47,18 +48,18 @@ def _nearest(start: Tensor, length: Tensor, size: int) -> Tensor:
 
 
 def flip(x: Tensor, chosen: Tensor, axis: int) -> Tensor:
-    """The chosen images (bool of shape (N,)) mirrored along an axis."""
+    """Mirror the chosen images (bool, (N,)) along an axis."""
     return torch.where(chosen.view(-1, 1, 1, 1), x.flip(axis), x)
 
 
 def resized_crop(
     x: Tensor, boxes: Boxes, size: tuple[int, int], interpolation: str = "bilinear", *, antialias: bool = True
 ) -> Tensor:
-    """A window of each image, of its own size, resampled to `size` (height, width).
+    """Crop each image to its own box, and resample the crop to `size` (height, width).
 
-    Resampling along an axis is a matrix with one row of filter weights per output pixel; the windows of a batch differ
-    only in their matrices. For N images this is two batched products, N · C · h · H · W and N · C · h · W · w.
-    `nearest` takes the pixel at i · length / size, rounded down.
+    Resampling along an axis is a product with a matrix that has a row of filter weights for each output pixel; the
+    images of a batch only differ in their matrices. For N images these are two batched products with
+    N · C · h · H · W and N · C · h · W · w multiplications. `nearest` takes the pixel at ⌊i · length / size⌋.
     """
     if interpolation == "nearest":
         rows, columns = _nearest(boxes.top, boxes.height, size[0]), _nearest(boxes.left, boxes.width, size[1])
@@ -69,10 +70,10 @@ def resized_crop(
 
 
 def _weights(start: Tensor, length: Tensor, full: int, size: int, interpolation: str, *, antialias: bool) -> Tensor:
-    """Matrices (N, size, full): row i holds the weights of the source pixels of output pixel i.
+    """The matrices (N, size, full) of a resampling; row i has the weights of the source pixels for output pixel i.
 
-    The filter is torch's: centred on (i + 1/2) · length / size, stretched by that ratio when it shrinks, cut off at the
-    window's border and normalised.
+    The filter is torch's: centred on (i + 1/2) · length / size, stretched by that ratio if it is greater than 1, cut
+    off at the border of the box and normalised.
     """
     length_ = length.to(torch.float32).view(-1, 1, 1)
     scale = length_ / size
@@ -88,7 +89,7 @@ def _weights(start: Tensor, length: Tensor, full: int, size: int, interpolation:
 
 
 def _cubic(d: Tensor) -> Tensor:
-    """Keys' cubic filter with a = −1/2, which torch uses with antialias."""
+    """Keys' cubic filter with a = −1/2, which torch uses with antialiasing."""
     near = (1.5 * d - 2.5) * d * d + 1
     far = ((-0.5 * d + 2.5) * d - 4) * d + 2
     return torch.where(d < 1, near, torch.where(d < 2, far, torch.zeros_like(d)))
@@ -104,10 +105,10 @@ def affine(
     fill: float = 0.0,
     center: tuple[float, float] | None = None,
 ) -> Tensor:
-    """Rotate clockwise, shift, scale and shear each image by its own parameters, of shape (N,).
+    """Rotate clockwise, translate, scale and shear each image by its own parameters (N,).
 
-    Angles in degrees, shifts in pixels, `center` in pixels from the upper left corner. Computed in float64 up to the
-    sampling grid, as torchvision's scalars are.
+    Angles are in degrees, translations in pixels, and `center` in pixels from the upper left corner, None for the
+    middle. The matrices are computed in float64, as torchvision's scalars are.
     """
     height, width = x.shape[-2:]
     cx, cy = (0.0, 0.0) if center is None else (center[0] - width * 0.5, center[1] - height * 0.5)
@@ -115,7 +116,7 @@ def affine(
     sx, sy = (torch.deg2rad(s.double()) for s in shear)
     tx, ty = (t.double() for t in translate)
     scale = scale.double()
-    # The inverse of shift · centre · rotation · scaling · shear · centre⁻¹: where an output pixel comes from.
+    # The inverse of shift · centre · rotation · scaling · shear · centre⁻¹ maps an output pixel to its source.
     a = torch.cos(rotation - sy) / torch.cos(sy)
     b = -(a * torch.tan(sx) + torch.sin(rotation))
     c = torch.sin(rotation - sy) / torch.cos(sy)
@@ -134,27 +135,27 @@ def rotate(
     fill: float = 0.0,
     center: tuple[float, float] | None = None,
 ) -> Tensor:
-    """Rotate each image counter-clockwise by its own angle in degrees, of shape (N,)."""
+    """Rotate each image counter-clockwise by its own angle (N,) in degrees."""
     zero, one = torch.zeros_like(angle), torch.ones_like(angle)
     return affine(x, -angle, (zero, zero), one, (zero, zero), interpolation, fill, center)
 
 
 def _grid(theta: Tensor, height: int, width: int) -> Tensor:
-    """Sampling places (N, H, W, 2) in [−1, 1] for matrices (N, 2, 3) in pixels from the middle."""
+    """The grid for `F.grid_sample`, (N, H, W, 2) in [−1, 1], from matrices (N, 2, 3) in pixels from the middle."""
     device = theta.device
     x = torch.linspace((1.0 - width) * 0.5, (width - 1.0) * 0.5, steps=width, device=device)
     y = torch.linspace((1.0 - height) * 0.5, (height - 1.0) * 0.5, steps=height, device=device).unsqueeze(1)
-    # Sums of products, not a matrix product: that may round places to TF32, a tenth of a pixel at 224.
+    # Sums of products and not a matrix product, which might be computed in TF32: an error of 0.1 pixels at width 224.
     t = theta.view(-1, 2, 3, 1, 1)
     across, down = (t[:, i, 0] * x + t[:, i, 1] * y + t[:, i, 2] for i in (0, 1))  # (N, H, W), in pixels
     return torch.stack((across / (0.5 * width), down / (0.5 * height)), dim=3)
 
 
 def _sample(x: Tensor, grid: Tensor, interpolation: str, fill: float) -> Tensor:
-    """Sample images; outside they are `fill`.
+    """Sample images at the positions of a grid; outside of the image, the value is `fill`.
 
-    Bilinear sampling fades towards the fill at the border as torchvision's does: by the share m of the four pixels that
-    lie inside, as m · (value − fill) + fill, where the value has faded towards 0 by m already.
+    At the border, bilinear sampling blends with the fill as torchvision does: with the weight m of the neighbouring
+    pixels that are inside, m · (value − fill) + fill, where `value` is already blended with 0 by m.
     """
     sampled = F.grid_sample(x, grid, mode=interpolation, padding_mode="zeros", align_corners=False)
     if interpolation == "nearest" and fill == 0.0:
@@ -168,7 +169,7 @@ def _sample(x: Tensor, grid: Tensor, interpolation: str, fill: float) -> Tensor:
 
 
 def erase(x: Tensor, boxes: Boxes, chosen: Tensor, value: float = 0.0) -> Tensor:
-    """Overwrite a rectangle of each chosen image with a value."""
+    """Set a rectangle of each chosen image (bool, (N,)) to a value."""
     rows = torch.arange(x.shape[-2], device=x.device).view(1, -1, 1)
     columns = torch.arange(x.shape[-1], device=x.device).view(1, 1, -1)
     top, left, height, width = (side.view(-1, 1, 1) for side in boxes)
@@ -179,14 +180,24 @@ def erase(x: Tensor, boxes: Boxes, chosen: Tensor, value: float = 0.0) -> Tensor
 # ---- parameters from random numbers
 
 TRIES = 10
-"""torchvision draws up to ten windows until one fits."""
+"""The number of candidate rectangles: torchvision draws up to ten until one fits; here all ten are drawn at once."""
 
 
 def draw_windows(
     u: Tensor, height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
 ) -> tuple[Boxes, Tensor]:
-    """The window of each example for a RandomResizedCrop, from numbers (N, 2 · TRIES + 2): the first of ten draws that
-    lies inside the image, else the middle at the nearest allowed shape. Also whether one of the ten did: bool (N,).
+    """Draw the box of each example for a RandomResizedCrop: the first of ten candidates that fits into the image, else
+    a centred box with the nearest allowed aspect ratio.
+
+    Args:
+        u: uniform random numbers (N, 2 · TRIES + 2).
+        height: the height of the images.
+        width: the width of the images.
+        scale: the range of the box's area, as a share of the image.
+        ratio: the range of its aspect ratio, width / height.
+
+    Returns:
+        The boxes, and whether a candidate fits: bool (N,).
     """
     area = _between(u[:, :TRIES], *scale) * (height * width)
     aspect = torch.exp(_between(u[:, TRIES : 2 * TRIES], math.log(ratio[0]), math.log(ratio[1])))
@@ -199,7 +210,8 @@ def draw_windows(
 def draw_erased(
     u: Tensor, height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
 ) -> tuple[Boxes, Tensor]:
-    """The rectangle of each example for a RandomErasing, from numbers (N, 2 · TRIES + 2), and whether there is one."""
+    """Draw the rectangle of each example for a RandomErasing; arguments and results as for `draw_windows`, but `ratio`
+    is height / width, and an example without a fitting candidate is not to be erased."""
     area = _between(u[:, :TRIES], *scale) * (height * width)
     aspect = torch.exp(_between(u[:, TRIES : 2 * TRIES], math.log(ratio[0]), math.log(ratio[1])))
     h, w = torch.sqrt(area * aspect).round(), torch.sqrt(area / aspect).round()
@@ -209,7 +221,7 @@ def draw_erased(
 def _first(
     u: Tensor, h: Tensor, w: Tensor, good: Tensor, height: int, width: int, fallback_h: int, fallback_w: int
 ) -> tuple[Boxes, Tensor]:
-    """The first good draw of each row, at a random place; the fallback in the middle."""
+    """The first good candidate of each row, at a random position; or the fallback, centred."""
     found = good.any(1)
     first = good.to(torch.int8).argmax(1, keepdim=True)
     h = torch.where(found, h.gather(1, first).squeeze(1), torch.full_like(found, fallback_h, dtype=h.dtype))
@@ -220,7 +232,7 @@ def _first(
 
 
 def _middle(height: int, width: int, ratio: tuple[float, float]) -> tuple[int, int]:
-    """The largest window in the middle whose shape is allowed."""
+    """Height and width of the largest box with an allowed aspect ratio."""
     shape = width / height
     if shape < ratio[0]:
         return round(width / ratio[0]), width

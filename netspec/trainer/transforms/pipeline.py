@@ -1,11 +1,12 @@
 """A recipe's transforms as one function of a batch.
 
-Images come as stored, uint8 of shape (N, C, H, W), become float32 in [0, 1], and go through `transforms`; in training
-`augment` follows, but before a `Normalize` that ends the transforms, so that colours are still in [0, 1].
+Stored images, uint8 (N, C, H, W), are converted to float32 in [0, 1], and `transforms` are applied. In training,
+`augment` follows; but a `Normalize` at the end of the transforms is applied after it, so that augmentation gets colours
+in [0, 1].
 
-Against torchvision's functions on float32 tensors results are equal to rounding. A pipeline of PIL images, as d2l's
-`load_data_fashion_mnist(batch, resize)`, rounds to 8 bits after each of the two passes of a resize: there they differ
-by up to one step of 1/255, on FashionMNIST by 0.17 of a step on average.
+Results equal those of torchvision's functions on float32 tensors up to rounding. A pipeline of PIL images, such as
+d2l's `load_data_fashion_mnist(batch, resize)`, rounds to 8 bits after each of the two passes of a resize. From that,
+results differ by at most one step of 1/255, on FashionMNIST by 0.17 of a step on average.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ class Pipeline:
     """The transforms of one recipe, on one device.
 
     Args:
-        transforms: for every image.
-        augment: for training.
-        device: where constants lie.
-        loss: the recipe's, if the targets are maps that move with their images in augmentation.
+        transforms: the transforms of every image.
+        augment: the augmentation, for training.
+        device: the device of constants.
+        loss: the recipe's loss, if the targets are maps that must be augmented with their images; else None.
     """
 
     def __init__(
@@ -48,25 +49,26 @@ class Pipeline:
         self._target = None if loss is None else _Target(loss, augment, device)
 
     def batch(self, images: Tensor, y: Tensor, samples: Tensor, key: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Examples and targets (N, ...) ready for a step: maps have moved as their images have. See `__call__`."""
+        """Transform a batch of images and its targets (N, ...): maps are augmented as their images. See `__call__`."""
         if self._target is not None and key is not None:
             y = self._target(y, uniforms(key, samples, max(self._columns, 1)))
         return self(images, samples, key), y
 
     def __reduce__(self) -> tuple[type[Pipeline], Any]:
-        """A worker process makes the steps anew: they are closures, which no process can send to another."""
+        """Pickle the arguments, from which a worker process builds the steps again: these are closures, which cannot be
+        pickled."""
         return Pipeline, self._made_of
 
     def __call__(self, images: Tensor, samples: Tensor | None = None, key: Tensor | None = None) -> Tensor:
-        """Transform a batch; with sample numbers (N,) and a key of `draw_key` it is augmented, too.
+        """Transform a batch, and augment it if `samples` and `key` are given.
 
         Args:
             images: (N, C, H, W), uint8 or float32.
-            samples: the number of each example within its data set, int64.
-            key: of this epoch.
+            samples: the index of each example in its data set, int64 (N,).
+            key: the result of `draw_key` for the epoch.
 
         Returns:
-            float32 of shape (N, C', H', W'), on the same device.
+            float32 (N, C', H', W'), on the same device.
         """
         x = to_float(images)
         if not self._steps:
@@ -90,10 +92,10 @@ class Pipeline:
 
 
 class _Target:
-    """The part of an augmentation that moves pixels, for maps.
+    """Applies the part of an augmentation that moves pixels to maps.
 
-    Classes are moved as float32, which holds them exactly, less the class that the loss ignores: what comes from
-    outside, 0, is then of that class, and does not count.
+    Maps of classes are converted to float32, which represents the indices exactly, and the index that the loss ignores
+    is subtracted. So pixels from outside of the image, which are 0, get that index and do not count.
     """
 
     def __init__(self, loss: Loss, augment: Sequence[Transform], device: torch.device) -> None:
@@ -103,7 +105,7 @@ class _Target:
         self._moves = [t.moves for t in augment]
 
     def __call__(self, y: Tensor, numbers: Tensor) -> Tensor:
-        """Move maps (N, H, W) or (N, C, H, W) by the numbers by which their images are augmented."""
+        """Augment maps (N, H, W) or (N, C, H, W) with the random numbers of their images."""
         if not any(self._moves):
             return y
         single = y.ndim == 3
@@ -120,14 +122,14 @@ class _Target:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 as float32 in [0, 1]; float32 as it is."""
+    """Convert uint8 to float32 in [0, 1]; float32 is returned unchanged."""
     if images.dtype == torch.uint8:
-        return images * (1.0 / 255)  # one kernel; the same bits as conversion and multiplication
+        return images * (1.0 / 255)  # one kernel, with the same result as a conversion and a multiplication
     return images
 
 
 def split_normalize(transforms: Sequence[Transform]) -> tuple[list[Transform], list[Transform]]:
-    """The transforms before and after the place where augmentation goes."""
+    """The transforms before augmentation, and those after it: a last one that scales values, such as `Normalize`."""
     if transforms and transforms[-1].scales:
         return list(transforms[:-1]), [transforms[-1]]
     return list(transforms), []

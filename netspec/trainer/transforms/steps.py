@@ -1,6 +1,6 @@
-"""A recipe's transform → a function of a batch and of random numbers.
+"""Make functions of a batch and random numbers from the transforms of a recipe.
 
-This is where a random transform's parameters come from its numbers: `columns` of them per example, uniform in [0, 1).
+Each function computes the parameters of its random transform from `columns` uniform numbers in [0, 1) per example.
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ from netspec.trainer.transforms.geometry import TRIES
 
 @dataclass(frozen=True, slots=True)
 class TransformStep:
-    """One transform ready to run: how many random numbers it takes per example, and what it does with them."""
+    """A transform as a function, and the number of random numbers that it needs."""
 
     columns: int
+    """Random numbers per example."""
     apply: Callable[[Tensor, Tensor], Tensor]
-    """Batch (N, C, H, W) and numbers (N, columns) → batch."""
+    """Batch (N, C, H, W) and random numbers (N, columns) → batch."""
 
 
 def make_step(transform: Transform, device: torch.device) -> TransformStep:
-    """The step of a transform; constants that it needs lie on `device`."""
+    """The function of a transform. Its constants are on `device`."""
     return MAKERS[type(transform)](transform, device)
 
 
-# ---- alike for every image
+# ---- the same for every image
 
 
 def _resize(t: fixed_spec.Resize, device: torch.device) -> TransformStep:
@@ -179,12 +180,12 @@ def _blur(t: color_spec.GaussianBlur, device: torch.device) -> TransformStep:
 
 
 def _range(value: float | tuple[float, ...]) -> tuple[float, ...]:
-    """`d` stands for the range from −d to d."""
+    """A range; a number d means (−d, d)."""
     return value if isinstance(value, tuple) else (-value, value)
 
 
 def _factors(value: float | tuple[float, float] | None) -> tuple[float, float]:
-    """`d` stands for factors from 1 − d, but not below 0, to 1 + d; None for 1."""
+    """A range of factors; a number d means (max(1 − d, 0), 1 + d), and None means (1, 1)."""
     if value is None:
         return (1.0, 1.0)
     return value if isinstance(value, tuple) else (max(1.0 - value, 0.0), 1.0 + value)
@@ -195,7 +196,7 @@ def _between(u: Tensor, low: float, high: float) -> Tensor:
 
 
 def _whole(u: Tensor, low: int, high: int) -> Tensor:
-    """Integers from low to high, both included. u < 1, but u · n may round up to n."""
+    """Integers from low to high, both included. Clamped, since u · n may be rounded up to n although u < 1."""
     return low + (u * (high - low + 1)).to(torch.int64).clamp(max=high - low)
 
 
@@ -220,4 +221,4 @@ MAKERS: Final[dict[type[Transform], Callable[[Any, torch.device], TransformStep]
     color_spec.RandomAdjustSharpness: _sharpness,
     color_spec.GaussianBlur: _blur,
 }
-"""How each transform becomes a step; complete, which a test holds against the table of names."""
+"""Transform class → function that makes its step. A test checks that every transform has one."""

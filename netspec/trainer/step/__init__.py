@@ -1,1 +1,1 @@
-"""One optimiser step, and all that decides what it does: optimiser, schedule, drivers, the weights it starts from."""
+"""The optimizer step and its parts: inputs, optimizer, learning rate schedule, drivers, initial weights."""

@@ -1,7 +1,7 @@
-"""Two ways to run the same step: call it, or replay a CUDA graph of it.
+"""Two ways to run a step: call it eagerly, or replay a CUDA graph of it.
 
-`Graph` records each kind of step once and from then on replays it, without autograd or any of the step's Python; where
-capture fails it says why and stays eager. The tests have a recorder for any device, which they add to `RECORDERS`.
+`Graph` captures each kind of step once and then replays it, without autograd and without the Python code of the step.
+If the capture fails, it continues eagerly. The tests add a recorder that works on any device to `RECORDERS`.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from netspec.trainer.step.work import Step
 
 
 class Driver(Protocol):
-    """Runs steps. `reason` says why it is not the one that was asked for, if so."""
+    """Runs steps."""
 
     name: str
+    """The driver that runs, by its name in `--driver`."""
     reason: str | None
+    """Why steps run eagerly although another driver was requested; None if that is not the case."""
     records: bool
-    """True if steps are recorded, so that fetching a batch is better done within them."""
+    """True if steps are recorded; then the fetching of resident batches should be part of the step."""
 
     def __call__(self, feed: Feed, phase: Phase) -> None:
-        """Run one step on one batch."""
+        """Run the step for one batch."""
         ...
 
 
 class Eager:
-    """Calls the step."""
+    """Runs every step eagerly."""
 
     name = "eager"
     records = False
@@ -44,30 +46,37 @@ class Eager:
 
 
 class Recorder(Driver, Protocol):
-    """A driver that records steps."""
+    """A driver that records steps and replays them."""
 
     def __init__(self, step: Step) -> None: ...
 
     @staticmethod
     def lacks(device: torch.device) -> str | None:
-        """What a device lacks for it, as a reason; None for nothing."""
+        """Why the driver cannot be used on a device; None if it can."""
         ...
 
 
 Key = tuple[Phase, tuple[torch.Size | None, ...]]
-"""What a step is recorded by: where it stands, and the sizes of what it is given."""
+"""What distinguishes recorded steps: the phase, and the shapes of the inputs."""
 
 
 def key_of(feed: Feed, phase: Phase) -> Key:
-    """The key of a step: each has a record of its own."""
+    """The key of a step. Each key has its own recording, since a graph has fixed shapes and control flow."""
     return phase, tuple([value.shape if isinstance(value, Tensor) else None for value in vars(feed).values()])
 
 
 class Graph:
-    """Captures each kind of step in a CUDA graph and replays it.
+    """Captures each kind of step in a CUDA graph, and replays it.
 
-    The first three calls of a kind run eagerly on a side stream, as capture demands; they are real steps. If capture
-    fails, every later step runs eagerly and `reason` says why.
+    A graph is a fixed sequence of kernels that read and write fixed memory addresses. So the inputs of each step are
+    copied into static tensors (`StaticFeed`), and everything else that changes from step to step, such as the learning
+    rate, must be in tensors that are changed in place.
+
+    The first three calls of a kind run eagerly on a side stream: a capture needs such a warm-up, which initialises
+    lazily created state. They are ordinary steps of the run. If the capture fails, all later steps run eagerly, and
+    `reason` says why.
+
+    Source: https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
     """
 
     name = "graph"
@@ -87,7 +96,7 @@ class Graph:
         return None if device.type == "cuda" else "CUDA graphs need an NVIDIA GPU"
 
     def __call__(self, feed: Feed, phase: Phase) -> None:
-        """Call, record or replay the step."""
+        """Replay the step if it is captured, else run it eagerly, or capture it after three eager calls."""
         key = key_of(feed, phase)
         if (captured := self._graphs.get(key)) is not None:
             static, graph = captured
@@ -99,23 +108,25 @@ class Graph:
             if self._calls[key] > 3:
                 self._capture(key, feed, phase)
                 return
+        # The side stream starts after the work launched so far, and later work waits for it: the steps stay in order.
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             self._step(feed, phase)
         torch.cuda.current_stream().wait_stream(self._stream)
 
     def _capture(self, key: Key, feed: Feed, phase: Phase) -> None:
+        """Capture the step, and replay it: kernels are not executed during a capture. Or fall back to eager steps."""
         static, graph = StaticFeed(feed), torch.cuda.CUDAGraph()
         random = torch.cuda.get_rng_state()
         try:
-            # thread_local: a loader's thread that pins memory must not break the capture
+            # thread_local: else a CUDA call of another thread, such as the loader's that pins memory, fails the capture
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
                 self._step(static.own, phase)
         except RuntimeError as error:
             torch.cuda.synchronize()
             graph.reset()
             torch.cuda.set_rng_state(random)
-            cause = error.__context__ or error  # the end of a capture that failed within has nothing to say of why
+            cause = error.__context__ or error  # the context is the original error, this one only ends the capture
             self.name, self.reason = "eager", f"the step cannot be captured: {str(cause).splitlines()[0]}"
             self._step(feed, phase)
             return
@@ -124,14 +135,14 @@ class Graph:
 
 
 RECORDERS: dict[str, type[Recorder]] = {"graph": Graph}
-"""The drivers that record steps, by their name in `--driver`."""
+"""The drivers that record steps, by their names in `--driver`."""
 
 GONE = ("replay",)
-"""Drivers of earlier versions: a run that was started with one goes on eagerly."""
+"""Drivers of earlier versions. A run that was started with one is resumed eagerly."""
 
 
 def driver_names() -> tuple[str, ...]:
-    """What `--driver` takes."""
+    """The values of `--driver`."""
     return ("auto", "eager", *RECORDERS)
 
 
@@ -140,9 +151,13 @@ def choose_driver(name: str, step: Step, momentum_cycles: bool, *, alone: bool =
 
     Args:
         name: one of `driver_names()`.
-        step: what it runs.
-        momentum_cycles: the schedule changes the momentum.
-        alone: there is only this process. In a recorded exchange of gradients nobody would notice a lost peer.
+        step: the step to run.
+        momentum_cycles: the schedule changes the momentum, which is a constant in a recorded step.
+        alone: there is only this process. With several, steps are eager: the loss of a process would not be noticed in
+            a recorded all-reduce.
+
+    Returns:
+        The driver; `Eager` with a `reason` if the requested one cannot be used.
     """
     device = step.arithmetic.device
     if not alone:

@@ -1,4 +1,4 @@
-"""What a step is given: a batch, or what it is to be fetched by, and where it stands."""
+"""The inputs of a step: a batch, or the indices to fetch it by; and its position in the optimizer step."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import NamedTuple
 from torch import Tensor
 
 MIX_PLAIN = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
-"""`Buffers.mix` for a batch that is left as it is."""
+"""`Buffers.mix` for a batch without mixup or CutMix."""
 
 
 @dataclass
 class Buffers:
-    """All that changes from one step to the next, as tensors."""
+    """The inputs of a step, all as tensors."""
 
     x: Tensor
     """(N, ...): the examples, transformed and augmented."""
@@ -23,48 +23,48 @@ class Buffers:
     weight: Tensor
     """0-dim: this batch's share of the optimiser step's examples (1 unless gradients are accumulated or sharded)."""
     mix: Tensor
-    """(6,): weight of the own pixel, weight of the own target, and the box top, bottom, left, right that comes from the
-    neighbour: mixup has an empty box, CutMix has pixel weight 1."""
+    """(6,): the weight of an example's own pixels, the weight of its own target, and top, bottom, left, right of the
+    box that is taken from its neighbour in the batch. Mixup has an empty box, CutMix the pixel weight 1."""
 
     @property
     def examples(self) -> int:
-        """How many there are in the batch."""
+        """The number of examples in the batch."""
         return self.x.shape[0]
 
     def ready(self) -> Buffers:
-        """Itself."""
+        """The inputs themselves; see `Rows.ready`."""
         return self
 
 
 @dataclass
 class Rows:
-    """The same where the examples are gathered and transformed within the step."""
+    """The inputs of a step that gathers and transforms the examples itself; see `Buffers` for the other fields."""
 
     rows: Tensor
-    """(N,) int64: the numbers of the examples."""
+    """(N,) int64: the indices of the examples."""
     key: Tensor | None
-    """(2,) int64: of this epoch's augmentation, if there is one."""
+    """(2,) int64: the key of the epoch's augmentation; None without augmentation."""
     weight: Tensor
     mix: Tensor
     fetch: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
-    """Gives examples and targets; the same function for the whole run."""
+    """Returns examples and targets for `rows` and `key`; the same function in the whole run."""
 
     @property
     def examples(self) -> int:
-        """How many there are in the batch."""
+        """The number of examples in the batch."""
         return self.rows.shape[0]
 
     def ready(self) -> Buffers:
-        """Fetch them."""
+        """Fetch the examples."""
         return Buffers(*self.fetch(self.rows, self.key), self.weight, self.mix)
 
 
 Feed = Buffers | Rows
-"""What a step is given."""
+"""The inputs of a step."""
 
 
 class StaticFeed:
-    """A feed in memory of its own, for a recorded step to read from."""
+    """Inputs with fixed memory addresses, from which a recorded step reads."""
 
     def __init__(self, first: Feed) -> None:
         self._tensors = [name for name, value in vars(first).items() if isinstance(value, Tensor)]
@@ -72,7 +72,7 @@ class StaticFeed:
         self._last = first
 
     def load(self, feed: Feed) -> None:
-        """Take over these values, in place; what is the same tensor as last time is there already."""
+        """Copy the values of a feed in place. A tensor that is the same object as last time is not copied again."""
         for name in self._tensors:
             given = getattr(feed, name)
             if given is not getattr(self._last, name):
@@ -81,11 +81,11 @@ class StaticFeed:
 
 
 class Phase(NamedTuple):
-    """Where in an optimiser step a batch stands. Each phase is recorded by itself."""
+    """The position of a batch in its optimizer step, which has several batches if gradients are accumulated."""
 
     first: bool = True
-    """It is the first batch: gradients start at zero."""
+    """The first batch: gradients are reset."""
     last: bool = True
-    """It is the last one: the optimiser moves."""
+    """The last batch: the parameters are updated."""
     average: bool = False
-    """The moving average follows."""
+    """The moving average is updated, too."""

@@ -1,4 +1,4 @@
-"""Which layer first produced a value that is not finite: the failed step, run once more with an eye on every layer."""
+"""Find the layer that first computed a value that is not finite, by replaying the failed step with hooks."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ from netspec.trainer.step.work import Step
 
 
 def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:
-    """Replay a step's batches (several where gradients are accumulated) and say where it goes wrong first.
+    """Replay the batches of a failed step, and find the first value that is not finite.
 
-    The parameters must be those from before the step, and they stay: only gradients are computed. The model is called
-    without what wraps it, so that one process can do this by itself.
+    The parameters must be those from before the step. They are not changed: the replay only computes gradients. The
+    model is called without DistributedDataParallel, so that a process can do this without the others.
+
+    Args:
+        model: the model.
+        step: the step.
+        batches: its batches, several if gradients are accumulated.
 
     Returns:
         A clause that continues "step 17: ".
@@ -46,7 +51,7 @@ def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:
 
 
 class _Watch:
-    """A forward hook that notes the first output, or on the way back the first gradient, that is not finite."""
+    """A forward hook that records the first output that is not finite, or, in the backward pass, the first gradient."""
 
     def __init__(self, path: str, module: nn.Module, found: list[str]) -> None:
         self._place = f"layer `{path}` ({type(module).__name__}"

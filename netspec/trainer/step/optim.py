@@ -1,4 +1,4 @@
-"""The recipe's optimiser over a model's parameters: groups, what is frozen, and how the learning rate reaches it."""
+"""Build the recipe's optimizer for a model: parameter groups, frozen parameters, learning rates as tensors."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ NORMS = (
 
 
 def modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Path and module of every module, the model itself first."""
+    """Path and module of every module in a model, the model itself first."""
     yield from cast("Iterator[tuple[str, nn.Module]]", model.named_modules())  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
 
 
 def named(model: nn.Module) -> Iterator[tuple[str, nn.Parameter, nn.Module]]:
-    """Key, parameter and owning module of every parameter, in `state_dict` order."""
+    """Key, parameter and owning module of every parameter, in the order of the state dict."""
     for path, module in modules(model):
         for name, parameter in module.named_parameters(recurse=False):
             yield (f"{path}.{name}" if path else name), parameter, module
 
 
 def matches(pattern: str, key: str, module: nn.Module) -> bool:
-    """Whether a recipe's pattern means this parameter: see `netspec.recipe.settings.Group`."""
+    """Whether a recipe's pattern matches a parameter with this key and owner: see `netspec.recipe.settings.Group`."""
     if "." in pattern:
         return fnmatchcase(key, pattern)
     if pattern == "norm":
@@ -45,7 +45,7 @@ def matches(pattern: str, key: str, module: nn.Module) -> bool:
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
-    """Stop the matching parameters from training.
+    """Set `requires_grad` to False for the parameters that match a pattern.
 
     Raises:
         UsageError: a pattern matches nothing.
@@ -60,7 +60,7 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
 
 
 def train_mode(model: nn.Module) -> None:
-    """`model.train()`, but norms whose parameters are all frozen stay in eval mode and keep their statistics."""
+    """Set train mode; but norms with only frozen parameters get eval mode, which freezes their statistics, too."""
     model.train()
     for module in model.modules():
         parameters = list(module.parameters(recurse=False))
@@ -69,10 +69,11 @@ def train_mode(model: nn.Module) -> None:
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """The trainable parameters as optimiser groups: those with values of their own first come, first served.
+    """The trainable parameters as groups of the optimizer. A parameter belongs to the first group of the recipe that
+    matches it.
 
     Raises:
-        UsageError: a pattern matches nothing, or there is nothing to train.
+        UsageError: a pattern matches nothing, or no parameter is trainable.
     """
     parameters = [(key, p, module) for key, p, module in named(model) if p.requires_grad]
     if not parameters:
@@ -106,26 +107,26 @@ def _unmatched(where: str, pattern: str, parameters: Iterable[tuple[str, Any, nn
 
 @dataclass(frozen=True)
 class Optimization:
-    """An optimiser and what may be done with it."""
+    """An optimizer and its capabilities."""
 
     optimizer: torch.optim.Optimizer
     fused: bool
-    """True if one kernel updates everything and skips the update by itself where `found_inf` says so."""
+    """True if the optimizer is a fused kernel, which skips the update if its tensor `found_inf` is 1."""
     tensor_lr: bool
-    """True if the learning rates are tensors on the device, so that a recorded step can be replayed with new ones."""
+    """True if the learning rates are tensors on the device, which a recorded step reads at each replay."""
 
     @property
     def parameters(self) -> list[nn.Parameter]:
-        """All parameters that it updates."""
+        """All parameters of the optimizer."""
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def state_on(self, device: torch.device) -> list[Tensor]:
-        """What the optimiser keeps on a device between steps."""
+        """The tensors of the optimizer's state that are on a device."""
         kept = (value for state in self.optimizer.state.values() for value in state.values())
         return [value for value in kept if isinstance(value, Tensor) and value.device == device]
 
     def set_lr(self, rates: Sequence[float]) -> None:
-        """Give each group its learning rate."""
+        """Set the learning rate of each group, in place if it is a tensor."""
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(rate)
@@ -133,18 +134,22 @@ class Optimization:
                 group["lr"] = rate
 
     def set_momentum(self, momenta: Sequence[dict[str, Any]]) -> None:
-        """Give each group its `momentum` or `betas`, where the schedule cycles them."""
+        """Set `momentum` or `betas` of each group, for schedules that cycle them."""
         for group, values in zip(self.optimizer.param_groups, momenta, strict=True):
             group.update(values)
 
 
 def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> Optimization:
-    """The recipe's optimiser, fused where torch has a fused kernel for it on this device."""
+    """Build the recipe's optimizer, fused if torch has a fused kernel of it for the device.
+
+    Raises:
+        UsageError: see `parameter_groups`.
+    """
     kind: Any = getattr(torch.optim, type(recipe.optimizer).__name__)
     arguments = dict(recipe.optimizer)
     groups = parameter_groups(model, recipe)
     known = signature(kind).parameters
-    # fp16 may skip the first step, after which a fused SGD with dampening would read momentum that nobody has written
+    # fp16 may skip the first step, after which a fused SGD with dampening would read uninitialised momentum
     unready = recipe.precision == "fp16" and bool(arguments.get("dampening"))
     fused = "fused" in known and not unready and _fuses(kind, device)
     capturable = device.type == "cuda" and "capturable" in known
@@ -165,8 +170,8 @@ def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> O
 
 @cache
 def _fuses(kind: Any, device: torch.device) -> bool:
-    """Whether torch has a fused kernel of an optimiser for a device: which it has differs from release to release (the
-    Adagrad of 2.11 has one for the CPU alone), and only a step shows it."""
+    """Whether torch has a fused kernel of an optimizer for a device. That depends on the release (Adagrad of 2.11 has
+    one for the CPU only), and an error is raised by `step` only, so a step is tried."""
     parameter = nn.Parameter(torch.zeros(1, device=device))
     parameter.grad = torch.zeros_like(parameter)
     try:
@@ -177,10 +182,10 @@ def _fuses(kind: Any, device: torch.device) -> bool:
 
 
 def _prepare_momentum(optimizer: torch.optim.SGD) -> None:
-    """Start SGD's momentum at zero in place of "not yet", which is the same update without dampening.
+    """Initialise SGD's momentum buffers with zeros; without dampening, the updates are the same.
 
-    A first step that is skipped (fp16 starts with a loss scale that is too large) would leave it uninitialised, and a
-    recorded first step would be replayed as the first for ever.
+    torch creates them in the first step. But if that step is skipped (as with fp16, whose loss scale starts too large),
+    a fused kernel leaves them uninitialised; and a recorded first step would create them again at every replay.
     """
     for group in optimizer.param_groups:
         if group["momentum"] and not group["dampening"]:

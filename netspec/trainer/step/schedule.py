@@ -1,8 +1,8 @@
-"""Learning rates over a run: linear warm-up, then torch's own scheduler.
+"""The learning rate schedule: linear warm-up, then torch's own scheduler.
 
-The scheduler drives a shadow: an optimiser of the same kind and groups over empty parameters, whose rates are plain
-numbers. What it decides is then written into the real optimiser's tensors, so that no schedule, however it computes,
-reads from the device.
+torch's schedulers read the learning rates of their optimizer. Those of the real optimizer may be tensors on a GPU,
+which must not be read by the host. So the scheduler works on a shadow: an optimizer of the same class and groups with
+empty parameters, whose rates are floats. The results are written to the real optimizer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _CYCLED = ("momentum", "betas")
 class Schedule:
     """The learning rate of every group at every step.
 
-    Call `after_step` when an optimiser step is done and `after_epoch` when an epoch is; both set what comes next.
+    To be told of the end of each optimizer step (`after_step`) and of each epoch (`after_epoch`); both set the learning
+    rates for the next step.
     """
 
     def __init__(self, recipe: Recipe, optimization: Optimization, steps_per_epoch: int) -> None:
@@ -35,13 +36,13 @@ class Schedule:
         self._by_step = recipe.schedule_by == "step"
         self._shadow = _shadow(recipe, optimization)
         self._warmup, self._start = _warmup(recipe, steps_per_epoch)
-        self._waits = math.ceil(self._warmup / steps_per_epoch)  # epochs that begin within the warm-up
+        self._waits = math.ceil(self._warmup / steps_per_epoch)  # the number of epochs that begin within the warm-up
         self._step = self._epoch = 0
         self._written: list[float] = []
         total = recipe.epochs * steps_per_epoch - self._warmup if self._by_step else recipe.epochs - self._waits
         self._scheduler = _scheduler(recipe, self._shadow, max(total, 1))
         self.cycles_momentum = bool(recipe.scheduler and recipe.scheduler.cycles_momentum)
-        """True if the schedule also changes the momentum, which a recorded step holds fixed."""
+        """True if the schedule also changes the momentum, which is a constant in a recorded step."""
         self._apply()
 
     @property
@@ -53,16 +54,16 @@ class Schedule:
         return [float(group["lr"]) * warm for group in self._shadow.param_groups]
 
     def after_step(self) -> None:
-        """One optimiser step is done."""
+        """Set the learning rates after an optimizer step."""
         self._step += 1
         if self._step > self._warmup:
             if not self._by_step or self._scheduler is None or isinstance(self._scheduler, ReduceLROnPlateau):
-                return  # nothing changes before the epoch's end
+                return  # changes at the end of an epoch only
             self._advance()
         self._apply()
 
     def after_epoch(self, metric: float | None) -> None:
-        """One epoch is done; `metric` is the validation metric for schedules that wait for a plateau."""
+        """Set the learning rates after an epoch. `metric` is the validation metric, for ReduceLROnPlateau."""
         self._epoch += 1
         if isinstance(self._scheduler, ReduceLROnPlateau):
             if metric is not None and self._epoch > self._waits:
@@ -72,10 +73,15 @@ class Schedule:
         self._apply()
 
     def catch_up(self, records: Sequence[Record], step: int, metric: str | None) -> None:
-        """Stand where a run of this recipe would after `step` steps, of which `records` tell the finished epochs.
+        """Advance a new schedule to the state after `step` steps of a run.
+
+        Args:
+            records: the records of the finished epochs.
+            step: the optimizer steps done.
+            metric: the name of the validation metric in the records.
 
         Raises:
-            UsageError: the schedule ends before.
+            UsageError: the schedule is shorter than that.
         """
         try:
             for record in records:
@@ -84,17 +90,17 @@ class Schedule:
                 self.after_epoch(getattr(record, metric) if metric else None)
             for _ in range(step - self._step):
                 self.after_step()
-        except ValueError as error:  # OneCycleLR, whose length is the run's
+        except ValueError as error:  # OneCycleLR, which ends with the run
             raise UsageError(f"the schedule cannot be laid over the {step} steps that are done: {error}") from None
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the schedule stands, in plain values."""
+        """The state of the schedule as plain values."""
         groups = [{k: g[k] for k in ("lr", "initial_lr", *_CYCLED) if k in g} for g in self._shadow.param_groups]
         scheduler = self._scheduler.state_dict() if self._scheduler else None
         return {"step": self._step, "epoch": self._epoch, "groups": groups, "scheduler": scheduler}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Stand where `state` says, and set the optimiser accordingly."""
+        """Restore a result of `state_dict`, and set the learning rates."""
         self._step, self._epoch = state["step"], state["epoch"]
         for group, saved in zip(self._shadow.param_groups, state["groups"], strict=True):
             group.update(saved)
@@ -107,7 +113,7 @@ class Schedule:
         if self._scheduler is None:
             return
         with warnings.catch_warnings():
-            # torch warns that the shadow's own step() was never called; it has nothing to update.
+            # torch warns that the shadow's `step` was never called; it has no parameters to update.
             warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step\\(\\)` before", UserWarning)
             self._scheduler.step()
 
@@ -132,7 +138,11 @@ def _shadow(recipe: Recipe, optimization: Optimization) -> torch.optim.Optimizer
 
 
 def _warmup(recipe: Recipe, steps_per_epoch: int) -> tuple[int, float]:
-    """Steps of warm-up, and the factor they start from."""
+    """The steps of the warm-up, and the factor of the learning rate that it starts from.
+
+    Raises:
+        UsageError: the warm-up is as long as the run or longer.
+    """
     warmup = recipe.warmup
     if warmup is None:
         return 0, 1.0

@@ -1,4 +1,4 @@
-"""Weights from a file or another run into a model."""
+"""Load weights from a file or another run into a model."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from netspec.trainer.step.optim import matches, named
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, or those at the end of a run directory.
+    """Read a safetensors file, or the final weights of a run directory.
 
     Raises:
-        UsageError: no such file.
-        ResourceError: it is damaged.
+        UsageError: there is no such file, or the run is not finished.
+        ResourceError: the file is damaged.
     """
     file = path / "model.safetensors" if path.is_dir() else path
     if path.is_dir() and not file.is_file() and (path / "checkpoints").is_dir():
@@ -36,10 +36,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> None:
-    """Give a model the weights of `path`; parameters that match a pattern of `fresh` keep their own.
+    """Load the weights at `path` into a model. Parameters that match a pattern of `fresh` are not loaded.
 
     Raises:
-        UsageError: names or shapes differ for others than those, or a pattern matches nothing.
+        UsageError: keys or shapes differ for parameters that are to be loaded, or a pattern matches nothing.
+        ResourceError: the file is damaged.
     """
     saved = read_weights(path)
     own: Mapping[str, Tensor] = model.state_dict()
@@ -68,7 +69,8 @@ def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> Non
 
 
 def not_finite(model: nn.Module) -> str | None:
-    """Which parameter or buffer of a model is not finite, in words: "2 of the 6 values of `0.bias` are not finite"."""
+    """A message about the first parameter or buffer that is not finite, "2 of the 6 values of `0.bias` are not finite";
+    None if all are finite."""
     tensors: Mapping[str, Tensor] = model.state_dict()
     for key, tensor in tensors.items():
         if not is_finite(tensor):

@@ -1,11 +1,11 @@
-"""One optimiser step as device work alone.
+"""The optimizer step, as work of the device without host synchronisation.
 
-`Step` reads tensors and writes tensors. It asks the host for nothing and tells it nothing, so that it can be called,
-recorded and replayed (`drivers.py`) with the same result: what changes from step to step (the batch, its weight, how
-it is mixed, the learning rate) sits in tensors, and what went wrong is noted in tensors too.
+`Step` only reads and writes tensors. No Python branch depends on the value of a tensor, so that the step can be
+recorded once and replayed (`drivers.py`) with the same result as by calling it. What changes from step to step (the
+batch, its weight, the parameters of mixing, the learning rate) is in tensors, and so are failures.
 
-A step whose loss or gradient is not finite changes no parameter, and neither does any step after it: `Failures` keeps
-the number of the good ones before it, and the loop reads that now and then.
+A step whose loss or gradient is not finite changes no parameter, and neither does any step after it, until the loop
+reads `Failures`: by then the parameters are still those from before the failed step.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ from netspec.trainer.step.optim import Optimization
 
 
 class Failures:
-    """Notes on the device whether a step has produced a value that is not finite. Sticky."""
+    """Records on the device whether any step has computed a value that is not finite."""
 
     def __init__(self, device: torch.device, counts: bool) -> None:
         self.ever = torch.zeros((), dtype=torch.float32, device=device)
-        """1 once a step has failed: nothing is updated from then on."""
+        """0, and from the first failed step on 1; then nothing is updated any more."""
         self.since = torch.zeros((), dtype=torch.float64, device=device) if counts else None
-        """Number of steps since the first failed one, itself included; None if somebody looks after every step."""
+        """The number of steps from the first failed one on, itself included; None if `ever` is read after each step."""
 
 
 class LossScale:
-    """fp16's loss scale: halved when gradients overflow, doubled after 2,000 steps without. As torch's GradScaler."""
+    """The loss scale for fp16: halved if gradients overflow, doubled after 2,000 steps without overflow, as by torch's
+    GradScaler."""
 
     growth, backoff, interval, initial = 2.0, 0.5, 2000, 65536.0
 
@@ -47,28 +48,33 @@ class LossScale:
         self.since = torch.zeros((), dtype=torch.int32, device=device)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Scale, and steps since it last changed."""
+        """The scale, and the number of steps since it last changed."""
         return {"scale": self.scale, "since": self.since}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take over both."""
+        """Restore a result of `state_dict`, in place."""
         self.scale.copy_(state["scale"])
         self.since.copy_(state["since"])
 
     def update(self, overflow: Tensor) -> None:
-        """After a step: grow or back off."""
+        """Update the scale after a step; `overflow` is 1 if its gradients overflowed, else 0."""
         torch._amp_update_scale_(self.scale, self.since, overflow, self.growth, self.backoff, self.interval)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # what GradScaler calls, without its reads by the host
 
 
 class Step:
-    """Forward, backward and update for one batch.
+    """Forward pass, backward pass and update for one batch.
 
     Args:
-        forward: the module to call: the model itself, or what wraps it.
-        sums: where the metrics of every batch go.
-        average: the moving average's module, if the recipe has one.
-        watched: somebody looks at `failures.ever` after every step, so that nothing need count the steps behind it.
-        statistics: the model's buffers; a batch without a target that counts leaves them as they are.
+        forward: the module to call: the model, or a wrapper of it.
+        optimization: the optimizer.
+        loss: the recipe's loss.
+        recipe: the recipe.
+        arithmetic: device and precision.
+        sums: accumulates the metrics of every batch.
+        average: the moving average, if the recipe has one.
+        watched: the caller reads `failures.ever` after every step, so that steps need not be counted.
+        world: the processes of the run.
+        statistics: the buffers of the model. A batch in which no target counts does not change them.
     """
 
     def __init__(
@@ -100,7 +106,11 @@ class Step:
             optimization.optimizer.found_inf = self.failures.ever  # pyright: ignore[reportAttributeAccessIssue]  # the protocol between GradScaler and fused optimisers
 
     def __call__(self, feed: Feed, phase: Phase = Phase()) -> None:  # noqa: B008  # an immutable tuple
-        """Do the step's work for one batch."""
+        """Run the forward and backward pass of a batch; after the last batch of the step, update the parameters.
+
+        In order: reset the gradients, mix the examples, run the model, compute the loss with that of auxiliary heads,
+        weight and scale it, run the backward pass, add to the metrics, update.
+        """
         b = feed.ready()
         if phase.first:
             self._clear_gradients()
@@ -119,7 +129,7 @@ class Step:
         elif self._weighted:
             objective = objective * b.weight
         (objective if self.scale is None else objective * self.scale.scale).backward()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
-        if empty is not None:
+        if empty is not None:  # no branch on the value of `empty`: that would need the host
             for buffer, before in zip(self.statistics, statistics, strict=True):
                 buffer.copy_(torch.where(empty, before, buffer))
         loss = loss.detach()
@@ -136,20 +146,24 @@ class Step:
             for parameter in self.parameters:
                 parameter.grad = None
             return
-        for parameter in self.parameters:  # accumulated gradients keep their place in memory from batch to batch
+        for parameter in self.parameters:  # zeroed in place: recordings of several phases share the gradients' memory
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             else:
                 parameter.grad.zero_()
 
     def _mixed(self, b: Buffers) -> tuple[Tensor, Tensor, Tensor | None]:
-        """The examples mixed with their neighbours, their targets, and the neighbours' where the loss is mixed."""
+        """Apply mixup or CutMix with the neighbouring example in the batch.
+
+        Returns:
+            The examples, their targets, and the neighbours' targets if the loss is to be mixed, else None.
+        """
         if not self._mixes:
             return b.x, b.y, None
         neighbour = b.x.roll(1, 0)
         x, y, other = b.x * b.mix[0] + neighbour * (1 - b.mix[0]), b.y, b.y.roll(1, 0)
         maps = is_map(self.recipe.loss, x.shape[1:], y.shape[1:])
-        if maps and self.recipe.mixup > 0:  # of values: masks of classes are not averaged
+        if maps and self.recipe.mixup > 0:  # maps of values: mixup is not allowed for masks of classes
             y = y * b.mix[0] + other * (1 - b.mix[0])
         if self.recipe.cutmix > 0:
             rows = torch.arange(x.shape[-2], device=x.device).unsqueeze(1)
@@ -166,7 +180,11 @@ class Step:
         return own if other is None else b.mix[1] * own + (1 - b.mix[1]) * self.loss(output, other)
 
     def _update(self, loss: Tensor) -> Tensor:
-        """Move the parameters; 1 if there was nothing to move them by: a step failed, or no target counted."""
+        """Update the parameters, unless the step fails.
+
+        Returns:
+            1 if nothing was updated since a step has failed or no target counts, else 0; 0-dim.
+        """
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         empty = None if self.shares is None else self.shares.divide(gradients)
         skip = self._checked(loss, gradients)
@@ -185,12 +203,16 @@ class Step:
         return self.failures.ever if empty is None else torch.maximum(self.failures.ever, empty)
 
     def _checked(self, loss: Tensor, gradients: list[Tensor]) -> Tensor:
-        """Check loss and gradients, and divide the latter by the loss scale; 1 if this step is to change nothing."""
+        """Check loss and gradients, divide the gradients by the loss scale, and record a failure.
+
+        Returns:
+            1 if this step must not change the parameters, else 0; 0-dim.
+        """
         failures, scale = self.failures, self.scale
         if scale is None:
             _check_and_divide([loss, *gradients], failures.ever, self._one)
             skip = self.world.largest_(failures.ever)
-        else:  # an overflow under fp16 is no failure as long as the scale can give way
+        else:  # with fp16, an overflow is a failure only if the loss scale cannot be reduced any further
             overflow = torch.zeros_like(failures.ever)
             _check_and_divide(gradients, overflow, scale.scale.reciprocal())
             _check_and_divide([loss], failures.ever, self._one)
@@ -205,7 +227,11 @@ class Step:
         return skip
 
     def _step_unless(self, skip: Tensor, gradients: list[Tensor]) -> None:
-        """The same for optimisers without a fused kernel."""
+        """Run an optimizer without a fused kernel, unless `skip` is 1.
+
+        On a GPU the step always runs, since the host must not read `skip`; parameters and state are then restored from
+        copies with `torch.where`.
+        """
         if skip.device.type == "cpu":
             if not skip.item():
                 self.optimization.optimizer.step()
@@ -213,19 +239,19 @@ class Step:
         held = [*self.parameters, *self.optimization.state_on(skip.device)]
         before = [tensor.detach().clone() for tensor in held]
         for gradient in gradients:
-            gradient.masked_fill_(skip.bool(), 0)  # state that this step begins must be finite
+            gradient.masked_fill_(skip.bool(), 0)  # state that the step creates is not restored below
         self.optimization.optimizer.step()
         for tensor, old in zip(held, before, strict=True):
             tensor.data.copy_(torch.where(skip.bool(), old, tensor.detach()))
 
 
 def _check_and_divide(tensors: list[Tensor], found: Tensor, factor: Tensor) -> None:
-    """Multiply tensors in place by a factor, and set `found` to 1 if one of them holds a value that is not finite."""
+    """Multiply tensors in place by a factor, and set `found` to 1 if one of them has a value that is not finite."""
     torch._amp_foreach_non_finite_check_and_unscale_(tensors, found, factor)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # the kernel of GradScaler
 
 
 class Average:
-    """The exponential moving average of the weights, as a module of its own that evaluation uses."""
+    """The exponential moving average of the weights, in a copy of the model that evaluation uses."""
 
     def __init__(self, model: nn.Module, module: nn.Module, device: torch.device) -> None:
         self.module = module.requires_grad_(False).eval()
@@ -233,7 +259,7 @@ class Average:
         self._target = [p.detach() for p in module.parameters()]
         self._buffers = list(zip(module.buffers(), model.buffers(), strict=True))
         self.share = torch.zeros((), device=device)
-        """1 − decay for the next update; the host writes it before the step."""
+        """1 − decay for the next update, written by the host before the step."""
 
     def update(self, skip: Tensor) -> None:
         """average ← average + share · (weight − average), unless `skip` is 1."""
@@ -242,6 +268,6 @@ class Average:
         torch._foreach_add_(self._target, difference)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # as above
 
     def copy_buffers(self) -> None:
-        """Take over running statistics, before the average is used."""
+        """Copy the running statistics of the model, before the average is evaluated."""
         for target, source in self._buffers:
             target.copy_(source)

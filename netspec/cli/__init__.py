@@ -40,22 +40,22 @@ class Commands(click.Group):
     """A group whose commands are modules of this package, imported on use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order in which a newcomer meets them."""
+        """The names of the commands, in the order of `COMMANDS`."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, or None."""
+        """The command with this name; None if there is none."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"netspec.cli.{cmd_name}").command
-        if cmd_name != "check":  # a check is over before it could have collected anything
+        if cmd_name != "check":  # a check is so short that the garbage collector stays off
             gc.enable()
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the arguments name; a misspelt one is answered with a suggestion."""
+        """The command that the arguments name. For an unknown one, the error has a suggestion."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = did_you_mean(args[0], COMMANDS)
             hint = f"did you mean `{near}`?" if near else "`netspec --help` lists the commands"
@@ -65,7 +65,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, without importing them."""
+        """The list of commands for `--help`, from `COMMANDS` and without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -95,7 +95,7 @@ def main() -> NoReturn:
 
 
 def _failed(error: Exception, *, as_json: bool) -> int:
-    """Show what ended a command; its exit status."""
+    """Show the error that ended a command. Returns the exit status."""
     known = _known(error)
     if known is None:
         defect(error)
@@ -105,7 +105,7 @@ def _failed(error: Exception, *, as_json: bool) -> int:
         as_json = False
     try:
         report(known, as_json=as_json)
-    except OSError as unwritten:  # the list that was to stand in place of the document
+    except OSError as unwritten:  # the JSON list could not be written
         drop_output()
         report(known)
         return _failed(unwritten, as_json=False)
@@ -113,7 +113,7 @@ def _failed(error: Exception, *, as_json: bool) -> int:
 
 
 def _known(error: Exception) -> NetspecError | None:
-    """The error as one that is the user's to mend; None for a defect."""
+    """The error as a `NetspecError`, if it is one of the user or of the environment; None for a defect of netspec."""
     match error:
         case NetspecError():
             return error
@@ -126,8 +126,8 @@ def _known(error: Exception) -> NetspecError | None:
 
 
 def report(error: NetspecError, *, as_json: bool = False) -> None:
-    """Show an error that is the user's to mend: on standard error, or as the JSON that standard output was to hold."""
-    from netspec.cli.common import show_diagnostics, wants_color  # only an error needs them
+    """Show an error on standard error, or as JSON on standard output."""
+    from netspec.cli.common import show_diagnostics, wants_color  # imported here, since only an error needs them
     from netspec.errors import SpecError
     from netspec.render import failure_json, render_failure, render_json
 
@@ -143,7 +143,7 @@ def report(error: NetspecError, *, as_json: bool = False) -> None:
 
 
 def defect(error: Exception) -> None:
-    """Show what went wrong inside netspec itself, with what a report of it needs."""
+    """Show a defect of netspec: the traceback, and a request to report it."""
     import traceback
 
     traceback.print_exception(error)

@@ -40,7 +40,7 @@ def command(
 
 
 def _show_for_programs(found: list[Diagnostic], form: str) -> None:
-    from netspec.render import render_github, render_json  # what people read without findings needs none of it
+    from netspec.render import render_github, render_json  # imported here, since a text without findings needs neither
 
     if form == "json":
         click.echo(render_json(found))

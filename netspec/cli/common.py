@@ -1,4 +1,4 @@
-"""What several commands share: naming a spec, showing diagnostics, writing files whole or not at all."""
+"""Shared by the commands: options, compiling a spec, showing diagnostics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def spec_options(command: F) -> F:
-    """Add `--variant NAME` and `--set key=value`, wherever a spec is named."""
+    """Add the options `--variant NAME` and `--set key=value` to a command that takes a spec."""
     command = click.option("--variant", metavar="NAME", help="Which of the spec's variants.")(command)
     return click.option(
         "--set",
@@ -34,8 +34,8 @@ def spec_options(command: F) -> F:
 
 
 def format_option(*forms: str) -> Callable[[F], F]:
-    """Add `--format`, the first form being the default. With `json`, standard output is one JSON document whatever
-    happens."""
+    """Add the option `--format`; the first form is the default. With `json`, standard output is one JSON document, also
+    if the command fails."""
 
     def tell(context: click.Context, _: click.Parameter, form: str) -> str:
         if isinstance(context.obj, Shown):
@@ -48,7 +48,7 @@ def format_option(*forms: str) -> Callable[[F], F]:
 
 
 def json_is_out() -> None:
-    """The command's document is written: what goes wrong from here on is for standard error."""
+    """Mark the JSON document as written: later errors go to standard error."""
     shown = click.get_current_context().obj
     if isinstance(shown, Shown):
         shown.as_json = False
@@ -70,23 +70,23 @@ def settings(set_: Sequence[str]) -> dict[str, Written]:
 
 
 def read_source(path: str) -> tuple[Source, list[Diagnostic]]:
-    """The source at a path, `-` for standard input, and the findings of reading it."""
+    """Read a source from a path, or from standard input for `-`. Returns it with the diagnostics of reading it."""
     if path == "-":
         return decode(sys.stdin.buffer.read(), "<stdin>")
     return read(path)
 
 
 def compile_spec(path: str, variant: str | None, set_: Sequence[str]) -> Result:
-    """Compile a spec and keep what could be computed, even where it is wrong."""
+    """Compile a spec. If it has errors, the result has the net as far as it is known."""
     source, problems = read_source(path)
     return compile_source(source, problems, variant, settings(set_))
 
 
 def load_spec(path: str, variant: str | None = None, set_: Sequence[str] = ()) -> Net:
-    """Compile a spec; its warnings are shown on standard error.
+    """Compile a spec, and show its warnings on standard error.
 
     Raises:
-        SpecError: the spec is wrong. The command line shows the diagnostics and ends with status 1.
+        SpecError: the spec has errors. `main` shows the diagnostics and exits with status 1.
     """
     result = compile_spec(path, variant, set_)
     sources = {result.source.name: result.source.text}
@@ -103,13 +103,13 @@ def wants_color(stream: TextIO) -> bool:
 
 
 def width() -> int:
-    """Columns of the terminal; 100 where there is none, so that a table in a log keeps its lines."""
+    """The columns of the terminal; 100 without a terminal, which is wide enough for most tables in a log."""
     return shutil.get_terminal_size((100, 24)).columns
 
 
 def show_diagnostics(diagnostics: Sequence[Diagnostic], sources: Mapping[str, str], *, err: bool) -> None:
-    """Print diagnostics with their lines, on standard output or standard error."""
-    from netspec.render import render_text  # a spec without findings needs none of it
+    """Print diagnostics with their source lines, on standard output or standard error."""
+    from netspec.render import render_text  # imported here, since a spec without findings does not need it
 
     stream = sys.stderr if err else sys.stdout
     text = render_text(diagnostics, sources, color=wants_color(stream), width=width())
@@ -117,6 +117,6 @@ def show_diagnostics(diagnostics: Sequence[Diagnostic], sources: Mapping[str, st
 
 
 def failed(diagnostics: Sequence[Diagnostic], *, strict: bool) -> bool:
-    """True if the findings end a command with status 1: an error, or under `--strict` anything."""
+    """True if a command must exit with status 1: for an error, and under `--strict` also for a warning."""
     worst: tuple[Severity, ...] = ("error", "warning") if strict else ("error",)
     return any(d.severity in worst for d in diagnostics)

@@ -73,10 +73,10 @@ def command(
 
 
 def _cost(net: Net, batch: int | None, precision: str | None, optimizer: str | None, memory: str | None) -> Cost | None:
-    """The estimate that the options ask for: what they leave out comes from the recipe, if there is one."""
+    """The estimate by the options, completed by the recipe if there is one; None if no option asks for an estimate."""
     if (batch, precision, optimizer, memory) == (None, None, None, None):
         return None
-    from netspec.cost import estimate  # most compilations ask for none
+    from netspec.cost import estimate  # imported here, since most compilations do not need it
 
     recipe = net.recipe
     if batch is None and recipe is None:
@@ -110,10 +110,10 @@ _UNITS: Final = {
 
 
 def memory_size(text: str) -> int:
-    """`8GiB`, `500MB` or a plain number of bytes, as bytes.
+    """The bytes of a size such as `8GiB` (binary), `500MB` (decimal) or a plain number.
 
     Raises:
-        UsageError: it is none of them.
+        UsageError: the text is not a size.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?B?)\s*", text, re.IGNORECASE)
     if found is None or found[2].upper() not in _UNITS:
@@ -135,12 +135,12 @@ def _table(net: Net, form: str, depth: int | None, cost: Cost | None) -> str:
 
 
 def _document(net: Net, cost: Cost | None) -> str:
-    """The JSON of a net: what is printed is what is written."""
+    """The JSON of a net, both for standard output and for the file."""
     return json.dumps(to_json(net) | ({"memory": cost.to_json()} if cost else {}), indent=2, ensure_ascii=False)
 
 
 def _show_failure(result: Result, form: str) -> None:
-    """The diagnostics; in front of them, for people, the table as far as shapes are known."""
+    """Show the diagnostics; in the form `table`, after the part of the table whose shapes are known."""
     if form == "json":
         click.echo(render_json(result.diagnostics))
         return
@@ -150,7 +150,7 @@ def _show_failure(result: Result, form: str) -> None:
 
 
 def _write(net: Net, cost: Cost | None, directory: Path) -> None:
-    from netspec.emit.python import to_python  # what --no-write need not import
+    from netspec.emit.python import to_python  # imported here, since --no-write does not need it
 
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,7 @@ def _write(net: Net, cost: Cost | None, directory: Path) -> None:
 
         write_atomic(directory / f"{net.name}.svg", render(diagram(net), "svg"))
         written.insert(1, f"{net.name}.svg")
-    except (MissingExtra, ResourceError) as error:  # the rest is worth having without the picture
+    except (MissingExtra, ResourceError) as error:  # the other files are useful without the diagram
         click.echo(f"no diagram: {error}", err=True)
     click.echo(f"wrote {directory}/: {', '.join(written)}", err=True)
 

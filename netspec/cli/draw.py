@@ -14,7 +14,7 @@ from netspec.drawing import DIRECTIONS, FORMATS, Direction, diagram, render
 
 
 def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
-    if math.isnan(seconds):  # which is within every range
+    if math.isnan(seconds):  # `FloatRange` accepts NaN
         raise click.BadParameter("nan is no number of seconds.")
     return seconds
 
@@ -54,7 +54,11 @@ def command(
 
 
 def _format(output: Path) -> str:
-    """The format that the file's extension names, checked before anything is computed or written."""
+    """The format by the file's extension. It and the directory are checked before the net is compiled.
+
+    Raises:
+        UsageError: the extension is not a format, or the directory does not exist.
+    """
     form = output.suffix.lower().removeprefix(".")
     if form not in FORMATS:
         near = did_you_mean(form, FORMATS)

@@ -37,7 +37,7 @@ def command(
     """Measure a trained RUN on its test set."""
     need_torch()
     from netspec.trainer.show.report import write_report
-    from netspec.trainer.trained.inspection import inspect  # torch loads when the command line is known to be right
+    from netspec.trainer.trained.inspection import inspect  # after parsing: torch is slow to import
     from netspec.trainer.trained.opening import open_trained
 
     trained = open_trained(run, device=device, best=best)

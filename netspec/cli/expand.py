@@ -1,4 +1,4 @@
-"""`netspec expand`: the flat YAML that a spec's templates stand for."""
+"""`netspec expand`: print a spec with all templates expanded."""
 
 from __future__ import annotations
 

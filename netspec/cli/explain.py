@@ -34,10 +34,10 @@ def command(name: str | None) -> None:
 
 
 def explain(name: str) -> str:
-    """Whatever goes by this name, at 80 columns; a name of two things, as `freeze`, gets both.
+    """The explanation of a name, at 80 columns. A name with two meanings, such as `freeze`, gets both.
 
     Raises:
-        UsageError: there is nothing of this name.
+        UsageError: the name has no explanation.
     """
     found: list[str] = []
     if name in MODULE_OF:
@@ -67,7 +67,7 @@ def explain(name: str) -> str:
 
 
 def explain_code(name: str, code: Page) -> str:
-    """A diagnostic code: what it means, a spec that provokes it, and the same spec mended."""
+    """The explanation of a diagnostic code: its meaning, a spec that provokes it, and the corrected spec."""
     parts = [f"{name} ({code.severity})", textwrap.fill(code.summary, 80), textwrap.fill(code.meaning, 80)]
     if code.bad:
         parts += ["Wrong:", textwrap.indent(_cut(code.bad), "    "), "Right:", textwrap.indent(_cut(code.good), "    ")]
@@ -75,7 +75,7 @@ def explain_code(name: str, code: Page) -> str:
 
 
 def explain_word(name: str, word: Word) -> str:
-    """A word of the language: what it means, and an example."""
+    """The explanation of a word of the spec language: its meaning and an example."""
     example = word.example if word.value is None else f"{word.example} = {_value(word.value)}"
     parts = [f"{name} ({word.kind})", textwrap.fill(word.meaning, 80, break_on_hyphens=False), "Example:"]
     return "\n\n".join([*parts, textwrap.indent(example.rstrip("\n"), "    ")])
@@ -95,7 +95,7 @@ def _initializer(name: str) -> str:
 
 
 def _cut(text: str) -> str:
-    """The text with its longest lines cut: some examples are wrong by their size alone."""
+    """The text with long lines cut: some examples are wrong because of their size."""
     return "\n".join(line if len(line) <= 76 else f"{line[:73]}..." for line in text.splitlines())
 
 
@@ -103,7 +103,7 @@ def _cut(text: str) -> str:
 
 
 def _groups() -> dict[str, tuple[str, ...]]:
-    """The names of each form: CapWords, with hyphens, lowercase. A misspelt one has the form of the right one."""
+    """All names by their form: CapWords, with hyphens, lowercase. A misspelt name usually has the right form."""
     own = tuple(name for name in NAMES if name.islower())
     return {
         "capitals": (
@@ -118,7 +118,7 @@ def _groups() -> dict[str, tuple[str, ...]]:
 
 
 def _nearest(name: str) -> str | None:
-    """The name that was probably meant; of two that are equally near, the one of the same form."""
+    """The most similar name; of two that are equally similar, the one with the same form. None if none is similar."""
     if (layer := meant_by(name, 2)) is not None:
         return layer
     form = "capitals" if name[:1].isupper() else "hyphens" if "-" in name else "lowercase"

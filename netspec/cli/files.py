@@ -1,4 +1,4 @@
-"""What a command writes: whole or not at all, and a path that cannot be written is the command line's mistake."""
+"""Write the files of a command atomically. A path that cannot be written is an error of usage (status 2)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netspec.files import replace_file
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write a file whole or not at all.
+    """Write a file atomically: afterwards it has the new contents, or on an error still the old ones.
 
     Raises:
         UsageError: the directory does not exist or cannot be written.
@@ -23,6 +23,6 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> NetspecError:
-    """What to raise for a file that cannot be written: the disk is full, or its name is at fault."""
+    """The error for a file that cannot be written: `ResourceError` for a full disk, else `UsageError`."""
     kind = ResourceError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
     return kind(f"cannot write {path}: {error.strerror or error}")

@@ -1,4 +1,4 @@
-"""`netspec predict`: what a trained run sees in pictures."""
+"""`netspec predict`: the classes of image files by a trained run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def command(run: Path, images: tuple[Path, ...], top: int, best: bool, device: s
     """Say what a trained RUN sees in pictures."""
     need_torch()
     from netspec.trainer.trained.opening import open_trained
-    from netspec.trainer.trained.prediction import predict  # torch loads when the command line is known to be right
+    from netspec.trainer.trained.prediction import predict  # after parsing: torch is slow to import
 
     answers = predict(open_trained(run, device=device, best=best), images, top)
     if form == "json":

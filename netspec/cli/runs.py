@@ -1,4 +1,4 @@
-"""`netspec runs`: the runs there are, and how they compare."""
+"""`netspec runs`: list runs, and compare them."""
 
 from __future__ import annotations
 

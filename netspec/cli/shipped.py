@@ -1,4 +1,4 @@
-"""The specs that netspec brings with it, by the names that `netspec new --from` knows."""
+"""The specs that are part of netspec, by the names that `netspec new --from` takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _PACKAGE: Final = Path(__file__).parent.parent
 
 
 def specs() -> dict[str, Path]:
-    """`d2l/resnet18` and its like → file, shallow ones first. In a wheel the package holds them."""
+    """Name of a spec, such as `d2l/resnet18` → file, those in outer folders first.
+
+    In a wheel the specs are inside the package; in a checkout they are beside it.
+    """
     inside = _PACKAGE / "specs"
     root = inside if inside.is_dir() else _PACKAGE.parent / "specs"
     files = sorted(root.rglob("*.yaml"), key=lambda file: (len(file.parts), file))
@@ -20,10 +23,10 @@ def specs() -> dict[str, Path]:
 
 
 def shipped(name: str) -> Path:
-    """The spec of this name: `lenet`, or with its folder `d2l/lenet`.
+    """The file of a spec by its name: `lenet`, or with its folder `d2l/lenet`.
 
     Raises:
-        UsageError: no spec has it, or several in different folders; the message says which there are.
+        UsageError: there is no such spec, or there are several in different folders; the message lists them.
     """
     known = specs()
     if not known:
@@ -46,7 +49,7 @@ def shipped(name: str) -> Path:
 
 
 def variants(file: Path) -> list[str]:
-    """The names under `variants:`."""
+    """The names of the variants of a spec file."""
     root, _ = parse(Source(file.name, file.read_text(encoding="utf-8")))
     block = root.get("variants") if isinstance(root, MapNode) else None
     return [key.text for key, _ in block.entries] if isinstance(block, MapNode) else []

@@ -1,7 +1,7 @@
-"""Where a command writes: a command goes on when nobody reads any more, as under `nohup`.
+"""Standard streams that let a command continue when its output can no longer be read, as under `nohup`.
 
-A pipe whose reader went away, a terminal that was closed and a stream that was closed from the start take what is
-written and keep nothing of it. What a full disk refuses is still an error.
+Output to a pipe without a reader, to a closed terminal, or to a stream that was closed from the start is discarded
+without an error. A full disk is still an error.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import os
 import sys
 from typing import Any, TextIO
 
-_UNREAD = (errno.EPIPE, errno.EIO)  # of a pipe, and of a terminal
+_UNREAD = (errno.EPIPE, errno.EIO)  # no reader: of a pipe, of a terminal
 
 
 class Shown:
-    """How what ends a command is shown: made by `main`, told by the command's `--format`."""
+    """How the error that ends a command is to be shown. Created by `main`, and set by the command's `--format`."""
 
     def __init__(self) -> None:
         self.as_json = False
 
 
 class _Patient(io.FileIO):
-    """A file that becomes /dev/null when its reader has gone."""
+    """A file that is redirected to /dev/null when its reader has gone."""
 
     def write(self, b: Any, /) -> int:
-        """As `FileIO.write`."""
+        """See `FileIO.write`; without a reader, the bytes are discarded."""
         try:
             return super().write(b)
         except OSError as error:
@@ -44,14 +44,15 @@ def _to_nowhere(number: int) -> None:
 
 
 def drop_output() -> None:
-    """Let go of what standard output could not take, or the interpreter tries once more at its end."""
+    """Redirect standard output to /dev/null, since the interpreter would try to write the buffer again at its exit."""
     _to_nowhere(1)
 
 
 def open_streams() -> None:
-    """Make standard output and error take everything, in UTF-8: a table has × in it, whatever the locale says.
+    """Replace standard output and standard error by streams that do not fail without a reader, in UTF-8.
 
-    A number that is closed is opened, or the next file that is written would get it, and the words of a library in it.
+    UTF-8 does not depend on the locale, since tables contain `×`. Closed file descriptors from 0 to 2 are opened on
+    /dev/null: otherwise the next file that is opened would get one of them, and libraries would print into it.
     """
     for number in (0, 1, 2):
         try:

@@ -1,4 +1,4 @@
-"""`netspec train`: a spec by its recipe into a run directory."""
+"""`netspec train`: train a spec by its recipe into a run directory, or resume a run."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def command(
     net = _net(spec, resume, variant, set_)
     if run is not None and resume is not None:
         raise UsageError("`--run` names a new run and `--resume` an old one; give one of them")
-    from netspec.trainer.errors import Interrupted  # torch loads when the spec is known to be right
+    from netspec.trainer.errors import Interrupted  # imported after the spec is checked, since torch is slow to import
     from netspec.trainer.jobs.training import train
     from netspec.trainer.machine.processes import speaks
 
@@ -82,20 +82,24 @@ def command(
             net, run=run, resume=resume, force=force, quiet=quiet, max_steps=max_steps, tensorboard=tensorboard,
             report=report, **options,
         )  # fmt: skip
-    except Interrupted as stop:  # no error: it is what was asked for
+    except Interrupted as stop:  # not an error: the user has requested it
         click.echo(str(stop), err=True)
         return stop.exit_status
     if not speaks():
         return 0
     click.echo(result.line)
-    if result.speed is not None:  # not for a run that was finished before
+    if result.speed is not None:  # None for a run that was finished before
         click.echo(result.speed)
     click.echo(str(result.run))
     return 0
 
 
 def need_torch() -> None:
-    """Raise MissingExtra unless the extra that trains is installed; looks without importing."""
+    """Check that the packages for training are installed, without importing them.
+
+    Raises:
+        MissingExtra: one of them is not.
+    """
     missing = [name for name in ("torch", "torchvision", "safetensors", "matplotlib") if find_spec(name) is None]
     if missing:
         raise MissingExtra(f"training needs {', '.join(missing)}: {install('torch')}")
@@ -108,6 +112,6 @@ def _net(spec: str | None, resume: Path | None, variant: str | None, set_: tuple
         raise UsageError(
             "name a spec to train, or a run to go on with: `netspec train SPEC`, `netspec train --resume RUN`"
         )
-    from netspec.trainer.run.directory import open_run  # a run directory is the trainer's business
+    from netspec.trainer.run.directory import open_run  # imported here, since only `--resume` needs it
 
     return load_spec(str(open_run(resume).spec), variant, set_)

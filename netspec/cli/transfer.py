@@ -1,4 +1,4 @@
-"""`netspec transfer`: weights of another implementation, as a file that the spec's module loads."""
+"""`netspec transfer`: write the weights of another implementation as a file for the spec's module."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def command(
         raise UsageError(f"-o {output}: there is no directory {output.parent}")
     net = load_spec(spec, variant, set_)
 
-    from netspec.torch import sources, transfer  # they need torch, and say how to install it
+    from netspec.torch import sources, transfer  # raises MissingExtra without torch
 
     if source.startswith(_PUBLISHED):
         module = sources.published(source.removeprefix(_PUBLISHED), progress=sys.stderr.isatty())

@@ -1,6 +1,6 @@
-"""The table of combinators: one class each, imported when a spec first uses it.
+"""The table of combinators. Each is a class, imported when a spec first uses it.
 
-The table is static, so that items are told apart and "did you mean" knows every word without importing a class.
+The table is static, so that parsing items and suggesting names ("did you mean") need not import the classes.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 class Listed(NamedTuple):
-    """Where a combinator is defined, and the words that come with it."""
+    """The entry of a combinator: where it is defined, and the names that belong to it."""
 
     module: str
-    """Of this package."""
+    """The module of this package."""
     target: str
-    """Its class there."""
+    """The class in that module."""
     options: tuple[str, ...] = ()
-    """What may stand beside it: its fields, and further lists of layers."""
+    """The keys allowed beside it in a spec: its fields, and its further lists of layers (`Joining.sides`)."""
     elsewhere: tuple[str, ...] = ()
-    """What other frameworks call it, lowercase."""
+    """Its names in other frameworks, lowercase."""
 
 
 COMBINATORS: Final[dict[str, Listed]] = {
@@ -33,7 +33,7 @@ COMBINATORS: Final[dict[str, Listed]] = {
     "sequential": Listed("nesting", "Nested"),
     "aux": Listed("heads", "Auxiliary"),
 }
-"""Word of the language → the combinator."""
+"""Name in the spec language → entry."""
 
 OWNERS: Final[dict[str, tuple[str, ...]]] = {
     option: tuple(word for word, listed in COMBINATORS.items() if option in listed.options)
@@ -46,10 +46,10 @@ _loaded: dict[str, type[Joining]] = {}
 
 
 def joining_class(word: str) -> type[Joining]:
-    """The class of the combinator of this word.
+    """The class of a combinator, by its name in the spec language.
 
     Raises:
-        KeyError: there is no such combinator; `COMBINATORS` lists those there are.
+        KeyError: there is no such combinator in `COMBINATORS`.
     """
     found = _loaded.get(word)
     if found is None:

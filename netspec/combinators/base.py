@@ -1,9 +1,9 @@
-"""What a combinator is: its branches and what each is given, how they join, what that costs, and how it is explained.
+"""The base class of the combinators: branches and their inputs, the join and its cost, and the documentation.
 
-A combinator is one class. Its fields are its options; its docstring is what `netspec explain` says of it; its methods
-are written over sizes that may be numbers, symbols or unknown (`dims.py`). Everything else follows from the class: the
-walk reads its form, builder and Python emitter make its torch call, table and diagram take their words and signs from
-it, and the page of the language and the conformance test read its documentation and examples.
+A combinator is one class. Its fields are its options; its docstring is printed by `netspec explain`; its methods
+compute with sizes that may be numbers, symbols or unknown (`dims.py`). All other modules read the class: the elaborator
+its form, builder and Python emitter its torch call, table and diagram its texts and sign, docs/language.md and the
+conformance test its documentation and examples.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from netspec.layers.base import TensorType, TorchCall
 
 
 class WorkedExample(NamedTuple):
-    """One use of a combinator, executed by the tests against torch: a list of layers, and the shapes around it."""
+    """An example of a combinator, with input and output shape, without the batch axis. The tests run it in torch."""
 
     layers: str
     """The lines of YAML under `layers:`."""
@@ -26,169 +26,174 @@ class WorkedExample(NamedTuple):
 
 
 class Option(NamedTuple):
-    """What may stand beside a combinator, explained."""
+    """The documentation of an option of a combinator."""
 
     form: str
-    """As the page of the language writes it: `split: n`."""
+    """How docs/language.md writes it: `split: n`."""
     meaning: str
-    """Two or three sentences."""
+    """The explanation, two or three sentences."""
     example: WorkedExample
 
 
 class Made(NamedTuple):
-    """What a branch is given, or what a join gives."""
+    """The input of a branch, or the output of a join."""
 
     type: TensorType
     axis: int | None = None
-    """The axis, batch excluded, whose size was decided here: a later mismatch on it names the combinator."""
+    """The axis, batch excluded, whose size the combinator determines; a later mismatch there names the combinator."""
     derivation: str | None = None
-    """How that size came about, for messages: `64 + 32`."""
+    """The calculation of that size, for messages: `64 + 32`."""
 
     def derive(self, axis: int) -> str | None:
-        """The derivation of the size along an axis, if it was decided here."""
+        """The calculation of the size along an axis, if the combinator determines it; else None."""
         return self.derivation if axis == self.axis else None
 
 
 class Ends(NamedTuple):
-    """What the branches give, and the words for it."""
+    """The outputs of the branches, and texts for messages about them."""
 
     types: Sequence[TensorType]
     names: Sequence[str]
-    """What messages call each branch: "the body", "branch 2"."""
+    """The name of each branch in messages: "the body", "branch 2"."""
     told: Callable[[int, int | None], str]
-    """`told(branch, axis)` says what gives a branch's size, as in "`Conv2d` (line 9) gives 128"; axis None: its
-    shape."""
+    """`told(branch, axis)` is the origin of a branch's size along an axis, "`Conv2d` (line 9) gives 128"; for the axis
+    None, that of its shape."""
 
 
 class Kept(NamedTuple):
-    """What autograd keeps of a join until the backward pass, in training."""
+    """The tensors that autograd saves for the backward pass of a join."""
 
     input: bool = False
     """The combinator's input."""
     branches: bool = False
-    """What each branch gives."""
+    """The output of each branch."""
     extra: Size = 0
-    """Elements of further tensors of one example, in the precision of the result."""
+    """The number of elements per example of other tensors, in the precision of the output."""
 
 
 class Joining(Arguments):
-    """Base of all combinators.
+    """The base class of all combinators.
 
     Subclasses set the class variables, define their options as fields, and implement `output`.
     """
 
     word: ClassVar[str]
-    """The word of the language."""
+    """Its name in the spec language."""
     value: ClassVar[str]
-    """What it computes, in a few words, for the table of the language's page."""
+    """What it computes, in a few words, for the table in docs/language.md."""
     examples: ClassVar[tuple[WorkedExample, ...]]
-    """The first one illustrates the explanation."""
+    """Examples; the first one is printed by `netspec explain`."""
     options: ClassVar[dict[str, Option]] = {}
     """The documentation of each field, and of each of the `sides`."""
 
-    # ---- its form
+    # ---- the form in a spec
 
     several: ClassVar[bool] = False
-    """Whether it holds a list of branches, each a list of layers; else it holds one list of layers, its body."""
+    """True if its value is a list of branches, each a list of layers; else it is one list of layers, the body."""
     sides: ClassVar[tuple[str, ...]] = ()
-    """Further lists of layers, each an option beside the body; one that is left out or empty is identity."""
+    """Options whose values are further lists of layers, each a branch beside the body; an empty one is the identity."""
     joins: ClassVar[bool] = True
-    """False for a chain of its own, which joins nothing: it becomes a `Sequential` of the net."""
+    """False for a nested chain, which has nothing to join: it becomes a `Sequential` of the net."""
     training_only: ClassVar[bool] = False
-    """Whether its layers run in training alone and give outputs of the network's own, while the input passes on."""
+    """True if its layers run in train mode only and are additional outputs, while the input is passed on unchanged."""
 
     keeps_rank: ClassVar[bool] = True
-    """Whether the result has as many axes as what each branch gives: where they disagree, that much is still known."""
+    """True if the output has the rank of the branches' outputs, so that it is known even if they do not fit."""
     cut_by: ClassVar[str] = ""
-    """The option that decides what part of the input a branch is given, if one does: it is named for its size."""
+    """The option that splits the input into parts for the branches, if there is one; messages name it as the origin of
+    a part's size."""
 
-    # ---- how it looks
+    # ---- the drawing
 
     sign: ClassVar[str] = ""
-    """What stands in the diagram's circle where the branches meet; without a sign its word stands in a box."""
+    """The sign in the circle that represents the join in a diagram; without a sign, a box with the name is drawn."""
     input_joins: ClassVar[bool] = False
-    """Whether the input itself is one side of the join, beside what the branches give."""
+    """True if the input itself is an operand of the join, in addition to the branches' outputs."""
     equal_shapes: ClassVar[bool] = False
-    """Whether what each branch gives has the shape of the result, so that a diagram need not say it twice."""
+    """True if the branches' outputs have the shape of the result, so that a diagram shows it only once."""
     still_needed: ClassVar[str] = "is still needed beside it"
-    """What a layer that overwrites a branch's input destroys, as the end of a sentence: "what …"."""
+    """The end of the warning about a layer that overwrites the input of a branch: "overwrites what …"."""
 
-    # ---- its module
+    # ---- the module
 
     target: ClassVar[str]
-    """The class of `netspec.torch.modules` that joins the branches: it takes their modules in order, those of the
-    sides by name unless they are identities, and the options by name."""
+    """The class of `netspec.torch.modules` that joins the branches. Its arguments are the branches' modules in order,
+    those of the sides by name unless they are identities, and the options by name."""
     network: ClassVar[TorchCall | None] = None
-    """What a network becomes that has this combinator somewhere inside; an `nn.Sequential` if None."""
+    """The class of the whole network if it contains this combinator; None for `nn.Sequential`."""
 
     def call(self) -> TorchCall:
-        """The torch call that joins the branches' modules, with all options; a default of the field's is torch's."""
+        """The torch call that joins the branches' modules, with all options. Defaults of fields are torch's defaults."""
         options = {name: getattr(self, name) for name in type(self).model_fields}
         return TorchCall(self.target, options, "netspec.torch.modules")
 
     # ---- the rule
 
     def check_branches(self, count: int) -> None:
-        """Require what the options say of the number of branches.
+        """Check the number of branches against the options.
 
         Raises:
-            Unmet: they say otherwise. It is reported, and the rest is checked all the same.
+            Unmet: it does not fit. That is reported, and the check continues.
         """
 
     def part(self, x: TensorType) -> Made | None:
-        """What each branch is given of the input; None where that hangs on an option that is not known.
+        """The input of each branch, given that of the combinator; None if it depends on an unknown option.
 
         Raises:
-            Unmet: the input cannot be taken apart so; `at` names the option that wants it.
+            Unmet: the input cannot be split in this way; `at` names the option.
         """
         return Made(x)
 
     def output(self, x: TensorType, ends: Ends) -> Made | None:
-        """What the branches give together; None where that hangs on an option that is not known.
+        """The output, given the input and the outputs of the branches; None if it depends on an unknown option.
 
         Raises:
-            Unmet: they do not fit together; `at` names the option at fault, if one is.
+            Unmet: the branches do not fit together; `at` names the option at fault, if there is one.
         """
         raise NotImplementedError
 
     def settled(self, y: TensorType) -> Joining:
-        """Itself as the net keeps it, once the output is known: without anything that reading left open."""
+        """The combinator as the net keeps it, with options normalised by the output, such as a negative axis."""
         return self
 
     def saved(self, x: TensorType, ends: Sequence[TensorType]) -> Kept:
-        """What autograd keeps of the join, beside what it keeps of the branches' layers; measured by the tests."""
+        """The tensors that autograd saves for the join itself, as measured by the tests."""
         return Kept()
 
     # ---- for messages and tables
 
     def names(self, count: int, stated: Collection[str]) -> list[str]:
-        """What messages call each of so many branches; `stated` are the options that the spec writes."""
+        """The names of the branches in messages; `stated` are the options that the spec gives."""
         return [f"branch {i + 1}" for i in range(count)]
 
     def advice(self, x: TensorType, ends: Sequence[TensorType], stated: Collection[str]) -> str | None:
-        """What to write so that branches which disagree would fit."""
+        """What to write so that branches that do not fit together would; None if there is no advice."""
         return None
 
     def remark(self) -> str:
-        """What the table says of the options, behind the number of branches."""
+        """The text about the options in the table, after the number of branches."""
         return ""
 
     def part_text(self) -> str:
-        """What a diagram says where the branches begin, behind the input's shape, if each is given a part of it."""
+        """The text after the input's shape in a diagram, if each branch gets a part of the input; else empty."""
         return ""
 
     def recorded(self) -> dict[str, Any]:
-        """The options as plain values for programs that read a net, in the field's order; axes leave out the batch."""
+        """The options as plain values, in the order of the fields; axes are counted without the batch axis."""
         return {name: getattr(self, name) for name in type(self).model_fields}
 
     # ---- for the rules
 
     def knows(self, option: str) -> bool:
-        """False where an option is UNKNOWN: it was reported, or hangs on a size that is not known."""
+        """False if an option is `UNKNOWN`: its value was reported as wrong, or depends on an unknown size."""
         return getattr(self, option) is not UNKNOWN
 
     def need_one_dtype(self, a: TensorType, b: TensorType, first: str, second: str) -> None:
-        """Require two sides of the join to hold values of one kind."""
+        """Require two operands of the join to have the same dtype; `first` and `second` name them.
+
+        Raises:
+            Unmet: they do not.
+        """
         need(
             a.dtype == b.dtype,
             lambda: f"`{self.word}` joins one dtype, but {first} is {a.dtype} and {second} is {b.dtype}",

@@ -1,4 +1,4 @@
-"""Branches one after the other along an axis."""
+"""Concatenation of branches along an axis."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _chunks(value: object) -> object:
 
 
 class Concat(Joining):
-    """The branches' outputs one after the other along the channels, or along `dim`; all other sizes must be equal. With
+    """The branches' outputs, concatenated along the channels or along `dim`; all other sizes must be equal. With
     `split: n` each branch gets one of n equal chunks of the input.
     """
 
@@ -66,7 +66,7 @@ class Concat(Joining):
 
     @property
     def chunks(self) -> int | None:
-        """The number of chunks that the input is cut into; None if each branch gets the whole."""
+        """The number of chunks that the input is split into; None if each branch gets the whole input."""
         return self.split if self.knows("split") else None
 
     def check_branches(self, count: int) -> None:
@@ -100,7 +100,7 @@ class Concat(Joining):
             return None
         first, names, told = ends.types[0], ends.names, ends.told
         rank = len(first.shape)
-        # Whatever the axis: where the ranks disagree, that is what is reported.
+        # If the ranks differ, the axis does not matter: the difference is reported below.
         axis = self._joined_axis(x, rank) if all(len(branch.shape) == rank for branch in ends.types) else 0
         for i, branch in enumerate(ends.types[1:], 1):
             need(
@@ -126,7 +126,7 @@ class Concat(Joining):
         return Made(joined, axis, " + ".join(str(branch.shape[axis]) for branch in ends.types))
 
     def settled(self, y: TensorType) -> Concat:
-        """With a `dim` that counts from the front."""
+        """The same with a non-negative `dim`."""
         return self if self.dim > 0 else self.model_copy(update={"dim": len(y.shape) + 1 + self.dim})
 
     def remark(self) -> str:
@@ -139,7 +139,11 @@ class Concat(Joining):
         return {"dim": self.dim - 1, "split": self.split}
 
     def _axis(self, rank: int, what: str) -> int:
-        """The axis, batch excluded, that `dim` stands for in a shape of this rank; `what` says whose shape it is."""
+        """The axis, batch excluded, that `dim` means in a shape of this rank; `what` names the shape in the message.
+
+        Raises:
+            Unmet: `dim` is the batch axis or out of range.
+        """
         axis = (self.dim if self.dim >= 0 else rank + 1 + self.dim) - 1
         why = "is the batch axis" if axis == -1 else f"is no axis of {what}, which has {rank} behind the batch axis"
         need(
@@ -152,7 +156,11 @@ class Concat(Joining):
         return axis
 
     def _joined_axis(self, x: TensorType, rank: int) -> int:
-        """The axis, batch excluded, along which branches of this rank are joined: that which `split` cuts."""
+        """The axis, batch excluded, along which branches of this rank are concatenated.
+
+        Raises:
+            Unmet: it is not the axis that `split` cuts in the input, since a negative `dim` counts from the end.
+        """
         axis = self._axis(rank, "what the branches give")
         cut = axis if self.chunks is None else self._axis(len(x.shape), "the input")
         need(

@@ -1,4 +1,4 @@
-"""Further outputs that a network has in training."""
+"""Auxiliary heads: additional outputs of a network in training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chain of its own."""
+"""A nested chain of layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The input times what a branch makes of it."""
+"""The product of the input with the output of a branch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference of the combinators, made from their classes: the table on the language's page."""
+"""The table of combinators in docs/language.md, made from their classes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netspec.combinators.base import Joining
 
 
 def combinator_table() -> str:
-    """Every combinator in a row of a Markdown table: how it is written, what it computes, where its modules are."""
+    """A Markdown table with a row for each combinator: its form in a spec, its value, the paths of its modules."""
     kinds = map(joining_class, COMBINATORS)
     rows = (f"| {_form(kind)} | {kind.value} | {', '.join(_paths(kind))} |" for kind in kinds)
     return "\n".join(["| form | value | module paths |", "|---|---|---|", *rows]) + "\n"
@@ -22,7 +22,7 @@ def _form(kind: type[Joining]) -> str:
 
 
 def _paths(kind: type[Joining]) -> Iterator[str]:
-    """The keys of its branches' modules under its own."""
+    """The paths of the branches' modules below that of the combinator."""
     if not kind.joins:
         yield "indices"
     elif kind.several:

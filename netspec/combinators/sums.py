@@ -1,4 +1,4 @@
-"""Sums of branches: of a body and a shortcut, and of any number."""
+"""Sums of branches: of a body and a shortcut (`residual`), and of any number of branches (`add`)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from netspec.layers.base import TensorType, shape_text
 
 
 class Elementwise(Joining):
-    """What joins branches of exactly equal shapes and dtypes, value by value; nothing is broadcast."""
+    """Base of the combinators that join branches element by element: equal shapes and dtypes, no broadcasting."""
 
     verb: ClassVar[str]
-    """What it does with equal shapes, for messages: "adds"."""
+    """The verb in messages: "adds"."""
     equal_shapes = True
 
     def output(self, x: TensorType, ends: Ends) -> Made:
@@ -43,7 +43,7 @@ class Elementwise(Joining):
 
 
 class Sum(Elementwise):
-    """What adds its branches."""
+    """Base of the combinators that add their branches."""
 
     verb = "adds"
     sign = "+"
@@ -84,7 +84,10 @@ class Residual(Sum):
         return ["the body", "the shortcut" if "shortcut" in stated else "the skip"]
 
     def advice(self, x: TensorType, ends: Sequence[TensorType], stated: Collection[str]) -> str | None:
-        """The shortcut that would make both sides agree: a 1×1 convolution with the right width and stride."""
+        """The shortcut that would give both sides one shape: a 1×1 convolution with the right channels and stride.
+
+        None if no such convolution does, or if the input is not (channels, height, width) in numbers.
+        """
         body = ends[0]
         if len(x.shape) != 3 or len(body.shape) != 3 or not all(isinstance(n, int) for n in (*x.shape, *body.shape)):
             return None

@@ -1,7 +1,7 @@
-"""The table of initialisers: the functions of `torch.nn.init` that a spec may name, each with its arguments as a class.
+"""The table of initialisers: the functions of `torch.nn.init` that a spec may name, with their arguments as classes.
 
-The functions and their arguments are a closed table, tested against torch's own signatures; no torch is imported. A
-module is imported when a spec first names one of its functions.
+Functions and arguments are a closed table, which the tests compare with torch's signatures, so that torch need not be
+imported. A module of this package is imported when a spec first names one of its functions.
 """
 
 from __future__ import annotations
@@ -27,10 +27,14 @@ FUNCTIONS: Final[dict[str, tuple[str, str]]] = {
     "orthogonal_": ("matrices", "Orthogonal"),
     "sparse_": ("matrices", "Sparse"),
 }
-"""Function → the module of this package and the class in it that holds its arguments."""
+"""Function → the module of this package, and the class in it that defines its arguments."""
 
 
 def arguments_of(name: str) -> type[Function]:
-    """The class that holds the arguments of a function of the table."""
+    """The class that defines the arguments of a function.
+
+    Raises:
+        KeyError: the function is not in the table.
+    """
     module, found = FUNCTIONS[name]
     return getattr(import_module(f"netspec.initializers.{module}"), found)

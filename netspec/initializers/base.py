@@ -1,4 +1,4 @@
-"""What an initialiser is: the arguments of a function of `torch.nn.init` behind the tensor."""
+"""The base class of the initialisers: the arguments of a function of `torch.nn.init` after the tensor."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from netspec.dims import Shape
 
 
 class Function(Arguments):
-    """Base of the initialisers."""
+    """The arguments of an initialiser."""
 
     axes: ClassVar[tuple[int, int]] = (0, 99)
-    """How many axes the parameter may have, least and most."""
+    """The least and the greatest number of axes of the parameter."""
 
     def refusal(self, shape: Shape) -> str | None:
-        """What the function wants of a parameter, if one of this shape, with as many axes as it may have, lacks it."""
+        """What the function requires of a parameter, if a parameter with this shape does not meet it; else None.
+
+        The number of axes is checked before, by `axes`.
+        """
         return None

@@ -1,4 +1,4 @@
-"""One value for every element."""
+"""Initialisers that set all elements to one value."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ class Constant(Function):
 
 
 class Plain(Function):
-    """A value that the function's name says."""
+    """The value in the function's name, zero or one; no arguments."""

@@ -1,4 +1,4 @@
-"""Draws from one distribution, whatever the shape of the parameter."""
+"""Initialisers that draw all elements from one distribution, independent of the parameter's shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _in_order(function: F, a: float, b: float) -> F:
 
 
 class Uniform(Function):
-    """From U(a, b)."""
+    """Uniform on [a, b)."""
 
     a: Real = 0.0
     b: Real = 1.0
@@ -30,14 +30,14 @@ class Uniform(Function):
 
 
 class Normal(Function):
-    """From N(mean, std²)."""
+    """Normal with mean `mean` and standard deviation `std`."""
 
     mean: Real = 0.0
     std: NonNegative = 1.0
 
 
 class TruncatedNormal(Function):
-    """From N(mean, std²), drawn again outside of [a, b]."""
+    """Normal with mean `mean` and standard deviation `std`, truncated to [a, b]."""
 
     mean: Real = 0.0
     std: Positive = 1.0

@@ -1,4 +1,7 @@
-"""He's initialisation: for what stands in front of a ReLU."""
+"""He's initialisation, for layers before a ReLU.
+
+Source: He et al. 2015, "Delving Deep into Rectifiers".
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ _Nonlinearity = Literal[
 
 
 class Kaiming(Function):
-    """He's initialisation; `a` is the slope behind zero of the `leaky_relu` that follows."""
+    """He's initialisation; `a` is the negative slope of the `leaky_relu` after the layer."""
 
     axes: ClassVar[tuple[int, int]] = (2, 99)
     a: Real = 0.0

@@ -1,4 +1,7 @@
-"""Glorot's initialisation, for parameters of at least two axes."""
+"""Glorot's initialisation, for parameters with at least two axes.
+
+Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks".
+"""
 
 from __future__ import annotations
 

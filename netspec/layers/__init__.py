@@ -1,6 +1,6 @@
-"""The table of layers: one class each, in a module per family, imported when a spec first names one of the family.
+"""The table of layers. Each is a class; a module has related layers, and is imported when a spec first names one.
 
-The table is static, so that "did you mean" and the documentation know every name without importing a family.
+The table is static, so that suggesting names ("did you mean") need not import the classes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "extra": ("Rearrange", "Select", "StochasticDepth", "LayerScale", "ClassToken", "PositionEmbedding"),
     "attention": ("SelfAttention", "WindowAttention", "GridAttention"),
 }  # fmt: skip
-"""Module of this package → the layers that it defines."""
+"""Module of this package → the layers in it."""
 
 MODULE_OF: Final[dict[str, str]] = {name: module for module, names in FAMILIES.items() for name in names}
 
@@ -59,10 +59,10 @@ _loaded: dict[str, type[Layer]] = {}
 
 
 def layer_class(name: str) -> type[Layer]:
-    """The class of the layer of this name.
+    """The class of a layer, by its name.
 
     Raises:
-        KeyError: there is no such layer; `MODULE_OF` lists those there are.
+        KeyError: there is no such layer in `MODULE_OF`.
     """
     found = _loaded.get(name)
     if found is None:

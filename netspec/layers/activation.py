@@ -1,4 +1,4 @@
-"""The activation that most networks use, its leaky form, and what all share that work on each value alone."""
+"""ReLU and LeakyReLU, and the base class of all element-wise activations."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from netspec.layers.base import Example, Layer, Saved, TensorType
 
 
 class Pointwise(Layer):
-    """Base of the activations that take each value alone."""
+    """Base of the element-wise activations."""
 
     family = "activation"
     keeps: ClassVar[Literal["input", "output"]] = "input"
-    """Which of the two the gradient is computed from."""
+    """The tensor that autograd saves for the gradient."""
     copies: ClassVar[bool] = False
-    """Whether the layer, told to overwrite its input, copies it first: its gradient needs it."""
+    """True if the layer with `inplace: true` first copies its input, which the gradient needs."""
 
     def output(self, x: TensorType) -> TensorType:
         self.need_float(x)

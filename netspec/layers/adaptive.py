@@ -1,4 +1,4 @@
-"""Pools that are told the size of their output and choose their windows accordingly."""
+"""Adaptive pooling: the size of the output is given, and the windows follow from it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class AdaptivePooling(Layer):
         return TensorType((x.shape[0], *(n if size is None else size for n, size in sizes)))
 
     def saved(self, x: TensorType) -> Saved:
-        # one value per channel is computed as a mean, which keeps nothing
+        # torch computes one value per channel as a mean, which saves no tensor
         return Saved(input=any(size != 1 for size in self.output(x).shape[1:]))
 
 

@@ -7,7 +7,7 @@ from netspec.layers.dropout import Dropping
 
 
 class _AlphaDropping(Dropping):
-    """Base of the two that keep mean and variance. Told to overwrite their input, they do not."""
+    """Base of the alpha dropouts. torch does not overwrite the input even with `inplace: true`."""
 
     def shares(self, x: TensorType) -> bool:
         return self.p == 0

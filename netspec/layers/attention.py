@@ -1,4 +1,4 @@
-"""Attention as a layer: one tensor in, one out."""
+"""Self-attention as a layer with one input and one output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _linear(prefix: str, inputs: Size, outputs: Size, bias: bool = True) -> Para
 
 
 def _vectors(layer: Layer, x: TensorType, rank: int, axes: str) -> Size:
-    """Require vectors of float32 in this arrangement; gives their width, checked."""
+    """Require a float32 input of this rank, (…, embed_dim). Returns embed_dim, after checking it."""
     layer.need_rank(x, rank, axes)
     need(
         x.dtype == "float32",
@@ -31,7 +31,7 @@ def _vectors(layer: Layer, x: TensorType, rank: int, axes: str) -> Size:
 
 
 def _divides(width: Size, by: int, name: str) -> None:
-    """Require that the vectors can be cut into heads."""
+    """Require that `by`, the value of the argument `name`, divides the width of the vectors."""
     need(
         same(width % by, 0),
         lambda: f"`{name}: {by}` does not divide the vectors: {{given}}, and {width} % {by} is {width % by}",
@@ -160,7 +160,7 @@ class WindowAttention(Layer):
 
     @property
     def _offsets(self) -> int:
-        """How many relative positions two places of one window can have."""
+        """The number of different offsets between two positions of a window."""
         h, w = spread(self.window_size, 2)
         return (2 * h - 1) * (2 * w - 1)
 
@@ -170,7 +170,7 @@ class WindowAttention(Layer):
         return positions * d * (d * 4 + 2 * h * w) + network
 
     def _positions(self, x: TensorType) -> Size:
-        """Places in all windows, padded ones included."""
+        """The number of positions in all windows, padding included."""
         (height, width, _), (h, w) = x.shape, spread(self.window_size, 2)
         return (height + h - 1) // h * h * ((width + w - 1) // w * w)
 
@@ -184,10 +184,10 @@ class WindowAttention(Layer):
             masks, dropped = scores, scores
         if 0 < self.dropout < 1:
             masks = masks + values
-        # the input in windows, queries, keys, values and the result; the scores behind their softmax
+        # the input in windows, queries, keys, values and the result; the scores after softmax
         if self.version == 1:
             return Saved(extra=values * 5 + scores + dropped, mask=masks)
-        # queries and keys before and behind their norms; the network's hidden layer and its result
+        # queries and keys before and after normalisation; the hidden layer and the result of the small network
         network = self._offsets * 512 + self.num_heads * ((h * w) ** 2 + 1)
         return Saved(extra=values * 8 + rows * 4 + scores * 2 + dropped, mask=masks, statistics=network)
 
@@ -264,7 +264,7 @@ class GridAttention(Layer):
 
     def saved(self, x: TensorType) -> Saved:
         groups, positions, d = x.shape
-        # the input, queries, keys, values and the result; the scores behind their softmax
+        # the input, queries, keys, values and the result; the scores after softmax
         return Saved(input=True, extra=product(x.shape) * 4 + groups * positions * positions * (d // self.head_dim))
 
     def call(self, x: TensorType) -> TorchCall:

@@ -66,7 +66,7 @@ class AvgPool2d(AvgPooling):
     """(C, H, W) → (C, H', W') with H' = ⌊(H + 2·padding − kernel_size) / stride⌋ + 1, W' likewise, each value the mean
     of its window.
 
-    LeNet's `AvgPool2d: {kernel_size: 2, stride: 2}` makes 6 × 14 × 14 of 6 × 28 × 28: (28 − 2) // 2 + 1 = 14. `stride`
+    LeNet's `AvgPool2d: {kernel_size: 2, stride: 2}` on 6 × 28 × 28 gives 6 × 14 × 14: (28 − 2) // 2 + 1 = 14. `stride`
     is `kernel_size` unless it is given. `count_include_pad: false` leaves the padding out of the mean;
     `divisor_override` divides the sum by a number of its own.
     """

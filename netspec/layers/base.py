@@ -1,10 +1,9 @@
-"""What a layer is: its torch arguments, its shape rule, what it costs, the torch call, and how it is explained.
+"""The base class of the layers: torch arguments, shape rule, cost, torch call, and documentation.
 
 A layer is one class. Its fields are the arguments of the torch class of the same name, in the order of torch's
-signature, with torch's defaults; its docstring opens with the shape formula and one worked example; its methods are
-written over sizes that may be numbers, symbols or unknown (`dims.py`). Everything else follows from the class: the
-builder and the Python emitter make the torch call, the diagram takes its colour from the family, the reference page
-and the conformance test read the examples.
+signature, with torch's defaults. Its docstring begins with the shape formula and a worked example. Its methods compute
+with sizes that may be numbers, symbols or unknown (`dims.py`). All other modules read the class: builder and Python
+emitter its torch call, the diagram its family for the colour, the reference page and the conformance test its examples.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ Family = Literal[
 
 
 class TensorType(NamedTuple):
-    """What flows between layers: the shape of one example without the batch axis, and the dtype."""
+    """The type of a tensor between layers: the shape of one example, without the batch axis, and the dtype."""
 
     shape: Shape
     dtype: DType = "float32"
@@ -41,12 +40,12 @@ NAMESPACES: Final = frozenset(
         "netspec.torch.recurrent",
     }
 )
-"""Where the classes that layers call may live. Nothing that a spec says reaches this table."""
+"""The modules whose classes a layer may construct. A spec cannot add to them."""
 
 
 class TorchCall(NamedTuple):
-    """The constructor call that makes the module: `target` is a class of `module`, `arguments` all its keywords in
-    signature order, inferred ones included, device and dtype excepted."""
+    """A constructor call of a torch module: `target` is a class of `module`, `arguments` are all keyword arguments in
+    signature order, inferred ones included, without device and dtype."""
 
     target: str
     arguments: dict[str, Any]
@@ -54,10 +53,10 @@ class TorchCall(NamedTuple):
 
     @property
     def known_module(self) -> str:
-        """The module, for whoever builds or writes the call.
+        """The name of the module, after a check, for importing it or writing the import.
 
         Raises:
-            Defect: it is not in the closed table of namespaces.
+            Defect: it is not in `NAMESPACES`.
         """
         if self.module not in NAMESPACES:
             raise Defect(f"a layer calls `{self.module}.{self.target}`, which is in no namespace that netspec knows")
@@ -65,10 +64,10 @@ class TorchCall(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What autograd keeps from a forward pass in training until the backward pass, parameters excepted.
+    """The tensors that autograd saves in a forward pass for the backward pass, without parameters.
 
-    Counts are elements of one example. Whether the input is some other layer's output, which is kept once, is for
-    `cost.py` to find out.
+    Counts are elements per example. `cost.py` recognises an input that is also the output of another layer, which is
+    saved once.
     """
 
     input: bool = False
@@ -76,23 +75,23 @@ class Saved(NamedTuple):
     output: bool = False
     """The output itself."""
     extra: Size = 0
-    """Elements of further tensors, in the precision that the layer computes with."""
+    """Elements of other tensors, in the precision that the layer computes in."""
     mask: Size = 0
-    """Elements of dropout masks: a byte each on a GPU, as wide as the values on a CPU."""
+    """Elements of dropout masks: one byte each on a GPU, as wide as the values on a CPU."""
     indices: Size = 0
     """Elements of int64 tensors."""
     statistics: Size = 0
-    """float32 elements that do not grow with the batch."""
+    """float32 elements whose number does not depend on the batch size."""
     cpu: Size = 0
-    """Elements of tensors that only the kernels of the CPU keep."""
+    """Elements of tensors that only the CPU kernels save."""
 
 
 Autocast = Literal["low", "full", "same"]
-"""What automatic mixed precision does: compute in 16 bits, in 32, or in whatever the input has."""
+"""The precision of a layer under autocast: 16 bits, 32 bits, or that of its input."""
 
 
 class Example(NamedTuple):
-    """One use of a layer, executed by the tests against torch: the argument part of its YAML, and both shapes."""
+    """An example of a layer: arguments as in YAML, input and output shape without the batch axis. The tests run it."""
 
     arguments: dict[str, Any]
     input: tuple[int, ...]
@@ -101,65 +100,64 @@ class Example(NamedTuple):
 
 
 class Layer(Arguments):
-    """Base of all layers.
+    """The base class of all layers.
 
-    Subclasses set the class variables, define their arguments as fields, and implement `output`; those with
-    parameters implement `parameters`, those that multiply implement `macs`.
+    Subclasses set the class variables, define their arguments as fields, and implement `output`; those with parameters
+    implement `parameters`, and those with matrix products `macs`.
     """
 
     family: ClassVar[Family]
     width: ClassVar[str | None] = None
-    """The argument that follows from the input (`in_channels`), if there is one: omitted it is inferred, stated it is
-    checked. Its field has the default None."""
+    """The argument that follows from the input (`in_channels`), if there is one: it is inferred if omitted, and checked
+    if given. Its field has the default None."""
     width_axis: ClassVar[int] = 0
-    """The axis of the input, batch excluded, whose size that argument is."""
+    """The axis of the input, batch excluded, whose size is that argument."""
     sets_axis: ClassVar[int | None] = None
-    """The axis of the output whose size this layer's own arguments decide, even if it stays the same: a later
+    """The axis of the output whose size is determined by the layer's own arguments, even if it is not changed; a later
     mismatch on that axis names this layer."""
     over_batch: ClassVar[bool] = False
-    """True if in training each value depends on the other examples of the batch."""
+    """True if in train mode the output of an example depends on the other examples of the batch."""
     keeps_values: ClassVar[bool] = False
-    """True if outside of training the values that come out are those that come in, in whatever shape."""
+    """True if in eval mode the output has the values of the input, perhaps in another shape."""
     autocast: ClassVar[Autocast] = "same"
-    """What automatic mixed precision does with this layer."""
+    """The precision of the layer under autocast."""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     # ---- the rule
 
     def output(self, x: TensorType) -> TensorType:
-        """The type of the result for an input of type `x`.
+        """The type of the output for an input of type `x`.
 
         Raises:
-            Unmet: the layer cannot take this input; `need` raises it.
+            Unmet: the layer does not accept this input; raised by `need`.
         """
         raise NotImplementedError
 
     def parameters(self, x: TensorType) -> dict[str, Shape]:
-        """Name and shape of every parameter, in `state_dict` order."""
+        """Name and shape of every parameter, in the order of the state dict."""
         return {}
 
     def buffers(self, x: TensorType) -> dict[str, Shape]:
-        """Name and shape of every persistent buffer, in `state_dict` order."""
+        """Name and shape of every persistent buffer, in the order of the state dict."""
         return {}
 
     def macs(self, x: TensorType) -> Size:
-        """Multiply-accumulates of one example's forward pass; 0 for layers that do no products of matrices."""
+        """Multiply-accumulates of one example's forward pass; 0 for layers without matrix products."""
         return 0
 
     def saved(self, x: TensorType) -> Saved:
-        """What autograd keeps from the forward pass, measured on torch's own layers; the input, where nobody knows."""
+        """The tensors that autograd saves, as measured by the tests on torch's layer. By default, the input."""
         return Saved(input=True)
 
     def shares(self, x: TensorType) -> bool:
-        """Whether the output lies in the input's memory: a view, or the input overwritten."""
+        """Whether the output shares the memory of the input: a view, or the input modified in place."""
         return False
 
     def derivation(self, x: TensorType, axis: int) -> str | None:
-        """How the output size along `axis` came about, for messages: `256 × 5 × 5`. None where there is nothing to
-        derive."""
+        """The calculation of the output size along `axis`, for messages: `256 × 5 × 5`. None if there is none."""
         return None
 
-    # ---- what follows from the fields
+    # ---- derived from the fields
 
     def params(self, x: TensorType) -> Size:
         """The number of parameters."""
@@ -175,13 +173,13 @@ class Layer(Arguments):
         return values | self.inferred(x)
 
     def call(self, x: TensorType) -> TorchCall:
-        """The torch call that builds this layer for an input of type `x`."""
+        """The torch call that constructs this layer for an input of type `x`."""
         return TorchCall(type(self).__name__, self.arguments(x))
 
     # ---- for the rules
 
     def need_float(self, x: TensorType) -> None:
-        """Require float32 values: a layer that computes cannot take indices."""
+        """Require a float32 input: a layer that computes does not accept int64 indices."""
         if x.dtype == "float32":
             return
         need(
@@ -217,7 +215,7 @@ class Layer(Arguments):
         )
 
     def check_width(self, x: TensorType) -> Size:
-        """The input's width, checked against the stated argument if it is stated."""
+        """The size of the input along `width_axis`, after checking the argument `width` against it if it is given."""
         size = x.shape[self.width_axis]
         name = self.width
         stated: int | None = None if name is None else getattr(self, name)
@@ -234,24 +232,24 @@ class Layer(Arguments):
 
 
 def counted(axes: int) -> str:
-    """A number of axes in words: "1 axis", "3 axes"."""
+    """A number of axes with the noun: "1 axis", "3 axes"."""
     return f"{axes} {'axis' if axes == 1 else 'axes'}"
 
 
 def shape_text(shape: Shape) -> str:
-    """A shape in messages: `256 × 5 × 5`."""
+    """A shape for messages: `256 × 5 × 5`."""
     return " × ".join(str(size) for size in shape) or "a single value"
 
 
 REQUIRED: Final = object()
-"""What `torch_defaults` gives for an argument that always has to be passed."""
+"""The value in `torch_defaults` of an argument that must always be passed."""
 
 
 def torch_defaults(layer: Layer, call: TorchCall) -> dict[str, Any]:
-    """The default that torch's constructor gives each argument of a layer's call, `REQUIRED` where it has none.
+    """The default of each argument of a layer's call in torch's constructor; `REQUIRED` if it has none.
 
-    Builder and emitter leave out what equals it. torchvision's constructors have defaults of their own: everything is
-    passed to them.
+    Builder and emitter leave out arguments that equal their default. torchvision's constructors have other defaults, so
+    all arguments are passed to them.
     """
     if call.module.partition(".")[0] == "torchvision":
         return dict.fromkeys(call.arguments, REQUIRED)

@@ -87,7 +87,7 @@ class Convolution(Layer):
         return window_formula(x.shape[axis], k, s, p, d)
 
     def _windows(self) -> list[tuple[int, int, int, int]]:
-        """Kernel, stride, padding and dilation of each axis; `same` has no single padding and is not asked."""
+        """Kernel, stride, padding and dilation of each axis. For `padding: same` the padding is 0 and not used."""
         n = self.axes
         kernel, stride, dilation = spread(self.kernel_size, n), spread(self.stride, n), spread(self.dilation, n)
         padding = (0,) * n if isinstance(self.padding, str) else spread(self.padding, n)
@@ -100,9 +100,9 @@ class Convolution(Layer):
         return tuple(window_size(n, *window) for n, window in zip(x.shape[1:], self._windows(), strict=True))
 
     def _copied(self) -> tuple[int, ...]:
-        """By how much each axis grows in the copy of the input that is made before the convolution, if one is.
+        """By how much each axis is longer in the padded copy of the input that torch makes; 0 if it makes none.
 
-        Zeros are padded as the kernel runs, unless `same` wants one more of them on one side.
+        Zero padding is done inside the kernel without a copy, unless `same` needs different amounts on both sides.
         """
         if self.padding == "same":
             totals = tuple(d * (k - 1) for k, _, _, d in self._windows())
@@ -120,7 +120,7 @@ class Convolution(Layer):
         )
 
     def _need_padding_fits(self, x: TensorType) -> None:
-        """Padding that copies from the input cannot be wider than the input."""
+        """Require that padding with values of the input is not wider than the input allows."""
         for axis, (k, _, p, d) in enumerate(self._windows(), 1):
             amount = (d * (k - 1) + 1) // 2 if self.padding == "same" else p
             if amount:
@@ -128,8 +128,12 @@ class Convolution(Layer):
 
 
 def need_source(mode: str, n: Size, amount: int, name: str, axis: int) -> None:
-    """Require that an axis of n values can supply `amount` values of padding: fewer than n mirrored ones, at most n
-    wrapped ones, any number of copies of the edge."""
+    """Require that an axis with n values is long enough for `amount` values of padding: less than n for `reflect`, at
+    most n for `circular`, any amount for the other modes.
+
+    Raises:
+        Unmet: it is not.
+    """
     if mode == "reflect":
         need(
             amount < n,
@@ -151,7 +155,7 @@ class Conv1d(Convolution):
     """(in_channels, L) → (out_channels, L') with
     L' = ⌊(L + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1.
 
-    A sequence of 100 steps under `kernel_size: 3` has 98 = (100 − 3) // 1 + 1 places for the kernel; `padding: same`
+    With `kernel_size: 3`, a sequence of 100 steps has 98 = (100 − 3) // 1 + 1 positions for the kernel; `padding: same`
     keeps all 100. `in_channels` follows from the input.
 
     Parameters: out_channels · in_channels / groups · kernel_size, and out_channels for the bias.
@@ -174,9 +178,9 @@ class Conv2d(Convolution):
     """(in_channels, H, W) → (out_channels, H', W') with
     H' = ⌊(H + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1, and W' likewise.
 
-    AlexNet's first layer, `Conv2d: {out_channels: 96, kernel_size: 11, stride: 4, padding: 1}`, makes 96 × 54 × 54 of
-    1 × 224 × 224: (224 + 2·1 − 11) // 4 + 1 = 54. `in_channels` follows from the input. `padding: same` keeps the
-    size, for stride 1; `padding_mode` says what stands in the padding.
+    AlexNet's first layer, `Conv2d: {out_channels: 96, kernel_size: 11, stride: 4, padding: 1}`, turns 1 × 224 × 224
+    into 96 × 54 × 54: (224 + 2·1 − 11) // 4 + 1 = 54. `in_channels` follows from the input. `padding: same` keeps the
+    size, for stride 1; `padding_mode` says which values the padding has.
 
     Parameters: out_channels · in_channels / groups · kernel area, and out_channels for the bias.
     MACs: out_channels · H' · W' · in_channels / groups · kernel area.

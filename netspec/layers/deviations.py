@@ -1,7 +1,7 @@
-"""What torch accepts and netspec refuses on purpose.
+"""The inputs and arguments that torch accepts and netspec refuses on purpose.
 
-Everything else that a real torch module accepts on real tensors, in train and in eval mode, netspec accepts too; the
-differential test looks here for the exceptions, and `docs/layers.md` shows them.
+netspec accepts everything else that a torch module accepts on real tensors, in train and in eval mode. The differential
+test knows the exceptions from this table, and docs/layers.md lists them.
 """
 
 from __future__ import annotations
@@ -49,4 +49,4 @@ REFUSED: Final[dict[str, str]] = {
     "undefined arguments": "`Softplus` with `beta: 0`, which divides by it.",
     "dropout without a place": "`dropout` in a recurrent layer of `num_layers: 1`: torch warns that it does nothing.",
 }
-"""Name of a deviation → what it is and why."""
+"""Name of a deviation → description and reason."""

@@ -1,4 +1,4 @@
-"""Dropout: while training, values are set to zero at random; in eval mode nothing happens."""
+"""Dropout: values are set to zero at random in train mode; in eval mode the layer is the identity."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netspec.layers.windows import RANKS
 
 
 class Dropping(Layer):
-    """Base of the dropouts. `axes` is the number of spatial axes, None where any shape will do."""
+    """Base of the dropouts. `axes` is the number of spatial axes; None if any shape is accepted."""
 
     axes: ClassVar[int | None] = None
     family = "dropout"

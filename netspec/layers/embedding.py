@@ -1,4 +1,4 @@
-"""Embeddings: integers become vectors."""
+"""Embeddings: integers are replaced by vectors of a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PRIVATE = {
 
 
 class Table(Layer):
-    """Base of the two layers with a table of vectors."""
+    """Base of the embeddings, which have a table of vectors."""
 
     family = "embedding"
     sets_axis = -1
@@ -27,7 +27,7 @@ class Table(Layer):
     embedding_dim: Count
 
     def need_integers(self, x: TensorType) -> None:
-        """Require int64 values: they are indices into the table."""
+        """Require an int64 input: its values are indices into the table."""
         need(
             x.dtype == "int64",
             lambda: f"`{type(self).__name__}` looks up integers, but its input is {x.dtype}",
@@ -47,7 +47,7 @@ def _checked_padding(rows: int, index: int | None) -> None:
 class Embedding(Table):
     """(*) → (*, embedding_dim): each integer is replaced by its row of a table of num_embeddings rows.
 
-    `Embedding: {num_embeddings: 10000, embedding_dim: 64}` makes 128 × 64 of 128 integers from 0 to 9999.
+    `Embedding: {num_embeddings: 10000, embedding_dim: 64}` on 128 integers from 0 to 9999 gives 128 × 64.
 
     Parameters: num_embeddings · embedding_dim.
     """
@@ -79,7 +79,7 @@ class EmbeddingBag(Table):
     """(L) → (embedding_dim): the mean, the sum or the maximum of the rows that L integers name in a table of
     num_embeddings rows.
 
-    `EmbeddingBag: {num_embeddings: 10000, embedding_dim: 64}` makes 64 features of 128 integers, whatever their order.
+    `EmbeddingBag: {num_embeddings: 10000, embedding_dim: 64}` on 128 integers, in any order, gives 64 features.
 
     Parameters: num_embeddings · embedding_dim.
     """

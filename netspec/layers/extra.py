@@ -1,4 +1,4 @@
-"""Layers that torch.nn has no module for: axes rearranged and selected, learned tokens, positions and scales."""
+"""Layers that torch.nn lacks: rearranged and selected axes, stochastic depth, learned tokens, positions and scales."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from netspec.layers.base import Example, Family, Layer, Saved, TensorType, Torch
 _OWN = "netspec.torch.extra"
 
 Groups = tuple[tuple[str, ...], ...]
-"""One side of a pattern: for each axis the names that it is made of."""
+"""One side of a pattern: the names of each axis, several for an axis that is split or merged."""
 
 
 class _Pattern:
-    """A pattern taken apart: the names that make up each axis, on both sides."""
+    """A parsed pattern: the names of each axis, on both sides."""
 
     __slots__ = ("left", "right")
 
@@ -131,7 +131,11 @@ class Rearrange(Layer):
         return TensorType(shape, x.dtype)
 
     def _split(self, group: tuple[str, ...], size: Size, axis: int, sizes: dict[str, Size]) -> None:
-        """Check one axis against the sizes that its names have, and find the one that is open."""
+        """Check the size of an axis against the known sizes of its names, and add the unknown one to `sizes`.
+
+        Raises:
+            Unmet: several sizes are unknown, or the known ones do not fit.
+        """
         known = product(sizes[name] for name in group if name in sizes)
         unknown = [name for name in group if name not in sizes]
         need(
@@ -175,7 +179,7 @@ class Rearrange(Layer):
         return Saved()
 
     def shares(self, x: TensorType) -> bool:
-        return "(" not in self.pattern  # axes that only change places
+        return "(" not in self.pattern  # a permutation of the axes is a view
 
     def call(self, x: TensorType) -> TorchCall:
         return TorchCall("Rearrange", self.arguments(x), _OWN)
@@ -315,7 +319,7 @@ class LayerScale(Layer):
 
 
 def _sequence(layer: Layer, x: TensorType) -> None:
-    """Require a sequence of vectors, (length, embed_dim)."""
+    """Require a sequence of float32 vectors, (length, embed_dim)."""
     layer.need_rank(x, 2, "(length, embed_dim)")
     need(
         x.dtype == "float32",

@@ -1,4 +1,4 @@
-"""Pools whose windows have random places, so that sizes shrink by any factor."""
+"""Fractional max pooling: windows at random positions, so that sizes can be reduced by any factor."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from netspec.layers.windows import AXES, RANKS
 
 
 class FractionalMaxPooling(Layer):
-    """Base of the fractional max pools, whose windows lie at random so as to give a wanted size."""
+    """Base of the fractional max pools."""
 
     axes: ClassVar[int]
     slack: ClassVar[int]
-    """How much larger than `output + kernel − 1` the input must be: torch differs between 2d and 3d."""
+    """By how much the input must exceed `output + kernel − 1`: torch requires 0 in 2d and 1 in 3d."""
     family = "pooling"
     omitted: ClassVar[dict[str, str]] = {
         "return_indices": "it would make the output a pair, and a chain hands on one tensor",
@@ -81,7 +81,7 @@ class FractionalMaxPool2d(FractionalMaxPooling):
     """(C, H, W) → (C, *output_size), or (C, ⌊H · ratio⌋, ⌊W · ratio⌋) with output_ratio; each value the largest of a
     window, and the windows lie at random.
 
-    `FractionalMaxPool2d: {kernel_size: 2, output_ratio: 0.7}` makes 16 × 22 × 22 of 16 × 32 × 32: ⌊32 · 0.7⌋ = 22.
+    `FractionalMaxPool2d: {kernel_size: 2, output_ratio: 0.7}` on 16 × 32 × 32 gives 16 × 22 × 22: ⌊32 · 0.7⌋ = 22.
     """
 
     axes = 2
@@ -100,7 +100,7 @@ class FractionalMaxPool3d(FractionalMaxPooling):
     """(C, D, H, W) → (C, *output_size), or ⌊size · ratio⌋ per axis with output_ratio; each value the largest of a
     window, and the windows lie at random.
 
-    `FractionalMaxPool3d: {kernel_size: 2, output_ratio: 0.5}` makes 4 × 4 × 8 × 8 of 4 × 8 × 16 × 16.
+    `FractionalMaxPool3d: {kernel_size: 2, output_ratio: 0.5}` on 4 × 8 × 16 × 16 gives 4 × 4 × 8 × 8.
     """
 
     axes = 3

@@ -1,4 +1,4 @@
-"""Normalisation of one example's channels, in groups or each by itself."""
+"""Normalisation of the channels of each example, in groups or one by one."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class InstanceNormalization(Layer):
         return {"weight": (x.shape[0],), "bias": (x.shape[0],)} if self.affine else {}
 
     def saved(self, x: TensorType) -> Saved:
-        # mean and variance, and a copy of each vector of parameters and statistics for every example
+        # mean and variance, and per example a copy of each vector of parameters and running statistics
         vectors = 2 + self.affine + 2 * self.track_running_stats
         return Saved(input=True, extra=vectors * x.shape[0])
 

@@ -1,4 +1,4 @@
-"""Normalisation of one example over its last axes."""
+"""Normalisation of each example over its last axes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from netspec.layers.base import Example, Layer, Saved, TensorType
 
 
 class TrailingNormalization(Layer):
-    """Base of the norms over the last axes: all those that `normalized_shape` lists."""
+    """Base of the norms over the last axes, as many as `normalized_shape` has sizes."""
 
     family = "normalization"
     autocast = "full"
@@ -45,11 +45,11 @@ class TrailingNormalization(Layer):
             )
 
     def _rows(self, x: TensorType) -> Size:
-        """How many vectors are normalised."""
+        """The number of vectors that are normalised."""
         return product(x.shape[: len(x.shape) - len(self._normalized(x))])
 
     def _normalized(self, x: TensorType) -> Shape:
-        """The sizes normalised over."""
+        """The sizes of the axes that are normalised over."""
         count = len(self.normalized_shape) if isinstance(self.normalized_shape, tuple) else 1
         return x.shape[len(x.shape) - count :]
 

@@ -1,4 +1,4 @@
-"""Relatives of ReLU that let something through below zero, and the gated linear unit."""
+"""Variants of ReLU that are not zero below zero, and the gated linear unit."""
 
 from __future__ import annotations
 

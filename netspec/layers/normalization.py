@@ -1,4 +1,4 @@
-"""Batch normalisation: each channel gets mean 0 and variance 1 over the batch."""
+"""Batch normalisation: each channel is normalised to mean 0 and variance 1 over the batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEWER_BIAS = {"bias": "only the newest torch has it; `affine: false` leaves out 
 
 
 class BatchNormalization(Layer):
-    """Base of the batch normalisations. `ranks` are the ranks it takes, batch excluded."""
+    """Base of the batch normalisations. `ranks` are the accepted ranks, batch excluded; `form` names the axes."""
 
     ranks: ClassVar[tuple[int, ...]]
     form: ClassVar[str]

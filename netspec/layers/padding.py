@@ -1,4 +1,4 @@
-"""Padding: values put around the spatial axes."""
+"""Padding of the spatial axes, by mode: zeros, a constant, reflection, replication, circular."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Padding(Layer):
         return f"{x.shape[axis]}{''.join(terms)}"
 
     def _amounts(self, axis: int) -> tuple[int, int]:
-        """What comes before and behind an axis: the list goes from the last axis to the first."""
+        """The amounts before and after an axis. The argument lists them from the last axis to the first, as torch."""
         if isinstance(self.padding, int):
             return self.padding, self.padding
         first = 2 * (self.axes - axis)
@@ -73,7 +73,7 @@ class ReflectionPad1d(Padding):
     """(C, L) → (C, left + L + right): padded with the input mirrored at its edge, which is not repeated: `a b c`
     becomes `c b a b c b a` with 2.
 
-    `ReflectionPad1d: 2` makes 8 × 14 of 8 × 10. A list gives every side its own amount, [left, right]; an axis of n
+    `ReflectionPad1d: 2` on 8 × 10 gives 8 × 14. A list gives every side its own amount, [left, right]; an axis of n
     takes at most n − 1.
     """
 
@@ -91,7 +91,7 @@ class ReflectionPad2d(Padding):
     """(C, H, W) → (C, top + H + bottom, left + W + right): padded with the input mirrored at its edge, which is not
     repeated: `a b c` becomes `c b a b c b a` with 2.
 
-    `ReflectionPad2d: 1` makes 3 × 34 × 34 of 3 × 32 × 32. A list gives every side its own amount, [left, right,
+    `ReflectionPad2d: 1` on 3 × 32 × 32 gives 3 × 34 × 34. A list gives every side its own amount, [left, right,
     top, bottom]; an axis of n takes at most n − 1.
     """
 
@@ -109,7 +109,7 @@ class ReflectionPad3d(Padding):
     """(C, D, H, W) → (C, front + D + back, top + H + bottom, left + W + right): padded with the input mirrored at its
     edge, which is not repeated: `a b c` becomes `c b a b c b a` with 2.
 
-    `ReflectionPad3d: 1` makes 3 × 6 × 10 × 10 of 3 × 4 × 8 × 8. A list gives every side its own amount, [left,
+    `ReflectionPad3d: 1` on 3 × 4 × 8 × 8 gives 3 × 6 × 10 × 10. A list gives every side its own amount, [left,
     right, top, bottom, front, back]; an axis of n takes at most n − 1.
     """
 
@@ -126,7 +126,7 @@ class ReflectionPad3d(Padding):
 class ReplicationPad1d(Padding):
     """(C, L) → (C, left + L + right): padded with copies of the edge: `a b c` becomes `a a a b c c c` with 2.
 
-    `ReplicationPad1d: 2` makes 8 × 14 of 8 × 10. A list gives every side its own amount, [left, right].
+    `ReplicationPad1d: 2` on 8 × 10 gives 8 × 14. A list gives every side its own amount, [left, right].
     """
 
     axes = 1
@@ -143,7 +143,7 @@ class ReplicationPad2d(Padding):
     """(C, H, W) → (C, top + H + bottom, left + W + right): padded with copies of the edge: `a b c` becomes `a a a b
     c c c` with 2.
 
-    `ReplicationPad2d: 1` makes 3 × 34 × 34 of 3 × 32 × 32. A list gives every side its own amount, [left, right, top,
+    `ReplicationPad2d: 1` on 3 × 32 × 32 gives 3 × 34 × 34. A list gives every side its own amount, [left, right, top,
     bottom].
     """
 
@@ -161,7 +161,7 @@ class ReplicationPad3d(Padding):
     """(C, D, H, W) → (C, front + D + back, top + H + bottom, left + W + right): padded with copies of the edge: `a
     b c` becomes `a a a b c c c` with 2.
 
-    `ReplicationPad3d: 1` makes 3 × 6 × 10 × 10 of 3 × 4 × 8 × 8. A list gives every side its own amount, [left, right,
+    `ReplicationPad3d: 1` on 3 × 4 × 8 × 8 gives 3 × 6 × 10 × 10. A list gives every side its own amount, [left, right,
     top, bottom, front, back].
     """
 
@@ -179,7 +179,7 @@ class CircularPad1d(Padding):
     """(C, L) → (C, left + L + right): padded with the input wrapped around from the other side: `a b c` becomes
     `b c a b c a b` with 2.
 
-    `CircularPad1d: 2` makes 8 × 14 of 8 × 10. A list gives every side its own amount, [left, right]; an axis of n
+    `CircularPad1d: 2` on 8 × 10 gives 8 × 14. A list gives every side its own amount, [left, right]; an axis of n
     takes at most n.
     """
 
@@ -197,7 +197,7 @@ class CircularPad2d(Padding):
     """(C, H, W) → (C, top + H + bottom, left + W + right): padded with the input wrapped around from the other side:
     `a b c` becomes `b c a b c a b` with 2.
 
-    `CircularPad2d: 1` makes 3 × 34 × 34 of 3 × 32 × 32. A list gives every side its own amount, [left, right, top,
+    `CircularPad2d: 1` on 3 × 32 × 32 gives 3 × 34 × 34. A list gives every side its own amount, [left, right, top,
     bottom]; an axis of n takes at most n.
     """
 
@@ -215,7 +215,7 @@ class CircularPad3d(Padding):
     """(C, D, H, W) → (C, front + D + back, top + H + bottom, left + W + right): padded with the input wrapped around
     from the other side: `a b c` becomes `b c a b c a b` with 2.
 
-    `CircularPad3d: 1` makes 3 × 6 × 10 × 10 of 3 × 4 × 8 × 8. A list gives every side its own amount, [left, right,
+    `CircularPad3d: 1` on 3 × 4 × 8 × 8 gives 3 × 6 × 10 × 10. A list gives every side its own amount, [left, right,
     top, bottom, front, back]; an axis of n takes at most n.
     """
 
@@ -232,7 +232,7 @@ class CircularPad3d(Padding):
 class ZeroPad1d(Padding):
     """(C, L) → (C, left + L + right): padded with zeros.
 
-    `ZeroPad1d: 2` makes 8 × 14 of 8 × 10. A list gives every side its own amount, [left, right]; a negative amount
+    `ZeroPad1d: 2` on 8 × 10 gives 8 × 14. A list gives every side its own amount, [left, right]; a negative amount
     cuts off.
     """
 
@@ -249,7 +249,7 @@ class ZeroPad1d(Padding):
 class ZeroPad2d(Padding):
     """(C, H, W) → (C, top + H + bottom, left + W + right): padded with zeros.
 
-    `ZeroPad2d: 1` makes 3 × 34 × 34 of 3 × 32 × 32. A list gives every side its own amount, [left, right, top,
+    `ZeroPad2d: 1` on 3 × 32 × 32 gives 3 × 34 × 34. A list gives every side its own amount, [left, right, top,
     bottom]; a negative amount cuts off.
     """
 
@@ -266,7 +266,7 @@ class ZeroPad2d(Padding):
 class ZeroPad3d(Padding):
     """(C, D, H, W) → (C, front + D + back, top + H + bottom, left + W + right): padded with zeros.
 
-    `ZeroPad3d: 1` makes 3 × 6 × 10 × 10 of 3 × 4 × 8 × 8. A list gives every side its own amount, [left, right, top,
+    `ZeroPad3d: 1` on 3 × 4 × 8 × 8 gives 3 × 6 × 10 × 10. A list gives every side its own amount, [left, right, top,
     bottom, front, back]; a negative amount cuts off.
     """
 
@@ -283,7 +283,7 @@ class ZeroPad3d(Padding):
 class ConstantPad1d(Padding):
     """(C, L) → (C, left + L + right): padded with a value.
 
-    `ConstantPad1d: {padding: 2, value: 0.5}` makes 8 × 14 of 8 × 10. A list gives every side its own amount, [left,
+    `ConstantPad1d: {padding: 2, value: 0.5}` on 8 × 10 gives 8 × 14. A list gives every side its own amount, [left,
     right]; a negative amount cuts off.
     """
 
@@ -302,7 +302,7 @@ class ConstantPad1d(Padding):
 class ConstantPad2d(Padding):
     """(C, H, W) → (C, top + H + bottom, left + W + right): padded with a value.
 
-    `ConstantPad2d: {padding: 1, value: 0.5}` makes 3 × 34 × 34 of 3 × 32 × 32. A list gives every side its own amount,
+    `ConstantPad2d: {padding: 1, value: 0.5}` on 3 × 32 × 32 gives 3 × 34 × 34. A list gives every side its own amount,
     [left, right, top, bottom]; a negative amount cuts off.
     """
 
@@ -321,7 +321,7 @@ class ConstantPad2d(Padding):
 class ConstantPad3d(Padding):
     """(C, D, H, W) → (C, front + D + back, top + H + bottom, left + W + right): padded with a value.
 
-    `ConstantPad3d: {padding: 1, value: 0.5}` makes 3 × 6 × 10 × 10 of 3 × 4 × 8 × 8. A list gives every side its own
+    `ConstantPad3d: {padding: 1, value: 0.5}` on 3 × 4 × 8 × 8 gives 3 × 6 × 10 × 10. A list gives every side its own
     amount, [left, right, top, bottom, front, back]; a negative amount cuts off.
     """
 

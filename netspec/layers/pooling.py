@@ -1,4 +1,4 @@
-"""Max pooling over one, two and three spatial axes, and what all pools with a sliding window share."""
+"""Max pooling over one, two and three spatial axes, and the base class of all pools with a sliding window."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from netspec.layers.windows import AXES, RANKS, ceil_size, need_window, window_f
 
 
 class SlidingWindow(Layer):
-    """Base of the layers that reduce a window as it slides: channels stay, each spatial axis follows the formula.
+    """Base of the layers that reduce each position of a sliding window to one value, per channel.
 
-    The fields stand at different places in each signature, so subclasses have them and say what they amount to.
+    The order of the arguments differs between torch's signatures, so the fields are defined in subclasses, which
+    implement `_windows` and `_rounds_up` for them.
     """
 
     axes: ClassVar[int]
@@ -49,7 +50,7 @@ class SlidingWindow(Layer):
         return window_formula(x.shape[axis], *self._windows()[axis - 1], ceil=self._rounds_up())
 
     def _need_window(self, n: Size, k: int, s: int, p: int, d: int, axis: int) -> None:
-        """Require at least one window. With `ceil_mode` one that hangs over the end by less than a stride counts."""
+        """Require that at least one window fits. With `ceil_mode`, it may exceed the end by less than a stride."""
         name = AXES[self.axes][axis - 1]
         if s > 1 and self._rounds_up():
             need(
@@ -150,7 +151,7 @@ class MaxPool2d(MaxPooling):
     """(C, H, W) → (C, H', W') with H' = ⌊(H + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1, W' likewise,
     each value the largest in its window.
 
-    `MaxPool2d: {kernel_size: 3, stride: 2}` makes 96 × 26 × 26 of 96 × 54 × 54: (54 − 3) // 2 + 1 = 26. `stride` is
+    `MaxPool2d: {kernel_size: 3, stride: 2}` on 96 × 54 × 54 gives 96 × 26 × 26: (54 − 3) // 2 + 1 = 26. `stride` is
     `kernel_size` unless it is given. With `ceil_mode: true` the quotient is rounded up, here to 27, and a last window
     that would start beyond the input is dropped.
     """
@@ -172,7 +173,7 @@ class MaxPool3d(MaxPooling):
     """(C, D, H, W) → (C, D', H', W') with D' = ⌊(D + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1, H' and
     W' likewise, each value the largest in its window.
 
-    `MaxPool3d: {kernel_size: [1, 2, 2]}` makes 64 × 16 × 56 × 56 of 64 × 16 × 112 × 112. `stride` is `kernel_size`
+    `MaxPool3d: {kernel_size: [1, 2, 2]}` on 64 × 16 × 112 × 112 gives 64 × 16 × 56 × 56. `stride` is `kernel_size`
     unless it is given. With `ceil_mode: true` the quotient is rounded up, and a last window that would start beyond
     the input is dropped.
     """

@@ -1,4 +1,4 @@
-"""Pools that take a norm of the values under the window."""
+"""Power-average pooling: the p-norm of the values in each window."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PowerPooling(SlidingWindow):
     ceil_mode: bool = False
 
     def saved(self, x: TensorType) -> Saved:
-        # the powers, and four steps from their averages to the result
+        # the powers, and four intermediate results from their averages to the output
         return Saved(input=True, extra=product(x.shape) + 4 * product(self.output(x).shape))
 
     def _windows(self) -> list[tuple[int, int, int, int]]:

@@ -1,4 +1,4 @@
-"""Layers that move values between channels, pixels and patches without changing them."""
+"""Layers that move values between channels, pixels and patches: pixel and channel shuffles, unfold and fold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netspec.layers.windows import AXES, RANKS, need_window, window_formula, win
 class PixelShuffle(Layer):
     """(*, C·r², H, W) → (*, C, H·r, W·r) with r = upscale_factor: channels become pixels.
 
-    `PixelShuffle: 2` makes 3 × 64 × 64 of 12 × 32 × 32.
+    `PixelShuffle: 2` on 12 × 32 × 32 gives 3 × 64 × 64.
     """
 
     family = "shape"
@@ -51,7 +51,7 @@ class PixelShuffle(Layer):
 class PixelUnshuffle(Layer):
     """(*, C, H·r, W·r) → (*, C·r², H, W) with r = downscale_factor: pixels become channels.
 
-    `PixelUnshuffle: 2` makes 12 × 32 × 32 of 3 × 64 × 64.
+    `PixelUnshuffle: 2` on 3 × 64 × 64 gives 12 × 32 × 32.
     """
 
     family = "shape"
@@ -120,7 +120,7 @@ class Unfold(Layer):
     """(C, H, W) → (C · kernel area, L): every window becomes a column, L is their number, the product over both axes of
     ⌊(n + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1.
 
-    `Unfold: {kernel_size: 16, stride: 16}` makes 768 × 196 of 3 × 224 × 224: 14 · 14 patches of 3 · 16 · 16 values.
+    `Unfold: {kernel_size: 16, stride: 16}` on 3 × 224 × 224 gives 768 × 196: 14 · 14 patches of 3 · 16 · 16 values.
     """
 
     family = "shape"
@@ -158,7 +158,7 @@ class Fold(Layer):
     """(C · kernel area, L) → (C, *output_size): columns are put back as windows, and where windows overlap their values
     are added. L must be the number of windows that `Unfold` would cut from the output.
 
-    `Fold: {output_size: 224, kernel_size: 16, stride: 16}` makes 3 × 224 × 224 of 768 × 196.
+    `Fold: {output_size: 224, kernel_size: 16, stride: 16}` on 768 × 196 gives 3 × 224 × 224.
     """
 
     family = "shape"
@@ -205,7 +205,11 @@ class Fold(Layer):
         return f"{x.shape[0]} // {product(spread(self.kernel_size, 2))}" if axis % 3 == 0 else None
 
     def _columns(self) -> Size:
-        """The number of windows, once it is sure that one fits."""
+        """The number of windows of the output.
+
+        Raises:
+            Unmet: no window fits.
+        """
         sizes: Shape = spread(self.output_size, 2)
         windows = _windows(self)
         for name, size, (k, _, p, d) in zip(AXES[2], sizes, windows, strict=True):

@@ -1,5 +1,5 @@
-"""Recurrent layers. Torch returns a pair, the outputs of every step and the last states; a chain hands on one tensor,
-which the argument `returns` chooses."""
+"""Recurrent layers. torch's classes return a pair, the outputs of every step and the last states; in a chain a layer
+has one output, which the argument `returns` selects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netspec.layers.transformer import BatchFirst
 
 
 class _Sizes(Layer):
-    """The arguments that every recurrent layer begins with."""
+    """The first arguments of every recurrent layer, a base class to keep the order of torch's signatures."""
 
     input_size: Count | None = None
     hidden_size: Count
@@ -22,17 +22,17 @@ class _Sizes(Layer):
 
 
 class _Nonlinear(_Sizes):
-    """The argument that stands fourth in the signature of `RNN` alone."""
+    """The fourth argument in the signature of `RNN`, which the other layers lack."""
 
     nonlinearity: Literal["tanh", "relu"] = "tanh"
 
 
 class Recurrent(_Sizes):
-    """Base of the recurrent layers. `gates` is how many vectors of hidden_size one step computes."""
+    """Base of the recurrent layers. `gates` is the number of vectors of `hidden_size` that one step computes."""
 
     gates: ClassVar[int]
     kept: ClassVar[int]
-    """How many vectors of the state's size are kept of each step, measured on a CPU."""
+    """The number of vectors of `hidden_size` that autograd saves for each step, as measured on a CPU."""
     family = "recurrent"
     autocast = "low"
     scalar = "hidden_size"
@@ -105,18 +105,18 @@ class Recurrent(_Sizes):
         return found
 
     def _inputs(self, x: TensorType, layer: int) -> Size:
-        """The features that a layer of the stack takes."""
+        """The input features of a layer of the stack."""
         return x.shape[-1] if layer == 0 else self._features() * self._directions()
 
     def _directions(self) -> int:
         return 2 if self.bidirectional else 1
 
     def _features(self) -> int:
-        """The features of one direction's state."""
+        """The features of the output of one direction."""
         return self.hidden_size
 
     def _projection(self) -> int:
-        """The multiply-accumulates of one step's projection, 0 without one."""
+        """The multiply-accumulates of the projection in one step; 0 without a projection."""
         return 0
 
 
@@ -180,7 +180,7 @@ class LSTM(Recurrent):
         return self.proj_size * self.hidden_size
 
     def _kept(self) -> int:
-        return 8 if self.proj_size else self.kept  # one kernel for all steps keeps more than step by step
+        return 8 if self.proj_size else self.kept  # without projection one kernel runs all steps, which saves more
 
 
 class GRU(Recurrent):

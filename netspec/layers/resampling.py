@@ -1,4 +1,4 @@
-"""Upsampling: maps made larger (or smaller) without parameters."""
+"""Upsampling (or downsampling) of feature maps by interpolation."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from netspec.layers.windows import AXES, RANKS
 Mode = Literal["nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact"]
 
 _RANK_OF: dict[str, int] = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
-"""Modes that are made for one number of spatial axes."""
+"""The number of spatial axes of the modes that are limited to one."""
 
 
 def scaled(n: Size, factor: float, layer: str, axis: int) -> Size:
     """⌊n · factor⌋ in double precision, as torch computes it: ⌊100 · 0.29⌋ is 28.
 
-    For a symbolic n it is the formula n · p // q where the factor is p/q and p is so small that no size can round.
+    For a symbolic n, the result is the formula n · p // q with factor = p/q. It is exact only if the product cannot be
+    rounded, which a small p guarantees.
+
+    Raises:
+        Unmet: n is symbolic, and p is too large.
     """
     if isinstance(n, int):
         return int(n * float(factor))
@@ -41,7 +45,7 @@ def scaled(n: Size, factor: float, layer: str, axis: int) -> Size:
 
 
 class Resampling(Layer):
-    """Base of the layers that resample to a size, or by a factor."""
+    """Base of the layers that resample to a given size or by a factor."""
 
     family = "shape"
 
@@ -104,8 +108,8 @@ class Resampling(Layer):
 class Upsample(Resampling):
     """(C, *) → (C, *size), or ⌊size · scale_factor⌋ for each axis behind the channels.
 
-    `Upsample: {scale_factor: 2, mode: bilinear}` makes 64 × 56 × 56 of 64 × 28 × 28. The product is rounded down in
-    double precision: a factor of 0.29 makes 28 of 100, since 100 · 0.29 is 28.999…96. `linear` is for one axis,
+    `Upsample: {scale_factor: 2, mode: bilinear}` on 64 × 28 × 28 gives 64 × 56 × 56. The product is rounded down in
+    double precision: a factor of 0.29 turns 100 into 28, since 100 · 0.29 is 28.999…96. `linear` is for one axis,
     `bilinear` and `bicubic` are for two, `trilinear` for three, the other modes for any of them.
     """
 
@@ -131,7 +135,7 @@ class Upsample(Resampling):
         return self
 
     def saved(self, x: TensorType) -> Saved:
-        # an area is an adaptive average, which keeps its input unless it is one value per channel
+        # `area` is adaptive average pooling, which saves its input unless the output is one value per channel
         return Saved(input=self.mode == "area" and any(size != 1 for size in self.output(x).shape[1:]))
 
     def _check_rank(self, x: TensorType) -> None:
@@ -159,7 +163,7 @@ class Upsample(Resampling):
 
 
 class FixedUpsampling(Resampling):
-    """Base of the two older upsamplings, which have their mode in their name."""
+    """Base of torch's two older upsampling layers, whose mode is fixed."""
 
     omitted: ClassVar[dict[str, str]] = {}
 
@@ -173,7 +177,7 @@ class FixedUpsampling(Resampling):
 class UpsamplingNearest2d(FixedUpsampling):
     """(C, H, W) → (C, *size), or (C, ⌊H · scale_factor⌋, ⌊W · scale_factor⌋), each value that of the nearest pixel.
 
-    `UpsamplingNearest2d: {scale_factor: 2}` makes 64 × 56 × 56 of 64 × 28 × 28, as `Upsample` does.
+    `UpsamplingNearest2d: {scale_factor: 2}` on 64 × 28 × 28 gives 64 × 56 × 56, as `Upsample` does.
     """
 
     examples = (
@@ -185,7 +189,7 @@ class UpsamplingNearest2d(FixedUpsampling):
 class UpsamplingBilinear2d(FixedUpsampling):
     """(C, H, W) → (C, *size), or (C, ⌊H · scale_factor⌋, ⌊W · scale_factor⌋), interpolated with aligned corners.
 
-    `UpsamplingBilinear2d: {scale_factor: 2}` makes 64 × 56 × 56 of 64 × 28 × 28; it is `Upsample` with `mode: bilinear`
+    `UpsamplingBilinear2d: {scale_factor: 2}` on 64 × 28 × 28 gives 64 × 56 × 56; it is `Upsample` with `mode: bilinear`
     and `align_corners: true`.
     """
 

@@ -1,4 +1,4 @@
-"""Layers that join and split axes. Their dims count the batch axis, as torch's do."""
+"""Layers that merge and split axes. Their dims count the batch axis as 0, as torch's do."""
 
 from __future__ import annotations
 
@@ -45,7 +45,11 @@ class Flatten(Layer):
         return " × ".join(str(size) for size in x.shape[start : end + 1])
 
     def _range(self, x: TensorType) -> tuple[int, int]:
-        """First and last of the axes that become one, batch excluded."""
+        """The first and last of the axes to merge, batch excluded.
+
+        Raises:
+            Unmet: the dims are not in order or out of range.
+        """
         start = axis_of(x, self.start_dim, "start_dim")
         end = axis_of(x, self.end_dim, "end_dim")
         need(
@@ -62,7 +66,7 @@ class Flatten(Layer):
 
 
 def axis_of(x: TensorType, dim: int, name: str) -> int:
-    """The axis, batch excluded, that a torch dim means: `1` is 0, `-1` the last.
+    """The axis, batch excluded, that a torch dim means: 1 is axis 0, −1 the last one. `name` is the argument.
 
     Raises:
         Unmet: the dim is outside the input, or is the batch axis.
@@ -95,8 +99,8 @@ class Unflatten(Layer):
     """(*, n, *) → (*, *unflattened_size, *): the axis dim becomes several; one size may be −1 and follows from the
     rest.
 
-    `Unflatten: {dim: 1, unflattened_size: [3, -1]}` makes 3 × 4 of 12, and 3 × 4 × 7 of 12 × 7. The dim counts the
-    batch axis, which is 0.
+    `Unflatten: {dim: 1, unflattened_size: [3, -1]}` on 12 gives 3 × 4, and on 12 × 7 it gives 3 × 4 × 7. The dim
+    counts the batch axis, which is 0.
     """
 
     family = "shape"

@@ -1,4 +1,4 @@
-"""Activations that flatten out on both sides, and what is made of them."""
+"""Saturating activations (sigmoid, tanh, softsign), and functions of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activations that follow a ReLU without its corner."""
+"""Smooth variants of ReLU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activations that normalise along an axis."""
+"""Softmax and its variants, which normalise along an axis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netspec.layers.windows import RANKS
 
 
 class _AlongDim(Layer):
-    """Base of the activations with a `dim`. Torch guesses one if it is left out and warns; here it is required."""
+    """Base of the activations with a `dim`. It is required here; torch guesses one, with a warning."""
 
     family = "activation"
     autocast = "full"

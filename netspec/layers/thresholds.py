@@ -1,4 +1,4 @@
-"""Activations of straight lines: clipped, shrunk or cut off."""
+"""Piecewise linear activations: clipped, shrunk, or with a threshold."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def _batch_first(value: object) -> object:
 
 
 BatchFirst = Annotated[Literal[True], PlainValidator(_batch_first), WithJsonSchema({"const": True})]
-"""An argument that is always true in the call, and may be left out."""
+"""The argument `batch_first`: always True in the torch call, optional in a spec."""
 
 
 class TransformerEncoderLayer(Layer):
@@ -100,13 +100,13 @@ class TransformerEncoderLayer(Layer):
 
     def saved(self, x: TensorType) -> Saved:
         length, hidden, values = x.shape[0], x.shape[0] * self.dim_feedforward, product(x.shape)
-        # queries, keys and values (3), their input, the attention's result, two sums and a norm's result; of the
-        # normalised tensors one is the input itself where the norms come first
+        # queries, keys and values (3), their input, the result of attention, two sums and the result of a norm; with
+        # `norm_first` one of the normalised tensors is the input itself
         whole = (7 if self.norm_first else 8) * values + hidden + (4 + self.nhead) * length
         if not 0 < self.dropout < 1:
             return Saved(input=self.norm_first, extra=whole)
         scores = self.nhead * length * length
-        # on a CPU attention with dropout is computed step by step: scores, mask, product, and copies for the matrices
+        # on a CPU, attention with dropout is not fused: scores, mask, product, and copies for the matrix products
         cpu = 3 * scores + 2 * values - self.nhead * length
         return Saved(input=self.norm_first, extra=whole + hidden, mask=2 * values + hidden, cpu=cpu)
 

@@ -1,4 +1,4 @@
-"""Transposed convolutions, which make a map larger: the gradients of convolutions, used as layers."""
+"""Transposed convolutions, which upsample: the gradients of convolutions, used as layers."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class TransposedConvolution(Layer):
 
 
 def transposed_size(n: Size, k: int, s: int, p: int, op: int, d: int) -> Size:
-    """(n − 1)·s − 2p + d(k − 1) + op + 1: the size whose convolution has n windows."""
+    """The output size along an axis: (n − 1)·s − 2p + d(k − 1) + op + 1."""
     return (n - 1) * s - 2 * p + d * (k - 1) + op + 1
 
 
@@ -139,9 +139,9 @@ class ConvTranspose2d(TransposedConvolution):
     """(in_channels, H, W) → (out_channels, H', W') with
     H' = (H − 1)·stride − 2·padding + dilation·(kernel_size − 1) + output_padding + 1, and W' likewise.
 
-    `ConvTranspose2d: {out_channels: 64, kernel_size: 2, stride: 2}` makes 64 × 56 × 56 of 128 × 28 × 28:
-    (28 − 1)·2 + 1 + 1 = 56. A convolution of stride s maps s sizes onto one; `output_padding` says which of them is
-    wanted back. `in_channels` follows from the input.
+    `ConvTranspose2d: {out_channels: 64, kernel_size: 2, stride: 2}` on 128 × 28 × 28 gives 64 × 56 × 56:
+    (28 − 1)·2 + 1 + 1 = 56. A convolution of stride s maps s sizes to the same one; `output_padding` selects which of
+    them is the output size. `in_channels` follows from the input.
 
     Parameters: in_channels · out_channels / groups · kernel area, and out_channels for the bias.
     MACs: in_channels · H · W · out_channels / groups · kernel area.
@@ -168,7 +168,7 @@ class ConvTranspose3d(TransposedConvolution):
     """(in_channels, D, H, W) → (out_channels, D', H', W') with
     D' = (D − 1)·stride − 2·padding + dilation·(kernel_size − 1) + output_padding + 1, H' and W' likewise.
 
-    `ConvTranspose3d: {out_channels: 8, kernel_size: 2, stride: 2}` makes 8 × 8 × 28 × 28 of 16 × 4 × 14 × 14.
+    `ConvTranspose3d: {out_channels: 8, kernel_size: 2, stride: 2}` on 16 × 4 × 14 × 14 gives 8 × 8 × 28 × 28.
     `in_channels` follows from the input.
 
     Parameters: in_channels · out_channels / groups · kernel volume, and out_channels for the bias.

@@ -1,4 +1,4 @@
-"""What torch.nn has and netspec does not offer, each with the reason and what to do instead."""
+"""The classes of torch.nn that netspec does not offer, with the reason and what to do instead."""
 
 from __future__ import annotations
 

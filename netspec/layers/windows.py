@@ -1,6 +1,7 @@
-"""What convolutions and pools share: the names of the axes, and the arithmetic of a window that slides along one.
+"""Shared by convolutions and pools: names of axes, and the arithmetic of sliding windows.
 
-Everything is per axis: n is the input's size, k the kernel, s the stride, p the padding on either side, d the dilation.
+All functions are for one axis: n is the input size, k the kernel size, s the stride, p the padding on each side, d the
+dilation.
 """
 
 from __future__ import annotations
@@ -11,28 +12,28 @@ from typing import Final
 from netspec.dims import Size, minimum, need
 
 AXES: Final = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-"""The spatial axes by their number."""
+"""The names of the spatial axes, by their number."""
 
 RANKS: Final = {n: f"(channels, {', '.join(names)})" for n, names in AXES.items()}
-"""What a layer over so many spatial axes wants, in words."""
+"""The axes that a layer requires, by its number of spatial axes, for messages."""
 
 
 def window_size(n: Size, k: int, s: int, p: int, d: int) -> Size:
-    """How often the window fits: ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1."""
+    """The number of windows: ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1."""
     return (n + 2 * p - d * (k - 1) - 1) // s + 1
 
 
 def ceil_size(n: Size, k: int, s: int, p: int, d: int) -> Size:
-    """The same with a last window that may hang over the end, as long as it starts before it.
+    """The number of windows with `ceil_mode`: the last one may exceed the end, but must start before it.
 
-    The quotient is rounded up; a window that would start at or beyond n + p is dropped, so there are never more than
-    ⌊(n + p − 1) / s⌋ + 1 of them.
+    The quotient is rounded up; a window that would start at or beyond n + p is dropped, so there are at most
+    ⌊(n + p − 1) / s⌋ + 1 windows.
     """
     return minimum((n + 2 * p - d * (k - 1) - 1 + s - 1) // s + 1, (n + p - 1) // s + 1)
 
 
 def window_formula(n: Size, k: int, s: int, p: int, d: int, *, ceil: bool = False) -> str:
-    """The arithmetic of `window_size` or `ceil_size` with its numbers: `(224 + 2·1 − 11) // 4 + 1`."""
+    """The calculation of `window_size` or `ceil_size` as text: `(224 + 2·1 − 11) // 4 + 1`."""
     terms = [str(n)]
     if p:
         terms.append(f"+ 2·{p}")
@@ -49,9 +50,13 @@ def window_formula(n: Size, k: int, s: int, p: int, d: int, *, ceil: bool = Fals
 
 
 def need_window(name: str, n: Size, k: int, p: int, d: int, axis: int) -> None:
-    """Require that the window fits into the padded axis at least once. `name` is that of the spatial axis."""
+    """Require that the window fits into the padded axis at least once. `name` is that of the spatial axis.
+
+    Raises:
+        Unmet: it does not.
+    """
     fits = n + 2 * p >= d * (k - 1) + 1
-    if fits is not True:  # the help line is arithmetic too, and most windows fit
+    if fits is not True:  # most windows fit; then the help text is not computed
         need(fits, _misfit(name, n, k, p, d), at="kernel_size", axis=axis, help=_fitting(n, p, d))
 
 

@@ -25,7 +25,7 @@ def need_tensorboard() -> None:
 
 @contextmanager
 def tensorboard_log(directory: Path) -> Generator[Callable[[Record], None]]:
-    """Open a log in `directory/tensorboard`, with one chart per quantity. Yields a function that logs an epoch's record.
+    """Open a log in `directory/tensorboard`, with one chart per quantity. Yields a function that logs an epoch.
 
     Raises:
         MissingExtra: TensorBoard is not installed.

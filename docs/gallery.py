@@ -1,7 +1,7 @@
-"""The pictures of the documentation: docs/images/*.svg, and docs/gallery.md, which shows them.
+"""The diagrams in the documentation: docs/images/*.svg, and docs/gallery.md, which shows them.
 
-`python docs/generate.py` writes them. Each SVG holds the SHA-256 of the DOT that it was made from: coordinates differ
-between fonts and engines, the DOT does not, so a stale picture is found without rendering it again.
+`python docs/generate.py` writes them. Each SVG contains the SHA-256 of its DOT source. Coordinates differ between fonts
+and Graphviz versions, but the DOT does not, so a stale picture is found without rendering it again.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ PAGE = ROOT / "docs" / "gallery.md"
 
 @dataclass(frozen=True)
 class Picture:
+    """A diagram in the gallery."""
+
     name: str
     caption: str
     specs: tuple[tuple[str, str | None], ...]
-    """Path below the repository and variant."""
+    """(path relative to the repository, variant) of each spec in the diagram."""
     depth: int | None = None
 
     @property
@@ -34,7 +36,7 @@ class Picture:
 
     @property
     def command(self) -> str:
-        """The command that draws the same."""
+        """The command line that draws the same diagram."""
         (_, variant), *_ = self.specs
         words = ["netspec draw", *(spec for spec, _ in self.specs)]
         words += [f"--variant {variant}"] if variant else []
@@ -57,7 +59,7 @@ GALLERY = (
 
 
 def is_current(picture: Picture) -> bool:
-    """Whether the stored SVG was rendered from the DOT that the spec gives today."""
+    """Whether the stored SVG was rendered from the current DOT of its specs."""
     return picture.path.is_file() and fingerprint(picture.graph()) in picture.path.read_text(encoding="utf-8")
 
 
@@ -72,7 +74,7 @@ def page() -> str:
 
 
 def stale_pictures() -> list[str]:
-    """The pictures that are missing or out of date, and the page if it is, as paths below the repository."""
+    """Paths, relative to the repository, of pictures that are missing or stale, and of the page if it is stale."""
     paths = [picture.path for picture in GALLERY if not is_current(picture)]
     if not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != page():
         paths.append(PAGE)

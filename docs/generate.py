@@ -37,7 +37,7 @@ _BLOCK = re.compile(r"^```console\n(\$ netspec [^\n]*)\n(.*?)^```$", re.MULTILIN
 
 
 def errors_page() -> str:
-    """`docs/errors.md`: every diagnostic code with a spec that provokes it and the same spec mended."""
+    """The text of `docs/errors.md`: every diagnostic code, with a spec that has the error and the corrected spec."""
     lines = [
         "# Error codes",
         "",
@@ -96,7 +96,7 @@ _STATUSES = """
 
 
 def commands_page() -> str:
-    """`docs/commands.md`: the exit statuses, and what each `--help` prints at 80 columns."""
+    """The text of `docs/commands.md`: the exit statuses, and the output of each command's `--help` at 80 columns."""
     lines = [_COMMANDS.rstrip("\n")]
     lines += [f"| [`{name}`](#netspec-{name}) | {summary} |" for name, summary in COMMANDS.items()]
     lines.append(_STATUSES.rstrip("\n"))
@@ -108,7 +108,7 @@ def commands_page() -> str:
 
 
 def printed(command: str) -> str:
-    """What a command of a document prints, standard error included, run at the root at 80 columns."""
+    """Run a command of a document in the root of the repository, 80 columns wide; its stdout and stderr, merged."""
     words = shlex.split(command)
     environment = os.environ | {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONWARNINGS": "ignore"}
     run = subprocess.run(
@@ -125,13 +125,13 @@ def printed(command: str) -> str:
 
 
 def refreshed(text: str) -> str:
-    """A document with the output of each of its commands, and the table of combinators, as they are now."""
+    """The text of a document with each command's output and the table of combinators replaced by current ones."""
     text = _COMBINATORS.sub(lambda m: combinator_table(), text)
     return _BLOCK.sub(lambda m: f"```console\n{m[1]}\n{printed(m[1][2:])}```", text)
 
 
 def generated() -> dict[Path, str]:
-    """Every generated document and what it should hold."""
+    """The path of every document that is generated, wholly or in part, and the text that it should have."""
     texts = {"layers": reference_page(), "recipes": recipe_page(), "errors": errors_page(), "commands": commands_page()}
     pages = {ROOT / "docs" / f"{name}.md": text for name, text in texts.items()}
     for path in DOCUMENTS:
@@ -141,7 +141,7 @@ def generated() -> dict[Path, str]:
 
 
 def stale() -> list[str]:
-    """The documents and pictures that are not what they should be."""
+    """Paths, relative to the repository, of the documents and pictures that are missing or out of date."""
     pages = [
         str(p.relative_to(ROOT)) for p, text in generated().items() if not p.exists() or p.read_text("utf-8") != text
     ]

@@ -61,7 +61,7 @@ _HOME = {
     "transfer": "netspec.torch.transfer",
     "verify": "netspec.torch.verify",
 }
-"""The public names, and the module that each lives in. No module has such a name: importing it would take the place."""
+"""The module that defines each public name. No submodule may have such a name: its import would rebind the name."""
 
 _NEEDS_TORCH = ("netspec.torch", "netspec.trainer")
 

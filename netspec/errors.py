@@ -1,4 +1,4 @@
-"""What a wrong spec raises. It stands above the renderer, since its message is the rendered diagnostics."""
+"""The exception for a wrong spec. It is not in `diagnostics`, because it imports the renderer for its message."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from netspec.diagnostics import Diagnostic, NetspecError
 
 
 class SpecError(NetspecError):
-    """The spec is wrong. `diagnostics` holds every finding, warnings included, in source order.
+    """The spec is wrong.
 
-    `sources` maps a file name to its text, so that the message can show the lines at fault.
+    `diagnostics` has every error and warning, in source order. `sources` maps file names to their text, of which the
+    message quotes the lines with errors. `code` is that of the first error.
     """
 
     def __init__(self, diagnostics: Sequence[Diagnostic], sources: dict[str, str] | None = None) -> None:
@@ -19,10 +20,10 @@ class SpecError(NetspecError):
         self.code = self.diagnostics[0].code
         for diagnostic in reversed(self.diagnostics):
             if diagnostic.severity == "error":
-                self.code = diagnostic.code  # in the end the first error's
+                self.code = diagnostic.code  # in reverse order: the first error is the last to be assigned
         super().__init__(self.diagnostics)
 
     def __str__(self) -> str:
-        from netspec.render import render_text  # only who reads the message needs it
+        from netspec.render import render_text  # imported only when the message is shown
 
         return render_text(self.diagnostics, self.sources)

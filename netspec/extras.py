@@ -1,4 +1,4 @@
-"""The line that installs an optional part, for the way that this netspec was installed."""
+"""The pip command that installs an extra, from where this netspec was installed: an index, a clone, a wheel, a URL."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ DISTRIBUTION: Final = "netspec-compiler"
 
 
 def install(extra: str) -> str:
-    """The command that adds an extra of netspec's, `torch` or `draw`, to the Python that runs.
+    """The command that installs an extra of netspec's, such as `torch` or `draw`, for the running interpreter.
 
-    pip notes where a distribution came from that is not from an index (PEP 610): a clone and how it was installed, a
-    wheel, a repository. A checkout that is only on the path is installed from where it lies.
+    For a distribution that is not from an index, pip records its origin (PEP 610): a folder and whether it is editable,
+    a wheel, or a repository. A checkout that is only on PYTHONPATH is installed in editable mode from its folder.
     """
     return shlex.join([sys.executable, "-m", "pip", "install", *_requirement(extra, _origin())])
 
 
 def _origin() -> str | None:
-    """What pip wrote into `direct_url.json`; None for an index. For a checkout, what pip would have written."""
-    from importlib import metadata  # takes as long as the rest of a check
+    """The text of pip's `direct_url.json`; None if netspec is from an index. Made up for a checkout without pip."""
+    from importlib import metadata  # here, because its import takes as long as the rest of `netspec check`
 
     try:
         return metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
@@ -33,7 +33,7 @@ def _origin() -> str | None:
 
 
 def _requirement(extra: str, origin: str | None) -> list[str]:
-    """What pip is given."""
+    """The arguments of `pip install`, from the text of `direct_url.json`."""
     if origin is None:
         return [f"{DISTRIBUTION}[{extra}]"]
     found = json.loads(origin)

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, then renamed."""
+"""Atomic file replacement: write a temporary file in the same folder, then rename it."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ _TEMPORARY = re.compile(r"\.netspec-[0-9a-f]{16}-.+\.tmp")
 
 
 def temporary_beside(path: Path) -> Path:
-    """A name beside a path for what is to become it: nobody else has it, so whoever meets it later may remove it."""
+    """A random name in the same folder, for a file that will be renamed to `path`.
+
+    Two writers never share such a name, so a temporary file that is left over can be deleted.
+    """
     return path.with_name(f".netspec-{secrets.token_hex(8)}-{path.name}.tmp")
 
 
 def is_temporary(path: Path) -> bool:
-    """True for what `temporary_beside` named and its writer left behind; never for a link, which it does not make."""
+    """Whether a path has a name from `temporary_beside` and is not a symbolic link, which is never one of them."""
     return _TEMPORARY.fullmatch(path.name) is not None and not path.is_symlink()
 
 
 def replace_file(path: Path, content: str | bytes, *, durable: bool) -> None:
-    """Write a file so that at every moment the path holds the old content or the new one.
+    """Replace a file atomically: readers see the old content or the new content, never a part.
 
     Args:
-        path: where.
-        content: what; text is written as UTF-8.
-        durable: flush it to the disk, so that this holds across a power cut too.
+        path: the file; it need not exist.
+        content: the new content; a `str` is encoded as UTF-8.
+        durable: call `fsync` on the file and its folder, so that the same holds after a power failure.
 
     Raises:
-        OSError: it cannot be written; the path holds what it held.
+        OSError: the file cannot be written.
     """
     data = content.encode() if isinstance(content, str) else content
     temporary = temporary_beside(path)
@@ -48,7 +51,7 @@ def replace_file(path: Path, content: str | bytes, *, durable: bool) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Make a directory's entries, renames among them, durable."""
+    """Call `fsync` on a directory, which makes new entries and renames in it durable."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

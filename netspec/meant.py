@@ -1,4 +1,4 @@
-"""What a text most likely means that is no value and no name here: `10%`, `yes`, `torch.optim.Adam(lr=0.1)`."""
+"""Guess what an invalid value or name means, for suggestions: `10%`, `yes`, `torch.optim.Adam(lr=0.1)`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from netspec.arguments import Arguments
 from netspec.diagnostics import did_you_mean
 
 SAID: Final = {"yes": "true", "on": "true", "no": "false", "off": "false", "none": "null"}
-"""Words that other readers of YAML, or Python, take for booleans and null."""
+"""Words that YAML 1.1 or Python reads as a boolean or null, in lower case, with their YAML 1.2 spelling."""
 _PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
 NUMBER: Final = r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?"
-"""What the text of a number matches; compiled where a mistake asks for it."""
+"""A pattern for the text of a number; compiled only when there is an error to explain."""
 
 
 def readings(text: str) -> Iterable[object]:
-    """Plain values that a text may stand for: `yes`, `10%`, `1,024`."""
+    """Yield the values that a string may stand for: True for `yes`, 0.1 for `10%`, 1024 for `1,024`."""
     word = SAID.get(text.lower())
     if word is not None:
         yield {"true": True, "false": False, "null": None}[word]
@@ -31,7 +31,12 @@ def readings(text: str) -> Iterable[object]:
 
 
 def python_call(text: str) -> tuple[str, list[tuple[str | None, str]] | None]:
-    """`torch.optim.Adam(lr=0.1)` → the name and the arguments, each with its keyword or None; None for a bare name."""
+    """Parse a text such as `torch.optim.Adam(lr=0.1)` as a Python call.
+
+    Returns:
+        The name without its modules, and a list of (keyword or None, source of the value), without arguments that
+        mention `.parameters`. The list is None for a text that is not a call.
+    """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -47,21 +52,28 @@ def python_call(text: str) -> tuple[str, list[tuple[str | None, str]] | None]:
 def meant_call(
     text: str, table: Mapping[str, str], load: Callable[[str], type[Arguments]], elsewhere: Mapping[str, str]
 ) -> tuple[str | None, str | None]:
-    """The name in a table that a text means, and the whole of what it means: `{Adam: {lr: 0.1}}` for `Adam(lr=0.1)`.
+    """Find the entry of a table that a text means.
 
-    Both are None where nothing is near.
+    Args:
+        text: the invalid name or call, such as `Adam(lr=0.1)`.
+        table: the valid names.
+        load: import the class of a name in the table.
+        elsewhere: names in other libraries, in lower case, with the names in the table that they correspond to.
+
+    Returns:
+        The name and the whole suggestion, such as `{Adam: {lr: 0.1}}`. Both are None if no name is similar.
     """
     name, given = python_call(text)
     meant = elsewhere.get(name.lower(), "")
     near = name if name in table else meant if meant in table else did_you_mean(name, table) if not meant else None
-    sure = near is not None and near.casefold() == name.casefold()  # a name that is only near loads no module
+    sure = near is not None and near.casefold() == name.casefold()  # a name that is only similar imports no module
     if near is None or not given or not sure:
         return near, near
     return near, _as_mapping(near, list(load(near).model_fields), given)
 
 
 def _as_mapping(name: str, fields: list[str], given: list[tuple[str | None, str]]) -> str:
-    """A call of Python's as a spec writes it."""
+    """Format a Python call as YAML; positional arguments get the names of `fields` in order."""
     free = iter([field for field in fields if field not in {key for key, _ in given}])
     named = [(key or next(free, "…"), _PYTHON.get(value, value.replace("(", "[").replace(")", "]").replace(",]", "]")))
              for key, value in given]  # fmt: skip

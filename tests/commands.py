@@ -1,4 +1,4 @@
-"""A command of netspec's, run inside the test's own process."""
+"""Run a netspec command in the process of the test."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import click
 from click.testing import CliRunner, Result
 
 APART = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
-"""What keeps standard output and standard error apart: from click 8.2 on they always are."""
+"""The argument that separates stdout from stderr; from click 8.2 on they are always separate."""
 
 
 def invoke(command: click.Command, *arguments: object) -> Result:
-    """What a command writes; its errors are kept in `exception`, not shown as the command line shows them."""
+    """Run a command; its result. Exceptions are stored in `exception`, and are not printed as the command line does."""
     options: dict[str, Any] = APART
     return CliRunner(**options).invoke(command, [str(a) for a in arguments], standalone_mode=False)

@@ -1,5 +1,11 @@
-"""What all tests share: examples that are the same every time under CI, a run of what needs no torch, a GPU that is
-used only by the tests that are marked for one, one thread for torch, and a cache that is not the user's."""
+"""Settings of all tests.
+
+- In CI, hypothesis generates the same examples in every run.
+- `--without-torch` runs only the tests that need no torch.
+- Only the tests marked `gpu` see a GPU.
+- Torch uses one thread.
+- The cache is in a temporary folder instead of the user's.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +19,7 @@ from hypothesis import settings
 
 from netspec.diagnostics import MissingExtra
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: threads that share small tensors spin while they wait
+os.environ["OMP_NUM_THREADS"] = "1"  # set before torch is imported: OpenMP threads spin while they wait
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
@@ -29,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if "gpu" not in str(config.option.markexpr).replace("not gpu", ""):
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # elsewhere training is held against a CPU's bits, on every machine
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the other tests compare training with the bits of a CPU
     if config.getoption("--without-torch") and (installed := sorted(filter(find_spec, EXTRAS))):
         raise pytest.UsageError(f"--without-torch wants an environment without {', '.join(installed)}")
 

@@ -1,4 +1,4 @@
-"""Networks with a fault that no spec could have: what finds such faults is tested on them."""
+"""Networks with errors that no spec can cause, for tests of the checks that find them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from netspec.net import Leaf, Net
 
 
 def doctored(net: Net, index: int, **wrong: Any) -> Net:
-    """The network with other values in a layer of its outermost chain."""
+    """A copy of the network with some fields of one layer replaced.
+
+    Args:
+        index: the layer's index in the outermost chain.
+        wrong: the new values, by the name of the field of `Leaf`.
+    """
     children = list(net.root.children)
     leaf = children[index]
     assert isinstance(leaf, Leaf)

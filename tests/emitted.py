@@ -1,4 +1,4 @@
-"""The emitted Python file against the built module."""
+"""Compare the emitted Python file with the built module."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from netspec.net import Net
 
 
 def emitted(net: Net, seed: int = 0) -> nn.Sequential:
-    """What the emitted file's function makes."""
+    """Emit the network as Python, run the file, and call its last function; the module that it returns.
+
+    Args:
+        seed: for `torch.manual_seed`, called just before the function.
+    """
     text = to_python(net)
     names: dict[str, Any] = {"__name__": "emitted"}
     exec(compile(text.encode(), "emitted.py", "exec", dont_inherit=True), names)
@@ -24,7 +28,7 @@ def emitted(net: Net, seed: int = 0) -> nn.Sequential:
 
 
 def assert_same(net: Net) -> None:
-    """The emitted module and the built one have the same keys and give the same bits, in train and eval mode."""
+    """Assert that both modules have the same state dict keys and bitwise equal outputs, in train and eval mode."""
     built, made = netspec.build(net, seed=0), emitted(net)
     assert type(made).__name__ == type(built).__name__
     assert list(made.state_dict()) == list(built.state_dict())
@@ -43,5 +47,5 @@ def assert_same(net: Net) -> None:
 
 
 def tuple_of(output: Any) -> Any:
-    """Outputs of two classes of the same name, as plain tuples."""
+    """A model's output as a plain tuple: both modules define an output class of their own, under one name."""
     return (output.output, *output.aux) if hasattr(output, "aux") else (output,)

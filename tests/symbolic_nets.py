@@ -1,4 +1,4 @@
-"""Nets with symbolic inputs, for the tests of formulas: every kind of size rule that a formula goes through."""
+"""Specs with symbolic input sizes, for the tests of formulas. Together they use every kind of shape rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house as docs/architecture.md draws it: imports point one way, torch stays in its rooms, there are no circles."""
+"""The imports follow docs/architecture.md: one direction, torch only in its packages, no import cycles."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FLOORS = [
     {"trainer"},
     {"cli"},
 ]
-"""From the cellar to the roof: a room imports from its own floor and from those below."""
+"""Layers of packages, lowest first: a package imports only from its own layer and from lower ones."""
 
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 CONSUMERS = {"table", "drawing", "comparison", "emit", "torch", "cost"}
@@ -40,7 +40,7 @@ def module_name(path: Path) -> str:
 
 @cache
 def imports(path: Path) -> set[str]:
-    """Modules that a file imports anywhere in it, those for type checking alone excepted."""
+    """The modules that a file imports anywhere, except under `if TYPE_CHECKING`."""
     found: set[str] = set()
 
     def visit(node: ast.AST) -> None:
@@ -83,7 +83,7 @@ def test_a_module_imports_from_its_own_floor_or_below(name: str) -> None:
 
 
 def test_there_are_no_circles() -> None:
-    """At the level of modules; what a package's `__init__` gathers from its own modules does not count."""
+    """No cycles between modules. Imports between a package's `__init__` and its own modules do not count."""
     graph = nx.DiGraph()
     graph.add_edges_from((a, b) for a, b in edges() if not b.startswith(a + ".") and not a.startswith(b + "."))
     graph.remove_nodes_from([n for n in ("netspec", "netspec.__main__") if n in graph])
@@ -111,7 +111,7 @@ PACKAGES = [name for name, path in FILES.items() if path.name == "__init__.py"]
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_module_has_the_name_of_something_that_its_package_offers(package: str) -> None:
-    """Importing the module would put it in the place of the function: `netspec.train` would be one or the other."""
+    """Importing a submodule rebinds the name in its package: `netspec.train` would be a function or a module."""
     tree = ast.parse(FILES[package].read_text(encoding="utf-8"))
     offered = {
         alias.asname or alias.name
@@ -138,7 +138,7 @@ TRAINER = "netspec.trainer"
 
 @cache
 def rooms_on_the_page() -> dict[str, set[str]]:
-    """The trainer's rooms in docs/architecture.md, from the roof down, each with the rooms that it imports."""
+    """The trainer's packages in docs/architecture.md, highest first, each with the packages that it imports."""
     page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
     section = page.partition("## The trainer\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \| .+ \|(.*)\|$", section, re.MULTILINE)
@@ -172,7 +172,7 @@ def test_listing_runs_imports_no_torch() -> None:
 
 
 def is_torch_module(module: str, node: ast.ClassDef) -> bool:
-    """A layer and the module that computes it have one name, by which specs and recipes know both."""
+    """Whether a class is the torch module of a layer, which has the name of the layer class on purpose."""
     rooms = module.startswith(("netspec.torch.", "netspec.trainer.machine.convolutions"))
     return rooms and any(ast.unparse(base).startswith("nn.") for base in node.bases)
 

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: statuses, what goes to which stream, nothing written where nothing should be."""
+"""The command line: exit statuses, stdout and stderr, and files that must not be written."""
 
 from __future__ import annotations
 

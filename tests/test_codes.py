@@ -1,4 +1,4 @@
-"""Every diagnostic code is explained by a spec that provokes it, and by the same spec mended."""
+"""Every diagnostic code is explained by a spec that has the error, and by the corrected spec."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_mended_example_has_no_findings(code: Code) -> None:
 
 
 def test_every_code_has_a_page_in_the_order_of_their_list() -> None:
-    """The list is a type, against which pyright holds every code that the package reports; the pages say the rest."""
+    """pyright checks the codes in the package against the type `Code`; this checks the explanations against it."""
     assert list(CODES) == list(get_args(Code))
 
 
@@ -55,9 +55,9 @@ _KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 
 
 def compared(tree: ast.Module) -> set[str]:
-    """What a `code` is compared with, where it is written: there, or as a constant of the file.
+    """The codes that a test file compares with an attribute `code`, as literals or as constants of the file.
 
-    `assert code != "unknwon-layer"` holds, and so does `codes <= {"unknwon-layer", …}`.
+    A misspelt code in a test can go unnoticed: `assert code != "unknwon-layer"` passes.
     """
     constants = {
         target.id: node.value for node in tree.body if isinstance(node, ast.Assign) for target in node.targets

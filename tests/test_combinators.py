@@ -1,4 +1,4 @@
-"""A combinator is one class: the table knows all of them, every example compiles, and nobody else knows their words."""
+"""Combinators: each is one class in the table, every example compiles, and no other module names one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def net_of(example: WorkedExample) -> Net:
 
 
 def without_places(value: Any) -> Any:
-    """A net's JSON without where its source says it."""
+    """A net's JSON without the positions in the source (`line` and `column`)."""
     match value:
         case dict():
             return {key: without_places(item) for key, item in value.items() if key not in ("line", "column")}
@@ -116,8 +116,11 @@ def test_a_check_that_meets_no_combinator_imports_none() -> None:
 
 
 def test_nothing_but_its_class_and_the_table_knows_a_combinator_by_its_word() -> None:
-    """`sequential` is also what the net calls any chain of its own, and `aux` how torchvision's keys begin. Layers and
-    recipes, which see no combinator, may use such words for what they like."""
+    """The keyword of a combinator is a literal only in `combinators`.
+
+    Exceptions: the net also calls its own chains `sequential`; keys of torchvision's begin with `aux`; layers and
+    recipes have nothing to do with combinators and may use the words for other things.
+    """
     apart = [
         ROOT / "netspec" / name for name in ("combinators", "layers", "recipe", "arguments.py", "torch/sources.py")
     ]
@@ -132,11 +135,11 @@ def test_nothing_but_its_class_and_the_table_knows_a_combinator_by_its_word() ->
 
 
 THREE_AXES = "Conv2d: {in_channels: 9, out_channels: 1, kernel_size: 1}"
-"""A layer that would be wrong behind anything of two axes, or of other than 9 channels."""
+"""A layer that is an error after a tensor with two axes, or with a number of channels other than 9."""
 
 
 class Stack(Joining):
-    """The branches beside each other along a new axis: none of the language's, for what those do not do."""
+    """Stack the outputs of the branches along a new axis. A test double: it adds an axis, as none of netspec's do."""
 
     word = "stack"
     several = True
@@ -181,6 +184,6 @@ def test_the_walk_follows_a_combinator_that_makes_an_axis_where_an_option_says(
 
 
 def test_what_split_requires_of_a_symbol_is_said_of_the_concat() -> None:
-    """Not of the first layer of a branch, whose rule is the next to state a requirement."""
+    """The requirement must not be attributed to the first layer of a branch, the next one that states any."""
     text = "input: [4, H, 8]\nlayers:\n  - concat: [[ReLU], [MaxPool2d: 1]]\n    dim: 2\n    split: 2\n"
     assert "H must be divisible by 2, for `concat` (line 3)" in summary(netspec.loads(text))

@@ -1,4 +1,4 @@
-"""Comparison of two nets: ratios, and the differences that a reviewer wants to see."""
+"""Comparison of two nets: ratios and lists of differences."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_the_text_names_additions_removals_and_changes_by_sign_and_path() -> Non
 
 
 def test_all_changes_applied_to_a_give_b() -> None:
-    """An oracle: what is unchanged plus what is added or changed is b, and minus what was added it is a."""
+    """An invariant: without the layers named in the changes, both nets have the same layers."""
     a, b = netspec.load("specs/lenet.yaml"), netspec.load("specs/alexnet.yaml")
     changes = compare(a, b).changes
     gone = {change.a.path for change in changes if change.a}

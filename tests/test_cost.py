@@ -1,4 +1,4 @@
-"""The memory that training takes, against what torch keeps."""
+"""The estimate of training memory, compared with what torch keeps for backward."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ layers:
 
 
 def net_of(name: str) -> Net:
-    """A net of the specs by path, or one of the texts above."""
+    """The net of a file in `specs/`, or of one of the texts above."""
     if name in ("encoder", "joined"):
         return netspec.loads(ENCODER if name == "encoder" else JOINED)
     return netspec.load(SPECS / name)
@@ -59,7 +59,7 @@ def net_of(name: str) -> Net:
     ],
 )
 def test_what_is_kept_is_within_15_percent_of_what_torch_keeps(name: str, batch: int) -> None:
-    """Unique storages of saved tensors and parameters, on the CPU; chains of simple layers agree to the byte."""
+    """Compares with the distinct storages of torch's saved tensors and with its parameters, on the CPU."""
     net = net_of(name)
     model = netspec.build(net)
     with warnings.catch_warnings():
@@ -73,7 +73,7 @@ def test_what_is_kept_is_within_15_percent_of_what_torch_keeps(name: str, batch:
 
 
 def test_a_tensor_that_two_layers_keep_counts_once() -> None:
-    """A ReLU keeps its output and the convolution behind it the same tensor as its input."""
+    """A ReLU saves its output, and the convolution after it saves the same tensor as its input."""
     body = "Conv2d: {out_channels: 3, kernel_size: 1}"
     alone = estimate(netspec.loads(f"input: [3, 8, 8]\nlayers:\n  - {body}\n  - ReLU\n"), 1)
     both = estimate(netspec.loads(f"input: [3, 8, 8]\nlayers:\n  - {body}\n  - ReLU\n  - {body}\n"), 1)

@@ -1,4 +1,4 @@
-"""Diagrams: what they show, that they can be read, and that nothing a spec says becomes markup."""
+"""Diagrams: their content, their legibility, and that no text of a spec becomes markup."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ layers:
 
 
 def words(graph: graphviz.Digraph) -> list[str]:
-    """The texts of the picture, as an SVG reader sees them."""
+    """The text elements of the SVG."""
     document = minidom.parseString(render(graph, "svg"))
     return ["".join(node.data for node in element.childNodes) for element in document.getElementsByTagName("text")]
 
@@ -128,7 +128,7 @@ def test_equal_neighbours_are_drawn_once_with_their_number() -> None:
 
 @pytest.mark.parametrize("name", MODULE_OF)
 def test_equal_layers_of_every_type_are_equal(name: str) -> None:
-    """What a layer computes for itself and keeps is no part of what it is."""
+    """Cached properties of a layer do not take part in its equality."""
     example = layer_class(name).examples[0]
     x = TensorType(example.input, example.dtype)
     leaves: list[Leaf] = []
@@ -348,7 +348,7 @@ EYES = {
 
 
 def _lab(color: str, eye: Any) -> tuple[float, float, float]:
-    """CIE Lab, D65, of a colour as that eye sees it."""
+    """CIE Lab (D65) coordinates of a colour, as seen by `eye`, a 3×3 matrix that simulates an eye in linear RGB."""
     seen = [min(1.0, max(0.0, sum(w * c for w, c in zip(row, _linear(color), strict=True)))) for row in eye]
     to_xyz = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))
     xyz = [sum(w * c for w, c in zip(row, seen, strict=True)) for row in to_xyz]

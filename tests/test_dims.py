@@ -1,4 +1,4 @@
-"""Sizes and requirements: what the rules of the layers rely on, whatever a size is."""
+"""Sizes and requirements, on which the shape rules of the layers are built."""
 
 from __future__ import annotations
 

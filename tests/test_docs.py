@@ -1,4 +1,4 @@
-"""The documents are true: their specs compile, and what is generated is what a fresh run would generate."""
+"""The documents are correct: their specs compile, and generated parts are up to date."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_every_yaml_example_is_a_spec_without_mistakes(text: str) -> None:
 
 
 def test_what_is_generated_is_up_to_date() -> None:
-    """`python docs/generate.py` mends it."""
+    """If this fails, run `python docs/generate.py`."""
     from docs.generate import stale
 
     assert stale() == []
@@ -57,11 +57,11 @@ _READERS_OWN = {
     "commands.md": {"NAME.yaml"},
     "errors.md": {"other.yaml"},
 }
-"""What a command makes, and names that stand for a reader's own file."""
+"""Files that a command writes, and placeholders for a file of the reader's."""
 
 
 def is_here(name: str) -> bool:
-    """A page may leave out the folders that its subject makes plain: `loop/epochs.py`, and then `monitor.py`."""
+    """Whether a file of the repository has this path or one that ends with it: pages may shorten paths."""
     return any(f"/{path}".endswith(f"/{name.rstrip('/')}") for path in _HERE)
 
 

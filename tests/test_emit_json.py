@@ -1,4 +1,4 @@
-"""The `netspec.net/1` object: exactly the documented keys, in order, with figures that programs can rely on."""
+"""The `netspec.net/1` JSON object: exactly the documented keys, in order, with correct values."""
 
 from __future__ import annotations
 

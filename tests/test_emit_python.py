@@ -1,4 +1,4 @@
-"""The emitted Python file: what it says, that it is the built module, and that no spec can break out of it."""
+"""The emitted Python file: its text, its equality with the built module, and that no spec can inject code."""
 
 from __future__ import annotations
 
@@ -361,7 +361,7 @@ def test_what_nests_deeper_than_python_reads_brackets_is_cut_into_functions(item
 
 @st.composite
 def templates(draw: st.DrawFn) -> str:
-    """A spec whose block is called with several widths, kernels and strides, in chains and branches, named or not."""
+    """Generate a spec whose block is called with several widths, kernels and strides, in chains and branches."""
     lines = ["name: drawn", "input: [4, 9, 9]", "blocks:", "  unit(width, kernel=1, bias=true, half=width // 2):"]
     lines.append("    - Conv2d: {out_channels: width, kernel_size: kernel, padding: kernel // 2, bias: bias}")
     if draw(st.booleans()):

@@ -1,4 +1,4 @@
-"""`netspec explain` knows every name that a spec may use, and what it says compiles."""
+"""`netspec explain` explains every name that a spec may use, and its examples compile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The expression language computes what Python computes, within limits, and says plainly why it does not."""
+"""The expression language computes what Python computes, within limits, and explains its errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from netspec.expressions import ExpressionError, NeedsNumber, is_reserved, parse
 
 
 class Undecidable(Condition):
-    """A comparison that hangs on the symbol."""
+    """A comparison whose truth depends on the symbol's value."""
 
 
 class Decided(Condition):
@@ -29,7 +29,7 @@ class Decided(Condition):
 
 
 class Symbol(Dim):
-    """A size known only by its formula, and that it is at least 1."""
+    """A size of which only the formula and the lower bound 1 are known."""
 
     def __init__(self, formula: str = "H") -> None:
         self.formula = formula
@@ -75,7 +75,7 @@ class Symbol(Dim):
 
 
 class Layer:
-    """Something opaque that the caller puts in scope."""
+    """An opaque object that the caller puts in scope."""
 
     def __str__(self) -> str:
         return "ReLU"

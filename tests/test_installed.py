@@ -1,4 +1,4 @@
-"""What somebody has who installed netspec: its specs, its types, and hints that work for the way it was installed."""
+"""An installed netspec: its specs, its type information, and hints that fit the way it was installed."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_what_is_written_is_the_spec_under_the_name_given(tmp_path: Path, monkey
     ],
 )
 def test_an_extra_is_asked_for_where_netspec_came_from(origin: dict[str, Any] | None, given: list[str]) -> None:
-    """The texts are those of the specification of `direct_url.json`."""
+    """The JSON follows the specification of `direct_url.json`."""
     assert _requirement("torch", None if origin is None else json.dumps(origin)) == given
 
 
@@ -108,7 +108,7 @@ def test_a_checkout_that_is_only_on_the_path_is_installed_from_where_it_lies() -
 
 
 def run(*arguments: str | Path, cwd: Path, status: int = 0) -> str:
-    """What a program prints, standard error included, in an environment that knows of no checkout and no Graphviz."""
+    """Run a program with an empty PATH and without the checkout on PYTHONPATH; its stdout and stderr, merged."""
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")} | {"PATH": ""}
     done = subprocess.run(
         [str(a) for a in arguments], cwd=cwd, env=environment, text=True, check=False,

@@ -1,4 +1,4 @@
-"""What a spec's mistakes lead to: one finding for each, a mend that mends, and overrides that say what they lack."""
+"""Mistakes in specs: one diagnostic for each, fixes that work, and errors of overrides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text is the same text on every way into a spec and out of it, whatever it begins with or looks like."""
+"""Strings survive every way into a spec and out of it unchanged, even those that look like other YAML values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README is what a newcomer runs: its two commands are the ones that continuous integration runs."""
+"""The README's two commands for newcomers are the ones that CI runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_continuous_integration_runs_the_other_versions_that_the_architecture_pa
 
 
 def test_every_dependency_has_an_oldest_release() -> None:
-    """The run with the oldest releases would take the newest of one without."""
+    """CI tests with the oldest releases; of a dependency without a lower bound it would take the newest."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     own = [text for text in (*project["dependencies"], *chain(*extras.values())) if "netspec-compiler" not in text]

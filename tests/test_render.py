@@ -50,7 +50,7 @@ def shown(d: Diagnostic | list[Diagnostic], text: str = SPEC, **options: int) ->
 
 
 def at(text: str, *place: int, label: str = "", width: int = 80) -> list[str]:
-    """The excerpt of one diagnostic: what stands between the place and the count."""
+    """The excerpt lines of one diagnostic: without the first two lines and the last two (place and count)."""
     return shown(Diagnostic("a-code", "message", span(*place), label=label), text, width=width)[2:-2]
 
 
@@ -258,7 +258,7 @@ def test_the_carets_are_under_the_marked_text_even_where_the_line_is_cut(line: s
 
 
 def printable_cells(text: str) -> int:
-    """How many cells a text takes, tabs expanded."""
+    """The width of a text in terminal cells, with tabs expanded."""
     at = 0
     for char in text:
         shown = printable(char)

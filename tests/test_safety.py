@@ -1,4 +1,4 @@
-"""A spec is data: no text in it, wherever it stands, makes netspec import, run, fetch or write anything."""
+"""A spec is data: no string in it, in any position, makes netspec import, run, fetch or write anything."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def quoted(payload: str) -> str:
 
 
 def texts() -> list[tuple[str, str, str]]:
-    """(position, payload, spec), the payload plain and as a double-quoted scalar."""
+    """Yield (position, payload, spec), with the payload as a plain and as a double-quoted scalar."""
     return [
         (position, payload, SPEC.format(**VALID | {position: form}))
         for position in VALID

@@ -1,4 +1,4 @@
-"""Text becomes nodes with exact places, or located diagnostics; nothing else can happen."""
+"""Text is parsed to nodes with exact spans or to diagnostics with spans; no other exception is raised."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ train:
 
 
 def values(node: Node | None) -> Any:
-    """The plain data of a node."""
+    """The value of a node as Python lists, dicts and scalars."""
     if isinstance(node, MapNode):
         return {key.text: values(value) for key, value in node.entries}
     if isinstance(node, ListNode):
@@ -73,7 +73,7 @@ def parsed(text: str, **limits: int) -> tuple[Any, list[Diagnostic]]:
 
 
 def only(text: str, **limits: int) -> Diagnostic:
-    """The one diagnostic of a text."""
+    """The diagnostic of a text, which must have exactly one."""
     diagnostics = parsed(text, **limits)[1]
     assert len(diagnostics) == 1, diagnostics
     return diagnostics[0]
@@ -237,7 +237,7 @@ DATA = st.recursive(
 
 
 def plain_again(text: str) -> bool:
-    """True if YAML 1.1, by which the dumper decides what to quote, and 1.2 agree that it is text."""
+    """Whether a plain scalar is a string in YAML 1.1, by which the dumper decides what to quote, and in YAML 1.2."""
     return composer.resolve(text) == text or yaml.safe_dump(text).startswith(("'", '"'))
 
 
@@ -390,7 +390,7 @@ def test_a_depth_that_fits_is_read_whatever_its_style() -> None:
 
 
 def test_brackets_in_a_text_are_no_depth() -> None:
-    """A mistake behind them is that mistake."""
+    """Brackets in a string do not count towards the nesting limit: an error after them is reported as itself."""
     assert only("a: '" + "[" * 100 + "' b").code == "yaml-syntax"
     assert only("a: [1, '" + "[" * 100 + "' b]").code == "yaml-syntax"
 
@@ -465,7 +465,7 @@ SOUP = st.lists(PIECES, max_size=30).map("".join)
 
 @st.composite
 def mutations(draw: st.DrawFn) -> str:
-    """A valid spec with a few wrong keystrokes."""
+    """Generate a valid spec with a few random edits."""
     text = ALEXNET
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(text)))

@@ -1,4 +1,4 @@
-"""The specs under `tests/specs`: the good ones are clean, the bad ones wrong exactly where they say `# error: code`."""
+"""The specs in `tests/specs`: the good have no diagnostics, the bad have those in their comments `# error: code`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command goes on when nobody reads it: a pipe whose reader left, a stream that was closed from the start."""
+"""Commands survive streams that nobody reads: a pipe whose reader has exited, a stream that was closed before."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPEC = programs.ROOT / "specs" / "alexnet.yaml"
 
 
 def shell(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """A line of sh in which `$netspec` is the command."""
+    """Run a line of sh in which the variable `$netspec` is the command."""
     variables = programs.environment({"netspec": f"{sys.executable} -m netspec"})
     return subprocess.run(["sh", "-c", line], cwd=cwd, env=variables, capture_output=True, text=True, check=False)
 
@@ -60,7 +60,7 @@ def test_what_a_full_disk_refuses_is_still_an_error(line: str, also: str, tmp_pa
 
 
 def test_no_file_of_a_command_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
-    """Or what a library prints would stand in it."""
+    """Otherwise the output of a library, written to descriptor 1 or 2, would go into that file."""
     code = "import os; from netspec.cli.streams import open_streams; open_streams(); os.write(1, b'x'); print('y')"
     done = shell(f"{sys.executable} -c \"{code}; f = open('file', 'w'); assert f.fileno() > 2\" <&- >&-", tmp_path)
     assert done.returncode == 0, done.stderr

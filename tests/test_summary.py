@@ -1,4 +1,4 @@
-"""Tables: every figure in its place, within 80 columns, and honest where something is folded or unknown."""
+"""The summary table: correct figures, at most 80 columns, and marks on rows that are folded or unknown."""
 
 from __future__ import annotations
 

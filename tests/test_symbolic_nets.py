@@ -1,4 +1,4 @@
-"""Nets with symbolic inputs agree with the nets for numbers, and say exactly which numbers they take."""
+"""Nets with symbolic input sizes agree with those for numbers, and state exactly which sizes they accept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.symbolic_nets import ALEXNET, ALEXNET_6400, NETS, UNET
 
 
 def loaded(text: str, **sizes: int) -> netspec.Net | None:
-    """The net with numbers for its symbols; None if it has errors then."""
+    """The net with its symbols replaced by numbers; None if that spec has errors."""
     try:
         return netspec.loads(text, set=sizes)
     except netspec.SpecError:
@@ -27,7 +27,7 @@ def loaded(text: str, **sizes: int) -> netspec.Net | None:
 
 
 def sizes_of(name: str, count: int, seed: int) -> list[dict[str, int]]:
-    """Sizes from 1 to 512, half of them squares of a multiple of 8, so that most nets take many of them."""
+    """Sizes from 1 to 512; half have equal sides that are multiples of 8, which most nets accept."""
     rng = random.Random(f"{name} {seed}")
     free = [{"H": rng.randint(1, 512), "W": rng.randint(1, 512)} for _ in range(count - count // 2)]
     square = [{"H": n, "W": n} for n in (8 * rng.randint(1, 64) for _ in range(count // 2))]
@@ -39,7 +39,7 @@ def conditions_of(net: netspec.Net) -> list[Condition]:
 
 
 def agrees(net: netspec.Net, text: str, sizes: dict[str, int]) -> bool:
-    """Compare a symbolic net at some sizes with the net for these sizes; True if these are accepted."""
+    """Assert that a symbolic net agrees with the net for these sizes; whether the sizes are accepted."""
     allowed = all(not isinstance(c, SizeComparison) or c.holds(sizes) for c in conditions_of(net))
     concrete = loaded(text, **sizes)
     assert (concrete is not None) == allowed, sizes
@@ -69,7 +69,7 @@ def test_symbolic_nets_agree_at_ten_thousand_sizes(name: str) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 def test_every_rule_gives_for_numbers_what_its_formula_says(name: str) -> None:
-    """Layer by layer at 10,000 sizes in all: the rule on the numbers that its input's formulas give."""
+    """For each layer: its shape rule at evaluated input sizes gives the evaluated output formula. 10,000 sizes."""
     net = netspec.loads(NETS[name])
     distinct: dict[tuple[object, ...], Leaf] = {(leaf.layer, leaf.input): leaf for leaf in net.layers}
     for sizes in sizes_of(name, math.ceil(10_000 / len(NETS)), seed=3):
@@ -151,7 +151,7 @@ def test_a_net_with_numbers_requires_nothing() -> None:
 
 
 def test_a_net_whose_sizes_are_short_has_counts_that_nobody_could_read() -> None:
-    """Each layer's count is a formula; the sum of all of them is too long, and unknown in every form of the net."""
+    """The count of each layer is a formula; their sum exceeds the length limit, so the total is unknown everywhere."""
     branches = ", ".join(
         f"[Conv3d: {{out_channels: 2, kernel_size: 3, stride: {stride}}}, AdaptiveAvgPool3d: 1]"
         for stride in range(2, 182)

@@ -1,4 +1,4 @@
-"""Formulas of symbols equal the integers they stand for, and what is said of the symbols is exactly true."""
+"""Formulas evaluate to the integers that Python computes, and the stated requirements on symbols are exact."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ trees = st.recursive(leaves, deeper, max_leaves=10)
 
 
 def computed(tree: Tree, values: Mapping[str, Any]) -> Any:
-    """The value of a tree: an integer where the symbols are integers, a size where they are symbols."""
+    """Evaluate an expression tree: an integer if the values are integers, a `Size` if they are symbols."""
     if isinstance(tree, str):
         return values[tree]
     if isinstance(tree, int):
@@ -79,7 +79,7 @@ SAMPLES = [{"H": h, "W": w} for h, w in pairs((1, 2, 3, 5, 8, 12, 37, 224, 10_00
 
 
 def sampled(tree: Tree) -> Iterator[tuple[dict[str, int], int]]:
-    """The symbols' values with the tree's, wherever it has one."""
+    """Yield (values of the symbols, value of the tree) for each sample without a division by zero."""
     for values in SAMPLES:
         try:
             yield values, computed(tree, values)
@@ -279,12 +279,12 @@ def test_a_value_is_missing() -> None:
 
 
 def holding(conditions: list[Any], sizes: range) -> list[int]:
-    """The sizes that meet all conditions, by trying each."""
+    """The sizes that meet all conditions, found by trying each."""
     return [n for n in sizes if all(c.holds({"H": n}) for c in conditions if isinstance(c, SizeComparison))]
 
 
 def of_a_layer(conditions: list[Any]) -> list[Requirement]:
-    """What a layer in line 1 requires, with a message that says nothing of it."""
+    """The conditions as requirements of a layer in line 1, with an empty message."""
     return [Requirement(c, "Layer", Span("net.yaml", 1, 1, 1, 6), Problem("…: …")) for c in conditions]
 
 

@@ -1,4 +1,4 @@
-"""Syntax errors are explained where they were made, in words that do not presuppose YAML's grammar."""
+"""Syntax errors are reported where the mistake is, in words that do not require knowledge of YAML's grammar."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pointed(source: Source, d: Diagnostic) -> str:
 
 
 def mended(source: Source, d: Diagnostic) -> str:
-    """The text with the fix applied."""
+    """The text after applying the fix of its diagnostic."""
     assert d.fix is not None
     text = source.text
     for edit in reversed(d.fix.edits):
@@ -133,7 +133,10 @@ def test_the_other_place_that_matters_is_shown_too(text: str, related: tuple[int
 
 
 def test_every_message_of_libyaml_has_an_explanation() -> None:
-    """Those left out cannot arise: they are about composing, bytes, or grammar that the scanner never gives."""
+    """The messages in `never` cannot occur.
+
+    They come from libyaml's composer or decoder, or need tokens that its scanner never produces.
+    """
     never = {
         "did not find expected <stream-start>", "found an incorrect leading UTF-8 octet", "found another document",
         "found an incorrect trailing UTF-8 octet", "found duplicate anchor; first occurrence", "found undefined alias",

@@ -1,5 +1,5 @@
-"""Nothing is decided by what a message says: with every text replaced by `x` verdicts, codes, places, fixes and exit
-statuses are the same."""
+"""No decision depends on the text of a message: with every text replaced by "x", the results, codes, spans, fixes and
+exit statuses are the same."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ CARRIERS: dict[type, tuple[str, ...]] = {
     operations.Refused: ("message",),
     validation.Wants: ("text",),
 }
-"""Every class that holds words for the user, and where."""
+"""Every class that contains text for the user, with the names of the fields."""
 
 
 def blank(patch: pytest.MonkeyPatch, cls: type, fields: tuple[str, ...]) -> None:
-    """Let every object of a class be made with `x` in the place of its words."""
+    """Patch a class so that each new object has "x" in its text fields."""
     name = "__new__" if issubclass(cls, tuple) else "__init__"
     make: Callable[..., Any] = getattr(cls, name)
     signature = inspect.signature(make)
@@ -58,13 +58,13 @@ def blank(patch: pytest.MonkeyPatch, cls: type, fields: tuple[str, ...]) -> None
 
 
 def speechless(kind: Any, template: str, context: dict[str, Any]) -> PydanticCustomError:
-    """pydantic's error with nothing to say."""
+    """A `PydanticCustomError` with "x" for each value in its message."""
     return PydanticCustomError(kind, template, dict.fromkeys(context, "x"))  # type: ignore[arg-type]  # any template
 
 
 @pytest.fixture
 def wordless(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Call it, and from then on no message says anything."""
+    """A function; from its call to the end of the test all messages are "x"."""
 
     def begin() -> None:
         for cls, fields in CARRIERS.items():
@@ -79,7 +79,7 @@ def wordless(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
 
 
 def told(found: list[Diagnostic]) -> list[object]:
-    """All of the diagnostics but their words."""
+    """Diagnostics without their texts."""
     return [
         (
             d.code, d.severity, d.span, [r.span for r in d.related], d.help is None, not d.label,
@@ -158,7 +158,7 @@ train:
 def ended(
     words: tuple[str, ...], patch: pytest.MonkeyPatch, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> object:
-    """The exit status of a command and the codes that it shows, run in this process."""
+    """Run a command in this process; its exit status and the codes in its output."""
     folder.mkdir()
     (folder / "tiny.yaml").write_text(TRAINED)
     patch.chdir(folder)
@@ -184,7 +184,7 @@ def test_a_command_ends_in_the_same_way_whatever_the_messages_say(
 
 
 def test_every_class_that_holds_a_message_is_among_those_that_are_blanked() -> None:
-    """A field or an argument `message` is what all of them have."""
+    """Such classes are recognized by a field `message`, or by an argument `message` of `__init__`."""
     holding = {
         cls.name
         for path in PACKAGE.rglob("*.py")
@@ -202,13 +202,13 @@ def test_every_class_that_holds_a_message_is_among_those_that_are_blanked() -> N
 
 
 MESSAGE = re.compile(r"(^|\.)(message|help)$|^str\(error\)$|\.name\(\)$")
-"""Expressions that hold words for the user, or the name of a kind."""
+"""Source of expressions whose value is text for the user, or the name of a kind of node."""
 FOREIGN = {"netspec.torch.foreign"}
-"""Where words are looked for, since another project's message is all there is."""
+"""Modules that must search messages: another project reports the error only as text."""
 
 
 def looked_into(tree: ast.Module) -> list[str]:
-    """Where a message is searched, or a name of a kind compared with a word."""
+    """The places, as `line: source`, that search a message or compare the name of a kind with a string."""
     found: list[str] = []
     for node in ast.walk(tree):
         looked: list[ast.expr] = []

@@ -44,7 +44,7 @@ class Result(NamedTuple):
 def load(
     path: str | os.PathLike[str],
     variant: str | None = None,
-    set: Mapping[str, Any] | None = None,  # the name of the option that it stands for
+    set: Mapping[str, Any] | None = None,  # named after the command line option `--set`
     *,
     limits: Limits = _DEFAULT,
 ) -> Net:

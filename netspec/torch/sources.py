@@ -40,8 +40,8 @@ def published(name: str, *, progress: bool = False) -> nn.Module:
 
     Raises:
         UsageError: there is no such model or no such weights, or the file is not of this model.
-        ResourceError: the weights are neither there nor can be downloaded (the message says which file to put where),
-            or a file is damaged.
+        ResourceError: the weights are not in torch hub's directory and cannot be downloaded (the message says which
+            file to put where), or a file is damaged.
         MissingExtra: torchvision is not installed.
     """
     models = _optional("torchvision.models")

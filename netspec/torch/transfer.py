@@ -4,8 +4,8 @@ Implementations of one architecture differ in the names of their tensors and in 
 registered, but seldom in the order in which a forward pass first uses them. So both models run on the meta device, and
 their parameters are listed in order of first use. Parameters with the same layer name on both sides are matched first,
 the others by their position in that order; shapes must be equal. If the source is a module, both models finally run on
-real data. Equal outputs decide between names and order if these disagree; if neither match gives equal outputs, the
-caller is told.
+real data. Equal outputs decide between names and order if these disagree; if neither match gives equal outputs, there
+is a warning.
 """
 
 from __future__ import annotations

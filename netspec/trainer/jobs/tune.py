@@ -32,7 +32,7 @@ def autotune(net: Net, options: Mapping[str, Any], reporter: Reporter | None = N
     Args:
         net: the net, with a recipe.
         options: the options of `train`.
-        reporter: is told the measurements.
+        reporter: shows the measurements.
 
     Returns:
         The two options with their best values.

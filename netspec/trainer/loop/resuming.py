@@ -41,7 +41,7 @@ def resumed(
         who: the identity of the current run, see `run/sameness.py`.
         facts: the current contents of `environment.json`.
         force: resume even if the identity differs.
-        reporter: is told what differs.
+        reporter: shows the differences.
 
     Returns:
         The progress of the run, and the change to apply with its next checkpoint, None for no change.

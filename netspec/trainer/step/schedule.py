@@ -27,8 +27,8 @@ _CYCLED = ("momentum", "betas")
 class Schedule:
     """The learning rate of every group at every step.
 
-    To be told of the end of each optimizer step (`after_step`) and of each epoch (`after_epoch`); both set the learning
-    rates for the next step.
+    Call `after_step` after each optimizer step, and `after_epoch` after each epoch; both set the learning rates for
+    the next step.
     """
 
     def __init__(self, recipe: Recipe, optimization: Optimization, steps_per_epoch: int) -> None:

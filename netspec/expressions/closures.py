@@ -324,6 +324,7 @@ class _Compiler:
         return run
 
     def comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> Run:
+        """Compile a comprehension; a generator expression gives a list too."""
         outer = dict(self.slots)
         loops: list[tuple[Run, Place, Target, list[Run]]] = []
         before = self.nodes
@@ -334,8 +335,8 @@ class _Compiler:
             target = self.target(generator.target)
             loops.append((values, place, target, [self.compile(test) for test in generator.ifs]))
         element = self.compile(node.elt)
-        self.slots = outer
-        cost = self.nodes - before
+        self.slots = outer  # the variables of `for` are visible only inside
+        cost = self.nodes - before  # charged as steps at each iteration, so that nested loops end at the limit
 
         def loop(scope: Meanings, state: list[Any], level: int, out: list[Any]) -> None:
             if level == len(loops):

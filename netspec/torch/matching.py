@@ -47,11 +47,12 @@ def by_use(
     origins: dict[str, str] = dict(known)
     taken: set[str] = set(known.values())
     single: defaultdict[str, list[tuple[Use, Use]]] = defaultdict(list)
+    # The generators `_left` read `taken` and `origins` while these grow: they skip what has been matched meanwhile.
     for source, target in zip_longest(_left(found, taken), _left(wanted, origins)):
         if source is None or target is None:
             raise Mismatch(_ends(found, wanted, source, target))
         names = _same_tensors(source.owner.shapes, target.owner.shapes)
-        if target.owner.path in left_out:
+        if target.owner.path in left_out:  # not loaded: its tensors are only to be passed over, whatever their shapes
             names = list(zip(source.owner.shapes, target.owner.shapes, strict=False))
         if names is not None and _untouched(source.owner, taken) and _untouched(target.owner, origins):
             pairs = [(source.owner.key(a), target.owner.key(b)) for a, b in names]

@@ -240,6 +240,8 @@ class Net:
     """The spec as written."""
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What `--set` changed."""
+    variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The values of the spec's variables, those that are numbers or text."""
 
     def __repr__(self) -> str:
         shapes = " → ".join("×".join(map(str, shape)) for shape in (self.input_shape, self.output_shape))

@@ -15,6 +15,8 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, cast, get_args
 from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from netspec.writing import shown
+
 LARGEST_FLOAT = 3.4028234663852886e38  # of float32: torch refuses to put a larger number into a layer
 LARGEST = 2**31 - 1  # no dimension or count in a network is larger; torch indexes many of them with 32 bits
 
@@ -91,23 +93,6 @@ def unwanted(wish: str, value: Any) -> PydanticCustomError:
     """The error that the validator of a field of numbers raises: it takes what `wish` says ("an integer"), and got
     something else."""
     return PydanticCustomError("unwanted", "wants {wish}, not {got}", {"wish": wish, "got": shown(value)})
-
-
-def shown(value: Any) -> str:
-    """A value as a user would write it in YAML."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case tuple():
-            return "[" + ", ".join(map(shown, value)) + "]"  # pyright: ignore[reportUnknownArgumentType]  # any items
-        case dict():
-            return "{" + ", ".join(f"{k}: {shown(v)}" for k, v in value.items()) + "}"  # pyright: ignore[reportUnknownVariableType]  # any items
-        case str():
-            return f"'{value}'"
-        case _:
-            return str(value)
 
 
 def is_whole(value: object, low: int) -> bool:

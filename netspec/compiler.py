@@ -214,6 +214,7 @@ def _elaborate_whole(
         conditions=tuple(elaborator.inference.conditions),
         text=spec.source.text,
         overrides=dict(settings),
+        variables={name: value for name, value in variables.items() if isinstance(value, int | float | str)},
     )
     return net, reader.diagnostics
 

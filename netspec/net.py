@@ -243,6 +243,8 @@ class Net:
     """The text of the spec file."""
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The overrides by `--set`, key → value."""
+    variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The values of the spec's variables, those that are numbers or text."""
 
     def __repr__(self) -> str:
         shapes = " → ".join("×".join(map(str, shape)) for shape in (self.input_shape, self.output_shape))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Pr
 
 from pydantic import BaseModel, ValidationError
 
-from netspec.arguments import Arguments, Words, shown, text_of
+from netspec.arguments import Arguments, Words, text_of
 from netspec.diagnostics import Code, Diagnostic, Edit, Fix, Related, Severity, Span, did_you_mean
 from netspec.dims import UNKNOWN, Dim
 from netspec.expressions import ExpressionError, NeedsNumber, parse
@@ -22,6 +22,7 @@ from netspec.meant import NUMBER, SAID, meant_call, python_call, readings
 from netspec.plans import Plan, make_plan
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import argument_trap, flow_trap
+from netspec.writing import shown
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "netspec"
 
 FLOORS = [
-    {"diagnostics", "extras", "files"},
+    {"diagnostics", "extras", "files", "writing"},
     {"text", "dims"},
     {"expressions", "symbols", "render"},
     {"arguments", "plans", "meant", "validation", "codes", "errors"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -408,3 +409,89 @@ def test_a_class_of_no_known_namespace_is_refused_as_the_builder_refuses_it(
     for make in (to_python, netspec.build):
         with pytest.raises(Defect, match=rf"`{module}\.Linear`, which is in no namespace that netspec knows"):
             make(net)
+
+
+# ---- the spec's own expressions, with the block's own parameters
+
+
+def functions(spec: str) -> dict[str, str]:
+    """The function of each block, by its name, and the network's."""
+    net = netspec.loads(spec)
+    assert_same(net)
+    text = to_python(net)
+    return {
+        node.name: ast.unparse(node) for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)
+    }  # without comments and layout
+
+
+def test_a_function_says_what_the_block_says() -> None:
+    found = functions("""
+name: x
+input: [8, 9, 9]
+vars: {expansion: 3, group: 4}
+blocks:
+  unit(width, kernel, stride=1, deep=true):
+    - Conv2d: {out_channels: width * expansion, kernel_size: kernel, stride: stride, padding: kernel // 2}
+    - Conv2d: {out_channels: 2 * width if deep else width, kernel_size: 1,
+              groups: "width // min(group, width)"}
+layers:
+  - unit: [4, 3, 1]
+  - Conv2d: {out_channels: 8, kernel_size: 1}
+  - unit: [16, 1, 2]
+""")
+    assert found["unit"] == (
+        "def unit(width: int, kernel: int, stride: int=1) -> list[nn.Module]:\n"
+        "    return [nn.Conv2d(8, width * 3, kernel_size=kernel, stride=stride, padding=kernel // 2), "
+        "nn.Conv2d(width * 3, 2 * width, kernel_size=1, groups=width // min(4, width))]"
+    )
+    assert "*unit(4, 3), nn.Conv2d(8, 8, kernel_size=1), *unit(16, 1, stride=2)" in found["x"]
+
+
+def test_equal_numbers_are_not_taken_for_one_another() -> None:
+    """What the calls have in common by chance is no reason: 1 and 3 are the strides and the kernels here."""
+    found = functions("""
+name: x
+input: [2, 9, 9]
+blocks:
+  unit(out, kernel, stride):
+    - Conv2d: {out_channels: out, kernel_size: kernel, stride: stride, padding: kernel - 1}
+    - ReLU
+layers: [unit: [4, 1, 1], unit: [8, 3, 3]]
+""")
+    head = "def unit(in_channels: int, out: int, kernel: int, stride: int=1) -> list[nn.Module]:"
+    assert found["unit"].splitlines()[0] == head
+    assert "kernel_size=kernel, stride=stride, padding=kernel - 1)" in found["unit"]
+
+
+def test_the_words_of_a_block_that_is_no_function_are_those_of_the_block_around_it() -> None:
+    found = functions("""
+name: x
+input: [4]
+blocks:
+  one(out): [Linear: out // 2]
+  two(width, mid=width + 2): [one: 4 * width, ReLU, one: mid]
+layers: [two: 3, two: 5]
+""")
+    assert "nn.Linear(in_features, 4 * width // 2), nn.ReLU(), nn.Linear(4 * width // 2, mid // 2)" in found["two"]
+    assert found["two"].startswith("def two(in_features: int, width: int, mid: int) -> list[nn.Module]:")
+
+
+@pytest.mark.parametrize(
+    "written", ["round(width * 1.5)", "make_divisible(width, 8)", "sizes[0] + width", f"width + 1{' + 1 - 1' * 6}"]
+)
+def test_what_python_would_not_read_in_the_same_way_is_a_parameter(written: str) -> None:
+    found = functions(f"""
+name: x
+input: [4]
+vars: {{sizes: [8, 9]}}
+blocks:
+  unit(width): [Linear: {{out_features: '{written}'}}, ReLU, Linear: width]
+layers: [unit: 2, unit: 11]
+""")
+    assert found["unit"].startswith("def unit(in_features: int, out_features: int, width: int) -> list[nn.Module]:")
+
+
+def test_a_net_that_has_no_text_any_more_is_emitted_all_the_same() -> None:
+    net = replace(netspec.loads(RESNET_SPEC), text="", variables={})
+    assert_same(net)
+    assert "kernel // 2" not in to_python(net)

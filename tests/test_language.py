@@ -11,6 +11,7 @@ from netspec import render as netspec_render
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic, UsageError
 from netspec.language.overrides import Written
+from netspec.net import Scope
 from netspec.text.source import decode
 
 
@@ -238,3 +239,16 @@ def test_nets_of_equal_specs_are_equal() -> None:
     assert net == netspec.loads("input: [4]\nlayers: [Linear: 3, ReLU]\n")
     assert net == pickle.loads(pickle.dumps(net))
     assert net != netspec.loads("input: [4]\nlayers: [Linear: 2, ReLU]\n")
+
+
+def test_a_call_is_named_as_a_spec_writes_it_without_the_defaults() -> None:
+    net = netspec.loads("""
+input: [H, 4]
+blocks:
+  piece(n, bias=true, act=null, sizes=[1, 2], mode='same', of=3): [Identity]
+layers:
+  - piece: 2
+  - piece: {n: 2, bias: false, act: {LeakyReLU: 0.2}, sizes: [true, null], mode: "'it'", of: H // 2}
+""")
+    labels = [child.label for child in net.root.children if isinstance(child, Scope)]
+    assert labels == ["piece(2)", "piece(2, bias=false, act=LeakyReLU, sizes=[true, null], mode='it', of=H//2)"]

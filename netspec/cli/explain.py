@@ -9,7 +9,6 @@ from itertools import chain
 
 import click
 
-from netspec.arguments import shown
 from netspec.codes import CODES
 from netspec.codes.base import Page
 from netspec.diagnostics import UsageError, did_you_mean
@@ -23,6 +22,7 @@ from netspec.recipe.read import KEYS
 from netspec.recipe.reference import KINDS, NAMES, explain_recipe
 from netspec.recipe.unoffered import UNOFFERED as UNOFFERED_RECIPE
 from netspec.recipe.unoffered import explain_unoffered
+from netspec.writing import flow, shown
 
 
 @click.command()
@@ -76,18 +76,14 @@ def explain_code(name: str, code: Page) -> str:
 
 def explain_word(name: str, word: Word) -> str:
     """The explanation of a word of the spec language: its meaning and an example."""
-    example = word.example if word.value is None else f"{word.example} = {_value(word.value)}"
+    example = word.example if word.value is None else f"{word.example} = {shown(word.value)}"
     parts = [f"{name} ({word.kind})", textwrap.fill(word.meaning, 80, break_on_hyphens=False), "Example:"]
     return "\n\n".join([*parts, textwrap.indent(example.rstrip("\n"), "    ")])
 
 
-def _value(value: object) -> str:
-    return f"[{', '.join(map(_value, value))}]" if isinstance(value, list | tuple) else shown(value)  # pyright: ignore[reportUnknownArgumentType]  # any values
-
-
 def _initializer(name: str) -> str:
     arguments = [
-        field if info.is_required() else f"{field}: {shown(info.default).strip(chr(39))}"
+        field if info.is_required() else f"{field}: {flow(info.default, str)}"
         for field, info in arguments_of(name).model_fields.items()
     ]
     parts = [f"{name} (initialiser, a function of torch.nn.init)", f"Arguments: {', '.join(arguments) or 'none'}"]

@@ -6,10 +6,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from netspec.arguments import invalid, shown
+from netspec.arguments import invalid
 from netspec.combinators.base import Ends, Joining, Made, Option, WorkedExample
 from netspec.dims import need, same
 from netspec.layers.base import TensorType, shape_text, sum_sizes
+from netspec.writing import shown
 
 
 def _chunks(value: object) -> object:

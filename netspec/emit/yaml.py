@@ -7,15 +7,12 @@ module paths, the same initialisers, the same recipe.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel
 
-from netspec.dims import Dim
 from netspec.net import Combinator, Initializer, Leaf, Net, Node, Scope, Sequential
-from netspec.text.quoting import literal, written
-
-_LONGEST: Final = 110
+from netspec.writing import block, flow, written
 
 
 def expand(net: Net) -> str:
@@ -30,12 +27,12 @@ def expand(net: Net) -> str:
     if common:
         lines += ["", "init:", *(f"  {type_}: {_initializers(init)}" for type_, init in common.items())]
     if net.recipe is not None:
-        lines += ["", "train:", *(f"  {line}" for line in _mapping(net.recipe.to_dict()))]
+        lines += ["", "train:", *(f"  {line}" for line in block(net.recipe.to_dict()))]
     return "\n".join(lines) + "\n"
 
 
 def _input(net: Net) -> str:
-    shape = _flow(tuple(str(s) if isinstance(s, Dim) else s for s in net.input.shape))
+    shape = flow(net.input.shape, other=lambda size: written(str(size)))
     return shape if net.input.dtype == "float32" else f"{{shape: {shape}, dtype: {net.input.dtype}}}"
 
 
@@ -88,9 +85,9 @@ def _leaf(leaf: Leaf, common: Mapping[str, tuple[Initializer, ...]]) -> Iterator
     if not arguments:
         head += ": {}" if options else ""
     elif scalar is not None and list(arguments) == [scalar] and isinstance(arguments[scalar], (int, float)):
-        head += f": {_flow(arguments[scalar])}"
+        head += f": {flow(arguments[scalar])}"
     else:
-        head += f": {_flow(arguments)}"
+        head += f": {flow(arguments)}"
     yield head
     yield from (f"  {option}" for option in options)
 
@@ -98,7 +95,7 @@ def _leaf(leaf: Leaf, common: Mapping[str, tuple[Initializer, ...]]) -> Iterator
 def written_arguments(arguments: BaseModel) -> dict[str, Any]:
     """The arguments that differ from their defaults, in signature order."""
     return {
-        name: value
+        name: written_arguments(value) if isinstance(value, BaseModel) else value
         for name, field in type(arguments).model_fields.items()
         if (value := getattr(arguments, name)) != field.default or type(value) is not type(field.default)
     }
@@ -121,7 +118,7 @@ def _combinator(node: Combinator, common: Mapping[str, tuple[Initializer, ...]])
         for side, lines in zip(joining.sides, sides, strict=True):
             if lines:
                 yield from _under(f"  {side}:", lines, "    ")
-    yield from (f"  {name}: {_flow(value)}" for name, value in written_arguments(joining).items())
+    yield from (f"  {name}: {flow(value)}" for name, value in written_arguments(joining).items())
     yield from _name(node.name)
 
 
@@ -140,39 +137,4 @@ def _common_initializers(net: Net) -> dict[str, tuple[Initializer, ...]]:
 
 def _initializers(init: Sequence[Initializer]) -> str:
     parts = {i.parameter: ({i.function: dict(i.arguments)} if i.arguments else i.function) for i in init}
-    return _flow(parts["weight"] if list(parts) == ["weight"] else parts)
-
-
-# ---- plain values
-
-
-def _mapping(values: Mapping[str, Any]) -> Iterator[str]:
-    """A mapping in block style; what is under a key in flow style where it fits the line."""
-    for key, value in values.items():
-        line = f"{key}: {_flow(value)}"
-        if len(line) <= _LONGEST or not isinstance(value, (Mapping, list, tuple)):
-            yield line
-        elif isinstance(value, Mapping):
-            yield f"{key}:"
-            yield from (f"  {inner}" for inner in _mapping(value))  # pyright: ignore[reportUnknownArgumentType]  # plain data
-        else:
-            yield f"{key}:"
-            yield from (f"  - {_flow(item)}" for item in value)  # pyright: ignore[reportUnknownVariableType]  # likewise
-
-
-def _flow(value: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return literal(value)
-        case Mapping():
-            return "{" + ", ".join(f"{k}: {_flow(v)}" for k, v in value.items()) + "}"  # pyright: ignore[reportUnknownVariableType]  # plain data
-        case list() | tuple():
-            return "[" + ", ".join(_flow(v) for v in value) + "]"  # pyright: ignore[reportUnknownVariableType]  # likewise
-        case BaseModel():
-            return _flow(written_arguments(value))
-        case _:
-            return repr(value)
+    return flow(parts["weight"] if list(parts) == ["weight"] else parts)

@@ -106,7 +106,7 @@ def kind(value: object) -> str:
 
 
 def shown(value: object, depth: int = 2) -> str:
-    """A value as written in a spec, shortened for messages. Lists deeper than `depth` become `[…]`."""
+    """A value as one would write it in an expression, where texts are Python's, shortened."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):

@@ -15,6 +15,7 @@ from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import flow_trap
 from netspec.validation import FAILED, Reader
+from netspec.writing import shown
 
 ReadItem = Callable[[Node], Item | None]
 
@@ -154,21 +155,8 @@ def call_label(block: Block, arguments: Mapping[str, Any]) -> str:
     """The call with its values, `conv_bn(64, 3, stride=2)`: defaults that were not overridden are left out."""
     parts: list[str] = []
     for parameter in block.parameters:
-        value = arguments[parameter.name]
-        if parameter.default is not None and _is_default(parameter.default.text, value):
+        text = shown(arguments[parameter.name])
+        if parameter.default is not None and parameter.default.text == text:
             continue
-        shown = _shown(value)
-        parts.append(shown if parameter.default is None else f"{parameter.name}={shown}")
+        parts.append(text if parameter.default is None else f"{parameter.name}={text}")
     return f"{block.name}({', '.join(parts)})" if parts else block.name
-
-
-def _is_default(text: str, value: Any) -> bool:
-    return text == str(value)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, str):
-        return repr(value)
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_shown(v) for v in value) + "]"  # pyright: ignore[reportUnknownVariableType]  # any values
-    return str(value)

@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
-from netspec.arguments import LARGEST, shown
+from netspec.arguments import LARGEST
 from netspec.diagnostics import Fix, did_you_mean
 from netspec.dims import UNKNOWN, Dim, Size
 from netspec.layers.base import DType, TensorType
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader
+from netspec.writing import shown
 
 _SYMBOL: Final = re.compile(r"[A-Z][A-Z0-9]*")
 _DTYPES: Final = get_args(DType)

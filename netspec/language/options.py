@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from netspec.arguments import Arguments, shown
+from netspec.arguments import Arguments
 from netspec.dims import UNKNOWN, Dim
 from netspec.language.items import Item
 from netspec.text.source import Node
 from netspec.validation import FAILED, Reader, Wish
+from netspec.writing import shown
 
 
 def flag(item: Item, option: str, default: bool, reader: Reader) -> bool | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
 from netspec.arguments import LARGEST
@@ -12,9 +11,9 @@ from netspec.diagnostics import UsageError, did_you_mean
 from netspec.language.inputs import symbols_of
 from netspec.language.spec import Spec
 from netspec.recipe import tables
-from netspec.text.quoting import literal, written
 from netspec.text.source import Extended, ListNode, MapNode, Node, ScalarNode, Source, parse
 from netspec.text.traps import flow_trap
+from netspec.writing import flow
 
 Definition = tuple[ScalarNode, Node]
 
@@ -165,7 +164,7 @@ class _Setting(NamedTuple):
 
 
 def _setting(key: str, value: Any, spec: Spec, base: Overridden) -> _Setting:
-    setting = _Setting(key, _shown(value), spec, base.marks, base.end())
+    setting = _Setting(key, _text_of(key, value), spec, base.marks, base.end())
     base.settings.append(Source(setting.written, setting.written))
     return setting
 
@@ -173,12 +172,17 @@ def _setting(key: str, value: Any, spec: Spec, base: Overridden) -> _Setting:
 _CODE: Final = r"\\u([0-9a-f]{4})"
 
 
-def _shown(value: Any) -> str:
-    return value if isinstance(value, Written) else _yaml(value)
+def _text_of(key: str, value: Any) -> str:
+    try:
+        return value if isinstance(value, Written) else flow(value)
+    except TypeError as error:
+        raise UsageError(
+            f"--set {key}: {error}; it takes None, True, False, numbers, texts, paths, and lists and mappings of these"
+        ) from None
 
 
 def _node_of(key: str, value: Any) -> Node:
-    text = _shown(value)
+    text = _text_of(key, value)
     if any(0xD800 <= int(code, 16) <= 0xDFFF for code in re.findall(_CODE, text)) and not isinstance(value, Written):
         raise UsageError(f"--set {key}: {value!r} holds bytes that are no UTF-8, and a spec is UTF-8")
     source = Source(f"--set {key}", text)
@@ -191,20 +195,6 @@ def _node_of(key: str, value: Any) -> Node:
         why = diagnostics[0].message if diagnostics else "there is no value"
         raise UsageError(f"--set {key}={text}: {why}")
     return node
-
-
-def _yaml(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_yaml(v) for v in value) + "]"  # pyright: ignore[reportUnknownVariableType]  # any values
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{written(str(k))}: {_yaml(v)}" for k, v in value.items()) + "}"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any values
-    if isinstance(value, (str, PurePath)):
-        return literal(str(value))
-    return repr(value)
 
 
 def _moved(node: Node, place: Node) -> Node:

@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from netspec.arguments import Count, Counts1, Counts2, Counts3, Padding1, Padding2, Padding3, invalid, shown, spread
+from netspec.arguments import Count, Counts1, Counts2, Counts3, Padding1, Padding2, Padding3, invalid, spread
 from netspec.dims import Shape, Size, expect, need, product, same
 from netspec.layers.base import Example, Layer, Saved, TensorType
 from netspec.layers.windows import AXES, RANKS, need_window, window_formula, window_size
+from netspec.writing import shown
 
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 

@@ -14,12 +14,12 @@ from netspec.arguments import (
     Naturals2,
     Naturals3,
     invalid,
-    shown,
     spread,
 )
 from netspec.dims import Size, need, product
 from netspec.layers.base import Example, Layer, Saved, TensorType
 from netspec.layers.windows import AXES, RANKS, ceil_size, need_window, window_formula, window_size
+from netspec.writing import shown
 
 
 class SlidingWindow(Layer):

@@ -7,11 +7,11 @@ import re
 import textwrap
 from typing import Any, Final
 
-from netspec.arguments import shown
 from netspec.dims import Findings, collecting
 from netspec.layers import FAMILIES, UNOFFERED, layer_class
 from netspec.layers.base import Example, Layer, Saved, TensorType
 from netspec.layers.deviations import REFUSED
+from netspec.writing import flow, quoted
 
 WIDTH: Final = 80
 
@@ -76,7 +76,7 @@ def _arguments(cls: type[Layer]) -> dict[str, str]:
             words += "; required"
         else:
             default = field.get_default(call_default_factory=True)
-            words += f"; {default if isinstance(default, str) else shown(default)} if left out"
+            words += f"; {flow(default, str)} if left out"
         if name == cls.scalar:
             words += f"; a bare value sets it, as in `{cls.__name__}: …`"
         found[name] = words
@@ -93,7 +93,7 @@ def kind_words(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return " or ".join(str(word) for word in schema["enum"])
     if "const" in schema:  # what pydantic makes of a single word, from 2.10 on
-        return schema["const"] if isinstance(schema["const"], str) else shown(schema["const"])
+        return flow(schema["const"], str)
     match schema.get("type"):
         case "boolean":
             return "true or false"
@@ -168,18 +168,8 @@ def spelled(cls: type[Layer], arguments: dict[str, Any]) -> str:
         return cls.__name__
     name, value = next(iter(arguments.items()))
     if len(arguments) == 1 and name == cls.scalar and not isinstance(value, tuple | str):
-        return f"{cls.__name__}: {shown(value)}"
-    return f"{cls.__name__}: {_mapping(arguments)}"
-
-
-def _mapping(arguments: dict[str, Any]) -> str:
-    return "{" + ", ".join(f"{name}: {_yaml(value)}" for name, value in arguments.items()) + "}"
-
-
-def _yaml(value: Any) -> str:
-    if isinstance(value, dict):
-        return _mapping(value)  # pyright: ignore[reportUnknownArgumentType]  # an example's own arguments
-    return value if isinstance(value, str) and value.isalpha() else shown(value)
+        return f"{cls.__name__}: {flow(value)}"
+    return f"{cls.__name__}: {flow(arguments, lambda text: text if text.isalpha() else quoted(text))}"
 
 
 def _sizes(x: TensorType) -> str:

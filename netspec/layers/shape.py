@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pydantic import model_validator
 
-from netspec.arguments import Integer, SplitSizes, invalid, shown
+from netspec.arguments import Integer, SplitSizes, invalid
 from netspec.dims import need, product, same
 from netspec.layers.base import Example, Layer, Saved, TensorType
+from netspec.writing import shown
 
 
 class Flatten(Layer):

@@ -6,9 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from netspec.arguments import Count, NonNegative, Probability, invalid, shown
+from netspec.arguments import Count, NonNegative, Probability, invalid
 from netspec.dims import Shape, Size, expect, product, same
 from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
+from netspec.writing import shown
 
 
 def _batch_first(value: object) -> object:

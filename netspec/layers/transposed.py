@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from netspec.arguments import Count, Counts1, Counts2, Counts3, Naturals1, Naturals2, Naturals3, invalid, shown, spread
+from netspec.arguments import Count, Counts1, Counts2, Counts3, Naturals1, Naturals2, Naturals3, invalid, spread
 from netspec.dims import Shape, Size, expect, need, product, same
 from netspec.layers.base import Example, Layer, TensorType
 from netspec.layers.windows import AXES, RANKS
+from netspec.writing import shown
 
 
 class TransposedConvolution(Layer):

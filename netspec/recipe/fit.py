@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.arguments import shown
 from netspec.diagnostics import Related
 from netspec.dims import Shape, Size, Unmet
 from netspec.layers.base import Layer, TensorType
@@ -13,6 +12,7 @@ from netspec.recipe.places import item_of, key_of, place, value_of
 from netspec.recipe.resolved import Recipe
 from netspec.text.source import MapNode, Node
 from netspec.validation import Reader
+from netspec.writing import flow
 
 
 def check_data(recipe: Recipe, node: MapNode, reader: Reader, input: TensorType, related: Sequence[Related]) -> None:
@@ -325,9 +325,8 @@ def _written(transform: Transform) -> str:
     if not changed:
         return transform.name()
     if list(changed) == [transform.scalar] and not isinstance(next(iter(changed.values())), tuple):
-        return f"{transform.name()}: {shown(next(iter(changed.values())))}"
-    inner = ", ".join(f"{n}: {v if isinstance(v, str) else shown(v)}" for n, v in changed.items())
-    return f"{transform.name()}: {{{inner}}}"
+        return f"{transform.name()}: {flow(next(iter(changed.values())))}"
+    return f"{transform.name()}: {flow(changed)}"
 
 
 def _differs(shape: Sequence[Size | None], wanted: Sequence[Size | None]) -> bool:

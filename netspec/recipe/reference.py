@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter
 
-from netspec.arguments import Arguments, shown
+from netspec.arguments import Arguments
 from netspec.layers.reference import cell, filled, hanging, kind_words, prose
 from netspec.recipe import tables
 from netspec.recipe.base import DataSet, Named, Transform
@@ -22,6 +22,7 @@ from netspec.recipe.read import KEYS, LISTS, PATTERNS, PLAIN, REQUIRED
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.schedulers import Scheduler
 from netspec.recipe.unoffered import LIBRARY, UNOFFERED
+from netspec.writing import shown
 
 
 class KindSection(NamedTuple):

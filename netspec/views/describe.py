@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from netspec.arguments import shown
 from netspec.dims import Dim, Shape, Size
 from netspec.net import Combinator, Leaf, Net, Scope, Sequential
+from netspec.writing import shown
 
 _BARE: Final = frozenset({"out_channels", "out_features", "kernel_size", "output_size"})
 """Arguments that are shown without their name, as in `96, 11×11`."""

@@ -201,7 +201,8 @@ def test_the_records_of_a_resumed_run_are_those_of_the_whole_run(tmp_path: Path)
     ("settings", "words"),
     [
         ({"seed": 1}, "`train.seed` was 0 and is 1"),
-        ({"optimizer": {"SGD": {"lr": 0.2}}}, "`train.optimizer` was"),
+        ({"optimizer": {"SGD": {"lr": 0.2}}}, "`train.optimizer` was {SGD: {lr: "),
+        ({"freeze": ["1.*"]}, "`train.freeze` was [] and is ['1.*']"),
         ({"data": {"synthetic": {"train": 36, "test": 12, "seed": 5}}}, "data set's content is another"),
     ],
 )

@@ -269,6 +269,11 @@ def test_a_comparison_of_unlike_optimisers_names_them_and_what_is_no_default_of_
     ]
 
 
+def test_settings_are_compared_as_a_spec_writes_them() -> None:
+    rows = settings_shown({"freeze": ["Küche.*"], "compile": False}, {"freeze": [], "compile": True})
+    assert rows == [["compile", "false", "true"], ["freeze", "['Küche.*']", "[]"]]
+
+
 def test_null_and_absent_are_the_same_in_a_comparison() -> None:
     assert settings_shown({"ema": None}, {"ema.decay": 0.9}) == [["ema.decay", "—", "0.9"]]
     assert settings_shown({"scheduler": None}, {}) == []

@@ -19,6 +19,7 @@ from netspec.emit.python.code import WIDTH, FileNames, shape_comment, statement
 from netspec.emit.python.convert import Converter
 from netspec.emit.python.helpers import Copies, helper_names
 from netspec.emit.python.initial import initial_weights
+from netspec.emit.python.told import Texts
 from netspec.net import Net, need_numbers
 from netspec.views.describe import count_text, plural, shape_text
 
@@ -34,7 +35,7 @@ def to_python(net: Net) -> str:
         UsageError: the net has symbolic sizes.
     """
     need_numbers(net, f"writing `{net.name}` as Python")
-    converter = Converter()
+    converter = Converter(Texts(net))
     root = converter.root(net.root)
     names = FileNames(_RESERVED | helper_names() | {name for _, name in converter.imports})
     network = names.take(_function_name(net))

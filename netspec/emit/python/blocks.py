@@ -1,9 +1,8 @@
-"""Block calls → functions, found from their instances.
+"""Block calls → functions.
 
-A net has no templates any more, only what each call gave. Calls of one block with the same structure become one
-function: what differs between them becomes a parameter, named after the block's own where one has exactly these
-values, or a formula of one (`width * 4`, `kernel // 2`) where that holds for all of them. So the file reads like the
-spec, and is right by construction: with each call's values it gives that call's layers.
+Calls of one block with the same structure become one function: what differs between them is written as the spec writes
+it (`width * 4`, `kernel // 2`), with the block's own parameters. So the file reads like the spec, and is right by
+construction: with each call's values it gives that call's layers.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from netspec.emit.python.code import (
     Repeat,
     flat,
     listing,
+    parts,
     statement,
 )
 from netspec.emit.python.parameters import Finder, FunctionParameter, declared
@@ -73,11 +73,11 @@ class Functions:
     def _function(self, wanted: str, group: Sequence[BlockCall]) -> None:
         """One function for calls of the same structure; each call is replaced by a call of it."""
         bodies = [block.resolved for block in group]
-        values, names = _vectors(bodies)
+        places = list(zip(*([slot for item in body for slot in _slots(item)] for body in bodies), strict=True))
         finder = Finder(group, self.names.reserved)
-        formulas = [finder.expression(vector, name) for vector, name in zip(values, names, strict=True)]
-        parameters = sorted(finder.parameters, key=lambda parameter: parameter.default is not REQUIRED)
-        body = _unified(bodies, formulas)
+        formulas = iter(finder.expressions(places))
+        body = [_unified(items, formulas) for items in zip(*bodies, strict=True)]
+        parameters = finder.ordered()
         gives_list = (
             len(body) != 1 or isinstance(body[0], Repeat) or (isinstance(body[0], FunctionCall) and body[0].splat)
         )
@@ -86,7 +86,12 @@ class Functions:
         for index, block in enumerate(group):
             arguments = tuple(
                 Argument(
-                    Literal(parameter.values[index], parameter.name, parameter.default),
+                    Literal(
+                        parameter.values[index],
+                        parameter.name,
+                        parameter.default,
+                        block.parameters[parameter.own].formula if parameter.own else None,
+                    ),
                     "" if parameter.default is REQUIRED else parameter.name,
                     keyword=parameter.default is not REQUIRED,
                 )
@@ -100,88 +105,47 @@ class Functions:
 
 def _structure(expression: Expression) -> Any:
     """Equal for expressions that differ in values and comments alone."""
+    inside = tuple(map(_structure, parts(expression)))
     match expression:
         case Literal():
             return expression.name
-        case Raw():
-            return "raw", expression.text
         case FunctionCall():
-            inside = tuple((argument.name, _structure(argument.value)) for argument in expression.arguments)
-            return expression.function, expression.splat, expression.suffix, inside
+            names = tuple(argument.name for argument in expression.arguments)
+            return expression.function, expression.splat, expression.suffix, names, inside
         case Dict():
-            return "{}", tuple((key, _structure(value)) for key, value in expression.entries)
-        case Repeat():
-            return "repeat", _structure(expression.call)
-        case BlockCall():
-            raise TypeError("the blocks inside are replaced first")
+            return "{}", tuple(key for key, _ in expression.entries), inside
+        case _:
+            return type(expression), getattr(expression, "text", ""), inside
 
 
 def _slots(expression: Expression) -> Iterator[Literal]:
     """The values of an expression, in the order in which they are written."""
-    match expression:
-        case Literal():
-            yield expression
-        case FunctionCall():
-            for argument in expression.arguments:
-                yield from _slots(argument.value)
-        case Dict():
-            for _, value in expression.entries:
-                yield from _slots(value)
-        case Repeat():
-            yield from _slots(expression.call)
-            yield from _slots(expression.count)
-        case Raw() | BlockCall():
-            return
+    if isinstance(expression, Literal):
+        yield expression
+    for part in parts(expression):
+        yield from _slots(part)
 
 
-def _vectors(bodies: Sequence[Sequence[Expression]]) -> tuple[list[tuple[Literal, ...]], list[str]]:
-    columns = [[slot for item in body for slot in _slots(item)] for body in bodies]
-    return list(zip(*columns, strict=True)), [slot.name for slot in columns[0]]
-
-
-def _unified(bodies: Sequence[Sequence[Expression]], formulas: Sequence[Raw | Literal]) -> list[Expression]:
-    """The first body with the formulas in the places of its values; comments stay where all bodies agree."""
-    values = iter(formulas)
-    return [_filled(items[0], items, values) for items in zip(*bodies, strict=True)]
-
-
-def _filled(first: Expression, all_: Sequence[Expression], values: Iterator[Raw | Literal]) -> Expression:
+def _unified(expressions: Sequence[Expression], formulas: Iterator[Expression]) -> Expression:
+    """The first expression with the formulas in the places of its values; comments stay where all agree."""
+    first = expressions[0]
+    if isinstance(first, Literal):
+        return next(formulas)
+    inside = iter([_unified(same, formulas) for same in zip(*map(parts, expressions), strict=True)])
     match first:
-        case Literal():
-            return next(values)
         case FunctionCall():
-            arguments = tuple(
-                replace(argument, value=_filled(argument.value, [_argument(other, at) for other in all_], values))
-                for at, argument in enumerate(first.arguments)
-            )
-            return replace(first, arguments=arguments, comment=_agreed(all_))
+            comments = {expression.comment for expression in expressions if isinstance(expression, FunctionCall)}
+            arguments = tuple(replace(argument, value=next(inside)) for argument in first.arguments)
+            return replace(first, arguments=arguments, comment=first.comment if len(comments) == 1 else "")
         case Dict():
-            entries = tuple(
-                (key, _filled(value, [_entry(other, at) for other in all_], values))
-                for at, (key, value) in enumerate(first.entries)
-            )
-            return replace(first, entries=entries)
+            return replace(first, entries=tuple((key, next(inside)) for key, _ in first.entries))
         case Repeat():
-            call = _filled(first.call, [other.call for other in all_ if isinstance(other, Repeat)], values)
-            count = next(values)
-            return Repeat(call, count) if isinstance(call, FunctionCall) else first
-        case Raw() | BlockCall():
+            call, count = inside
+            assert isinstance(call, FunctionCall)
+            assert isinstance(count, Literal | Raw)
+            return Repeat(call, count)
+        case _:
             return first
-
-
-def _argument(expression: Expression, at: int) -> Expression:
-    assert isinstance(expression, FunctionCall)
-    return expression.arguments[at].value
-
-
-def _entry(expression: Expression, at: int) -> Expression:
-    assert isinstance(expression, Dict)
-    return expression.entries[at][1]
-
-
-def _agreed(expressions: Sequence[Expression]) -> str:
-    comments = {expression.comment for expression in expressions if isinstance(expression, FunctionCall)}
-    return comments.pop() if len(comments) == 1 else ""
 
 
 # ---- replacing blocks
@@ -238,15 +202,7 @@ def _only(expression: Expression) -> Expression:
 
 def _depth(expression: Expression) -> int:
     """How many brackets are open at once."""
-    match expression:
-        case FunctionCall():
-            return 1 + max((_depth(argument.value) for argument in expression.arguments), default=0)
-        case Dict():
-            return 1 + max((_depth(value) for _, value in expression.entries), default=0)
-        case Repeat():
-            return 1 + _depth(expression.call)
-        case Literal() | Raw() | BlockCall():
-            return 1
+    return 1 + max(map(_depth, parts(expression)), default=0)
 
 
 def _sides(block: BlockCall) -> list[str]:

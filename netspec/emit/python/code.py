@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import builtins
 import unicodedata
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from keyword import iskeyword, kwlist
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.layers.base import REQUIRED
+
+if TYPE_CHECKING:
+    from netspec.emit.python.told import Told
 
 WIDTH: Final = 100
 
@@ -30,11 +33,13 @@ _POSITIONAL: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A value. `name` is the argument that it is for; the default decides whether it need be written."""
+    """A value. `name` is the argument that it is for; the default decides whether it need be written. `formula` is what
+    the spec says in its place, if that is no plain value."""
 
     value: Any
     name: str = ""
     default: Any = REQUIRED
+    formula: Told | None = field(default=None, compare=False)
 
     @property
     def is_default(self) -> bool:
@@ -100,7 +105,8 @@ class BlockCall:
     """A call of a block, before it is known whether it becomes a function; `blocks.py` resolves it."""
 
     name: str
-    parameters: dict[str, Any]
+    parameters: Mapping[str, Literal]
+    """The block's own, in the order of its signature, as this call gives them."""
     items: tuple[Expression, ...]
     comment: str
     level: int
@@ -109,6 +115,21 @@ class BlockCall:
 
 
 Expression = Literal | Raw | FunctionCall | Dict | Repeat | BlockCall
+
+
+def parts(expression: Expression) -> tuple[Expression, ...]:
+    """What stands inside an expression, in the order in which it is written."""
+    match expression:
+        case FunctionCall():
+            return tuple(argument.value for argument in expression.arguments)
+        case Dict():
+            return tuple(value for _, value in expression.entries)
+        case Repeat():
+            return expression.call, expression.count
+        case Literal() | Raw():
+            return ()
+        case BlockCall():
+            raise TypeError("a block is resolved before its parts are asked for")
 
 
 class FileNames:
@@ -191,7 +212,7 @@ def _lines(expression: Expression, indent: int, prefix: str, tail: str) -> list[
     comment = _comment(expression)
     if not _has_comment_inside(expression):
         line = f"{pad}{prefix}{flat(expression)}{tail}{comment}"
-        if len(line) <= WIDTH or not _parts(expression):
+        if len(line) <= WIDTH or not _labelled(expression):
             return [line]
     match expression:
         case FunctionCall():
@@ -201,11 +222,11 @@ def _lines(expression: Expression, indent: int, prefix: str, tail: str) -> list[
             opening, closing = "{", "}"
         case _:
             return [f"{pad}{prefix}{flat(expression)}{tail}{comment}"]
-    inside = [line for name, part in _parts(expression) for line in _lines(part, indent + 1, name, ",")]
+    inside = [line for name, part in _labelled(expression) for line in _lines(part, indent + 1, name, ",")]
     return [f"{pad}{prefix}{opening}", *inside, f"{pad}{closing}{tail}{comment}"]
 
 
-def _parts(expression: Expression) -> list[tuple[str, Expression]]:
+def _labelled(expression: Expression) -> list[tuple[str, Expression]]:
     """What stands inside, each with what stands before it."""
     match expression:
         case FunctionCall():
@@ -236,10 +257,10 @@ def flat(expression: Expression) -> str:
         case Raw():
             return expression.text
         case FunctionCall():
-            inside = ", ".join(name + flat(part) for name, part in _parts(expression))
+            inside = ", ".join(name + flat(part) for name, part in _labelled(expression))
             return f"{'*' if expression.splat else ''}{expression.function}({inside}){expression.suffix}"
         case Dict():
-            return "{" + ", ".join(name + flat(part) for name, part in _parts(expression)) + "}"
+            return "{" + ", ".join(name + flat(part) for name, part in _labelled(expression)) + "}"
         case Repeat():
             call, times = flat(replace(expression.call, splat=False)), f"for _ in range({flat(expression.count)})"
             return f"*[layer {times} for layer in {call}]" if expression.call.splat else f"*[{call} {times}]"
@@ -253,4 +274,4 @@ def _comment(expression: Expression) -> str:
 
 
 def _has_comment_inside(expression: Expression) -> bool:
-    return any(_comment(part) or _has_comment_inside(part) for _, part in _parts(expression))
+    return any(_comment(part) or _has_comment_inside(part) for _, part in _labelled(expression))

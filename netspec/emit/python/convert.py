@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from netspec.emit.python.code import Argument, BlockCall, Dict, Expression, FunctionCall, Literal, keywords
+from netspec.emit.python.told import Texts, Told, literals
 from netspec.layers.base import REQUIRED, TensorType, TorchCall, torch_defaults
 from netspec.net import Combinator, Leaf, Scope, Sequential, members
 from netspec.views.describe import shape_text
@@ -28,7 +30,10 @@ _IDENTITY: Final = FunctionCall("nn.Identity")
 class Converter:
     """Converts a net and remembers what the file needs for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Texts) -> None:
+        self.texts = texts
+        self.local: Mapping[str, Literal] = {}
+        """The parameters of the block, and the names of the loops, around the place that is being converted."""
         self.blocks: list[BlockCall] = []
         """Every block call, those inside of others first."""
         self.helpers: dict[tuple[str, str], None] = {}
@@ -67,13 +72,16 @@ class Converter:
                 case Leaf():
                     items.append(self._leaf(node))
                     continue
-                case Scope(kind="block"):
-                    inside, level = self._unnamed(node.children)
+                case Scope(block=str(name)):
+                    parameters = self._parameters(node)
+                    with self._among(parameters):
+                        inside, level = self._unnamed(node.children)
                     if inside:  # a call whose every item has a `when` that does not hold gives nothing
-                        items.append(self._block(node.block or "block", node.arguments, inside, node.output, level))
+                        items.append(self._block(name, parameters, inside, node.output, level))
                         level += 1
                 case Scope():
-                    inside, level = self._unnamed(node.children)
+                    with self._among({**self.local, **literals(node.arguments)}):
+                        inside, level = self._unnamed(node.children)
                     items += inside
                 case Sequential():
                     inside, level = self._chain(node)
@@ -86,20 +94,41 @@ class Converter:
 
     def _chain(self, node: Sequential) -> tuple[Expression, int]:
         """A nested Sequential; one that stands for a named block call shares that block's function."""
-        items, level = self._items(node)
         if node.block is None:
+            items, level = self._items(node)
             return _sequential(items), level
+        parameters = self._parameters(node)
+        with self._among(parameters):
+            items, level = self._items(node)
         keyed = len(items) == 1 and isinstance(items[0], FunctionCall) and items[0].function == "OrderedDict"
         inside: tuple[Expression, ...] = (_sequential(items),) if keyed else items
-        block = self._block(node.block, node.arguments, inside, node.output, level)
+        block = self._block(node.block, parameters, inside, node.output, level)
         return (block if keyed else FunctionCall("nn.Sequential", (Argument(block),))), level + 1
 
     def _block(
-        self, name: str, arguments: Any, items: Sequence[Expression], output: TensorType, level: int
+        self,
+        name: str,
+        parameters: Mapping[str, Literal],
+        items: Sequence[Expression],
+        output: TensorType,
+        level: int,
     ) -> BlockCall:
-        block = BlockCall(name, dict(arguments), tuple(items), shape_text(output.shape), level + 1)
+        block = BlockCall(name, parameters, tuple(items), shape_text(output.shape), level + 1)
         self.blocks.append(block)
         return block
+
+    def _parameters(self, call: Scope | Sequential) -> dict[str, Literal]:
+        """The parameters of the block that is called, as the call gives them."""
+        given = literals(call.arguments)
+        values = {name: slot.value for name, slot in given.items()}
+        return literals(values, self.texts.arguments(call.span, tuple(given), values, self.local, call.input))
+
+    @contextmanager
+    def _among(self, local: Mapping[str, Literal]) -> Generator[None]:
+        """Where these names are known."""
+        outer, self.local = self.local, local
+        yield
+        self.local = outer
 
     # ---- layers and combinators
 
@@ -136,16 +165,21 @@ class Converter:
             function = self._helper(FROZEN[call.target])
         elif leaf.frozen and leaf.params:
             suffix = ".requires_grad_(False)"
-        return FunctionCall(function, self._arguments(call, defaults), shape_text(leaf.output_shape), suffix=suffix)
+        order = () if leaf.layer.scalar is None else (leaf.layer.scalar,)
+        formulas = self.texts.arguments(leaf.span, order, call.arguments, self.local, leaf.input)
+        arguments = self._arguments(call, defaults, formulas)
+        return FunctionCall(function, arguments, shape_text(leaf.output_shape), suffix=suffix)
 
-    def _arguments(self, call: TorchCall, defaults: dict[str, Any]) -> tuple[Argument, ...]:
+    def _arguments(
+        self, call: TorchCall, defaults: Mapping[str, Any], formulas: Mapping[str, Told]
+    ) -> tuple[Argument, ...]:
         made: list[Argument] = []
         for name, value in call.arguments.items():
             if isinstance(value, TorchCall):  # the layer that a `TransformerEncoder` repeats
                 required = dict.fromkeys(value.arguments, REQUIRED)
-                made.append(Argument(FunctionCall(self._function(value), self._arguments(value, required)), name))
+                made.append(Argument(FunctionCall(self._function(value), self._arguments(value, required, {})), name))
             else:
-                made.append(Argument(Literal(value, name, defaults[name]), name))
+                made.append(Argument(Literal(value, name, defaults[name], formulas.get(name)), name))
         return tuple(made)
 
     def _function(self, call: TorchCall) -> str:

@@ -1,36 +1,19 @@
-"""What differs between the calls of a block: the parameters of the function that it becomes."""
+"""What differs between the calls of a block: the parameters of the function that it becomes.
+
+Where the spec says an expression, the function says it too, with the block's own parameters. What follows from the
+input (`in_channels`) is in no signature of the spec, but a Python file has to say it: it becomes a parameter as well,
+unless an expression has the same value in every call.
+"""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from netspec.emit.python.code import BlockCall, Literal, Raw, literal, typed
 from netspec.layers.base import REQUIRED
-
-_WIDTHS: Final = frozenset(
-    {
-        "in_channels", "in_features", "num_features", "num_channels", "normalized_shape", "embed_dim", "d_model",
-        "input_size", "length", "shape",
-    }
-)  # fmt: skip
-"""Arguments that follow from the input. That they are some multiple of another value means nothing."""
-
-_FACTORS: Final = range(2, 33)
-
-_RELATIONS: Final[dict[str, tuple[str, ...]]] = {
-    "padding": ("//2", "-1"),
-    "count": ("-1",),
-    "stride": (),
-    "dilation": (),
-    "kernel_size": (),
-} | dict.fromkeys(_WIDTHS, ())
-"""The formulas that may stand for an argument, where not any product or quotient may: with few calls, many numbers are
-some multiple of others by chance."""
-
-_ANY_RELATION: Final = tuple(f"{operator}{factor}" for factor in _FACTORS for operator in ("*", "//"))
 
 Vector = tuple[Any, ...]
 """One value for each call of a block."""
@@ -42,98 +25,95 @@ class FunctionParameter:
 
     name: str
     values: Vector
+    own: str | None = None
+    """The block's own parameter that it is, if it is one."""
+    place: int = 0
+    """The number of the place that it was first wanted for."""
     default: Any = REQUIRED
 
 
 class Finder:
-    """Finds what to write for each place whose values differ between the calls."""
+    """Finds what to write for each place of a block, and so the parameters of its function."""
 
     def __init__(self, group: Sequence[BlockCall], reserved: Set[str]) -> None:
+        self.group = group
         self.reserved = reserved
         self.parameters: list[FunctionParameter] = []
+        self.place = 0
         self.known: dict[Any, str] = {}
-        self.own: dict[str, Vector] = {}
-        """The block's own parameters that have plain values."""
-        for name in group[0].parameters:
-            vector = tuple(block.parameters.get(name, REQUIRED) for block in group)
-            if all(isinstance(value, bool | int | float | str | tuple) for value in vector):
-                self.own[name] = vector
-        self.taken: set[str] = set()
+        """The values of the calls → what stands for them."""
 
-    def expression(self, slots: tuple[Literal, ...], name: str) -> Raw | Literal:
-        """A literal where all calls agree; else a parameter or a formula of one."""
-        vector = tuple(slot.value for slot in slots)
-        key = tuple(typed(value) for value in vector)
-        default = slots[0].default
-        if len(set(key)) == 1:
-            return slots[0]
-        if key not in self.known:
-            self.known[key] = self._own(key) or self._formula(vector, name) or self._new(vector, name)
-        self._give_default(self.known[key], default)
-        return Raw(self.known[key])
+    def expressions(self, places: Sequence[Sequence[Literal]]) -> list[Raw | Literal]:
+        """What to write for each place: the value where all calls agree, else what the spec says, else a parameter."""
+        found: list[Raw | Literal | None] = [slots[0] if _agreed(slots) else None for slots in places]
+        for say in (self._told, self._derived):
+            for self.place, slots in enumerate(places):
+                if found[self.place] is None and (text := say(slots)) is not None:
+                    found[self.place] = self._written(text, slots[0].default)
+        return [expression for expression in found if expression is not None]
 
-    def _own(self, key: tuple[Any, ...]) -> str | None:
-        for name, vector in self.own.items():
-            if tuple(typed(value) for value in vector) == key:
-                return self._add(name, vector)
-        return None
+    def ordered(self) -> list[FunctionParameter]:
+        """The parameters as they are first wanted, but the block's own among them in the order of its signature; last
+        those with defaults."""
+        wanted = sorted(self.parameters, key=lambda parameter: parameter.place)
+        own = {parameter.own: parameter for parameter in wanted if parameter.own is not None}
+        signature = iter([own[name] for name in self.group[0].parameters if name in own])
+        ordered = [parameter if parameter.own is None else next(signature) for parameter in wanted]
+        return sorted(ordered, key=lambda parameter: parameter.default is not REQUIRED)
 
-    def _formula(self, vector: Vector, name: str) -> str | None:
-        relations = _RELATIONS.get(name, _ANY_RELATION)
-        if not relations or not all(type(value) is int for value in vector):
+    def _told(self, slots: Sequence[Literal]) -> str | None:
+        """What the spec says in this place."""
+        formulas = [slot.formula for slot in slots if slot.formula is not None]
+        if len(formulas) < len(slots) or len({formula.text for formula in formulas}) > 1:
             return None
-        bases = {parameter.name: parameter.values for parameter in self.parameters} | self.own
-        for base, values in bases.items():
-            relation = _relation(values, vector, relations)
-            if relation:
-                known = next((p.name for p in self.parameters if p.values == values), None)
-                return f"{known or self._add(base, values)} {relation}"
-        return None
+        parts = {name: self._meaning([formula.names[name] for formula in formulas]) for name in formulas[0].names}
+        text = formulas[0].filled(parts)
+        self.known.setdefault(_key(slots), text)
+        return text
 
-    def _new(self, vector: Vector, name: str) -> str:
-        wanted, number = name, 2
-        while wanted in self.own or wanted in self.taken:
-            wanted, number = f"{name}_{number}", number + 1
-        return self._add(wanted, vector)
+    def _meaning(self, slots: Sequence[Literal]) -> str:
+        """What stands for a name in an expression: its value where that is the same for all calls; a parameter of the
+        block; or what the block says for a parameter of another that it calls and whose layers stand among its own."""
+        if _agreed(slots):
+            return literal(slots[0].value)
+        name = slots[0].name
+        if any(block.parameters.get(name) is not slot for block, slot in zip(self.group, slots, strict=True)):
+            return self._told(slots) or self._derived(slots)
+        known = next((parameter.name for parameter in self.parameters if parameter.own == name), None)
+        return known or self._add(slots, own=name)
 
-    def _add(self, wanted: str, vector: Vector) -> str:
-        name = unicodedata.normalize("NFKC", wanted)
-        while name in self.taken or name in self.reserved:
+    def _derived(self, slots: Sequence[Literal]) -> str:
+        """What is known to have these values in every call, or a new parameter."""
+        return self.known.get(_key(slots)) or self._add(slots)
+
+    def _add(self, slots: Sequence[Literal], own: str | None = None) -> str:
+        name = base = unicodedata.normalize("NFKC", slots[0].name)
+        taken = {parameter.name for parameter in self.parameters}
+        number = 2
+        while own is None and name in taken | self.group[0].parameters.keys():
+            name, number = f"{base}_{number}", number + 1
+        while name in taken or name in self.reserved:
             name += "_"
-        self.taken.add(name)
-        self.parameters.append(FunctionParameter(name, vector))
+        self.parameters.append(FunctionParameter(name, tuple(slot.value for slot in slots), own, self.place))
+        self.known.setdefault(_key(slots), name)
         return name
 
-    def _give_default(self, name: str, default: Any) -> None:
-        """A parameter takes the default of the argument that it goes to, if some call has that value."""
-        if default is REQUIRED:
-            return
+    def _written(self, text: str, default: Any) -> Raw:
+        """The text as an argument. A parameter takes the default of the argument that it goes to, if some call has that
+        value."""
         for index, parameter in enumerate(self.parameters):
-            if parameter.name == name and parameter.default is REQUIRED:
-                if any(typed(value) == typed(default) for value in parameter.values):
-                    self.parameters[index] = replace(parameter, default=default)
-                return
+            fits = default is not REQUIRED and typed(default) in map(typed, parameter.values)
+            if parameter.name == text and parameter.default is REQUIRED and fits:
+                self.parameters[index] = replace(parameter, default=default)
+        return Raw(text)
 
 
-def _relation(base: Vector, vector: Vector, relations: Sequence[str]) -> str | None:
-    """The first relation, as in `* 4`, that gives the vector from the base for every call."""
-    if len(set(base)) < 2 or not all(type(value) is int and value > 0 for value in base):
-        return None
-    for relation in relations:
-        operator, number = relation.rstrip("0123456789"), int(relation.lstrip("*/-"))
-        if all(_applied(value, operator, number) == wanted for value, wanted in zip(base, vector, strict=True)):
-            return f"{operator} {number}"
-    return None
+def _key(slots: Sequence[Literal]) -> tuple[Any, ...]:
+    return tuple(typed(slot.value) for slot in slots)
 
 
-def _applied(value: int, operator: str, number: int) -> int:
-    match operator:
-        case "*":
-            return value * number
-        case "//":
-            return value // number
-        case _:
-            return value - number
+def _agreed(slots: Sequence[Literal]) -> bool:
+    return len(set(_key(slots))) == 1
 
 
 # ---- in the function's head

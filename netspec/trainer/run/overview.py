@@ -13,6 +13,7 @@ from netspec.diagnostics import NetspecError, UsageError
 from netspec.recipe import tables
 from netspec.trainer.run.directory import RunDirectory, open_run
 from netspec.trainer.run.records import Record, as_json, figure_text, read_records
+from netspec.writing import shown
 
 _FIGURES = tuple(f"{part}_{quantity}" for quantity in ("loss", "accuracy") for part in ("train", "validation", "test"))
 
@@ -224,7 +225,7 @@ def _unusual(runs: Sequence[Run], section: str, names: Sequence[str | None], kin
 
 
 def _plain(value: Any) -> str:
-    return "—" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return "—" if value is None else value if isinstance(value, str) else shown(value)
 
 
 def _clip(text: str, room: int) -> str:

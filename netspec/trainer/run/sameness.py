@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from netspec.net import Combinator, Leaf, Net, Node, folded
 from netspec.recipe.resolved import Recipe
+from netspec.writing import shown
 
 _FREE = frozenset({"checkpoint_every", "checkpoint_keep"})  # these do not affect the result
 
@@ -46,7 +47,7 @@ def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     for key in sorted(set(saved["recipe"]) | set(now["recipe"])):
         old, new = saved["recipe"].get(key), now["recipe"].get(key)
         if old != new:
-            found.append(f"`train.{key}` was {json.dumps(old)} and is {json.dumps(new)}")
+            found.append(f"`train.{key}` was {shown(old)} and is {shown(new)}")
     if saved["data"] != now["data"]:
         found.append("the data set's content is another")
     if saved["examples"] != now["examples"]:

@@ -24,7 +24,7 @@ from netspec.language.spec import Block, Spec, calls_of, mentioned, read_spec
 from netspec.layers.base import TensorType
 from netspec.net import Net, Sequential, leaves
 from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decode, parse, read, without_gc
-from netspec.validation import FAILED, Reader
+from netspec.validation import FAILED, Reader, Reports
 
 if TYPE_CHECKING:
     from netspec.recipe.resolved import Recipe
@@ -164,9 +164,9 @@ def _read(
     found += more
     if root is None or any(d.code != "duplicate-key" for d in more):  # more errors would follow from missing nodes
         return None, found
-    reader = Reader(source, _NoNames())
-    spec = read_spec(root, source, stem, reader.report)
-    found += reader.diagnostics
+    reports = Reports(source)
+    spec = read_spec(root, source, stem, reports.report)
+    found += reports.diagnostics
     return (spec if isinstance(root, MapNode) else None), found
 
 
@@ -190,8 +190,8 @@ def _elaborate_whole(
     scope = NamesInScope(spec, place, variables, {})
     scope.used = used
     source = over.source
-    reader = Reader(source, scope)
-    reader.marks = [(source.between(start, end), setting) for start, end, setting in over.marks]
+    reports = Reports(source, [(source.between(start, end), setting) for start, end, setting in over.marks])
+    reader = Reader(reports, scope)
     _define(over, variables, spec, reader, scope)
     input_type, sizes = read_input(over.input, symbols, over.symbols, reader)
     scope.symbols = sizes
@@ -202,7 +202,7 @@ def _elaborate_whole(
     init.finish(reader)
     if elaborator.inference.conditions:
         _symbols_agree(elaborator.inference.conditions, over.input, reader)
-    recipe = _recipe(over, reader, place, input_type, root, elaborator)
+    recipe = _recipe(over, reports, place, input_type, root, elaborator)
     net = Net(
         name=_named(spec, variant),
         description=spec.description,
@@ -216,7 +216,7 @@ def _elaborate_whole(
         overrides=dict(settings),
         variables={name: value for name, value in variables.items() if isinstance(value, int | float | str)},
     )
-    return net, reader.diagnostics
+    return net, reports.diagnostics
 
 
 def _check_uncalled(spec: Spec, blocks: Sequence[Block], limits: Limits, used: set[str]) -> list[Diagnostic]:
@@ -225,11 +225,12 @@ def _check_uncalled(spec: Spec, blocks: Sequence[Block], limits: Limits, used: s
     variables: dict[str, Any] = {key.text: UNKNOWN for key in _definitions(spec).values()}
     scope = NamesInScope(spec, place, variables, {})
     scope.used = used
-    reader = Reader(spec.source, scope)
+    reports = Reports(spec.source)
+    reader = Reader(reports, scope)
     elaborator = Elaborator(spec, reader, scope, InitRules(spec, None, reader), limits)
     for block in blocks:
         elaborator.uncalled(block)
-    return reader.diagnostics
+    return reports.diagnostics
 
 
 def _define(over: Overridden, variables: dict[str, Any], spec: Spec, reader: Reader, scope: NamesInScope) -> None:
@@ -240,7 +241,7 @@ def _define(over: Overridden, variables: dict[str, Any], spec: Spec, reader: Rea
 
 
 def _recipe(
-    over: Overridden, reader: Reader, place: Place, input_type: TensorType | None, root: Sequential, done: Elaborator
+    over: Overridden, reports: Reports, place: Place, input_type: TensorType | None, root: Sequential, done: Elaborator
 ) -> Recipe | None:
     """Read and check the `train:` section. None if there is none, or if it is not a mapping."""
     if over.train is None:
@@ -248,9 +249,9 @@ def _recipe(
     from netspec.recipe import check_recipe, read_recipe  # imported here: a spec without a recipe is checked faster
 
     place.type = None
-    reader.names = done.scope
+    reader = Reader(reports, done.scope, plain=True)
     if not isinstance(over.train, MapNode):
-        reader.report("wrong-form", "`train` holds a recipe: `data`, `epochs`, `optimizer` …", over.train)
+        reports.report("wrong-form", "`train` holds a recipe: `data`, `epochs`, `optimizer` …", over.train)
         return None
     recipe = read_recipe(over.train, reader)
     if recipe is not None and input_type is not None and root.children:
@@ -261,7 +262,7 @@ def _recipe(
             [done.end.related(None)] if done.end.type else [],
         )
         check_recipe(recipe, over.train, reader, input_type, output, layers=types, related=related)
-        reader.diagnostics = _with_batches(reader.diagnostics, recipe)
+        reports.diagnostics = _with_batches(reports.diagnostics, recipe)
     return recipe
 
 
@@ -295,19 +296,6 @@ def _symbols_agree(conditions: Sequence[Requirement], node: Node | None, reader:
             node,
             help="`--set` gives a symbol a number, and each layer then says what it makes of it",
         )
-
-
-class _NoNames:
-    """The scope for reading the top level of a document, where no expression is evaluated."""
-
-    def __getitem__(self, name: str) -> object:
-        raise KeyError(name)
-
-    def known(self) -> Sequence[str]:
-        return ()
-
-    def hint(self, name: str) -> str | None:
-        return None
 
 
 # ---- names, order, results
@@ -366,10 +354,10 @@ def _unused(spec: Spec, used: set[str]) -> list[Diagnostic]:
     definitions = _definitions(spec)
     if all(name in used for name in (*definitions, *spec.blocks)):
         return []
-    reader = Reader(spec.source, _NoNames())
+    reports = Reports(spec.source)
     for name, block in spec.blocks.items():
         if name not in used and not calls_of(spec, block):
-            reader.report(
+            reports.report(
                 "unused-block", f"nothing calls the block `{name}`", block.key, severity="warning",
                 help="remove it, or call it among the layers",
             )  # fmt: skip
@@ -377,14 +365,14 @@ def _unused(spec: Spec, used: set[str]) -> list[Diagnostic]:
     for name, key in definitions.items():
         if name not in used:
             near = did_you_mean(name, [n for n in definitions if n in used])
-            reader.report(
+            reports.report(
                 "unused-variable",
                 f"nothing uses the variable `{name}`",
                 key,
                 severity="warning",
                 help=f"did you mean `{near}`?" if near else "remove it, or use it",
             )
-    return reader.diagnostics
+    return reports.diagnostics
 
 
 def _ordered(diagnostics: list[Diagnostic]) -> list[Diagnostic]:

@@ -17,7 +17,7 @@ FLOORS = [
     {"diagnostics", "extras", "files", "writing"},
     {"text", "dims"},
     {"expressions", "symbols", "render"},
-    {"arguments", "plans", "meant", "validation", "codes", "errors"},
+    {"kinds", "arguments", "meant", "validation", "codes", "errors"},
     {"layers", "combinators", "initializers", "recipe"},
     {"net"},
     {"language"},

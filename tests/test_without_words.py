@@ -14,13 +14,14 @@ import pytest
 from pydantic_core import PydanticCustomError
 
 import netspec
-from netspec import arguments, cli, diagnostics, dims, errors, validation
+from netspec import arguments, cli, diagnostics, dims, errors, kinds
 from netspec.codes import CODES
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic
 from netspec.expressions import evaluation, operations
 from netspec.text import syntax, traps
 from netspec.text.source import decode
+from netspec.validation import mistakes
 from tests.recipe.test_check import KINDS, WRONG, spec
 from tests.symbolic_nets import ALEXNET_6400, NETS
 
@@ -36,13 +37,17 @@ CARRIERS: dict[type, tuple[str, ...]] = {
     syntax.Mistake: ("message", "help", "label"),
     evaluation.ExpressionError: ("message",),
     operations.Refused: ("message",),
-    validation.Wants: ("text",),
+    kinds.FieldKind: ("wish", "phrase"),
 }
 """Every class that contains text for the user, with the names of the fields."""
 
 
 def blank(patch: pytest.MonkeyPatch, cls: type, fields: tuple[str, ...]) -> None:
-    """Patch a class so that each new object has "x" in its text fields."""
+    """Patch a class so that each new object, and each `FieldKind` there is, has "x" in its text fields."""
+    if cls is kinds.FieldKind:
+        for field in fields:
+            patch.setattr(cls, field, property(lambda self: "x", lambda self, words: None))
+        return
     name = "__new__" if issubclass(cls, tuple) else "__init__"
     make: Callable[..., Any] = getattr(cls, name)
     signature = inspect.signature(make)
@@ -70,7 +75,7 @@ def wordless(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
         for cls, fields in CARRIERS.items():
             blank(monkeypatch, cls, fields)
         monkeypatch.setattr(arguments, "PydanticCustomError", speechless)
-        monkeypatch.setattr(validation, "_wish", lambda item: "x")
+        monkeypatch.setattr(mistakes, "refusal", lambda *given: "x")
         for error in (diagnostics.NetspecError, errors.SpecError):
             monkeypatch.setattr(error, "__str__", lambda self: "x", raising=False)
 
@@ -198,7 +203,7 @@ def test_every_class_that_holds_a_message_is_among_those_that_are_blanked() -> N
             and "message" in [argument.arg for argument in part.args.args]
         )
     }
-    assert holding == {cls.__name__ for cls in CARRIERS} - {"Fix", "Wants"}
+    assert holding == {cls.__name__ for cls in CARRIERS} - {"Fix", "FieldKind"}
 
 
 MESSAGE = re.compile(r"(^|\.)(message|help)$|^str\(error\)$|\.name\(\)$")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
-
-from pydantic import PlainValidator, WithJsonSchema
+from typing import Annotated, Any, ClassVar, Final
 
 from netspec.arguments import invalid
 from netspec.combinators.base import Ends, Joining, Made, Option, WorkedExample
 from netspec.dims import need, same
+from netspec.kinds import FieldKind
 from netspec.layers.base import TensorType, shape_text, sum_sizes
 from netspec.writing import shown
 
@@ -17,6 +16,9 @@ def _chunks(value: object) -> object:
     if type(value) is int and value >= 1:
         return value
     raise invalid(f"wants an integer{' of at least 1' if type(value) is int else ''}, not {shown(value)}")
+
+
+_CHUNKS: Final = FieldKind("an integer of at least 1", {"type": "integer", "minimum": 1}, make=_chunks)
 
 
 class Concat(Joining):
@@ -63,7 +65,7 @@ class Concat(Joining):
     }
 
     dim: int = 1
-    split: Annotated[int | None, PlainValidator(_chunks), WithJsonSchema({"type": "integer", "minimum": 1})] = None
+    split: Annotated[int | None, _CHUNKS] = None
 
     @property
     def chunks(self) -> int | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
-from netspec.arguments import Count, NonNegative, Real
+from netspec.arguments import Count, NonNegative, Probability, Real
 from netspec.dims import Shape
 from netspec.initializers.base import Function
 
@@ -20,7 +18,7 @@ class Matrix(Function):
 class Sparse(Matrix):
     """Normal with mean 0 and standard deviation `std`, with the share `sparsity` of zeros in each column."""
 
-    sparsity: Annotated[float, Field(ge=0, le=1)]
+    sparsity: Probability
     std: NonNegative = 0.01
 
 

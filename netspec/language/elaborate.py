@@ -64,7 +64,7 @@ class Elaborator:
         self._steps = 0
         self.end = Flow(None, (), self.inference.input)
         """The net's output."""
-        reader.trail = self._trail
+        reader.reports.trail = self._trail
 
     # ---- entry
 

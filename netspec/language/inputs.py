@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
-from netspec.arguments import LARGEST
 from netspec.diagnostics import Fix, did_you_mean
 from netspec.dims import UNKNOWN, Dim, Size
+from netspec.kinds import LARGEST
 from netspec.layers.base import DType, TensorType
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader

@@ -6,9 +6,10 @@ from typing import Any
 
 from netspec.arguments import Arguments
 from netspec.dims import UNKNOWN, Dim
+from netspec.kinds import kinds_of
 from netspec.language.items import Item
 from netspec.text.source import Node
-from netspec.validation import FAILED, Reader, Wish
+from netspec.validation import FAILED, Reader
 from netspec.writing import shown
 
 
@@ -28,8 +29,7 @@ def flag(item: Item, option: str, default: bool, reader: Reader) -> bool | None:
 
 def option_value(item: Item, option: str, model: type[Arguments], reader: Reader) -> Any:
     """An option that is a field of the head's model; UNKNOWN once reported or where it hangs on an unknown size."""
-    annotation = Wish(option, None, model).annotation
-    value = reader.scalar(item.options[option], annotation, name=option, owner=item.name)
+    value = reader.scalar(item.options[option], kinds_of(model)[option], name=option, owner=item.name)
     return UNKNOWN if value is FAILED else value
 
 

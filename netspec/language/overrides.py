@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from netspec.arguments import LARGEST
 from netspec.diagnostics import UsageError, did_you_mean
+from netspec.kinds import LARGEST
 from netspec.language.inputs import symbols_of
 from netspec.language.spec import Spec
 from netspec.recipe import tables

@@ -4,31 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, WithJsonSchema
-
-from netspec.arguments import (
-    LARGEST,
-    Counts1,
-    Counts2,
-    Counts3,
-    Naturals1,
-    Naturals2,
-    Naturals3,
-    unwanted,
-)
+from netspec.arguments import Counts1, Counts2, Counts3, Naturals1, Naturals2, Naturals3
 from netspec.dims import Size, need
+from netspec.kinds import number
 from netspec.layers.base import Example
 from netspec.layers.pooling import Pooling
 from netspec.layers.windows import AXES
 
-
-def _divisor(value: object) -> object:
-    if type(value) is int and value != 0 and abs(value) <= LARGEST:
-        return value
-    raise unwanted("an integer other than 0", value)
-
-
-Divisor = Annotated[int, PlainValidator(_divisor), WithJsonSchema({"type": "integer", "not": {"const": 0}})]
+Divisor = Annotated[int, number("an integer other than 0", apart=0, whole=True)]
 
 
 class AvgPooling(Pooling):

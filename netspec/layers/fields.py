@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, cast
+from typing import Annotated, Final
 
-from pydantic import PlainValidator, WithJsonSchema
+from netspec.arguments import COUNT, INTEGER, NATURAL
+from netspec.kinds import LARGEST, FieldKind, number, per_axis, several
 
-from netspec.arguments import LARGEST, is_whole, per_axis, schema_of, unwanted
-
-_AT_LEAST_1 = "an integer of at least 1"
-Sizes2 = Annotated[
-    int | tuple[int | None, ...],
-    per_axis(2, 1, _AT_LEAST_1, none=True),
-    schema_of(2, 1, none=True),
-]
-Sizes3 = Annotated[
-    int | tuple[int | None, ...],
-    per_axis(3, 1, _AT_LEAST_1, none=True),
-    schema_of(3, 1, none=True),
-]
+Sizes2 = Annotated[int | tuple[int | None, ...], per_axis(COUNT, 2, keeps=True)]
+Sizes3 = Annotated[int | tuple[int | None, ...], per_axis(COUNT, 3, keeps=True)]
 
 
 def spread_sizes(value: int | tuple[int | None, ...], axes: int) -> tuple[int | None, ...]:
@@ -27,67 +16,30 @@ def spread_sizes(value: int | tuple[int | None, ...], axes: int) -> tuple[int | 
     return value if isinstance(value, tuple) else (value,) * axes
 
 
-_SIDES = {1: "left and right", 2: "left, right, top, bottom", 3: "left, right, top, bottom, front, back"}
+_SIDES: Final = {1: "left and right", 2: "left, right, top, bottom", 3: "left, right, top, bottom, front, back"}
 
 
-def _sides(axes: int, low: int) -> PlainValidator:
+def _sides(item: FieldKind, axes: int) -> FieldKind:
     """One integer for every side, or a list with one per side, the last axis first."""
-    kind = "an integer" if low < 0 else f"an integer of at least {low}"
-
-    def check(value: object) -> object:
-        if is_whole(value, low):
-            return value
-        if isinstance(value, tuple):
-            items = cast("tuple[object, ...]", value)
-            if len(items) == 2 * axes and all(is_whole(v, low) for v in items):
-                return items
-        raise unwanted(f"{kind}, or a list of {2 * axes} of them ({_SIDES[axes]})", value)
-
-    return PlainValidator(check)
+    n = 2 * axes
+    wish = f"{item.wish}, or a list of {n} of them ({_SIDES[axes]})"
+    return several(item, wish, f"{item.phrase} or a list of {n}", least=n, most=n, single=item)
 
 
-Sides1 = Annotated[int | tuple[int, ...], _sides(1, 0), schema_of(2, 0)]
-Sides2 = Annotated[int | tuple[int, ...], _sides(2, 0), schema_of(4, 0)]
-Sides3 = Annotated[int | tuple[int, ...], _sides(3, 0), schema_of(6, 0)]
-SignedSides1 = Annotated[int | tuple[int, ...], _sides(1, -LARGEST), schema_of(2, -LARGEST)]
-SignedSides2 = Annotated[int | tuple[int, ...], _sides(2, -LARGEST), schema_of(4, -LARGEST)]
-SignedSides3 = Annotated[int | tuple[int, ...], _sides(3, -LARGEST), schema_of(6, -LARGEST)]
+Sides1 = Annotated[int | tuple[int, ...], _sides(NATURAL, 1)]
+Sides2 = Annotated[int | tuple[int, ...], _sides(NATURAL, 2)]
+Sides3 = Annotated[int | tuple[int, ...], _sides(NATURAL, 3)]
+SignedSides1 = Annotated[int | tuple[int, ...], _sides(INTEGER, 1)]
+SignedSides2 = Annotated[int | tuple[int, ...], _sides(INTEGER, 2)]
+SignedSides3 = Annotated[int | tuple[int, ...], _sides(INTEGER, 3)]
 
-
-def _fraction(value: object) -> bool:
-    return (type(value) is int or type(value) is float) and 0 < value < 1
-
-
-def _factor(value: object) -> bool:
-    return (type(value) is int or type(value) is float) and 0 < value <= LARGEST
-
-
-def _ratios(good: Callable[[object], bool], kind: str, axes: int | None) -> PlainValidator:
-    """One number for all axes, or a list with one per axis (of any length where `axes` is None)."""
-    forms = f"{kind}, or a list of {axes} of them (one per axis)" if axes else f"{kind}, or a list with one per axis"
-
-    def check(value: object) -> object:
-        if isinstance(value, tuple):
-            items = cast("tuple[object, ...]", value)
-            if (len(items) == axes if axes else 1 <= len(items) <= 3) and all(good(v) for v in items):
-                return items
-        elif good(value):
-            return value
-        raise unwanted(forms, value)
-
-    return PlainValidator(check)
-
-
-def _ratios_json(axes: int | None, **limits: float) -> WithJsonSchema:
-    one: dict[str, Any] = {"type": "number", **limits}
-    return WithJsonSchema(
-        {"anyOf": [one, {"type": "array", "items": one, "minItems": axes or 1, "maxItems": axes or 3}]}
-    )
-
-
-_BETWEEN, _ABOVE = "a number between 0 and 1, both excluded", "a number greater than 0"
-_OPEN = {"exclusiveMinimum": 0.0, "exclusiveMaximum": 1.0}
-Fractions2 = Annotated[float | tuple[float, ...], _ratios(_fraction, _BETWEEN, 2), _ratios_json(2, **_OPEN)]
-Fractions3 = Annotated[float | tuple[float, ...], _ratios(_fraction, _BETWEEN, 3), _ratios_json(3, **_OPEN)]
-Factors = Annotated[float | tuple[float, ...], _ratios(_factor, _ABOVE, None), _ratios_json(None, exclusiveMinimum=0)]
-Factors2 = Annotated[float | tuple[float, ...], _ratios(_factor, _ABOVE, 2), _ratios_json(2, exclusiveMinimum=0)]
+_FRACTION: Final = number("a number between 0 and 1, both excluded", "a number between 0 and 1", above=0, below=1)
+_FACTOR: Final = number("a number greater than 0", "a number > 0", above=0, high=LARGEST)
+_FACTORS: Final = several(
+    _FACTOR, f"{_FACTOR.wish}, or a list with one per axis", f"{_FACTOR.phrase} or a list of them", most=3,
+    single=_FACTOR,
+)  # fmt: skip
+Fractions2 = Annotated[float | tuple[float, ...], per_axis(_FRACTION, 2)]
+Fractions3 = Annotated[float | tuple[float, ...], per_axis(_FRACTION, 3)]
+Factors = Annotated[float | tuple[float, ...], _FACTORS]
+Factors2 = Annotated[float | tuple[float, ...], per_axis(_FACTOR, 2)]

@@ -8,6 +8,7 @@ import textwrap
 from typing import Any, Final
 
 from netspec.dims import Findings, collecting
+from netspec.kinds import kinds_of
 from netspec.layers import FAMILIES, UNOFFERED, layer_class
 from netspec.layers.base import Example, Layer, Saved, TensorType
 from netspec.layers.deviations import REFUSED
@@ -66,10 +67,10 @@ def paragraphs(cls: type[Layer]) -> list[str]:
 
 def _arguments(cls: type[Layer]) -> dict[str, str]:
     """Argument → what it takes and what it is if it is left out."""
-    properties: dict[str, Any] = cls.model_json_schema(ref_template="{model}").get("properties", {})
+    kinds = kinds_of(cls)
     found: dict[str, str] = {}
     for name, field in cls.model_fields.items():
-        words = kind_words(properties[name])
+        words = kinds[name].phrase
         if name == cls.width or name == "batch_first":
             words += "; follows from the input" if name == cls.width else "; may be left out"
         elif field.is_required():
@@ -81,59 +82,6 @@ def _arguments(cls: type[Layer]) -> dict[str, str]:
             words += f"; a bare value sets it, as in `{cls.__name__}: …`"
         found[name] = words
     return found
-
-
-def kind_words(schema: dict[str, Any]) -> str:
-    """A JSON Schema in words."""
-    if "$ref" in schema:
-        return f"the arguments of `{schema['$ref']}`"
-    if "anyOf" in schema:
-        forms = [kind_words(form) for form in schema["anyOf"] if form.get("type") != "null"]
-        return " or ".join(forms)
-    if "enum" in schema:
-        return " or ".join(str(word) for word in schema["enum"])
-    if "const" in schema:  # what pydantic makes of a single word, from 2.10 on
-        return flow(schema["const"], str)
-    match schema.get("type"):
-        case "boolean":
-            return "true or false"
-        case "string":
-            return "text"
-        case "array":
-            return _list_kind(schema)
-        case "object":
-            return "a mapping"
-        case "integer" | "number":
-            return _number_kind(schema)
-        case _:
-            return "a value"
-
-
-def _list_kind(schema: dict[str, Any]) -> str:
-    low, high = schema.get("minItems"), schema.get("maxItems")
-    items = schema.get("items", {})
-    keeps = any(form.get("type") == "null" for form in items.get("anyOf", ()))
-    count = f"of {low}" if low == high else "of them"
-    return f"a list {count}" + (", where null keeps an axis" if keeps else "")
-
-
-def _number_kind(schema: dict[str, Any]) -> str:
-    noun = "an integer" if schema["type"] == "integer" else "a number"
-    low, high = schema.get("minimum"), schema.get("maximum")
-    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    if low is not None and low < -(2**30):
-        low = None  # no bound of the layer's, only of what fits into 32 bits
-    if low is not None and high is not None:
-        return f"{noun} from {low:g} to {high:g}"
-    if above is not None and below is not None:
-        return f"{noun} between {above:g} and {below:g}"
-    if low is not None and below is not None:
-        return f"{noun} from {low:g} to below {below:g}"
-    if low is not None:
-        return f"{noun} ≥ {low:g}"
-    if above is not None:
-        return f"{noun} > {above:g}"
-    return f"{noun} other than {schema['not']['const']}" if "not" in schema else noun
 
 
 # ---- examples and cost

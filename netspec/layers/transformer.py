@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import PlainValidator, WithJsonSchema
-
 from netspec.arguments import Count, NonNegative, Probability, invalid
 from netspec.dims import Shape, Size, expect, product, same
+from netspec.kinds import FieldKind
 from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
 from netspec.writing import shown
 
@@ -21,7 +20,7 @@ def _batch_first(value: object) -> object:
     )
 
 
-BatchFirst = Annotated[Literal[True], PlainValidator(_batch_first), WithJsonSchema({"const": True})]
+BatchFirst = Annotated[Literal[True], FieldKind("true", {"const": True}, make=_batch_first)]
 """The argument `batch_first`: always True in the torch call, optional in a spec."""
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from netspec.arguments import Count, Natural, NonNegative, Positive
+from netspec.arguments import COUNT, NATURAL, NON_NEGATIVE, POSITIVE
 from netspec.diagnostics import Edit, Fix, did_you_mean
+from netspec.kinds import TEXT, FieldKind, kind_of
 from netspec.meant import meant_call
 from netspec.recipe import aliases, tables
-from netspec.recipe.base import Metric, Named, Precision
-from netspec.recipe.fields import Share
+from netspec.recipe.base import Interval, Metric, Named, Precision
+from netspec.recipe.fields import SHARE
 from netspec.recipe.resolved import Recipe
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import Trap, flow_trap
@@ -18,24 +19,24 @@ from netspec.validation import FAILED, Reader
 
 REQUIRED: Final = ("data", "loss", "optimizer", "batch_size", "epochs")
 
-PLAIN: Final[Mapping[str, Any]] = {
-    "batch_size": Count,
-    "epochs": Count,
-    "validation": Share,
-    "schedule_by": Literal["epoch", "step"],
-    "clip_grad_norm": Positive,
-    "clip_grad_value": Positive,
-    "accumulate": Count,
-    "mixup": NonNegative,
-    "cutmix": NonNegative,
-    "aux_weight": NonNegative,
-    "best": Metric,
-    "seed": Natural,
-    "precision": Precision,
-    "checkpoint_every": Count,
-    "checkpoint_keep": Count,
+PLAIN: Final[Mapping[str, FieldKind]] = {
+    "batch_size": COUNT,
+    "epochs": COUNT,
+    "validation": SHARE,
+    "schedule_by": kind_of(Interval),
+    "clip_grad_norm": POSITIVE,
+    "clip_grad_value": POSITIVE,
+    "accumulate": COUNT,
+    "mixup": NON_NEGATIVE,
+    "cutmix": NON_NEGATIVE,
+    "aux_weight": NON_NEGATIVE,
+    "best": kind_of(Metric),
+    "seed": NATURAL,
+    "precision": kind_of(Precision),
+    "checkpoint_every": COUNT,
+    "checkpoint_keep": COUNT,
 }
-"""Keys with one value, and its type."""
+"""Keys with one value, and its kind."""
 
 LISTS: Final = ("transforms", "augment")
 PATTERNS: Final = ("no_decay", "freeze")
@@ -77,13 +78,12 @@ _RENAMED: Final[Mapping[str, str]] = {
 
 
 def read_recipe(node: MapNode, reader: Reader) -> Recipe | None:
-    """The recipe that a `train:` section describes, every default filled in.
+    """The recipe that a `train:` section describes, every default filled in. `reader` is a plain one.
 
     Returns:
         None where a mistake leaves no recipe; every independent one has been reported. Whether the recipe suits the
         net is `check_recipe`'s question.
     """
-    reader.plain = True
     values: dict[str, Any] = {}
     meant: set[str | None] = set()
     whole = True
@@ -167,7 +167,7 @@ def _or_failed(value: Any) -> Any:
 def _patterns(name: str, node: Node, reader: Reader) -> Any:
     """One pattern of parameter names, or a list of them."""
     items = node.items if isinstance(node, ListNode) else [node]
-    read = tuple(reader.scalar(item, str, name=name) for item in items)
+    read = tuple(reader.scalar(item, TEXT, name=name) for item in items)
     return FAILED if any(item is FAILED for item in read) else read
 
 

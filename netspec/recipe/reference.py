@@ -9,12 +9,11 @@ import textwrap
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
-
-from pydantic import TypeAdapter
+from typing import Final, NamedTuple
 
 from netspec.arguments import Arguments
-from netspec.layers.reference import cell, filled, hanging, kind_words, prose
+from netspec.kinds import kinds_of
+from netspec.layers.reference import cell, filled, hanging, prose
 from netspec.recipe import tables
 from netspec.recipe.base import DataSet, Named, Transform
 from netspec.recipe.examples import ARGUMENTS, OWN_DATA, RECIPE, VALUES
@@ -74,7 +73,7 @@ def key_facts(name: str) -> tuple[str, str, str]:
 
 def _key_words(name: str) -> str:
     if name in PLAIN:
-        return kind_words(TypeAdapter(PLAIN[name]).json_schema())
+        return PLAIN[name].phrase
     if name in tables.CALLS:
         return f"{'an' if name == 'optimizer' else 'a'} {tables.CALLS[name].word}"
     if name in tables.SETTINGS:
@@ -136,11 +135,11 @@ def _sentence(cls: type) -> str:
 
 def _arguments(cls: type[Arguments]) -> dict[str, str]:
     """Argument → what it takes and what it is if it is left out, in the order of the signature."""
-    properties: dict[str, Any] = cls.model_json_schema(ref_template="{model}").get("properties", {})
+    kinds = kinds_of(cls)
     texts = _argument_texts(cls)
     found: dict[str, str] = {}
     for name, field in cls.model_fields.items():
-        words = _words(properties[name])
+        words = kinds[name].phrase
         if field.is_required():
             words += "; required"
         elif name == getattr(cls, "length", None):
@@ -153,20 +152,6 @@ def _arguments(cls: type[Arguments]) -> dict[str, str]:
             words += f". {texts[name][0].upper()}{texts[name][1:].rstrip('.')}"
         found[name] = words
     return found
-
-
-def _words(schema: dict[str, Any]) -> str:
-    """A JSON Schema in words; a list that stands alone says what it holds."""
-    forms = [form for form in schema.get("anyOf", [schema]) if form.get("type") != "null"]
-    if len(forms) != 1 or forms[0].get("type") != "array":
-        return kind_words(schema)
-    low, high, items = forms[0].get("minItems"), forms[0].get("maxItems"), forms[0].get("items", {})
-    count = f"{low} " if low is not None and low == high else ""
-    if "anyOf" in items:
-        return f"a list of {count}numbers, of which the first may be null"
-    plural = {"integer": "integers", "number": "numbers", "string": "texts"}[items["type"]]
-    least = f" ≥ {items['minimum']:g}" if "minimum" in items else ""
-    return f"a list of {count}{plural}{least}"
 
 
 # ---- plain text
@@ -316,9 +301,7 @@ def _data_table() -> list[str]:
 
 
 def _choices(cls: type[Named]) -> list[str]:
-    if cls.scalar is None:
-        return [""]
-    return cls.model_json_schema()["properties"][cls.scalar]["enum"]
+    return [""] if cls.scalar is None else list(kinds_of(cls)[cls.scalar].words)
 
 
 _INTRODUCTION: Final = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from netspec.arguments import LARGEST_FLOAT
+from netspec.kinds import LARGEST_FLOAT
 from netspec.layers import layer_class
 from tests.layers.generator import Config
 from tests.layers.oracle import Verdict

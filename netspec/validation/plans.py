@@ -8,14 +8,14 @@ the long way, which is also the one that reports mistakes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from netspec.arguments import Arguments, Words, text_of
+from netspec.arguments import Arguments
 from netspec.dims import Dim
 from netspec.expressions import Expression, ExpressionError, Meanings, parse
+from netspec.kinds import kinds_of
 from netspec.text.nodes import MapNode, ScalarNode, Source
 from netspec.text.traps import flow_trap
 
@@ -53,24 +53,24 @@ class Plan(Generic[A]):
         return found
 
 
-def make_plan(model: type[A], node: MapNode, source: Source, fields: Mapping[str, Any]) -> Plan[A] | None:
+def make_plan(model: type[A], node: MapNode, source: Source) -> Plan[A] | None:
     """The plan of a node, or None if it is not plain: lists, mappings, unknown names, traps of flow style."""
+    kinds = kinds_of(model)
     constants: dict[str, Any] = {}
     expressions: list[tuple[str, Expression]] = []
     for key, child in node.entries:
-        if key.text not in fields or not isinstance(child, ScalarNode) or child.quoted:
+        kind = kinds.get(key.text)
+        if kind is None or not isinstance(child, ScalarNode) or child.quoted:
             return None
         if not isinstance(child.value, str):
             constants[key.text] = child.value
-            continue
-        kind = text_of(fields[key.text])
-        if kind == "text" or (isinstance(kind, Words) and child.text in kind.words):
+        elif kind.text or child.text in kind.words:
             if child.text.startswith("$"):
                 return None
             constants[key.text] = child.text
-            continue
-        try:
-            expressions.append((key.text, parse(child.text)))
-        except ExpressionError:
-            return None
+        else:
+            try:
+                expressions.append((key.text, parse(child.text)))
+            except ExpressionError:
+                return None
     return Plan(model, constants, expressions) if flow_trap(source, node) is None else None

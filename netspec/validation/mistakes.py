@@ -1,0 +1,212 @@
+"""What is wrong with the arguments of a thing, as findings: each says what there is, and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from netspec.arguments import Arguments
+from netspec.diagnostics import Code, did_you_mean
+from netspec.kinds import FieldKind, kinds_of
+from netspec.meant import meant_call, python_call
+from netspec.text.nodes import ListNode, MapNode, Node, ScalarNode
+from netspec.text.traps import argument_trap
+from netspec.validation.reports import Reports
+from netspec.writing import shown
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from netspec.dims import Dim
+
+
+def no_bare_value(reports: Reports, model: type[Arguments], node: ScalarNode, name: str) -> None:
+    """`Conv2d: 64`: nothing says which argument that would be."""
+    arguments = ", ".join(model.model_fields)
+    reports.report(
+        "scalar-argument",
+        f"`{name}` takes no bare value" + (f"; its arguments are {arguments}" if arguments else ", and no arguments"),
+        node,
+        help=f"write `{name}: {{{_with_value(model, node.text)}}}`" if arguments else f"write `{name}` alone",
+    )
+
+
+def no_list(reports: Reports, model: type[Arguments], node: ListNode, name: str) -> None:
+    """`Conv2d: [64, 3]`: one argument with several values, or several arguments."""
+    written = reports.source.text[node.start : node.end]
+    if all(isinstance(item, ScalarNode) for item in node.items):  # in the place of another, the text is that one's
+        written = f"[{', '.join(getattr(item, 'text', '') for item in node.items)}]"
+    reports.report(
+        "list-argument",
+        f"`{name}` cannot take a list: it could be one argument with several values, or several arguments",
+        node,
+        help=f"name the arguments: `{name}: {{{_with_list(model, node, written)}}}`"
+        if model.model_fields and "\n" not in written
+        else None,
+    )
+
+
+def _first_needed(model: type[Arguments]) -> list[str]:
+    """The argument that a bare value sets, else those that must be given, else the first."""
+    if model.scalar is not None:
+        return [model.scalar]
+    needed = [name for name, field in model.model_fields.items() if field.is_required()]
+    return needed or list(model.model_fields)[:1]
+
+
+def _with_value(model: type[Arguments], text: str) -> str:
+    """The arguments of a call that was given one bare value: it is most likely meant for the first that is needed."""
+    first, *others = _first_needed(model)
+    return ", ".join([f"{first}: {text}", *(f"{name}: …" for name in others)])
+
+
+def _with_list(model: type[Arguments], node: ListNode, text: str) -> str:
+    """The arguments of a call that was given a list: one argument where the first takes a list, else one for each."""
+    least, most = kinds_of(model)[_first_needed(model)[0]].lengths or (1, 0)
+    if least <= len(node.items) and (most is None or len(node.items) <= most):
+        return _with_value(model, text)
+    names = [name for name in model.model_fields if name != getattr(model, "width", None)]
+    pairs = zip(names, (getattr(item, "text", "…") for item in node.items), strict=False)
+    return ", ".join(f"{name}: {value}" for name, value in pairs)
+
+
+def needs_number(reports: Reports, argument: str, value: Dim, node: Node, owner: str | None) -> None:
+    """A formula of symbols where only a number will do."""
+    of = f" of `{owner}`" if owner is not None and owner != argument else ""
+    reports.report(
+        "needs-number",
+        f"`{argument}`{of} must be a number, but here it is the formula {value}",
+        node,
+        help="give the symbols numbers with `--set`, as in `--set H=224`",
+    )
+
+
+def unknown_argument(reports: Reports, model: type[Arguments], key: ScalarNode, node: MapNode, name: str) -> str | None:
+    """An argument that there is not. Returns the one that seems to be meant."""
+    trap = argument_trap(reports.source, key, node, name)
+    if trap is not None:
+        reports.report(trap.code, trap.message, key, help=trap.help, fix=trap.fix)
+        return None
+    if key.text in model.omitted:
+        reports.report("omitted-argument", f"`{name}` has no `{key.text}` here: {model.omitted[key.text]}", key)
+        return None
+    near = did_you_mean(key.text, model.model_fields)
+    known = ", ".join(f"`{f}`" for f in model.model_fields)
+    reports.report(
+        "unknown-argument",
+        f"`{name}` has no argument `{key.text}`",
+        key,
+        help=f"did you mean `{near}`?" if near else (f"its arguments are {known}" if known else "it takes none"),
+        fix=reports.replace(f"write `{near}`", key, near) if near and node.get(near) is None else None,
+    )
+    return near
+
+
+def no_call(reports: Reports, node: Node, table: Mapping[str, str], kind: str) -> None:
+    """What is neither a name nor a name with its arguments."""
+    several = [key.text for key, _ in node.entries] if isinstance(node, MapNode) else []
+    named = f": here are {' and '.join(f'`{n}`' for n in several)}" if len(several) > 1 else ""
+    reports.report(
+        "wrong-form",
+        f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} is one name, or one name with its arguments{named}",
+        node,
+        help=f"keep one, as in `{{{several[-1]}: {{…}}}}`" if named else f"for example `{next(iter(table))}`",
+    )
+
+
+def unknown_call(
+    reports: Reports,
+    head: ScalarNode,
+    alone: bool,
+    table: Mapping[str, str],
+    load: Callable[[str], type[Arguments]],
+    kind: str,
+    unknown: Code,
+    elsewhere: Mapping[str, str],
+) -> None:
+    """A name that is not in the table; Python's `Adam(lr=0.1)` is answered with its mapping."""
+    near, whole = meant_call(head.text, table, load, elsewhere)
+    whole = whole if alone else near  # before a colon there is no room for a mapping
+    if near is None:
+        advice = elsewhere.get(python_call(head.text)[0].lower())
+        help_ = advice or f"there are: {', '.join(sorted(table))}"
+    else:
+        help_ = f"did you mean `{near}`?" if whole == near else f"write `{whole}`"
+    reports.report(
+        unknown,
+        f"there is no {kind} `{head.text}`"
+        + (": a name and its arguments are a mapping here" if whole != near else ""),
+        head,
+        help=help_,
+        fix=reports.replace(f"write `{whole}`", head, whole) if whole else None,
+    )
+
+
+# ---- what pydantic finds
+
+
+def missing(reports: Reports, fields: list[str], name: str, at: Node) -> None:
+    """Arguments that must be given."""
+    if fields:
+        *others, last = [f"`{field}`" for field in fields]
+        needs = f"{', '.join(others)} and {last}" if others else last
+        written = ", ".join(f"{field}: …" for field in fields)
+        reports.report("missing-argument", f"`{name}` needs {needs}", at, help=f"write `{name}: {{{written}}}`")
+
+
+def invalid_argument(
+    reports: Reports,
+    item: ErrorDetails,
+    model: type[Arguments],
+    nodes: Mapping[str, Node],
+    name: str,
+    at: Node,
+    variables: Iterable[str],
+) -> None:
+    """One of pydantic's errors: pydantic says where, and the kind of the field what is wanted there."""
+    loc = item["loc"]
+    if not loc:  # a check of several arguments together
+        reports.report("invalid-argument", f"`{name}`: {item['msg']}", at)
+        return
+    field = str(loc[0])
+    kind, node = kinds_of(model).get(field), nodes.get(field, at)
+    for part in loc[1:]:
+        kind = kind and kind.inside(part)
+        node = _inside(node, part)
+    path = ".".join(part for part in loc if isinstance(part, str))
+    if item["type"] == "missing":
+        reports.report("missing-argument", f"`{name}` needs `{path}`", node, help=f"write `{name}: {{{path}: …}}`")
+    elif kind is None:
+        reports.report("unknown-argument", f"`{field}` of `{name}` has no `{loc[-1]}`", node)
+    else:
+        value = item["input"]
+        reports.report(
+            "invalid-argument",
+            f"`{path}` of `{name}` {refusal(kind, item['type'], item['msg'], value)}",
+            node,
+            help=_near(kind, value, variables) if item["type"] != "argument" else None,
+        )
+
+
+def refusal(kind: FieldKind, type_: str, message: str, value: object) -> str:
+    """Why a field does not take a value, as the end of a sentence that begins with the field's name."""
+    return message if type_ == "argument" else f"wants {kind.wish}, not {shown(value)}"
+
+
+def _near(kind: FieldKind, given: object, variables: Iterable[str]) -> str | None:
+    """The word that is meant where another was given, or the variable of that name."""
+    if not kind.text or not isinstance(given, str):
+        return None
+    near = did_you_mean(given, kind.words)
+    if near is None and given in variables:
+        near = f"${given}"
+    return f"did you mean `{near}`?" if near else None
+
+
+def _inside(node: Node, part: int | str) -> Node:
+    """The node at one part of a pydantic location; itself where the node has no such part."""
+    if isinstance(node, ListNode) and isinstance(part, int) and part < len(node.items):
+        return node.items[part]
+    if isinstance(node, MapNode) and isinstance(part, str) and (child := node.get(part)) is not None:
+        return child
+    return node

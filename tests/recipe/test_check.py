@@ -214,6 +214,9 @@ KINDS = {
         "`nesterov` of `SGD` wants true or false, and `yes` is neither, nor a variable of this spec",
         "write `nesterov: true`",
     ),
+    "data: {folder: {path: pictures, channels: yes}}": (
+        "`channels` of `folder` wants 1 or 3, and `yes` is none, nor a variable of this spec", None,
+    ),
     "optimizer: {Adam: {betas: [0.9, abc]}}": (
         "`betas` of `Adam` wants a list of two numbers from 0 to below 1, and `abc` is no number, nor a variable of "
         "this spec", None,

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
-from netspec.kinds import number, per_axis, several
+from netspec.kinds import choice, number, per_axis, several
 
 
 class Arguments(BaseModel):
@@ -64,6 +64,8 @@ NonZero = Annotated[float, number("a number other than 0", apart=0)]
 Positive = Annotated[float, POSITIVE]
 NonNegative = Annotated[float, NON_NEGATIVE]
 Probability = Annotated[float, PROBABILITY]
+
+OneOrTwo = Annotated[Literal[1, 2], choice(1, 2)]
 
 Counts1 = Annotated[int | tuple[int], per_axis(COUNT, 1)]
 Counts2 = Annotated[int | tuple[int, int], per_axis(COUNT, 2)]

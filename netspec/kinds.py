@@ -28,7 +28,7 @@ class FieldKind:
 
     Args:
         wish: what the field wants, for messages: "an integer of at least 1".
-        schema: the JSON Schema of what it takes.
+        schema: the JSON Schema of what it takes; empty where pydantic makes it from the type.
         good: whether it takes a value, if that is not for `make` to say. YAML lists arrive as tuples.
         phrase: the wish in short, for the reference: "an integer ≥ 1". The wish itself, if it is empty.
         make: what is kept of a value that it takes, the value itself if None. May refuse it in words of its own, by
@@ -176,30 +176,29 @@ def per_axis(item: FieldKind, axes: int, *, words: Sequence[str] = (), keeps: bo
     return several(item.or_null() if keeps else item, wish, phrase, least=axes, most=axes, single=item, words=words)
 
 
-# ---- the kinds of plain types
-
-
-TEXT: Final = FieldKind("text", {"type": "string"}, lambda v: isinstance(v, str), text=True, unlike="none")
-TRUTH: Final = FieldKind("true or false", {"type": "boolean"}, lambda v: isinstance(v, bool), unlike="neither")
-_PLAIN: Final[dict[Any, FieldKind]] = {
-    str: TEXT,
-    bool: TRUTH,
-    int: FieldKind("an integer", {"type": "integer"}, lambda v: type(v) is int),
-}
-
-
-def _choice(options: tuple[Any, ...]) -> FieldKind:
+def choice(*options: str | int) -> FieldKind:
+    """One of a few words or numbers."""
     *others, last = map(repr, options)
     wish = f"{', '.join(others)} or {last}" if others else last
     phrase = " or ".join(map(str, options))
     words = [option for option in options if isinstance(option, str)]
-    known: list[tuple[object, object]] = [(type(option), option) for option in options]
 
     def good(value: object) -> bool:
-        return (type(value), value) in known
+        return any(type(value) is type(option) and value == option for option in options)
 
     text = len(words) == len(options)
     return FieldKind(wish, {"enum": list(options)}, good, phrase=phrase, words=words, text=text, unlike="none")
+
+
+# ---- the kinds of plain types, whose JSON Schema is pydantic's
+
+
+TEXT: Final = FieldKind("text", {}, lambda v: isinstance(v, str), text=True, unlike="none")
+_PLAIN: Final[dict[Any, FieldKind]] = {
+    str: TEXT,
+    bool: FieldKind("true or false", {}, lambda v: isinstance(v, bool), unlike="neither"),
+    int: FieldKind("an integer", {}, lambda v: type(v) is int),
+}
 
 
 def _list(item: FieldKind) -> FieldKind:
@@ -209,14 +208,12 @@ def _list(item: FieldKind) -> FieldKind:
     def good(value: Any) -> bool:
         return isinstance(value, tuple) and all(map(item.takes, cast("tuple[Any, ...]", value)))
 
-    schema, phrase = {"type": "array", "items": item.schema}, f"a list of {item.phrase}s"
-    return FieldKind("a list", schema, good, phrase=phrase, text=item.text, unlike="none", inside=inside)
+    phrase = f"a list of {item.phrase}s"
+    return FieldKind("a list", {}, good, phrase=phrase, text=item.text, unlike="none", inside=inside)
 
 
 def _mapping(phrase: str, inside: Callable[[str | int], FieldKind | None]) -> FieldKind:
-    return FieldKind(
-        "a mapping", {"type": "object"}, lambda v: isinstance(v, dict), phrase=phrase, unlike="none", inside=inside
-    )
+    return FieldKind("a mapping", {}, lambda v: isinstance(v, dict), phrase=phrase, unlike="none", inside=inside)
 
 
 def kind_of(type_: Any, metadata: Iterable[object] = ()) -> FieldKind:
@@ -234,7 +231,7 @@ def kind_of(type_: Any, metadata: Iterable[object] = ()) -> FieldKind:
     if origin is Annotated:
         return kind_of(arguments[0], arguments[1:])
     if origin is Literal:
-        return _choice(arguments)
+        return choice(*arguments)
     if origin is tuple and arguments[1:] == (...,):
         return _list(kind_of(arguments[0]))
     if origin is dict:

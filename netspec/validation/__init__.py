@@ -8,4 +8,3 @@ expressions on the way, or reports why it cannot. `reports.py` keeps the finding
 from netspec.validation.reader import Reader as Reader
 from netspec.validation.reports import Reports as Reports
 from netspec.validation.values import FAILED as FAILED
-from netspec.validation.values import Wish as Wish

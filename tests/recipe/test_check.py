@@ -241,6 +241,12 @@ def test_a_value_in_the_form_of_another_is_shown_as_yaml_and_a_lone_transform_in
     assert found.help == "for example `augment: [RandomHorizontalFlip]`"
 
 
+@pytest.mark.parametrize("value", ["true", "1.0"])
+def test_what_python_holds_equal_to_1_is_no_1_where_1_or_3_is_wanted(value: str) -> None:
+    (found,) = findings(spec(f"data: {{folder: {{path: pictures, channels: {value}}}}}"))
+    assert found.message == f"`channels` of `folder` wants 1 or 3, not {value}"
+
+
 def test_a_misspelt_variable_is_still_answered_with_the_variable() -> None:
     (found,) = findings(spec("epochs: lenght", LENET.replace("layers", "vars: {length: 3}\nlayers")))
     assert (found.code, found.help) == ("unknown-name", "did you mean `length`?")

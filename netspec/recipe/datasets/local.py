@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from netspec.arguments import Count, Natural, NonNegative
 from netspec.dims import Shape as Sizes
 from netspec.recipe.base import DataSet, Facts
-from netspec.recipe.fields import Shape
+from netspec.recipe.fields import Channels, Shape
 
 
 class Folder(DataSet):
@@ -32,7 +32,7 @@ class Folder(DataSet):
     train: str = "train"
     test: str | None = "test"
     validation: str | None = None
-    channels: Literal[1, 3] = 3
+    channels: Channels = 3
     classes: Count | None = None
 
     @property

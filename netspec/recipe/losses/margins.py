@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from netspec.arguments import Real
+from netspec.arguments import OneOrTwo, Real
 from netspec.recipe.base import OMITTED_OF_LOSSES, Ending, Loss
 from netspec.recipe.fields import Factors
 
@@ -17,6 +17,6 @@ class MultiMarginLoss(Loss):
     factors: ClassVar[tuple[str, ...]] = ("weight",)
     ending: ClassVar[Ending | None] = Ending("scores", ("Softmax", "LogSoftmax"), "it takes scores: drop the layer")
 
-    p: Literal[1, 2] = 1
+    p: OneOrTwo = 1
     margin: Real = 1.0
     weight: Factors | None = None

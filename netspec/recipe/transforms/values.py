@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from netspec.dims import need
 from netspec.recipe.base import ImageType, Transform
-from netspec.recipe.fields import Positives, Reals
+from netspec.recipe.fields import Channels, Positives, Reals
 
 
 class Grayscale(Transform):
@@ -15,7 +15,7 @@ class Grayscale(Transform):
 
     scalar: ClassVar[str | None] = "num_output_channels"
 
-    num_output_channels: Literal[1, 3] = 1
+    num_output_channels: Channels = 1
 
     def output(self, x: ImageType) -> ImageType:
         need_channels("Grayscale", x, (1, 3))

@@ -1,4 +1,4 @@
-"""What is wrong with the arguments of a thing, as findings: each says what there is, and what to write instead."""
+"""What is wrong with the arguments of a thing, as findings that say what to write instead."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def no_bare_value(reports: Reports, model: type[Arguments], node: ScalarNode, name: str) -> None:
-    """`Conv2d: 64`: nothing says which argument that would be."""
+    """Report a bare value, `Conv2d: 64`, where nothing says which argument that would be."""
     arguments = ", ".join(model.model_fields)
     reports.report(
         "scalar-argument",
@@ -32,7 +32,7 @@ def no_bare_value(reports: Reports, model: type[Arguments], node: ScalarNode, na
 
 
 def no_list(reports: Reports, model: type[Arguments], node: ListNode, name: str) -> None:
-    """`Conv2d: [64, 3]`: one argument with several values, or several arguments."""
+    """Report a list, `Conv2d: [64, 3]`: one argument with several values, or several arguments."""
     written = reports.source.text[node.start : node.end]
     if all(isinstance(item, ScalarNode) for item in node.items):  # in the place of another, the text is that one's
         written = f"[{', '.join(getattr(item, 'text', '') for item in node.items)}]"
@@ -71,7 +71,7 @@ def _with_list(model: type[Arguments], node: ListNode, text: str) -> str:
 
 
 def needs_number(reports: Reports, argument: str, value: Dim, node: Node, owner: str | None) -> None:
-    """A formula of symbols where only a number will do."""
+    """Report a formula of symbols where only a number will do."""
     of = f" of `{owner}`" if owner is not None and owner != argument else ""
     reports.report(
         "needs-number",
@@ -82,7 +82,7 @@ def needs_number(reports: Reports, argument: str, value: Dim, node: Node, owner:
 
 
 def unknown_argument(reports: Reports, model: type[Arguments], key: ScalarNode, node: MapNode, name: str) -> str | None:
-    """An argument that there is not. Returns the one that seems to be meant."""
+    """Report an argument that there is not. Returns the one that seems to be meant."""
     trap = argument_trap(reports.source, key, node, name)
     if trap is not None:
         reports.report(trap.code, trap.message, key, help=trap.help, fix=trap.fix)
@@ -103,7 +103,7 @@ def unknown_argument(reports: Reports, model: type[Arguments], key: ScalarNode, 
 
 
 def no_call(reports: Reports, node: Node, table: Mapping[str, str], kind: str) -> None:
-    """What is neither a name nor a name with its arguments."""
+    """Report what is neither a name nor a name with its arguments."""
     several = [key.text for key, _ in node.entries] if isinstance(node, MapNode) else []
     named = f": here are {' and '.join(f'`{n}`' for n in several)}" if len(several) > 1 else ""
     reports.report(
@@ -124,7 +124,7 @@ def unknown_call(
     unknown: Code,
     elsewhere: Mapping[str, str],
 ) -> None:
-    """A name that is not in the table; Python's `Adam(lr=0.1)` is answered with its mapping."""
+    """Report a name that is not in the table; Python's `Adam(lr=0.1)` is answered with its mapping."""
     near, whole = meant_call(head.text, table, load, elsewhere)
     whole = whole if alone else near  # before a colon there is no room for a mapping
     if near is None:
@@ -146,7 +146,7 @@ def unknown_call(
 
 
 def missing(reports: Reports, fields: list[str], name: str, at: Node) -> None:
-    """Arguments that must be given."""
+    """Report arguments that must be given and are not."""
     if fields:
         *others, last = [f"`{field}`" for field in fields]
         needs = f"{', '.join(others)} and {last}" if others else last
@@ -163,7 +163,7 @@ def invalid_argument(
     at: Node,
     variables: Iterable[str],
 ) -> None:
-    """One of pydantic's errors: pydantic says where, and the kind of the field what is wanted there."""
+    """Report one of pydantic's errors: pydantic says where, and the kind of the field what is wanted there."""
     loc = item["loc"]
     if not loc:  # a check of several arguments together
         reports.report("invalid-argument", f"`{name}`: {item['msg']}", at)

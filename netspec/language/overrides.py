@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from netspec.arguments import LARGEST
-from netspec.diagnostics import UsageError, did_you_mean
+from netspec.diagnostics import Setting, UsageError, did_you_mean
 from netspec.language.inputs import symbols_of
 from netspec.language.spec import Spec
 from netspec.recipe import tables
@@ -165,7 +165,7 @@ class _Setting(NamedTuple):
 
 def _setting(key: str, value: Any, spec: Spec, base: Overridden) -> _Setting:
     setting = _Setting(key, _text_of(key, value), spec, base.marks, base.end())
-    base.settings.append(Source(setting.written, setting.written))
+    base.settings.append(Source(Setting(setting.written), setting.written))
     return setting
 
 

@@ -26,6 +26,7 @@ class Folder(DataSet):
     """
 
     word: ClassVar[str | None] = "folder"
+    reader: ClassVar[str] = "folder"
     scalar: ClassVar[str | None] = "path"
 
     path: str
@@ -59,6 +60,7 @@ class Tensors(DataSet):
     """
 
     word: ClassVar[str | None] = "tensors"
+    reader: ClassVar[str] = "tensors"
     labels: ClassVar[bool] = False
 
     train: str
@@ -88,6 +90,7 @@ class Synthetic(DataSet):
     """
 
     word: ClassVar[str | None] = "synthetic"
+    reader: ClassVar[str] = "synthetic"
     labels: ClassVar[bool] = False
     integers: ClassVar[str | None] = "give `synthetic` a `vocabulary`: it then makes integers below it"
 

@@ -48,6 +48,8 @@ class Named(Arguments):
 
     word: ClassVar[str | None] = None
     """Its name in a spec, where that is not the class name."""
+    example: ClassVar[str | None] = None
+    """The arguments of an example as a recipe writes them, for what cannot be called without any."""
 
     @classmethod
     def name(cls) -> str:
@@ -65,6 +67,8 @@ class DataSet(Named):
 
     labels: ClassVar[bool] = True
     """True if the target of an example is one class, whatever the net and the loss."""
+    worked: ClassVar[str | None] = None
+    """A spec that trains on it, for a data set of the user's own."""
     integers: ClassVar[str | None] = None
     """What makes the data give integers, for a net that takes them; None where nothing does."""
 

@@ -16,6 +16,7 @@ class EMNIST(Torchvision):
     """
 
     scalar: ClassVar[str | None] = "split"
+    example: ClassVar[str | None] = "letters"
 
     split: Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"]
 

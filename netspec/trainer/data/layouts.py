@@ -21,6 +21,10 @@ class Stored(NamedTuple):
     """Relative to the data root."""
     md5: str | None
     """The published sum; None for idx files, which have none in this form."""
+    axes: int = 0
+    """Of an idx file."""
+    integers: bool = False
+    """An idx file holds four bytes for each value in place of one."""
 
 
 class Layout:
@@ -61,7 +65,7 @@ class Idx(Layout):
     Args:
         kind: torchvision's class.
         parts: what stands for the two parts in the names of the files.
-        labels: the end of the names of the files with the classes.
+        labels: of the files with the classes: the end of their names, and as `Stored` has it.
         known: see `Layout`.
     """
 
@@ -69,18 +73,20 @@ class Idx(Layout):
         self,
         kind: Any,
         parts: tuple[str, str] = ("train", "t10k"),
-        labels: str = "labels-idx1-ubyte",
+        labels: tuple[str, int, bool] = ("labels-idx1-ubyte", 1, False),
         known: Mapping[str, tuple[int, str]] | None = None,
     ) -> None:
         super().__init__(kind, known)
         self._parts = parts
-        self._ends = ("images-idx3-ubyte", labels)
+        self._kinds = (("images-idx3-ubyte", 3, False), labels)
 
     def files(self, data: DataSet) -> list[Stored]:
         """Images and classes of both parts."""
-        name = data.name()
+        begin = f"{data.name()}/raw/{self.begins(data)}"
         return [
-            Stored(f"{name}/raw/{self.begins(data)}{part}-{end}", None) for part in self._parts for end in self._ends
+            Stored(f"{begin}{part}-{end}", None, axes, integers)
+            for part in self._parts
+            for end, axes, integers in self._kinds
         ]
 
     def begins(self, data: Any) -> str:
@@ -166,7 +172,7 @@ LAYOUTS: Final[dict[type[DataSet], Layout]] = {
     FashionMNIST: Idx(tv.FashionMNIST, known=_FASHION),
     KMNIST: Idx(tv.KMNIST),
     EMNIST: _Letters(tv.EMNIST, ("train", "test")),
-    QMNIST: _Tests(tv.QMNIST, ("train", "test"), "labels-idx2-int"),
+    QMNIST: _Tests(tv.QMNIST, ("train", "test"), ("labels-idx2-int", 2, True)),
     CIFAR10: _Pickles(tv.CIFAR10),
     CIFAR100: _Pickles(tv.CIFAR100),
     SVHN: _Matlab(tv.SVHN),

@@ -130,7 +130,7 @@ def _verify(name: str, layout: Layout, path: Path, file: Stored) -> None:
                 what = f"is damaged, or not {name}'s: its MD5 is {found} where {file.md5} is published"
                 raise damaged(path, what, again)
             return
-        if (reason := _idx_fault(path)) is not None:
+        if (reason := _idx_fault(path, file)) is not None:
             raise damaged(path, reason, again)
         if (known := _known_sum(layout, path)) is not None and (found := _digest(path, "sha256")) != known:
             raise damaged(path, f"is damaged: its SHA-256 is {found} where {known} is right", again)
@@ -138,13 +138,12 @@ def _verify(name: str, layout: Layout, path: Path, file: Stored) -> None:
         raise damaged(path, f"cannot be read: {error.strerror or error}", "check its permissions") from None
 
 
-def _idx_fault(path: Path) -> str | None:
+def _idx_fault(path: Path, stored: Stored) -> str | None:
     """What is wrong with an idx file's header or size: two zero bytes, type, number of axes, big-endian sizes, data."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(16)
-    axes = 3 if "idx3" in path.name else 2 if "idx2" in path.name else 1
-    kind, width = (0x0C, 4) if path.name.endswith("-int") else (0x08, 1)
+    axes, (kind, width) = stored.axes, (0x0C, 4) if stored.integers else (0x08, 1)
     if len(head) < 4 + 4 * axes:
         return f"is damaged: {size} bytes are less than an idx header"
     if head[:4] != bytes((0, 0, kind, axes)):
@@ -196,9 +195,9 @@ def _download(data: DataSet, root: Path) -> None:
         with _patience(30.0), contextlib.redirect_stdout(sys.stderr):
             for train in (True, False):
                 _open(data, part, train=train, download=True)
-        stored = [part / file.path for file in LAYOUTS[type(data)].files(data)]
-        files = [file for file in stored if file.is_file()]
-        raw = {file.parent for file in files if file.parent.name == "raw"}
+        stored = [file for file in LAYOUTS[type(data)].files(data) if (part / file.path).is_file()]
+        files = [part / file.path for file in stored]
+        raw = {(part / file.path).parent for file in stored if file.md5 is None}
         for folder in raw:
             idx = sorted(f for f in folder.iterdir() if f.is_file() and f.name.endswith(("-ubyte", "-int")))
             write_atomically(folder / "SHA256SUMS", "".join(f"{_digest(f, 'sha256')}  {f.name}\n" for f in idx))

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "netspec"
 KINDS = (*tables.CALLS.values(), tables.TRANSFORM)
 NAMED = {name for kind in KINDS for name in kind.names}
 CLASSES = {kind.load(name).__name__ for kind in KINDS for name in kind.names}
-FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PACKAGE).parts[0] in ("recipe", "trainer")]
+FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 def decisions(tree: ast.AST, names: set[str], classes: set[str]) -> Iterator[str]:

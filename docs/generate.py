@@ -18,6 +18,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -95,14 +96,14 @@ _STATUSES = """
 """
 
 
-def commands_page() -> str:
+def commands_page(commands: Mapping[str, str] = COMMANDS) -> str:
     """The text of `docs/commands.md`: the exit statuses, and the output of each command's `--help` at 80 columns."""
     lines = [_COMMANDS.rstrip("\n")]
-    lines += [f"| [`{name}`](#netspec-{name}) | {summary} |" for name, summary in COMMANDS.items()]
+    lines += [f"| [`{name}`](#netspec-{name}) | {summary} |" for name, summary in commands.items()]
     lines.append(_STATUSES.rstrip("\n"))
     with ThreadPoolExecutor() as pool:
-        helps = pool.map(printed, [f"netspec {name} --help" for name in COMMANDS])
-        for name, text in zip(COMMANDS, helps, strict=True):
+        helps = pool.map(printed, [f"netspec {name} --help" for name in commands])
+        for name, text in zip(commands, helps, strict=True):
             lines += ["", f"## netspec {name}", "", "```console", f"$ netspec {name} --help", f"{text}```"]
     return "\n".join([*lines, ""])
 

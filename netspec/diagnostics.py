@@ -39,10 +39,16 @@ Code = Literal[
 """The kind of a finding. `netspec explain CODE` prints its explanation from `codes`."""
 
 
+class Setting(str):
+    """A `--set key=value` as written, in place of the name of a file."""
+
+    __slots__ = ()
+
+
 class Span(NamedTuple):
     """A range of a source text. Lines and columns count from 1, columns in code points; the end is exclusive.
 
-    For text from a `--set`, `file` is the option as written, `--set key=value`, and columns count in it.
+    For text from a `--set`, `file` is the option as written, a `Setting`, and columns count in it.
     """
 
     file: str
@@ -61,7 +67,7 @@ class Span(NamedTuple):
     @property
     def in_setting(self) -> bool:
         """True if the range is in a `--set key=value`, not in a file."""
-        return self.file.startswith("--set ")
+        return isinstance(self.file, Setting)
 
 
 class Related(NamedTuple):

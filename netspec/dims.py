@@ -170,11 +170,6 @@ def is_known(shape: Shape) -> bool:
     return all(size is not UNKNOWN for size in shape)
 
 
-def is_concrete(shape: Shape) -> bool:
-    """True if every axis is a plain number."""
-    return all(isinstance(size, int) for size in shape)
-
-
 Axis = int | Literal["every"]
 """An axis of the input, or all of them."""
 

@@ -68,6 +68,18 @@ def edges() -> list[tuple[str, str]]:
     ]
 
 
+def test_the_page_has_a_line_for_every_room_and_no_other() -> None:
+    """Every module at the top, and every package; those of the trainer have a table of their own."""
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = page.partition("## The rooms\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    listed = [name for row in rows for name in re.findall("`(.+?)`", row)]
+    modules = {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py", "__main__.py"}
+    packages = {f"{path.parent.relative_to(PACKAGE).as_posix()}/" for path in PACKAGE.glob("*/**/__init__.py")}
+    rooms = {name for name in packages if not name.startswith("trainer/")} | {"trainer/"}
+    assert sorted(listed) == sorted(modules | rooms)
+
+
 def room(module: str) -> str:
     return [*module.split("."), ""][1]
 

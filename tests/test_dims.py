@@ -16,7 +16,6 @@ from netspec.dims import (
     Unmet,
     collecting,
     expect,
-    is_concrete,
     is_known,
     maximum,
     minimum,
@@ -103,11 +102,9 @@ def test_outside_of_collecting_even_expect_raises() -> None:
         expect(same(2, 3), lambda: "not equal")
 
 
-def test_symbols_are_known_but_not_concrete() -> None:
+def test_a_symbol_is_known() -> None:
     assert is_known((3, H))
-    assert not is_concrete((3, H))
     assert not is_known((3, UNKNOWN))
-    assert is_concrete((3, 4))
 
 
 def test_an_undecided_condition_says_so() -> None:

@@ -55,8 +55,12 @@ _HERE = [
 _READERS_OWN = {
     "README.md": {"alexnet.json", "build/alexnet/alexnet.py"},
     "commands.md": {"NAME.yaml"},
+    "contributing.md": {
+        "netspec/cli/count.py", "netspec/combinators/halves.py", "netspec/layers/pointwise.py",
+        "netspec/recipe/datasets/patterns.py", "netspec/trainer/data/stripes.py",
+    },
     "errors.md": {"other.yaml"},
-}
+}  # fmt: skip
 """Files that a command writes, and placeholders for a file of the reader's."""
 
 

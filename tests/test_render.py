@@ -331,3 +331,11 @@ def test_rendering_needs_nothing_but_the_standard_library() -> None:
     code = "import sys, netspec.render; print({m.split('.')[0] for m in sys.modules} & {'yaml', 'rich', 'pydantic'})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_file_is_a_file_whatever_its_name() -> None:
+    found = Diagnostic("width-mismatch", "message", span(6, 14, 6, 31, "--set net.yaml"))
+    text = render_text([found], {"--set net.yaml": SPEC})
+    assert " --> --set net.yaml:6:14\n" in text and "6 |   - Linear: {in_features: 9216" in text
+    assert text.endswith("1 error in --set net.yaml")
+    assert render_github([found]).startswith("::error file=--set net.yaml,line=6,")

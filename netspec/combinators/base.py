@@ -123,7 +123,10 @@ class Joining(Arguments):
     """The class of the whole network if it contains this combinator; None for `nn.Sequential`."""
 
     def call(self) -> TorchCall:
-        """The torch call that joins the branches' modules, with all options. Defaults of fields are torch's."""
+        """The torch call that joins the branches' modules, with all options. Defaults of fields are torch's.
+
+        A combinator that uses the class of another one gives the arguments of that class.
+        """
         options = {name: getattr(self, name) for name in type(self).model_fields}
         return TorchCall(self.target, options, "netspec.torch.modules")
 

@@ -6,8 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from netspec.diagnostics import UsageError, did_you_mean
+<<<<<<< HEAD
+from netspec.diagnostics import Setting, UsageError, did_you_mean
 from netspec.kinds import LARGEST
+=======
+from netspec.arguments import LARGEST
+from netspec.diagnostics import Setting, UsageError, did_you_mean
+>>>>>>> part-c
 from netspec.language.inputs import symbols_of
 from netspec.language.spec import Spec
 from netspec.recipe import tables
@@ -165,7 +170,7 @@ class _Setting(NamedTuple):
 
 def _setting(key: str, value: Any, spec: Spec, base: Overridden) -> _Setting:
     setting = _Setting(key, _text_of(key, value), spec, base.marks, base.end())
-    base.settings.append(Source(setting.written, setting.written))
+    base.settings.append(Source(Setting(setting.written), setting.written))
     return setting
 
 

@@ -22,6 +22,10 @@ Family = Literal[
 ]  # fmt: skip
 
 
+Values = Literal["a probability each", "probabilities", "log-probabilities"]
+"""What the values of a tensor are if not scores: one probability each, or probabilities of classes along an axis."""
+
+
 class TensorType(NamedTuple):
     """The type of a tensor between layers: the shape of one example, without the batch axis, and the dtype."""
 
@@ -119,6 +123,11 @@ class Layer(Arguments):
     """True if in train mode the output of an example depends on the other examples of the batch."""
     keeps_values: ClassVar[bool] = False
     """True if in eval mode the output has the values of the input, perhaps in another shape."""
+    gives: ClassVar[Values | None] = None
+    """What the values of the output are; None for scores, or for anything."""
+    by_position: ClassVar[bool] = False
+    """True if it multiplies along the last axis alone, at each position of the others: as the last layer of a
+    classifier it needs an input of one axis."""
     autocast: ClassVar[Autocast] = "same"
     """The precision of the layer under autocast."""
     examples: ClassVar[tuple[Example, ...]] = ()

@@ -14,6 +14,7 @@ class Sigmoid(Pointwise):
     """
 
     keeps = "output"
+    gives = "a probability each"
     examples = (Example({}, (6, 28, 28), (6, 28, 28)),)
 
 

@@ -32,6 +32,7 @@ class Softmax(_AlongDim):
     `Softmax: 1` on 10 scores gives 10 probabilities: `dim` counts the batch axis, so 1 is the first axis of an example.
     """
 
+    gives = "probabilities"
     examples = (Example({"dim": 1}, (10,), (10,)), Example({"dim": -1}, (12, 197, 197), (12, 197, 197)))
 
 
@@ -41,6 +42,7 @@ class LogSoftmax(_AlongDim):
     `LogSoftmax: 1` on 10 scores gives 10 logarithms of probabilities, what `NLLLoss` wants.
     """
 
+    gives = "log-probabilities"
     examples = (Example({"dim": 1}, (10,), (10,)), Example({"dim": 2}, (5, 7), (5, 7)))
 
 
@@ -50,6 +52,7 @@ class Softmin(_AlongDim):
     `Softmin: 1` on 10 distances gives 10 weights that add up to 1.
     """
 
+    gives = "probabilities"
     examples = (Example({"dim": 1}, (10,), (10,)), Example({"dim": -2}, (5, 7), (5, 7)))
 
 
@@ -60,6 +63,7 @@ class Softmax2d(Layer):
     """
 
     family = "activation"
+    gives = "probabilities"
     autocast = "full"
     examples = (Example({}, (21, 64, 64), (21, 64, 64)),)
 

@@ -29,6 +29,7 @@ class Hardsigmoid(Pointwise):
     `Hardsigmoid` on 16 × 1 × 1 gives 16 × 1 × 1.
     """
 
+    gives = "a probability each"
     copies = True
     examples = (Example({}, (16, 1, 1), (16, 1, 1)), Example({"inplace": True}, (10,), (10,)))
 

@@ -13,6 +13,7 @@ from typing import ClassVar, Final, Literal, NamedTuple
 
 from netspec.arguments import Arguments
 from netspec.dims import Problem, Shape
+from netspec.layers.base import Values
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 Interval = Literal["epoch", "step"]
@@ -47,6 +48,8 @@ class Named(Arguments):
 
     word: ClassVar[str | None] = None
     """Its name in a spec, where that is not the class name."""
+    example: ClassVar[str | None] = None
+    """The arguments of an example as a recipe writes them, for what cannot be called without any."""
 
     @classmethod
     def name(cls) -> str:
@@ -57,11 +60,15 @@ class Named(Arguments):
 class DataSet(Named):
     """Base of the data sets. The class name is torchvision's; lowercase words are this language's own."""
 
+    reader: ClassVar[str]
+    """The module of `netspec.trainer.data` whose `read` gives the examples."""
     images: ClassVar[bool] = True
     """True if the examples are images, for which transforms are defined."""
 
     labels: ClassVar[bool] = True
     """True if the target of an example is one class, whatever the net and the loss."""
+    worked: ClassVar[str | None] = None
+    """A spec that trains on it, for a data set of the user's own."""
     integers: ClassVar[str | None] = None
     """What makes the data give integers, for a net that takes them; None where nothing does."""
 
@@ -116,8 +123,35 @@ class Transform(Named):
         return x
 
 
+MOMENTA: Final = ("momentum", "betas")
+"""Arguments of an optimiser that are its momentum, which a schedule may change."""
+
+
 class Optimizer(Named):
     """Base of the optimisers, each a class of `torch.optim`. `lr` is a field of every one."""
+
+    @classmethod
+    def has_momentum(cls) -> bool:
+        """Whether there is a momentum for a schedule to change."""
+        return any(name in cls.model_fields for name in MOMENTA)
+
+    @classmethod
+    def has_decay(cls) -> bool:
+        """Whether it shrinks weights, by the recipe's groups where they say how much."""
+        return "weight_decay" in cls.model_fields
+
+    @property
+    def from_zeros(self) -> tuple[str, ...]:
+        """The names of torch's state that may be there as zeros before the first step, which is then the same update.
+
+        Without them that step is another one than the rest: it cannot be skipped, nor recorded for them.
+        """
+        return ()
+
+    @property
+    def first_step_differs(self) -> bool:
+        """True if the first step is another update than the rest, so that it cannot be skipped."""
+        return False
 
     @property
     def vectors(self) -> int:
@@ -143,18 +177,21 @@ class Divisor(NamedTuple):
     """The factor of each class; None is 1 for all."""
 
 
+NOT_SCORES: Final[tuple[Values, ...]] = ("a probability each", "probabilities", "log-probabilities")
+
+
 class Ending(NamedTuple):
     """What a loss takes for the net's output, and which last layers say whether the net gives that."""
 
     takes: Literal["scores", "probabilities", "log-probabilities"]
-    layers: tuple[str, ...]
-    """Layers that make something else of scores; or those that make the probabilities that it takes."""
+    values: tuple[Values, ...]
+    """What last layers give (`Layer.gives`) that is no longer scores; or that is what it takes."""
     help: str
     """What to do where the net ends in another way."""
 
-    def suits(self, last: str) -> bool:
-        """False if a net that ends in this layer gives something else."""
-        return (last in self.layers) != (self.takes == "scores")
+    def suits(self, given: Values | None) -> bool:
+        """False if a net whose last layer gives this gives something else."""
+        return (given in self.values) != (self.takes == "scores")
 
 
 class Loss(Named):

@@ -123,7 +123,7 @@ def _check_schedule(recipe: Recipe, node: MapNode, reader: Reader) -> None:
             f"`{scheduler.name()}` reads a metric that there is once per epoch, so it cannot count steps",
             "write `schedule_by: epoch`",
         )
-    if scheduler.cycles_momentum and not {"momentum", "betas"} & set(type(recipe.optimizer).model_fields):
+    if scheduler.cycles_momentum and not recipe.optimizer.has_momentum():
         _conflict(
             reader,
             place(node, "scheduler", scheduler.name()),
@@ -133,7 +133,7 @@ def _check_schedule(recipe: Recipe, node: MapNode, reader: Reader) -> None:
 
 
 def _check_decay(recipe: Recipe, node: MapNode, reader: Reader) -> None:
-    if "weight_decay" in type(recipe.optimizer).model_fields:
+    if recipe.optimizer.has_decay():
         return
     for key, used in (
         ("no_decay", recipe.no_decay),

@@ -213,14 +213,15 @@ def check_targets(
         _check_end(recipe, node, reader, layers)
         return
     if not output.shape or (data.labels and len(output.shape) != 1):
+        last = layers[-1].__name__ if layers and layers[-1].by_position and len(output.shape) > 1 else None
         reader.report(
             "loss-mismatch",
             f"`{loss.name()}` with one class per example wants an output of one axis, a score per class, "
             f"but the net's output is {_join(output.shape) if output.shape else 'a single number'}",
             value_of(node, "loss"),
             related=related,
-            help="put `Flatten` in front of the last `Linear`: a `Linear` works on the last axis alone"
-            if layers and layers[-1].__name__ == "Linear" and len(output.shape) > 1
+            help=f"put `Flatten` in front of the last `{last}`: a `{last}` works on the last axis alone"
+            if last is not None
             else f"end the net with `Flatten` and `Linear: {facts.classes}`"
             if facts.classes
             else None,
@@ -303,13 +304,13 @@ def _check_weights(recipe: Recipe, node: MapNode, reader: Reader, output: Tensor
 
 def _check_end(recipe: Recipe, node: MapNode, reader: Reader, layers: Sequence[type[Layer]]) -> None:
     """The last layer that counts, against what the loss takes: a frequent mistake that only slows learning."""
-    last = next((layer.__name__ for layer in reversed(layers) if not layer.keeps_values), None)
+    last = next((layer for layer in reversed(layers) if not layer.keeps_values), None)
     ending = recipe.loss.ending
-    if last is None or ending is None or ending.suits(last):
+    if last is None or ending is None or ending.suits(last.gives):
         return
     reader.report(
         "loss-mismatch",
-        f"`{recipe.loss.name()}` takes {ending.takes}, but the net ends in `{last}`",
+        f"`{recipe.loss.name()}` takes {ending.takes}, but the net ends in `{last.__name__}`",
         value_of(node, "loss"),
         severity="warning",
         help=ending.help,

@@ -16,7 +16,7 @@ from netspec.kinds import kinds_of
 from netspec.layers.reference import cell, filled, hanging, prose
 from netspec.recipe import tables
 from netspec.recipe.base import DataSet, Named, Transform
-from netspec.recipe.examples import ARGUMENTS, OWN_DATA, RECIPE, VALUES
+from netspec.recipe.examples import RECIPE, VALUES
 from netspec.recipe.read import KEYS, LISTS, PATTERNS, PLAIN, REQUIRED
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.schedulers import Scheduler
@@ -54,7 +54,7 @@ def usage(name: str) -> str:
         return f"{name}: {VALUES[name]}"
     cls = _class(name)
     lr = cls.model_fields.get("lr")
-    arguments = ARGUMENTS.get(name) if lr is None else f"{{lr: {shown(lr.default)}}}"
+    arguments = cls.example if lr is None else f"{{lr: {shown(lr.default)}}}"
     call = name if arguments is None else f"{name}: {arguments}"
     if issubclass(cls, Transform):
         return f"{'augment' if cls.random else 'transforms'}: [{call}]"
@@ -281,10 +281,10 @@ def _unoffered_table(kind: KindSection) -> list[str]:
 
 def _data_table() -> list[str]:
     lines = ["| written | one example | classes | training examples | test examples |", "|---|---|---|---|---|"]
-    for name in tables.DATA_SETS:
-        if name in OWN_DATA:
+    kinds = {name: tables.data_set(name) for name in tables.DATA_SETS}
+    for name, cls in kinds.items():
+        if cls.worked is not None:
             continue
-        cls = tables.data_set(name)
         for word in _choices(cls):
             data = cls.model_validate({cls.scalar: word} if cls.scalar and word else {})
             assert isinstance(data, DataSet)
@@ -292,11 +292,12 @@ def _data_table() -> list[str]:
             shape = " × ".join(map(str, facts.shape or ()))
             written = f"{name}: {word}" if word else name
             lines.append(f"| `{written}` | {shape} | {facts.classes} | {facts.train:,} | {facts.test:,} |")
-    for name, example in OWN_DATA.items():
-        cls = tables.data_set(name)
+    for name, cls in kinds.items():
+        if cls.worked is None:
+            continue
         lines += ["", f"### `{name}`", ""]
         lines += [line for paragraph in _paragraphs(cls) for line in prose(paragraph)]
-        lines += [*_argument_table(cls), "", "```yaml", *example.strip("\n").split("\n"), "```"]
+        lines += [*_argument_table(cls), "", "```yaml", *cls.worked.strip("\n").split("\n"), "```"]
     return lines
 
 

@@ -56,6 +56,7 @@ class Scheduler(Named):
 class StepLR(Scheduler):
     """lr · gamma^(t // step_size)."""
 
+    example: ClassVar[str | None] = "{step_size: 30}"
     omitted: ClassVar[dict[str, str]] = _LAST_EPOCH
     scalar: ClassVar[str | None] = "step_size"
 
@@ -66,6 +67,7 @@ class StepLR(Scheduler):
 class MultiStepLR(Scheduler):
     """lr times `gamma` at each of the `milestones`."""
 
+    example: ClassVar[str | None] = "{milestones: [60, 80]}"
     omitted: ClassVar[dict[str, str]] = _LAST_EPOCH
 
     milestones: Milestones
@@ -105,6 +107,7 @@ class LinearLR(Scheduler):
 class ExponentialLR(Scheduler):
     """lr · gamma^t."""
 
+    example: ClassVar[str | None] = "0.95"
     omitted: ClassVar[dict[str, str]] = _LAST_EPOCH
     scalar: ClassVar[str | None] = "gamma"
 
@@ -133,6 +136,7 @@ class CosineAnnealingLR(Scheduler):
 class CosineAnnealingWarmRestarts(Scheduler):
     """Half a cosine from lr to `eta_min`, again and again: the first over `T_0`, each next `T_mult` times longer."""
 
+    example: ClassVar[str | None] = "10"
     omitted: ClassVar[dict[str, str]] = _LAST_EPOCH
     scalar: ClassVar[str | None] = "T_0"
 
@@ -148,6 +152,7 @@ class OneCycleLR(Scheduler):
     interval: ClassVar[Interval] = "step"
     length: ClassVar[str | None] = "total_steps"
     scalar: ClassVar[str | None] = "max_lr"
+    example: ClassVar[str | None] = "0.1"
     omitted: ClassVar[dict[str, str]] = _LAST_EPOCH | {
         "total_steps": "the cycle is the run: its length follows from the recipe's epochs and the data",
         "epochs": "the cycle is the run: its length follows from the recipe's epochs",
@@ -174,6 +179,7 @@ class CyclicLR(Scheduler):
     Counts steps."""
 
     interval: ClassVar[Interval] = "step"
+    example: ClassVar[str | None] = "{base_lr: 0.001, max_lr: 0.1}"
     omitted: ClassVar[dict[str, str]] = _LAST_EPOCH | {
         "scale_fn": "a spec cannot hold a function; `mode` offers three",
         "scale_mode": "it belongs to `scale_fn`",

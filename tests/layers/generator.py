@@ -10,13 +10,14 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, NamedTuple
 
+from torch import nn
+
 from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import Layer
 from tests.layers.values import draw_arguments, draw_value, fields_of, wrong_value
 
-LAYERS = [
-    name for name, module in MODULE_OF.items() if module not in ("extra", "attention")
-]  # torch.nn's, not the language's own
+LAYERS = [name for name in MODULE_OF if hasattr(nn, name)]
+"""The layers that are torch.nn's."""
 
 
 class Config(NamedTuple):

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from netspec.dims import UNKNOWN, Findings, Unmet, collecting
-from netspec.layers import FAMILIES, layer_class
+from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import Example, Layer, TensorType
 from netspec.torch.build import constructor
 from tests.layers.oracle import counting_flops
 
-NAMES = (*FAMILIES["extra"], *FAMILIES["attention"])
+NAMES = [name for name in MODULE_OF if not hasattr(torch.nn, name)]
 EXAMPLES = [pytest.param(name, e, id=f"{name}-{i}") for name in NAMES for i, e in enumerate(layer_class(name).examples)]
 
 

@@ -9,8 +9,9 @@ import pytest
 from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.deviations import REFUSED
 from netspec.layers.reference import explain_layer, paragraphs, reference_page
-from tests.layers.generator import LAYERS
 
+IN_WORDS = {"Rearrange", "Select"}
+"""Layers whose shapes hang on a pattern, or on which axis is meant."""
 PAGE = Path(__file__).parents[2] / "docs" / "layers.md"
 
 
@@ -29,10 +30,10 @@ def test_an_explanation_names_every_argument_and_fits_a_terminal(name: str) -> N
     assert len(cls.examples) >= 1
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", MODULE_OF)
 def test_a_docstring_opens_with_the_shapes_and_then_works_an_example(name: str) -> None:
     formula, example, *_ = paragraphs(layer_class(name))
-    assert "→" in formula
+    assert "→" in formula or name in IN_WORDS
     assert any(digit in example for digit in "0123456789")
 
 

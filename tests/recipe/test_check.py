@@ -380,6 +380,9 @@ def test_each_missing_key_is_told_with_an_example() -> None:
         ("LogSoftmax: {dim: 1}", "NLLLoss", False),
         ("Identity", "NLLLoss", True),
         ("Identity", "CrossEntropyLoss", False),
+        ("Softmin: {dim: 1}", "CrossEntropyLoss", True),
+        ("Hardsigmoid", "CrossEntropyLoss", True),
+        ("Sigmoid", "MultiMarginLoss", False),
     ],
 )
 def test_a_loss_that_does_not_suit_the_last_layer_is_a_warning(

@@ -12,9 +12,11 @@ from torchvision.transforms import v2  # pyright: ignore[reportMissingTypeStubs]
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic
 from netspec.recipe import tables
+from netspec.recipe.datasets.torchvision import Torchvision
 from netspec.recipe.read import KEYS
 from netspec.recipe.reference import KINDS, NAMES, explain_recipe, key_facts, recipe_page, usage
 from netspec.text.source import decode
+from tests.recipe.least import least
 
 PAGE = recipe_page()
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -47,12 +49,9 @@ def test_the_page_in_the_documents_is_up_to_date() -> None:
 
 
 def test_the_page_has_an_example_for_a_recipe_and_for_each_data_set_of_the_users_own() -> None:
-    assert [name for name in ("FashionMNIST", "folder", "tensors", "synthetic") if any(name in b for b in BLOCKS)] == [
-        "FashionMNIST",
-        "folder",
-        "tensors",
-        "synthetic",
-    ]
+    own = [name for name in tables.DATA_SETS if not issubclass(tables.data_set(name), Torchvision)]
+    assert {"folder", "tensors", "synthetic"} <= set(own)
+    assert [name for name in ("FashionMNIST", *own) if not any(name in block for block in BLOCKS)] == []
 
 
 @pytest.mark.parametrize("text", BLOCKS)
@@ -106,10 +105,8 @@ def test_what_is_shown_as_written_is_read_without_a_mistake_in_names_or_argument
     more = {"early_stopping": ["validation: 0.1"], "best": ["validation: 0.1"]}.get(name, [])
     if name == "schedule_by":
         more = ["scheduler: CosineAnnealingLR"]
-    if name == "ReduceLROnPlateau":
-        more = ["validation: 0.1"]
-    if name in ("OneCycleLR", "CyclicLR"):
-        more = ["optimizer: {SGD: {momentum: 0.9}}"]
+    if name in tables.SCHEDULERS:  # one may follow a metric, another change the momentum
+        more = ["validation: 0.1", "optimizer: {SGD: {momentum: 0.9}}"]
     found = findings(with_line(usage(name), *more))
     assert {d.code for d in found} <= {"data-mismatch", "loss-mismatch", "classes-mismatch"}, [d.message for d in found]
 
@@ -131,16 +128,5 @@ def test_the_page_marks_as_random_exactly_what_draws_parameters_in_torchvision()
 def _draws(transform: Any) -> bool:
     """True if it has parameters, or a decision, to draw."""
     return transform.make_params is not v2.Transform.make_params or hasattr(
-        transform(*_LEAST.get(transform.__name__, ())), "p"
+        transform(**least(tables.transform(transform.__name__))), "p"
     )
-
-
-_LEAST: dict[str, tuple[Any, ...]] = {
-    "Resize": (8,),
-    "CenterCrop": (8,),
-    "Pad": (1,),
-    "Normalize": ([0.5], [0.5]),
-    "RandomSolarize": (0.5,),
-    "RandomPosterize": (4,),
-    "RandomAdjustSharpness": (2,),
-}

@@ -13,6 +13,7 @@ from torchvision.transforms import v2
 from netspec.dims import Unmet
 from netspec.recipe import tables
 from netspec.recipe.base import ImageType
+from tests.recipe.least import least
 
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("Resize", {"size": 17}),
@@ -41,6 +42,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("RandomAdjustSharpness", {"sharpness_factor": 2}),
     ("GaussianBlur", {"kernel_size": (3, 5)}),
 ]
+CASES += [(name, least(tables.transform(name))) for name in tables.TRANSFORMS if name not in dict(CASES)]
 
 
 @pytest.mark.parametrize(("name", "arguments"), CASES)

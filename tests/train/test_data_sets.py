@@ -6,6 +6,7 @@ import os
 import pickle
 import struct
 from hashlib import md5
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -19,7 +20,9 @@ from torch import Tensor
 from netspec.diagnostics import MissingExtra, ResourceError
 from netspec.layers.base import TensorType
 from netspec.recipe import Recipe, tables
-from netspec.trainer.data import load_data, torchvision_sets
+from netspec.recipe.datasets.torchvision import Torchvision
+from netspec.trainer.data import load_data
+from netspec.trainer.data.layouts import LAYOUTS, LabelledSTL10
 from netspec.trainer.data.torchvision_sets import ensure, load_torchvision
 
 REAL = os.environ.get("NETSPEC_DATA")
@@ -151,6 +154,13 @@ def test_a_pickle_that_is_not_the_published_one_is_never_opened(
     assert (tmp_path / "executed").exists(), "the payload itself must work for this test to mean anything"
 
 
+@pytest.mark.parametrize("name", tables.DATA_SETS)
+def test_every_data_set_has_a_reader_and_torchvision_s_a_layout(name: str) -> None:
+    kind = tables.data_set(name)
+    assert callable(import_module(f"netspec.trainer.data.{kind.reader}").read)
+    assert issubclass(kind, Torchvision) == (kind in LAYOUTS)
+
+
 def test_stl10_is_read_without_its_unlabelled_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "stl10_binary"
     folder.mkdir()
@@ -160,7 +170,7 @@ def test_stl10_is_read_without_its_unlabelled_images(tmp_path: Path, monkeypatch
         (folder / f"{part}_X.bin").write_bytes(images.tobytes())
         (folder / f"{part}_y.bin").write_bytes(bytes([1, 2, 10]))
         sums |= {f: md5((folder / f).read_bytes()).hexdigest() for f in (f"{part}_X.bin", f"{part}_y.bin")}
-    cls = torchvision_sets._STL10  # pyright: ignore[reportPrivateUsage]
+    cls = LabelledSTL10
     monkeypatch.setattr(cls, "train_list", [[f, sums[f]] for f in ("train_X.bin", "train_y.bin")])
     monkeypatch.setattr(cls, "test_list", [[f, sums[f]] for f in ("test_X.bin", "test_y.bin")])
     parts = load_torchvision(tables.data_set("STL10")(), tmp_path, download=False)

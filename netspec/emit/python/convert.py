@@ -151,8 +151,8 @@ class Converter:
         self.depth -= 1
         call = joining.call()
         for name, value in call.arguments.items():
-            field = type(joining).model_fields[name]
-            default = REQUIRED if field.is_required() else field.default
+            field = type(joining).model_fields.get(name)  # a call may state what is no option
+            default = REQUIRED if field is None or field.is_required() else field.default
             arguments.append(Argument(Literal(value, name, default), name, keyword=True))
         return FunctionCall(self._function(call), tuple(arguments), shape_text(node.output.shape)), highest
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from netspec.recipe.base import DataSet, Facts
+from netspec.recipe.base import Facts
+from netspec.recipe.datasets.torchvision import Torchvision
 
 
-class EMNIST(DataSet):
+class EMNIST(Torchvision):
     """Handwritten letters and digits, grey images of 28 × 28, stored transposed as torchvision gives them.
 
     Classes by `split`: byclass 62, bymerge 47, balanced 47, letters 26 (labels 0 to 25; torchvision counts them from
@@ -15,6 +16,7 @@ class EMNIST(DataSet):
     """
 
     scalar: ClassVar[str | None] = "split"
+    example: ClassVar[str | None] = "letters"
 
     split: Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"]
 
@@ -30,7 +32,7 @@ class EMNIST(DataSet):
         return Facts((1, 28, 28), classes, train, test)
 
 
-class QMNIST(DataSet):
+class QMNIST(Torchvision):
     """MNIST with all of its test digits: 60,000 training images of 28 × 28, 10 classes.
 
     `what` is the part to test on: `test` is all 60,000, `test10k` MNIST's own 10,000, `test50k` the others.

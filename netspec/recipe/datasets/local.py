@@ -26,7 +26,20 @@ class Folder(DataSet):
     """
 
     word: ClassVar[str | None] = "folder"
+    reader: ClassVar[str] = "folder"
     scalar: ClassVar[str | None] = "path"
+    worked: ClassVar[str | None] = """
+input: [3, 64, 64]
+layers: [AdaptiveAvgPool2d: 8, Flatten, Linear: 5]
+train:
+  data: {folder: {path: flowers, classes: 5}}   # flowers/train/CLASS/*.jpg, flowers/test/CLASS/*.jpg
+  transforms: [Resize: {size: [64, 64]}]
+  batch_size: 64
+  epochs: 10
+  optimizer: {AdamW: {lr: 0.001}}
+  loss: CrossEntropyLoss
+"""
+    example: ClassVar[str | None] = "pictures"
 
     path: str
     train: str = "train"
@@ -59,7 +72,20 @@ class Tensors(DataSet):
     """
 
     word: ClassVar[str | None] = "tensors"
+    reader: ClassVar[str] = "tensors"
     labels: ClassVar[bool] = False
+    worked: ClassVar[str | None] = """
+input: [13]
+layers: [Linear: 64, ReLU, Linear: 1]
+train:
+  data: {tensors: {train: houses-train.safetensors, test: houses-test.safetensors}}
+  validation: 0.2
+  batch_size: 32
+  epochs: 50
+  optimizer: {Adam: {lr: 0.001}}
+  loss: MSELoss
+"""
+    example: ClassVar[str | None] = "{train: train.safetensors}"
 
     train: str
     test: str | None = None
@@ -88,7 +114,18 @@ class Synthetic(DataSet):
     """
 
     word: ClassVar[str | None] = "synthetic"
+    reader: ClassVar[str] = "synthetic"
     labels: ClassVar[bool] = False
+    worked: ClassVar[str | None] = """
+input: [3, 32, 32]
+layers: [AvgPool2d: 4, Flatten, Linear: 10]
+train:
+  data: {synthetic: {train: 2048, test: 512}}   # shape and classes are the net's own
+  batch_size: 64
+  epochs: 2
+  optimizer: {SGD: {lr: 0.05}}
+  loss: CrossEntropyLoss
+"""
     integers: ClassVar[str | None] = "give `synthetic` a `vocabulary`: it then makes integers below it"
 
     shape: Shape | None = None

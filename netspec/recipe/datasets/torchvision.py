@@ -8,9 +8,11 @@ from netspec.recipe.base import DataSet, Facts
 
 
 class Torchvision(DataSet):
-    """Base of those whose facts do not depend on an argument."""
+    """Base of torchvision's data sets: `netspec.trainer.data.layouts` knows how each is kept."""
 
+    reader: ClassVar[str] = "torchvision_sets"
     known: ClassVar[Facts]
+    """The facts, where they do not depend on an argument."""
 
     def facts(self) -> Facts:
         return self.known

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from netspec.arguments import Integer, Probability
-from netspec.recipe.base import OMITTED_OF_LOSSES, Divisor, Ending, Loss
+from netspec.recipe.base import NOT_SCORES, OMITTED_OF_LOSSES, Divisor, Ending, Loss
 from netspec.recipe.fields import Factors
 
 
@@ -35,7 +35,7 @@ class CrossEntropyLoss(Counting):
     scalar: ClassVar[str | None] = None
     ending: ClassVar[Ending | None] = Ending(
         "scores",
-        ("Softmax", "LogSoftmax", "Sigmoid"),
+        NOT_SCORES,
         "it takes scores and does the softmax itself: drop the layer",
     )
 
@@ -48,6 +48,6 @@ class NLLLoss(Counting):
 
     ending: ClassVar[Ending | None] = Ending(
         "log-probabilities",
-        ("LogSoftmax",),
+        ("log-probabilities",),
         "end the net with `LogSoftmax: {dim: 1}`, or use CrossEntropyLoss, which includes it",
     )

@@ -15,7 +15,9 @@ class MultiMarginLoss(Loss):
     target: ClassVar[Literal["classes", "values"]] = "classes"
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
     factors: ClassVar[tuple[str, ...]] = ("weight",)
-    ending: ClassVar[Ending | None] = Ending("scores", ("Softmax", "LogSoftmax"), "it takes scores: drop the layer")
+    ending: ClassVar[Ending | None] = Ending(
+        "scores", ("probabilities", "log-probabilities"), "it takes scores: drop the layer"
+    )
 
     p: OneOrTwo = 1
     margin: Real = 1.0

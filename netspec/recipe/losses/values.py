@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.arguments import Positive
-from netspec.recipe.base import OMITTED_OF_LOSSES, Ending, Loss
+from netspec.recipe.base import NOT_SCORES, OMITTED_OF_LOSSES, Ending, Loss
 from netspec.recipe.fields import NonNegatives
 
 _WEIGHT = {"weight": "it weighs single elements of a batch; `pos_weight` of BCEWithLogitsLoss weighs outputs"}
@@ -48,7 +48,7 @@ class BCELoss(Loss):
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES | _WEIGHT
     ending: ClassVar[Ending | None] = Ending(
         "probabilities",
-        ("Sigmoid", "Softmax"),
+        ("a probability each", "probabilities"),
         "end the net with `Sigmoid`, or use BCEWithLogitsLoss, which includes it",
     )
 
@@ -62,7 +62,7 @@ class BCEWithLogitsLoss(Loss):
     factors: ClassVar[tuple[str, ...]] = ("pos_weight",)
     ending: ClassVar[Ending | None] = Ending(
         "scores",
-        ("Sigmoid", "Softmax", "LogSoftmax"),
+        NOT_SCORES,
         "it does the sigmoid itself: drop the layer, or use BCELoss",
     )
 
@@ -80,9 +80,7 @@ class MultiLabelSoftMarginLoss(Loss):
 
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
     factors: ClassVar[tuple[str, ...]] = ("weight",)
-    ending: ClassVar[Ending | None] = Ending(
-        "scores", ("Sigmoid", "Softmax", "LogSoftmax"), "it does the sigmoid itself: drop the layer"
-    )
+    ending: ClassVar[Ending | None] = Ending("scores", NOT_SCORES, "it does the sigmoid itself: drop the layer")
 
     weight: NonNegatives | None = None
 

@@ -22,6 +22,15 @@ class SGD(Optimizer):
     nesterov: bool = False
 
     @property
+    def from_zeros(self) -> tuple[str, ...]:
+        return ("momentum_buffer",) if self.momentum and not self.dampening else ()
+
+    @property
+    def first_step_differs(self) -> bool:
+        """With dampening: the first gradient alone counts in full."""
+        return bool(self.dampening)
+
+    @property
     def vectors(self) -> int:
         return int(self.momentum > 0)
 

@@ -54,6 +54,7 @@ class RandomSolarize(Colored):
     """Values of at least `threshold`, between 0 and 1, become 1 − x with probability `p`."""
 
     scalar: ClassVar[str | None] = "threshold"
+    example: ClassVar[str | None] = "0.5"
 
     threshold: Probability
     p: Probability = 0.5
@@ -63,6 +64,7 @@ class RandomPosterize(Colored):
     """Values keep only 2^bits levels, with probability `p`."""
 
     scalar: ClassVar[str | None] = "bits"
+    example: ClassVar[str | None] = "4"
 
     bits: Bits
     p: Probability = 0.5
@@ -72,6 +74,7 @@ class RandomAdjustSharpness(Colored):
     """With probability `p`: 0 blurs, 1 changes nothing, 2 sharpens. The outermost pixels stay."""
 
     scalar: ClassVar[str | None] = "sharpness_factor"
+    example: ClassVar[str | None] = "2"
 
     sharpness_factor: NonNegative
     p: Probability = 0.5
@@ -82,6 +85,7 @@ class GaussianBlur(Transform):
 
     random: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "kernel_size"
+    example: ClassVar[str | None] = "3"
 
     kernel_size: Odd
     sigma: Sigma = (0.1, 2.0)

@@ -23,6 +23,7 @@ class Resize(Transform):
     moves: ClassVar[bool] = True
     sizes: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "size"
+    example: ClassVar[str | None] = "224"
     omitted: ClassVar[dict[str, str]] = {}
 
     size: Counts2
@@ -77,6 +78,7 @@ class CenterCrop(Transform):
 
     moves: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "size"
+    example: ClassVar[str | None] = "224"
 
     size: Counts2
 
@@ -91,6 +93,7 @@ class Pad(Transform):
 
     moves: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "padding"
+    example: ClassVar[str | None] = "2"
 
     padding: Padding
     fill: Real = 0

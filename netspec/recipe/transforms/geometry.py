@@ -26,6 +26,7 @@ class RandomCrop(Random):
 
     moves: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "size"
+    example: ClassVar[str | None] = "{size: 28, padding: 4}"
 
     size: Counts2
     padding: Padding | None = None
@@ -70,6 +71,7 @@ class RandomResizedCrop(Random):
 
     moves: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "size"
+    example: ClassVar[str | None] = "224"
 
     size: Counts2
     scale: FractionRange = (0.08, 1.0)
@@ -111,6 +113,7 @@ class RandomRotation(Random):
 
     moves: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "degrees"
+    example: ClassVar[str | None] = "15"
     omitted: ClassVar[dict[str, str]] = {"expand": "the images of a batch have one size"}
 
     degrees: Angle
@@ -126,6 +129,7 @@ class RandomAffine(Random):
     """
 
     moves: ClassVar[bool] = True
+    example: ClassVar[str | None] = "{degrees: 10, translate: [0.1, 0.1]}"
 
     degrees: Angle
     translate: Fractions | None = None

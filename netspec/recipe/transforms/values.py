@@ -26,6 +26,7 @@ class Normalize(Transform):
     """(x − mean) / std, each with one value per channel. Images are in [0, 1] before it."""
 
     scales: ClassVar[bool] = True
+    example: ClassVar[str | None] = "{mean: [0.5], std: [0.5]}"
     omitted: ClassVar[dict[str, str]] = {"inplace": "the trainer decides by itself where it may overwrite"}
 
     mean: Reals

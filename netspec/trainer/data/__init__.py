@@ -3,6 +3,5 @@
 from netspec.trainer.data.load import default_budget, load_data
 from netspec.trainer.data.parts import data_root
 from netspec.trainer.data.splits import Batch, DataSplits, Resident, Split
-from netspec.trainer.data.torchvision_sets import ensure
 
-__all__ = ["Batch", "DataSplits", "Resident", "Split", "data_root", "default_budget", "ensure", "load_data"]
+__all__ = ["Batch", "DataSplits", "Resident", "Split", "data_root", "default_budget", "load_data"]

@@ -22,7 +22,7 @@ from netspec.recipe.base import ImageType, Transform
 from netspec.recipe.datasets.local import Folder
 from netspec.trainer.data.fingerprint import hash_of_files
 from netspec.trainer.data.listing import Listing, list_folder, shown
-from netspec.trainer.data.parts import Part, Parts, damaged, located
+from netspec.trainer.data.parts import Part, Parts, Request, damaged, located
 from netspec.trainer.data.pictures import read_picture
 from netspec.trainer.transforms.pipeline import Pipeline
 from netspec.views.describe import plural
@@ -108,20 +108,16 @@ def unusable(faults: Sequence[str], *, complete: bool = True) -> ResourceError |
     return ResourceError("\n".join(lines))
 
 
-def load_folder(data: Folder, transforms: Sequence[Transform], budget: int, base: Path | None = None) -> Parts:
+def read(data: Folder, request: Request) -> Parts:
     """Load the parts of a folder of images.
 
-    Args:
-        data: the folder.
-        transforms: the recipe's transforms. The leading ones are applied here until all images have one size.
-        budget: bytes. If the decoded images need more, they are decoded on demand.
-        base: the directory that relative paths start from, if the path exists there; else the working directory.
+    The leading transforms of the recipe are applied here until all images have one size.
 
     Raises:
         ResourceError: a folder is missing or empty, images are damaged, or a part has classes that `train` lacks.
     """
-    first, size = _up_to_one_size(transforms, data.channels)
-    root = located(data.path, base)
+    first, size = _up_to_one_size(request.recipe.transforms, data.channels)
+    root = located(data.path, request.base)
     listings = {
         part: _listed(root / folder, part)
         for part, folder in (("train", data.train), ("test", data.test), ("validation", data.validation))
@@ -135,7 +131,7 @@ def load_folder(data: Folder, transforms: Sequence[Transform], budget: int, base
         shape = (data.channels, *size) if size else tuple(images.first().shape)
         labels = torch.tensor([label for _, label in found])
         parts[part] = Part(images, labels, shape, f"`{shown(str(listing.folder))}`", transformed=len(first))
-    if sum(p.nbytes for p in parts.values()) <= budget:
+    if sum(p.nbytes for p in parts.values()) <= request.budget:
         _decode(parts.values())
     return Parts(
         parts["train"], parts.get("test"), parts.get("validation"),

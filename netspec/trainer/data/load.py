@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -13,17 +15,13 @@ from torch.utils.data import Dataset
 from netspec.diagnostics import ResourceError
 from netspec.dims import Shape
 from netspec.layers.base import TensorType
-from netspec.recipe.base import ImageType, is_map
-from netspec.recipe.datasets.local import Folder, Synthetic, Tensors
+from netspec.recipe.base import DataSet, ImageType, is_map
 from netspec.recipe.fit import mending
 from netspec.recipe.resolved import Recipe
-from netspec.trainer.data.folder import ImageFiles, load_folder
-from netspec.trainer.data.parts import Part, Parts, data_root
+from netspec.trainer.data.folder import ImageFiles
+from netspec.trainer.data.parts import Part, Parts, Request, data_root
 from netspec.trainer.data.splits import DataSplits, Resident, Split, hold_out
 from netspec.trainer.data.streamed import HostExamples, Streamed
-from netspec.trainer.data.synthetic import load_synthetic
-from netspec.trainer.data.tensors import load_tensors
-from netspec.trainer.data.torchvision_sets import load_torchvision
 from netspec.trainer.machine.device import gpu_memory
 from netspec.trainer.transforms.draws import draw_key
 from netspec.trainer.transforms.pipeline import Pipeline
@@ -62,7 +60,7 @@ def load_data(
     started = time.perf_counter()
     device = torch.device(device)
     limit = default_budget(device) if budget is None else budget
-    parts = _read(recipe, input, output, data_root(root, base), base, limit, download=download)
+    parts = _read(recipe.data, Request(recipe, input, output, data_root(root, base), base, limit, download))
     named = [(n, p) for n, p in (("train", parts.train), ("validation", parts.validation), ("test", parts.test)) if p]
     classes, ignores = _check_targets(named, parts.classes, recipe, output)
     fits = sum(part.nbytes + part.y.nbytes for _, part in named) <= limit
@@ -124,19 +122,10 @@ def default_budget(device: torch.device) -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
 
 
-def _read(
-    recipe: Recipe, input: TensorType, output: TensorType, root: Path, base: Path | None, budget: int, *, download: bool
-) -> Parts:
-    match recipe.data:
-        case Folder() as folder:
-            return load_folder(folder, recipe.transforms, budget, base)
-        case Tensors() as tensors:
-            return load_tensors(tensors, base)
-        case Synthetic() as synthetic:
-            classes = recipe.loss.target == "classes"
-            return load_synthetic(synthetic, input.shape, output.shape, classes=classes)
-        case known:
-            return load_torchvision(known, root, download=download)
+def _read(data: DataSet, request: Request) -> Parts:
+    """What the data's own module makes of them."""
+    read: Callable[[DataSet, Request], Parts] = import_module(f"netspec.trainer.data.{data.reader}").read
+    return read(data, request)
 
 
 def _split(

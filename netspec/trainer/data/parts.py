@@ -6,11 +6,32 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from netspec.diagnostics import ResourceError
+from netspec.layers.base import TensorType
+from netspec.recipe.resolved import Recipe
+
+
+class Request(NamedTuple):
+    """What a source of data is told beside what the recipe says of it."""
+
+    recipe: Recipe
+    input: TensorType
+    """The net's input, without the batch axis."""
+    output: TensorType
+    """The net's output, likewise."""
+    root: Path
+    """The folder of torchvision's data sets."""
+    base: Path | None
+    """Where a relative path of the recipe counts from, if what it names is there; else the working directory."""
+    budget: int
+    """Bytes up to which images are decoded into memory; above it they stay files."""
+    download: bool
+    """Fetch torchvision's data sets that are missing."""
 
 
 @dataclass

@@ -5,22 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from netspec.dims import Shape
 from netspec.recipe.datasets.local import Synthetic
 from netspec.trainer.data.fingerprint import hash_of_tensors
-from netspec.trainer.data.parts import Part, Parts
+from netspec.trainer.data.parts import Part, Parts, Request
 from netspec.trainer.transforms.draws import stable_seed
 
 
-def load_synthetic(data: Synthetic, input_shape: Shape, output_shape: Shape, *, classes: bool) -> Parts:
-    """Generate training and test examples.
+def read(data: Synthetic, request: Request) -> Parts:
+    """Generate training and test examples; shape and classes default to those of the net.
 
-    Args:
-        data: the recipe's options; shape and classes default to those of the net.
-        input_shape: the net's input shape, without the batch axis.
-        output_shape: the net's output shape, without the batch axis.
-        classes: True for class indices as targets; False for values of the net's output shape.
+    Targets are class indices, or values of the net's output shape, as the recipe's loss needs them.
     """
+    input_shape, output_shape = request.input.shape, request.output.shape
+    classes = request.recipe.loss.target == "classes"
     shape = tuple(int(n) for n in (data.shape or input_shape))  # pyright: ignore[reportArgumentType]  # a net is built for numbers only
     width = int(output_shape[0]) if output_shape else 1  # pyright: ignore[reportArgumentType]  # as above
     count = data.classes or width

@@ -15,23 +15,19 @@ from torch import Tensor
 from netspec.diagnostics import ResourceError
 from netspec.recipe.datasets.local import Tensors
 from netspec.trainer.data.fingerprint import hash_of_files
-from netspec.trainer.data.parts import Part, Parts, damaged, located
+from netspec.trainer.data.parts import Part, Parts, Request, damaged, located
 
 _AGAIN = "write it with safetensors.torch.save_file({'x': x, 'y': y}, path)"
 
 
-def load_tensors(data: Tensors, base: Path | None = None) -> Parts:
+def read(data: Tensors, request: Request) -> Parts:
     """Load the files that a recipe names under `tensors:`.
-
-    Args:
-        data: the files.
-        base: the directory that relative paths start from, if the path exists there; else the working directory.
 
     Raises:
         ResourceError: a file is missing or damaged, lacks `x` or `y`, or these differ in length; or values are not
             finite.
     """
-    files = {name: located(path, base) for name, path in _files(data).items()}
+    files = {name: located(path, request.base) for name, path in _files(data).items()}
     parts = {name: _read(path) for name, path in files.items()}
     return Parts(
         parts["train"], parts.get("test"), parts.get("validation"), classes=data.classes,

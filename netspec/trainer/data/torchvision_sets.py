@@ -18,36 +18,22 @@ import time
 from collections.abc import Generator
 from math import prod
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 import torch
-import torchvision.datasets as tv  # pyright: ignore[reportMissingTypeStubs]  # torchvision ships no types
 from torch import Tensor
 
-from netspec.diagnostics import MissingExtra, ResourceError
+from netspec.diagnostics import ResourceError
 from netspec.recipe.base import DataSet
-from netspec.recipe.datasets.extended import EMNIST, QMNIST
 from netspec.trainer.data.fingerprint import hash_of_files
-from netspec.trainer.data.parts import Part, Parts, damaged
+from netspec.trainer.data.layouts import LAYOUTS, Layout, Stored
+from netspec.trainer.data.parts import Part, Parts, Request, damaged
 from netspec.trainer.machine.disk import write_atomically
 
-_IDX: Final = ("images-idx3-ubyte", "labels-idx1-ubyte")
-_FASHION: Final = {
-    "train-images-idx3-ubyte": (47_040_016, "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
-    "train-labels-idx1-ubyte": (60_008, "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
-    "t10k-images-idx3-ubyte": (7_840_016, "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
-    "t10k-labels-idx1-ubyte": (10_008, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
-}
-"""Size in bytes and SHA-256 of the official unpacked files."""
 
-
-class Wanted(NamedTuple):
-    """A file that a data set consists of."""
-
-    path: str
-    """Relative to the data root."""
-    md5: str | None
-    """The published sum; None for idx files, which have none in this form."""
+def read(data: DataSet, request: Request) -> Parts:
+    """See `load_torchvision`."""
+    return load_torchvision(data, request.root, download=request.download)
 
 
 def load_torchvision(data: DataSet, root: Path, *, download: bool = True) -> Parts:
@@ -62,12 +48,12 @@ def load_torchvision(data: DataSet, root: Path, *, download: bool = True) -> Par
         ResourceError: files are missing or damaged, or could not be downloaded.
         MissingExtra: SVHN without scipy.
     """
-    name = data.name()
-    if name == "SVHN":
-        _need_scipy()
+    name, layout = data.name(), LAYOUTS[type(data)]
+    layout.need_reader()
     ensure(data, root, download=download)
-    for wanted in files_of(data):
-        _verify(name, root, root / wanted.path, wanted.md5)
+    stored = layout.files(data)
+    for file in stored:
+        _verify(name, layout, root / file.path, file)
     try:
         train, test = _open(data, root, train=True), _open(data, root, train=False)
         parts = [Part(*_tensors(data, s), shape=(), origin=f"{name} in `{root}`") for s in (train, test)]
@@ -85,40 +71,20 @@ def load_torchvision(data: DataSet, root: Path, *, download: bool = True) -> Par
                 "remove them and run again to download them"
             )
     names = [str(c) for c in getattr(train, "classes", ())]
-    names = names[1:] if isinstance(data, EMNIST) and data.split == "letters" else names
-    files = {wanted.path: root / wanted.path for wanted in files_of(data)}
+    files = {file.path: root / file.path for file in stored}
     return Parts(
-        parts[0], parts[1], names=tuple(names), classes=data.facts().classes,
+        parts[0], parts[1], names=tuple(names[layout.first_class(data) :]), classes=data.facts().classes,
         hash=lambda: hash_of_files(root / name, {name: files}),
     )  # fmt: skip
 
 
-def files_of(data: DataSet) -> list[Wanted]:
-    """The files of a data set under the data root, in torchvision's layout."""
-    name = data.name()
-    if name in ("MNIST", "FashionMNIST", "KMNIST"):
-        return [Wanted(f"{name}/raw/{part}-{kind}", None) for part in ("train", "t10k") for kind in _IDX]
-    if isinstance(data, EMNIST):
-        return [Wanted(f"EMNIST/raw/emnist-{data.split}-{p}-{k}", None) for p in ("train", "test") for k in _IDX]
-    if name == "QMNIST":
-        kinds = ("images-idx3-ubyte", "labels-idx2-int")
-        return [Wanted(f"QMNIST/raw/qmnist-{part}-{kind}", None) for part in ("train", "test") for kind in kinds]
-    if name == "SVHN":
-        return [Wanted(tv.SVHN.split_list[part][1], tv.SVHN.split_list[part][2]) for part in ("train", "test")]
-    cls: Any = _class(name)
-    listed: list[tuple[str, str]] = [*cls.train_list, *cls.test_list]
-    if name.startswith("CIFAR"):
-        listed.append((cls.meta["filename"], cls.meta["md5"]))
-    return [Wanted(f"{cls.base_folder}/{file}", md5) for file, md5 in listed]
-
-
 def ensure(data: DataSet, root: Path, *, download: bool = True) -> None:
-    """See that a data set's files are there: in a run of several processes the first calls it before the others load.
+    """See that a data set's files are there, and download those that are not.
 
     Raises:
         ResourceError: they are not and could not be downloaded; the message lists what belongs where.
     """
-    missing = [wanted.path for wanted in files_of(data) if not (root / wanted.path).is_file()]
+    missing = [file.path for file in LAYOUTS[type(data)].files(data) if not (root / file.path).is_file()]
     if not missing:
         return
     where = "; ".join(str(root / path) for path in missing)
@@ -134,26 +100,9 @@ def ensure(data: DataSet, root: Path, *, download: bool = True) -> None:
         ) from None
 
 
-class _STL10(tv.STL10):
-    """torchvision's, without the 2.8 GB of unlabelled images, which it would otherwise want to find and hash."""
-
-    train_list = tv.STL10.train_list[:2]
-
-
-def _class(name: str) -> Any:
-    return _STL10 if name == "STL10" else getattr(tv, name)
-
-
 def _open(data: DataSet, root: Path, *, train: bool, download: bool = False) -> Any:
-    name = data.name()
-    cls = _class(name)
-    if isinstance(data, EMNIST):
-        return cls(root, split=data.split, train=train, download=download)
-    if isinstance(data, QMNIST):
-        return cls(root, what="train" if train else data.what, download=download)
-    if name in ("SVHN", "STL10"):
-        return cls(root, split="train" if train else "test", download=download)
-    return cls(root, train=train, download=download)
+    layout = LAYOUTS[type(data)]
+    return layout.kind(root, **layout.part(data, train=train), download=download)
 
 
 def _tensors(data: DataSet, dataset: Any) -> tuple[Tensor, Tensor]:
@@ -162,8 +111,7 @@ def _tensors(data: DataSet, dataset: Any) -> tuple[Tensor, Tensor]:
     labels = torch.as_tensor(dataset.labels if hasattr(dataset, "labels") else dataset.targets).to(torch.int64)
     if labels.ndim == 2:  # QMNIST: the class, then where the digit came from
         labels = labels[:, 0]
-    if isinstance(data, EMNIST) and data.split == "letters":
-        labels = labels - 1
+    labels = labels - LAYOUTS[type(data)].first_class(data)
     if images.ndim == 3:
         images = images.unsqueeze(1)
     elif images.shape[-1] == 3 and images.shape[1] != 3:
@@ -174,28 +122,28 @@ def _tensors(data: DataSet, dataset: Any) -> tuple[Tensor, Tensor]:
 # ---- verification
 
 
-def _verify(name: str, root: Path, path: Path, md5: str | None) -> None:
+def _verify(name: str, layout: Layout, path: Path, file: Stored) -> None:
     again = "remove it and run again to download it"
     try:
-        if md5 is not None:
-            if (found := _digest(path, "md5")) != md5:
-                raise damaged(path, f"is damaged, or not {name}'s: its MD5 is {found} where {md5} is published", again)
+        if file.md5 is not None:
+            if (found := _digest(path, "md5")) != file.md5:
+                what = f"is damaged, or not {name}'s: its MD5 is {found} where {file.md5} is published"
+                raise damaged(path, what, again)
             return
-        if (reason := _idx_fault(path)) is not None:
+        if (reason := _idx_fault(path, file)) is not None:
             raise damaged(path, reason, again)
-        if (known := _known_sum(name, path)) is not None and (found := _digest(path, "sha256")) != known:
+        if (known := _known_sum(layout, path)) is not None and (found := _digest(path, "sha256")) != known:
             raise damaged(path, f"is damaged: its SHA-256 is {found} where {known} is right", again)
     except OSError as error:
         raise damaged(path, f"cannot be read: {error.strerror or error}", "check its permissions") from None
 
 
-def _idx_fault(path: Path) -> str | None:
+def _idx_fault(path: Path, stored: Stored) -> str | None:
     """What is wrong with an idx file's header or size: two zero bytes, type, number of axes, big-endian sizes, data."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(16)
-    axes = 3 if "idx3" in path.name else 2 if "idx2" in path.name else 1
-    kind, width = (0x0C, 4) if path.name.endswith("-int") else (0x08, 1)
+    axes, (kind, width) = stored.axes, (0x0C, 4) if stored.integers else (0x08, 1)
     if len(head) < 4 + 4 * axes:
         return f"is damaged: {size} bytes are less than an idx header"
     if head[:4] != bytes((0, 0, kind, axes)):
@@ -209,27 +157,20 @@ def _idx_fault(path: Path) -> str | None:
     return None
 
 
-def _known_sum(name: str, path: Path) -> str | None:
+def _known_sum(layout: Layout, path: Path) -> str | None:
     sums = path.with_name("SHA256SUMS")
     if sums.is_file():
         for line in sums.read_text("utf-8").splitlines():
             digest, _, file = line.partition("  ")
             if file == path.name:
                 return digest
-    size, digest = _FASHION.get(path.name, (0, "")) if name == "FashionMNIST" else (0, "")
+    size, digest = layout.known.get(path.name, (0, ""))
     return digest if size == path.stat().st_size else None
 
 
 def _digest(path: Path, kind: str) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
-
-
-def _need_scipy() -> None:
-    try:
-        import scipy.io  # noqa: F401  # pyright: ignore[reportMissingImports, reportUnusedImport]  # only SVHN needs it
-    except ImportError:
-        raise MissingExtra("SVHN is kept in MATLAB files, which scipy reads: pip install scipy") from None
 
 
 # ---- download
@@ -254,8 +195,9 @@ def _download(data: DataSet, root: Path) -> None:
         with _patience(30.0), contextlib.redirect_stdout(sys.stderr):
             for train in (True, False):
                 _open(data, part, train=train, download=True)
-        files = [root_file for root_file in (part / w.path for w in files_of(data)) if root_file.is_file()]
-        raw = {file.parent for file in files if file.parent.name == "raw"}
+        stored = [file for file in LAYOUTS[type(data)].files(data) if (part / file.path).is_file()]
+        files = [part / file.path for file in stored]
+        raw = {(part / file.path).parent for file in stored if file.md5 is None}
         for folder in raw:
             idx = sorted(f for f in folder.iterdir() if f.is_file() and f.name.endswith(("-ubyte", "-int")))
             write_atomically(folder / "SHA256SUMS", "".join(f"{_digest(f, 'sha256')}  {f.name}\n" for f in idx))

@@ -149,8 +149,8 @@ def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> O
     arguments = dict(recipe.optimizer)
     groups = parameter_groups(model, recipe)
     known = signature(kind).parameters
-    # fp16 may skip the first step, after which a fused SGD with dampening would read uninitialised momentum
-    unready = recipe.precision == "fp16" and bool(arguments.get("dampening"))
+    # fp16 may skip the first step, after which a fused kernel would read uninitialised state
+    unready = recipe.precision == "fp16" and recipe.optimizer.first_step_differs
     fused = "fused" in known and not unready and _fuses(kind, device)
     capturable = device.type == "cuda" and "capturable" in known
     tensor_lr = fused or capturable
@@ -163,8 +163,7 @@ def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> O
     if capturable:
         extra["capturable"] = True
     optimizer: torch.optim.Optimizer = kind(groups, **arguments, **extra)
-    if isinstance(optimizer, torch.optim.SGD):
-        _prepare_momentum(optimizer)
+    _start_from_zeros(optimizer, recipe.optimizer.from_zeros)
     return Optimization(optimizer, fused, tensor_lr)
 
 
@@ -181,13 +180,12 @@ def _fuses(kind: Any, device: torch.device) -> bool:
     return True
 
 
-def _prepare_momentum(optimizer: torch.optim.SGD) -> None:
-    """Initialise SGD's momentum buffers with zeros; without dampening, the updates are the same.
+def _start_from_zeros(optimizer: torch.optim.Optimizer, names: Sequence[str]) -> None:
+    """Initialise states with zeros, where the updates are then the same.
 
     torch creates them in the first step. But if that step is skipped (as with fp16, whose loss scale starts too large),
     a fused kernel leaves them uninitialised; and a recorded first step would create them again at every replay.
     """
-    for group in optimizer.param_groups:
-        if group["momentum"] and not group["dampening"]:
-            for parameter in group["params"]:
-                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    for group in optimizer.param_groups if names else ():
+        for parameter in group["params"]:
+            optimizer.state[parameter].update({name: torch.zeros_like(parameter) for name in names})

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler
 
 from netspec.diagnostics import UsageError
+from netspec.recipe.base import MOMENTA
 from netspec.recipe.resolved import Recipe
 from netspec.trainer.run.records import Record
 from netspec.trainer.step.optim import Optimization
-
-_CYCLED = ("momentum", "betas")
 
 
 class Schedule:
@@ -34,6 +33,7 @@ class Schedule:
     def __init__(self, recipe: Recipe, optimization: Optimization, steps_per_epoch: int) -> None:
         self._optimization = optimization
         self._by_step = recipe.schedule_by == "step"
+        self._by_metric = recipe.scheduler is not None and recipe.scheduler.metric is not None
         self._shadow = _shadow(recipe, optimization)
         self._warmup, self._start = _warmup(recipe, steps_per_epoch)
         self._waits = math.ceil(self._warmup / steps_per_epoch)  # the number of epochs that begin within the warm-up
@@ -57,7 +57,7 @@ class Schedule:
         """Set the learning rates after an optimizer step."""
         self._step += 1
         if self._step > self._warmup:
-            if not self._by_step or self._scheduler is None or isinstance(self._scheduler, ReduceLROnPlateau):
+            if not self._by_step or self._by_metric:
                 return  # changes at the end of an epoch only
             self._advance()
         self._apply()
@@ -65,11 +65,11 @@ class Schedule:
     def after_epoch(self, metric: float | None) -> None:
         """Set the learning rates after an epoch. `metric` is the validation metric, for ReduceLROnPlateau."""
         self._epoch += 1
-        if isinstance(self._scheduler, ReduceLROnPlateau):
-            if metric is not None and self._epoch > self._waits:
-                self._scheduler.step(metric)  # pyright: ignore[reportUnknownMemberType]  # torch leaves `epoch` untyped
-        elif not self._by_step and self._epoch > self._waits:
-            self._advance()
+        if self._epoch > self._waits:
+            if self._by_metric and metric is not None:
+                self._advance(metric)
+            elif not self._by_metric and not self._by_step:
+                self._advance()
         self._apply()
 
     def catch_up(self, records: Sequence[Record], step: int, metric: str | None) -> None:
@@ -95,7 +95,7 @@ class Schedule:
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the schedule as plain values."""
-        groups = [{k: g[k] for k in ("lr", "initial_lr", *_CYCLED) if k in g} for g in self._shadow.param_groups]
+        groups = [{k: g[k] for k in ("lr", "initial_lr", *MOMENTA) if k in g} for g in self._shadow.param_groups]
         scheduler = self._scheduler.state_dict() if self._scheduler else None
         return {"step": self._step, "epoch": self._epoch, "groups": groups, "scheduler": scheduler}
 
@@ -109,13 +109,14 @@ class Schedule:
         self._written = []
         self._apply()
 
-    def _advance(self) -> None:
+    def _advance(self, *metric: float) -> None:
         if self._scheduler is None:
             return
+        step: Callable[..., None] = self._scheduler.step  # one that follows a metric takes it
         with warnings.catch_warnings():
             # torch warns that the shadow's `step` was never called; it has no parameters to update.
             warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step\\(\\)` before", UserWarning)
-            self._scheduler.step()
+            step(*metric)
 
     def _apply(self) -> None:
         rates = self.rates
@@ -124,7 +125,7 @@ class Schedule:
             self._written = rates
         if self.cycles_momentum:
             self._optimization.set_momentum(
-                [{k: group[k] for k in _CYCLED if k in group} for group in self._shadow.param_groups]
+                [{k: group[k] for k in MOMENTA if k in group} for group in self._shadow.param_groups]
             )
 
 

@@ -6,13 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-<<<<<<< HEAD
 from netspec.diagnostics import Setting, UsageError, did_you_mean
 from netspec.kinds import LARGEST
-=======
-from netspec.arguments import LARGEST
-from netspec.diagnostics import Setting, UsageError, did_you_mean
->>>>>>> part-c
 from netspec.language.inputs import symbols_of
 from netspec.language.spec import Spec
 from netspec.recipe import tables

@@ -85,6 +85,14 @@ _MANY: Final = several(
 Counts = Annotated[int | tuple[int, ...], _MANY]
 """One size, or one per axis where the number of axes follows from the input."""
 
+Integers = Annotated[
+    int | tuple[int, ...],
+    several(
+        INTEGER, f"{INTEGER.wish}, or a list of them", f"{INTEGER.phrase} or a list of them", most=64, single=INTEGER
+    ),
+]
+"""One integer, or several."""
+
 _PART: Final = number(f"{COUNT.wish}, or -1", low=-1, apart=0, whole=True)
 SplitSizes = Annotated[tuple[int, ...], several(_PART, f"a list, each {_PART.wish}", most=64)]
 """What one axis is split into; -1 stands for the size that follows from the others."""

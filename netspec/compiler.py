@@ -16,10 +16,11 @@ from netspec.language.cursor import NOTHING
 from netspec.language.elaborate import Elaborator
 from netspec.language.flow import Origin
 from netspec.language.initialization import InitRules
-from netspec.language.inputs import read_input, symbols_of
+from netspec.language.inputs import check_input_names, read_input, symbol_sizes, symbols_of, written_inputs
 from netspec.language.items import read_item
+from netspec.language.naming import GivenInput
 from netspec.language.overrides import Overridden, apply_settings, apply_variant
-from netspec.language.scope import NamesInScope, Place
+from netspec.language.scope import NamesInScope
 from netspec.language.spec import Block, Spec, calls_of, mentioned, read_spec
 from netspec.layers.base import TensorType
 from netspec.net import Net, Sequential, leaves
@@ -185,24 +186,23 @@ def _elaborate_whole(
     if settings:
         apply_settings(spec, over, settings)
     symbols = symbols_of(over.input, {key.text for key, _ in over.vars})
-    place = Place()
     variables: dict[str, Any] = {}
-    scope = NamesInScope(spec, place, variables, {})
+    scope = NamesInScope(spec, variables, {})
     scope.used = used
     source = over.source
     reports = Reports(source, [(source.between(start, end), setting) for start, end, setting in over.marks])
     reader = Reader(reports, scope)
     _define(over, variables, spec, reader, scope)
-    input_type, sizes = read_input(over.input, symbols, over.symbols, reader)
-    scope.symbols = sizes
+    scope.symbols = symbol_sizes(symbols, over.symbols)
+    inputs = _inputs(over, spec, reader, scope.symbols)
+    input_type = inputs[0].type
     init = InitRules(spec, spec.init, reader)
     elaborator = Elaborator(spec, reader, scope, init, limits)
-    origin = Origin("`input`", source.span(over.input) if over.input else source.between(0, 0))
-    root = elaborator.run(input_type, origin)
+    root = elaborator.run(inputs)
     init.finish(reader)
     if elaborator.inference.conditions:
         _symbols_agree(elaborator.inference.conditions, over.input, reader)
-    recipe = _recipe(over, reports, place, input_type, root, elaborator)
+    recipe = _recipe(over, reports, input_type, root, elaborator)
     net = Net(
         name=_named(spec, variant),
         description=spec.description,
@@ -214,16 +214,29 @@ def _elaborate_whole(
         conditions=tuple(elaborator.inference.conditions),
         text=spec.source.text,
         overrides=dict(settings),
+        named_inputs=elaborator.inputs,
+        named_outputs=elaborator.outputs,
         variables={name: value for name, value in variables.items() if isinstance(value, int | float | str)},
     )
     return net, reports.diagnostics
 
 
+def _inputs(over: Overridden, spec: Spec, reader: Reader, sizes: Mapping[str, Any]) -> list[GivenInput]:
+    """The inputs of the net; one of which nothing is known where the spec has none."""
+    written = written_inputs(over.input)
+    refused = check_input_names(written, spec, {key.text for key, _ in over.vars}, sizes, reader)
+    found: list[GivenInput] = []
+    for each in written:
+        name = None if each.name is None else each.name.text
+        origin = Origin("`input`" if name is None else f"input `{name}`", over.source.span(each.name or each.node))
+        found.append(GivenInput(name, read_input(each, sizes, reader), origin, name not in refused))
+    return found or [GivenInput(None, None, Origin("`input`", over.source.between(0, 0)))]
+
+
 def _check_uncalled(spec: Spec, blocks: Sequence[Block], limits: Limits, used: set[str]) -> list[Diagnostic]:
     """Check the bodies of blocks that no variant calls. Their parameters, and so most sizes, are `UNKNOWN`."""
-    place = Place()
     variables: dict[str, Any] = {key.text: UNKNOWN for key in _definitions(spec).values()}
-    scope = NamesInScope(spec, place, variables, {})
+    scope = NamesInScope(spec, variables, {})
     scope.used = used
     reports = Reports(spec.source)
     reader = Reader(reports, scope)
@@ -241,19 +254,27 @@ def _define(over: Overridden, variables: dict[str, Any], spec: Spec, reader: Rea
 
 
 def _recipe(
-    over: Overridden, reports: Reports, place: Place, input_type: TensorType | None, root: Sequential, done: Elaborator
+    over: Overridden, reports: Reports, input_type: TensorType | None, root: Sequential, done: Elaborator
 ) -> Recipe | None:
     """Read and check the `train:` section. None if there is none, or if it is not a mapping."""
     if over.train is None:
         return None
     from netspec.recipe import check_recipe, read_recipe  # imported here: a spec without a recipe is checked faster
 
-    place.type = None
     reader = Reader(reports, done.scope, plain=True)
     if not isinstance(over.train, MapNode):
         reports.report("wrong-form", "`train` holds a recipe: `data`, `epochs`, `optimizer` …", over.train)
         return None
     recipe = read_recipe(over.train, reader)
+    if len(done.inputs) > 1 or done.outputs:
+        reader.report(
+            "several-values",
+            f"a recipe trains a net with one input and one output; this one has {len(done.inputs) or 1} and "
+            f"{sum(len(value.types) for value in done.outputs) or 1}",
+            over.train,
+            help="the net compiles, builds and is verified without `train`; train the built module in Python",
+        )
+        return None
     if recipe is not None and input_type is not None and root.children:
         output = done.end.type or NOTHING
         types = [type(leaf.layer) for leaf in leaves(root)]

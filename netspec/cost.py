@@ -10,18 +10,19 @@ the rounding and fragmentation of the allocator.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.dims import Shape, Size, product
-from netspec.layers.base import Layer
-from netspec.net import Combinator, Leaf, Net, Node, need_numbers
+from netspec.layers.base import DType, Layer
+from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use, need_numbers
 from netspec.recipe.base import Optimizer
 from netspec.recipe.tables import OPTIMIZERS
 from netspec.recipe.tables import optimizer as load_optimizer
 from netspec.views.describe import bytes_text
+from netspec.wiring import Wiring, slots_read
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 Device = Literal["cpu", "cuda"]
@@ -131,14 +132,15 @@ def estimate(
     if batch < 1:
         raise UsageError(f"a batch has at least one example, not {batch}")
     chosen = _optimizer(optimizer, arguments or {})
-    step = _Step(batch, 2 if precision in ("bf16", "fp16") else 4, device)
-    start = _Tensor(_count(net.input.shape), net.input.dtype == "int64", _FLOAT32)
-    step.run(net.root, start, needs=False)
+    step = _Step(net, batch, 2 if precision in ("bf16", "fp16") else 4, device)
+    inputs = [_Tensor(_count(value.type.shape), _width_of(value.type.dtype, _FLOAT32)) for value in net.inputs]
+    step.begin(net, inputs)
+    step.run(net.root, inputs[0], needs=False)
     weights = _FLOAT32 * sum(_whole(leaf.params) for leaf in net.layers)
     gradients = _FLOAT32 * _whole(net.trainable_params)
     buffers = _FLOAT32 * _whole(net.buffers)
     state = _FLOAT32 * _state(chosen, net)
-    always = weights + buffers + state + step.bytes_of(start)
+    always = weights + buffers + state + sum(map(step.bytes_of, inputs))
     return Cost(
         batch=batch,
         precision=precision,
@@ -180,15 +182,15 @@ class _Tensor:
 
     __slots__ = ("elements", "whole", "width")
 
-    def __init__(self, elements: int, integers: bool, width: int) -> None:
+    def __init__(self, elements: int, width: int) -> None:
         self.elements = elements
-        self.width = _INT64 if integers else width
+        self.width = width
         self.whole = self
         """The tensor whose storage it shares: saving a view keeps the whole storage alive."""
 
     def part(self, elements: int) -> _Tensor:
-        """A view of some of its elements."""
-        view = _Tensor(elements, False, self.width)
+        """A view of so many of its elements."""
+        view = _Tensor(elements, self.width)
         view.whole = self.whole
         return view
 
@@ -213,13 +215,25 @@ class _Event(NamedTuple):
         return {tensor.whole for tensor in (self.input, self.output, *self.held)}
 
 
+class _Named(NamedTuple):
+    """What is kept under a name."""
+
+    tensor: _Tensor
+    needs: bool
+    """Whether a gradient flows back to it."""
+
+
 class _Step:
     """One training step: records the events of the forward pass, as autograd does, for the backward pass.
 
     `low` is the number of bytes of a value in operations that autocast runs in low precision.
     """
 
-    def __init__(self, batch: int, low: int, device: Device) -> None:
+    def __init__(self, net: Net, batch: int, low: int, device: Device) -> None:
+        self.named: dict[int, _Named] = {}
+        """The values that have names and are read again, by slot."""
+        self.unread = Wiring(net).read
+        """How often each slot is still to be read."""
         self.batch = batch
         self.low = low
         self.device = device
@@ -235,6 +249,12 @@ class _Step:
     # Each of these takes a node's input and returns its output. `needs` is autograd's `requires_grad` of the input;
     # `self.flows` is set to that of the output.
 
+    def begin(self, net: Net, inputs: Sequence[_Tensor]) -> None:
+        """Keep the further inputs: the caller of the network holds them for the whole step."""
+        for value, tensor in zip(net.inputs[1:], inputs[1:], strict=True):
+            if value.slot is not None:
+                self.named[value.slot] = _Named(tensor, False)
+
     def run(self, node: Node, x: _Tensor, *, needs: bool, held: tuple[_Tensor, ...] = ()) -> _Tensor:
         """Run one node; `held` are the tensors that enclosing combinators keep alive."""
         self.flows = needs
@@ -243,7 +263,19 @@ class _Step:
                 return self._leaf(node, x, held)
             case Combinator():
                 return self._combinator(node, x, held)
-            case _:
+            case As():
+                named = _Named(x, needs) if node.term is None else self._term(node.term, held)
+                if self.unread[node.slot]:
+                    self.named[node.slot] = named
+                self._forget(node)
+                self.flows = needs
+                return x
+            case Use():
+                named = self._term(node.term, held)
+                self._forget(node)
+                self.flows = named.needs
+                return named.tensor
+            case Scope() | Sequential():
                 for child in node.children:
                     x = self.run(child, x, needs=self.flows, held=held)
                 return x
@@ -251,15 +283,43 @@ class _Step:
     def _leaf(self, leaf: Leaf, x: _Tensor, held: tuple[_Tensor, ...]) -> _Tensor:
         layer = leaf.layer
         width = self._width(layer, x)
-        y = x if layer.shares(leaf.input) else _Tensor(_count(leaf.output.shape), leaf.output.dtype == "int64", width)
+        y = x if layer.shares(leaf.input) else _Tensor(_count(leaf.output.shape), _width_of(leaf.output.dtype, width))
         trained = 0 if leaf.frozen else _FLOAT32 * _whole(leaf.params)
         needs = self.flows or trained > 0
         kept = self._keep(leaf, x, y, width) if needs else 0
         if layer.autocast == "low" and self.low != _FLOAT32:
             self.casts += self.low * _whole(leaf.params)
-        self.events.append(_Event(leaf, x, y, held, kept, trained, needs))
+        self.events.append(_Event(leaf, x, y, self._around(held), kept, trained, needs))
         self.flows = needs
         return y
+
+    def _term(self, term: Term, held: tuple[_Tensor, ...]) -> _Named:
+        """A named value, or what arithmetic gives; a plain number takes no memory."""
+        if isinstance(term, Read):
+            return self.named[term.slot]
+        if not isinstance(term, Computed):
+            return _Named(_Tensor(0, _FLOAT32), False)
+        left = _Named(_Tensor(0, _FLOAT32), False) if term.left is None else self._term(term.left, held)
+        right = self._term(term.right, (*held, left.tensor))
+        sides = zip((term.left, term.right), (left, right), strict=True)
+        floats = (side.tensor.width for part, side in sides if _is_float(part))
+        width = max(floats, default=_FLOAT32)  # of whole numbers and of truth values alone too
+        y = _Tensor(_count(term.type.shape), _width_of(term.type.dtype, width))
+        needs = left.needs or right.needs
+        before = self.kept_bytes
+        for tensor in _kept_of(term, left, right, y):
+            self._remember(tensor)
+        largest = max(left.tensor, right.tensor, key=lambda tensor: tensor.elements)
+        around = (*held, *(named.tensor for named in self.named.values()), left.tensor, right.tensor)
+        self.events.append(_Event(None, largest, y, around, self.kept_bytes - before, 0, needs))
+        return _Named(y, needs)
+
+    def _forget(self, node: As | Use) -> None:
+        """Let go of what nothing reads any more."""
+        for slot in slots_read(node):
+            self.unread[slot] -= 1
+            if not self.unread[slot]:
+                del self.named[slot]
 
     def _width(self, layer: Layer, x: _Tensor) -> int:
         """Bytes per value of the layer's output, by the rules of autocast."""
@@ -273,7 +333,7 @@ class _Step:
         gpu = self.device == "cuda"
         before = self.kept_bytes
         if saved.input:
-            self._remember(x if x.width in (width, _INT64) else _Tensor(x.elements, False, width))
+            self._remember(x if x.width in (width, _INT64) else _Tensor(x.elements, width))
         if saved.output:
             self._remember(y)
         each = _whole(saved.extra) * width + _whole(saved.indices) * _INT64
@@ -289,30 +349,38 @@ class _Step:
 
     def _combinator(self, node: Combinator, x: _Tensor, held: tuple[_Tensor, ...]) -> _Tensor:
         needs, flows = self.flows, False
-        ends: list[_Tensor] = []
+        ends: list[_Named] = []
         waiting = (*held, x)
         joining = node.joining
         part = joining.part(node.input)
         for _, chain in node.branches:
             start = x if part is None or part.axis is None else x.part(_count(part.type.shape))
-            ends.append(self.run(chain, start, needs=needs, held=waiting))
+            end = self.run(chain, start, needs=needs, held=waiting)
+            ends.append(_Named(end, self.flows))
             flows = flows or self.flows
-            waiting = (*waiting, ends[-1])
-        self.flows = flows or needs
+            waiting = (*waiting, ends[-1].tensor)
+        self.flows = flows or (needs and joining.input_joins)
         if joining.training_only:
             self.flows = needs
             return x
-        y = _Tensor(_count(node.output.shape), node.output.dtype == "int64", max(end.width for end in (x, *ends)))
+        width = max(tensor.width for tensor in (x, *(end.tensor for end in ends)))
+        y = _Tensor(_count(node.output.shape), _width_of(node.output.dtype, width))
         before = self.kept_bytes
         if self.flows:
             saved = joining.saved(node.input, [chain.output for _, chain in node.branches])
-            for tensor in (*((x,) if saved.input else ()), *(ends if saved.branches else ())):
-                self._remember(tensor)
+            parts = [*([_Named(x, needs)] if saved.input else []), *(ends if saved.branches else [])]
+            for i, part in enumerate(parts):  # a factor is kept for the gradients of the others
+                if len(parts) == 1 or any(other.needs for other in (*parts[:i], *parts[i + 1 :])):
+                    self._remember(part.tensor)
             self.kept_bytes += _whole(saved.extra) * y.width * self.batch
-        self.events.append(_Event(None, x, y, waiting, self.kept_bytes - before, 0, self.flows))
+        self.events.append(_Event(None, x, y, self._around(waiting), self.kept_bytes - before, 0, self.flows))
         return y
 
-    # ---- results
+    def _around(self, held: tuple[_Tensor, ...]) -> tuple[_Tensor, ...]:
+        """What is alive beside a layer's input and output: what branches hold, and what has a name."""
+        return (*held, *(named.tensor for named in self.named.values())) if self.named else held
+
+    # ---- what is alive
 
     def layers(self) -> Iterator[LayerCost]:
         """The cost of each layer, in execution order."""
@@ -341,6 +409,41 @@ class _Step:
                 most = max(most, kept + gradients + sum(self.bytes_of(tensor) for tensor in event.alive()))
             kept -= event.kept
         return most
+
+
+def _kept_of(term: Computed, left: _Named, right: _Named, y: _Tensor) -> list[_Tensor]:
+    """What autograd keeps of an operation: the operands that a derivative is computed from; not numbers."""
+    numbers = [not isinstance(side, (Read, Computed)) for side in (term.left, term.right)]
+    kept: list[_Tensor] = []
+    match term.op:
+        case "*":
+            kept = [left.tensor] * (right.needs and not numbers[0]) + [right.tensor] * (left.needs and not numbers[1])
+        case "/":
+            kept = [left.tensor] * (right.needs and not numbers[0])
+            kept += [right.tensor] * ((left.needs or right.needs) and not numbers[1])
+        case "**":
+            kept = _kept_of_power(left, right, numbers, y)
+        case _:
+            pass
+    return kept
+
+
+def _is_float(term: Term | None) -> bool:
+    """Whether a term is a tensor of floating-point numbers."""
+    return isinstance(term, (Read, Computed)) and term.type.dtype == "float32"
+
+
+def _kept_of_power(left: _Named, right: _Named, numbers: list[bool], y: _Tensor) -> list[_Tensor]:
+    if numbers[1]:
+        return [left.tensor] * left.needs
+    if numbers[0]:
+        return [right.tensor, y] * right.needs
+    return [left.tensor, right.tensor, y] * (left.needs or right.needs)
+
+
+def _width_of(dtype: DType, width: int) -> int:
+    """Bytes of one element; `width` is that of floating-point numbers."""
+    return _INT64 if dtype == "int64" else 1 if dtype == "bool" else width
 
 
 def _count(shape: Shape) -> int:

@@ -26,6 +26,8 @@ Code = Literal[
     "expression-syntax", "expression-forbidden", "expression-limit", "expression-type", "expression-value",
     "division-by-zero", "unknown-function", "branch-mismatch", "inplace-in-branch", "split-mismatch",
     "symbols-conflict", "unknown-initializer", "init-axes", "init-without-parameter", "unused-block", "unused-variable",
+    # of named values
+    "value-kind", "value-mismatch", "misplaced-output", "several-values", "unused-value",
     # of the layers
     "invalid-argument", "width-mismatch", "shape-mismatch", "wrong-rank", "batch-axis", "wrong-dtype", "needs-number",
     "needs-batch-2",

@@ -102,6 +102,55 @@ def total(counts: Iterable[Size]) -> Size:
     return counted(lambda: sum_sizes(counts))
 
 
+class Read(NamedTuple):
+    """A named value where it is read."""
+
+    slot: int
+    """The number under which the net keeps it: each `as` that is met has another."""
+    name: str
+    """As the spec writes it: `skip`, `p[3]`."""
+    type: TensorType
+
+
+class Computed(NamedTuple):
+    """Arithmetic over values and numbers, element by element; `left` is None for the minus sign."""
+
+    op: Literal["+", "-", "*", "/", "**"]
+    left: Term | None
+    right: Term
+    type: TensorType
+
+
+Term = Read | Computed | float
+
+
+class As(NamedTuple):
+    """A name for a value: that which stands here, or what `term` computes. It has no module."""
+
+    slot: int
+    name: str
+    term: Term | None
+    """None for the value that stands here."""
+    type: TensorType
+    input: TensorType
+    """Of the value that stands here, which flows on as it is."""
+    span: Span
+
+    @property
+    def output(self) -> TensorType:
+        """What flows on."""
+        return self.input
+
+
+class Use(NamedTuple):
+    """Another value in the place of the one that stands here: a named one, or arithmetic over several."""
+
+    term: Term
+    input: TensorType
+    output: TensorType
+    span: Span
+
+
 class Scope(NamedTuple):
     """The layers of one block call or one iteration of a loop. It has no module of its own."""
 
@@ -159,23 +208,28 @@ class Combinator(NamedTuple):
         return self.joining.word
 
     @property
+    def macs(self) -> Size:
+        """Multiply-accumulates of the join for one example, beside those of the layers in its branches."""
+        return counted(lambda: self.joining.macs([chain.output for _, chain in self.branches]))
+
+    @property
     def options(self) -> dict[str, Any]:
         """Its options as plain values; axes are counted without the batch axis.
 
         `dim` and `split` are always present (0 and None if the combinator has no such option), since the JSON format
-        `netspec.net/1` and the comparison of runs on `--resume` have them for every combinator.
+        `netspec.net/2` and the comparison of runs on `--resume` have them for every combinator.
         """
         return {"dim": 0, "split": None} | self.joining.recorded()
 
 
-Node = Leaf | Scope | Sequential | Combinator
+Node = Leaf | Scope | Sequential | Combinator | As | Use
 T = TypeVar("T")
 
 
 def children(node: Node) -> Sequence[Node]:
     """The direct children of a node, in execution order: none for a layer, the branches for a combinator."""
     match node:
-        case Leaf():
+        case Leaf() | As() | Use():
             return ()
         case Combinator():
             return [chain for _, chain in node.branches]
@@ -183,8 +237,8 @@ def children(node: Node) -> Sequence[Node]:
             return node.children
 
 
-def members(chain: Sequential | Scope) -> Iterator[Leaf | Sequential | Combinator]:
-    """The nodes of a chain that have modules: its children, each scope replaced by its own members."""
+def members(chain: Sequential | Scope) -> Iterator[Leaf | Sequential | Combinator | As | Use]:
+    """What a chain does, step by step: its children, with those of a scope in that scope's place."""
     for child in chain.children:
         if isinstance(child, Scope):
             yield from members(child)
@@ -204,9 +258,26 @@ def walk(node: Node) -> Iterator[Node]:
         stack.extend(reversed(children(node)))
 
 
+def reads(term: Term | None) -> Iterator[Read]:
+    """The named values that a term reads, from left to right."""
+    match term:
+        case Read():
+            yield term
+        case Computed():
+            yield from reads(term.left)
+            yield from reads(term.right)
+        case _:
+            pass
+
+
 def leaves(node: Node) -> Iterator[Leaf]:
     """The layers of a node, in execution order."""
     return (found for found in walk(node) if isinstance(found, Leaf))
+
+
+def multiplying(node: Node) -> Iterator[Leaf | Combinator]:
+    """What may multiply, of a node and all below it: layers and the joins of combinators."""
+    return (found for found in walk(node) if isinstance(found, Leaf | Combinator))
 
 
 def folded(node: Node, combine: Callable[[Node, list[T]], T]) -> T:
@@ -222,6 +293,29 @@ def folded(node: Node, combine: Callable[[Node, list[T]], T]) -> T:
         else:
             made[id(below)] = combine(below, [made[id(child)] for child in inside])
     return made[id(node)]
+
+
+class InputValue(NamedTuple):
+    """One of the values that a network takes."""
+
+    name: str | None
+    """Its name, if the spec gives it one: the argument of `forward`."""
+    type: TensorType
+    slot: int | None = None
+    """Under which it is kept; None where it has no name."""
+
+
+class OutputValue(NamedTuple):
+    """One of the values that a network gives."""
+
+    name: str | None
+    """Its field, if the network gives a named tuple."""
+    types: tuple[TensorType, ...]
+    """One type, or that of each member of a family."""
+    slots: tuple[int, ...] = ()
+    """Where they are kept; empty for what flows out at the end."""
+    family: bool = False
+    """Whether it is a tuple of tensors, in the order of the family's indices, and no tensor."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -242,9 +336,13 @@ class Net:
     text: str = ""
     """The text of the spec file."""
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The overrides by `--set`, key → value."""
+    """What `--set` changed."""
     variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The values of the spec's variables, those that are numbers or text."""
+    named_inputs: tuple[InputValue, ...] = ()
+    """The inputs, where the spec names them; the first flows into the first layer."""
+    named_outputs: tuple[OutputValue, ...] = ()
+    """What the network gives, where `output` says it."""
 
     def __repr__(self) -> str:
         shapes = " → ".join("×".join(map(str, shape)) for shape in (self.input_shape, self.output_shape))
@@ -256,9 +354,19 @@ class Net:
         return tuple(leaves(self.root))
 
     @property
+    def inputs(self) -> tuple[InputValue, ...]:
+        """What the network takes, in the order of `forward`."""
+        return self.named_inputs or (InputValue(None, self.input),)
+
+    @property
+    def outputs(self) -> tuple[OutputValue, ...]:
+        """What the network gives: one value, or the fields of a named tuple."""
+        return self.named_outputs or (OutputValue(None, (self.root.output,)),)
+
+    @property
     def output(self) -> TensorType:
-        """Shape and dtype of the output for one example."""
-        return self.root.output
+        """Shape and dtype of one result: the first, where there are several."""
+        return self.outputs[0].types[0]
 
     @property
     def input_shape(self) -> Shape:
@@ -267,8 +375,8 @@ class Net:
 
     @property
     def output_shape(self) -> Shape:
-        """The output shape of one example, without the batch axis."""
-        return self.root.output.shape
+        """The shape of one result, without the batch axis."""
+        return self.output.shape
 
     @cached_property
     def params(self) -> Size:
@@ -288,7 +396,7 @@ class Net:
     @cached_property
     def macs(self) -> Size:
         """Multiply-accumulates of one example's forward pass in eval mode, hence without auxiliary heads."""
-        return total(leaf.macs for leaf in self.layers if leaf.path not in self.training_only)
+        return total(node.macs for node in multiplying(self.root) if node.path not in self.training_only)
 
     @property
     def flops(self) -> Size:
@@ -297,9 +405,9 @@ class Net:
 
     @cached_property
     def training_only(self) -> frozenset[str]:
-        """The paths of the layers that run in training mode only: those of auxiliary heads."""
+        """The paths of the layers and combinators that run in training mode only: those of auxiliary heads."""
         heads = (node for node in walk(self.root) if isinstance(node, Combinator) and node.joining.training_only)
-        return frozenset(leaf.path for head in heads for leaf in leaves(head))
+        return frozenset(node.path for head in heads for node in multiplying(head))
 
 
 def need_numbers(net: Net, purpose: str) -> None:
@@ -310,11 +418,11 @@ def need_numbers(net: Net, purpose: str) -> None:
     Raises:
         UsageError: the input has symbols; the message names them and says how to set them.
     """
-    formulas = (size for size in net.input.shape if isinstance(size, Dim))
+    formulas = (size for value in net.inputs for size in value.type.shape if isinstance(size, Dim))
     symbols = list(dict.fromkeys(symbol for formula in formulas for symbol in sorted(formula.symbols)))
     if not symbols:
         return
-    sizes = " × ".join(map(str, net.input.shape))
+    sizes = " and ".join(" × ".join(map(str, value.type.shape)) for value in net.inputs)
     options = " ".join(f"--set {symbol}=224" for symbol in symbols)
     arguments = ", ".join(f'"{symbol}": 224' for symbol in symbols)
     raise UsageError(

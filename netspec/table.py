@@ -7,11 +7,12 @@ import io
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from netspec.dims import Shape, Size, is_known
-from netspec.net import Combinator, Leaf, Net, Scope, total
+from netspec.layers.base import TensorType
+from netspec.net import As, Combinator, Leaf, Net, Scope, Use, multiplying, total
 from netspec.symbols.demands import requirements
 from netspec.views.describe import (
     arguments_text,
@@ -21,6 +22,7 @@ from netspec.views.describe import (
     layer_text,
     plural,
     shape_text,
+    term_text,
     title_text,
 )
 from netspec.views.fold import Join, LayerGroup, Unit, fold, says_little
@@ -164,12 +166,22 @@ def _plain(shape: Shape) -> str:
 
 
 def _title(net: Net) -> str:
-    if not is_known(net.input_shape):
+    if not all(is_known(value.type.shape) for value in net.inputs):
         return f"{title_text(net)}: input unknown"
-    words = f"{title_text(net)}: input {shape_text(net.input_shape)}"
-    if net.input.dtype != "float32":
-        words += f" {net.input.dtype}"
-    return f"{words}, output {shape_text(net.output_shape)}" if is_known(net.output_shape) else words
+    inputs = [_value_text(value.name, (value.type,)) for value in net.inputs]
+    words = f"{title_text(net)}: {'input' if len(inputs) == 1 else 'inputs'} {', '.join(inputs)}"
+    if not all(is_known(type_.shape) for value in net.outputs for type_ in value.types):
+        return words
+    outputs = [_value_text(value.name, value.types) for value in net.outputs]
+    mark = "," if len(inputs) + len(outputs) == 2 else ";"
+    return f"{words}{mark} {'output' if len(outputs) == 1 else 'outputs'} {', '.join(outputs)}"
+
+
+def _value_text(name: str | None, types: Sequence[TensorType]) -> str:
+    """`3 × 64 × 64`, `tokens T int64`, `pyramid (256 × 8 × 8, 256 × 4 × 4)`."""
+    words = [shape_text(t.shape) + ("" if t.dtype == "float32" else f" {t.dtype}") for t in types]
+    shown = words[0] if len(words) == 1 else f"({', '.join(words)})"
+    return shown if name is None else f"{name} {shown}"
 
 
 def _totals_row(net: Net) -> tuple[str, str, str, str, str]:
@@ -180,7 +192,7 @@ def _footer(net: Net) -> str:
     parts = [f"trainable {count_text(net.trainable_params)}", f"FLOPs {count_text(net.flops)} (2 × MACs)"]
     if isinstance(net.params, int):
         parts.append(f"weights {bytes_text(4 * net.params)} (float32)")
-    if total(leaf.macs for leaf in net.layers) != net.macs:
+    if total(node.macs for node in multiplying(net.root)) != net.macs:
         parts.append("MACs in brackets run in training only and are not in the total")
     return " · ".join([*parts, *(requirements(net) if net.conditions else ())])
 
@@ -212,12 +224,27 @@ def _rows(net: Net, depth: int | None) -> list[_TableRow]:
                 stack.extend((inner, level + header, auxiliary) for inner in reversed(item.items))
             case Join():
                 auxiliary |= item.combinator.joining.training_only
-                rows.append(_join_row(item, level))
+                rows.append(_join_row(item, level, auxiliary))
                 inside = (inner for _, branch in reversed(item.branches) for inner in reversed(branch))
                 stack.extend((inner, level + 1, auxiliary) for inner in inside)
+            case As():
+                _name_row(item, level, rows)
+            case Use():
+                rows.append(_TableRow("", f"use {term_text(item.term)}", level, item.output.shape, 0, 0, auxiliary))
             case Unit():
                 raise AssertionError("a table shows single layers")
     return rows
+
+
+def _name_row(node: As, level: int, rows: list[_TableRow]) -> None:
+    """The name of a value stands behind what gives it, or on a line of its own where a list begins with it."""
+    before = rows[-1] if rows else None
+    if node.term is not None:
+        rows.append(_TableRow("", f"{node.name} = {term_text(node.term)}", level, node.type.shape, 0, 0))
+    elif before is not None and before.indent == level and before.output is not None:
+        rows[-1] = replace(before, layer=f"{before.layer} as {node.name}")
+    elif rows:  # the name of the first input stands in the title
+        rows.append(_TableRow("", f"as {node.name}", level, None, 0, 0))
 
 
 def _layer_row(leaf: Leaf, level: int, auxiliary: bool) -> _TableRow:
@@ -227,16 +254,17 @@ def _layer_row(leaf: Leaf, level: int, auxiliary: bool) -> _TableRow:
 def _group_row(group: LayerGroup, level: int, auxiliary: bool) -> _TableRow:
     label = group.label if group.count == 1 else f"{group.label} ×{group.count}"
     first = group.nodes[0]
-    path = "" if isinstance(first, Scope) else first.path
+    path = "" if isinstance(first, (Scope, As, Use)) else first.path
     if not group.closed:
         return _TableRow(path, label, level, None, 0, 0)
     inside = list(group.leaves)
     auxiliary = auxiliary or (isinstance(first, Combinator) and first.joining.training_only)
-    params, macs = total(leaf.params for leaf in inside), total(leaf.macs for leaf in inside)
+    params = total(leaf.params for leaf in inside)
+    macs = total(found.macs for node in group.nodes for found in multiplying(node))
     return _TableRow(path, label, level, group.output.shape, params, macs, auxiliary, tuple(inside))
 
 
-def _join_row(join: Join, level: int) -> _TableRow:
+def _join_row(join: Join, level: int, auxiliary: bool) -> _TableRow:
     node = join.combinator
     joining = node.joining
     label = container_text(node)
@@ -247,7 +275,7 @@ def _join_row(join: Join, level: int) -> _TableRow:
             label += ", one of them identity" if identities == 1 else f", {identities} of them identity"
     elif sides := [key for key, branch in join.branches if branch and key in joining.sides]:
         label += f" with {' and '.join(sides)}"
-    return _TableRow(node.path, label + joining.remark(), level, node.output.shape, 0, 0)
+    return _TableRow(node.path, label + joining.remark(), level, node.output.shape, 0, node.macs, auxiliary)
 
 
 # ---- layout

@@ -31,7 +31,7 @@ def test_compile_prints_the_shapes_the_parameters_and_the_multiply_accumulates_o
     run = netspec("compile", "specs/alexnet.yaml", "--format", "json", "--no-write")
     assert run.returncode == 0, run.stderr
     net = json.loads(run.stdout)
-    assert net["format"] == "netspec.net/1"
+    assert net["format"] == "netspec.net/2"
     sizes = [tuple(layer["output_shape"]) for layer in net["layers"]]
     assert len(sizes) == 21
     changing = [a for a, b in zip(sizes, [None, *sizes], strict=False) if a != b]

@@ -138,10 +138,10 @@ THREE_AXES = "Conv2d: {in_channels: 9, out_channels: 1, kernel_size: 1}"
 """A layer that is an error after a tensor with two axes, or with a number of channels other than 9."""
 
 
-class Stack(Joining):
-    """Stack the outputs of the branches along a new axis. A test double: it adds an axis, as none of netspec's do."""
+class Pile(Joining):
+    """Stack the outputs of the branches along an axis that must be stated, as none of netspec's must: a test double."""
 
-    word = "stack"
+    word = "pile"
     several = True
     keeps_rank = False
 
@@ -161,23 +161,23 @@ class Stack(Joining):
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        (["stack: [[Linear: 3], [Linear: 3]]\n    dim: 1"], []),
-        (["stack: [[Linear: 3], [Linear: 3]]", THREE_AXES], ["`stack` needs `dim`"]),
-        (["stack: [[], []]\n    dim: 3", "Linear: {in_features: 3, out_features: 1}"],
-         ["`in_features: 3`, but `stack` (line 3) gives 2 = 2 of them"]),
-        (["stack: [[Linear: 3], [Linear: 3]]\n    dim: 1", "Linear: {in_features: 4, out_features: 1}"],
-         ["`in_features: 4`, but `stack` (line 3) gives 3"]),
-        (["stack: [[Linear: 3], []]\n    dim: 1", THREE_AXES], ["they differ"]),
-        (["stack: [[], []]\n    dim: 7", THREE_AXES], ["no such place"]),
-        (["stack: [[], []]\n    dim: foo", THREE_AXES],
+        (["pile: [[Linear: 3], [Linear: 3]]\n    dim: 1"], []),
+        (["pile: [[Linear: 3], [Linear: 3]]", THREE_AXES], ["`pile` needs `dim`"]),
+        (["pile: [[], []]\n    dim: 3", "Linear: {in_features: 3, out_features: 1}"],
+         ["`in_features: 3`, but `pile` (line 3) gives 2 = 2 of them"]),
+        (["pile: [[Linear: 3], [Linear: 3]]\n    dim: 1", "Linear: {in_features: 4, out_features: 1}"],
+         ["`in_features: 4`, but `pile` (line 3) gives 3"]),
+        (["pile: [[Linear: 3], []]\n    dim: 1", THREE_AXES], ["they differ"]),
+        (["pile: [[], []]\n    dim: 7", THREE_AXES], ["no such place"]),
+        (["pile: [[], []]\n    dim: foo", THREE_AXES],
          ["there is no `foo` here"]),
     ],
 )  # fmt: skip
 def test_the_walk_follows_a_combinator_that_makes_an_axis_where_an_option_says(
     lines: list[str], expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(COMBINATORS, "stack", Listed("none", "Stack", ("dim",)))
-    monkeypatch.setitem(combinators._loaded, "stack", Stack)  # pyright: ignore[reportPrivateUsage]  # what it imports
+    monkeypatch.setitem(COMBINATORS, "pile", Listed("none", "Pile", ("dim",)))
+    monkeypatch.setitem(combinators._loaded, "pile", Pile)  # pyright: ignore[reportPrivateUsage]  # what it imports
     text = "input: [4, 8]\nlayers:\n" + "".join(f"  - {line}\n" for line in lines)
     source, problems = decode(text.encode(), "s.yaml")
     assert [found.message for found in check_source(source, problems)] == expected
@@ -187,3 +187,83 @@ def test_what_split_requires_of_a_symbol_is_said_of_the_concat() -> None:
     """The requirement must not be attributed to the first layer of a branch, the next one that states any."""
     text = "input: [4, H, 8]\nlayers:\n  - concat: [[ReLU], [MaxPool2d: 1]]\n    dim: 2\n    split: 2\n"
     assert "H must be divisible by 2, for `concat` (line 3)" in summary(netspec.loads(text))
+
+
+def messages(text: str) -> list[str]:
+    source, problems = decode(text.encode(), "s.yaml")
+    return [found.message for found in check_source(source, problems)]
+
+
+@pytest.mark.parametrize("word", ["add", "mul"])
+def test_any_branch_may_have_the_whole_shape_and_a_size_is_told_of_who_made_it(word: str) -> None:
+    """The first branch, or the join where it broadcasts that branch."""
+    narrow, wide = "[Mean: {dim: 1, keepdim: true}]", "[]"
+    wrong = "  - Conv1d: {in_channels: 3, out_channels: 1, kernel_size: 1}\n"
+    for branches, origin in ((f"{narrow}, {wide}", f"`{word}` (line 4)"), (f"{wide}, {narrow}", "`Conv1d` (line 3)")):
+        text = (
+            "input: [5, 8]\nlayers:\n  - Conv1d: {out_channels: 6, kernel_size: 1}\n"
+            f"  - {word}: [{branches}]\n"
+        )  # fmt: skip
+        assert netspec.loads(text).output_shape == (6, 8)
+        assert messages(text + wrong) == [f"`in_channels: 3`, but {origin} gives 6"]
+
+
+@pytest.mark.parametrize("word", ["add", "mul"])
+def test_symbols_broadcast_against_a_one_and_are_equal_else(word: str) -> None:
+    text = f"input: {{x: [H, 4], y: [1, 4], z: [W, 4]}}\nlayers:\n  - {word}: [y, x, []]\n"
+    net = netspec.loads(text)
+    assert str(net.output_shape[0]) == "H"
+    assert not net.conditions
+    net = netspec.loads(text.replace("[y, x, []]", "[x, z]"))
+    assert "H" in net.conditions[0].sentence
+    assert messages(text.replace("z: [W, 4]", "z: [H + 1, 4]").replace("[y, x, []]", "[x, z]")) != []
+
+
+def test_residual_never_broadcasts() -> None:
+    assert messages("input: [6, 8]\nlayers:\n  - residual: [Mean: {dim: 1, keepdim: true}]\n")[0].startswith(
+        "`residual` adds equal shapes, but the body is 1 × 8"
+    )
+
+
+CONTRACTED = "einsum: [[Linear: 8], [Linear: 8]]\n{indent}pattern: n i d, n j d -> n i j"
+
+
+def test_the_multiply_accumulates_of_a_join_are_its_rows_and_the_nets() -> None:
+    net = netspec.loads(
+        "input: [5, 16]\nblocks:\n  scores():\n    - " + CONTRACTED.format(indent=" " * 6) + "\nlayers:\n"
+        "  - aux:\n      - " + CONTRACTED.format(indent=" " * 8) + "\n  - scores\n"
+    )
+    linears, join = 2 * 5 * 16 * 8, 5 * 5 * 8
+    assert net.macs == linears + join
+    rows = summary(net).splitlines()
+    assert [row.split()[-1] for row in rows if "einsum of 2 branches" in row] == [f"({join})", str(join)]
+    assert any(f"{linears + join:,}" in row for row in summary(net, depth=1).splitlines() if "scores" in row)
+    assert "training only" in rows[-1] or "training only" in rows[-2]
+    joins = [node["macs"] for node in tree_of(to_json(net)["tree"]) if node["kind"] == "einsum"]
+    assert joins == [join, join]
+
+
+def tree_of(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """A node of a net's JSON and all below it."""
+    below = [*node.get("children", []), *node.get("branches", [])]
+    return [node, *(found for child in below for found in tree_of(child))]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("n i d", "one `->`"),
+        ("n i d -> n i", "several operands"),
+        ("n i, -> n", "an operand or a result without a name"),
+        ("n i, n j -> n k", "has the axis `k` in the result"),
+        ("n i, m j -> n i j", "wants the batch axis first in every operand"),
+        ("ni, nj -> nij", "with spaces between the names"),
+        ("n i i, n j -> n i j", "names the axis `i` twice in `n i i`"),
+        ("n 2, n j -> n j", "names for axes, not `2`"),
+        (" , ".join("n " + " ".join(f"{a}{i}" for i in range(30)) for a in "ab") + " -> n", "61 axes; torch tells at"),
+    ],
+)
+def test_a_pattern_of_a_contraction_that_says_nothing_sensible_is_refused(pattern: str, words: str) -> None:
+    text = f'input: [5, 16]\nlayers:\n  - einsum: [[], []]\n    pattern: "{pattern}"\n'
+    (message,) = messages(text)
+    assert words in message

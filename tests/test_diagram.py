@@ -136,7 +136,7 @@ def test_equal_layers_of_every_type_are_equal(name: str) -> None:
         layer = layer_class(name).model_validate(example.arguments)
         leaves.append(Leaf(key, None, layer, x, layer.output(x), Span("s.yaml", 1, 1, 1, 2)))
     root = Sequential("", None, tuple(leaves), leaves[0].span, x, x)
-    keys = structure(root)
+    keys = structure(Net("s", "", "s.yaml", None, x, root))
     assert keys[id(leaves[0])] == keys[id(leaves[1])]
 
 

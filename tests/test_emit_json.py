@@ -1,4 +1,4 @@
-"""The `netspec.net/1` JSON object: exactly the documented keys, in order, with correct values."""
+"""The `netspec.net/2` JSON object: exactly the documented keys, in order, with correct values."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ layers:
 
 def test_the_object_has_the_documented_keys_in_the_documented_order() -> None:
     made = to_json(netspec.load(ALEXNET))
-    assert list(made) == ["format", "name", "source", "variant", "input", "output", "layers", "tree", "totals"]
-    assert made["format"] == "netspec.net/1"
+    assert list(made) == ["format", "name", "source", "variant", "inputs", "outputs", "layers", "tree", "totals"]
+    assert made["format"] == "netspec.net/2"
     assert list(made["layers"][0]) == [
         "path", "name", "type", "args", "input_shape", "output_shape", "dtype", "params", "trainable_params", "macs",
         "line", "column", "calls",
@@ -49,7 +49,10 @@ def test_alexnet_has_the_figures_of_the_book() -> None:
     assert made["totals"]["params"] == 46_764_746
     assert made["totals"]["macs"] == 938_146_176
     assert made["totals"]["flops"] == 2 * 938_146_176
-    assert made["input"] == {"shape": [1, 224, 224], "dtype": "float32"}
+    assert made["inputs"] == [{"name": None, "slot": None, "shape": [1, 224, 224], "dtype": "float32"}]
+    assert made["outputs"] == [
+        {"name": None, "slots": [], "family": False, "values": [{"shape": [10], "dtype": "float32"}]}
+    ]
     assert made["source"] == ALEXNET
 
 
@@ -103,6 +106,6 @@ def test_a_size_that_is_no_number_is_a_string() -> None:
     layer = Linear(out_features=3)
     leaf = Leaf("0", None, layer, x, TensorType((3,)), place)
     made = to_json(Net("s", "", "s.yaml", None, x, Sequential("", None, (leaf,), place, x, leaf.output)))
-    assert made["input"]["shape"] == ["?"]
+    assert made["inputs"][0]["shape"] == ["?"]
     assert made["layers"][0]["args"]["in_features"] == "?"
     json.dumps(made)

@@ -19,6 +19,7 @@ from netspec.codes import CODES
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic
 from netspec.expressions import evaluation, operations
+from netspec.language import arithmetic
 from netspec.text import syntax, traps
 from netspec.text.source import decode
 from netspec.validation import mistakes
@@ -37,6 +38,7 @@ CARRIERS: dict[type, tuple[str, ...]] = {
     syntax.Mistake: ("message", "help", "label"),
     evaluation.ExpressionError: ("message",),
     operations.Refused: ("message",),
+    arithmetic.ValueMistake: ("message", "help"),
     kinds.FieldKind: ("wish", "phrase"),
 }
 """Every class that contains text for the user, with the names of the fields."""

@@ -245,8 +245,9 @@ LANGUAGE: dict[Code, Page] = {
     ),
     "branch-mismatch": Page(
         "The branches of a combinator do not fit together.",
-        "`residual` and `add` want equal shapes and never broadcast; `concat` wants all axes but one equal; `gate` "
-        "wants each size of its body to be that of its input, or 1.",
+        "`residual` and `stack` want equal shapes; `add` and `mul` want one branch with the whole shape, and in the "
+        "others its sizes or 1; `concat` wants all axes but one equal; `gate` wants each size of its body to be that "
+        "of its input, or 1; `einsum` wants one size for each name of its pattern.",
         layers("- residual: [Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}]"),
         layers(
             "- residual: [Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}]\n"

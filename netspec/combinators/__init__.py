@@ -27,8 +27,11 @@ class Listed(NamedTuple):
 
 COMBINATORS: Final[dict[str, Listed]] = {
     "residual": Listed("sums", "Residual", ("shortcut",)),
-    "add": Listed("sums", "Add"),
+    "add": Listed("elementwise", "Add"),
+    "mul": Listed("elementwise", "Multiply", (), ("multiply",)),
     "concat": Listed("concatenation", "Concat", ("dim", "split"), ("concatenate",)),
+    "stack": Listed("stacking", "Stack", ("dim",)),
+    "einsum": Listed("contraction", "Einsum", ("pattern",)),
     "gate": Listed("products", "Gate"),
     "sequential": Listed("nesting", "Nested"),
     "aux": Listed("heads", "Auxiliary"),
@@ -41,6 +44,9 @@ OWNERS: Final[dict[str, tuple[str, ...]]] = {
     for option in listed.options
 }
 """Option → the combinators that have it."""
+
+HEADS: Final = "aux"
+"""The last field of what a network with heads gives in training, beside its outputs: what the heads give."""
 
 _loaded: dict[str, type[Joining]] = {}
 

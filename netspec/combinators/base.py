@@ -39,8 +39,8 @@ class Made(NamedTuple):
     """The input of a branch, or the output of a join."""
 
     type: TensorType
-    axis: int | None = None
-    """The axis, batch excluded, whose size the combinator determines; a later mismatch there names the combinator."""
+    axis: int | tuple[int, ...] | None = None
+    """The axis or axes, batch excluded, whose size the combinator determines; a later mismatch there names it."""
     derivation: str | None = None
     """The calculation of that size, for messages: `64 + 32`."""
 
@@ -110,7 +110,7 @@ class Joining(Arguments):
     input_joins: ClassVar[bool] = False
     """True if the input itself is an operand of the join, in addition to the branches' outputs."""
     equal_shapes: ClassVar[bool] = False
-    """True if the branches' outputs have the shape of the result, so that a diagram shows it only once."""
+    """True if a diagram leaves out the shapes of branches that have that of the result, which it shows behind."""
     still_needed: ClassVar[str] = "is still needed beside it"
     """The end of the warning about a layer that overwrites the input of a branch: "overwrites what …"."""
 
@@ -158,6 +158,11 @@ class Joining(Arguments):
     def settled(self, y: TensorType) -> Joining:
         """The combinator as the net keeps it, with options normalised by the output, such as a negative axis."""
         return self
+
+    def macs(self, ends: Sequence[TensorType]) -> Size:
+        """Multiply-accumulates of the join for one example, beside those of the branches' layers; 0 for one that does
+        no products of matrices."""
+        return 0
 
     def saved(self, x: TensorType, ends: Sequence[TensorType]) -> Kept:
         """The tensors that autograd saves for the join itself, as measured by the tests."""

@@ -17,8 +17,11 @@ def combinator_table() -> str:
 
 def _form(kind: type[Joining]) -> str:
     form = f"`{kind.word}: {'[[…], […], …]' if kind.several else '[...]'}`"
-    options = ", ".join(f"`{option.form}`" for option in kind.options.values())
-    return f"{form}, optional {options}" if options else form
+    needed = [name for name, field in kind.model_fields.items() if field.is_required()]
+    for names, word in ((needed, "with"), ([name for name in kind.options if name not in needed], "optional")):
+        if names:
+            form += f", {word} " + ", ".join(f"`{kind.options[name].form}`" for name in names)
+    return form
 
 
 def _paths(kind: type[Joining]) -> Iterator[str]:

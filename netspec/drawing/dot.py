@@ -11,7 +11,8 @@ import graphviz
 
 from netspec.drawing import labels
 from netspec.drawing.palette import FRAME, LINE, PAGE
-from netspec.net import Combinator, Leaf, Net
+from netspec.net import As, Computed, Leaf, Net, Read, Term, Use
+from netspec.views.describe import term_text
 from netspec.views.fold import FOLLOWERS, Item, Join, LayerGroup, Unit, fold, height, ranges, stacked
 from netspec.views.graph import Cluster, Edge, FlowGraph, Vertex, flow
 
@@ -152,26 +153,36 @@ def _node(dot: graphviz.Digraph, name: str, vertex: Vertex, width: int, lasts: M
         case LayerGroup() as item:
             dot.node(name, labels.group(item, width))
         case Join() as item:
-            _join(dot, name, item.combinator)
+            _join(dot, name, item.combinator.joining.sign, item.combinator.kind)
+        case As() | Use() as item:
+            assert item.term is not None
+            _join(dot, name, _operation(item.term), term_text(item.term))
         case _ if vertex.kind == "fork":
             _tensor(dot, name, labels.shape(vertex.tensor, vertex.part))
         case _:
-            _tensor(dot, name, labels.end(vertex.kind, vertex.tensor))
+            _tensor(dot, name, labels.end(vertex.name or vertex.kind, vertex.tensor))
 
 
 def _tensor(dot: graphviz.Digraph, name: str, label: str) -> None:
     dot.node(name, label, shape="plaintext", margin="0.04,0.02", width="0", height="0")
 
 
-def _join(dot: graphviz.Digraph, name: str, node: Combinator) -> None:
-    if node.joining.sign:
+def _operation(term: Term) -> str:
+    """The sign of a single operation over two values; empty for longer arithmetic, which stands in words."""
+    if isinstance(term, Computed) and isinstance(term.left, Read) and isinstance(term.right, Read):
+        return {"*": "×", "-": "−", "/": "÷", "**": ""}.get(term.op, term.op)
+    return ""
+
+
+def _join(dot: graphviz.Digraph, name: str, sign: str, words: str) -> None:
+    if sign:
         dot.node(
-            name, labels.sign(node.joining.sign), shape="circle", style="filled", fillcolor=PAGE, color=LINE,
+            name, labels.sign(sign), shape="circle", style="filled", fillcolor=PAGE, color=LINE,
             width="0.3", fixedsize="true", penwidth="1.4",
         )  # fmt: skip
     else:
         dot.node(
-            name, labels.word(node.kind), shape="box", style="filled", fillcolor=PAGE, color=LINE, height="0.25",
+            name, labels.word(words), shape="box", style="filled", fillcolor=PAGE, color=LINE, height="0.25",
             width="1.2",
         )  # fmt: skip
 
@@ -188,7 +199,11 @@ def _keeps_shape(vertex: Vertex) -> bool:
     shapes such as sums, and followers that are units of their own."""
     match vertex.item:
         case Join() as item:
-            return item.combinator.joining.equal_shapes
+            node = item.combinator
+            equal = all(chain.output.shape == node.output.shape for _, chain in node.branches)
+            return node.joining.equal_shapes and equal
+        case As() | Use():
+            return True
         case Unit() as item:
             return item.layers[0].family in FOLLOWERS and item.input == item.output
         case _:

@@ -1,4 +1,4 @@
-"""Net → the `netspec.net/1` object, for programs that read a checked network."""
+"""Net → the `netspec.net/2` object, for programs that read a checked network."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, Final, cast
 
 from netspec.dims import Shape, Size
 from netspec.layers.base import Layer, TensorType
-from netspec.net import Call, Combinator, Leaf, Net, Node, Scope, Sequential, folded
+from netspec.net import As, Call, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use, folded
 
-FORMAT: Final = "netspec.net/1"
+FORMAT: Final = "netspec.net/2"
 
 
 def to_json(net: Net) -> dict[str, Any]:
@@ -24,8 +24,16 @@ def to_json(net: Net) -> dict[str, Any]:
         "name": net.name,
         "source": net.source,
         "variant": net.variant,
-        "input": _tensor(net.input),
-        "output": _tensor(net.output),
+        "inputs": [{"name": value.name, "slot": value.slot} | _tensor(value.type) for value in net.inputs],
+        "outputs": [
+            {
+                "name": value.name,
+                "slots": list(value.slots),
+                "family": value.family,
+                "values": [_tensor(type_) for type_ in value.types],
+            }
+            for value in net.outputs
+        ],
         "layers": [_layer(leaf) for leaf in net.layers],
         "tree": folded(net.root, _node),
         "totals": {
@@ -81,9 +89,24 @@ def _node(node: Node, inside: list[dict[str, Any]]) -> dict[str, Any]:
             keys = (key for key, _ in node.branches)
             return {
                 "kind": node.kind, "path": node.path, "name": node.name,
-                **{name: _value(value) for name, value in node.options.items()},
+                **{name: _value(value) for name, value in node.options.items()}, "macs": _size(node.macs),
                 "branches": [{"key": key, **chain} for key, chain in zip(keys, inside, strict=True)],
             }  # fmt: skip
+        case As():
+            return {"kind": "as", "name": node.name, "slot": node.slot, "value": _term(node.term)} | _tensor(node.type)
+        case Use():
+            return {"kind": "use", "value": _term(node.term)} | _tensor(node.output)
+
+
+def _term(term: Term | None) -> Any:
+    """None for the value that flows, a slot, a number, or an operation with its operands."""
+    match term:
+        case Read():
+            return {"slot": term.slot, "name": term.name}
+        case Computed():
+            return {"op": term.op, "left": _term(term.left), "right": _term(term.right)}
+        case _:
+            return term
 
 
 def _tensor(tensor: TensorType) -> dict[str, Any]:

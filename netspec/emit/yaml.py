@@ -6,24 +6,32 @@ module paths, the same initialisers, the same recipe.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from netspec.net import Combinator, Initializer, Leaf, Net, Node, Scope, Sequential
+from netspec.dims import Dim
+from netspec.language.spec import reserved
+from netspec.layers.base import TensorType
+from netspec.net import As, Combinator, Initializer, Leaf, Net, Node, Scope, Sequential, Term, Use, walk
+from netspec.views.describe import term_text
 from netspec.writing import block, flow, written
 
 
 def expand(net: Net) -> str:
     """The flat YAML of a net."""
     common = _common_initializers(net)
+    given = _Given(common, _value_names(net), net.named_inputs[0].slot if net.named_inputs else None)
     lines = [f"name: {written(net.name)}"]
     if net.description:
         lines.append(f"description: {written(net.description)}")
     lines.append(f"input: {_input(net)}")
-    children = list(_children(net.root, common))
+    children = list(_children(net.root, given))
     lines += ["", "layers:", *(f"  {line}" for line in children)] if children else ["", "layers: []"]
+    lines += _output(net, given)
     if common:
         lines += ["", "init:", *(f"  {type_}: {_initializers(init)}" for type_, init in common.items())]
     if net.recipe is not None:
@@ -32,29 +40,61 @@ def expand(net: Net) -> str:
 
 
 def _input(net: Net) -> str:
-    shape = flow(net.input.shape, other=lambda size: written(str(size)))
-    return shape if net.input.dtype == "float32" else f"{{shape: {shape}, dtype: {net.input.dtype}}}"
+    if net.named_inputs:
+        return "{" + ", ".join(f"{value.name}: {_type(value.type)}" for value in net.named_inputs) + "}"
+    return _type(net.input)
+
+
+def _type(value: TensorType) -> str:
+    shape = flow(value.shape, other=lambda size: written(str(size)))
+    return shape if value.dtype == "float32" else f"{{shape: {shape}, dtype: {value.dtype}}}"
+
+
+def _output(net: Net, given: _Given) -> list[str]:
+    if not net.named_outputs:
+        return []
+    texts: list[str] = []
+    for value in net.named_outputs:
+        names = [given.values[slot] for slot in value.slots]
+        text = written(f"[{', '.join(names)}]") if value.family else names[0]
+        texts.append(text if value.name is None else f"{value.name}: {text}")
+    return ["", f"output: {texts[0]}" if net.named_outputs[0].name is None else f"output: {{{', '.join(texts)}}}"]
+
+
+class _Given(NamedTuple):
+    """What is decided for the whole net."""
+
+    initializers: Mapping[str, tuple[Initializer, ...]]
+    """Those of types whose layers are all initialised alike."""
+    values: Mapping[int, str]
+    """The name of each value, by slot; by ~slot that of what flows by while the value is computed."""
+    input: int | None
+    """The slot of the first input, which `input` names."""
 
 
 # ---- layers
 
 
-def _children(chain: Sequential | Scope, common: Mapping[str, tuple[Initializer, ...]]) -> Iterator[str]:
+def _children(chain: Sequential | Scope, given: _Given) -> Iterator[str]:
     for node in chain.children:
-        yield from _item(node, common)
+        yield from _item(node, given)
 
 
-def _item(node: Node, common: Mapping[str, tuple[Initializer, ...]]) -> Iterator[str]:
+def _item(node: Node, given: _Given) -> Iterator[str]:
     match node:
         case Scope():
-            yield from _children(node, common)
+            yield from _children(node, given)
         case Leaf():
-            yield from _leaf(node, common)
+            yield from _leaf(node, given)
         case Sequential():
-            yield from _under("- sequential:", list(_children(node, common)), "    ")
+            yield from _under("- sequential:", list(_children(node, given)), "    ")
             yield from _name(node.name)
         case Combinator():
-            yield from _combinator(node, common)
+            yield from _combinator(node, given)
+        case As():
+            yield from _as(node, given)
+        case Use():
+            yield f"- use: {written(_term(node.term, given))}"
 
 
 def _name(name: str | None) -> Iterator[str]:
@@ -71,7 +111,7 @@ def _under(head: str, lines: Sequence[str], indent: str) -> Iterator[str]:
         yield f"{head} []"
 
 
-def _leaf(leaf: Leaf, common: Mapping[str, tuple[Initializer, ...]]) -> Iterator[str]:
+def _leaf(leaf: Leaf, given: _Given) -> Iterator[str]:
     arguments = written_arguments(leaf.layer)
     head = f"- {leaf.type}"
     options: list[str] = []
@@ -79,7 +119,7 @@ def _leaf(leaf: Leaf, common: Mapping[str, tuple[Initializer, ...]]) -> Iterator
         options.append(f"name: {written(leaf.name)}")
     if leaf.frozen:
         options.append("freeze: true")
-    if leaf.init and leaf.init != common.get(leaf.type):
+    if leaf.init and leaf.init != given.initializers.get(leaf.type):
         options.append(f"init: {_initializers(leaf.init)}")
     scalar = leaf.layer.scalar
     if not arguments:
@@ -101,8 +141,8 @@ def written_arguments(arguments: BaseModel) -> dict[str, Any]:
     }
 
 
-def _combinator(node: Combinator, common: Mapping[str, tuple[Initializer, ...]]) -> Iterator[str]:
-    branches = [list(_children(chain, common)) for _, chain in node.branches]
+def _combinator(node: Combinator, given: _Given) -> Iterator[str]:
+    branches = [list(_children(chain, given)) for _, chain in node.branches]
     joining = node.joining
     if joining.several:
         yield f"- {node.kind}:"
@@ -120,6 +160,50 @@ def _combinator(node: Combinator, common: Mapping[str, tuple[Initializer, ...]])
                 yield from _under(f"  {side}:", lines, "    ")
     yield from (f"  {name}: {flow(value)}" for name, value in written_arguments(joining).items())
     yield from _name(node.name)
+
+
+# ---- values
+
+
+def _value_names(net: Net) -> dict[int, str]:
+    """A name of its own for each value: blocks and rounds of loops, which told equal names apart, are gone."""
+    names = {value.slot: value.name for value in net.named_inputs if value.slot is not None and value.name is not None}
+    taken = set(names.values())
+    symbols = {s for value in net.inputs for size in value.type.shape if isinstance(size, Dim) for s in size.symbols}
+
+    def free(name: str) -> str:
+        """`p[3]` as `p_3`, with a number behind it where that is taken."""
+        plain = re.sub(r"\W+", "_", name).rstrip("_")
+        if reserved(plain) is not None or plain in symbols:  # an output may have such a name, a value may not
+            plain = f"{plain}_value"
+        found = next(found for i in count(1) if (found := plain if i == 1 else f"{plain}_{i}") not in taken)
+        taken.add(found)
+        return found
+
+    for node in walk(net.root):
+        if isinstance(node, As) and node.slot not in names:
+            names[node.slot] = free(node.name)
+            if node.term is not None:
+                names[~node.slot] = free(f"before_{node.name}")
+    return names
+
+
+def _as(node: As, given: _Given) -> Iterator[str]:
+    name = given.values[node.slot]
+    if node.slot == given.input:
+        return
+    if node.term is None:
+        yield f"- as: {name}"
+        return
+    here = given.values[~node.slot]
+    yield f"- as: {here}"
+    yield f"- use: {written(_term(node.term, given))}"
+    yield f"- as: {name}"
+    yield f"- use: {here}"
+
+
+def _term(term: Term, given: _Given) -> str:
+    return term_text(term, lambda read: given.values[read.slot])
 
 
 # ---- initialisers

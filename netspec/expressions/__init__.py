@@ -17,7 +17,8 @@ from typing import Any, Final, NoReturn
 from netspec.diagnostics import did_you_mean
 from netspec.expressions.closures import compile_tree, is_reserved
 from netspec.expressions.evaluation import ExpressionError, Meanings, NeedsNumber, Run, meter_of, named
-from netspec.expressions.operations import Refused, is_list, measure, shown
+from netspec.expressions.operations import is_list, measure, shown
+from netspec.expressions.refusals import Refused
 
 __all__ = ["MAX_CHARACTERS", "Expression", "ExpressionError", "Meanings", "NeedsNumber", "is_reserved", "parse"]
 

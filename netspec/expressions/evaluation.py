@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from netspec.diagnostics import Code
 from netspec.dims import UNKNOWN, Unmet
-from netspec.expressions.operations import LARGEST, Meter, Refused, Undecided, listed, shown
+from netspec.expressions.operations import LARGEST, Meter, listed, shown
+from netspec.expressions.refusals import Refused, Undecided
 
 
 class ExpressionError(Exception):

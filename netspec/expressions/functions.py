@@ -13,8 +13,6 @@ from netspec.dims import UNKNOWN, Dim, maximum, minimum
 from netspec.expressions.operations import (
     SYMBOLIC,
     Meter,
-    Refused,
-    Undecided,
     add,
     bounded,
     listed,
@@ -23,6 +21,8 @@ from netspec.expressions.operations import (
     truth,
     whole,
 )
+from netspec.expressions.refusals import Refused, Undecided
+from netspec.expressions.values import Family
 
 
 def _extreme(name: str, choose: Callable[[Any, Any], Any]) -> Callable[..., Any]:
@@ -100,7 +100,7 @@ def _length(values: range) -> int:
 
 
 def _len(meter: Meter, values: Any) -> Any:
-    return len(values) if isinstance(values, str) else len(listed(values, "`len`"))
+    return len(values) if isinstance(values, (str, Family)) else len(listed(values, "`len`"))
 
 
 def _sum(meter: Meter, values: Any, start: Any = 0) -> Any:

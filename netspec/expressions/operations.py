@@ -13,8 +13,9 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeGuard
 
-from netspec.diagnostics import Code
 from netspec.dims import UNKNOWN, Condition, Dim, same
+from netspec.expressions.refusals import Refused, Undecided
+from netspec.expressions.values import Family, Value, combined
 
 LARGEST: Final = 2**63
 """Absolute values of integers are smaller than this."""
@@ -28,23 +29,6 @@ MAX_TEXT: Final = 10_000
 """Characters of a string."""
 MAX_NESTING: Final = 64
 """Nesting depth of lists."""
-
-
-class Refused(Exception):  # `evaluation.do` converts it to an ExpressionError with a place
-    """An operation is not defined for its operands, or exceeds a limit. `code` is that of the diagnostic."""
-
-    def __init__(self, message: str, code: Code = "expression-value") -> None:
-        super().__init__(message)
-        self.message = message
-        self.code: Code = code
-
-
-class Undecided(Exception):  # `evaluation.do` converts it to a NeedsNumber with a place
-    """The result depends on the value of a symbol. `size` is the formula that would have to be a number."""
-
-    def __init__(self, size: object) -> None:
-        super().__init__(str(size))
-        self.size = size
 
 
 class Meter:
@@ -102,6 +86,10 @@ def kind(value: object) -> str:
         return "a list"
     if isinstance(value, (int, float)):
         return "a number"
+    if isinstance(value, Family):
+        return f"a family of {len(value)} values of the network"
+    if isinstance(value, Value):
+        return "a value of the network"
     return "a size" if isinstance(value, Dim) else "the name of a layer or block"
 
 
@@ -116,6 +104,8 @@ def shown(value: object, depth: int = 2) -> str:
             return "[…]"
         parts = [shown(item, depth - 1) for item in value[:6]]
         return "[" + ", ".join(parts + (["…"] if len(value) > 6 else [])) + "]"
+    if isinstance(value, (Value, Family)):
+        return f"{value!r}, {kind(value)}"
     text = str(value)
     return text if len(text) <= 40 else text[:37] + "…"
 
@@ -134,6 +124,8 @@ def truth(value: Any) -> Any:
         raise Undecided(value)
     if value is None or isinstance(value, (int, float, str)) or is_list(value):
         return bool(value)
+    if isinstance(value, (Value, Family)):
+        raise Refused(f"`{value!r}` is a value of the network: none is known before a tensor exists", "expression-type")
     return True
 
 
@@ -175,6 +167,8 @@ def listed(value: Any, what: str) -> Any:
     """The value, which must be a list or tuple. `what` begins the message."""
     if is_list(value):
         return value
+    if isinstance(value, Family):
+        return list(value)
     raise Refused(f"{what} wants a list, but {shown(value)} is {kind(value)}", "expression-type")
 
 
@@ -191,6 +185,7 @@ def number(value: Any, what: str) -> Any:
 
 
 def _mismatch(symbol: str, a: object, b: object) -> NoReturn:
+    """Refuse an operation on what are no numbers."""
     wrong = a if not is_number(a) and not isinstance(a, Dim) else b
     raise Refused(f"`{symbol}` wants numbers, but {shown(wrong)} is {kind(wrong)}", "expression-type")
 
@@ -214,6 +209,8 @@ def _numeric(symbol: str, compute: Callable[[Any, Any], Any], a: Any, b: Any, me
             if symbol in ("//", "%") and isinstance(b, int) and b == 0:
                 raise Refused("this divides by zero", "division-by-zero")
             return compute(int(a) if isinstance(a, bool) else a, int(b) if isinstance(b, bool) else b)
+    if isinstance(a, (Value, Family)) or isinstance(b, (Value, Family)):
+        return combined(symbol, a, b)
     _mismatch(symbol, a, b)
 
 
@@ -269,11 +266,15 @@ def power(a: Any, b: Any, meter: Meter) -> Any:
 
 def negative(a: Any, meter: Meter) -> Any:
     """-a."""
+    if isinstance(a, Value):
+        return combined("-", None, a)
     return subtract(0, a, meter) if not isinstance(a, float) else -a
 
 
 def positive(a: Any, meter: Meter) -> Any:
     """+a."""
+    if isinstance(a, Value):
+        return a
     return add(0, a, meter) if not isinstance(a, float) else a
 
 
@@ -305,6 +306,9 @@ def equal(a: Any, b: Any, meter: Meter, depth: int = 0) -> Any:
             return False
         meter.step(SYMBOLIC)
         return _decide(same(a, b), a if isinstance(a, Dim) else b)
+    for value in (a, b):
+        if isinstance(value, (Value, Family)):
+            truth(value)
     return bool(a == b)
 
 
@@ -368,6 +372,8 @@ def item(values: Any, index: Any, meter: Meter) -> Any:
     """`values[index]`."""
     if values is UNKNOWN or index is UNKNOWN:
         return UNKNOWN
+    if isinstance(values, Family):
+        return values.item(index)
     if not isinstance(values, str):
         listed(values, "an index in brackets")
     place = whole(index, "an index")
@@ -381,6 +387,8 @@ def part(values: Any, start: Any, stop: Any, step: Any, meter: Meter) -> Any:
     """`values[start:stop:step]`."""
     if any(v is UNKNOWN for v in (values, start, stop, step)):
         return UNKNOWN
+    if isinstance(values, Family):
+        raise Refused(f"a family has no slices: `[{values.name}[i] for i in …]` takes several of its values")
     if not isinstance(values, str):
         listed(values, "a slice in brackets")
     bounds = [None if v is None else whole(v, "a bound of a slice") for v in (start, stop, step)]

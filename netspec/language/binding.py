@@ -9,7 +9,7 @@ from netspec.diagnostics import Related, did_you_mean
 from netspec.dims import UNKNOWN
 from netspec.expressions import ExpressionError
 from netspec.language.items import Item
-from netspec.language.scope import NamesInScope, Template
+from netspec.language.scope import Here, NamesInScope, Template
 from netspec.language.spec import Block
 from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
@@ -57,11 +57,11 @@ def bind_arguments(
     if given is None:
         return None
     caller = reader.names
-    assert isinstance(caller, NamesInScope)
+    assert isinstance(caller, Here)
     values: dict[str, Any] = {}
     whole = True
     for name, child in given.items():
-        value = value_of(child, reader, caller, read)
+        value = value_of(child, reader, caller.scope, read)
         whole = whole and value is not FAILED
         values[name] = UNKNOWN if value is FAILED else value
     missing = [p.name for p in block.parameters if p.default is None and p.name not in values]
@@ -79,7 +79,7 @@ def bind_arguments(
 
 
 def _with_defaults(
-    block: Block, values: dict[str, Any], caller: NamesInScope, reader: Reader, at: ScalarNode
+    block: Block, values: dict[str, Any], caller: Here, reader: Reader, at: ScalarNode
 ) -> dict[str, Any] | None:
     """All parameters in the signature's order; a default sees the parameters before it and the place of the call."""
     bound: dict[str, Any] = {}
@@ -98,7 +98,7 @@ def _with_defaults(
                 f"the default of `{parameter.name}` in `{block.signature}`: {error.message}",
                 block.key,
                 related=[Related("for this call", reader.source.span(at))],
-                help=f"did you mean `{near}`?" if near else None,
+                help=f"did you mean `{near}`?" if near else scope.hint(error.name) if error.name else None,
             )
             return None
     return bound

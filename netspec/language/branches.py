@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netspec.combinators import COMBINATORS
 from netspec.diagnostics import Related
 from netspec.dims import UNKNOWN, Problem, Unmet
+from netspec.expressions.operations import kind
+from netspec.expressions.values import Family, Value
 from netspec.language.flow import Flow, Origin
 from netspec.language.items import Item
 from netspec.language.options import option_value
+from netspec.language.scope import NamesInScope
+from netspec.layers import MODULE_OF
 from netspec.layers.base import TensorType
-from netspec.net import Sequential, leaves
-from netspec.text.source import ListNode, Node
-from netspec.validation import Reader
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode
+from netspec.validation import FAILED, Reader
 
 if TYPE_CHECKING:
     from netspec.combinators.base import Joining
@@ -32,28 +36,117 @@ def read_options(item: Item, kind: type[Joining], reader: Reader) -> Joining:
     return kind.model_construct(**values)
 
 
-def branch_nodes(item: Item, joining: Joining, reader: Reader) -> list[tuple[str, Node | None]]:
-    """The branches of a combinator: their keys under its path, and the lists that they hold."""
+class Branch(NamedTuple):
+    """One branch of a combinator, as it is written."""
+
+    node: Node | None
+    """The list of its layers, or what says its value."""
+    scope: NamesInScope
+    """The names that it sees."""
+    value: Value | None = None
+    """What it gives, where it is a value alone."""
+    key: str = ""
+    """Its key under the path of the combinator."""
+
+
+Rounds = Callable[[Node], list[Branch] | None]
+"""The branches that a `for`, `repeat` or `when` with its `do` stands for; None once reported or where that is not
+known."""
+
+
+def written_branches(
+    item: Item, joining: Joining, scope: NamesInScope, reader: Reader, rounds: Rounds
+) -> list[Branch] | None:
+    """The branches of a combinator; None once reported or where their number is not known."""
     if not joining.several:
-        return [("body", item.value), *((side, item.options.get(side)) for side in joining.sides)]
+        body = Branch(item.value, scope, key="body")
+        return [body, *(Branch(item.options.get(side), scope, key=side) for side in joining.sides)]
+    found = _several(item, joining, scope, reader, rounds)
+    if not found:
+        return None
+    try:
+        joining.check_branches(len(found))
+    except Unmet as unmet:
+        _report(item, unmet.problem, reader)
+    return [branch._replace(key=f"branches.{i}") for i, branch in enumerate(found)]
+
+
+def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, rounds: Rounds) -> list[Branch] | None:
     word = joining.word
-    if not isinstance(item.value, ListNode) or not item.value.items:
+    node = item.value
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):
+        return _values(node, word, scope, reader)
+    if not isinstance(node, ListNode) or not node.items:
         reader.report(
             "wrong-form",
             f"`{word}` holds a list of branches, each a list of layers",
-            item.value or item.head,
+            node or item.head,
             help=f"for example `{word}: [[Conv2d: 64], []]`; `[]` is identity",
         )
-        return []
-    try:
-        joining.check_branches(len(item.value.items))
-    except Unmet as unmet:
-        _report(item, unmet.problem, reader)
-    for branch in item.value.items:
-        if not isinstance(branch, ListNode):
-            reader.report("wrong-form", f"each branch of `{word}` is a list of layers", branch, help="put it into […]")
-            return []
-    return [(f"branches.{i}", branch) for i, branch in enumerate(item.value.items)]
+        return None
+    found: list[Branch] = []
+    for branch in node.items:
+        match branch:
+            case ListNode():
+                found.append(Branch(branch, scope))
+            case MapNode() if branch.get("do") is not None:
+                made = rounds(branch)
+                if made is None:
+                    return None
+                found += made
+            case ScalarNode(value=str()) if branch.text not in MODULE_OF and branch.text not in COMBINATORS:
+                value = reader.evaluate(branch)
+                if value is FAILED or value is UNKNOWN:
+                    return None
+                if not isinstance(value, Value):
+                    _no_branch(branch, value, word, reader)
+                    return None
+                found.append(Branch(branch, scope, value))
+            case MapNode() if not _is_item(branch):
+                reader.report(
+                    "missing-key", "branches that a `for`, `repeat` or `when` makes stand in its `do`", branch,
+                    help="for example `{for: 'i in range(2)', do: [Conv2d: 64]}`",
+                )  # fmt: skip
+                return None
+            case _:
+                layer = isinstance(branch, MapNode) or isinstance(branch.value, str)
+                reader.report(
+                    "wrong-form", f"each branch of `{word}` is a list of layers", branch,
+                    help="put it into […]" if layer else "`[]` is identity, a name the value that `as` has named",
+                )  # fmt: skip
+                return None
+    if not found:
+        reader.report("wrong-form", f"all branches of `{word}` are left out", node, help="`[]` is identity")
+    return found
+
+
+def _values(node: ScalarNode, word: str, scope: NamesInScope, reader: Reader) -> list[Branch] | None:
+    """A branch for each value of a family, or of a list of values."""
+    values = reader.evaluate(node)
+    if values is FAILED or values is UNKNOWN:
+        return None
+    members: list[Any] = list(values) if isinstance(values, (list, tuple, Family)) else []  # pyright: ignore[reportUnknownArgumentType]  # any values
+    wrong = next((value for value in members if not isinstance(value, Value) and value is not UNKNOWN), None)
+    if not members or wrong is not None:
+        _no_branch(node, values if wrong is None else wrong, word, reader, of=wrong is not None)  # pyright: ignore[reportUnknownArgumentType]  # likewise
+        return None
+    return None if UNKNOWN in members else [Branch(node, scope, value) for value in members]
+
+
+def _is_item(node: MapNode) -> bool:
+    """Whether a mapping says more than how often, or whether, a branch is there."""
+    return any(key.text not in ("for", "repeat", "when") for key, _ in node.entries)
+
+
+def _no_branch(node: ScalarNode, value: object, word: str, reader: Reader, *, of: bool = False) -> None:
+    """Report what stands in the place of a branch, or (`of`) among several, and is no value."""
+    found = f"{kind(value)} stands in `{node.text}`" if of else f"`{node.text}` is {kind(value)}"
+    reader.report(
+        "value-kind",
+        f"`{word}` takes values of the network, but {found}",
+        node,
+        help=f"`{word}: p` takes a family of values, `{word}: [[Conv2d: 64], [], x]` lists of layers and values",
+    )
 
 
 def branch_flow(item: Item, joining: Joining, flow: Flow, reader: Reader) -> Flow:
@@ -130,20 +223,3 @@ def _agreed(ends: Sequence[Flow], types: Sequence[TensorType]) -> Flow:
         return ends[0].unknown()
     shape = tuple(a if all(a == t.shape[i] for t in types) else UNKNOWN for i, a in enumerate(first.shape))
     return ends[0]._replace(type=TensorType(shape, first.dtype))
-
-
-def warn_overwritten(joining: Joining, branches: Sequence[Sequential], reader: Reader) -> None:
-    """Warn of a layer that writes over the input of a branch, which the other branches, or the skip, still need."""
-    for branch in branches:
-        for leaf in leaves(branch):
-            if getattr(leaf.layer, "inplace", False) is True:
-                reader.report(
-                    "inplace-in-branch",
-                    f"`{leaf.type}` with `inplace: true` is the first to touch the input of a branch of "
-                    f"`{joining.word}`, and writes over what {joining.still_needed}",
-                    leaf.span,
-                    severity="warning",
-                    help="leave `inplace` out here",
-                )
-            if not leaf.layer.shares(leaf.input):
-                break

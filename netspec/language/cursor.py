@@ -49,7 +49,7 @@ class Keys:
 class Cursor:
     """The place behind the last item that was read of one list. Reading an item moves it."""
 
-    __slots__ = ("context", "flow", "keys", "nodes")
+    __slots__ = ("context", "ended", "flow", "is_body", "keys", "nodes")
 
     def __init__(self, keys: Keys, flow: Flow, context: Context) -> None:
         self.keys = keys
@@ -57,6 +57,10 @@ class Cursor:
         self.context = context
         self.nodes: list[Node] = []
         """What the items so far became."""
+        self.is_body = False
+        """True in the body of a block, which `output` may end."""
+        self.ended: Span | None = None
+        """Where an `output` has ended the list."""
 
     def scope(self, context: Context) -> Cursor:
         """A cursor at the head of a list that has no module of its own: its modules are children of this one's."""

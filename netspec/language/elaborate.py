@@ -7,28 +7,31 @@ was already reported stays silent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from netspec.combinators import joining_class
-from netspec.diagnostics import Related, Span, did_you_mean
+from netspec.diagnostics import Related, Span, did_you_mean, has_errors
 from netspec.dims import UNKNOWN
+from netspec.expressions.operations import kind
+from netspec.expressions.values import Family, Value
 from netspec.language.binding import bind_arguments, call_label
-from netspec.language.branches import branch_flow, branch_nodes, join, read_options, warn_overwritten
+from netspec.language.branches import Branch, branch_flow, join, read_options, written_branches
 from netspec.language.cursor import NOTHING, Context, Cursor, Keys
 from netspec.language.flow import Flow, Origin
 from netspec.language.inference import Inference
 from netspec.language.initialization import InitRules
 from netspec.language.items import Item, read_item
 from netspec.language.names import child_name, loop_header
+from netspec.language.naming import GivenInput, Naming
 from netspec.language.options import flag, repeat_count
-from netspec.language.scope import BlockName, LayerName, NamesInScope, Place, Template
+from netspec.language.scope import BlockName, Here, LayerName, NamesInScope, Template
 from netspec.language.spec import Block, Spec, check_name
 from netspec.layers import layer_class
 from netspec.layers.base import TensorType
-from netspec.net import Call, Combinator, Leaf, Sequential
-from netspec.text.source import Limits, ListNode, Node, ScalarNode
+from netspec.net import Call, Combinator, InputValue, Leaf, OutputValue, Sequential
+from netspec.text.source import Limits, ListNode, MapNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader
 
 DEEPEST: Final = 64
@@ -52,32 +55,86 @@ class Elaborator:
 
     def __init__(self, spec: Spec, reader: Reader, scope: NamesInScope, init: InitRules, limits: Limits) -> None:
         self.spec = spec
-        self.reader = reader
+        self.reader: Final = reader
+        self.reports: Final = reader.reports
         self.scope = scope
-        self.place: Place = scope.place
         self.init = init
         self.limits = limits
         self.inference = Inference(reader)
+        self.naming = Naming(reader.reports, spec)
         self._items: dict[int, Item | None] = {}
         self._frames: list[Frame] = []
+        self._last = reader
+        """The reader that was asked last: most often several are asked at one place."""
         self._count = 0
         self._steps = 0
+        self.inputs: tuple[InputValue, ...] = ()
+        """Those that have names."""
+        self.outputs: tuple[OutputValue, ...] = ()
+        """Those that the spec's `output` says."""
         self.end = Flow(None, (), self.inference.input)
         """The net's output."""
         reader.reports.trail = self._trail
 
     # ---- entry
 
-    def run(self, input: TensorType | None, origin: Origin) -> Sequential:
-        """Walk the spec's layers for an input of this type (None: it was wrong and has been reported)."""
+    def run(self, inputs: Sequence[GivenInput]) -> Sequential:
+        """Walk the spec's layers and outputs."""
+        origin = inputs[0].origin
         self.inference.input = origin
-        start = Flow(input, (origin,) * len(input.shape) if input else (), origin)
+        start = inputs[0].flow()
         cursor = Cursor(Keys(""), start, Context(self.scope, rules=self.init.rules))
-        if not self._walk(self.spec.layers, "layers", cursor):
+        self.inputs = self.naming.take_inputs(inputs, cursor)
+        if not self._walk(self.spec.layers, "layers", cursor) or not self._walk_outputs(cursor):
             cursor.lose()
+        self.naming.end_in_family(cursor)
         self.end = cursor.flow
-        span = self.reader.source.span(self.spec.layers) if self.spec.layers else origin.span
-        return cursor.sequential("", None, span, start)
+        span = self.reports.source.span(self.spec.layers) if self.spec.layers else origin.span
+        root = cursor.sequential("", None, span, start)
+        if self.naming.anything and not has_errors(self.reports.diagnostics):
+            given = [slot for value in self.outputs for slot in value.slots]
+            from netspec.language.overwriting import warn_overwritten_values  # a chain has no names of values
+
+            warn_overwritten_values(root, self.naming.further, given, self.reader)
+            self.naming.warn_unread(root, given)
+        return root
+
+    def _walk_outputs(self, cursor: Cursor) -> bool:
+        """Read what the spec says of its outputs; False if a limit ended it."""
+        node = self.spec.output
+        if node is None:
+            return True
+        if isinstance(node, MapNode) and not node.entries:
+            self.reports.report(
+                "wrong-form",
+                "`output` names nothing",
+                node,
+                help="for example `output: {policy: [Linear: 6], value: v}`",
+            )
+            return False
+        if not isinstance(node, MapNode):
+            self.outputs = self.naming.single_output(node, cursor, self._at(cursor))
+            return True
+        end = self.naming.keep_end(node, cursor)
+        found: list[OutputValue | None] = []
+        for key, value in node.entries:
+            if not self.naming.may_give(key):
+                found.append(None)
+                continue
+            if isinstance(value, ListNode):
+                self.naming.restore(end, value, cursor)
+                inner = cursor.nested(key.text, cursor.context)
+                if key.text in cursor.keys.names:
+                    first = Related(f"the first `{key.text}`", cursor.keys.names[key.text])
+                    self.reports.report("duplicate-name", f"two siblings are named `{key.text}`", key, related=[first])
+                if not self._walk(value, key.text, inner):
+                    return False
+                cursor.add_sequential(cursor.keys.prefix + key.text, key.text, self.reports.source.span(key), inner)
+                found.append(self.naming.given_here(key, cursor))
+            else:
+                found.append(self.naming.given(key, value, cursor, self._at(cursor)))
+        self.outputs = tuple(value for value in found if value is not None)
+        return True
 
     def uncalled(self, block: Block) -> None:
         """Check the body of a block that nothing calls, as far as that goes without its arguments."""
@@ -87,14 +144,11 @@ class Elaborator:
 
     def _walk(self, node: Node | None, of: str, cursor: Cursor) -> bool:
         """Walk an outermost list; False if a limit ended it."""
-        self.place.inside = True
         try:
             with self.inference.collecting():
                 self._list(node, of, cursor)
         except LimitPassed:
             return False
-        finally:
-            self.place.inside = False
         return True
 
     # ---- lists and items
@@ -104,13 +158,20 @@ class Elaborator:
             for child in node.items:
                 self._item(child, cursor)
         elif node is not None and not (isinstance(node, ScalarNode) and node.value is None):
-            self.reader.report("wrong-form", f"`{of}` holds a list of layers", node, help="begin each with `- `")
+            wish = "begin each with `- `"
+            if isinstance(node, ScalarNode) and node.text.partition("[")[0] in cursor.context.scope.values.known():
+                wish = f"a value stands in a list, too: `[use: {node.text}]`"
+            self.reports.report("wrong-form", f"`{of}` holds a list of layers", node, help=wish)
             cursor.lose()
 
     def _item(self, node: Node, cursor: Cursor) -> None:
         item = self._parsed(node)
+        if cursor.ended is not None and not self._left_out(item, cursor):
+            self.naming.behind_output(node, cursor)
         if item is None:
             cursor.lose()
+            if isinstance(node, MapNode) and (target := node.get("as")) is not None:
+                self.naming.lose(target, cursor)
         elif item.options:
             self._with_options(item, cursor)
         else:
@@ -119,42 +180,52 @@ class Elaborator:
     def _parsed(self, node: Node) -> Item | None:
         key = id(node)
         if key not in self._items:
-            self._items[key] = read_item(node, self.spec, self.reader.report)
+            self._items[key] = read_item(node, self.spec, self.reports.report)
         return self._items[key]
 
     def _with_options(self, item: Item, cursor: Cursor) -> None:
-        self._enter(cursor)
-        wanted = flag(item, "when", True, self.reader)
+        reader = self._at(cursor)
+        wanted = flag(item, "when", True, reader)
         if wanted is None:
             cursor.lose()
-            return
-        if not wanted:
+        elif not wanted:
             self._step(item.node)
-            return
-        outer = cursor.context
-        cursor.context = self._context_beside(item, outer)
-        if "repeat" in item.options:
-            self._repeat(item, item.options["repeat"], cursor)
+            self.naming.left_out.append(item.node)
         else:
-            self._head(item, cursor)
-        cursor.context = outer
+            outer = cursor.context
+            cursor.context = self._context_beside(item, outer, reader)
+            if "repeat" in item.options:
+                self._repeat(item, item.options["repeat"], cursor)
+            else:
+                self._head(item, cursor)
+            cursor.context = outer
+        if "as" in item.options:
+            self.naming.name(item.options["as"], cursor, self._at(cursor))
 
-    def _context_beside(self, item: Item, outer: Context) -> Context:
+    def _left_out(self, item: Item | None, cursor: Cursor) -> bool:
+        """Whether a `when` leaves an item out."""
+        if item is None or "when" not in item.options:
+            return False
+        return flag(item, "when", True, self._at(cursor)) is False
+
+    def _context_beside(self, item: Item, outer: Context, reader: Reader) -> Context:
         """The context of an item with its own `freeze` and `init`."""
-        frozen = flag(item, "freeze", False, self.reader)
+        frozen = flag(item, "freeze", False, reader)
         rules = outer.rules
         if "init" in item.options:
-            rules = (*self.init.beside(item.options["init"], item, self.reader), *rules)
+            rules = (*self.init.beside(item.options["init"], item, reader), *rules)
         return outer._replace(frozen=outer.frozen or bool(frozen), rules=rules)
 
     def _repeat(self, item: Item, count_node: Node, cursor: Cursor) -> None:
         """The item itself, or the list under its `do`, as often as it says."""
-        count = repeat_count(count_node, self.reader)
+        count = repeat_count(count_node, self._at(cursor))
         if count is None:
             cursor.lose()
             return
         context = self._times(cursor.context, count, count_node)
-        span = item.span(self.reader.source)
+        span = item.span(self.reports.source)
+        if count == 0:
+            self.naming.left_out.append(item.node)
         for i in range(count):
             self._step(item.node)
             inner = cursor.scope(context)
@@ -173,19 +244,34 @@ class Elaborator:
                 self._call(item, self.spec.blocks[item.name], cursor)
             case "reference":
                 self._reference(item, cursor)
-            case "for" | "repeat":
+            case "for" | "repeat" | "group":
                 self._loop(item, cursor)
             case "combinator":
+                if not joining_class(item.name).several:
+                    self._one_value(item, item.name, cursor)
                 if joining_class(item.name).joins:
                     self._combinator(item, cursor)
                 else:
                     self._nested(item, cursor)
+            case "as":
+                assert item.value is not None
+                self.naming.name(item.value, cursor, self._at(cursor))
+            case "use":
+                self.naming.use(item, cursor, self._at(cursor))
+            case "output":
+                self.naming.give(item, cursor, self._at(cursor))
 
     # ---- layers
 
+    def _one_value(self, item: Item, name: str, cursor: Cursor) -> None:
+        """Report an item that takes what stands in front of it where that is a family."""
+        if cursor.flow.family is not None:
+            self.naming.refuse_family(name, item.head, cursor)
+
     def _layer(self, item: Item, name: str, cursor: Cursor) -> None:
-        self._enter(cursor)
-        layer = self.reader.arguments(layer_class(name), item.value, name=name, at=item.head)
+        self._one_value(item, name, cursor)
+        reader = self.reader if item.value is None else self._at(cursor)  # without arguments nothing is evaluated
+        layer = reader.arguments(layer_class(name), item.value, name=name, at=item.head)
         key, given_name = self._key(item, cursor)
         self._count += 1
         flow, context = cursor.flow, cursor.context
@@ -194,9 +280,9 @@ class Elaborator:
             cursor.lose()
             return
         y = self.inference.output(layer, x, item, flow)
-        span = item.span(self.reader.source)
+        span = item.span(self.reports.source)
         out = y or TensorType((UNKNOWN,) * len(x.shape), x.dtype)
-        init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
+        init = self.init.of(layer, x, span, context.rules, reader) if context.rules else ()
         leaf = Leaf(cursor.keys.prefix + key, given_name, layer, x, out, span, context.calls, context.frozen, init)
         cursor.nodes.append(leaf)
         self.inference.keep_conditions(name, span, flow)
@@ -205,16 +291,16 @@ class Elaborator:
     # ---- blocks, references, loops
 
     def _call(self, item: Item, block: Block, cursor: Cursor) -> None:
-        self._enter(cursor)
         context = cursor.context
         if context.depth >= DEEPEST:
             self._too_deep(block, item)
         self.scope.used.add(block.name)
-        arguments = bind_arguments(block, item.value, item.head, self.reader, self._parsed)
+        arguments = bind_arguments(block, item.value, item.head, self._at(cursor), self._parsed)
         if arguments is None:
             cursor.lose()
             return
-        span = item.span(self.reader.source)
+        span = item.span(self.reports.source)
+        arguments = self.naming.kept(arguments, span, cursor)
         label = partial(call_label, block, arguments)
         within = context._replace(
             scope=self.scope.inside(arguments),
@@ -223,6 +309,7 @@ class Elaborator:
         )
         key, name = self._key(item, cursor) if "name" in item.options else ("", None)
         inner = cursor.nested(key, within) if name else cursor.scope(within)
+        inner.is_body = True
         self._frames.append(Frame(block.name, label, span))
         self._list(block.body, block.name, inner)
         self._frames.pop()
@@ -233,18 +320,17 @@ class Elaborator:
 
     def _reference(self, item: Item, cursor: Cursor) -> None:
         """`$act`, `$block: [64, 2]`: the layer, block or template that a name stands for."""
-        self._enter(cursor)
         name = item.name[1:]
-        scope = cursor.context.scope
+        names = self._at(cursor).names
         if not name.isidentifier():
-            self.reader.report("wrong-form", f"`{item.name}` names nothing", item.head, help="write `$name`")
+            self.reports.report("wrong-form", f"`{item.name}` names nothing", item.head, help="write `$name`")
             cursor.lose()
             return
         try:
-            value = scope[name]
+            value = names[name]
         except KeyError:
-            near = did_you_mean(name, scope.known())
-            self.reader.report(
+            near = did_you_mean(name, names.known())
+            self.reports.report(
                 "unknown-name",
                 f"there is no variable or parameter `{name}` here",
                 item.head,
@@ -260,15 +346,20 @@ class Elaborator:
             case Template():
                 self._template(item, value, cursor)
             case _:
-                if value is not UNKNOWN and value is not FAILED:
-                    self.reader.report("wrong-form", f"`${name}` is {value!r}, neither a layer nor a block", item.head)
+                if isinstance(value, (Value, Family)):
+                    self.reports.report(
+                        "wrong-form", f"`${name}` is {kind(value)}, neither a layer nor a block", item.head,
+                        help=f"`use: {name}` puts a value in the place of the one that stands here",
+                    )  # fmt: skip
+                elif value is not UNKNOWN and value is not FAILED:
+                    self.reports.report("wrong-form", f"`${name}` is {value!r}, neither a layer nor a block", item.head)
                 cursor.lose()
 
     def _template(self, item: Item, template: Template, cursor: Cursor) -> None:
         """`$act` where `act` is a layer or block with its arguments."""
         inner = template.item
         if item.value is not None and not (isinstance(item.value, ScalarNode) and item.value.value is None):
-            self.reader.report(
+            self.reports.report(
                 "wrong-form",
                 f"`{item.name}` is `{inner.name}` with its arguments; it takes no more",
                 item.value,
@@ -280,37 +371,44 @@ class Elaborator:
         cursor.context = outer
 
     def _loop(self, item: Item, cursor: Cursor) -> None:
-        """`for … do` and `repeat … do`; with a name they make a nested Sequential."""
+        """`for … do`, `repeat … do` and `when … do`; with a name they make a nested Sequential."""
         do = item.options.get("do")
         if do is None or (isinstance(do, ScalarNode) and do.value is None):
-            self.reader.report("missing-key", f"`{item.name}` needs a `do` with the list to repeat", item.head)
+            wish = "`when` needs a list in its `do`" if item.kind == "group" else (
+                f"`{item.name}` needs a `do` with the list to repeat"
+            )  # fmt: skip
+            self.reports.report("missing-key", wish, item.head)
             cursor.lose()
             return
-        self._enter(cursor)
         if "name" not in item.options:
             self._iterations(item, cursor)
             return
         key, name = self._key(item, cursor)
         inner = cursor.nested(key, cursor.context)
         self._iterations(item, inner)
-        cursor.add_sequential(cursor.keys.prefix + key, name, item.span(self.reader.source), inner)
+        cursor.add_sequential(cursor.keys.prefix + key, name, item.span(self.reports.source), inner)
 
     def _iterations(self, item: Item, cursor: Cursor) -> None:
         assert item.value is not None
+        if item.kind == "group":
+            self._list(item.value, "do", cursor)
+            return
         if item.kind == "repeat":
             self._repeat(item, item.value, cursor)
             return
         scope = cursor.context.scope
-        header = loop_header(item.value, self.reader, lambda key: self._loop_name(key, scope))
+        header = loop_header(item.value, self._at(cursor), lambda key: self._loop_name(key, scope))
         if header is None:
             cursor.lose()
             return
         names, values = header
         context = self._times(cursor.context, len(values), item.value)
-        span = item.span(self.reader.source)
+        span = item.span(self.reports.source)
+        if not values:
+            self.naming.left_out.append(item.node)
         for value in values:
             self._step(item.node)
-            bound = dict(zip(names, value if len(names) > 1 else (value,), strict=True))
+            bound = _bound(names, value)
             inner = cursor.scope(context._replace(scope=scope.extended(bound)))
             self._list(item.options.get("do"), "do", inner)
             label = ", ".join(f"{k} = {v}" for k, v in bound.items())
@@ -319,83 +417,134 @@ class Elaborator:
     def _loop_name(self, key: ScalarNode, scope: NamesInScope) -> bool:
         """True if a loop may use this name where it stands."""
         if key.text in scope.locals:
-            self.reader.report(
+            self.reports.report(
                 "name-taken",
                 f"`{key.text}` is already a parameter or the name of a loop around, so no loop may use it",
                 key,
             )
             return False
-        return check_name(key, "loop name", self.spec, self.reader.report)
+        return check_name(key, "loop name", self.spec, self.reports.report)
 
     # ---- nested chains and combinators
 
     def _nested(self, item: Item, cursor: Cursor) -> None:
-        key, name = self._key_of(item, cursor)
+        key, name = self._key(item, cursor)
         inner = cursor.nested(key, self._deeper(cursor.context, item))
         self._list(item.value, item.name, inner)
-        cursor.add_sequential(cursor.keys.prefix + key, name, item.span(self.reader.source), inner)
+        cursor.add_sequential(cursor.keys.prefix + key, name, item.span(self.reports.source), inner)
 
     def _combinator(self, item: Item, cursor: Cursor) -> None:
-        key, name = self._key_of(item, cursor)
+        key, name = self._key(item, cursor)
         path = cursor.keys.prefix + key
+        before = cursor.flow
+        if before.family is not None:  # what stands here is for no branch; a tensor there must be
+            self.naming.take(next(iter(before.family)), item.head, cursor)
         flow = cursor.flow
-        joining = read_options(item, joining_class(item.name), self.reader)
-        nodes = branch_nodes(item, joining, self.reader)
-        start = branch_flow(item, joining, flow, self.reader)
-        span = item.span(self.reader.source)
+        reader = self._at(cursor)
+        joining = read_options(item, joining_class(item.name), reader)
+        rounds = partial(self._rounds, cursor=cursor)
+        written = written_branches(item, joining, cursor.context.scope, reader, rounds)
+        start = branch_flow(item, joining, flow if before.family is None else before, reader)
+        span = item.span(self.reports.source)
         self.inference.keep_conditions(item.name, span, flow)  # before a layer of a branch takes them for its own
         within = self._deeper(cursor.context, item)
         branches: list[tuple[str, Sequential]] = []
         ends: list[Flow] = []
-        for branch_key, node in nodes:
-            branch, end = self._branch(f"{path}.{branch_key}", node, item.name, start, within)
-            branches.append((branch_key, branch))
+        for part in written or ():
+            inner = within._replace(scope=part.scope.branch())
+            branch, end = self._branch(f"{path}.{part.key}", part, item.name, start, inner)
+            branches.append((part.key, branch))
             ends.append(end)
         if start is flow:
-            warn_overwritten(joining, [branch for _, branch in branches], self.reader)
-        end, joining = join(item, joining, flow, ends, self.reader)
+            from netspec.language.overwriting import warn_overwritten  # nor branches
+
+            warn_overwritten(joining, [branch for _, branch in branches], reader)
+        end, joining = join(item, joining, flow, ends, reader)
         self.inference.keep_conditions(item.name, span, flow)
-        before, after = flow.type or NOTHING, end.type or NOTHING
+        x, y = flow.type or NOTHING, end.type or NOTHING
         calls = cursor.context.calls
-        cursor.nodes.append(Combinator(joining, path, name, tuple(branches), span, before, after, calls))
+        cursor.nodes.append(Combinator(joining, path, name, tuple(branches), span, x, y, calls))
         cursor.flow = end
 
-    def _branch(self, path: str, node: Node | None, of: str, start: Flow, context: Context) -> tuple[Sequential, Flow]:
+    def _branch(self, path: str, branch: Branch, of: str, start: Flow, context: Context) -> tuple[Sequential, Flow]:
         cursor = Cursor(Keys(path), start, context)
-        self._list(node, of, cursor)
-        span = self.reader.source.span(node) if node is not None else start.last.span
+        span = self.reports.source.span(branch.node) if branch.node is not None else start.last.span
+        if branch.value is not None:
+            self.naming.take(branch.value, span, cursor)
+        else:
+            self._list(branch.node, of, cursor)
+        if cursor.flow.family is not None:
+            self.naming.refuse_family(of, span, cursor)
         return cursor.sequential(path, None, span, start), cursor.flow
 
-    # ---- options and names
+    def _rounds(self, node: Node, cursor: Cursor) -> list[Branch] | None:
+        """The branches that a `for`, `repeat` or `when` with its `do` stands for."""
+        item = self._parsed(node)
+        if item is None:
+            return None
+        for option in [option for option in item.options if option not in ("do", "when")]:
+            self.reports.report(
+                "misplaced-option",
+                f"`{option}` cannot stand beside a `do` that makes branches",
+                item.options[option],
+                help="it belongs beside an item of the branch",
+            )
+            return None
+        reader = self._at(cursor)
+        wanted = flag(item, "when", True, reader)
+        if not wanted:
+            self.naming.left_out.append(node)
+            return None if wanted is None else []
+        scope, body = cursor.context.scope, item.options.get("do")
+        if item.kind == "for":
+            assert item.value is not None
+            found = loop_header(item.value, reader, lambda key: self._loop_name(key, scope))
+            if found is None:
+                return None
+            names, values = found
+            self._times(cursor.context, len(values), item.value)
+            scopes = [scope.extended(_bound(names, value)) for value in values]
+        elif item.kind == "repeat":
+            assert item.value is not None
+            count = repeat_count(item.value, reader)
+            if count is None:
+                return None
+            self._times(cursor.context, count, item.value)
+            scopes = [scope] * count
+        else:
+            scopes = [scope]
+        return [Branch(body, within) for within in scopes]
 
-    def _key_of(self, item: Item, cursor: Cursor) -> tuple[str, str | None]:
-        self._enter(cursor)
-        return self._key(item, cursor)
+    # ---- options and names
 
     def _key(self, item: Item, cursor: Cursor) -> tuple[str, str | None]:
         """The key of the item's module among its siblings, and its name if the spec gives one."""
         index = cursor.keys.next_index()
         node = item.options.get("name")
-        name = child_name(node, self.reader) if node is not None else None
+        name = child_name(node, self._at(cursor)) if node is not None else None
         if node is None or name is None:
             return index, None
         names = cursor.keys.names
         if name in names:
             first = Related(f"the first `{name}`", names[name])
-            self.reader.report("duplicate-name", f"two siblings are named `{name}`", node, related=[first])
+            self.reports.report("duplicate-name", f"two siblings are named `{name}`", node, related=[first])
             return index, None
-        names[name] = self.reader.source.span(node)
+        names[name] = self.reports.source.span(node)
         return name, name
 
     # ---- limits and bookkeeping
 
-    def _enter(self, cursor: Cursor) -> None:
-        self.place.type = cursor.flow.type
-        self.reader.names = cursor.context.scope
+    def _at(self, cursor: Cursor) -> Reader:
+        """What reads expressions where the cursor stands."""
+        scope, type_ = cursor.context.scope, cursor.flow.type
+        last = self._last.names
+        if not (isinstance(last, Here) and last.scope is scope and last.type is type_):
+            self._last = self.reader.at(Here(scope, type_))
+        return self._last
 
     def _deeper(self, context: Context, item: Item) -> Context:
         if context.depth >= DEEPEST:
-            self.reader.report("too-deep", f"`{item.name}` is nested more than {DEEPEST} deep", item.head)
+            self.reports.report("too-deep", f"`{item.name}` is nested more than {DEEPEST} deep", item.head)
             raise LimitPassed
         return context._replace(depth=context.depth + 1)
 
@@ -403,7 +552,7 @@ class Elaborator:
         again = sum(frame.block == block.name for frame in self._frames)
         what = f"calls itself {again} deep" if again > 1 else f"is called more than {DEEPEST} deep"
         del self._frames[1:]  # the way in is enough: the rest of the trail is the same call again and again
-        self.reader.report(
+        self.reports.report(
             "endless-block",
             f"the block `{block.name}` {what}, without end as it seems",
             item.head,
@@ -420,7 +569,7 @@ class Elaborator:
         return context._replace(times=times)
 
     def _too_many(self, node: Node, what: str) -> None:
-        self.reader.report(
+        self.reports.report(
             "too-many-layers",
             f"{what}, but {self.limits.max_layers:,} layers are the limit",
             node,
@@ -435,3 +584,8 @@ class Elaborator:
 
     def _trail(self) -> tuple[Related, ...]:
         return tuple(Related(f"in the call `{frame.label()}`", frame.span) for frame in reversed(self._frames))
+
+
+def _bound(names: Sequence[str], value: Any) -> dict[str, Any]:
+    """The names of a `for` in one round."""
+    return dict(zip(names, value if len(names) > 1 else (value,), strict=True))

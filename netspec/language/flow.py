@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from netspec.diagnostics import Related, Span
 from netspec.dims import Problem, Size, Unmet
+from netspec.expressions.values import Family
 from netspec.layers.base import Layer, TensorType, shape_text
 from netspec.net import Leaf
 
@@ -51,6 +52,8 @@ class Flow(NamedTuple):
     """For each axis, the layer that set its size."""
     last: Origin
     """The last layer that changed the shape."""
+    family: Family | None = None
+    """What stands here where it is no one value: a block's output of several."""
 
     def unknown(self) -> Flow:
         """The same place with nothing known of the type."""
@@ -99,14 +102,15 @@ class Flow(NamedTuple):
             origins.append(new if moved else self.origins[axis])
         return Flow(y, tuple(origins), new if changed else self.last)
 
-    def joined(self, y: TensorType, origin: Origin, axis: int | None) -> Flow:
-        """The place behind a combinator that continues this branch; `axis` is the one that it changed. Where the number
-        of axes is another, it has made them all."""
+    def joined(self, y: TensorType, origin: Origin, axis: int | tuple[int, ...] | None) -> Flow:
+        """The place behind a combinator that continues this branch; `axis` is the one that it changed, or those. Where
+        the number of axes is another, it has made them all."""
         if len(y.shape) != len(self.origins):
             return Flow(y, (origin,) * len(y.shape), origin)
         if axis is None:
             return Flow(y, self.origins, self.last)
-        origins = tuple(origin if i == axis else o for i, o in enumerate(self.origins))
+        changed = (axis,) if isinstance(axis, int) else axis
+        origins = tuple(origin if i in changed else o for i, o in enumerate(self.origins))
         return Flow(y, origins, origin)
 
 

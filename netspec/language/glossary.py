@@ -133,6 +133,28 @@ _OPTIONS: Final = {
     ),
 }
 
+_VALUES: Final = {
+    "as": Word(
+        "item, and option of an item",
+        "A name for the value that stands here: beside an item for what comes out of it, as an item for what has come "
+        "so far. `p[i]` names one of a family. The name is known behind it in the same list, in a `do`, in a "
+        "`sequential` and in branches; a block knows its parameters only.",
+        layers("- Flatten\n- Linear: 64\n  as: skip\n- ReLU\n- Linear: 64\n  as: y\n- use: y + skip"),
+    ),
+    "use": Word(
+        "item",
+        "Another value in the place of the one that stands here: a named one, or arithmetic over named values and "
+        "numbers with + - * / **, element by element. Shapes are equal, or one side has 1 where the other has more.",
+        layers("- as: image\n- Conv2d: {out_channels: 1, kernel_size: 3, padding: 1}\n- as: y\n- use: image * 0.5 + y"),
+    ),
+    "output": Word(
+        "item at the end of a block's body",
+        "What the block gives, if it is not its last value: a value, arithmetic, or a family.",
+        "blocks:\n  gated(width):\n    - Linear: width\n      as: wide\n    - ReLU\n    - as: active\n"
+        "    - output: wide * active\n" + layers("- Flatten\n- gated: 64\n- Linear: 10"),
+    ),
+}
+
 _PLACES: Final = {
     "in_channels": Word(
         "name in expressions",
@@ -206,5 +228,5 @@ def _spec(example: WorkedExample) -> str:
     return layers(example.layers, str(list(example.input)))
 
 
-EXPLAINED: Final = {**_KEYS, **_combinators(), **_LOOPS, **_OPTIONS, **_PLACES, **_FUNCTIONS}
+EXPLAINED: Final = {**_KEYS, **_combinators(), **_LOOPS, **_OPTIONS, **_VALUES, **_PLACES, **_FUNCTIONS}
 """Every word of the language."""

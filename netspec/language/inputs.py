@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import keyword
 import re
-from collections.abc import Mapping
-from typing import Any, Final, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, cast, get_args
 
 from netspec.diagnostics import Fix, did_you_mean
 from netspec.dims import UNKNOWN, Dim, Size
 from netspec.kinds import LARGEST
+from netspec.language.names import usable
+from netspec.language.spec import Spec, reserved
 from netspec.layers.base import DType, TensorType
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader
@@ -18,46 +21,111 @@ _SYMBOL: Final = re.compile(r"[A-Z][A-Z0-9]*")
 _DTYPES: Final = get_args(DType)
 
 
-def _shape_node(node: Node | None) -> Node | None:
-    return node.get("shape") if isinstance(node, MapNode) else node
+class WrittenInput(NamedTuple):
+    """One input as the spec writes it."""
+
+    name: ScalarNode | None
+    """The key that names it."""
+    node: Node
+
+
+def has_named_inputs(node: Node | None) -> bool:
+    """Whether an `input` is a mapping of names, and not the long form of one: no input is called `shape` or `dtype`."""
+    return isinstance(node, MapNode) and bool(node.entries) and node.get("shape") is None and node.get("dtype") is None
+
+
+def written_inputs(node: Node | None) -> list[WrittenInput]:
+    """The inputs that a spec writes: one, or several by name."""
+    if isinstance(node, MapNode) and has_named_inputs(node):
+        return [WrittenInput(key, value) for key, value in node.entries]
+    return [] if node is None else [WrittenInput(None, node)]
+
+
+def _sizes(node: Node) -> list[Node] | None:
+    """The nodes of an input's sizes; None where there is no list of them."""
+    node = (node.get("shape") or node) if isinstance(node, MapNode) else node
+    if not isinstance(node, ListNode):
+        return None
+    return node.items[:-1] if _dtype_at_the_end(node) else list(node.items)
+
+
+def _dtype_at_the_end(node: Node) -> DType | None:
+    """The dtype in `[T, int64]`."""
+    last = node.items[-1] if isinstance(node, ListNode) and node.items else None
+    return cast("DType", last.text) if isinstance(last, ScalarNode) and last.text in _DTYPES else None
 
 
 def symbols_of(node: Node | None, variables: set[str]) -> frozenset[str]:
-    """The names in an input's shape that stand for sizes not given yet: `H`, `W2`."""
-    shape = _shape_node(node)
-    if not isinstance(shape, ListNode):
-        return frozenset()
-    texts = [item.text for item in shape.items if isinstance(item, ScalarNode) and isinstance(item.value, str)]
+    """The names in the inputs' shapes that stand for sizes not given yet: `H`, `W2`."""
+    items = [item for written in written_inputs(node) for item in _sizes(written.node) or ()]
+    texts = [item.text for item in items if isinstance(item, ScalarNode) and isinstance(item.value, str)]
     return frozenset(t for t in texts if _SYMBOL.fullmatch(t) and t not in variables)
 
 
-def read_input(
-    node: Node | None, symbols: frozenset[str], given: Mapping[str, int], reader: Reader
-) -> tuple[TensorType | None, dict[str, Size]]:
-    """The type of one example, and the size that each symbol stands for.
+def symbol_sizes(symbols: frozenset[str], given: Mapping[str, int]) -> dict[str, Size]:
+    """The size that each symbol stands for; `given` are those that `--set` made concrete."""
+    free = sorted(symbols - given.keys())
+    sizes: dict[str, Size] = {name: given[name] for name in symbols & given.keys()}
+    if free:
+        from netspec.symbols import symbol  # only a symbolic input needs formulas
 
-    `given` are the symbols that `--set` made concrete. The type is None once a mistake is reported.
-    """
-    sizes = _symbol_sizes(symbols, given)
-    if node is None:
-        return None, sizes
-    dtype: Any = "float32"
-    if isinstance(node, MapNode):
-        dtype = _read_dtype(node, reader)
-    shape_node = _shape_node(node)
-    if not isinstance(shape_node, ListNode) or not shape_node.items:
+        sizes |= {name: symbol(name) for name in free}
+    return sizes
+
+
+def read_input(written: WrittenInput, sizes: Mapping[str, Size], reader: Reader) -> TensorType | None:
+    """The type of one example; None once a mistake is reported. `sizes` are those of the symbols."""
+    node = written.node
+    dtype: Any = _read_dtype(node, reader) if isinstance(node, MapNode) else _dtype_at_the_end(node) or "float32"
+    if dtype is None:
+        return None
+    items = _sizes(node)
+    if items is None or not (items or written.name is not None):
+        shape_node = node.get("shape") if isinstance(node, MapNode) else node
         reader.report(
             "wrong-form",
             "`input` is the shape of one example, without the batch axis",
             node,
-            help="for example `input: [1, 28, 28]`, or `input: {shape: [128], dtype: int64}`",
+            help="for example `input: [1, 28, 28]`, `input: {shape: [128], dtype: int64}`, or several by name: "
+            "`input: {image: [3, 64, 64], time: []}`",
             fix=_as_list(shape_node, reader),
         )
-        return None, sizes
-    shape = [_read_size(item, sizes, reader, first=i == 0) for i, item in enumerate(shape_node.items)]
-    if dtype is None or any(size is None for size in shape):
-        return None, sizes
-    return TensorType(tuple(s for s in shape if s is not None), dtype), sizes
+        return None
+    shape = [_read_size(item, sizes, reader, first=i == 0) for i, item in enumerate(items)]
+    if any(size is None for size in shape):
+        return None
+    return TensorType(tuple(s for s in shape if s is not None), dtype)
+
+
+def check_input_names(
+    inputs: Sequence[WrittenInput], spec: Spec, variables: set[str], sizes: Mapping[str, Size], reader: Reader
+) -> set[str]:
+    """Report what cannot name an input: it becomes an argument of `forward`, and a value of expressions. Returns those
+    names."""
+    refused: set[str] = set()
+    for key in (written.name for written in inputs):
+        if key is None:
+            continue
+        taken = None
+        if not key.text.isidentifier() or keyword.iskeyword(key.text) or key.text.startswith("_"):
+            taken = "a name is a Python identifier that does not begin with `_`: it becomes an argument of `forward`"
+        elif key.text == "self":
+            taken = "it has a meaning for Python"
+        elif (word := reserved(key.text, spec)) is not None:
+            taken = f"it {word}"
+        elif key.text in variables:
+            taken = "it is a variable"
+        elif key.text in sizes:
+            taken = "it is a size of an input"
+        if taken is not None:
+            reader.report(
+                "bad-name",
+                f"`{key.text}` cannot name an input: {taken}",
+                key,
+                help=f"for example `{usable(key.text, 'in')}`",
+            )
+            refused.add(key.text)
+    return refused
 
 
 def _as_list(node: Node | None, reader: Reader) -> Fix | None:
@@ -70,16 +138,6 @@ def _as_list(node: Node | None, reader: Reader) -> Fix | None:
     return reader.replace(f"write `{mended}`", node, mended) if sizes else None
 
 
-def _symbol_sizes(symbols: frozenset[str], given: Mapping[str, int]) -> dict[str, Size]:
-    free = sorted(symbols - given.keys())
-    sizes: dict[str, Size] = {name: given[name] for name in symbols & given.keys()}
-    if free:
-        from netspec.symbols import symbol  # only a symbolic input needs formulas
-
-        sizes |= {name: symbol(name) for name in free}
-    return sizes
-
-
 def _read_dtype(node: MapNode, reader: Reader) -> str | None:
     for key, _ in node.entries:
         if key.text not in ("shape", "dtype"):
@@ -88,7 +146,7 @@ def _read_dtype(node: MapNode, reader: Reader) -> str | None:
                 "unknown-key",
                 f"`input` has no `{key.text}`",
                 key,
-                help=f"did you mean `{near}`?" if near else "its keys are `shape` and `dtype`",
+                help=f"did you mean `{near}`?" if near else "its keys are `shape` and `dtype`, which name no input",
             )
             return None
     dtype = node.get("dtype")
@@ -100,7 +158,7 @@ def _read_dtype(node: MapNode, reader: Reader) -> str | None:
     near = did_you_mean(written, _DTYPES)
     reader.report(
         "invalid-argument",
-        f"`dtype` is one of {' and '.join(_DTYPES)}, not {written}",
+        f"`dtype` is one of {', '.join(_DTYPES)}, not {written}",
         dtype,
         help=f"did you mean `{near}`?" if near else None,
     )
@@ -118,7 +176,13 @@ def _read_size(node: Node, sizes: Mapping[str, Size], reader: Reader, *, first: 
     if isinstance(node, ScalarNode) and isinstance(node.value, str) and node.text in sizes:
         return sizes[node.text]
     if isinstance(node, ScalarNode) and _no_name(node, reader):
-        near = did_you_mean(node.text, reader.names.known())
+        if node.text in _DTYPES:
+            reader.report(
+                "wrong-form", f"`{node.text}` is a dtype: it stands behind the sizes", node,
+                help=f"for example `[128, {node.text}]`",
+            )  # fmt: skip
+            return None
+        near = did_you_mean(node.text, (*reader.names.known(), *_DTYPES))
         reader.report(
             "unknown-name",
             f"there is no `{node.text}` here",

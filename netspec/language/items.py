@@ -8,6 +8,7 @@ item is elaborated, since a block may be handed a layer's name as a value.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from netspec.combinators import COMBINATORS, OWNERS
@@ -17,12 +18,13 @@ from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import stray_option_trap
 
-Kind = Literal["layer", "block", "reference", "combinator", "for", "repeat"]
+Kind = Literal["layer", "block", "reference", "combinator", "for", "repeat", "group", "as", "use", "output"]
 
 _CALL: Final = r"(?:\w+\.)*(\w+)(\(.*)?"
 """A layer as Python writes it: `nn.Linear`, `Conv2d(1, 6, 5)`."""
-_COMMON: Final = frozenset(("name", "when", "repeat", "freeze", "init"))
-_LOOP: Final = frozenset(("name", "when", "freeze", "init", "do"))
+_COMMON: Final = frozenset(("name", "when", "repeat", "freeze", "init", "as"))
+_LOOP: Final = frozenset(("name", "when", "freeze", "init", "do", "as"))
+_OF_VALUES: Final = frozenset(("when", "as"))
 _EVERY_OPTION: Final = _COMMON | OWNERS.keys() | {"do"}
 
 
@@ -85,6 +87,9 @@ def _bare(node: ScalarNode, spec: Spec, report: Report) -> Item | None:
     if kind is None:
         unknown_head(node, spec, report)
         return None
+    if kind in ("use", "output"):
+        report("wrong-form", f"`{node.text}` needs a value", node, help=f"write `{node.text}: x`, as `as: x` names it")
+        return None
     report("wrong-form", f"`{node.text}` needs its layers", node, help=f"write `{node.text}: [...]`")
     return None
 
@@ -99,7 +104,7 @@ def head_kind(text: str, spec: Spec) -> Kind | None:
         return "combinator"
     if text[:1] == "$":
         return "reference"
-    return "for" if text == "for" else None
+    return text if text in ("for", "use", "output") else None
 
 
 def _mapping(node: MapNode, spec: Spec, report: Report) -> Item | None:
@@ -114,10 +119,12 @@ def _mapping(node: MapNode, spec: Spec, report: Report) -> Item | None:
             options[key.text] = value
         else:
             strangers.append(key)
-    if not heads and "repeat" in options and "do" in options and not strangers:
-        key, value = next(e for e in node.entries if e[0].text == "repeat")
-        heads.append((key, value, "repeat"))
-        del options["repeat"]
+    if not heads and not strangers and (found := _head_among(options)) is not None:
+        word, kind = found
+        key, value = next(e for e in node.entries if e[0].text == word)
+        heads.append((key, value, kind))
+        if kind != "group":
+            del options[word]
     if len(heads) == 1 and not strangers:
         head, value, kind = heads[0]
         if kind == "combinator" and isinstance(value, ScalarNode) and value.value is None:
@@ -126,6 +133,13 @@ def _mapping(node: MapNode, spec: Spec, report: Report) -> Item | None:
         return _checked(Item(heads[0][2], heads[0][0], heads[0][1], options, node), report)
     _no_single_head(node, [h for h, _, _ in heads], strangers, spec, report)
     return None
+
+
+def _head_among(options: Mapping[str, Node]) -> tuple[str, Kind] | None:
+    """The option that is the head of an item without another: `repeat` and `when` with a `do`, or `as`."""
+    if "do" in options:
+        return ("repeat", "repeat") if "repeat" in options else ("do", "group") if "when" in options else None
+    return ("as", "as") if "as" in options else None
 
 
 def _no_single_head(
@@ -144,7 +158,7 @@ def _no_single_head(
     elif strangers:
         unknown_head(strangers[0], spec, report)
     elif any(key.text == "do" for key, _ in node.entries):
-        report("no-head", "a `do` needs `for: name in values` or `repeat: n` beside it", node.entries[0][0])
+        report("no-head", "a `do` needs `for: name in values`, `repeat: n` or `when: …` beside it", node.entries[0][0])
     else:
         trap = stray_option_trap(spec.source, node.entries[0])
         report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
@@ -169,8 +183,12 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
 def _allowed(item: Item) -> frozenset[str]:
     """The options that may stand beside a head."""
     match item.kind:
-        case "for" | "repeat":
+        case "for" | "repeat" | "group":
             return _LOOP
+        case "as" | "use":
+            return _OF_VALUES
+        case "output":
+            return frozenset(("when",))
         case "combinator":
             return _COMMON.union(COMBINATORS[item.name].options)
         case _:
@@ -187,7 +205,9 @@ def _checked(item: Item, report: Report) -> Item:
         where = next(key for key, _ in entries if key.text == option)
         owners = " and ".join(f"`{owner}`" for owner in OWNERS.get(option, ("for", "repeat")))
         note = f"`{option}` belongs to {owners}"
-        if option == "repeat":
+        if option in _COMMON and item.kind in ("as", "use", "output"):
+            note = f"a value has no module: `{option}` stands beside the item that makes it"
+        elif option == "repeat":
             note = "put a `repeat` with `do` around it"
         report("misplaced-option", f"`{item.name}` has no option `{option}`", where, help=note)
     if "name" in item.options and "repeat" in item.options:
@@ -215,6 +235,14 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
             help=f"write `${name}` for the layer or block that it stands for",
             fix=fix,
         )
+        return
+    if name.partition("[")[0] in spec.named_values:
+        write = f"use: {name}"
+        fix = None if node.quoted else Fix(f"write `{write}`", (Edit(spec.source.span(node), write),))
+        report(
+            "unknown-layer", f"there is no layer or block `{name}`; it is a value", node,
+            help=f"`{write}` puts it in the place of the value that stands here", fix=fix,
+        )  # fmt: skip
         return
     if name in UNOFFERED:
         report("layer-not-offered", f"`{name}` is a torch layer that netspec does not offer: {UNOFFERED[name]}", node)

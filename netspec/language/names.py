@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from netspec.dims import UNKNOWN, Dim
+from netspec.expressions.operations import kind
+from netspec.expressions.values import Family, Value
 from netspec.text.source import MapNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader
 
@@ -66,6 +68,12 @@ def child_name(node: Node, reader: Reader) -> str | None:
     return text
 
 
+def usable(text: str, ending: str) -> str:
+    """A name near this one that ends in `_in` or the like, for a value that becomes an argument or a field."""
+    plain = re.sub(r"\W+", "_", text).strip("_").lower()
+    return f"{'x' if not plain[:1].isalpha() else ''}{plain}_{ending}"
+
+
 def _usable(text: str) -> str:
     """A name near this one that a module may have."""
     bare = text.strip("_")
@@ -81,6 +89,11 @@ def _filled(node: ScalarNode, reader: Reader) -> str | None:
             return None
         if isinstance(value, Dim):
             reader.needs_number("name", value, node, None)
+            return None
+        if isinstance(value, (Value, Family)):
+            reader.report(
+                "bad-name", f"`{parts[i]}` in `{node.text}` is {kind(value)}: no text of a name can be made of it", node
+            )
             return None
         parts[i] = str(value)
     return "".join(parts)
@@ -120,10 +133,11 @@ def loop_header(node: Node, reader: Reader, check: Callable[[ScalarNode], bool])
     values = reader.evaluate(ScalarNode(found[2], found[2], node.quoted, node.start + offset, node.end))
     if values is FAILED or values is UNKNOWN:
         return None
-    if isinstance(values, Dim) or not isinstance(values, (list, tuple)):
+    if isinstance(values, Dim) or not isinstance(values, (list, tuple, Family)):
+        is_value = isinstance(values, Value)
         reader.report(
             "bad-loop",
-            f"a `for` goes through a list, but `{found[2]}` is {values}",
+            f"a `for` goes through a list, but `{found[2]}` is {kind(values) if is_value else values}",
             node,
             help=f"`range({found[2]})` counts from 0" if type(values) is int else None,
         )

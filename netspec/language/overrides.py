@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from netspec.diagnostics import Setting, UsageError, did_you_mean
 from netspec.kinds import LARGEST
-from netspec.language.inputs import symbols_of
+from netspec.language.inputs import has_named_inputs, symbols_of
 from netspec.language.spec import Spec
 from netspec.recipe import tables
 from netspec.text.source import Extended, ListNode, MapNode, Node, ScalarNode, Source, parse
@@ -65,7 +65,7 @@ def apply_variant(spec: Spec, variant: str) -> Overridden:
     node = spec.variants[variant]
     for key, value in node.entries:
         if key.text == "input":
-            result.input = value
+            result.input = _merged_input(result.input, value)
         elif key.text == "train":
             result.train = _merged(result.train, value)
         elif key.text == "vars" and isinstance(value, MapNode):
@@ -74,6 +74,23 @@ def apply_variant(spec: Spec, variant: str) -> Overridden:
         else:
             _define(result.vars, key, value)
     return result
+
+
+def _merged_input(base: Node | None, value: Node) -> Node:
+    """The inputs of a variant: it replaces those of its names, adds others, and takes away those that it sets to null.
+    An input without a name replaces all."""
+    if not has_named_inputs(base) or not has_named_inputs(value):
+        return value
+    assert isinstance(base, MapNode)
+    assert isinstance(value, MapNode)
+    changes = {key.text: (key, node) for key, node in value.entries}
+    entries = [changes.pop(key.text, (key, node)) for key, node in base.entries]
+    kept = [(key, node) for key, node in (*entries, *changes.values()) if not _is_null(node)]
+    return MapNode(kept, base.flow, base.start, base.end)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.value is None
 
 
 def _define(definitions: list[Definition], key: ScalarNode, value: Node) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from netspec.dims import UNKNOWN
 from netspec.language.spec import Spec
+from netspec.language.values import Asked, ValueNames
 from netspec.layers import MODULE_OF
 from netspec.layers.base import TensorType
 
@@ -61,70 +62,83 @@ SHAPE_NAMES: Final = ("in_shape", "in_channels", "in_features")
 """What an expression among the layers may ask of the place where it stands."""
 
 
-class Place:
-    """Where elaboration stands: the type that flows there. One for all scopes of an elaboration."""
-
-    __slots__ = ("inside", "type")
-
-    def __init__(self) -> None:
-        self.type: TensorType | None = None
-        self.inside = False
-        """True among the layers: elsewhere in a spec, in `vars` or `train`, nothing flows that could have a shape."""
-
-
 class NamesInScope:
     """The names that expressions of one block body (or of the top level) may use."""
 
-    __slots__ = ("locals", "place", "spec", "symbols", "used", "variables")
+    __slots__ = ("in_block", "locals", "spec", "symbols", "used", "values", "variables")
 
-    def __init__(self, spec: Spec, place: Place, variables: Mapping[str, object], locals: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        variables: Mapping[str, object],
+        locals: Mapping[str, object],
+        values: ValueNames | None = None,
+    ) -> None:
         self.spec = spec
-        self.place = place
+        self.values = ValueNames(Asked()) if values is None else values
         self.variables = variables
         self.locals = locals
         self.symbols: Mapping[str, object] = {}
+        self.in_block = False
         self.used: set[str] = set()
         """Variables that some expression asked for, and blocks that something called."""
 
     def inside(self, locals: Mapping[str, object]) -> NamesInScope:
         """The scope of a block's body: the variables, and these parameters."""
-        scope = NamesInScope(self.spec, self.place, self.variables, locals)
-        scope.used = self.used
-        scope.symbols = self.symbols
+        scope = self._with(locals, ValueNames(self.values.asked))
+        scope.in_block = True
         return scope
 
     def extended(self, names: Mapping[str, object]) -> NamesInScope:
-        """This scope with a loop's names."""
-        return self.inside({**self.locals, **names})
+        """This scope with a loop's names. What is named inside is known behind the loop."""
+        return self._with({**self.locals, **names}, self.values)
+
+    def branch(self) -> NamesInScope:
+        """The scope of a branch: it reads the values around it, and keeps to itself what it names."""
+        return self._with(self.locals, self.values.branch()) if self.spec.named_values else self
+
+    def _with(self, locals: Mapping[str, object], values: ValueNames) -> NamesInScope:
+        scope = NamesInScope(self.spec, self.variables, locals, values)
+        scope.used = self.used
+        scope.symbols = self.symbols
+        scope.in_block = self.in_block
+        return scope
 
     def __getitem__(self, name: str) -> object:
+        return self.find(name, None)
+
+    def find(self, name: str, here: Here | None) -> object:
+        """What a name means: at a place among the layers, or elsewhere in the spec for None.
+
+        Raises:
+            KeyError: it means nothing.
+        """
         if name in self.locals:
             return self.locals[name]
+        if self.values.any and (value := self.values.find(name)) is not None:
+            return value
         if name in self.variables:
             self.used.add(name)
             return self.variables[name]
-        if name in SHAPE_NAMES and self.place.inside:
-            return self._shape(name)
+        if here is not None and name in SHAPE_NAMES:
+            return here.shape(name)
         if name in MODULE_OF:
             return LayerName(name)
         if name in self.spec.blocks:
             return BlockName(name)
         if name not in self.symbols and (self.spec.lacks_block(name) or "vars:" in self.spec.lost):
             return UNKNOWN
-        return self.symbols[name]
-
-    def _shape(self, name: str) -> object:
-        type_ = self.place.type
-        if type_ is None or (name != "in_shape" and not type_.shape):
-            return UNKNOWN
-        if name == "in_shape":
-            return type_.shape
-        return type_.shape[0 if name == "in_channels" else -1]
+        if name in self.symbols:
+            return self.symbols[name]
+        if here is not None and here.type is None and name in self.spec.named_values:
+            return UNKNOWN  # what should have named it was reported
+        raise KeyError(name)
 
     def known(self) -> Iterable[str]:
         """Every name in scope, for suggestions."""
-        shapes = SHAPE_NAMES if self.place.inside else ()
-        return (*self.locals, *self.variables, *shapes, *self.symbols, *self.spec.blocks, *MODULE_OF)
+        return (
+            *self.locals, *self.values.known(), *self.variables, *self.symbols, *self.spec.blocks, *MODULE_OF,
+        )  # fmt: skip
 
     def hint(self, name: str) -> str | None:
         """Why a name is not in scope, where there is more to say than that it is not."""
@@ -132,6 +146,54 @@ class NamesInScope:
             return f"`{name}` belongs to a place among the layers: it has no meaning here"
         if not self.locals and any(key.text == name for key, _ in self.spec.vars):
             return f"`{name}` is not defined yet: a definition may use those above it"
+        if (key := self.spec.named_values.get(name)) is not None:
+            line = self.spec.source.span(key).line
+            return f"`{name}` is a value of the network (line {line}): it is known among the layers only"
         if name in self.spec.values:
             return f"`{name}` is a parameter of a block: it is known in that block's body only"
         return None
+
+
+class Here:
+    """The names that an expression may use at one place among the layers, where a value of some type stands."""
+
+    __slots__ = ("scope", "type")
+
+    def __init__(self, scope: NamesInScope, type: TensorType | None) -> None:
+        self.scope: Final = scope
+        self.type: Final = type
+
+    def __getitem__(self, name: str) -> object:
+        return self.scope.find(name, self)
+
+    def inside(self, locals: Mapping[str, object]) -> Here:
+        """This place, seen from the body of a block with these parameters."""
+        return Here(self.scope.inside(locals), self.type)
+
+    def shape(self, name: str) -> object:
+        """The shape of the value that stands here, or one of its sizes; UNKNOWN where it is not known."""
+        if self.type is None or (name != "in_shape" and not self.type.shape):
+            return UNKNOWN
+        if name == "in_shape":
+            return self.type.shape
+        return self.type.shape[0 if name == "in_channels" else -1]
+
+    def known(self) -> Iterable[str]:
+        """Every name in scope, for suggestions."""
+        return (*self.scope.known(), *SHAPE_NAMES)
+
+    def hint(self, name: str) -> str | None:
+        """Why a name is not in scope, where there is more to say than that it is not."""
+        scope, spec = self.scope, self.scope.spec
+        key = spec.named_values.get(name)
+        if key is None or (not scope.locals and any(defined.text == name for defined, _ in spec.vars)):
+            return scope.hint(name)
+        line = spec.source.span(key).line
+        if name in spec.input_names and not scope.in_block:
+            return f"the file has an input `{name}` (line {line}), and what is overridden leaves it out"
+        if name in spec.input_names:
+            return f"`{name}` is an input (line {line}): a block knows its parameters only, so hand it over as one"
+        return (
+            f"`as: {name}` stands in line {line}: a value is known behind its `as`, in the same list and in the "
+            "branches there, if no `when` or loop leaves it out; a block knows its parameters only"
+        )

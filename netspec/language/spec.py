@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any, Final, NamedTuple, Protocol
 
 from netspec.combinators import COMBINATORS, OWNERS
@@ -15,16 +16,21 @@ from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import signature_trap
 
-KEYS: Final = ("netspec", "name", "description", "input", "vars", "variants", "blocks", "layers", "init", "train")
-WORDS: Final = frozenset((*COMBINATORS, *OWNERS, "for", "repeat", "do", "when", "name", "freeze", "init"))
+KEYS: Final = (
+    "netspec", "name", "description", "input", "vars", "variants", "blocks", "layers", "output", "init", "train",
+)  # fmt: skip
+WORDS: Final = frozenset(
+    (*COMBINATORS, *OWNERS, "for", "repeat", "do", "when", "name", "freeze", "init", "as", "use", "output")
+)
 """The words of the language that stand where a block's name could stand."""
-RESERVED: Final = WORDS | {"input", "train", "in_shape", "in_channels", "in_features"}
+PLACES: Final = frozenset(("in_shape", "in_channels", "in_features"))
+"""What an expression among the layers may ask of the place where it stands."""
+RESERVED: Final = WORDS | PLACES | {"input", "train"}
+_TRUTHS: Final = frozenset(("on", "off", "yes", "no"))
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _LATER: Final = {
-    "inputs": "a network has one `input` in this version of the language",
-    "outputs": "a network has one output in this version of the language: what the last layer gives",
     "include": "a spec is one file in this version of the language",
     "includes": "a spec is one file in this version of the language",
     "import": "a spec is one file in this version of the language",
@@ -78,6 +84,7 @@ class Spec:
         self.variants: dict[str, MapNode] = {}
         self.blocks: dict[str, Block] = {}
         self.layers: Node | None = None
+        self.output: Node | None = None
         self.init: Node | None = None
         self.train: Node | None = None
         self.lost: set[str] = set()
@@ -93,6 +100,34 @@ class Spec:
         """The names of variables and of blocks' parameters."""
         names = {key.text for key, _ in self.vars}
         return frozenset(names.union(p.name for block in self.blocks.values() for p in block.parameters))
+
+    @cached_property
+    def input_names(self) -> dict[str, Node]:
+        """The names of the inputs, and where each is written."""
+        node = self.input
+        if not isinstance(node, MapNode) or node.get("shape") is not None or node.get("dtype") is not None:
+            return {}
+        return {key.text: key for key, _ in node.entries}
+
+    @cached_property
+    def named_values(self) -> dict[str, Node]:
+        """The name of each input and of each value that an `as` anywhere names, and the first such place."""
+        found: dict[str, Node] = dict(self.input_names)
+        if not re.search(r"\bas\b", self.source.text):
+            return found
+        nodes: list[Node | None] = [self.layers, self.output, *(block.body for block in self.blocks.values())]
+        while nodes:
+            match nodes.pop():
+                case ListNode(items=items):
+                    nodes += items
+                case MapNode(entries=entries):
+                    nodes += [node for _, node in entries]
+                    for key, node in entries:
+                        for name in target_names(node) if key.text == "as" else ():
+                            found.setdefault(name, node)
+                case _:
+                    pass
+        return found
 
     @property
     def complete(self) -> bool:
@@ -110,6 +145,37 @@ class Spec:
         return not common or ("input:" not in common and not common & mentioned(self, variants=False))
 
 
+def reserved(name: str, spec: Spec | None = None) -> str | None:
+    """Why a name can stand for no value of a network, input or not; None if it can. `spec` is that with its blocks."""
+    if is_reserved(name):
+        return "is a function or constant of the expression language"
+    if name in MODULE_OF or name in UNOFFERED:
+        return "is a layer"
+    if spec is not None and name in spec.blocks:
+        return "is a block"
+    if name in PLACES:
+        return "is what an expression may ask of the place where it stands"
+    if name.lower() in _TRUTHS:
+        return "is a truth value to many readers of YAML"
+    return "skips a result" if name == "_" else None
+
+
+def left_out_words(spec: Spec, left_out: list[Node]) -> set[str]:
+    """Every word of the expressions in items that were left out, and of those that choose by `if`."""
+    nodes: list[Node | None] = list(left_out)
+    everything: list[Node | None] = [spec.layers, spec.output, *(block.body for block in spec.blocks.values())]
+    texts = [text for text, is_key in _texts(nodes) if not is_key]
+    texts += [text for text, is_key in _texts(everything) if not is_key and " if " in text]
+    return {word for text in texts for word in _WORD.findall(text)}
+
+
+def target_names(node: Node) -> list[str]:
+    """The names that an `as` gives, however wrong it may be: `skip` of `skip`, `p` of `p[3]`."""
+    items = node.items if isinstance(node, ListNode) else [node]
+    texts = [item.text.partition("[")[0] for item in items if isinstance(item, ScalarNode)]
+    return [word for text in texts for word in _WORD.findall(text)]
+
+
 def _variable_names(variant: MapNode) -> set[str]:
     overrides = variant.get("vars")
     direct = {key.text for key, _ in variant.entries if key.text not in ("vars", "input", "train")}
@@ -119,7 +185,7 @@ def _variable_names(variant: MapNode) -> set[str]:
 def mentioned(spec: Spec, *, variants: bool) -> set[str]:
     """Every word that stands where an expression or a `$name` may stand, in what the spec holds but its definitions'
     own names; `variants` says whether those count."""
-    nodes = [spec.input, spec.layers, spec.init, spec.train, *(node for _, node in spec.vars)]
+    nodes = [spec.input, spec.layers, spec.output, spec.init, spec.train, *(node for _, node in spec.vars)]
     nodes += [block.body for block in spec.blocks.values()]
     texts = [p.default.text for block in spec.blocks.values() for p in block.parameters if p.default is not None]
     if variants:
@@ -130,7 +196,7 @@ def mentioned(spec: Spec, *, variants: bool) -> set[str]:
 
 def calls_of(spec: Spec, block: Block) -> bool:
     """True if something but the block itself has its name where a call may stand, though nothing may come by there."""
-    nodes = [spec.layers, *(other.body for other in spec.blocks.values() if other is not block)]
+    nodes = [spec.layers, spec.output, *(other.body for other in spec.blocks.values() if other is not block)]
     nodes += [node for _, node in spec.vars]
     nodes += [node for variant in spec.variants.values() for _, node in variant.entries]
     return any(block.name in _WORD.findall(text) for text, _ in _texts(nodes))
@@ -210,6 +276,7 @@ def _check_variant(spec: Spec, name: str, report: Report) -> None:
 
     for key, node in variant.entries:
         if key.text in ("input", "train"):
+            _check_taken_away(spec, node if key.text == "input" else None, report)
             kept.append((key, node))
         elif key.text == "vars":
             entries = [e for e in _entries(node, "vars", "names with their values", report, spec) if defines(e[0])]
@@ -224,6 +291,19 @@ def _check_variant(spec: Spec, name: str, report: Report) -> None:
         elif defines(key):
             kept.append((key, node))
     spec.variants[name] = MapNode(kept, variant.flow, variant.start, variant.end)
+
+
+def _check_taken_away(spec: Spec, node: Node | None, report: Report) -> None:
+    """Report an input that a variant sets to null and that is not there."""
+    names = spec.input_names
+    for key, value in node.entries if isinstance(node, MapNode) and names else ():
+        if key.text not in names and isinstance(value, ScalarNode) and value.value is None:
+            near = did_you_mean(key.text, names)
+            known = ", ".join(f"`{name}`" for name in names)
+            report(
+                "unknown-name", f"there is no input `{key.text}` that the variant could take away", key,
+                help=f"did you mean `{near}`?" if near else f"the inputs are {known}",
+            )  # fmt: skip
 
 
 def _head(root: MapNode, source: Source) -> Any:
@@ -279,6 +359,8 @@ def _read_key(spec: Spec, key: ScalarNode, node: Node, report: Report) -> None:
                 _read_block(spec, signature, body, report)
         case "layers":
             spec.layers = node
+        case "output":
+            spec.output = node
         case "init":
             spec.init = node
         case "train":
@@ -321,8 +403,10 @@ def check_name(key: ScalarNode, kind: str, spec: Spec, report: Report) -> bool:
             key,
         )
         return False
-    if name in RESERVED:
+    if name in (RESERVED if kind == "block" else PLACES if kind != "variable" else PLACES | {"input", "train"}):
         taken = "a word of the language"
+    elif name.lower() in _TRUTHS:
+        taken = "a truth value to many readers of YAML"
     elif is_reserved(name):
         taken = "a function or constant of the expression language"
     elif name in MODULE_OF or name in UNOFFERED:
@@ -330,7 +414,10 @@ def check_name(key: ScalarNode, kind: str, spec: Spec, report: Report) -> bool:
     elif kind != "block" and name in spec.blocks:
         taken = "a block"
         related = (Related(f"the block `{name}` is defined here", spec.source.span(spec.blocks[name].key)),)
-    elif kind != "variable" and (first := next((k for k, _ in spec.vars if k.text == name), None)) is not None:
+    elif (
+        kind not in ("variable", "parameter")
+        and (first := next((k for k, _ in spec.vars if k.text == name), None)) is not None
+    ):
         taken = "a variable"
         related = (Related(f"the variable `{name}` is defined here", spec.source.span(first)),)
     if taken is None:

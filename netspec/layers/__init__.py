@@ -48,7 +48,10 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "embedding": ("Embedding", "EmbeddingBag"),
     "transformer": ("TransformerEncoderLayer", "TransformerEncoder"),
     "recurrent": ("RNN", "LSTM", "GRU"),
-    "extra": ("Rearrange", "Select", "StochasticDepth", "LayerScale", "ClassToken", "PositionEmbedding"),
+    "patterns": ("Rearrange",),
+    "extra": ("Select", "Slice", "StochasticDepth", "LayerScale", "ClassToken", "PositionEmbedding"),
+    "elementary": ("Scale", "Sin", "Cos", "Exp", "Log", "Abs", "Clamp"),
+    "reductions": ("Mean", "Sum", "Max", "Min", "Normalize"),
     "attention": ("SelfAttention", "WindowAttention", "GridAttention"),
 }  # fmt: skip
 """Module of this package → the layers in it."""

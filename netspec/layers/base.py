@@ -14,7 +14,7 @@ from netspec.arguments import Arguments
 from netspec.diagnostics import Defect
 from netspec.dims import Shape, Size, expect, need, product, same
 
-DType = Literal["float32", "int64"]
+DType = Literal["float32", "int64", "bool"]
 
 Family = Literal[
     "convolution", "pooling", "normalization", "linear", "activation", "dropout", "shape", "padding", "embedding",
@@ -195,7 +195,7 @@ class Layer(Arguments):
             False,
             lambda: f"`{type(self).__name__}` computes with float32 values, but its input is {x.dtype}",
             code="wrong-dtype",
-            help="an `Embedding` in front of it turns integers into vectors",
+            help="an `Embedding` in front of it turns integers into vectors" if x.dtype == "int64" else None,
         )
 
     def need_rank(self, x: TensorType, rank: int, axes: str) -> None:

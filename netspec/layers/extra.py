@@ -1,188 +1,16 @@
-"""Layers that torch.nn lacks: rearranged and selected axes, stochastic depth, learned tokens, positions and scales."""
+"""Layers that torch.nn lacks: selected axes and slices, stochastic depth, learned tokens, positions and scales."""
 
 from __future__ import annotations
 
-from collections import Counter
-from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, Self
+from functools import reduce
+from typing import Any, ClassVar, Literal
 
-from pydantic import AfterValidator, model_validator
-
-from netspec.arguments import Count, Integer, Probability, Real, invalid
-from netspec.dims import UNKNOWN, Shape, Size, need, product, same
+from netspec.arguments import Count, Integer, Probability, Real
+from netspec.dims import UNKNOWN, Shape, Size, maximum, minimum, need
 from netspec.layers.base import Example, Family, Layer, Saved, TensorType, TorchCall
+from netspec.layers.shape import axis_of
 
 _OWN = "netspec.torch.extra"
-
-Groups = tuple[tuple[str, ...], ...]
-"""One side of a pattern: the names of each axis, several for an axis that is split or merged."""
-
-
-class _Pattern:
-    """A parsed pattern: the names of each axis, on both sides."""
-
-    __slots__ = ("left", "right")
-
-    def __init__(self, text: str) -> None:
-        sides = text.split("->")
-        if len(sides) != 2:
-            raise invalid("wants a pattern with one `->`, such as `n c h w -> n h w c`")
-        self.left = _groups(sides[0])
-        self.right = _groups(sides[1])
-        left, right = _names(self.left), _names(self.right)
-        for side, names in (("left", left), ("right", right)):
-            twice = [name for name, count in Counter(names).items() if count > 1]
-            if twice:
-                raise invalid(f"names the axis `{twice[0]}` twice on the {side}")
-        missing = sorted(set(left) ^ set(right))
-        if missing:
-            side = "right" if missing[0] in left else "left"
-            raise invalid(f"names the axis `{missing[0]}` on one side only; the {side} of `->` lacks it")
-        if not left or self.left[0] != self.right[0] or len(self.left[0]) != 1:
-            raise invalid("wants the batch axis first and alone on both sides, such as `n c h w -> n h w c`")
-
-
-def _names(groups: Groups) -> list[str]:
-    return [name for group in groups for name in group]
-
-
-def _groups(side: str) -> Groups:
-    groups: list[tuple[str, ...]] = []
-    inside: list[str] | None = None
-    for word in side.replace("(", " ( ").replace(")", " ) ").split():
-        if word == "(":
-            if inside is not None:
-                raise invalid("has a parenthesis within a parenthesis")
-            inside = []
-        elif word == ")":
-            if not inside:
-                raise invalid("has an empty pair of parentheses" if inside == [] else "closes what was not opened")
-            groups.append(tuple(inside))
-            inside = None
-        elif not word.isidentifier():
-            raise invalid(f"wants names for axes, not `{word}`; sizes stand under `sizes`")
-        elif inside is None:
-            groups.append((word,))
-        else:
-            inside.append(word)
-    if inside is not None:
-        raise invalid("opens a parenthesis that it does not close")
-    return tuple(groups)
-
-
-def _checked_pattern(text: str) -> str:
-    _Pattern(text)
-    return " ".join(text.split())
-
-
-Pattern = Annotated[str, AfterValidator(_checked_pattern)]
-
-
-class Rearrange(Layer):
-    """Axes renamed by a pattern: reordered, split by a group on the left, merged by a group on the right.
-
-    `Rearrange: n c h w -> n h w c` takes 96 × 56 × 56 to 56 × 56 × 96. With `sizes: {a: 2, b: 2}` the pattern
-    `n (h a) (w b) c -> n h w (b a c)` takes 56 × 56 × 96 to 28 × 28 × 384: each 2 × 2 patch becomes one vector. The
-    pattern is written as in einops, with the batch axis first; of each group on the left at most one part has no stated
-    size. Where nothing is split or merged this is a bare `permute`.
-
-    Parameters: none.
-    """
-
-    family: ClassVar[Family] = "shape"
-    scalar: ClassVar[str | None] = "pattern"
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example({"pattern": "n c h w -> n h w c"}, (96, 56, 56), (56, 56, 96)),
-        Example(
-            {"pattern": "n (h a) (w b) c -> n h w (b a c)", "sizes": {"a": 2, "b": 2}}, (56, 56, 96), (28, 28, 384)
-        ),
-        Example({"pattern": "n c h w -> n (h w) c"}, (768, 14, 14), (196, 768)),
-    )
-
-    pattern: Pattern
-    sizes: dict[str, Count] | None = None
-
-    @model_validator(mode="after")
-    def _sizes_are_named(self) -> Self:
-        for name in self.sizes or {}:
-            if name not in _names(self._parsed.left[1:]):
-                raise invalid(f"`sizes` gives one for `{name}`, which `{self.pattern}` does not name behind the batch")
-        return self
-
-    @cached_property
-    def _parsed(self) -> _Pattern:
-        return _Pattern(self.pattern)
-
-    def output(self, x: TensorType) -> TensorType:
-        left = self._parsed.left[1:]
-        need(
-            len(x.shape) == len(left),
-            lambda: (
-                f"`{self.pattern}` names {len(left)} axes behind the batch, but {{given}}, which has {len(x.shape)}"
-            ),
-            code="wrong-rank",
-            at="pattern",
-            axis="every",
-        )
-        sizes: dict[str, Size] = dict(self.sizes or {})
-        for axis, (group, size) in enumerate(zip(left, x.shape, strict=True)):
-            self._split(group, size, axis, sizes)
-        shape = tuple(product(sizes[name] for name in group) for group in self._parsed.right[1:])
-        return TensorType(shape, x.dtype)
-
-    def _split(self, group: tuple[str, ...], size: Size, axis: int, sizes: dict[str, Size]) -> None:
-        """Check the size of an axis against the known sizes of its names, and add the unknown one to `sizes`.
-
-        Raises:
-            Unmet: several sizes are unknown, or the known ones do not fit.
-        """
-        known = product(sizes[name] for name in group if name in sizes)
-        unknown = [name for name in group if name not in sizes]
-        need(
-            len(unknown) <= 1,
-            lambda: f"one axis cannot tell the sizes of both `{unknown[0]}` and `{unknown[1]}`: {{given}}",
-            code="invalid-argument",
-            at="pattern",
-            axis=axis,
-            help=f"state one of them, such as `sizes: {{{unknown[-1]}: 2}}`" if unknown else None,
-        )
-        stated = " × ".join(f"{name} = {sizes[name]}" for name in group if name in sizes)
-        if unknown:
-            need(
-                True if known == 1 else same(size % known, 0),
-                lambda: (
-                    f"`({' '.join(group)})` with {stated} does not divide the axis: {{given}}, "
-                    f"and {size} % {known} is {size % known}"
-                ),
-                at="sizes",
-                axis=axis,
-            )
-            sizes[unknown[0]] = size // known
-        else:
-            need(
-                same(size, known),
-                lambda: f"`{self.pattern}` wants {stated}, but {{given}}",
-                at="sizes",
-                axis=axis,
-            )
-
-    def derivation(self, x: TensorType, axis: int) -> str | None:
-        group = self._parsed.right[axis + 1]
-        if len(group) == 1:
-            return None
-        sizes: dict[str, Size] = dict(self.sizes or {})
-        for left_axis, (names, size) in enumerate(zip(self._parsed.left[1:], x.shape, strict=True)):
-            self._split(names, size, left_axis, sizes)
-        return " × ".join(str(sizes[name]) for name in group)
-
-    def saved(self, x: TensorType) -> Saved:
-        return Saved()
-
-    def shares(self, x: TensorType) -> bool:
-        return "(" not in self.pattern  # a permutation of the axes is a view
-
-    def call(self, x: TensorType) -> TorchCall:
-        return TorchCall("Rearrange", self.arguments(x), _OWN)
 
 
 class Select(Layer):
@@ -232,6 +60,77 @@ class Select(Layer):
 
     def call(self, x: TensorType) -> TorchCall:
         return TorchCall("Select", self.arguments(x), _OWN)
+
+
+class Slice(Layer):
+    """(*, n, *) → (*, m, *): part of an axis, as a Python slice: x[:, start:end:step] for `dim: 1`.
+
+    `Slice: {dim: 1, end: 64}` on 96 × 28 × 28 gives the first 64 channels, `Slice: {dim: -1, start: -1}` on 5 × 3 the
+    last column, 5 × 1. `dim` counts the batch axis and may not be the batch axis itself. Negative numbers count from
+    the end, what lies outside is cut off, and something must be left.
+
+    Parameters: none.
+    """
+
+    family: ClassVar[Family] = "shape"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"dim": 1, "end": 64}, (96, 28, 28), (64, 28, 28)),
+        Example({"dim": -1, "start": 1, "end": -1, "step": 2}, (3, 10), (3, 4)),
+        Example({"dim": 1, "start": 1}, (9,), (8,), "int64"),
+    )
+
+    dim: Integer
+    start: Integer | None = None
+    end: Integer | None = None
+    step: Count = 1
+
+    def output(self, x: TensorType) -> TensorType:
+        axis = axis_of(x, self.dim, "dim")
+        size = x.shape[axis]
+        lengths = [last - first for last in self._lasts(size) for first in self._firsts(size)]
+        for length in lengths:
+            need(
+                length >= 1,
+                lambda: f"`{self._written()}` leaves nothing of the axis: {{given}}",
+                code="invalid-argument",
+                at="end" if self.start is None else "start",
+                axis=axis,
+            )
+        length = reduce(minimum, lengths)
+        return TensorType((*x.shape[:axis], (length + self.step - 1) // self.step, *x.shape[axis + 1 :]), x.dtype)
+
+    def _firsts(self, size: Size) -> tuple[Size, ...]:
+        """Indices of which the largest is the first of the slice."""
+        start = self.start or 0
+        return (start,) if start >= 0 else (size + start, 0)
+
+    def _lasts(self, size: Size) -> tuple[Size, ...]:
+        """Indices of which the smallest lies behind the slice."""
+        if self.end is None:
+            return (size,)
+        return (self.end, size) if self.end >= 0 else (size + self.end,)
+
+    def _written(self) -> str:
+        ends = [f"{name}: {end}" for name, end in (("start", self.start), ("end", self.end)) if end is not None]
+        return ", ".join(ends)
+
+    def derivation(self, x: TensorType, axis: int) -> str | None:
+        cut = axis_of(x, self.dim, "dim")
+        if axis % len(x.shape) != cut:
+            return None
+        first, last = reduce(maximum, self._firsts(x.shape[cut])), reduce(minimum, self._lasts(x.shape[cut]))
+        if self.step > 1:
+            return f"⌈({last} − {first}) / {self.step}⌉"
+        return None if first == 0 else f"{last} − {first}"
+
+    def saved(self, x: TensorType) -> Saved:
+        return Saved()
+
+    def shares(self, x: TensorType) -> bool:
+        return True
+
+    def call(self, x: TensorType) -> TorchCall:
+        return TorchCall("Slice", self.arguments(x), _OWN)
 
 
 class StochasticDepth(Layer):

@@ -203,8 +203,8 @@ not be written, and are checked where they are. `netspec explain Conv2d` prints 
 Every formula, example and count on this page is compared with real torch modules by the tests.
 
 **Cost.** MACs are multiply-accumulates of one example's forward pass: those of convolutions, linear layers, attention
-and recurrent layers, biases excepted. All other layers count as 0. One MAC is two floating-point operations. *Kept*
-is what autograd keeps from a forward pass in training for the backward pass.
+and recurrent layers, biases excepted, and of the combinator `einsum`. All other layers count as 0. One MAC is two
+floating-point operations. *Kept* is what autograd keeps from a forward pass in training for the backward pass.
 """
 
 _LEGAL: Final = """

@@ -15,10 +15,12 @@ from torch import Tensor, nn
 from netspec.diagnostics import Defect, MissingExtra, OutOfMemory
 from netspec.extras import install
 from netspec.layers.base import TorchCall, torch_defaults
-from netspec.net import Combinator, Leaf, Net, Sequential, members, need_numbers, walk
+from netspec.net import As, Combinator, Leaf, Net, Sequential, Use, members, need_numbers, walk
 from netspec.torch import modules
 from netspec.torch.foreign import lacks_memory
+from netspec.torch.graphs import Field, Graph, KeepValue, Network, RunModule, Step, TakeValue
 from netspec.views.describe import bytes_text, count_text, shape_text
+from netspec.wiring import NONE, Wires, Wiring, slots_read
 
 _INITIALISERS: Final[dict[str, Any]] = {
     "constant_": nn.init.constant_,
@@ -119,32 +121,71 @@ def _root(net: Net) -> nn.Sequential:
     call = next((call for call in calls if call is not None), TorchCall("Sequential", {}))
     root = constructor(call)(**call.arguments)
     assert isinstance(root, nn.Sequential)
-    return _fill(root, net.root)
+    wiring = Wiring(net)
+    if wiring.named or net.named_inputs or net.named_outputs:
+        wires = Wires(tuple(value.slot for value in net.named_inputs[1:] if value.slot is not None), wiring.given)
+        steps = _steps(net.root, wiring, wires)
+        outputs = [Field(value.name, value.slots, value.family) for value in net.named_outputs]
+        heads = isinstance(root, modules.AuxiliarySequential)
+        return _fill(Network(steps, wires.reads, outputs, heads=heads), net.root, wiring)
+    return _fill(root, net.root, wiring)
 
 
-def _fill(module: nn.Sequential, chain: Sequential) -> nn.Sequential:
+def _fill(module: nn.Sequential, chain: Sequential, wiring: Wiring) -> nn.Sequential:
     for node in members(chain):
-        module.add_module(node.path.rpartition(".")[2], _module(node))
+        if not isinstance(node, (As, Use)):
+            module.add_module(_key(node), _module(node, wiring))
     return module
 
 
-def _module(node: Leaf | Sequential | Combinator) -> nn.Module:
+def _module(node: Leaf | Sequential | Combinator, wiring: Wiring) -> nn.Module:
     match node:
         case Leaf():
             return _leaf(node)
         case Sequential():
-            return _fill(nn.Sequential(), node)
+            return _chain(node, wiring, wiring.of(node))
         case Combinator():
-            return _combinator(node)
+            return _combinator(node, wiring)
 
 
-def _combinator(node: Combinator) -> nn.Module:
-    chains = {key: _fill(nn.Sequential(), chain) for key, chain in node.branches}
+def _key(node: Leaf | Sequential | Combinator) -> str:
+    return node.path.rpartition(".")[2]
+
+
+def _chain(chain: Sequential, wiring: Wiring, wires: Wires) -> nn.Sequential:
+    """A chain with these wires; an `nn.Sequential` where nothing in it has a name."""
+    if wires == NONE and not wiring.names_inside(chain):
+        return _fill(nn.Sequential(), chain, wiring)
+    return _fill(Graph(_steps(chain, wiring, wires), wires.reads, wires.gives), chain, wiring)
+
+
+def _steps(chain: Sequential, wiring: Wiring, wires: Wires) -> list[Step]:
+    """The program of a chain."""
+    steps: list[Step] = []
+    still_read = set(wires.gives)
+    for node in reversed(list(members(chain))):
+        taken = wiring.of(node)
+        read = dict.fromkeys((*taken.reads, *slots_read(node)))
+        named = (node.slot,) if isinstance(node, As) else taken.gives
+        last = tuple(slot for slot in (*read, *named) if slot not in still_read)
+        still_read.update(read)
+        match node:
+            case As():
+                steps.append(KeepValue(node.slot, node.term, last))
+            case Use():
+                steps.append(TakeValue(node.term, last))
+            case _:
+                steps.append(RunModule(_key(node), taken.reads, taken.gives, last))
+    return steps[::-1]
+
+
+def _combinator(node: Combinator, wiring: Wiring) -> nn.Module:
+    wires = Wires(wiring.of(node).reads)  # every branch is given what any of them reads
+    chains = {key: _chain(chain, wiring, wires) for key, chain in node.branches}
     sides = {side: chains.pop(side) for side in node.joining.sides}
     call = node.joining.call()
-    return constructor(call)(
-        *chains.values(), **{side: chain for side, chain in sides.items() if len(chain)}, **call.arguments
-    )
+    written = {side: chain for side, chain in sides.items() if len(chain) or (isinstance(chain, Graph) and chain.steps)}
+    return constructor(call)(*chains.values(), **written, **call.arguments)
 
 
 def _leaf(leaf: Leaf) -> nn.Module:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from netspec.net import Net
 from netspec.torch.build import build
 from netspec.torch.usage import Shapes
-from netspec.views.describe import shape_text
+from netspec.views.describe import plural, shape_text
 
 _GENERIC: Final = frozenset({"weight", "bias", "running_mean", "running_var", "num_batches_tracked", "gamma", "beta"})
 """Names of tensors that do not identify the layer."""
@@ -82,8 +83,10 @@ def carried(
     return state, notes
 
 
-def compare_outputs(source: nn.Module, net: Net, state: Mapping[str, Tensor], example: Tensor | None) -> str | None:
-    """Run the source and the net with these weights in eval mode, and compare their outputs.
+def compare_outputs(
+    source: nn.Module, net: Net, state: Mapping[str, Tensor], examples: tuple[Tensor, ...] | None
+) -> str | None:
+    """Run the source and the net with these weights in eval mode, and compare.
 
     Returns:
         None if the outputs are equal up to rounding, else what differs, or why they could not be compared.
@@ -93,15 +96,25 @@ def compare_outputs(source: nn.Module, net: Net, state: Mapping[str, Tensor], ex
     if missing:
         return f"the net has no weights yet for {', '.join(f'`{key}`' for key in missing[:3])}"
     model.load_state_dict(dict(state), assign=True)
-    x = _example(net, source) if example is None else example
+    inputs = _examples(net, source) if examples is None else examples
     try:
         with _evaluated(source), torch.no_grad():
-            theirs = source(x)
+            theirs: list[Any] = pytree.tree_leaves(source(*inputs))
         with torch.no_grad():
-            ours = model.eval()(x)
+            ours: list[Any] = pytree.tree_leaves(model.eval()(*inputs))
     except (RuntimeError, NotImplementedError, ValueError, TypeError, IndexError) as error:
         return f"they could not be run: {next(iter(str(error).splitlines()), type(error).__name__)}"
-    if not isinstance(theirs, Tensor) or not isinstance(ours, Tensor):
+    if len(theirs) != len(ours):
+        return f"the source gives {plural(len(theirs), 'tensor')}, and the net {len(ours)}"
+    for a, b in zip(theirs, ours, strict=True):
+        if (difference := _difference(a, b)) is not None:
+            return difference
+    return None
+
+
+def _difference(theirs: Any, ours: Tensor) -> str | None:
+    """How one output of the source differs from the net's; None where it does so only by rounding."""
+    if not isinstance(theirs, Tensor):
         return f"the source gives {type(theirs).__name__}, which is no tensor"
     if theirs.shape != ours.shape:
         return f"the source gives {shape_text(tuple(theirs.shape))}, and the net {shape_text(tuple(ours.shape))}"
@@ -111,13 +124,18 @@ def compare_outputs(source: nn.Module, net: Net, state: Mapping[str, Tensor], ex
     return f"they differ by up to {difference:.3g}, and are {largest:.3g} at most"
 
 
-def _example(net: Net, source: nn.Module) -> Tensor:
-    """An input of one example for the net, on the device of the source: random values, or zeros for integers."""
+def _examples(net: Net, source: nn.Module) -> tuple[Tensor, ...]:
+    """One example of each input as the net takes it, on the source's device."""
     device = next((tensor.device for tensor in source.parameters()), torch.device("cpu"))
-    shape = [1, *(size for size in net.input_shape if isinstance(size, int))]
-    if net.input.dtype == "int64":
-        return torch.zeros(shape, dtype=torch.int64, device=device)
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)
+    generator = torch.Generator().manual_seed(0)
+    found: list[Tensor] = []
+    for value in net.inputs:
+        shape = [1, *(size for size in value.type.shape if isinstance(size, int))]
+        if value.type.dtype == "float32":
+            found.append(torch.randn(shape, generator=generator).to(device))
+        else:
+            found.append(torch.zeros(shape, dtype=getattr(torch, value.type.dtype), device=device))
+    return tuple(found)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ class Rearrange(nn.Module):
     """Renames axes by an einops-style pattern, the batch axis first: `"n (h a) (w b) c -> n h w (b a c)"`.
 
     A group on the left splits an axis, with at most one part whose size is not in `sizes`; a group on the right merges.
+    A `1` on the left takes an axis of that size away, a `1` on the right adds one.
     """
 
     def __init__(self, pattern: str, sizes: dict[str, int] | None = None) -> None:
@@ -25,14 +26,14 @@ class Rearrange(nn.Module):
         self.order = [names.index(name) for group in right for name in group]
         self.splits: list[tuple[int, list[int]]] = []  # axis and sizes of its parts, from the last axis to the first
         for axis, group in reversed(list(enumerate(left))):
-            if len(group) > 1 or group[0] in self.sizes:
+            if len(group) != 1 or group[0] in self.sizes:
                 self.splits.append((axis, [self.sizes.get(name, -1) for name in group]))
-        self.merges: list[tuple[int, int]] = []  # first and last axis of each run, from the last to the first
-        end = len(names)
+        self.merges: list[tuple[int, int]] = []  # first axis and number of each run, from the last to the first
+        first = len(names)
         for group in reversed(right):
-            if len(group) > 1:
-                self.merges.append((end - len(group), end - 1))
-            end -= len(group)
+            first -= len(group)
+            if len(group) != 1:
+                self.merges.append((first, len(group)))
 
     @staticmethod
     def _groups(side: str) -> list[list[str]]:
@@ -45,15 +46,15 @@ class Rearrange(nn.Module):
             elif inside:
                 groups[-1].append(word)
             else:
-                groups.append([word])
+                groups.append([] if word == "1" else [word])
         return groups
 
     def forward(self, x: Tensor) -> Tensor:
         for axis, sizes in self.splits:
-            x = x.unflatten(axis, sizes)
+            x = x.reshape([*x.shape[:axis], *sizes, *x.shape[axis + 1 :]])
         x = x.permute(self.order)
-        for start, end in self.merges:
-            x = x.flatten(start, end)
+        for first, count in self.merges:
+            x = x.flatten(first, first + count - 1) if count else x.unsqueeze(first)
         return x
 
     def extra_repr(self) -> str:
@@ -73,6 +74,25 @@ class Select(nn.Module):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, index={self.index}"
+
+
+class Slice(nn.Module):
+    """Part of an axis: `Slice(1, 2, 8)` is `x[:, 2:8]`."""
+
+    def __init__(self, dim: int, start: int | None = None, end: int | None = None, step: int = 1) -> None:
+        super().__init__()
+        self.dim = dim
+        self.start = start
+        self.end = end
+        self.step = step
+
+    def forward(self, x: Tensor) -> Tensor:
+        index = [slice(None)] * x.ndim
+        index[self.dim] = slice(self.start, self.end, self.step)
+        return x[tuple(index)]
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, start={self.start}, end={self.end}, step={self.step}"
 
 
 class LayerScale(nn.Module):
@@ -138,3 +158,143 @@ class SelfAttention(nn.MultiheadAttention):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x, x, x, need_weights=False)[0]
+
+
+class Scale(nn.Module):
+    """Multiplies by a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor
+
+    def extra_repr(self) -> str:
+        return str(self.factor)
+
+
+class Sin(nn.Module):
+    """The sine of each value."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sin()
+
+
+class Cos(nn.Module):
+    """The cosine of each value."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.cos()
+
+
+class Exp(nn.Module):
+    """The exponential of each value."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.exp()
+
+
+class Log(nn.Module):
+    """The natural logarithm of each value."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.log()
+
+
+class Abs(nn.Module):
+    """Each value without its sign."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.abs()
+
+
+class Clamp(nn.Module):
+    """Each value, or the bound that it lies beyond."""
+
+    def __init__(self, min: float | None = None, max: float | None = None) -> None:
+        super().__init__()
+        self.min = min
+        self.max = max
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(self.min, self.max)
+
+    def extra_repr(self) -> str:
+        return f"min={self.min}, max={self.max}"
+
+
+class Mean(nn.Module):
+    """The mean along one axis or several."""
+
+    def __init__(self, dim: int | tuple[int, ...], keepdim: bool = False) -> None:
+        super().__init__()
+        self.dim = dim
+        self.keepdim = keepdim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(self.dim, self.keepdim)
+
+    def extra_repr(self) -> str:
+        return f"{self.dim}, keepdim={self.keepdim}"
+
+
+class Sum(nn.Module):
+    """The sum along one axis or several."""
+
+    def __init__(self, dim: int | tuple[int, ...], keepdim: bool = False) -> None:
+        super().__init__()
+        self.dim = dim
+        self.keepdim = keepdim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sum(self.dim, self.keepdim)
+
+    def extra_repr(self) -> str:
+        return f"{self.dim}, keepdim={self.keepdim}"
+
+
+class Max(nn.Module):
+    """The largest value along one axis or several; equal ones share the gradient."""
+
+    def __init__(self, dim: int | tuple[int, ...], keepdim: bool = False) -> None:
+        super().__init__()
+        self.dim = dim
+        self.keepdim = keepdim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.amax(self.dim, self.keepdim)
+
+    def extra_repr(self) -> str:
+        return f"{self.dim}, keepdim={self.keepdim}"
+
+
+class Min(nn.Module):
+    """The smallest value along one axis or several; equal ones share the gradient."""
+
+    def __init__(self, dim: int | tuple[int, ...], keepdim: bool = False) -> None:
+        super().__init__()
+        self.dim = dim
+        self.keepdim = keepdim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.amin(self.dim, self.keepdim)
+
+    def extra_repr(self) -> str:
+        return f"{self.dim}, keepdim={self.keepdim}"
+
+
+class Normalize(nn.Module):
+    """Brings vectors along an axis to length 1."""
+
+    def __init__(self, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> None:
+        super().__init__()
+        self.p = p
+        self.dim = dim
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.normalize(x, self.p, self.dim, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, dim={self.dim}, eps={self.eps}"

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from torch import Tensor
 
 from netspec.torch.carrying import by_words, squeezed
-from netspec.torch.usage import Owner, Shapes, Use
+from netspec.torch.usage import Owner, Shapes, TensorUse
 
 
 class Mismatch(Exception):
@@ -23,8 +23,8 @@ class Mismatch(Exception):
 
 
 def by_use(
-    found: Sequence[Use],
-    wanted: Sequence[Use],
+    found: Sequence[TensorUse],
+    wanted: Sequence[TensorUse],
     keys: Sequence[str],
     left_out: Collection[str],
     known: Mapping[str, str],
@@ -46,8 +46,7 @@ def by_use(
     """
     origins: dict[str, str] = dict(known)
     taken: set[str] = set(known.values())
-    single: defaultdict[str, list[tuple[Use, Use]]] = defaultdict(list)
-    # The generators `_left` read `taken` and `origins` while these grow: they skip what has been matched meanwhile.
+    single: defaultdict[str, list[tuple[TensorUse, TensorUse]]] = defaultdict(list)
     for source, target in zip_longest(_left(found, taken), _left(wanted, origins)):
         if source is None or target is None:
             raise Mismatch(_ends(found, wanted, source, target))
@@ -77,11 +76,8 @@ def by_use(
     return origins
 
 
-def _left(uses: Sequence[Use], settled: Collection[str]) -> Iterator[Use]:
-    """The uses that are not matched yet: of parameters, and of buffers of layers without parameters.
-
-    The buffers of other layers are matched with the layer, since a pass may use them earlier or later.
-    """
+def _left(uses: Sequence[TensorUse], settled: Collection[str]) -> Iterator[TensorUse]:
+    """Those that are still to be matched: parameters, and the tensors of layers that have no parameters."""
     return (use for use in uses if use.key not in settled and use.name in (use.owner.parameters or use.owner.buffers))
 
 
@@ -89,8 +85,8 @@ def _untouched(owner: Owner, settled: Collection[str]) -> bool:
     return not any(owner.key(name) in settled for name in owner.shapes)
 
 
-def _tell_apart(layer: Sequence[tuple[Use, Use]]) -> None:
-    """Raise `Mismatch` for a layer with several parameters of one shape, unless both sides name them equally.
+def _tell_apart(layer: Sequence[tuple[TensorUse, TensorUse]]) -> None:
+    """Refuse a layer of the net with several parameters of one shape, unless the source names them alike.
 
     Between layers, the order of use is reliable. Within a layer it is not: `x * gain + shift` may be computed as
     `torch.addcmul(shift, gain, x)`.
@@ -104,8 +100,8 @@ def _tell_apart(layer: Sequence[tuple[Use, Use]]) -> None:
         )
 
 
-def _buffers(layer: Sequence[tuple[Use, Use]]) -> dict[str, str]:
-    """Match the buffers of a layer with those of the module that owns the first matching parameter."""
+def _buffers(layer: Sequence[tuple[TensorUse, TensorUse]]) -> dict[str, str]:
+    """The source's key for each of a layer's buffers: they belong to the owner of its first parameter."""
     source, target = layer[0][0].owner, layer[0][1].owner
     if not target.buffers:
         return {}
@@ -115,7 +111,7 @@ def _buffers(layer: Sequence[tuple[Use, Use]]) -> dict[str, str]:
     return {target.key(b): source.key(a) for a, b in names}
 
 
-def _differ(found: Sequence[Use], wanted: Sequence[Use], source: Use, target: Use) -> str:
+def _differ(found: Sequence[TensorUse], wanted: Sequence[TensorUse], source: TensorUse, target: TensorUse) -> str:
     layers = _owners(wanted)
     text = (
         f"layer {layers.index(target.owner) + 1} with weights is {source.owner} in the source, but {target.owner} in "
@@ -126,14 +122,16 @@ def _differ(found: Sequence[Use], wanted: Sequence[Use], source: Use, target: Us
     return f"{text}; at this place the source uses `{source.key}` and the net `{target.key}`"
 
 
-def _ends(found: Sequence[Use], wanted: Sequence[Use], source: Use | None, target: Use | None) -> str:
+def _ends(
+    found: Sequence[TensorUse], wanted: Sequence[TensorUse], source: TensorUse | None, target: TensorUse | None
+) -> str:
     where, extra = ("the source", source) if target is None else ("the net", target)
     assert extra is not None
     counts = _counts(_owners(found), _owners(wanted))
     return f"{where} goes on with {extra.owner}, where the other has ended{counts}"
 
 
-def _owners(uses: Sequence[Use]) -> list[Owner]:
+def _owners(uses: Sequence[TensorUse]) -> list[Owner]:
     return list({use.owner.path: use.owner for use in uses}.values())
 
 

@@ -1,8 +1,8 @@
 """The modules that torch lacks: joins of branches, auxiliary heads, and frozen norms.
 
-`build.py` uses them, and `emit/python/` copies the source of each class that a network uses, its docstrings included,
-into the file that it writes. So a class depends on torch only, and not on other definitions of this module except for
-its bases.
+`values` are what the branches read of values that have names (`graphs.py`); in a chain there are none. `build.py` makes
+the modules, and `emit/python/` copies the source of those that a network uses into the file that it
+writes. So each class stands on its own, imports torch alone, and reads well outside of netspec.
 """
 
 # torch's stubs leave out Sequential.forward. Off for the whole file: a comment in a class would be copied with it.
@@ -10,6 +10,8 @@ its bases.
 
 from __future__ import annotations
 
+import string
+from collections import OrderedDict
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -24,25 +26,41 @@ class Residual(nn.Module):
         self.body = body
         self.shortcut = shortcut
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
         """The sum; the body runs first."""
-        y = self.body(x)
-        return y + (x if self.shortcut is None else self.shortcut(x))
+        y = self.body(x, *values)
+        return y + (x if self.shortcut is None else self.shortcut(x, *values))
 
 
 class Add(nn.Module):
-    """The sum of what the branches make of the same x, all of one shape."""
+    """The sum of what the branches make of the same x; one may have size 1 along some axes of another."""
 
     def __init__(self, *branches: nn.Module) -> None:
         super().__init__()
         self.branches = nn.ModuleList(branches)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
         """The sum, from the first branch to the last."""
         first, *others = self.branches
-        y = first(x)
+        y = first(x, *values)
         for branch in others:
-            y = y + branch(x)
+            y = y + branch(x, *values)
+        return y
+
+
+class Multiply(nn.Module):
+    """The product of what the branches make of the same x; one may have size 1 along some axes of another."""
+
+    def __init__(self, *branches: nn.Module) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
+        """The product, from the first branch to the last."""
+        first, *others = self.branches
+        y = first(x, *values)
+        for branch in others:
+            y = y * branch(x, *values)
         return y
 
 
@@ -58,11 +76,56 @@ class Concat(nn.Module):
         self.dim = dim
         self.split = split
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
         """The joined results, in the branches' order."""
         inputs = [x] * len(self.branches) if self.split is None else x.chunk(self.split, self.dim)
-        results = [branch(part) for branch, part in zip(self.branches, inputs, strict=True)]
+        results = [branch(part, *values) for branch, part in zip(self.branches, inputs, strict=True)]
         return torch.cat(results, self.dim)
+
+
+class Stack(nn.Module):
+    """What the branches make of x, all of one shape, beside each other along a new axis `dim` (the batch is dim 0)."""
+
+    def __init__(self, *branches: nn.Module, dim: int = 1) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+        self.dim = dim
+
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
+        """The stacked results, in the branches' order."""
+        return torch.stack([branch(x, *values) for branch in self.branches], self.dim)
+
+
+class Einsum(nn.Module):
+    """What the branches make of x, multiplied and summed by a pattern of named axes: `"n i d, n j d -> n i j"`.
+
+    The first result is contracted with the second, what comes of it with the third, and so on. An axis is summed as
+    soon as neither a later branch nor the result has it.
+    """
+
+    def __init__(self, *branches: nn.Module, pattern: str) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+        self.pattern = pattern
+        inputs, result = pattern.split("->")
+        left, *others = (operand.split() for operand in inputs.split(","))
+        letters = dict(zip(dict.fromkeys(inputs.replace(",", " ").split()), string.ascii_letters, strict=False))
+        self.equations: list[str] = []
+        for i, right in enumerate(others):
+            later = {*result.split(), *(name for names in others[i + 1 :] for name in names)}
+            order = dict.fromkeys([name for name in left if name in right] + left + right)
+            kept = [name for name in order if name in later] if i < len(others) - 1 else result.split()
+            a, b, y = ("".join(letters[name] for name in names) for names in (left, right, kept))
+            self.equations.append(f"{a},{b}->{y}")
+            left = kept
+
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
+        """The contraction, from the first branch to the last."""
+        first, *others = self.branches
+        y = first(x, *values)
+        for branch, equation in zip(others, self.equations, strict=True):
+            y = torch.einsum(equation, y, branch(x, *values))
+        return y
 
 
 class Gate(nn.Module):
@@ -72,9 +135,9 @@ class Gate(nn.Module):
         super().__init__()
         self.body = body
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
         """The input, scaled."""
-        return x * self.body(x)
+        return x * self.body(x, *values)
 
 
 class Outputs(NamedTuple):
@@ -95,10 +158,10 @@ class Auxiliary(nn.Module):
         self.body = body
         self.result: Tensor | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
         """The input itself."""
         if self.training:
-            self.result = self.body(x)
+            self.result = self.body(x, *values)
         return x
 
     def take(self) -> Tensor | None:
@@ -158,3 +221,37 @@ class FrozenInstanceNorm2d(Frozen, nn.InstanceNorm2d):
 
 class FrozenInstanceNorm3d(Frozen, nn.InstanceNorm3d):
     """An InstanceNorm3d that holds still."""
+
+
+class Chain(nn.Sequential):
+    """A branch that is given values from outside: its layers begin with one of them, or with x where there is no start.
+
+    `start` is the number of the value, counted from 0.
+    """
+
+    def __init__(self, *layers: nn.Module | OrderedDict[str, nn.Module], start: int | None = None) -> None:
+        super().__init__()
+        for layer in layers:
+            named = layer if isinstance(layer, OrderedDict) else {str(len(self)): layer}
+            for key, inner in named.items():
+                self.add_module(key, inner)
+        self.start = start
+
+    def forward(self, input: Tensor, *values: Tensor) -> Tensor:
+        """What the layers make of the value; the value itself without layers."""
+        return super().forward(input if self.start is None else values[self.start])
+
+
+class Layers(nn.Module):
+    """Modules under the keys that an `nn.Sequential` gives them; a subclass says in `forward` what goes where."""
+
+    def __init__(self, *modules: nn.Module | OrderedDict[str, nn.Module]) -> None:
+        super().__init__()
+        for module in modules:
+            named = module if isinstance(module, OrderedDict) else {str(len(self._modules)): module}
+            for key, inner in named.items():
+                self.add_module(key, inner)
+
+    def __getitem__(self, key: int | str) -> nn.Module:
+        """The module of this key."""
+        return self.get_submodule(str(key))

@@ -36,15 +36,20 @@ _MODULE: Final = (
 
 
 def transfer(
-    source_module: nn.Module, net: Net, *, example: Tensor | None = None, fresh: Sequence[str] = ()
+    source_module: nn.Module,
+    net: Net,
+    *,
+    example: Tensor | tuple[Tensor, ...] | None = None,
+    fresh: Sequence[str] = (),
 ) -> dict[str, Tensor]:
     """A state dict for the built net with the weights of another module of the same architecture.
 
     Args:
         source_module: the module with the weights. It is not changed; the result shares its tensors.
         net: the net.
-        example: an input of the source with its batch axis; by default two examples of the net's input shape.
-        fresh: patterns of keys, as in `"10.*"`. Layers whose keys all match are left out, whatever their shapes are.
+        example: an input that the source takes, or a tuple of several, batch included; by default a batch of two of
+            each of the net's inputs.
+        fresh: patterns of keys, as in `"10.*"`: layers whose keys all match are left out, whatever their shapes are.
 
     Raises:
         TransferError: the parameters, in order of first use, differ in shape; the message names the first layers that
@@ -61,7 +66,11 @@ def transfer(
 
 
 def transfer_from(
-    source_module: nn.Module, net: Net, *, example: Tensor | None = None, fresh: Sequence[str] = ()
+    source_module: nn.Module,
+    net: Net,
+    *,
+    example: Tensor | tuple[Tensor, ...] | None = None,
+    fresh: Sequence[str] = (),
 ) -> tuple[dict[str, Tensor], dict[str, str], list[str]]:
     """Like `transfer`, without warnings.
 
@@ -69,8 +78,9 @@ def transfer_from(
         The state dict; net key → source key; the texts of the warnings.
     """
     target = build(net, device="meta")
-    inputs = _input(net) if example is None else example.to("meta")
-    wanted = order_of_use(target, _input(net), training=True)
+    examples = (example,) if isinstance(example, Tensor) else example
+    inputs = _inputs(net) if examples is None else tuple(each.to("meta") for each in examples)
+    wanted = order_of_use(target, _inputs(net), training=True)
     state = target.state_dict()
     left_out = _fresh(state, fresh)
     keys = [key for key in state if layer_of(key) not in left_out]
@@ -93,7 +103,7 @@ def transfer_from(
             break
     if not candidates:
         raise TransferError(f"the weights do not fit `{net.name}`: {problem}")
-    return _decided(source_module, net, tensors, candidates, example)
+    return _decided(source_module, net, tensors, candidates, examples)
 
 
 def _decided(
@@ -101,7 +111,7 @@ def _decided(
     net: Net,
     tensors: Mapping[str, Tensor],
     candidates: Sequence[dict[str, str]],
-    example: Tensor | None,
+    examples: tuple[Tensor, ...] | None,
 ) -> tuple[dict[str, Tensor], dict[str, str], list[str]]:
     """Choose the match with which the net's output equals the source's; the first match if none does.
 
@@ -115,7 +125,7 @@ def _decided(
         return state, candidates[0], notes
     for origins in candidates:
         state, notes = carried(tensors, origins, shapes)
-        doubt = compare_outputs(source, net, state, example)
+        doubt = compare_outputs(source, net, state, examples)
         if doubt is None:
             return state, origins, notes
         doubts.append(doubt)
@@ -202,9 +212,15 @@ def _check_named(net: Net, pairs: Mapping[str, tuple[tuple[int, ...], tuple[int,
     )
 
 
-def _input(net: Net) -> Tensor:
-    shape = [_BATCH, *(size for size in net.input_shape if isinstance(size, int))]
-    return torch.zeros(shape, dtype=getattr(torch, net.input.dtype), device="meta")
+def _inputs(net: Net) -> tuple[Tensor, ...]:
+    return tuple(
+        torch.zeros(
+            [_BATCH, *(size for size in value.type.shape if isinstance(size, int))],
+            dtype=getattr(torch, value.type.dtype),
+            device="meta",
+        )
+        for value in net.inputs
+    )
 
 
 def _shapes(state: Mapping[str, Tensor]) -> Shapes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -52,8 +52,8 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """A tensor that a forward pass uses: its owner, and its name there."""
+class TensorUse:
+    """A tensor in its place among those that a forward pass uses."""
 
     owner: Owner
     name: str
@@ -69,8 +69,8 @@ class Use:
         return self.owner.shapes[self.name]
 
 
-def order_of_use(module: nn.Module, inputs: Tensor, *, training: bool) -> list[Use]:
-    """The tensors that a forward pass uses, in order of first use.
+def order_of_use(module: nn.Module, inputs: Sequence[Tensor], *, training: bool) -> list[TensorUse]:
+    """The tensors that a forward pass uses, in the order in which it first does.
 
     The pass runs on a copy of the module: on the meta device, which has no data, or on the CPU with zeros as input if
     the module reads values of tensors.
@@ -81,13 +81,14 @@ def order_of_use(module: nn.Module, inputs: Tensor, *, training: bool) -> list[U
     try:
         return _order_of_use(_without_data(module), inputs, training)
     except _FAILURES:  # the module asks for a value, which the meta device does not have
-        real = torch.zeros(inputs.shape, dtype=inputs.dtype)
+        real = [torch.zeros(each.shape, dtype=each.dtype) for each in inputs]
     try:
         return _order_of_use(copy.deepcopy(module).cpu(), real, training)
     except _FAILURES as error:
         message = " ".join(str(error).split())
         raise TransferError(
-            f"{type(module).__name__} cannot take an input of {shape_text(tuple(inputs.shape))}: {message}"
+            f"{type(module).__name__} cannot take an input of "
+            f"{' and '.join(shape_text(tuple(each.shape)) for each in inputs)}: {message}"
         ) from None
 
 
@@ -100,24 +101,24 @@ def tensors_of(module: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def _order_of_use(model: nn.Module, inputs: Tensor, training: bool) -> list[Use]:
+def _order_of_use(model: nn.Module, inputs: Sequence[Tensor], training: bool) -> list[TensorUse]:
     model.train(training)
-    uses: dict[int, Use] = {}
+    uses: dict[int, TensorUse] = {}
     for path, inner in _modules(model):
         parameters, buffers = list(_parameters(inner)), list(_buffers(inner))
         owner = Owner(path, type(inner).__name__, _shapes(parameters), _shapes(buffers))
         for name, tensor in (*parameters, *buffers):
-            uses.setdefault(id(tensor), Use(owner, name))
+            uses.setdefault(id(tensor), TensorUse(owner, name))
     watch = _FirstUse(uses)
     with torch.no_grad(), watch:
-        model(inputs)
+        model(*inputs)
     return [uses[each] for each in watch.used]
 
 
 class _FirstUse(TorchFunctionMode):
     """Records the first use of each known tensor by a torch function."""
 
-    def __init__(self, known: Mapping[int, Use]) -> None:
+    def __init__(self, known: Mapping[int, TensorUse]) -> None:
         super().__init__()
         self.known = known
         self.used: dict[int, None] = {}

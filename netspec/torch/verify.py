@@ -96,11 +96,17 @@ def verify(net: Net, *, seed: int = 0) -> Verification:
     return result
 
 
-def example(net: Net, batch: int, generator: torch.Generator | None = None) -> Tensor:
-    """A batch of inputs that the net accepts: standard normal values, or valid indices of its embeddings."""
-    shape = [batch, *(size for size in net.input_shape if isinstance(size, int))]
-    if net.input.dtype == "float32":
+def example(net: Net, batch: int, generator: torch.Generator | None = None) -> tuple[Tensor, ...]:
+    """A batch of each of the inputs that the net takes: normally distributed, or indices that its embeddings have."""
+    return tuple(_example(net, value.type, batch, generator) for value in net.inputs)
+
+
+def _example(net: Net, type_: TensorType, batch: int, generator: torch.Generator | None) -> Tensor:
+    shape = [batch, *(size for size in type_.shape if isinstance(size, int))]
+    if type_.dtype == "float32":
         return torch.randn(shape, generator=generator)
+    if type_.dtype == "bool":
+        return torch.rand(shape, generator=generator) < 0.5
     limits = [leaf.args["num_embeddings"] for leaf in net.layers if "num_embeddings" in leaf.args]
     return torch.randint(0, min(limits, default=2), shape, generator=generator)
 
@@ -160,7 +166,7 @@ class _Run:
         hooks = [hook for node in watched for hook in self._watch(node)]
         try:
             with torch.no_grad():
-                output = self.model(example(self.net, _BATCH, self.generator))
+                output = self.model(*example(self.net, _BATCH, self.generator))
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             self._refused(error, training)
             return self.found
@@ -200,7 +206,12 @@ class _Run:
     def _whole(self, output: Any, training: bool) -> None:
         if isinstance(output, Outputs) and training:
             output = output.output
-        self._compare("", "", "output", self.net.output, output)
+        fields = output if self.net.outputs[0].name is not None else (output,)
+        for value, found in zip(self.net.outputs, fields, strict=False):
+            what = "output" if value.name is None else f"output `{value.name}`"
+            members = found if value.family else (found,)
+            for expected, tensor in zip(value.types, members, strict=True):
+                self._compare("", "", what, expected, tensor)
 
     def _order(self, training: bool) -> None:
         """Compare the order of execution. Layers of auxiliary heads run in train mode only, all others in both modes,

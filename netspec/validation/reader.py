@@ -33,6 +33,12 @@ class Reader(Values):
         """Things without arguments: one instance serves all, since instances are frozen."""
         self._plans: dict[tuple[int, type[Arguments]], Plan[Any] | None] = {}
 
+    def at(self, names: Names) -> Reader:
+        """The same reader under other names: what it has cached serves both."""
+        other = Reader.__new__(Reader)
+        other.__dict__.update(self.__dict__, names=names)
+        return other
+
     def arguments(self, model: type[A], node: Node | None, *, name: str, at: Node) -> A | None:
         """The arguments that a node gives to the thing called `name`, whose head stands at `at`.
 

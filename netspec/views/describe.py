@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from netspec.dims import Dim, Shape, Size
-from netspec.net import Combinator, Leaf, Net, Scope, Sequential
+from netspec.net import Combinator, Computed, Leaf, Net, Read, Scope, Sequential, Term
 from netspec.writing import shown
 
 _BARE: Final = frozenset({"out_channels", "out_features", "kernel_size", "output_size"})
@@ -133,6 +133,33 @@ def layer_text(leaf: Leaf) -> str:
     """A layer with its arguments: `Conv2d 96, 11×11, stride 4, padding 1`."""
     arguments = arguments_text(leaf)
     return f"{leaf.type} {arguments}" if arguments else leaf.type
+
+
+_BINDS: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 4}
+"""How strongly an operation binds; the minus sign stands between `*` and `**`."""
+_SIGN: Final = 3
+
+
+def term_text(term: Term, name: Callable[[Read], str] = lambda read: read.name) -> str:
+    """Arithmetic over values as a spec writes it, `p[3] * 0.5 + skip`; `name` says how a value is called."""
+    return _term(term, name)[0]
+
+
+def _term(term: Term, name: Callable[[Read], str]) -> tuple[str, int]:
+    """The text and how strongly it binds."""
+    if isinstance(term, Read):
+        return name(term), 9
+    if not isinstance(term, Computed):
+        return repr(term), 9 if term >= 0 else _SIGN
+    right, inner = _term(term.right, name)
+    if term.left is None:
+        return f"-{right if inner >= _SIGN else f'({right})'}", _SIGN
+    left, outer = _term(term.left, name)
+    binds = _BINDS[term.op]
+    power = term.op == "**"
+    left = left if outer > binds or (outer == binds and not power) else f"({left})"
+    right = right if inner > binds or (power and inner >= _SIGN) else f"({right})"
+    return f"{left} {term.op} {right}", binds
 
 
 def container_text(node: Scope | Sequential | Combinator) -> str:

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from netspec.layers.base import TensorType
-from netspec.net import Combinator, Leaf, Net, Node, Scope, Sequential, children, folded, leaves, walk
-from netspec.views.describe import container_text
+from netspec.net import As, Combinator, Leaf, Net, Node, Scope, Sequential, Use, children, folded, leaves, walk
+from netspec.views.describe import container_text, term_text
+from netspec.wiring import NONE, Wiring
 
 DEEPEST: Final = 24
 """The greatest depth of a view; deeper groups are closed. Neither readers nor layout engines can follow deeper ones."""
@@ -76,7 +77,7 @@ class Unit:
         return self.layers[-1].output
 
 
-Item = Leaf | Unit | LayerGroup | Join
+Item = Leaf | Unit | LayerGroup | Join | As | Use
 
 
 Repeats = Literal["all", "closed", "none"]
@@ -92,7 +93,7 @@ def fold(net: Net, depth: int | None = None, *, repeats: Repeats = "all") -> tup
             (so that each layer shown is a single one), or `"none"`.
     """
     limit = DEEPEST if depth is None else min(max(depth, 1), DEEPEST)
-    keys = {} if repeats == "none" else structure(net.root)
+    keys = {} if repeats == "none" else structure(net)
     return _Folder(keys, repeats).items(net.root.children, limit - 1)
 
 
@@ -174,7 +175,7 @@ def height(net: Net) -> int:
         node, level = stack.pop()
         for child in children(node):
             child = _through(child)
-            if isinstance(child, Leaf):
+            if isinstance(child, (Leaf, As, Use)):
                 continue
             inner = level if isinstance(node, Combinator) else level + 1
             tallest = max(tallest, inner)
@@ -182,19 +183,21 @@ def height(net: Net) -> int:
     return tallest
 
 
-def structure(root: Node) -> dict[int, int]:
-    """Number the nodes so that equal subtrees have equal numbers: `id` of a node → number.
+def structure(net: Net) -> dict[int, int]:
+    """A number for every node, by its `id`: equal numbers mean equal layers, arguments and shapes throughout.
 
-    Layers are equal if type, arguments and shapes are. Names, places and the arguments of dropouts are ignored: blocks
-    that differ only in the rate of their stochastic depth are to be folded.
+    Names and places do not count, nor do the probabilities of dropouts: a stochastic depth that grows from block to
+    block leaves the blocks the same to a reader. What reads or names a value for others is equal to nothing else.
     """
     numbers: dict[Hashable, int] = {}
     found: dict[int, int] = {}
+    wiring = Wiring(net)
 
     def number(node: Node, inside: list[int]) -> int:
-        return found.setdefault(id(node), numbers.setdefault(_key(node, tuple(inside)), len(numbers)))
+        key: Hashable = _key(node, tuple(inside)) if wiring.of(node) == NONE else id(node)
+        return found.setdefault(id(node), numbers.setdefault(key, len(numbers)))
 
-    folded(root, number)
+    folded(net.root, number)
     return found
 
 
@@ -214,6 +217,10 @@ def _key(node: Node, inside: tuple[int, ...]) -> Hashable:
             return "scope", node.block, node.input, inside
         case Sequential():
             return "chain", node.block, node.input, inside
+        case As():
+            return "as", node.name, node.type, node.term and term_text(node.term)
+        case Use():
+            return "use", term_text(node.term), node.output
 
 
 def _through(node: Node) -> Node:
@@ -224,8 +231,8 @@ def _through(node: Node) -> Node:
 
 
 def _is_empty(node: Node) -> bool:
-    """Whether a block call or loop contains no layers, as a `project` whose `when` is false."""
-    return not any(isinstance(below, Leaf | Combinator) for below in walk(node))
+    """Whether a block call or loop came to nothing, as a `project` whose `when` is false."""
+    return not any(isinstance(below, Leaf | Combinator | As | Use) for below in walk(node))
 
 
 def _is_small(node: Scope | Sequential) -> bool:
@@ -259,8 +266,7 @@ class _Folder:
         return tuple(items)
 
     def item(self, node: Node, depth: int) -> Item:
-        """The item of a single node."""
-        if isinstance(node, Leaf):
+        if isinstance(node, (Leaf, As, Use)):
             return node
         if self.repeats == "all" and not isinstance(node, Combinator) and _is_small(node):
             depth = max(depth, 1)  # open even at the limit
@@ -285,7 +291,7 @@ class _Folder:
             count = 1
             while [self.keys[id(n)] for n in nodes[at + count * period : at + (count + 1) * period]] == pattern:
                 count += 1
-            plain = all(isinstance(node, Leaf) for node in stretch)
+            plain = all(isinstance(node, (Leaf, As, Use)) for node in stretch)
             if count >= (_SHORTEST_RUN if plain else 2) and not (plain and self.repeats == "closed"):
                 return period, count
         return 1, 1
@@ -301,8 +307,8 @@ class _Folder:
 
 
 def _common_label(nodes: Sequence[Node]) -> str:
-    """The label of a run of equal groups: their common label, or else the name of the block or the kind."""
-    labels = {container_text(node) for node in nodes if not isinstance(node, Leaf)}
+    """What equal containers are called together: names that differ are left out."""
+    labels = {container_text(node) for node in nodes if not isinstance(node, (Leaf, As, Use))}
     if len(labels) == 1:
         return labels.pop()
     match nodes[0]:
@@ -314,3 +320,5 @@ def _common_label(nodes: Sequence[Node]) -> str:
             return combinator.kind
         case Leaf() as leaf:
             return leaf.type
+        case As() | Use():
+            raise AssertionError("values that are named and read are no group")

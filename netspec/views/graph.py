@@ -13,8 +13,9 @@ from typing import Final, Literal
 import networkx as nx
 
 from netspec.layers.base import TensorType
-from netspec.net import Combinator, Leaf, Net, Scope
+from netspec.net import As, Combinator, Leaf, Net, Read, Scope, Term, Use, reads
 from netspec.views.fold import Item, Join, LayerGroup, Unit, fold
+from netspec.wiring import Wiring
 
 INPUT: Final = "<input>"
 OUTPUT: Final = "<output>"
@@ -37,7 +38,9 @@ class Vertex:
     auxiliary: bool = False
     """True if it runs in training only."""
     part: str = ""
-    """For a fork that splits the tensor: the text to print after the shape."""
+    """A fork that gives each branch a part of the tensor: which, behind its shape."""
+    name: str = ""
+    """What the spec calls an input or an output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ def graph(net: Net) -> nx.MultiDiGraph[str]:
                 attributes["layer"] = vertex.item
             case Join():
                 attributes["combinator"] = vertex.item.combinator
+            case As() | Use():
+                attributes["value"] = vertex.item.term
             case _:
                 pass
         view.add_node(name, **attributes)
@@ -104,11 +109,21 @@ def flow(net: Net, items: Iterable[Item], *, forks: bool) -> FlowGraph:
         items: the items of the net by `fold`, perhaps with `stacked`.
         forks: add a vertex where a tensor goes to several branches, as in drawings.
     """
-    grower = _Grower(FlowGraph(), forks)
-    grower.flow.vertices[INPUT] = Vertex("input", net.input)
-    end = grower.chain(items, INPUT, _Place(None, False))
-    grower.flow.vertices[OUTPUT] = Vertex("output", net.output)
-    grower.edge(end, OUTPUT, net.output, _Place(None, False))
+    grower = _Grower(FlowGraph(), forks, Wiring(net))
+    place = _Place(None, False)
+    for number, value in enumerate(net.inputs):
+        name = INPUT if number == 0 else f"<input {value.name}>"
+        grower.flow.vertices[name] = Vertex("input", value.type, name=value.name or "")
+        if value.slot is not None:
+            grower.named[value.slot] = name
+    end = grower.chain(items, INPUT, place)
+    for number, value in enumerate(net.outputs):
+        name = OUTPUT if number == 0 else f"<output {value.name}>"
+        tails = [grower.named[slot] for slot in value.slots] or [end]
+        for index, (tail, type_) in enumerate(zip(tails, value.types, strict=True)):
+            inner = name if index == 0 else f"{name}[{index}]"
+            grower.flow.vertices[inner] = Vertex("output", type_, name=value.name or "")
+            grower.edge(tail, inner, type_, place)
     return grower.flow
 
 
@@ -126,6 +141,9 @@ class _Grower:
 
     flow: FlowGraph
     forks: bool
+    wiring: Wiring
+    named: dict[int, str] = field(default_factory=dict[int, str])
+    """The vertex that gives each named value, by slot."""
 
     def chain(self, items: Iterable[Item], source: str, place: _Place) -> str:
         """Add the items one after the other, from `source` on. Returns the last vertex."""
@@ -137,8 +155,8 @@ class _Grower:
                     source = self.step(item.layers[0].path, "layer", item, source, place)
                 case LayerGroup(closed=True):
                     auxiliary = place.auxiliary or _is_auxiliary(item)
-                    end = self.step(self.name(item), "group", item, source, _Place(place.cluster, auxiliary))
-                    source = source if auxiliary and not place.auxiliary else end  # a head's output goes nowhere
+                    end = self.closed(item, source, _Place(place.cluster, auxiliary))
+                    source = source if auxiliary and not place.auxiliary else end
                 case LayerGroup(items=(Join() as join,)) if join.combinator.joining.training_only:
                     source = self.fork(source, join.combinator, place)
                     self.branches(join, source, self.framed(item, _Place(place.cluster, True)))
@@ -146,7 +164,33 @@ class _Grower:
                     source = self.chain(item.items, source, self.framed(item, place))
                 case Join():
                     source = self.branches(item, source, place)
+                case As():
+                    self.named[item.slot] = source if item.term is None else self.term(item, item.term, place)
+                case Use():
+                    source = self.term(item, item.term, place)
         return source
+
+    def term(self, node: As | Use, term: Term, place: _Place) -> str:
+        """The vertex that gives a term: that of a named value, or one for the whole arithmetic."""
+        if isinstance(term, Read):
+            return self.named[term.slot]
+        name = f"<value {len(self.flow.vertices)}>"
+        tensor = node.type if isinstance(node, As) else node.output
+        self.flow.vertices[name] = Vertex("join", tensor, node, place.cluster, place.auxiliary)
+        for read in {read.slot: read for read in reads(term)}.values():
+            self.edge(self.named[read.slot], name, read.type, place)
+        return name
+
+    def closed(self, group: LayerGroup, source: str, place: _Place) -> str:
+        """Add a group that is not opened, with the named values that it reads and gives."""
+        name = self.step(self.name(group), "group", group, source, place)
+        for node in group.nodes:
+            wires = self.wiring.of(node)
+            for slot in wires.reads:
+                tail = self.named[slot]
+                self.edge(tail, name, self.flow.vertices[tail].tensor, place)
+            self.named.update(dict.fromkeys(wires.gives, name))
+        return name
 
     def framed(self, group: LayerGroup, place: _Place) -> _Place:
         """Add a cluster for a group. Returns the place inside it."""
@@ -161,7 +205,9 @@ class _Grower:
             for _, branch in join.branches:
                 self.chain(branch, source, _Place(place.cluster, True))
             return source
-        source = self.fork(source, node, place)
+        if _reads_input(join):
+            source = self.fork(source, node, place)
+        before = set(self.flow.vertices)
         ends = [
             (self.chain(branch, source, place), chain.output)
             for (_, branch), (_, chain) in zip(join.branches, node.branches, strict=True)
@@ -170,7 +216,7 @@ class _Grower:
             ends.append((source, node.input))
         self.flow.vertices[node.path] = Vertex("join", node.output, join, place.cluster, place.auxiliary)
         for end, tensor in ends:
-            self.edge(end, node.path, tensor, place, skip=end == source)
+            self.edge(end, node.path, tensor, place, skip=end in before)
         return node.path
 
     def fork(self, source: str, node: Combinator, place: _Place) -> str:
@@ -195,7 +241,26 @@ class _Grower:
 
     def name(self, group: LayerGroup) -> str:
         first = group.nodes[0]
-        return f"<group {len(self.flow.vertices)}>" if isinstance(first, Scope) else first.path
+        return f"<group {len(self.flow.vertices)}>" if isinstance(first, (Scope, As, Use)) else first.path
+
+
+def _reads_input(join: Join) -> bool:
+    """Whether the value that flows into a combinator goes anywhere: branches may all begin with another."""
+    return join.combinator.joining.input_joins or any(_begins_with_input(branch) for _, branch in join.branches)
+
+
+def _begins_with_input(items: tuple[Item, ...]) -> bool:
+    match items[:1]:
+        case (Use(),):
+            return False
+        case (LayerGroup(closed=False) as group,):
+            return _begins_with_input(group.items)
+        case (As(term=None),):
+            return True
+        case (As(),):
+            return _begins_with_input(items[1:])
+        case _:
+            return True
 
 
 def _is_auxiliary(group: LayerGroup) -> bool:

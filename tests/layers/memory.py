@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 
-def kept(module: nn.Module, x: torch.Tensor) -> tuple[dict[int, int], torch.Tensor]:
+def kept(module: nn.Module, *inputs: torch.Tensor) -> tuple[dict[int, int], torch.Tensor]:
     """Storage → bytes of all that a forward pass in training keeps for the backward pass, parameters and buffers
     excepted; and the output."""
     own = {t.untyped_storage().data_ptr() for t in (*module.parameters(), *module.buffers())}
@@ -21,5 +21,5 @@ def kept(module: nn.Module, x: torch.Tensor) -> tuple[dict[int, int], torch.Tens
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        y = module.train()(x)
+        y = module.train()(*inputs)
     return found, y

@@ -11,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import netspec
 from netspec.dims import UNKNOWN, Findings, Unmet, collecting
 from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import Example, Layer, TensorType
+from netspec.table import summary
 from netspec.torch.build import constructor
 from tests.layers.oracle import counting_flops
+from tests.layers.oracle import example as batch
 
 NAMES = [name for name in MODULE_OF if not hasattr(torch.nn, name)]
 EXAMPLES = [pytest.param(name, e, id=f"{name}-{i}") for name in NAMES for i, e in enumerate(layer_class(name).examples)]
@@ -48,11 +51,13 @@ def mistake(name: str, **arguments: Any) -> str:
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
 def test_every_example_holds_on_real_tensors_in_train_and_eval_mode(name: str, example: Example) -> None:
     layer = made(name, **example.arguments)
-    y = layer.output(TensorType(example.input))
-    assert y.shape == example.output
+    y = layer.output(TensorType(example.input, example.dtype))
+    assert y == (example.output, example.dtype)
     module = module_of(layer, *example.input)
     for mode in (True, False):
-        assert module.train(mode)(torch.randn(2, *example.input)).shape == (2, *example.output)
+        result = module.train(mode)(batch(example.input, example.dtype))
+        assert result.shape == (2, *example.output)
+        assert str(result.dtype) == f"torch.{example.dtype}"
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
@@ -77,7 +82,7 @@ def test_a_rule_is_silent_about_sizes_that_are_unknown(name: str) -> None:
     example = layer_class(name).examples[0]
     layer = made(name, **example.arguments)
     with collecting(Findings()) as findings:
-        y = layer.output(TensorType((UNKNOWN,) * len(example.input)))
+        y = layer.output(TensorType((UNKNOWN,) * len(example.input), example.dtype))
     assert len(y.shape) == len(example.output)
     assert not findings.problems
 
@@ -101,10 +106,15 @@ def rearrangements(draw: st.DrawFn) -> tuple[str, dict[str, int], set[str], tupl
         return groups
 
     def text(groups: list[list[str]]) -> str:
-        return " ".join(g[0] if len(g) == 1 else f"({' '.join(g)})" for g in groups)
+        return " ".join(g[0] if len(g) == 1 else f"({' '.join(g)})" if g else "1" for g in groups)
 
-    left, right = grouped(names), grouped(draw(st.permutations(names)))
-    open_names = {draw(st.sampled_from(group)) for group in left}
+    def with_ones(groups: list[list[str]]) -> list[list[str]]:
+        for place in draw(st.lists(st.integers(0, 6), max_size=2)):
+            groups.insert(place, [])
+        return groups
+
+    left, right = with_ones(grouped(names)), with_ones(grouped(draw(st.permutations(names))))
+    open_names = {draw(st.sampled_from(group)) for group in left if group}
     shape = tuple(torch.Size([sizes[n] for n in group]).numel() for group in left)
     return f"n {text(left)} -> n {text(right)}", sizes, open_names, shape
 
@@ -132,6 +142,23 @@ def test_rearrange_moves_the_elements_where_the_pattern_says() -> None:
     assert torch.equal(module_of(patches, 4, 6, 3)(x), torch.cat(quarters, dim=-1))
 
 
+def test_a_one_in_a_pattern_adds_an_axis_or_takes_one_away() -> None:
+    x = torch.randn(2, 3, 1, 4)
+    moved = made("Rearrange", pattern="n c 1 w -> n 1 (w c) 1")
+    assert moved.output(TensorType((3, 1, 4))).shape == (1, 12, 1)
+    assert torch.equal(module_of(moved, 3, 1, 4)(x), x[:, :, 0].transpose(1, 2).reshape(2, 1, 12, 1))
+    assert "`n c 1 w -> n 1 (w c) 1` wants 1, but {given}" in problem(
+        "Rearrange", (3, 2, 4), pattern="n c 1 w -> n 1 (w c) 1"
+    )
+
+
+def test_the_ones_of_a_pattern_make_a_view() -> None:
+    x = torch.randn(2, 3, 1)
+    y = module_of(made("Rearrange", pattern="n c 1 -> n 1 1 c"), 3, 1)(x)
+    assert y.data_ptr() == x.data_ptr()
+    assert made("Rearrange", pattern="n c 1 -> n 1 1 c").shares(TensorType((3, 1)))
+
+
 @pytest.mark.parametrize("order", list(permutations("chw")))
 def test_rearrange_without_groups_is_a_view_as_permute_gives(order: tuple[str, ...]) -> None:
     x = torch.randn(1, 3, 4, 5)
@@ -154,7 +181,9 @@ def test_rearrange_without_groups_is_a_view_as_permute_gives(order: tuple[str, .
         ("n c) -> n c", "closes what was not opened"),
         ("n () c -> n c", "empty pair of parentheses"),
         ("n ((c)) -> n c", "parenthesis within a parenthesis"),
-        ("n c 1 -> n c", "names for axes, not `1`"),
+        ("n c 2 -> n c", "names for axes, or 1, not `2`"),
+        ("n c -> n (1 c)", "`1` within a parenthesis, where it changes nothing"),
+        ("1 c -> 1 c", "the batch axis first and alone"),
     ],
 )
 def test_a_pattern_that_says_nothing_sensible_is_refused(pattern: str, words: str) -> None:
@@ -235,3 +264,111 @@ def test_window_attention_refuses_a_shift_of_a_window_and_a_window_of_one_in_ver
 
 def test_grid_attention_wants_square_groups() -> None:
     assert "6 is no square number" in problem("GridAttention", (3, 6, 8), head_dim=4)
+
+
+# ---- slices, functions, reductions
+
+
+@pytest.mark.parametrize(
+    ("size", "ends", "expected", "derived"),
+    [
+        (10, {"start": 2, "end": 7}, 5, "7 − 2"),
+        (10, {"end": 7}, 7, None),
+        (10, {"start": -3}, 3, "10 − 7"),
+        (10, {"end": -3}, 7, None),
+        (10, {"start": -99, "end": 99}, 10, None),
+        (10, {"step": 3}, 4, "⌈(10 − 0) / 3⌉"),
+        (10, {"start": 1, "end": -1, "step": 2}, 4, "⌈(9 − 1) / 2⌉"),
+    ],
+)
+def test_a_slice_is_pythons_slice(size: int, ends: dict[str, int], expected: int, derived: str | None) -> None:
+    layer = made("Slice", dim=1, **ends)
+    x = TensorType((size, 2))
+    assert layer.output(x).shape == (expected, 2)
+    assert len(range(size)[slice(ends.get("start"), ends.get("end"), ends.get("step"))]) == expected
+    assert (layer.derivation(x, 0), layer.derivation(x, 1)) == (derived, None)
+
+
+@pytest.mark.parametrize(
+    ("ends", "written"),
+    [({"start": 5}, "start: 5"), ({"end": 0}, "end: 0"), ({"start": 3, "end": -2}, "start: 3, end: -2")],
+)
+def test_a_slice_that_leaves_nothing_is_refused(ends: dict[str, int], written: str) -> None:
+    assert f"`{written}` leaves nothing of the axis: {{given}}" in problem("Slice", (5, 2), dim=1, **ends)
+    assert "an integer of at least 1" in mistake_of_kind("Slice", dim=1, step=-1)
+
+
+def mistake_of_kind(name: str, **arguments: Any) -> str:
+    """What the first refused argument of this layer wants."""
+    with pytest.raises(ValidationError) as caught:
+        made(name, **arguments)
+    return caught.value.errors()[0]["ctx"]["wish"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "size", "needs"),
+    [
+        ("start: 4", "H - 4", "H >= 5"),
+        ("start: 1, end: -1", "H - 2", "H >= 3"),
+        ("start: -3", "min(H, 3)", ""),
+        ("end: 8", "min(H, 8)", ""),
+        ("end: 8, step: 2", "(min(H, 8) + 1)//2", ""),
+    ],
+)
+def test_a_slice_of_a_symbol_is_a_formula_and_asks_for_what_it_needs(ends: str, size: str, needs: str) -> None:
+    text = f"input: [H, 3]\nlayers:\n  - Slice: {{dim: 1, {ends}}}\n"
+    net = netspec.loads(text)
+    assert str(net.output_shape[0]) == size
+    assert needs in summary(net)
+    for height in (5, 9):
+        named = {n: int(v) for n, v in (pair.split(": ") for pair in ends.split(", "))}
+        cut = range(height)[slice(named.get("start"), named.get("end"), named.get("step"))]
+        assert netspec.loads(text, set={"H": height}).output_shape == (len(cut), 3)
+
+
+@pytest.mark.parametrize("name", ["Mean", "Sum", "Max", "Min", "Normalize", "Slice"])
+def test_no_layer_works_across_the_batch(name: str) -> None:
+    for dim in (0, -3):
+        assert f"`dim: {dim}` is the batch axis" in problem(name, (5, 3), dim=dim)
+    assert "`dim: 3` is outside the input: {given}" in problem(name, (5, 3), dim=3)
+
+
+@pytest.mark.parametrize("name", ["Mean", "Sum", "Max", "Min"])
+def test_a_reduction_names_an_axis_once(name: str) -> None:
+    assert "`dim` names one axis twice, as 1 and -2: {given}" in problem(name, (5, 3), dim=[1, -2])
+    with pytest.raises(ValidationError, match="dim"):
+        made(name)
+
+
+@pytest.mark.parametrize("name", ["Scale", "Sin", "Cos", "Exp", "Log", "Abs", "Clamp", "Mean", "Max", "Normalize"])
+def test_functions_and_reductions_compute_with_floats(name: str) -> None:
+    example = layer_class(name).examples[0]
+    assert "computes with float32 values, but its input is int64" in problem(
+        name, example.input, "int64", **example.arguments
+    )
+
+
+def test_a_clamp_has_a_bound_and_its_bounds_are_in_order() -> None:
+    assert mistake("Clamp") == "wants `min`, `max` or both"
+    assert mistake("Clamp", min=2, max=1) == "`min: 2` must be at most `max: 1`"
+
+
+def test_functions_are_torchs_own() -> None:
+    x = torch.randn(3, 4, 5)
+    y = x.abs() + 0.1
+    for name, arguments, value, expected in [
+        ("Scale", {"factor": 0.125}, x, 0.125 * x),
+        ("Sin", {}, x, torch.sin(x)),
+        ("Cos", {}, x, torch.cos(x)),
+        ("Exp", {}, x, torch.exp(x)),
+        ("Log", {}, y, torch.log(y)),
+        ("Abs", {}, x, torch.abs(x)),
+        ("Clamp", {"min": -0.5, "max": 0.5}, x, torch.clamp(x, -0.5, 0.5)),
+        ("Mean", {"dim": [1, 2]}, x, torch.mean(x, (1, 2))),
+        ("Sum", {"dim": -1, "keepdim": True}, x, torch.sum(x, -1, keepdim=True)),
+        ("Max", {"dim": 1}, x, torch.max(x, 1).values),
+        ("Min", {"dim": 2}, x, torch.min(x, 2).values),
+        ("Normalize", {"p": 1, "dim": -1}, x, torch.nn.functional.normalize(x, 1, -1)),
+        ("Slice", {"dim": 2, "start": 1, "end": -1, "step": 2}, x, x[:, :, 1:-1:2]),
+    ]:
+        assert torch.equal(module_of(made(name, **arguments), 4, 5)(value), expected), name

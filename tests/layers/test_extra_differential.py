@@ -1,12 +1,19 @@
 """The layers of netspec's own against their modules on real tensors: generated arguments and shapes, legal or not.
 
+`python -m tests.layers.test_extra_differential 5000` compares so many of each kind; the ordinary test run has a share.
+What one function of torch's computes is compared by value too.
+
 What torch accepts and netspec refuses on purpose is left out of the generators: `Select` on the batch axis, a shift of
 a whole window, version 2 with a window of 1 (it divides by zero), groups that are no squares (with as many heads the
-module takes the bias of one for that of another), integers where vectors belong.
+module takes the bias of one for that of another), integers where vectors belong, a norm of `p: 0` or less, bounds of a
+`Clamp` in the wrong order. A slice that leaves nothing counts as refused.
 """
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +23,7 @@ from hypothesis import strategies as st
 
 from netspec.dims import Unmet
 from netspec.layers import layer_class
-from netspec.layers.base import TensorType
+from netspec.layers.base import TensorType, TorchCall
 from netspec.torch.build import constructor
 from tests.layers.oracle import counting_flops
 
@@ -42,12 +49,16 @@ def rearrange(draw: st.DrawFn) -> Case:
             [
                 "n c h w -> n h w c", "n c h w -> n (h w) c", "n c (h a) (w b) -> n (h w) (a b) c",
                 "n (a h) (b w) c -> n h w (b a c)", "n (a b) h w -> n a (b h) w", "n c h w -> n (c h w)",
+                "n c h w -> n 1 h w c 1", "n 1 h w -> n (w h)", "n 1 (a h) w -> n a 1 (w h)", "n c h 1 -> n 1 h c",
             ]
         )
     )  # fmt: skip
     stated = [name for name in "ab" if name in pattern]
     sizes = {name: draw(st.integers(1, 4)) for name in stated} | ({"h": draw(size)} if draw(st.booleans()) else {})
     shape = [draw(st.integers(1, 3)) * 2 * draw(st.sampled_from([1, 1, 3])) for _ in range(3)]
+    for axis, written in enumerate(pattern.replace("(a h)", "a").split()[1:4]):
+        if written == "1" and draw(st.integers(0, 3)):
+            shape[axis] = 1
     if draw(st.integers(0, 9)) == 0:
         shape.append(2)
     return "Rearrange", {"pattern": pattern, "sizes": sizes or None}, tuple(shape)
@@ -93,6 +104,71 @@ def sequence(draw: st.DrawFn) -> Case:
     return draw(st.sampled_from(["ClassToken", "PositionEmbedding"])), {}, (draw(size), draw(size))
 
 
+shapes = st.lists(size, min_size=1, max_size=3).map(tuple)
+number = st.sampled_from([-2.5, -1, 0, 0.125, 1, 3])
+ends = st.none() | st.integers(-11, 11)
+
+
+@st.composite
+def slices(draw: st.DrawFn) -> Case:
+    shape = draw(shapes)
+    dim = draw(dims(shape))
+    arguments = {"dim": dim, "start": draw(ends), "end": draw(ends), "step": draw(st.integers(1, 4))}
+    return "Slice", arguments, shape
+
+
+def dims(shape: tuple[int, ...]) -> st.SearchStrategy[int]:
+    """Any axis behind the batch, and some that are none."""
+    rank = len(shape)
+    inside = st.integers(1, rank) | st.integers(-rank, -1)
+    return inside | inside | st.sampled_from([rank + 1, -rank - 2])
+
+
+@st.composite
+def functions(draw: st.DrawFn) -> Case:
+    name = draw(st.sampled_from(["Scale", "Sin", "Cos", "Exp", "Log", "Abs", "Clamp"]))
+    arguments: dict[str, Any] = {}
+    if name == "Scale":
+        arguments = {"factor": draw(number)}
+    elif name == "Clamp":
+        low, high = sorted([draw(number), draw(number)])
+        arguments = draw(st.sampled_from([{"min": low}, {"max": high}, {"min": low, "max": high}]))
+    return name, arguments, draw(shapes)
+
+
+@st.composite
+def reductions(draw: st.DrawFn) -> Case:
+    shape = draw(shapes)
+    dim = draw(dims(shape) | st.lists(dims(shape), min_size=1, max_size=3).map(tuple))
+    arguments = {"dim": dim, "keepdim": draw(st.booleans())}
+    return draw(st.sampled_from(["Mean", "Sum", "Max", "Min"])), arguments, shape
+
+
+@st.composite
+def norms(draw: st.DrawFn) -> Case:
+    shape = draw(shapes)
+    p, eps = draw(st.sampled_from([0.5, 1, 2, 2.5, 3])), draw(st.sampled_from([0, 1e-12, 1.0]))
+    return "Normalize", {"p": p, "dim": draw(dims(shape)), "eps": eps}, shape
+
+
+VALUES: dict[str, Callable[..., torch.Tensor]] = {
+    "Slice": lambda x, dim, start, end, step: x.movedim(dim, 0)[start:end:step].movedim(0, dim),
+    "Scale": lambda x, factor: torch.mul(x, factor),
+    "Sin": torch.sin,
+    "Cos": torch.cos,
+    "Exp": torch.exp,
+    "Log": torch.log,
+    "Abs": torch.abs,
+    "Clamp": torch.clamp,
+    "Mean": torch.mean,
+    "Sum": torch.sum,
+    "Max": torch.amax,
+    "Min": torch.amin,
+    "Normalize": torch.nn.functional.normalize,
+}
+"""The functions that layers are modules of."""
+
+
 def judged(name: str, arguments: dict[str, Any], shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """The shape that netspec gives, None where it refuses."""
     try:
@@ -102,28 +178,41 @@ def judged(name: str, arguments: dict[str, Any], shape: tuple[int, ...]) -> tupl
 
 
 def run(name: str, arguments: dict[str, Any], shape: tuple[int, ...]) -> tuple[tuple[int, ...], int, int] | None:
-    """Shape, parameters and FLOPs of one example that torch gives in train and eval mode; None where it refuses."""
+    """Shape, parameters and FLOPs of one example that torch gives in train and eval mode; None where it refuses, or
+    where nothing is left."""
     layer = layer_class(name).model_validate(arguments)
+    x = torch.randn(2, *shape)
     try:
-        call = layer.call(TensorType(shape))
+        if name in VALUES:  # which asks torch alone
+            expected = VALUES[name](x, **arguments)
+        call = TorchCall(name, arguments, "netspec.torch.extra") if name in VALUES else layer.call(TensorType(shape))
         module = constructor(call)(**call.arguments)
         for mode in (False, True):
-            y = module.train(mode)(torch.randn(2, *shape))
+            y = module.train(mode)(x)
         with counting_flops() as counter:
             module(torch.randn(1, *shape, requires_grad=True))
     except (RuntimeError, ValueError, AssertionError, IndexError, TypeError):
         return None
+    if name in VALUES:
+        assert torch.equal(y.nan_to_num(), expected.nan_to_num())
+    if 0 in y.shape:
+        return None
     return tuple(y.shape[1:]), sum(p.numel() for p in module.parameters()), counter.get_total_flops()
 
 
-@pytest.mark.parametrize(
-    "cases", [select(), rearrange(), self_attention(), window_attention(), grid_attention(), pointwise(), sequence()],
-    ids=["Select", "Rearrange", "SelfAttention", "WindowAttention", "GridAttention", "pointwise", "sequence"],
-)  # fmt: skip
-def test_netspec_and_the_module_agree_on_legality_shape_parameters_and_macs(cases: st.SearchStrategy[Case]) -> None:
-    seen: dict[bool, int] = {True: 0, False: 0}
+CASES = {
+    "Select": select(), "Rearrange": rearrange(), "SelfAttention": self_attention(),
+    "WindowAttention": window_attention(), "GridAttention": grid_attention(), "pointwise": pointwise(),
+    "sequence": sequence(), "Slice": slices(), "functions": functions(), "reductions": reductions(),
+    "Normalize": norms(),
+}  # fmt: skip
 
-    @settings(max_examples=200, deadline=None)
+
+def compared(cases: st.SearchStrategy[Case], count: int) -> Counter[bool]:
+    """Compare so many cases. Returns how many torch accepted, and how many it refused."""
+    seen: Counter[bool] = Counter()
+
+    @settings(max_examples=count, deadline=None)
     @given(cases)
     def agree(case: Case) -> None:
         name, arguments, shape = case
@@ -135,4 +224,15 @@ def test_netspec_and_the_module_agree_on_legality_shape_parameters_and_macs(case
             assert (layer.params(x), 2 * layer.macs(x)) == expected[1:]
 
     agree()
-    assert seen[True] >= 20
+    return seen
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_netspec_and_the_module_agree_on_legality_shape_parameters_and_macs(kind: str) -> None:
+    assert compared(CASES[kind], 200)[True] >= 20
+
+
+if __name__ == "__main__":
+    for kind, cases in CASES.items():
+        seen = compared(cases, int(sys.argv[1]))
+        print(f"{kind:16} {seen[True]:7} accepted {seen[False]:7} refused, no disagreement", flush=True)

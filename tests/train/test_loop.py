@@ -99,7 +99,7 @@ def test_a_run_directory_holds_what_the_contract_names(tmp_path: Path, curves: N
         (leaf.path, leaf.type, leaf.args) for leaf in net.layers
     ]
     assert again.recipe == net.recipe
-    assert json.loads((run / "netspec.json").read_text())["format"] == "netspec.net/1"
+    assert json.loads((run / "netspec.json").read_text())["format"] == "netspec.net/2"
     assert (run / "metrics.csv").read_text().splitlines()[0] == COLUMNS
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [list(row) for row in rows] == [COLUMNS.split(",")] * 2

@@ -17,9 +17,11 @@ from typing import Final
 from netspec.emit.python.blocks import Functions
 from netspec.emit.python.code import WIDTH, FileNames, shape_comment, statement
 from netspec.emit.python.convert import Converter
+from netspec.emit.python.forward import Classes
 from netspec.emit.python.helpers import Copies, helper_names
 from netspec.emit.python.initial import initial_weights
 from netspec.emit.python.told import Texts
+from netspec.layers.base import TensorType
 from netspec.net import Net, need_numbers
 from netspec.views.describe import count_text, plural, shape_text
 
@@ -35,9 +37,10 @@ def to_python(net: Net) -> str:
         UsageError: the net has symbolic sizes.
     """
     need_numbers(net, f"writing `{net.name}` as Python")
-    converter = Converter(Texts(net))
+    classes = Classes(net)
+    converter = Converter(Texts(net), classes, _function_name(net))
     root = converter.root(net.root)
-    names = FileNames(_RESERVED | helper_names() | {name for _, name in converter.imports})
+    names = FileNames(_RESERVED | helper_names() | classes.texts.keys() | {name for _, name in converter.imports})
     network = names.take(_function_name(net))
     functions = Functions(names)
     root = functions.resolve(converter.blocks, root)
@@ -53,7 +56,8 @@ def to_python(net: Net) -> str:
         body += statement("return ", root, 1)
 
     definitions = [
-        *copies.texts.values(),
+        *(copies.texts.values() if classes.texts else map(_without_values, copies.texts.values())),
+        *classes.texts.values(),
         *("\n".join(lines) for lines in functions.texts),
         *(["\n".join(weights.function)] if weights.function else []),
         "\n".join([head, *body]),
@@ -63,7 +67,16 @@ def to_python(net: Net) -> str:
     imports = {*copies.imports, *converter.imports, ("torch", ""), ("torch", "nn")}
     if "OrderedDict(" in text:
         imports.add(("collections", "OrderedDict"))
+    if classes.texts:
+        imports.add(("torch", "Tensor"))
+    if any("(NamedTuple)" in text for text in classes.texts.values()):
+        imports.add(("typing", "NamedTuple"))
     return "\n".join([*_header(net), "", *_imports(imports, bool(copies.texts)), "", "", text, ""])
+
+
+def _without_values(text: str) -> str:
+    """A helper for a file in which no value has a name: its branches read none from outside."""
+    return text.replace(", *values: Tensor)", ")").replace(", *values)", ")")
 
 
 def _function_name(net: Net) -> str:
@@ -120,10 +133,16 @@ def _standard(module: str) -> bool:
 
 
 def _main(net: Net, network: str) -> list[str]:
-    shape = ", ".join(map(str, (2, *net.input_shape)))
-    dtype = "" if net.input.dtype == "float32" else f", dtype=torch.{net.input.dtype}"
-    return [
-        'if __name__ == "__main__":',
-        f"    model = {network}().eval()",
-        f"    print(tuple(model(torch.zeros({shape}{dtype})).shape))",
-    ]
+    lines = ['if __name__ == "__main__":', f"    model = {network}().eval()"]
+    if len(net.inputs) > 1:
+        inputs = [f"        {_zeros(value.type)},  # {value.name}" for value in net.inputs]
+        return [*lines, "    inputs = [", *inputs, "    ]", "    print(model(*inputs))"]
+    result = f"model({_zeros(net.input)})"
+    plain = net.outputs[0].name is None and not net.outputs[0].family
+    return [*lines, f"    print(tuple({result}.shape))" if plain else f"    print({result})"]
+
+
+def _zeros(type_: TensorType) -> str:
+    """A batch of two zeros."""
+    dtype = "" if type_.dtype == "float32" else f", dtype=torch.{type_.dtype}"
+    return f"torch.zeros({', '.join(map(str, (2, *type_.shape)))}{dtype})"

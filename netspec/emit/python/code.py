@@ -6,17 +6,15 @@ line of its own and a trailing comma, which keeps it that way at any width.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import unicodedata
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from keyword import iskeyword, kwlist
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from netspec.layers.base import REQUIRED
-
-if TYPE_CHECKING:
-    from netspec.emit.python.told import Told
 
 WIDTH: Final = 100
 
@@ -45,6 +43,22 @@ class Literal:
     def is_default(self) -> bool:
         """True if leaving it out means the same."""
         return self.default is not REQUIRED and typed(self.value) == typed(self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An expression that means the same in Python, and what each of its names stands for in one place."""
+
+    text: str
+    names: dict[str, Literal]
+
+    def filled(self, parts: Mapping[str, str]) -> str:
+        """The expression with other expressions in the places of its names."""
+        tree = ast.parse(self.text, mode="eval")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name):
+                node.id = f"({parts.get(node.id, node.id)})"
+        return ast.unparse(ast.parse(ast.unparse(tree), mode="eval"))  # read again, it has the brackets that it needs
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
-from netspec.emit.python.code import Argument, BlockCall, Dict, Expression, FunctionCall, Literal, keywords
-from netspec.emit.python.told import Texts, Told, literals
+from netspec.emit.python.code import Argument, BlockCall, Dict, Expression, FunctionCall, Literal, Told, keywords
+from netspec.emit.python.forward import Classes
+from netspec.emit.python.told import Texts, literals
 from netspec.layers.base import REQUIRED, TensorType, TorchCall, torch_defaults
-from netspec.net import Combinator, Leaf, Scope, Sequential, members
+from netspec.net import As, Combinator, Leaf, Node, Scope, Sequential, Use, members
 from netspec.views.describe import shape_text
+from netspec.wiring import Wires
 
 FROZEN: Final = {
     name: f"Frozen{name}"
@@ -30,8 +33,11 @@ _IDENTITY: Final = FunctionCall("nn.Identity")
 class Converter:
     """Converts a net and remembers what the file needs for it."""
 
-    def __init__(self, texts: Texts) -> None:
+    def __init__(self, texts: Texts, classes: Classes, network: str) -> None:
         self.texts = texts
+        self.classes = classes
+        self.name = network
+        """What the network is called."""
         self.local: Mapping[str, Literal] = {}
         """The parameters of the block, and the names of the loops, around the place that is being converted."""
         self.blocks: list[BlockCall] = []
@@ -48,13 +54,20 @@ class Converter:
     def root(self, root: Sequential) -> FunctionCall:
         """The call that makes the whole network."""
         items, _ = self._items(root)
-        return _sequential(items, "nn.Sequential" if self.network is None else self._function(self.network))
+        net = self.classes.net
+        if self.classes.needed(root, Wires()) or net.named_inputs or net.named_outputs:
+            function = self.classes.root(self.name, heads=self.network is not None)
+        else:
+            function = "nn.Sequential" if self.network is None else self._function(self.network)
+        for helper in sorted(self.classes.helpers):
+            self._helper(helper)
+        return _sequential(items, function)
 
     # ---- chains
 
     def _items(self, chain: Sequential) -> tuple[tuple[Expression, ...], int]:
         """What stands in an `nn.Sequential` for this chain, and the highest level of a block inside."""
-        nodes = list(members(chain))
+        nodes = [node for node in members(chain) if not isinstance(node, (As, Use))]
         keys = [node.path.rpartition(".")[2] for node in nodes]
         if keys == [str(index) for index in range(len(keys))]:
             return self._unnamed(chain.children)
@@ -64,7 +77,7 @@ class Converter:
             return (FunctionCall("OrderedDict", named),), level
         return (FunctionCall("OrderedDict", (Argument(Dict(tuple(zip(keys, values, strict=True)))),)),), level
 
-    def _unnamed(self, nodes: Iterable[Leaf | Scope | Sequential | Combinator]) -> tuple[tuple[Expression, ...], int]:
+    def _unnamed(self, nodes: Iterable[Node]) -> tuple[tuple[Expression, ...], int]:
         items: list[Expression] = []
         highest = 0
         for node in nodes:
@@ -86,6 +99,8 @@ class Converter:
                 case Sequential():
                     inside, level = self._chain(node)
                     items.append(inside)
+                case As() | Use():  # what flows where is said in `forward`
+                    continue
                 case Combinator():
                     inside, level = self._combinator(node)
                     items.append(inside)
@@ -94,16 +109,18 @@ class Converter:
 
     def _chain(self, node: Sequential) -> tuple[Expression, int]:
         """A nested Sequential; one that stands for a named block call shares that block's function."""
+        wires = self.classes.wiring.of(node)
+        function = self.classes.of(node, wires) if self.classes.needed(node, wires) else "nn.Sequential"
         if node.block is None:
             items, level = self._items(node)
-            return _sequential(items), level
+            return _sequential(items, function), level
         parameters = self._parameters(node)
         with self._among(parameters):
             items, level = self._items(node)
         keyed = len(items) == 1 and isinstance(items[0], FunctionCall) and items[0].function == "OrderedDict"
-        inside: tuple[Expression, ...] = (_sequential(items),) if keyed else items
+        inside: tuple[Expression, ...] = (_sequential(items, function),) if keyed else items
         block = self._block(node.block, parameters, inside, node.output, level)
-        return (block if keyed else FunctionCall("nn.Sequential", (Argument(block),))), level + 1
+        return (block if keyed else FunctionCall(function, (Argument(block),))), level + 1
 
     def _block(
         self,
@@ -138,15 +155,16 @@ class Converter:
         arguments: list[Argument] = []
         highest = 0
         self.depth += 1
+        wires = Wires(self.classes.wiring.of(node).reads)  # every branch is given what any of them reads
         for key, chain in node.branches:
             items, level = self._items(chain)
-            inside: Expression = _sequential(items) if items else _IDENTITY
+            inside = self._branch(chain, wires, items)
             if self.depth % _PART == 0:
                 inside, level = self._block("part", {}, (inside,), chain.output, level), level + 1
             highest = max(highest, level)
             if key not in joining.sides:
                 arguments.append(Argument(inside))
-            elif items:
+            elif inside is not _IDENTITY:
                 arguments.append(Argument(inside, key, keyword=True, side=True))
         self.depth -= 1
         call = joining.call()
@@ -155,6 +173,18 @@ class Converter:
             default = REQUIRED if field is None or field.is_required() else field.default
             arguments.append(Argument(Literal(value, name, default), name, keyword=True))
         return FunctionCall(self._function(call), tuple(arguments), shape_text(node.output.shape)), highest
+
+    def _branch(self, chain: Sequential, wires: Wires, items: Sequence[Expression]) -> Expression:
+        """A branch of a combinator, whose branches are given the values of these wires."""
+        if not self.classes.needed(chain, wires):
+            return _sequential(items) if items else _IDENTITY
+        start = self.classes.start(chain, wires)
+        if start is None:
+            return _sequential(items, self.classes.of(chain, wires))
+        call = _sequential(items, self._helper("Chain"))
+        if start < 0:
+            return call
+        return replace(call, arguments=(*call.arguments, Argument(Literal(start, "start"), "start", keyword=True)))
 
     def _leaf(self, leaf: Leaf) -> FunctionCall:
         call = leaf.call

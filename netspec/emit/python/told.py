@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from netspec.diagnostics import Span
-from netspec.emit.python.code import Literal, typed
+from netspec.emit.python.code import Literal, Told, typed
 from netspec.expressions import ExpressionError, parse
 from netspec.layers.base import TensorType
 from netspec.net import Net
@@ -29,22 +28,6 @@ _FUNCTIONS: Final = frozenset(("min", "max"))
 
 _LONGEST: Final = 40
 """Characters of an expression that is written out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An expression that means the same in Python, and what each of its names stands for in one place."""
-
-    text: str
-    names: dict[str, Literal]
-
-    def filled(self, parts: Mapping[str, str]) -> str:
-        """The expression with other expressions in the places of its names."""
-        tree = ast.parse(self.text, mode="eval")
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name):
-                node.id = f"({parts.get(node.id, node.id)})"
-        return ast.unparse(ast.parse(ast.unparse(tree), mode="eval"))  # read again, it has the brackets that it needs
 
 
 @lru_cache

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from netspec.net import Combinator, Leaf, Net, Node, folded
+from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use, folded, walk
 from netspec.recipe.resolved import Recipe
 from netspec.writing import shown
 
@@ -25,12 +25,18 @@ def identity(net: Net, recipe: Recipe, fingerprint: str, world_size: int, exampl
         examples: the value of `--examples`.
     """
     return {
-        "architecture": hashlib.sha256(json.dumps(folded(net.root, _parts), default=str).encode()).hexdigest(),
+        "architecture": hashlib.sha256(json.dumps(_architecture(net.root), default=str).encode()).hexdigest(),
         "recipe": plain_recipe(recipe),
         "data": fingerprint,
         "world_size": world_size,
         "examples": examples,
     }
+
+
+def _architecture(root: Sequential) -> Any:
+    """What decides what a net computes: its parts and, where values have names, which part reads what."""
+    parts = folded(root, _parts)
+    return {"parts": parts, "wires": _wires(root)} if any(isinstance(node, (As, Use)) for node in walk(root)) else parts
 
 
 def plain_recipe(recipe: Recipe) -> dict[str, Any]:
@@ -67,3 +73,64 @@ def _parts(node: Node, inside: list[list[Any]]) -> list[Any]:
             return [[node.path, node.kind, *node.options.values(), inside]]
         case _:
             return [part for parts in inside for part in parts]
+
+
+def _wires(root: Node) -> list[Any]:
+    """What each layer, join and operation reads, where that is not what the one before it gives.
+
+    Values are numbered in the order in which they are computed: neither their names nor how often they are named
+    counts.
+    """
+    return _Wires().of(root)
+
+
+class _Wires:
+    """The walk: `current` is the number of the value that flows."""
+
+    def __init__(self) -> None:
+        self.current = 0
+        self.made = 0
+        self.named: dict[int, int] = {}
+        self.found: list[Any] = []
+
+    def of(self, root: Node) -> list[Any]:
+        """What differs from a chain."""
+        self.visit(root)
+        return self.found
+
+    def visit(self, node: Node) -> None:
+        match node:
+            case As():
+                self.named[node.slot] = self.current if node.term is None else self.term(node.term)
+            case Use():
+                self.current = self.term(node.term)
+            case Scope() | Sequential():
+                for child in node.children:
+                    self.visit(child)
+            case Combinator():
+                start, ends = self.current, list[int]()
+                for _, chain in node.branches:
+                    self.current = start
+                    self.visit(chain)
+                    ends.append(self.current)
+                self.make([node.path, start, *ends])
+            case Leaf():
+                self.make([node.path, self.current])
+
+    def make(self, what: list[Any]) -> int:
+        self.made += 1
+        self.current = self.made
+        self.found.append(what)
+        return self.made
+
+    def term(self, term: Term | None) -> Any:
+        match term:
+            case Read():
+                return self.named[term.slot]
+            case Computed():
+                before = self.current
+                made = self.make([term.op, self.term(term.left), self.term(term.right)])
+                self.current = before
+                return made
+            case _:
+                return [term]

@@ -1,0 +1,47 @@
+"""Codes of named values: `as`, `use` and `output`."""
+
+from __future__ import annotations
+
+from netspec.codes.base import Page, layers
+from netspec.diagnostics import Code
+
+VALUES: dict[Code, Page] = {
+    "value-kind": Page(
+        "A value of the network is wanted where something else stands, or one value where a family stands.",
+        "`as` names a value: what comes out of an item. `use` and `output` take such a value, or arithmetic over "
+        "several. A number, a size or a layer is none. A family, `p` of `p[3]` and `p[4]`, is several values.",
+        "vars: {width: 8}\n" + layers("- Linear: width\n- use: width"),
+        "vars: {width: 8}\n" + layers("- Linear: width\n  as: x\n- ReLU:\n  as: y\n- use: x + y"),
+    ),
+    "value-mismatch": Page(
+        "Arithmetic over values whose shapes do not fit together.",
+        "Values are added, subtracted, multiplied and divided element by element: their shapes have as many axes, and "
+        "one has every size of the other, or that other has 1 there.",
+        layers("- as: x\n- Linear: 8\n- as: y\n- use: x + y"),
+        layers("- as: x\n- Linear: 28\n- as: y\n- use: x + y"),
+    ),
+    "misplaced-output": Page(
+        "An `output` stands where it gives nothing.",
+        "`output` ends the body of a block and says what the block gives. Items behind it would not be used, and a "
+        "branch or a loop gives what its last item gives.",
+        layers("- as: x\n- ReLU:\n  as: y\n- output: x + y"),
+        layers("- as: x\n- ReLU:\n  as: y\n- use: x + y"),
+    ),
+    "several-values": Page(
+        "A recipe stands in a spec of a net with several inputs or outputs.",
+        "A recipe gives a net one input and compares one output with the target.",
+        "output: {a: x, b: y}\n"
+        "train: {data: FashionMNIST, batch_size: 64, epochs: 1, optimizer: SGD, loss: CrossEntropyLoss}\n"
+        + layers("- Flatten\n- Linear: 10\n  as: x\n- ReLU\n- as: y"),
+        "train: {data: FashionMNIST, batch_size: 64, epochs: 1, optimizer: SGD, loss: CrossEntropyLoss}\n"
+        + layers("- Flatten\n- Linear: 10"),
+    ),
+    "unused-value": Page(
+        "A value has a name that nothing reads, or a result, or an input, is dropped.",
+        "Most often another name is read than was meant, or an `as` was left over. `use` puts another value in the "
+        "place of the one that stands there, which is lost if it has no name.",
+        layers("- Linear: 8\n  as: x\n- ReLU"),
+        layers("- Linear: 8\n- ReLU"),
+        "warning",
+    ),
+}

@@ -1,0 +1,174 @@
+"""A chain in which values have names: an `nn.Sequential` whose `forward` keeps values and uses them again.
+
+`build.py` writes its program: the modules in order, and between them what is kept under which number and what is put
+in the place of the value that flows. A value is let go of after its last use.
+"""
+
+# torch's stubs leave out Sequential.forward.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from netspec.combinators import HEADS
+from netspec.net import Computed, Read, Term
+from netspec.torch.modules import Auxiliary, Outputs
+
+
+class RunModule(NamedTuple):
+    """Call the module of this key with what flows and the values of `reads`; it gives those of `gives` too."""
+
+    key: str
+    reads: tuple[int, ...]
+    gives: tuple[int, ...]
+    last: tuple[int, ...]
+    """The values that nothing reads after this step; likewise below."""
+
+
+class KeepValue(NamedTuple):
+    """KeepValue what flows, or what a term computes, under a number."""
+
+    slot: int
+    term: Term | None
+    last: tuple[int, ...]
+
+
+class TakeValue(NamedTuple):
+    """Let what a term computes flow on."""
+
+    term: Term
+    last: tuple[int, ...]
+
+
+Step = RunModule | KeepValue | TakeValue
+
+
+class Graph(nn.Sequential):
+    """The modules of a chain, and the program that runs them."""
+
+    def __init__(self, steps: Sequence[Step], reads: Sequence[int], gives: Sequence[int]) -> None:
+        super().__init__()
+        self.steps = tuple(steps)
+        self.reads = tuple(reads)
+        self.gives = tuple(gives)
+
+    def forward(self, input: Tensor, *values: Tensor) -> Any:
+        """What flows out; with the values that it gives behind it, if it gives any.
+
+        Args:
+            input: what flows in.
+            values: those of `reads`, in that order.
+        """
+        kept = dict(zip(self.reads, values, strict=True))
+        x = self.run(input, kept)
+        return (x, *(kept[slot] for slot in self.gives)) if self.gives else x
+
+    def run(self, x: Any, kept: dict[int, Tensor]) -> Any:
+        """Run the program on what flows in and on what is kept; returns what flows out."""
+        for step in self.steps:
+            if isinstance(step, RunModule):
+                y: Any = self._modules[step.key](x, *[kept[slot] for slot in step.reads])  # pyright: ignore[reportOptionalCall]  # every key has a module
+                if step.gives:
+                    x = y[0]
+                    kept.update(zip(step.gives, y[1:], strict=True))
+                else:
+                    x = y
+            elif isinstance(step, KeepValue):
+                kept[step.slot] = x if step.term is None else compute(step.term, kept)
+            else:
+                x = compute(step.term, kept)
+            for slot in step.last:
+                del kept[slot]
+        return x
+
+    def extra_repr(self) -> str:
+        """The values that it takes and gives beside what flows."""
+        return ", ".join(f"{word}={slots}" for word, slots in (("reads", self.reads), ("gives", self.gives)) if slots)
+
+
+class Field(NamedTuple):
+    """One output of a network: a kept value, or a tuple of those of a family."""
+
+    name: str | None
+    slots: tuple[int, ...]
+    family: bool
+
+
+class Network(Graph):
+    """A whole network in which values have names.
+
+    It takes its inputs in the order of the spec, and gives one tensor, a tuple (a family), or a named tuple with a
+    field for each output. With `Auxiliary` heads inside it gives `Outputs` in training, or the named tuple has a last
+    field for what the heads give, which is empty outside of training.
+    """
+
+    def __init__(
+        self, steps: Sequence[Step], reads: Sequence[int], outputs: Sequence[Field], *, heads: bool = False
+    ) -> None:
+        super().__init__(steps, reads, ())
+        self.outputs = tuple(outputs)
+        self.heads = heads
+
+    def forward(self, input: Tensor, *values: Tensor) -> Any:
+        """The outputs; see the class.
+
+        Args:
+            input: the first input.
+            values: the further ones, in their order.
+        """
+        kept = dict(zip(self.reads, values, strict=True))
+        x = self.run(input, kept)
+        given = [
+            tuple(kept[slot] for slot in field.slots) if field.family else kept[field.slots[0]]
+            for field in self.outputs
+        ]
+        names = [field.name for field in self.outputs if field.name is not None]
+        heads = self._results() if self.heads else ()
+        if not names:
+            y: Any = given[0] if given else x
+            return Outputs(y, heads) if self.heads and self.training else y
+        if self.heads:
+            return named_tuple((*names, HEADS))(*given, heads)
+        return named_tuple(tuple(names))(*given)
+
+    def _results(self) -> tuple[Tensor, ...]:
+        """What the heads gave, in the order in which they ran; none outside of training."""
+        results = [module.take() for module in self.modules() if isinstance(module, Auxiliary)]
+        return tuple(result for result in results if result is not None)
+
+
+_NAMED_TUPLES: dict[tuple[str, ...], Any] = {}
+
+
+def named_tuple(names: tuple[str, ...]) -> Any:
+    """The class of a named tuple with these fields: one class for the same names, so that results compare."""
+    if names not in _NAMED_TUPLES:
+        _NAMED_TUPLES[names] = namedtuple("Outputs", names)  # pyright: ignore[reportUntypedNamedTuple]  # the fields are known only when a spec is built
+    return _NAMED_TUPLES[names]
+
+
+def compute(term: Term, kept: dict[int, Tensor]) -> Any:
+    """A named value, or arithmetic over several, element by element."""
+    if isinstance(term, Read):
+        return kept[term.slot]
+    if not isinstance(term, Computed):
+        return term
+    right = compute(term.right, kept)
+    if term.left is None:
+        return -right
+    left = compute(term.left, kept)
+    if term.op == "+":
+        return left + right
+    if term.op == "-":
+        return left - right
+    if term.op == "*":
+        return left * right
+    if term.op == "/":
+        return left / right
+    return torch.pow(left, right)

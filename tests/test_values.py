@@ -1,0 +1,151 @@
+"""Named values in specs: what may be done with them, what is said where they are misused, what many cost."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+import netspec
+from netspec.compiler import check_source
+from netspec.diagnostics import Diagnostic
+from netspec.text.source import decode
+
+
+def findings(text: str) -> list[Diagnostic]:
+    source, problems = decode(text.encode(), "spec.yaml")
+    return check_source(source, problems)
+
+
+def layers(items: str, more: str = "") -> str:
+    return f"input: [8]\n{more}layers:\n" + "".join(f"  {line}\n" for line in items.splitlines())
+
+
+def only(text: str) -> Diagnostic:
+    (found,) = findings(text)
+    return found
+
+
+PAIR = "- {Linear: 8, as: 'p[0]'}\n- {Linear: 8, as: 'p[1]'}\n"
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        "- for: v in p\n  do: [{use: v}, {Linear: 8, as: last}]\n- use: last",
+        "- for: i, v in enumerate(p)\n  do: [{use: v * i}, {Linear: 8, as: 'q[i]'}]\n- concat: q",
+        "- for: a, b in zip(p, p)\n  do: [{use: a + b, as: last}]\n- use: last",
+        "- use: sum(p)",
+        "- add: '[v * 2 for v in p]'",
+        "- add: [{for: 'v in p', do: [use: v]}, 'p[0]']",
+        "- use: p[len(p) - 1] + p[0]",
+    ],
+)
+def test_a_family_goes_where_a_list_goes(items: str) -> None:
+    assert findings(layers(PAIR + items)) == []
+
+
+@pytest.mark.parametrize(
+    ("items", "said"),
+    [
+        ("- Linear: p[0]", "not `p[0]`, which is a value of the network"),
+        ("- {Linear: 8, when: 'p[0]'}", "`when` wants true or false, not `p[0]`, which is a value of the network"),
+        ("- repeat: p\n  do: [ReLU]", "not `p`, which is a family of the network"),
+        ("- for: i in range(p)\n  do: [ReLU]", "not p, a family of 2 values of the network"),
+        ("- for: i in p[0]\n  do: [ReLU]", "a `for` goes through a list, but `p[0]` is a value of the network"),
+        ("- {Linear: 8, name: 'a{p}'}", "`p` in `a{p}` is a family of 2 values of the network"),
+        ("- use: 3 * 2", "`use` takes a value of the network, but `3 * 2` is a number"),
+        ("- add: '[p[0], 3]'", "a number stands in `[p[0], 3]`"),
+        ("- $p", "`$p` is a family of 2 values of the network, neither a layer nor a block"),
+    ],
+)
+def test_a_message_says_what_stands_where_something_else_is_wanted(items: str, said: str) -> None:
+    assert said in only(layers(PAIR + items)).message
+
+
+def test_a_value_that_was_refused_has_no_second_message() -> None:
+    for name in ("max", "ReLU", "None", "p[-1]", "p[0.5]", "in_channels", "yes", "a-b", "x + 1", "[a, b]"):
+        plain = name.partition("[")[0] or "a"
+        target = name if name[0] == "[" else repr(name)
+        assert len(findings(layers(f"- {{Linear: 8, as: {target}}}\n- use: {plain.split()[0]}"))) == 1, name
+
+
+def test_an_item_that_was_refused_loses_the_names_beside_it() -> None:
+    for target in ("x", "'x[0]'", "[x, y]"):
+        found = only(layers(f"- {{Linaer: 8, as: {target}}}\n- concat: [x, x]\n- Linear: 3"))
+        assert found.code == "unknown-layer"
+
+
+def test_the_sizes_of_a_clash_across_names_have_the_lines_that_they_come_from() -> None:
+    found = only(layers("- {Linear: 8, as: x}\n- {Linear: 4, as: y}\n- use: x + y"))
+    assert [(r.message, r.span.line) for r in found.related] == [("`Linear` gives 8", 3), ("`Linear` gives 4", 4)]
+    found = only("input: [2, 4]\nlayers:\n  - as: x\n  - {Flatten: , as: y}\n  - use: x * y\n")
+    assert [(r.message, r.span.line) for r in found.related] == [("`input` gives 2 × 4", 1), ("`Flatten` gives 8", 4)]
+    assert found.message.endswith("they have 2 and 1 axes")
+    found = only("input: {a: [4], b: [4, int64]}\nlayers:\n  - use: a + b\n")
+    assert [r.message for r in found.related] == ["input `a` gives float32", "input `b` gives int64"]
+
+
+@pytest.mark.needs_torch
+@pytest.mark.parametrize("term", ["a + b", "a * b", "a / b", "a * 2", "a + 1", "a ** 2", "2 ** a", "a * 0.5", "a / 2"])
+@pytest.mark.parametrize("dtype", ["bool", "int64", "float32"])
+def test_the_dtype_of_arithmetic_is_torchs(dtype: str, term: str) -> None:
+    shape = "[4]" if dtype == "float32" else f"[4, {dtype}]"
+    net = netspec.loads(f"input: {{a: {shape}, b: {shape}}}\nlayers: []\noutput: {{x: '{term}', y: b}}\n")
+    netspec.verify(net)
+
+
+@pytest.mark.parametrize("term", ["a - b", "1 - a", "a - 0.5", "-a", "a ** b"])
+def test_what_torch_does_not_do_with_truth_values_is_refused(term: str) -> None:
+    text = f"input: {{a: [4, bool], b: [4, bool]}}\nlayers: []\noutput: {{x: '{term}', y: a * b}}\n"
+    assert only(text).code == "wrong-dtype"
+
+
+def test_a_when_that_leaves_out_the_reader_is_no_reason_to_warn() -> None:
+    for reader in ("{use: x, when: deep}", "{when: deep, do: [use: x]}", "use: x if deep else y"):
+        items = f"- {{Linear: 8, as: x}}\n- {{Linear: 8, as: y}}\n- {reader}\n- add: [[], y]"
+        assert findings(layers(items, "vars: {deep: false}\n")) == []
+
+
+def test_an_item_behind_an_output_may_be_left_out() -> None:
+    body = "    - {Linear: 8, as: x}\n    - {output: x, when: a > 1}\n    - {output: 2 * x, when: a <= 1}\n"
+    block = f"blocks:\n  f(a):\n{body}"
+    assert findings(layers("- f: 1\n- f: 2", block)) == []
+    assert only(layers("- f: 2", block.replace("a <= 1", "a > 0"))).code == "misplaced-output"
+
+
+def test_a_group_with_a_name_is_a_module() -> None:
+    net = netspec.loads(layers("- when: true\n  do: [Linear: 8, ReLU]\n  name: part"))
+    assert [leaf.path for leaf in net.layers] == ["part.0", "part.1"]
+
+
+def test_an_output_with_a_name_that_no_value_may_have_goes_round_through_the_flat_spec() -> None:
+    names = ("Linear", "max", "yes", "T", "in_channels", "None_")
+    outputs = ", ".join(f"{name}: [Linear: 2]" for name in names)
+    net = netspec.loads(f"input: [T, 8]\nlayers: [ReLU]\noutput: {{{outputs}}}\n")
+    again = netspec.loads(netspec.expand(net))
+    assert [value.name for value in again.outputs] == list(names)
+    assert [leaf.path for leaf in again.layers] == [leaf.path for leaf in net.layers]
+
+
+CHAINS = {
+    "values": "- {{ReLU: , as: v{i}}}\n- use: v{i} + v{half}\n",
+    "writes": "- {{ReLU: {{inplace: true}}, as: v{i}}}\n- use: v{i} * 2\n",
+}
+FAMILY = "- for: i in range({n})\n  do:\n    - ReLU\n    - as: p[i]\n    - use: p[i] + p[i // 2]\n"
+
+
+@pytest.mark.parametrize("kind", [*CHAINS, "family"])
+def test_the_time_of_a_check_grows_with_the_number_of_values(kind: str) -> None:
+    """Four times as many take about four times as long; were each held against each, sixteen times."""
+
+    def seconds(n: int) -> float:
+        items = FAMILY.format(n=n) if kind == "family" else "- as: v0\n"
+        items += "" if kind == "family" else "".join(CHAINS[kind].format(i=i, half=i // 2) for i in range(1, n))
+        text = layers(items)
+        start = time.process_time()
+        findings(text)
+        return time.process_time() - start
+
+    seconds(100)
+    assert seconds(4000) < 9 * max(min(seconds(1000), seconds(1000)), 0.05)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from netspec.dims import UNKNOWN, Dim
 from netspec.expressions.refusals import Refused, Undecided
+from netspec.writing import shown
 
 
 class Value:
@@ -121,3 +122,10 @@ def combined(op: str, left: Any, right: Any) -> Any:
         if not isinstance(part, (Value, int, float)) or isinstance(part, bool):
             raise Refused(f"`{op}` wants values of the network and numbers, but {part!r} is neither", "expression-type")
     return Operation(op, left, right)
+
+
+def described(value: object) -> str:
+    """A value for a message about what stands where something else is wanted; of a value of the network, what it is."""
+    if isinstance(value, (Value, Family)):
+        return f"`{value!r}`, which is a {'family' if isinstance(value, Family) else 'value'} of the network"
+    return shown(value)

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from netspec.combinators import joining_class
 from netspec.diagnostics import Related, Span, did_you_mean, has_errors
 from netspec.dims import UNKNOWN
-from netspec.expressions.operations import kind
+from netspec.expressions.operations import kind as kind_of
 from netspec.expressions.values import Family, Value
 from netspec.language.binding import bind_arguments, call_label
 from netspec.language.branches import Branch, branch_flow, join, read_options, written_branches
@@ -247,9 +247,10 @@ class Elaborator:
             case "for" | "repeat" | "group":
                 self._loop(item, cursor)
             case "combinator":
-                if not joining_class(item.name).several:
-                    self._one_value(item, item.name, cursor)
-                if joining_class(item.name).joins:
+                kind = joining_class(item.name)
+                if cursor.flow.family is not None and not kind.several:
+                    self.naming.refuse_family(item.name, item.head, cursor)
+                if kind.joins:
                     self._combinator(item, cursor)
                 else:
                     self._nested(item, cursor)
@@ -263,15 +264,11 @@ class Elaborator:
 
     # ---- layers
 
-    def _one_value(self, item: Item, name: str, cursor: Cursor) -> None:
-        """Report an item that takes what stands in front of it where that is a family."""
+    def _layer(self, item: Item, name: str, cursor: Cursor) -> None:
         if cursor.flow.family is not None:
             self.naming.refuse_family(name, item.head, cursor)
-
-    def _layer(self, item: Item, name: str, cursor: Cursor) -> None:
-        self._one_value(item, name, cursor)
-        reader = self.reader if item.value is None else self._at(cursor)  # without arguments nothing is evaluated
-        layer = reader.arguments(layer_class(name), item.value, name=name, at=item.head)
+        names = None if item.value is None else Here(cursor.context.scope, cursor.flow.type)
+        layer = self.reader.arguments(layer_class(name), item.value, name=name, at=item.head, names=names)
         key, given_name = self._key(item, cursor)
         self._count += 1
         flow, context = cursor.flow, cursor.context
@@ -282,7 +279,7 @@ class Elaborator:
         y = self.inference.output(layer, x, item, flow)
         span = item.span(self.reports.source)
         out = y or TensorType((UNKNOWN,) * len(x.shape), x.dtype)
-        init = self.init.of(layer, x, span, context.rules, reader) if context.rules else ()
+        init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
         leaf = Leaf(cursor.keys.prefix + key, given_name, layer, x, out, span, context.calls, context.frozen, init)
         cursor.nodes.append(leaf)
         self.inference.keep_conditions(name, span, flow)
@@ -348,7 +345,7 @@ class Elaborator:
             case _:
                 if isinstance(value, (Value, Family)):
                     self.reports.report(
-                        "wrong-form", f"`${name}` is {kind(value)}, neither a layer nor a block", item.head,
+                        "wrong-form", f"`${name}` is {kind_of(value)}, neither a layer nor a block", item.head,
                         help=f"`use: {name}` puts a value in the place of the one that stands here",
                     )  # fmt: skip
                 elif value is not UNKNOWN and value is not FAILED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from netspec.combinators import HEADS
@@ -237,10 +237,13 @@ class Naming:
             related=(Related("the `output`", cursor.ended),), help="move the `output` to the end",
         )  # fmt: skip
 
-    def kept(self, arguments: Mapping[str, Any], span: Span, cursor: Cursor) -> dict[str, Any]:
+    def kept(self, arguments: dict[str, Any], span: Span, cursor: Cursor) -> dict[str, Any]:
         """The arguments of a block; what is computed of values is computed once, in front of the call."""
-        if not any(isinstance(value, Operation) for value in arguments.values()):
-            return dict(arguments)
+        for value in arguments.values():
+            if isinstance(value, Operation):
+                break
+        else:
+            return arguments
         return {name: self._kept(name, value, span, cursor) for name, value in arguments.items()}
 
     def _kept(self, name: str, value: Any, span: Span, cursor: Cursor) -> Any:

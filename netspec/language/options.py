@@ -6,11 +6,11 @@ from typing import Any
 
 from netspec.arguments import Arguments
 from netspec.dims import UNKNOWN, Dim
+from netspec.expressions.values import described
 from netspec.kinds import kinds_of
 from netspec.language.items import Item
 from netspec.text.source import Node
 from netspec.validation import FAILED, Reader
-from netspec.writing import shown
 
 
 def flag(item: Item, option: str, default: bool, reader: Reader) -> bool | None:
@@ -22,7 +22,7 @@ def flag(item: Item, option: str, default: bool, reader: Reader) -> bool | None:
     if value is FAILED or value is UNKNOWN:
         return None
     if not isinstance(value, bool):
-        reader.report("invalid-argument", f"`{option}` wants true or false, not {shown(value)}", node)
+        reader.report("invalid-argument", f"`{option}` wants true or false, not {described(value)}", node)
         return None
     return value
 
@@ -42,6 +42,6 @@ def repeat_count(node: Node, reader: Reader) -> int | None:
         reader.needs_number("repeat", value, node, None)
         return None
     if type(value) is not int or value < 0:
-        reader.report("invalid-argument", f"`repeat` wants an integer of at least 0, not {shown(value)}", node)
+        reader.report("invalid-argument", f"`repeat` wants an integer of at least 0, not {described(value)}", node)
         return None
     return value

@@ -85,7 +85,7 @@ class NamesInScope:
 
     def inside(self, locals: Mapping[str, object]) -> NamesInScope:
         """The scope of a block's body: the variables, and these parameters."""
-        scope = self._with(locals, ValueNames(self.values.asked))
+        scope = self._with(locals, ValueNames(self.values.asked) if self.spec.named_values else self.values)
         scope.in_block = True
         return scope
 
@@ -164,7 +164,8 @@ class Here:
         self.type: Final = type
 
     def __getitem__(self, name: str) -> object:
-        return self.scope.find(name, self)
+        scope = self.scope
+        return scope.locals[name] if name in scope.locals else scope.find(name, self)
 
     def inside(self, locals: Mapping[str, object]) -> Here:
         """This place, seen from the body of a block with these parameters."""

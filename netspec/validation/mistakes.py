@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from netspec.arguments import Arguments
 from netspec.diagnostics import Code, did_you_mean
+from netspec.expressions.values import described
 from netspec.kinds import FieldKind, kinds_of
 from netspec.meant import meant_call, python_call
 from netspec.text.nodes import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import argument_trap
 from netspec.validation.reports import Reports
-from netspec.writing import shown
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -190,7 +190,7 @@ def invalid_argument(
 
 def refusal(kind: FieldKind, type_: str, message: str, value: object) -> str:
     """Why a field does not take a value, as the end of a sentence that begins with the field's name."""
-    return message if type_ == "argument" else f"wants {kind.wish}, not {shown(value)}"
+    return message if type_ == "argument" else f"wants {kind.wish}, not {described(value)}"
 
 
 def _near(kind: FieldKind, given: object, variables: Iterable[str]) -> str | None:

@@ -39,8 +39,11 @@ class Reader(Values):
         other.__dict__.update(self.__dict__, names=names)
         return other
 
-    def arguments(self, model: type[A], node: Node | None, *, name: str, at: Node) -> A | None:
-        """The arguments that a node gives to the thing called `name`, whose head stands at `at`.
+    def arguments(
+        self, model: type[A], node: Node | None, *, name: str, at: Node, names: Names | None = None
+    ) -> A | None:
+        """The arguments that a node gives to the thing called `name`, whose head stands at `at`; under other names than
+        the reader's, if `names` are given.
 
         Returns:
             The instance; None once a mistake has been reported or where an unknown size keeps it from being known.
@@ -58,7 +61,8 @@ class Reader(Values):
             if model.scalar is None:
                 mistakes.no_bare_value(self.reports, model, node, name)
                 return None
-            value = self._number(node, Wish(model.scalar, name, kinds_of(model)[model.scalar]), name)
+            reader = self if names is None else self.at(names)
+            value = reader._number(node, Wish(model.scalar, name, kinds_of(model)[model.scalar]), name)
             if value is FAILED or value is UNKNOWN:
                 return None
             return self._validate(model, {model.scalar: value}, {model.scalar: node}, name, at)
@@ -66,12 +70,13 @@ class Reader(Values):
         if key not in self._plans:
             self._plans[key] = make_plan(model, node, self.source)
         plan = self._plans[key]
-        if plan is not None and (known := plan.instance(self.names)) is not None:
+        if plan is not None and (known := plan.instance(self.names if names is None else names)) is not None:
             return known
         if (trap := flow_trap(self.source, node)) is not None:
             self.report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
             return None
-        return self._given(model, self._by_argument(model, node, name), name, at)
+        reader = self if names is None else self.at(names)
+        return reader._given(model, self._by_argument(model, node, name), name, at)
 
     def _by_argument(self, model: type[Arguments], node: MapNode, name: str) -> dict[str, Node]:
         """The nodes of a mapping, each under the argument that is meant."""

@@ -195,6 +195,7 @@ def _elaborate_whole(
     _define(over, variables, spec, reader, scope)
     scope.symbols = symbol_sizes(symbols, over.symbols)
     inputs = _inputs(over, spec, reader, scope.symbols)
+    scope.has_values = scope.has_values or inputs[0].name is not None
     input_type = inputs[0].type
     init = InitRules(spec, spec.init, reader)
     elaborator = Elaborator(spec, reader, scope, init, limits)

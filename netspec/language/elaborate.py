@@ -297,7 +297,8 @@ class Elaborator:
             cursor.lose()
             return
         span = item.span(self.reports.source)
-        arguments = self.naming.kept(arguments, span, cursor)
+        if self.scope.has_values:
+            arguments = self.naming.kept(arguments, span, cursor)
         label = partial(call_label, block, arguments)
         within = context._replace(
             scope=self.scope.inside(arguments),

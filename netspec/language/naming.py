@@ -239,11 +239,6 @@ class Naming:
 
     def kept(self, arguments: dict[str, Any], span: Span, cursor: Cursor) -> dict[str, Any]:
         """The arguments of a block; what is computed of values is computed once, in front of the call."""
-        for value in arguments.values():
-            if isinstance(value, Operation):
-                break
-        else:
-            return arguments
         return {name: self._kept(name, value, span, cursor) for name, value in arguments.items()}
 
     def _kept(self, name: str, value: Any, span: Span, cursor: Cursor) -> Any:

@@ -65,7 +65,7 @@ SHAPE_NAMES: Final = ("in_shape", "in_channels", "in_features")
 class NamesInScope:
     """The names that expressions of one block body (or of the top level) may use."""
 
-    __slots__ = ("in_block", "locals", "spec", "symbols", "used", "values", "variables")
+    __slots__ = ("has_values", "in_block", "locals", "spec", "symbols", "used", "values", "variables")
 
     def __init__(
         self,
@@ -80,12 +80,14 @@ class NamesInScope:
         self.locals = locals
         self.symbols: Mapping[str, object] = {}
         self.in_block = False
+        self.has_values = bool(spec.named_values)
+        """False where no value has a name anywhere: then nothing is asked for one."""
         self.used: set[str] = set()
         """Variables that some expression asked for, and blocks that something called."""
 
     def inside(self, locals: Mapping[str, object]) -> NamesInScope:
         """The scope of a block's body: the variables, and these parameters."""
-        scope = self._with(locals, ValueNames(self.values.asked) if self.spec.named_values else self.values)
+        scope = self._with(locals, ValueNames(self.values.asked) if self.has_values else self.values)
         scope.in_block = True
         return scope
 
@@ -95,13 +97,18 @@ class NamesInScope:
 
     def branch(self) -> NamesInScope:
         """The scope of a branch: it reads the values around it, and keeps to itself what it names."""
-        return self._with(self.locals, self.values.branch()) if self.spec.named_values else self
+        return self._with(self.locals, self.values.branch()) if self.has_values else self
 
     def _with(self, locals: Mapping[str, object], values: ValueNames) -> NamesInScope:
-        scope = NamesInScope(self.spec, self.variables, locals, values)
+        scope = NamesInScope.__new__(NamesInScope)
+        scope.spec = self.spec
+        scope.variables = self.variables
+        scope.locals = locals
+        scope.values = values
         scope.used = self.used
         scope.symbols = self.symbols
         scope.in_block = self.in_block
+        scope.has_values = self.has_values
         return scope
 
     def __getitem__(self, name: str) -> object:
@@ -115,7 +122,7 @@ class NamesInScope:
         """
         if name in self.locals:
             return self.locals[name]
-        if self.values.any and (value := self.values.find(name)) is not None:
+        if self.has_values and (value := self.values.find(name)) is not None:
             return value
         if name in self.variables:
             self.used.add(name)

@@ -61,11 +61,6 @@ class ValueNames:
         self.outer = outer
         self.asked = asked
 
-    @property
-    def any(self) -> bool:
-        """Whether there may be any name at all."""
-        return bool(self.names) or self.outer is not None
-
     def branch(self) -> ValueNames:
         """The names of a branch of this list."""
         return ValueNames(self.asked, self)

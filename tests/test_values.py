@@ -157,4 +157,4 @@ def test_inputs_that_a_variant_names_are_known_among_its_layers_and_not_in_block
     plain = f"layers: [ReLU, {{concat: [[], second], when: k}}]\n{variants}"
     assert findings(plain) == []
     block = f"blocks:\n  b(): [{{concat: [[], second]}}]\nlayers: [ReLU, {{when: k, do: [b]}}]\n{variants}"
-    assert [d.code for d in findings(block)][0] == "unknown-name"
+    assert findings(block)[0].code == "unknown-name"

@@ -239,7 +239,10 @@ class Chain(nn.Sequential):
 
     def forward(self, input: Tensor, *values: Tensor) -> Tensor:
         """What the layers make of the value; the value itself without layers."""
-        return super().forward(input if self.start is None else values[self.start])
+        x = input if self.start is None else values[self.start]
+        for layer in self:
+            x = layer(x)
+        return x
 
 
 class Layers(nn.Module):

@@ -283,6 +283,16 @@ def test_every_spec_of_the_project_is_emitted_as_ruff_would_format_it(tmp_path: 
     assert found.returncode == 0, found.stdout
 
 
+@pytest.mark.slow
+def test_pyright_strict_finds_nothing_in_the_files_of_graphs(tmp_path: Path):
+    for path in (*sorted(SPECS.glob("graphs/*.yaml")), SPECS / "unet.yaml"):
+        (tmp_path / f"{path.stem}_net.py").write_text(to_python(netspec.load(str(path))), encoding="utf-8")
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}', encoding="utf-8")
+    command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--project", tmp_path]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+
+
 @pytest.mark.parametrize("width", [100, 120])
 def test_a_file_without_copied_helpers_is_formatted_at_any_width_from_100_to_120(tmp_path: Path, width: int):
     text = to_python(netspec.load(str(SPECS / "alexnet.yaml")))

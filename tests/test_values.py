@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
@@ -143,12 +144,17 @@ def test_the_time_of_a_check_grows_with_the_number_of_values(kind: str) -> None:
         items = FAMILY.format(n=n) if kind == "family" else "- as: v0\n"
         items += "" if kind == "family" else "".join(CHAINS[kind].format(i=i, half=i // 2) for i in range(1, n))
         text = layers(items)
-        start = time.process_time()
-        findings(text)
-        return time.process_time() - start
+        times: list[float] = []
+        gc.disable()  # what other tests hold is walked by every collection
+        for _ in range(3):
+            start = time.process_time()
+            findings(text)
+            times.append(time.process_time() - start)
+        gc.enable()
+        return min(times)
 
     seconds(100)
-    assert min(seconds(4000), seconds(4000)) < 10 * max(min(seconds(1000), seconds(1000)), 0.05)
+    assert seconds(4000) < 10 * max(seconds(1000), 0.05)
 
 
 def test_inputs_that_a_variant_names_are_known_among_its_layers_and_not_in_blocks() -> None:

@@ -35,6 +35,8 @@ class InitRules:
         self.rules: tuple[InitRule, ...] = ()
         self._by_layer: dict[tuple[str, int], tuple[Sequence[InitRule], list[InitRule]]] = {}
         self._met: dict[int, tuple[InitRule, bool]] = {}
+        self._chosen: dict[tuple[int, TensorType, int], tuple[Layer, Sequence[InitRule], tuple[Initializer, ...]]] = {}
+        """What was chosen, by layer, input and rules; layer and rules are kept alive: their identity is a key."""
         if node is None:
             return
         if isinstance(node, MapNode):
@@ -57,6 +59,15 @@ class InitRules:
         self, layer: Layer, x: TensorType, span: Span, rules: Sequence[InitRule], reader: Reader
     ) -> tuple[Initializer, ...]:
         """The initialisers of one layer for an input of type `x`: for each of its parameters the innermost rule."""
+        key = (id(layer), x, id(rules))
+        known = self._chosen.get(key)
+        if known is None:  # deep nets repeat themselves
+            known = self._chosen[key] = (layer, rules, self._choose(layer, x, span, rules, reader))
+        return known[2]
+
+    def _choose(
+        self, layer: Layer, x: TensorType, span: Span, rules: Sequence[InitRule], reader: Reader
+    ) -> tuple[Initializer, ...]:
         matching = self._matching(type(layer).__name__, rules)
         if not matching:
             return ()

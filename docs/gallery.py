@@ -55,6 +55,7 @@ GALLERY = (
     Picture("googlenet", "GoogLeNet with its training heads", (("specs/torchvision/googlenet.yaml", None),), 3),
     Picture("vit", "A vision transformer", (("specs/d2l/vit.yaml", None),)),
     Picture("unet", "U-Net", (("specs/unet.yaml", None),)),
+    Picture("fpn", "A feature pyramid: four inputs, five outputs", (("specs/graphs/fpn.yaml", None),)),
 )
 
 

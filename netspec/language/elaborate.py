@@ -283,7 +283,7 @@ class Elaborator:
         leaf = Leaf(cursor.keys.prefix + key, given_name, layer, x, out, span, context.calls, context.frozen, init)
         cursor.nodes.append(leaf)
         self.inference.keep_conditions(name, span, flow)
-        cursor.flow = flow.unknown() if y is None else flow.after(layer, y, lambda: Origin.of(leaf))
+        cursor.flow = flow.unknown() if y is None else flow.after(leaf, y)
 
     # ---- blocks, references, loops
 

@@ -12,34 +12,68 @@ from typing import NamedTuple
 from netspec.diagnostics import Related, Span
 from netspec.dims import Problem, Size, Unmet
 from netspec.expressions.values import Family
-from netspec.layers.base import Layer, TensorType, shape_text
+from netspec.layers.base import TensorType, shape_text
 from netspec.net import Leaf
 
 
-class Origin(NamedTuple):
-    """Where a size came from: `title` names it ("`Flatten`"), `derive(axis)` says how the size came about."""
+class Origin:
+    """Where a size came from: an input, a combinator, a block."""
 
-    title: str
-    span: Span
-    derive: Callable[[int], str | None] | None = None
-    call: Span | None = None
-    """The outermost block call that led to it, if it stands in a block."""
+    __slots__ = ("_derive", "_span", "_title")
 
-    @classmethod
-    def of(cls, leaf: Leaf) -> Origin:
-        """The origin of the sizes that a layer sets."""
+    def __init__(self, title: str, span: Span, derive: Callable[[int], str | None] | None = None) -> None:
+        self._title = title
+        self._span = span
+        self._derive = derive
 
-        def derive(axis: int) -> str | None:
-            try:
-                return leaf.layer.derivation(leaf.input, axis)
-            except Unmet:  # a formula too long to be of help
-                return None
+    @property
+    def title(self) -> str:
+        """What it is called: "`Flatten`"."""
+        return self._title
 
-        return cls(f"`{leaf.type}`", leaf.span, derive, leaf.calls[0].span if leaf.calls else None)
+    @property
+    def span(self) -> Span:
+        """Where it is written."""
+        return self._span
+
+    def derivation(self, axis: int) -> str | None:
+        """How the size along an axis came about, `256 × 5 × 5`; None where there is nothing to derive."""
+        return None if self._derive is None else self._derive(axis)
 
     def named(self) -> str:
-        """ "`Flatten` (line 17)", and for a layer inside a block also the line of the call."""
-        called = f", called in line {self.call.line}" if self.call is not None else ""
+        """ "`Flatten` (line 17)"."""
+        return f"{self.title} (line {self.span.line})"
+
+
+class LayerOrigin(Origin):
+    """A layer that set sizes. There is one for each layer, and hardly any is ever asked: its words are made then."""
+
+    __slots__ = ("_leaf",)
+
+    def __init__(self, leaf: Leaf) -> None:
+        self._leaf = leaf
+
+    @property
+    def title(self) -> str:
+        """The layer's name."""
+        return f"`{self._leaf.type}`"
+
+    @property
+    def span(self) -> Span:
+        """Where the layer stands."""
+        return self._leaf.span
+
+    def derivation(self, axis: int) -> str | None:
+        """What the layer says of the size along an axis."""
+        try:
+            return self._leaf.layer.derivation(self._leaf.input, axis)
+        except Unmet:  # a formula too long to be of help
+            return None
+
+    def named(self) -> str:
+        """ "`Flatten` (line 17)", and for a layer inside a block also the line of the outermost call."""
+        calls = self._leaf.calls
+        called = f", called in line {calls[0].span.line}" if calls else ""
         return f"{self.title} (line {self.span.line}{called})"
 
 
@@ -84,13 +118,14 @@ class Flow(NamedTuple):
         axis = None if problem.axis == "every" else problem.axis
         return problem.message.replace("{given}", self.given(axis)), [self.related(axis)]
 
-    def after(self, layer: Layer, y: TensorType, origin: Callable[[], Origin]) -> Flow:
+    def after(self, leaf: Leaf, y: TensorType) -> Flow:
         """The place behind a layer with output `y`."""
         assert self.type is not None
+        layer = leaf.layer
         before, shape, sets = self.type.shape, y.shape, layer.sets_axis
         if shape is before and sets is None:
             return self if y is self.type else Flow(y, self.origins, self.last)
-        new = origin()
+        new = LayerOrigin(leaf)
         if len(shape) != len(before):
             return Flow(y, (new,) * len(shape), new)
         decided = None if sets is None else sets % len(shape)
@@ -115,5 +150,5 @@ class Flow(NamedTuple):
 
 
 def _derivation(origin: Origin, axis: int, size: Size) -> str:
-    derived = origin.derive(axis) if origin.derive is not None else None
+    derived = origin.derivation(axis)
     return f" = {derived}" if derived and derived != str(size) else ""

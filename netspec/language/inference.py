@@ -55,6 +55,8 @@ class Inference:
 
     def keep_conditions(self, layer: str, span: Span, flow: Flow) -> None:
         """Take what the rules just required of the symbols as requirements of this layer or combinator."""
+        if not self._findings.conditions:
+            return
         for condition, problem in self._findings.conditions:
             message, _ = flow.told(problem)
             self.conditions.append(Requirement(condition, layer, span, problem._replace(message=message)))

@@ -31,21 +31,18 @@ _EVERY_OPTION: Final = _COMMON | OWNERS.keys() | {"do"}
 class Item:
     """One entry of a layer list, taken apart."""
 
-    __slots__ = ("_span", "head", "kind", "node", "options", "value")
+    __slots__ = ("_span", "head", "kind", "name", "node", "options", "value")
 
     def __init__(self, kind: Kind, head: ScalarNode, value: Node | None, options: dict[str, Node], node: Node) -> None:
         self.kind: Kind = kind
         self.head = head
         """The scalar that says what it is: `Conv2d`, `basic`, `residual`, `$act`."""
+        self.name = head.text
+        """The head's text."""
         self.value = value
         self.options = options
         self.node = node
         self._span: Span | None = None
-
-    @property
-    def name(self) -> str:
-        """The head's text."""
-        return self.head.text
 
     def span(self, source: Source) -> Span:
         """The place of the head, found once: a block's body is elaborated anew for every call."""

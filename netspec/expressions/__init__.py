@@ -52,6 +52,8 @@ class Expression:
         state: list[Any] = [None] * (self._slots + 1)
         try:
             value = self._run(scope, state)
+            if value.__class__ is int:  # as most are
+                return value
             if is_list(value):
                 measure(value, meter_of(state))
         except Refused as error:

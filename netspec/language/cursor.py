@@ -29,6 +29,16 @@ class Context(NamedTuple):
     times: int = 1
     """How often the loops around repeat it."""
 
+    def within(self, scope: NamesInScope) -> Context:
+        """The same under other names."""
+        if scope is self.scope:
+            return self
+        return Context(scope, self.calls, self.frozen, self.rules, self.depth, self.times)
+
+    def called(self, scope: NamesInScope, call: Call) -> Context:
+        """The context in the body of a block, one deeper."""
+        return Context(scope, (*self.calls, call), self.frozen, self.rules, self.depth + 1, self.times)
+
 
 class Keys:
     """The keys of one module's children: the module's path, the next index, and the names given so far."""

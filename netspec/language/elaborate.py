@@ -214,6 +214,8 @@ class Elaborator:
         rules = outer.rules
         if "init" in item.options:
             rules = (*self.init.beside(item.options["init"], item, reader), *rules)
+        if not frozen and rules is outer.rules:
+            return outer
         return outer._replace(frozen=outer.frozen or bool(frozen), rules=rules)
 
     def _repeat(self, item: Item, count_node: Node, cursor: Cursor) -> None:
@@ -300,11 +302,7 @@ class Elaborator:
         if self.scope.has_values:
             arguments = self.naming.kept(arguments, span, cursor)
         label = partial(call_label, block, arguments)
-        within = context._replace(
-            scope=self.scope.inside(arguments),
-            calls=(*context.calls, Call(block.name, span)),
-            depth=context.depth + 1,
-        )
+        within = context.called(self.scope.inside(arguments), Call(block.name, span))
         key, name = self._key(item, cursor) if "name" in item.options else ("", None)
         inner = cursor.nested(key, within) if name else cursor.scope(within)
         inner.is_body = True
@@ -364,7 +362,7 @@ class Elaborator:
                 help=f"write `{item.name}` alone",
             )
         outer = cursor.context
-        cursor.context = outer._replace(scope=template.scope)
+        cursor.context = outer.within(template.scope)
         self._head(Item(inner.kind, inner.head, inner.value, inner.options | item.options, item.node), cursor)
         cursor.context = outer
 
@@ -407,7 +405,7 @@ class Elaborator:
         for value in values:
             self._step(item.node)
             bound = _bound(names, value)
-            inner = cursor.scope(context._replace(scope=scope.extended(bound)))
+            inner = cursor.scope(context.within(scope.extended(bound)))
             self._list(item.options.get("do"), "do", inner)
             label = ", ".join(f"{k} = {v}" for k, v in bound.items())
             cursor.add_scope("for", label, span, inner, None, bound)
@@ -449,7 +447,7 @@ class Elaborator:
         branches: list[tuple[str, Sequential]] = []
         ends: list[Flow] = []
         for part in written or ():
-            inner = within._replace(scope=part.scope.branch())
+            inner = within.within(part.scope.branch())
             branch, end = self._branch(f"{path}.{part.key}", part, item.name, start, inner)
             branches.append((part.key, branch))
             ends.append(end)

@@ -30,7 +30,7 @@ class Expression:
     """A compiled expression. `names` are the names that it reads from its scope, `bound` the variables of its
     comprehensions."""
 
-    __slots__ = ("_run", "_slots", "bound", "names", "text")
+    __slots__ = ("_name", "_run", "_slots", "bound", "names", "text")
 
     def __init__(self, text: str, run: Run, names: frozenset[str], bound: tuple[str, ...]) -> None:
         self.text = text
@@ -38,6 +38,7 @@ class Expression:
         self.bound = frozenset(bound)
         self._run = run
         self._slots = len(bound)
+        self._name = text.strip() if text.strip() in names else None
 
     def evaluate(self, scope: Meanings, known: Callable[[], Iterable[str]] | None = None) -> object:
         """The value in a scope; `UNKNOWN` if it depends on an unknown size.
@@ -49,11 +50,17 @@ class Expression:
             ExpressionError: a name is not in scope, an operation is not defined for its operands, or a limit is
                 exceeded.
         """
+        if self._name is not None:  # the short way of most: a name that stands for an integer
+            try:
+                value = scope[self._name]
+            except KeyError:
+                pass
+            else:
+                if value.__class__ is int:
+                    return value
         state: list[Any] = [None] * (self._slots + 1)
         try:
             value = self._run(scope, state)
-            if value.__class__ is int:  # as most are
-                return value
             if is_list(value):
                 measure(value, meter_of(state))
         except Refused as error:

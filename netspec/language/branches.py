@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.combinators import COMBINATORS
@@ -33,7 +34,13 @@ def read_options(item: Item, kind: type[Joining], reader: Reader) -> Joining:
             example = f"write `{name}: …` beside `{item.name}`"
             reader.report("missing-argument", f"`{item.name}` needs `{name}`", item.head, help=example)
             values[name] = UNKNOWN
-    return kind.model_construct(**values)
+    return kind.model_construct(**values) if values else _plain(kind)
+
+
+@cache
+def _plain(kind: type[Joining]) -> Joining:
+    """The combinator without options; one instance serves all, since instances are frozen."""
+    return kind.model_construct()
 
 
 class Branch(NamedTuple):

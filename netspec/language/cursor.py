@@ -50,11 +50,6 @@ class Keys:
         self.index = 0
         self.names: dict[str, Span] = {}
 
-    def next_index(self) -> str:
-        """The index of the next child. A child with a name of its own takes up an index too."""
-        self.index += 1
-        return str(self.index - 1)
-
 
 class Cursor:
     """The place behind the last item that was read of one list. Reading an item moves it."""

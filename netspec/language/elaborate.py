@@ -165,7 +165,7 @@ class Elaborator:
             cursor.lose()
 
     def _item(self, node: Node, cursor: Cursor) -> None:
-        item = self._parsed(node)
+        item = self._items.get(id(node)) or self._parsed(node)
         if cursor.ended is not None and not self._left_out(item, cursor):
             self.naming.behind_output(node, cursor)
         if item is None:
@@ -515,7 +515,9 @@ class Elaborator:
 
     def _key(self, item: Item, cursor: Cursor) -> tuple[str, str | None]:
         """The key of the item's module among its siblings, and its name if the spec gives one."""
-        index = cursor.keys.next_index()
+        keys = cursor.keys
+        index = str(keys.index)
+        keys.index += 1  # a child with a name of its own takes up an index too
         node = item.options.get("name")
         name = child_name(node, self._at(cursor)) if node is not None else None
         if node is None or name is None:

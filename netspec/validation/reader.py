@@ -36,7 +36,9 @@ class Reader(Values):
     def at(self, names: Names) -> Reader:
         """The same reader under other names: what it has cached serves both."""
         other = Reader.__new__(Reader)
-        other.__dict__.update(self.__dict__, names=names)
+        known = other.__dict__
+        known.update(self.__dict__)
+        known["names"] = names
         return other
 
     def arguments(

@@ -82,6 +82,8 @@ def _with_defaults(
     block: Block, values: dict[str, Any], caller: Here, reader: Reader, at: ScalarNode
 ) -> dict[str, Any] | None:
     """All parameters in the signature's order; a default sees the parameters before it and the place of the call."""
+    if len(values) == len(block.parameters):
+        return {parameter.name: values[parameter.name] for parameter in block.parameters}
     bound: dict[str, Any] = {}
     scope = caller.inside(bound)
     for parameter in block.parameters:

@@ -16,7 +16,8 @@ from netspec.language.items import Item
 from netspec.language.options import option_value
 from netspec.language.scope import NamesInScope
 from netspec.layers import MODULE_OF
-from netspec.layers.base import TensorType
+from netspec.layers.base import Layer, TensorType
+from netspec.net import Sequential, leaves
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader
 
@@ -66,8 +67,8 @@ def written_branches(
 ) -> list[Branch] | None:
     """The branches of a combinator; None once reported or where their number is not known."""
     if not joining.several:
-        body = Branch(item.value, scope, key="body")
-        return [body, *(Branch(item.options.get(side), scope, key=side) for side in joining.sides)]
+        body = Branch(item.value, scope, None, "body")
+        return [body, *[Branch(item.options.get(side), scope, None, side) for side in joining.sides]]
     found = _several(item, joining, scope, reader, rounds)
     if not found:
         return None
@@ -230,3 +231,25 @@ def _agreed(ends: Sequence[Flow], types: Sequence[TensorType]) -> Flow:
         return ends[0].unknown()
     shape = tuple(a if all(a == t.shape[i] for t in types) else UNKNOWN for i, a in enumerate(first.shape))
     return ends[0]._replace(type=TensorType(shape, first.dtype))
+
+
+def warn_overwritten(joining: Joining, branches: Sequence[Sequential], reader: Reader) -> None:
+    """Warn of a layer that writes over the input of a branch, which the other branches, or the skip, still need."""
+    for branch in branches:
+        for leaf in leaves(branch):
+            if writes(leaf.layer):
+                reader.report(
+                    "inplace-in-branch",
+                    f"`{leaf.type}` with `inplace: true` is the first to touch the input of a branch of "
+                    f"`{joining.word}`, and writes over what {joining.still_needed}",
+                    leaf.span,
+                    severity="warning",
+                    help="leave `inplace` out here",
+                )
+            if not leaf.layer.shares(leaf.input):
+                break
+
+
+def writes(layer: Layer) -> bool:
+    """Whether a layer writes its output over its input."""
+    return getattr(layer, "inplace", False) is True

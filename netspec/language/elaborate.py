@@ -17,7 +17,7 @@ from netspec.dims import UNKNOWN
 from netspec.expressions.operations import kind as kind_of
 from netspec.expressions.values import Family, Value
 from netspec.language.binding import bind_arguments, call_label
-from netspec.language.branches import Branch, branch_flow, join, read_options, written_branches
+from netspec.language.branches import Branch, branch_flow, join, read_options, warn_overwritten, written_branches
 from netspec.language.cursor import NOTHING, Context, Cursor, Keys
 from netspec.language.flow import Flow, Origin
 from netspec.language.inference import Inference
@@ -193,7 +193,8 @@ class Elaborator:
             self.naming.left_out.append(item.node)
         else:
             outer = cursor.context
-            cursor.context = self._context_beside(item, outer, reader)
+            if "freeze" in item.options or "init" in item.options:
+                cursor.context = self._context_beside(item, outer, reader)
             if "repeat" in item.options:
                 self._repeat(item, item.options["repeat"], cursor)
             else:
@@ -452,8 +453,6 @@ class Elaborator:
             branches.append((part.key, branch))
             ends.append(end)
         if start is flow:
-            from netspec.language.overwriting import warn_overwritten  # nor branches
-
             warn_overwritten(joining, [branch for _, branch in branches], reader)
         end, joining = join(item, joining, flow, ends, reader)
         self.inference.keep_conditions(item.name, span, flow)

@@ -4,34 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence as List
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from netspec.diagnostics import Related, Span
+from netspec.language.branches import writes
 from netspec.language.values import NamedValue
-from netspec.layers.base import Layer
-from netspec.net import As, Combinator, Computed, Leaf, Node, Read, Scope, Sequential, Use, leaves
+from netspec.net import As, Combinator, Computed, Leaf, Node, Read, Scope, Sequential, Use
 from netspec.validation import Reader
 from netspec.wiring import slots_read
-
-if TYPE_CHECKING:
-    from netspec.combinators.base import Joining
-
-
-def warn_overwritten(joining: Joining, branches: List[Sequential], reader: Reader) -> None:
-    """Warn of a layer that writes over the input of a branch, which the other branches, or the skip, still need."""
-    for branch in branches:
-        for leaf in leaves(branch):
-            if _writes(leaf.layer):
-                reader.report(
-                    "inplace-in-branch",
-                    f"`{leaf.type}` with `inplace: true` is the first to touch the input of a branch of "
-                    f"`{joining.word}`, and writes over what {joining.still_needed}",
-                    leaf.span,
-                    severity="warning",
-                    help="leave `inplace` out here",
-                )
-            if not leaf.layer.shares(leaf.input):
-                break
 
 
 def warn_overwritten_values(root: Node, further: Mapping[int, NamedValue], given: List[int], reader: Reader) -> None:
@@ -72,10 +52,6 @@ def warn_overwritten_values(root: Node, further: Mapping[int, NamedValue], given
                     help="leave `inplace` out here",
                 )
                 break
-
-
-def _writes(layer: Layer) -> bool:
-    return getattr(layer, "inplace", False) is True
 
 
 class _Write(NamedTuple):
@@ -124,7 +100,7 @@ class _Storages:
             self.factors(node.term, node.span)
         match node:
             case Leaf():
-                if _writes(node.layer):
+                if writes(node.layer):
                     self.writes.append(_Write(node, self.current, self.time))
                 elif not node.layer.shares(node.input):
                     if node.layer.saved(node.input).input:

@@ -1,4 +1,4 @@
-"""What a module of a net reads of the values that are named outside of it, and what it gives to those outside.
+"""Which value goes where: from module to module (`Wiring`), and from step to step of a forward pass (`dataflow`).
 
 A spec knows the name of a value in a list; in what is built of it values pass from module to module. A `Sequential` or
 `Combinator` takes, beside the value that flows in, those that its layers read and something outside has named, and
@@ -8,9 +8,25 @@ gives, beside the value that flows out, those that it names and something behind
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from netspec.net import As, Leaf, Net, Node, Scope, Sequential, Use, folded, reads, walk
+from netspec.net import (
+    As,
+    Combinator,
+    Computed,
+    Leaf,
+    Net,
+    Node,
+    Read,
+    Scope,
+    Sequential,
+    Term,
+    Use,
+    folded,
+    reads,
+    walk,
+)
 
 
 class Wires(NamedTuple):
@@ -71,3 +87,93 @@ class Wiring:
 def slots_read(node: Node) -> list[int]:
     """The slots that a node itself reads."""
     return [read.slot for read in reads(node.term)] if isinstance(node, (As, Use)) else []
+
+
+# ---- from step to step
+
+
+class FlowStep(NamedTuple):
+    """What one layer, join, operation or name does in a forward pass."""
+
+    node: Leaf | Combinator | As | Use
+    term: Computed | None
+    """The operation, where an `as` or a `use` computes."""
+    reads: tuple[int, ...]
+    """The values that it reads, by number; a name, or a `use` of one, reads the value that it stands for."""
+    value: int
+    """The value that it gives: another one, or that which a name stands for."""
+
+    @property
+    def computes(self) -> bool:
+        """Whether it gives a value that was not there before."""
+        match self.node:
+            case Leaf():
+                return True
+            case Combinator():
+                return not self.node.joining.training_only
+            case As() | Use():
+                return self.term is not None
+
+
+class Dataflow:
+    """The steps of a forward pass in training, in execution order. Value 0 is the input that flows into the first
+    layer; every step that computes gives the next one.
+
+    Args:
+        root: the tree of a net.
+        further: the slots of the inputs that do not flow into the first layer, which are values too.
+    """
+
+    def __init__(self, root: Sequential, further: Iterable[int] = ()) -> None:
+        self.steps: list[FlowStep] = []
+        self._count = 0
+        self.named: dict[int, int] = {slot: self._next() for slot in further}
+        """The value of each name, by slot."""
+        self.end = self._visit(root, 0)
+        """The value that flows out at the end."""
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count
+
+    def _give(self, node: Leaf | Combinator | As | Use, term: Computed | None, taken: tuple[int, ...]) -> int:
+        self.steps.append(FlowStep(node, term, taken, self._next()))
+        return self._count
+
+    def _visit(self, node: Node, x: int) -> int:
+        """Add the steps of a node that is given the value `x`; returns the value behind it."""
+        match node:
+            case Leaf():
+                return self._give(node, None, (x,))
+            case As():
+                value = x if node.term is None else self._term(node, node.term)[0]
+                self.named[node.slot] = value
+                self.steps.append(FlowStep(node, None, (value,), value))
+                return x
+            case Use():
+                (value,) = self._term(node, node.term)
+                self.steps.append(FlowStep(node, None, (value,), value))
+                return value
+            case Combinator():
+                return self._join(node, x)
+            case Scope() | Sequential():
+                for child in node.children:
+                    x = self._visit(child, x)
+                return x
+
+    def _join(self, node: Combinator, x: int) -> int:
+        ends = tuple(self._visit(chain, x) for _, chain in node.branches)
+        if node.joining.training_only:
+            self.steps.append(FlowStep(node, None, ends, x))
+            return x
+        return self._give(node, None, (*((x,) if node.joining.input_joins else ()), *ends))
+
+    def _term(self, node: As | Use, term: Term | None) -> tuple[int, ...]:
+        """The value of a term, after the steps that compute it; nothing for a plain number."""
+        match term:
+            case Read():
+                return (self.named[term.slot],)
+            case Computed():
+                return (self._give(node, term, (*self._term(node, term.left), *self._term(node, term.right))),)
+            case _:
+                return ()

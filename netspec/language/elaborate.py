@@ -92,12 +92,18 @@ class Elaborator:
         span = self.reports.source.span(self.spec.layers) if self.spec.layers else origin.span
         root = cursor.sequential("", None, span, start)
         if self.naming.anything and not has_errors(self.reports.diagnostics):
-            given = [slot for value in self.outputs for slot in value.slots]
-            from netspec.language.overwriting import warn_overwritten_values  # a chain has no names of values
-
-            warn_overwritten_values(root, self.naming.further, given, self.reader)
-            self.naming.warn_unread(root, given)
+            self._warn_of_values(root)
         return root
+
+    def _warn_of_values(self, root: Sequential) -> None:
+        """Warn of what nothing reads, and of what is written over while it is still read."""
+        from netspec.language.overwriting import warn_overwritten_values  # a chain has no names of values
+        from netspec.wiring import Dataflow
+
+        given = [slot for value in self.outputs for slot in value.slots]
+        flow = Dataflow(root, self.naming.further)
+        warn_overwritten_values(flow, self.naming.further, given, self.reports)
+        self.naming.warn_unread(flow, given)
 
     def _walk_outputs(self, cursor: Cursor) -> bool:
         """Read what the spec says of its outputs; False if a limit ended it."""

@@ -23,12 +23,13 @@ from netspec.language.spec import Spec, left_out_words, reserved, target_names
 from netspec.language.values import Asked, Bound, NamedValue
 from netspec.layers import MODULE_OF
 from netspec.layers.base import TensorType
-from netspec.net import As, InputValue, OutputValue, Read, Sequential, Use
+from netspec.net import As, InputValue, OutputValue, Read, Use
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader, Reports
 
 if TYPE_CHECKING:
     from netspec.language.arithmetic import Operand
+    from netspec.wiring import Dataflow
 
 _TARGET: Final = r"\s*([^\W\d]\w*)\s*(\[.*\])?\s*"  # compiled when a spec names a value
 
@@ -437,7 +438,7 @@ class Naming:
                 help=f"end with one of them, as in `use: {_first(family)}`",
             )  # fmt: skip
 
-    def warn_unread(self, root: Sequential, given: Sequence[int]) -> None:
+    def warn_unread(self, flow: Dataflow, given: Sequence[int]) -> None:
         """Warn of named values, inputs and results that nothing reads. One that only an item reads which a `when` or a
         loop leaves out counts as read: another value of a variable brings it back."""
         from netspec.language.unread import first_is_read, unread  # a chain has no values with names
@@ -445,7 +446,7 @@ class Naming:
         asked = self._asked.spans()
         first = self._first
         unnamed = {span: name for span, name in self._named.items() if span not in asked}
-        if first is not None and not first_is_read(root, first.slot, self.further, given):
+        if first is not None and not first_is_read(flow, given):
             unnamed[first.span] = first.name
         elsewhere = left_out_words(self.spec, self.left_out) if unnamed else ()
         for span, name in unnamed.items():
@@ -457,7 +458,7 @@ class Naming:
             self.reports.report(
                 "unused-value", f"nothing reads the {what} `{name}`", span, severity="warning", help=wish
             )
-        for found in () if self.left_out else unread(root, first and first.slot, self.further, given):
+        for found in () if self.left_out else unread(flow, given):
             self.reports.report(
                 "unused-value", f"nothing reads what {found.words} gives", found.span, severity="warning",
                 help="an `as` keeps it under a name; otherwise leave it out",

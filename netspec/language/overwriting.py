@@ -2,56 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from collections.abc import Sequence as List
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from netspec.diagnostics import Related, Span
 from netspec.language.branches import writes
 from netspec.language.values import NamedValue
-from netspec.net import As, Combinator, Computed, Leaf, Node, Read, Scope, Sequential, Use
-from netspec.validation import Reader
-from netspec.wiring import slots_read
+from netspec.net import As, Combinator, Leaf
+from netspec.validation import Reports
+from netspec.wiring import Dataflow, FlowStep, slots_read
 
 
-def warn_overwritten_values(root: Node, further: Mapping[int, NamedValue], given: List[int], reader: Reader) -> None:
+def warn_overwritten_values(
+    flow: Dataflow, further: Mapping[int, NamedValue], given: Sequence[int], reports: Reports
+) -> None:
     """Warn of a layer that writes over a value which has a name and is read behind it, or which a layer or a product in
     front of it keeps for its gradient.
 
     `further` are the inputs that do not flow into the first layer, `given` the slots of what the network gives.
     """
-    found = _Storages()
-    for slot, value in further.items():
-        found.named[slot] = _Kept(value.name, value.span, found.fill(), 0)
-    found.visit(root)
-    last = found.reads | dict.fromkeys(given, found.time + 1)
+    found = _Storages(flow, further)
+    last = found.reads | dict.fromkeys(given, len(flow.steps))
     lying: dict[int, list[int]] = {}  # by memory, the slots of the values in it
     for slot in last:
         lying.setdefault(found.named[slot].storage, []).append(slot)
     for write in found.writes:
         if (keeper := found.keepers.get(write.storage)) is not None and keeper.time < write.time:
-            reader.report(
-                "inplace-in-branch",
-                f"`{write.leaf.type}` with `inplace: true` writes over what {keeper.name} keeps for its gradient",
-                write.leaf.span,
-                related=(Related(f"{keeper.name} reads it here", keeper.span),),
-                severity="warning",
-                help="leave `inplace` out here",
-            )
-            continue
-        for slot in lying.get(write.storage, ()):
-            value = found.named[slot]
-            if value.time < write.time < last[slot]:
-                reader.report(
-                    "inplace-in-branch",
-                    f"`{write.leaf.type}` with `inplace: true` writes over `{value.name}`, which is still read "
-                    "behind it",
-                    write.leaf.span,
-                    related=(Related(f"`{value.name}` is named here", value.span),),
-                    severity="warning",
-                    help="leave `inplace` out here",
-                )
-                break
+            words, related = f"what {keeper.name} keeps for its gradient", Related(
+                f"{keeper.name} reads it here", keeper.span
+            )  # fmt: skip
+        else:
+            values = (found.named[slot] for slot in lying.get(write.storage, ()) if write.time < last[slot])
+            value = next((value for value in values if value.time < write.time), None)
+            if value is None:
+                continue
+            words, related = f"`{value.name}`, which is still read behind it", Related(
+                f"`{value.name}` is named here", value.span
+            )  # fmt: skip
+        reports.report(
+            "inplace-in-branch",
+            f"`{write.leaf.type}` with `inplace: true` writes over {words}",
+            write.leaf.span,
+            related=(related,),
+            severity="warning",
+            help="leave `inplace` out here",
+        )
 
 
 class _Write(NamedTuple):
@@ -67,75 +62,43 @@ class _Kept(NamedTuple):
     time: int
 
 
-class _Keeper(NamedTuple):
-    name: str
-    span: Span
-    time: int
-
-
 class _Storages:
-    """Which values share memory: the walk numbers each memory that a layer, a join or an operation fills."""
+    """Which values share memory, by the number of the first value in it; times are numbers of steps."""
 
-    def __init__(self) -> None:
-        self.named: dict[int, _Kept] = {}
+    def __init__(self, flow: Dataflow, further: Mapping[int, NamedValue]) -> None:
+        self.of: dict[int, int] = {}
+        """The memory of each value that lies in another's."""
+        self.named = {slot: _Kept(value.name, value.span, flow.named[slot], -1) for slot, value in further.items()}
         self.writes: list[_Write] = []
         self.reads: dict[int, int] = {}
         """By slot, when it is last read."""
-        self.keepers: dict[int, _Keeper] = {}
+        self.keepers: dict[int, _Kept] = {}
         """By memory, who first keeps it for a gradient."""
-        self.current = 0
-        self.count = 0
-        self.time = 0
+        for time, step in enumerate(flow.steps):
+            self._add(step, time)
 
-    def fill(self) -> int:
-        """Another memory."""
-        self.count += 1
-        return self.count
-
-    def visit(self, node: Node) -> None:
-        """Go on behind a node."""
-        self.time += 1
-        self.reads |= dict.fromkeys(slots_read(node), self.time)
-        if isinstance(node, (As, Use)):
-            self.factors(node.term, node.span)
-        match node:
-            case Leaf():
-                if writes(node.layer):
-                    self.writes.append(_Write(node, self.current, self.time))
-                elif not node.layer.shares(node.input):
-                    if node.layer.saved(node.input).input:
-                        self.keep(self.current, f"`{node.type}`", node.span)
-                    self.current = self.fill()
-            case As():
-                storage = self.current if node.term is None else self.of(node.term)
-                self.named[node.slot] = _Kept(node.name, node.span, storage, self.time)
-            case Use():
-                self.current = self.of(node.term)
-            case Scope() | Sequential():
-                for child in node.children:
-                    self.visit(child)
+    def _add(self, step: FlowStep, time: int) -> None:
+        self.reads |= dict.fromkeys(slots_read(step.node), time)
+        storages = [self.of.get(value, value) for value in step.reads]
+        match step.node:
+            case Leaf() as leaf:
+                if writes(leaf.layer):
+                    self.writes.append(_Write(leaf, storages[0], time))
+                    self.of[step.value] = storages[0]
+                elif leaf.layer.shares(leaf.input):
+                    self.of[step.value] = storages[0]
+                elif leaf.layer.saved(leaf.input).input:
+                    self._keep(storages[0], f"`{leaf.type}`", leaf.span, time)
             case Combinator():
-                start = self.current
-                for _, chain in node.branches:
-                    self.current = start
-                    self.visit(chain)
-                if node.joining.training_only:
-                    self.current = start
-                elif len(node.branches) > 1 or node.joining.input_joins:  # a sum of one is that one
-                    self.current = self.fill()
+                if len(storages) == 1 and step.computes:  # a sum of one is that one
+                    self.of[step.value] = storages[0]
+            case node:
+                if step.term is not None and step.term.op in ("*", "/", "**"):
+                    for storage in storages:
+                        self._keep(storage, f"`{step.term.op}`", node.span, time)
+                elif isinstance(node, As) and not step.computes:
+                    self.named[node.slot] = _Kept(node.name, node.span, storages[0], time)
 
-    def of(self, term: object) -> int:
-        """The memory of a term: that of a named value, or another for what is computed."""
-        return self.named[term.slot].storage if isinstance(term, Read) else self.fill()
-
-    def keep(self, storage: int, name: str, span: Span) -> None:
+    def _keep(self, storage: int, name: str, span: Span, time: int) -> None:
         """Somebody keeps this memory for a gradient."""
-        self.keepers.setdefault(storage, _Keeper(name, span, self.time))
-
-    def factors(self, term: object, span: Span) -> None:
-        """Named values that are multiplied, divided or raised to a power are kept for the gradient."""
-        if isinstance(term, Computed):
-            for side in (term.left, term.right):
-                if isinstance(side, Read) and term.op in ("*", "/", "**"):
-                    self.keep(self.named[side.slot].storage, f"`{term.op}`", span)
-                self.factors(side, span)
+        self.keepers.setdefault(storage, _Kept(name, span, storage, time))

@@ -223,28 +223,6 @@ class FrozenInstanceNorm3d(Frozen, nn.InstanceNorm3d):
     """An InstanceNorm3d that holds still."""
 
 
-class Chain(nn.Sequential):
-    """A branch that is given values from outside: its layers begin with one of them, or with x where there is no start.
-
-    `start` is the number of the value, counted from 0.
-    """
-
-    def __init__(self, *layers: nn.Module | OrderedDict[str, nn.Module], start: int | None = None) -> None:
-        super().__init__()
-        for layer in layers:
-            named = layer if isinstance(layer, OrderedDict) else {str(len(self)): layer}
-            for key, inner in named.items():
-                self.add_module(key, inner)
-        self.start = start
-
-    def forward(self, input: Tensor, *values: Tensor) -> Tensor:
-        """What the layers make of the value; the value itself without layers."""
-        x = input if self.start is None else values[self.start]
-        for layer in self:
-            x = layer(x)
-        return x
-
-
 class Layers(nn.Module):
     """Modules under the keys that an `nn.Sequential` gives them; a subclass says in `forward` what goes where."""
 
@@ -258,3 +236,21 @@ class Layers(nn.Module):
     def __getitem__(self, key: int | str) -> nn.Module:
         """The module of this key."""
         return self.get_submodule(str(key))
+
+
+class Chain(Layers):
+    """A branch that is given values from outside: its layers begin with one of them, or with x where there is no start.
+
+    `start` is the number of the value, counted from 0.
+    """
+
+    def __init__(self, *modules: nn.Module | OrderedDict[str, nn.Module], start: int | None = None) -> None:
+        super().__init__(*modules)
+        self.start = start
+
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
+        """What the layers make of the value; the value itself without layers."""
+        y = x if self.start is None else values[self.start]
+        for layer in self.children():
+            y = layer(y)
+        return y

@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use, folded, walk
+from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Use, folded, walk
 from netspec.recipe.resolved import Recipe
+from netspec.wiring import Dataflow, FlowStep
 from netspec.writing import shown
 
 _FREE = frozenset({"checkpoint_every", "checkpoint_keep"})  # these do not affect the result
@@ -25,7 +26,7 @@ def identity(net: Net, recipe: Recipe, fingerprint: str, world_size: int, exampl
         examples: the value of `--examples`.
     """
     return {
-        "architecture": hashlib.sha256(json.dumps(_architecture(net.root), default=str).encode()).hexdigest(),
+        "architecture": hashlib.sha256(json.dumps(_architecture(net), default=str).encode()).hexdigest(),
         "recipe": plain_recipe(recipe),
         "data": fingerprint,
         "world_size": world_size,
@@ -33,10 +34,11 @@ def identity(net: Net, recipe: Recipe, fingerprint: str, world_size: int, exampl
     }
 
 
-def _architecture(root: Sequential) -> Any:
+def _architecture(net: Net) -> Any:
     """What decides what a net computes: its parts and, where values have names, which part reads what."""
-    parts = folded(root, _parts)
-    return {"parts": parts, "wires": _wires(root)} if any(isinstance(node, (As, Use)) for node in walk(root)) else parts
+    parts = folded(net.root, _parts)
+    named = any(isinstance(node, (As, Use)) for node in walk(net.root))
+    return {"parts": parts, "wires": _wires(net)} if named else parts
 
 
 def plain_recipe(recipe: Recipe) -> dict[str, Any]:
@@ -75,62 +77,20 @@ def _parts(node: Node, inside: list[list[Any]]) -> list[Any]:
             return [part for parts in inside for part in parts]
 
 
-def _wires(root: Node) -> list[Any]:
-    """What each layer, join and operation reads, where that is not what the one before it gives.
+def _wires(net: Net) -> list[Any]:
+    """What each layer, join and operation reads.
 
     Values are numbered in the order in which they are computed: neither their names nor how often they are named
     counts.
     """
-    return _Wires().of(root)
+    flow = Dataflow(net.root, [value.slot for value in net.named_inputs[1:] if value.slot is not None])
+    return [[*_operation(step), *step.reads] for step in flow.steps if step.computes]
 
 
-class _Wires:
-    """The walk: `current` is the number of the value that flows."""
-
-    def __init__(self) -> None:
-        self.current = 0
-        self.made = 0
-        self.named: dict[int, int] = {}
-        self.found: list[Any] = []
-
-    def of(self, root: Node) -> list[Any]:
-        """What differs from a chain."""
-        self.visit(root)
-        return self.found
-
-    def visit(self, node: Node) -> None:
-        match node:
-            case As():
-                self.named[node.slot] = self.current if node.term is None else self.term(node.term)
-            case Use():
-                self.current = self.term(node.term)
-            case Scope() | Sequential():
-                for child in node.children:
-                    self.visit(child)
-            case Combinator():
-                start, ends = self.current, list[int]()
-                for _, chain in node.branches:
-                    self.current = start
-                    self.visit(chain)
-                    ends.append(self.current)
-                self.make([node.path, start, *ends])
-            case Leaf():
-                self.make([node.path, self.current])
-
-    def make(self, what: list[Any]) -> int:
-        self.made += 1
-        self.current = self.made
-        self.found.append(what)
-        return self.made
-
-    def term(self, term: Term | None) -> Any:
-        match term:
-            case Read():
-                return self.named[term.slot]
-            case Computed():
-                before = self.current
-                made = self.make([term.op, self.term(term.left), self.term(term.right)])
-                self.current = before
-                return made
-            case _:
-                return [term]
+def _operation(step: FlowStep) -> list[Any]:
+    """What a step computes: the path of a module, or an operation with its numbers."""
+    if isinstance(step.node, (Leaf, Combinator)):
+        return [step.node.path]
+    assert step.term is not None
+    sides = (step.term.left, step.term.right)
+    return [step.term.op, *(None if isinstance(side, (Read, Computed)) else side for side in sides)]

@@ -20,6 +20,7 @@ FLOORS = [
     {"kinds", "arguments", "meant", "validation", "codes", "errors"},
     {"layers", "combinators", "initializers", "recipe"},
     {"net", "wiring"},
+    {"simulation"},
     {"language"},
     {"compiler"},
     {"views", "cost"},

@@ -1,0 +1,298 @@
+"""A training step without tensors: one walk of the net forward and one backward, which counts the bytes that are alive.
+
+What a layer saves for the backward pass is declared beside its rule (`Layer.saved`), what a join saves beside the
+combinator (`Joining.saved`); the tests measure both on torch's own modules.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+from netspec.dims import Shape, Size, product
+from netspec.layers.base import DType, Layer
+from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use
+from netspec.wiring import Wiring, slots_read
+
+Device = Literal["cpu", "cuda"]
+
+FLOAT32: Final = 4
+"""Bytes of a float32."""
+_INT64: Final = 8
+
+
+class StepTensor:
+    """A tensor: elements per example and bytes per element. Layers that return a view of it share the object."""
+
+    __slots__ = ("elements", "whole", "width")
+
+    def __init__(self, elements: int, width: int) -> None:
+        self.elements = elements
+        self.width = width
+        self.whole = self
+        """The tensor whose storage it shares: saving a view keeps the whole storage alive."""
+
+    def part(self, elements: int) -> StepTensor:
+        """A view of so many of its elements."""
+        view = StepTensor(elements, self.width)
+        view.whole = self.whole
+        return view
+
+
+class StepEvent(NamedTuple):
+    """The forward pass of one layer, or the join of several branches."""
+
+    leaf: Leaf | None
+    input: StepTensor
+    output: StepTensor
+    held: tuple[StepTensor, ...]
+    """Tensors that enclosing combinators hold: their inputs, and the outputs of branches that have run."""
+    kept: int
+    """Bytes that it adds to those saved for the backward pass."""
+    weights: int
+    """Bytes of its trainable parameters, and so of their gradients."""
+    needs: bool
+    """Whether the backward pass reaches it."""
+
+    def alive(self) -> set[StepTensor]:
+        """The tensors whose storage is alive while it runs."""
+        return {tensor.whole for tensor in (self.input, self.output, *self.held)}
+
+
+class _Flowing(NamedTuple):
+    """What is kept under a name."""
+
+    tensor: StepTensor
+    needs: bool
+    """Whether a gradient flows back to it."""
+
+
+class SimulatedStep:
+    """One training step: records the events of the forward pass, as autograd does, for the backward pass.
+
+    `low` is the number of bytes of a value in operations that autocast runs in low precision.
+    """
+
+    def __init__(self, net: Net, batch: int, low: int, device: Device) -> None:
+        self.named: dict[int, _Flowing] = {}
+        """The values that have names and are read again, by slot."""
+        self.unread = Wiring(net).read
+        """How often each slot is still to be read."""
+        self.batch = batch
+        self.low = low
+        self.device = device
+        self.events: list[StepEvent] = []
+        self.kept: dict[int, StepTensor] = {}
+        self.kept_bytes = 0
+        self.casts = 0
+        self.inputs = [
+            StepTensor(_count(value.type.shape), _width_of(value.type.dtype, FLOAT32)) for value in net.inputs
+        ]
+        """The caller of the network holds them for the whole step."""
+        for value, tensor in zip(net.inputs[1:], self.inputs[1:], strict=True):
+            if value.slot is not None:
+                self.named[value.slot] = _Flowing(tensor, False)
+        self.run(net.root, self.inputs[0], needs=False)
+
+    def bytes_of(self, tensor: StepTensor) -> int:
+        """Bytes of a tensor, for the whole batch."""
+        return tensor.elements * tensor.width * self.batch
+
+    # Each of these takes a node's input and returns its output. `needs` is autograd's `requires_grad` of the input;
+    # `self.flows` is set to that of the output.
+
+    def run(self, node: Node, x: StepTensor, *, needs: bool, held: tuple[StepTensor, ...] = ()) -> StepTensor:
+        """Run one node; `held` are the tensors that enclosing combinators keep alive."""
+        self.flows = needs
+        match node:
+            case Leaf():
+                return self._leaf(node, x, held)
+            case Combinator():
+                return self._combinator(node, x, held)
+            case As():
+                named = _Flowing(x, needs) if node.term is None else self._term(node.term, held)
+                if self.unread[node.slot]:
+                    self.named[node.slot] = named
+                self._forget(node)
+                self.flows = needs
+                return x
+            case Use():
+                named = self._term(node.term, held)
+                self._forget(node)
+                self.flows = named.needs
+                return named.tensor
+            case Scope() | Sequential():
+                for child in node.children:
+                    x = self.run(child, x, needs=self.flows, held=held)
+                return x
+
+    def _leaf(self, leaf: Leaf, x: StepTensor, held: tuple[StepTensor, ...]) -> StepTensor:
+        layer = leaf.layer
+        width = self._width(layer, x)
+        y = (
+            x
+            if layer.shares(leaf.input)
+            else StepTensor(_count(leaf.output.shape), _width_of(leaf.output.dtype, width))
+        )
+        trained = 0 if leaf.frozen else FLOAT32 * whole(leaf.params)
+        needs = self.flows or trained > 0
+        kept = self._keep(leaf, x, y, width) if needs else 0
+        if layer.autocast == "low" and self.low != FLOAT32:
+            self.casts += self.low * whole(leaf.params)
+        self.events.append(StepEvent(leaf, x, y, self._around(held), kept, trained, needs))
+        self.flows = needs
+        return y
+
+    def _term(self, term: Term, held: tuple[StepTensor, ...]) -> _Flowing:
+        """A named value, or what arithmetic gives; a plain number takes no memory."""
+        if isinstance(term, Read):
+            return self.named[term.slot]
+        if not isinstance(term, Computed):
+            return _Flowing(StepTensor(0, FLOAT32), False)
+        left = _Flowing(StepTensor(0, FLOAT32), False) if term.left is None else self._term(term.left, held)
+        right = self._term(term.right, (*held, left.tensor))
+        sides = zip((term.left, term.right), (left, right), strict=True)
+        floats = (side.tensor.width for part, side in sides if _is_float(part))
+        width = max(floats, default=FLOAT32)  # of whole numbers and of truth values alone too
+        y = StepTensor(_count(term.type.shape), _width_of(term.type.dtype, width))
+        needs = left.needs or right.needs
+        before = self.kept_bytes
+        for tensor in _kept_of(term, left, right, y):
+            self._remember(tensor)
+        largest = max(left.tensor, right.tensor, key=lambda tensor: tensor.elements)
+        around = (*held, *(named.tensor for named in self.named.values()), left.tensor, right.tensor)
+        self.events.append(StepEvent(None, largest, y, around, self.kept_bytes - before, 0, needs))
+        return _Flowing(y, needs)
+
+    def _forget(self, node: As | Use) -> None:
+        """Let go of what nothing reads any more."""
+        for slot in slots_read(node):
+            self.unread[slot] -= 1
+            if not self.unread[slot]:
+                del self.named[slot]
+
+    def _width(self, layer: Layer, x: StepTensor) -> int:
+        """Bytes per value of the layer's output, by the rules of autocast."""
+        if layer.autocast == "low":
+            return self.low
+        return FLOAT32 if layer.autocast == "full" or x.width == _INT64 else x.width
+
+    def _keep(self, leaf: Leaf, x: StepTensor, y: StepTensor, width: int) -> int:
+        """Save what the layer's backward pass needs. Returns the bytes that this adds."""
+        saved = leaf.layer.saved(leaf.input)
+        gpu = self.device == "cuda"
+        before = self.kept_bytes
+        if saved.input:
+            self._remember(x if x.width in (width, _INT64) else StepTensor(x.elements, width))
+        if saved.output:
+            self._remember(y)
+        each = whole(saved.extra) * width + whole(saved.indices) * _INT64
+        each += whole(saved.mask) * (1 if gpu else width) + (0 if gpu else whole(saved.cpu) * width)
+        self.kept_bytes += each * self.batch + whole(saved.statistics) * FLOAT32
+        return self.kept_bytes - before
+
+    def _remember(self, tensor: StepTensor) -> None:
+        tensor = tensor.whole
+        if id(tensor) not in self.kept:
+            self.kept[id(tensor)] = tensor  # the reference keeps the id from being reused
+            self.kept_bytes += self.bytes_of(tensor)
+
+    def _combinator(self, node: Combinator, x: StepTensor, held: tuple[StepTensor, ...]) -> StepTensor:
+        needs, flows = self.flows, False
+        ends: list[_Flowing] = []
+        waiting = (*held, x)
+        joining = node.joining
+        part = joining.part(node.input)
+        for _, chain in node.branches:
+            start = x if part is None or part.axis is None else x.part(_count(part.type.shape))
+            end = self.run(chain, start, needs=needs, held=waiting)
+            ends.append(_Flowing(end, self.flows))
+            flows = flows or self.flows
+            waiting = (*waiting, ends[-1].tensor)
+        self.flows = flows or (needs and joining.input_joins)
+        if joining.training_only:
+            self.flows = needs
+            return x
+        width = max(tensor.width for tensor in (x, *(end.tensor for end in ends)))
+        y = StepTensor(_count(node.output.shape), _width_of(node.output.dtype, width))
+        before = self.kept_bytes
+        if self.flows:
+            saved = joining.saved(node.input, [chain.output for _, chain in node.branches])
+            parts = [*([_Flowing(x, needs)] if saved.input else []), *(ends if saved.branches else [])]
+            for i, part in enumerate(parts):  # a factor is kept for the gradients of the others
+                if len(parts) == 1 or any(other.needs for other in (*parts[:i], *parts[i + 1 :])):
+                    self._remember(part.tensor)
+            self.kept_bytes += whole(saved.extra) * y.width * self.batch
+        self.events.append(StepEvent(None, x, y, self._around(waiting), self.kept_bytes - before, 0, self.flows))
+        return y
+
+    def _around(self, held: tuple[StepTensor, ...]) -> tuple[StepTensor, ...]:
+        """What is alive beside a layer's input and output: what branches hold, and what has a name."""
+        return (*held, *(named.tensor for named in self.named.values())) if self.named else held
+
+    # ---- what is alive
+
+    def peak(self) -> int:
+        """The most bytes alive at once, besides parameters, buffers, optimizer state and the input of the step.
+
+        In the forward pass: the tensors saved so far, and those of the layer that runs which are not among them. In
+        the backward pass: the tensors still saved, the gradients of the layer's input, output and held tensors, and
+        the parameter gradients computed so far.
+        """
+        kept = most = self.casts
+        for event in self.events:
+            kept += event.kept
+            alive = event.alive()
+            flowing = sum(self.bytes_of(tensor) for tensor in alive if id(tensor) not in self.kept)
+            most = max(most, kept + flowing)
+        gradients = 0
+        for event in reversed(self.events):
+            if event.needs:
+                gradients += event.weights
+                most = max(most, kept + gradients + sum(self.bytes_of(tensor) for tensor in event.alive()))
+            kept -= event.kept
+        return most
+
+
+def _kept_of(term: Computed, left: _Flowing, right: _Flowing, y: StepTensor) -> list[StepTensor]:
+    """What autograd keeps of an operation: the operands that a derivative is computed from; not numbers."""
+    numbers = [not isinstance(side, (Read, Computed)) for side in (term.left, term.right)]
+    kept: list[StepTensor] = []
+    match term.op:
+        case "*":
+            kept = [left.tensor] * (right.needs and not numbers[0]) + [right.tensor] * (left.needs and not numbers[1])
+        case "/":
+            kept = [left.tensor] * (right.needs and not numbers[0])
+            kept += [right.tensor] * ((left.needs or right.needs) and not numbers[1])
+        case "**":
+            kept = _kept_of_power(left, right, numbers, y)
+        case _:
+            pass
+    return kept
+
+
+def _is_float(term: Term | None) -> bool:
+    """Whether a term is a tensor of floating-point numbers."""
+    return isinstance(term, (Read, Computed)) and term.type.dtype == "float32"
+
+
+def _kept_of_power(left: _Flowing, right: _Flowing, numbers: list[bool], y: StepTensor) -> list[StepTensor]:
+    if numbers[1]:
+        return [left.tensor] * left.needs
+    if numbers[0]:
+        return [right.tensor, y] * right.needs
+    return [left.tensor, right.tensor, y] * (left.needs or right.needs)
+
+
+def _width_of(dtype: DType, width: int) -> int:
+    """Bytes of one element; `width` is that of floating-point numbers."""
+    return _INT64 if dtype == "int64" else 1 if dtype == "bool" else width
+
+
+def _count(shape: Shape) -> int:
+    return whole(product(shape))
+
+
+def whole(size: Size) -> int:
+    """A size of a net without symbols."""
+    assert isinstance(size, int), "need_numbers has made sure of it"
+    return size

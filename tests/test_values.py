@@ -64,6 +64,15 @@ def test_a_message_says_what_stands_where_something_else_is_wanted(items: str, s
     assert said in only(layers(PAIR + items)).message
 
 
+@pytest.mark.parametrize("name", ["gate", "add", "concat", "einsum", "block", "mask", "dim", "split"])
+def test_a_value_may_have_the_name_of_a_word_or_a_layer(name: str) -> None:
+    """Words are words only as keys."""
+    for read in (f"- mul: [[], {name}]", f"- mul: [{name}, {name}]", f"- use: {name}", f"- use: {name} * 2"):
+        assert findings(layers(f"- Linear: 8\n- as: {name}\n{read}")) == [], read
+    block = f"blocks:\n  joined({name}): [mul: [[], {name}]]\n"
+    assert findings(layers(f"- {{Linear: 8, as: {name}}}\n- joined: [{name}]", block)) == []
+
+
 def test_a_value_that_was_refused_has_no_second_message() -> None:
     for name in ("max", "ReLU", "None", "p[-1]", "p[0.5]", "in_channels", "yes", "a-b", "x + 1", "[a, b]"):
         plain = name.partition("[")[0] or "a"

@@ -102,7 +102,7 @@ def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, 
                 if made is None:
                     return None
                 found += made
-            case ScalarNode(value=str()) if branch.text not in MODULE_OF and branch.text not in COMBINATORS:
+            case ScalarNode(value=str()) if scope.names_value(branch.text) or not _is_word(branch.text):
                 value = reader.evaluate(branch)
                 if value is FAILED or value is UNKNOWN:
                     return None
@@ -126,6 +126,10 @@ def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, 
     if not found:
         reader.report("wrong-form", f"all branches of `{word}` are left out", node, help="`[]` is identity")
     return found
+
+
+def _is_word(text: str) -> bool:
+    return text in MODULE_OF or text in COMBINATORS
 
 
 def _values(node: ScalarNode, word: str, scope: NamesInScope, reader: Reader) -> list[Branch] | None:

@@ -114,6 +114,10 @@ class NamesInScope:
     def __getitem__(self, name: str) -> object:
         return self.find(name, None)
 
+    def names_value(self, name: str) -> bool:
+        """Whether a parameter, a loop or a value has this name here, which then means no layer and no combinator."""
+        return name in self.locals or name in self.values.known()
+
     def find(self, name: str, here: Here | None) -> object:
         """What a name means: at a place among the layers, or elsewhere in the spec for None.
 

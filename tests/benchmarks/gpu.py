@@ -10,7 +10,8 @@ the script stays alive where there is no GPU; its figures mean nothing.
 - `roof`: a large matrix product in each precision, and a copy of 4 GiB: the shares below are shares of these.
 - `alexnet`, `lenet`: the notes' recipes over ten epochs, by precision; loss, accuracies, examples per second and wall
   time with data, evaluation and checkpoints.
-- `choices`: eager steps, the CUDA graph, channels last and `torch.compile`, over 200 steps.
+- `compiled`: both again with `torch.compile`.
+- `choices`: eager steps, the CUDA graph and channels last, over 200 steps.
 - `peers`: the d2l loop and Lightning, an epoch at most.
 - `synthetic`: ResNet-18 and ViT-Tiny on 3 × 224 × 224.
 - `memory`: the estimate of `compile --batch` beside `max_memory_allocated`.
@@ -48,13 +49,13 @@ STEPS = [
     Step("alexnet bf16", gpu_steps.alexnet("bf16"), 60),
     Step("lenet", gpu_steps.lenet, 60),
     Step("alexnet tf32", gpu_steps.alexnet("tf32"), 90),
+    Step("compiled", gpu_steps.compiled, 150),
     Step("memory", gpu_steps.memory, 120),
     Step("profile", gpu_steps.profile, 60),
     Step("peers", gpu_steps.peers, 90),
     Step("synthetic", gpu_steps.synthetic, 60),
     Step("alexnet fp32", gpu_steps.alexnet("fp32"), 150),
     Step("choices", gpu_steps.choices, 60),
-    Step("compiled", gpu_steps.compiled, 120),
 ]
 
 

@@ -202,11 +202,11 @@ def choices(setting: Setting) -> None:
 
 
 def compiled(setting: Setting) -> None:
-    """`torch.compile`, once: it takes half a minute."""
+    """The recipes of the notes with `torch.compile`, which takes half a minute of the first epoch."""
     if setting.device == "cpu":
         return  # it needs a C++ compiler and minutes
-    net, options = short(setting, "alexnet")
-    trained(setting, net, "choice", precision="bf16", compile=True, **options)
+    for name, precision in (("alexnet", "bf16"), ("lenet", "tf32")):
+        trained(setting, spec(name), "recipe", precision=precision, compile=True)
 
 
 def synthetic(setting: Setting) -> None:

@@ -39,10 +39,12 @@ from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.reporters import Quiet
 from netspec.trainer.transforms.draws import draw_key, uniforms
 from netspec.trainer.transforms.pipeline import Pipeline
+from tests.torch.test_graphs import inputs_of
 from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, run_until, small_net, whole_state
 from tests.train.test_convolutions import NET
 from tests.train.test_drivers import RECIPES
 from tests.train.test_nonfinite import LONG, poison
+from tests.train.test_survival import free_port
 from tests.train.test_transforms import AUGMENT
 
 pytestmark = [
@@ -118,6 +120,35 @@ layers:
   - Select: {dim: 1, index: 0}
   - Linear: 5
 """,
+    "a graph of named values": """
+input: [3, 16, 16]
+layers:
+  - Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}
+  - as: x[0]
+  - for: i in range(3)
+    do:
+      - concat: x
+      - Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}
+      - SiLU
+      - as: x[i + 1]
+  - use: x[0] * 0.5 + x[3] - x[1]
+  - as: y
+  - AdaptiveAvgPool2d: 1
+  - Sigmoid
+  - as: gate
+  - mul: [y, gate]
+  - Rearrange: n c h w -> n (h w) c
+  - as: t
+  - einsum: [t, [Linear: 8]]
+    pattern: n i d, n j d -> n i j
+  - Softmax: {dim: -1}
+  - as: a
+  - einsum: [a, t]
+    pattern: n i j, n j d -> n i d
+  - Slice: {dim: 1, start: 8}
+  - Mean: {dim: 1}
+  - Linear: 5
+""",
     "torch's encoder of tokens": """
 input: {shape: [10], dtype: int64}
 layers:
@@ -151,6 +182,46 @@ def test_captured_steps_of_every_net_equal_eager_ones_to_the_bit(name: str, prec
     for driver in ("eager", "graph"):
         assert on_gpu(net, tmp_path / driver, driver=driver) == []
     assert whole_state(tmp_path / "eager") == whole_state(tmp_path / "graph")
+
+
+@pytest.mark.parametrize("name", ["convolutions of images", "a graph of named values"])
+def test_a_compiled_net_trains_as_an_eager_one(name: str, tmp_path: Path) -> None:
+    """`torch.compile` adds in another order."""
+    net = net_of(name, precision="fp32", epochs=1, optimizer={"SGD": {"lr": 0.01}})
+    for place, compiled in (("eager", False), ("compiled", True)):
+        assert on_gpu(net, tmp_path / place, compile=compiled) == []
+    eager, compiled = (last_checkpoint(tmp_path / place).model for place in ("eager", "compiled"))
+    for key in eager:
+        torch.testing.assert_close(eager[key], compiled[key], rtol=1e-3, atol=1e-4)
+
+
+def test_a_net_of_several_inputs_is_captured_as_it_is_called() -> None:
+    net = netspec.load(ROOT / "specs/graphs/wide_and_deep.yaml")
+    model = netspec.build(net, seed=0).cuda().eval()
+    batches = [tuple(x.cuda() for x in inputs_of(net, 4, seed)) for seed in range(3)]
+    held = tuple(x.clone() for x in batches[0])
+    with torch.no_grad():
+        wanted = [model(*batch).clone() for batch in batches]
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            y = model(*held)
+        for batch, expected in zip(batches, wanted, strict=True):
+            for place, x in zip(held, batch, strict=True):
+                place.copy_(x)
+            graph.replay()
+            assert torch.equal(y, expected)
+
+
+@pytest.mark.parametrize("driver", ["graph", "eager"])
+def test_a_group_of_nccl_trains_to_the_bit(driver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group of one process: everything that several do but for the wire."""
+    net = small_net(EVERYTHING)
+    assert on_gpu(net, tmp_path / "alone", driver=driver) == []
+    monkeypatch.setattr(World, "alone", property(lambda _: False))
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", str(free_port()))
+    on_gpu(net, tmp_path / "group", driver=driver)
+    assert whole_state(tmp_path / "alone")["model"] == whole_state(tmp_path / "group")["model"]
 
 
 @pytest.mark.parametrize("kind", sorted(tables.OPTIMIZERS))

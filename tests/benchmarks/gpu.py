@@ -50,10 +50,10 @@ STEPS = [
     Step("lenet", gpu_steps.lenet, 60),
     Step("alexnet tf32", gpu_steps.alexnet("tf32"), 90),
     Step("compiled", gpu_steps.compiled, 150),
-    Step("memory", gpu_steps.memory, 120),
-    Step("profile", gpu_steps.profile, 60),
+    Step("memory", gpu_steps.memory, 150),
+    Step("profile", gpu_steps.profile, 120),
     Step("peers", gpu_steps.peers, 90),
-    Step("synthetic", gpu_steps.synthetic, 60),
+    Step("synthetic", gpu_steps.synthetic, 100),
     Step("alexnet fp32", gpu_steps.alexnet("fp32"), 150),
     Step("choices", gpu_steps.choices, 60),
 ]

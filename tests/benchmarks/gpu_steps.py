@@ -218,7 +218,7 @@ def synthetic(setting: Setting) -> None:
     vision = ROOT / "specs/torchvision"
     for net in (
         netspec.load(vision / "resnet.yaml", variant="resnet18", set=size),
-        netspec.load(vision / "vision_transformer.yaml", variant="vit_b_16", set=size | vit),
+        replace(netspec.load(vision / "vision_transformer.yaml", variant="vit_b_16", set=size | vit), name="vit_tiny"),
     ):
         net = with_recipe(net, batch, examples, epochs)
         for precision in precisions(setting):
@@ -276,10 +276,10 @@ def memory(setting: Setting) -> None:
     """What `netspec.trainer.setup.memory.estimated` says beside what the allocator saw, by net, batch and precision."""
     vision = ROOT / "specs/torchvision"
     nets = [
+        (netspec.load(ROOT / "specs/unet.yaml"), (8, 32)),
+        (netspec.load(vision / "vision_transformer.yaml", variant="vit_b_16"), (32, 128)),
         (netspec.load(ROOT / "specs/alexnet.yaml"), (128, 512)),
         (netspec.load(vision / "resnet.yaml", variant="resnet50"), (32, 128)),
-        (netspec.load(vision / "vision_transformer.yaml", variant="vit_b_16"), (32, 128)),
-        (netspec.load(ROOT / "specs/unet.yaml"), (8, 32)),
     ]
     for net, batches in nets[: 1 if setting.tiny else None]:
         for batch in (2,) if setting.tiny else batches:
@@ -327,6 +327,9 @@ def profile(setting: Setting) -> None:
             (net, {"precision": precision, "channels_last": last, "driver": "eager", **options})
             for last in (False, True)
         ]
+        cases += [(net, {"precision": precision, "driver": "eager", "compile": True, **options})] * (
+            precision == "bf16"
+        )
         net, options = short(setting, "lenet", 40)
         cases += [(net, {"precision": precision, "driver": driver, **options}) for driver in ("graph", "eager")]
     for net, options in cases:

@@ -144,8 +144,50 @@ def test_fused_layers_give_outputs_and_gradients_of_torch_s(autocast: bool, monk
     assert repr(ours) == repr(NET)
 
 
-def test_without_fusing_only_phases_change() -> None:
+GRAPH = """
+input: [1, 12, 12]
+layers:
+  - Conv2d: {out_channels: 4, kernel_size: 3, padding: 1}
+  - as: before
+  - ReLU
+  - Conv2d: {out_channels: 4, kernel_size: 3, padding: 1}
+  - ReLU
+  - mul: [[], before]
+  - Conv2d: {out_channels: 4, kernel_size: 3, padding: 1}
+  - use: before
+  - ReLU
+"""
+
+
+def test_a_relu_behind_a_value_that_is_read_elsewhere_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolutions, "fused", by_torch)
+    net = netspec.build(netspec.loads(GRAPH), seed=0)
+    ours = copy.deepcopy(net)
+    suit_tensor_cores(ours)
+    assert [isinstance(m, convolutions.ReLU) for m in ours.modules() if isinstance(m, nn.ReLU)] == [False, True, False]
+    x = torch.rand(2, 1, 12, 12)
+    torch.testing.assert_close(ours(x), net(x))
+
+
+def test_a_convolution_that_runs_twice_keeps_its_relu_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolutions, "fused", by_torch)
+    shared = nn.Conv2d(4, 4, 3, padding=1)
+    net = nn.Sequential(shared, nn.ReLU(), shared, nn.Conv2d(4, 4, 1), nn.ReLU())
+    ours = copy.deepcopy(net)
+    suit_tensor_cores(ours)
+    assert [type(m) is nn.ReLU for m in (ours[1], ours[4])] == [True, False]
+    x = torch.rand(2, 4, 8, 8)
+    torch.testing.assert_close(ours(x), net(x))
+
+
+def test_the_fused_layers_are_compiled_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolutions, "fused", by_torch)
     ours = copy.deepcopy(NET)
-    suit_tensor_cores(ours, fuse=False)
-    assert sum(isinstance(m, convolutions.Conv2d) for m in ours.modules()) == 1
-    torch.testing.assert_close(ours(torch.ones(1, 1, 48, 48)), NET(torch.ones(1, 1, 48, 48)))
+    suit_tensor_cores(ours)
+    forward: Any = torch.compile(ours, backend="aot_eager", fullgraph=True)  # pyright: ignore[reportUnknownMemberType]
+    x = torch.rand(4, 1, 48, 48)
+    for net in (NET, forward):
+        net.zero_grad()
+        net(x).square().sum().backward()
+    for a, b in zip(NET.parameters(), ours.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-5)

@@ -184,9 +184,10 @@ def test_captured_steps_of_every_net_equal_eager_ones_to_the_bit(name: str, prec
     assert whole_state(tmp_path / "eager") == whole_state(tmp_path / "graph")
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning", "ignore:TensorFloat32 tensor cores:UserWarning")
 @pytest.mark.parametrize("name", ["convolutions of images", "a graph of named values"])
 def test_a_compiled_net_trains_as_an_eager_one(name: str, tmp_path: Path) -> None:
-    """`torch.compile` adds in another order."""
+    """`torch.compile` adds in another order. torch 2.11 warns of what it uses itself, and that fp32 is not TF32."""
     net = net_of(name, precision="fp32", epochs=1, optimizer={"SGD": {"lr": 0.01}})
     for place, compiled in (("eager", False), ("compiled", True)):
         assert on_gpu(net, tmp_path / place, compile=compiled) == []
@@ -244,25 +245,26 @@ def test_channels_last_is_another_layout_and_the_same_net(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("precision", ["tf32", "bf16", "fp16"])
 def test_convolutions_for_tensor_cores_give_what_torch_s_modules_give(precision: Precision) -> None:
-    """As near to float64 as they are: gradients of a whole net in low precision are off by a tenth."""
+    """On an average as near to float64 as they are; one gradient in low precision may be off by a hundredth."""
     arithmetic = choose_arithmetic(torch.device("cuda"), precision)
-    torch.manual_seed(0)
-    exact = copy.deepcopy(NET).double().cuda()
-    x = torch.rand(16, 1, 48, 48, device="cuda")
-    exact(x.double()).square().sum().backward()
-    off: list[list[float]] = []
-    for suited in (False, True):
-        net = copy.deepcopy(NET).cuda().to(memory_format=torch.channels_last)
-        if suited:
-            suit_tensor_cores(net)
-        with numerics(arithmetic):
-            with autocast(arithmetic):
-                y = net(x)
-            y.float().square().sum().backward()
-        pairs = zip(exact.parameters(), net.parameters(), strict=True)
-        off.append([float((a.grad - b.grad).norm() / a.grad.norm()) for a, b in pairs])
-    for theirs, ours in zip(*off, strict=True):
-        assert ours < 1.5 * theirs + 1e-3
+    off = torch.zeros(2, len(list(NET.parameters())))
+    for seed in range(12):
+        torch.manual_seed(seed)
+        exact = copy.deepcopy(NET).double().cuda()
+        x = torch.rand(16, 1, 48, 48, device="cuda")
+        exact(x.double()).square().sum().backward()
+        for kind, suited in enumerate((False, True)):
+            net = copy.deepcopy(NET).cuda().to(memory_format=torch.channels_last)
+            if suited:
+                suit_tensor_cores(net)
+            with numerics(arithmetic):
+                with autocast(arithmetic):
+                    y = net(x)
+                y.float().square().sum().backward()
+            pairs = zip(exact.parameters(), net.parameters(), strict=True)
+            off[kind] += torch.tensor([float((a.grad - b.grad).norm() / a.grad.norm()) for a, b in pairs]) / 12
+    theirs, ours = off
+    assert (ours < 1.5 * theirs + 1e-3).all(), off
 
 
 # ---- resume, failures
@@ -484,19 +486,20 @@ def test_memory_that_other_tensors_hold_is_not_offered() -> None:
     [
         ("doctor", "NVIDIA"),
         ("train plain.yaml --dry-run", "graph steps"),
-        ("train plain.yaml --run run", "examples/sec"),
-        ("eval run", "accuracy"),
+        ("train plain.yaml --run run; eval run", "accuracy"),
         ("train plain.yaml --device cuda:7", "`--device cuda:7`, but this torch"),
-        ("train plain.yaml --run again --precision bf16 --channels-last --driver eager", "examples/sec"),
+        ("train plain.yaml --run run --precision bf16 --channels-last --driver eager", "examples/sec"),
+        ("train plain.yaml --run run --autotune", "autotune: channels first, compiled: "),
     ],
 )
-def test_commands_on_a_gpu(command: str, words: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    place = tmp_path_factory.getbasetemp()
-    (place / "plain.yaml").write_text(PLAIN)
-    done = subprocess.run(
-        [sys.executable, "-m", "netspec", *command.split()], cwd=place, capture_output=True, text=True, timeout=120,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-    )  # fmt: skip
-    said = done.stdout + done.stderr
+def test_commands_on_a_gpu(command: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "plain.yaml").write_text(PLAIN)
+    said = ""
+    for arguments in command.split("; "):
+        done = subprocess.run(
+            [sys.executable, "-m", "netspec", *arguments.split()], cwd=tmp_path, capture_output=True, text=True,
+            timeout=120, env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        )  # fmt: skip
+        said = done.stdout + done.stderr
+        assert "Traceback" not in said
     assert words in said, said
-    assert "Traceback" not in said

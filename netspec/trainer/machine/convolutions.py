@@ -9,17 +9,22 @@ of the stride. Ridnik et al. 2020 (arXiv 2003.13630) use this as the SpaceToDept
 
 **ReLU.** PyTorch runs a convolution, its bias and a ReLU as three kernels, each of which reads and writes the whole
 feature map; for AlexNet's first layer the last two took longer than the products. cuDNN has one kernel for all three,
-which PyTorch exposes (`cudnn_convolution_relu`) without a backward pass; `_ConvReLU` adds it. The bias is added before
+which PyTorch exposes (`cudnn_convolution_relu`) without a backward pass; `_conv_relu` adds it. The bias is added before
 the result is rounded.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, TypeGuard, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from netspec.torch.graphs import Graph, RunModule
 
 _FEW = 4
 """The most input channels for which computing by phases is faster."""
@@ -46,7 +51,7 @@ class Conv2d(nn.Conv2d):
         assert self.bias is not None
         with torch.autocast(input.device.type, enabled=False):
             low = weight.to(input.dtype), self.bias.to(input.dtype)
-            return _ConvReLU.apply(input, *low, stride, padding, self.dilation, self.groups)  # pyright: ignore[reportUnknownMemberType, reportReturnType]  # torch leaves it untyped
+            return _conv_relu(input, *low, stride, padding, self.dilation, self.groups)
 
     def _phases(self, input: Tensor) -> tuple[Tensor, Tensor]:
         """Input and weight by phases, padded so that the stride divides their sizes: (N, C · s², ·, ·) and
@@ -68,26 +73,37 @@ def _phases(x: Tensor, stride: int) -> Tensor:
     return parts.reshape(n, h // stride, w // stride, c * stride**2).permute(0, 3, 1, 2)
 
 
-class _ConvReLU(torch.autograd.Function):
-    """ReLU(conv2d(x, weight, bias)) for tensors of one dtype, with cuDNN's fused kernel in the forward pass."""
+@torch.library.custom_op("netspec::convolution_relu", mutates_args=())
+def _conv_relu(
+    x: Tensor, weight: Tensor, bias: Tensor,
+    stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int], groups: int,
+) -> Tensor:  # fmt: skip
+    """ReLU(conv2d(x, weight, bias)) for tensors of one dtype. An operation of its own, so that `torch.compile` keeps
+    it whole."""
+    return fused(x, weight, bias, stride, padding, dilation, groups)
 
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: Any, padding: Any, dilation: Any, groups: int
-    ) -> Tensor:
-        y = fused(x, weight, bias, stride, padding, dilation, groups)
-        ctx.save_for_backward(x, weight, y)
-        ctx.geometry = (stride, padding, dilation, False, (0, 0), groups)
-        return y
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        x, weight, y = ctx.saved_tensors
-        gradient = torch.ops.aten.threshold_backward(gradients[0], y, 0)
-        found = torch.ops.aten.convolution_backward(
-            gradient, x, weight, [weight.shape[0]], *ctx.geometry, ctx.needs_input_grad[:3]
-        )
-        return *found, None, None, None, None
+@_conv_relu.register_fake  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
+def _(x: Tensor, weight: Tensor, bias: Tensor, *geometry: Any) -> Tensor:
+    return F.conv2d(x, weight, bias, *geometry)
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, weight, _, *geometry, groups = inputs
+    ctx.save_for_backward(x, weight, output)
+    ctx.geometry = (*geometry, False, (0, 0), groups)
+
+
+def _gradients(ctx: Any, gradient: Tensor) -> Any:
+    x, weight, y = ctx.saved_tensors
+    gradient = torch.ops.aten.threshold_backward(gradient, y, 0)
+    found = torch.ops.aten.convolution_backward(
+        gradient, x, weight, [weight.shape[0]], *ctx.geometry, ctx.needs_input_grad[:3]
+    )
+    return *found, None, None, None, None
+
+
+_conv_relu.register_autograd(_gradients, setup_context=_save)  # pyright: ignore[reportUnknownMemberType]  # likewise
 
 
 def fused(x: Tensor, weight: Tensor, bias: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
@@ -103,23 +119,31 @@ class ReLU(nn.ReLU):
         return input
 
 
-def suit_tensor_cores(model: nn.Module, *, fuse: bool = True) -> None:
+def suit_tensor_cores(model: nn.Module) -> None:
     """Switch the suitable convolutions of a model to the implementations of this module, in place.
 
     Args:
         model: the model, on its device. Parameters and keys are not changed.
-        fuse: fuse a convolution with the `ReLU` directly after it in the same `nn.Sequential`.
     """
     for module in model.modules():
         if plain(module) and few(module):
             _ours(module).by_phases = True
-    for parent in model.modules() if fuse else ():
-        if not isinstance(parent, nn.Sequential):
-            continue
-        for before, after in zip(parent, list(parent)[1:], strict=False):
-            if plain(before) and before.bias is not None and type(after) is nn.ReLU:
-                _ours(before).with_relu = True
-                after.__class__ = ReLU
+    runs = [_run(parent) for parent in model.modules()]
+    uses = Counter(module for run in runs for module in run)
+    for before, after in (pair for run in runs for pair in pairwise(run)):
+        if plain(before) and before.bias is not None and type(after) is nn.ReLU and uses[before] == uses[after] == 1:
+            _ours(before).with_relu = True
+            after.__class__ = ReLU
+
+
+def _run(parent: nn.Module) -> list[nn.Module | None]:
+    """What a module runs, in that order; None between two of which the second does not take the output of the first
+    alone."""
+    if isinstance(parent, Graph):
+        return [parent.get_submodule(step.key) if isinstance(step, RunModule) else None for step in parent.steps]
+    if isinstance(parent, nn.Sequential):
+        return list(parent)
+    return [part for module in parent.children() for part in (module, None)]
 
 
 def _ours(module: nn.Conv2d) -> Conv2d:
@@ -128,7 +152,7 @@ def _ours(module: nn.Conv2d) -> Conv2d:
     return cast(Conv2d, module)
 
 
-def plain(module: nn.Module) -> TypeGuard[nn.Conv2d]:
+def plain(module: nn.Module | None) -> TypeGuard[nn.Conv2d]:
     """Whether a module is an `nn.Conv2d` with zero padding given as numbers."""
     return (
         isinstance(module, nn.Conv2d)

@@ -119,7 +119,7 @@ def _model(net: Net, recipe: Recipe, options: Options, arithmetic: Arithmetic) -
     if channels_last:
         _to_channels_last(model)
     if tensor_cores:
-        suit_tensor_cores(model, fuse=not options.compile)
+        suit_tensor_cores(model)
     freeze(model, recipe.freeze)
     train_mode(model)
     return model

@@ -21,7 +21,8 @@ from netspec.language.items import read_item
 from netspec.language.naming import GivenInput
 from netspec.language.overrides import Overridden, apply_settings, apply_variant
 from netspec.language.scope import NamesInScope
-from netspec.language.spec import Block, Spec, calls_of, mentioned, read_spec
+from netspec.language.spec import Block, Spec, read_spec
+from netspec.language.words import calls_of, mentioned
 from netspec.layers.base import TensorType
 from netspec.net import Net, Sequential, leaves
 from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decode, parse, read, without_gc

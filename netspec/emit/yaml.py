@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from netspec.dims import Dim
-from netspec.language.spec import reserved
+from netspec.language.reserved import reserved
 from netspec.layers.base import TensorType
 from netspec.net import As, Combinator, Initializer, Leaf, Net, Node, Scope, Sequential, Term, Use, walk
 from netspec.views.describe import term_text

@@ -26,8 +26,9 @@ from netspec.language.items import Item, read_item
 from netspec.language.names import child_name, loop_header
 from netspec.language.naming import GivenInput, Naming
 from netspec.language.options import flag, repeat_count
+from netspec.language.reserved import check_name
 from netspec.language.scope import BlockName, Here, LayerName, NamesInScope, Template
-from netspec.language.spec import Block, Spec, check_name
+from netspec.language.spec import Block, Spec
 from netspec.layers import layer_class
 from netspec.layers.base import TensorType
 from netspec.net import Call, Combinator, InputValue, Leaf, OutputValue, Sequential

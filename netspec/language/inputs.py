@@ -11,7 +11,8 @@ from netspec.diagnostics import Fix, did_you_mean
 from netspec.dims import UNKNOWN, Dim, Size
 from netspec.kinds import LARGEST
 from netspec.language.names import usable
-from netspec.language.spec import Spec, reserved
+from netspec.language.reserved import reserved
+from netspec.language.spec import Spec
 from netspec.layers.base import DType, TensorType
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader

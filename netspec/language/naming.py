@@ -18,9 +18,11 @@ from netspec.language.cursor import NOTHING, Cursor
 from netspec.language.flow import Flow, Origin
 from netspec.language.items import Item
 from netspec.language.names import MODULE_ATTRIBUTES, usable
+from netspec.language.reserved import reserved
 from netspec.language.scope import LayerName
-from netspec.language.spec import Spec, left_out_words, reserved, target_names
+from netspec.language.spec import Spec
 from netspec.language.values import Asked, Bound, NamedValue
+from netspec.language.words import left_out_words, target_names
 from netspec.layers import MODULE_OF
 from netspec.layers.base import TensorType
 from netspec.net import As, InputValue, OutputValue, Read, Use

@@ -1,34 +1,22 @@
-"""Node tree → `Spec`: what the user wrote, its top-level keys told apart and its block signatures read."""
+"""Node tree → `Spec`: what the user wrote, its top-level keys told apart and its blocks read."""
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Final, NamedTuple, Protocol
 
-from netspec.combinators import COMBINATORS, OWNERS
 from netspec.diagnostics import Code, Edit, Fix, Related, Span, did_you_mean
-from netspec.expressions import Expression, ExpressionError, is_reserved, parse
-from netspec.layers import MODULE_OF, UNOFFERED
+from netspec.language.reserved import check_name
+from netspec.language.signatures import Parameter, read_signature
+from netspec.language.words import mentioned, target_names
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import signature_trap
 
 KEYS: Final = (
     "netspec", "name", "description", "input", "vars", "variants", "blocks", "layers", "output", "init", "train",
 )  # fmt: skip
-WORDS: Final = frozenset(
-    (*COMBINATORS, *OWNERS, "for", "repeat", "do", "when", "name", "freeze", "init", "as", "use", "output")
-)
-"""The words of the language that stand where a block's name could stand."""
-PLACES: Final = frozenset(("in_shape", "in_channels", "in_features"))
-"""What an expression among the layers may ask of the place where it stands."""
-RESERVED: Final = WORDS | PLACES | {"input", "train"}
-_TRUTHS: Final = frozenset(("on", "off", "yes", "no"))
-
-_WORD = re.compile(r"[^\W\d]\w*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _LATER: Final = {
     "include": "a spec is one file in this version of the language",
@@ -53,13 +41,6 @@ class Report(Protocol):
     ) -> None:
         """Report it, once for each code and place."""
         ...
-
-
-class Parameter(NamedTuple):
-    """One parameter of a block: its name and, where it has one, the expression that gives its default."""
-
-    name: str
-    default: Expression | None
 
 
 class Block(NamedTuple):
@@ -145,76 +126,10 @@ class Spec:
         return not common or ("input:" not in common and not common & mentioned(self, variants=False))
 
 
-def reserved(name: str, spec: Spec | None = None) -> str | None:
-    """Why a name can stand for no value of a network, input or not; None if it can. `spec` is that with its blocks."""
-    if is_reserved(name):
-        return "is a function or constant of the expression language"
-    if name in MODULE_OF or name in UNOFFERED:
-        return "is a layer"
-    if spec is not None and name in spec.blocks:
-        return "is a block"
-    if name in PLACES:
-        return "is what an expression may ask of the place where it stands"
-    if name.lower() in _TRUTHS:
-        return "is a truth value to many readers of YAML"
-    return "skips a result" if name == "_" else None
-
-
-def left_out_words(spec: Spec, left_out: list[Node]) -> set[str]:
-    """Every word of the expressions in items that were left out, and of those that choose by `if`."""
-    nodes: list[Node | None] = list(left_out)
-    everything: list[Node | None] = [spec.layers, spec.output, *(block.body for block in spec.blocks.values())]
-    texts = [text for text, is_key in _texts(nodes) if not is_key]
-    texts += [text for text, is_key in _texts(everything) if not is_key and " if " in text]
-    return {word for text in texts for word in _WORD.findall(text)}
-
-
-def target_names(node: Node) -> list[str]:
-    """The names that an `as` gives, however wrong it may be: `skip` of `skip`, `p` of `p[3]`."""
-    items = node.items if isinstance(node, ListNode) else [node]
-    texts = [item.text.partition("[")[0] for item in items if isinstance(item, ScalarNode)]
-    return [word for text in texts for word in _WORD.findall(text)]
-
-
 def _variable_names(variant: MapNode) -> set[str]:
     overrides = variant.get("vars")
     direct = {key.text for key, _ in variant.entries if key.text not in ("vars", "input", "train")}
     return direct | ({key.text for key, _ in overrides.entries} if isinstance(overrides, MapNode) else set())
-
-
-def mentioned(spec: Spec, *, variants: bool) -> set[str]:
-    """Every word that stands where an expression or a `$name` may stand, in what the spec holds but its definitions'
-    own names; `variants` says whether those count."""
-    nodes = [spec.input, spec.layers, spec.output, spec.init, spec.train, *(node for _, node in spec.vars)]
-    nodes += [block.body for block in spec.blocks.values()]
-    texts = [p.default.text for block in spec.blocks.values() for p in block.parameters if p.default is not None]
-    if variants:
-        nodes += [node for variant in spec.variants.values() for _, node in variant.entries]
-    texts += [text for text, is_key in _texts(nodes) if not is_key or text.startswith("$")]
-    return {word for text in texts for word in _WORD.findall(text)}
-
-
-def calls_of(spec: Spec, block: Block) -> bool:
-    """True if something but the block itself has its name where a call may stand, though nothing may come by there."""
-    nodes = [spec.layers, spec.output, *(other.body for other in spec.blocks.values() if other is not block)]
-    nodes += [node for _, node in spec.vars]
-    nodes += [node for variant in spec.variants.values() for _, node in variant.entries]
-    return any(block.name in _WORD.findall(text) for text, _ in _texts(nodes))
-
-
-def _texts(nodes: list[Node | None]) -> Iterator[tuple[str, bool]]:
-    """Every text below these nodes, and whether it is a key."""
-    while nodes:
-        match nodes.pop():
-            case ScalarNode(value=str(), text=text):
-                yield text, False
-            case ListNode(items=items):
-                nodes += items
-            case MapNode(entries=entries):
-                nodes += [node for _, node in entries]
-                yield from ((key.text, True) for key, _ in entries)
-            case _:
-                pass
 
 
 def read_spec(root: Node, source: Source, stem: str, report: Report) -> Spec:
@@ -391,48 +306,13 @@ def _entries(node: Node, key: str, what: str, report: Report, spec: Spec) -> lis
     return []
 
 
-def check_name(key: ScalarNode, kind: str, spec: Spec, report: Report) -> bool:
-    """True if a new name may stand for a variable, parameter, loop name or block; else the reason is reported."""
-    name = key.text
-    taken: str | None = None
-    related: tuple[Related, ...] = ()
-    if not name.isidentifier():
-        report(
-            "bad-name",
-            f"`{name}` cannot name a {kind}: a name has letters, digits and `_`, and begins with a letter",
-            key,
-        )
-        return False
-    if name in (RESERVED if kind == "block" else PLACES if kind != "variable" else PLACES | {"input", "train"}):
-        taken = "a word of the language"
-    elif name.lower() in _TRUTHS:
-        taken = "a truth value to many readers of YAML"
-    elif is_reserved(name):
-        taken = "a function or constant of the expression language"
-    elif name in MODULE_OF or name in UNOFFERED:
-        taken = "a layer"
-    elif kind != "block" and name in spec.blocks:
-        taken = "a block"
-        related = (Related(f"the block `{name}` is defined here", spec.source.span(spec.blocks[name].key)),)
-    elif (
-        kind not in ("variable", "parameter")
-        and (first := next((k for k, _ in spec.vars if k.text == name), None)) is not None
-    ):
-        taken = "a variable"
-        related = (Related(f"the variable `{name}` is defined here", spec.source.span(first)),)
-    if taken is None:
-        return True
-    report("name-taken", f"`{name}` is already {taken}, so no {kind} may have that name", key, related=related)
-    return False
-
-
 def _read_block(spec: Spec, key: ScalarNode, body: Node, report: Report) -> None:
     signature = key.text.strip()
     name, bracket, _ = signature.partition("(")
     parameters: tuple[Parameter, ...] = ()
     spec.lost.add(name.strip())  # until it is known to be right
     if bracket:
-        read = _signature(signature)
+        read = read_signature(signature)
         if read is None:
             report(
                 "bad-signature",
@@ -469,32 +349,3 @@ def _read_block(spec: Spec, key: ScalarNode, body: Node, report: Report) -> None
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def _signature(text: str) -> tuple[str, tuple[Parameter, ...]] | None:
-    """Name and parameters of `name(a, b=1)`; None if it is nothing of the kind. Python's own grammar reads it."""
-    name, _, rest = text.partition("(")
-    if not name.isidentifier() or not rest.endswith(")") or len(text) > 1024:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python warns of odd escapes; what matters is refused below
-            tree = ast.parse(f"lambda {rest[:-1]}: 0", mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    if not isinstance(tree, ast.Lambda) or not isinstance(tree.body, ast.Constant):
-        return None
-    a = tree.args
-    if a.posonlyargs or a.kwonlyargs or a.vararg or a.kwarg:
-        return None
-    first_default = len(a.args) - len(a.defaults)
-    parameters: list[Parameter] = []
-    for i, argument in enumerate(a.args):
-        default: Expression | None = None
-        if i >= first_default:
-            try:
-                default = parse(ast.unparse(a.defaults[i - first_default]))
-            except (ExpressionError, RecursionError):
-                return None
-        parameters.append(Parameter(argument.arg, default))
-    return name, tuple(parameters)

@@ -1,0 +1,65 @@
+"""The words of a spec's expressions and targets, looked up without evaluating anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode
+
+if TYPE_CHECKING:
+    from netspec.language.spec import Block, Spec
+
+_WORD: Final = re.compile(r"[^\W\d]\w*")
+
+
+def target_names(node: Node) -> list[str]:
+    """The names that an `as` gives, however wrong it may be: `skip` of `skip`, `p` of `p[3]`."""
+    items = node.items if isinstance(node, ListNode) else [node]
+    texts = [item.text.partition("[")[0] for item in items if isinstance(item, ScalarNode)]
+    return [word for text in texts for word in _WORD.findall(text)]
+
+
+def left_out_words(spec: Spec, left_out: list[Node]) -> set[str]:
+    """Every word of the expressions in items that were left out, and of those that choose by `if`."""
+    nodes: list[Node | None] = list(left_out)
+    everything: list[Node | None] = [spec.layers, spec.output, *(block.body for block in spec.blocks.values())]
+    texts = [text for text, is_key in _texts(nodes) if not is_key]
+    texts += [text for text, is_key in _texts(everything) if not is_key and " if " in text]
+    return {word for text in texts for word in _WORD.findall(text)}
+
+
+def mentioned(spec: Spec, *, variants: bool) -> set[str]:
+    """Every word that stands where an expression or a `$name` may stand, in what the spec holds but its definitions'
+    own names; `variants` says whether those count."""
+    nodes = [spec.input, spec.layers, spec.output, spec.init, spec.train, *(node for _, node in spec.vars)]
+    nodes += [block.body for block in spec.blocks.values()]
+    texts = [p.default.text for block in spec.blocks.values() for p in block.parameters if p.default is not None]
+    if variants:
+        nodes += [node for variant in spec.variants.values() for _, node in variant.entries]
+    texts += [text for text, is_key in _texts(nodes) if not is_key or text.startswith("$")]
+    return {word for text in texts for word in _WORD.findall(text)}
+
+
+def calls_of(spec: Spec, block: Block) -> bool:
+    """True if something but the block itself has its name where a call may stand, though nothing may come by there."""
+    nodes = [spec.layers, spec.output, *(other.body for other in spec.blocks.values() if other is not block)]
+    nodes += [node for _, node in spec.vars]
+    nodes += [node for variant in spec.variants.values() for _, node in variant.entries]
+    return any(block.name in _WORD.findall(text) for text, _ in _texts(nodes))
+
+
+def _texts(nodes: list[Node | None]) -> Iterator[tuple[str, bool]]:
+    """Every text below these nodes, and whether it is a key."""
+    while nodes:
+        match nodes.pop():
+            case ScalarNode(value=str(), text=text):
+                yield text, False
+            case ListNode(items=items):
+                nodes += items
+            case MapNode(entries=entries):
+                nodes += [node for _, node in entries]
+                yield from ((key.text, True) for key, _ in entries)
+            case _:
+                pass

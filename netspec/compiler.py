@@ -18,8 +18,8 @@ from netspec.language.flow import Origin
 from netspec.language.initialization import InitRules
 from netspec.language.inputs import check_input_names, read_input, symbol_sizes, symbols_of, written_inputs
 from netspec.language.items import read_item
-from netspec.language.naming import GivenInput
 from netspec.language.overrides import Overridden, apply_settings, apply_variant
+from netspec.language.ports import GivenInput
 from netspec.language.scope import NamesInScope
 from netspec.language.spec import Block, Spec, read_spec
 from netspec.language.words import calls_of, mentioned
@@ -216,8 +216,8 @@ def _elaborate_whole(
         conditions=tuple(elaborator.inference.conditions),
         text=spec.source.text,
         overrides=dict(settings),
-        named_inputs=elaborator.inputs,
-        named_outputs=elaborator.outputs,
+        named_inputs=elaborator.ports.inputs,
+        named_outputs=elaborator.ports.outputs,
         variables={name: value for name, value in variables.items() if isinstance(value, int | float | str)},
     )
     return net, reports.diagnostics
@@ -268,11 +268,11 @@ def _recipe(
         reports.report("wrong-form", "`train` holds a recipe: `data`, `epochs`, `optimizer` …", over.train)
         return None
     recipe = read_recipe(over.train, reader)
-    if len(done.inputs) > 1 or done.outputs:
+    if len(done.ports.inputs) > 1 or done.ports.outputs:
         reader.report(
             "several-values",
-            f"a recipe trains a net with one input and one output; this one has {len(done.inputs) or 1} and "
-            f"{sum(len(value.types) for value in done.outputs) or 1}",
+            f"a recipe trains a net with one input and one output; this one has {len(done.ports.inputs) or 1} and "
+            f"{sum(len(value.types) for value in done.ports.outputs) or 1}",
             over.train,
             help="the net compiles, builds and is verified without `train`; train the built module in Python",
         )

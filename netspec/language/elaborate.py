@@ -24,14 +24,15 @@ from netspec.language.inference import Inference
 from netspec.language.initialization import InitRules
 from netspec.language.items import Item, read_item
 from netspec.language.names import child_name, loop_header
-from netspec.language.naming import GivenInput, Naming
+from netspec.language.naming import Naming
 from netspec.language.options import flag, repeat_count
+from netspec.language.ports import GivenInput, Ports
 from netspec.language.reserved import check_name
 from netspec.language.scope import BlockName, Here, LayerName, NamesInScope, Template
 from netspec.language.spec import Block, Spec
 from netspec.layers import layer_class
 from netspec.layers.base import TensorType
-from netspec.net import Call, Combinator, InputValue, Leaf, OutputValue, Sequential
+from netspec.net import Call, Combinator, Leaf, Sequential
 from netspec.text.source import Limits, ListNode, MapNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader
 
@@ -63,16 +64,13 @@ class Elaborator:
         self.limits = limits
         self.inference = Inference(reader)
         self.naming = Naming(reader.reports, spec)
+        self.ports: Final = Ports(self.naming)
         self._items: dict[int, Item | None] = {}
         self._frames: list[Frame] = []
         self._last = reader
         """The reader that was asked last: most often several are asked at one place."""
         self._count = 0
         self._steps = 0
-        self.inputs: tuple[InputValue, ...] = ()
-        """Those that have names."""
-        self.outputs: tuple[OutputValue, ...] = ()
-        """Those that the spec's `output` says."""
         self.end = Flow(None, (), self.inference.input)
         """The net's output."""
         reader.reports.trail = self._trail
@@ -85,63 +83,18 @@ class Elaborator:
         self.inference.input = origin
         start = inputs[0].flow()
         cursor = Cursor(Keys(""), start, Context(self.scope, rules=self.init.rules))
-        self.inputs = self.naming.take_inputs(inputs, cursor)
-        if not self._walk(self.spec.layers, "layers", cursor) or not self._walk_outputs(cursor):
+        self.ports.take_inputs(inputs, cursor)
+        if not self._walk(self.spec.layers, "layers", cursor) or not self.ports.read_outputs(
+            cursor, self._at, self._walk
+        ):
             cursor.lose()
-        self.naming.end_in_family(cursor)
+        self.ports.end_in_family(cursor)
         self.end = cursor.flow
         span = self.reports.source.span(self.spec.layers) if self.spec.layers else origin.span
         root = cursor.sequential("", None, span, start)
         if self.naming.anything and not has_errors(self.reports.diagnostics):
-            self._warn_of_values(root)
+            self.ports.warn_of_values(root)
         return root
-
-    def _warn_of_values(self, root: Sequential) -> None:
-        """Warn of what nothing reads, and of what is written over while it is still read."""
-        from netspec.language.overwriting import warn_overwritten_values  # a chain has no names of values
-        from netspec.wiring import Dataflow
-
-        given = [slot for value in self.outputs for slot in value.slots]
-        flow = Dataflow(root, self.naming.further)
-        warn_overwritten_values(flow, self.naming.further, given, self.reports)
-        self.naming.warn_unread(flow, given)
-
-    def _walk_outputs(self, cursor: Cursor) -> bool:
-        """Read what the spec says of its outputs; False if a limit ended it."""
-        node = self.spec.output
-        if node is None:
-            return True
-        if isinstance(node, MapNode) and not node.entries:
-            self.reports.report(
-                "wrong-form",
-                "`output` names nothing",
-                node,
-                help="for example `output: {policy: [Linear: 6], value: v}`",
-            )
-            return False
-        if not isinstance(node, MapNode):
-            self.outputs = self.naming.single_output(node, cursor, self._at(cursor))
-            return True
-        end = self.naming.keep_end(node, cursor)
-        found: list[OutputValue | None] = []
-        for key, value in node.entries:
-            if not self.naming.may_give(key):
-                found.append(None)
-                continue
-            if isinstance(value, ListNode):
-                self.naming.restore(end, value, cursor)
-                inner = cursor.nested(key.text, cursor.context)
-                if key.text in cursor.keys.names:
-                    first = Related(f"the first `{key.text}`", cursor.keys.names[key.text])
-                    self.reports.report("duplicate-name", f"two siblings are named `{key.text}`", key, related=[first])
-                if not self._walk(value, key.text, inner):
-                    return False
-                cursor.add_sequential(cursor.keys.prefix + key.text, key.text, self.reports.source.span(key), inner)
-                found.append(self.naming.given_here(key, cursor))
-            else:
-                found.append(self.naming.given(key, value, cursor, self._at(cursor)))
-        self.outputs = tuple(value for value in found if value is not None)
-        return True
 
     def uncalled(self, block: Block) -> None:
         """Check the body of a block that nothing calls, as far as that goes without its arguments."""

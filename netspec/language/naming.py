@@ -1,13 +1,10 @@
-"""`as`, `use` and `output`: values get names, and names give values."""
+"""`as`, `use` and the `output` of a block: values get names, and names give values."""
 
 from __future__ import annotations
 
-import keyword
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from netspec.combinators import HEADS
 from netspec.diagnostics import Related, Span
 from netspec.dims import UNKNOWN
 from netspec.expressions import is_reserved
@@ -15,39 +12,22 @@ from netspec.expressions.operations import kind
 from netspec.expressions.refusals import Refused, Undecided
 from netspec.expressions.values import Family, Index, Operation, Value, index_of, member
 from netspec.language.cursor import NOTHING, Cursor
-from netspec.language.flow import Flow, Origin
+from netspec.language.flow import Flow
 from netspec.language.items import Item
-from netspec.language.names import MODULE_ATTRIBUTES, usable
 from netspec.language.reserved import reserved
 from netspec.language.scope import LayerName
 from netspec.language.spec import Spec
-from netspec.language.values import Asked, Bound, NamedValue
-from netspec.language.words import left_out_words, target_names
+from netspec.language.values import NamedValue, members, spans_of
+from netspec.language.words import target_names
 from netspec.layers import MODULE_OF
-from netspec.layers.base import TensorType
-from netspec.net import As, InputValue, OutputValue, Read, Use
-from netspec.text.source import ListNode, MapNode, Node, ScalarNode
+from netspec.net import As, Use
+from netspec.text.source import Node, ScalarNode
 from netspec.validation import FAILED, Reader, Reports
 
 if TYPE_CHECKING:
     from netspec.language.arithmetic import Operand
-    from netspec.wiring import Dataflow
 
 _TARGET: Final = r"\s*([^\W\d]\w*)\s*(\[.*\])?\s*"  # compiled when a spec names a value
-
-
-class GivenInput(NamedTuple):
-    """An input of the net: its name if it has one, its type (None: it was wrong and has been reported), its place."""
-
-    name: str | None
-    type: TensorType | None
-    origin: Origin
-    named: bool = True
-    """Whether its name may be used; one that may not has been reported."""
-
-    def flow(self) -> Flow:
-        """The place at which it stands."""
-        return Flow(self.type, (self.origin,) * len(self.type.shape) if self.type else (), self.origin)
 
 
 class Naming:
@@ -57,18 +37,11 @@ class Naming:
         self.reports: Final = reports
         self.spec = spec
         self._slots = 0
-        self._first: NamedValue | None = None
-        """The input that flows into the first layer, if it has a name."""
-        self._asked = Asked()
-        self.further: dict[int, NamedValue] = {}
-        """The inputs that do not flow into the first layer, by slot."""
         self.left_out: list[Node] = []
         """Items that a `when` or an empty loop has left out: what they read counts as read."""
-        self._named: dict[Span, str] = {}
+        self.named: dict[Span, str] = {}
         """Every place that has named a value, with the name."""
-        self._inputs: set[Span] = set()
-        """Those of them that are inputs."""
-        self._refused: set[str] = set()
+        self.refused: set[str] = set()
         """Names with another meaning that were refused to values: who reads one as a value is silent."""
 
     @property
@@ -94,8 +67,8 @@ class Naming:
         if flow.type is None:
             values.names[name] = UNKNOWN
             return
-        self._named.setdefault(span, member(name, index))
-        value = self._store(member(name, index), flow, span, cursor)
+        self.named.setdefault(span, member(name, index))
+        value = self.store(member(name, index), flow, span, cursor)
         if not index:
             values.names[name] = value
             return
@@ -112,11 +85,11 @@ class Naming:
                 "value-kind",
                 f"`{member(name, index)}` names one value, but a family of {len(family)} stands here",
                 node,
-                help=f"write `as: {name}`: its values are then {_members(name, family)}",
+                help=f"write `as: {name}`: its values are then {members(name, family)}",
             )
             self.lose(node, cursor)
             return
-        self._named.setdefault(span, name)
+        self.named.setdefault(span, name)
         cursor.context.scope.values.names[name] = Family(
             name,
             {
@@ -125,12 +98,17 @@ class Naming:
             },
         )
 
-    def _store(self, name: str, flow: Flow, span: Span, cursor: Cursor, term: Any = None) -> NamedValue:
-        slot = self._slots
-        self._slots += 1
+    def store(self, name: str, flow: Flow, span: Span, cursor: Cursor, term: Any = None) -> NamedValue:
+        """Keep what stands at the cursor, or what `term` computes, under a name."""
+        value = self.numbered(name, flow, span)
         here = cursor.flow.type or NOTHING
-        cursor.nodes.append(As(slot, name, term, flow.type or NOTHING, here, span))
-        return NamedValue(name, slot, flow, span)
+        cursor.nodes.append(As(value.slot, name, term, flow.type or NOTHING, here, span))
+        return value
+
+    def numbered(self, name: str, flow: Flow, span: Span) -> NamedValue:
+        """A value with a slot of its own."""
+        self._slots += 1
+        return NamedValue(name, self._slots - 1, flow, span)
 
     def _target(self, node: Node, cursor: Cursor, reader: Reader) -> tuple[str, Index] | None:
         """The name and the index that an `as` says; None once reported or where the index is not known."""
@@ -181,7 +159,7 @@ class Naming:
             taken = "is a parameter or the name of a loop here"
         elif (outer := scope.values.around(name)) is not None:
             taken = "is a value of the list around this branch"
-            related = tuple(Related(f"`{name}` is named here", span) for span in _places(outer))[:1]
+            related = tuple(Related(f"`{name}` is named here", span) for span in spans_of(outer))[:1]
         elif indexed and isinstance(first := scope.values.names.get(name), NamedValue):
             taken = "is one value here"
             related = (Related(f"`{name}` is named here", first.span),)
@@ -200,7 +178,7 @@ class Naming:
         for name in target_names(target):
             scope.values.names[name] = UNKNOWN
             if name in scope.locals or is_reserved(name) or name in MODULE_OF:
-                self._refused.add(name)
+                self.refused.add(name)
 
     # ---- use, output and arguments of blocks
 
@@ -246,24 +224,25 @@ class Naming:
 
     def _kept(self, name: str, value: Any, span: Span, cursor: Cursor) -> Any:
         if isinstance(value, Operation):
-            found = self._computed(value, span)
+            found = self.computed(value, span)
             if found is None or found.flow is None:
                 return UNKNOWN
-            return self._store(name, found.flow, span, cursor, found.term)
+            return self.store(name, found.flow, span, cursor, found.term)
         return value
 
     def _value(self, item: Item, reader: Reader) -> Any:
         """The value or family that an item says; UNKNOWN once reported or where it is not known."""
-        return self._evaluated(
+        return self.evaluated(
             item.name, item.value or item.head, reader, f"for example `{item.name}: x`, where `as: x` has named it",
             item.value is not None,
         )  # fmt: skip
 
-    def _evaluated(self, word: str, node: Node, reader: Reader, help: str, written: bool = True) -> Any:
+    def evaluated(self, word: str, node: Node, reader: Reader, help: str, written: bool = True) -> Any:
+        """The value or family that a node says; UNKNOWN once reported or where it is not known."""
         if not written or not isinstance(node, ScalarNode) or node.value is None:
             self.reports.report("wrong-form", f"`{word}` takes a value", node, help=help)
             return UNKNOWN
-        if node.text.partition("[")[0].strip() in self._refused:
+        if node.text.partition("[")[0].strip() in self.refused:
             return UNKNOWN
         value: Any = reader.evaluate(node) if isinstance(node.value, str) else node.value
         members = _listed(value)
@@ -279,7 +258,7 @@ class Naming:
 
     def take(self, value: Value, at: Node | Span, cursor: Cursor) -> None:
         """Put a value in the place of the one that stands at the cursor; `at` is where the spec says so."""
-        found = self._computed(value, at)
+        found = self.computed(value, at)
         if found is None or found.flow is None:
             cursor.lose()
             return
@@ -288,7 +267,7 @@ class Naming:
         cursor.nodes.append(Use(found.term, before, after, span))
         cursor.flow = found.flow
 
-    def _computed(self, value: Value, at: Node | Span) -> Operand | None:
+    def computed(self, value: Value, at: Node | Span) -> Operand | None:
         """What a value, or arithmetic over several, is to the net; None once reported or where it is not known."""
         from netspec.language.arithmetic import ValueMistake, operand  # a chain has no values with names
 
@@ -297,118 +276,6 @@ class Naming:
         except ValueMistake as mistake:
             self.reports.report(mistake.code, mistake.message, at, related=mistake.related, help=mistake.help)
             return None
-
-    # ---- what the network takes and gives
-
-    def take_inputs(self, inputs: Sequence[GivenInput], cursor: Cursor) -> tuple[InputValue, ...]:
-        """Give the named inputs their names; nothing for one without."""
-        taken: list[InputValue] = []
-        names = cursor.context.scope.values.names
-        self._asked = cursor.context.scope.values.asked
-        for number, given in enumerate(inputs):
-            if given.name is None:
-                continue
-            flow = given.flow()
-            if flow.type is None or not given.named:
-                names[given.name] = UNKNOWN
-                self._refused.add(given.name)
-                continue
-            self._named.setdefault(given.origin.span, given.name)
-            self._inputs.add(given.origin.span)
-            if number == 0:
-                value = self._store(given.name, flow, given.origin.span, cursor)
-                self._asked.add(value)  # it flows into the first layer
-                self._first = value
-            else:
-                value = NamedValue(given.name, self._slots, flow, given.origin.span)
-                self._slots += 1
-                self.further[value.slot] = value
-            names[given.name] = value
-            taken.append(InputValue(given.name, flow.type, value.slot))
-        return tuple(taken)
-
-    def keep_end(self, node: MapNode, cursor: Cursor) -> NamedValue | None:
-        """Keep what the layers give for the outputs that begin with it."""
-        lists = sum(isinstance(value, ListNode) for _, value in node.entries)
-        if lists == 0 or cursor.flow.type is None:
-            return None
-        return (
-            self._store("end", cursor.flow, self.reports.source.span(node), cursor) if len(node.entries) > 1 else None
-        )
-
-    def restore(self, end: NamedValue | None, at: Node, cursor: Cursor) -> None:
-        """Let what the layers gave stand at the cursor again."""
-        if end is not None and cursor.flow is not end.flow:
-            self.take(end, at, cursor)
-
-    def single_output(self, node: Node, cursor: Cursor, reader: Reader) -> tuple[OutputValue, ...]:
-        """The one output of a net: it stands at the cursor afterwards; a family is given as a tuple."""
-        value = self._evaluated(
-            "output",
-            node,
-            reader,
-            "for example `output: x`, where `as: x` has named it; several have names: `output: {a: x, b: y}`",
-        )
-        if value is UNKNOWN:
-            cursor.lose()
-        elif isinstance(value, Family):
-            return (self._family_given(None, value),)
-        else:
-            self.take(value, node, cursor)
-        return ()
-
-    def may_give(self, key: ScalarNode) -> bool:
-        """Whether an output may have this name: it becomes a field of a named tuple."""
-        name = key.text
-        why: str | None = None
-        if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
-            why = "a name is a Python identifier that does not begin with `_`: it becomes a field of a named tuple"
-        elif name in MODULE_ATTRIBUTES or name in ("count", "index"):
-            why = "modules or tuples have an attribute of that name"
-        elif name == HEADS:
-            why = f"`{HEADS}` is what the heads give in training"
-        if why is None:
-            return True
-        self.reports.report(
-            "bad-name", f"`{name}` cannot name an output: {why}", key, help=f"for example `{usable(name, 'out')}`"
-        )
-        return False
-
-    def given(self, key: ScalarNode, node: Node, cursor: Cursor, reader: Reader) -> OutputValue | None:
-        """An output that is a value, arithmetic or a family."""
-        value = self._evaluated(
-            key.text,
-            node,
-            reader,
-            f"for example `{key.text}: x`, where `as: x` has named it, or layers: `{key.text}: [Linear: 10]`",
-        )
-        if value is UNKNOWN:
-            cursor.lose()
-            return None
-        if isinstance(value, Family):
-            return self._family_given(key.text, value)
-        found = self._computed(value, node)
-        if found is None or found.flow is None or found.flow.type is None:
-            cursor.lose()
-            return None
-        if isinstance(found.term, Read):
-            slot = found.term.slot
-        else:
-            slot = self._store(key.text, found.flow, self.reports.source.span(node), cursor, found.term).slot
-        return OutputValue(key.text, (found.flow.type,), (slot,))
-
-    def given_here(self, key: ScalarNode, cursor: Cursor) -> OutputValue | None:
-        """An output that stands at the cursor."""
-        if cursor.flow.family is not None:
-            return self._family_given(key.text, cursor.flow.family)
-        if cursor.flow.type is None:
-            return None
-        value = self._store(key.text, cursor.flow, self.reports.source.span(key), cursor)
-        return OutputValue(key.text, (cursor.flow.type,), (value.slot,))
-
-    def _family_given(self, name: str | None, family: Family) -> OutputValue:
-        members = [value for value in family if isinstance(value, NamedValue)]
-        return OutputValue(name, tuple(m.flow.type or NOTHING for m in members), tuple(m.slot for m in members), True)
 
     # ---- families
 
@@ -422,61 +289,15 @@ class Naming:
             "value-kind",
             f"`{word}` wants one value, but a family of {len(family)} stands here",
             at,
-            help=f"`use` says which: {_members(family.name, family)}" if family.values else None,
+            help=f"`use` says which: {members(family.name, family)}" if family.values else None,
         )
         cursor.lose()
-
-    # ---- at the end
-
-    def end_in_family(self, cursor: Cursor) -> None:
-        """Report a net that ends in a family."""
-        family = cursor.flow.family
-        if family is not None and self.spec.output is None:
-            layers = self.spec.layers
-            last = layers.items[-1] if isinstance(layers, ListNode) else None
-            at = cursor.flow.last.span if last is None else last
-            self.reports.report(
-                "value-kind", f"the network gives a family of {len(family)} values", at,
-                help=f"end with one of them, as in `use: {_first(family)}`",
-            )  # fmt: skip
-
-    def warn_unread(self, flow: Dataflow, given: Sequence[int]) -> None:
-        """Warn of named values, inputs and results that nothing reads. One that only an item reads which a `when` or a
-        loop leaves out counts as read: another value of a variable brings it back."""
-        from netspec.language.unread import first_is_read, unread  # a chain has no values with names
-
-        asked = self._asked.spans()
-        first = self._first
-        unnamed = {span: name for span, name in self._named.items() if span not in asked}
-        if first is not None and not first_is_read(flow, given):
-            unnamed[first.span] = first.name
-        elsewhere = left_out_words(self.spec, self.left_out) if unnamed else ()
-        for span, name in unnamed.items():
-            if name.partition("[")[0] in elsewhere:
-                continue
-            what, wish = ("value", "`use` reads it, or leave out the `as`")
-            if span in self._inputs:
-                what, wish = ("input", f"`use: {name}` reads it, or take it out of `input`")
-            self.reports.report(
-                "unused-value", f"nothing reads the {what} `{name}`", span, severity="warning", help=wish
-            )
-        for found in () if self.left_out else unread(flow, given):
-            self.reports.report(
-                "unused-value", f"nothing reads what {found.words} gives", found.span, severity="warning",
-                help="an `as` keeps it under a name; otherwise leave it out",
-            )  # fmt: skip
 
 
 def _listed(value: Any) -> list[NamedValue]:
     """The members of a list of named values; none if it is something else."""
     items: list[Any] = list(value) if isinstance(value, (list, tuple)) else []  # pyright: ignore[reportUnknownArgumentType]  # any values
     return items if all(isinstance(item, NamedValue) for item in items) else []
-
-
-def _places(bound: Bound) -> list[Span]:
-    if isinstance(bound, NamedValue):
-        return [bound.span]
-    return [value.span for value in bound if isinstance(value, NamedValue)] if isinstance(bound, Family) else []
 
 
 def _one_pair(text: str) -> bool:
@@ -487,18 +308,3 @@ def _one_pair(text: str) -> bool:
         if depth == 0:
             return at == len(text.rstrip()) - 1
     return False
-
-
-def _first(family: Family) -> str:
-    return _member(family.name, family, min(family.values, default=()))
-
-
-def _member(name: str, family: Family, index: Index) -> str:
-    """A member under the family's name, or, where a list of values has none, under its own."""
-    return member(name, index) if name.isidentifier() else repr(family.values[index])
-
-
-def _members(name: str, family: Family) -> str:
-    """`p[3]`, `p[4]`, …"""
-    shown = [f"`{_member(name, family, index)}`" for index in sorted(family.values)[:4]]
-    return ", ".join([*shown, *(["…"] if len(family) > 4 else [])])

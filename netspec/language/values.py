@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from netspec.diagnostics import Span
-from netspec.expressions.values import Family, Value
+from netspec.expressions.values import Family, Index, Value, member
 from netspec.language.flow import Flow
 
 
@@ -98,3 +98,14 @@ def spans_of(bound: Bound) -> Iterable[Span]:
     if isinstance(bound, NamedValue):
         return (bound.span,)
     return [value.span for value in bound if isinstance(value, NamedValue)] if isinstance(bound, Family) else ()
+
+
+def member_name(name: str, family: Family, index: Index) -> str:
+    """A member under the family's name, or, where a list of values has none, under its own."""
+    return member(name, index) if name.isidentifier() else repr(family.values[index])
+
+
+def members(name: str, family: Family) -> str:
+    """`p[3]`, `p[4]`, …"""
+    shown = [f"`{member_name(name, family, index)}`" for index in sorted(family.values)[:4]]
+    return ", ".join([*shown, *(["…"] if len(family) > 4 else [])])

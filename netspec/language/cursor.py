@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from netspec.diagnostics import Span
+from netspec.diagnostics import Related, Span
 from netspec.dims import UNKNOWN
 from netspec.language.flow import Flow
 from netspec.language.initialization import InitRule
+from netspec.language.names import child_name
 from netspec.language.scope import NamesInScope
 from netspec.layers.base import TensorType
 from netspec.net import Call, Node, Scope, Sequential
+from netspec.text.source import Node as WrittenNode
+from netspec.validation import Reader
 
 NOTHING: Final = TensorType((UNKNOWN,))
 """A type of which nothing is known, its rank included: the type behind a mistake."""
@@ -49,6 +52,24 @@ class Keys:
         self.prefix = f"{path}." if path else ""
         self.index = 0
         self.names: dict[str, Span] = {}
+
+    def next(self) -> str:
+        """The key of a child without a name."""
+        self.index += 1
+        return str(self.index - 1)
+
+    def named(self, node: WrittenNode, reader: Reader) -> tuple[str, str | None]:
+        """The key of a child, and its name if that is good. One with a name of its own takes up an index, too."""
+        index = self.next()
+        name = child_name(node, reader)
+        if name is None:
+            return index, None
+        if name in self.names:
+            first = Related(f"the first `{name}`", self.names[name])
+            reader.report("duplicate-name", f"two siblings are named `{name}`", node, related=[first])
+            return index, None
+        self.names[name] = reader.source.span(node)
+        return name, name
 
 
 class Cursor:

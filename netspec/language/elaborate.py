@@ -7,15 +7,13 @@ was already reported stays silent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from netspec.combinators import joining_class
-from netspec.diagnostics import Related, Span, did_you_mean, has_errors
+from netspec.diagnostics import has_errors
 from netspec.dims import UNKNOWN
-from netspec.expressions.operations import kind as kind_of
-from netspec.expressions.values import Family, Value
 from netspec.language.binding import bind_arguments, call_label
 from netspec.language.branches import Branch, branch_flow, join, read_options, warn_overwritten, written_branches
 from netspec.language.cursor import NOTHING, Context, Cursor, Keys
@@ -23,33 +21,19 @@ from netspec.language.flow import Flow, Origin
 from netspec.language.inference import Inference
 from netspec.language.initialization import InitRules
 from netspec.language.items import Item, read_item
-from netspec.language.names import child_name, loop_header
+from netspec.language.limits import Expansion, Frame, LimitPassed
 from netspec.language.naming import Naming
 from netspec.language.options import flag, repeat_count
 from netspec.language.ports import GivenInput, Ports
-from netspec.language.reserved import check_name
+from netspec.language.references import referent
+from netspec.language.rounds import Rounds, bind
 from netspec.language.scope import BlockName, Here, LayerName, NamesInScope, Template
 from netspec.language.spec import Block, Spec
 from netspec.layers import layer_class
 from netspec.layers.base import TensorType
 from netspec.net import Call, Combinator, Leaf, Sequential
 from netspec.text.source import Limits, ListNode, MapNode, Node, ScalarNode
-from netspec.validation import FAILED, Reader
-
-DEEPEST: Final = 64
-"""How deep block calls and combinators may nest: deeper is a block that calls itself without end."""
-
-
-class LimitPassed(Exception):
-    """A limit was passed: there is nothing left to check."""
-
-
-class Frame(NamedTuple):
-    """A block call on the way to where the walk stands."""
-
-    block: str
-    label: Callable[[], str]
-    span: Span
+from netspec.validation import Reader
 
 
 class Elaborator:
@@ -61,19 +45,17 @@ class Elaborator:
         self.reports: Final = reader.reports
         self.scope = scope
         self.init = init
-        self.limits = limits
         self.inference = Inference(reader)
+        self.expansion: Final = Expansion(reader.reports, spec, limits)
         self.naming = Naming(reader.reports, spec)
         self.ports: Final = Ports(self.naming)
+        self.rounds: Final = Rounds(spec, self.expansion, self.naming.left_out)
         self._items: dict[int, Item | None] = {}
-        self._frames: list[Frame] = []
         self._last = reader
         """The reader that was asked last: most often several are asked at one place."""
-        self._count = 0
-        self._steps = 0
         self.end = Flow(None, (), self.inference.input)
         """The net's output."""
-        reader.reports.trail = self._trail
+        reader.reports.trail = self.expansion.trail
 
     # ---- entry
 
@@ -149,7 +131,7 @@ class Elaborator:
         if wanted is None:
             cursor.lose()
         elif not wanted:
-            self._step(item.node)
+            self.expansion.step(item.node)
             self.naming.left_out.append(item.node)
         else:
             outer = cursor.context
@@ -185,12 +167,12 @@ class Elaborator:
         if count is None:
             cursor.lose()
             return
-        context = self._times(cursor.context, count, count_node)
+        context = self.expansion.times(cursor.context, count, count_node)
         span = item.span(self.reports.source)
         if count == 0:
             self.naming.left_out.append(item.node)
         for i in range(count):
-            self._step(item.node)
+            self.expansion.step(item.node)
             inner = cursor.scope(context)
             if item.kind == "repeat":
                 self._list(item.options.get("do"), "do", inner)
@@ -199,7 +181,7 @@ class Elaborator:
             cursor.add_scope("repeat", f"{i + 1} of {count}", span, inner)
 
     def _head(self, item: Item, cursor: Cursor) -> None:
-        self._step(item.node)
+        self.expansion.step(item.node)
         match item.kind:
             case "layer":
                 self._layer(item, item.name, cursor)
@@ -233,7 +215,7 @@ class Elaborator:
         names = None if item.value is None else Here(cursor.context.scope, cursor.flow.type)
         layer = self.reader.arguments(layer_class(name), item.value, name=name, at=item.head, names=names)
         key, given_name = self._key(item, cursor)
-        self._count += 1
+        self.expansion.layers += 1
         flow, context = cursor.flow, cursor.context
         x = flow.type
         if layer is None or x is None:
@@ -252,8 +234,7 @@ class Elaborator:
 
     def _call(self, item: Item, block: Block, cursor: Cursor) -> None:
         context = cursor.context
-        if context.depth >= DEEPEST:
-            self._too_deep(block, item)
+        self.expansion.check_call(block, item, context)
         self.scope.used.add(block.name)
         arguments = bind_arguments(block, item.value, item.head, self._at(cursor), self._parsed)
         if arguments is None:
@@ -267,9 +248,9 @@ class Elaborator:
         key, name = self._key(item, cursor) if "name" in item.options else ("", None)
         inner = cursor.nested(key, within) if name else cursor.scope(within)
         inner.is_body = True
-        self._frames.append(Frame(block.name, label, span))
+        self.expansion.frames.append(Frame(block.name, label, span))
         self._list(block.body, block.name, inner)
-        self._frames.pop()
+        self.expansion.frames.pop()
         if name is not None:
             cursor.add_sequential(cursor.keys.prefix + key, name, span, inner, block.name, arguments)
         else:
@@ -277,39 +258,14 @@ class Elaborator:
 
     def _reference(self, item: Item, cursor: Cursor) -> None:
         """`$act`, `$block: [64, 2]`: the layer, block or template that a name stands for."""
-        name = item.name[1:]
-        names = self._at(cursor).names
-        if not name.isidentifier():
-            self.reports.report("wrong-form", f"`{item.name}` names nothing", item.head, help="write `$name`")
-            cursor.lose()
-            return
-        try:
-            value = names[name]
-        except KeyError:
-            near = did_you_mean(name, names.known())
-            self.reports.report(
-                "unknown-name",
-                f"there is no variable or parameter `{name}` here",
-                item.head,
-                help=f"did you mean `${near}`?" if near else None,
-            )
-            cursor.lose()
-            return
-        match value:
+        match referent(item, self._at(cursor)):
             case LayerName(name=layer):
                 self._layer(item, layer, cursor)
             case BlockName(name=block):
                 self._call(item, self.spec.blocks[block], cursor)
-            case Template():
-                self._template(item, value, cursor)
-            case _:
-                if isinstance(value, (Value, Family)):
-                    self.reports.report(
-                        "wrong-form", f"`${name}` is {kind_of(value)}, neither a layer nor a block", item.head,
-                        help=f"`use: {name}` puts a value in the place of the one that stands here",
-                    )  # fmt: skip
-                elif value is not UNKNOWN and value is not FAILED:
-                    self.reports.report("wrong-form", f"`${name}` is {value!r}, neither a layer nor a block", item.head)
+            case Template() as template:
+                self._template(item, template, cursor)
+            case None:
                 cursor.lose()
 
     def _template(self, item: Item, template: Template, cursor: Cursor) -> None:
@@ -354,39 +310,28 @@ class Elaborator:
             self._repeat(item, item.value, cursor)
             return
         scope = cursor.context.scope
-        header = loop_header(item.value, self._at(cursor), lambda key: self._loop_name(key, scope))
+        header = self.rounds.header(item.value, scope, self._at(cursor))
         if header is None:
             cursor.lose()
             return
         names, values = header
-        context = self._times(cursor.context, len(values), item.value)
+        context = self.expansion.times(cursor.context, len(values), item.value)
         span = item.span(self.reports.source)
         if not values:
             self.naming.left_out.append(item.node)
         for value in values:
-            self._step(item.node)
-            bound = _bound(names, value)
+            self.expansion.step(item.node)
+            bound = bind(names, value)
             inner = cursor.scope(context.within(scope.extended(bound)))
             self._list(item.options.get("do"), "do", inner)
             label = ", ".join(f"{k} = {v}" for k, v in bound.items())
             cursor.add_scope("for", label, span, inner, None, bound)
 
-    def _loop_name(self, key: ScalarNode, scope: NamesInScope) -> bool:
-        """True if a loop may use this name where it stands."""
-        if key.text in scope.locals:
-            self.reports.report(
-                "name-taken",
-                f"`{key.text}` is already a parameter or the name of a loop around, so no loop may use it",
-                key,
-            )
-            return False
-        return check_name(key, "loop name", self.spec, self.reports.report)
-
     # ---- nested chains and combinators
 
     def _nested(self, item: Item, cursor: Cursor) -> None:
         key, name = self._key(item, cursor)
-        inner = cursor.nested(key, self._deeper(cursor.context, item))
+        inner = cursor.nested(key, self.expansion.deeper(cursor.context, item))
         self._list(item.value, item.name, inner)
         cursor.add_sequential(cursor.keys.prefix + key, name, item.span(self.reports.source), inner)
 
@@ -399,12 +344,16 @@ class Elaborator:
         flow = cursor.flow
         reader = self._at(cursor)
         joining = read_options(item, joining_class(item.name), reader)
-        rounds = partial(self._rounds, cursor=cursor)
+
+        def rounds(node: Node) -> list[Branch] | None:
+            made = self._parsed(node)
+            return None if made is None else self.rounds.branches(made, cursor.context, self._at(cursor))
+
         written = written_branches(item, joining, cursor.context.scope, reader, rounds)
         start = branch_flow(item, joining, flow if before.family is None else before, reader)
         span = item.span(self.reports.source)
         self.inference.keep_conditions(item.name, span, flow)  # before a layer of a branch takes them for its own
-        within = self._deeper(cursor.context, item)
+        within = self.expansion.deeper(cursor.context, item)
         branches: list[tuple[str, Sequential]] = []
         ends: list[Flow] = []
         for part in written or ():
@@ -432,64 +381,14 @@ class Elaborator:
             self.naming.refuse_family(of, span, cursor)
         return cursor.sequential(path, None, span, start), cursor.flow
 
-    def _rounds(self, node: Node, cursor: Cursor) -> list[Branch] | None:
-        """The branches that a `for`, `repeat` or `when` with its `do` stands for."""
-        item = self._parsed(node)
-        if item is None:
-            return None
-        for option in [option for option in item.options if option not in ("do", "when")]:
-            self.reports.report(
-                "misplaced-option",
-                f"`{option}` cannot stand beside a `do` that makes branches",
-                item.options[option],
-                help="it belongs beside an item of the branch",
-            )
-            return None
-        reader = self._at(cursor)
-        wanted = flag(item, "when", True, reader)
-        if not wanted:
-            self.naming.left_out.append(node)
-            return None if wanted is None else []
-        scope, body = cursor.context.scope, item.options.get("do")
-        if item.kind == "for":
-            assert item.value is not None
-            found = loop_header(item.value, reader, lambda key: self._loop_name(key, scope))
-            if found is None:
-                return None
-            names, values = found
-            self._times(cursor.context, len(values), item.value)
-            scopes = [scope.extended(_bound(names, value)) for value in values]
-        elif item.kind == "repeat":
-            assert item.value is not None
-            count = repeat_count(item.value, reader)
-            if count is None:
-                return None
-            self._times(cursor.context, count, item.value)
-            scopes = [scope] * count
-        else:
-            scopes = [scope]
-        return [Branch(body, within) for within in scopes]
-
-    # ---- options and names
+    # ---- bookkeeping
 
     def _key(self, item: Item, cursor: Cursor) -> tuple[str, str | None]:
         """The key of the item's module among its siblings, and its name if the spec gives one."""
-        keys = cursor.keys
-        index = str(keys.index)
-        keys.index += 1  # a child with a name of its own takes up an index too
         node = item.options.get("name")
-        name = child_name(node, self._at(cursor)) if node is not None else None
-        if node is None or name is None:
-            return index, None
-        names = cursor.keys.names
-        if name in names:
-            first = Related(f"the first `{name}`", names[name])
-            self.reports.report("duplicate-name", f"two siblings are named `{name}`", node, related=[first])
-            return index, None
-        names[name] = self.reports.source.span(node)
-        return name, name
-
-    # ---- limits and bookkeeping
+        if node is None:
+            return cursor.keys.next(), None
+        return cursor.keys.named(node, self._at(cursor))
 
     def _at(self, cursor: Cursor) -> Reader:
         """What reads expressions where the cursor stands."""
@@ -498,51 +397,3 @@ class Elaborator:
         if not (isinstance(last, Here) and last.scope is scope and last.type is type_):
             self._last = self.reader.at(Here(scope, type_))
         return self._last
-
-    def _deeper(self, context: Context, item: Item) -> Context:
-        if context.depth >= DEEPEST:
-            self.reports.report("too-deep", f"`{item.name}` is nested more than {DEEPEST} deep", item.head)
-            raise LimitPassed
-        return context._replace(depth=context.depth + 1)
-
-    def _too_deep(self, block: Block, item: Item) -> None:
-        again = sum(frame.block == block.name for frame in self._frames)
-        what = f"calls itself {again} deep" if again > 1 else f"is called more than {DEEPEST} deep"
-        del self._frames[1:]  # the way in is enough: the rest of the trail is the same call again and again
-        self.reports.report(
-            "endless-block",
-            f"the block `{block.name}` {what}, without end as it seems",
-            item.head,
-            related=[Related(f"`{block.name}` is defined here", self.spec.source.span(block.key))],
-            help=f"a block may call itself only under a `when` that ends it before {DEEPEST} calls",
-        )
-        raise LimitPassed
-
-    def _times(self, context: Context, count: int, node: Node) -> Context:
-        """The context inside a loop; refuses before anything is expanded."""
-        times = context.times * max(count, 1)
-        if times > self.limits.max_layers:
-            self._too_many(node, f"this loop and those around it go round {times:,} times")
-        return context._replace(times=times)
-
-    def _too_many(self, node: Node, what: str) -> None:
-        self.reports.report(
-            "too-many-layers",
-            f"{what}, but {self.limits.max_layers:,} layers are the limit",
-            node,
-            help="a caller may raise the limit: `limits=Limits(max_layers=…)`",
-        )
-        raise LimitPassed
-
-    def _step(self, node: Node) -> None:
-        self._steps += 1
-        if self._count > self.limits.max_layers or self._steps > 4 * self.limits.max_layers:
-            self._too_many(node, "the templates make too many layers")
-
-    def _trail(self) -> tuple[Related, ...]:
-        return tuple(Related(f"in the call `{frame.label()}`", frame.span) for frame in reversed(self._frames))
-
-
-def _bound(names: Sequence[str], value: Any) -> dict[str, Any]:
-    """The names of a `for` in one round."""
-    return dict(zip(names, value if len(names) > 1 else (value,), strict=True))

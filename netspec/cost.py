@@ -161,7 +161,7 @@ def _optimizer(name: str, arguments: Mapping[str, Any]) -> Optimizer:
 def _state(optimizer: Optimizer, net: Net) -> int:
     """The number of elements of the optimizer's state."""
     trained = (leaf for leaf in net.layers if not leaf.frozen)
-    shapes = (shape for leaf in trained for shape in leaf.layer.parameters(leaf.input).values())
+    shapes = (shape for leaf in trained for shape in leaf.own_parameters.values())
     return sum(optimizer.state([whole(size) for size in shape]) for shape in shapes)
 
 

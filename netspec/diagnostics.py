@@ -28,6 +28,8 @@ Code = Literal[
     "symbols-conflict", "unknown-initializer", "init-axes", "init-without-parameter", "unused-block", "unused-variable",
     # of named values
     "value-kind", "value-mismatch", "misplaced-output", "several-values", "unused-value",
+    # of shared modules and parameters
+    "shared-differs", "shared-once", "tie-mismatch", "unknown-parameter",
     # of the layers
     "invalid-argument", "width-mismatch", "shape-mismatch", "wrong-rank", "batch-axis", "wrong-dtype", "needs-number",
     "needs-batch-2",

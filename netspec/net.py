@@ -36,6 +36,16 @@ class Initializer(NamedTuple):
     arguments: Mapping[str, Any]
 
 
+class Tie(NamedTuple):
+    """A parameter of a layer that is one of an earlier layer."""
+
+    parameter: str
+    path: str
+    """The module path of the earlier layer."""
+    name: str
+    """The parameter of that layer."""
+
+
 class Leaf(NamedTuple):
     """One layer of the net. Shapes are those of one example, without the batch axis."""
 
@@ -50,6 +60,11 @@ class Leaf(NamedTuple):
     calls: tuple[Call, ...] = ()
     frozen: bool = False
     init: tuple[Initializer, ...] = ()
+    again: bool = False
+    """Whether a `shared` module runs once more: then it has no parameters and buffers beside those that are counted."""
+    stand_in: str | None = None
+    """The key, in the chain that runs it, of what stands for a `shared` module where that one does not stand itself."""
+    ties: tuple[Tie, ...] = ()
 
     @property
     def type(self) -> str:
@@ -78,13 +93,30 @@ class Leaf(NamedTuple):
 
     @property
     def params(self) -> Size:
-        """The number of parameters."""
+        """The number of parameters, without those that an earlier layer has."""
+        if self.again:
+            return 0
+        if self.ties:
+            return counted(lambda: sum_sizes(map(product, self.own_parameters.values())))
         return counted(lambda: self.layer.params(self.input))
 
     @property
+    def own_parameters(self) -> dict[str, Shape]:
+        """The shapes of the parameters, without those that an earlier layer has."""
+        if self.again:
+            return {}
+        tied = {tie.parameter for tie in self.ties}
+        return {name: shape for name, shape in self.layer.parameters(self.input).items() if name not in tied}
+
+    @property
+    def borrows(self) -> bool:
+        """Whether it has parameters that an earlier layer has."""
+        return bool(self.ties) or (self.again and bool(self.layer.parameters(self.input)))
+
+    @property
     def buffers(self) -> Size:
-        """The number of elements of persistent buffers (running statistics)."""
-        return counted(lambda: sum_sizes(map(product, self.layer.buffers(self.input).values())))
+        """The number of elements of persistent buffers (running statistics); 0 for those that an earlier layer has."""
+        return 0 if self.again else counted(lambda: sum_sizes(map(product, self.layer.buffers(self.input).values())))
 
     @property
     def macs(self) -> Size:
@@ -185,6 +217,9 @@ class Sequential(NamedTuple):
     """The block's name, if the chain is a named block call."""
     arguments: Mapping[str, Any] = {}
     """The parameters of that call, with their values."""
+    again: bool = False
+    stand_in: str | None = None
+    """As of a `Leaf`."""
 
 
 class Combinator(NamedTuple):
@@ -201,6 +236,9 @@ class Combinator(NamedTuple):
     input: TensorType
     output: TensorType
     calls: tuple[Call, ...] = ()
+    again: bool = False
+    stand_in: str | None = None
+    """As of a `Leaf`."""
 
     @property
     def kind(self) -> str:
@@ -224,6 +262,11 @@ class Combinator(NamedTuple):
 
 Node = Leaf | Scope | Sequential | Combinator | As | Use
 T = TypeVar("T")
+
+
+def module_key(node: Leaf | Sequential | Combinator) -> str:
+    """The key of a node's module among the children of the chain that runs it."""
+    return node.path.rpartition(".")[2] if node.stand_in is None else node.stand_in
 
 
 def children(node: Node) -> Sequence[Node]:

@@ -134,7 +134,7 @@ class SimulatedStep:
             else StepTensor(_count(leaf.output.shape), _width_of(leaf.output.dtype, width))
         )
         trained = 0 if leaf.frozen else FLOAT32 * whole(leaf.params)
-        needs = self.flows or trained > 0
+        needs = self.flows or (not leaf.frozen and bool(layer.parameters(leaf.input)))
         kept = self._keep(leaf, x, y, width) if needs else 0
         if layer.autocast == "low" and self.low != FLOAT32:
             self.casts += self.low * whole(leaf.params)

@@ -69,7 +69,7 @@ class _TableRow:
             self.path,
             "  " * self.indent + self.layer,
             "" if self.output is None else shape_text(self.output),
-            _amount(self.params),
+            _amount(self.params) or ("shared" if any(leaf.borrows for leaf in self.leaves) else ""),
             f"({macs})" if macs and self.training_only else macs,
         )
 
@@ -77,8 +77,8 @@ class _TableRow:
         """The texts of the memory columns; none without a cost."""
         if cost is None:
             return ()
-        mine = {leaf.path for leaf in self.leaves}
-        layers = [layer for layer in cost.layers if layer.leaf.path in mine]
+        mine = {id(leaf) for leaf in self.leaves}
+        layers = [layer for layer in cost.layers if id(layer.leaf) in mine]
         output, kept = (layers[-1].output if layers else 0), sum(layer.saved for layer in layers)
         return (bytes_text(output) if output else "", bytes_text(kept) if kept else "")
 

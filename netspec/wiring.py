@@ -67,12 +67,31 @@ class Wiring:
                     self._wires[id(node)] = wires
             return asked, names
 
+        again = [node for node in walk(root) if isinstance(node, (Leaf, Sequential, Combinator)) and node.stand_in]
+        self.shared = frozenset(node.path for node in again)
+        """The paths of the modules that run more than once."""
+        self.homes = frozenset(node.path.rpartition(".")[0] for node in again if not node.again)
+        """The paths of the chains that have a module which they do not run where it stands."""
         if self.named:
             folded(root, cross)
+            self._share(root)
+
+    def _share(self, root: Sequential) -> None:
+        """A shared module takes its values in the order of its first application, whatever they are in another."""
+        first: dict[str, Node] = {}
+        for node in walk(root):
+            if isinstance(node, (Sequential, Combinator)) and first.setdefault(node.path, node) is not node:
+                slots = dict(zip(slots_inside(first[node.path]), slots_inside(node), strict=True))
+                reads = tuple(slots[slot] for slot in self.of(first[node.path]).reads)
+                self._wires[id(node)] = Wires(reads)
 
     def of(self, node: Node) -> Wires:
         """The wires of one node."""
         return self._wires.get(id(node), NONE)
+
+    def runs_steps(self, chain: Sequential) -> bool:
+        """Whether a chain does not just run its modules one behind the other."""
+        return chain.path in self.homes or self.names_inside(chain)
 
     def names_inside(self, chain: Sequential | Scope) -> bool:
         """Whether values are named or read in a chain, modules in it aside that have neither wires in nor out."""
@@ -87,6 +106,13 @@ class Wiring:
 def slots_read(node: Node) -> list[int]:
     """The slots that a node itself reads."""
     return [read.slot for read in reads(node.term)] if isinstance(node, (As, Use)) else []
+
+
+def slots_inside(node: Node) -> list[int]:
+    """The values that a subtree names or reads, in order."""
+    return [
+        slot for found in walk(node) for slot in (*((found.slot,) if isinstance(found, As) else ()), *slots_read(found))
+    ]
 
 
 # ---- from step to step

@@ -35,7 +35,7 @@ def test_the_object_has_the_documented_keys_in_the_documented_order() -> None:
     assert made["format"] == "netspec.net/2"
     assert list(made["layers"][0]) == [
         "path", "name", "type", "args", "input_shape", "output_shape", "dtype", "params", "trainable_params", "macs",
-        "line", "column", "calls",
+        "again", "ties", "line", "column", "calls",
     ]  # fmt: skip
     assert list(made["totals"]) == ["layers", "params", "trainable_params", "buffers", "macs", "flops"]
 

@@ -127,11 +127,11 @@ def _arguments(leaf: Leaf, lasts: Mapping[int, Leaf]) -> str:
 
 def _layer(leaf: Leaf, arguments: str) -> str:
     name = _font(leaf.type, _NORMAL, bold=True)
-    if leaf.params == 0:
+    if leaf.params == 0 and not leaf.borrows:
         words = f"{name}{_gap(leaf)}{_font(arguments, _SMALL)}" if arguments else name
         rows = [_row(_cell(words))]
     else:
-        params = _cell(_font(_parameters(leaf.params), _SMALL, QUIET), "RIGHT")
+        params = _cell(_font(_parameters_of(leaf), _SMALL, QUIET), "RIGHT")
         if not arguments:
             rows = [_row(_cell(name), params)]
         elif len(arguments) <= _SHORT:
@@ -162,6 +162,10 @@ def group(item: LayerGroup, width: int) -> str:
     return _stack([_box([_row(_cell(line, "CENTER")) for line in lines], GROUP, padding=3, border=2)], width)
 
 
+def _parameters_of(leaf: Leaf) -> str:
+    return f"shares {leaf.path}" if leaf.borrows else _parameters(leaf.params)
+
+
 def _parameters(count: Size) -> str:
     return f"{count_text(count)} parameter{'' if count == 1 else 's'}"
 
@@ -183,8 +187,8 @@ def estimated_width(item: Unit | LayerGroup) -> int:
     widest = 0.0
     for leaf in item.layers:
         name, arguments = len(leaf.type) * 8.6, len(arguments_text(leaf)) * 6.4
-        params = len(_parameters(leaf.params)) * 6.6
-        if leaf.family in FOLLOWERS or leaf.params == 0:
+        params = len(_parameters_of(leaf)) * 6.6
+        if leaf.family in FOLLOWERS or (leaf.params == 0 and not leaf.borrows):
             widest = max(widest, name + arguments + 24)
         elif len(arguments_text(leaf)) <= _SHORT:
             widest = max(widest, name + arguments + params + 36)

@@ -60,6 +60,8 @@ def _layer(leaf: Leaf) -> dict[str, Any]:
         "params": params,
         "trainable_params": 0 if leaf.frozen else params,
         "macs": _size(leaf.macs),
+        "again": leaf.again,
+        "ties": {tie.parameter: f"{tie.path}.{tie.name}" for tie in leaf.ties},
         "line": leaf.span.line,
         "column": leaf.span.column,
         "calls": [_call(call) for call in leaf.calls],
@@ -73,7 +75,7 @@ def _call(call: Call) -> dict[str, Any]:
 def _node(node: Node, inside: list[dict[str, Any]]) -> dict[str, Any]:
     match node:
         case Leaf():
-            return {"kind": "layer", "path": node.path}
+            return {"kind": "layer", "path": node.path} | _again(node)
         case Scope():
             arguments = {name: _value(value) for name, value in node.arguments.items()}
             return {
@@ -84,18 +86,23 @@ def _node(node: Node, inside: list[dict[str, Any]]) -> dict[str, Any]:
             return {
                 "kind": "sequential", "path": node.path, "name": node.name, "block": node.block, "args": arguments,
                 "children": inside,
-            }  # fmt: skip
+            } | _again(node)  # fmt: skip
         case Combinator():
             keys = (key for key, _ in node.branches)
             return {
                 "kind": node.kind, "path": node.path, "name": node.name,
                 **{name: _value(value) for name, value in node.options.items()}, "macs": _size(node.macs),
                 "branches": [{"key": key, **chain} for key, chain in zip(keys, inside, strict=True)],
-            }  # fmt: skip
+            } | _again(node)  # fmt: skip
         case As():
             return {"kind": "as", "name": node.name, "slot": node.slot, "value": _term(node.term)} | _tensor(node.type)
         case Use():
             return {"kind": "use", "value": _term(node.term)} | _tensor(node.output)
+
+
+def _again(node: Leaf | Sequential | Combinator) -> dict[str, Any]:
+    """Said of a `shared` module alone, where it runs once more."""
+    return {"again": True} if node.again else {}
 
 
 def _term(term: Term | None) -> Any:

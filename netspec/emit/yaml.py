@@ -18,13 +18,15 @@ from netspec.language.reserved import reserved
 from netspec.layers.base import TensorType
 from netspec.net import As, Combinator, Initializer, Leaf, Net, Node, Scope, Sequential, Term, Use, walk
 from netspec.views.describe import term_text
+from netspec.wiring import Wiring
 from netspec.writing import block, flow, written
 
 
 def expand(net: Net) -> str:
     """The flat YAML of a net."""
     common = _common_initializers(net)
-    given = _Given(common, _value_names(net), net.named_inputs[0].slot if net.named_inputs else None)
+    first = net.named_inputs[0].slot if net.named_inputs else None
+    given = _Given(common, _value_names(net), first, Wiring(net).shared)
     lines = [f"name: {written(net.name)}"]
     if net.description:
         lines.append(f"description: {written(net.description)}")
@@ -70,6 +72,8 @@ class _Given(NamedTuple):
     """The name of each value, by slot; by ~slot that of what flows by while the value is computed."""
     input: int | None
     """The slot of the first input, which `input` names."""
+    shared: frozenset[str]
+    """The paths of the modules that run more than once."""
 
 
 # ---- layers
@@ -88,7 +92,7 @@ def _item(node: Node, given: _Given) -> Iterator[str]:
             yield from _leaf(node, given)
         case Sequential():
             yield from _under("- sequential:", list(_children(node, given)), "    ")
-            yield from _name(node.name)
+            yield from _name(node, given)
         case Combinator():
             yield from _combinator(node, given)
         case As():
@@ -97,9 +101,9 @@ def _item(node: Node, given: _Given) -> Iterator[str]:
             yield f"- use: {written(_term(node.term, given))}"
 
 
-def _name(name: str | None) -> Iterator[str]:
-    if name is not None:
-        yield f"  name: {written(name)}"
+def _name(node: Leaf | Sequential | Combinator, given: _Given) -> Iterator[str]:
+    if node.name is not None:
+        yield f"  {'shared' if node.path in given.shared else 'name'}: {written(node.name)}"
 
 
 def _under(head: str, lines: Sequence[str], indent: str) -> Iterator[str]:
@@ -115,12 +119,14 @@ def _leaf(leaf: Leaf, given: _Given) -> Iterator[str]:
     arguments = written_arguments(leaf.layer)
     head = f"- {leaf.type}"
     options: list[str] = []
-    if leaf.name is not None:
-        options.append(f"name: {written(leaf.name)}")
+    options += (line.strip() for line in _name(leaf, given))
     if leaf.frozen:
         options.append("freeze: true")
     if leaf.init and leaf.init != given.initializers.get(leaf.type):
         options.append(f"init: {_initializers(leaf.init)}")
+    if leaf.ties:
+        ties = (f"{tie.parameter}: {written(f'{tie.path}.{tie.name}')}" for tie in leaf.ties)
+        options.append(f"tie: {{{', '.join(ties)}}}")
     scalar = leaf.layer.scalar
     if not arguments:
         head += ": {}" if options else ""
@@ -159,7 +165,7 @@ def _combinator(node: Combinator, given: _Given) -> Iterator[str]:
             if lines:
                 yield from _under(f"  {side}:", lines, "    ")
     yield from (f"  {name}: {flow(value)}" for name, value in written_arguments(joining).items())
-    yield from _name(node.name)
+    yield from _name(node, given)
 
 
 # ---- values

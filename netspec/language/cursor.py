@@ -23,6 +23,7 @@ NOTHING: Final = TensorType((UNKNOWN,))
 class Context(NamedTuple):
     """What an item inherits from the items around it."""
 
+    home: Home
     scope: NamesInScope
     calls: tuple[Call, ...] = ()
     frozen: bool = False
@@ -31,25 +32,30 @@ class Context(NamedTuple):
     depth: int = 0
     times: int = 1
     """How often the loops around repeat it."""
+    again: bool = False
+    """Whether a shared module around it has stood before."""
 
     def within(self, scope: NamesInScope) -> Context:
         """The same under other names."""
         if scope is self.scope:
             return self
-        return Context(scope, self.calls, self.frozen, self.rules, self.depth, self.times)
+        return Context(self.home, scope, self.calls, self.frozen, self.rules, self.depth, self.times, self.again)
 
-    def called(self, scope: NamesInScope, call: Call) -> Context:
+    def called(self, home: Home, scope: NamesInScope, call: Call) -> Context:
         """The context in the body of a block, one deeper."""
-        return Context(scope, (*self.calls, call), self.frozen, self.rules, self.depth + 1, self.times)
+        calls = (*self.calls, call)
+        return Context(home, scope, calls, self.frozen, self.rules, self.depth + 1, self.times, self.again)
 
 
 class Keys:
     """The keys of one module's children: the module's path, the next index, and the names given so far."""
 
-    __slots__ = ("index", "names", "prefix")
+    __slots__ = ("index", "names", "only", "prefix")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, only: str | None = None) -> None:
         self.prefix = f"{path}." if path else ""
+        self.only = only
+        """The key of the one child that there may be."""
         self.index = 0
         self.names: dict[str, Span] = {}
 
@@ -70,6 +76,17 @@ class Keys:
             return index, None
         self.names[name] = reader.source.span(node)
         return name, name
+
+
+class Home:
+    """Where the modules stand that a body shares: the network, a block's body, a `sequential`."""
+
+    __slots__ = ("keys", "shared")
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+        self.shared: dict[str, Node | None] = {}
+        """What the first item of each name has become; None once a mistake in it is reported."""
 
 
 class Cursor:
@@ -94,7 +111,8 @@ class Cursor:
 
     def nested(self, key: str, context: Context) -> Cursor:
         """A cursor at the head of a list that is the module `key` among this one's children."""
-        return Cursor(Keys(self.keys.prefix + key), self.flow, context)
+        keys = Keys(self.keys.prefix + key)
+        return Cursor(keys, self.flow, context._replace(home=Home(keys)))
 
     def lose(self) -> None:
         """Go on with nothing known of the type."""

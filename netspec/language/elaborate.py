@@ -16,7 +16,7 @@ from netspec.diagnostics import has_errors
 from netspec.dims import UNKNOWN
 from netspec.language.binding import bind_arguments, call_label
 from netspec.language.branches import Branch, branch_flow, join, read_options, warn_overwritten, written_branches
-from netspec.language.cursor import NOTHING, Context, Cursor, Keys
+from netspec.language.cursor import NOTHING, Context, Cursor, Home, Keys
 from netspec.language.flow import Flow, Origin
 from netspec.language.inference import Inference
 from netspec.language.initialization import InitRules
@@ -28,6 +28,7 @@ from netspec.language.ports import GivenInput, Ports
 from netspec.language.references import referent
 from netspec.language.rounds import Rounds, bind
 from netspec.language.scope import BlockName, Here, LayerName, NamesInScope, Template
+from netspec.language.sharing import Sharing
 from netspec.language.spec import Block, Spec
 from netspec.layers import layer_class
 from netspec.layers.base import TensorType
@@ -50,6 +51,7 @@ class Elaborator:
         self.naming = Naming(reader.reports, spec)
         self.ports: Final = Ports(self.naming)
         self.rounds: Final = Rounds(spec, self.expansion, self.naming.left_out)
+        self.sharing: Final = Sharing(reader.reports, ties="tie" in spec.source.text)
         self._items: dict[int, Item | None] = {}
         self._last = reader
         """The reader that was asked last: most often several are asked at one place."""
@@ -64,7 +66,8 @@ class Elaborator:
         origin = inputs[0].origin
         self.inference.input = origin
         start = inputs[0].flow()
-        cursor = Cursor(Keys(""), start, Context(self.scope, rules=self.init.rules))
+        keys = Keys("")
+        cursor = Cursor(keys, start, Context(Home(keys), self.scope, rules=self.init.rules))
         self.ports.take_inputs(inputs, cursor)
         if not self._walk(self.spec.layers, "layers", cursor) or not self.ports.read_outputs(
             cursor, self._at, self._walk
@@ -74,15 +77,18 @@ class Elaborator:
         self.end = cursor.flow
         span = self.reports.source.span(self.spec.layers) if self.spec.layers else origin.span
         root = cursor.sequential("", None, span, start)
-        if self.naming.anything and not has_errors(self.reports.diagnostics):
-            self.ports.warn_of_values(root)
+        if not has_errors(self.reports.diagnostics):
+            self.sharing.warn_of_single_uses(self.naming.left_out)
+            if self.naming.anything:
+                self.ports.warn_of_values(root)
         return root
 
     def uncalled(self, block: Block) -> None:
         """Check the body of a block that nothing calls, as far as that goes without its arguments."""
         start = Flow(None, (), Origin(f"`{block.name}`", self.spec.source.span(block.key)))
         scope = self.scope.inside({parameter.name: UNKNOWN for parameter in block.parameters})
-        self._walk(block.body, block.name, Cursor(Keys(""), start, Context(scope)))
+        keys = Keys("")
+        self._walk(block.body, block.name, Cursor(keys, start, Context(Home(keys), scope)))
 
     def _walk(self, node: Node | None, of: str, cursor: Cursor) -> bool:
         """Walk an outermost list; False if a limit ended it."""
@@ -139,8 +145,10 @@ class Elaborator:
                 cursor.context = self._context_beside(item, outer, reader)
             if "repeat" in item.options:
                 self._repeat(item, item.options["repeat"], cursor)
-            else:
+            elif item.kind == "repeat":
                 self._head(item, cursor)
+            else:
+                self._once(item, cursor)
             cursor.context = outer
         if "as" in item.options:
             self.naming.name(item.options["as"], cursor, self._at(cursor))
@@ -174,11 +182,29 @@ class Elaborator:
         for i in range(count):
             self.expansion.step(item.node)
             inner = cursor.scope(context)
-            if item.kind == "repeat":
+            if item.kind == "repeat" and "shared" not in item.options:
                 self._list(item.options.get("do"), "do", inner)
             else:
-                self._head(item, inner)
+                self._once(item, inner)
             cursor.add_scope("repeat", f"{i + 1} of {count}", span, inner)
+
+    def _once(self, item: Item, cursor: Cursor) -> None:
+        """An item without what repeats it or leaves it out."""
+        if "shared" not in item.options or cursor.keys.only is not None:
+            self._head(item, cursor)
+            return
+        name = self.sharing.name(item, cursor, self._at(cursor))
+        if name is None:
+            cursor.lose()
+            return
+        inner = self.sharing.inside(name, cursor)
+        if item.kind == "repeat":
+            body = inner.nested(name, inner.context)
+            self._list(item.options.get("do"), "do", body)
+            inner.add_sequential(inner.keys.prefix + name, name, item.span(self.reports.source), body)
+        else:
+            self._head(item, inner)
+        self.sharing.take(name, item, inner, cursor, self._at(cursor))
 
     def _head(self, item: Item, cursor: Cursor) -> None:
         self.expansion.step(item.node)
@@ -225,7 +251,20 @@ class Elaborator:
         span = item.span(self.reports.source)
         out = y or TensorType((UNKNOWN,) * len(x.shape), x.dtype)
         init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
-        leaf = Leaf(cursor.keys.prefix + key, given_name, layer, x, out, span, context.calls, context.frozen, init)
+        leaf = Leaf(
+            cursor.keys.prefix + key,
+            given_name,
+            layer,
+            x,
+            out,
+            span,
+            context.calls,
+            context.frozen,
+            init,
+            context.again,
+        )
+        if self.sharing.ties:
+            leaf = self.sharing.tied(leaf, item, cursor, self._at(cursor))
         cursor.nodes.append(leaf)
         self.inference.keep_conditions(name, span, flow)
         cursor.flow = flow.unknown() if y is None else flow.after(leaf, y)
@@ -244,8 +283,9 @@ class Elaborator:
         if self.scope.has_values:
             arguments = self.naming.kept(arguments, span, cursor)
         label = partial(call_label, block, arguments)
-        within = context.called(self.scope.inside(arguments), Call(block.name, span))
-        key, name = self._key(item, cursor) if "name" in item.options else ("", None)
+        within = context.called(Home(cursor.keys), self.scope.inside(arguments), Call(block.name, span))
+        has_name = "name" in item.options or cursor.keys.only is not None
+        key, name = self._key(item, cursor) if has_name else ("", None)
         inner = cursor.nested(key, within) if name else cursor.scope(within)
         inner.is_body = True
         self.expansion.frames.append(Frame(block.name, label, span))
@@ -280,7 +320,7 @@ class Elaborator:
             )
         outer = cursor.context
         cursor.context = outer.within(template.scope)
-        self._head(Item(inner.kind, inner.head, inner.value, inner.options | item.options, item.node), cursor)
+        self._once(Item(inner.kind, inner.head, inner.value, inner.options | item.options, item.node), cursor)
         cursor.context = outer
 
     def _loop(self, item: Item, cursor: Cursor) -> None:
@@ -385,6 +425,8 @@ class Elaborator:
 
     def _key(self, item: Item, cursor: Cursor) -> tuple[str, str | None]:
         """The key of the item's module among its siblings, and its name if the spec gives one."""
+        if (only := cursor.keys.only) is not None:
+            return only, only
         node = item.options.get("name")
         if node is None:
             return cursor.keys.next(), None

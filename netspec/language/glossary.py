@@ -118,6 +118,20 @@ _OPTIONS: Final = {
         "where the item stands.",
         layers("- Flatten\n- Linear: 64\n  when: in_features > 64\n- Linear: 10"),
     ),
+    "shared": Word(
+        "option of an item",
+        "All items of this name in one body (the network, a block's, a `sequential`) are one module, which has this "
+        "name: each is written in full, what flows through may differ. Beside `repeat`, one module runs so many times. "
+        "Parameters count once, multiply-accumulates each time.",
+        layers("- Flatten\n- Linear: 64\n- {Linear: 64, shared: step}\n- Tanh\n- {Linear: 64, shared: step}\n- Tanh"),
+    ),
+    "tie": Word(
+        "option of a layer",
+        "A parameter of the layer is one of an earlier layer, which is written as its key in the `state_dict`: below "
+        "the block that the item stands in, or below what is around it.",
+        "input: [16, int64]\nlayers:\n  - Embedding: {num_embeddings: 100, embedding_dim: 32}\n    name: tokens\n"
+        "  - Linear: {out_features: 100, bias: false}\n    tie: {weight: tokens.weight}\n",
+    ),
     "freeze": Word(
         "option of an item",
         "The parameters of all layers inside do not train, and their normalisations stay in eval mode. The recipe's "

@@ -22,10 +22,10 @@ Kind = Literal["layer", "block", "reference", "combinator", "for", "repeat", "gr
 
 _CALL: Final = r"(?:\w+\.)*(\w+)(\(.*)?"
 """A layer as Python writes it: `nn.Linear`, `Conv2d(1, 6, 5)`."""
-_COMMON: Final = frozenset(("name", "when", "repeat", "freeze", "init", "as"))
+_COMMON: Final = frozenset(("name", "shared", "when", "repeat", "freeze", "init", "as"))
 _LOOP: Final = frozenset(("name", "when", "freeze", "init", "do", "as"))
 _OF_VALUES: Final = frozenset(("when", "as"))
-_EVERY_OPTION: Final = _COMMON | OWNERS.keys() | {"do"}
+_EVERY_OPTION: Final = _COMMON | OWNERS.keys() | {"do", "tie"}
 
 
 class Item:
@@ -180,12 +180,16 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
 def _allowed(item: Item) -> frozenset[str]:
     """The options that may stand beside a head."""
     match item.kind:
-        case "for" | "repeat" | "group":
+        case "for" | "group":
             return _LOOP
+        case "repeat":
+            return _LOOP | {"shared"}
         case "as" | "use":
             return _OF_VALUES
         case "output":
             return frozenset(("when",))
+        case "layer" | "reference":
+            return _COMMON | {"tie"}
         case "combinator":
             return _COMMON.union(COMBINATORS[item.name].options)
         case _:
@@ -206,6 +210,10 @@ def _checked(item: Item, report: Report) -> Item:
             note = f"a value has no module: `{option}` stands beside the item that makes it"
         elif option == "repeat":
             note = "put a `repeat` with `do` around it"
+        elif option == "tie":
+            note = "it stands beside the layer whose parameter is that of another"
+        elif option == "shared":
+            note = "layers, blocks and combinators are shared, and a list in the `do` of a `repeat`"
         report("misplaced-option", f"`{item.name}` has no option `{option}`", where, help=note)
     if "name" in item.options and "repeat" in item.options:
         report(
@@ -214,6 +222,12 @@ def _checked(item: Item, report: Report) -> Item:
             item.options["name"],
             help="name them in a loop: `for: i in range(n)`, `do: [{…, name: 'layer{i}'}]`",
         )
+        del item.options["name"]
+    if "name" in item.options and "shared" in item.options:
+        report(
+            "misplaced-option", "`shared` names the module, so no `name` stands beside it", item.options["name"],
+            help="leave out the `name`",
+        )  # fmt: skip
         del item.options["name"]
     return item
 

@@ -28,14 +28,16 @@ MODULE_ATTRIBUTES: Final = frozenset(
 """The public attributes of `torch.nn.Sequential`: a child of such a name would hide a method."""
 
 
-def child_name(node: Node, reader: Reader) -> str | None:
+def child_name(node: Node, reader: Reader, option: str = "name") -> str | None:
     """The name that an item gives its module, braces filled in; None once reported."""
     if not isinstance(node, ScalarNode) or node.value is None or isinstance(node.value, bool):
         inside = isinstance(node, MapNode) and node.flow and len(node.entries) == 1
         example = f'"{reader.source.text[node.start : node.end]}"' if inside else '"layer{i}"'
-        reader.report("bad-name", "`name` is text", node, help=f"braces need quotes in YAML: `name: {example}`")
+        reader.report(
+            "bad-name", f"`{option}` is text", node, help=f"braces need quotes in YAML: `{option}: {example}`"
+        )
         return None
-    text = _filled(node, reader)
+    text = filled(node, reader)
     if text is None:
         return None
     if keyword.iskeyword(text):
@@ -80,7 +82,8 @@ def _usable(text: str) -> str:
     return bare if text.startswith("_") and bare.isidentifier() and bare not in MODULE_ATTRIBUTES else f"x_{bare or 1}"
 
 
-def _filled(node: ScalarNode, reader: Reader) -> str | None:
+def filled(node: ScalarNode, reader: Reader) -> str | None:
+    """The text of a name with the expressions in its braces evaluated; None once reported."""
     parts = re.split(r"\{([^{}]*)\}", node.text)
     for i in range(1, len(parts), 2):
         inner = ScalarNode(parts[i], parts[i], True, node.start, node.end)

@@ -14,7 +14,22 @@ if TYPE_CHECKING:
     from netspec.language.spec import Report, Spec
 
 WORDS: Final = frozenset(
-    (*COMBINATORS, *OWNERS, "for", "repeat", "do", "when", "name", "freeze", "init", "as", "use", "output")
+    (
+        *COMBINATORS,
+        *OWNERS,
+        "for",
+        "repeat",
+        "do",
+        "when",
+        "name",
+        "freeze",
+        "init",
+        "shared",
+        "tie",
+        "as",
+        "use",
+        "output",
+    )
 )
 """The words of the language that stand where a block's name could stand."""
 PLACES: Final = frozenset(("in_shape", "in_channels", "in_features"))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from netspec.diagnostics import Defect, MissingExtra, OutOfMemory
 from netspec.extras import install
 from netspec.layers.base import TorchCall, torch_defaults
-from netspec.net import As, Combinator, Leaf, Net, Sequential, Use, members, need_numbers, walk
+from netspec.net import As, Combinator, Leaf, Net, Sequential, Use, members, module_key, need_numbers, walk
 from netspec.torch import modules
 from netspec.torch.foreign import lacks_memory
 from netspec.torch.graphs import Field, Graph, KeepValue, Network, RunModule, Step, TakeValue
@@ -83,13 +83,13 @@ def build(
     target = torch.device("cpu" if device is None else device)
     if target.type == "meta":
         with target:
-            return _root(net)
+            return _tied(net, _root(net))
     if check_memory:
         _check_memory(net)
     with _seeded(seed):
-        model = _root(net)
+        model = _tied(net, _root(net))
         for leaf in net.layers:
-            if leaf.init:
+            if leaf.init and not leaf.again:
                 _initialise(model.get_submodule(leaf.path), leaf)
     return model if target.type == "cpu" else model.to(target)
 
@@ -122,70 +122,96 @@ def _root(net: Net) -> nn.Sequential:
     root = constructor(call)(**call.arguments)
     assert isinstance(root, nn.Sequential)
     wiring = Wiring(net)
-    if wiring.named or net.named_inputs or net.named_outputs:
+    builder = _Builder(wiring)
+    if wiring.named or net.named_inputs or net.named_outputs or "" in wiring.homes:
         wires = Wires(tuple(value.slot for value in net.named_inputs[1:] if value.slot is not None), wiring.given)
-        steps = _steps(net.root, wiring, wires)
         outputs = [Field(value.name, value.slots, value.family) for value in net.named_outputs]
         heads = isinstance(root, modules.AuxiliarySequential)
-        return _fill(Network(steps, wires.reads, outputs, heads=heads), net.root, wiring)
-    return _fill(root, net.root, wiring)
+        root = Network(builder.steps(net.root, wires), wires.reads, outputs, heads=heads)
+    return builder.fill(root, net.root)
 
 
-def _fill(module: nn.Sequential, chain: Sequential, wiring: Wiring) -> nn.Sequential:
-    for node in members(chain):
-        if not isinstance(node, (As, Use)):
-            module.add_module(_key(node), _module(node, wiring))
-    return module
+def _tied(net: Net, model: nn.Sequential) -> nn.Sequential:
+    """Make parameters those of other layers, as the net says."""
+    for leaf in net.layers:
+        for tie in leaf.ties:
+            path, _, name = f"{leaf.path}.{tie.parameter}".rpartition(".")
+            setattr(model.get_submodule(path), name, model.get_parameter(f"{tie.path}.{tie.name}"))
+    return model
 
 
-def _module(node: Leaf | Sequential | Combinator, wiring: Wiring) -> nn.Module:
-    match node:
-        case Leaf():
-            return _leaf(node)
-        case Sequential():
-            return _chain(node, wiring, wiring.of(node))
-        case Combinator():
-            return _combinator(node, wiring)
+class _Builder:
+    """Builds the modules of one net. Those that are shared are built where they are first met, and stand where their
+    paths say."""
 
+    def __init__(self, wiring: Wiring) -> None:
+        self.wiring = wiring
+        self.shared: dict[str, nn.Module] = {}
+        """By path."""
+        self._open: dict[str, nn.Module] = {}
+        """The modules that are being filled, by path."""
 
-def _key(node: Leaf | Sequential | Combinator) -> str:
-    return node.path.rpartition(".")[2]
+    def fill(self, module: nn.Sequential, chain: Sequential) -> nn.Sequential:
+        self._open[chain.path] = module
+        for node in members(chain):
+            if not isinstance(node, (As, Use)):
+                module.add_module(module_key(node), self._module(node))
+        return module
 
+    def _module(self, node: Leaf | Sequential | Combinator) -> nn.Module:
+        if node.stand_in is not None:
+            if not node.again:
+                home, _, key = node.path.rpartition(".")
+                self._open[home].add_module(key, self._own(node))
+            return modules.Again(self.shared[node.path])
+        return self._own(node)
 
-def _chain(chain: Sequential, wiring: Wiring, wires: Wires) -> nn.Sequential:
-    """A chain with these wires; an `nn.Sequential` where nothing in it has a name."""
-    if wires == NONE and not wiring.names_inside(chain):
-        return _fill(nn.Sequential(), chain, wiring)
-    return _fill(Graph(_steps(chain, wiring, wires), wires.reads, wires.gives), chain, wiring)
-
-
-def _steps(chain: Sequential, wiring: Wiring, wires: Wires) -> list[Step]:
-    """The program of a chain."""
-    steps: list[Step] = []
-    still_read = set(wires.gives)
-    for node in reversed(list(members(chain))):
-        taken = wiring.of(node)
-        read = dict.fromkeys((*taken.reads, *slots_read(node)))
-        named = (node.slot,) if isinstance(node, As) else taken.gives
-        last = tuple(slot for slot in (*read, *named) if slot not in still_read)
-        still_read.update(read)
+    def _own(self, node: Leaf | Sequential | Combinator) -> nn.Module:
         match node:
-            case As():
-                steps.append(KeepValue(node.slot, node.term, last))
-            case Use():
-                steps.append(TakeValue(node.term, last))
-            case _:
-                steps.append(RunModule(_key(node), taken.reads, taken.gives, last))
-    return steps[::-1]
+            case Leaf():
+                made = _leaf(node)
+            case Sequential():
+                made = self._chain(node, self.wiring.of(node))
+            case Combinator():
+                made = self._combinator(node)
+        if node.path in self.wiring.shared:
+            self.shared[node.path] = made
+        return made
 
+    def _chain(self, chain: Sequential, wires: Wires) -> nn.Sequential:
+        """A chain with these wires; an `nn.Sequential` where nothing in it has a name."""
+        if wires == NONE and not self.wiring.runs_steps(chain):
+            return self.fill(nn.Sequential(), chain)
+        return self.fill(Graph(self.steps(chain, wires), wires.reads, wires.gives), chain)
 
-def _combinator(node: Combinator, wiring: Wiring) -> nn.Module:
-    wires = Wires(wiring.of(node).reads)  # every branch is given what any of them reads
-    chains = {key: _chain(chain, wiring, wires) for key, chain in node.branches}
-    sides = {side: chains.pop(side) for side in node.joining.sides}
-    call = node.joining.call()
-    written = {side: chain for side, chain in sides.items() if len(chain) or (isinstance(chain, Graph) and chain.steps)}
-    return constructor(call)(*chains.values(), **written, **call.arguments)
+    def steps(self, chain: Sequential, wires: Wires) -> list[Step]:
+        """The program of a chain."""
+        steps: list[Step] = []
+        still_read = set(wires.gives)
+        for node in reversed(list(members(chain))):
+            taken = self.wiring.of(node)
+            read = dict.fromkeys((*taken.reads, *slots_read(node)))
+            named = (node.slot,) if isinstance(node, As) else taken.gives
+            last = tuple(slot for slot in (*read, *named) if slot not in still_read)
+            still_read.update(read)
+            match node:
+                case As():
+                    steps.append(KeepValue(node.slot, node.term, last))
+                case Use():
+                    steps.append(TakeValue(node.term, last))
+                case _:
+                    steps.append(RunModule(module_key(node), taken.reads, taken.gives, last))
+        return steps[::-1]
+
+    def _combinator(self, node: Combinator) -> nn.Module:
+        wires = Wires(self.wiring.of(node).reads)  # every branch is given what any of them reads
+        chains = {key: self._chain(chain, wires) for key, chain in node.branches}
+        sides = {side: chains.pop(side) for side in node.joining.sides}
+        call = node.joining.call()
+        written = {
+            side: chain for side, chain in sides.items() if len(chain) or (isinstance(chain, Graph) and chain.steps)
+        }
+        return constructor(call)(*chains.values(), **written, **call.arguments)
 
 
 def _leaf(leaf: Leaf) -> nn.Module:
@@ -224,9 +250,9 @@ def _value(value: Any) -> Any:
 
 
 def _initialise(module: nn.Module, leaf: Leaf) -> None:
-    exist = leaf.layer.parameters(leaf.input)
+    exist = leaf.own_parameters
     for parameter, function, arguments in leaf.init:
-        if parameter not in exist:  # `init: {Conv2d: {bias: zeros_}}` and a Conv2d with `bias: false`
+        if parameter not in exist:  # `init: {Conv2d: {bias: zeros_}}` and a Conv2d with `bias: false`, or it is tied
             continue
         tensor: Tensor = module.get_parameter(parameter)
         try:

@@ -18,6 +18,18 @@ import torch
 from torch import Tensor, nn
 
 
+class Again(nn.Module):
+    """Runs a module that stands elsewhere in the network, with its parameters."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self._module = (module,)  # in a tuple: its parameters have one key each
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """What that module gives."""
+        return self._module[0](*inputs)
+
+
 class Residual(nn.Module):
     """body(x) + shortcut(x), or body(x) + x without a shortcut. Both terms have the same shape."""
 

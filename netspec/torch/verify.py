@@ -6,7 +6,7 @@ The meta device would be faster, but it accepts inputs that kernels for real ten
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -162,8 +162,12 @@ class _Run:
     def run(self, *, training: bool) -> list[Disagreement]:
         """Run the pass in train or eval mode. Returns the differences."""
         self.model.train(training)
-        watched = (node for node in walk(self.net.root) if isinstance(node, Leaf | Combinator))
-        hooks = [hook for node in watched for hook in self._watch(node)]
+        heads = frozenset[str]() if training else self.net.training_only
+        watched: dict[str, list[Leaf | Combinator]] = {}
+        for node in walk(self.net.root):
+            if isinstance(node, Leaf | Combinator) and node.path not in heads:
+                watched.setdefault(node.path, []).append(node)
+        hooks = [hook for nodes in watched.values() for hook in self._watch(nodes)]
         try:
             with torch.no_grad():
                 output = self.model(*example(self.net, _BATCH, self.generator))
@@ -177,18 +181,25 @@ class _Run:
         self._order(training)
         return self.found
 
-    def _watch(self, node: Leaf | Combinator) -> list[Any]:
-        module = self.model.get_submodule(node.path)
-        kind = node.type if isinstance(node, Leaf) else node.kind
+    def _watch(self, nodes: Sequence[Leaf | Combinator]) -> list[Any]:
+        """Watch one module: `nodes` are its applications, in their order."""
+        path, first = nodes[0].path, nodes[0]
+        module = self.model.get_submodule(path)
+        kind = first.type if isinstance(first, Leaf) else first.kind
+        begun, ended = iter(nodes), iter(nodes)
 
         def before(module: nn.Module, arguments: tuple[Any, ...]) -> None:
-            if isinstance(node, Leaf):
-                self.current = node
-                self.order.append(node.path)
-            self._compare(node.path, kind, "input", node.input, arguments[0])
+            node = next(begun, None)
+            if isinstance(first, Leaf):
+                self.current = node if isinstance(node, Leaf) else first
+                self.order.append(path)
+            if node is not None:
+                self._compare(path, kind, "input", node.input, arguments[0])
 
         def after(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
-            self._compare(node.path, kind, "output", node.output, output)
+            node = next(ended, None)
+            if node is not None:
+                self._compare(path, kind, "output", node.output, output)
 
         return [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
 
@@ -215,7 +226,7 @@ class _Run:
 
     def _order(self, training: bool) -> None:
         """Compare the order of execution. Layers of auxiliary heads run in train mode only, all others in both modes,
-        once each and in the net's order."""
+        as often as the net says and in its order."""
         heads = self.net.training_only
         expected = [leaf.path for leaf in self.net.layers if training or leaf.path not in heads]
         if self.order != expected:

@@ -150,9 +150,9 @@ class _Grower:
         for item in items:
             match item:
                 case Leaf():
-                    source = self.step(item.path, "layer", item, source, place)
+                    source = self.step(self.free(item.path), "layer", item, source, place)
                 case Unit():
-                    source = self.step(item.layers[0].path, "layer", item, source, place)
+                    source = self.step(self.free(item.layers[0].path), "layer", item, source, place)
                 case LayerGroup(closed=True):
                     auxiliary = place.auxiliary or _is_auxiliary(item)
                     end = self.closed(item, source, _Place(place.cluster, auxiliary))
@@ -214,10 +214,11 @@ class _Grower:
         ]
         if node.joining.input_joins:
             ends.append((source, node.input))
-        self.flow.vertices[node.path] = Vertex("join", node.output, join, place.cluster, place.auxiliary)
+        name = self.free(node.path)
+        self.flow.vertices[name] = Vertex("join", node.output, join, place.cluster, place.auxiliary)
         for end, tensor in ends:
-            self.edge(end, node.path, tensor, place, skip=end in before)
-        return node.path
+            self.edge(end, name, tensor, place, skip=end in before)
+        return name
 
     def fork(self, source: str, node: Combinator, place: _Place) -> str:
         """Add a fork after `source`, unless forks are off or `source` can serve as one (the input, another fork)."""
@@ -241,7 +242,15 @@ class _Grower:
 
     def name(self, group: LayerGroup) -> str:
         first = group.nodes[0]
-        return f"<group {len(self.flow.vertices)}>" if isinstance(first, (Scope, As, Use)) else first.path
+        return f"<group {len(self.flow.vertices)}>" if isinstance(first, (Scope, As, Use)) else self.free(first.path)
+
+    def free(self, path: str) -> str:
+        """The name of a vertex for a path: a shared module has a vertex for each time that it runs."""
+        number = 2
+        name = path
+        while name in self.flow.vertices:
+            name, number = f"{path} again {number}", number + 1
+        return name
 
 
 def _reads_input(join: Join) -> bool:

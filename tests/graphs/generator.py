@@ -114,7 +114,7 @@ class Generator:
 
     def item(self, shape: Shape, scope: Scope, depth: int) -> tuple[list[Item], Shape]:
         simple = [self.layer, self.layer, self.layer, self.name, self.name, self.use, self.arithmetic, self.family]
-        nested = [self.join, self.join, self.gate, self.sequential, self.group, self.loop, self.block]
+        nested = [self.join, self.join, self.gate, self.sequential, self.group, self.loop, self.block, self.shared]
         chosen = self.random.choice(simple if depth == 0 else simple + nested)
         if chosen in (self.layer, self.name, self.use, self.arithmetic, self.family):
             return chosen(shape, scope)  # type: ignore[call-arg, no-any-return]
@@ -254,6 +254,18 @@ class Generator:
         branches.append(self.fitted(shape, goal, scope.branch(), depth))
         number += 1
         return [{word: branches}], goal if word == "add" else (goal[0] * number, *goal[1:])
+
+    def shared(self, shape: Shape, scope: Scope, depth: int) -> tuple[list[Item], Shape]:
+        """One module that runs two or three times: a layer, a list, a combinator, or the rounds of a loop."""
+        self.count += 1
+        option = {"shared": f"s{self.count}"}
+        inner = Scope([{}]) if self.loops else scope.branch()  # each use of a module reads values alike
+        body = [*self.fitted(shape, shape, inner, depth), {"Conv2d": {"out_channels": shape[0], "kernel_size": 1}}]
+        item: dict[str, Any] = self.random.choice([{"sequential": body}, {"residual": body}, body[-1]]) | option
+        if self.random.random() < 0.3:
+            return [{"repeat": self.random.randint(1, 3), "do": body} | option, {"sequential": body} | option], shape
+        between: list[Any] = self.random.choice([[], ["Tanh"], [{"residual": [item, "Tanh"]}]])
+        return [item, *between, item | ({"repeat": 2} if self.random.random() < 0.3 else {})], shape
 
     def gate(self, shape: Shape, scope: Scope, depth: int) -> tuple[list[Item], Shape]:
         return [{"gate": self.fitted(shape, (shape[0], 1, 1), scope.branch(), depth)}], shape

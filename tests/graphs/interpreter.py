@@ -24,6 +24,11 @@ class Interpreter:
             re.split(r"\W", signature)[0]: (signature, body) for signature, body in spec.get("blocks", {}).items()
         }
         self.weights = weights
+        self.shared: dict[str, list[int]] = {}
+        """Where the weights of each shared module lie, in the order in which its layers run."""
+        self.used: list[int] = []
+        """Those of the layers so far."""
+        self.again = 0
         self.parameters = 0
         self.macs = 0
 
@@ -51,10 +56,24 @@ class Interpreter:
                 continue
             bound = item.pop("as", None)
             item.pop("name", None)
-            if item:
+            if "shared" in item:
+                x = self.one(item.pop("shared"), item, x, names, numbers)
+            elif item:
                 x = self.item(item, x, names, numbers)
             if bound is not None:
                 self.bind(bound, x, names, numbers)
+        return x
+
+    def one(self, name: str, item: dict[str, Any], x: Tensor, names: dict[str, Any], numbers: dict[str, Any]) -> Tensor:
+        """The applications of a shared module: its parameters count once, and each finds the same."""
+        body = {"sequential": item["do"]} if "do" in item else {k: v for k, v in item.items() if k != "repeat"}
+        for _ in range(item.get("repeat", 1)):
+            again, begin = name in self.shared, len(self.used)
+            self.again += again
+            x = self.item(body, x, dict(names), numbers)
+            self.again -= again
+            used = self.used[begin:]
+            assert self.shared.setdefault(name, used) == used
         return x
 
     def bind(self, target: str, x: Tensor, names: dict[str, Any], numbers: dict[str, Any]) -> None:
@@ -126,7 +145,8 @@ class Interpreter:
 
     def layer(self, name: str, given: Any, x: Tensor) -> Tensor:
         weights = next(self.weights)
-        self.parameters += sum(tensor.numel() for tensor in weights.values())
+        self.used += [tensor.data_ptr() for tensor in weights.values()]
+        self.parameters += 0 if self.again else sum(tensor.numel() for tensor in weights.values())
         match name:
             case "ReLU":
                 return F.relu(x)

@@ -26,7 +26,10 @@ from tests.layers.memory import kept
 
 GOOD = Path(__file__).parent.parent / "specs" / "good"
 SIZES = {"two_towers": {"T": 7}}
-NAMED = ("named_skips", "pyramid", "two_towers", "autoencoder", "dueling")
+NAMED = (
+    "named_skips", "pyramid", "two_towers", "autoencoder", "dueling",
+    "shared_layer", "shared_parts", "shared_towers", "tied_head",
+)  # fmt: skip
 
 
 def net_of(name: str) -> Net:

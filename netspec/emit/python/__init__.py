@@ -26,8 +26,13 @@ from netspec.net import Net, need_numbers
 from netspec.views.describe import count_text, plural, shape_text
 
 _RESERVED: Final = frozenset(
-    {"nn", "torch", "model", "module", "layer", "name", "range", "OrderedDict", "init_weights"}
+    {"nn", "torch", "model", "module", "layer", "name", "range", "OrderedDict", "init_weights", "tie"}
 )
+_TIE: Final = '''\
+def tie(model: nn.Module, key: str, other: str) -> None:
+    """Make the parameter of one key of the `state_dict` that of another."""
+    path, _, name = key.rpartition(".")
+    setattr(model.get_submodule(path), name, model.get_parameter(other))'''
 
 
 def to_python(net: Net) -> str:
@@ -40,7 +45,13 @@ def to_python(net: Net) -> str:
     classes = Classes(net)
     converter = Converter(Texts(net), classes, _function_name(net))
     root = converter.root(net.root)
-    names = FileNames(_RESERVED | helper_names() | classes.texts.keys() | {name for _, name in converter.imports})
+    names = FileNames(
+        _RESERVED
+        | set(converter.variables.values())
+        | helper_names()
+        | classes.texts.keys()
+        | {name for _, name in converter.imports}
+    )
     network = names.take(_function_name(net))
     functions = Functions(names)
     root = functions.resolve(converter.blocks, root)
@@ -50,8 +61,14 @@ def to_python(net: Net) -> str:
     result = root.function
     head = f"def {network}() -> {result}:"
     body = [f'    """{_doc(net)}"""']
-    if weights.anything:
-        body += [*statement("model = ", root, 1), *weights.calls, "    return model"]
+    ties = [
+        f'    tie(model, "{leaf.path}.{tie.parameter}", "{tie.path}.{tie.name}")'
+        for leaf in net.layers
+        for tie in leaf.ties
+        if not leaf.again
+    ]
+    if weights.anything or ties:
+        body += [*statement("model = ", root, 1), *ties, *weights.calls, "    return model"]
     else:
         body += statement("return ", root, 1)
 
@@ -59,6 +76,7 @@ def to_python(net: Net) -> str:
         *(copies.texts.values() if classes.texts else map(_without_values, copies.texts.values())),
         *classes.texts.values(),
         *("\n".join(lines) for lines in functions.texts),
+        *([_TIE] if ties else []),
         *(["\n".join(weights.function)] if weights.function else []),
         "\n".join([head, *body]),
         "\n".join(_main(net, network)),

@@ -111,7 +111,7 @@ def _structure(expression: Expression) -> Any:
             return expression.name
         case FunctionCall():
             names = tuple(argument.name for argument in expression.arguments)
-            return expression.function, expression.splat, expression.suffix, names, inside
+            return expression.function, expression.splat, expression.suffix, expression.variable, names, inside
         case Dict():
             return "{}", tuple(key for key, _ in expression.entries), inside
         case _:
@@ -196,7 +196,7 @@ def _only(expression: Expression) -> Expression:
     """A value that stands under a name: a block there is one that gives a module."""
     if isinstance(expression, BlockCall):
         (only,) = expression.resolved
-        return only
+        return replace(only, variable=expression.variable) if isinstance(only, FunctionCall) else only
     return _inside(expression)
 
 

@@ -91,6 +91,8 @@ class FunctionCall:
     comment: str = ""
     splat: bool = False
     suffix: str = ""
+    variable: str = ""
+    """Which is given the result, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class BlockCall:
     level: int
     """1 for a block that calls no other, else one more than the highest inside."""
     resolved: tuple[Expression, ...] = ()
+    variable: str = ""
+    """As of a `FunctionCall`, of a block that gives one module."""
 
 
 Expression = Literal | Raw | FunctionCall | Dict | Repeat | BlockCall
@@ -230,8 +234,7 @@ def _lines(expression: Expression, indent: int, prefix: str, tail: str) -> list[
             return [line]
     match expression:
         case FunctionCall():
-            star = "*" if expression.splat else ""
-            opening, closing = f"{star}{expression.function}(", f"){expression.suffix}"
+            opening, closing = _brackets(expression)
         case Dict():
             opening, closing = "{", "}"
         case _:
@@ -272,7 +275,7 @@ def flat(expression: Expression) -> str:
             return expression.text
         case FunctionCall():
             inside = ", ".join(name + flat(part) for name, part in _labelled(expression))
-            return f"{'*' if expression.splat else ''}{expression.function}({inside}){expression.suffix}"
+            return inside.join(_brackets(expression))
         case Dict():
             return "{" + ", ".join(name + flat(part) for name, part in _labelled(expression)) + "}"
         case Repeat():
@@ -280,6 +283,12 @@ def flat(expression: Expression) -> str:
             return f"*[layer {times} for layer in {call}]" if expression.call.splat else f"*[{call} {times}]"
         case BlockCall():
             raise TypeError("a block is resolved before it is printed")
+
+
+def _brackets(call: FunctionCall) -> tuple[str, str]:
+    """What stands before and behind the arguments of a call."""
+    opening, closing = f"{'*' if call.splat else ''}{call.function}(", f"){call.suffix}"
+    return (f"({call.variable} := {opening}", f"{closing})") if call.variable else (opening, closing)
 
 
 def _comment(expression: Expression) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-from netspec.emit.python.code import Argument, BlockCall, Dict, Expression, FunctionCall, Literal, Told, keywords
+from netspec.diagnostics import Span
+from netspec.emit.python.code import Argument, BlockCall, Dict, Expression, FunctionCall, Literal, Raw, Told, keywords
 from netspec.emit.python.forward import Classes
 from netspec.emit.python.told import Texts, literals
 from netspec.layers.base import REQUIRED, TensorType, TorchCall, torch_defaults
-from netspec.net import As, Combinator, Leaf, Node, Scope, Sequential, Use, members
+from netspec.net import As, Combinator, Leaf, Node, Scope, Sequential, Use, members, module_key, walk
 from netspec.views.describe import shape_text
 from netspec.wiring import Wires
 
@@ -48,6 +50,10 @@ class Converter:
         """Module and class, for every class of torchvision's."""
         self.network: TorchCall | None = None
         """What the network becomes on account of a combinator inside."""
+        self.variables = _variables(classes)
+        """The variable that holds each shared module, by path."""
+        self._first: dict[str, dict[str, Expression]] = {}
+        """By the path of a chain, the modules that it has and does not run where they stand, by key."""
         self.depth = 0
         """How many combinators stand around the place that is being converted."""
 
@@ -68,21 +74,26 @@ class Converter:
     def _items(self, chain: Sequential) -> tuple[tuple[Expression, ...], int]:
         """What stands in an `nn.Sequential` for this chain, and the highest level of a block inside."""
         nodes = [node for node in members(chain) if not isinstance(node, (As, Use))]
-        keys = [node.path.rpartition(".")[2] for node in nodes]
-        if keys == [str(index) for index in range(len(keys))]:
+        keys = [module_key(node) for node in nodes]
+        if keys == [str(index) for index in range(len(keys))] and chain.path not in self.classes.wiring.homes:
             return self._unnamed(chain.children)
-        values, level = self._unnamed(nodes)
-        if keywords(keys):
-            named = tuple(Argument(value, key, keyword=True) for key, value in zip(keys, values, strict=True))
-            return (FunctionCall("OrderedDict", named),), level
-        return (FunctionCall("OrderedDict", (Argument(Dict(tuple(zip(keys, values, strict=True)))),)),), level
+        entries: list[tuple[str, Expression]] = []
+        highest = 0
+        for node, key in zip(nodes, keys, strict=True):
+            value, level = self._placed(node)
+            entries += [*self._first.pop(chain.path, {}).items(), (key, value)]
+            highest = max(highest, level)
+        if keywords([key for key, _ in entries]):
+            named = tuple(Argument(value, key, keyword=True) for key, value in entries)
+            return (FunctionCall("OrderedDict", named),), highest
+        return (FunctionCall("OrderedDict", (Argument(Dict(tuple(entries))),)),), highest
 
     def _unnamed(self, nodes: Iterable[Node]) -> tuple[tuple[Expression, ...], int]:
         items: list[Expression] = []
         highest = 0
         for node in nodes:
             match node:
-                case Leaf():
+                case Leaf() if not self.classes.wiring.shared:
                     items.append(self._leaf(node))
                     continue
                 case Scope(block=str(name)):
@@ -96,16 +107,41 @@ class Converter:
                     with self._among({**self.local, **literals(node.arguments)}):
                         inside, level = self._unnamed(node.children)
                     items += inside
-                case Sequential():
-                    inside, level = self._chain(node)
-                    items.append(inside)
                 case As() | Use():  # what flows where is said in `forward`
                     continue
-                case Combinator():
-                    inside, level = self._combinator(node)
+                case Leaf() | Sequential() | Combinator():
+                    inside, level = self._placed(node)
                     items.append(inside)
             highest = max(highest, level)
         return tuple(items), highest
+
+    def _placed(self, node: Leaf | Sequential | Combinator) -> tuple[Expression, int]:
+        """What stands where a node runs: its module, with a variable if it is shared, or what runs that one again."""
+        if node.path not in self.classes.wiring.shared:
+            return self._made(node)
+        variable = self.variables[node.path]
+        level = 0
+        if not node.again:
+            made, level = self._made(node)
+            if isinstance(made, BlockCall):
+                made.variable = variable
+            elif isinstance(made, FunctionCall):
+                made = replace(made, variable=variable)
+            if node.stand_in is None:
+                return made, level
+            home, _, key = node.path.rpartition(".")
+            self._first.setdefault(home, {})[key] = made
+        return FunctionCall(self._helper("Again"), (Argument(Raw(variable)),), shape_text(node.output.shape)), level
+
+    def _made(self, node: Leaf | Sequential | Combinator) -> tuple[Expression, int]:
+        """The module of a node, and the highest level of a block inside."""
+        match node:
+            case Leaf():
+                return self._leaf(node), 0
+            case Sequential():
+                return self._chain(node)
+            case Combinator():
+                return self._combinator(node)
 
     def _chain(self, node: Sequential) -> tuple[Expression, int]:
         """A nested Sequential; one that stands for a named block call shares that block's function."""
@@ -159,7 +195,7 @@ class Converter:
         for key, chain in node.branches:
             items, level = self._items(chain)
             inside = self._branch(chain, wires, items)
-            if self.depth % _PART == 0:
+            if self.depth % _PART == 0 and not self.variables:
                 inside, level = self._block("part", {}, (inside,), chain.output, level), level + 1
             highest = max(highest, level)
             if key not in joining.sides:
@@ -224,6 +260,23 @@ class Converter:
     def _helper(self, name: str, module: str = "netspec.torch.modules") -> str:
         self.helpers[module, name] = None
         return name
+
+
+def _variables(classes: Classes) -> dict[str, str]:
+    """A variable for each shared module, the same for those that one item of a block makes."""
+    found: dict[str, str] = {}
+    of_item: dict[tuple[Span, int], str] = {}
+    taken: Counter[str] = Counter()
+    for node in walk(classes.net.root) if classes.wiring.shared else ():
+        if not isinstance(node, (Leaf, Sequential, Combinator)) or node.path not in classes.wiring.shared:
+            continue
+        place = node.span, node.path.count(".")  # a block that calls itself has one for each depth
+        if node.path not in found and place not in of_item:
+            name = node.path.rpartition(".")[2]
+            taken[name] += 1
+            of_item[place] = f"shared_{name}" if taken[name] == 1 else f"shared_{name}_{taken[name]}"
+        found.setdefault(node.path, of_item.get(place, ""))
+    return found
 
 
 def _sequential(items: Sequence[Expression], function: str = "nn.Sequential") -> FunctionCall:

@@ -17,7 +17,7 @@ from typing import Final
 from netspec.combinators import HEADS
 from netspec.emit.python.code import WIDTH
 from netspec.emit.python.helpers import helper_names
-from netspec.net import As, Combinator, Leaf, Net, Node, Read, Sequential, Use, members, walk
+from netspec.net import As, Combinator, Leaf, Net, Node, Read, Sequential, Use, members, module_key, walk
 from netspec.views.describe import term_text
 from netspec.wiring import Wires, Wiring, slots_read
 
@@ -47,7 +47,7 @@ class Classes:
 
     def needed(self, chain: Sequential, wires: Wires) -> bool:
         """Whether a chain with these wires has values with names, or takes or gives more than what flows."""
-        return wires != Wires() or self.wiring.names_inside(chain)
+        return wires != Wires() or self.wiring.runs_steps(chain)
 
     def start(self, chain: Sequential, wires: Wires) -> int | None:
         """Where a branch begins that runs its layers one behind the other: the number of one of the values that it is
@@ -57,7 +57,9 @@ class Classes:
         if steps and isinstance(steps[0], Use) and isinstance(steps[0].term, Read):
             start = wires.reads.index(steps[0].term.slot)
             steps = steps[1:]
-        plain = all(not isinstance(step, (As, Use)) and self.wiring.of(step) == Wires() for step in steps)
+        plain = chain.path not in self.wiring.homes and all(
+            not isinstance(step, (As, Use)) and self.wiring.of(step) == Wires() for step in steps
+        )
         return start if plain else None
 
     def of(self, chain: Sequential, wires: Wires) -> str:
@@ -267,7 +269,7 @@ def _slots(node: Node) -> list[int]:
 
 def _key(node: Step) -> str:
     assert not isinstance(node, (As, Use))
-    return node.path.rpartition(".")[2]
+    return module_key(node)
 
 
 def _class_name(text: str) -> str:

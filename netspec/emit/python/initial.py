@@ -30,7 +30,7 @@ def initial_weights(net: Net) -> Weights:
     With `init_weights` it does so in the order of the layers, as `netspec.build` does, so that a seed gives the same
     parameters; where layers of one class differ, rule by rule.
     """
-    leaves = [leaf for leaf in net.layers if any(True for _ in _applicable(leaf))]
+    leaves = [leaf for leaf in net.layers if not leaf.again and any(True for _ in _applicable(leaf))]
     if not leaves:
         return Weights([], [])
     kinds = _by_kind(net)
@@ -42,7 +42,7 @@ def initial_weights(net: Net) -> Weights:
 def _applicable(leaf: Leaf) -> Iterator[Initializer]:
     """The initialisers whose parameter the layer has: with `bias: false` there is none for the bias."""
     if leaf.init:
-        exist = leaf.layer.parameters(leaf.input)
+        exist = leaf.own_parameters
         yield from (initializer for initializer in leaf.init if initializer.parameter in exist)
 
 

@@ -29,5 +29,12 @@ def is_finite(values: Tensor) -> bool:
 
 
 def on_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors as safetensors needs them: on the host and contiguous."""
-    return {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+    """Tensors as safetensors needs them: on the host, contiguous, and each with a storage of its own: a parameter that
+    two layers share is written twice."""
+    seen: set[int] = set()
+    found: dict[str, Tensor] = {}
+    for key, tensor in tensors.items():
+        host = tensor.detach().cpu().contiguous()
+        found[key] = host.clone() if tensor.data_ptr() in seen and host.data_ptr() == tensor.data_ptr() else host
+        seen.add(tensor.data_ptr())
+    return found

@@ -70,13 +70,16 @@ def train_mode(model: nn.Module) -> None:
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     """The trainable parameters as groups of the optimizer. A parameter belongs to the first group of the recipe that
-    matches it.
+    matches it, by any of its keys if it is tied.
 
     Raises:
         UsageError: a pattern matches nothing, or no parameter is trainable.
     """
-    parameters = [(key, p, module) for key, p, module in named(model) if p.requires_grad]
-    if not parameters:
+    owners: dict[nn.Parameter, list[tuple[str, nn.Module]]] = {}
+    for key, parameter, module in named(model):
+        if parameter.requires_grad:
+            owners.setdefault(parameter, []).append((key, module))
+    if not owners:
         raise UsageError("nothing to train: the net has no parameters, or all of them are frozen")
     for where, pattern in [("groups", p) for g in recipe.groups for p in g.parameters] + [
         ("no_decay", p) for p in recipe.no_decay
@@ -84,8 +87,9 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
         if not any(matches(pattern, key, module) for key, _, module in named(model)):
             raise UsageError(_unmatched(where, pattern, list(named(model))))
     found: dict[tuple[tuple[str, float], ...], list[nn.Parameter]] = {}
-    for key, parameter, module in parameters:
-        found.setdefault(tuple(_own_values(key, module, recipe)), []).append(parameter)
+    for parameter, keys in owners.items():
+        values = (tuple(_own_values(key, module, recipe)) for key, module in keys)
+        found.setdefault(next(filter(None, values), ()), []).append(parameter)
     return [{"params": members, **dict(values)} for values, members in found.items()]
 
 

@@ -94,6 +94,7 @@ Integers = Annotated[
 """One integer, or several."""
 
 _PART: Final = number(f"{COUNT.wish}, or -1", low=-1, apart=0, whole=True)
+PartSizes = Annotated[tuple[int, ...], several(COUNT, "a list, each an integer of at least 1", most=64)]
 SplitSizes = Annotated[tuple[int, ...], several(_PART, f"a list, each {_PART.wish}", most=64)]
 """What one axis is split into; -1 stands for the size that follows from the others."""
 

@@ -36,6 +36,14 @@ class Initializer(NamedTuple):
     arguments: Mapping[str, Any]
 
 
+class LayerResult(NamedTuple):
+    """A result of a layer beside the one that flows on."""
+
+    slot: int
+    name: str
+    type: TensorType
+
+
 class Tie(NamedTuple):
     """A parameter of a layer that is one of an earlier layer."""
 
@@ -65,6 +73,15 @@ class Leaf(NamedTuple):
     stand_in: str | None = None
     """The key, in the chain that runs it, of what stands for a `shared` module where that one does not stand itself."""
     ties: tuple[Tie, ...] = ()
+    inputs: Mapping[str, tuple[Read, ...]] = {}
+    """The tensors that it is given beside what flows, by the names that torch's `forward` has for them."""
+    results: tuple[LayerResult, ...] = ()
+    """What it gives beside what flows on."""
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """The tensors that it is given beside what flows."""
+        return tuple(read for reads in self.inputs.values() for read in reads) if self.inputs else ()
 
     @property
     def type(self) -> str:
@@ -299,6 +316,17 @@ def walk(node: Node) -> Iterator[Node]:
         node = stack.pop()
         yield node
         stack.extend(reversed(children(node)))
+
+
+def slots_named(node: Node) -> tuple[int, ...]:
+    """The slots of the values that a node itself gives beside what flows on."""
+    match node:
+        case As():
+            return (node.slot,)
+        case Leaf():
+            return tuple(result.slot for result in node.results) if node.results else ()
+        case _:
+            return ()
 
 
 def reads(term: Term | None) -> Iterator[Read]:

@@ -134,11 +134,19 @@ class SimulatedStep:
             else StepTensor(_count(leaf.output.shape), _width_of(leaf.output.dtype, width))
         )
         trained = 0 if leaf.frozen else FLOAT32 * whole(leaf.params)
-        needs = self.flows or (not leaf.frozen and bool(layer.parameters(leaf.input)))
+        read = any(self.named[slot].needs for slot in slots_read(leaf))
+        needs = self.flows or read or (not leaf.frozen and bool(layer.parameters(leaf.input)))
         kept = self._keep(leaf, x, y, width) if needs else 0
         if layer.autocast == "low" and self.low != FLOAT32:
             self.casts += self.low * whole(leaf.params)
         self.events.append(StepEvent(leaf, x, y, self._around(held), kept, trained, needs))
+        for result in leaf.results:
+            shared = layer.shares(leaf.input)
+            elements = _count(result.type.shape)
+            other = x.part(elements) if shared else StepTensor(elements, _width_of(result.type.dtype, width))
+            if self.unread[result.slot]:
+                self.named[result.slot] = _Flowing(other, needs and result.type.dtype == "float32")
+        self._forget(leaf)
         self.flows = needs
         return y
 
@@ -163,7 +171,7 @@ class SimulatedStep:
         self.events.append(StepEvent(None, largest, y, around, self.kept_bytes - before, 0, needs))
         return _Flowing(y, needs)
 
-    def _forget(self, node: As | Use) -> None:
+    def _forget(self, node: Leaf | As | Use) -> None:
         """Let go of what nothing reads any more."""
         for slot in slots_read(node):
             self.unread[slot] -= 1

@@ -25,6 +25,7 @@ from netspec.net import (
     Use,
     folded,
     reads,
+    slots_named,
     walk,
 )
 
@@ -49,18 +50,21 @@ class Wiring:
         """The slots that the network gives at its end."""
         self.read = Counter((*self.given, *(slot for node in walk(root) for slot in slots_read(node))))
         """How often each slot is read, by the network's outputs too."""
-        self.named = any(isinstance(node, (As, Use)) for node in walk(root))
+        self.named = any(isinstance(node, (As, Use)) or (isinstance(node, Leaf) and node.inputs) for node in walk(root))
         """Whether the net has names of values at all."""
 
         def cross(
             node: Node, inside: list[tuple[Counter[int], dict[int, None]]]
         ) -> tuple[Counter[int], dict[int, None]]:
             asked = Counter(slots_read(node))
-            names: dict[int, None] = {node.slot: None} if isinstance(node, As) else {}
+            names = dict.fromkeys(slots_named(node))
             for read, named in inside:
                 asked.update(read)
                 names |= named
-            if not isinstance(node, (Leaf, As, Use)):
+            if isinstance(node, Leaf):
+                if node.inputs or node.results:
+                    self._wires[id(node)] = Wires(tuple(slots_read(node)), tuple(names))
+            elif not isinstance(node, (As, Use)):
                 gives = tuple(slot for slot in names if self.read[slot] > asked[slot])
                 wires = Wires(tuple(slot for slot in asked if slot not in names), gives)
                 if wires != NONE:
@@ -105,14 +109,18 @@ class Wiring:
 
 def slots_read(node: Node) -> list[int]:
     """The slots that a node itself reads."""
-    return [read.slot for read in reads(node.term)] if isinstance(node, (As, Use)) else []
+    match node:
+        case As() | Use():
+            return [read.slot for read in reads(node.term)]
+        case Leaf():
+            return [read.slot for read in node.reads] if node.inputs else []
+        case _:
+            return []
 
 
 def slots_inside(node: Node) -> list[int]:
     """The values that a subtree names or reads, in order."""
-    return [
-        slot for found in walk(node) for slot in (*((found.slot,) if isinstance(found, As) else ()), *slots_read(found))
-    ]
+    return [slot for found in walk(node) for slot in (*slots_named(found), *slots_read(found))]
 
 
 # ---- from step to step
@@ -170,7 +178,9 @@ class Dataflow:
         """Add the steps of a node that is given the value `x`; returns the value behind it."""
         match node:
             case Leaf():
-                return self._give(node, None, (x,))
+                value = self._give(node, None, (x, *(self.named[slot] for slot in slots_read(node))))
+                self.named.update({slot: self._next() for slot in slots_named(node)})
+                return value
             case As():
                 value = x if node.term is None else self._term(node, node.term)[0]
                 self.named[node.slot] = value

@@ -29,13 +29,14 @@ LANGUAGE: dict[Code, Page] = {
     ),
     "not-in-version-1": Page(
         "The file uses something that this version of the language does not have.",
-        "Several inputs, weight sharing, named skips and includes are not part of version 1.",
+        "A spec is one file: version 1 has no includes.",
         "include: other.yaml\n" + layers("- Flatten"),
         layers("- Flatten"),
     ),
     "language-version": Page(
         "The file is written for another version of the language.",
-        "`netspec: 1` at the top says which version the file is written in. This netspec reads version 1.",
+        "`netspec: 1` at the top says which version the file is written in. This netspec reads version 1, and there is "
+        "no other yet: the language grows within it, and a 2 will mark the first change of meaning.",
         "netspec: 2\n" + layers("- Flatten"),
         "netspec: 1\n" + layers("- Flatten"),
     ),

@@ -57,6 +57,8 @@ def _layer(leaf: Leaf) -> dict[str, Any]:
         "input_shape": _shape(leaf.input_shape),
         "output_shape": _shape(leaf.output_shape),
         "dtype": leaf.output.dtype,
+        "inputs": {name: [_term(read) for read in reads] for name, reads in leaf.inputs.items()},
+        "results": [{"name": result.name, "slot": result.slot} | _tensor(result.type) for result in leaf.results],
         "params": params,
         "trainable_params": 0 if leaf.frozen else params,
         "macs": _size(leaf.macs),

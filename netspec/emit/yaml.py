@@ -117,6 +117,9 @@ def _under(head: str, lines: Sequence[str], indent: str) -> Iterator[str]:
 
 def _leaf(leaf: Leaf, given: _Given) -> Iterator[str]:
     arguments = written_arguments(leaf.layer)
+    for name, reads in leaf.inputs.items():
+        names = [given.values[read.slot] for read in reads]
+        arguments[name] = names[0] if len(names) == 1 else names
     head = f"- {leaf.type}"
     options: list[str] = []
     options += (line.strip() for line in _name(leaf, given))
@@ -127,6 +130,8 @@ def _leaf(leaf: Leaf, given: _Given) -> Iterator[str]:
     if leaf.ties:
         ties = (f"{tie.parameter}: {written(f'{tie.path}.{tie.name}')}" for tie in leaf.ties)
         options.append(f"tie: {{{', '.join(ties)}}}")
+    if leaf.results:
+        options.append(f"as: [_, {', '.join(written(given.values[result.slot]) for result in leaf.results)}]")
     scalar = leaf.layer.scalar
     if not arguments:
         head += ": {}" if options else ""
@@ -187,6 +192,8 @@ def _value_names(net: Net) -> dict[int, str]:
         return found
 
     for node in walk(net.root):
+        for result in node.results if isinstance(node, Leaf) else ():
+            names[result.slot] = free(result.name)
         if isinstance(node, As) and node.slot not in names:
             names[node.slot] = free(node.name)
             if node.term is not None:

@@ -28,10 +28,11 @@ from netspec.language.ports import GivenInput, Ports
 from netspec.language.references import referent
 from netspec.language.rounds import Rounds, bind
 from netspec.language.scope import BlockName, Here, LayerName, NamesInScope, Template
+from netspec.language.several import Several
 from netspec.language.sharing import Sharing
 from netspec.language.spec import Block, Spec
 from netspec.layers import layer_class
-from netspec.layers.base import TensorType
+from netspec.layers.base import Layer, TensorType
 from netspec.net import Call, Combinator, Leaf, Sequential
 from netspec.text.source import Limits, ListNode, MapNode, Node, ScalarNode
 from netspec.validation import Reader
@@ -52,6 +53,7 @@ class Elaborator:
         self.ports: Final = Ports(self.naming)
         self.rounds: Final = Rounds(spec, self.expansion, self.naming.left_out)
         self.sharing: Final = Sharing(reader.reports, ties="tie" in spec.source.text)
+        self.several: Final = Several(self.naming)
         self._items: dict[int, Item | None] = {}
         self._last = reader
         """The reader that was asked last: most often several are asked at one place."""
@@ -150,8 +152,11 @@ class Elaborator:
             else:
                 self._once(item, cursor)
             cursor.context = outer
-        if "as" in item.options:
-            self.naming.name(item.options["as"], cursor, self._at(cursor))
+        names = item.options.get("as")
+        if isinstance(names, ListNode):
+            self.several.check_named(item, cursor, left_out=wanted is False)
+        elif names is not None:
+            self.naming.name(names, cursor, self._at(cursor))
 
     def _left_out(self, item: Item | None, cursor: Cursor) -> bool:
         """Whether a `when` leaves an item out."""
@@ -197,7 +202,7 @@ class Elaborator:
         if name is None:
             cursor.lose()
             return
-        inner = self.sharing.inside(name, cursor)
+        inner = self.sharing.inside(name, item, cursor)
         if item.kind == "repeat":
             body = inner.nested(name, inner.context)
             self._list(item.options.get("do"), "do", body)
@@ -238,8 +243,12 @@ class Elaborator:
     def _layer(self, item: Item, name: str, cursor: Cursor) -> None:
         if cursor.flow.family is not None:
             self.naming.refuse_family(name, item.head, cursor)
+        found = layer_class(name)
+        if found.several:
+            self._layer_of_several(item, name, found, cursor)
+            return
         names = None if item.value is None else Here(cursor.context.scope, cursor.flow.type)
-        layer = self.reader.arguments(layer_class(name), item.value, name=name, at=item.head, names=names)
+        layer = self.reader.arguments(found, item.value, name=name, at=item.head, names=names)
         key, given_name = self._key(item, cursor)
         self.expansion.layers += 1
         flow, context = cursor.flow, cursor.context
@@ -268,6 +277,34 @@ class Elaborator:
         cursor.nodes.append(leaf)
         self.inference.keep_conditions(name, span, flow)
         cursor.flow = flow.unknown() if y is None else flow.after(leaf, y)
+
+    def _layer_of_several(self, item: Item, name: str, found: type[Layer], cursor: Cursor) -> None:
+        """A layer that is given further tensors, or gives several results."""
+        written, tensors = self.several.apart(item, found)
+        names = Here(cursor.context.scope, cursor.flow.type)
+        layer = self.reader.arguments(found, written, name=name, at=item.head, names=names)
+        key, given_name = self._key(item, cursor)
+        self.expansion.layers += 1
+        inputs = self.several.read(tensors, item, cursor, self._at(cursor))
+        flow, context, x = cursor.flow, cursor.context, cursor.flow.type
+        types = None
+        if layer is not None and x is not None and inputs is not None:
+            others = {tensor: tuple(read.type for read in reads) for tensor, reads in inputs.items()}
+            types = self.inference.results(layer, x, others, item, flow)
+        if layer is None or x is None or inputs is None or types is None:
+            self.several.lose(item, cursor)
+            return
+        span = item.span(self.reports.source)
+        init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
+        leaf = Leaf(
+            cursor.keys.prefix + key, given_name, layer, x, types[0], span, context.calls, context.frozen, init,
+            context.again, inputs=inputs, results=self.several.results(types, item),
+        )  # fmt: skip
+        if self.sharing.ties:
+            leaf = self.sharing.tied(leaf, item, cursor, self._at(cursor))
+        cursor.nodes.append(leaf)
+        self.inference.keep_conditions(name, span, flow)
+        self.several.give(leaf, item, cursor, self._at(cursor))
 
     # ---- blocks, references, loops
 

@@ -3,6 +3,7 @@ require of the symbols of the input."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 from netspec.diagnostics import Span
@@ -52,6 +53,20 @@ class Inference:
             self._report(problem, layer, item, flow)
         self._findings.problems.clear()
         return y
+
+    def results(
+        self, layer: Layer, x: TensorType, others: Mapping[str, tuple[TensorType, ...]], item: Item, flow: Flow
+    ) -> tuple[TensorType, ...] | None:
+        """The types of all results of a layer with several inputs or results; None once reported."""
+        try:
+            found = layer.results(x, others)
+        except Unmet as unmet:
+            self._report(unmet.problem, layer, item, flow)
+            found = None
+        for problem in self._findings.problems:
+            self._report(problem, layer, item, flow)
+        self._findings.problems.clear()
+        return found
 
     def keep_conditions(self, layer: str, span: Span, flow: Flow) -> None:
         """Take what the rules just required of the symbols as requirements of this layer or combinator."""

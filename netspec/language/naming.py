@@ -41,6 +41,8 @@ class Naming:
         """Items that a `when` or an empty loop has left out: what they read counts as read."""
         self.named: dict[Span, str] = {}
         """Every place that has named a value, with the name."""
+        self.listed: set[Span] = set()
+        """Those of names in a list, one for each result of a layer."""
         self.refused: set[str] = set()
         """Names with another meaning that were refused to values: who reads one as a value is silent."""
 
@@ -53,7 +55,7 @@ class Naming:
 
     def name(self, node: Node, cursor: Cursor, reader: Reader) -> None:
         """Give what stands at the cursor the name in `node`: `skip`, `p[l + 1]`."""
-        target = self._target(node, cursor, reader)
+        target = self.target(node, cursor, reader)
         if target is None:
             self.lose(node, cursor)
             return
@@ -67,15 +69,19 @@ class Naming:
         if flow.type is None:
             values.names[name] = UNKNOWN
             return
-        self.named.setdefault(span, member(name, index))
-        value = self.store(member(name, index), flow, span, cursor)
+        self.bind(name, index, self.store(member(name, index), flow, span, cursor), cursor)
+
+    def bind(self, name: str, index: Index, value: NamedValue, cursor: Cursor) -> None:
+        """Let a name, or a name with an index, stand for a value."""
+        names = cursor.context.scope.values.names
+        self.named.setdefault(value.span, value.name)
         if not index:
-            values.names[name] = value
+            names[name] = value
             return
-        family = values.names.get(name)
+        family = names.get(name)
         if not isinstance(family, Family):
             family = Family(name)
-            values.names[name] = family
+            names[name] = family
         family.values[index] = value
 
     def _name_family(self, name: str, index: Index, family: Family, node: Node, cursor: Cursor) -> None:
@@ -107,10 +113,14 @@ class Naming:
 
     def numbered(self, name: str, flow: Flow, span: Span) -> NamedValue:
         """A value with a slot of its own."""
-        self._slots += 1
-        return NamedValue(name, self._slots - 1, flow, span)
+        return NamedValue(name, self.slot(), flow, span)
 
-    def _target(self, node: Node, cursor: Cursor, reader: Reader) -> tuple[str, Index] | None:
+    def slot(self) -> int:
+        """A number that no value has."""
+        self._slots += 1
+        return self._slots - 1
+
+    def target(self, node: Node, cursor: Cursor, reader: Reader) -> tuple[str, Index] | None:
         """The name and the index that an `as` says; None once reported or where the index is not known."""
         found = (
             re.fullmatch(_TARGET, node.text, re.DOTALL)

@@ -76,6 +76,11 @@ class _Storages:
         """By memory, who first keeps it for a gradient."""
         for time, step in enumerate(flow.steps):
             self._add(step, time)
+            node = step.node
+            for result in node.results if isinstance(node, Leaf) else ():
+                shares = isinstance(node, Leaf) and node.layer.shares(node.input)
+                storage = self.of[step.value] if shares else flow.named[result.slot]
+                self.named[result.slot] = _Kept(result.name, node.span, storage, time)
 
     def _add(self, step: FlowStep, time: int) -> None:
         self.reads |= dict.fromkeys(slots_read(step.node), time)

@@ -257,6 +257,8 @@ class Ports:
             if name.partition("[")[0] in elsewhere:
                 continue
             what, wish = ("value", "`use` reads it, or leave out the `as`")
+            if span in self.naming.listed:
+                wish = "`use` reads it, or write `_` in its place"
             if span in self._inputs:
                 what, wish = ("input", f"`use: {name}` reads it, or take it out of `input`")
             self.reports.report(

@@ -49,20 +49,22 @@ class Sharing:
             return None
         return name
 
-    def inside(self, name: str, cursor: Cursor) -> Cursor:
+    def inside(self, name: str, item: Item, cursor: Cursor) -> Cursor:
         """The cursor at which a shared item is read: its module stands in the body around, alone there, and what it
         names is known in it alone."""
         context, home = cursor.context, cursor.context.home
         again = context.again or name in home.shared
         keys = Keys(home.keys.prefix.removesuffix("."), only=name)
-        return Cursor(keys, cursor.flow, context.within(context.scope.branch())._replace(again=again))
+        if item.kind in ("repeat", "combinator"):
+            context = context.within(context.scope.branch())
+        return Cursor(keys, cursor.flow, context._replace(again=again))
 
     def take(self, name: str, item: Item, inner: Cursor, cursor: Cursor, reader: Reader) -> None:
         """Put what a shared item has become behind the cursor."""
         home, node = cursor.context.home, item.options["shared"]
         key = cursor.keys.next()
         span = self.reports.source.span(node)
-        made = inner.nodes[-1] if inner.nodes else None
+        made = next((found for found in inner.nodes if isinstance(found, (Leaf, Sequential, Combinator))), None)
         if name in home.shared:
             self._several.add(home.keys.names[name])
             first, again = home.shared[name], True
@@ -72,12 +74,12 @@ class Sharing:
             home.keys.names[name] = span
             self._single[span] = name
             home.shared[name], again = made, False
-        cursor.nodes += inner.nodes[:-1]  # arithmetic that is an argument of a block
-        if isinstance(made, (Leaf, Sequential, Combinator)):
-            stands_here = not again and cursor.keys is home.keys
-            cursor.nodes.append(
-                made._replace(again=again or cursor.context.again, stand_in=None if stands_here else key)
-            )
+        stand_in = None if not again and cursor.keys is home.keys else key
+        for found in inner.nodes:  # arithmetic in front of it is an argument, names behind it are those of its results
+            if made is not None and found is made:
+                made = made._replace(again=again or cursor.context.again, stand_in=stand_in)
+                found = made
+            cursor.nodes.append(found)
         cursor.flow = inner.flow
 
     def _compare(self, name: str, first: Node, other: Node, at: WrittenNode, reader: Reader) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from netspec.diagnostics import Span
-from netspec.net import As, Combinator, Computed, Leaf, Use
+from netspec.net import As, Combinator, Computed, Leaf, Use, slots_named
 from netspec.wiring import Dataflow, FlowStep
 
 
@@ -34,8 +34,15 @@ def unread(flow: Dataflow, given: Iterable[int]) -> Iterator[Unread]:
         given: the slots of what the network gives; empty for what flows out at the end.
     """
     read = _read(flow, given) | {step.value for step in flow.steps if isinstance(step.node, As)}
-    results = [(Unread(_words(step.node), step.node.span), step.value) for step in flow.steps if _is_result(step)]
-    places = {found.span for found, value in results if value in read}
+    results = [
+        (
+            Unread(_words(step.node), step.node.span),
+            {step.value, *(flow.named[slot] for slot in slots_named(step.node))},
+        )
+        for step in flow.steps
+        if _is_result(step)
+    ]
+    places = {found.span for found, values in results if values & read}
     return (found for found, _ in results if found.span not in places)
 
 

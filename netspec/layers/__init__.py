@@ -51,6 +51,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "patterns": ("Rearrange",),
     "extra": ("Select", "Slice", "StochasticDepth", "LayerScale", "ClassToken", "PositionEmbedding"),
     "elementary": ("Scale", "Sin", "Cos", "Exp", "Log", "Abs", "Clamp"),
+    "parts": ("Chunk", "Split", "GaussianSample"),
     "reductions": ("Mean", "Sum", "Max", "Min", "Normalize"),
     "attention": ("SelfAttention", "WindowAttention", "GridAttention"),
 }  # fmt: skip

@@ -8,6 +8,7 @@ emitter its torch call, the diagram its family for the colour, the reference pag
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 from netspec.arguments import Arguments
@@ -100,7 +101,10 @@ class Example(NamedTuple):
     arguments: dict[str, Any]
     input: tuple[int, ...]
     output: tuple[int, ...]
+    """That of the first result, where there are several."""
     dtype: DType = "float32"
+    others: Mapping[str, tuple[int, ...]] = {}
+    """The shapes of the further tensors that it is given."""
 
 
 class Layer(Arguments):
@@ -130,6 +134,12 @@ class Layer(Arguments):
     classifier it needs an input of one axis."""
     autocast: ClassVar[Autocast] = "same"
     """The precision of the layer under autocast."""
+    tensors: ClassVar[tuple[str, ...]] = ()
+    """The tensors that it may be given beside its input, by the names that they have in torch's `forward`."""
+    several: ClassVar[bool] = False
+    """True if it is given further tensors or gives several results: then `results` is its rule."""
+    gives_family: ClassVar[bool] = False
+    """True if its results are the parts of one thing, a family; else the first flows on and the others get names."""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     # ---- the rule
@@ -141,6 +151,14 @@ class Layer(Arguments):
             Unmet: the layer does not accept this input; raised by `need`.
         """
         raise NotImplementedError
+
+    def results(self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> tuple[TensorType, ...]:
+        """The types of all results for an input of type `x` and those of `tensors` that are given.
+
+        Raises:
+            Unmet: the layer does not accept them.
+        """
+        return (self.output(x),)
 
     def parameters(self, x: TensorType) -> dict[str, Shape]:
         """Name and shape of every parameter, in the order of the state dict."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from netspec.diagnostics import Defect, MissingExtra, OutOfMemory
 from netspec.extras import install
 from netspec.layers.base import TorchCall, torch_defaults
-from netspec.net import As, Combinator, Leaf, Net, Sequential, Use, members, module_key, need_numbers, walk
+from netspec.net import As, Combinator, Leaf, Net, Sequential, Use, members, module_key, need_numbers, slots_named, walk
 from netspec.torch import modules
 from netspec.torch.foreign import lacks_memory
 from netspec.torch.graphs import Field, Graph, KeepValue, Network, RunModule, Step, TakeValue
@@ -191,7 +191,7 @@ class _Builder:
         for node in reversed(list(members(chain))):
             taken = self.wiring.of(node)
             read = dict.fromkeys((*taken.reads, *slots_read(node)))
-            named = (node.slot,) if isinstance(node, As) else taken.gives
+            named = slots_named(node) or taken.gives
             last = tuple(slot for slot in (*read, *named) if slot not in still_read)
             still_read.update(read)
             match node:

@@ -61,6 +61,43 @@ class Rearrange(nn.Module):
         return f"{self.pattern!r}, sizes={self.sizes}" if self.sizes else repr(self.pattern)
 
 
+class Chunk(nn.Module):
+    """An axis in equal parts: `Chunk(2)` is `x.chunk(2, 1)`."""
+
+    def __init__(self, chunks: int, dim: int = 1) -> None:
+        super().__init__()
+        self.chunks = chunks
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return torch.chunk(x, self.chunks, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"{self.chunks}, dim={self.dim}"
+
+
+class Split(nn.Module):
+    """An axis in parts of these sizes: `Split((64, 32))` is `x.split((64, 32), 1)`."""
+
+    def __init__(self, sizes: tuple[int, ...], dim: int = 1) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return torch.split_with_sizes(x, self.sizes, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"{self.sizes}, dim={self.dim}"
+
+
+class GaussianSample(nn.Module):
+    """A sample of the Gaussian with this mean and this logarithm of its variance; in eval mode the mean."""
+
+    def forward(self, mean: Tensor, logvar: Tensor) -> Tensor:
+        return mean + torch.exp(logvar / 2) * torch.randn_like(mean) if self.training else mean
+
+
 class Select(nn.Module):
     """One slice along an axis, which disappears: `Select(1, 0)` is `x[:, 0]`."""
 

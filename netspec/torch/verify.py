@@ -190,6 +190,9 @@ class _Run:
 
         def before(module: nn.Module, arguments: tuple[Any, ...]) -> None:
             node = next(begun, None)
+            if isinstance(node, Leaf):
+                for read, given in zip(node.reads, arguments[1:], strict=False):
+                    self._compare(path, kind, f"input `{read.name}`", read.type, given)
             if isinstance(first, Leaf):
                 self.current = node if isinstance(node, Leaf) else first
                 self.order.append(path)
@@ -198,6 +201,10 @@ class _Run:
 
         def after(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
             node = next(ended, None)
+            if isinstance(node, Leaf) and node.results:
+                output, *others = output
+                for result, given in zip(node.results, others, strict=False):
+                    self._compare(path, kind, f"result `{result.name}`", result.type, given)
             if node is not None:
                 self._compare(path, kind, "output", node.output, output)
 

@@ -75,6 +75,7 @@ def arguments_text(leaf: Leaf) -> str:
     flag is its name, a false one `no bias`. "frozen" is added for frozen layers.
     """
     parts = [_argument(leaf, name, value) for name, value in wanted_arguments(leaf).items()]
+    parts += [f"{name} {', '.join(read.name for read in reads)}" for name, reads in leaf.inputs.items()]
     if leaf.frozen:
         parts.append("frozen")
     return ", ".join(parts)

@@ -151,8 +151,11 @@ class _Grower:
             match item:
                 case Leaf():
                     source = self.step(self.free(item.path), "layer", item, source, place)
+                    self.wire(item, source, place)
                 case Unit():
                     source = self.step(self.free(item.layers[0].path), "layer", item, source, place)
+                    for leaf in item.layers:
+                        self.wire(leaf, source, place)
                 case LayerGroup(closed=True):
                     auxiliary = place.auxiliary or _is_auxiliary(item)
                     end = self.closed(item, source, _Place(place.cluster, auxiliary))
@@ -169,6 +172,12 @@ class _Grower:
                 case Use():
                     source = self.term(item, item.term, place)
         return source
+
+    def wire(self, leaf: Leaf, name: str, place: _Place) -> None:
+        """Add what a layer reads beside what flows, and remember what it gives beside that."""
+        for read in leaf.reads:
+            self.edge(self.named[read.slot], name, read.type, place)
+        self.named.update({result.slot: name for result in leaf.results})
 
     def term(self, node: As | Use, term: Term, place: _Place) -> str:
         """The vertex that gives a term: that of a named value, or one for the whole arithmetic."""

@@ -17,7 +17,7 @@ from typing import Final
 from netspec.combinators import HEADS
 from netspec.emit.python.code import WIDTH
 from netspec.emit.python.helpers import helper_names
-from netspec.net import As, Combinator, Leaf, Net, Node, Read, Sequential, Use, members, module_key, walk
+from netspec.net import As, Combinator, Leaf, Net, Node, Read, Sequential, Use, members, module_key, slots_named, walk
 from netspec.views.describe import term_text
 from netspec.wiring import Wires, Wiring, slots_read
 
@@ -43,6 +43,7 @@ class Classes:
         self._names: dict[str, str] = {}
         """Source text without the name → name."""
         self._values = {node.slot: node.name for node in walk(net.root) if isinstance(node, As)}
+        self._values |= {r.slot: r.name for node in walk(net.root) if isinstance(node, Leaf) for r in node.results}
         self._values |= {value.slot: value.name for value in net.named_inputs if value.slot is not None and value.name}
 
     def needed(self, chain: Sequential, wires: Wires) -> bool:
@@ -238,9 +239,12 @@ class _Body:
         text = f"self[{key if key.isdigit() else repr(key).replace(chr(39), chr(34))}]({arguments})"
         if not wires.gives:
             return self._to(text, steps, at)
-        given = [self._variable(slot) for slot in wires.gives]
-        self._assign(f"{self.x}, {', '.join(given)}", text)
-        self.current = self.x
+        following = steps[at] if at < len(steps) else None
+        first = self.x
+        if isinstance(following, As) and following.term is None:
+            first, at = self._variable(following.slot), at + 1
+        self._assign(", ".join([first, *(self._variable(slot) for slot in wires.gives)]), text)
+        self.current = first
         return at
 
     def _to(self, text: str, steps: Sequence[Step], at: int) -> int:
@@ -264,7 +268,7 @@ def _plain(name: str) -> str:
 
 def _slots(node: Node) -> list[int]:
     """The slots that a node names or reads."""
-    return [*([node.slot] if isinstance(node, As) else []), *slots_read(node)]
+    return [*slots_named(node), *slots_read(node)]
 
 
 def _key(node: Step) -> str:

@@ -1,0 +1,153 @@
+"""Layers that are given tensors beside what flows, and layers that give several results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.dims import UNKNOWN
+from netspec.expressions.values import Family, member
+from netspec.language.cursor import Cursor
+from netspec.language.items import Item
+from netspec.language.naming import Naming
+from netspec.language.values import NamedValue
+from netspec.layers.base import Layer, TensorType
+from netspec.net import Leaf, Read, LayerResult
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode
+from netspec.validation import Reader
+
+
+class Several:
+    """Reads what such layers are given, and names what they give. One for each walk."""
+
+    def __init__(self, naming: Naming) -> None:
+        self.naming = naming
+        self.reports = naming.reports
+        self._apart: dict[int, tuple[Node | None, dict[str, Node]]] = {}
+        """The arguments and the tensors of each item, by the identity of the mapping that holds them."""
+        self._named: set[int] = set()
+        """The items whose results have had their names."""
+
+    # ---- what a layer is given
+
+    def apart(self, item: Item, found: type[Layer]) -> tuple[Node | None, dict[str, Node]]:
+        """The arguments of a layer, and the tensors that stand among them."""
+        node = item.value
+        if not isinstance(node, MapNode):
+            return node, {}
+        key = id(node)
+        if key not in self._apart:
+            tensors = {name.text: value for name, value in node.entries if name.text in found.tensors}
+            entries = [entry for entry in node.entries if entry[0].text not in found.tensors]
+            rest = node if not tensors else MapNode(entries, node.flow, node.start, node.end) if entries else None
+            self._apart[key] = rest, tensors
+        return self._apart[key]
+
+    def read(
+        self, tensors: dict[str, Node], item: Item, cursor: Cursor, reader: Reader
+    ) -> dict[str, tuple[Read, ...]] | None:
+        """The values that are given, each by the tensor's name; None once reported or where one is not known."""
+        found: dict[str, tuple[Read, ...]] = {}
+        for name, node in tensors.items():
+            values = self._values(name, node, item, cursor, reader)
+            if values is None:
+                return None
+            found[name] = values
+        return found
+
+    def _values(self, name: str, node: Node, item: Item, cursor: Cursor, reader: Reader) -> tuple[Read, ...] | None:
+        nodes = node.items if isinstance(node, ListNode) else [node]
+        reads: list[Read] = []
+        for each in nodes:
+            help_ = f"for example `{item.name}: {{{name}: x}}`, where `as: x` has named it"
+            value = self.naming.evaluated(name, each, reader, help_)
+            if value is UNKNOWN:
+                return None
+            for part in value if isinstance(value, Family) else (value,):
+                operand = self.naming.computed(part, each)
+                if operand is None or operand.flow is None or operand.flow.type is None:
+                    return None
+                if isinstance(operand.term, Read):
+                    reads.append(operand.term)
+                else:
+                    span = self.reports.source.span(each)
+                    kept = self.naming.store(name, operand.flow, span, cursor, operand.term)
+                    reads.append(Read(kept.slot, kept.name, operand.flow.type))
+        return tuple(reads)
+
+    # ---- what a layer gives
+
+    def results(self, types: Sequence[TensorType], item: Item) -> tuple[LayerResult, ...]:
+        """The results behind the first, with slots of their own and the names that the item has for them."""
+        words = item.options.get("as")
+        names = words.items if isinstance(words, ListNode) else []
+        found: list[LayerResult] = []
+        for number, type_ in enumerate(types[1:], 1):
+            word = names[number] if number < len(names) else None
+            named = isinstance(word, ScalarNode) and word.text != "_"
+            if named and isinstance(word, ScalarNode):
+                name = word.text
+            elif isinstance(words, ScalarNode):
+                name = member(words.text, (number,))
+            else:
+                name = member(item.name.lower(), (number,))
+            found.append(LayerResult(self.naming.slot(), name, type_))
+        return tuple(found)
+
+    def give(self, leaf: Leaf, item: Item, cursor: Cursor, reader: Reader) -> None:
+        """Go on behind a layer: with its first result, or with the family of all. Names in a list are for each."""
+        before, span = cursor.flow, leaf.span
+        flows = [before.after(leaf, type_) for type_ in (leaf.output, *(result.type for result in leaf.results))]
+        cursor.flow = flows[0]
+        words = item.options.get("as")
+        names = words.items if isinstance(words, ListNode) else []
+        if len(names) > len(flows):
+            self.reports.report(
+                "value-kind",
+                f"`as` has {len(names)} names, but `{leaf.type}` gives {len(flows)} value{'s' * (len(flows) > 1)} here",
+                words or item.head,
+            )
+            names = []
+        self._named.add(id(item.node))
+        for number, word in enumerate(names):
+            if isinstance(word, ScalarNode) and word.text == "_":
+                continue
+            self.naming.listed.add(self.reports.source.span(word))
+            if number == 0:
+                self.naming.name(word, cursor, reader)
+                continue
+            target = self.naming.target(word, cursor, reader)
+            if target is None:
+                self.naming.lose(word, cursor)
+                continue
+            result = leaf.results[number - 1]
+            place = self.reports.source.span(word)
+            self.naming.bind(*target, NamedValue(member(*target), result.slot, flows[number], place), cursor)
+        if leaf.layer.gives_family and not names:
+            base = words.text if isinstance(words, ScalarNode) else item.name.lower()
+            first = self.naming.store(member(base, (0,)), flows[0], span, cursor)
+            others = [NamedValue(r.name, r.slot, flow, span) for r, flow in zip(leaf.results, flows[1:], strict=True)]
+            parts = {(number,): value for number, value in enumerate([first, *others])}
+            cursor.flow = cursor.flow.unknown()._replace(family=Family(item.name, parts))
+
+    def lose(self, item: Item, cursor: Cursor) -> None:
+        """Go on with nothing known."""
+        cursor.lose()
+        words = item.options.get("as")
+        self._named.add(id(item.node))
+        for word in words.items if isinstance(words, ListNode) else ():
+            self.naming.lose(word, cursor)
+
+    def check_named(self, item: Item, cursor: Cursor, *, left_out: bool) -> None:
+        """Report a list of names beside an item that gives one value, or is not there."""
+        if id(item.node) in self._named:
+            self._named.remove(id(item.node))
+            return
+        words = item.options["as"]
+        if left_out:
+            said, wish = f"`{item.name}` is left out here, so nothing has these names", "use them under the same `when`"
+        else:
+            said = f"`{item.name}` gives one value, so `as` has one name"
+            wish = "a list of names is for layers that give several, as `Chunk` and `Split` do"
+        self.reports.report("value-kind", said, words, help=wish)
+        for word in words.items if isinstance(words, ListNode) else ():
+            self.naming.lose(word, cursor)

@@ -5,20 +5,19 @@ Callers silence torch's warnings: many of them say that what is tried here will 
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from netspec.layers.base import TorchCall
-
-BATCH = 2
+from netspec.torch.measured import BATCH as BATCH
+from netspec.torch.measured import batch_of as example
+from netspec.torch.measured import buffers_of as buffers_of
+from netspec.torch.measured import counting_flops as counting_flops
+from netspec.torch.measured import macs_of as macs_of
+from netspec.torch.measured import parameters_of as parameters_of
 
 
 class Verdict(NamedTuple):
@@ -40,13 +39,6 @@ def construct(call: TorchCall) -> nn.Module:
         name: construct(value) if isinstance(value, TorchCall) else value for name, value in call.arguments.items()
     }
     return getattr(import_module(call.module), call.target)(**arguments)
-
-
-def example(shape: tuple[int, ...], dtype: str, indices: int = 2) -> torch.Tensor:
-    """A batch of examples: random numbers, or integers below `indices`."""
-    if dtype == "int64":
-        return torch.randint(0, max(indices, 1), (BATCH, *shape))
-    return torch.rand(BATCH, *shape)
 
 
 def judge(call: TorchCall, shape: tuple[int, ...], dtype: str, indices: int = 2) -> Verdict:
@@ -83,43 +75,3 @@ def run(
     if trained.shape != result.shape:
         return Verdict(None, reason=f"gives {tuple(trained.shape)} in training and {tuple(result.shape)} else"), values
     return Verdict(module, tuple(result.shape), str(result.dtype).removeprefix("torch.")), (trained, result)
-
-
-@contextmanager
-def counting_flops() -> Iterator[FlopCounterMode]:
-    """Torch's count of the floating-point operations inside, with everything off of which it counts nothing.
-
-    Up to torch 2.14 that is the CPU's kernel for flash attention and the fast path of `MultiheadAttention`, and in
-    every torch oneDNN's recurrent layers: each is one opaque operation. Warnings are silenced, since turning oneDNN off
-    gives one.
-    """
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with (
-            warnings.catch_warnings(action="ignore"),
-            torch.backends.mkldnn.flags(enabled=False),
-            sdpa_kernel(SDPBackend.MATH),
-            FlopCounterMode(display=False) as counter,
-        ):
-            yield counter
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-
-
-def macs_of(module: nn.Module, shape: tuple[int, ...], dtype: str, indices: int = 2) -> float:
-    """Multiply-accumulates that torch counts in one example's forward pass: half its floating-point operations."""
-    with counting_flops() as counter:
-        module.train()(example(shape, dtype, indices))
-    return counter.get_total_flops() / 2 / BATCH
-
-
-def parameters_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every parameter."""
-    return {name: tuple(value.shape) for name, value in module.named_parameters()}
-
-
-def buffers_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every persistent buffer."""
-    persistent = module.state_dict()
-    return {name: tuple(value.shape) for name, value in module.named_buffers() if name in persistent}

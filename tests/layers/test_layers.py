@@ -13,12 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import torch
 from torch import nn
 
 from netspec.dims import UNKNOWN, Findings, Unmet, collecting
 from netspec.layers import FAMILIES, MODULE_OF, UNOFFERED, layer_class
-from netspec.layers.base import Example, Layer, Saved, TensorType
+from netspec.layers.base import Example, Layer, TensorType
+from netspec.torch.measured import kept_by_rule
 from tests.layers.differential import tupled
 from tests.layers.generator import LAYERS
 from tests.layers.memory import kept
@@ -134,17 +134,11 @@ def test_what_autograd_keeps_is_what_the_layer_says(name: str, use: Example) -> 
     same_memory = result.untyped_storage().data_ptr() == address
     # a merge of neighbouring axes is a view for some inputs, and nothing is said of it
     assert layer.shares(x) == same_memory or (name == "Rearrange" and same_memory)
-    ours, measured = _bytes(layer.saved(x), value, result), sum(found.values())
+    ours, measured = kept_by_rule(layer.saved(x), value, result), sum(found.values())
     if name in ABOUT:
         assert ours == pytest.approx(measured, rel=0.2)
     else:
         assert ours == measured
-
-
-def _bytes(saved: Saved, x: torch.Tensor, y: torch.Tensor) -> int:
-    per_example: Any = 4 * (saved.extra + saved.mask + saved.cpu) + 8 * saved.indices
-    whole: Any = 4 * saved.statistics
-    return saved.input * x.nbytes + saved.output * y.nbytes + BATCH * per_example + whole
 
 
 @per_example

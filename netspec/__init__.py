@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netspec.cost import estimate as estimate
     from netspec.diagnostics import Diagnostic as Diagnostic
     from netspec.diagnostics import NetspecError as NetspecError
+    from netspec.diagnostics import PluginError as PluginError
     from netspec.diagnostics import Span as Span
     from netspec.diagnostics import UsageError as UsageError
     from netspec.dims import Dim as Dim
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from netspec.table import summary as summary
     from netspec.text.source import Limits as Limits
     from netspec.torch.build import build as build
+    from netspec.torch.probe import probe as probe
     from netspec.torch.transfer import transfer as transfer
     from netspec.torch.verify import verify as verify
     from netspec.trainer import train as train
@@ -43,6 +45,7 @@ _HOME = {
     "Limits": "netspec.text.nodes",
     "Net": "netspec.net",
     "NetspecError": "netspec.diagnostics",
+    "PluginError": "netspec.diagnostics",
     "Span": "netspec.diagnostics",
     "SpecError": "netspec.errors",
     "UsageError": "netspec.diagnostics",
@@ -54,6 +57,7 @@ _HOME = {
     "expand": "netspec.emit.yaml",
     "load": "netspec.compiler",
     "loads": "netspec.compiler",
+    "probe": "netspec.torch.probe",
     "summary": "netspec.table",
     "to_json": "netspec.emit.json",
     "to_python": "netspec.emit.python",
@@ -71,6 +75,7 @@ __all__ = [
     "Limits",
     "Net",
     "NetspecError",
+    "PluginError",
     "Span",
     "SpecError",
     "UsageError",
@@ -82,6 +87,7 @@ __all__ = [
     "expand",
     "load",
     "loads",
+    "probe",
     "summary",
     "to_json",
     "to_python",

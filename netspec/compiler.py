@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -23,12 +23,14 @@ from netspec.language.ports import GivenInput
 from netspec.language.scope import NamesInScope
 from netspec.language.spec import Block, Spec, read_spec
 from netspec.language.words import calls_of, mentioned
+from netspec.layers import OWN, Offer, Plugin
 from netspec.layers.base import TensorType
 from netspec.net import Net, Sequential, leaves
 from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decode, parse, read, without_gc
 from netspec.validation import FAILED, Reader, Reports
 
 if TYPE_CHECKING:
+    from netspec.layers.base import Layer
     from netspec.recipe.resolved import Recipe
 
 _DEFAULT: Final = Limits()
@@ -48,6 +50,7 @@ def load(
     variant: str | None = None,
     set: Mapping[str, Any] | None = None,  # named after the command line option `--set`
     *,
+    layers: Iterable[type[Layer]] = (),
     limits: Limits = _DEFAULT,
 ) -> Net:
     """Compile the spec in a file.
@@ -57,14 +60,28 @@ def load(
         variant: the name of one of the spec's `variants`; None for the spec itself.
         set: overrides of variables, symbols, `input` and dotted recipe keys as Python values, `{"classes": 100}`. As
             in a spec, a string is text where the spec takes text, and elsewhere an expression.
+        layers: classes of layers that the spec may name besides netspec's own, in this call alone (docs/plugins.md).
         limits: limits on the size of the spec.
 
     Raises:
         SpecError: the spec is wrong; `error.diagnostics` holds every finding.
         UsageError: the file cannot be read, there is no such variant, or the spec is incomplete without one.
+        PluginError: one of `layers` cannot be a layer.
     """
+    return load_offered(path, _offer(layers), variant, set, limits=limits)
+
+
+def load_offered(
+    path: str | os.PathLike[str],
+    offer: Offer,
+    variant: str | None = None,
+    set: Mapping[str, Any] | None = None,  # as in `load`
+    *,
+    limits: Limits = _DEFAULT,
+) -> Net:
+    """Like `load`, with the layers of plugins that are imported already."""
     source, problems = read(path, limits)
-    return _net_or_raise(_compile(source, problems, _stem(source.name), variant, set or {}, limits))
+    return _net_or_raise(_compile(source, problems, _stem(source.name), variant, set or {}, limits, offer))
 
 
 def loads(
@@ -73,33 +90,41 @@ def loads(
     variant: str | None = None,
     set: Mapping[str, Any] | None = None,  # as in `load`
     *,
+    layers: Iterable[type[Layer]] = (),
     limits: Limits = _DEFAULT,
 ) -> Net:
     """Compile a spec given as text.
 
     `filename` is the name shown in messages; the other arguments and the errors are those of `load`.
     """
+    offer = _offer(layers)
     source, problems = decode(text.encode("utf-8", "surrogatepass"), filename, limits)
-    return _net_or_raise(_compile(source, problems, _stem(filename), variant, set or {}, limits))
+    return _net_or_raise(_compile(source, problems, _stem(filename), variant, set or {}, limits, offer))
 
 
-def check(path: str | os.PathLike[str], *, limits: Limits = _DEFAULT) -> list[Diagnostic]:
-    """Check a spec file with all its variants.
+def check(
+    path: str | os.PathLike[str], *, layers: Iterable[type[Layer]] = (), limits: Limits = _DEFAULT
+) -> list[Diagnostic]:
+    """Check a spec file with all its variants. The arguments are those of `load`.
 
     Returns:
         The diagnostics, warnings included, in source order.
 
     Raises:
         UsageError: the file cannot be read.
+        PluginError: one of `layers` cannot be a layer.
     """
+    offer = _offer(layers)
     source, problems = read(path, limits)
-    return check_source(source, problems, limits=limits)
+    return check_source(source, problems, limits=limits, offer=offer)
 
 
-def check_source(source: Source, problems: Sequence[Diagnostic] = (), *, limits: Limits = _DEFAULT) -> list[Diagnostic]:
+def check_source(
+    source: Source, problems: Sequence[Diagnostic] = (), *, limits: Limits = _DEFAULT, offer: Offer = OWN
+) -> list[Diagnostic]:
     """Like `check`, for a source that is already read; `problems` are the diagnostics of reading it."""
     with without_gc(source.text):
-        spec, found = _read(source, problems, _stem(source.name), limits)
+        spec, found = _read(source, problems, _stem(source.name), limits, offer)
         if spec is None:
             return _ordered(found)
         used: set[str] = set()
@@ -121,6 +146,7 @@ def compile_source(
     set: Mapping[str, Any] | None = None,  # as in `load`
     *,
     limits: Limits = _DEFAULT,
+    offer: Offer = OWN,
 ) -> Result:
     """Compile one variant of a source that is already read. With errors, the net is kept as far as it is known: the
     command line then shows a partial table.
@@ -128,7 +154,17 @@ def compile_source(
     Raises:
         UsageError: there is no such variant, the spec is incomplete without one, or `set` has an unknown key.
     """
-    return _compile(source, problems, _stem(source.name), variant, set or {}, limits)
+    return _compile(source, problems, _stem(source.name), variant, set or {}, limits, offer)
+
+
+def _offer(layers: Iterable[type[Layer]]) -> Offer:
+    """netspec's layers, and these."""
+    given = tuple(layers)
+    if not given:
+        return OWN
+    from netspec.plugins.registration import offer_of, plugins_of  # imported here: few calls bring layers
+
+    return offer_of(plugins_of(given))
 
 
 # ---- the passes
@@ -141,9 +177,10 @@ def _compile(
     variant: str | None,
     settings: Mapping[str, Any],
     limits: Limits,
+    offer: Offer,
 ) -> Result:
     with without_gc(source.text):
-        spec, found = _read(source, problems, stem, limits)
+        spec, found = _read(source, problems, stem, limits, offer)
         if spec is None:
             return Result(None, _ordered(found), source, None)
         if variant is None and not spec.complete and not has_errors(found):
@@ -156,7 +193,7 @@ def _compile(
 
 
 def _read(
-    source: Source, problems: Sequence[Diagnostic], stem: str, limits: Limits
+    source: Source, problems: Sequence[Diagnostic], stem: str, limits: Limits, offer: Offer
 ) -> tuple[Spec | None, list[Diagnostic]]:
     """Text → nodes → spec."""
     found = list(problems)
@@ -167,7 +204,7 @@ def _read(
     if root is None or any(d.code != "duplicate-key" for d in more):  # more errors would follow from missing nodes
         return None, found
     reports = Reports(source)
-    spec = read_spec(root, source, stem, reports.report)
+    spec = read_spec(root, source, stem, reports.report, offer)
     found += reports.diagnostics
     return (spec if isinstance(root, MapNode) else None), found
 
@@ -219,8 +256,17 @@ def _elaborate_whole(
         named_inputs=elaborator.ports.inputs,
         named_outputs=elaborator.ports.outputs,
         variables={name: value for name, value in variables.items() if isinstance(value, int | float | str)},
+        plugins=_used_plugins(spec.offer, root),
     )
     return net, reports.diagnostics
+
+
+def _used_plugins(offer: Offer, root: Sequential) -> tuple[Plugin, ...]:
+    """The plugins that have a layer in the net."""
+    if not offer.plugins:
+        return ()
+    used = {type(leaf.layer) for leaf in leaves(root)}
+    return tuple(plugin for plugin in offer.plugins if not used.isdisjoint(plugin.layers))
 
 
 def _inputs(over: Overridden, spec: Spec, reader: Reader, sizes: Mapping[str, Any]) -> list[GivenInput]:

@@ -32,12 +32,12 @@ Code = Literal[
     "shared-differs", "shared-once", "tie-mismatch", "unknown-parameter",
     # of the layers
     "invalid-argument", "width-mismatch", "shape-mismatch", "wrong-rank", "batch-axis", "wrong-dtype", "needs-number",
-    "needs-batch-2",
+    "needs-batch-2", "plugin-failed",
     # of the recipe
     "unknown-data-set", "unknown-transform", "unknown-optimizer", "unknown-scheduler", "unknown-loss", "data-mismatch",
     "classes-mismatch", "loss-mismatch", "transform-mismatch", "recipe-conflict", "batch-of-one",
     # of a command's work
-    "wrong-usage", "weights-mismatch", "missing-extra", "not-finite", "resource-failed", "out-of-memory",
+    "wrong-usage", "bad-plugin", "weights-mismatch", "missing-extra", "not-finite", "resource-failed", "out-of-memory",
     "damaged-checkpoint", "does-not-fit", "own-defect", "run-interrupted",
 ]  # fmt: skip
 """The kind of a finding. `netspec explain CODE` prints its explanation from `codes`."""
@@ -125,6 +125,12 @@ class UsageError(NetspecError):
 
     exit_status = 2
     code: Code = "wrong-usage"
+
+
+class PluginError(UsageError):
+    """A plugin is wrong: it cannot be imported, has no layers, or a layer of its is none or contradicts its module."""
+
+    code: Code = "bad-plugin"
 
 
 class MissingExtra(NetspecError):

@@ -18,6 +18,7 @@ from netspec.layers.base import Layer, TensorType, TorchCall, sum_sizes
 
 if TYPE_CHECKING:
     from netspec.combinators.base import Joining
+    from netspec.layers import Plugin
     from netspec.recipe.resolved import Recipe
 
 
@@ -414,6 +415,8 @@ class Net:
     """The inputs, where the spec names them; the first flows into the first layer."""
     named_outputs: tuple[OutputValue, ...] = ()
     """What the network gives, where `output` says it."""
+    plugins: tuple[Plugin, ...] = ()
+    """What its layers came from that are not netspec's own."""
 
     def __repr__(self) -> str:
         shapes = " → ".join("×".join(map(str, shape)) for shape in (self.input_shape, self.output_shape))

@@ -1,13 +1,18 @@
-"""Run a netspec command in the process of the test."""
+"""Run a netspec command: in the process of the test, or as the program that it is."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import click
 from click.testing import CliRunner, Result
 
+ROOT = Path(__file__).parent.parent
 APART = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
 """The argument that separates stdout from stderr; from click 8.2 on they are always separate."""
 
@@ -16,3 +21,12 @@ def invoke(command: click.Command, *arguments: object) -> Result:
     """Run a command; its result. Exceptions are stored in `exception`, and are not printed as the command line does."""
     options: dict[str, Any] = APART
     return CliRunner(**options).invoke(command, [str(a) for a in arguments], standalone_mode=False)
+
+
+def program(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run `python -m netspec` with these words in a directory."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        [sys.executable, "-m", "netspec", *words], cwd=cwd, env=environment, capture_output=True, encoding="utf-8",
+        check=False,
+    )  # fmt: skip

@@ -18,7 +18,7 @@ FLOORS = [
     {"text", "dims"},
     {"expressions", "symbols", "render"},
     {"kinds", "arguments", "meant", "validation", "codes", "errors"},
-    {"layers", "combinators", "initializers", "recipe"},
+    {"layers", "plugins", "combinators", "initializers", "recipe"},
     {"net", "wiring"},
     {"simulation"},
     {"language"},

@@ -10,13 +10,17 @@ from __future__ import annotations
 import errno
 import gc
 import sys
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
 from netspec.cli.streams import Shown, drop_output, open_streams
-from netspec.diagnostics import NetspecError, ResourceError, UsageError, did_you_mean
+from netspec.diagnostics import NetspecError, PluginError, ResourceError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from netspec.layers import Plugin
 
 COMMANDS: Final = {
     "check": "Report every mistake in the specs.",
@@ -90,7 +94,7 @@ def main() -> NoReturn:
         click.echo("interrupted", err=True)
         status = 130
     except Exception as error:
-        status = _failed(error, as_json=shown.as_json)
+        status = _failed(_of_plugin(error, shown.plugins), as_json=shown.as_json)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -110,6 +114,19 @@ def _failed(error: Exception, *, as_json: bool) -> int:
         report(known)
         return _failed(unwritten, as_json=False)
     return known.exit_status
+
+
+def _of_plugin(error: Exception, plugins: Sequence[Plugin]) -> Exception:
+    """An error that the code of a plugin raised, as an error of the plugin; any other as it is."""
+    if not plugins or _known(error) is not None:
+        return error
+    from netspec.plugins.asking import place, roots, told  # imported here: most commands have no plugin
+
+    own = roots(cls for plugin in plugins for cls in plugin.layers)
+    if place(error, own) is None:
+        return error
+    names = " and ".join(f"`{plugin.name}`" for plugin in plugins)
+    return PluginError(f"the plugin {names} raised {told(error, own)}")
 
 
 def _known(error: Exception) -> NetspecError | None:

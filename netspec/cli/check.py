@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from netspec.cli.common import compile_spec, failed, format_option, read_source, show_diagnostics, spec_options
+from netspec.cli.common import compile_spec, failed, format_option, offer, read_source, show_diagnostics, spec_options
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic
 
@@ -27,7 +27,7 @@ def command(
             source, more = result.source, result.diagnostics
         else:
             source, problems = read_source(path)
-            more = check_source(source, problems)
+            more = check_source(source, problems, offer=offer())
         sources[source.name] = source.text
         found += more
     if form != "text":

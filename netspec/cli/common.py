@@ -15,14 +15,58 @@ from netspec.compiler import Result, compile_source
 from netspec.diagnostics import Diagnostic, Severity, UsageError, has_errors
 from netspec.errors import SpecError
 from netspec.language.overrides import Written
+from netspec.layers import OWN, Offer
 from netspec.net import Net
 from netspec.text.source import Source, decode, read
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def plugin_option(command: F) -> F:
+    """Add the option `--plugin NAME` to a command that compiles a spec or explains layers; `offer` has what it says."""
+    return click.option(
+        "--plugin",
+        metavar="NAME",
+        multiple=True,
+        expose_value=False,
+        callback=_keep_plugins,
+        help="Know the layers of a module or an installed distribution; may be repeated.",
+    )(command)
+
+
+_PLUGINS = "netspec.plugins"
+"""Where a command's context has the names that `--plugin` gave, and what they offer once that was asked for."""
+
+
+def _keep_plugins(context: click.Context, _: click.Parameter, names: tuple[str, ...]) -> None:
+    context.meta[_PLUGINS] = names
+
+
+def offer() -> Offer:
+    """netspec's layers, and those of the plugins that the command line names, which this imports.
+
+    Raises:
+        PluginError: one cannot be imported, or is wrong.
+    """
+    context = click.get_current_context(silent=True)
+    given: Offer | tuple[str, ...] = () if context is None else context.meta.get(_PLUGINS, ())
+    if isinstance(given, Offer):
+        return given
+    if context is None or not given:
+        return OWN
+    from netspec.plugins.importing import import_plugins  # imported here: most commands name no plugin
+    from netspec.plugins.registration import offer_of
+
+    found = offer_of(import_plugins(given))
+    context.meta[_PLUGINS] = found
+    if isinstance(context.obj, Shown):
+        context.obj.plugins = found.plugins
+    return found
+
+
 def spec_options(command: F) -> F:
-    """Add the options `--variant NAME` and `--set key=value` to a command that takes a spec."""
+    """Add the options `--variant NAME`, `--set key=value` and `--plugin NAME` to a command that takes a spec."""
+    command = plugin_option(command)
     command = click.option("--variant", metavar="NAME", help="Which of the spec's variants.")(command)
     return click.option(
         "--set",
@@ -79,7 +123,7 @@ def read_source(path: str) -> tuple[Source, list[Diagnostic]]:
 def compile_spec(path: str, variant: str | None, set_: Sequence[str]) -> Result:
     """Compile a spec. If it has errors, the result has the net as far as it is known."""
     source, problems = read_source(path)
-    return compile_source(source, problems, variant, settings(set_))
+    return compile_source(source, problems, variant, settings(set_), offer=offer())
 
 
 def load_spec(path: str, variant: str | None = None, set_: Sequence[str] = ()) -> Net:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from netspec.cli.common import format_option
+from netspec.cli.common import format_option, offer, plugin_option
 from netspec.cli.train import need_torch
 from netspec.diagnostics import UsageError
 
@@ -24,6 +24,7 @@ from netspec.diagnostics import UsageError
 @click.option("--data", "data_root", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the data sets.")
 @format_option("text", "json")
 @click.option("--report", is_flag=True, help="Write the run's report.html anew, with what this evaluation finds.")
+@plugin_option
 def command(
     run: Path,
     split: str,
@@ -40,7 +41,7 @@ def command(
     from netspec.trainer.trained.inspection import inspect  # after parsing: torch is slow to import
     from netspec.trainer.trained.opening import open_trained
 
-    trained = open_trained(run, device=device, best=best)
+    trained = open_trained(run, device=device, best=best, offer=offer())
     found = inspect(trained, split, data_root, examples)
     if report:
         if found.examination is None:

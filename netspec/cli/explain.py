@@ -9,6 +9,7 @@ from itertools import chain
 
 import click
 
+from netspec.cli.common import offer, plugin_option
 from netspec.codes import CODES
 from netspec.codes.base import Page
 from netspec.diagnostics import UsageError, did_you_mean
@@ -16,7 +17,7 @@ from netspec.initializers import FUNCTIONS as INITIALIZERS
 from netspec.initializers import arguments_of
 from netspec.language.aliases import meant_by
 from netspec.language.glossary import EXPLAINED, Word
-from netspec.layers import FAMILIES, MODULE_OF, UNOFFERED
+from netspec.layers import FAMILIES, OWN, UNOFFERED, Offer
 from netspec.layers.reference import explain_layer
 from netspec.recipe.read import KEYS
 from netspec.recipe.reference import KINDS, NAMES, explain_recipe
@@ -27,21 +28,23 @@ from netspec.writing import flow, shown
 
 @click.command()
 @click.argument("name", required=False)
+@plugin_option
 def command(name: str | None) -> None:
     """Explain NAME: a layer (Conv2d), a word of the language (residual), a word of a recipe (SGD, batch_size), or an
     error code (width-mismatch). Without NAME, list them all."""
-    click.echo(_everything() if name is None else explain(name))
+    known = offer()
+    click.echo(_everything(known) if name is None else explain(name, known))
 
 
-def explain(name: str) -> str:
+def explain(name: str, offer: Offer = OWN) -> str:
     """The explanation of a name, at 80 columns. A name with two meanings, such as `freeze`, gets both.
 
     Raises:
         UsageError: the name has no explanation.
     """
     found: list[str] = []
-    if name in MODULE_OF:
-        found.append(explain_layer(name))
+    if name in offer.layers:
+        found.append(explain_layer(offer.layer_class(name)))
     if name in CODES:
         found.append(explain_code(name, CODES[name]))
     if name in EXPLAINED:
@@ -59,7 +62,7 @@ def explain(name: str) -> str:
         found.append(why)
     if found:
         return "\n\n".join(textwrap.fill(sentence, 80) for sentence in found)
-    near = _nearest(name)
+    near = _nearest(name, offer)
     raise UsageError(
         f"there is nothing called `{name}` to explain; "
         + (f"did you mean `{near}`?" if near else "`netspec explain` lists what there is")
@@ -98,12 +101,12 @@ def _cut(text: str) -> str:
 # ---- all of them
 
 
-def _groups() -> dict[str, tuple[str, ...]]:
+def _groups(offer: Offer) -> dict[str, tuple[str, ...]]:
     """All names by their form: CapWords, with hyphens, lowercase. A misspelt name usually has the right form."""
     own = tuple(name for name in NAMES if name.islower())
     return {
         "capitals": (
-            *MODULE_OF,
+            *offer.layers,
             *UNOFFERED,
             *chain(*UNOFFERED_RECIPE.values()),
             *(name for name in NAMES if name not in own),
@@ -113,12 +116,12 @@ def _groups() -> dict[str, tuple[str, ...]]:
     }
 
 
-def _nearest(name: str) -> str | None:
+def _nearest(name: str, offer: Offer) -> str | None:
     """The most similar name; of two that are equally similar, the one with the same form. None if none is similar."""
-    if (layer := meant_by(name, 2)) is not None:
+    if (layer := meant_by(name, 2, offer.layers)) is not None:
         return layer
     form = "capitals" if name[:1].isupper() else "hyphens" if "-" in name else "lowercase"
-    groups = _groups()
+    groups = _groups(offer)
     near = [found for key in (form, *groups) if (found := did_you_mean(name, groups[key]))]
     return max(near, key=lambda found: _likeness(name.casefold(), found.casefold()), default=None)
 
@@ -127,9 +130,10 @@ def _likeness(a: str, b: str) -> float:
     return 1.0 if sorted(a) == sorted(b) else difflib.SequenceMatcher(None, a, b).ratio()
 
 
-def _everything() -> str:
+def _everything(offer: Offer) -> str:
     lines = ["Layers, by the module that defines them:"]
     lines += [_row(family, names) for family, names in FAMILIES.items()]
+    lines += [_row(plugin.name, [cls.__name__ for cls in plugin.layers]) for plugin in offer.plugins]
     lines += ["", "Words of the language:", _row("", [n for n, w in EXPLAINED.items() if w.value is None])]
     lines += [_row("functions", [n for n, w in EXPLAINED.items() if w.value is not None])]
     lines += [_row("initialisers", INITIALIZERS), "", "Words of a recipe:", _row("keys", KEYS)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.common import format_option
+from netspec.cli.common import format_option, offer, plugin_option
 from netspec.cli.train import need_torch
 
 
@@ -20,13 +20,14 @@ from netspec.cli.train import need_torch
 @click.option("--best", is_flag=True, help="The best checkpoint in place of the weights at the end.")
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
 @format_option("text", "json")
+@plugin_option
 def command(run: Path, images: tuple[Path, ...], top: int, best: bool, device: str, form: str) -> None:
     """Say what a trained RUN sees in pictures."""
     need_torch()
     from netspec.trainer.trained.opening import open_trained
     from netspec.trainer.trained.prediction import predict  # after parsing: torch is slow to import
 
-    answers = predict(open_trained(run, device=device, best=best), images, top)
+    answers = predict(open_trained(run, device=device, best=best, offer=offer()), images, top)
     if form == "json":
         click.echo(json.dumps([answer.to_dict() for answer in answers], indent=1))
         return

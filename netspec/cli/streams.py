@@ -10,7 +10,10 @@ import errno
 import io
 import os
 import sys
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from netspec.layers import Plugin
 
 _UNREAD = (errno.EPIPE, errno.EIO)  # no reader: of a pipe, of a terminal
 
@@ -20,6 +23,8 @@ class Shown:
 
     def __init__(self) -> None:
         self.as_json = False
+        self.plugins: tuple[Plugin, ...] = ()
+        """Those that the command has imported: an error may come from their code."""
 
 
 class _Patient(io.FileIO):

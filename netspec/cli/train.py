@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from netspec.cli.common import load_spec, spec_options
+from netspec.cli.common import load_spec, offer, spec_options
 from netspec.diagnostics import MissingExtra, UsageError
 from netspec.extras import install
 from netspec.net import Net
@@ -61,7 +61,7 @@ def command(
 ) -> int:
     """Train SPEC by its recipe, or go on with a run."""
     need_torch()
-    net = _net(spec, resume, variant, set_)
+    net = _net(spec, resume, force, variant, set_)
     if run is not None and resume is not None:
         raise UsageError("`--run` names a new run and `--resume` an old one; give one of them")
     from netspec.trainer.errors import Interrupted  # imported after the spec is checked, since torch is slow to import
@@ -105,13 +105,17 @@ def need_torch() -> None:
         raise MissingExtra(f"training needs {', '.join(missing)}: {install('torch')}")
 
 
-def _net(spec: str | None, resume: Path | None, variant: str | None, set_: tuple[str, ...]) -> Net:
-    if spec is not None:
-        return load_spec(spec, variant, set_)
+def _net(spec: str | None, resume: Path | None, force: bool, variant: str | None, set_: tuple[str, ...]) -> Net:
     if resume is None:
-        raise UsageError(
-            "name a spec to train, or a run to go on with: `netspec train SPEC`, `netspec train --resume RUN`"
-        )
-    from netspec.trainer.run.directory import open_run  # imported here, since only `--resume` needs it
+        if spec is None:
+            raise UsageError(
+                "name a spec to train, or a run to go on with: `netspec train SPEC`, `netspec train --resume RUN`"
+            )
+        return load_spec(spec, variant, set_)
+    from netspec.trainer.run.directory import open_run  # imported here, since only `--resume` needs them
+    from netspec.trainer.run.plugins import need_plugins
 
-    return load_spec(str(open_run(resume).spec), variant, set_)
+    run = open_run(resume)
+    if not (spec and force):  # which may have other layers
+        need_plugins(run, offer().plugins)
+    return load_spec(spec or str(run.spec), variant, set_)

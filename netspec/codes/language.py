@@ -16,8 +16,8 @@ LANGUAGE: dict[Code, Page] = {
     ),
     "unknown-key": Page(
         "A key is not one of those that may stand there.",
-        "The keys of a spec are `netspec`, `name`, `description`, `input`, `vars`, `variants`, `blocks`, `layers`, "
-        "`init` and `train`.",
+        "The keys of a spec are `netspec`, `name`, `description`, `plugins`, `input`, `vars`, `variants`, `blocks`, "
+        "`layers`, `output`, `init` and `train`.",
         "inputs_shape: 3\n" + layers("- Flatten"),
         layers("- Flatten"),
     ),

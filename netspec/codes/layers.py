@@ -56,4 +56,9 @@ LAYERS: dict[Code, Page] = {
         layers("- BatchNorm2d\n- Flatten\n- Linear: 10"),
         "warning",
     ),
+    "plugin-failed": Page(
+        "The code of a plugin's layer failed.",
+        "A method of the layer raised, did not end, or gave what it may not give. The message says what and in which "
+        "line of the plugin; `netspec.probe` holds the layer against the module that it builds.",
+    ),
 }

@@ -11,6 +11,13 @@ WORK: dict[Code, Page] = {
         "An option, a file that cannot be read, a variant that there is not, a run that cannot be resumed so. Commands "
         "end with status 2.",
     ),
+    "bad-plugin": Page(
+        "A plugin cannot be used.",
+        "A module or distribution that `--plugin` names, or a class that `layers=` gives: it is not there, raises "
+        "when it is imported, has no layers, has one of the name of another layer, one that is no layer, or one whose "
+        "module is not what its rule says. The message says where. docs/plugins.md says how layers of one's "
+        "own are written. Commands end with status 2.",
+    ),
     "weights-mismatch": Page(
         "Weights do not belong to the network that they are to be carried over to.",
         "The message names the layers that differ. Commands end with status 2.",

@@ -30,6 +30,8 @@ def expand(net: Net) -> str:
     lines = [f"name: {written(net.name)}"]
     if net.description:
         lines.append(f"description: {written(net.description)}")
+    if net.plugins:
+        lines.append(f"plugins: {flow([plugin.name for plugin in net.plugins], written)}")
     lines.append(f"input: {_input(net)}")
     children = list(_children(net.root, given))
     lines += ["", "layers:", *(f"  {line}" for line in children)] if children else ["", "layers: []"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from netspec.combinators import COMBINATORS
@@ -39,14 +40,15 @@ _OTHERS: Final = {
 _PARTS: Final = re.compile(r"([A-Za-z]+?)(?:([123])[dD](Transpose)?)?")
 
 
-def meant_by(name: str, dimensions: int) -> str | None:
+def meant_by(name: str, dimensions: int, layers: Iterable[str] = MODULE_OF) -> str | None:
     """The layer or combinator that a stranger's name stands for, or None: `Dense` is `Linear`, `Conv` is `Conv2d`.
 
     Args:
         name: as written.
         dimensions: spatial axes of the input, for a name that does not say them.
+        layers: the names of the layers that there are.
     """
-    by_folded = {known.lower(): known for known in MODULE_OF}
+    by_folded = {known.lower(): known for known in layers}
     found = _PARTS.fullmatch(name)
     if name.lower() in by_folded or found is None:
         return by_folded.get(name.lower())

@@ -11,7 +11,7 @@ from netspec.expressions import ExpressionError
 from netspec.language.items import Item
 from netspec.language.scope import Here, NamesInScope, Template
 from netspec.language.spec import Block
-from netspec.layers import MODULE_OF, UNOFFERED
+from netspec.layers import UNOFFERED
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import flow_trap
 from netspec.validation import FAILED, Reader
@@ -114,7 +114,7 @@ def _given(block: Block, node: Node | None, at: ScalarNode, reader: Reader) -> d
     if isinstance(node, (ListNode, MapNode)) and (trap := flow_trap(reader.source, node)) is not None:
         reader.report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
         return None
-    if isinstance(node, MapNode) and not _is_template(node, names):
+    if isinstance(node, MapNode) and not _is_template(node, names, reader):
         unknown = [key for key, _ in node.entries if key.text not in names]
         for key in unknown:
             near = did_you_mean(key.text, names)
@@ -141,12 +141,15 @@ def _given(block: Block, node: Node | None, at: ScalarNode, reader: Reader) -> d
     return dict(zip(names, items, strict=False))
 
 
-def _is_template(node: MapNode, names: list[str]) -> bool:
+def _is_template(node: MapNode, names: list[str], reader: Reader) -> bool:
     """True for `block: {LeakyReLU: 0.2}`: a layer for the first parameter, not a mapping of parameters."""
     head = node.entries[0][0].text if len(node.entries) == 1 else ""
     if head in names or not head[:1].isupper():
         return False
-    return head in MODULE_OF or head in UNOFFERED or did_you_mean(head, names) is None
+    caller = reader.names
+    assert isinstance(caller, Here)
+    layers = caller.scope.spec.offer.layers
+    return head in layers or head in UNOFFERED or did_you_mean(head, names) is None
 
 
 def _defined(block: Block, reader: Reader) -> Related:

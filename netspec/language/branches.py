@@ -15,7 +15,6 @@ from netspec.language.flow import Flow, Origin
 from netspec.language.items import Item
 from netspec.language.options import option_value
 from netspec.language.scope import NamesInScope
-from netspec.layers import MODULE_OF
 from netspec.layers.base import Layer, TensorType
 from netspec.net import Sequential, leaves
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
@@ -102,7 +101,7 @@ def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, 
                 if made is None:
                     return None
                 found += made
-            case ScalarNode(value=str()) if scope.names_value(branch.text) or not _is_word(branch.text):
+            case ScalarNode(value=str()) if scope.names_value(branch.text) or not _is_word(branch.text, scope):
                 value = reader.evaluate(branch)
                 if value is FAILED or value is UNKNOWN:
                     return None
@@ -128,8 +127,8 @@ def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, 
     return found
 
 
-def _is_word(text: str) -> bool:
-    return text in MODULE_OF or text in COMBINATORS
+def _is_word(text: str, scope: NamesInScope) -> bool:
+    return text in scope.spec.offer.layers or text in COMBINATORS
 
 
 def _values(node: ScalarNode, word: str, scope: NamesInScope, reader: Reader) -> list[Branch] | None:

@@ -31,7 +31,6 @@ from netspec.language.scope import BlockName, Here, LayerName, NamesInScope, Tem
 from netspec.language.several import Several
 from netspec.language.sharing import Sharing
 from netspec.language.spec import Block, Spec
-from netspec.layers import layer_class
 from netspec.layers.base import Layer, TensorType
 from netspec.net import Call, Combinator, Leaf, Sequential
 from netspec.text.source import Limits, ListNode, MapNode, Node, ScalarNode
@@ -243,12 +242,19 @@ class Elaborator:
     def _layer(self, item: Item, name: str, cursor: Cursor) -> None:
         if cursor.flow.family is not None:
             self.naming.refuse_family(name, item.head, cursor)
-        found = layer_class(name)
+        found = self.spec.offer.layer_class(name)
         if found.several:
             self._layer_of_several(item, name, found, cursor)
             return
         names = None if item.value is None else Here(cursor.context.scope, cursor.flow.type)
-        layer = self.reader.arguments(found, item.value, name=name, at=item.head, names=names)
+        offer, read = self.spec.offer, self.reader.arguments
+        of_plugin = bool(offer.plugins) and offer.of_plugin(name)
+        if of_plugin:
+            layer = self.inference.arguments_of_plugin(
+                found, item, item.value, read, name=name, at=item.head, names=names
+            )
+        else:
+            layer = read(found, item.value, name=name, at=item.head, names=names)
         key, given_name = self._key(item, cursor)
         self.expansion.layers += 1
         flow, context = cursor.flow, cursor.context
@@ -256,7 +262,10 @@ class Elaborator:
         if layer is None or x is None:
             cursor.lose()
             return
-        y = self.inference.output(layer, x, item, flow)
+        y = (self.inference.output_of_plugin if of_plugin else self.inference.output)(layer, x, item, flow)
+        if of_plugin and y is None:
+            cursor.lose()
+            return
         span = item.span(self.reports.source)
         out = y or TensorType((UNKNOWN,) * len(x.shape), x.dtype)
         init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
@@ -282,7 +291,12 @@ class Elaborator:
         """A layer that is given further tensors, or gives several results."""
         written, tensors = self.several.apart(item, found)
         names = Here(cursor.context.scope, cursor.flow.type)
-        layer = self.reader.arguments(found, written, name=name, at=item.head, names=names)
+        offer, read = self.spec.offer, self.reader.arguments
+        of_plugin = bool(offer.plugins) and offer.of_plugin(name)
+        if of_plugin:
+            layer = self.inference.arguments_of_plugin(found, item, written, read, name=name, at=item.head, names=names)
+        else:
+            layer = read(found, written, name=name, at=item.head, names=names)
         key, given_name = self._key(item, cursor)
         self.expansion.layers += 1
         inputs = self.several.read(tensors, item, cursor, self._at(cursor))
@@ -290,7 +304,7 @@ class Elaborator:
         types = None
         if layer is not None and x is not None and inputs is not None:
             others = {tensor: tuple(read.type for read in reads) for tensor, reads in inputs.items()}
-            types = self.inference.results(layer, x, others, item, flow)
+            types = self.inference.results(layer, x, others, item, flow, of_plugin=of_plugin)
         if layer is None or x is None or inputs is None or types is None:
             self.several.lose(item, cursor)
             return

@@ -32,6 +32,12 @@ _KEYS: Final = {
         "A text for people: what the network is, where it was published. It changes nothing.",
         "description: The network of 1989\n" + layers("- Flatten"),
     ),
+    "plugins": Word(
+        "key of a spec",
+        "The modules or distributions with layers of the spec that netspec has not. It loads nothing: `--plugin NAME` "
+        "does, and a message says so where one is missing.",
+        "plugins: [my_layers]\n" + layers("- Flatten"),
+    ),
     "input": Word(
         "key of a spec",
         "The shape of one example, without the batch axis: channels, height, width for images. `{shape: [128], dtype: "

@@ -3,11 +3,13 @@ require of the symbols of the input."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
 
 from netspec.diagnostics import Span
-from netspec.dims import UNKNOWN, Findings, Problem, Requirement, Unmet, collecting
+from netspec.dims import UNKNOWN, Findings, Problem, Requirement, Unmet, collecting, is_known
 from netspec.language.flow import Flow, Origin
 from netspec.language.items import Item
 from netspec.layers.base import Layer, TensorType
@@ -55,18 +57,78 @@ class Inference:
         return y
 
     def results(
-        self, layer: Layer, x: TensorType, others: Mapping[str, tuple[TensorType, ...]], item: Item, flow: Flow
+        self,
+        layer: Layer,
+        x: TensorType,
+        others: Mapping[str, tuple[TensorType, ...]],
+        item: Item,
+        flow: Flow,
+        *,
+        of_plugin: bool = False,
     ) -> tuple[TensorType, ...] | None:
         """The types of all results of a layer with several inputs or results; None once reported."""
+        found: tuple[TensorType, ...] | None = None
         try:
-            found = layer.results(x, others)
+            if of_plugin:
+                found = self._results_of_plugin(layer, x, others, item)
+            else:
+                found = layer.results(x, others)
         except Unmet as unmet:
             self._report(unmet.problem, layer, item, flow)
-            found = None
         for problem in self._findings.problems:
             self._report(problem, layer, item, flow)
         self._findings.problems.clear()
         return found
+
+    def _results_of_plugin(
+        self, layer: Layer, x: TensorType, others: Mapping[str, tuple[TensorType, ...]], item: Item
+    ) -> tuple[TensorType, ...] | None:
+        from netspec.plugins.asking import Fault, asked  # imported here: most specs name no plugin's layer
+
+        cls = type(layer)
+        try:
+            return tuple(asked(f"`results` of `{cls.__name__}`", partial(layer.results, x, others), cls))
+        except Fault as fault:
+            self.reader.report("plugin-failed", str(fault), item.head)
+            return None
+
+    def arguments_of_plugin(
+        self, cls: type[Layer], item: Item, node: Node | None, read: Callable[..., Layer | None], **more: Any
+    ) -> Layer | None:
+        """The arguments of a plugin's layer, whose checks are code of the plugin; None once a mistake is reported."""
+        from netspec.plugins.asking import Fault, asked  # imported here: most specs name no plugin's layer
+
+        try:
+            return asked(f"the check of the arguments of `{cls.__name__}`", partial(read, cls, node, **more), cls)
+        except Fault as fault:
+            self.reader.report("plugin-failed", str(fault), item.head)
+            return None
+
+    def output_of_plugin(self, layer: Layer, x: TensorType, item: Item, flow: Flow) -> TensorType | None:
+        """As `output`, for a layer of a plugin, whose code may do anything; None where it gave nothing to go on with.
+
+        What it makes of sizes that are unknown, because a mistake was reported, is no mistake to report.
+        """
+        from netspec.plugins.asking import Fault, output_of, problem_of  # imported here, as above
+
+        known = self._outputs.get((id(layer), x))
+        if known is not None:
+            return known[1]
+        try:
+            y = output_of(layer, x)
+        except Unmet as unmet:
+            self._report(unmet.problem, layer, item, flow)
+            return None
+        except Fault as fault:
+            if is_known(x.shape):
+                self._report(problem_of(fault, x), layer, item, flow)
+            return None
+        if not self._findings.problems and not self._findings.conditions:
+            self._outputs[id(layer), x] = layer, y
+        for problem in self._findings.problems:
+            self._report(problem, layer, item, flow)
+        self._findings.problems.clear()
+        return y
 
     def keep_conditions(self, layer: str, span: Span, flow: Flow) -> None:
         """Take what the rules just required of the symbols as requirements of this layer or combinator."""

@@ -11,7 +11,6 @@ from netspec.initializers import FUNCTIONS, arguments_of
 from netspec.initializers.base import Function
 from netspec.language.items import Item, unknown_head
 from netspec.language.spec import Spec
-from netspec.layers import MODULE_OF
 from netspec.layers.base import Layer, TensorType
 from netspec.net import Initializer
 from netspec.text.source import MapNode, Node, ScalarNode
@@ -133,7 +132,7 @@ class InitRules:
     def _by_type(self, node: MapNode, reader: Reader) -> tuple[InitRule, ...]:
         rules: list[InitRule] = []
         for key, value in node.entries:
-            if key.text in MODULE_OF:
+            if key.text in self.spec.offer.layers:
                 rules += self._by_parameter(key.text, value, reader)
             elif key.text in self.spec.blocks:
                 reader.report(

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from netspec.combinators import COMBINATORS, OWNERS
 from netspec.diagnostics import Edit, Fix, Span, did_you_mean
 from netspec.language.spec import Report, Spec
-from netspec.layers import MODULE_OF, UNOFFERED
+from netspec.layers import UNOFFERED
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import stray_option_trap
 
@@ -93,7 +93,7 @@ def _bare(node: ScalarNode, spec: Spec, report: Report) -> Item | None:
 
 def head_kind(text: str, spec: Spec) -> Kind | None:
     """What a key of this text is the head of; None if it is no head."""
-    if text in MODULE_OF:
+    if text in spec.offer.layers:
         return "layer"
     if text in spec.blocks:
         return "block"
@@ -255,11 +255,15 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
             help=f"`{write}` puts it in the place of the value that stands here", fix=fix,
         )  # fmt: skip
         return
+    missing = [plugin for plugin in spec.plugins if plugin not in (given.name for given in spec.offer.plugins)]
+    if missing and name[:1].isupper():
+        _of_a_plugin(node, missing, spec, report)
+        return
     if name in UNOFFERED:
         report("layer-not-offered", f"`{name}` is a torch layer that netspec does not offer: {UNOFFERED[name]}", node)
         return
     called = re.fullmatch(_CALL, name)
-    if called is not None and called[1] in MODULE_OF:
+    if called is not None and called[1] in spec.offer.layers:
         bare = called[1]
         fix = None if node.quoted or called[2] else Fix(f"write `{bare}`", (Edit(spec.source.span(node), bare),))
         report(
@@ -275,7 +279,8 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
     known = (*spec.blocks, *COMBINATORS, "for")
     own = name.lower() in (word.lower() for word in known)
-    near = (None if own else meant_by(name, axes)) or did_you_mean(name, (*MODULE_OF, *known))
+    layers = spec.offer.layers
+    near = (None if own else meant_by(name, axes, layers)) or did_you_mean(name, (*layers, *known))
     fix = None
     if near is not None and not node.quoted:
         fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))
@@ -285,4 +290,19 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
         node,
         help=f"did you mean `{near}`?" if near else "`netspec explain` lists the layers",
         fix=fix,
+    )
+
+
+def _of_a_plugin(node: ScalarNode, missing: list[str], spec: Spec, report: Report) -> None:
+    """Report a name that is unknown where a plugin that the spec names is not there."""
+    names = " and ".join(f"`{plugin}`" for plugin in missing)
+    options = " ".join(f"--plugin {plugin}" for plugin in missing)
+    near = did_you_mean(node.text, spec.offer.layers)
+    help_ = f"run with `{options}`; in Python, `netspec.load(…, layers=[…])` takes the classes"
+    report(
+        "unknown-layer",
+        f"there is no layer or block `{node.text}`; the spec names the plugin{'s' * (len(missing) > 1)} {names}, "
+        "not loaded",
+        node,
+        help=help_ + (f"; if it is none of those, did you mean `{near}`?" if near else ""),
     )

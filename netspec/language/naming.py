@@ -19,7 +19,6 @@ from netspec.language.scope import LayerName
 from netspec.language.spec import Spec
 from netspec.language.values import NamedValue, members, spans_of
 from netspec.language.words import target_names
-from netspec.layers import MODULE_OF
 from netspec.net import As, Use
 from netspec.text.source import Node, ScalarNode
 from netspec.validation import FAILED, Reader, Reports
@@ -187,7 +186,7 @@ class Naming:
         scope = cursor.context.scope
         for name in target_names(target):
             scope.values.names[name] = UNKNOWN
-            if name in scope.locals or is_reserved(name) or name in MODULE_OF:
+            if name in scope.locals or is_reserved(name) or name in scope.spec.offer.layers:
                 self.refused.add(name)
 
     # ---- use, output and arguments of blocks

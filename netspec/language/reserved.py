@@ -42,7 +42,7 @@ def reserved(name: str, spec: Spec | None = None) -> str | None:
     """Why a name can stand for no value of a network, input or not; None if it can. `spec` is that with its blocks."""
     if is_reserved(name):
         return "is a function or constant of the expression language"
-    if name in MODULE_OF or name in UNOFFERED:
+    if name in (MODULE_OF if spec is None else spec.offer.layers) or name in UNOFFERED:
         return "is a layer"
     if spec is not None and name in spec.blocks:
         return "is a block"
@@ -71,7 +71,7 @@ def check_name(key: ScalarNode, kind: str, spec: Spec, report: Report) -> bool:
         taken = "a truth value to many readers of YAML"
     elif is_reserved(name):
         taken = "a function or constant of the expression language"
-    elif name in MODULE_OF or name in UNOFFERED:
+    elif name in spec.offer.layers or name in UNOFFERED:
         taken = "a layer"
     elif kind != "block" and name in spec.blocks:
         taken = "a block"

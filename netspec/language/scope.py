@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from netspec.dims import UNKNOWN
 from netspec.language.spec import Spec
 from netspec.language.values import Asked, ValueNames
-from netspec.layers import MODULE_OF
 from netspec.layers.base import TensorType
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ class NamesInScope:
             return self.variables[name]
         if here is not None and name in SHAPE_NAMES:
             return here.shape(name)
-        if name in MODULE_OF:
+        if name in self.spec.offer.layers:
             return LayerName(name)
         if name in self.spec.blocks:
             return BlockName(name)
@@ -148,7 +147,8 @@ class NamesInScope:
     def known(self) -> Iterable[str]:
         """Every name in scope, for suggestions."""
         return (
-            *self.locals, *self.values.known(), *self.variables, *self.symbols, *self.spec.blocks, *MODULE_OF,
+            *self.locals, *self.values.known(), *self.variables, *self.symbols, *self.spec.blocks,
+            *self.spec.offer.layers,
         )  # fmt: skip
 
     def hint(self, name: str) -> str | None:

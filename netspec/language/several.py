@@ -11,7 +11,7 @@ from netspec.language.items import Item
 from netspec.language.naming import Naming
 from netspec.language.values import NamedValue
 from netspec.layers.base import Layer, TensorType
-from netspec.net import Leaf, Read, LayerResult
+from netspec.net import LayerResult, Leaf, Read
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.validation import Reader
 

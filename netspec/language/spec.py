@@ -11,13 +11,16 @@ from netspec.diagnostics import Code, Edit, Fix, Related, Span, did_you_mean
 from netspec.language.reserved import check_name
 from netspec.language.signatures import Parameter, read_signature
 from netspec.language.words import mentioned, target_names
+from netspec.layers import OWN, Offer
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import signature_trap
 
 KEYS: Final = (
-    "netspec", "name", "description", "input", "vars", "variants", "blocks", "layers", "output", "init", "train",
+    "netspec", "name", "description", "plugins", "input", "vars", "variants", "blocks", "layers", "output", "init",
+    "train",
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_PLUGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _LATER: Final = {
     "include": "a spec is one file in this version of the language",
     "includes": "a spec is one file in this version of the language",
@@ -56,9 +59,13 @@ class Block(NamedTuple):
 class Spec:
     """A document with its parts told apart. Nodes keep their places."""
 
-    def __init__(self, source: Source, name: str) -> None:
+    def __init__(self, source: Source, name: str, offer: Offer = OWN) -> None:
         self.source = source
         self.name = name
+        self.offer: Final = offer
+        """The layers that it may name."""
+        self.plugins: list[str] = []
+        """What it says that it needs, for the message when that is missing."""
         self.description = ""
         self.input: Node | None = None
         self.vars: list[tuple[ScalarNode, Node]] = []
@@ -132,12 +139,13 @@ def _variable_names(variant: MapNode) -> set[str]:
     return direct | ({key.text for key, _ in overrides.entries} if isinstance(overrides, MapNode) else set())
 
 
-def read_spec(root: Node, source: Source, stem: str, report: Report) -> Spec:
+def read_spec(root: Node, source: Source, stem: str, report: Report, offer: Offer = OWN) -> Spec:
     """Tell the parts of a document apart.
 
-    `stem` is the name of a spec that names itself not; `report(code, message, node, **more)` receives every mistake.
+    `stem` is the name of a spec that names itself not; `report(code, message, node, **more)` receives every mistake;
+    `offer` are the layers that there are.
     """
-    spec = Spec(source, stem)
+    spec = Spec(source, stem, offer)
     if not isinstance(root, MapNode):
         report(
             "not-a-spec",
@@ -239,6 +247,8 @@ def _read_key(spec: Spec, key: ScalarNode, node: Node, report: Report) -> None:
                 spec.description = node.text if node.value is not None else ""
             else:
                 report("wrong-form", "`description` is text", node)
+        case "plugins":
+            _read_plugins(spec, node, report)
         case "input":
             spec.input = node
         case "vars":
@@ -295,6 +305,20 @@ def _read_name(spec: Spec, node: Node, report: Report) -> None:
         spec.name = node.text
     else:
         report("bad-name", "`name` cannot be used for files", node, help=_NAME_HELP)
+
+
+def _read_plugins(spec: Spec, node: Node, report: Report) -> None:
+    """The names of plugins, which are data: nothing is imported because a spec names it."""
+    for item in node.items if isinstance(node, ListNode) else [node]:
+        if isinstance(item, ScalarNode) and _PLUGIN.fullmatch(item.text):
+            spec.plugins.append(item.text)
+        else:
+            report(
+                "bad-name",
+                "`plugins` names modules or distributions with layers",
+                item,
+                help="for example `plugins: [my_layers]`; `--plugin my_layers` loads it, nothing in a spec does",
+            )
 
 
 def _entries(node: Node, key: str, what: str, report: Report, spec: Spec) -> list[tuple[ScalarNode, Node]]:

@@ -1,17 +1,77 @@
-"""The table of layers. Each is a class; a module has related layers, and is imported when a spec first names one.
+"""The table of layers, and what a layer is written with.
 
-The table is static, so that suggesting names ("did you mean") need not import the classes.
+Each layer is a class; a module has related layers, and is imported when a spec first names one. The table is static, so
+that suggesting names ("did you mean") need not import the classes.
+
+`__all__` is what layers of one's own are written with (docs/plugins.md): these names stay where they are, with the
+meaning that they have.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import Final, NamedTuple
 
+from netspec.arguments import (
+    Count,
+    Counts,
+    Counts1,
+    Counts2,
+    Counts3,
+    Integer,
+    Integers,
+    Natural,
+    Naturals1,
+    Naturals2,
+    Naturals3,
+    NonNegative,
+    NonZero,
+    Positive,
+    Probability,
+    Real,
+    invalid,
+    spread,
+)
+from netspec.dims import Shape, Size, expect, maximum, minimum, need, product, same, warn
+from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall, shape_text
 from netspec.layers.unoffered import UNOFFERED as UNOFFERED
 
-if TYPE_CHECKING:
-    from netspec.layers.base import Layer
+__all__ = [
+    "Count",
+    "Counts",
+    "Counts1",
+    "Counts2",
+    "Counts3",
+    "Example",
+    "Integer",
+    "Integers",
+    "Layer",
+    "Natural",
+    "Naturals1",
+    "Naturals2",
+    "Naturals3",
+    "NonNegative",
+    "NonZero",
+    "Positive",
+    "Probability",
+    "Real",
+    "Saved",
+    "Shape",
+    "Size",
+    "TensorType",
+    "TorchCall",
+    "expect",
+    "invalid",
+    "maximum",
+    "minimum",
+    "need",
+    "product",
+    "same",
+    "shape_text",
+    "spread",
+    "warn",
+]
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "convolution": ("Conv1d", "Conv2d", "Conv3d"),
@@ -59,11 +119,46 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
 
 MODULE_OF: Final[dict[str, str]] = {name: module for module, names in FAMILIES.items() for name in names}
 
+
+class Plugin(NamedTuple):
+    """Layers that are not netspec's own, and what they came from."""
+
+    name: str
+    """What `--plugin` takes: a module or a distribution."""
+    version: str | None
+    """What the module says of itself, the version of its distribution, or a hash of its files."""
+    layers: tuple[type[Layer], ...]
+
+
+class Offer(NamedTuple):
+    """The layers that a spec may name."""
+
+    layers: Mapping[str, str | type[Layer]]
+    """Name → the class of a plugin, or the module of this package that has netspec's own."""
+    plugins: tuple[Plugin, ...] = ()
+
+    def layer_class(self, name: str) -> type[Layer]:
+        """The class of a layer, by its name.
+
+        Raises:
+            KeyError: there is no such layer.
+        """
+        found = self.layers[name]
+        return layer_class(name) if isinstance(found, str) else found
+
+    def of_plugin(self, name: str) -> bool:
+        """Whether the layer of this name is a plugin's."""
+        return not isinstance(self.layers.get(name, ""), str)
+
+
+OWN: Final = Offer(MODULE_OF)
+"""Without plugins."""
+
 _loaded: dict[str, type[Layer]] = {}
 
 
 def layer_class(name: str) -> type[Layer]:
-    """The class of a layer, by its name.
+    """The class of one of netspec's own layers, by its name.
 
     Raises:
         KeyError: there is no such layer in `MODULE_OF`.

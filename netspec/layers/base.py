@@ -45,7 +45,8 @@ NAMESPACES: Final = frozenset(
         "netspec.torch.recurrent",
     }
 )
-"""The modules whose classes a layer may construct. A spec cannot add to them."""
+"""The modules whose classes netspec's own layers construct. A spec cannot add to them; a plugin's layer, which is code,
+names its own."""
 
 
 class TorchCall(NamedTuple):
@@ -56,14 +57,16 @@ class TorchCall(NamedTuple):
     arguments: dict[str, Any]
     module: str = "torch.nn"
 
-    @property
-    def known_module(self) -> str:
+    def known_module(self, of: Layer | None = None) -> str:
         """The name of the module, after a check, for importing it or writing the import.
 
+        Args:
+            of: the layer whose call it is; None for a combinator's.
+
         Raises:
-            Defect: it is not in `NAMESPACES`.
+            Defect: it is not in `NAMESPACES`, and the layer is no plugin's.
         """
-        if self.module not in NAMESPACES:
+        if self.module not in NAMESPACES and (of is None or not of.is_foreign()):
             raise Defect(f"a layer calls `{self.module}.{self.target}`, which is in no namespace that netspec knows")
         return self.module
 
@@ -203,6 +206,11 @@ class Layer(Arguments):
         """The torch call that constructs this layer for an input of type `x`."""
         return TorchCall(type(self).__name__, self.arguments(x))
 
+    @classmethod
+    def is_foreign(cls) -> bool:
+        """Whether the class is a plugin's, and none of netspec's own."""
+        return cls.__module__.partition(".")[0] != "netspec"
+
     # ---- for the rules
 
     def need_float(self, x: TensorType) -> None:
@@ -275,10 +283,10 @@ REQUIRED: Final = object()
 def torch_defaults(layer: Layer, call: TorchCall) -> dict[str, Any]:
     """The default of each argument of a layer's call in torch's constructor; `REQUIRED` if it has none.
 
-    Builder and emitter leave out arguments that equal their default. torchvision's constructors have other defaults, so
-    all arguments are passed to them.
+    Builder and emitter leave out arguments that equal their default. torchvision's constructors have other defaults,
+    and nothing holds those of a plugin's fields against its constructors, so all arguments are passed to both.
     """
-    if call.module.partition(".")[0] == "torchvision":
+    if layer.is_foreign() or call.module.partition(".")[0] == "torchvision":
         return dict.fromkeys(call.arguments, REQUIRED)
     fields = {name: field for name, field in type(layer).model_fields.items() if name != layer.width}
     defaults = {name: REQUIRED if field.is_required() else field.default for name, field in fields.items()}

@@ -38,21 +38,17 @@ _LABELS: Final = ("Parameters and MACs:", "Parameters:", "MACs:", "Buffers:")
 # ---- one layer
 
 
-def explain_layer(name: str) -> str:
-    """A layer's formula, worked example, arguments, executed examples and cost, as plain text of 80 columns.
-
-    Raises:
-        KeyError: there is no such layer.
-    """
-    cls = layer_class(name)
-    parts = [f"{name} ({cls.family})"]
+def explain_layer(cls: type[Layer]) -> str:
+    """A layer's formula, worked example, arguments, executed examples and cost, as plain text of 80 columns."""
+    parts = [f"{cls.__name__} ({cls.family})"]
     parts += [filled(paragraph) for paragraph in paragraphs(cls)]
     arguments = [hanging(argument, words, 2) for argument, words in _arguments(cls).items()]
     parts.append("\n".join(["Arguments:", *(arguments or ["  none"])]))
     if cls.omitted:
         parts.append("\n".join(["Not offered:", *(hanging(*item, 2) for item in cls.omitted.items())]))
-    parts.append("\n".join(["Examples:", *(_example_text(cls, example) for example in cls.examples)]))
-    parts.append(filled(f"Kept for the backward pass: {_saved_text(cls)}."))
+    if cls.examples:  # a plugin's layer may have none
+        parts.append("\n".join(["Examples:", *(_example_text(cls, example) for example in cls.examples)]))
+        parts.append(filled(f"Kept for the backward pass: {_saved_text(cls)}."))
     return "\n\n".join(parts)
 
 
@@ -89,7 +85,7 @@ def _arguments(cls: type[Layer]) -> dict[str, str]:
 
 def _executed(cls: type[Layer], example: Example) -> tuple[str, str]:
     """The YAML of an example, and what comes of it."""
-    layer = cls.model_validate(_tupled(example.arguments))
+    layer = cls.model_validate(tupled(example.arguments))
     x = TensorType(example.input, example.dtype)
     with collecting(Findings()):
         y = layer.output(x)
@@ -101,12 +97,12 @@ def _executed(cls: type[Layer], example: Example) -> tuple[str, str]:
     return spelled(cls, example.arguments), ", ".join(facts)
 
 
-def _tupled(value: Any) -> Any:
+def tupled(value: Any) -> Any:
     """An example's arguments as elaboration hands them over: lists as tuples."""
     if isinstance(value, dict):
-        return {name: _tupled(item) for name, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        return {name: tupled(item) for name, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, list | tuple):
-        return tuple(_tupled(item) for item in value)  # pyright: ignore[reportUnknownVariableType]  # any arguments
+        return tuple(tupled(item) for item in value)  # pyright: ignore[reportUnknownVariableType]  # any arguments
     return value
 
 
@@ -128,7 +124,7 @@ def _sizes(x: TensorType) -> str:
 def _saved_text(cls: type[Layer]) -> str:
     """What autograd keeps, by the first example, in words."""
     example = cls.examples[0]
-    layer = cls.model_validate(_tupled(example.arguments))
+    layer = cls.model_validate(tupled(example.arguments))
     x = TensorType(example.input, example.dtype)
     saved: Saved = layer.saved(x)
     parts = [name for name, kept in (("the input", saved.input), ("the output", saved.output)) if kept]

@@ -12,12 +12,13 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from netspec.diagnostics import Defect, MissingExtra, OutOfMemory
+from netspec.diagnostics import Defect, MissingExtra, NetspecError, OutOfMemory
 from netspec.extras import install
-from netspec.layers.base import TorchCall, torch_defaults
+from netspec.layers.base import NAMESPACES, Layer, TorchCall, torch_defaults
 from netspec.net import As, Combinator, Leaf, Net, Sequential, Use, members, module_key, need_numbers, slots_named, walk
 from netspec.torch import modules
 from netspec.torch.foreign import lacks_memory
+from netspec.torch.foreign_modules import module_class, refused
 from netspec.torch.graphs import Field, Graph, KeepValue, Network, RunModule, Step, TakeValue
 from netspec.views.describe import bytes_text, count_text, shape_text
 from netspec.wiring import NONE, Wires, Wiring, slots_read
@@ -86,7 +87,7 @@ def build(
             return _tied(net, _root(net))
     if check_memory:
         _check_memory(net)
-    with _seeded(seed):
+    with seeded(seed):
         model = _tied(net, _root(net))
         for leaf in net.layers:
             if leaf.init and not leaf.again:
@@ -94,15 +95,19 @@ def build(
     return model if target.type == "cpu" else model.to(target)
 
 
-def constructor(call: TorchCall) -> type[nn.Module]:
-    """The module class that a layer's call names.
+def constructor(call: TorchCall, of: Layer | None = None) -> type[nn.Module]:
+    """The module class that a call names: that of the layer `of`, or of a combinator.
 
     Raises:
         MissingExtra: it is a class of torchvision, which is not installed.
+        PluginError: it is a plugin's, and there is no such class.
         Defect: the namespace is not one that netspec imports from, or it has no such module class.
     """
+    module = call.known_module(of)
+    if of is not None and module not in NAMESPACES:
+        return module_class(call, type(of))
     try:
-        namespace = import_module(call.known_module)
+        namespace = import_module(module)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "torchvision":
             raise
@@ -214,36 +219,43 @@ class _Builder:
         return constructor(call)(*chains.values(), **written, **call.arguments)
 
 
-def _leaf(leaf: Leaf) -> nn.Module:
-    call = leaf.call
-    defaults = torch_defaults(leaf.layer, call)
+def constructed(layer: Layer, call: TorchCall, *, frozen: bool = False) -> nn.Module:
+    """The module that a layer's call makes. Raises whatever the constructor raises."""
+    defaults = torch_defaults(layer, call)
     stated = {name: value for name, value in call.arguments.items() if value != defaults[name]}
+    return _construct(call, stated, layer, frozen)
+
+
+def _leaf(leaf: Leaf) -> nn.Module:
     try:
-        return _construct(call, stated, leaf.frozen)
-    except (TypeError, ValueError) as error:
+        return constructed(leaf.layer, leaf.call, frozen=leaf.frozen)
+    except Exception as error:
+        if isinstance(error, RuntimeError) and lacks_memory(error):
+            raise OutOfMemory(
+                f"`{leaf.type}` at {leaf.span.place} has {count_text(leaf.params)} parameters, and memory ran out: "
+                f"{error}"
+            ) from None
+        if leaf.layer.is_foreign() and not isinstance(error, NetspecError):
+            raise refused(leaf.layer, error, leaf.span.place) from None
+        if not isinstance(error, (TypeError, ValueError)):
+            raise
         raise Defect(
             f"torch {torch.__version__} refuses `{leaf.type}` at {leaf.span.place}, which netspec accepted: {error}"
         ) from error
-    except RuntimeError as error:
-        if not lacks_memory(error):
-            raise
-        raise OutOfMemory(
-            f"`{leaf.type}` at {leaf.span.place} has {count_text(leaf.params)} parameters, and memory ran out: {error}"
-        ) from None
 
 
-def _construct(call: TorchCall, stated: Mapping[str, Any], frozen: bool) -> nn.Module:
-    made = {name: _value(value) for name, value in stated.items()}
-    found = constructor(call)
+def _construct(call: TorchCall, stated: Mapping[str, Any], layer: Layer, frozen: bool = False) -> nn.Module:
+    made = {name: _value(value, layer) for name, value in stated.items()}
+    found = constructor(call, layer)
     if frozen and call.arguments.get("track_running_stats"):
         found = _FROZEN.get(found, found)
     module = found(**made)
     return module.requires_grad_(False) if frozen else module
 
 
-def _value(value: Any) -> Any:
+def _value(value: Any, layer: Layer) -> Any:
     """The value of an argument; one that is itself a call (the layer of a `TransformerEncoder`) is constructed."""
-    return _construct(value, value.arguments, False) if isinstance(value, TorchCall) else value
+    return _construct(value, value.arguments, layer) if isinstance(value, TorchCall) else value
 
 
 # ---- initialisers, seeds, memory
@@ -266,7 +278,7 @@ def _initialise(module: nn.Module, leaf: Leaf) -> None:
 
 
 @contextmanager
-def _seeded(seed: int | None) -> Generator[None]:
+def seeded(seed: int | None) -> Generator[None]:
     """Seed torch's global CPU generator, and restore its state afterwards. Without a seed, do nothing."""
     if seed is None:
         yield

@@ -13,9 +13,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from netspec.diagnostics import Defect
+from netspec.diagnostics import Defect, PluginError
 from netspec.layers.base import TensorType
 from netspec.net import Combinator, Leaf, Net, walk
+from netspec.plugins.asking import roots, told
 from netspec.torch.build import build
 from netspec.torch.modules import Outputs
 from netspec.views.describe import count_text, plural, shape_text
@@ -50,6 +51,8 @@ class Verification:
     seconds: float
     torch: str
     disagreements: tuple[Disagreement, ...] = ()
+    plugged: str = ""
+    """The layer of a plugin that disagrees, if one does: what else disagrees may follow from it."""
 
     def __str__(self) -> str:
         compared = f"{plural(self.layers, 'layer')}, {count_text(self.params)} parameters"
@@ -58,8 +61,18 @@ class Verification:
         shown = [f"  {disagreement}" for disagreement in self.disagreements[:_SHOWN]]
         left = len(self.disagreements) - len(shown)
         more = [f"  and {left} more"] if left else []
-        head = f"{compared} do not agree with torch {self.torch}; this is a defect of netspec's:"
+        whose = f"a fault of the plugin's layer `{self.plugged}`" if self.plugged else "a defect of netspec's"
+        head = f"{compared} do not agree with torch {self.torch}; this is {whose}:"
         return "\n".join([head, *shown, *more])
+
+
+class PluginVerificationError(PluginError):
+    """torch and a plugin's layer differ; `verification` has every difference."""
+
+    def __init__(self, verification: Verification) -> None:
+        hint = f"`netspec.probe` holds `{verification.plugged}` alone against the module that it builds"
+        super().__init__(f"{verification}\n{hint}")
+        self.verification = verification
 
 
 class VerificationError(Defect):
@@ -79,6 +92,7 @@ def verify(net: Net, *, seed: int = 0) -> Verification:
 
     Raises:
         VerificationError: torch and the net differ (a `Defect`, status 70).
+        PluginVerificationError: torch and the net differ at a plugin's layer.
         UsageError: the net has symbolic sizes.
         OutOfMemory: its parameters do not fit into memory.
     """
@@ -90,7 +104,11 @@ def verify(net: Net, *, seed: int = 0) -> Verification:
     params = sum(parameter.numel() for parameter in model.parameters())
     version = torch.__version__.partition("+")[0]
     unique = tuple(dict.fromkeys(found))
-    result = Verification(len(net.layers), params, time.perf_counter() - started, version, unique)
+    paths = {disagreement.path for disagreement in unique}
+    plugged = next((leaf.type for leaf in net.layers if leaf.layer.is_foreign() and leaf.path in paths), "")
+    result = Verification(len(net.layers), params, time.perf_counter() - started, version, unique, plugged)
+    if plugged:
+        raise PluginVerificationError(result)
     if unique:
         raise VerificationError(result)
     return result
@@ -171,7 +189,10 @@ class _Run:
         try:
             with torch.no_grad():
                 output = self.model(*example(self.net, _BATCH, self.generator))
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        except Exception as error:
+            plugged = self.current is not None and self.current.layer.is_foreign()
+            if not plugged and not isinstance(error, (RuntimeError, ValueError, IndexError, TypeError)):
+                raise
             self._refused(error, training)
             return self.found
         finally:
@@ -247,4 +268,6 @@ class _Run:
         path, kind = (leaf.path, leaf.type) if leaf else ("", "")
         mode = "train" if training else "eval"
         message = " ".join(str(error).split())
+        if leaf is not None and leaf.layer.is_foreign():
+            message = told(error, roots([type(leaf.layer)]))
         self.found.append(Disagreement(path, kind, f"forward in {mode} mode", "legal", f"refused: {message}"))

@@ -20,17 +20,16 @@ class NonFinite(NetspecError):
 
 
 class Interrupted(NetspecError):
-    """A signal ended the run after a checkpoint was written. `run` is its directory, `step` its optimizer steps."""
+    """A signal ended the run after a checkpoint was written. `run` is its directory, `step` its optimizer steps, and
+    `resume` the command that goes on with it."""
 
     exit_status = 75
     code: Code = "run-interrupted"
 
-    def __init__(self, signal: str, run: Path, step: int) -> None:
+    def __init__(self, signal: str, run: Path, step: int, resume: str) -> None:
         self.run = run
         self.step = step
-        super().__init__(
-            f"{signal}: stopped after step {step}, checkpoint written; go on with `netspec train --resume {run}`"
-        )
+        super().__init__(f"{signal}: stopped after step {step}, checkpoint written; go on with `{resume}`")
 
 
 _REFUSALS = (RuntimeError, ValueError, IndexError, ArithmeticError)

@@ -22,7 +22,7 @@ def test_the_page_in_the_documents_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("name", MODULE_OF)
 def test_an_explanation_names_every_argument_and_fits_a_terminal(name: str) -> None:
-    text = explain_layer(name)
+    text = explain_layer(layer_class(name))
     assert max(map(len, text.splitlines())) <= 80
     cls = layer_class(name)
     for argument in (*cls.model_fields, *cls.omitted):

@@ -1,4 +1,5 @@
-"""Net → a standalone Python file that imports only torch, and torchvision where a layer is torchvision's.
+"""Net → a standalone Python file that imports torch alone, torchvision where a layer is torchvision's, and the modules
+of plugins where a layer is a plugin's.
 
 The file reads as a person would have written it: blocks that are called more than once are functions, names are kept,
 arguments that equal torch's defaults are left out, and every layer carries the shape of its output. It loads the same
@@ -17,7 +18,7 @@ from typing import Final
 from netspec.emit.python.blocks import Functions
 from netspec.emit.python.code import WIDTH, FileNames, shape_comment, statement
 from netspec.emit.python.convert import Converter
-from netspec.emit.python.forward import Classes
+from netspec.emit.python.forward import Classes, outputs_name
 from netspec.emit.python.helpers import Copies, helper_names
 from netspec.emit.python.initial import initial_weights
 from netspec.emit.python.told import Texts
@@ -43,7 +44,7 @@ def to_python(net: Net) -> str:
     """
     need_numbers(net, f"writing `{net.name}` as Python")
     classes = Classes(net)
-    converter = Converter(Texts(net), classes, _function_name(net))
+    converter = Converter(Texts(net), classes, _function_name(net), _names_of_others(net))
     root = converter.root(net.root)
     names = FileNames(
         _RESERVED
@@ -51,6 +52,7 @@ def to_python(net: Net) -> str:
         | helper_names()
         | classes.texts.keys()
         | {name for _, name in converter.imports}
+        | set(converter.plugged.values())
     )
     network = names.take(_function_name(net))
     functions = Functions(names)
@@ -83,6 +85,8 @@ def to_python(net: Net) -> str:
     ]
     text = "\n\n\n".join(definitions)
     imports = {*copies.imports, *converter.imports, ("torch", ""), ("torch", "nn")}
+    for (module, target), bound in converter.plugged.items():
+        imports.add((module, target if bound == target else f"{target} as {bound}"))
     if "OrderedDict(" in text:
         imports.add(("collections", "OrderedDict"))
     if classes.texts:
@@ -90,6 +94,13 @@ def to_python(net: Net) -> str:
     if any("(NamedTuple)" in text for text in classes.texts.values()):
         imports.add(("typing", "NamedTuple"))
     return "\n".join([*_header(net), "", *_imports(imports, bool(copies.texts)), "", "", text, ""])
+
+
+def _names_of_others(net: Net) -> frozenset[str]:
+    """Names that a plugin's class may not have in the file."""
+    own = {outputs_name(_function_name(net)), "Tensor", "NamedTuple"}
+    calls = (leaf.call for leaf in net.layers)
+    return _RESERVED | helper_names() | own | {call.target for call in calls if call.module.startswith("torchvision.")}
 
 
 def _without_values(text: str) -> str:
@@ -137,11 +148,12 @@ def _imports(wanted: Iterable[tuple[str, str]], copied: bool) -> list[str]:
     lines = ["from __future__ import annotations", ""] if copied else []
     for is_standard in (True, False):
         section = [f"import {module}" for module in sorted(plain) if _standard(module) is is_standard]
-        section += [
-            f"from {module} import {', '.join(sorted(modules[module]))}"
-            for module in sorted(modules)
-            if _standard(module) is is_standard
-        ]
+        for module in sorted(modules):
+            if _standard(module) is is_standard:
+                renamed = sorted(name for name in modules[module] if " as " in name)
+                kept = sorted(modules[module].difference(renamed))
+                section += [f"from {module} import {name}" for name in renamed]
+                section += [f"from {module} import {', '.join(kept)}"] if kept else []
         lines += [*section, ""] if section else []
     return lines[:-1]
 

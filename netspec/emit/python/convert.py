@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-from netspec.diagnostics import Span
+from netspec.diagnostics import Span, UsageError
 from netspec.emit.python.code import Argument, BlockCall, Dict, Expression, FunctionCall, Literal, Raw, Told, keywords
 from netspec.emit.python.forward import Classes
 from netspec.emit.python.told import Texts, literals
-from netspec.layers.base import REQUIRED, TensorType, TorchCall, torch_defaults
+from netspec.layers.base import NAMESPACES, REQUIRED, Layer, TensorType, TorchCall, torch_defaults
 from netspec.net import As, Combinator, Leaf, Node, Scope, Sequential, Use, members, module_key, walk
 from netspec.views.describe import shape_text
 from netspec.wiring import Wires
@@ -35,7 +35,7 @@ _IDENTITY: Final = FunctionCall("nn.Identity")
 class Converter:
     """Converts a net and remembers what the file needs for it."""
 
-    def __init__(self, texts: Texts, classes: Classes, network: str) -> None:
+    def __init__(self, texts: Texts, classes: Classes, network: str, taken: frozenset[str]) -> None:
         self.texts = texts
         self.classes = classes
         self.name = network
@@ -48,6 +48,10 @@ class Converter:
         """Module of netspec's and class, for every class that the file gets a copy of."""
         self.imports: dict[tuple[str, str], None] = {}
         """Module and class, for every class of torchvision's."""
+        self.plugged: dict[tuple[str, str], str] = {}
+        """Module and class, for every class of a plugin's, and its name in the file."""
+        self.taken = taken
+        """Names that the file has otherwise."""
         self.network: TorchCall | None = None
         """What the network becomes on account of a combinator inside."""
         self.variables = _variables(classes)
@@ -225,37 +229,58 @@ class Converter:
     def _leaf(self, leaf: Leaf) -> FunctionCall:
         call = leaf.call
         defaults = torch_defaults(leaf.layer, call)
-        function = self._function(call)
+        function = self._function(call, leaf.layer)
         suffix = ""
-        if leaf.frozen and call.target in FROZEN and call.arguments.get("track_running_stats"):
+        freezes = call.target in FROZEN and call.module == "torch.nn"
+        if leaf.frozen and freezes and call.arguments.get("track_running_stats"):
             function = self._helper(FROZEN[call.target])
         elif leaf.frozen and leaf.params:
             suffix = ".requires_grad_(False)"
         order = () if leaf.layer.scalar is None else (leaf.layer.scalar,)
         formulas = self.texts.arguments(leaf.span, order, call.arguments, self.local, leaf.input)
-        arguments = self._arguments(call, defaults, formulas)
+        arguments = self._arguments(call, defaults, formulas, leaf.layer)
         return FunctionCall(function, arguments, shape_text(leaf.output_shape), suffix=suffix)
 
     def _arguments(
-        self, call: TorchCall, defaults: Mapping[str, Any], formulas: Mapping[str, Told]
+        self, call: TorchCall, defaults: Mapping[str, Any], formulas: Mapping[str, Told], layer: Layer
     ) -> tuple[Argument, ...]:
         made: list[Argument] = []
         for name, value in call.arguments.items():
             if isinstance(value, TorchCall):  # the layer that a `TransformerEncoder` repeats
                 required = dict.fromkeys(value.arguments, REQUIRED)
-                made.append(Argument(FunctionCall(self._function(value), self._arguments(value, required, {})), name))
+                inside = self._arguments(value, required, {}, layer)
+                made.append(Argument(FunctionCall(self._function(value, layer), inside), name))
             else:
                 made.append(Argument(Literal(value, name, defaults[name], formulas.get(name)), name))
         return tuple(made)
 
-    def _function(self, call: TorchCall) -> str:
-        package = call.known_module.partition(".")[0]
+    def _function(self, call: TorchCall, of: Layer | None = None) -> str:
+        module = call.known_module(of)
+        if module not in NAMESPACES:
+            return self._imported(call)
+        package = module.partition(".")[0]
         if package == "netspec":
             return self._helper(call.target, call.module)
         if package == "torchvision":
             self.imports[call.module, call.target] = None
             return call.target
         return f"nn.{call.target}"
+
+    def _imported(self, call: TorchCall) -> str:
+        """The name of a plugin's class in the file; one that is taken there gets a number."""
+        if call.module == "__main__":
+            raise UsageError(
+                f"`{call.target}` is a class of the program that runs, which no other file can import: "
+                "move it into a module, and let `call` name that"
+            )
+        bound = self.plugged.get((call.module, call.target))
+        if bound is None:
+            others = {name for _, name in self.imports} | set(self.plugged.values()) | self.taken
+            others |= set(self.variables.values())
+            names = (f"{call.target}{number}" for number in ("", *range(2, len(others) + 3)))
+            bound = next(name for name in names if name not in others)
+            self.plugged[call.module, call.target] = bound
+        return bound
 
     def _helper(self, name: str, module: str = "netspec.torch.modules") -> str:
         self.helpers[module, name] = None

@@ -44,6 +44,8 @@ class Classes:
         """Source text without the name → name."""
         self._values = {node.slot: node.name for node in walk(net.root) if isinstance(node, As)}
         self._values |= {r.slot: r.name for node in walk(net.root) if isinstance(node, Leaf) for r in node.results}
+        self._imported = {leaf.call.target for leaf in net.layers if leaf.layer.is_foreign()}
+        """Classes that the file imports on account of plugins."""
         self._values |= {value.slot: value.name for value in net.named_inputs if value.slot is not None and value.name}
 
     def needed(self, chain: Sequential, wires: Wires) -> bool:
@@ -103,7 +105,7 @@ class Classes:
 
     def _outputs(self, network: str) -> str:
         """The class of the named tuple that the network gives."""
-        name = f"{_class_name(network)}Outputs"
+        name = outputs_name(network)
         if name not in self.texts:
             fields = [
                 f"    {value.name}: {'tuple[Tensor, ...]' if value.family else 'Tensor'}"
@@ -137,12 +139,17 @@ class Classes:
         text = "\n".join(lines)
         if text not in self._names:
             base = _class_name(wanted)
-            taken = self.texts.keys() | helper_names()
+            taken = self.texts.keys() | helper_names() | self._imported
             numbered = (f"{base}{number}" for number in count(2))
             name = base if base not in taken else next(found for found in numbered if found not in taken)
             self._names[text] = name
             self.texts[name] = f"class {name}({BASE}):\n{text}"
         return self._names[text]
+
+
+def outputs_name(network: str) -> str:
+    """The name of the named tuple that a network gives."""
+    return f"{_class_name(network)}Outputs"
 
 
 class _Body:

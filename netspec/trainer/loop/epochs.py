@@ -263,7 +263,7 @@ class Training:
             self._draw()
         self.keeper.wait()
         name = self.caught.pending or ("--max-steps" if self.max_steps is not None else "a signal to another process")
-        raise Interrupted(name, self.directory.path, self.progress.step)
+        raise Interrupted(name, self.directory.path, self.progress.step, self.directory.resume)
 
     def _check(self, failed: int | None) -> None:
         """End the run if a step failed.

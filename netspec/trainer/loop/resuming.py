@@ -10,6 +10,7 @@ from netspec.recipe.resolved import Recipe
 from netspec.trainer.loop.state import restore
 from netspec.trainer.run.checkpoint import Checkpoint, best_of, clear_orphans, newest_used, point, pointed
 from netspec.trainer.run.directory import RunDirectory
+from netspec.trainer.run.plugins import plugin_notes
 from netspec.trainer.run.progress import Progress
 from netspec.trainer.run.records import read_records, write_records
 from netspec.trainer.run.sameness import differences
@@ -69,7 +70,8 @@ def resumed(
         return restore(trainer, found, notes.append, directory.path), bool(other)
 
     _, (progress, changed) = newest_used(directory.checkpoints, reporter.note, use)
-    for note in (*notes, *_of_a_driver_that_is_gone(directory.options, facts["options"])):
+    notes += _of_a_driver_that_is_gone(directory.options, facts["options"])
+    for note in (*notes, *plugin_notes(directory, trainer.net.plugins)):
         reporter.note(note)
     if place.first:
         if read_records(directory.path) != progress.records:  # damaged, or with epochs after the checkpoint
@@ -111,5 +113,5 @@ def finished(directory: RunDirectory, progress: Progress, recipe: Recipe) -> str
     change = "train.early_stopping=null" if early else "train.epochs=N"
     return (
         f"{directory.path} is finished: it ended {how}. This trains it further: "
-        f"`netspec train --resume {directory.path} --set {change} --force`"
+        f"`{directory.resume} --set {change} --force`"
     )

@@ -13,6 +13,7 @@ from torch import Tensor
 from netspec.diagnostics import UsageError
 from netspec.trainer.machine.random_state import get_random_state, set_random_state
 from netspec.trainer.run.checkpoint import Checkpoint
+from netspec.trainer.run.directory import RunDirectory
 from netspec.trainer.run.progress import Progress, progress_of
 from netspec.trainer.run.sameness import plain_recipe
 from netspec.trainer.setup.trainer import Trainer
@@ -136,7 +137,7 @@ def _batches_done(trainer: Trainer, progress: Progress, then: Mapping[str, Any],
     raise UsageError(
         f"the run stands within epoch {progress.epoch + 1}, behind {seen} = {progress.batch} × {old_size} examples, "
         f"where no {step} ends; let the epoch end first, with what it was trained with: "
-        f"`netspec train --resume {run} --max-steps {progress.step + left}`"
+        f"`{RunDirectory(run).resume} --max-steps {progress.step + left}`"
     )
 
 

@@ -85,6 +85,17 @@ class RunDirectory:
         return _mapping(self.environment.get("options"))
 
     @property
+    def plugins(self) -> dict[str, str | None]:
+        """The plugins whose layers the run's net has, each with its version."""
+        found = _mapping(self.environment.get("plugins"))
+        return {name: version if isinstance(version, str) else None for name, version in found.items()}
+
+    @property
+    def resume(self) -> str:
+        """The command that goes on with the run."""
+        return " ".join([f"netspec train --resume {self.path}", *(f"--plugin {name}" for name in self.plugins)])
+
+    @property
     def class_names(self) -> list[str]:
         """The names of the classes in the data; empty if they had none."""
         names = _mapping(self.environment.get("data")).get("names")
@@ -124,7 +135,9 @@ class RunDirectory:
         return lambda: _write_back(before)
 
     def write_sources(self, net: Net, environment: Mapping[str, Any]) -> None:
-        """Write the spec (as written and resolved), the net and the environment."""
+        """Write the spec (as written and resolved), the net, and the environment with the plugins of the net."""
+        if net.plugins:
+            environment = {**environment, "plugins": {plugin.name: plugin.version for plugin in net.plugins}}
         write_atomically(self.source, net.text)
         write_atomically(self.spec, expand(net))
         write_atomically(self.path / "netspec.json", json.dumps(to_json(net), indent=1) + "\n")
@@ -235,7 +248,7 @@ def check_weights(file: Path) -> bytes:
     if wanted is not None and hashlib.sha256(data).hexdigest() != wanted:
         raise ResourceError(
             f"`{file}` is damaged: its SHA-256 is not the one that was noted; "
-            f"`netspec train --resume {file.parent}` writes it anew from the last checkpoint"
+            f"`{RunDirectory(file.parent).resume}` writes it anew from the last checkpoint"
         )
     return data
 

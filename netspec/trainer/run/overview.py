@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from netspec.compiler import load
+from netspec.compiler import load_offered
 from netspec.diagnostics import NetspecError, UsageError
+from netspec.layers import OWN, Offer
 from netspec.recipe import tables
 from netspec.trainer.run.directory import RunDirectory, open_run
 from netspec.trainer.run.records import Record, as_json, figure_text, read_records
@@ -59,8 +60,9 @@ class Run:
         }  # fmt: skip
 
 
-def find_runs(paths: Sequence[Path], parent: Path) -> list[Run]:
-    """The runs at `paths`, or if there are none all runs in the directory `parent`, ordered by name and number.
+def find_runs(paths: Sequence[Path], parent: Path, offer: Offer = OWN) -> list[Run]:
+    """The runs at `paths`, or if there are none all runs in the directory `parent`, ordered by name and number; `offer`
+    are the layers that their specs may name.
 
     Raises:
         UsageError: a path is not a run, or there is no such directory.
@@ -68,10 +70,10 @@ def find_runs(paths: Sequence[Path], parent: Path) -> list[Run]:
     if paths:
         for path in paths:
             open_run(path)
-        return [_read(path) for path in paths]
+        return [_read(path, offer) for path in paths]
     if not parent.is_dir():
         raise UsageError(f"there is no directory `{parent}`; `netspec train` makes one, `--in DIR` names another")
-    return [_read(path) for path in sorted(parent.iterdir(), key=_order) if (path / "spec.yaml").is_file()]
+    return [_read(path, offer) for path in sorted(parent.iterdir(), key=_order) if (path / "spec.yaml").is_file()]
 
 
 def _order(path: Path) -> tuple[str, int]:
@@ -79,12 +81,12 @@ def _order(path: Path) -> tuple[str, int]:
     return (name, int(number)) if number.isdecimal() else (path.name, 0)
 
 
-def _read(path: Path) -> Run:
+def _read(path: Path, offer: Offer) -> Run:
     try:
-        net = load(path / "spec.yaml")
+        net = load_offered(path / "spec.yaml", offer)
         name, params = net.name, net.params if isinstance(net.params, int) else None
         settings = dict(_flat(net.recipe.to_dict())) if net.recipe else {}
-    except NetspecError:  # a run of an older version is still listed
+    except NetspecError:  # a run of an older version, or of a plugin that is not here, is still listed
         name, params, settings = path.name, None, {}
     run = RunDirectory(path)
     options = {f"--{key}": value for key in _TELLING if (value := run.options.get(key)) not in (None, [])}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.trainer.machine.host import is_finite
-from netspec.trainer.run.directory import check_weights
+from netspec.trainer.run.directory import RunDirectory, check_weights
 from netspec.trainer.step.optim import matches, named
 
 
@@ -26,7 +26,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     file = path / "model.safetensors" if path.is_dir() else path
     if path.is_dir() and not file.is_file() and (path / "checkpoints").is_dir():
-        raise UsageError(f"`--weights {path}`: the run is unfinished; go on with `netspec train --resume {path}` first")
+        raise UsageError(f"`--weights {path}`: the run is unfinished; go on with `{RunDirectory(path).resume}` first")
     if not file.is_file():
         raise UsageError(f"`--weights {path}`: there is no such file")
     try:

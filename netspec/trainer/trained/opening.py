@@ -9,8 +9,9 @@ from typing import Any
 
 from torch import nn
 
-from netspec.compiler import load
+from netspec.compiler import load_offered
 from netspec.diagnostics import ResourceError, UsageError
+from netspec.layers import OWN, Offer
 from netspec.net import Net
 from netspec.recipe.resolved import Recipe
 from netspec.torch.build import build
@@ -20,6 +21,7 @@ from netspec.trainer.errors import NonFinite
 from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose_device
 from netspec.trainer.run.checkpoint import Checkpoint, best_of, newest_used, pointed, used
 from netspec.trainer.run.directory import RunDirectory, class_names, open_run
+from netspec.trainer.run.plugins import need_plugins, plugin_notes
 from netspec.trainer.run.progress import progress_of
 from netspec.trainer.setup.options import Options
 from netspec.trainer.show.reporters import say
@@ -61,21 +63,26 @@ class Trained:
         return splits
 
 
-def open_trained(path: Path, *, device: str = "auto", best: bool = False) -> Trained:
+def open_trained(path: Path, *, device: str = "auto", best: bool = False, offer: Offer = OWN) -> Trained:
     """Open a run with its final weights, or those of its newest checkpoint if it is unfinished.
 
     Args:
         path: the run directory.
         device: a value of `--device`.
         best: use the weights of the best checkpoint instead.
+        offer: the layers that the run's spec may name.
 
     Raises:
         UsageError: `path` is not a run, or the run has no best checkpoint.
+        PluginError: the run's net has layers of a plugin that is not there.
         ResourceError: the weights are damaged, or there are none yet.
         NonFinite: a weight is not finite.
     """
     run = open_run(path)
-    net = load(run.spec)
+    need_plugins(run, offer.plugins)
+    for note in plugin_notes(run, offer.plugins):
+        _warn(note)
+    net = load_offered(run.spec, offer)
     if net.recipe is None:
         raise UsageError(f"`{run.spec}` has no `train:` recipe any more, so this is no run to look at")
     target = choose_device(device)

@@ -1,0 +1,250 @@
+"""The code of a plugin's layer, called so that whatever it does becomes one error with a place in its file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, FrameType, TracebackType
+from typing import Any, Final, TypeVar, cast, get_args
+
+from netspec.dims import Dim, Findings, Problem, Shape, Unmet, collecting, is_known
+from netspec.layers.base import DType, Layer, Saved, TensorType, TorchCall
+
+T = TypeVar("T")
+
+LINES: Final = 1_000_000
+"""How many lines of Python one method may run: half a second, thousands of times what a rule needs."""
+
+
+class Fault(Exception):
+    """The code of a layer raised, ran without end, or gave what it may not give. Its text says what and where."""
+
+
+class _Endless(BaseException):
+    """A method ran for too many lines. No `Exception`, which the method itself might catch."""
+
+
+@contextmanager
+def _limited() -> Generator[None]:
+    """End what runs inside after `LINES` lines, counted by the hook that debuggers use: while one is at work, nothing
+    is counted."""
+    if sys.gettrace() is not None:
+        yield
+        return
+    left = LINES
+
+    def count(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise _Endless
+        return count
+
+    sys.settrace(count)
+    try:
+        yield
+    finally:
+        sys.settrace(None)
+
+
+def asked(what: str, call: Callable[[], T], cls: type[Layer]) -> T:
+    """The result of a call into the code of a layer's class. `what` begins the sentence: "`output` of `Mine`".
+
+    Raises:
+        Fault: it raised anything but `Unmet`, or ran without end.
+    """
+    try:
+        with _limited():
+            return call()
+    except Unmet:
+        raise
+    except _Endless as error:
+        raise Fault(
+            f"{what} does not end: it was stopped after {LINES:,} lines of Python{_at(place(error, roots([cls])))}"
+        ) from None
+    except Exception as error:
+        raise Fault(f"{what} raised {told(error, roots([cls]))}") from None
+
+
+def roots(classes: Iterable[type[Layer]]) -> frozenset[str]:
+    """The outermost packages or modules of these classes."""
+    return frozenset(cls.__module__.partition(".")[0] for cls in classes)
+
+
+def told(error: BaseException, roots: frozenset[str]) -> str:
+    """An exception and where it was raised: "ZeroDivisionError: division by zero (my_layers.py, line 12)"."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}{': ' if text else ''}{text}{_at(place(error, roots))}"
+
+
+def _at(place: str | None) -> str:
+    return "" if place is None else f" ({place})"
+
+
+def place(error: BaseException, roots: frozenset[str]) -> str | None:
+    """File and line of the innermost frame of an exception that is a plugin's, or that is a person's own as it is
+    neither netspec's nor installed; None if there is none.
+
+    Args:
+        error: the exception.
+        roots: the outermost packages or modules of the plugins.
+    """
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return written(error.filename, error.lineno or 1)
+    found: str | None = None
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if module in roots or not (module == "netspec" or _is_installed(frame.f_code.co_filename)):
+            found = written(frame.f_code.co_filename, trace.tb_lineno)
+        trace = trace.tb_next
+    return found
+
+
+def _is_installed(file: str) -> bool:
+    """Whether a file belongs to Python or to an installed distribution."""
+    standard = Path(os.__file__).parent
+    return file.startswith("<frozen") or "site-packages" in (path := Path(file)).parts or path.is_relative_to(standard)
+
+
+def written(file: str, line: int) -> str:
+    """The file as a person would name it from here."""
+    path = Path(file)
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return f"{path}, line {line}"
+
+
+# ---- one layer at one place of a net
+
+
+def output_of(layer: Layer, x: TensorType) -> TensorType:
+    """The output type of a layer for an input, once everything that netspec will ask of the layer there has been asked.
+
+    So what reads the net later meets no surprise: no count, call or derivation fails that has not failed here.
+
+    Raises:
+        Unmet: the layer does not accept the input.
+        Fault: its code is wrong.
+    """
+    y = _checked_output(layer, x)
+    if is_known(x.shape):
+        with collecting(Findings()):
+            _ask_everything(layer, x, y)
+    return y
+
+
+def _checked_output(layer: Layer, x: TensorType) -> TensorType:
+    y: object = _method(layer, "output", x)
+    if not isinstance(y, TensorType):
+        raise _nonsense(layer, "output", y, "a `TensorType`")
+    if not (_is_shape(y.shape) and y.dtype in get_args(DType)):
+        raise _nonsense(layer, "output", y, f"a tuple of sizes of at least 1, with one of {', '.join(get_args(DType))}")
+    return y
+
+
+def _ask_everything(layer: Layer, x: TensorType, y: TensorType) -> None:
+    for name in ("parameters", "buffers"):
+        tensors: object = _counted(layer, name, x)
+        if tensors is not None and not _are_tensors(tensors):
+            raise _nonsense(layer, name, tensors, "a dict of names with shapes, of which each is a tuple of sizes")
+    macs: object = _counted(layer, "macs", x)
+    if macs is not None and not (isinstance(macs, Dim) or (type(macs) is int and macs >= 0)):
+        raise _nonsense(layer, "macs", macs, "an integer of at least 0")
+    saved: object = _counted(layer, "saved", x)
+    if saved is not None and not _is_saved(saved):
+        raise _nonsense(layer, "saved", saved, "a `Saved`: true or false for input and output, integers for the rest")
+    shares: object = _counted(layer, "shares", x)
+    if shares is not None and not isinstance(shares, bool):
+        raise _nonsense(layer, "shares", shares, "true or false")
+    for axis in range(len(y.shape)):
+        derived: object = _counted(layer, "derivation", x, axis)
+        if derived is not None and not isinstance(derived, str):
+            raise _nonsense(layer, "derivation", derived, "a text or None")
+    for name in ("inferred", "arguments"):
+        arguments: object = _counted(layer, name, x)
+        if arguments is not None and not _are_arguments(arguments):
+            raise _nonsense(layer, name, arguments, "a dict of the constructor's arguments by name")
+    call: object = _counted(layer, "call", x)
+    if call is not None and not _is_call(call):
+        raise _nonsense(layer, "call", call, "a `TorchCall` with a class, its keyword arguments and its module")
+
+
+def _method(layer: Layer, name: str, *arguments: Any) -> Any:
+    return asked(f"`{name}` of `{type(layer).__name__}`", lambda: getattr(layer, name)(*arguments), type(layer))
+
+
+def _counted(layer: Layer, name: str, *arguments: Any) -> Any:
+    """What a method gives; None where a formula of symbols would be too long to count with."""
+    try:
+        return _method(layer, name, *arguments)
+    except Unmet as unmet:
+        if isinstance(unmet, ArithmeticError):  # `FormulaTooLong`
+            return None
+        raise Fault(
+            f"`{name}` of `{type(layer).__name__}` refuses an input that `output` takes: {unmet.problem.message}"
+            f"{_defined(layer, name)}"
+        ) from None
+
+
+def _nonsense(layer: Layer, name: str, value: object, wanted: str) -> Fault:
+    given = repr(value)
+    given = given if len(given) <= 80 else f"{given[:77]}..."
+    return Fault(f"`{name}` of `{type(layer).__name__}` gives {given}, not {wanted}{_defined(layer, name)}")
+
+
+def _defined(layer: Layer, name: str) -> str:
+    code = getattr(getattr(type(layer), name), "__code__", None)
+    return f" ({written(code.co_filename, code.co_firstlineno)})" if isinstance(code, CodeType) else ""
+
+
+def _is_size(value: object, low: int = 1) -> bool:
+    return isinstance(value, Dim) or (type(value) is int and value >= low)
+
+
+def _is_shape(value: object, low: int = 1) -> bool:
+    return isinstance(value, tuple) and all(_is_size(size, low) for size in cast("Shape", value))
+
+
+def _are_tensors(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    entries = cast("dict[object, object]", value).items()
+    return all(isinstance(name, str) and _is_shape(shape, 0) for name, shape in entries)
+
+
+def _is_saved(value: object) -> bool:
+    if not isinstance(value, Saved):
+        return False
+    parts: tuple[object, ...] = tuple(value)
+    return all(isinstance(part, bool) for part in parts[:2]) and all(_is_size(part, 0) for part in parts[2:])
+
+
+def _are_arguments(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return all(isinstance(name, str) and name.isidentifier() for name in cast("dict[object, object]", value))
+
+
+def _is_call(value: object) -> bool:
+    if not isinstance(value, TorchCall):
+        return False
+    target, arguments, module = cast("tuple[object, object, object]", tuple(value))
+    named = isinstance(module, str) and all(part.isidentifier() for part in module.split("."))
+    return named and isinstance(target, str) and target.isidentifier() and _are_arguments(arguments)
+
+
+def problem_of(fault: Fault, x: TensorType) -> Problem:
+    """A failure as what a rule reports."""
+    symbols = any(isinstance(size, Dim) for size in x.shape)
+    help_ = (
+        "sizes may be symbols, which are neither compared by `if` nor counted: `need`, `same`, `minimum` and `maximum` "
+        "take them; `--set` gives them numbers"
+        if symbols
+        else "`netspec.probe` holds a layer against the module that it builds"
+    )
+    return Problem(str(fault), "plugin-failed", help=help_)

@@ -72,7 +72,7 @@ as writing files or `--verify` may, is told on standard error and by the status.
 
 `--variant NAME` and `--set KEY=VALUE` stand wherever a spec is named, and mean the same everywhere:
 [Variants and overrides](language.md#variants-and-overrides). The keys of `train` are those of the
-[recipes](recipes.md).
+[recipes](recipes.md). `--plugin NAME` stands wherever a spec or a run is named: [layers of one's own](plugins.md).
 
 | command | |
 |---|---|

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -243,6 +244,27 @@ def test_no_traceback_of_netspecs_stands_in_an_error_of_a_plugin(here: Path) -> 
     done = program("check", "--format", "json", "--plugin", raising, "net.yaml", cwd=here)
     (found,) = json.loads(done.stdout)
     assert (found["code"], found["line"]) == ("bad-plugin", None)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("Example({}, (4,), (4,))", ""),
+        ("Example({'a': 1}, (4,), (4,))", "an example of `Mine` has wrong arguments: Extra inputs"),
+        ("Example({}, (4, 4), (4,))", "an example of `Mine` is refused by its rule: `Mine` wants 1 axis (n), but"),
+        ("Example({}, (3,), (4,))", "an example of `Mine` raised ZeroDivisionError: "),
+    ],
+)
+def test_a_wrong_example_of_a_plugins_layer_ends_its_explanation(here: Path, line: str, message: str) -> None:
+    rule = "self.need_rank(x, 1, '(n)')\n        return TensorType((4 // (x.shape[0] - 3),))"
+    text = LAYER.format(name="Mine").replace("return x", rule).replace("import ", "import Example, ", 1)
+    name = module(here, text.replace('"activation"', f'"activation"\n    examples = ({line},)'))
+    done = invoke(cli, "explain", "Mine", "--plugin", name)
+    if message:
+        assert isinstance(done.exception, netspec.PluginError) and str(done.exception).startswith(message)
+    else:
+        assert "4 → 4" in done.stdout
+    assert "Examples:" not in invoke(cli, "explain", "Mine", "--plugin", module(here, LAYER.format(name="Mine"))).stdout
 
 
 # ---- what is no layer
@@ -562,6 +584,31 @@ layers:
   - Linear: {out_features: x}
 """
     assert [code for code, _ in findings(spec, Indexed)] == ["shape-mismatch", "unknown-name"]
+
+
+class CountsNumbers(Failing):
+    """Counts with sizes as if each were a number."""
+
+    def parameters(self, x: TensorType) -> dict[str, Shape]:
+        return {"weight": tuple(int(size) for size in x.shape)}  # type: ignore[call-overload]
+
+
+def test_nothing_asks_a_method_that_fails_at_what_is_unknown(here: Path) -> None:
+    """The mistake of the spec is shown, and nothing that follows from it."""
+    spec = """
+input: [3, 8, 8]
+layers:
+  - Conv2d: {out_channels: 4, kernel_size: 9}
+  - CountsNumbers
+init: {CountsNumbers: ones_}
+"""
+    assert [code for code, _ in findings(spec, CountsNumbers)] == ["shape-mismatch"]
+    text = f"from netspec.layers import Layer, Shape, TensorType\n\n\n{inspect.getsource(Failing)}\n\n"
+    name = module(here, text + inspect.getsource(CountsNumbers))
+    (here / "net.yaml").write_text(spec)
+    done = invoke(cli, "compile", "--plugin", name, "net.yaml")
+    assert not done.exception
+    assert "shape-mismatch" in done.stderr and "plugin" not in done.stderr
 
 
 class Picky(Failing):

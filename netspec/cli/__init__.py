@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from netspec.cli.streams import Shown, drop_output, open_streams
-from netspec.diagnostics import NetspecError, PluginError, ResourceError, UsageError, did_you_mean
+from netspec.diagnostics import NetspecError, OutOfMemory, PluginError, ResourceError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from netspec.layers import Plugin
@@ -118,15 +118,17 @@ def _failed(error: Exception, *, as_json: bool) -> int:
 
 def _of_plugin(error: Exception, plugins: Sequence[Plugin]) -> Exception:
     """An error that the code of a plugin raised, as an error of the plugin; any other as it is."""
-    if not plugins or _known(error) is not None:
+    refused = isinstance(error, ResourceError) and not isinstance(error, OutOfMemory)
+    raised = error.__cause__ if refused else error  # the trainer takes what a module raises for torch's refusal
+    if not plugins or not isinstance(raised, Exception) or _known(raised) is not None:
         return error
     from netspec.plugins.asking import place, roots, told  # imported here: most commands have no plugin
 
     own = roots(cls for plugin in plugins for cls in plugin.layers)
-    if place(error, own) is None:
+    if place(raised, own) is None:
         return error
     names = " and ".join(f"`{plugin.name}`" for plugin in plugins)
-    return PluginError(f"the plugin {names} raised {told(error, own)}")
+    return PluginError(f"the plugin {names} raised {told(raised, own)}")
 
 
 def _known(error: Exception) -> NetspecError | None:

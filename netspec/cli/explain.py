@@ -8,16 +8,19 @@ from collections.abc import Iterable
 from itertools import chain
 
 import click
+from pydantic import ValidationError
 
 from netspec.cli.common import offer, plugin_option
 from netspec.codes import CODES
 from netspec.codes.base import Page
-from netspec.diagnostics import UsageError, did_you_mean
+from netspec.diagnostics import PluginError, UsageError, did_you_mean
+from netspec.dims import Unmet
 from netspec.initializers import FUNCTIONS as INITIALIZERS
 from netspec.initializers import arguments_of
 from netspec.language.aliases import meant_by
 from netspec.language.glossary import EXPLAINED, Word
 from netspec.layers import FAMILIES, OWN, UNOFFERED, Offer
+from netspec.layers.base import Layer
 from netspec.layers.reference import explain_layer
 from netspec.recipe.read import KEYS
 from netspec.recipe.reference import KINDS, NAMES, explain_recipe
@@ -41,10 +44,12 @@ def explain(name: str, offer: Offer = OWN) -> str:
 
     Raises:
         UsageError: the name has no explanation.
+        PluginError: it is a plugin's layer, of which an example is wrong.
     """
     found: list[str] = []
     if name in offer.layers:
-        found.append(explain_layer(offer.layer_class(name)))
+        cls = offer.layer_class(name)
+        found.append(_of_plugin(cls) if offer.of_plugin(name) else explain_layer(cls))
     if name in CODES:
         found.append(explain_code(name, CODES[name]))
     if name in EXPLAINED:
@@ -67,6 +72,22 @@ def explain(name: str, offer: Offer = OWN) -> str:
         f"there is nothing called `{name}` to explain; "
         + (f"did you mean `{near}`?" if near else "`netspec explain` lists what there is")
     )
+
+
+def _of_plugin(cls: type[Layer]) -> str:
+    """The explanation of a plugin's layer, whose examples are run."""
+    from netspec.plugins.asking import Fault, asked  # imported here: few explanations are of a plugin's layer
+
+    hint = f"`netspec.probe({cls.__name__})` tries them all"
+    try:
+        return asked(f"an example of `{cls.__name__}`", lambda: explain_layer(cls), cls, others=True)
+    except Fault as fault:
+        raise PluginError(f"{fault}; {hint}") from None
+    except Unmet as unmet:
+        raise PluginError(f"an example of `{cls.__name__}` is refused by its rule: {unmet}; {hint}") from None
+    except ValidationError as error:
+        reasons = "; ".join(found["msg"] for found in error.errors())
+        raise PluginError(f"an example of `{cls.__name__}` has wrong arguments: {reasons}; {hint}") from None
 
 
 def explain_code(name: str, code: Page) -> str:

@@ -69,10 +69,7 @@ class Inference:
         """The types of all results of a layer with several inputs or results; None once reported."""
         found: tuple[TensorType, ...] | None = None
         try:
-            if of_plugin:
-                found = self._results_of_plugin(layer, x, others, item)
-            else:
-                found = layer.results(x, others)
+            found = self._results_of_plugin(layer, x, others, item) if of_plugin else layer.results(x, others)
         except Unmet as unmet:
             self._report(unmet.problem, layer, item, flow)
         for problem in self._findings.problems:
@@ -98,8 +95,9 @@ class Inference:
         """The arguments of a plugin's layer, whose checks are code of the plugin; None once a mistake is reported."""
         from netspec.plugins.asking import Fault, asked  # imported here: most specs name no plugin's layer
 
+        what = f"the check of the arguments of `{cls.__name__}`"
         try:
-            return asked(f"the check of the arguments of `{cls.__name__}`", partial(read, cls, node, **more), cls)
+            return asked(what, partial(read, cls, node, **more), cls, others=True)
         except Fault as fault:
             self.reader.report("plugin-failed", str(fault), item.head)
             return None

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final, TypeVar, cast, get_args
 
-from netspec.dims import Dim, Findings, Problem, Shape, Unmet, collecting, is_known
+from netspec.dims import Dim, Findings, Problem, Shape, Unmet, collecting
 from netspec.layers.base import DType, Layer, Saved, TensorType, TorchCall
 
 T = TypeVar("T")
@@ -50,8 +50,14 @@ def _limited() -> Generator[None]:
         sys.settrace(None)
 
 
-def asked(what: str, call: Callable[[], T], cls: type[Layer]) -> T:
-    """The result of a call into the code of a layer's class. `what` begins the sentence: "`output` of `Mine`".
+def asked(what: str, call: Callable[[], T], cls: type[Layer], *, others: bool = False) -> T:
+    """The result of a call into the code of a layer's class.
+
+    Args:
+        what: begins the sentence: "`output` of `Mine`".
+        call: the call.
+        cls: the class.
+        others: whether other code than the class's runs in it, whose errors are let through.
 
     Raises:
         Fault: it raised anything but `Unmet`, or ran without end.
@@ -66,6 +72,8 @@ def asked(what: str, call: Callable[[], T], cls: type[Layer]) -> T:
             f"{what} does not end: it was stopped after {LINES:,} lines of Python{_at(place(error, roots([cls])))}"
         ) from None
     except Exception as error:
+        if others and place(error, roots([cls])) is None:
+            raise
         raise Fault(f"{what} raised {told(error, roots([cls]))}") from None
 
 
@@ -107,8 +115,9 @@ def place(error: BaseException, roots: frozenset[str]) -> str | None:
 
 def _is_installed(file: str) -> bool:
     """Whether a file belongs to Python or to an installed distribution."""
-    standard = Path(os.__file__).parent
-    return file.startswith("<frozen") or "site-packages" in (path := Path(file)).parts or path.is_relative_to(standard)
+    path, standard = Path(file), Path(os.__file__).parent
+    places = {"site-packages", "dist-packages"}  # pip's, and Debian's
+    return file.startswith("<frozen") or path.is_relative_to(standard) or not places.isdisjoint(path.parts)
 
 
 def written(file: str, line: int) -> str:
@@ -132,9 +141,8 @@ def output_of(layer: Layer, x: TensorType) -> TensorType:
         Fault: its code is wrong.
     """
     y = _checked_output(layer, x)
-    if is_known(x.shape):
-        with collecting(Findings()):
-            _ask_everything(layer, x, y)
+    with collecting(Findings()):
+        _ask_everything(layer, x, y)
     return y
 
 

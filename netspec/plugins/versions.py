@@ -22,7 +22,7 @@ def version_of(name: str) -> str | None:
     file = getattr(module, "__file__", None)
     if not isinstance(file, str) or not Path(file).is_file():
         return None
-    if "site-packages" in Path(file).parts:
+    if not {"site-packages", "dist-packages"}.isdisjoint(Path(file).parts):
         for distribution in metadata.packages_distributions().get(root, ()):
             return metadata.version(distribution)
     return _hash(module, Path(file))

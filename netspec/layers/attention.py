@@ -251,8 +251,8 @@ class GridAttention(Layer):
 
     def parameters(self, x: TensorType) -> Parameters:
         _, positions, d = x.shape
-        assert isinstance(positions, int)
-        table = ((2 * isqrt(positions) - 1) ** 2, d // self.head_dim)
+        offsets = (2 * isqrt(positions) - 1) ** 2 if isinstance(positions, int) else UNKNOWN
+        table = (offsets, d // self.head_dim)
         return {"relative_position_bias_table": table} | _linear("to_qkv", d, d * 3) | _linear("merge", d, d)
 
     def buffers(self, x: TensorType) -> Parameters:

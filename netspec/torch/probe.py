@@ -241,7 +241,10 @@ def _costs(
     shares = result.untyped_storage().data_ptr() == address
     if shares != layer.shares(x):
         yield Difference(case, "memory shared with the input", _yes(layer.shares(x)), _yes(shares))
-    declared, measured = kept_by_rule(layer.saved(x), value, result), sum(storages.values())
+    saved = layer.saved(x)
+    if not shares and saved.input != (address in storages):
+        yield Difference(case, "the input kept for the backward pass", _yes(saved.input), _yes(address in storages))
+    declared, measured = kept_by_rule(saved, value, result), sum(storages.values())
     if abs(declared - measured) > tolerance * measured:
         yield Difference(
             case, f"bytes kept for the backward pass of {BATCH} examples", f"{declared:,}", f"{measured:,}"

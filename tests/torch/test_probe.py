@@ -93,6 +93,11 @@ class WrongSaved(Base):
         return Saved()
 
 
+class WrongInput(Base):
+    def saved(self, x: TensorType) -> Saved:
+        return Saved(input=True)
+
+
 class WrongShares(Base):
     def shares(self, x: TensorType) -> bool:
         return True
@@ -175,6 +180,7 @@ WRONG: list[tuple[type[Layer], str, str, str]] = [
     (WrongBuffers, "buffers", "mean 1", "none"),
     (WrongMacs, "MACs", "3", "15"),
     (WrongSaved, "bytes kept for the backward pass of 2 examples", "0", "96"),
+    (WrongInput, "the input kept for the backward pass", "yes", "no"),
     (WrongShares, "memory shared with the input", "yes", "no"),
     (WrongExample, "output of the example", "4 × 4", "4 × 3 by its rule"),
     (WrongValues, "the values of the input in eval mode", "kept", "gives others"),

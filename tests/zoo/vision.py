@@ -1,0 +1,222 @@
+"""Vision networks as modules: torchvision's up to its anchors, and others written by hand from their papers."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models import detection
+
+
+class RetinaNet(nn.Module):
+    """torchvision's, up to what its heads give for each level."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        model = detection.retinanet_resnet50_fpn(weights=None, weights_backbone=None)
+        self.backbone, self.head = model.backbone, model.head
+
+    def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        levels = [self.head([level]) for level in self.backbone(images).values()]
+        return [level["cls_logits"] for level in levels], [level["bbox_regression"] for level in levels]
+
+
+class SSD300(nn.Module):
+    """torchvision's, up to what its heads give."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        model = detection.ssd300_vgg16(weights=None, weights_backbone=None)
+        self.backbone, self.head = model.backbone, model.head
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        maps = list(self.backbone(images).values())
+        return self.head.classification_head(maps), self.head.regression_head(maps)
+
+
+class Conv(nn.Sequential):
+    def __init__(self, before: int, after: int, kernel: int = 1, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False),
+            nn.BatchNorm2d(after, eps=1e-3, momentum=0.03),
+            nn.SiLU(),
+        )
+
+
+class C2f(nn.Module):
+    def __init__(self, before: int, after: int, n: int, *, shortcut: bool) -> None:
+        super().__init__()
+        half = after // 2
+        self.first, self.last = Conv(before, after), Conv(half * (n + 2), after)
+        self.steps = nn.ModuleList(nn.Sequential(Conv(half, half, 3), Conv(half, half, 3)) for _ in range(n))
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = list(self.first(x).chunk(2, 1))
+        for step in self.steps:
+            y = step(parts[-1])
+            parts.append(y + parts[-1] if self.shortcut else y)
+        return self.last(torch.cat(parts, 1))  # type: ignore[no-any-return]
+
+
+class Yolov8n(nn.Module):
+    """The layers by the numbers that the published yolov8.yaml gives them, and its head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.ModuleDict(
+            {
+                "0": Conv(3, 16, 3, 2),
+                "1": Conv(16, 32, 3, 2), "2": C2f(32, 32, 1, shortcut=True),
+                "3": Conv(32, 64, 3, 2), "4": C2f(64, 64, 2, shortcut=True),
+                "5": Conv(64, 128, 3, 2), "6": C2f(128, 128, 2, shortcut=True),
+                "7": Conv(128, 256, 3, 2), "8": C2f(256, 256, 1, shortcut=True),
+                "9a": Conv(256, 128), "9b": Conv(512, 256),
+                "12": C2f(384, 128, 1, shortcut=False), "15": C2f(192, 64, 1, shortcut=False),
+                "16": Conv(64, 64, 3, 2), "18": C2f(192, 128, 1, shortcut=False),
+                "19": Conv(128, 128, 3, 2), "21": C2f(384, 256, 1, shortcut=False),
+            }
+        )  # fmt: skip
+        self.boxes = nn.ModuleList(self.branch(width, 64, 64) for width in (64, 128, 256))
+        self.classes = nn.ModuleList(self.branch(width, 80, 80) for width in (64, 128, 256))
+        self.mean = nn.Conv2d(16, 1, 1, bias=False).requires_grad_(requires_grad=False)
+        self.mean.weight.data = torch.arange(16.0).view(1, 16, 1, 1)
+
+    @staticmethod
+    def branch(before: int, width: int, after: int) -> nn.Sequential:
+        return nn.Sequential(Conv(before, width, 3), Conv(width, width, 3), nn.Conv2d(width, after, 1))
+
+    def through(self, x: Tensor, *numbers: str) -> Tensor:
+        for number in numbers:
+            x = self.layer[number](x)
+        return x
+
+    def forward(self, image: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+        c3 = self.through(image, "0", "1", "2", "3", "4")
+        c4 = self.through(c3, "5", "6")
+        pools = [self.through(c4, "7", "8", "9a")]
+        for _ in range(3):
+            pools.append(F.max_pool2d(pools[-1], 5, 1, 2))
+        c5 = self.through(torch.cat(pools, 1), "9b")
+        n4 = self.through(torch.cat([F.interpolate(c5, scale_factor=2.0), c4], 1), "12")
+        p3 = self.through(torch.cat([F.interpolate(n4, scale_factor=2.0), c3], 1), "15")
+        p4 = self.through(torch.cat([self.through(p3, "16"), n4], 1), "18")
+        p5 = self.through(torch.cat([self.through(p4, "19"), c5], 1), "21")
+        levels = zip((p3, p4, p5), self.boxes, self.classes, strict=True)
+        maps = [torch.cat([boxes(p), classes(p)], 1) for p, boxes, classes in levels]
+        bins, scores = torch.cat([each.flatten(2) for each in maps], 2).split([64, 80], 1)
+        distributions = bins.view(len(image), 4, 16, -1).transpose(1, 2).softmax(1)
+        return maps, self.mean(distributions).squeeze(1), scores.sigmoid()
+
+
+def conv_bn(before: int, after: int, kernel: int = 1, stride: int = 1, *, relu: bool = False) -> nn.Sequential:
+    layers = [nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(after)]
+    return nn.Sequential(*layers, *([nn.ReLU()] if relu else []))
+
+
+class Bottle2neck(nn.Module):
+    def __init__(self, before: int, planes: int, stride: int, *, first: bool) -> None:
+        super().__init__()
+        self.width, self.first = planes * 26 // 64, first
+        self.reduce = conv_bn(before, self.width * 4, relu=True)
+        self.steps = nn.ModuleList(conv_bn(self.width, self.width, 3, stride, relu=True) for _ in range(3))
+        self.pool = nn.AvgPool2d(3, stride, 1)
+        self.expand = conv_bn(self.width * 4, planes * 4)
+        self.shortcut = conv_bn(before, planes * 4, 1, stride) if first else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b, c, last = self.reduce(x).split(self.width, 1)
+        if self.first:
+            done = [step(part) for step, part in zip(self.steps, (a, b, c), strict=True)] + [self.pool(last)]
+        else:
+            y = self.steps[0](a)
+            z = self.steps[1](b + y)
+            done = [y, z, self.steps[2](c + z), last]
+        return F.relu(self.expand(torch.cat(done, 1)) + self.shortcut(x))
+
+
+class Res2Net50(nn.Sequential):
+    def __init__(self) -> None:
+        layers: list[nn.Module] = [conv_bn(3, 64, 7, 2, relu=True), nn.MaxPool2d(3, 2, 1)]
+        before = 64
+        for planes, depth in ((64, 3), (128, 4), (256, 6), (512, 3)):
+            for j in range(depth):
+                layers.append(Bottle2neck(before, planes, 2 if planes > 64 and j == 0 else 1, first=j == 0))
+                before = 4 * planes
+        super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))
+
+
+class Residual(nn.Module):
+    def __init__(self, body: nn.Module, shortcut: nn.Module | None = None) -> None:
+        super().__init__()
+        self.body, self.shortcut = body, shortcut or nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.body(x) + self.shortcut(x))
+
+
+def basic(width: int) -> Residual:
+    return Residual(nn.Sequential(conv_bn(width, width, 3, relu=True), conv_bn(width, width, 3)))
+
+
+def bottleneck(before: int, mid: int) -> Residual:
+    body = nn.Sequential(conv_bn(before, mid, relu=True), conv_bn(mid, mid, 3, relu=True), conv_bn(mid, 4 * mid))
+    return Residual(body, None if before == 4 * mid else conv_bn(before, 4 * mid))
+
+
+class Exchange(nn.Module):
+    """One module of HRNet: each resolution on its own, then from each to each."""
+
+    def __init__(self, widths: list[int]) -> None:
+        super().__init__()
+        self.alone = nn.ModuleList(nn.Sequential(*(basic(width) for _ in range(4))) for width in widths)
+        self.fuse = nn.ModuleList(
+            nn.ModuleList(self.between(widths, i, j) for j in range(len(widths))) for i in range(len(widths))
+        )
+
+    @staticmethod
+    def between(widths: list[int], i: int, j: int) -> nn.Module:
+        if i == j:
+            return nn.Identity()
+        if i < j:
+            return nn.Sequential(conv_bn(widths[j], widths[i]), nn.Upsample(scale_factor=2 ** (j - i)))
+        steps = [conv_bn(widths[j], widths[j], 3, 2, relu=True) for _ in range(i - j - 1)]
+        return nn.Sequential(*steps, conv_bn(widths[j], widths[i], 3, 2))
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        maps = [alone(x) for alone, x in zip(self.alone, maps, strict=True)]
+        return [F.relu(sum(step(x) for step, x in zip(steps, maps, strict=True))) for steps in self.fuse]
+
+
+class HRNetW18(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        widths = [18, 36, 72, 144]
+        self.stem = nn.Sequential(
+            conv_bn(3, 64, 3, 2, relu=True), conv_bn(64, 64, 3, 2, relu=True),
+            bottleneck(64, 64), *(bottleneck(256, 64) for _ in range(3)),
+        )  # fmt: skip
+        self.first = conv_bn(256, 18, 3, relu=True)
+        self.new = nn.ModuleList(conv_bn(a, b, 3, 2, relu=True) for a, b in ((256, 36), (36, 72), (72, 144)))
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(Exchange(widths[:n]) for _ in range(modules))) for n, modules in ((2, 1), (3, 4), (4, 3))
+        )
+        self.wider = nn.ModuleList(bottleneck(width, 32 * 2**i) for i, width in enumerate(widths))
+        self.down = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(c, 2 * c, 3, 2, 1), nn.BatchNorm2d(2 * c), nn.ReLU()) for c in (128, 256, 512)
+        )
+        self.last = nn.Sequential(
+            nn.Conv2d(1024, 2048, 1), nn.BatchNorm2d(2048), nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000),
+        )  # fmt: skip
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.stem(image)
+        maps = [self.first(x)]
+        for new, stage in zip(self.new, self.stages, strict=True):
+            maps = stage([*maps, new(x)])
+            x = maps[-1]
+        y = self.wider[0](maps[0])
+        for down, wider, x in zip(self.down, self.wider[1:], maps[1:], strict=True):
+            y = down(y) + wider(x)
+        return self.last(y)  # type: ignore[no-any-return]

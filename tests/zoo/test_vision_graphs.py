@@ -14,9 +14,15 @@ import netspec
 from netspec.torch import verify
 from tests.zoo import proof
 from tests.zoo.test_graphs import SPECS
-from tests.zoo.vision import SSD300, HRNetW18, Res2Net50, RetinaNet, Yolov8n
+from tests.zoo.vision import SSD300, HRNetW18, Res2Net50, RetinaNet, SlowFast, Yolov8n
 
-VERIFIED = {"retinanet": [3, 64, 64], "yolov8n": [3, 64, 64], "res2net": [3, 64, 64], "hrnet_w18": [3, 64, 64]}
+VERIFIED = {
+    "retinanet": [3, 64, 64],
+    "yolov8n": [3, 64, 64],
+    "res2net": [3, 64, 64],
+    "hrnet_w18": [3, 64, 64],
+    "slowfast": [3, 16, 32, 32],
+}
 """Input sizes at which a network is verified in the ordinary run; the others are verified at their own."""
 
 
@@ -82,3 +88,7 @@ def test_res2net_is_the_papers() -> None:
 
 def test_hrnet_is_the_papers() -> None:
     agrees("hrnet_w18", HRNetW18, 21_299_004, [3, 64, 64])
+
+
+def test_slowfast_is_the_papers() -> None:
+    agrees("slowfast", SlowFast, 34_480_216, [3, 16, 64, 64])

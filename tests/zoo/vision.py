@@ -220,3 +220,47 @@ class HRNetW18(nn.Module):
         for down, wider, x in zip(self.down, self.wider[1:], maps[1:], strict=True):
             y = down(y) + wider(x)
         return self.last(y)  # type: ignore[no-any-return]
+
+
+def conv3d(before: int, after: int, time: int = 1, space: int = 1, stride: int = 1, alpha: int = 1) -> nn.Sequential:
+    padding = (time // 2, space // 2, space // 2)
+    conv = nn.Conv3d(before, after, (time, space, space), (alpha, stride, stride), padding, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm3d(after))
+
+
+def stage3d(before: int, mid: int, depth: int, time: int, stride: int) -> nn.Sequential:
+    blocks: list[nn.Module] = []
+    for j in range(depth):
+        step = stride if j == 0 else 1
+        body = nn.Sequential(
+            conv3d(before, mid, time), nn.ReLU(), conv3d(mid, mid, 1, 3, step), nn.ReLU(), conv3d(mid, 4 * mid)
+        )
+        blocks.append(Residual(body, conv3d(before, 4 * mid, stride=step) if j == 0 else None))
+        before = 4 * mid
+    return nn.Sequential(*blocks)
+
+
+class SlowFast(nn.Module):
+    """4×16 with a ResNet-50: the slow pathway has 4 of 32 frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        pool = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
+        self.fast = nn.ModuleList([nn.Sequential(conv3d(3, 8, 5, 7, 2), nn.ReLU(), pool)])
+        self.slow = nn.ModuleList([nn.Sequential(conv3d(3, 64, 1, 7, 2), nn.ReLU(), pool)])
+        self.lateral = nn.ModuleList(
+            nn.Sequential(conv3d(c, 2 * c, 5, alpha=8), nn.ReLU()) for c in (8, 32, 64, 128)
+        )  # fmt: skip
+        slow = ((64, 64, 3, 1, 1), (256, 128, 4, 1, 2), (512, 256, 6, 3, 2), (1024, 512, 3, 3, 2))
+        for before, mid, depth, time, stride in slow:
+            self.slow.append(stage3d(before + before // 4, mid, depth, time, stride))
+            self.fast.append(stage3d(before // 8, mid // 8, depth, 3, stride))
+        self.head = nn.Linear(2048 + 256, 400)
+
+    def forward(self, video: Tensor) -> Tensor:
+        fast, slow = video, video[:, :, ::8]
+        for number in range(5):
+            fast, slow = self.fast[number](fast), self.slow[number](slow)
+            if number < 4:
+                slow = torch.cat([slow, self.lateral[number](fast)], 1)
+        return self.head(torch.cat([slow.mean((2, 3, 4)), fast.mean((2, 3, 4))], 1))  # type: ignore[no-any-return]

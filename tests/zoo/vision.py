@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -264,3 +267,88 @@ class SlowFast(nn.Module):
             if number < 4:
                 slow = torch.cat([slow, self.lateral[number](fast)], 1)
         return self.head(torch.cat([slow.mean((2, 3, 4)), fast.mean((2, 3, 4))], 1))  # type: ignore[no-any-return]
+
+
+class TimedBlock(nn.Module):
+    """A residual block of DDPM, which adds the time step to its hidden maps."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.norm1, self.conv1 = nn.GroupNorm(32, before, eps=1e-6), nn.Conv2d(before, after, 3, padding=1)
+        self.time = nn.Linear(512, after)
+        self.norm2, self.conv2 = nn.GroupNorm(32, after, eps=1e-6), nn.Conv2d(after, after, 3, padding=1)
+        self.shortcut = nn.Identity() if before == after else nn.Conv2d(before, after, 1)
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        h = self.conv1(F.silu(self.norm1(x))) + self.time(F.silu(t))[:, :, None, None]
+        return self.conv2(F.silu(self.norm2(h))) + self.shortcut(x)  # type: ignore[no-any-return]
+
+
+class PixelAttention(nn.Module):
+    """One head of attention between the pixels of a map."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(32, width, eps=1e-6)
+        self.q, self.k, self.v, self.out = (nn.Conv2d(width, width, 1) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm(x)
+        q, k, v = (each(h).flatten(2) for each in (self.q, self.k, self.v))
+        weights = (q.transpose(1, 2) @ k * x.shape[1] ** -0.5).softmax(2)
+        return x + self.out((v @ weights.transpose(1, 2)).view(x.shape))  # type: ignore[no-any-return]
+
+
+class DDPM(nn.Module):
+    """The U-Net of DDPM, with attention at half the size of the image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = [128, 256, 256, 256]
+        self.time = nn.Sequential(nn.Linear(128, 512), nn.SiLU(), nn.Linear(512, 512))
+        self.first = nn.Conv2d(3, 128, 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        before, skips = 128, [128]
+        for i, width in enumerate(widths):
+            for _ in range(2):
+                self.down.append(nn.ModuleList([TimedBlock(before, width), *self.attention(i, width)]))
+                before = width
+                skips.append(width)
+            if i < 3:
+                self.down.append(nn.Conv2d(width, width, 3, 2))
+                skips.append(width)
+        self.middle = nn.ModuleList([TimedBlock(256, 256), PixelAttention(256), TimedBlock(256, 256)])
+        for i, width in reversed(list(enumerate(widths))):
+            for _ in range(3):
+                self.up.append(nn.ModuleList([TimedBlock(before + skips.pop(), width), *self.attention(i, width)]))
+                before = width
+            if i > 0:
+                self.up.append(nn.Conv2d(width, width, 3, padding=1))
+        self.last = nn.Sequential(nn.GroupNorm(32, 128, eps=1e-6), nn.SiLU(), nn.Conv2d(128, 3, 3, padding=1))
+
+    @staticmethod
+    def attention(level: int, width: int) -> list[nn.Module]:
+        return [PixelAttention(width)] if level == 1 else []
+
+    def forward(self, image: Tensor, time: Tensor) -> Tensor:
+        frequencies = torch.exp(torch.arange(64, dtype=torch.float64) * (-math.log(10000) / 63)).float()
+        angles = time[:, None] * frequencies
+        t = self.time(torch.cat([angles.sin(), angles.cos()], 1))
+        x = self.first(image)
+        skips = [x]
+        for part in self.down:
+            x = part(F.pad(x, (0, 1, 0, 1))) if isinstance(part, nn.Conv2d) else self.through(part, x, t)
+            skips.append(x)
+        x = self.through(self.middle, x, t)
+        for part in self.up:
+            if isinstance(part, nn.Conv2d):
+                x = part(F.interpolate(x, scale_factor=2.0))
+            else:
+                x = self.through(part, torch.cat([x, skips.pop()], 1), t)
+        return self.last(x)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def through(parts: Iterable[nn.Module], x: Tensor, t: Tensor) -> Tensor:
+        for part in parts:
+            x = part(x, t) if isinstance(part, TimedBlock) else part(x)
+        return x

@@ -233,6 +233,10 @@ def _lines(expression: Expression, indent: int, prefix: str, tail: str) -> list[
         if len(line) <= WIDTH or not _labelled(expression):
             return [line]
     match expression:
+        case FunctionCall() if expression.variable:
+            call = replace(expression, variable="", comment="")
+            held = _lines(call, indent + 1, f"{expression.variable} := ", "")
+            return [f"{pad}{prefix}(", *held, f"{pad}){tail}{comment}"]
         case FunctionCall():
             opening, closing = _brackets(expression)
         case Dict():

@@ -1,0 +1,117 @@
+"""More of `specs/graphs`: language models, recommenders, agents, points, series; each is the module written by hand.
+
+The modules are written from the papers. Where that takes long a
+smaller net is compared, and of the whole one its published size.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+import netspec
+from netspec.torch import verify
+
+SPECS = Path(__file__).parents[2] / "specs" / "graphs"
+
+
+def agree(name: str, theirs: nn.Module, exact: bool = True, **load: Any) -> None:
+    """Equal parameters, and with the weights of the module equal outputs; `netspec.verify` finds no difference.
+
+    The order in which both use their tensors carries the weights over. `exact`: they add in the same order, so that
+    the bits are equal; if not they are compared in double precision.
+    """
+    net = netspec.load(SPECS / f"{name}.yaml", **load)
+    theirs.eval()
+    assert net.params == sum(parameter.numel() for parameter in theirs.parameters())
+    model = netspec.build(net).eval()
+    model.load_state_dict(netspec.transfer(theirs, net))
+    inputs = verify.example(net, 2, torch.Generator().manual_seed(0))
+    if not exact:
+        model, theirs = model.double(), theirs.double()
+        inputs = tuple(value.double() if value.is_floating_point() else value for value in inputs)
+    with torch.no_grad():
+        found, expected = tree_leaves(model(*inputs)), tree_leaves(theirs(*inputs))
+    assert len(found) == len(expected)
+    for ours, other in zip(found, expected, strict=True):
+        assert ours.std() > 0
+        assert torch.equal(ours, other) if exact else torch.allclose(ours, other, atol=1e-9)
+    assert not netspec.verify(net).disagreements
+
+
+class TiedLSTM(nn.Module):
+    def __init__(self, words: int, width: int) -> None:
+        super().__init__()
+        self.encoder = nn.Embedding(words, width)
+        self.lstm = nn.LSTM(width, width, 2, batch_first=True)
+        self.decoder = nn.Linear(width, words)
+        self.decoder.weight = self.encoder.weight
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.decoder(self.lstm(self.encoder(tokens))[0])  # type: ignore[no-any-return]
+
+
+def test_the_tied_language_model_saves_its_output_embedding() -> None:
+    agree("tied_lstm", TiedLSTM(500, 200), variant="small", set={"words": 500})
+    assert round(netspec.load(SPECS / "tied_lstm.yaml").params / 1e6) == 51
+
+
+class Albert(nn.Module):
+    """Both heads of pretraining. Queries, keys and values are rows of one matrix."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.words, self.segments = nn.Embedding(30000, 128), nn.Embedding(2, 128)
+        self.positions = nn.Parameter(torch.randn(1, length, 128))
+        self.norm, self.widen = nn.LayerNorm(128, 1e-12), nn.Linear(128, 768)
+        self.qkv, self.out = nn.Linear(768, 3 * 768), nn.Linear(768, 768)
+        self.norm1, self.norm2 = nn.LayerNorm(768, 1e-12), nn.LayerNorm(768, 1e-12)
+        self.up, self.down = nn.Linear(768, 3072), nn.Linear(3072, 768)
+        self.dense, self.dense_norm, self.decoder = nn.Linear(768, 128), nn.LayerNorm(128, 1e-12), nn.Linear(128, 30000)
+        self.decoder.weight = self.words.weight
+        self.pool, self.order = nn.Linear(768, 768), nn.Linear(768, 2)
+
+    def attention(self, x: Tensor) -> Tensor:
+        q, k, v = (part.unflatten(-1, (12, 64)).transpose(1, 2) for part in self.qkv(x).chunk(3, -1))
+        weights = (q @ k.transpose(-1, -2) / 8).softmax(-1)
+        return self.out((weights @ v).transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def forward(self, tokens: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.widen(self.norm(self.words(tokens) + self.positions + self.segments(segments)))
+        for _ in range(12):
+            x = self.norm1(x + self.attention(x))
+            x = self.norm2(x + self.down(F.gelu(self.up(x), approximate="tanh")))
+        masked = self.decoder(self.dense_norm(F.gelu(self.dense(x), approximate="tanh")))
+        return masked, self.order(self.pool(x[:, 0]).tanh())
+
+
+def test_albert_is_one_layer_twelve_times() -> None:
+    agree("albert", Albert(16), exact=False, set={"length": 16})
+    huggingface = 11_683_584 + (128 * 768 + 128) + 2 * 128 + 30_000 + (2 * 768 + 2)  # AlbertModel, and the two heads
+    assert netspec.load(SPECS / "albert.yaml").params == huggingface
+
+
+class Siamese(nn.Module):
+    def __init__(self, flat: int, features: int) -> None:
+        super().__init__()
+        self.tower = nn.Sequential(
+            nn.Conv2d(1, 64, 10), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(64, 128, 7), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(128, 128, 4), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(128, 256, 4), nn.ReLU(),
+            nn.Flatten(), nn.Linear(flat, features), nn.Sigmoid(),
+        )  # fmt: skip
+        self.score = nn.Linear(features, 1)
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        return self.score((self.tower(left) - self.tower(right)).abs()).sigmoid()  # type: ignore[no-any-return]
+
+
+def test_the_siamese_network_has_one_tower() -> None:
+    agree("siamese", Siamese(256 * 2 * 2, 128), set={"size": 73, "features": 128})
+    with torch.device("meta"):
+        published = sum(parameter.numel() for parameter in Siamese(256 * 6 * 6, 4096).parameters())
+    assert netspec.load(SPECS / "siamese.yaml").params == published == 38_951_745

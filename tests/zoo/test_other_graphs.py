@@ -115,3 +115,77 @@ def test_the_siamese_network_has_one_tower() -> None:
     with torch.device("meta"):
         published = sum(parameter.numel() for parameter in Siamese(256 * 6 * 6, 4096).parameters())
     assert netspec.load(SPECS / "siamese.yaml").params == published == 38_951_745
+
+
+class TwoTower(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.items, self.countries = nn.Embedding(5000, 32), nn.Embedding(100, 32)
+        self.query, self.candidate = (
+            nn.Sequential(nn.Linear(width, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 32))
+            for width in (32 + 32 + 8, 32 + 16)
+        )
+
+    def forward(
+        self, history: Tensor, country: Tensor, context: Tensor, item: Tensor, features: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        query = self.query(torch.cat([self.items(history).mean(1), self.countries(country), context], 1))
+        candidate = self.candidate(torch.cat([self.items(item), features], 1))
+        query, candidate = F.normalize(query), F.normalize(candidate)
+        return (query * candidate).sum(1) / 0.05, query, candidate
+
+
+def test_two_towers_read_one_table() -> None:
+    agree("two_tower", TwoTower(), exact=False)
+
+
+class DLRM(nn.Module):
+    """As the authors' code has it: the products below the diagonal, row by row."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        super().__init__()
+        self.bottom = nn.Sequential(
+            nn.Linear(13, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 64), nn.ReLU(),
+            nn.Linear(64, 16), nn.ReLU(),
+        )  # fmt: skip
+        self.tables = nn.ModuleList([nn.Embedding(size, 16) for size in sizes])
+        self.sites = nn.EmbeddingBag(50, 16, mode="sum")
+        self.pairs = torch.tril_indices(len(sizes) + 2, len(sizes) + 2, -1).unbind()
+        self.top = nn.Sequential(
+            nn.Linear(16 + len(self.pairs[0]), 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 1),
+            nn.Sigmoid(),
+        )  # fmt: skip
+
+    def forward(self, dense: Tensor, categories: Tensor, visited: Tensor) -> Tensor:
+        x = self.bottom(dense)
+        embedded = [table(column) for table, column in zip(self.tables, categories.unbind(1), strict=True)]
+        vectors = torch.stack([x, *embedded, self.sites(visited)], 1)
+        products = torch.bmm(vectors, vectors.transpose(1, 2))
+        return self.top(torch.cat([x, products[:, self.pairs[0], self.pairs[1]]], 1))  # type: ignore[no-any-return]
+
+
+def test_dlrm_multiplies_all_pairs() -> None:
+    sizes = list(range(20, 46))
+    agree("dlrm", DLRM(sizes), exact=False, set={"sizes": sizes, "sites": 50})
+    tables = [leaf.params for leaf in netspec.load(SPECS / "dlrm.yaml").layers if leaf.type == "Embedding"]
+    assert round(sum(tables) / 1e6) == 540
+
+
+class CrossNetwork(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(1000, 16)
+        width = 13 + 26 * 16
+        self.crosses = nn.ModuleList([nn.Linear(width, width) for _ in range(3)])
+        self.deep = nn.Sequential(nn.Linear(width, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU())
+        self.score = nn.Linear(width + 256, 1)
+
+    def forward(self, numbers: Tensor, categories: Tensor) -> Tensor:
+        x0 = x = torch.cat([numbers, self.embedding(categories).flatten(1)], 1)
+        for cross in self.crosses:
+            x = x0 * cross(x) + x
+        return self.score(torch.cat([x, self.deep(x0)], 1))  # type: ignore[no-any-return]
+
+
+def test_the_cross_network_multiplies_by_its_input() -> None:
+    agree("dcn_v2", CrossNetwork())

@@ -189,3 +189,40 @@ class CrossNetwork(nn.Module):
 
 def test_the_cross_network_multiplies_by_its_input() -> None:
     agree("dcn_v2", CrossNetwork())
+
+
+class Dueling(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(4, 32, 8, 4), nn.ReLU(), nn.Conv2d(32, 64, 4, 2), nn.ReLU(), nn.Conv2d(64, 64, 3), nn.ReLU(),
+            nn.Flatten(),
+        )  # fmt: skip
+        self.value = nn.Sequential(nn.Linear(3136, 512), nn.ReLU(), nn.Linear(512, 1))
+        self.advantage = nn.Sequential(nn.Linear(3136, 512), nn.ReLU(), nn.Linear(512, 18))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.body(x)
+        value, advantage = self.value(x), self.advantage(x)
+        return value + (advantage - advantage.mean(1, keepdim=True))  # type: ignore[no-any-return]
+
+
+def test_the_dueling_network_adds_value_and_centred_advantage() -> None:
+    agree("dueling_dqn", Dueling())
+
+
+class SACActor(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(17, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU())
+        self.mean, self.log_std = nn.Linear(256, 6), nn.Linear(256, 6)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.body(x)
+        return self.mean(x), self.log_std(x).clamp(-20, 2)
+
+
+def test_the_actor_clamps_its_log_std() -> None:
+    actor = SACActor()
+    nn.init.normal_(actor.log_std.weight, std=100)
+    agree("sac_actor", actor)

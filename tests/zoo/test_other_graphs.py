@@ -226,3 +226,74 @@ def test_the_actor_clamps_its_log_std() -> None:
     actor = SACActor()
     nn.init.normal_(actor.log_std.weight, std=100)
     agree("sac_actor", actor)
+
+
+def dense(before: int, widths: list[int]) -> nn.Sequential:
+    pairs = zip([before, *widths], widths, strict=False)
+    return nn.Sequential(*(nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU()) for a, b in pairs))
+
+
+def pointwise(before: int, widths: list[int]) -> nn.Sequential:
+    pairs = zip([before, *widths], widths, strict=False)
+    return nn.Sequential(*(nn.Sequential(nn.Conv1d(a, b, 1), nn.BatchNorm1d(b), nn.ReLU()) for a, b in pairs))
+
+
+class Transform(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.points, self.all = pointwise(width, [64, 128, 1024]), dense(1024, [512, 256])
+        self.matrix = nn.Linear(256, width * width)
+        self.width = width
+
+    def forward(self, x: Tensor) -> Tensor:
+        matrix = self.matrix(self.all(self.points(x).amax(2))).view(-1, self.width, self.width) + torch.eye(self.width)
+        return torch.bmm(x.transpose(1, 2), matrix).transpose(1, 2)
+
+
+class PointNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            Transform(3), pointwise(3, [64, 64]), Transform(64), pointwise(64, [64, 128, 1024])
+        )
+        self.classes = nn.Sequential(dense(1024, [512]), nn.Dropout(0.3), dense(512, [256]), nn.Dropout(0.3))
+        self.score = nn.Linear(256, 40)
+
+    def forward(self, points: Tensor) -> Tensor:
+        return self.score(self.classes(self.features(points.transpose(1, 2)).amax(2)))  # type: ignore[no-any-return]
+
+
+def test_pointnet_transforms_its_points() -> None:
+    agree("pointnet", PointNet(), exact=False, set={"points": 16})
+    assert round(netspec.load(SPECS / "pointnet.yaml").params / 1e6, 1) == 3.5
+
+
+class NBeatsBlock(nn.Module):
+    def __init__(self, lookback: int, horizon: int, width: int) -> None:
+        super().__init__()
+        layers = [nn.Sequential(nn.Linear(width if i else lookback, width), nn.ReLU()) for i in range(4)]
+        self.hidden = nn.Sequential(*layers)
+        self.theta_b, self.theta_f = nn.Linear(width, 32, bias=False), nn.Linear(width, 32, bias=False)
+        self.backcast, self.forecast = nn.Linear(32, lookback), nn.Linear(32, horizon)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.hidden(x)
+        return self.backcast(self.theta_b(hidden)), self.forecast(self.theta_f(hidden))
+
+
+class NBeats(nn.Module):
+    def __init__(self, lookback: int, horizon: int, width: int, depth: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([NBeatsBlock(lookback, horizon, width) for _ in range(depth)])
+        self.horizon = horizon
+
+    def forward(self, series: Tensor) -> Tensor:
+        forecast = series.new_zeros(len(series), self.horizon)
+        for block in self.blocks:
+            explained, expected = block(series)
+            series, forecast = series - explained, forecast + expected
+        return forecast
+
+
+def test_nbeats_subtracts_and_adds() -> None:
+    agree("nbeats", NBeats(90, 18, 64, 5), set={"width": 64, "depth": 5})

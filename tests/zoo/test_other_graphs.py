@@ -297,3 +297,78 @@ class NBeats(nn.Module):
 
 def test_nbeats_subtracts_and_adds() -> None:
     agree("nbeats", NBeats(90, 18, 64, 5), set={"width": 64, "depth": 5})
+
+
+class VAE(nn.Module):
+    """As PyTorch's examples have it, but for the noise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1, self.fc21, self.fc22 = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
+        self.fc3, self.fc4 = nn.Linear(20, 400), nn.Linear(400, 784)
+
+    def forward(self, image: Tensor, eps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        hidden = self.fc1(image.view(-1, 784)).relu()
+        mu, logvar = self.fc21(hidden), self.fc22(hidden)
+        z = mu + eps * torch.exp(0.5 * logvar)
+        return self.fc4(self.fc3(z).relu()).sigmoid().view_as(image), mu, logvar
+
+
+def test_the_vae_has_three_outputs() -> None:
+    agree("vae", VAE())
+    assert netspec.load(SPECS / "vae.yaml").params == 652_824
+
+
+class Highway(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(784, 50), nn.Linear(50, 10)
+        self.layers = nn.ModuleList([nn.ModuleList([nn.Linear(50, 50), nn.Linear(50, 50)]) for _ in range(49)])
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.first(image.flatten(1)).tanh()
+        for plain, gate in self.layers:  # type: ignore[misc]
+            h, t = plain(x).tanh(), gate(x).sigmoid()
+            x = h * t + x * (1 - t)
+        return self.last(x)  # type: ignore[no-any-return]
+
+
+def test_the_highway_network_gates_each_layer() -> None:
+    agree("highway", Highway())
+    model = netspec.build(netspec.load(SPECS / "highway.yaml"))
+    assert sum(bool((bias == -4).all()) for name, bias in model.named_parameters() if name.endswith("bias")) == 49
+
+
+class Modulated(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(130, 128, 1), nn.Conv2d(128, 128, 3, padding=1)
+        self.norm = nn.BatchNorm2d(128, affine=False)
+
+    def forward(self, x: Tensor, gamma: Tensor, beta: Tensor, coordinates: Tensor) -> Tensor:
+        x = self.conv1(torch.cat([x, coordinates], 1)).relu()
+        modulated = self.norm(self.conv2(x)) * (1 + gamma)[:, :, None, None] + beta[:, :, None, None]
+        return x + modulated.relu()  # type: ignore[no-any-return]
+
+
+class FiLM(nn.Module):
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.words, self.gru = nn.Embedding(93, 200), nn.GRU(200, hidden, batch_first=True)
+        self.parameters_of = nn.Linear(hidden, 4 * 2 * 128)
+        self.stem = nn.Sequential(nn.Conv2d(1026, 128, 3, padding=1), nn.BatchNorm2d(128), nn.ReLU())
+        self.blocks = nn.ModuleList([Modulated() for _ in range(4)])
+        self.widen = nn.Sequential(nn.Conv2d(130, 512, 1), nn.BatchNorm2d(512), nn.ReLU())
+        self.answer = nn.Sequential(nn.Linear(512, 1024), nn.ReLU(), nn.Linear(1024, 28))
+
+    def forward(self, image: Tensor, question: Tensor, coordinates: Tensor) -> Tensor:
+        said = self.parameters_of(self.gru(self.words(question))[1][-1]).chunk(8, 1)
+        x = self.stem(torch.cat([image, coordinates], 1))
+        for i, block in enumerate(self.blocks):
+            x = block(x, said[2 * i], said[2 * i + 1], coordinates)
+        x = self.widen(torch.cat([x, coordinates], 1))
+        return self.answer(x.amax((2, 3)))  # type: ignore[no-any-return]
+
+
+def test_film_modulates_its_blocks() -> None:
+    agree("film", FiLM(64), exact=False, set={"hidden": 64, "length": 7})

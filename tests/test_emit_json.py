@@ -34,7 +34,8 @@ def test_the_object_has_the_documented_keys_in_the_documented_order() -> None:
     assert list(made) == ["format", "name", "source", "variant", "inputs", "outputs", "layers", "tree", "totals"]
     assert made["format"] == "netspec.net/2"
     assert list(made["layers"][0]) == [
-        "path", "name", "type", "args", "input_shape", "output_shape", "dtype", "params", "trainable_params", "macs",
+        "path", "name", "type", "args", "input_shape", "output_shape", "dtype", "inputs", "results",
+            "params", "trainable_params", "macs",
         "again", "ties", "line", "column", "calls",
     ]  # fmt: skip
     assert list(made["totals"]) == ["layers", "params", "trainable_params", "buffers", "macs", "flops"]

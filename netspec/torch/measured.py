@@ -6,7 +6,7 @@ Layers are held against it: netspec's own by the tests, a plugin's by `netspec.p
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -50,10 +50,20 @@ def counting_flops() -> Generator[FlopCounterMode]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def macs_of(module: nn.Module, shape: tuple[int, ...], dtype: str, indices: int = 2) -> float:
+def further(others: Mapping[str, tuple[int, ...]]) -> tuple[Tensor, ...]:
+    """Batches of the further tensors that a layer is given, by their shapes."""
+    return tuple(batch_of(shape, "float32") for shape in others.values())
+
+
+def first(result: Any) -> Tensor:
+    """The first of several results, or the one."""
+    return result[0] if isinstance(result, tuple) else result  # pyright: ignore[reportUnknownVariableType]  # any tuple
+
+
+def macs_of(module: nn.Module, shape: tuple[int, ...], dtype: str, indices: int = 2, *others: Tensor) -> float:
     """Multiply-accumulates that torch counts in one example's forward pass: half its floating-point operations."""
     with counting_flops() as counter:
-        module.train()(batch_of(shape, dtype, indices))
+        module.train()(batch_of(shape, dtype, indices), *others)
     return counter.get_total_flops() / 2 / BATCH
 
 
@@ -70,7 +80,7 @@ def buffers_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
 
 def kept(module: nn.Module, *inputs: Tensor) -> tuple[dict[int, int], Tensor]:
     """Storage → bytes of all that a forward pass in training keeps for the backward pass, parameters and buffers
-    excepted; and the output."""
+    excepted; and the output, the first of several."""
     own = {t.untyped_storage().data_ptr() for t in (*module.parameters(), *module.buffers())}
     found: dict[int, int] = {}
     alive: list[Tensor] = []  # so that no two storages have the same address
@@ -84,7 +94,7 @@ def kept(module: nn.Module, *inputs: Tensor) -> tuple[dict[int, int], Tensor]:
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         y = module.train()(*inputs)
-    return found, y
+    return found, first(y)
 
 
 def kept_by_rule(saved: Saved, x: Tensor, y: Tensor) -> int:

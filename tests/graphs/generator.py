@@ -113,10 +113,11 @@ class Generator:
         return made, shape
 
     def item(self, shape: Shape, scope: Scope, depth: int) -> tuple[list[Item], Shape]:
-        simple = [self.layer, self.layer, self.layer, self.name, self.name, self.use, self.arithmetic, self.family]
+        simple = [self.layer, self.layer, self.layer, self.name, self.name, self.use, self.arithmetic]
+        simple += [self.family, self.parts]
         nested = [self.join, self.join, self.gate, self.sequential, self.group, self.loop, self.block, self.shared]
         chosen = self.random.choice(simple if depth == 0 else simple + nested)
-        if chosen in (self.layer, self.name, self.use, self.arithmetic, self.family):
+        if chosen in simple:
             return chosen(shape, scope)  # type: ignore[call-arg, no-any-return]
         return chosen(shape, scope, depth - 1)  # type: ignore[call-arg, no-any-return]
 
@@ -192,6 +193,30 @@ class Generator:
         ]
         scope.families[name] = size
         return self.read_family(layers, name, size, shape)
+
+    def parts(self, shape: Shape, scope: Scope) -> tuple[list[Item], Shape]:
+        """An axis in parts: a family that is read by its indices, or each under a name of its own."""
+        channels, height, width = shape
+        if channels < 2:
+            return [], shape
+        self.count += 1
+        first = self.random.randint(1, channels - 1)
+        item: dict[str, Any] = {"Split": {"sizes": [first, channels - first]}}
+        sizes = [first, channels - first]
+        if channels % 2 == 0 and self.random.random() < 0.5:
+            item, sizes = {"Chunk": 2}, [channels // 2] * 2
+        kept = (sizes[1], height, width)
+        match self.random.randrange(3):
+            case 0:
+                name = f"c{self.count}"
+                return [{**item, "as": name}, {"concat": [f"{name}[1]", f"{name}[0]"]}], shape
+            case 1:
+                name = self.fresh(scope)
+                scope.lists[-1][name] = kept
+                return [{**item, "as": ["_", name]}, {"concat": [name, []]}], shape
+            case _:
+                names = [f"d{self.count}", f"e{self.count}"]
+                return [{**item, "as": names}, {"use": f"{names[1]} * 2"}, {"concat": [[], names[0]]}], shape
 
     def read_family(self, layers: list[Item], name: str, size: int, shape: Shape) -> tuple[list[Item], Shape]:
         total = " + ".join(f"{name}[{i + 1}]" for i in range(size))

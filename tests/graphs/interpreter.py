@@ -60,7 +60,15 @@ class Interpreter:
                 x = self.one(item.pop("shared"), item, x, names, numbers)
             elif item:
                 x = self.item(item, x, names, numbers)
-            if bound is not None:
+            if isinstance(x, tuple):  # what flows on is the first, or the family
+                parts = x
+                if isinstance(bound, str):
+                    names[bound] = dict(enumerate(parts))
+                for name, part in zip(bound if isinstance(bound, list) else (), parts, strict=True):
+                    if name != "_":
+                        self.bind(name, part, names, numbers)
+                x = parts[0]
+            elif bound is not None:
                 self.bind(bound, x, names, numbers)
         return x
 
@@ -148,6 +156,10 @@ class Interpreter:
         self.used += [tensor.data_ptr() for tensor in weights.values()]
         self.parameters += 0 if self.again else sum(tensor.numel() for tensor in weights.values())
         match name:
+            case "Chunk":
+                return torch.chunk(x, given, 1)  # type: ignore[return-value]  # told apart where it is named
+            case "Split":
+                return torch.split(x, given["sizes"], 1)  # type: ignore[return-value]  # likewise
             case "ReLU":
                 return F.relu(x)
             case "Tanh":

@@ -17,6 +17,7 @@ from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import Example, Layer, TensorType
 from netspec.table import summary
 from netspec.torch.build import constructor
+from netspec.torch.measured import first, further
 from tests.layers.oracle import counting_flops
 from tests.layers.oracle import example as batch
 
@@ -55,7 +56,7 @@ def test_every_example_holds_on_real_tensors_in_train_and_eval_mode(name: str, e
     assert y == (example.output, example.dtype)
     module = module_of(layer, *example.input)
     for mode in (True, False):
-        result = module.train(mode)(batch(example.input, example.dtype))
+        result = first(module.train(mode)(batch(example.input, example.dtype), *further(example.others)))
         assert result.shape == (2, *example.output)
         assert str(result.dtype) == f"torch.{example.dtype}"
 
@@ -73,7 +74,7 @@ def test_macs_are_half_the_flops_that_torch_counts_for_one_example(name: str, ex
     layer = made(name, **example.arguments)
     module = module_of(layer, *example.input)
     with counting_flops() as counter:
-        module(torch.randn(1, *example.input, requires_grad=True))
+        module(torch.randn(1, *example.input, requires_grad=True), *(other[:1] for other in further(example.others)))
     assert 2 * layer.macs(TensorType(example.input)) == counter.get_total_flops()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from itertools import islice
 from operator import attrgetter
 from typing import Any, Final, NoReturn
 
@@ -26,17 +25,13 @@ from yaml.events import (
 )
 from yaml.reader import ReaderError
 
-from netspec.diagnostics import Code, Diagnostic, Edit, Fix, Related, did_you_mean
+from netspec.diagnostics import Code, Diagnostic, did_you_mean
+from netspec.text.characters import forbidden, readable
 from netspec.text.depth import PARSER, READABLE, deeper_than
+from netspec.text.keys import BAD_KEYS, checked_entries
+from netspec.text.mistakes import Mistakes
 from netspec.text.nodes import Limits, ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.scalars import FIRST, resolve
-
-
-def _name(char: str) -> str:
-    """The name of a forbidden character in messages, such as `NUL`; else the category that it belongs to."""
-    return {"\0": "NUL", "\x1b": "ESC", "\x7f": "DEL", "\ufeff": "byte order mark"}.get(
-        char, "half of a surrogate pair" if "\ud800" <= char <= "\udfff" else "control character"
-    )
 
 
 def compose(source: Source, limits: Limits) -> tuple[Node | None, list[Diagnostic]]:
@@ -48,19 +43,16 @@ def compose(source: Source, limits: Limits) -> tuple[Node | None, list[Diagnosti
     """
     composer = _Composer(source, limits)
     root = composer.run()
-    return root, sorted(composer.diagnostics, key=lambda d: d.span[1:3])
+    return root, sorted(composer.mistakes.diagnostics, key=lambda d: d.span[1:3])
 
 
 class _StoppedError(Exception):
     """Ends the reading after a fatal diagnostic, which is already in the list."""
 
 
-_NOT_YAML: Final = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-_BREAKS: Final = "\x85\u2028\u2029"  # line breaks in YAML 1.1 and in libyaml, plain characters in YAML 1.2
 _PROPERTY: Final = r"(!<[^\s>]*>|[&!][^\s,\[\]{}]*)(?:\s+#[^\r\n]*|\s)*"  # compiled where it is needed, by few specs
 _text_of: Final[Any] = attrgetter("text")
 _COLON: Final = r"\s*:"
-_BAD_KEYS: Final = frozenset({"<<", "", "~", "null", "Null", "NULL"})
 
 
 class _Composer:
@@ -71,7 +63,9 @@ class _Composer:
         self.text = source.text
         self.limits = limits
         self.max_depth = min(limits.max_depth, READABLE)
-        self.diagnostics: list[Diagnostic] = []
+        self.max_nodes = limits.max_nodes
+        self.mistakes: Final = Mistakes(source)
+        self.report: Final = self.mistakes.report
         self.frames: list[tuple[list[Node], int, bool, str | None, int]] = []
         """Stack of the open collections: the parent's children, start offset, flow style, anchor, node count before."""
         self.count = 0
@@ -90,7 +84,8 @@ class _Composer:
         parser = None
         root: list[Node] = []
         try:
-            parser = PARSER(self.readable())
+            text, self.restore = readable(self.text)
+            parser = PARSER(text)
             self.build(parser.get_event, root)
         except _StoppedError:
             return None
@@ -105,7 +100,7 @@ class _Composer:
                 parser.dispose()
         if root and not (isinstance(root[0], ScalarNode) and root[0].start == root[0].end):
             return root[0]
-        if self.diagnostics:
+        if self.mistakes.diagnostics:
             return None
         self.report(
             "empty-file",
@@ -124,37 +119,22 @@ class _Composer:
         `items` is always the list of children of the innermost open collection; in a mapping, keys and values
         alternate in it. `frames` replaces the call stack, so that depth is limited by `max_depth` alone.
         """
-        text, frames, levels, restore = self.text, self.frames, self.levels, self.restore
-        max_depth, max_nodes = self.max_depth, self.limits.max_nodes
+        text, frames, levels, max_depth = self.text, self.frames, self.levels, self.max_depth
         marked = "&" in text or "!" in text  # else there are no anchors and no tags to look for
+        plain = not marked and not self.restore
         add = items.append
         end = 0  # of the last scalar, alias or bracket: a block collection ends there, since libyaml's mark is later
         for event in iter(get_event, None):
             kind = event.__class__
             if kind is ScalarEvent:
                 written = event.value
-                start = event.start_mark.index
-                end = event.end_mark.index
-                style = event.style
-                if restore:  # `readable` has put private characters in the place of some
-                    written = written.translate(restore)
-                if style:
-                    if style in "|>":  # libyaml's end is that of the blank lines below
-                        end = start + len(text[start:end].rstrip(" \t\r\n"))
-                    node = ScalarNode(written, written, True, start, end)
-                elif written and written[0] not in FIRST:  # certainly text: most scalars skip the lookup
-                    node = ScalarNode(written, written, False, start, end)
+                if plain and written and not event.style and written[0] not in FIRST:  # certainly text, as most are
+                    end = event.end_mark.index
+                    add(ScalarNode(written, written, False, event.start_mark.index, end))
                 else:
-                    try:
-                        node = ScalarNode(resolve(written), written, False, start, end)
-                    except OverflowError as error:
-                        self.report("number-too-large", str(error), start, end)
-                        node = ScalarNode(None, written, False, start, end)
-                    if not written and start == end:  # an absent value, as in `key:`
-                        end = self.place_empty(node, items)
-                if marked and (event.anchor is not None or event.tag is not None):
-                    self.scalar_properties(event, node)
-                add(node)
+                    node = self.scalar(event, written, items)
+                    end = node.end
+                    add(node)
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
                 children = items
                 items, start, flow, anchor, before = frames.pop()
@@ -168,7 +148,7 @@ class _Composer:
                     node = ListNode(children, flow, start, end)
                 if anchor is not None:
                     self.finish(anchor, node, self.count - before + 1)
-                if self.count >= max_nodes:
+                if self.count >= self.max_nodes:
                     self.too_many_nodes(start, end)
                 add(node)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
@@ -195,8 +175,32 @@ class _Composer:
 
     # ---- scalars and keys
 
-    def place_empty(self, node: ScalarNode, siblings: list[Node]) -> int:
-        """Place an absent value directly after its `:` or `-`, and return that offset.
+    def scalar(self, event: Any, written: str, siblings: list[Node]) -> ScalarNode:
+        """The node of a scalar that is not certainly plain text."""
+        start: int = event.start_mark.index
+        end: int = event.end_mark.index
+        if self.restore:  # `readable` has put private characters in the place of some
+            written = written.translate(self.restore)
+        if event.style:
+            if event.style in "|>":  # libyaml's end is that of the blank lines below
+                end = start + len(self.text[start:end].rstrip(" \t\r\n"))
+            node = ScalarNode(written, written, True, start, end)
+        else:
+            try:
+                node = ScalarNode(resolve(written), written, False, start, end)
+            except OverflowError as error:
+                self.report("number-too-large", str(error), start, end)
+                node = ScalarNode(None, written, False, start, end)
+            if not written and start == end:  # an absent value, as in `key:`
+                self.place_empty(node, siblings)
+        if event.anchor is not None or event.tag is not None:
+            node.start = self.skip_properties(node.start, node.end)
+            if event.anchor is not None:
+                self.anchors[event.anchor] = node, 1, 0
+        return node
+
+    def place_empty(self, node: ScalarNode, siblings: list[Node]) -> None:
+        """Place an absent value directly after its `:` or `-`.
 
         libyaml reports such a value at the next token, which may be lines further down.
         """
@@ -207,67 +211,24 @@ class _Composer:
                 node.start = node.end = colon.end()
             elif self.text[node.start - 1] not in ":-?":
                 node.start = node.end = before
-        return node.end
 
     def entries(self, items: list[Node]) -> list[tuple[ScalarNode, Node]]:
         """Pair the alternating keys and values. An entry whose key is refused is reported and left out."""
         if len(items) == 2:
             key, value = items
-            if isinstance(key, ScalarNode) and key.text not in _BAD_KEYS:
+            if isinstance(key, ScalarNode) and key.text not in BAD_KEYS:
                 return [(key, value)]
         keys: list[Any] = items[::2]
         values = items[1::2]
         try:
             texts: set[str] = set(map(_text_of, keys))
         except AttributeError:  # a key is a list or a mapping
-            return self.checked_entries(keys, values)
-        if len(texts) != len(keys) or not texts.isdisjoint(_BAD_KEYS):
-            return self.checked_entries(keys, values)
+            return checked_entries(keys, values, self.mistakes)
+        if len(texts) != len(keys) or not texts.isdisjoint(BAD_KEYS):
+            return checked_entries(keys, values, self.mistakes)
         return list(zip(keys, values))  # noqa: B905  # keys and values alternate
 
-    def checked_entries(self, keys: list[Node], values: list[Node]) -> list[tuple[ScalarNode, Node]]:
-        """The slow path of `entries`: report each key that is repeated, null, `<<` or no scalar."""
-        entries: dict[str, tuple[ScalarNode, Node]] = {}
-        for key, value in zip(keys, values, strict=True):
-            if not isinstance(key, ScalarNode):
-                kind = "list" if isinstance(key, ListNode) else "mapping"
-                help = "a key is one word: `out_channels: 96`"
-                if isinstance(key, MapNode) and key.flow:
-                    help = "`{{…}}` is no template here: an expression is written without braces"
-                self.report("yaml-key", f"a {kind} cannot be a key", key.start, key.end, help=help)
-            elif key.value is None:
-                what = "a null cannot be a key" if key.text else "a key is missing in front of the `:`"
-                self.report(
-                    "yaml-key", what, key.start, max(key.end, key.start + 1), help="quote it if the text is meant"
-                )
-            elif key.text == "<<" and not key.quoted:
-                help = "write the entries out, or define the piece once under `blocks:` and call it"
-                self.report(
-                    "yaml-merge-key", "merge keys (`<<`) are not part of the language", key.start, key.end, help=help
-                )
-            elif key.text in entries:
-                first = entries[key.text][0]
-                line, _ = self.source.position(first.start)
-                self.report(
-                    "duplicate-key",
-                    f"`{key.text}` is set twice in this mapping, first in line {line}",
-                    key.start,
-                    key.end,
-                    label="again",
-                    related=("first", first.start, first.end),
-                    help="keep one of them, or give them different names",
-                )
-            else:
-                entries[key.text] = key, value
-        return list(entries.values())
-
     # ---- anchors, aliases, tags
-
-    def scalar_properties(self, event: Any, node: ScalarNode) -> None:
-        """Move the start of a scalar behind its anchor and tag, and register the anchor."""
-        node.start = self.skip_properties(node.start, node.end)
-        if event.anchor is not None:
-            self.anchors[event.anchor] = node, 1, 0
 
     def collection_properties(self, event: Any) -> int:
         """Register the anchor of a collection that begins. Returns its start offset, after the anchor and the tag."""
@@ -328,7 +289,7 @@ class _Composer:
             level = len(self.frames) + height
             if level > self.max_depth:
                 self.too_deep(level, start)
-            if self.count >= self.limits.max_nodes:
+            if self.count >= self.max_nodes:
                 self.too_many_nodes(start, end)
             if self.levels and level > self.levels[-1][1]:
                 self.levels[-1][1] = level
@@ -347,7 +308,7 @@ class _Composer:
         self.report("too-deep", message, start, start + 1, help=help)
 
     def too_many_nodes(self, start: int, end: int) -> None:
-        message = f"with this the spec has {self.count + 1:,} values, but {self.limits.max_nodes:,} is the limit"
+        message = f"with this the spec has {self.count + 1:,} values, but {self.max_nodes:,} is the limit"
         help = "what an alias stands for counts each time; `repeat` and `blocks` say the same in a few lines"
         self.stop("too-many-nodes", message, start, end, help=help)
 
@@ -361,14 +322,14 @@ class _Composer:
         )
 
     def control_characters(self) -> None:
-        """Report the characters that YAML does not allow, at most ten of them."""
-        for match in islice(re.finditer(_NOT_YAML, self.text), 10):
+        """Report the characters that YAML does not allow."""
+        for at, what in forbidden(self.text):
             self.report(
                 "control-character",
-                f"the character U+{ord(match[0]):04X} ({_name(match[0])}) may not stand in YAML",
-                match.start(),
-                match.end(),
-                help="delete it: it is invisible in most editors" if match[0] != "\0" else "is this a text file?",
+                f"the character {what} may not stand in YAML",
+                at,
+                at + 1,
+                help="delete it: it is invisible in most editors" if self.text[at] != "\0" else "is this a text file?",
             )
 
     def unreadable(self, error: yaml.MarkedYAMLError) -> None:
@@ -376,7 +337,7 @@ class _Composer:
         at = len(self.text) if error.problem_mark is None else error.problem_mark.index
         unseen = self.text[self.frames[-1][1] if self.frames else 0 : at]
         if len(self.frames) + unseen.count("[") + unseen.count("{") > self.max_depth:
-            start = deeper_than(self.max_depth, self.readable()[:at])
+            start = deeper_than(self.max_depth, readable(self.text)[0][:at])
             if start is not None:
                 self.report_depth(self.max_depth + 1, start)
                 return
@@ -395,8 +356,9 @@ class _Composer:
             [start for _, start, *_ in self.frames],
         )
         place = self.source.between(mistake.start, mistake.end)
-        self.diagnostics = [  # `*x * 2` is one mistake, not an unknown alias and something behind it
-            d for d in self.diagnostics if d.code != "undefined-alias" or not place[1:3] <= d.span[1:3] < place[3:]
+        found = self.mistakes.diagnostics
+        self.mistakes.diagnostics = [  # `*x * 2` is one mistake, not an unknown alias and something behind it
+            d for d in found if d.code != "undefined-alias" or not place[1:3] <= d.span[1:3] < place[3:]
         ]
         self.report(
             "yaml-syntax",
@@ -408,38 +370,6 @@ class _Composer:
             help=mistake.help,
             edit=mistake.edit,
         )
-
-    def readable(self) -> str:
-        """The text to pass to libyaml, with the characters replaced that end a line for it but not in YAML 1.2.
-
-        Each is replaced by a private-use character that does not occur in the text, not even as an escape sequence;
-        `restore` maps it back.
-        """
-        text = self.text
-        if text.isascii() or not any(c in text for c in _BREAKS):
-            return text
-        lower = text.lower()
-        unused = (c for c in range(0xE000, 0xF900) if chr(c) not in text and f"{c:04x}" not in lower)
-        self.restore = {substitute: ord(c) for c, substitute in zip(_BREAKS, unused, strict=False)}
-        return text.translate({original: substitute for substitute, original in self.restore.items()})
-
-    def report(
-        self,
-        code: Code,
-        message: str,
-        start: int,
-        end: int,
-        *,
-        label: str = "",
-        related: tuple[str, int, int] | None = None,
-        help: str | None = None,
-        edit: tuple[str, int, int, str] | None = None,
-    ) -> None:
-        place = self.source.between
-        also = () if related is None else (Related(related[0], place(*related[1:])),)
-        fix = None if edit is None else Fix(edit[0], (Edit(place(*edit[1:3]), edit[3]),))
-        span = place(start, max(start, min(end, len(self.text))))
-        self.diagnostics.append(Diagnostic(code, message, span, "error", label, also, help, fix))
 
     def stop(self, code: Code, message: str, start: int, end: int, *, help: str) -> NoReturn:
         self.report(code, message, start, end, help=help)

@@ -117,6 +117,21 @@ def test_a_when_that_leaves_out_the_reader_is_no_reason_to_warn() -> None:
         assert findings(layers(items, "vars: {deep: false}\n")) == []
 
 
+def test_a_value_of_a_family_that_was_read_may_be_bound_again() -> None:
+    """The places of both stay read, however often the index is given."""
+    again = "- as: x[0]\n- use: x[0] * 2\n- ReLU\n- as: x[0]"
+    assert findings(layers(again) + "output: x\n") == []
+    assert (
+        findings(layers(f"- repeat: 2\n  do: [{{Linear: 8, as: 'x[0]'}}, use: 'x[0] + x[0]']\n{again}\n- concat: x"))
+        == []
+    )
+
+
+def test_a_value_of_a_family_that_is_bound_again_unread_is_told() -> None:
+    found = only(layers("- {Linear: 8, as: 'x[0]'}\n- ReLU\n- as: x[0]\n- use: x[0] * 2"))
+    assert (found.code, found.span.line) == ("unused-value", 3)
+
+
 def test_an_item_behind_an_output_may_be_left_out() -> None:
     body = "    - {Linear: 8, as: x}\n    - {output: x, when: a > 1}\n    - {output: 2 * x, when: a <= 1}\n"
     block = f"blocks:\n  f(a):\n{body}"

@@ -81,7 +81,7 @@ class Naming:
         if not isinstance(family, Family):
             family = Family(name)
             names[name] = family
-        family.values[index] = value
+        cursor.context.scope.values.asked.rebind(family, index, value)
 
     def _name_family(self, name: str, index: Index, family: Family, node: Node, cursor: Cursor) -> None:
         span = self.reports.source.span(node)

@@ -46,6 +46,12 @@ class Asked:
         elif isinstance(bound, Family):
             self._families[id(bound)] = bound
 
+    def rebind(self, family: Family, index: Index, value: NamedValue) -> None:
+        """Name another value under an index of a family; what had it before counts as read if the family was."""
+        if id(family) in self._families:
+            self._spans.update(spans_of(family.values.get(index)))
+        family.values[index] = value
+
     def spans(self) -> set[Span]:
         """All of these places."""
         return self._spans.union(*map(spans_of, self._families.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from netspec.arguments import Arguments
@@ -15,6 +15,32 @@ SAID: Final = {"yes": "true", "on": "true", "no": "false", "off": "false", "none
 _PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
 NUMBER: Final = r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?"
 """A pattern for the text of a number; compiled only when there is an error to explain."""
+
+
+_ARGUMENTS: Final = {
+    "axis": ("dim", "start_dim"),
+    "axes": ("dim",),
+    "dims": ("dim",),
+    "keepdims": ("keepdim",),
+    "stop": ("end",),
+    "filters": ("out_channels",),
+    "units": ("out_features", "hidden_size"),
+    "strides": ("stride",),
+    "pool_size": ("kernel_size",),
+    "dilation_rate": ("dilation",),
+    "use_bias": ("bias",),
+    "rate": ("p",),
+    "epsilon": ("eps",),
+    "input_dim": ("num_embeddings", "in_features"),
+    "output_dim": ("embedding_dim", "out_features"),
+    "target_shape": ("unflattened_size",),
+    "heads": ("num_heads",),
+}
+
+
+def argument_meant(name: str, known: Collection[str]) -> str | None:
+    """The argument, of those of a thing, that numpy and Keras call `axis` or `units`, or that is misspelt so."""
+    return next((own for own in _ARGUMENTS.get(name, ()) if own in known), None) or did_you_mean(name, known)
 
 
 def readings(text: str) -> Iterable[object]:

@@ -375,7 +375,7 @@ def test_what_hangs_on_a_symbol_needs_its_number(text: str) -> None:
 def test_an_error_says_what_is_wrong_and_where(text: str, code: str, part: str | None, words: str) -> None:
     found = error(text)
     assert found.code == code
-    assert words in found.message
+    assert words in str(found)
     if part is not None:
         assert text[found.start : found.end] == part
 

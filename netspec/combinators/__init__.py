@@ -29,7 +29,7 @@ COMBINATORS: Final[dict[str, Listed]] = {
     "residual": Listed("sums", "Residual", ("shortcut",)),
     "add": Listed("elementwise", "Add"),
     "mul": Listed("elementwise", "Multiply", (), ("multiply",)),
-    "concat": Listed("concatenation", "Concat", ("dim", "split"), ("concatenate",)),
+    "concat": Listed("concatenation", "Concat", ("dim", "split"), ("concatenate", "cat", "hstack")),
     "stack": Listed("stacking", "Stack", ("dim",)),
     "einsum": Listed("contraction", "Einsum", ("pattern",)),
     "gate": Listed("products", "Gate"),

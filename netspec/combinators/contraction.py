@@ -12,6 +12,7 @@ from netspec.combinators.base import Ends, Joining, Kept, Made, Option, WorkedEx
 from netspec.dims import UNKNOWN, Size, need, product, same
 from netspec.kinds import FieldKind
 from netspec.layers.base import TensorType, shape_text, sum_sizes
+from netspec.layers.patterns import with_spaces
 
 Names = tuple[str, ...]
 
@@ -81,6 +82,8 @@ def parsed(pattern: str) -> Contraction:
         raise invalid("wants a pattern with one `->`, such as `n i d, n j d -> n i j`")
     operands = tuple(_names(operand) for operand in sides[0].split(","))
     result = _names(sides[1])
+    if (spaced := with_spaces(pattern)) is not None:
+        raise invalid(f"wants the batch axis first in each, with spaces between the names: `{spaced}`")
     if len(operands) < 2:
         raise invalid("wants several operands, one for each branch; `Sum` sums one value over axes")
     batch = operands[0][0]

@@ -16,11 +16,20 @@ from typing import Any, Final, NoReturn
 
 from netspec.diagnostics import did_you_mean
 from netspec.expressions.closures import compile_tree, is_reserved
-from netspec.expressions.evaluation import ExpressionError, Meanings, NeedsNumber, Run, meter_of, named
+from netspec.expressions.evaluation import Called, ExpressionError, Meanings, NeedsNumber, Run, meter_of, named
 from netspec.expressions.operations import is_list, measure, shown
 from netspec.expressions.refusals import Refused
 
-__all__ = ["MAX_CHARACTERS", "Expression", "ExpressionError", "Meanings", "NeedsNumber", "is_reserved", "parse"]
+__all__ = [
+    "MAX_CHARACTERS",
+    "Called",
+    "Expression",
+    "ExpressionError",
+    "Meanings",
+    "NeedsNumber",
+    "is_reserved",
+    "parse",
+]
 
 MAX_CHARACTERS: Final = 256
 """The most characters of an expression."""
@@ -64,7 +73,7 @@ class Expression:
             if is_list(value):
                 measure(value, meter_of(state))
         except Refused as error:
-            raise ExpressionError(error.message, 0, len(self.text), error.code) from None
+            raise ExpressionError(error.message, 0, len(self.text), error.code, help=error.help) from None
         except RecursionError:
             raise ExpressionError("this is nested too deep", 0, len(self.text), "expression-limit") from None
         except ExpressionError as error:
@@ -147,6 +156,8 @@ def _not_read(text: str, indent: int, error: SyntaxError) -> NoReturn:
     else:
         rest = text[start:].strip()
         reason = next((say for word, say in _HABITS.items() if word in text), None) or _REASONS.get(error.msg)
+        if reason is None and rest[:1] == "=":
+            reason = "nothing is assigned here: `vars` defines a number, `as` beside an item names a value"
         if reason is None and error.msg == "invalid syntax" and rest:
             reason = f"`{rest.split()[0]}` does not fit here"
         reason = reason or error.msg.replace(" (detected at line 1)", "").replace("invalid syntax. ", "")

@@ -8,13 +8,14 @@ from __future__ import annotations
 import ast
 import keyword
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, NoReturn
 
 from netspec.diagnostics import did_you_mean
 from netspec.dims import UNKNOWN
 from netspec.expressions import operations as ops
 from netspec.expressions.evaluation import (
+    Called,
     ExpressionError,
     Meanings,
     Place,
@@ -30,6 +31,7 @@ from netspec.expressions.evaluation import (
 )
 from netspec.expressions.functions import FUNCTIONS
 from netspec.expressions.operations import LARGEST
+from netspec.expressions.values import Family, Value
 
 MAX_NODES: Final = 200
 """The most syntax nodes of an expression."""
@@ -121,6 +123,13 @@ _MISSING: Final[dict[type[ast.AST], str]] = {
 }
 
 
+_INSTEAD: Final[dict[type[ast.AST], str]] = {
+    ast.Slice: ops.PART,
+    ast.MatMult: "`{einsum: [a, b], pattern: 'n i k, n k j -> n i j'}` is an item that multiplies values as matrices",
+}
+"""What to write for some of them."""
+
+
 class _Compiler:
     """Compiles one expression. Each method compiles one node type of `_RULES`.
 
@@ -151,7 +160,17 @@ class _Compiler:
     def refuse(self, what: ast.AST, where: ast.expr) -> NoReturn:
         """Raise an `ExpressionError` for a node or operator outside the language."""
         message = _MISSING.get(type(what), f"`{self.excerpt(where)}` is not part of the language")
-        raise ExpressionError(message, *_place(where), "expression-forbidden")
+        called = self.called(where) if isinstance(where, ast.Attribute) else None
+        raise ExpressionError(
+            message, *_place(where), "expression-forbidden", called=called, help=_INSTEAD.get(type(what))
+        )
+
+    def called(self, what: ast.Name | ast.Attribute, arguments: Sequence[ast.expr] = ()) -> Called:
+        """What is called, or asked for, for suggestions."""
+        argument = self.excerpt(arguments[0]) if arguments else None
+        if isinstance(what, ast.Name):
+            return Called(what.id, None, argument)
+        return Called(what.attr, self.excerpt(what.value), argument)
 
     def excerpt(self, node: ast.expr) -> str:
         start, end = _place(node)
@@ -295,14 +314,25 @@ class _Compiler:
         name = node.func.id if isinstance(node.func, ast.Name) else None
         if name is None:
             if isinstance(node.func, ast.Attribute):
-                self.refuse(node.func, node.func)
+                raise ExpressionError(
+                    _MISSING[ast.Attribute],
+                    *_place(node.func),
+                    "expression-forbidden",
+                    called=self.called(node.func, node.args),
+                )
             raise ExpressionError(
                 f"`{self.excerpt(node.func)}` cannot be called", *_place(node.func), "expression-forbidden"
             )
         if name not in FUNCTIONS:
             near = did_you_mean(name, FUNCTIONS)
             hint = f"did you mean `{near}`?" if near else f"the functions are {', '.join(FUNCTIONS)}"
-            raise ExpressionError(f"`{name}` is no function; {hint}", *_place(node.func), "unknown-function")
+            raise ExpressionError(
+                f"`{name}` is no function",
+                *_place(node.func),
+                "unknown-function",
+                called=Called(name, None, self.excerpt(node.args[0]) if node.args else None),
+                help=hint,
+            )
         if node.keywords:
             message = f"`{name}` takes its arguments by position, without names"
             raise ExpressionError(message, *place, "expression-forbidden")
@@ -313,13 +343,19 @@ class _Compiler:
             message = f"`{name}` takes {takes} {noun}, but gets {len(node.args)}"
             raise ExpressionError(message, *place, "expression-type")
         arguments = [self.compile(n) for n in node.args]
+        called = Called(name, None, self.excerpt(node.args[0]) if node.args else None)
 
         def run(scope: Meanings, state: list[Any]) -> Any:
             values = [argument(scope, state) for argument in arguments]
             for value in values:
                 if value is UNKNOWN:
                     return UNKNOWN
-            return do(place, function, meter_of(state), *values)
+            try:
+                return do(place, function, meter_of(state), *values)
+            except ExpressionError as error:
+                if any(isinstance(value, (Value, Family)) for value in values):
+                    error.called = called
+                raise
 
         return run
 

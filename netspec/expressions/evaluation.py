@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from netspec.diagnostics import Code
 from netspec.dims import UNKNOWN, Unmet
@@ -11,22 +11,44 @@ from netspec.expressions.operations import LARGEST, Meter, listed, shown
 from netspec.expressions.refusals import Refused, Undecided
 
 
+class Called(NamedTuple):
+    """What the language does not call, or not with values of the network: `softmax(h)`, `F.relu(h)`, `h.mean(1)`."""
+
+    name: str
+    """The last part of what is called."""
+    owner: str | None
+    """What stands in front of the dot, as written."""
+    argument: str | None
+    """The first argument, as written."""
+
+
 class ExpressionError(Exception):
     """An expression cannot be parsed or evaluated.
 
     `message` says why; `start` and `end` are offsets into the expression's text, in code points; `code` is the code of
-    the diagnostic; `name` is the name that is not in scope, if that is the reason.
+    the diagnostic; `name` is the name that is not in scope, if that is the reason; `called` is what cannot be called,
+    or not of values of the network; `help` is what to write instead.
     """
 
     def __init__(
-        self, message: str, start: int, end: int, code: Code = "expression-syntax", name: str | None = None
+        self,
+        message: str,
+        start: int,
+        end: int,
+        code: Code = "expression-syntax",
+        name: str | None = None,
+        *,
+        called: Called | None = None,
+        help: str | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message if help is None else f"{message}; {help}")
         self.message = message
         self.start = start
         self.end = end
         self.code: Code = code
         self.name = name
+        self.called = called
+        self.help = help
 
 
 class NeedsNumber(ExpressionError):  # part of the public vocabulary
@@ -71,7 +93,7 @@ def do(place: Place, operation: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return operation(*arguments)
     except Refused as error:
-        raise ExpressionError(error.message, *place, error.code) from None
+        raise ExpressionError(error.message, *place, error.code, help=error.help) from None
     except Unmet as error:  # a formula that grew too long
         raise NeedsNumber(error.problem.message, *place, error.problem.code) from None
     except Undecided as error:

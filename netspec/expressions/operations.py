@@ -110,6 +110,11 @@ def shown(value: object, depth: int = 2) -> str:
     return text if len(text) <= 40 else text[:37] + "…"
 
 
+def _what_is(value: object) -> str:
+    """ "[64, 128] is a list"."""
+    return f"`{value!r}` is {kind(value)}" if isinstance(value, (Value, Family)) else f"{shown(value)} is {kind(value)}"
+
+
 def truth(value: Any) -> Any:
     """The truth value: True, False or UNKNOWN. Opaque objects, such as layers, are true.
 
@@ -169,7 +174,7 @@ def listed(value: Any, what: str) -> Any:
         return value
     if isinstance(value, Family):
         return list(value)
-    raise Refused(f"{what} wants a list, but {shown(value)} is {kind(value)}", "expression-type")
+    raise Refused(f"{what} wants a list, but {_what_is(value)}", "expression-type")
 
 
 def number(value: Any, what: str) -> Any:
@@ -178,7 +183,7 @@ def number(value: Any, what: str) -> Any:
         return value
     if isinstance(value, Dim):
         raise Undecided(value)
-    raise Refused(f"{what} wants a number, but {shown(value)} is {kind(value)}", "expression-type")
+    raise Refused(f"{what} wants a number, but {_what_is(value)}", "expression-type")
 
 
 # ---- arithmetic
@@ -187,7 +192,7 @@ def number(value: Any, what: str) -> Any:
 def _mismatch(symbol: str, a: object, b: object) -> NoReturn:
     """Refuse an operation on what are no numbers."""
     wrong = a if not is_number(a) and not isinstance(a, Dim) else b
-    raise Refused(f"`{symbol}` wants numbers, but {shown(wrong)} is {kind(wrong)}", "expression-type")
+    raise Refused(f"`{symbol}` wants numbers, but {_what_is(wrong)}", "expression-type")
 
 
 def _numeric(symbol: str, compute: Callable[[Any, Any], Any], a: Any, b: Any, meter: Meter) -> Any:
@@ -367,6 +372,12 @@ greater, greater_or_equal = _order(">", operator.gt), _order(">=", operator.ge)
 
 # ---- lists
 
+PART: Final = (
+    "`as: p[0]` names one of a family; a layer takes a part of a tensor: `Slice: {dim: 1, end: 16}`, or "
+    "`Select: {dim: 1, index: 0}`, as an item behind `use`"
+)
+"""What to write for brackets behind a tensor."""
+
 
 def item(values: Any, index: Any, meter: Meter) -> Any:
     """`values[index]`."""
@@ -374,6 +385,8 @@ def item(values: Any, index: Any, meter: Meter) -> Any:
         return UNKNOWN
     if isinstance(values, Family):
         return values.item(index)
+    if isinstance(values, Value):
+        raise Refused(f"`{values!r}` is one value of the network, without indices", "expression-type", PART)
     if not isinstance(values, str):
         listed(values, "an index in brackets")
     place = whole(index, "an index")
@@ -389,6 +402,8 @@ def part(values: Any, start: Any, stop: Any, step: Any, meter: Meter) -> Any:
         return UNKNOWN
     if isinstance(values, Family):
         raise Refused(f"a family has no slices: `[{values.name}[i] for i in …]` takes several of its values")
+    if isinstance(values, Value):
+        raise Refused(f"`{values!r}` is a value of the network: it has no slices", "expression-type", PART)
     if not isinstance(values, str):
         listed(values, "a slice in brackets")
     bounds = [None if v is None else whole(v, "a bound of a slice") for v in (start, stop, step)]

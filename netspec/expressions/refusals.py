@@ -6,12 +6,13 @@ from netspec.diagnostics import Code
 
 
 class Refused(Exception):  # it becomes an ExpressionError where the place is known
-    """An operation cannot be done. The message says why; the code is that of the diagnostic."""
+    """An operation cannot be done. The message says why, the help what to write; the code is that of the diagnostic."""
 
-    def __init__(self, message: str, code: Code = "expression-value") -> None:
+    def __init__(self, message: str, code: Code = "expression-value", help: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.code: Code = code
+        self.help = help
 
 
 class Undecided(Exception):  # it becomes a NeedsNumber where the place is known

@@ -88,8 +88,15 @@ def _whole(value: Operation, a: Flow | None, b: Flow | None) -> Flow:
         f"`{value!r}` is computed element by element, but `{names[0]}` is {shape_text(a.type.shape)} and "
         f"`{names[1]}` is {shape_text(b.type.shape)}: {why}",
         tuple(flow.related(wrong) for flow in (a, b)),
-        help="shapes of as many axes, where one has every size of the other or that other has 1",
+        help=_as_many_axes(a.type.shape, b.type.shape),
     )
+
+
+def _as_many_axes(a: tuple[Size, ...], b: tuple[Size, ...]) -> str:
+    if a and b:
+        return "shapes of as many axes, where one has every size of the other or that other has 1"
+    ones = " ".join("1" * max(len(a), len(b)))
+    return f"`Rearrange: n -> n {ones}` gives the single value as many axes"
 
 
 def _covers(whole: Size, part: Size) -> bool:

@@ -88,7 +88,7 @@ def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, 
             "wrong-form",
             f"`{word}` holds a list of branches, each a list of layers",
             node or item.head,
-            help=f"for example `{word}: [[Conv2d: 64], []]`; `[]` is identity",
+            help=_options_inside(node, joining) or f"for example `{word}: [[Conv2d: 64], []]`; `[]` is identity",
         )
         return None
     found: list[Branch] = []
@@ -133,8 +133,23 @@ def _is_word(text: str, scope: NamesInScope) -> bool:
 
 def _values(node: ScalarNode, word: str, scope: NamesInScope, reader: Reader) -> list[Branch] | None:
     """A branch for each value of a family, or of a list of values."""
+    if "->" in node.text:
+        reader.report(
+            "wrong-form", f"`{word}` holds a list of branches; a pattern stands beside it", node,
+            help=f"for example `{{einsum: [a, b], pattern: '{node.text}'}}`, for values that `as` has named",
+        )  # fmt: skip
+        return None
     values = reader.evaluate(node)
     if values is FAILED or values is UNKNOWN:
+        return None
+    if isinstance(values, Value):
+        reader.report(
+            "value-kind",
+            f"`{word}` takes several values, but `{node.text}` is one",
+            node,
+            help=f"`{word}: [[], {node.text}]` joins it with what stands here; `as: p[i]` names one of a family, and "
+            f"`{word}: p` takes them all",
+        )
         return None
     members: list[Any] = list(values) if isinstance(values, (list, tuple, Family)) else []  # pyright: ignore[reportUnknownArgumentType]  # any values
     wrong = next((value for value in members if not isinstance(value, Value) and value is not UNKNOWN), None)
@@ -142,6 +157,13 @@ def _values(node: ScalarNode, word: str, scope: NamesInScope, reader: Reader) ->
         _no_branch(node, values if wrong is None else wrong, word, reader, of=wrong is not None)  # pyright: ignore[reportUnknownArgumentType]  # likewise
         return None
     return None if UNKNOWN in members else [Branch(node, scope, value) for value in members]
+
+
+def _options_inside(node: Node | None, joining: Joining) -> str | None:
+    """How options that were written among the branches stand beside them."""
+    inside = [key.text for key, _ in node.entries if key.text in joining.options] if isinstance(node, MapNode) else []
+    beside = ", ".join(f"{option}: …" for option in inside)
+    return f"options stand beside the branches: `{{{joining.word}: [[Conv2d: 64], []], {beside}}}`" if inside else None
 
 
 def _is_item(node: MapNode) -> bool:

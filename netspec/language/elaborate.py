@@ -78,7 +78,7 @@ class Elaborator:
         self.end = cursor.flow
         span = self.reports.source.span(self.spec.layers) if self.spec.layers else origin.span
         root = cursor.sequential("", None, span, start)
-        if not has_errors(self.reports.diagnostics):
+        if not self.spec.lost and not has_errors(self.reports.diagnostics):
             self.sharing.warn_of_single_uses(self.naming.left_out)
             if self.naming.anything:
                 self.ports.warn_of_values(root)
@@ -243,6 +243,8 @@ class Elaborator:
         if cursor.flow.family is not None:
             self.naming.refuse_family(name, item.head, cursor)
         found = self.spec.offer.layer_class(name)
+        if self.scope.has_values and isinstance(item.value, MapNode) and (target := item.value.get("as")) is not None:
+            self.naming.lose(target, cursor)  # it is reported as an argument
         if found.several:
             self._layer_of_several(item, name, found, cursor)
             return

@@ -156,7 +156,7 @@ def _no_single_head(
         unknown_head(strangers[0], spec, report)
     elif any(key.text == "do" for key, _ in node.entries):
         report("no-head", "a `do` needs `for: name in values`, `repeat: n` or `when: …` beside it", node.entries[0][0])
-    else:
+    elif not spec.lacks_block(node.entries[0][0].text):
         trap = stray_option_trap(spec.source, node.entries[0])
         report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
 
@@ -165,14 +165,17 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
     if stranger.text[:1].isupper():
         unknown_head(stranger, spec, report)
         return
-    near = did_you_mean(stranger.text, _EVERY_OPTION)
+    from netspec.language.strangers import instead_of_option  # once one is met
+
+    own = COMBINATORS[head.text].options if head.text in COMBINATORS else ()
+    near, told = instead_of_option(stranger.text, own)
+    near = near or (None if told else did_you_mean(stranger.text, _EVERY_OPTION))
+    under = f"arguments of `{head.text}` belong under it: `{head.text}: {{{stranger.text}: …}}`"
     report(
         "unknown-option",
         f"`{stranger.text}` is no option of an item",
         stranger,
-        help=f"did you mean `{near}`?"
-        if near
-        else f"arguments of `{head.text}` belong under it: `{head.text}: {{{stranger.text}: …}}`",
+        help=told or (f"did you mean `{near}`?" if near else under),
         fix=Fix(f"write `{near}`", (Edit(spec.source.span(stranger), near),)) if near else None,
     )
 
@@ -275,12 +278,17 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
         )
         return
     from netspec.language.aliases import meant_by  # strangers' names are told apart once one is met
+    from netspec.language.strangers import instead_of_head
 
     axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
     known = (*spec.blocks, *COMBINATORS, "for")
     own = name.lower() in (word.lower() for word in known)
     layers = spec.offer.layers
-    near = (None if own else meant_by(name, axes, layers)) or did_you_mean(name, (*layers, *known))
+    meant = None if own else meant_by(name, axes, layers)
+    if meant is None and not own and (told := instead_of_head(name, spec.named_values)) is not None:
+        report("unknown-layer", f"there is no layer or block `{name}`", node, help=told)
+        return
+    near = meant or did_you_mean(name, (*layers, *known))
     fix = None
     if near is not None and not node.quoted:
         fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))

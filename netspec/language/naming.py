@@ -128,8 +128,7 @@ class Naming:
         )
         if found is None or not isinstance(node, ScalarNode):
             self.reports.report(
-                "wrong-form", "`as` takes a name for the value that stands here", node,
-                help="for example `as: skip`, or `as: p[i]` for one of a family",
+                "wrong-form", "`as` takes a name for the value that stands here", node, help=_a_name(node)
             )  # fmt: skip
             return None
         name, brackets = found[1], found[2]
@@ -307,6 +306,14 @@ def _listed(value: Any) -> list[NamedValue]:
     """The members of a list of named values; none if it is something else."""
     items: list[Any] = list(value) if isinstance(value, (list, tuple)) else []  # pyright: ignore[reportUnknownArgumentType]  # any values
     return items if all(isinstance(item, NamedValue) for item in items) else []
+
+
+def _a_name(node: Node) -> str:
+    """What to write for an `as` that is no name: `s_{i}` is meant for one of a family."""
+    braces = re.fullmatch(r"\s*([^\W\d]\w*?)_?\{([^{}]+)\}\s*", node.text) if isinstance(node, ScalarNode) else None
+    if braces is not None:
+        return f"an index stands in brackets, as in `as: {braces[1]}[{braces[2]}]`, and makes it one of a family"
+    return "for example `as: skip`, or `as: p[i]` for one of a family"
 
 
 def _one_pair(text: str) -> bool:

@@ -84,5 +84,9 @@ def check_name(key: ScalarNode, kind: str, spec: Spec, report: Report) -> bool:
         related = (Related(f"the variable `{name}` is defined here", spec.source.span(first)),)
     if taken is None:
         return True
-    report("name-taken", f"`{name}` is already {taken}, so no {kind} may have that name", key, related=related)
+    help_ = f"a block is called by its name, and there `{name}` has a meaning: for example `{name}_block`"
+    report(
+        "name-taken", f"`{name}` is already {taken}, so no {kind} may have that name", key, related=related,
+        help=help_ if kind == "block" else f"for example `{name}_`" if name.isascii() else None,
+    )  # fmt: skip
     return False

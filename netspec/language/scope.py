@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from netspec.dims import UNKNOWN
+from netspec.expressions import Called
+from netspec.expressions.values import Family, Value
 from netspec.language.spec import Spec
 from netspec.language.values import Asked, ValueNames
 from netspec.layers.base import TensorType
@@ -164,6 +166,13 @@ class NamesInScope:
             return f"`{name}` is a parameter of a block: it is known in that block's body only"
         return None
 
+    def instead(self, called: Called) -> str | None:
+        """What to write instead of a call that expressions do not know, or None."""
+        from netspec.language.strangers import instead_of_call  # strangers' names are told apart once one is met
+
+        values = {*self.values.known(), *(n for n, v in self.locals.items() if isinstance(v, (Value, Family)))}
+        return instead_of_call(called, self.spec.blocks, values)
+
 
 class Here:
     """The names that an expression may use at one place among the layers, where a value of some type stands."""
@@ -196,7 +205,11 @@ class Here:
 
     def hint(self, name: str) -> str | None:
         """Why a name is not in scope, where there is more to say than that it is not."""
+        from netspec.language.strangers import instead_of_name  # once a name is not found
+
         scope, spec = self.scope, self.scope.spec
+        if (told := instead_of_name(name, spec, scope.values)) is not None:
+            return told
         key = spec.named_values.get(name)
         if key is None or (not scope.locals and any(defined.text == name for defined, _ in spec.vars)):
             return scope.hint(name)
@@ -209,3 +222,7 @@ class Here:
             f"`as: {name}` stands in line {line}: a value is known behind its `as`, in the same list and in the "
             "branches there, if no `when` or loop leaves it out; a block knows its parameters only"
         )
+
+    def instead(self, called: Called) -> str | None:
+        """What to write instead of a call that expressions do not know, or None."""
+        return self.scope.instead(called)

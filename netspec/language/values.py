@@ -91,6 +91,13 @@ class ValueNames:
             here = here.outer
         return None
 
+    def is_family(self, name: str) -> bool:
+        """Whether a name in sight stands for a family; does not count as reading it."""
+        here: ValueNames | None = self
+        while here is not None and name not in here.names:
+            here = here.outer
+        return here is not None and isinstance(here.names[name], Family)
+
     def known(self) -> Iterator[str]:
         """Every name in sight."""
         here: ValueNames | None = self

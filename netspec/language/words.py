@@ -50,6 +50,33 @@ def calls_of(spec: Spec, block: Block) -> bool:
     return any(block.name in _WORD.findall(text) for text, _ in _texts(nodes))
 
 
+def loop_names(spec: Spec) -> set[str]:
+    """The names of all loops: `i` of `for: i in range(3)`."""
+    headers = [node.text for key, node in _entries(spec) if key.text == "for" and isinstance(node, ScalarNode)]
+    return {word for text in headers for word in _WORD.findall(text.partition(" in ")[0])}
+
+
+def module_named(spec: Spec, name: str) -> Node | None:
+    """Where an item has a `name`."""
+    return next(
+        (n for k, n in _entries(spec) if k.text == "name" and isinstance(n, ScalarNode) and n.text == name), None
+    )
+
+
+def _entries(spec: Spec) -> Iterator[tuple[ScalarNode, Node]]:
+    """All keys with their values among the layers, at any depth."""
+    nodes: list[Node | None] = [spec.layers, spec.output, *(block.body for block in spec.blocks.values())]
+    while nodes:
+        match nodes.pop():
+            case ListNode(items=items):
+                nodes += items
+            case MapNode(entries=entries):
+                nodes += [node for _, node in entries]
+                yield from entries
+            case _:
+                pass
+
+
 def _texts(nodes: list[Node | None]) -> Iterator[tuple[str, bool]]:
     """Every text below these nodes, and whether it is a key."""
     while nodes:

@@ -27,6 +27,9 @@ class _Pattern:
             raise invalid("wants a pattern with one `->`, such as `n c h w -> n h w c`")
         self.left = _groups(sides[0])
         self.right = _groups(sides[1])
+        spaced = with_spaces(text)
+        if spaced is not None and self.left != self.right:
+            raise invalid(f"wants the batch axis first, with spaces between the names: `{spaced}`")
         left, right = _names(self.left), _names(self.right)
         for side, names in (("left", left), ("right", right)):
             twice = [name for name, count in Counter(names).items() if count > 1]
@@ -70,6 +73,17 @@ def _groups(side: str) -> Groups:
     if inside is not None:
         raise invalid("opens a parenthesis that it does not close")
     return tuple(groups)
+
+
+def with_spaces(pattern: str) -> str | None:
+    """A pattern of letters without spaces, `bid,bjd->bij`, with spaces and a batch axis; None for any other."""
+    sides = [[part.strip() for part in side.split(",")] for side in pattern.split("->")]
+    parts = [part for side in sides for part in side]
+    if not all(part.isalpha() and len(set(part)) == len(part) for part in parts) or all(len(p) == 1 for p in parts):
+        return None
+    free = next((letter for letter in "nbz" if not any(letter in part for part in parts)), "")
+    batch = "" if len({part[0] for part in parts}) == 1 else free
+    return " -> ".join(", ".join(" ".join(batch + part) for part in side) for side in sides)
 
 
 def _checked_pattern(text: str) -> str:

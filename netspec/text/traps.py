@@ -12,7 +12,7 @@ from typing import NamedTuple
 from netspec.diagnostics import Code, Edit, Fix, Span
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
-_OPTIONS = ("when", "repeat", "name", "freeze", "init")
+_OPTIONS = ("when", "repeat", "name", "freeze", "init", "as")
 
 
 class Trap(NamedTuple):
@@ -93,12 +93,21 @@ def _comment_trap(source: Source, node: ScalarNode) -> Trap | None:
 
 
 def argument_trap(source: Source, key: ScalarNode, node: MapNode, name: str) -> Trap | None:
-    """Detect an option such as `when:` that is indented under a layer's name, which makes it an argument."""
-    if key.text not in _OPTIONS or node.flow:
+    """Detect an option such as `when:` that stands under a layer's name, which makes it an argument."""
+    if key.text not in _OPTIONS:
         return None
     value = node.get(key.text)
     assert value is not None
     written = _line(source, key.start, value.end)
+    if node.flow:
+        others = [_line(source, k.start, v.end) for k, v in node.entries if k.text not in _OPTIONS]
+        layer = f"{name}: {{{', '.join(others)}}}" if others else f"{name}:"
+        return Trap(
+            "option-as-argument",
+            f"`{key.text}` stands inside the braces of `{name}`, which makes it an argument of `{name}`",
+            source.span(key),
+            f"put it beside `{name}`: `{{{layer}, {written}}}`",
+        )
     return Trap(
         "option-as-argument",
         f"`{key.text}` is indented under `{name}:`, which makes it an argument of `{name}`",

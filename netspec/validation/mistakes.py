@@ -9,7 +9,7 @@ from netspec.arguments import Arguments
 from netspec.diagnostics import Code, did_you_mean
 from netspec.expressions.values import described
 from netspec.kinds import FieldKind, kinds_of
-from netspec.meant import meant_call, python_call
+from netspec.meant import argument_meant, meant_call, python_call
 from netspec.text.nodes import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import argument_trap
 from netspec.validation.reports import Reports
@@ -81,16 +81,19 @@ def needs_number(reports: Reports, argument: str, value: Dim, node: Node, owner:
     )
 
 
-def unknown_argument(reports: Reports, model: type[Arguments], key: ScalarNode, node: MapNode, name: str) -> str | None:
-    """Report an argument that there is not. Returns the one that seems to be meant."""
-    trap = argument_trap(reports.source, key, node, name)
+def unknown_argument(
+    reports: Reports, model: type[Arguments], key: ScalarNode, node: MapNode, name: str, *, is_item: bool
+) -> str | None:
+    """Report an argument that there is not. Returns the one that seems to be meant. `is_item` says that options may
+    stand beside the thing."""
+    trap = argument_trap(reports.source, key, node, name) if is_item else None
     if trap is not None:
         reports.report(trap.code, trap.message, key, help=trap.help, fix=trap.fix)
         return None
     if key.text in model.omitted:
         reports.report("omitted-argument", f"`{name}` has no `{key.text}` here: {model.omitted[key.text]}", key)
         return None
-    near = did_you_mean(key.text, model.model_fields)
+    near = argument_meant(key.text, model.model_fields)
     known = ", ".join(f"`{f}`" for f in model.model_fields)
     reports.report(
         "unknown-argument",

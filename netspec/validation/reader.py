@@ -87,7 +87,7 @@ class Reader(Values):
             if key.text in model.model_fields:
                 nodes[key.text] = child
                 continue
-            argument = mistakes.unknown_argument(self.reports, model, key, node, name)
+            argument = mistakes.unknown_argument(self.reports, model, key, node, name, is_item=not self._plain)
             if argument is not None and node.get(argument) is None:
                 nodes[argument] = child
         return nodes

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from netspec.diagnostics import did_you_mean
 from netspec.dims import UNKNOWN
-from netspec.expressions import ExpressionError, NeedsNumber, parse
+from netspec.expressions import Called, ExpressionError, NeedsNumber, parse
 from netspec.kinds import FieldKind
 from netspec.meant import NUMBER, SAID, readings
 from netspec.text.nodes import ListNode, Node, ScalarNode
@@ -54,6 +54,10 @@ class Names(Protocol):
 
     def hint(self, name: str) -> str | None:
         """Why a name is not in scope where it might be expected to be, or None."""
+        ...
+
+    def instead(self, called: Called) -> str | None:
+        """What to write instead of a call that expressions do not know, or None."""
         ...
 
 
@@ -176,6 +180,10 @@ class Values:
         place = self.source.inside(node, error.start, max(error.end, error.start + 1))
         if error.name is not None:
             self.report(error.code, error.message, place, help=self._instead_of(error.name, node, free))
+            return
+        help_ = None if error.called is None else self.names.instead(error.called)
+        if help_ is not None or error.help is not None:
+            self.report(error.code, error.message, place, help=help_ or error.help)
             return
         dollar = re.search(r"\$\{?([A-Za-z_]\w*)\}?", node.text)
         if dollar is None or error.code != "expression-syntax":

@@ -1,0 +1,183 @@
+"""What is meant by a call or a head that other libraries know, and this language writes in another form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final
+
+from netspec.combinators import COMBINATORS
+from netspec.expressions import Called, ExpressionError, parse
+from netspec.language.aliases import meant_by
+from netspec.language.words import loop_names, module_named
+from netspec.layers import MODULE_OF, layer_class
+
+if TYPE_CHECKING:
+    from netspec.language.spec import Spec
+    from netspec.language.values import ValueNames
+
+_PRODUCT: Final = "`{einsum: [a, b], pattern: 'n i k, n k j -> n i j'}` is an item that multiplies values as matrices"
+_SHAPE: Final = "layers change a shape: `Flatten`, `Unflatten: {dim: 1, unflattened_size: [8, 8]}`, `Rearrange`"
+_ORDER: Final = "a layer reorders axes: `Rearrange: n a b -> n b a`"
+_ONES: Final = "a layer adds and takes away axes of size 1: `Rearrange: n a -> n a 1`"
+_PARTS: Final = (
+    "a layer takes a part: `Slice: {dim: 1, end: 8}`; `split: 2` beside `concat` gives each branch its chunk"
+)
+_SIZES: Final = "`in_shape`, `in_channels` and `in_features` are the sizes of what stands here"
+_ARITHMETIC: Final = {
+    "+": "add plus",
+    "-": "sub subtract minus",
+    "*": "mul multiply times prod",
+    "/": "div divide true_divide truediv",
+    "**": "pow power",
+}
+_TERMS: Final = {"neg": "-{0}", "negative": "-{0}", "square": "{0} ** 2", "sqrt": "{0} ** 0.5", "rsqrt": "{0} ** -0.5",
+                 "reciprocal": "1 / {0}", "float": "{0} * 1.0"}  # fmt: skip
+_WORDS: Final = {
+    _PRODUCT: "matmul bmm mm dot tensordot inner outer addmm baddbmm batch_dot",
+    _SHAPE: "view reshape view_as ravel",
+    _ORDER: "permute transpose swapaxes swapdims movedim moveaxis t T mT",
+    _ONES: "unsqueeze squeeze expand_dims",
+    _PARTS: "chunk split tensor_split narrow",
+    _SIZES: "size shape",
+}
+_LAYERS: Final = {
+    "maximum": "Clamp",
+    "minimum": "Clamp",
+    "clip": "Clamp",
+    "amax": "Max",
+    "amin": "Min",
+    "interpolate": "Upsample",
+    "pad": "ConstantPad2d",
+    "scaled_dot_product_attention": "SelfAttention",
+}
+_HEADS: Final = {
+    "return": "the value behind the last item is what a list gives; `output` says another",
+    "input": "`use: x` lets the input `x` stand here; `input` stands at the top of a spec",
+    "lambda": "a spec holds no code: arithmetic stands in a `use`, as in `use: x * 2`",
+}
+_OPTIONS: Final = {
+    "axis": ("dim",),
+    "axes": ("dim",),
+    "equation": ("pattern",),
+    "expr": ("pattern",),
+    "subscripts": ("pattern",),
+    "chunks": ("split",),
+    "skip": ("shortcut",),
+    "downsample": ("shortcut",),
+}
+_TAKEN: Final = frozenset(("input", "inputs", "from", "source", "of", "x", "on", "args"))
+_INPUTS: Final = "an item takes what stands in front of it: `- use: x` lets the value `x` stand there"
+_OPERATORS: Final = {name: op for op, names in _ARITHMETIC.items() for name in names.split()}
+_ADVICE: Final = {name: advice for advice, names in _WORDS.items() for name in names.split()}
+
+
+def instead_of_call(called: Called, blocks: Collection[str], values: Collection[str]) -> str | None:
+    """How this language writes a call such as `softmax(h)`, `F.relu(h)` or `h.mean(1)`; None if nothing is known.
+
+    Args:
+        called: the call.
+        blocks: the names of the spec's blocks.
+        values: the names of values of the network where the call stands.
+    """
+    name = called.name
+    of = _operand(called, values)
+    if name in blocks:
+        return f"a block is an item: `- {name}: {'[…]' if of is None else f'[{of}]'}`"
+    if (word := _combinator(name)) is not None:
+        inside = called.argument if called.argument is not None and called.argument.startswith("[") else "[a, b]"
+        return f"`{word}` is an item: `- {word}: {inside}`"
+    if name in _TERMS and of is not None:
+        return f"arithmetic says it: `{_TERMS[name].format(_closed(of))}`"
+    if (told := _told(name)) is not None:
+        return told
+    layer = _LAYERS.get(name) or meant_by(name, 2) or meant_by(name.replace("_", ""), 2)
+    if layer is None or layer not in MODULE_OF:
+        return None
+    before = "" if of is None else f"`- use: {of}`, and behind it "
+    return f"a layer is an item of its own: {before}`- {_written(layer)}`"
+
+
+def instead_of_head(text: str, values: Collection[str]) -> str | None:
+    """How this language writes the head of an item that others write as `sub`, `torch.matmul` or `y = a * 2`."""
+    assigned = re.fullmatch(r"\s*([^\W\d][\w, ]*?)\s*=(?!=)\s*(.+)", text, re.DOTALL)
+    term = assigned[2] if assigned else text
+    if re.search(r"[-+*/]", term) and _is_arithmetic(term, values):
+        item = f"{{use: {term}, as: {assigned[1]}}}" if assigned else f"use: {term}"
+        return f"arithmetic stands in a `use`: `{item}`"
+    if assigned:
+        return "nothing is assigned here: `as` beside an item names what it gives, as in `{Linear: 8, as: y}`"
+    name = text.rpartition(".")[2]
+    if name != text and (word := _combinator(name)) is not None:
+        return f"did you mean `{word}`?"
+    return _told(name) or _told(name.lower()) or _HEADS.get(name.lower())
+
+
+def instead_of_name(name: str, spec: Spec, values: ValueNames) -> str | None:
+    """What to write instead of a name of a value that is not known: `s_0` for one of a family, or a module's name."""
+    if name in spec.named_values:
+        return None
+    numbered = re.fullmatch(r"([^\W\d]\w*?)_?(\d+)", name)
+    if numbered is not None:
+        stem, index = numbered[1], numbered[2]
+        known = set(values.known())
+        if values.is_family(stem):
+            return f"one of a family has its index in brackets: `{stem}[{index}]`, where `as: {stem}[i]` has named it"
+        for loop in loop_names(spec):
+            if named := next((f for f in (f"{stem}_{loop}", f"{stem}{loop}", f"{stem}_") if f in known), None):
+                line = spec.source.span(spec.named_values[named]).line
+                return (
+                    f"`as` in line {line} gives one name in all rounds: `as: {stem}[{loop}]` makes a family, of which "
+                    f"`{stem}[{index}]` is one"
+                )
+    if (place := module_named(spec, name)) is not None:
+        line = spec.source.span(place).line
+        return f"`name: {name}` in line {line} is the name of a module; `as: {name}` beside it names what it gives"
+    return None
+
+
+def instead_of_option(name: str, own: Collection[str]) -> tuple[str | None, str | None]:
+    """The option of a combinator with the options `own` that is meant by another name, or else what to write instead
+    of an option that there is not."""
+    near = next((option for option in _OPTIONS.get(name, ()) if option in own), None)
+    return near, _INPUTS if near is None and name in _TAKEN else None
+
+
+def _is_arithmetic(text: str, values: Collection[str]) -> bool:
+    """Whether a text is an expression over named values."""
+    try:
+        names = parse(text).names
+    except ExpressionError:
+        return False
+    return bool(names) and all(name in values for name in names)
+
+
+def _combinator(name: str) -> str | None:
+    """The combinator of this name, or of this name elsewhere."""
+    if name in COMBINATORS:
+        return name
+    return next((word for word, listed in COMBINATORS.items() if name in listed.elsewhere), None)
+
+
+def _written(layer: str) -> str:
+    """A layer with the arguments that it needs: `Softmax: {dim: …}`."""
+    needed = [field for field, info in layer_class(layer).model_fields.items() if info.is_required()]
+    return f"{layer}: {{{', '.join(f'{field}: …' for field in needed)}}}" if needed else layer
+
+
+def _told(name: str) -> str | None:
+    if name in _OPERATORS:
+        return f"arithmetic stands in a `use`: `use: a {_OPERATORS[name]} b`, of values that `as` has named"
+    return _ADVICE.get(name)
+
+
+def _operand(called: Called, values: Collection[str]) -> str | None:
+    """The value that a call is of, as written: what stands in front of the dot, else the first argument."""
+    for text in (called.owner, called.argument):
+        if text is not None and any(word in values for word in re.findall(r"[^\W\d]\w*", text)):
+            return text
+    return None
+
+
+def _closed(text: str) -> str:
+    return text if re.fullmatch(r"\w+(\[[^\]]*\])?", text) else f"({text})"

@@ -10,7 +10,7 @@ from netspec.combinators import COMBINATORS
 from netspec.diagnostics import Related
 from netspec.dims import UNKNOWN, Problem, Unmet
 from netspec.expressions.operations import kind
-from netspec.expressions.values import Family, Value
+from netspec.expressions.values import Family, Operation, Value
 from netspec.language.flow import Flow, Origin
 from netspec.language.items import Item
 from netspec.language.options import option_value
@@ -147,7 +147,9 @@ def _values(node: ScalarNode, word: str, scope: NamesInScope, reader: Reader) ->
             "value-kind",
             f"`{word}` takes several values, but `{node.text}` is one",
             node,
-            help=f"`{word}: [[], {node.text}]` joins it with what stands here; `as: p[i]` names one of a family, and "
+            help=f"`use: {node.text}` computes it"
+            if isinstance(values, Operation)
+            else f"`{word}: [[], {node.text}]` joins it with what stands here; `as: p[i]` names one of a family, and "
             f"`{word}: p` takes them all",
         )
         return None

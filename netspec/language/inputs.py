@@ -92,6 +92,9 @@ def read_input(written: WrittenInput, sizes: Mapping[str, Size], reader: Reader)
             fix=_as_list(shape_node, reader),
         )
         return None
+    if (several := _several(items)) is not None:
+        reader.report("wrong-form", "several inputs are a mapping of names to shapes", node, help=several)
+        return None
     shape = [_read_size(item, sizes, reader, first=i == 0) for i, item in enumerate(items)]
     if any(size is None for size in shape):
         return None
@@ -127,6 +130,13 @@ def check_input_names(
             )
             refused.add(key.text)
     return refused
+
+
+def _several(items: Sequence[Node]) -> str | None:
+    """How several inputs are written, where a list holds their shapes."""
+    if not items or not all(isinstance(item, (ListNode, MapNode)) for item in items):
+        return None
+    return "for example `input: {image: [3, 64, 64], time: [16]}`"
 
 
 def _as_list(node: Node | None, reader: Reader) -> Fix | None:

@@ -20,7 +20,7 @@ from netspec.language.spec import Spec
 from netspec.language.values import NamedValue, members, spans_of
 from netspec.language.words import target_names
 from netspec.net import As, Use
-from netspec.text.source import Node, ScalarNode
+from netspec.text.source import ListNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader, Reports
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Naming:
         """Every place that has named a value, with the name."""
         self.listed: set[Span] = set()
         """Those of names in a list, one for each result of a layer."""
+        self.rebound: dict[Span, Span] = {}
+        """Places whose name is given again further down in the same list, with that place."""
         self.refused: set[str] = set()
         """Names with another meaning that were refused to values: who reads one as a value is silent."""
 
@@ -72,16 +74,18 @@ class Naming:
 
     def bind(self, name: str, index: Index, value: NamedValue, cursor: Cursor) -> None:
         """Let a name, or a name with an index, stand for a value."""
-        names = cursor.context.scope.values.names
+        values = cursor.context.scope.values
         self.named.setdefault(value.span, value.name)
-        if not index:
-            names[name] = value
-            return
-        family = names.get(name)
-        if not isinstance(family, Family):
-            family = Family(name)
-            names[name] = family
-        cursor.context.scope.values.asked.rebind(family, index, value)
+        before = values.names.get(name)
+        if index:
+            family = before if isinstance(before, Family) else Family(name)
+            before = family.values.get(index)
+            values.names[name] = family
+            values.asked.rebind(family, index, value)
+        else:
+            values.names[name] = value
+        if isinstance(before, NamedValue) and before.span != value.span:
+            self.rebound.setdefault(before.span, value.span)
 
     def _name_family(self, name: str, index: Index, family: Family, node: Node, cursor: Cursor) -> None:
         span = self.reports.source.span(node)
@@ -195,6 +199,13 @@ class Naming:
         value = self._value(item, reader)
         if value is UNKNOWN:
             cursor.lose()
+        elif isinstance(value, Family) and not value.name.isidentifier():
+            one = next(iter(value))
+            self.reports.report(
+                "wrong-form", f"`use` takes one value, not {value.name}", item.value or item.head,
+                help=f"for example `use: {one}`; `concat: [{', '.join(map(repr, value))}]` joins several",
+            )  # fmt: skip
+            cursor.lose()
         elif isinstance(value, Family):
             self._refuse(item.name, item.value or item.head, value, cursor)
         else:
@@ -247,20 +258,24 @@ class Naming:
 
     def evaluated(self, word: str, node: Node, reader: Reader, help: str, written: bool = True) -> Any:
         """The value or family that a node says; UNKNOWN once reported or where it is not known."""
-        if not written or not isinstance(node, ScalarNode) or node.value is None:
+        items = node.items if isinstance(node, ListNode) else [node]
+        texts = [item.text for item in items if isinstance(item, ScalarNode) and item.value is not None]
+        if not written or not items or len(texts) < len(items):
             self.reports.report("wrong-form", f"`{word}` takes a value", node, help=help)
             return UNKNOWN
-        if node.text.partition("[")[0].strip() in self.refused:
+        if any(text.partition("[")[0].strip() in self.refused for text in texts):
             return UNKNOWN
-        value: Any = reader.evaluate(node) if isinstance(node.value, str) else node.value
+        value: Any = reader.value(node)
+        text = texts[0].strip() if isinstance(node, ScalarNode) else f"[{', '.join(texts)}]"
         members = _listed(value)
         if members:
-            return Family(node.text.strip(), {(i,): each for i, each in enumerate(members)})
+            return Family(text, {(i,): each for i, each in enumerate(members)})
         if value is FAILED or value is UNKNOWN or isinstance(value, (Value, Family)):
             return UNKNOWN if value is FAILED else value
+        example = isinstance(value, (LayerName, list, tuple))
         self.reports.report(
-            "value-kind", f"`{word}` takes a value of the network, but `{node.text}` is {kind(value)}", node,
-            help=help if isinstance(value, LayerName) else "`as: x` beside an item, or as an item, names a value",
+            "value-kind", f"`{word}` takes a value of the network, but `{text}` is {kind(value)}", node,
+            help=help if example else "`as: x` beside an item, or as an item, names a value",
         )  # fmt: skip
         return UNKNOWN
 

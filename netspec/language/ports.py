@@ -112,7 +112,7 @@ class Ports:
             if not self._may_give(key):
                 found.append(None)
                 continue
-            if isinstance(value, ListNode):
+            if isinstance(value, ListNode) and not self._lists_values(value):
                 self._restore(end, value, cursor)
                 if not self._add_layers(key, value, cursor, walk):
                     return False
@@ -133,9 +133,14 @@ class Ports:
         cursor.add_sequential(cursor.keys.prefix + key.text, key.text, self.reports.source.span(key), inner)
         return True
 
+    def _lists_values(self, node: ListNode) -> bool:
+        """Whether a list holds names of values, which are no layers."""
+        words = [item.text.partition("[")[0] for item in node.items if isinstance(item, ScalarNode)]
+        return 0 < len(words) == len(node.items) and all(word in self.spec.named_values for word in words)
+
     def _keep_end(self, node: MapNode, cursor: Cursor) -> NamedValue | None:
         """Keep what the layers give for the outputs that begin with it."""
-        lists = sum(isinstance(value, ListNode) for _, value in node.entries)
+        lists = sum(isinstance(value, ListNode) and not self._lists_values(value) for _, value in node.entries)
         if lists == 0 or cursor.flow.type is None:
             return None
         if len(node.entries) == 1:
@@ -153,7 +158,7 @@ class Ports:
             "output",
             node,
             reader,
-            "for example `output: x`, where `as: x` has named it; several have names: `output: {a: x, b: y}`",
+            "for example `output: x`, where `as: x` has named it; several have names: `{a: x, b: [Linear: 10]}`",
         )
         if value is UNKNOWN:
             cursor.lose()
@@ -242,6 +247,26 @@ class Ports:
         warn_overwritten_values(flow, self.further, given, self.reports)
         self._warn_unread(flow, given)
 
+    def _warn_unnamed(self, span: Span, name: str) -> None:
+        """Warn of a name that nothing reads: because it is given again, because it is never used, or because the input
+        of that name is replaced."""
+        what, wish, related = (
+            f"nothing reads the value `{name}`",
+            f"`use: {name}` reads it; else leave out the `as`",
+            (),
+        )
+        if span in self.naming.listed:
+            wish = f"`use: {name}` reads it; else write `_` in its place"
+        if span in self._inputs:
+            what, wish = f"nothing reads the input `{name}`", f"`use: {name}` reads it; else take it out of `input`"
+        if self._first is not None and span == self._first.span:
+            what += ": another value takes its place"
+        elif (again := self.naming.rebound.get(span)) is not None:
+            what += f" before line {again.line} gives its name to another"
+            leave = "write `_` in its place" if span in self.naming.listed else "leave out this `as`"
+            wish, related = f"give one of them another name; else {leave}", (Related("the other", again),)
+        self.reports.report("unused-value", what, span, severity="warning", help=wish, related=related)
+
     def _warn_unread(self, flow: Dataflow, given: Sequence[int]) -> None:
         """Warn of named values, inputs and results that nothing reads. One that only an item reads which a `when` or a
         loop leaves out counts as read: another value of a variable brings it back."""
@@ -256,14 +281,7 @@ class Ports:
         for span, name in unnamed.items():
             if name.partition("[")[0] in elsewhere:
                 continue
-            what, wish = ("value", "`use` reads it, or leave out the `as`")
-            if span in self.naming.listed:
-                wish = "`use` reads it, or write `_` in its place"
-            if span in self._inputs:
-                what, wish = ("input", f"`use: {name}` reads it, or take it out of `input`")
-            self.reports.report(
-                "unused-value", f"nothing reads the {what} `{name}`", span, severity="warning", help=wish
-            )
+            self._warn_unnamed(span, name)
         for found in () if self.naming.left_out else unread(flow, given):
             self.reports.report(
                 "unused-value", f"nothing reads what {found.words} gives", found.span, severity="warning",

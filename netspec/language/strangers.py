@@ -124,7 +124,7 @@ def instead_of_name(name: str, spec: Spec, values: ValueNames) -> str | None:
         if values.is_family(stem):
             return f"one of a family has its index in brackets: `{stem}[{index}]`, where `as: {stem}[i]` has named it"
         for loop in loop_names(spec):
-            if named := next((f for f in (f"{stem}_{loop}", f"{stem}{loop}", f"{stem}_") if f in known), None):
+            if named := next((f for f in (f"{stem}_{loop}", f"{stem}{loop}", f"{stem}_", stem) if f in known), None):
                 line = spec.source.span(spec.named_values[named]).line
                 return (
                     f"`as` in line {line} gives one name in all rounds: `as: {stem}[{loop}]` makes a family, of which "

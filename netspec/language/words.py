@@ -15,9 +15,9 @@ _WORD: Final = re.compile(r"[^\W\d]\w*")
 
 
 def target_names(node: Node) -> list[str]:
-    """The names that an `as` gives, however wrong it may be: `skip` of `skip`, `p` of `p[3]`."""
+    """The names that an `as` gives, however wrong it may be: `skip` of `skip`, `p` of `p[3]` and of `p_{i}`."""
     items = node.items if isinstance(node, ListNode) else [node]
-    texts = [item.text.partition("[")[0] for item in items if isinstance(item, ScalarNode)]
+    texts = [re.split(r"_?\{|\[", item.text)[0] for item in items if isinstance(item, ScalarNode)]
     return [word for text in texts for word in _WORD.findall(text)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import time
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 import netspec
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic
+from netspec.layers import MODULE_OF, layer_class
 from netspec.text.source import decode
+from netspec.writing import flow
 
 
 def findings(text: str) -> list[Diagnostic]:
@@ -188,3 +191,69 @@ def test_inputs_that_a_variant_names_are_known_among_its_layers_and_not_in_block
     assert findings(plain) == []
     block = f"blocks:\n  b(): [{{concat: [[], second]}}]\nlayers: [ReLU, {{when: k, do: [b]}}]\n{variants}"
     assert findings(block)[0].code == "unknown-name"
+
+
+# ---- the words of other libraries
+
+
+def called(text: str) -> str:
+    """The help for a call in a `use`."""
+    return only(layers(f"- {{Linear: 8, as: h}}\n- use: {text}")).help or ""
+
+
+@pytest.mark.parametrize("name", MODULE_OF)
+def test_a_layer_that_is_called_as_a_function_leads_to_its_item(name: str) -> None:
+    """The item, with the arguments that it needs, is one that may be written."""
+    for text in (f"{name.lower()}(h)", f"{name}(h)", f"nn.functional.{name.lower()}(h, 1)", f"h.{name.lower()}()"):
+        assert called(text).startswith(f"a layer is an item of its own: `- use: h`, and behind it `- {name}"), text
+    item = called(f"{name}(h)").rpartition("`- ")[2].rstrip("`")
+    example = layer_class(name).examples[0]
+    filled = re.sub(r"(\w+): …", lambda found: f"{found[1]}: {flow(example.arguments[found[1]], str)}", item)
+    shape = flow([*example.input, example.dtype], str)
+    codes = {d.code for d in findings(f"input: {shape}\nlayers:\n  - as: h\n  - use: h\n  - {filled}\n")}
+    assert not codes & {"unknown-argument", "missing-argument", "wrong-form", "yaml-syntax", "unknown-layer"}
+
+
+@pytest.mark.needs_torch
+def test_the_functions_of_torch_that_are_layers_here_lead_to_them() -> None:
+    from torch.nn import functional
+
+    folded = {name.lower(): name for name in MODULE_OF}
+    names = [name for name in dir(functional) if name.islower() and name.replace("_", "") in folded]
+    assert len(names) > 40
+    for name in names:
+        assert f"`- {folded[name.replace('_', '')]}" in called(f"F.{name}(h)"), name
+
+
+@pytest.mark.parametrize("name", [name for name in MODULE_OF if "dim" in layer_class(name).model_fields])
+def test_an_axis_is_a_dim(name: str) -> None:
+    found = next(
+        d for d in findings(f"input: [4, 8]\nlayers:\n  - {name}: {{axis: 1}}\n") if d.code == "unknown-argument"
+    )
+    assert found.help == "did you mean `dim`?"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("h.view(-1)", "`Flatten`"),
+        ("h.permute(0, 2, 1)", "`Rearrange: n a b -> n b a`"),
+        ("h.unsqueeze(1)", "`Rearrange: n a -> n a 1`"),
+        ("torch.matmul(h, h)", "{einsum: [a, b], pattern: 'n i k, n k j -> n i j'}"),
+        ("h.chunk(2)", "`split: 2` beside `concat`"),
+        ("torch.pow(h, 2)", "`use: a ** b`"),
+        ("torch.stack([h, h])", "`- stack: [h, h]`"),
+        ("h.shape", "`in_shape`"),
+        ("clip(h, 0, 1)", "`- Clamp`"),
+        ("(h + 1).mean(1)", "`- use: h + 1`, and behind it `- Mean"),
+        ("square(h + 1)", "`(h + 1) ** 2`"),
+    ],
+)
+def test_a_function_of_other_libraries_leads_to_the_form_here(text: str, said: str) -> None:
+    assert said in called(text)
+
+
+def test_a_call_in_arithmetic_of_sizes_is_told_the_functions() -> None:
+    found = only("input: [8]\nlayers:\n  - Linear: mni(8, 4)\n")
+    assert (found.message, found.help) == ("`mni` is no function", "did you mean `min`?")
+    assert "the functions are min" in (only("input: [8]\nlayers:\n  - Linear: frobnicate(8)\n").help or "")

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from netspec.diagnostics import Diagnostic, Related, UsageError, did_you_mean, has_errors
 from netspec.dims import UNKNOWN, Requirement
@@ -65,7 +65,8 @@ def load(
 
     Raises:
         SpecError: the spec is wrong; `error.diagnostics` holds every finding.
-        UsageError: the file cannot be read, there is no such variant, or the spec is incomplete without one.
+        UsageError: the file cannot be read, there is no such variant, the spec is incomplete without one, or an
+            argument has another type.
         PluginError: one of `layers` cannot be a layer.
     """
     return load_offered(path, _offer(layers), variant, set, limits=limits)
@@ -80,6 +81,7 @@ def load_offered(
     limits: Limits = _DEFAULT,
 ) -> Net:
     """Like `load`, with the layers of plugins that are imported already."""
+    _check_arguments(variant, set, limits)
     source, problems = read(path, limits)
     return _net_or_raise(_compile(source, problems, _stem(source.name), variant, set or {}, limits, offer))
 
@@ -97,6 +99,9 @@ def loads(
 
     `filename` is the name shown in messages; the other arguments and the errors are those of `load`.
     """
+    _check_arguments(variant, set, limits)
+    _want(text, "a text, the spec", str)
+    _want(filename, "`filename` as a text, which messages show", str, os.PathLike)
     offer = _offer(layers)
     source, problems = decode(text.encode("utf-8", "surrogatepass"), filename, limits)
     return _net_or_raise(_compile(source, problems, _stem(filename), variant, set or {}, limits, offer))
@@ -114,6 +119,7 @@ def check(
         UsageError: the file cannot be read.
         PluginError: one of `layers` cannot be a layer.
     """
+    _check_arguments(None, None, limits)
     offer = _offer(layers)
     source, problems = read(path, limits)
     return check_source(source, problems, limits=limits, offer=offer)
@@ -365,6 +371,27 @@ def _symbols_agree(conditions: Sequence[Requirement], node: Node | None, reader:
             node,
             help="`--set` gives a symbol a number, and each layer then says what it makes of it",
         )
+
+
+# ---- arguments
+
+
+def _check_arguments(variant: object, set: object, limits: object) -> None:
+    """Refuse arguments of other types than the signatures say, which a caller without a type checker may pass."""
+    if variant is not None:
+        _want(variant, "`variant` as the name of one", str)
+    if set is not None:
+        _want(set, "`set` as a mapping of names to values", Mapping)
+        for key in cast("Mapping[object, object]", set):
+            _want(key, "texts as the names in `set`", str)
+    _want(limits, "`limits` as `Limits`", Limits)
+
+
+def _want(value: object, what: str, *kinds: type) -> None:
+    if not isinstance(value, kinds):
+        text = repr(value)
+        excerpt = text if len(text) <= 60 else text[:57] + "…"
+        raise UsageError(f"compiling wants {what}, but here is {excerpt}, of the type {type(value).__name__}")
 
 
 # ---- names, order, results

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from netspec.cli import cli
+from netspec.diagnostics import UsageError
+from tests.commands import invoke
+
 ROOT = Path(__file__).parent.parent
 TRAIN = pytest.param("train", marks=pytest.mark.needs_torch)
 
@@ -192,3 +196,20 @@ def test_what_goes_wrong_behind_a_json_document_is_no_second_one(tmp_path: Path)
     assert run.returncode == 6
     assert json.loads(run.stdout)["name"] == "lenet"
     assert run.stderr.startswith("error[does-not-fit]: ")
+
+
+# ---- nothing where something is wanted
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("new", ""), ("new", "--from", ""), ("compile", "specs/lenet.yaml", "-o", ""), ("compile", ""), ("check", ""),
+        ("compile", "specs/lenet.yaml", "--output="), ("eval", ""), ("predict", "", "x.png"), ("runs", ""),
+        ("compile", "specs/lenet.yaml", "--variant", ""), ("draw", "specs/lenet.yaml", "-o", ""),
+    ],
+)  # fmt: skip
+def test_an_empty_argument_is_not_taken_for_one_that_was_left_out(arguments: tuple[str, ...]) -> None:
+    found = invoke(cli, *arguments)
+    assert isinstance(found.exception, UsageError)
+    assert str(found.exception).startswith(f"an argument is empty: `netspec {arguments[0]} ")

@@ -105,3 +105,17 @@ def test_the_page_of_commands_has_every_exit_status_of_an_error() -> None:
     listed = {int(status) for status in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
     errors = (NetspecError, UsageError, MissingExtra, ResourceError, DoesNotFit, Defect, NonFinite, Interrupted)
     assert listed == {0, 130} | {error.exit_status for error in errors}
+
+
+@pytest.mark.parametrize("name", [name for name in KEYS if name in RESERVED | {"init"}])
+def test_a_key_of_a_spec_that_is_more_is_explained_as_both(name: str) -> None:
+    text = explain(name)
+    assert "key of a spec" in text
+    if name not in ("input", "train"):
+        assert "item" in text.splitlines()[0]
+
+
+def test_output_is_explained_as_what_a_network_gives_and_as_what_a_block_gives() -> None:
+    text = " ".join(explain("output").split())
+    assert text.startswith("output (key of a spec, and item at the end of a block's body)")
+    assert "what the network gives" in text and "what the block gives" in text and "{scores: [Linear: 10]" in text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ import netspec
 from netspec import render as netspec_render
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic, UsageError
+from netspec.errors import SpecError
 from netspec.language.overrides import Written
 from netspec.net import Scope
 from netspec.text.source import decode
@@ -252,3 +255,41 @@ layers:
 """)
     labels = [child.label for child in net.root.children if isinstance(child, Scope)]
     assert labels == ["piece(2)", "piece(2, bias=false, act=LeakyReLU, sizes=[true, null], mode='it', of=H//2)"]
+
+
+# ---- callers without a type checker
+
+ONE = "input: [8]\nlayers: [Linear: 8]\n"
+
+
+@pytest.mark.parametrize("path", [None, 3, b"spec.yaml", ["spec.yaml"], ""])
+@pytest.mark.parametrize("function", [netspec.load, netspec.check])
+def test_what_is_no_path_is_an_error_of_the_call(function: Any, path: Any) -> None:
+    with pytest.raises(UsageError, match="path"):
+        function(path)
+
+
+@pytest.mark.parametrize("text", [None, 3, ONE.encode(), Path("spec.yaml"), {"input": [8]}])
+def test_what_is_no_text_is_an_error_of_the_call(text: Any) -> None:
+    with pytest.raises(UsageError, match=f"wants a text, the spec, but here is .*{type(text).__name__}"):
+        netspec.loads(text)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"filename": None}, {"filename": 3}, {"variant": 3}, {"set": [1]}, {"set": []}, {"set": ""}, {"set": "a=3"},
+        {"set": {3: 4}}, {"limits": 3}, {"limits": None},
+    ],
+)  # fmt: skip
+def test_an_argument_of_another_type_is_named(arguments: dict[str, Any]) -> None:
+    (name,) = arguments
+    with pytest.raises(UsageError, match=f"`{name}`.* but here is "):
+        netspec.loads(ONE, **arguments)
+
+
+@pytest.mark.parametrize("given", [{}, [], None])
+def test_an_input_that_is_set_to_nothing_is_wrong_where_it_stands(given: Any) -> None:
+    with pytest.raises(SpecError, match="`input` is the shape of one example") as raised:
+        netspec.loads(ONE, set={"input": given})
+    assert raised.value.diagnostics[0].span.line == 1

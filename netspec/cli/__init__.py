@@ -59,7 +59,16 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the arguments name. For an unknown one, the error has a suggestion."""
+        """The command that the arguments name. For an unknown one, the error has a suggestion.
+
+        An empty argument is refused here for all commands: a path or name of nothing would be taken for the directory
+        that one stands in, or for an argument that was left out.
+        """
+        if any(not arg or (arg.startswith("--") and arg.find("=") == len(arg) - 1) for arg in args):
+            import shlex  # here, since only a mistake needs it
+
+            shown = " ".join(shlex.quote(arg) for arg in args)
+            raise UsageError(f"an argument is empty: `netspec {shown}`; has a variable of the shell no value?")
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = did_you_mean(args[0], COMMANDS)
             hint = f"did you mean `{near}`?" if near else "`netspec --help` lists the commands"

@@ -42,7 +42,7 @@ _KEYS: Final = {
         "key of a spec",
         "The shape of one example, without the batch axis: channels, height, width for images. `{shape: [128], dtype: "
         "int64}` says the dtype too. A size may be an expression over `vars`, or a symbol such as `H`, which `--set "
-        "H=224` makes concrete.",
+        "H=224` makes concrete. Several inputs have names, as in `{image: [3, 64, 64], time: []}`.",
         layers("- Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}", "[1, H, W]"),
     ),
     "shape": Word(
@@ -168,10 +168,15 @@ _VALUES: Final = {
         layers("- as: image\n- Conv2d: {out_channels: 1, kernel_size: 3, padding: 1}\n- as: y\n- use: image * 0.5 + y"),
     ),
     "output": Word(
-        "item at the end of a block's body",
-        "What the block gives, if it is not its last value: a value, arithmetic, or a family.",
+        "key of a spec, and item at the end of a block's body",
+        "Of a spec: what the network gives, if it is not what the last item gives: a value, or a mapping of names to "
+        "values, arithmetic, families and lists of layers, which go on where the layers end; a network with named "
+        "outputs gives a named tuple. At the end of a block's body: what the block gives, if it is not its last value: "
+        "a value, arithmetic, or a family.",
         "blocks:\n  gated(width):\n    - Linear: width\n      as: wide\n    - ReLU\n    - as: active\n"
-        "    - output: wide * active\n" + layers("- Flatten\n- gated: 64\n- Linear: 10"),
+        "    - output: wide * active\n"
+        + layers("- Flatten\n- gated: 64\n  as: features")
+        + "output: {scores: [Linear: 10], features: features}\n",
     ),
 }
 

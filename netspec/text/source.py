@@ -13,7 +13,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from netspec.diagnostics import Diagnostic, UsageError, did_you_mean
 from netspec.text.composer import compose
@@ -67,9 +67,9 @@ def read(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> tuple
         none; otherwise it only serves to show the line at fault.
 
     Raises:
-        UsageError: there is no such file, it is a directory, or it cannot be read.
+        UsageError: this is no path, there is no such file, it is a directory, or it cannot be read.
     """
-    name = os.fspath(path)
+    name = _path_text(path)
     file = Path(name)
     try:
         with file.open("rb") as stream:
@@ -90,6 +90,19 @@ def read(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> tuple
         source = Source(name, "")
         return source, [_too_large(source, f"{'at least ' if size == len(data) else ''}{size:,}", limits)]
     return decode(data, name, limits)
+
+
+def _path_text(path: object) -> str:
+    """The text of a path: of a text or a `Path`, and not of bytes, whose encoding nobody knows."""
+    try:
+        name: object = os.fspath(cast("str", path))
+    except TypeError:
+        name = None
+    if not isinstance(name, str):
+        raise UsageError(f"a spec is read from a path, a text or a `Path`, but here is {path!r}")
+    if not name:
+        raise UsageError("the path of the spec is empty: name a YAML file")
+    return name
 
 
 def _near(file: Path) -> str:

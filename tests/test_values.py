@@ -257,3 +257,43 @@ def test_a_call_in_arithmetic_of_sizes_is_told_the_functions() -> None:
     found = only("input: [8]\nlayers:\n  - Linear: mni(8, 4)\n")
     assert (found.message, found.help) == ("`mni` is no function", "did you mean `min`?")
     assert "the functions are min" in (only("input: [8]\nlayers:\n  - Linear: frobnicate(8)\n").help or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("input: [4, 8]\nlayers:\n  - {einsum: [[], []], pattern: 'bid,bjd->bij'}\n", "`b i d, b j d -> b i j`"),
+        ("input: [4, 8]\nlayers:\n  - {einsum: [[], []], pattern: 'id, jd -> ij'}\n", "`n i d, n j d -> n i j`"),
+        ("input: [4, 8]\nlayers:\n  - Rearrange: bnd->bdn\n", "`b n d -> b d n`"),
+        ("input: [4, 8]\nlayers:\n  - Rearrange: nd -> dn\n", "`b n d -> b d n`"),
+        ("input: [8]\nlayers:\n  - {as: a}\n  - use: y = a * 2\n", "`as` beside an item names a value"),
+    ],
+)
+def test_the_message_has_the_form_that_is_meant(text: str, said: str) -> None:
+    assert said in only(text).message
+
+
+def test_a_list_of_values_is_one_value_with_several_members_wherever_it_stands() -> None:
+    """In the block style of YAML, in the flow style, and as an expression."""
+    for form in ("[a, b]", "'[a, b]'", "a, b", "\n  - a\n  - b"):
+        net = netspec.loads(layers("- {Linear: 8, as: a}\n- {Linear: 4, as: b}") + f"output: {form}\n")
+        (output,) = net.outputs
+        assert [type.shape for type in output.types] == [(8,), (4,)]
+    text = layers("- {Linear: 8, as: a}\n- {Linear: 4, as: b}") + "output: {both: [a, b], end: [Linear: 2]}\n"
+    assert [len(output.types) for output in netspec.loads(text).outputs] == [2, 1]
+    block = "blocks:\n  pair:\n    - {Linear: 8, as: a}\n    - {Linear: 8, as: b}\n    - output: [a, b]\n"
+    assert netspec.loads(layers("- {pair: , as: p}\n- use: p[0] - p[1]", block)).output.shape == (8,)
+
+
+def test_a_name_that_nothing_reads_is_told_why() -> None:
+    """Given again before it is read, never used, or an input that another value replaces at once."""
+    again = only(layers("- {Linear: 8, as: x}\n- {Linear: 8, as: x}\n- add: [[], x]"))
+    assert (again.message, again.related[0].span.line) == (
+        "nothing reads the value `x` before line 4 gives its name to another",
+        4,
+    )
+    assert only(layers("- {Linear: 8, as: x}\n- ReLU")).help == "`use: x` reads it; else leave out the `as`"
+    first = only("input: {a: [8], b: [8]}\nlayers: [use: b, ReLU]\n")
+    assert first.message == "nothing reads the input `a`: another value takes its place"
+    two = "blocks:\n  f: [{Linear: 8, as: x}, ReLU]\n  g: [{Linear: 8, as: x}, add: [[], x]]\n"
+    assert only(layers("- f\n- g", two)).message == "nothing reads the value `x`"

@@ -250,11 +250,8 @@ class Ports:
     def _warn_unnamed(self, span: Span, name: str) -> None:
         """Warn of a name that nothing reads: because it is given again, because it is never used, or because the input
         of that name is replaced."""
-        what, wish, related = (
-            f"nothing reads the value `{name}`",
-            f"`use: {name}` reads it; else leave out the `as`",
-            (),
-        )
+        what, wish = f"nothing reads the value `{name}`", f"`use: {name}` reads it; else leave out the `as`"
+        related: tuple[Related, ...] = ()
         if span in self.naming.listed:
             wish = f"`use: {name}` reads it; else write `_` in its place"
         if span in self._inputs:
@@ -264,7 +261,8 @@ class Ports:
         elif (again := self.naming.rebound.get(span)) is not None:
             what += f" before line {again.line} gives its name to another"
             leave = "write `_` in its place" if span in self.naming.listed else "leave out this `as`"
-            wish, related = f"give one of them another name; else {leave}", (Related("the other", again),)
+            wish = f"give one of them another name; else {leave}"
+            related = (Related("the other", again),)
         self.reports.report("unused-value", what, span, severity="warning", help=wish, related=related)
 
     def _warn_unread(self, flow: Dataflow, given: Sequence[int]) -> None:

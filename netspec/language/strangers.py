@@ -89,7 +89,8 @@ def instead_of_call(called: Called, blocks: Collection[str], values: Collection[
         return f"`{word}` is an item: `- {word}: {inside}`"
     if name in _TERMS and of is not None:
         return f"arithmetic says it: `{_TERMS[name].format(_closed(of))}`"
-    if (told := _told(name)) is not None:
+    own = name.lower() in (layer.lower() for layer in MODULE_OF)
+    if not own and (told := _told(name)) is not None:
         return told
     layer = _LAYERS.get(name) or meant_by(name, 2) or meant_by(name.replace("_", ""), 2)
     if layer is None or layer not in MODULE_OF:

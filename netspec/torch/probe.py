@@ -135,6 +135,7 @@ class _Trial:
         """Try one case. Of one that is `stated`, and not drawn, the class must take arguments and input."""
         case = f"`{spelled(self.cls, example.arguments)}` on {_type_text(TensorType(example.input, example.dtype))}"
         x = TensorType(example.input, example.dtype)
+        others: Others = {name: (TensorType(shape),) for name, shape in example.others.items()}
         try:
             layer = asked("the check of the arguments", lambda: _validated(self.cls, example.arguments), self.cls)
         except Fault as fault:
@@ -147,6 +148,8 @@ class _Trial:
         try:
             with collecting(Findings()) as findings:
                 y = output_of(layer, x)
+                if layer.several:
+                    asked(f"`results` of `{self.cls.__name__}`", lambda: layer.results(x, others), self.cls)
             refusals = [problem.message for problem in findings.problems if problem.severity == "error"]
         except Unmet as unmet:
             y, refusals = None, [unmet.problem.message]
@@ -155,7 +158,7 @@ class _Trial:
             return
         indices = example.arguments.get("num_embeddings", 1)
         if y is None or refusals:
-            self._refused(case, layer, x, refusals[0], indices, stated=stated)
+            self._refused(case, layer, _batch(x, others, indices), x, refusals[0], stated=stated)
             return
         if stated and y.shape != tuple(example.output):
             self.differences.append(
@@ -165,16 +168,18 @@ class _Trial:
             )
         self.tried += 1
         try:
-            for difference in _compared(case, layer, x, y, indices, self.tolerance):
+            for difference in _compared(case, layer, x, y, others, indices, self.tolerance):
                 self.differences.append(difference)
         except Exception as error:  # the module is the plugin's
             refusal = f"refuses it: {told(error, roots([self.cls]))}"
             self.differences.append(Difference(case, "one more forward pass", "legal", refusal))
 
-    def _refused(self, case: str, layer: Layer, x: TensorType, refusal: str, indices: int, *, stated: bool) -> None:
+    def _refused(
+        self, case: str, layer: Layer, values: list[Tensor], x: TensorType, refusal: str, *, stated: bool
+    ) -> None:
         """Count a case that the rule refuses."""
         try:
-            constructed(layer, layer.call(x)).train()(batch_of(_numbers(x), x.dtype, indices))
+            constructed(layer, layer.call(x)).train()(*values)
         except Exception:  # every refusal counts, whatever its type
             self.refused += 1
             return
@@ -194,10 +199,13 @@ def _validated(cls: type[Layer], arguments: dict[str, Any]) -> Layer | str:
         return "; ".join(found["msg"] for found in error.errors())
 
 
+Others = dict[str, tuple[TensorType, ...]]
+"""What a layer is given beside its input, by name."""
+
+
 def _compared(
-    case: str, layer: Layer, x: TensorType, y: TensorType, indices: int, tolerance: float
+    case: str, layer: Layer, x: TensorType, y: TensorType, others: Others, indices: int, tolerance: float
 ) -> Iterator[Difference]:
-    shape = _numbers(x)
     own = roots([type(layer)])
     try:
         module = constructed(layer, layer.call(x))
@@ -210,72 +218,91 @@ def _compared(
     ):
         if list(declared.items()) != list(measured.items()):
             yield Difference(case, what, _tensors(declared), _tensors(measured))
+    expected = layer.results(x, others) if layer.several else (y,)
     for training in (True, False):
         mode = "train" if training else "eval"
         try:
-            found: Any = module.train(training)(batch_of(shape, x.dtype, indices))
+            found: Any = module.train(training)(*_batch(x, others, indices))
         except Exception as error:  # so is its forward pass
             yield Difference(case, f"forward in {mode} mode", "legal", f"refuses it: {told(error, own)}")
             return
-        if not isinstance(found, Tensor):
+        parts = _parts(found)
+        if not all(isinstance(part, Tensor) for part in parts):
             yield Difference(case, f"output in {mode} mode", _type_text(y), f"a {type(found).__name__}")
             return
-        measured = TensorType(tuple(found.shape[1:]), str(found.dtype).removeprefix("torch."))  # type: ignore[arg-type]  # any of torch's
-        if measured != y or len(found) != BATCH:
-            yield Difference(case, f"output in {mode} mode", _type_text(y), _type_text(measured))
+        measured = tuple(TensorType(tuple(p.shape[1:]), str(p.dtype).removeprefix("torch.")) for p in parts)  # type: ignore[arg-type]  # any of torch's
+        if measured != tuple(expected) or any(len(part) != BATCH for part in parts):
+            declared = ", ".join(map(_type_text, expected))
+            yield Difference(case, f"output in {mode} mode", declared, ", ".join(map(_type_text, measured)))
             return
-    yield from _costs(case, layer, x, module, indices, tolerance)
-    yield from _promises(case, layer, x, module, indices)
+    yield from _costs(case, layer, x, others, module, indices, tolerance)
+    yield from _promises(case, layer, x, others, module, indices)
     yield from _other_sizes(case, layer, x, y)
 
 
 def _costs(
-    case: str, layer: Layer, x: TensorType, module: nn.Module, indices: int, tolerance: float
+    case: str, layer: Layer, x: TensorType, others: Others, module: nn.Module, indices: int, tolerance: float
 ) -> Iterator[Difference]:
     count = BATCH if layer.over_batch else 1  # of one example: what is computed once for a batch counts whole
     with counting_flops() as counter:
-        module.eval()(batch_of(_numbers(x), x.dtype, indices)[:count])
+        module.eval()(*(value[:count] for value in _batch(x, others, indices)))
     macs = counter.get_total_flops() / 2 / count
     if macs != layer.macs(x):
         yield Difference(case, "MACs", f"{layer.macs(x):,}", f"{macs:,.10g}")
-    value = batch_of(_numbers(x), x.dtype, indices)
-    if x.dtype == "float32":
-        value = value.requires_grad_().clone()
-    address = value.untyped_storage().data_ptr()
-    storages, result = kept(module, value)
-    shares = result.untyped_storage().data_ptr() == address
+    values = [v.requires_grad_().clone() if v.is_floating_point() else v for v in _batch(x, others, indices)]
+    address = values[0].untyped_storage().data_ptr()
+    storages, result = kept(module, *values)
+    first = _parts(result)[0]
+    shares = first.untyped_storage().data_ptr() == address
     if shares != layer.shares(x):
         yield Difference(case, "memory shared with the input", _yes(layer.shares(x)), _yes(shares))
     saved = layer.saved(x)
     if not shares and saved.input != (address in storages):
         yield Difference(case, "the input kept for the backward pass", _yes(saved.input), _yes(address in storages))
-    declared, measured = kept_by_rule(saved, value, result), sum(storages.values())
+    declared, measured = kept_by_rule(saved, values[0], first), sum(storages.values())
     if abs(declared - measured) > tolerance * measured:
         yield Difference(
             case, f"bytes kept for the backward pass of {BATCH} examples", f"{declared:,}", f"{measured:,}"
         )
 
 
-def _promises(case: str, layer: Layer, x: TensorType, module: nn.Module, indices: int) -> Iterator[Difference]:
-    first = batch_of(_numbers(x), x.dtype, indices)
-    other = batch_of(_numbers(x), x.dtype, indices)
-    other[0] = first[0]
+def _promises(
+    case: str, layer: Layer, x: TensorType, others: Others, module: nn.Module, indices: int
+) -> Iterator[Difference]:
+    first, other = _batch(x, others, indices), _batch(x, others, indices)
+    for one, two in zip(first, other, strict=True):
+        two[0] = one[0]
     for training in (True, False):
-        alone = [_run(module.train(training), value)[0] for value in (first, other)]
-        mixes = not torch.equal(*(part.nan_to_num() if part.is_floating_point() else part for part in alone))
-        if mixes and not layer.over_batch:
+        alone = [[part[0] for part in _run(module.train(training), values)] for values in (first, other)]
+        same = all(torch.equal(_plain(a), _plain(b)) for a, b in zip(*alone, strict=True))
+        if not same and not layer.over_batch:
             mode = "train" if training else "eval"
             yield Difference(case, "one example changes with the others of its batch", "never", f"in {mode} mode")
     if layer.keeps_values:
-        result = _run(module.eval(), first)
-        if not torch.equal(result.flatten().sort().values, first.flatten().sort().values):
+        result = torch.cat([part.flatten() for part in _run(module.eval(), first)])
+        if not torch.equal(result.sort().values, first[0].flatten().sort().values):
             yield Difference(case, "the values of the input in eval mode", "kept", "gives others")
 
 
-def _run(module: nn.Module, value: Tensor) -> Tensor:
-    """The output, with the same random numbers and weights every time."""
+def _batch(x: TensorType, others: Others, indices: int) -> list[Tensor]:
+    """Two examples of the input, and of what is given beside it in the order of `forward`."""
+    types = [x, *(type_ for some in others.values() for type_ in some)]
+    return [batch_of(_numbers(type_), type_.dtype, indices) for type_ in types]
+
+
+def _parts(result: Any) -> tuple[Any, ...]:
+    """All results, of one or several."""
+    return result if isinstance(result, tuple) else (result,)  # pyright: ignore[reportUnknownVariableType]  # of any
+
+
+def _plain(value: Tensor) -> Tensor:
+    return value.nan_to_num() if value.is_floating_point() else value
+
+
+def _run(module: nn.Module, values: list[Tensor]) -> tuple[Tensor, ...]:
+    """The results, with the same random numbers and weights every time."""
     with seeded(0), torch.no_grad():
-        return deepcopy(module)(value.clone())
+        return _parts(deepcopy(module)(*(value.clone() for value in values)))
 
 
 def _other_sizes(case: str, layer: Layer, x: TensorType, y: TensorType) -> Iterator[Difference]:

@@ -49,6 +49,12 @@ def test_netspecs_own_layers_stand_the_same_comparison(name: str) -> None:
     assert found.tried == len(layer_class(name).examples)
 
 
+@pytest.mark.parametrize("name", ["Chunk", "Split", "GaussianSample"])
+def test_layers_of_several_inputs_and_results_are_tried_in_variations_too(name: str) -> None:
+    found = netspec.probe(layer_class(name), count=30)
+    assert found.tried > len(layer_class(name).examples) and found.refused
+
+
 def test_torchs_random_numbers_are_as_before() -> None:
     before = torch.get_rng_state()
     first, second = (netspec.probe(SquaredReLU, seed=3) for _ in range(2))

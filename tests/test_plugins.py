@@ -478,7 +478,23 @@ class DerivesNumbers(Failing):
         return 3  # type: ignore[return-value]
 
 
+class GivesOneOfSeveral(Failing):
+    several = True
+
+    def results(self, x: TensorType, others: object) -> tuple[TensorType, ...]:
+        return x  # a type, and no tuple of types
+
+
+class CountsSeveral(Failing):
+    several = True
+
+    def macs(self, x: TensorType) -> Size:
+        return -1
+
+
 FAULTS = [
+    (GivesOneOfSeveral, "`results` of `GivesOneOfSeveral` gives (3,), not a `TensorType`"),
+    (CountsSeveral, "`macs` of `CountsSeveral` gives -1, not an integer of at least 0"),
     (Raises, "`output` of `Raises` raised ZeroDivisionError: "),
     (Loops, "`output` of `Loops` does not end: it was stopped after 20,000 lines of Python"),
     (LoopsInside, "`macs` of `LoopsInside` does not end: it was stopped after 20,000 lines of Python"),

@@ -80,13 +80,14 @@ class Inference:
     def _results_of_plugin(
         self, layer: Layer, x: TensorType, others: Mapping[str, tuple[TensorType, ...]], item: Item
     ) -> tuple[TensorType, ...] | None:
-        from netspec.plugins.asking import Fault, asked  # imported here: most specs name no plugin's layer
+        from netspec.plugins.asking import Fault, problem_of, results_of  # imported here: few specs name plugins
 
-        cls = type(layer)
         try:
-            return tuple(asked(f"`results` of `{cls.__name__}`", partial(layer.results, x, others), cls))
+            return results_of(layer, x, others)
         except Fault as fault:
-            self.reader.report("plugin-failed", str(fault), item.head)
+            if is_known(x.shape):
+                problem = problem_of(fault, x)
+                self.reader.report(problem.code, problem.message, item.head, help=problem.help)
             return None
 
     def arguments_of_plugin(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
@@ -146,12 +146,27 @@ def output_of(layer: Layer, x: TensorType) -> TensorType:
     return y
 
 
+def results_of(layer: Layer, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> tuple[TensorType, ...]:
+    """As `output_of`, of a layer that is given further tensors or gives several results."""
+    found: Any = _method(layer, "results", x, others)
+    if not isinstance(found, tuple) or not found:
+        raise _nonsense(layer, "results", cast("object", found), "a tuple with a `TensorType` for each result")
+    results = tuple(_checked(layer, "results", y) for y in cast("tuple[object, ...]", found))
+    with collecting(Findings()):
+        _ask_everything(layer, x, results[0])
+    return results
+
+
 def _checked_output(layer: Layer, x: TensorType) -> TensorType:
-    y: object = _method(layer, "output", x)
+    return _checked(layer, "output", _method(layer, "output", x))
+
+
+def _checked(layer: Layer, name: str, y: object) -> TensorType:
+    """What a rule gives for one result, if it is the type of a tensor."""
     if not isinstance(y, TensorType):
-        raise _nonsense(layer, "output", y, "a `TensorType`")
+        raise _nonsense(layer, name, y, "a `TensorType`")
     if not (_is_shape(y.shape) and y.dtype in get_args(DType)):
-        raise _nonsense(layer, "output", y, f"a tuple of sizes of at least 1, with one of {', '.join(get_args(DType))}")
+        raise _nonsense(layer, name, y, f"a tuple of sizes of at least 1, with one of {', '.join(get_args(DType))}")
     return y
 
 

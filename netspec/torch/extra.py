@@ -1,9 +1,5 @@
 """The modules of the layers that torch lacks. No class depends on another: the Python emitter copies their source."""
 
-# Off for the whole file, since a comment inside a class would be copied along with it: torch's own stubs are partly
-# untyped, and SelfAttention takes one tensor where its base class takes three.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportIncompatibleMethodOverride=false
-
 from __future__ import annotations
 
 import torch
@@ -191,9 +187,9 @@ class SelfAttention(nn.MultiheadAttention):
     """`nn.MultiheadAttention` of a sequence on itself: (N, L, D) → (N, L, D)."""
 
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True) -> None:
-        super().__init__(embed_dim, num_heads, dropout=dropout, bias=bias, batch_first=True)
+        super().__init__(embed_dim, num_heads, dropout=dropout, bias=bias, batch_first=True)  # pyright: ignore[reportUnknownMemberType]  # torch leaves types out
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # on itself: one value
         return super().forward(x, x, x, need_weights=False)[0]
 
 

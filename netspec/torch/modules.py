@@ -5,9 +5,6 @@ the modules, and `emit/python/` copies the source of those that a network uses i
 writes. So each class stands on its own, imports torch alone, and reads well outside of netspec.
 """
 
-# torch's stubs leave out Sequential.forward. Off for the whole file: a comment in a class would be copied with it.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import string
@@ -187,7 +184,9 @@ class AuxiliarySequential(nn.Sequential):
 
     def forward(self, input: Tensor) -> Tensor | Outputs:
         """The output, in training together with the results of the heads, in the order in which they ran."""
-        output = super().forward(input)
+        output = input
+        for module in self:
+            output = module(output)
         if not self.training:
             return output
         heads = [module.take() for module in self.modules() if isinstance(module, Auxiliary)]
@@ -236,14 +235,19 @@ class FrozenInstanceNorm3d(Frozen, nn.InstanceNorm3d):
 
 
 class Layers(nn.Module):
-    """Modules under the keys that an `nn.Sequential` gives them; a subclass says in `forward` what goes where."""
+    """Modules under the keys that an `nn.Sequential` gives them; a subclass says in `forward` what goes where.
 
-    def __init__(self, *modules: nn.Module | OrderedDict[str, nn.Module]) -> None:
+    None leaves a number out, for what `forward` does without a module.
+    """
+
+    def __init__(self, *modules: nn.Module | OrderedDict[str, nn.Module] | None) -> None:
         super().__init__()
-        for module in modules:
-            named = module if isinstance(module, OrderedDict) else {str(len(self._modules)): module}
-            for key, inner in named.items():
-                self.add_module(key, inner)
+        for index, module in enumerate(modules):
+            if isinstance(module, OrderedDict):
+                for key, inner in module.items():
+                    self.add_module(key, inner)
+            elif module is not None:
+                self.add_module(str(index), module)
 
     def __getitem__(self, key: int | str) -> nn.Module:
         """The module of this key."""

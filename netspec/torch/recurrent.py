@@ -5,10 +5,6 @@ state dict of `nn.LSTM` can be loaded. `emit/python` copies the source of the cl
 depends on another definition of this module.
 """
 
-# `forward` returns one tensor on purpose, where torch declares a pair; torch's stubs also leave out some types. Off for
-# the whole file: a comment in a class would be copied with it.
-# pyright: reportIncompatibleMethodOverride=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 from typing import Any, Literal
@@ -21,12 +17,12 @@ class ChainRNN(nn.RNN):
     """An `nn.RNN` that returns one tensor: the outputs of every step, or the top layer's last state."""
 
     def __init__(self, *args: Any, returns: Literal["sequence", "last"] = "sequence", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs)  # pyright: ignore[reportUnknownMemberType]  # torch leaves types out
         if returns not in ("sequence", "last"):
             raise ValueError(f"returns is 'sequence' or 'last', not {returns!r}")
         self.returns = returns
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # one of torch's two
         """(N, L, I) → (N, L, D·H) for a sequence, (N, D·H) for the last state; D directions of H features."""
         steps, state = super().forward(x)
         if self.returns == "sequence":
@@ -38,12 +34,12 @@ class ChainLSTM(nn.LSTM):
     """An `nn.LSTM` that returns one tensor: the outputs of every step, or the top layer's last hidden state."""
 
     def __init__(self, *args: Any, returns: Literal["sequence", "last"] = "sequence", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs)  # pyright: ignore[reportUnknownMemberType]  # torch leaves types out
         if returns not in ("sequence", "last"):
             raise ValueError(f"returns is 'sequence' or 'last', not {returns!r}")
         self.returns = returns
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # one of torch's two
         """(N, L, I) → (N, L, D·H) for a sequence, (N, D·H) for the last state; D directions of H features."""
         steps, (state, _) = super().forward(x)
         if self.returns == "sequence":
@@ -55,12 +51,12 @@ class ChainGRU(nn.GRU):
     """An `nn.GRU` that returns one tensor: the outputs of every step, or the top layer's last state."""
 
     def __init__(self, *args: Any, returns: Literal["sequence", "last"] = "sequence", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs)  # pyright: ignore[reportUnknownMemberType]  # torch leaves types out
         if returns not in ("sequence", "last"):
             raise ValueError(f"returns is 'sequence' or 'last', not {returns!r}")
         self.returns = returns
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # one of torch's two
         """(N, L, I) → (N, L, D·H) for a sequence, (N, D·H) for the last state; D directions of H features."""
         steps, state = super().forward(x)
         if self.returns == "sequence":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 from netspec.emit.python.code import WIDTH, Argument, FunctionCall, Literal, Raw, listing, literal, statement
 from netspec.net import Initializer, Leaf, Net
@@ -53,14 +53,20 @@ def _key(initializer: Initializer) -> Any:
 # ---- one function for all layers
 
 
+_MAYBE_NO_BIAS: Final = frozenset(
+    {"Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"}
+)
+"""Classes of `torch.nn` whose bias torch declares as `Tensor | None`: who fills it asks first, for type checkers."""
+
+
 @dataclass(slots=True)
 class _Kind:
     """All layers of one class."""
 
     rules: dict[str, Initializer | None] = field(default_factory=dict[str, Initializer | None])
     """Parameter → its initialiser, None if it keeps torch's own."""
-    lacking: set[str] = field(default_factory=set[str])
-    """Parameters that some of the layers do not have."""
+    optional: set[str] = field(default_factory=set[str])
+    """Parameters that some of the layers do not have, or of which torch declares that they may be None."""
 
 
 def _by_kind(net: Net) -> dict[str, _Kind] | None:
@@ -84,7 +90,10 @@ def _by_kind(net: Net) -> dict[str, _Kind] | None:
             if kind.rules.setdefault(name, found.get(name)) != found.get(name):
                 return None
     for target, sets in parameters.items():
-        kinds[target].lacking = {name for name in kinds[target].rules if not all(name in exist for exist in sets)}
+        lacking = {name for name in kinds[target].rules if not all(name in exist for exist in sets)}
+        kinds[target].optional = lacking | (
+            {"bias"} & kinds[target].rules.keys() if target in _MAYBE_NO_BIAS else set()
+        )
     return {target: kind for target, kind in kinds.items() if any(kind.rules.values())}
 
 
@@ -93,7 +102,7 @@ def _function(kinds: dict[str, _Kind]) -> list[str]:
         "def init_weights(module: nn.Module) -> None:",
         '    """The initial weights of one layer, for `model.apply`."""',
     ]
-    same = groupby(kinds.items(), key=lambda item: (list(item[1].rules.items()), sorted(item[1].lacking)))
+    same = groupby(kinds.items(), key=lambda item: (list(item[1].rules.items()), sorted(item[1].optional)))
     for number, (_, group) in enumerate(same):
         members = list(group)
         classes = " | ".join(f"nn.{target}" for target, _ in members)
@@ -101,7 +110,7 @@ def _function(kinds: dict[str, _Kind]) -> list[str]:
         lines.append(f"    {'if' if number == 0 else 'elif'} isinstance(module, {classes}):")
         for name, initializer in kind.rules.items():
             if initializer is not None:
-                lines += _line(initializer, f"module.{name}", 2, guard=name in kind.lacking)
+                lines += _line(initializer, f"module.{name}", 2, guard=name in kind.optional)
     return lines
 
 
@@ -118,18 +127,15 @@ def _by_rule(leaves: Sequence[Leaf]) -> list[str]:
 
 def _alike(leaves: Sequence[Leaf]) -> list[str]:
     initializers = list(_applicable(leaves[0]))
-    if len(leaves) == 1:
-        path = leaves[0].path
-        return [line for one in initializers
-                for line in _line(one, f'model.get_parameter("{path}.{one.parameter}")', 1)]  # fmt: skip
     paths = [leaf.path for leaf in leaves]
+    if len(paths) == 1:
+        return [line for one in initializers
+                for line in _line(one, f'model.get_parameter("{paths[0]}.{one.parameter}")', 1)]  # fmt: skip
     head = f"    for path in {literal(paths)}:"
     lines = [head] if len(head) <= WIDTH else listing([Literal(path) for path in paths], 1, "for path in ")
-    lines = [*lines[:-1], lines[-1].removesuffix(":") + ":", "        layer = model.get_submodule(path)"]
+    lines = [*lines[:-1], lines[-1].removesuffix(":") + ":"]
     for one in initializers:
-        plain = all(part.isidentifier() for part in one.parameter.split("."))
-        tensor = f"layer.{one.parameter}" if plain else f'layer.get_parameter("{one.parameter}")'
-        lines += _line(one, tensor, 2)
+        lines += _line(one, f'model.get_parameter(f"{{path}}.{one.parameter}")', 2)
     return lines
 
 

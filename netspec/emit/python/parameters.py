@@ -136,7 +136,7 @@ def _kind(value: object) -> str:
         case None:
             return "None"
         case tuple():
-            return f"tuple[{_kinds(value)}, ...]"  # pyright: ignore[reportUnknownArgumentType]  # any items
+            return f"tuple[{', '.join(map(_kind, value)) or '()'}]"  # pyright: ignore[reportUnknownArgumentType]  # any items
         case list():
             return f"list[{_kinds(value)}]"  # pyright: ignore[reportUnknownArgumentType]  # any items
         case dict():

@@ -168,6 +168,25 @@ def test_a_sum_is_a_plus_a_gate_a_times_and_a_concatenation_says_so() -> None:
     assert {"+", "×", "concat"} <= set(shown)
 
 
+def test_a_name_in_a_box_of_arithmetic_stands_on_the_way_into_it_too() -> None:
+    spec = (
+        "input: {a: [7], b: [7]}\nlayers:\n  - {Linear: 7, as: q}\n  - use: (q * 0.5 + b) * q\n  - use: b\n  - as: c\n"
+    )
+    source = diagram(netspec.loads(spec + "output: c * 2 + q\n")).source
+    assert source.count("<B>q</B></FONT>  ") == 2  # into two boxes
+    assert "<B>b</B>" not in source  # the input has its name already
+    assert source.count("<B>c</B></FONT>  ") == 1
+    sign = diagram(
+        netspec.loads("input: [7]\nlayers:\n  - {Linear: 7, as: q}\n  - ReLU\n  - as: c\noutput: c + q\n")
+    ).source
+    assert "<B>q</B>" not in sign  # a sign says no names
+
+
+def test_the_box_of_an_einsum_has_its_pattern() -> None:
+    spec = 'input: [5, 7]\nlayers:\n  - einsum: [[], [ReLU]]\n    pattern: "n i d, n j d -> n i j"\n'
+    assert "einsum: n i d, n j d -&gt; n i j" in diagram(netspec.loads(spec)).source
+
+
 def test_training_heads_are_dashed_and_nothing_else_is() -> None:
     drawn = flow(netspec.loads(JOINS), stacked(fold(netspec.loads(JOINS))), forks=True)
     dashed = [edge.head for edge in drawn.edges if edge.auxiliary]

@@ -71,6 +71,14 @@ class Kept(NamedTuple):
     """The number of elements per example of other tensors, in the precision of the output."""
 
 
+class Written(NamedTuple):
+    """Python text in brackets, such as a call: an opening, what stands inside with commas between, a closing."""
+
+    opening: str
+    inside: tuple[str | Written, ...]
+    closing: str
+
+
 class Joining(Arguments):
     """The base class of all combinators.
 
@@ -130,6 +138,16 @@ class Joining(Arguments):
         options = {name: getattr(self, name) for name in type(self).model_fields}
         return TorchCall(self.target, options, "netspec.torch.modules")
 
+    # ---- the join of values that are there already, in the Python file that is written of a net
+
+    infix: ClassVar[str] = ""
+    """Python's operator that joins two values as the module does, from left to right; empty if there is none."""
+
+    def written(self, operands: Sequence[str]) -> Written | None:
+        """The call of torch's function that joins values of these names as the module does, bit by bit; None if there
+        is none. The operands are the input, where it joins, and the values of the branches."""
+        return None
+
     # ---- the rule
 
     def check_branches(self, count: int) -> None:
@@ -181,6 +199,10 @@ class Joining(Arguments):
     def remark(self) -> str:
         """The text about the options in the table, after the number of branches."""
         return ""
+
+    def box_text(self) -> str:
+        """The text in the box of a join without a sign in a diagram."""
+        return self.word
 
     def part_text(self) -> str:
         """The text after the input's shape in a diagram, if each branch gets a part of the input; else empty."""

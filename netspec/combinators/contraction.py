@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, ClassVar, Final, NamedTuple
 
 from netspec.arguments import invalid
-from netspec.combinators.base import Ends, Joining, Kept, Made, Option, WorkedExample
+from netspec.combinators.base import Ends, Joining, Kept, Made, Option, WorkedExample, Written
 from netspec.dims import UNKNOWN, Size, need, product, same
 from netspec.kinds import FieldKind
 from netspec.layers.base import TensorType, shape_text, sum_sizes
@@ -219,6 +220,19 @@ class Einsum(Joining):
     def remark(self) -> str:
         return f": {self.pattern}"
 
+    def box_text(self) -> str:
+        return f"{self.word}: {self.pattern}"
+
+    def written(self, operands: Sequence[str]) -> Written:
+        contraction = parsed(self.pattern)
+        letters = _letters(contraction)
+        result: str | Written = operands[0]
+        for pairing, operand in zip(contraction.pairings, operands[1:], strict=True):
+            a, b, y = ("".join(letters[name] for name in names) for names in (*pairing.sides, pairing.result))
+            result = Written("torch.einsum(", (f'"{a},{b}->{y}"', result, operand), ")")
+        assert isinstance(result, Written), "a pattern has several operands"
+        return result
+
     # ---- what it costs
 
     def macs(self, ends: Sequence[TensorType]) -> Size:
@@ -244,6 +258,16 @@ class Einsum(Joining):
                     extra.append(product(sizes[name] for name in left))
         # all branches or none can be named here: where only some are kept as they are, this is a little too much
         return Kept(branches=whole, extra=sum_sizes(extra))
+
+
+def _letters(contraction: Contraction) -> dict[str, str]:
+    """The letter of each axis in torch's notation: its own, where every axis has one letter and torch then sums in the
+    same order, which is that of the alphabet; else a, b, c … as they come, as the module has them."""
+    names = dict.fromkeys(name for operand in contraction.operands for name in operand)
+    own = all(name in string.ascii_letters for name in names) and all(
+        sorted(pairing.summed) == sorted(pairing.summed, key=list(names).index) for pairing in contraction.pairings
+    )
+    return dict(zip(names, names if own else string.ascii_letters, strict=False))
 
 
 def _sizes(contraction: Contraction, ends: Sequence[TensorType]) -> dict[str, Size]:

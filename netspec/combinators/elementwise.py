@@ -91,7 +91,7 @@ class Add(Elementwise):
     word = "add"
     value = "the sum of the branches"
     verb = "adds"
-    sign = "+"
+    sign = infix = "+"
     still_needed = "the other side of the sum still needs"
     target = "Add"
     examples = (
@@ -114,6 +114,7 @@ class Multiply(Elementwise):
     value = "the product of the branches, value by value"
     verb = "multiplies"
     sign = "×"
+    infix = "*"
     still_needed = "the other side of the product still needs"
     target = "Multiply"
     examples = (

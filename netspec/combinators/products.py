@@ -17,6 +17,7 @@ class Gate(Joining):
     word = "gate"
     value = "x · f(x), where f(x) may broadcast"
     sign = "×"
+    infix = "*"
     input_joins = True
     target = "Gate"
     examples = (

@@ -18,7 +18,7 @@ class Residual(Joining):
     word = "residual"
     value = "body(x) + shortcut(x); identity without one"
     sides = ("shortcut",)
-    sign = "+"
+    sign = infix = "+"
     equal_shapes = True
     still_needed = "the other side of the sum still needs"
     target = "Residual"

@@ -95,10 +95,11 @@ def _draw(dot: graphviz.Digraph, drawn: FlowGraph, names: _Names, lasts: Mapping
     edges = graphviz.Digraph()
     for edge in drawn.edges:
         tail, head = drawn.vertices[edge.tail], drawn.vertices[edge.head]
-        if _says_shape(tail, head):
+        called = _called(edge, tail, head)
+        if called or _says_shape(tail, head):
             between = _common_frame(tail.cluster, head.cluster, drawn)
             shape = names.next()
-            _tensor(dot if between is None else frames[between], shape, labels.shape(edge.tensor))
+            _tensor(dot if between is None else frames[between], shape, labels.shape(edge.tensor, called=called))
             _edge(edges, ids[edge.tail], shape, edge, head, dir="none")
             _edge(edges, shape, ids[edge.head], edge, head)
         else:
@@ -109,6 +110,12 @@ def _draw(dot: graphviz.Digraph, drawn: FlowGraph, names: _Names, lasts: Mapping
         _frame(frames[index], frame)
         (dot if frame.parent is None else frames[frame.parent]).subgraph(frames[index])
     dot.body.extend(edges.body)
+
+
+def _called(edge: Edge, tail: Vertex, head: Vertex) -> str:
+    """The name of the tensor of an edge, where the box that it goes to says it and what it comes from does not."""
+    in_words = isinstance(head.item, As | Use) and head.item.term is not None and not _operation(head.item.term)
+    return edge.name if in_words and edge.name != tail.name else ""
 
 
 def _says_shape(tail: Vertex, head: Vertex) -> bool:
@@ -153,7 +160,7 @@ def _node(dot: graphviz.Digraph, name: str, vertex: Vertex, width: int, lasts: M
         case LayerGroup() as item:
             dot.node(name, labels.group(item, width))
         case Join() as item:
-            _join(dot, name, item.combinator.joining.sign, item.combinator.kind)
+            _join(dot, name, item.combinator.joining.sign, item.combinator.joining.box_text())
         case As() | Use() as item:
             assert item.term is not None
             _join(dot, name, _operation(item.term), term_text(item.term))

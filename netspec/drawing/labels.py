@@ -92,9 +92,11 @@ def end(word: str, tensor: TensorType) -> str:
     return f"<{_font(word, _SMALL, QUIET)}  {_font(shape, _NORMAL, bold=True)}>"
 
 
-def shape(tensor: TensorType, part: str = "") -> str:
-    """The label of an edge: a shape, followed by `part` if the tensor is split there."""
-    return f"<{_font(shape_text(tensor.shape) + part, _SMALL, QUIET)}>"
+def shape(tensor: TensorType, part: str = "", *, called: str = "") -> str:
+    """The label of an edge: a shape, behind the name of the tensor if it has one, and followed by `part` if the tensor
+    is split there."""
+    words = _font(shape_text(tensor.shape) + part, _SMALL, QUIET)
+    return f"<{_font(called, _SMALL, bold=True)}  {words}>" if called else f"<{words}>"
 
 
 def cluster(label: str, count: int) -> str:

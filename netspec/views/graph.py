@@ -53,6 +53,8 @@ class Edge:
     skip: bool = False
     """True for an identity branch, which passes by the layers of the other branches."""
     auxiliary: bool = False
+    name: str = ""
+    """What the spec calls the tensor, on the way into arithmetic over values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ class _Grower:
         tensor = node.type if isinstance(node, As) else node.output
         self.flow.vertices[name] = Vertex("join", tensor, node, place.cluster, place.auxiliary)
         for read in {read.slot: read for read in reads(term)}.values():
-            self.edge(self.named[read.slot], name, read.type, place)
+            self.edge(self.named[read.slot], name, read.type, place, called=read.name)
         return name
 
     def closed(self, group: LayerGroup, source: str, place: _Place) -> str:
@@ -246,8 +248,10 @@ class _Grower:
         self.edge(source, name, item.input, place)
         return name
 
-    def edge(self, tail: str, head: str, tensor: TensorType, place: _Place, *, skip: bool = False) -> None:
-        self.flow.edges.append(Edge(tail, head, tensor, skip, place.auxiliary))
+    def edge(
+        self, tail: str, head: str, tensor: TensorType, place: _Place, *, skip: bool = False, called: str = ""
+    ) -> None:
+        self.flow.edges.append(Edge(tail, head, tensor, skip, place.auxiliary, called))
 
     def name(self, group: LayerGroup) -> str:
         first = group.nodes[0]

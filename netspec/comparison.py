@@ -12,7 +12,7 @@ import networkx as nx
 
 from netspec.dims import Dim, Size, counted, product
 from netspec.net import Leaf, Net, total
-from netspec.views.describe import bytes_text, count_text, layer_text, plural, shape_text, times, value_text
+from netspec.views.describe import bytes_text, count_text, ends_text, layer_text, plural, times, value_text
 from netspec.views.graph import graph
 
 FORMAT: Final = "netspec.comparison/1"
@@ -194,8 +194,8 @@ def _cells(comparison: Comparison) -> list[tuple[str, str, str, str]]:
     a, b = comparison.a, comparison.b
     names = (a.name, b.name) if a.name != b.name else (f"{a.name} (A)", f"{b.name} (B)")
     rows = [("", *names, "ratio")]
-    rows.append(("input", shape_text(a.input_shape), shape_text(b.input_shape), ""))
-    rows.append(("output", shape_text(a.output_shape), shape_text(b.output_shape), ""))
+    for word, one, other in zip(("input", "output"), ends_text(a), ends_text(b), strict=True):
+        rows.append((word, one, other, ""))
     for row in comparison.rows:
         ratio = "" if row.ratio is None else f"{times(row.ratio)} ×"
         rows.append((row.title, _amount(row, row.a), _amount(row, row.b), ratio))

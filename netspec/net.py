@@ -444,12 +444,12 @@ class Net:
 
     @property
     def input_shape(self) -> Shape:
-        """The input shape of one example, without the batch axis."""
+        """The input shape of one example, without the batch axis: of the first of several `inputs`."""
         return self.input.shape
 
     @property
     def output_shape(self) -> Shape:
-        """The shape of one result, without the batch axis."""
+        """The shape of one result, without the batch axis: the first of several `outputs`."""
         return self.output.shape
 
     @cached_property

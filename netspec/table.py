@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from netspec.dims import Shape, Size, is_known
-from netspec.layers.base import TensorType
 from netspec.net import As, Combinator, Leaf, Net, Scope, Use, multiplying, total
 from netspec.symbols.demands import requirements
 from netspec.views.describe import (
@@ -22,6 +21,7 @@ from netspec.views.describe import (
     layer_text,
     plural,
     shape_text,
+    tensors_text,
     term_text,
     title_text,
 )
@@ -168,20 +168,13 @@ def _plain(shape: Shape) -> str:
 def _title(net: Net) -> str:
     if not all(is_known(value.type.shape) for value in net.inputs):
         return f"{title_text(net)}: input unknown"
-    inputs = [_value_text(value.name, (value.type,)) for value in net.inputs]
+    inputs = [tensors_text(value.name, (value.type,)) for value in net.inputs]
     words = f"{title_text(net)}: {'input' if len(inputs) == 1 else 'inputs'} {', '.join(inputs)}"
     if not all(is_known(type_.shape) for value in net.outputs for type_ in value.types):
         return words
-    outputs = [_value_text(value.name, value.types) for value in net.outputs]
+    outputs = [tensors_text(value.name, value.types) for value in net.outputs]
     mark = "," if len(inputs) + len(outputs) == 2 else ";"
     return f"{words}{mark} {'output' if len(outputs) == 1 else 'outputs'} {', '.join(outputs)}"
-
-
-def _value_text(name: str | None, types: Sequence[TensorType]) -> str:
-    """`3 × 64 × 64`, `tokens T int64`, `pyramid (256 × 8 × 8, 256 × 4 × 4)`."""
-    words = [shape_text(t.shape) + ("" if t.dtype == "float32" else f" {t.dtype}") for t in types]
-    shown = words[0] if len(words) == 1 else f"({', '.join(words)})"
-    return shown if name is None else f"{name} {shown}"
 
 
 def _totals_row(net: Net) -> tuple[str, str, str, str, str]:

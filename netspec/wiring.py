@@ -50,7 +50,14 @@ class Wiring:
         """The slots that the network gives at its end."""
         self.read = Counter((*self.given, *(slot for node in walk(root) for slot in slots_read(node))))
         """How often each slot is read, by the network's outputs too."""
-        self.named = any(isinstance(node, (As, Use)) or (isinstance(node, Leaf) and node.inputs) for node in walk(root))
+        self.names = {node.slot: node.name for node in walk(root) if isinstance(node, As)}
+        """What the spec calls each value, by slot."""
+        self.names |= {r.slot: r.name for node in walk(root) if isinstance(node, Leaf) for r in node.results}
+        self.names |= {value.slot: value.name for value in net.named_inputs if value.slot is not None and value.name}
+        self.named = any(
+            isinstance(node, (As, Use)) or (isinstance(node, Leaf) and (node.inputs or node.results))
+            for node in walk(root)
+        )
         """Whether the net has names of values at all."""
 
         def cross(

@@ -7,15 +7,19 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 import netspec
 from netspec.diagnostics import Defect, UsageError
-from netspec.emit.python import to_python
+from netspec.emit.python import helpers, initial, to_python
+from netspec.emit.python.helpers import Copies
 from netspec.net import Net
 from tests.emitted import assert_same, emitted
 
@@ -284,13 +288,167 @@ def test_every_spec_of_the_project_is_emitted_as_ruff_would_format_it(tmp_path: 
 
 
 @pytest.mark.slow
-def test_pyright_strict_finds_nothing_in_the_files_of_graphs(tmp_path: Path):
-    for path in (*sorted(SPECS.glob("graphs/*.yaml")), SPECS / "unet.yaml"):
-        (tmp_path / f"{path.stem}_net.py").write_text(to_python(netspec.load(str(path))), encoding="utf-8")
-    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}', encoding="utf-8")
-    command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--project", tmp_path]
+def test_pyright_strict_finds_nothing_in_the_files_of_shipped_specs(tmp_path: Path):
+    for path in sorted(SPECS.rglob("*.yaml")):
+        for variant in yaml.safe_load(path.read_text(encoding="utf-8")).get("variants") or (None,):
+            name = f"{path.parent.name}_{path.stem}_{variant or ''}".replace(".", "_").replace("-", "_")
+            (tmp_path / f"{name}.py").write_text(to_python(netspec.load(path, variant=variant)), encoding="utf-8")
+    pyright_finds_nothing(tmp_path)
+
+
+def test_pyright_strict_finds_nothing_in_what_may_be_copied_into_a_file(tmp_path: Path):
+    copies = Copies((module, name) for module in helpers._FILES for name in helpers._source(module).definitions)  # pyright: ignore[reportPrivateUsage]  # all that there is
+    lines = ["from __future__ import annotations"]
+    lines += [f"from {module} import {name}" if name else f"import {module}" for module, name in sorted(copies.imports)]
+    (tmp_path / "copies.py").write_text("\n".join([*lines, *copies.texts.values(), ""]), encoding="utf-8")
+    pyright_finds_nothing(tmp_path)
+
+
+def pyright_finds_nothing(folder: Path) -> None:
+    # torchvision has no types: that its stubs are missing is said of every file that imports it
+    settings = '{"typeCheckingMode": "strict", "reportMissingTypeStubs": false}'
+    (folder / "pyrightconfig.json").write_text(settings, encoding="utf-8")
+    command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--project", folder]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout
+
+
+def test_who_fills_a_bias_that_torch_declares_as_optional_asks_first():
+    def said(cls: type) -> list[str]:
+        return [
+            str(vars(base)["__annotations__"].get("bias")) for base in cls.__mro__ if "__annotations__" in vars(base)
+        ]
+
+    classes = {name: cls for name, cls in vars(nn).items() if isinstance(cls, type) and not name.startswith("Lazy")}
+    declared = {name for name, cls in classes.items() if any("Tensor" in text and "None" in text for text in said(cls))}
+    assert declared == initial._MAYBE_NO_BIAS  # pyright: ignore[reportPrivateUsage]  # what the test is about
+
+
+# ---- values with names
+
+ATTENTION = """
+name: attention
+input: {tokens: [6, 8], memory: [5, 8]}
+layers:
+  - as: x
+  - {Linear: 8, as: q}
+  - use: memory
+  - {Linear: 8, as: k}
+  - {Linear: 8, as: v}
+  - {einsum: [q, k], pattern: "n i d, n j d -> n i j"}
+  - {Softmax: -1, as: w}
+  - {einsum: [w, v], pattern: "n i j, n j d -> n i d"}
+  - {concat: [x, []], dim: 2, as: y}
+  - {stack: [y, y, []], dim: 1}
+  - {Select: {dim: 1, index: 0}}
+  - {add: [y, []]}
+  - {mul: [[], y]}
+  - {gate: [use: y]}
+  - {residual: [use: y]}
+output: {result: [Linear: 3], weights: w}
+"""
+
+ATTENTION_FORWARD = """
+    def forward(self, tokens: Tensor, memory: Tensor) -> AttentionOutputs:
+        q = self[0](tokens)
+        k = self[1](memory)
+        v = self[2](k)
+        h = torch.einsum("nid,njd->nij", q, k)
+        w = self[4](h)
+        h = torch.einsum("nij,njd->nid", w, v)
+        y = torch.cat([tokens, h], dim=2)
+        h = torch.stack([y, y, y], dim=1)
+        h = self[8](h)
+        h = y + h
+        h = h * y
+        h = h * y
+        end = y + h
+"""
+
+
+def run_of(net: Net, text: str) -> None:
+    """Hold what the text gives against the built module, bit by bit."""
+    names: dict[str, Any] = {"__name__": "emitted"}
+    exec(compile(text, "emitted.py", "exec"), names)
+    function = [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)][-1]
+    built, made = netspec.build(net, seed=0).eval(), names[function]().eval()
+    assert list(made.state_dict()) == list(built.state_dict())
+    made.load_state_dict(built.state_dict())
+    inputs = [torch.randn(2, *value.type.shape) for value in net.inputs]
+    pairs = zip(
+        torch.utils._pytree.tree_leaves(tuple(built(*inputs))),
+        torch.utils._pytree.tree_leaves(tuple(made(*inputs))),
+        strict=True,
+    )  # one call beside the other
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_values_that_are_there_are_joined_by_torchs_functions_without_modules():
+    net = netspec.loads(ATTENTION)
+    text = to_python(net)
+    assert ATTENTION_FORWARD in text
+    for helper in ("class Concat", "class Einsum", "class Add", "class Chain", "class Residual", "class Gate"):
+        assert helper not in text
+    run_of(net, text)
+
+
+@pytest.mark.parametrize("join", ["add", "mul", "concat"])
+def test_a_join_of_many_values_takes_several_lines(join: str, tmp_path: Path):
+    spec = "name: many\ninput: [4]\nlayers:\n  - for: i in range(300)\n    do:\n      - {Tanh: , as: 'p[i]'}\n"
+    spec += f"  - {join}: p\n"
+    net = netspec.loads(spec)
+    text = to_python(net)
+    assert max(map(len, text.splitlines())) <= 120
+    run_of(net, text)
+    (tmp_path / "net.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "ruff", "format", "--check", "--isolated", "--line-length=120", tmp_path]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_an_einsum_keeps_its_order_of_sums_where_its_own_letters_would_change_it():
+    spec = ("name: e\ninput: {a: [3, 4], b: [3, 4]}\nlayers:\n"
+            "  - {einsum: [a, b], pattern: 'n z c, n z c -> n'}\n  - as: y\noutput: y\n")  # fmt: skip
+    text = to_python(netspec.loads(spec))
+    assert 'torch.einsum("abc,abc->a", a, b)' in text
+    run_of(netspec.loads(spec), text)
+
+
+def test_a_block_that_joins_values_is_a_function_whose_list_has_none_there(tmp_path: Path):
+    spec = ("name: up\ninput: [4]\nblocks:\n  up(skip, width):\n    - {Linear: width}\n    - concat: [skip, []]\n"
+            "    - ReLU\nlayers:\n  - as: x\n  - up: [x, 3]\n  - up: [x, 5]\n")  # fmt: skip
+    text = to_python(netspec.loads(spec))
+    assert "-> list[nn.Module | None]:" in text
+    run_of(netspec.loads(spec), text)
+    (tmp_path / "net.py").write_text(text, encoding="utf-8")
+    pyright_finds_nothing(tmp_path)
+
+
+def test_the_file_names_every_input_and_every_output_with_its_shape():
+    text = to_python(netspec.loads(ATTENTION))
+    ends = "tokens 6 × 8, memory 5 × 8"
+    assert f"# attention: {ends} to result 6 × 3, weights 6 × 5\n" in text
+    assert f'    """{ends} → result 6 × 3, weights 6 × 5; ' in text
+    assert f'class Attention(Layers):\n    """{ends} → result 6 × 3, weights 6 × 5"""\n' in text
+
+
+def test_a_class_of_a_branch_says_what_it_takes_and_gives_and_nothing_where_that_differs():
+    branch = "[{Linear: WIDTH, as: 'u'}, ReLU, {add: [u, []]}]"
+    spec = "name: b\ninput: [4]\nlayers:\n  - add: [A, B]\n  - as: z\n  - ReLU\n  - add: [z, []]\n"
+    same = spec.replace("A", branch.replace("WIDTH", "4")).replace("B", branch.replace("WIDTH", "4"), 1)
+    assert 'class Branch(Layers):\n    """x 4 → 4"""\n' in to_python(netspec.loads(same))
+    other = same + "  - concat: [" + branch.replace("WIDTH", "7") + "]\n"
+    assert "class Branch(Layers):\n    def forward" in to_python(netspec.loads(other))
+
+
+def test_the_file_of_several_outputs_prints_the_shape_of_each(tmp_path: Path):
+    spec = ATTENTION + "  family: f\n"
+    text = spec.replace(
+        "output: {result: [Linear: 3], weights: w}\n",
+        "  - {ReLU: , as: 'f[0]'}\n  - {ReLU: , as: 'f[1]'}\noutput:\n  result: [Linear: 3]\n  weights: w\n",
+    )  # a spec on one line
+    (tmp_path / "net.py").write_text(to_python(netspec.loads(text)), encoding="utf-8")
+    found = subprocess.run([sys.executable, tmp_path / "net.py"], capture_output=True, text=True, check=True)
+    assert found.stdout == "result (2, 6, 3)\nweights (2, 6, 5)\nfamily [(2, 6, 16), (2, 6, 16)]\n"
 
 
 @pytest.mark.parametrize("width", [100, 120])

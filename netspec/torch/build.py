@@ -187,7 +187,9 @@ class _Builder:
         """A chain with these wires; an `nn.Sequential` where nothing in it has a name."""
         if wires == NONE and not self.wiring.runs_steps(chain):
             return self.fill(nn.Sequential(), chain)
-        return self.fill(Graph(self.steps(chain, wires), wires.reads, wires.gives), chain)
+        of, called = self.wiring.of(chain), self.wiring.names
+        takes, names = ([called[slot] for slot in slots] for slots in (of.reads, wires.gives))
+        return self.fill(Graph(self.steps(chain, wires), wires.reads, wires.gives, takes=takes, names=names), chain)
 
     def steps(self, chain: Sequential, wires: Wires) -> list[Step]:
         """The program of a chain."""

@@ -52,8 +52,26 @@ Step = RunModule | KeepValue | TakeValue
 class Graph(nn.Sequential):
     """The modules of a chain, and the program that runs them."""
 
-    def __init__(self, steps: Sequence[Step], reads: Sequence[int], gives: Sequence[int]) -> None:
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        reads: Sequence[int],
+        gives: Sequence[int],
+        *,
+        takes: Sequence[str] = (),
+        names: Sequence[str] = (),
+    ) -> None:
+        """
+        Args:
+            steps: the program.
+            reads: the values that it is given.
+            gives: the values that it gives.
+            takes: the names of those values from outside that its program uses, for people.
+            names: the names of the values that it gives, for people.
+        """
         super().__init__()
+        self.takes = tuple(takes)
+        self.names = tuple(names)
         self.steps = tuple(steps)
         self.reads = tuple(reads)
         self.gives = tuple(gives)
@@ -88,8 +106,9 @@ class Graph(nn.Sequential):
         return x
 
     def extra_repr(self) -> str:
-        """The values that it takes and gives beside what flows."""
-        return ", ".join(f"{word}={slots}" for word, slots in (("reads", self.reads), ("gives", self.gives)) if slots)
+        """The names of the values that it uses and gives beside what flows: `reads q, k; gives p[3]`."""
+        words = (("reads", self.takes), ("gives", self.names))
+        return "; ".join(f"{word} {', '.join(names)}" for word, names in words if names)
 
 
 class Field(NamedTuple):

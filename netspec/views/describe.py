@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from netspec.dims import Dim, Shape, Size
+from netspec.layers.base import TensorType
 from netspec.net import Combinator, Computed, Leaf, Net, Read, Scope, Sequential, Term
 from netspec.writing import shown
 
@@ -37,6 +38,21 @@ def shape_text(shape: Shape) -> str:
 def _factor(size: Size) -> str:
     text = str(size)
     return f"({text})" if isinstance(size, Dim) and re.search(r"\s[+-]\s", text) else text
+
+
+def tensors_text(name: str | None, types: Sequence[TensorType]) -> str:
+    """A value with its name, or a family of values: `3 × 64 × 64`, `tokens T int64`, `pyramid (256 × 8 × 8, 256 × 4 ×
+    4)`. float32 is left out."""
+    words = [shape_text(t.shape) + ("" if t.dtype == "float32" else f" {t.dtype}") for t in types]
+    shown = words[0] if len(words) == 1 else f"({', '.join(words)})"
+    return shown if name is None else f"{name} {shown}"
+
+
+def ends_text(net: Net) -> tuple[str, str]:
+    """All inputs and all outputs of a net: `("numbers 13, crossed 1024", "1")`."""
+    inputs = (tensors_text(value.name, (value.type,)) for value in net.inputs)
+    outputs = (tensors_text(value.name, value.types) for value in net.outputs)
+    return ", ".join(inputs), ", ".join(outputs)
 
 
 def title_text(net: Net) -> str:

@@ -172,6 +172,18 @@ def test_a_named_block_has_hooks_and_a_forward_of_its_own() -> None:
     assert torch.allclose(flat(inner(x, a))[0], a * inner[0](x))
 
 
+def test_a_graph_prints_the_names_of_what_it_reads_and_gives() -> None:
+    spec = (
+        "input: [4]\nlayers:\n  - {Linear: 4, as: q}\n  - add: [q, [{use: q}, ReLU], []]\n"
+        "  - {sequential: [{Linear: 4, as: h}, ReLU], name: part}\n  - add: [[], h]\n"
+    )
+    text = repr(netspec.build(netspec.loads(spec)))
+    assert "(0): Graph(reads q)\n" in text
+    assert "reads q\n        (0): ReLU()" in text
+    assert "(2): Graph()\n" in text
+    assert "gives h\n" in text
+
+
 def test_a_shortcut_that_is_a_value_alone_is_built() -> None:
     """It has a program and no modules."""
     text = "input: [8]\nlayers:\n  - {Linear: 8, as: x}\n  - residual: [Linear: 8]\n    shortcut: [use: x * 2]\n"

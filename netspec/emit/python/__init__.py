@@ -24,7 +24,7 @@ from netspec.emit.python.initial import initial_weights
 from netspec.emit.python.told import Texts
 from netspec.layers.base import TensorType
 from netspec.net import Net, need_numbers
-from netspec.views.describe import count_text, plural, shape_text
+from netspec.views.describe import count_text, ends_text, plural
 
 _RESERVED: Final = frozenset(
     {"nn", "torch", "model", "module", "layer", "name", "range", "OrderedDict", "init_weights", "tie"}
@@ -76,7 +76,7 @@ def to_python(net: Net) -> str:
 
     definitions = [
         *(copies.texts.values() if classes.texts else map(_without_values, copies.texts.values())),
-        *classes.texts.values(),
+        *classes.documented().values(),
         *("\n".join(lines) for lines in functions.texts),
         *([_TIE] if ties else []),
         *(["\n".join(weights.function)] if weights.function else []),
@@ -115,7 +115,15 @@ def _function_name(net: Net) -> str:
 
 
 def _doc(net: Net) -> str:
-    return f"{shape_text(net.input_shape)} → {shape_text(net.output_shape)}; {count_text(net.params)} parameters."
+    """The docstring's one line, or its lines where inputs and outputs do not fit on one."""
+    inputs, outputs = map(shape_comment, ends_text(net))
+    facts = f"{count_text(net.params)} parameters."
+    line = f"{inputs} → {outputs}; {facts}"
+    if len(line) <= WIDTH:
+        return line
+    words = [f"{inputs} → {outputs}", facts]
+    wrapped = [line for text in words for line in textwrap.wrap(text, WIDTH, break_on_hyphens=False)]
+    return "\n    ".join([*wrapped, ""])
 
 
 def _header(net: Net) -> list[str]:
@@ -125,7 +133,8 @@ def _header(net: Net) -> list[str]:
         f"{count_text(net.macs)} multiply-accumulates for one example."
     )
     lines = ["A network in PyTorch, written by netspec from a checked spec; edit the spec rather than this file.", ""]
-    lines += [f"{net.name}: {shape_text(net.input_shape)} to {shape_text(net.output_shape)}", facts]
+    ends = shape_comment(f"{net.name}: {' to '.join(ends_text(net))}")
+    lines += [*textwrap.wrap(ends, WIDTH - 2, break_on_hyphens=False), facts]
     if net.description.strip():
         lines.append("")
         for paragraph in net.description.splitlines():
@@ -164,12 +173,21 @@ def _standard(module: str) -> bool:
 
 def _main(net: Net, network: str) -> list[str]:
     lines = ['if __name__ == "__main__":', f"    model = {network}().eval()"]
+    result = f"model({_zeros(net.input)})"
     if len(net.inputs) > 1:
         inputs = [f"        {_zeros(value.type)},  # {value.name}" for value in net.inputs]
-        return [*lines, "    inputs = [", *inputs, "    ]", "    print(model(*inputs))"]
-    result = f"model({_zeros(net.input)})"
-    plain = net.outputs[0].name is None and not net.outputs[0].family
-    return [*lines, f"    print(tuple({result}.shape))" if plain else f"    print({result})"]
+        lines += ["    inputs = [", *inputs, "    ]"]
+        result = "model(*inputs)"
+    if net.outputs[0].name is None:
+        if not net.outputs[0].family:
+            return [*lines, f"    print(tuple({result}.shape))"]
+        return [*lines, f"    print([tuple(value.shape) for value in {result}])"]
+    lines.append(f"    outputs = {result}")
+    for value in net.outputs:
+        given = f"outputs.{value.name}"
+        shapes = f"[tuple(value.shape) for value in {given}]" if value.family else f"tuple({given}.shape)"
+        lines.append(f'    print("{value.name}", {shapes})')
+    return lines
 
 
 def _zeros(type_: TensorType) -> str:

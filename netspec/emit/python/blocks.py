@@ -30,6 +30,9 @@ from netspec.emit.python.code import (
 from netspec.emit.python.parameters import Finder, FunctionParameter, declared
 from netspec.layers.base import REQUIRED
 
+NO_MODULE: Final = Raw("None")
+"""Stands in the place of a module for what `forward` does without one."""
+
 _SHORTEST_RUN: Final = 3
 """So many equal calls in a row are written once, with their number."""
 
@@ -45,6 +48,8 @@ class Functions:
 
     def __init__(self, names: FileNames) -> None:
         self.names = names
+        self.gapped: set[str] = set()
+        """The functions whose lists hold None in the place of a module."""
         self.texts: list[list[str]] = []
         """The lines of each function, those that others call first."""
 
@@ -82,7 +87,10 @@ class Functions:
             len(body) != 1 or isinstance(body[0], Repeat) or (isinstance(body[0], FunctionCall) and body[0].splat)
         )
         function = self.names.take(wanted)
-        self.texts.append(_text(function, parameters, body, gives_list))
+        gapped = any(item == NO_MODULE or self._calls_gapped(item) for item in map(_bare, body))
+        if gapped:
+            self.gapped.add(function)
+        self.texts.append(_text(function, parameters, body, _result(gives_list, gapped)))
         for index, block in enumerate(group):
             arguments = tuple(
                 Argument(
@@ -98,6 +106,21 @@ class Functions:
                 for parameter in parameters
             )
             block.resolved = (FunctionCall(function, arguments, block.comment, splat=gives_list),)
+
+    def _calls_gapped(self, item: Expression) -> bool:
+        call = item.call if isinstance(item, Repeat) else item
+        return isinstance(call, FunctionCall) and call.splat and call.function in self.gapped
+
+
+def _bare(item: Expression) -> Expression:
+    return replace(item, comment="") if isinstance(item, Raw) else item
+
+
+def _result(gives_list: bool, gapped: bool) -> str:
+    """What a function gives, as Python's types say it."""
+    if not gives_list:
+        return "nn.Module"
+    return "list[nn.Module | None]" if gapped else "list[nn.Module]"
 
 
 # ---- the shape of an expression
@@ -144,6 +167,9 @@ def _unified(expressions: Sequence[Expression], formulas: Iterator[Expression]) 
             assert isinstance(call, FunctionCall)
             assert isinstance(count, Literal | Raw)
             return Repeat(call, count)
+        case Raw():
+            comments = {expression.comment for expression in expressions if isinstance(expression, Raw)}
+            return replace(first, comment=first.comment if len(comments) == 1 else "")
         case _:
             return first
 
@@ -225,16 +251,13 @@ def _trivial(body: Sequence[Expression]) -> bool:
 # ---- text
 
 
-def _text(
-    function: str, parameters: Sequence[FunctionParameter], body: Sequence[Expression], gives_list: bool
-) -> list[str]:
-    result = "list[nn.Module]" if gives_list else "nn.Module"
+def _text(function: str, parameters: Sequence[FunctionParameter], body: Sequence[Expression], result: str) -> list[str]:
     texts = [declared(parameter) for parameter in parameters]
     head = f"def {function}({', '.join(texts)}) -> {result}:"
     lines = [head]
     if len(head) > 100:
         lines = [f"def {function}(", *(f"    {text}," for text in texts), f") -> {result}:"]
-    if not gives_list:
+    if result == "nn.Module":
         return [*lines, *statement("return ", body[0], 1)]
     only = body[0]
     if len(body) == 1 and isinstance(only, FunctionCall):

@@ -63,10 +63,11 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Python text: a parameter's name, or a formula of one."""
+    """Python text: a parameter's name, a formula of one, or None in the place of a module."""
 
     text: str
     default: Any = REQUIRED
+    comment: str = ""
 
     is_default = False
 
@@ -296,7 +297,7 @@ def _brackets(call: FunctionCall) -> tuple[str, str]:
 
 
 def _comment(expression: Expression) -> str:
-    text = "" if isinstance(expression, Literal | Raw | BlockCall) else expression.comment
+    text = "" if isinstance(expression, Literal | BlockCall) else expression.comment
     return f"  # {text}" if text else ""
 
 

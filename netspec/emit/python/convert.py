@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from netspec.diagnostics import Span, UsageError
+from netspec.emit.python.blocks import NO_MODULE
 from netspec.emit.python.code import Argument, BlockCall, Dict, Expression, FunctionCall, Literal, Raw, Told, keywords
 from netspec.emit.python.forward import Classes
 from netspec.emit.python.told import Texts, literals
@@ -83,9 +84,11 @@ class Converter:
             return self._unnamed(chain.children)
         entries: list[tuple[str, Expression]] = []
         highest = 0
-        for node, key in zip(nodes, keys, strict=True):
+        for node in nodes:
+            if self.classes.is_bare(node):
+                continue
             value, level = self._placed(node)
-            entries += [*self._first.pop(chain.path, {}).items(), (key, value)]
+            entries += [*self._first.pop(chain.path, {}).items(), (module_key(node), value)]
             highest = max(highest, level)
         if keywords([key for key, _ in entries]):
             named = tuple(Argument(value, key, keyword=True) for key, value in entries)
@@ -112,6 +115,9 @@ class Converter:
                         inside, level = self._unnamed(node.children)
                     items += inside
                 case As() | Use():  # what flows where is said in `forward`
+                    continue
+                case Combinator() if self.classes.is_bare(node):
+                    items.append(replace(NO_MODULE, comment=f"{node.kind}: {shape_text(node.output.shape)}"))
                     continue
                 case Leaf() | Sequential() | Combinator():
                     inside, level = self._placed(node)

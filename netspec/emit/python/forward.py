@@ -9,23 +9,31 @@ from __future__ import annotations
 
 import builtins
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import count
 from keyword import iskeyword
 from typing import Final
 
 from netspec.combinators import HEADS
-from netspec.emit.python.code import WIDTH
+from netspec.combinators.base import Written
+from netspec.emit.python.code import WIDTH, shape_comment
 from netspec.emit.python.helpers import helper_names
 from netspec.net import As, Combinator, Leaf, Net, Node, Read, Sequential, Use, members, module_key, slots_named, walk
-from netspec.views.describe import term_text
+from netspec.views.describe import ends_text, shape_text, tensors_text, term_text
 from netspec.wiring import Wires, Wiring, slots_read
 
 BASE: Final = "Layers"
 """The helper that the classes derive from."""
+_METHOD: Final = 8
+"""Blanks in front of a statement of a method."""
+_LONGEST_SUM: Final = 70
+"""Characters of a sum or product on one line."""
 _LOOP: Final = 3
 """So many modules in a row, one behind the other, are run in a loop."""
-_TAKEN: Final = frozenset({"self", "index", "torch", "nn", HEADS, "heads", "module", "head"})
+_SO_FAR: Final = "so_far"
+"""The variable that holds a sum or product until the rest of it is there."""
+_TAKEN: Final = frozenset({"self", _SO_FAR, "index", "torch", "nn", HEADS, "heads", "module", "head"})
 
 Step = Leaf | Sequential | Combinator | As | Use
 
@@ -42,15 +50,30 @@ class Classes:
         """What the file needs a copy of on their account."""
         self._names: dict[str, str] = {}
         """Source text without the name → name."""
-        self._values = {node.slot: node.name for node in walk(net.root) if isinstance(node, As)}
-        self._values |= {r.slot: r.name for node in walk(net.root) if isinstance(node, Leaf) for r in node.results}
+        self._docs: dict[str, set[str]] = {}
+        """Name → what the class takes and gives, for each of its uses."""
+        self.types = {node.slot: node.type for node in walk(net.root) if isinstance(node, As)}
+        """The shape and dtype of each value, by slot."""
+        self.types |= {value.slot: value.type for value in net.named_inputs if value.slot is not None}
+        self.types |= {r.slot: r.type for node in walk(net.root) if isinstance(node, Leaf) for r in node.results}
         self._imported = {leaf.call.target for leaf in net.layers if leaf.layer.is_foreign()}
         """Classes that the file imports on account of plugins."""
-        self._values |= {value.slot: value.name for value in net.named_inputs if value.slot is not None and value.name}
+        self.values = self.wiring.names
+        """What the spec calls each value, by slot."""
 
     def needed(self, chain: Sequential, wires: Wires) -> bool:
         """Whether a chain with these wires has values with names, or takes or gives more than what flows."""
         return wires != Wires() or self.wiring.runs_steps(chain)
+
+    def is_bare(self, node: Node) -> bool:
+        """Whether `forward` joins values that are there already, by torch's own function, with no module for it."""
+        return (
+            isinstance(node, Combinator)
+            and self.wiring.of(node) != Wires()
+            and node.path not in self.wiring.shared
+            and (operands := _operands(node)) is not None
+            and (bool(node.joining.infix) or node.joining.written([""] * len(operands)) is not None)
+        )
 
     def start(self, chain: Sequential, wires: Wires) -> int | None:
         """Where a branch begins that runs its layers one behind the other: the number of one of the values that it is
@@ -67,28 +90,33 @@ class Classes:
 
     def of(self, chain: Sequential, wires: Wires) -> str:
         """The class of a nested chain."""
-        body = _Body(self.wiring, chain, wires.reads, self._values)
+        body = _Body(self, chain, wires.reads)
         result = "Tensor"
         end = body.current
         if wires.gives:
             end = ", ".join([end, *(body.names[slot] for slot in wires.gives)])
             result = "tuple[Tensor, ...]"
         wanted = chain.block or chain.name or "branch"
-        doc = f"What `{wanted}` does with its layers." if chain.block or chain.name else "A branch."
-        return self._add(wanted, doc, body, body.ended(end), result)
+        taken = [tensors_text(body.parameters[0], (chain.input,))]
+        taken += (
+            tensors_text(name, (self.types[slot],)) for name, slot in zip(body.parameters[1:], wires.reads, strict=True)
+        )
+        given = [shape_text(chain.output.shape)]
+        given += (tensors_text(body.names[slot], (self.types[slot],)) for slot in wires.gives)
+        return self._add(wanted, f"{', '.join(taken)} → {', '.join(given)}", body, body.ended(end), result)
 
     def root(self, network: str, *, heads: bool) -> str:
         """The class of the whole network. `heads` says that it has auxiliary heads, which run in training."""
         net = self.net
         reads = [value.slot for value in net.named_inputs[1:] if value.slot is not None]
-        body = _Body(self.wiring, net.root, reads, self._values)
+        body = _Body(self, net.root, reads)
         end, result = self._given(body, network)
         lines = body.ended(end)
         if heads:
             self.helpers |= {"Auxiliary"}
             lines = [*body.lines, *self._with_heads(end, network)]
             result = result if net.named_outputs else "Tensor | Outputs"
-        return self._add(network, "The network.", body, lines, result)
+        return self._add(network, " → ".join(ends_text(net)), body, lines, result)
 
     def _given(self, body: _Body, network: str) -> tuple[str, str]:
         """What the network returns, and its type."""
@@ -135,8 +163,7 @@ class Classes:
             inside = [f"    {name}: Tensor," for name in ("self", *body.parameters)]
             inside[0] = "    self,"
             head = "\n    ".join(["def forward(", *inside, f") -> {result}:"])
-        lines = [f'    """{doc}"""', "", f"    {head}", *(f"        {line}" for line in last)]
-        text = "\n".join(lines)
+        text = "\n".join([f"    {head}", *(f"        {line}" for line in last)])
         if text not in self._names:
             base = _class_name(wanted)
             taken = self.texts.keys() | helper_names() | self._imported
@@ -144,7 +171,23 @@ class Classes:
             name = base if base not in taken else next(found for found in numbered if found not in taken)
             self._names[text] = name
             self.texts[name] = f"class {name}({BASE}):\n{text}"
+            self._docs[name] = set()
+        self._docs[self._names[text]].add(doc)
         return self._names[text]
+
+    def documented(self) -> dict[str, str]:
+        """The source text of each class. A class says what it takes and gives, if that is the same wherever it is
+        used."""
+        return {name: self._documented(name, text) for name, text in self.texts.items()}
+
+    def _documented(self, name: str, text: str) -> str:
+        docs = [shape_comment(doc) for doc in self._docs.get(name, ())]
+        if len(docs) != 1 or not docs[0]:
+            return text
+        head, _, body = text.partition("\n")
+        lines = textwrap.wrap(f'"""{docs[0]}', WIDTH - 4, break_on_hyphens=False)
+        lines = [*lines[:-1], f'{lines[-1]}"""'] if len(lines) == 1 else [*lines, '"""']
+        return "\n".join([head, *(f"    {line}" for line in lines), "", body])
 
 
 def outputs_name(network: str) -> str:
@@ -155,9 +198,10 @@ def outputs_name(network: str) -> str:
 class _Body:
     """The statements of one `forward`."""
 
-    def __init__(self, wiring: Wiring, chain: Sequential, taken: Iterable[int], values: dict[int, str]) -> None:
-        self.wiring = wiring
-        self.values = values
+    def __init__(self, classes: Classes, chain: Sequential, taken: Iterable[int]) -> None:
+        self.classes = classes
+        self.wiring = classes.wiring
+        self.values = values = classes.values
         """What the spec calls each value, by slot."""
         self.names: dict[int, str] = {}
         """The variable that holds each value, by slot."""
@@ -214,6 +258,8 @@ class _Body:
                         self.current = text
                     else:
                         at = self._to(text, steps, at)
+                case Combinator() if self.classes.is_bare(node):
+                    at = self._join(node, steps, at)
                 case Leaf() | Sequential() | Combinator():
                     end = self._plain_run(steps, at - 1)
                     if end - at + 1 >= _LOOP:
@@ -254,6 +300,26 @@ class _Body:
         self.current = first
         return at
 
+    def _join(self, node: Combinator, steps: Sequence[Step], at: int) -> int:
+        """Join values that are there already."""
+        operands = [self.current if slot is None else self.names[slot] for slot in _operands(node) or ()]
+        written = node.joining.written(operands)
+        if written is not None:
+            at = self._to("", steps, at)
+            target = self.lines.pop().removesuffix(" = ")
+            self.lines += laid_out(f"{target} = ", written)
+            return at
+        sign = f" {node.joining.infix} "
+        first, *rest = operands
+        text = first
+        while rest:
+            text, rest = _filled(text, sign, rest)
+            if rest:  # a sum of many values takes several statements
+                self.used.add(_SO_FAR)
+                self.lines.append(f"{_SO_FAR} = {text}")
+                text = _SO_FAR
+        return self._to(text, steps, at)
+
     def _to(self, text: str, steps: Sequence[Step], at: int) -> int:
         """Assign what flows: to the name that it gets at once, else to the variable of what flows."""
         following = steps[at] if at < len(steps) else None
@@ -266,6 +332,45 @@ class _Body:
     def _assign(self, variable: str, text: str) -> None:
         self.lines.append(f"{variable} = {text}")
         self.current = variable
+
+
+def _operands(node: Combinator) -> list[int | None] | None:
+    """What a combinator joins, if those are values that are there already: each by its slot, None for what flows in."""
+    operands: list[int | None] = [None] if node.joining.input_joins else []
+    for _, chain in node.branches:
+        match list(members(chain)):
+            case []:
+                operands.append(None)
+            case [Use(term=Read(slot=slot))]:
+                operands.append(slot)
+            case _:
+                return None
+    return operands
+
+
+def _filled(text: str, sign: str, rest: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The text with as many of the operands as fit on a line, at least one; and the others."""
+    count = 1
+    text += sign + rest[0]
+    while count < len(rest) and len(text) + len(sign) + len(rest[count]) <= _LONGEST_SUM:
+        text += sign + rest[count]
+        count += 1
+    return text, rest[count:]
+
+
+def laid_out(prefix: str, written: str | Written, tail: str = "") -> list[str]:
+    """Brackets on one line if they fit there in a method, else all that is inside on lines of its own."""
+    line = f"{prefix}{_flat(written)}{tail}"
+    if isinstance(written, str) or len(line) <= WIDTH - _METHOD:
+        return [line]
+    inside = [f"    {line}" for part in written.inside for line in laid_out("", part, ",")]
+    return [f"{prefix}{written.opening}", *inside, f"{written.closing}{tail}"]
+
+
+def _flat(written: str | Written) -> str:
+    if isinstance(written, str):
+        return written
+    return f"{written.opening}{', '.join(map(_flat, written.inside))}{written.closing}"
 
 
 def _plain(name: str) -> str:

@@ -6,6 +6,8 @@ combinator (`Joining.saved`); the tests measure both on torch's own modules.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 from netspec.dims import Shape, Size, product
@@ -44,18 +46,15 @@ class StepEvent(NamedTuple):
     leaf: Leaf | None
     input: StepTensor
     output: StepTensor
-    held: tuple[StepTensor, ...]
-    """Tensors that enclosing combinators hold: their inputs, and the outputs of branches that have run."""
+    holds: int
+    """How many entries the log had: what enclosing combinators hold (their inputs, and the outputs of branches that
+    have run) and what has a name."""
     kept: int
     """Bytes that it adds to those saved for the backward pass."""
     weights: int
     """Bytes of its trainable parameters, and so of their gradients."""
     needs: bool
     """Whether the backward pass reaches it."""
-
-    def alive(self) -> set[StepTensor]:
-        """The tensors whose storage is alive while it runs."""
-        return {tensor.whole for tensor in (self.input, self.output, *self.held)}
 
 
 class _Flowing(NamedTuple):
@@ -81,6 +80,9 @@ class SimulatedStep:
         self.low = low
         self.device = device
         self.events: list[StepEvent] = []
+        self.log: list[tuple[StepTensor, int]] = []
+        """Which tensors something begins to hold (1) and lets go of (-1), in order. Each event could list what is held
+        then, but there may be as many as there are events."""
         self.kept: dict[int, StepTensor] = {}
         self.kept_bytes = 0
         self.casts = 0
@@ -90,7 +92,7 @@ class SimulatedStep:
         """The caller of the network holds them for the whole step."""
         for value, tensor in zip(net.inputs[1:], self.inputs[1:], strict=True):
             if value.slot is not None:
-                self.named[value.slot] = _Flowing(tensor, False)
+                self._name(value.slot, _Flowing(tensor, False))
         self.run(net.root, self.inputs[0], needs=False)
 
     def bytes_of(self, tensor: StepTensor) -> int:
@@ -100,32 +102,32 @@ class SimulatedStep:
     # Each of these takes a node's input and returns its output. `needs` is autograd's `requires_grad` of the input;
     # `self.flows` is set to that of the output.
 
-    def run(self, node: Node, x: StepTensor, *, needs: bool, held: tuple[StepTensor, ...] = ()) -> StepTensor:
-        """Run one node; `held` are the tensors that enclosing combinators keep alive."""
+    def run(self, node: Node, x: StepTensor, *, needs: bool) -> StepTensor:
+        """Run one node."""
         self.flows = needs
         match node:
             case Leaf():
-                return self._leaf(node, x, held)
+                return self._leaf(node, x)
             case Combinator():
-                return self._combinator(node, x, held)
+                return self._combinator(node, x)
             case As():
-                named = _Flowing(x, needs) if node.term is None else self._term(node.term, held)
+                named = _Flowing(x, needs) if node.term is None else self._term(node.term)
                 if self.unread[node.slot]:
-                    self.named[node.slot] = named
+                    self._name(node.slot, named)
                 self._forget(node)
                 self.flows = needs
                 return x
             case Use():
-                named = self._term(node.term, held)
+                named = self._term(node.term)
                 self._forget(node)
                 self.flows = named.needs
                 return named.tensor
             case Scope() | Sequential():
                 for child in node.children:
-                    x = self.run(child, x, needs=self.flows, held=held)
+                    x = self.run(child, x, needs=self.flows)
                 return x
 
-    def _leaf(self, leaf: Leaf, x: StepTensor, held: tuple[StepTensor, ...]) -> StepTensor:
+    def _leaf(self, leaf: Leaf, x: StepTensor) -> StepTensor:
         layer = leaf.layer
         width = self._width(layer, x)
         y = (
@@ -139,25 +141,27 @@ class SimulatedStep:
         kept = self._keep(leaf, x, y, width) if needs else 0
         if layer.autocast == "low" and self.low != FLOAT32:
             self.casts += self.low * whole(leaf.params)
-        self.events.append(StepEvent(leaf, x, y, self._around(held), kept, trained, needs))
+        self.events.append(StepEvent(leaf, x, y, len(self.log), kept, trained, needs))
         for result in leaf.results:
-            shared = layer.shares(leaf.input)
             elements = _count(result.type.shape)
+            shared = layer.shares(leaf.input)
             other = x.part(elements) if shared else StepTensor(elements, _width_of(result.type.dtype, width))
             if self.unread[result.slot]:
-                self.named[result.slot] = _Flowing(other, needs and result.type.dtype == "float32")
+                self._name(result.slot, _Flowing(other, needs and result.type.dtype == "float32"))
         self._forget(leaf)
         self.flows = needs
         return y
 
-    def _term(self, term: Term, held: tuple[StepTensor, ...]) -> _Flowing:
+    def _term(self, term: Term) -> _Flowing:
         """A named value, or what arithmetic gives; a plain number takes no memory."""
         if isinstance(term, Read):
             return self.named[term.slot]
         if not isinstance(term, Computed):
             return _Flowing(StepTensor(0, FLOAT32), False)
-        left = _Flowing(StepTensor(0, FLOAT32), False) if term.left is None else self._term(term.left, held)
-        right = self._term(term.right, (*held, left.tensor))
+        left = _Flowing(StepTensor(0, FLOAT32), False) if term.left is None else self._term(term.left)
+        self._hold(left.tensor)
+        right = self._term(term.right)
+        self._hold(right.tensor)
         sides = zip((term.left, term.right), (left, right), strict=True)
         floats = (side.tensor.width for part, side in sides if _is_float(part))
         width = max(floats, default=FLOAT32)  # of whole numbers and of truth values alone too
@@ -167,16 +171,26 @@ class SimulatedStep:
         for tensor in _kept_of(term, left, right, y):
             self._remember(tensor)
         largest = max(left.tensor, right.tensor, key=lambda tensor: tensor.elements)
-        around = (*held, *(named.tensor for named in self.named.values()), left.tensor, right.tensor)
-        self.events.append(StepEvent(None, largest, y, around, self.kept_bytes - before, 0, needs))
+        self.events.append(StepEvent(None, largest, y, len(self.log), self.kept_bytes - before, 0, needs))
+        self._release([left.tensor, right.tensor])
         return _Flowing(y, needs)
+
+    def _name(self, slot: int, value: _Flowing) -> None:
+        self.named[slot] = value
+        self._hold(value.tensor)
+
+    def _hold(self, tensor: StepTensor) -> None:
+        self.log.append((tensor.whole, 1))
+
+    def _release(self, tensors: Iterable[StepTensor]) -> None:
+        self.log += ((tensor.whole, -1) for tensor in tensors)
 
     def _forget(self, node: Leaf | As | Use) -> None:
         """Let go of what nothing reads any more."""
         for slot in slots_read(node):
             self.unread[slot] -= 1
             if not self.unread[slot]:
-                del self.named[slot]
+                self._release([self.named.pop(slot).tensor])
 
     def _width(self, layer: Layer, x: StepTensor) -> int:
         """Bytes per value of the layer's output, by the rules of autocast."""
@@ -204,21 +218,22 @@ class SimulatedStep:
             self.kept[id(tensor)] = tensor  # the reference keeps the id from being reused
             self.kept_bytes += self.bytes_of(tensor)
 
-    def _combinator(self, node: Combinator, x: StepTensor, held: tuple[StepTensor, ...]) -> StepTensor:
+    def _combinator(self, node: Combinator, x: StepTensor) -> StepTensor:
         needs, flows = self.flows, False
         ends: list[_Flowing] = []
-        waiting = (*held, x)
+        self._hold(x)
         joining = node.joining
         part = joining.part(node.input)
         for _, chain in node.branches:
             start = x if part is None or part.axis is None else x.part(_count(part.type.shape))
-            end = self.run(chain, start, needs=needs, held=waiting)
+            end = self.run(chain, start, needs=needs)
             ends.append(_Flowing(end, self.flows))
             flows = flows or self.flows
-            waiting = (*waiting, ends[-1].tensor)
+            self._hold(end)
         self.flows = flows or (needs and joining.input_joins)
         if joining.training_only:
             self.flows = needs
+            self._release([x, *(end.tensor for end in ends)])
             return x
         width = max(tensor.width for tensor in (x, *(end.tensor for end in ends)))
         y = StepTensor(_count(node.output.shape), _width_of(node.output.dtype, width))
@@ -230,12 +245,9 @@ class SimulatedStep:
                 if len(parts) == 1 or any(other.needs for other in (*parts[:i], *parts[i + 1 :])):
                     self._remember(part.tensor)
             self.kept_bytes += whole(saved.extra) * y.width * self.batch
-        self.events.append(StepEvent(None, x, y, self._around(waiting), self.kept_bytes - before, 0, self.flows))
+        self.events.append(StepEvent(None, x, y, len(self.log), self.kept_bytes - before, 0, self.flows))
+        self._release([x, *(end.tensor for end in ends)])
         return y
-
-    def _around(self, held: tuple[StepTensor, ...]) -> tuple[StepTensor, ...]:
-        """What is alive beside a layer's input and output: what branches hold, and what has a name."""
-        return (*held, *(named.tensor for named in self.named.values())) if self.named else held
 
     # ---- what is alive
 
@@ -247,18 +259,39 @@ class SimulatedStep:
         the parameter gradients computed so far.
         """
         kept = most = self.casts
-        for event in self.events:
+        alive = self._alive()
+        for event, (_, flowing) in zip(self.events, alive, strict=True):
             kept += event.kept
-            alive = event.alive()
-            flowing = sum(self.bytes_of(tensor) for tensor in alive if id(tensor) not in self.kept)
             most = max(most, kept + flowing)
         gradients = 0
-        for event in reversed(self.events):
+        for event, (whole, _) in zip(reversed(self.events), reversed(alive), strict=True):
             if event.needs:
                 gradients += event.weights
-                most = max(most, kept + gradients + sum(self.bytes_of(tensor) for tensor in event.alive()))
+                most = max(most, kept + gradients + whole)
             kept -= event.kept
         return most
+
+    def _alive(self) -> list[tuple[int, int]]:
+        """For each event the bytes of the tensors that are alive while it runs, and of those of them that are not kept
+        for the backward pass."""
+        holders: Counter[StepTensor] = Counter()
+        held = held_flowing = read = 0
+        sizes: list[tuple[int, int]] = []
+        for event in self.events:
+            for tensor, change in self.log[read : event.holds]:
+                before = holders[tensor] > 0
+                holders[tensor] += change
+                turned = (holders[tensor] > 0) - before
+                held += turned * self.bytes_of(tensor)
+                held_flowing += turned * self._flowing_bytes(tensor)
+            read = event.holds
+            own = [tensor for tensor in {event.input.whole, event.output.whole} if not holders[tensor]]
+            whole = held + sum(map(self.bytes_of, own))
+            sizes.append((whole, held_flowing + sum(map(self._flowing_bytes, own))))
+        return sizes
+
+    def _flowing_bytes(self, tensor: StepTensor) -> int:
+        return 0 if id(tensor) in self.kept else self.bytes_of(tensor)
 
 
 def _kept_of(term: Computed, left: _Flowing, right: _Flowing, y: StepTensor) -> list[StepTensor]:

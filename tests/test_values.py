@@ -10,6 +10,7 @@ import pytest
 
 import netspec
 from netspec.compiler import check_source
+from netspec.cost import estimate
 from netspec.diagnostics import Diagnostic
 from netspec.layers import MODULE_OF, layer_class
 from netspec.text.source import decode
@@ -182,6 +183,24 @@ def test_the_time_of_a_check_grows_with_the_number_of_values(kind: str) -> None:
 
     seconds(100)
     assert seconds(4000) < 10 * max(seconds(1000), 0.05)
+
+
+@pytest.mark.parametrize("join", ["add", "mul", "concat"])
+def test_the_time_of_an_estimate_grows_with_the_number_of_values_that_are_joined(join: str) -> None:
+    """Four times as many take about four times as long."""
+
+    def seconds(n: int) -> float:
+        net = netspec.loads(layers(f"- for: i in range({n})\n  do:\n    - {{ReLU: , as: 'p[i]'}}\n- {join}: p\n"))
+        times: list[float] = []
+        gc.disable()  # what other tests hold is walked by every collection
+        for _ in range(3):
+            start = time.process_time()
+            estimate(net, 1)
+            times.append(time.process_time() - start)
+        gc.enable()
+        return min(times)
+
+    assert seconds(4000) < 9 * max(seconds(1000), 0.02)
 
 
 def test_inputs_that_a_variant_names_are_known_among_its_layers_and_not_in_blocks() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import ClassVar
 
 from netspec.combinators.base import Ends, Joining, Kept, Made, WorkedExample
@@ -132,5 +133,5 @@ class Multiply(Elementwise):
     def saved(self, x: TensorType, ends: Sequence[TensorType]) -> Kept:
         # each product needs both of its sides: the branches, and the products between them
         shapes = [branch.shape for branch in ends]
-        between = (product(_joined(shapes[:count])) for count in range(2, len(shapes)))
-        return Kept(branches=len(shapes) > 1, extra=sum_sizes(between))
+        products = list(accumulate(shapes, lambda one, other: _joined([one, other])))
+        return Kept(branches=len(shapes) > 1, extra=sum_sizes(map(product, products[1:-1])))

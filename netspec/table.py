@@ -143,17 +143,23 @@ def summary_markdown(net: Net, *, depth: int | None = None) -> str:
 
 
 def summary_csv(net: Net) -> str:
-    """The table of a net as CSV: one record per layer, exact numbers, shapes as `96x54x54`, no totals."""
+    """The table of a net as CSV: exact numbers, shapes as `96x54x54`, no totals. One record for each layer, in
+    execution order, and one for each combinator that multiplies itself, in front of its branches."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_RECORD)
-    for leaf in net.layers:
-        writer.writerow(
-            [
-                leaf.path, leaf.name or "", leaf.type, arguments_text(leaf), _plain(leaf.input_shape),
-                _plain(leaf.output_shape), leaf.output.dtype, leaf.params, 0 if leaf.frozen else leaf.params, leaf.macs,
-            ]
-        )  # fmt: skip
+    for node in multiplying(net.root):
+        match node:
+            case Leaf():
+                told = (node.type, arguments_text(node))
+                params = (node.params, 0 if node.frozen else node.params)
+            case Combinator() if node.macs != 0:
+                told = (node.kind, node.joining.remark().removeprefix(": "))
+                params = (0, 0)
+            case Combinator():
+                continue
+        shapes = (_plain(node.input.shape), _plain(node.output.shape))
+        writer.writerow([node.path, node.name or "", *told, *shapes, node.output.dtype, *params, node.macs])
     return out.getvalue()
 
 

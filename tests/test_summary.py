@@ -13,6 +13,7 @@ import netspec
 from netspec.compiler import compile_source
 from netspec.diagnostics import Span
 from netspec.dims import UNKNOWN
+from netspec.emit.json import to_json
 from netspec.layers.base import TensorType
 from netspec.layers.linear import Linear
 from netspec.net import Leaf, Net, Sequential
@@ -128,6 +129,21 @@ def test_every_layer_has_one_csv_record_with_exact_figures(alexnet: Net) -> None
     assert records[0]["output_shape"] == "96x54x54"
     assert sum(int(record["params"]) for record in records) == 46_764_746
     assert sum(int(record["macs"]) for record in records) == 938_146_176
+
+
+def test_the_multiply_accumulates_of_a_combinator_are_in_every_format() -> None:
+    spec = 'input: [5, 16]\nlayers:\n  - einsum: [[Linear: 8], [Linear: 8]]\n    pattern: "n i d, n j d -> n i j"\n'
+    net = netspec.loads(spec)
+    records = list(csv.DictReader(io.StringIO(summary_csv(net))))
+    assert [(record["type"], record["arguments"], record["macs"]) for record in records] == [
+        ("einsum", "n i d, n j d -> n i j", "200"), ("Linear", "8", "640"), ("Linear", "8", "640")
+    ]  # fmt: skip
+    assert sum(int(record["macs"]) for record in records) == net.macs == 1480
+    told = to_json(net)
+    assert (
+        sum(layer["macs"] for layer in told["layers"]) + told["tree"]["children"][0]["macs"] == told["totals"]["macs"]
+    )
+    assert "1,480" in summary(net)
 
 
 def test_markdown_escapes_what_markdown_would_read() -> None:

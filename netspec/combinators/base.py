@@ -71,11 +71,11 @@ class Kept(NamedTuple):
     """The number of elements per example of other tensors, in the precision of the output."""
 
 
-class Written(NamedTuple):
+class Bracketed(NamedTuple):
     """Python text in brackets, such as a call: an opening, what stands inside with commas between, a closing."""
 
     opening: str
-    inside: tuple[str | Written, ...]
+    inside: tuple[str | Bracketed, ...]
     closing: str
 
 
@@ -143,7 +143,7 @@ class Joining(Arguments):
     infix: ClassVar[str] = ""
     """Python's operator that joins two values as the module does, from left to right; empty if there is none."""
 
-    def written(self, operands: Sequence[str]) -> Written | None:
+    def written(self, operands: Sequence[str]) -> Bracketed | None:
         """The call of torch's function that joins values of these names as the module does, bit by bit; None if there
         is none. The operands are the input, where it joins, and the values of the branches."""
         return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final
 
 from netspec.arguments import invalid
-from netspec.combinators.base import Ends, Joining, Made, Option, WorkedExample, Written
+from netspec.combinators.base import Bracketed, Ends, Joining, Made, Option, WorkedExample
 from netspec.dims import need, same
 from netspec.kinds import FieldKind
 from netspec.layers.base import TensorType, shape_text, sum_sizes
@@ -133,10 +133,10 @@ class Concat(Joining):
         """The same with a non-negative `dim`."""
         return self if self.dim > 0 else self.model_copy(update={"dim": len(y.shape) + 1 + self.dim})
 
-    def written(self, operands: Sequence[str]) -> Written | None:
+    def written(self, operands: Sequence[str]) -> Bracketed | None:
         if self.split is not None:
             return None
-        return Written("torch.cat(", (Written("[", tuple(operands), "]"), f"dim={self.dim}"), ")")
+        return Bracketed("torch.cat(", (Bracketed("[", tuple(operands), "]"), f"dim={self.dim}"), ")")
 
     def remark(self) -> str:
         return "" if self.split is None else f", each its chunk of {self.split}"

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Annotated, ClassVar, Final, NamedTuple
 
 from netspec.arguments import invalid
-from netspec.combinators.base import Ends, Joining, Kept, Made, Option, WorkedExample, Written
+from netspec.combinators.base import Bracketed, Ends, Joining, Kept, Made, Option, WorkedExample
 from netspec.dims import UNKNOWN, Size, need, product, same
 from netspec.kinds import FieldKind
 from netspec.layers.base import TensorType, shape_text, sum_sizes
@@ -223,14 +223,14 @@ class Einsum(Joining):
     def box_text(self) -> str:
         return f"{self.word}: {self.pattern}"
 
-    def written(self, operands: Sequence[str]) -> Written:
+    def written(self, operands: Sequence[str]) -> Bracketed:
         contraction = parsed(self.pattern)
         letters = _letters(contraction)
-        result: str | Written = operands[0]
+        result: str | Bracketed = operands[0]
         for pairing, operand in zip(contraction.pairings, operands[1:], strict=True):
             a, b, y = ("".join(letters[name] for name in names) for names in (*pairing.sides, pairing.result))
-            result = Written("torch.einsum(", (f'"{a},{b}->{y}"', result, operand), ")")
-        assert isinstance(result, Written), "a pattern has several operands"
+            result = Bracketed("torch.einsum(", (f'"{a},{b}->{y}"', result, operand), ")")
+        assert isinstance(result, Bracketed), "a pattern has several operands"
         return result
 
     # ---- what it costs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from netspec.combinators.base import Ends, Joining, Made, Option, WorkedExample, Written
+from netspec.combinators.base import Bracketed, Ends, Joining, Made, Option, WorkedExample
 from netspec.dims import is_known, need, same
 from netspec.layers.base import TensorType, shape_text
 
@@ -77,8 +77,8 @@ class Stack(Joining):
         """With a `dim` that counts from the front."""
         return self if self.dim > 0 else self.model_copy(update={"dim": len(y.shape) + 1 + self.dim})
 
-    def written(self, operands: Sequence[str]) -> Written:
-        return Written("torch.stack(", (Written("[", tuple(operands), "]"), f"dim={self.dim}"), ")")
+    def written(self, operands: Sequence[str]) -> Bracketed:
+        return Bracketed("torch.stack(", (Bracketed("[", tuple(operands), "]"), f"dim={self.dim}"), ")")
 
     def recorded(self) -> dict[str, Any]:
         return {"dim": self.dim - 1}

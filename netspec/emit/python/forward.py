@@ -16,7 +16,7 @@ from keyword import iskeyword
 from typing import Final
 
 from netspec.combinators import HEADS
-from netspec.combinators.base import Written
+from netspec.combinators.base import Bracketed
 from netspec.emit.python.code import WIDTH, shape_comment
 from netspec.emit.python.helpers import helper_names
 from netspec.net import As, Combinator, Leaf, Net, Node, Read, Sequential, Use, members, module_key, slots_named, walk
@@ -358,7 +358,7 @@ def _filled(text: str, sign: str, rest: Sequence[str]) -> tuple[str, Sequence[st
     return text, rest[count:]
 
 
-def laid_out(prefix: str, written: str | Written, tail: str = "") -> list[str]:
+def laid_out(prefix: str, written: str | Bracketed, tail: str = "") -> list[str]:
     """Brackets on one line if they fit there in a method, else all that is inside on lines of its own."""
     line = f"{prefix}{_flat(written)}{tail}"
     if isinstance(written, str) or len(line) <= WIDTH - _METHOD:
@@ -367,7 +367,7 @@ def laid_out(prefix: str, written: str | Written, tail: str = "") -> list[str]:
     return [f"{prefix}{written.opening}", *inside, f"{written.closing}{tail}"]
 
 
-def _flat(written: str | Written) -> str:
+def _flat(written: str | Bracketed) -> str:
     if isinstance(written, str):
         return written
     return f"{written.opening}{', '.join(map(_flat, written.inside))}{written.closing}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from netspec.diagnostics import Diagnostic, Related, UsageError, did_you_mean, has_errors
+from netspec.diagnostics import Diagnostic, Related, Span, UsageError, did_you_mean, has_errors
 from netspec.dims import UNKNOWN, Requirement
 from netspec.errors import SpecError
 from netspec.language.binding import value_of
@@ -25,12 +25,13 @@ from netspec.language.spec import Block, Spec, read_spec
 from netspec.language.words import calls_of, mentioned
 from netspec.layers import OWN, Offer, Plugin
 from netspec.layers.base import TensorType
-from netspec.net import Net, Sequential, leaves
+from netspec.net import Combinator, Net, Sequential, leaves, walk
 from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decode, parse, read, without_gc
 from netspec.validation import FAILED, Reader, Reports
 
 if TYPE_CHECKING:
     from netspec.layers.base import Layer
+    from netspec.recipe.against import Against
     from netspec.recipe.resolved import Recipe
 
 _DEFAULT: Final = Limits()
@@ -320,25 +321,55 @@ def _recipe(
         reports.report("wrong-form", "`train` holds a recipe: `data`, `epochs`, `optimizer` …", over.train)
         return None
     recipe = read_recipe(over.train, reader)
-    if len(done.ports.inputs) > 1 or done.ports.outputs:
-        reader.report(
-            "several-values",
-            f"a recipe trains a net with one input and one output; this one has {len(done.ports.inputs) or 1} and "
-            f"{sum(len(value.types) for value in done.ports.outputs) or 1}",
-            over.train,
-            help="the net compiles, builds and is verified without `train`; train the built module in Python",
-        )
-        return None
-    if recipe is not None and input_type is not None and root.children:
-        output = done.end.type or NOTHING
-        types = [type(leaf.layer) for leaf in leaves(root)]
-        related = (
-            [Related("the net's input", done.inference.input.span)],
-            [done.end.related(None)] if done.end.type else [],
-        )
-        check_recipe(recipe, over.train, reader, input_type, output, layers=types, related=related)
+    against = _against(over, reports, input_type, root, done)
+    if recipe is not None and against is not None:
+        check_recipe(recipe, over.train, reader, against)
         reports.diagnostics = _with_batches(reports.diagnostics, recipe)
     return recipe
+
+
+def _against(
+    over: Overridden, reports: Reports, input_type: TensorType | None, root: Sequential, done: Elaborator
+) -> Against | None:
+    """What a recipe is held against: inputs and outputs with their places, and the layers; None if some failed."""
+    from netspec.recipe.against import Against  # imported here: a spec without a recipe is checked faster
+    from netspec.recipe.terms import EndValue, NetEnds
+
+    if input_type is None or not root.children:
+        return None
+    types = [type(leaf.layer) for leaf in leaves(root)]
+    source = reports.source
+    heads = any(isinstance(node, Combinator) and node.joining.training_only for node in walk(root))
+    inputs = [EndValue(value.name, value.type) for value in done.ports.inputs] or [EndValue(None, input_type)]
+    spans = _keys(over.input, source) if done.ports.inputs else {}
+    input_places = [
+        [Related("the net's input", done.inference.input.span)]
+        if value.name not in spans or len(inputs) == 1
+        else [Related(f"input `{value.name}`", spans[value.name])]
+        for value in inputs
+    ]
+    if not done.ports.outputs:
+        outputs = [EndValue(None, done.end.type or NOTHING)]
+        related = [[done.end.related(None)] if done.end.type else []]
+        return Against(NetEnds(tuple(inputs), tuple(outputs)), types, [types], input_places, related, heads)
+    keys = _keys(done.spec.output, source)
+    outputs = [EndValue(value.name, None if value.family else value.types[0]) for value in done.ports.outputs]
+    related = [
+        [Related(f"output `{value.name}`", keys[value.name])] if value.name in keys else [] for value in done.ports.outputs
+    ]
+    own = {child.name: child for child in root.children if isinstance(child, Sequential)}
+    endings = [
+        [type(leaf.layer) for leaf in leaves(own[value.name])] if value.name in keys and value.name in own else []
+        for value in done.ports.outputs
+    ]
+    if len(outputs) != len(keys or outputs) or len(inputs) != len(spans or inputs):
+        return None
+    return Against(NetEnds(tuple(inputs), tuple(outputs)), types, endings, input_places, related, heads)
+
+
+def _keys(node: Node | None, source: Source) -> dict[str | None, Span]:
+    """The places of a mapping's keys; empty for anything else."""
+    return {key.text: source.span(key) for key, _ in node.entries} if isinstance(node, MapNode) else {}
 
 
 def _with_batches(diagnostics: list[Diagnostic], recipe: Recipe) -> list[Diagnostic]:

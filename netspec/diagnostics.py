@@ -27,7 +27,7 @@ Code = Literal[
     "division-by-zero", "unknown-function", "branch-mismatch", "inplace-in-branch", "split-mismatch",
     "symbols-conflict", "unknown-initializer", "init-axes", "init-without-parameter", "unused-block", "unused-variable",
     # of named values
-    "value-kind", "value-mismatch", "misplaced-output", "several-values", "unused-value",
+    "value-kind", "value-mismatch", "misplaced-output", "unused-value",
     # of shared modules and parameters
     "shared-differs", "shared-once", "tie-mismatch", "unknown-parameter",
     # of the layers
@@ -36,6 +36,7 @@ Code = Literal[
     # of the recipe
     "unknown-data-set", "unknown-transform", "unknown-optimizer", "unknown-scheduler", "unknown-loss", "data-mismatch",
     "classes-mismatch", "loss-mismatch", "transform-mismatch", "recipe-conflict", "batch-of-one",
+    "unknown-output", "unknown-target", "unread-output",
     # of a command's work
     "wrong-usage", "bad-plugin", "weights-mismatch", "missing-extra", "not-finite", "resource-failed", "out-of-memory",
     "damaged-checkpoint", "does-not-fit", "own-defect", "run-interrupted",

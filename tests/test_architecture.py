@@ -185,8 +185,8 @@ def test_listing_runs_imports_no_torch() -> None:
 
 
 def is_torch_module(module: str, node: ast.ClassDef) -> bool:
-    """Whether a class is the torch module of a layer, which has the name of the layer class on purpose."""
-    rooms = module.startswith(("netspec.torch.", "netspec.trainer.machine.convolutions"))
+    """Whether a class is the torch module of a layer or a loss, which has the name of that class on purpose."""
+    rooms = module.startswith(("netspec.torch.", "netspec.trainer.machine.convolutions", "netspec.trainer.measure.own"))
     return rooms and any(ast.unparse(base).startswith("nn.") for base in node.bases)
 
 

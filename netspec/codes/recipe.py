@@ -10,6 +10,23 @@ _DATA = "data: FashionMNIST\n"
 _LOSS = "loss: CrossEntropyLoss"
 
 
+_DECODER = "input: {image: [1, 28, 28]}\noutput: {y: [Conv2d: {out_channels: 1, kernel_size: 1}]}\nlayers: [ReLU]\n"
+
+
+def _recipe_of(loss: str) -> str:
+    """A recipe of images with this loss."""
+    return "train:\n" + "".join(f"  {line}\n" for line in (_DATA + _REST + loss).split("\n"))
+
+
+def _several(losses: str) -> str:
+    """An example spec of a network with two outputs, and these items as its losses."""
+    return (
+        layers("- Flatten\n- ReLU")
+        + "output: {class_: [Linear: 10], size: [Linear: 1]}\n"
+        + f"train:\n  data: synthetic\n  batch_size: 32\n  epochs: 1\n  optimizer: SGD\n  loss:\n{losses}\n"
+    )
+
+
 def _norm(batch: int) -> str:
     """An example spec whose last layer normalises single values, trained with this batch size."""
     return layers("- Flatten\n- Linear: 10\n- BatchNorm1d") + (
@@ -83,5 +100,25 @@ RECIPE: dict[Code, Page] = {
         "A norm over a single value per channel has no variance. The last batch of an epoch is what is left over.",
         _norm(59999),
         _norm(256),
+    ),
+    "unknown-output": Page(
+        "A loss reads an output that the network does not give.",
+        "`of` names outputs, which stand under `output`. Values that only have a name inside the layers are none.",
+        _several("  - {CrossEntropyLoss: , of: kind}\n  - {MSELoss: , of: size}"),
+        _several("  - {CrossEntropyLoss: , of: class_}\n  - {MSELoss: , of: size, target: sizes}"),
+    ),
+    "unknown-target": Page(
+        "A loss compares with a target that neither the data nor the network's inputs give.",
+        "`target` names an input of the network or a field of the data. Without it the target is what the data give "
+        "beside their inputs, `labels`; torchvision's data sets and folders give nothing else.",
+        _DECODER + _recipe_of("loss: {MSELoss: , of: y, target: imgae}"),
+        _DECODER + _recipe_of("loss: {MSELoss: , of: y, target: image}"),
+    ),
+    "unread-output": Page(
+        "No loss reads an output of the network.",
+        "Layers that only this output needs get no gradient, and stay as they were initialised.",
+        _several("  - {CrossEntropyLoss: , of: class_}"),
+        _several("  - {CrossEntropyLoss: , of: class_}\n  - {MSELoss: , of: size, target: sizes}"),
+        "warning",
     ),
 }

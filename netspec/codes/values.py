@@ -27,15 +27,6 @@ VALUES: dict[Code, Page] = {
         layers("- as: x\n- ReLU:\n  as: y\n- output: x + y"),
         layers("- as: x\n- ReLU:\n  as: y\n- use: x + y"),
     ),
-    "several-values": Page(
-        "A recipe stands in a spec of a net with several inputs or outputs.",
-        "A recipe gives a net one input and compares one output with the target.",
-        "output: {a: x, b: y}\n"
-        "train: {data: FashionMNIST, batch_size: 64, epochs: 1, optimizer: SGD, loss: CrossEntropyLoss}\n"
-        + layers("- Flatten\n- Linear: 10\n  as: x\n- ReLU\n- as: y"),
-        "train: {data: FashionMNIST, batch_size: 64, epochs: 1, optimizer: SGD, loss: CrossEntropyLoss}\n"
-        + layers("- Flatten\n- Linear: 10"),
-    ),
     "unused-value": Page(
         "A value has a name that nothing reads, or a result, or an input, is dropped.",
         "Most often another name is read than was meant, or an `as` was left over. `use` puts another value in the "

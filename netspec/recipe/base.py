@@ -13,7 +13,7 @@ from typing import ClassVar, Final, Literal, NamedTuple
 
 from netspec.arguments import Arguments
 from netspec.dims import Problem, Shape
-from netspec.layers.base import Values
+from netspec.layers.base import DType, TensorType, Values
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 Interval = Literal["epoch", "step"]
@@ -67,6 +67,8 @@ class DataSet(Named):
 
     labels: ClassVar[bool] = True
     """True if the target of an example is one class, whatever the net and the loss."""
+    many: ClassVar[bool] = False
+    """True if it gives several inputs and targets by name; then `labels` is false."""
     worked: ClassVar[str | None] = None
     """A spec that trains on it, for a data set of the user's own."""
     integers: ClassVar[str | None] = None
@@ -80,6 +82,10 @@ class DataSet(Named):
     def shape_for(self, input: Shape) -> tuple[int | None, ...] | None:
         """Shape of one example, for a net with this input."""
         return self.facts().shape
+
+    def gives(self, dtype: DType) -> bool:
+        """Whether examples can be of this dtype, where the net says which it takes."""
+        return True
 
     def facts(self) -> Facts:
         """Shape, classes and counts, as far as they are known without the files."""
@@ -195,16 +201,28 @@ class Ending(NamedTuple):
 
 
 class Loss(Named):
-    """Base of the losses, each a class of `torch.nn` that takes `(output, target)`; the trainer averages over targets.
+    """Base of the losses, each a class of `torch.nn` that is called with outputs and a target.
+
+    The trainer averages over targets.
 
     `reduction` is not offered: the trainer needs the mean over a batch, an optimiser step and a whole set.
     """
 
-    target: ClassVar[Literal["classes", "values"]] = "values"
+    target: ClassVar[Literal["classes", "values", "nothing"]] = "values"
     """`classes`: the target is the class index (int64), the output has one score per class on its first axis.
-    `values`: the target is float32 of the output's shape."""
+    `values`: the target is float32 of the shape that `target_shape` says. `nothing`: there is no target."""
+    takes: ClassVar[tuple[str, ...]] = ("output",)
+    """What the outputs are that it reads, in the order of `of`. Several have one shape."""
+    target_at: ClassVar[int] = -1
+    """Where the target stands among the arguments of the call; −1 is behind all outputs."""
+    vectors: ClassVar[bool] = False
+    """True if an output is a vector for each example, and the target, if there is one, a number."""
+    own: ClassVar[bool] = False
+    """True if it is none of torch's; then `netspec.trainer.measure.own` has its module."""
     shares: ClassVar[bool] = False
     """True if values lie between 0 and 1."""
+    signs: ClassVar[bool] = False
+    """True if values are 1 or −1."""
     ending: ClassVar[Ending | None] = None
     """What the net's output should be; None where any values will do."""
     factors: ClassVar[tuple[str, ...]] = ()
@@ -214,6 +232,17 @@ class Loss(Named):
     def divisor(self) -> Divisor | None:
         """What the mean divides by; None is the number of targets."""
         return None
+
+    def target_shape(self, output: Shape) -> Shape:
+        """The shape of an example's target, for an output of this shape."""
+        if self.vectors:
+            return ()
+        return output[1:] if self.target == "classes" else output
+
+
+def is_image(type_: TensorType) -> bool:
+    """True if an input of this type is an image, for which transforms are defined."""
+    return len(type_.shape) == 3 and type_.dtype == "float32"
 
 
 def is_map(loss: Loss, input: Sequence[object], target: Sequence[object]) -> bool:

@@ -4,48 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.diagnostics import Related, Severity
+from netspec.diagnostics import Severity
 from netspec.dims import Problem
-from netspec.layers.base import Layer, TensorType
+from netspec.layers.base import Layer
+from netspec.recipe.against import Against
 from netspec.recipe.base import Named
-from netspec.recipe.fit import check_data, check_maps, check_targets
+from netspec.recipe.fit import check_data
 from netspec.recipe.places import place
 from netspec.recipe.resolved import Recipe
+from netspec.recipe.targets import check_losses
 from netspec.text.source import MapNode, Node
 from netspec.validation import Reader
 
 
-def check_recipe(
-    recipe: Recipe,
-    node: MapNode,
-    reader: Reader,
-    input: TensorType,
-    output: TensorType,
-    *,
-    layers: Sequence[type[Layer]] = (),
-    related: tuple[Sequence[Related], Sequence[Related]] = ((), ()),
-) -> None:
-    """Report what cannot work: values that contradict each other, data that do not fit the net.
+def check_recipe(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
+    """Report what cannot work: values that contradict each other, data or losses that do not fit the net.
 
     Args:
         recipe: as read from `node`.
         node: the `train:` section.
         reader: takes the diagnostics.
-        input: the net's input, batch excluded. Sizes that are symbolic or unknown are not checked.
-        output: the net's output, likewise.
-        layers: the classes of the net's layers in execution order, for advice on the last one and on those that
-            normalise over the batch.
-        related: places that explain the input and the output: where each is written, or which layer gives it.
+        net: the net's side.
     """
     _check_parts(recipe, node, reader)
     _check_validation(recipe, node, reader)
     _check_schedule(recipe, node, reader)
     _check_decay(recipe, node, reader)
-    check_data(recipe, node, reader, input, related[0])
-    check_targets(recipe, node, reader, output, layers, related[1])
-    _check_mixing(recipe, node, reader, input)
-    check_maps(recipe, node, reader, input, output, related[1])
-    _check_single(recipe, node, reader, layers)
+    check_data(recipe, node, reader, net)
+    _check_mixing(recipe, node, reader, net)
+    check_losses(recipe, node, reader, net)
+    _check_single(recipe, node, reader, net.layers)
 
 
 def _conflict(reader: Reader, at: Node, message: str, help: str | None = None, severity: Severity = "error") -> None:
@@ -91,13 +79,23 @@ def _check_validation(recipe: Recipe, node: MapNode, reader: Reader) -> None:
                 f"`{what}` follows {metric}, but the recipe has no validation data",
                 "add `validation: 0.1`, a share of the training set: test data must not choose",
             )
-        elif metric == "validation_accuracy" and recipe.loss.target == "values":
+        elif metric == "validation_accuracy" and not recipe.has_accuracy:
             _conflict(
                 reader,
                 place(node, key),
-                f"`{what}` follows {metric}, but `{recipe.loss.name()}` compares values: there is no accuracy",
+                f"`{what}` follows {metric}, but {_no_accuracy(recipe)}",
                 "use `mode: min`" if key == "scheduler" else "use validation_loss",
             )
+
+
+def _no_accuracy(recipe: Recipe) -> str:
+    """Why a run has no accuracy of its own."""
+    names = [f"`{item.loss.name()}`" for item in recipe.losses]
+    if any(item.loss.target == "classes" for item in recipe.losses):
+        return "several losses are of classes: there are several accuracies"
+    if len(names) == 1:
+        return f"{names[0]} compares values: there is no accuracy"
+    return f"none of {', '.join(names)} is of classes: there is no accuracy"
 
 
 def _check_schedule(recipe: Recipe, node: MapNode, reader: Reader) -> None:
@@ -148,7 +146,22 @@ def _check_decay(recipe: Recipe, node: MapNode, reader: Reader) -> None:
             )
 
 
-def _check_mixing(recipe: Recipe, node: MapNode, reader: Reader, input: TensorType) -> None:
+def _check_mixing(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
+    input = net.ends.inputs[0].type
+    if input is None:
+        return
+    plain = recipe.losses[0].target is None and recipe.losses[0].loss.target != "nothing"
+    if len(net.ends.inputs) > 1 or len(recipe.losses) > 1 or not plain:
+        for key in ("mixup", "cutmix"):
+            if getattr(recipe, key) > 0:
+                _conflict(
+                    reader,
+                    place(node, key),
+                    f"`{key}` mixes the one input of an example and its one target, but this recipe has "
+                    f"{len(net.ends.inputs)} inputs and {len(recipe.losses)} losses",
+                    "leave it out",
+                )
+        return
     if recipe.cutmix > 0 and len(input.shape) != 3:
         _conflict(
             reader,

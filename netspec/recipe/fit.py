@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netspec.diagnostics import Related
-from netspec.dims import Shape, Size, Unmet
-from netspec.layers.base import Layer, TensorType
-from netspec.recipe.base import Facts, ImageType, Transform, is_map
-from netspec.recipe.places import item_of, key_of, place, value_of
+from netspec.dims import Shape, Unmet
+from netspec.layers.base import TensorType
+from netspec.recipe.against import Against
+from netspec.recipe.base import Facts, ImageType, Transform, is_image
+from netspec.recipe.places import item_of, key_of
 from netspec.recipe.resolved import Recipe
+from netspec.recipe.sizes import differs, joined, listed
 from netspec.text.source import MapNode, Node
 from netspec.validation import Reader
 from netspec.writing import flow
 
 
-def check_data(recipe: Recipe, node: MapNode, reader: Reader, input: TensorType, related: Sequence[Related]) -> None:
-    """Follow an example through the transforms and hold it against the net's input."""
-    facts = recipe.data.facts()
+def check_data(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
+    """Follow an example through the transforms and hold it against the net's inputs."""
     _check_random(recipe, node, reader)
-    if not _check_dtype(recipe, node, reader, facts, input, related):
+    if len(net.ends.inputs) > 1:
+        _check_inputs(recipe, node, reader, net)
+        return
+    input, related = next(iter(net.ends.inputs)).type, net.inputs[0]
+    facts = recipe.data.facts()
+    if input is None or not _check_dtype(recipe, node, reader, facts, input, related):
         return
     shape = recipe.data.shape_for(input.shape)
     if shape is None:
@@ -27,7 +33,13 @@ def check_data(recipe: Recipe, node: MapNode, reader: Reader, input: TensorType,
     if len(shape) != 3 or facts.dtype == "int64":
         _check_plain(recipe, node, reader, shape, input, related)
         return
-    stored = ImageType(*shape)
+    _check_images(recipe, node, reader, ImageType(*shape), input, related)
+
+
+def _check_images(
+    recipe: Recipe, node: MapNode, reader: Reader, stored: ImageType, input: TensorType, related: Sequence[Related]
+) -> None:
+    """Follow an image through the transforms, in evaluation and in training."""
     whole, trail = _follow(recipe.transforms, stored, "transforms", node, reader)
     if whole is None:
         return
@@ -38,11 +50,80 @@ def check_data(recipe: Recipe, node: MapNode, reader: Reader, input: TensorType,
     if training is not None and training != whole:
         reader.report(
             "data-mismatch",
-            f"training images are {_size(training)} after `augment`, but those for evaluation are {_size(whole)}",
+            f"training images are {joined(training)} after `augment`, but those for evaluation are {joined(whole)}",
             key_of(node, "augment") or node,
             related=related,
-            help=f"let `augment` end with the size of the net's input, {_size(whole)}",
+            help=f"let `augment` end with the size of the net's input, {joined(whole)}",
         )
+
+
+def _check_inputs(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
+    """Several inputs, each of which the data must give by its name."""
+    data, at = recipe.data, key_of(node, "data") or node
+    names = ", ".join(f"`{value.name}`" for value in net.ends.inputs)
+    if not data.many:
+        reader.report(
+            "data-mismatch",
+            f"`{data.name()}` gives one input for each example, but the net takes {len(net.ends.inputs)}: {names}",
+            at,
+            related=[place for places in net.inputs for place in places],
+            help="write a safetensors file with a tensor under each of these names, and "
+            "`data: {tensors: {train: FILE}}`, or make data up with `data: synthetic`",
+        )
+        return
+    if data.facts().shape is not None:
+        reader.report(
+            "recipe-conflict",
+            f"`shape` of `{data.name()}` is that of one input, but the net takes {len(net.ends.inputs)}: {names}",
+            at,
+            help="leave it out: each input has the shape that the net says",
+        )
+        return
+    for value, related in zip(net.ends.inputs, net.inputs, strict=True):
+        if value.type is not None and not data.gives(value.type.dtype):
+            reader.report(
+                "data-mismatch",
+                f"`{data.name()}` as it is written gives no {value.type.dtype} values, but the net's input "
+                f"`{value.name}` is {value.type.dtype}",
+                at,
+                related=related,
+                help=data.integers,
+            )
+    _check_images_of(recipe, node, reader, net)
+
+
+def _check_images_of(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
+    """Transforms and augmentation where there are several inputs: they are for those that are images."""
+    images = [
+        (value, related)
+        for value, related in zip(net.ends.inputs, net.inputs, strict=True)
+        if value.type is not None and is_image(value.type)
+    ]
+    if not images:
+        for key in ("transforms", "augment"):
+            if getattr(recipe, key):
+                reader.report(
+                    "recipe-conflict",
+                    f"`{key}` work on images, but no input of the net has three axes",
+                    key_of(node, key) or node,
+                    help="leave them out",
+                )
+        return
+    if recipe.augment and len(images) > 1:
+        names = ", ".join(f"`{value.name}`" for value, _ in images)
+        reader.report(
+            "recipe-conflict",
+            f"`augment` changes one image of an example, but the net takes {len(images)}: {names}; whether they move "
+            "together or apart, a recipe cannot say",
+            key_of(node, "augment") or node,
+            related=[place for _, places in images for place in places],
+            help="leave it out, and store augmented examples",
+        )
+    for value, related in images:
+        assert value.type is not None
+        shape = recipe.data.shape_for(value.type.shape)
+        if shape is not None:
+            _check_images(recipe, node, reader, ImageType(*shape), value.type, related)
 
 
 def _check_random(recipe: Recipe, node: MapNode, reader: Reader) -> None:
@@ -85,15 +166,15 @@ def _check_plain(
         if getattr(recipe, key):
             reader.report(
                 "recipe-conflict",
-                f"`{key}` work on images, but the examples of `{recipe.data.name()}` have the shape {_list(shape)}",
+                f"`{key}` work on images, but the examples of `{recipe.data.name()}` have the shape {listed(shape)}",
                 key_of(node, key) or node,
                 help="leave them out",
             )
-    if _differs(shape, input.shape):
+    if differs(shape, input.shape):
         reader.report(
             "data-mismatch",
-            f"the examples of `{recipe.data.name()}` have the shape {_list(shape)}, "
-            f"but the net's input is {_list(input.shape)}",
+            f"the examples of `{recipe.data.name()}` have the shape {listed(shape)}, "
+            f"but the net's input is {listed(input.shape)}",
             key_of(node, "data") or node,
             related=related,
         )
@@ -142,13 +223,13 @@ def _compare(
     related: Sequence[Related],
 ) -> bool:
     """Report images that are not what the net's input says; True if they are, as far as is known."""
-    if not _differs(size, input.shape):
+    if not differs(size, input.shape):
         return True
     name = recipe.data.name()
-    steps = f" ({_size(stored)}, then {', '.join(trail)})" if trail else ""
+    steps = f" ({joined(stored)}, then {', '.join(trail)})" if trail else ""
     reader.report(
         "data-mismatch",
-        f"`{name}` gives images of {_size(size)}{steps}, but the net's input is {_join(input.shape)}",
+        f"`{name}` gives images of {joined(size)}{steps}, but the net's input is {joined(input.shape)}",
         where,
         related=related,
         help=mending(size, input.shape, recipe.transforms),
@@ -171,7 +252,7 @@ def mending(size: ImageType, wanted: Shape, transforms: Sequence[Transform], *, 
     channels, height, width = wanted
     if size.channels is not None and size.channels != channels and channels in (1, 3):
         added.append("Grayscale: 3" if channels == 3 else "Grayscale")
-    resized = isinstance(height, int) and isinstance(width, int) and _differs(size[1:], (height, width))
+    resized = isinstance(height, int) and isinstance(width, int) and differs(size[1:], (height, width))
     if resized:
         square = height == width and size.height == size.width and not exact
         added.append(f"Resize: {height}" if square else f"Resize: {{size: [{height}, {width}]}}")
@@ -186,140 +267,6 @@ def mending(size: ImageType, wanted: Shape, transforms: Sequence[Transform], *, 
     return f"write {alternative}" if alternative else None
 
 
-# ---- targets
-
-
-def check_targets(
-    recipe: Recipe,
-    node: MapNode,
-    reader: Reader,
-    output: TensorType,
-    layers: Sequence[type[Layer]],
-    related: Sequence[Related],
-) -> None:
-    """Hold the data's classes and the loss against the net's output."""
-    data, loss = recipe.data, recipe.loss
-    facts = data.facts()
-    if loss.target == "values":
-        if data.labels:
-            reader.report(
-                "loss-mismatch",
-                f"`{loss.name()}` compares the output with values of its shape, but `{data.name()}` gives one class "
-                "per image",
-                value_of(node, "loss"),
-                help="use CrossEntropyLoss, or give the values as `tensors:`",
-            )
-        _check_weights(recipe, node, reader, output)
-        _check_end(recipe, node, reader, layers)
-        return
-    if not output.shape or (data.labels and len(output.shape) != 1):
-        last = layers[-1].__name__ if layers and layers[-1].by_position and len(output.shape) > 1 else None
-        reader.report(
-            "loss-mismatch",
-            f"`{loss.name()}` with one class per example wants an output of one axis, a score per class, "
-            f"but the net's output is {_join(output.shape) if output.shape else 'a single number'}",
-            value_of(node, "loss"),
-            related=related,
-            help=f"put `Flatten` in front of the last `{last}`: a `{last}` works on the last axis alone"
-            if last is not None
-            else f"end the net with `Flatten` and `Linear: {facts.classes}`"
-            if facts.classes
-            else None,
-        )
-        return
-    width = output.shape[0]
-    if facts.classes is not None and isinstance(width, int) and width != facts.classes:
-        _report_classes(recipe, node, reader, facts.classes, width, related)
-    _check_weights(recipe, node, reader, output)
-    _check_end(recipe, node, reader, layers)
-
-
-def check_maps(
-    recipe: Recipe,
-    node: MapNode,
-    reader: Reader,
-    input: TensorType,
-    output: TensorType,
-    related: Sequence[Related],
-) -> None:
-    """What moves images must be able to move targets that are maps: they need the image's size."""
-    classes = recipe.loss.target == "classes"
-    target = output.shape[1:] if classes else output.shape
-    if not is_map(recipe.loss, input.shape, target):
-        return
-    if classes and recipe.mixup > 0:
-        reader.report(
-            "recipe-conflict",
-            "`mixup` averages examples with their targets, but those of this net are maps of classes, without a mean",
-            place(node, "mixup"),
-            related=related,
-            help="use `cutmix`, which pastes a rectangle of image and target",
-        )
-    if not _differs(target[-2:], input.shape[-2:]):
-        return
-    moving = [(item_of(node, "augment", i), t.name()) for i, t in enumerate(recipe.augment) if t.moves]
-    if recipe.cutmix > 0:
-        moving.append((place(node, "cutmix"), "cutmix"))
-    for at, name in moving:
-        reader.report(
-            "recipe-conflict",
-            f"`{name}` moves an image of {_join(input.shape[-2:])}, but its target, a map of {_join(target[-2:])} as "
-            "the net's output, cannot follow",
-            at,
-            related=related,
-            help="let the net's output have the size of its input (`Upsample`), or leave it out",
-        )
-
-
-def _report_classes(
-    recipe: Recipe, node: MapNode, reader: Reader, classes: int, width: int, related: Sequence[Related]
-) -> None:
-    few = width < classes
-    reader.report(
-        "classes-mismatch",
-        f"`{recipe.data.name()}` has {classes} classes, but the net's output has {width} "
-        + ("scores: there is none for the others" if few else "scores, of which the others never occur"),
-        key_of(node, "data") or node,
-        related=related,
-        severity="error" if few else "warning",
-        help=f"let the last layer give {classes}",
-    )
-
-
-def _check_weights(recipe: Recipe, node: MapNode, reader: Reader, output: TensorType) -> None:
-    """Factors per class: as many as the output has scores."""
-    axis = 0 if recipe.loss.target == "classes" else -1
-    width: Size | None = output.shape[axis] if output.shape else None
-    for name in recipe.loss.factors:
-        factors = getattr(recipe.loss, name)
-        if factors is not None and isinstance(width, int) and len(factors) != width:
-            reader.report(
-                "loss-mismatch",
-                f"`{name}` of `{recipe.loss.name()}` has {len(factors)} factors, "
-                f"but the net's output has {width} scores",
-                place(node, "loss", recipe.loss.name(), name),
-                help="give one factor per class",
-            )
-
-
-def _check_end(recipe: Recipe, node: MapNode, reader: Reader, layers: Sequence[type[Layer]]) -> None:
-    """The last layer that counts, against what the loss takes: a frequent mistake that only slows learning."""
-    last = next((layer for layer in reversed(layers) if not layer.keeps_values), None)
-    ending = recipe.loss.ending
-    if last is None or ending is None or ending.suits(last.gives):
-        return
-    reader.report(
-        "loss-mismatch",
-        f"`{recipe.loss.name()}` takes {ending.takes}, but the net ends in `{last.__name__}`",
-        value_of(node, "loss"),
-        severity="warning",
-        help=ending.help,
-    )
-
-
-# ---- words
-
-
 def _written(transform: Transform) -> str:
     """A transform as a spec writes it, defaults left out."""
     changed = {n: v for n, v in transform if n in transform.model_fields_set}
@@ -328,22 +275,3 @@ def _written(transform: Transform) -> str:
     if list(changed) == [transform.scalar] and not isinstance(next(iter(changed.values())), tuple):
         return f"{transform.name()}: {flow(next(iter(changed.values())))}"
     return f"{transform.name()}: {flow(changed)}"
-
-
-def _differs(shape: Sequence[Size | None], wanted: Sequence[Size | None]) -> bool:
-    """True if two shapes cannot be equal; None, symbols and unknown sizes may be anything."""
-    if len(shape) != len(wanted):
-        return True
-    return any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(shape, wanted, strict=True))
-
-
-def _size(size: ImageType) -> str:
-    return _join(size)
-
-
-def _join(shape: Sequence[Size | None]) -> str:
-    return " × ".join("?" if n is None else str(n) for n in shape)
-
-
-def _list(shape: Sequence[Size | None]) -> str:
-    return f"[{', '.join('?' if n is None else str(n) for n in shape)}]"

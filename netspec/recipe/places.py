@@ -10,6 +10,12 @@ def key_of(node: MapNode, name: str) -> Node | None:
     return next((key for key, _ in node.entries if key.text == name), None)
 
 
+def loss_item(node: MapNode, number: int) -> Node:
+    """A loss of a recipe as it is written, with what stands beside it; `number` counts from 0."""
+    written = value_of(node, "loss")
+    return written.items[number] if isinstance(written, ListNode) else written
+
+
 def value_of(node: MapNode, name: str) -> Node:
     """The node of a key's value; the section where the key is not written."""
     return node.get(name) or node

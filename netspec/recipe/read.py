@@ -10,9 +10,10 @@ from netspec.diagnostics import Edit, Fix, did_you_mean
 from netspec.kinds import TEXT, FieldKind, kind_of
 from netspec.meant import meant_call
 from netspec.recipe import aliases, tables
-from netspec.recipe.base import Interval, Metric, Named, Precision
+from netspec.recipe.base import Interval, Loss, Metric, Named, Precision
 from netspec.recipe.fields import SHARE
 from netspec.recipe.resolved import Recipe
+from netspec.recipe.terms import LossItem
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import Trap, flow_trap
 from netspec.validation import FAILED, Reader
@@ -37,6 +38,9 @@ PLAIN: Final[Mapping[str, FieldKind]] = {
     "checkpoint_keep": COUNT,
 }
 """Keys with one value, and its kind."""
+
+BESIDE: Final = ("of", "target", "weight")
+"""What stands beside a loss in a list of them."""
 
 LISTS: Final = ("transforms", "augment")
 PATTERNS: Final = ("no_decay", "freeze")
@@ -108,7 +112,7 @@ def _resolved(values: dict[str, Any]) -> Recipe:
     """Fill in the defaults that depend on other values."""
     draft = Recipe(**values)
     if draft.validates and draft.best is None:
-        values["best"] = "validation_accuracy" if draft.loss.target == "classes" else "validation_loss"
+        values["best"] = "validation_accuracy" if draft.has_accuracy and len(draft.losses) == 1 else "validation_loss"
     if draft.scheduler is not None:
         values.setdefault("schedule_by", draft.scheduler.interval)
     stopping = draft.early_stopping
@@ -122,6 +126,8 @@ def _read(key: ScalarNode, node: Node, reader: Reader) -> Any:
     name = key.text
     if name in PLAIN:
         return reader.scalar(node, PLAIN[name], name=name)
+    if name == "loss":
+        return _or_failed(_losses(node, reader))
     if name in tables.CALLS:
         return _or_failed(_call(node, tables.CALLS[name], reader))
     if name in tables.SETTINGS:
@@ -148,6 +154,52 @@ def _call(node: Node, kind: tables.Kind, reader: Reader) -> Named | None:
     """One thing of a kind with its arguments; None once reported."""
     names = aliases.NAMES[kind.word]
     return reader.call(node, kind.names, kind.load, kind=kind.word, unknown=kind.unknown, elsewhere=names)
+
+
+def _losses(node: Node, reader: Reader) -> Any:
+    """A loss, or the items of a list of them: losses with what stands beside each. None once reported."""
+    beside = isinstance(node, MapNode) and any(key.text in BESIDE for key, _ in node.entries)
+    if not beside and not isinstance(node, ListNode):
+        return _call(node, tables.CALLS["loss"], reader)
+    items = node.items if isinstance(node, ListNode) else [node]
+    if not items:
+        reader.report("wrong-form", "`loss` lists nothing", node, help=_example("loss"))
+        return None
+    read = [_item(item, reader) for item in items]
+    whole = tuple(item for item in read if item is not None)
+    return whole if len(whole) == len(read) else None
+
+
+def _item(node: Node, reader: Reader) -> LossItem | None:
+    """One loss of the list with `of`, `target` and `weight`; None once reported."""
+    if not isinstance(node, MapNode):
+        loss = _call(node, tables.CALLS["loss"], reader)
+        return None if not isinstance(loss, Loss) else LossItem(loss)
+    beside = {key.text: value for key, value in node.entries if key.text in BESIDE}
+    calls = [entry for entry in node.entries if entry[0].text not in BESIDE]
+    if not calls:
+        reader.report("wrong-form", "an item of `loss` names no loss", node, help="for example `{MSELoss: , of: y}`")
+        return None
+    loss = _call(MapNode(calls, node.flow, node.start, node.end), tables.CALLS["loss"], reader)
+    of, target = _names("of", beside.get("of"), reader), _names("target", beside.get("target"), reader)
+    weight = 1.0
+    if (given := beside.get("weight")) is not None and not _is_null(given):
+        weight = reader.scalar(given, NON_NEGATIVE, name="weight")
+    if isinstance(beside.get("target"), ListNode):
+        reader.report("wrong-form", "`target` is one name", beside["target"], help="a loss has one target")
+        return None
+    if not isinstance(loss, Loss) or of is FAILED or target is FAILED or weight is FAILED:
+        return None
+    return LossItem(loss, of, target[0] if target else None, float(weight))
+
+
+def _names(key: str, node: Node | None, reader: Reader) -> Any:
+    """One name, or a list of them; FAILED once reported."""
+    return () if node is None or _is_null(node) else _patterns(key, node, reader)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.value is None
 
 
 def _torn(trap: Trap, reader: Reader) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.arguments import Arguments
-from netspec.recipe.base import Interval, Metric, Named, Precision
+from netspec.recipe.base import Interval, Loss, Metric, Named, Precision
+from netspec.recipe.terms import LossItem
 
 if TYPE_CHECKING:
-    from netspec.recipe.base import DataSet, Loss, Optimizer, Transform
+    from netspec.recipe.base import DataSet, Optimizer, Transform
     from netspec.recipe.schedulers import Scheduler
     from netspec.recipe.settings import EarlyStopping, Ema, Group, Warmup
 
@@ -18,8 +19,8 @@ class Recipe(NamedTuple):
 
     data: DataSet
     """What to train on: a data set, with its arguments if it has any."""
-    loss: Loss
-    """What training minimises."""
+    loss: Loss | tuple[LossItem, ...]
+    """What training minimises: a loss, or the weighted sum of several, each `of` an output."""
     optimizer: Optimizer
     """What changes the parameters, with its learning rate."""
     batch_size: int
@@ -87,6 +88,16 @@ class Recipe(NamedTuple):
         return values
 
     @property
+    def losses(self) -> tuple[LossItem, ...]:
+        """The losses whose weighted sum is minimised; one without `of`, `target` and `weight` if it is written so."""
+        return self.loss if isinstance(self.loss, tuple) else (LossItem(self.loss),)
+
+    @property
+    def has_accuracy(self) -> bool:
+        """True if exactly one loss is of classes: its accuracy is that of the run."""
+        return sum(item.loss.target == "classes" for item in self.losses) == 1
+
+    @property
     def validates(self) -> bool:
         """True if there is validation data: a share of the training set, or a part of its own."""
         return self.validation > 0 or self.data.has_validation
@@ -94,6 +105,9 @@ class Recipe(NamedTuple):
 
 def _plain(value: Any) -> Any:
     match value:
+        case LossItem():
+            beside = {"of": _plain(value.of), "target": value.target, "weight": value.weight}
+            return {**_plain(value.loss), **{k: v for k, v in beside.items() if v not in (None, [])}}
         case Named():
             return {value.name(): {k: _plain(v) for k, v in value}}
         case Arguments():

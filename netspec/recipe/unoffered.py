@@ -8,7 +8,6 @@ from typing import Final
 _BASE: Final = "it is the base of the others; write one of them, such as `{}`"
 _CODE: Final = "a recipe holds no code; {}"
 _ONE_SCHEDULE: Final = "a recipe has one schedule; `warmup: 5` comes before it"
-_ONE_OUTPUT: Final = "it compares several tensors, and a net gives one for each example; {}"
 _POLICY: Final = (
     "it is a policy that draws its own operations; list those that are wanted under `augment`, such as `RandomAffine`, "
     "`ColorJitter` and `RandomPosterize`"
@@ -33,12 +32,9 @@ UNOFFERED: Final[Mapping[str, Mapping[str, str]]] = {
         "LRScheduler": _BASE.format("StepLR"),
     },
     "loss": {
-        **dict.fromkeys(
-            ("CosineEmbeddingLoss", "MarginRankingLoss", "TripletMarginLoss", "TripletMarginWithDistanceLoss"),
-            _ONE_OUTPUT.format("for classes write `CrossEntropyLoss`"),
-        ),
+        "TripletMarginWithDistanceLoss": "its distance is code, and a recipe holds none; write `TripletMarginLoss`, "
+        "whose distance is a `p`-norm",
         "CTCLoss": "it aligns two sequences, and needs their lengths beside them; for classes write `CrossEntropyLoss`",
-        "GaussianNLLLoss": "it takes a variance beside the output; for a fixed one write `MSELoss`",
         "HingeEmbeddingLoss": "its input is a distance; write `MultiMarginLoss` for classes, `SoftMarginLoss` for ±1",
         "KLDivLoss": "its mean over every element is no divergence, as torch warns; write `CrossEntropyLoss` for "
         "classes, `BCELoss` for probabilities",

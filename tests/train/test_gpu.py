@@ -423,7 +423,7 @@ def test_evaluation_waits_once_however_many_batches_there_are(syncs: list[warnin
     counts: list[int] = []
     for size in (16, 4, 1):
         syncs.clear()
-        evaluate(trainer.model, trainer.data.test, trainer.loss, trainer.arithmetic, classes=True, batch_size=size)
+        evaluate(trainer.model, trainer.data.test, trainer.loss, trainer.arithmetic, batch_size=size)
         counts.append(len(syncs))
     assert counts[0] == counts[1] == counts[2] <= 2
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from netspec.arguments import Count, Natural, NonNegative
 from netspec.dims import Shape as Sizes
+from netspec.layers.base import DType
 from netspec.recipe.base import DataSet, Facts
 from netspec.recipe.fields import Channels, Shape
 
@@ -74,6 +75,7 @@ class Tensors(DataSet):
     word: ClassVar[str | None] = "tensors"
     reader: ClassVar[str] = "tensors"
     labels: ClassVar[bool] = False
+    many: ClassVar[bool] = True
     worked: ClassVar[str | None] = """
 input: [13]
 layers: [Linear: 64, ReLU, Linear: 1]
@@ -116,6 +118,7 @@ class Synthetic(DataSet):
     word: ClassVar[str | None] = "synthetic"
     reader: ClassVar[str] = "synthetic"
     labels: ClassVar[bool] = False
+    many: ClassVar[bool] = True
     worked: ClassVar[str | None] = """
 input: [3, 32, 32]
 layers: [AvgPool2d: 4, Flatten, Linear: 10]
@@ -135,6 +138,9 @@ train:
     noise: NonNegative = 0.5
     vocabulary: Count | None = None
     seed: Natural = 0
+
+    def gives(self, dtype: DType) -> bool:
+        return dtype != "int64" or self.vocabulary is not None
 
     def shape_for(self, input: Sizes) -> tuple[int | None, ...]:
         if self.shape is not None:

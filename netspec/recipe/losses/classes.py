@@ -12,7 +12,7 @@ from netspec.recipe.fields import Factors
 class Counting(Loss):
     """Base of the losses whose mean, over whatever set, divides by the factors of the targets that count."""
 
-    target: ClassVar[Literal["classes", "values"]] = "classes"
+    target: ClassVar[Literal["classes", "values", "nothing"]] = "classes"
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
     factors: ClassVar[tuple[str, ...]] = ("weight",)
 

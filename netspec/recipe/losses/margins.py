@@ -12,7 +12,7 @@ from netspec.recipe.fields import Factors
 class MultiMarginLoss(Loss):
     """Mean over the other classes of max(0, margin − output[target] + output[i])^p: a hinge loss for classes."""
 
-    target: ClassVar[Literal["classes", "values"]] = "classes"
+    target: ClassVar[Literal["classes", "values", "nothing"]] = "classes"
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
     factors: ClassVar[tuple[str, ...]] = ("weight",)
     ending: ClassVar[Ending | None] = Ending(

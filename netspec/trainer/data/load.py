@@ -15,22 +15,25 @@ from torch.utils.data import Dataset
 from netspec.diagnostics import ResourceError
 from netspec.dims import Shape
 from netspec.layers.base import TensorType
-from netspec.recipe.base import DataSet, ImageType, is_map
+from netspec.recipe.base import DataSet, ImageType, is_image, is_map
 from netspec.recipe.fit import mending
 from netspec.recipe.resolved import Recipe
+from netspec.recipe.terms import EndValue, Given, LossTerm, LossTerms, NetEnds, resolve, values_of
 from netspec.trainer.data.folder import ImageFiles
 from netspec.trainer.data.parts import Part, Parts, Request, data_root
 from netspec.trainer.data.splits import DataSplits, Resident, Split, hold_out
 from netspec.trainer.data.streamed import HostExamples, Streamed
+from netspec.trainer.data.targets import check_targets, dtype_text, sizes_text
 from netspec.trainer.machine.device import gpu_memory
+from netspec.trainer.machine.values import each, joined
 from netspec.trainer.transforms.draws import draw_key
-from netspec.trainer.transforms.pipeline import Pipeline
+from netspec.trainer.transforms.pipeline import Pipeline, Pipelines
 
 
 def load_data(
     recipe: Recipe,
-    input: TensorType,
-    output: TensorType,
+    input: Given,
+    output: Given,
     device: torch.device | str = "cpu",
     *,
     root: str | os.PathLike[str] | None = None,
@@ -43,8 +46,8 @@ def load_data(
 
     Args:
         recipe: what to load; `recipe.seed` draws the validation share.
-        input: the net's input, without the batch axis.
-        output: the net's output, without the batch axis.
+        input: the net's input, without the batch axis; its inputs by name, if they have names.
+        output: the net's output, likewise.
         device: where batches are wanted.
         root: folder of torchvision's data sets; None is NETSPEC_DATA, else `data`.
         base: where relative paths of the recipe count from, if what they name is there; else, and if None, the
@@ -60,11 +63,15 @@ def load_data(
     started = time.perf_counter()
     device = torch.device(device)
     limit = default_budget(device) if budget is None else budget
-    parts = _read(recipe.data, Request(recipe, input, output, data_root(root, base), base, limit, download))
+    ends = NetEnds(values_of(input), values_of(output))
+    terms = resolve(recipe, ends)
+    first = ends.outputs[0].type or TensorType(())
+    request = Request(recipe, ends.inputs, first, terms.fields, data_root(root, base), base, limit, download)
+    parts = _read(recipe.data, request)
     named = [(n, p) for n, p in (("train", parts.train), ("validation", parts.validation), ("test", parts.test)) if p]
-    classes, ignores = _check_targets(named, parts.classes, recipe, output)
-    fits = sum(part.nbytes + part.y.nbytes for _, part in named) <= limit
-    splits = _splits(recipe, named, input, device, workers, fits=fits)
+    classes, ignores = check_targets(named, parts.classes, terms, len(ends.inputs))
+    fits = sum(part.nbytes for _, part in named) <= limit
+    splits = _splits(recipe, terms, named, ends, device, workers, fits=fits)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return DataSplits(
@@ -76,15 +83,19 @@ def load_data(
         hash=parts.hash,
         notes=parts.notes,
         seconds=time.perf_counter() - started,
-        bytes=sum(part.nbytes + part.y.nbytes for _, part in named),
-        ignores=ignores or _leaves_gaps(recipe, parts.train, input),
+        bytes=sum(part.nbytes for _, part in named),
+        ignores=tuple(
+            found or _leaves_gaps(recipe, term, parts.train, ends)
+            for found, term in zip(ignores, terms.terms, strict=True)
+        ),
     )
 
 
 def _splits(
     recipe: Recipe,
+    terms: LossTerms,
     parts: list[tuple[str, Part]],
-    input: TensorType,
+    ends: NetEnds,
     device: torch.device,
     workers: int | None,
     *,
@@ -98,7 +109,7 @@ def _splits(
     splits: dict[str, Split] = {}
     validates = recipe.validation > 0 and all(name != "validation" for name, _ in parts)
     for name, part in parts:
-        pipeline = _pipeline(recipe, part, input, device)
+        pipeline = _pipeline(recipe, terms, part, ends, device)
         rows = torch.arange(len(part.y))
         if name == "train" and validates:
             if len(part.y) < 2:
@@ -108,10 +119,13 @@ def _splits(
                 )
             rows, held = hold_out(part.y, recipe.validation, recipe.seed)
             splits["validation"] = _split("validation", held, part, pipeline, device, fits, workers)
-            if isinstance(splits["validation"], Resident):  # both parts are rows of one tensor on the device
-                part.x, part.y = splits["validation"].x, splits["validation"].y
+            if isinstance(splits["validation"], Resident):  # both parts are rows of the same tensors on the device
+                part.x, *inputs = each(splits["validation"].x)
+                part.y, *targets = each(splits["validation"].y)
+                part.inputs, part.targets = tuple(inputs), tuple(targets)
         splits[name] = _split(name, rows, part, pipeline, device, fits, workers)
-        _check_input(splits[name], part, recipe, input)
+        for number, value in enumerate(ends.inputs):
+            _check_input(splits[name], part, recipe, number, value)
     return splits
 
 
@@ -132,141 +146,101 @@ def _split(
     name: str,
     rows: Tensor,
     part: Part,
-    pipeline: Pipeline | None,
+    pipeline: Pipeline | Pipelines | None,
     device: torch.device,
     fits: bool,
     workers: int | None,
 ) -> Split:
     if fits and isinstance(part.x, Tensor):
-        return Resident(name, rows, part.x.to(device), part.y.to(device), pipeline)
+        x, y = (joined(tuple(tensor.to(device) for tensor in tensors)) for tensors in (
+            (part.x, *part.inputs), (part.y, *part.targets)
+        ))  # fmt: skip
+        return Resident(name, rows, x, y, pipeline)
+    y = joined((part.y, *part.targets))
     if isinstance(part.x, Tensor):
-        return Streamed(name, rows, HostExamples(part.x), part.y, pipeline, device, workers or 0)
+        return Streamed(name, rows, HostExamples(part.x), y, pipeline, device, workers or 0, part.inputs)
     count = min(os.cpu_count() or 1, 8) if workers is None else workers
-    return Streamed(name, rows, part.x, part.y, pipeline, device, count)
+    return Streamed(name, rows, part.x, y, pipeline, device, count, part.inputs)
 
 
-def _pipeline(recipe: Recipe, part: Part, input: TensorType, device: torch.device) -> Pipeline | None:
-    """The transforms that are left to do on the device; None for integers, which have none."""
-    if isinstance(part.x, Tensor) and part.x.dtype == torch.int64:
+def _pipeline(
+    recipe: Recipe, terms: LossTerms, part: Part, ends: NetEnds, device: torch.device
+) -> Pipeline | Pipelines | None:
+    """The transforms that are left to do on the device, and the maps that move with the image."""
+    inputs = [_input_pipeline(recipe, part, number, value, device) for number, value in enumerate(ends.inputs)]
+    moving = [_mover(recipe, terms, part, ends, number, device) for number in range(1 + len(part.targets))]
+    if len(inputs) == len(moving) == 1:
+        return inputs[0] if moving[0] is None or inputs[0] is None else moving[0]
+    return Pipelines(inputs, moving)
+
+
+def _input_pipeline(recipe: Recipe, part: Part, number: int, value: EndValue, device: torch.device) -> Pipeline | None:
+    """What becomes of an input before the net takes it; None for integers, which have no transforms."""
+    stored = (part.x, *part.inputs)[number]
+    if isinstance(stored, Tensor) and stored.dtype in (torch.int64, torch.bool):
         return None
-    maps = is_map(recipe.loss, input.shape, part.y.shape[1:])
-    return Pipeline(recipe.transforms[part.transformed :], recipe.augment, device, recipe.loss if maps else None)
+    if part.inputs and not (value.type is not None and is_image(value.type)):
+        return Pipeline((), (), device)
+    return Pipeline(recipe.transforms[part.transformed if number == 0 else 0 :], recipe.augment, device)
 
 
-def _leaves_gaps(recipe: Recipe, part: Part, input: TensorType) -> bool:
+def _mover(
+    recipe: Recipe, terms: LossTerms, part: Part, ends: NetEnds, number: int, device: torch.device
+) -> Pipeline | None:
+    """The pipeline that moves the target with this number in the data as an image; None if it is no map."""
+    image = _image(ends)
+    term = next((term for term in terms.terms if term.target == len(ends.inputs) + number), None)
+    y = (part.y, *part.targets)[number]
+    if image is None or term is None or not is_map(term.loss, image.shape, y.shape[1:]):
+        return None
+    return Pipeline(recipe.transforms[part.transformed :], recipe.augment, device, term.loss)
+
+
+def _image(ends: NetEnds) -> TensorType | None:
+    """The type of the input that is an image: augmentation is refused where there are several."""
+    types = [value.type for value in ends.inputs if value.type is not None]
+    return types[0] if len(types) == 1 else next((type_ for type_ in types if is_image(type_)), None)
+
+
+def _leaves_gaps(recipe: Recipe, term: LossTerm, part: Part, ends: NetEnds) -> bool:
     """True if augmentation moves masks: what comes from outside of one is of the class that the loss ignores."""
-    return is_map(recipe.loss, input.shape, part.y.shape[1:]) and any(step.moves for step in recipe.augment)
+    image, first = _image(ends), len(ends.inputs)
+    if image is None or term.target is None or term.target < first:
+        return False
+    y = (part.y, *part.targets)[term.target - first]
+    return is_map(term.loss, image.shape, y.shape[1:]) and any(step.moves for step in recipe.augment)
 
 
 # ---- checks
 
 
-def _check_targets(
-    parts: list[tuple[str, Part]], classes: int | None, recipe: Recipe, output: TensorType
-) -> tuple[int | None, bool]:
-    """Hold the targets against the loss and the net's output; the number of classes, or None for values, and whether
-    there are targets that the loss ignores."""
-    wants_classes = recipe.loss.target == "classes"
-    highest, ignores = -1, False
-    for name, part in parts:
-        y = part.y
-        if not len(y):
-            raise ResourceError(f"{part.origin} has no {name} examples")
-        if not wants_classes:
-            _check_values(part, recipe, output)
-            continue
-        if y.dtype != torch.int64:
-            raise ResourceError(
-                f"the targets of {part.origin} are {_dtype(y)}, but {recipe.loss.name()} wants int64 classes; "
-                "store them as `y.long()`"
-            )
-        if tuple(y.shape[1:]) != tuple(output.shape[1:]):
-            raise ResourceError(
-                f"a target of {part.origin} has the shape {list(y.shape[1:])}, but the net's output "
-                f"{list(output.shape)} wants {list(output.shape[1:])}: "
-                f"{recipe.loss.name()} has the scores of the classes on the first axis"
-                + ("; store `y.squeeze(1)`" if tuple(y.shape[1:]) == (1, *output.shape[1:]) else "")
-            )
-        top, ignored = _check_classes(name, part, recipe, output)
-        highest, ignores = max(highest, top), ignores or ignored
-    if not wants_classes:
-        return None, False
-    return classes if classes is not None else highest + 1, ignores
-
-
-def _check_classes(name: str, part: Part, recipe: Recipe, output: TensorType) -> tuple[int, bool]:
-    """Hold classes against the net's scores; the highest class, and whether there are targets that do not count."""
-    width = output.shape[0] if output.shape else 1
-    divisor, y = recipe.loss.divisor, part.y
-    counted = None if divisor is None else y != divisor.ignore_index
-    ignores = counted is not None and not bool(counted.all())
-    if ignores:
-        y = y[counted]
-        if not len(y):
-            raise ResourceError(
-                f"every {name} target of {part.origin} is {divisor.ignore_index if divisor else None}, which "
-                f"{recipe.loss.name()} ignores: there is nothing to learn from or to measure by"
-            )
-    lowest, top = int(y.min()), int(y.max())
-    if lowest < 0:
-        but = f"; {recipe.loss.name()} ignores {divisor.ignore_index} alone" if divisor else ""
-        raise ResourceError(f"a target of {part.origin} is {lowest}, but classes count from 0{but}")
-    if top >= width:  # pyright: ignore[reportOperatorIssue]  # a net is trained with numbers only
-        at = int((part.y.reshape(len(part.y), -1) == top).any(1).nonzero()[0])
-        raise ResourceError(
-            f"example {at} of {part.origin} is of class {top}, but the net has {width} outputs, from class 0 on"
-            + _renumbered(lowest, top, recipe, output)
-        )
-    return top, ignores
-
-
-def _renumbered(lowest: int, top: int, recipe: Recipe, output: TensorType) -> str:
-    """What classes that are too high probably are, with what to write, as the end of the message."""
-    if (lowest, top) == (1, output.shape[0] if output.shape else 1):
-        return "; if they count from 1, store `y - 1`"
-    if recipe.loss.divisor is None:
-        return ""
-    return f"; if {top} marks what has no class, write `loss: {{{recipe.loss.name()}: {{ignore_index: {top}}}}}`"
-
-
-def _check_values(part: Part, recipe: Recipe, output: TensorType) -> None:
-    loss = recipe.loss.name()
-    if part.y.dtype != torch.float32:
-        raise ResourceError(
-            f"the targets of {part.origin} are {_dtype(part.y)}, but {loss} compares float32 values; "
-            "store them as `y.float()`"
-        )
-    if tuple(part.y.shape[1:]) != output.shape:
-        raise ResourceError(
-            f"a target of {part.origin} is {_sizes(tuple(part.y.shape[1:]))}, but the net's output is "
-            f"{_sizes(output.shape)}, and {loss} compares values of equal shape"
-            + _reshaped(tuple(part.y.shape[1:]), output.shape)
-        )
-    if recipe.loss.shares and not bool(((part.y >= 0) & (part.y <= 1)).all()):
-        raise ResourceError(f"{loss} wants targets between 0 and 1, and those of {part.origin} go beyond")
-
-
-def _check_input(split: Split, part: Part, recipe: Recipe, input: TensorType) -> None:
-    """Run the first example through the transforms and hold it against the net's input."""
-    pipeline = _pipeline(recipe, part, input, torch.device("cpu"))
-    first = part.x[:1].cpu() if isinstance(part.x, Tensor) else _first(part.x).unsqueeze(0)
+def _check_input(split: Split, part: Part, recipe: Recipe, number: int, value: EndValue) -> None:
+    """Run the first example through the transforms and hold it against an input of the net."""
+    stored, input = (part.x, *part.inputs)[number], value.type
+    assert input is not None, "a net that trains has known inputs"
+    pipeline = _input_pipeline(recipe, part, number, value, torch.device("cpu"))
+    first = stored[:1].cpu() if isinstance(stored, Tensor) else _first(stored).unsqueeze(0)
+    what = f"input `{value.name}`" if part.inputs else "input"
     try:
         x = first if pipeline is None else pipeline(first)
     except (RuntimeError, ValueError, IndexError) as error:
         raise ResourceError(f"the transforms cannot take the examples of {part.origin} ({error})") from None
     got = tuple(x.shape[1:])
     if got != input.shape:
-        via = f" after the transforms ({_sizes(part.shape)} as stored)" if recipe.transforms else ""
+        shape = part.shape if number == 0 else tuple(first.shape[1:])
+        via = f" after the transforms ({sizes_text(shape)} as stored)" if recipe.transforms else ""
         raise ResourceError(
-            f"an example of {split.name} in {part.origin} is {_sizes(got)}{via}, "
-            f"but the net's input is {_sizes(input.shape)}" + _resized(part, recipe, got, input.shape)
+            f"an example of {split.name} in {part.origin} is {sizes_text(got)}{via}, "
+            f"but the net's {what} is {sizes_text(input.shape)}" + _resized(first, recipe, got, input.shape)
         )
-    if split.name == "train" and pipeline is not None and recipe.augment:
+    if split.name == "train" and pipeline is not None and recipe.augment and (is_image(input) or not part.inputs):
         _check_augment(pipeline, first, recipe, input)
     if str(x.dtype) != f"torch.{input.dtype}":
+        key = value.name if part.inputs else "x"
+        method = {"int64": "long", "bool": "bool"}.get(input.dtype, "float")
         raise ResourceError(
-            f"the examples of {part.origin} are {_dtype(x)}, but the net's input is {input.dtype}; "
-            f"store them as `x.{'long' if input.dtype == 'int64' else 'float'}()`"
+            f"the examples of {part.origin} are {dtype_text(x)}, but the net's {what} is {input.dtype}; "
+            f"store them as `{key}.{method}()`"
         )
 
 
@@ -283,32 +257,16 @@ def _check_augment(pipeline: Pipeline, first: Tensor, recipe: Recipe, input: Ten
         raise ResourceError(f"`train.augment` ({names}) cannot take the transformed examples: {error}") from None
     if got != input.shape:
         raise ResourceError(
-            f"`train.augment` ({names}) makes an example {_sizes(got)}, but the net's input is {_sizes(input.shape)}; "
-            "what changes the size for good belongs into `transforms`, which evaluation takes too"
+            f"`train.augment` ({names}) makes an example {sizes_text(got)}, but the net's input is "
+            f"{sizes_text(input.shape)}; what changes the size for good belongs into `transforms`, which evaluation takes "
+            "too"
         )
 
 
-def _resized(part: Part, recipe: Recipe, got: tuple[int, ...], wanted: Shape) -> str:
+def _resized(first: Tensor, recipe: Recipe, got: tuple[int, ...], wanted: Shape) -> str:
     """What to write so that the examples get the net's size, as the end of the message; nothing for no images."""
     numbers = tuple(n for n in wanted if isinstance(n, int))
-    if len(got) != 3 or len(numbers) != 3 or (isinstance(part.x, Tensor) and part.x.dtype == torch.int64):
+    if len(got) != 3 or len(numbers) != 3 or first.dtype == torch.int64:
         return ""
     mend = mending(ImageType(*got), numbers, recipe.transforms, exact=True)
     return f"; {mend}" if mend is not None else ""
-
-
-def _reshaped(target: tuple[int, ...], output: Shape) -> str:
-    """What to store, where a target and the net's output differ by an axis of one alone."""
-    if len(output) == len(target) + 1 and output == (*target, 1):
-        return f"; store `y` as N × {_sizes(output)}: `y.unsqueeze({len(output)})`"
-    if len(target) == len(output) + 1 and target == (*output, 1):
-        return f"; store `y` as N{''.join(f' × {n}' for n in output)}: `y.squeeze({len(target)})`"
-    return ""
-
-
-def _dtype(t: Tensor) -> str:
-    return str(t.dtype).removeprefix("torch.")
-
-
-def _sizes(shape: tuple[object, ...]) -> str:
-    return " × ".join(map(str, shape)) if shape else "a single number"

@@ -14,16 +14,19 @@ from torch.utils.data import Dataset
 from netspec.diagnostics import ResourceError
 from netspec.layers.base import TensorType
 from netspec.recipe.resolved import Recipe
+from netspec.recipe.terms import EndValue, TargetField
 
 
 class Request(NamedTuple):
     """What a source of data is told beside what the recipe says of it."""
 
     recipe: Recipe
-    input: TensorType
-    """The net's input, without the batch axis."""
+    inputs: tuple[EndValue, ...]
+    """The net's inputs, without the batch axis."""
     output: TensorType
-    """The net's output, likewise."""
+    """The net's first output, likewise."""
+    fields: tuple[TargetField, ...]
+    """The targets that are wanted of the data."""
     root: Path
     """The folder of torchvision's data sets."""
     base: Path | None
@@ -33,13 +36,21 @@ class Request(NamedTuple):
     download: bool
     """Fetch torchvision's data sets that are missing."""
 
+    @property
+    def input(self) -> TensorType:
+        """The net's first input, without the batch axis."""
+        first = self.inputs[0].type
+        assert first is not None, "a net that trains has known inputs"
+        return first
+
 
 @dataclass
 class Part:
     """The stored examples of one part (train, validation or test).
 
-    `x` is a tensor (N, ...) on the host (uint8, float32 or int64), or, if it would not fit into memory, a data set
-    whose items are single examples. `y` are the targets (N, ...).
+    `x` is a tensor (N, ...) on the host (uint8, float32, int64 or bool), or, if it would not fit into memory, a data
+    set whose items are single examples. `y` are the targets (N, ...), the first of them if there are several; where no
+    loss asks for one, what the data have, which may be (N, 0).
     """
 
     x: Tensor | Dataset[Tensor]
@@ -50,16 +61,21 @@ class Part:
     """The source, for messages: a path in backticks, or "synthetic data"."""
     transformed: int = 0
     """The number of the recipe's transforms that the source has applied already."""
+    inputs: tuple[Tensor, ...] = ()
+    """The stored examples of the net's inputs behind the first, in their order."""
+    targets: tuple[Tensor, ...] = ()
+    """The targets of `Request.fields` behind the first, in their order."""
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the examples as a tensor; examples that are not loaded count as uint8."""
+        """Bytes of examples and targets as tensors; examples that are not loaded count as uint8."""
+        beside = sum(tensor.nbytes for tensor in (self.y, *self.inputs, *self.targets))
         if isinstance(self.x, Tensor):
-            return self.x.nbytes
+            return self.x.nbytes + beside
         size = 1
         for n in self.shape:
             size *= n
-        return size * len(self.y)
+        return size * len(self.y) + beside
 
 
 @dataclass

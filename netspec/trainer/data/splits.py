@@ -17,15 +17,17 @@ import torch
 from torch import Tensor
 
 from netspec.trainer.machine.host import ints
+from netspec.trainer.machine.values import Values, each, mapped
 from netspec.trainer.transforms.draws import draw_key, stable_seed
-from netspec.trainer.transforms.pipeline import Pipeline
+from netspec.trainer.transforms.pipeline import Pipeline, Pipelines
 
 
 class Batch(NamedTuple):
-    """Examples of shape (N, ...), float32 or int64, and targets: (N,) int64 classes, or (N, ...) float32 values."""
+    """Examples of shape (N, ...), float32, int64 or bool, and targets: (N,) int64 classes, or (N, ...) float32 values.
+    Several inputs, or several targets, are a tuple."""
 
-    x: Tensor
-    y: Tensor
+    x: Values
+    y: Values
 
     def fetch(self) -> Batch:
         """The batch itself; see `Picked.fetch`."""
@@ -112,7 +114,7 @@ class Resident(Split):
 
     resident = True
 
-    def __init__(self, name: str, rows: Tensor, x: Tensor, y: Tensor, pipeline: Pipeline | None) -> None:
+    def __init__(self, name: str, rows: Tensor, x: Values, y: Values, pipeline: Pipeline | Pipelines | None) -> None:
         super().__init__(name, rows)
         self.x = x
         self.y = y
@@ -121,7 +123,7 @@ class Resident(Split):
     @property
     def device(self) -> torch.device:
         """The device of the examples."""
-        return self.x.device
+        return each(self.x)[0].device
 
     def fetch(self, rows: Tensor, key: Tensor | None = None) -> Batch:
         """Gather and transform the examples of some rows, and augment them if a key is given.
@@ -133,8 +135,7 @@ class Resident(Split):
             rows: int64 (N,) on the device.
             key: int64 (2,) on the device, the result of `draw_key` for the epoch.
         """
-        x = self.x.index_select(0, rows)
-        y = self.y.index_select(0, rows)
+        x, y = (mapped(lambda tensor: tensor.index_select(0, rows), values) for values in (self.x, self.y))
         return Batch(x, y) if self._pipeline is None else Batch(*self._pipeline.batch(x, y, rows, key))
 
     def batches(
@@ -200,8 +201,8 @@ class DataSplits:
     """Wall time of loading, in seconds."""
     bytes: int
     """Memory of the examples where they are stored, in bytes."""
-    ignores: bool = False
-    """True if some targets have the class index that the recipe's loss ignores."""
+    ignores: tuple[bool, ...] = ()
+    """For each loss of the recipe, True if some targets have the class that it ignores; empty is False for all."""
 
     @cached_property
     def fingerprint(self) -> str:

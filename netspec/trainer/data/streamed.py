@@ -13,8 +13,9 @@ from netspec.diagnostics import ResourceError
 from netspec.trainer.data.folder import ImageFiles
 from netspec.trainer.data.splits import Batch, Split, slices
 from netspec.trainer.data.workers import begin_worker, losses, shared, worker_context
+from netspec.trainer.machine.values import Values, joined, mapped
 from netspec.trainer.transforms.draws import draw_key
-from netspec.trainer.transforms.pipeline import Pipeline
+from netspec.trainer.transforms.pipeline import Pipeline, Pipelines
 
 
 class HostExamples(Dataset[Tensor]):
@@ -54,7 +55,10 @@ class _Chosen(Dataset[Tensor]):
 
 
 class Streamed(Split):
-    """Examples on the host or in files. Order and augmentation are the same as those of `Resident`."""
+    """Examples on the host or in files. Order and augmentation are the same as those of `Resident`.
+
+    `inputs` are those of the net behind the first: tensors on the host.
+    """
 
     resident = False
 
@@ -63,15 +67,17 @@ class Streamed(Split):
         name: str,
         rows: Tensor,
         x: Dataset[Tensor],
-        y: Tensor,
-        pipeline: Pipeline | None,
+        y: Values,
+        pipeline: Pipeline | Pipelines | None,
         device: torch.device,
         workers: int,
+        inputs: tuple[Tensor, ...] = (),
     ) -> None:
         super().__init__(name, rows)
         self.device = device
         self._x = _Chosen(x)
         self._y = y
+        self._inputs = inputs
         self._pipeline = pipeline
         self._plan = _Plan()
         self._workers = workers
@@ -97,11 +103,15 @@ class Streamed(Split):
         for rows, images in zip(chosen, self._read(), strict=True):
             if isinstance(images, str):
                 raise self._refused(images)
-            x: Tensor = images.to(self.device, non_blocking=True)
-            y = self._y[rows].to(self.device, non_blocking=True)
+            first: Tensor = images.to(self.device, non_blocking=True)
+            x = joined((first, *[self._placed(tensor[rows]) for tensor in self._inputs]))
+            y = mapped(lambda tensor: self._placed(tensor[rows]), self._y)  # noqa: B023  # called at once
             if self._pipeline is not None:
-                x, y = self._pipeline.batch(x, y, rows.to(self.device, non_blocking=True), key)
+                x, y = self._pipeline.batch(x, y, self._placed(rows), key)
             yield Batch(x, y)
+
+    def _placed(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, non_blocking=True)
 
     def _refused(self, reason: str) -> ResourceError:
         """The error for a batch that cannot be read; if an image is at fault, the error lists all such images."""

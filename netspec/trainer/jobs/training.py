@@ -221,11 +221,12 @@ def _carry_out(training: Training, *, report: bool) -> None:
 
 def _report(trainer: Trainer, directory: RunDirectory) -> None:
     """Write the report of the run. For a classifier, it includes an examination on its test, else validation data."""
-    split, shape = trainer.data.test or trainer.data.validation, trainer.net.output_shape
+    split, loss = trainer.data.test or trainer.data.validation, trainer.loss.classifier
+    shape = trainer.net.output_shape if loss is None else loss.scores
     found = None
-    if split is not None and trainer.classes and len(shape) == 1 and isinstance(shape[0], int):
+    if split is not None and loss is not None and len(shape) == 1 and isinstance(shape[0], int):
         found = examine(
-            trainer.evaluated, split, trainer.loss, trainer.arithmetic,
-            classes=shape[0], batch_size=trainer.evaluation_batch,
+            trainer.evaluated, split, loss, trainer.arithmetic,
+            classes=shape[0], batch_size=trainer.evaluation_batch, count=len(trainer.net.outputs),
         )  # fmt: skip
     write_report(directory, trainer.net, found, class_names(trainer.data.names, shape))

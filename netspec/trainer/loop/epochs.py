@@ -17,7 +17,7 @@ from netspec.trainer.machine.random_state import Drawn, Draws
 from netspec.trainer.machine.signals import Interrupts
 from netspec.trainer.machine.undisturbed import frozen_garbage
 from netspec.trainer.measure.evaluation import evaluate
-from netspec.trainer.measure.metrics import Score
+from netspec.trainer.measure.metrics import Scores
 from netspec.trainer.run.directory import RunDirectory
 from netspec.trainer.run.progress import Progress
 from netspec.trainer.run.records import Record, write_records
@@ -171,7 +171,7 @@ class Training:
         self._drawn = len(self.progress.records)
         self._next_drawing = began + 21 * (time.perf_counter() - began)
 
-    def _evaluate(self, name: str) -> Score | None:
+    def _evaluate(self, name: str) -> Scores | None:
         trainer = self.trainer
         split = trainer.data.split(name)
         if split is None:
@@ -180,12 +180,12 @@ class Training:
         with Refusals(lambda: f"evaluation on the {name} data"):
             return evaluate(
                 trainer.evaluated, split, trainer.loss, trainer.arithmetic,
-                classes=trainer.classes, batch_size=trainer.evaluation_batch, world=trainer.world,
+                batch_size=trainer.evaluation_batch, world=trainer.world,
             )  # fmt: skip
 
-    def _record(self, score: Score, validation: Score | None, test: Score | None) -> Record:
+    def _record(self, score: Scores, validation: Scores | None, test: Scores | None) -> Record:
         progress = self.progress
-        none = Score(math.nan, None)
+        none = Scores(math.nan)
         return Record(
             epoch=progress.epoch + 1,
             step=progress.step,

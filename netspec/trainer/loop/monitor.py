@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from netspec.trainer.machine.host import floats
-from netspec.trainer.measure.metrics import Score, Sums
+from netspec.trainer.measure.metrics import LossSums, Scores
 from netspec.trainer.step.work import Failures
 
 EVERY = 16
@@ -25,7 +25,7 @@ EVERY = 16
 class Reading(NamedTuple):
     """Metrics and the first failed step, as read from the device."""
 
-    score: Callable[[], Score]
+    score: Callable[[], Scores]
     """Returns the train metrics of the epoch so far."""
     failed: int | None
     """The first step that computed a value that is not finite, counted from 0 since the process started."""
@@ -34,7 +34,7 @@ class Reading(NamedTuple):
 class Monitor:
     """Reads the metrics and the failures of a run."""
 
-    def __init__(self, sums: Sums, failures: Failures) -> None:
+    def __init__(self, sums: LossSums, failures: Failures) -> None:
         self._sums, self._failures = sums, failures
         self._on_gpu = failures.ever.device.type == "cuda"
         self.lag = 1 if failures.since is None else 3 * EVERY

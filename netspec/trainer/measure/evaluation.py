@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,9 @@ from netspec.trainer.data.splits import Split
 from netspec.trainer.machine.device import Arithmetic
 from netspec.trainer.machine.host import floats, ints
 from netspec.trainer.machine.processes import World
-from netspec.trainer.measure.losses import LossFunction
-from netspec.trainer.measure.metrics import HeldSums, Score, Sums
+from netspec.trainer.machine.values import Values, each
+from netspec.trainer.measure.losses import LossFunction, Objective
+from netspec.trainer.measure.metrics import Entry, HeldSums, LossSums, Score, Scores, Sums
 
 
 @contextmanager
@@ -41,13 +42,12 @@ def autocast(arithmetic: Arithmetic) -> Any:
 def evaluate(
     model: nn.Module,
     split: Split,
-    loss: LossFunction,
+    objective: Objective,
     arithmetic: Arithmetic,
     *,
-    classes: bool,
     batch_size: int,
     world: World = World(),  # noqa: B008  # an immutable value
-) -> Score:
+) -> Scores:
     """Mean loss and accuracy of a model on a split, over all processes.
 
     Targets that the loss ignores do not count. The device is read once, at the end.
@@ -55,29 +55,33 @@ def evaluate(
     Args:
         model: the model.
         split: the data.
-        loss: the recipe's loss.
+        objective: the recipe's losses.
         arithmetic: device and precision.
-        classes: True if the targets are classes, so that there is an accuracy.
         batch_size: examples per forward pass, over all processes.
         world: the processes, each of which evaluates its share.
     """
-    sums = _sums(arithmetic.device, classes, loss)
+    device = arithmetic.device
+    sums = LossSums(objective, device, held=device.type == "cpu")
     with evaluating(model):
         for x, y in split.batches(batch_size, shard=world.shard):
-            if len(y):  # the share of a small last batch may be empty
-                output = _output(model, x, arithmetic)
-                sums.add(loss(output, y), output, y)
+            if len(each(x)[0]):  # the share of a small last batch may be empty
+                outputs = objective.outputs(_result(model, x, arithmetic))[0]
+                values = (*each(x), *each(y))
+                sums.add([_entry(term, outputs, values) for term in objective.terms])
     return sums.read(world.sum_(sums.total()))
 
 
-def _output(model: nn.Module, x: Tensor, arithmetic: Arithmetic) -> Tensor:
-    """The net's output in float32. Losses are computed outside of autocast, which refuses some of them."""
+def _result(model: nn.Module, x: Values, arithmetic: Arithmetic) -> Any:
+    """What the net gives."""
     with autocast(arithmetic):
-        return model(x).float()
+        return model(*each(x))
 
 
-def _sums(device: torch.device, classes: bool, loss: LossFunction) -> Sums:
-    return HeldSums(classes, loss) if device.type == "cpu" else Sums(device, classes, loss)
+def _entry(term: LossFunction, outputs: Sequence[Tensor], values: Sequence[Tensor]) -> Entry:
+    """A loss of a batch with its output in float32. Losses are computed outside of autocast, which refuses some."""
+    output, y, further = term.reads(outputs, values)
+    output = output.float()
+    return Entry(term(output, y, *[tensor.float() for tensor in further]), output, y)
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class WrongAnswer:
     position: int
     """The index of the example in the split, from 0."""
     image: Tensor
-    """The input of the net, float32 on the host."""
+    """The first input of the net, float32 on the host."""
     truth: int
     answer: int
     probability: float
@@ -130,34 +134,38 @@ def examine(
     classes: int,
     batch_size: int,
     worst: int = 24,
+    count: int = 1,
 ) -> Examination:
-    """Evaluate a classifier with outputs (N, C) in detail.
+    """Evaluate a classifier's output (N, C) in detail.
 
     Args:
         model: the model.
         split: the data.
-        loss: the recipe's loss.
+        loss: the loss of the classes.
         arithmetic: device and precision.
         classes: the number of classes, C.
         batch_size: examples per forward pass.
         worst: the number of wrong predictions to keep.
+        count: the number of the net's outputs.
     """
     device = arithmetic.device
-    sums = _sums(device, True, loss)
+    sums = HeldSums(True, loss) if device.type == "cpu" else Sums(device, True, loss)
     confusion = torch.zeros(classes * classes, dtype=torch.int64, device=device)
     kept: list[WrongAnswer] = []
     with evaluating(model):
         position = 0
-        for x, y in split.batches(batch_size):
-            output = _output(model, x, arithmetic)
-            sums.add(loss(output, y), output, y)
+        for x, targets in split.batches(batch_size):
+            outputs = Objective([loss], count).outputs(_result(model, x, arithmetic))[0]
+            entry = _entry(loss, outputs, (*each(x), *each(targets)))
+            sums.add(*entry)
+            _, output, y = entry
             answer = output.argmax(1)
             counted = loss.counted(y)
             real = slice(None) if counted is None else counted
             confusion += torch.bincount((y * classes + answer)[real], minlength=classes * classes)
-            kept = sorted(kept + _mistakes(x, y, output, answer, counted, position, worst), key=lambda m: -m.loss)[
-                :worst
-            ]
+            kept = sorted(
+                kept + _mistakes(each(x)[0], y, output, answer, counted, position, worst), key=lambda m: -m.loss
+            )[:worst]
             position += len(y)
     return Examination(sums.read(), confusion.view(classes, classes).cpu(), kept)
 

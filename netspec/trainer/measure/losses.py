@@ -8,43 +8,80 @@ all batches: in `metrics.py` for a data set, in `Shares` for the batches and pro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from netspec.dims import Shape
 from netspec.recipe.base import Loss
+from netspec.recipe.terms import LossTerm
 from netspec.trainer.machine.processes import World
+from netspec.trainer.measure import own
 
 
 class LossFunction:
-    """The recipe's loss of a batch: the mean over its targets, or the sum if `divides`.
+    """One loss of a recipe: of a batch, the mean over its targets, or the sum if `divides`.
 
     Args:
-        loss: the recipe's loss.
+        loss: the loss.
         device: the device of outputs and targets.
         ignores: some targets of the data are ignored by the loss.
+        term: which outputs and which target it reads; None is those of a net with one input and one output.
 
     Attributes:
         divides: the divisor of the mean is not the number of targets; see the module's docstring.
+        classes: its targets are classes, so that there is an accuracy.
     """
 
-    def __init__(self, loss: Loss, device: torch.device, *, ignores: bool) -> None:
+    def __init__(self, loss: Loss, device: torch.device, *, ignores: bool, term: LossTerm | None = None) -> None:
+        self.term = term or LossTerm(loss)
+        self.weight, self.classes = self.term.weight, loss.target == "classes"
         divisor = loss.divisor
         self.divides = divisor is not None and (ignores or divisor.weight is not None)
         arguments: dict[str, Any] = {
             name: torch.tensor(value, dtype=torch.float32) if isinstance(value, tuple) else value
             for name, value in loss
         }
-        kind: type[nn.Module] = getattr(nn, type(loss).__name__)
+        kind: type[nn.Module] = getattr(own if loss.own else nn, type(loss).__name__)
         self._module = kind(**arguments, reduction="sum" if self.divides else "mean").to(device)
+        self._target_at = loss.target_at if loss.target != "nothing" else None
+        self._of, self._target = self.term.of, self.term.target
+        self._single = len(self._of) == 1
         self._ignored = divisor.ignore_index if divisor is not None and self.divides else None
         weight = divisor.weight if divisor is not None else None
         self._weight = None if weight is None else torch.tensor(weight, dtype=torch.float64, device=device)
 
-    def __call__(self, output: Tensor, y: Tensor) -> Tensor:
-        """The loss for outputs (N, C, ...) and targets (N, ...), a 0-dim tensor."""
-        return self._module(output, y)
+    def reads(self, outputs: Sequence[Tensor], values: Sequence[Tensor]) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """What it reads of a batch.
+
+        Args:
+            outputs: those of the net, (N, ...) each.
+            values: the inputs of the net and, behind them, the targets.
+
+        Returns:
+            Its first output, the target, and its further outputs. A loss without a target has the first output for
+            one, which counts the examples.
+        """
+        output = outputs[self._of[0]]
+        y = output if self._target is None else values[self._target]
+        return output, y, () if self._single else tuple([outputs[i] for i in self._of[1:]])
+
+    def __call__(self, output: Tensor, y: Tensor, *further: Tensor) -> Tensor:
+        """The loss for outputs (N, C, ...) and targets (N, ...), a 0-dim tensor; `further` are its other outputs."""
+        if self._single:
+            return self._module(output, y)
+        given = [output, *further]
+        if self._target_at is not None:
+            given.insert(len(given) if self._target_at < 0 else self._target_at, y)
+        return self._module(*given)
+
+    @property
+    def scores(self) -> Shape:
+        """The shape of its first output for one example."""
+        assert self.term.type is not None, "the term is one of a net"
+        return self.term.type.shape
 
     def counted(self, y: Tensor) -> Tensor | None:
         """A mask of the targets (N, ...) that are not ignored, bool of the same shape; None if no target is ignored."""
@@ -56,6 +93,41 @@ class LossFunction:
         if self._weight is None:
             return counted.sum(dtype=torch.float64)
         return self._weight[y.masked_fill(~counted, 0)].mul(counted).sum()
+
+    def share(self, y: Tensor) -> Tensor:
+        """The factor that makes its sum over a batch a mean, 0-dim float32; 1 if no target counts."""
+        divisor = self.divisor(y)
+        return divisor.masked_fill(divisor == 0, 1).reciprocal().float()
+
+
+class Objective:
+    """The losses of a recipe: what is minimised is the sum of each times its weight.
+
+    Args:
+        terms: the losses, at least one.
+        count: the number of the net's outputs.
+    """
+
+    def __init__(self, terms: Sequence[LossFunction], count: int = 1) -> None:
+        self.terms = tuple(terms)
+        self._count = count
+
+    def outputs(self, result: Any) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """The outputs of a net, and what its auxiliary heads gave, from what `forward` returned."""
+        if isinstance(result, Tensor):
+            return (result,), ()
+        return result[: self._count], result[self._count] if len(result) > self._count else ()
+
+    @property
+    def only(self) -> LossFunction | None:
+        """The loss, if there is one."""
+        return self.terms[0] if len(self.terms) == 1 else None
+
+    @property
+    def classifier(self) -> LossFunction | None:
+        """The loss of classes, if there is exactly one: its accuracy is that of the run."""
+        found = [term for term in self.terms if term.classes]
+        return found[0] if len(found) == 1 else None
 
 
 class Shares:

@@ -9,20 +9,45 @@ batches, so their results are bit-identical, however often they are read.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from netspec.trainer.machine.host import floats
-from netspec.trainer.measure.losses import LossFunction
+from netspec.trainer.measure.losses import LossFunction, Objective
 
 
 class Score(NamedTuple):
-    """Means over the targets that count. `accuracy` is None if the targets are not classes."""
+    """Means over the targets that count."""
 
     loss: float
     accuracy: float | None
+    """None if the targets are not classes."""
+
+
+class Scores(NamedTuple):
+    """The means of all losses of a recipe."""
+
+    loss: float
+    """The sum of each times its weight."""
+    accuracy: float | None = None
+    """None unless exactly one loss is of classes."""
+    parts: Mapping[str, float] = MappingProxyType({})
+    """Of several losses, the figures of each: `loss/recon`, `accuracy/policy`; weights are not in them."""
+
+
+class Entry(NamedTuple):
+    """What is measured of a batch, all detached."""
+
+    loss: Tensor
+    """The result of the loss function."""
+    output: Tensor
+    """(N, C, ...)."""
+    y: Tensor
+    """(N, ...)."""
 
 
 class Sums:
@@ -132,6 +157,63 @@ class HeldSums(Sums):
         if self._counts_correct:
             correct += _correct(*(torch.cat([held[i] for held in self._held]) for i in (1, 2))).item()
         self._total.copy_(torch.tensor([loss, correct, targets], dtype=torch.float64))
+
+
+class LossSums:
+    """The sums of all losses of a recipe.
+
+    Args:
+        objective: the losses.
+        device: the device of outputs and targets.
+        held: keep batches and add them up later; for the CPU.
+    """
+
+    def __init__(self, objective: Objective, device: torch.device, *, held: bool) -> None:
+        self._objective = objective
+        self._sums: list[Sums] = [
+            HeldSums(term.classes, term) if held else Sums(device, term.classes, term) for term in objective.terms
+        ]
+        self._sizes = [len(sums.total()) for sums in self._sums]
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Add a batch: an entry for each loss. The tensors must not be changed afterwards."""
+        for sums, entry in zip(self._sums, entries, strict=True):
+            sums.add(*entry)
+
+    def reset(self) -> None:
+        """Set the sums to 0."""
+        for sums in self._sums:
+            sums.reset()
+
+    def total(self) -> Tensor:
+        """A copy of the sums of all losses behind each other, float64 on the device; see `Sums.total`."""
+        return torch.cat([sums.total() for sums in self._sums])
+
+    def load(self, total: Tensor) -> None:
+        """Restore the sums from a result of `total`."""
+        for sums, part in zip(self._sums, self._divided(total), strict=True):
+            sums.load(part)
+
+    def _divided(self, total: Tensor) -> list[Tensor]:
+        """The sums of each loss."""
+        return list(torch.split(total, self._sizes))
+
+    def read(self, total: Tensor | None = None) -> Scores:
+        """The means so far; NaN if no target counts. `total` replaces the sums, if given."""
+        parts = self._divided(self.total() if total is None else total)
+        scores = [sums.read(part) for sums, part in zip(self._sums, parts, strict=True)]
+        terms = self._objective.terms
+        if self._objective.only is not None:
+            return Scores(scores[0].loss * terms[0].weight, scores[0].accuracy)
+        figures: dict[str, float] = {}
+        accuracies: list[float] = []
+        for term, score in zip(terms, scores, strict=True):
+            figures[f"loss/{term.term.label}"] = score.loss
+            if score.accuracy is not None:
+                figures[f"accuracy/{term.term.label}"] = score.accuracy
+                accuracies.append(score.accuracy)
+        loss = sum(term.weight * score.loss for term, score in zip(terms, scores, strict=True))
+        return Scores(loss, accuracies[0] if len(accuracies) == 1 else None, figures)
 
 
 def _correct(output: Tensor, y: Tensor, counted: Tensor | None = None) -> Tensor:

@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from netspec.diagnostics import OutOfMemory, UsageError
 from netspec.net import Net
 from netspec.recipe.resolved import Recipe
 from netspec.torch.build import build
 from netspec.torch.foreign import lacks_memory
+from netspec.trainer.data.ends import given_of
 from netspec.trainer.data.load import load_data
 from netspec.trainer.data.splits import DataSplits
 from netspec.trainer.errors import NonFinite, Refusals
@@ -22,8 +23,9 @@ from netspec.trainer.machine.convolutions import suit_tensor_cores
 from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
 from netspec.trainer.machine.processes import World
 from netspec.trainer.machine.random_state import seed_everything
-from netspec.trainer.measure.losses import LossFunction
-from netspec.trainer.measure.metrics import HeldSums, Sums
+from netspec.trainer.measure.losses import Objective
+from netspec.trainer.measure.metrics import LossSums
+from netspec.trainer.measure.objective import make_objective
 from netspec.trainer.setup.options import Options
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.step.drivers import RECORDERS, choose_driver
@@ -64,10 +66,10 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     batches = data.train.steps(recipe.batch_size)
     steps = -(-batches // recipe.accumulate)
     schedule = Schedule(recipe, optimization, steps)
-    loss = LossFunction(recipe.loss, target, ignores=data.ignores)
+    loss = make_objective(net, recipe, target, data.ignores)
+    _check_divisors(recipe, loss, world)
     watched = target.type == "cpu" and options.driver not in RECORDERS
-    classes = recipe.loss.target == "classes"
-    sums = HeldSums(classes, loss) if watched else Sums(target, classes, loss)
+    sums = LossSums(loss, target, held=watched)
     average = Average(model, copy.deepcopy(model), target) if recipe.ema else None
     forward = _forward(model, options, world, target)
     step = Step(forward, optimization, loss, recipe, arithmetic, sums, average, watched, world, list(model.buffers()))
@@ -87,13 +89,31 @@ def _trainable(net: Net, options: Options) -> tuple[Net, Recipe]:
     recipe = net.recipe
     if recipe is None:
         raise UsageError(f"`{net.name}` has no `train:` recipe; `netspec new NAME` writes a spec that has one")
-    if symbols := [str(size) for size in net.input_shape if not isinstance(size, int)]:
+    sizes = [size for value in net.inputs for size in value.type.shape]
+    if symbols := [str(size) for size in sizes if not isinstance(size, int)]:
         settings = " ".join(f"--set {name}=…" for name in dict.fromkeys(symbols))
         raise UsageError(f"the input of `{net.name}` has sizes without a number; training needs them: `{settings}`")
     if options.precision is not None:
         recipe = recipe._replace(precision=options.precision)
         net = replace(net, recipe=recipe)
     return net, recipe
+
+
+def _check_divisors(recipe: Recipe, objective: Objective, world: World) -> None:
+    """Several losses, each with its mean: what one divides by must be known within a batch.
+
+    Raises:
+        UsageError: a loss of several divides by the targets that count, and a step has several batches or processes.
+    """
+    divides = next((term for term in objective.terms if term.divides), None)
+    if objective.only is not None or divides is None or (recipe.accumulate == 1 and world.alone):
+        return
+    parts = f"`accumulate: {recipe.accumulate}`" if recipe.accumulate > 1 else f"{world.size} processes"
+    raise UsageError(
+        f"`{divides.term.loss.name()}` of `{divides.term.label}` divides by its targets that count, which beside other "
+        f"losses must be those of one batch, but a step is divided into several by {parts}; leave out its "
+        "`weight`, store no targets that it ignores, or train with one process and `accumulate: 1`"
+    )
 
 
 def _model(net: Net, recipe: Recipe, options: Options, arithmetic: Arithmetic) -> nn.Module:
@@ -132,7 +152,7 @@ def _to_channels_last(model: nn.Module) -> None:
             tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
 
 
-def _forward(model: nn.Module, options: Options, world: World, device: torch.device) -> Callable[[Tensor], Any]:
+def _forward(model: nn.Module, options: Options, world: World, device: torch.device) -> Callable[..., Any]:
     forward = world.wrap(model, device)
     return torch.compile(forward) if options.compile else forward
 
@@ -149,7 +169,7 @@ def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torc
     try:
         with Refusals(lambda: "loading the data"):
             data = load_data(
-                recipe, net.input, net.output, device, root=options.data_root, base=options.base,
+                recipe, *given_of(net), device, root=options.data_root, base=options.base,
                 budget=options.budget, workers=options.workers,
             )  # fmt: skip
     except (MemoryError, RuntimeError) as error:

@@ -15,8 +15,9 @@ from netspec.recipe.resolved import Recipe
 from netspec.trainer.data.splits import Batch, DataSplits, Picked, Resident
 from netspec.trainer.machine.device import Arithmetic
 from netspec.trainer.machine.processes import World
-from netspec.trainer.measure.losses import LossFunction
-from netspec.trainer.measure.metrics import Sums
+from netspec.trainer.machine.values import each
+from netspec.trainer.measure.losses import Objective
+from netspec.trainer.measure.metrics import LossSums
 from netspec.trainer.step.drivers import Driver
 from netspec.trainer.step.feed import MIX_PLAIN, Buffers, Feed, Phase, Rows
 from netspec.trainer.step.optim import Optimization
@@ -36,8 +37,8 @@ class Trainer:
     model: nn.Module
     optimization: Optimization
     schedule: Schedule
-    loss: LossFunction
-    sums: Sums
+    loss: Objective
+    sums: LossSums
     step: Step
     average: Average | None
     driver: Driver
@@ -49,11 +50,6 @@ class Trainer:
     _weights: dict[float, Tensor] = field(default_factory=dict[float, Tensor])
 
     @property
-    def classes(self) -> bool:
-        """True if the targets are classes, so that an accuracy is defined."""
-        return self.recipe.loss.target == "classes"
-
-    @property
     def evaluated(self) -> nn.Module:
         """The module that is evaluated and saved at the end: the moving average if there is one, else the model."""
         return self.model if self.average is None else self.average.module
@@ -62,7 +58,8 @@ class Trainer:
     def evaluation_batch(self) -> int:
         """Examples per forward pass in evaluation. On a GPU, four times the batch size of training for small inputs,
         where kernel launches dominate; not for large ones, which could need more memory than training does."""
-        size, values = self.recipe.batch_size, prod(s for s in self.net.input_shape if isinstance(s, int))
+        size, shapes = self.recipe.batch_size, [value.type.shape for value in self.net.inputs]
+        values = sum(prod(s for s in shape if isinstance(s, int)) for shape in shapes)
         return size * (4 if self.arithmetic.device.type == "cuda" and size * values < 2**20 else 1)
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch | Picked]:
@@ -91,7 +88,7 @@ class Trainer:
 
     def buffers(self, batch: Batch | Picked, number: int, mix: tuple[float, ...]) -> Feed:
         """The input of the step for a batch; `number` is its index in the epoch, `mix` a result of `draw_mix`."""
-        examples = len(batch.y) if isinstance(batch, Batch) else len(batch.rows)
+        examples = len(each(batch.x)[0]) if isinstance(batch, Batch) else len(batch.rows)
         whole = self.recipe.accumulate == 1 and self.world.alone
         weight = self._one if whole else self._weight(number, examples)
         if isinstance(batch, Batch):

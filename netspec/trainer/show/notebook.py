@@ -8,7 +8,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from netspec.trainer.measure.metrics import Score
+from netspec.trainer.measure.metrics import Scores
 from netspec.trainer.run.records import Record
 from netspec.trainer.show.curves import draw_curves
 from netspec.trainer.show.pace import Pace
@@ -36,7 +36,7 @@ class Notebook:
         self._pace.begin(epochs, steps, examples, epoch)
         self._set_bar(0, "")
 
-    def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
+    def step(self, step: int, score: Callable[[], Scores], examples: int) -> None:
         """Update the bar, at most `PER_SECOND` times a second."""
         if self._pace.due():
             self._set_bar(step, self._pace.facts(step, score(), examples))

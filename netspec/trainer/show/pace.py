@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from netspec.trainer.measure.metrics import Score
+from netspec.trainer.measure.metrics import Score, Scores
 from netspec.trainer.run.records import figure_text
 
 PER_SECOND = 5
@@ -42,7 +42,7 @@ class Pace:
         """The current epoch: `epoch 3/10`."""
         return f"epoch {min(self.epoch + 1, self.epochs):>{len(str(self.epochs))}}/{self.epochs}"
 
-    def facts(self, step: int, score: Score, examples: int, room: int | None = None) -> str:
+    def facts(self, step: int, score: Score | Scores, examples: int, room: int | None = None) -> str:
         """Loss, accuracy, examples per second, remaining time of the run and memory, in fields of fixed width.
 
         Args:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from netspec.trainer.measure.metrics import Score
+from netspec.trainer.measure.metrics import Scores
 from netspec.trainer.run.records import Record
 from netspec.trainer.show.notebook import Notebook, in_notebook
 from netspec.trainer.show.pace import PER_SECOND, Pace
@@ -33,7 +33,7 @@ class Reporter(Protocol):
         """
         ...
 
-    def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
+    def step(self, step: int, score: Callable[[], Scores], examples: int) -> None:
         """Some steps are done. Not called after each step.
 
         Args:
@@ -73,7 +73,7 @@ class Quiet:
     def begin(self, epochs: int, steps: int, examples: int, epoch: int) -> None:
         """Not shown."""
 
-    def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
+    def step(self, step: int, score: Callable[[], Scores], examples: int) -> None:
         """Not shown."""
 
     def doing(self, what: str) -> None:
@@ -126,7 +126,7 @@ class Bar:
         self._show(0, lambda _: "")
         self._progress.start()
 
-    def step(self, step: int, score: Callable[[], Score], examples: int) -> None:
+    def step(self, step: int, score: Callable[[], Scores], examples: int) -> None:
         """Update the bar, at most `PER_SECOND` times a second."""
         if self._pace.due():
             self._show(step, lambda room: self._pace.facts(step, score(), examples, room))

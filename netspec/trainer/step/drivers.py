@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Protocol
 
 import torch
-from torch import Tensor
 
+from netspec.trainer.machine.values import each, is_values
 from netspec.trainer.step.feed import Feed, Phase, StaticFeed
 from netspec.trainer.step.work import Step
 
@@ -62,7 +62,10 @@ Key = tuple[Phase, tuple[torch.Size | None, ...]]
 
 def key_of(feed: Feed, phase: Phase) -> Key:
     """The key of a step. Each key has its own recording, since a graph has fixed shapes and control flow."""
-    return phase, tuple([value.shape if isinstance(value, Tensor) else None for value in vars(feed).values()])
+    shapes: list[torch.Size | None] = []
+    for value in vars(feed).values():
+        shapes += [tensor.shape for tensor in each(value)] if is_values(value) else [None]
+    return phase, tuple(shapes)
 
 
 class Graph:

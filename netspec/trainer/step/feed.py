@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from netspec.trainer.machine.values import Values, each, is_values, mapped
+
 MIX_PLAIN = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 """`Buffers.mix` for a batch without mixup or CutMix."""
 
@@ -16,10 +18,10 @@ MIX_PLAIN = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 class Buffers:
     """The inputs of a step, all as tensors."""
 
-    x: Tensor
-    """(N, ...): the examples, transformed and augmented."""
-    y: Tensor
-    """(N,) int64 class indices, or (N, ...) float32 values."""
+    x: Values
+    """(N, ...): the examples, transformed and augmented; several inputs are a tuple."""
+    y: Values
+    """(N,) int64 class indices, or (N, ...) float32 values; several targets are a tuple."""
     weight: Tensor
     """0-dim: this batch's share of the optimiser step's examples (1 unless gradients are accumulated or sharded)."""
     mix: Tensor
@@ -29,7 +31,7 @@ class Buffers:
     @property
     def examples(self) -> int:
         """The number of examples in the batch."""
-        return self.x.shape[0]
+        return each(self.x)[0].shape[0]
 
     def ready(self) -> Buffers:
         """The inputs themselves; see `Rows.ready`."""
@@ -46,7 +48,7 @@ class Rows:
     """(2,) int64: the key of the epoch's augmentation; None without augmentation."""
     weight: Tensor
     mix: Tensor
-    fetch: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
+    fetch: Callable[[Tensor, Tensor | None], tuple[Values, Values]]
     """Returns examples and targets for `rows` and `key`; the same function in the whole run."""
 
     @property
@@ -67,16 +69,19 @@ class StaticFeed:
     """Inputs with fixed memory addresses, from which a recorded step reads."""
 
     def __init__(self, first: Feed) -> None:
-        self._tensors = [name for name, value in vars(first).items() if isinstance(value, Tensor)]
-        self.own = replace(first, **{name: getattr(first, name).clone() for name in self._tensors})
+        self._names = [name for name, value in vars(first).items() if is_values(value)]
+        self.own = replace(first, **{name: mapped(Tensor.clone, getattr(first, name)) for name in self._names})
         self._last = first
 
     def load(self, feed: Feed) -> None:
         """Copy the values of a feed in place. A tensor that is the same object as last time is not copied again."""
-        for name in self._tensors:
-            given = getattr(feed, name)
-            if given is not getattr(self._last, name):
-                getattr(self.own, name).copy_(given, non_blocking=True)
+        for name in self._names:
+            given, last = getattr(feed, name), getattr(self._last, name)
+            if given is last:
+                continue
+            for own, tensor, before in zip(each(getattr(self.own, name)), each(given), each(last), strict=True):
+                if tensor is not before:
+                    own.copy_(tensor, non_blocking=True)
         self._last = feed
 
 

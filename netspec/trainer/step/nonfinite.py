@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from netspec.trainer.machine.host import is_finite
+from netspec.trainer.machine.values import each
 from netspec.trainer.step.feed import Feed, Phase
 from netspec.trainer.step.optim import modules, named
 from netspec.trainer.step.work import Step
@@ -31,7 +32,7 @@ def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:
     wrapped, step.forward = step.forward, model
     try:
         for number, batch in enumerate(feed.ready() for feed in batches):
-            if not is_finite(batch.x):
+            if not all(is_finite(tensor) for tensor in each(batch.x)):
                 return "the batch itself holds a value that is not finite, before any layer"
             found: list[str] = []
             with ExitStack() as hooks:

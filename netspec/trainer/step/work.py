@@ -20,9 +20,10 @@ from netspec.recipe.base import is_map
 from netspec.recipe.resolved import Recipe
 from netspec.trainer.machine.device import Arithmetic
 from netspec.trainer.machine.processes import World
+from netspec.trainer.machine.values import Values, each
 from netspec.trainer.measure.evaluation import autocast
-from netspec.trainer.measure.losses import LossFunction, Shares
-from netspec.trainer.measure.metrics import Sums
+from netspec.trainer.measure.losses import LossFunction, Objective, Shares
+from netspec.trainer.measure.metrics import Entry, LossSums
 from netspec.trainer.step.feed import Buffers, Feed, Phase
 from netspec.trainer.step.optim import Optimization
 
@@ -67,7 +68,7 @@ class Step:
     Args:
         forward: the module to call: the model, or a wrapper of it.
         optimization: the optimizer.
-        loss: the recipe's loss.
+        objective: the recipe's losses.
         recipe: the recipe.
         arithmetic: device and precision.
         sums: accumulates the metrics of every batch.
@@ -79,25 +80,26 @@ class Step:
 
     def __init__(
         self,
-        forward: Callable[[Tensor], Any],
+        forward: Callable[..., Any],
         optimization: Optimization,
-        loss: LossFunction,
+        objective: Objective,
         recipe: Recipe,
         arithmetic: Arithmetic,
-        sums: Sums,
+        sums: LossSums,
         average: Average | None = None,
         watched: bool = False,
         world: World = World(),  # noqa: B008  # an immutable value
         statistics: Sequence[Tensor] = (),
     ) -> None:
-        self.forward, self.optimization, self.loss = forward, optimization, loss
+        self.forward, self.optimization, self.objective = forward, optimization, objective
         self.recipe, self.arithmetic, self.sums, self.average = recipe, arithmetic, sums, average
         self.world = world
         self.parameters = optimization.parameters
         self.failures = Failures(arithmetic.device, counts=not watched)
         self.scale = LossScale(arithmetic.device) if arithmetic.scaled else None
-        self.shares = Shares(loss, arithmetic.device, world) if loss.divides else None
-        self.statistics = statistics if loss.divides else ()
+        only = objective.only
+        self.shares = Shares(only, arithmetic.device, world) if only is not None and only.divides else None
+        self.statistics = statistics if self.shares is not None else ()
         self._one = torch.ones((), device=arithmetic.device)
         self._accumulates = recipe.accumulate > 1
         self._weighted = self._accumulates or not world.alone
@@ -117,14 +119,11 @@ class Step:
         x, y, other = self._mixed(b)
         statistics = [buffer.clone() for buffer in self.statistics]
         with autocast(self.arithmetic):
-            result = self.forward(x)
-        output, heads = (result, ()) if isinstance(result, Tensor) else (result.output, result.aux)
-        loss = objective = self._loss(output, y, b, other)
-        for head in heads:
-            objective = objective + self.recipe.aux_weight * self._loss(head, y, b, other)
+            result = self.forward(*each(x))
+        objective, entries = self._objective(result, (*each(x), *each(y)), b, other)
         empty = None
         if self.shares is not None:
-            factor, empty = self.shares.add(y, b.weight, first=phase.first)
+            factor, empty = self.shares.add(entries[0].y, b.weight, first=phase.first)
             objective = objective * factor
         elif self._weighted:
             objective = objective * b.weight
@@ -132,10 +131,9 @@ class Step:
         if empty is not None:  # no branch on the value of `empty`: that would need the host
             for buffer, before in zip(self.statistics, statistics, strict=True):
                 buffer.copy_(torch.where(empty, before, buffer))
-        loss = loss.detach()
-        self.sums.add(loss, output.detach(), y)
+        self.sums.add(entries)
         if phase.last:
-            idle = self._update(loss)
+            idle = self._update([entry.loss for entry in entries])
             if phase.average and self.average is not None:
                 self.average.update(idle)
 
@@ -152,17 +150,18 @@ class Step:
             else:
                 parameter.grad.zero_()
 
-    def _mixed(self, b: Buffers) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Apply mixup or CutMix with the neighbouring example in the batch.
+    def _mixed(self, b: Buffers) -> tuple[Values, Values, Tensor | None]:
+        """Apply mixup or CutMix with the neighbouring example in the batch; both are for one input and one target.
 
         Returns:
             The examples, their targets, and the neighbours' targets if the loss is to be mixed, else None.
         """
         if not self._mixes:
             return b.x, b.y, None
-        neighbour = b.x.roll(1, 0)
-        x, y, other = b.x * b.mix[0] + neighbour * (1 - b.mix[0]), b.y, b.y.roll(1, 0)
-        maps = is_map(self.recipe.loss, x.shape[1:], y.shape[1:])
+        (x,), (y,) = each(b.x), each(b.y)
+        neighbour = x.roll(1, 0)
+        x, other = x * b.mix[0] + neighbour * (1 - b.mix[0]), y.roll(1, 0)
+        maps = is_map(self.recipe.losses[0].loss, x.shape[1:], y.shape[1:])
         if maps and self.recipe.mixup > 0:  # maps of values: mixup is not allowed for masks of classes
             y = y * b.mix[0] + other * (1 - b.mix[0])
         if self.recipe.cutmix > 0:
@@ -174,12 +173,42 @@ class Step:
             y = torch.where(box, other, y) if maps else y
         return x, y, None if maps else other
 
-    def _loss(self, output: Tensor, y: Tensor, b: Buffers, other: Tensor | None) -> Tensor:
-        output = output.float()
-        own = self.loss(output, y)
-        return own if other is None else b.mix[1] * own + (1 - b.mix[1]) * self.loss(output, other)
+    def _objective(
+        self, result: Any, values: Sequence[Tensor], b: Buffers, other: Tensor | None
+    ) -> tuple[Tensor, list[Entry]]:
+        """What is minimised, the losses of auxiliary heads included; and each loss with its output and target."""
+        outputs, heads = self.objective.outputs(result)
+        objective: Tensor | None = None
+        entries: list[Entry] = []
+        for term in self.objective.terms:
+            output, y, further = term.reads(outputs, values)
+            loss = self._loss(term, output, y, further, b, other)
+            entries.append(Entry(loss.detach(), output.detach(), y))
+            part = loss if self.shares is not None or not term.divides else loss * term.share(y)
+            part = part if term.weight == 1 else part * term.weight
+            objective = part if objective is None else objective + part
+        assert objective is not None, "a recipe has a loss"
+        first = self.objective.terms[0]
+        for head in heads:
+            objective = objective + self.recipe.aux_weight * self._loss(first, head, entries[0].y, (), b, other)
+        return objective, entries
 
-    def _update(self, loss: Tensor) -> Tensor:
+    def _loss(
+        self,
+        term: LossFunction,
+        output: Tensor,
+        y: Tensor,
+        further: Sequence[Tensor],
+        b: Buffers,
+        other: Tensor | None,
+    ) -> Tensor:
+        output = output.float()
+        if further:
+            return term(output, y, *[tensor.float() for tensor in further])
+        own = term(output, y)
+        return own if other is None else b.mix[1] * own + (1 - b.mix[1]) * term(output, other)
+
+    def _update(self, losses: list[Tensor]) -> Tensor:
         """Update the parameters, unless the step fails.
 
         Returns:
@@ -187,7 +216,7 @@ class Step:
         """
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         empty = None if self.shares is None else self.shares.divide(gradients)
-        skip = self._checked(loss, gradients)
+        skip = self._checked(losses, gradients)
         if empty is not None:
             skip = torch.maximum(skip, empty)
             if self.optimization.fused:
@@ -202,20 +231,20 @@ class Step:
             self._step_unless(skip, gradients)
         return self.failures.ever if empty is None else torch.maximum(self.failures.ever, empty)
 
-    def _checked(self, loss: Tensor, gradients: list[Tensor]) -> Tensor:
-        """Check loss and gradients, divide the gradients by the loss scale, and record a failure.
+    def _checked(self, losses: list[Tensor], gradients: list[Tensor]) -> Tensor:
+        """Check losses and gradients, divide the gradients by the loss scale, and record a failure.
 
         Returns:
             1 if this step must not change the parameters, else 0; 0-dim.
         """
         failures, scale = self.failures, self.scale
         if scale is None:
-            _check_and_divide([loss, *gradients], failures.ever, self._one)
+            _check_and_divide([*losses, *gradients], failures.ever, self._one)
             skip = self.world.largest_(failures.ever)
         else:  # with fp16, an overflow is a failure only if the loss scale cannot be reduced any further
             overflow = torch.zeros_like(failures.ever)
             _check_and_divide(gradients, overflow, scale.scale.reciprocal())
-            _check_and_divide([loss], failures.ever, self._one)
+            _check_and_divide(losses, failures.ever, self._one)
             torch.maximum(failures.ever, overflow * (scale.scale < 1), out=failures.ever)
             self.world.largest_(failures.ever)
             scale.update(overflow)

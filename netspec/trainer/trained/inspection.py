@@ -13,8 +13,7 @@ from netspec.trainer.errors import NonFinite
 from netspec.trainer.machine.device import numerics
 from netspec.trainer.measure.confusion import describe, to_dict
 from netspec.trainer.measure.evaluation import Examination, evaluate, examine
-from netspec.trainer.measure.losses import LossFunction
-from netspec.trainer.measure.metrics import Score
+from netspec.trainer.measure.metrics import Scores
 from netspec.trainer.run.records import as_json, figure_text
 from netspec.trainer.trained.opening import Trained
 
@@ -25,7 +24,7 @@ class Inspection:
 
     split: str
     examples: int
-    score: Score
+    score: Scores
     examination: Examination | None
     available: int
     """The number of examples that the split has."""
@@ -38,12 +37,18 @@ class Inspection:
         count = f"{self.examples:,}" if self.why is None else f"{self.examples:,} of {self.available:,}"
         why = "" if self.why is None else f" ({self.why})"
         head = f"{self.split}, {count} examples{why}: loss {figure_text(self.score.loss)}{accuracy}"
-        return head if self.examination is None else f"{head}\n\n{describe(self.examination, names)}"
+        lines = [
+            head,
+            *(f"{name.replace('/', ' of '):<24} {figure_text(value)}" for name, value in self.score.parts.items()),
+        ]
+        text = "\n".join(lines)
+        return text if self.examination is None else f"{text}\n\n{describe(self.examination, names)}"
 
     def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
         """The result as plain values, for JSON."""
-        values = {"split": self.split, "examples": self.examples, "available": self.available}
-        values |= {name: as_json(value) for name, value in self.score._asdict().items()}
+        values: dict[str, Any] = {"split": self.split, "examples": self.examples, "available": self.available}
+        values |= {"loss": as_json(self.score.loss), "accuracy": as_json(self.score.accuracy)}
+        values |= {name: as_json(value) for name, value in self.score.parts.items()}
         return values if self.examination is None else values | to_dict(self.examination, names)
 
 
@@ -69,19 +74,20 @@ def inspect(trained: Trained, split: str, root: Path | None = None, examples: in
         )
     wanted = f"`--examples {examples}`" if examples else f"the run's `--examples {trained.run.options.get('examples')}`"
     why = wanted if len(part) < part.available else None
-    loss = LossFunction(trained.recipe.loss, trained.arithmetic.device, ignores=data.ignores)
-    batch = trained.recipe.batch_size
+    objective = trained.objective(data.ignores)
+    batch, found = trained.recipe.batch_size, None
     with numerics(trained.arithmetic):
-        if trained.classifies:
-            classes = int(trained.net.output_shape[0])  # pyright: ignore[reportArgumentType]  # a net that trains has numbers for sizes
-            found = examine(trained.model, part, loss, trained.arithmetic, classes=classes, batch_size=batch)
-            score = found.score
-        else:
-            found = None
-            score = evaluate(
+        loss = objective.classifier
+        if loss is not None and trained.classifies:
+            classes = int(loss.scores[0])  # pyright: ignore[reportArgumentType]  # a net that trains has numbers for sizes
+            found = examine(
                 trained.model, part, loss, trained.arithmetic,
-                classes=trained.recipe.loss.target == "classes", batch_size=batch,
+                classes=classes, batch_size=batch, count=len(trained.net.outputs),
             )  # fmt: skip
+        if found is not None and loss is not None and objective.only is not None and loss.weight == 1:
+            score = Scores(*found.score)
+        else:
+            score = evaluate(trained.model, part, objective, trained.arithmetic, batch_size=batch)
     if math.isnan(score.loss):
         raise NonFinite(
             f"`{trained.run.path}`: the loss on the {split} data is not a number, though every weight is finite: an "

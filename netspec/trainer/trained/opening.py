@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,18 @@ from torch import nn
 
 from netspec.compiler import load_offered
 from netspec.diagnostics import ResourceError, UsageError
+from netspec.dims import Shape
 from netspec.layers import OWN, Offer
 from netspec.net import Net
 from netspec.recipe.resolved import Recipe
 from netspec.torch.build import build
+from netspec.trainer.data.ends import given_of
 from netspec.trainer.data.load import load_data
 from netspec.trainer.data.splits import DataSplits
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose_device
+from netspec.trainer.measure.losses import Objective
+from netspec.trainer.measure.objective import make_objective
 from netspec.trainer.run.checkpoint import Checkpoint, best_of, newest_used, pointed, used
 from netspec.trainer.run.directory import RunDirectory, class_names, open_run
 from netspec.trainer.run.plugins import need_plugins, plugin_notes
@@ -40,21 +45,32 @@ class Trained:
     origin: str
     """Where the weights come from, as text."""
 
+    def objective(self, ignores: Sequence[bool] = ()) -> Objective:
+        """The losses of the recipe on the device; `ignores` is `DataSplits.ignores`."""
+        return make_objective(self.net, self.recipe, self.arithmetic.device, ignores)
+
     @property
     def names(self) -> list[str]:
         """The names of the classes; `"0"`, `"1"` … if the data have none."""
-        return class_names(self.run.class_names, self.net.output_shape)
+        return class_names(self.run.class_names, self._scores or self.net.output_shape)
 
     @property
     def classifies(self) -> bool:
-        """True if the net has one score per class, so that a confusion matrix is defined."""
-        return self.recipe.loss.target == "classes" and len(self.net.output_shape) == 1
+        """True if one output of the net, and no other, has one score per class, so that a confusion matrix is
+        defined."""
+        return self._scores is not None and len(self._scores) == 1
+
+    @property
+    def _scores(self) -> Shape | None:
+        """The shape of the output that is compared with classes, if there is exactly one."""
+        loss = self.objective().classifier
+        return None if loss is None else loss.scores
 
     def data(self, root: str | Path | None = None, examples: int | None = None) -> DataSplits:
         """Load the data of the run for its device. `root` and `examples` replace the options of the run."""
         options = Options().remembered(self.run.options)
         splits = load_data(
-            self.recipe, self.net.input, self.net.output, self.arithmetic.device,
+            self.recipe, *given_of(self.net), self.arithmetic.device,
             root=root or options.data_root, base=options.base, budget=options.budget, workers=options.workers,
         )  # fmt: skip
         examples = examples or options.examples

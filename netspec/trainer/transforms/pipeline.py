@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from netspec.recipe.base import Loss, Transform
+from netspec.trainer.machine.values import Values, each, joined
 from netspec.trainer.transforms.draws import uniforms
 from netspec.trainer.transforms.steps import make_step
 
@@ -48,11 +49,17 @@ class Pipeline:
         self._columns = sum(step.columns for step in self._random)
         self._target = None if loss is None else _Target(loss, augment, device)
 
-    def batch(self, images: Tensor, y: Tensor, samples: Tensor, key: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Transform a batch of images and its targets (N, ...): maps are augmented as their images. See `__call__`."""
-        if self._target is not None and key is not None:
-            y = self._target(y, uniforms(key, samples, max(self._columns, 1)))
-        return self(images, samples, key), y
+    def batch(self, x: Values, y: Values, samples: Tensor, key: Tensor | None) -> tuple[Values, Values]:
+        """Transform a batch of images and its targets (N, ...), one tensor each: maps are augmented as their images.
+        See `__call__`."""
+        (images,), (y,) = each(x), each(y)
+        return self(images, samples, key), self.moved(y, samples, key)
+
+    def moved(self, y: Tensor, samples: Tensor, key: Tensor | None) -> Tensor:
+        """The targets alone: maps are augmented as their images."""
+        if self._target is None or key is None:
+            return y
+        return self._target(y, uniforms(key, samples, max(self._columns, 1)))
 
     def __reduce__(self) -> tuple[type[Pipeline], Any]:
         """Pickle the arguments, from which a worker process builds the steps again: these are closures, which cannot be
@@ -89,6 +96,30 @@ class Pipeline:
             x = step.apply(x, numbers[:, column : column + step.columns])
             column += step.columns
         return x
+
+
+class Pipelines:
+    """The transforms of a net with several inputs or targets.
+
+    Args:
+        inputs: for each input its pipeline; None leaves it as it is stored.
+        targets: for each target the pipeline of the image with which it moves; None leaves it alone.
+    """
+
+    def __init__(self, inputs: Sequence[Pipeline | None], targets: Sequence[Pipeline | None]) -> None:
+        self._inputs, self._targets = tuple(inputs), tuple(targets)
+
+    def batch(self, x: Values, y: Values, samples: Tensor, key: Tensor | None) -> tuple[Values, Values]:
+        """Transform a batch; see `Pipeline.batch`."""
+        inputs = [
+            tensor if pipeline is None else pipeline(tensor, samples, key)
+            for pipeline, tensor in zip(self._inputs, each(x), strict=True)
+        ]
+        targets = [
+            tensor if pipeline is None else pipeline.moved(tensor, samples, key)
+            for pipeline, tensor in zip(self._targets, each(y), strict=True)
+        ]
+        return joined(tuple(inputs)), joined(tuple(targets))
 
 
 class _Target:

@@ -1,0 +1,385 @@
+"""The losses of a recipe against the net's outputs and the data's targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from netspec.diagnostics import Code, Related, Severity, did_you_mean
+from netspec.dims import Size
+from netspec.layers.base import Layer, TensorType
+from netspec.recipe.against import Against
+from netspec.recipe.base import Loss, is_image, is_map
+from netspec.recipe.places import item_of, key_of, loss_item, place
+from netspec.recipe.resolved import Recipe
+from netspec.recipe.sizes import differs, joined
+from netspec.recipe.terms import LABELS, LossItem
+from netspec.text.source import ListNode, MapNode, Node
+from netspec.validation import Reader
+
+
+class _Term(NamedTuple):
+    """A loss and the outputs that it reads, each with its place."""
+
+    item: LossItem
+    at: Node
+    """The loss as it is written."""
+    of: tuple[int, ...]
+    output: TensorType
+    """The first output."""
+    word: str
+    """What messages call that output."""
+    layers: Sequence[type[Layer]]
+    """Those that end in it; empty where that is not known."""
+    related: Sequence[Related]
+
+    @property
+    def loss(self) -> Loss:
+        return self.item.loss
+
+    def beside(self, key: str) -> Node:
+        """The place of what stands beside the loss."""
+        return place(self.at, key) if isinstance(self.at, MapNode) and self.at.get(key) is not None else self.at
+
+
+def check_losses(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
+    """Hold each loss against the outputs that it reads and its target, and see that every output is read."""
+    terms: list[_Term] = []
+    for number, item in enumerate(recipe.losses):
+        at = loss_item(node, number)
+        of = _outputs(item, at, reader, net)
+        if of is not None:
+            terms.append(_term(item, at, of, net))
+    for term in terms:
+        if _check_shapes(term, reader, net):
+            suits = _check_target(term, recipe, node, reader, net)
+            if suits:
+                _check_end(term, reader)
+        _check_maps(term, recipe, node, reader, net)
+    if len(terms) < len(recipe.losses):
+        return
+    first = terms[0]
+    if net.heads and len(first.loss.takes) > 1:
+        _mismatch(
+            reader, first.at,
+            f"auxiliary heads take the first loss, but `{first.loss.name()}` reads {_counted(len(first.loss.takes))}",
+            "write the loss of the heads first",
+        )  # fmt: skip
+    read = {i for term in terms for i in term.of}
+    unread = [value.name for i, value in enumerate(net.ends.outputs) if i not in read]
+    for name in unread:
+        reader.report(
+            "unread-output",
+            f"no loss reads the output `{name}`",
+            key_of(node, "loss") or node,
+            related=net.outputs[[value.name for value in net.ends.outputs].index(name)],
+            severity="warning",
+            help=f"what only `{name}` needs does not train; add a loss `of: {name}`, or leave the output out",
+        )
+
+
+def _term(item: LossItem, at: Node, of: tuple[int, ...], net: Against) -> _Term:
+    first = net.ends.outputs[of[0]]
+    assert first.type is not None
+    word = "the net's output" if first.name is None else f"output `{first.name}`"
+    return _Term(item, at, of, first.type, word, net.endings[of[0]], net.outputs[of[0]])
+
+
+# ---- which outputs
+
+
+def _outputs(item: LossItem, at: Node, reader: Reader, net: Against) -> tuple[int, ...] | None:
+    """The positions of the outputs that a loss reads; None once reported."""
+    loss, outputs = item.loss, net.ends.outputs
+    names = [value.name for value in outputs if value.name is not None]
+    listed = ", ".join(f"`{name}`" for name in names)
+    wanted = f"`{loss.name()}` reads {_counted(len(loss.takes))}, {' and '.join(loss.takes)}"
+    written = at.get("of") if isinstance(at, MapNode) else None
+    where = written or at
+    several = f"[{', '.join(loss.takes)}]"
+    if not item.of:
+        if len(outputs) == 1 and len(loss.takes) == 1:
+            return _known((0,), item, where, reader, net)
+        if len(outputs) == 1:
+            return _mismatch(
+                reader, where, f"{wanted}, and the net gives one",
+                f"name outputs, as in `output: {{{', '.join(f'{name}: …' for name in loss.takes)}}}`, and write "
+                f"`of: {several}` beside the loss",
+            )  # fmt: skip
+        example = names[0] if len(loss.takes) == 1 else several
+        return _mismatch(
+            reader, where, f"`{loss.name()}` does not say which of the net's {len(outputs)} outputs it reads",
+            f"write `{{{loss.name()}: , of: {example}}}`; the outputs are {listed}", "missing-key",
+        )  # fmt: skip
+    for number, name in enumerate(item.of):
+        if name not in names:
+            spot = written.items[number] if isinstance(written, ListNode) else where
+            return _unknown_output(name, spot, names, reader)
+    if len(item.of) != len(loss.takes):
+        return _mismatch(
+            reader, where,
+            f"{wanted}, but `of` names {len(item.of)}" if len(loss.takes) > 1 else
+            f"`{loss.name()}` reads one output, but `of` names {len(item.of)}",
+            "give each output a loss of its own, in a list" if len(loss.takes) == 1 else f"write `of: {several}`",
+        )  # fmt: skip
+    positions = tuple(i for name in item.of for i, value in enumerate(outputs) if value.name == name)
+    if len(set(positions)) < len(positions):
+        twice = next(name for name in item.of if item.of.count(name) > 1)
+        return _mismatch(reader, where, f"`of` names `{twice}` twice", f"`{loss.name()}` reads {several}")
+    return _known(positions, item, where, reader, net)
+
+
+def _known(
+    positions: tuple[int, ...], item: LossItem, where: Node, reader: Reader, net: Against
+) -> tuple[int, ...] | None:
+    """The positions, unless one of them is a family, which is several tensors."""
+    for i in positions:
+        value = net.ends.outputs[i]
+        if value.type is None:
+            what = "the net's output" if value.name is None else f"output `{value.name}`"
+            return _mismatch(
+                reader, where, f"`{item.loss.name()}` reads one value, but {what} is a family of several",
+                "give each member a name of its own, as in `output: {low: p[3], high: p[4]}`", related=net.outputs[i],
+            )  # fmt: skip
+    return positions
+
+
+def _unknown_output(name: str, at: Node, names: Sequence[str], reader: Reader) -> None:
+    near = did_you_mean(name, names)
+    if not names:
+        help_ = "leave `of` out, or name the output, as in `output: {" + name + ": …}`"
+    elif near is not None:
+        help_ = f"did you mean `{near}`?"
+    else:
+        help_ = f"its outputs are {', '.join(f'`{known}`' for known in names)}"
+    message = f"the net has no output `{name}`" if names else f"the net's only output has no name, so none is `{name}`"
+    fix = reader.replace(f"write `{near}`", at, near) if near is not None else None
+    reader.report("unknown-output", message, at, help=help_, fix=fix)
+
+
+def _mismatch(
+    reader: Reader,
+    at: Node,
+    message: str,
+    help: str | None = None,
+    code: Code = "loss-mismatch",
+    *,
+    related: Sequence[Related] = (),
+    severity: Severity = "error",
+) -> None:
+    reader.report(code, message, at, help=help, related=related, severity=severity)
+
+
+def _counted(count: int) -> str:
+    return "one output" if count == 1 else f"{count} outputs"
+
+
+# ---- shapes
+
+
+def _check_shapes(term: _Term, reader: Reader, net: Against) -> bool:
+    """The outputs of a loss against each other and against what it takes; True if they are right."""
+    loss = term.loss
+    for i in term.of:
+        value = net.ends.outputs[i]
+        assert value.type is not None
+        what = "the net's output" if value.name is None else f"output `{value.name}`"
+        if value.type.dtype != "float32":
+            _mismatch(
+                reader, term.beside("of"), f"`{loss.name()}` reads float32 values, but {what} is {value.type.dtype}",
+                related=net.outputs[i],
+            )  # fmt: skip
+            return False
+        if differs(value.type.shape, term.output.shape):
+            _mismatch(
+                reader, term.beside("of"),
+                f"`{loss.name()}` reads outputs of one shape, but {term.word} is {joined(term.output.shape)} and "
+                f"{what} is {joined(value.type.shape)}",
+                related=[*term.related, *net.outputs[i]],
+            )  # fmt: skip
+            return False
+    if loss.vectors and len(term.output.shape) != 1:
+        _mismatch(
+            reader, term.beside("of"),
+            f"`{loss.name()}` compares vectors, one for each example, but {term.word} is {joined(term.output.shape)}",
+            "put `Flatten` at the end of each of its outputs", related=term.related,
+        )  # fmt: skip
+        return False
+    return True
+
+
+def _check_target(term: _Term, recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> bool:
+    """A loss against its target: an input of the net, or what the data give. False if the output is none of scores
+    although the loss wants them."""
+    loss, data = term.loss, recipe.data
+    name = term.item.target or LABELS
+    source = next((i for i, value in enumerate(net.ends.inputs) if value.name == name), None)
+    if loss.target == "nothing":
+        if term.item.target is not None:
+            _mismatch(
+                reader, term.beside("target"), f"`{loss.name()}` compares its outputs with nothing: it has no target",
+                "leave `target` out",
+            )  # fmt: skip
+        return True
+    if source is not None:
+        _check_input_as_target(term, source, reader, net)
+    elif name != LABELS and not data.many:
+        _unknown_target(term, name, recipe, reader, net)
+        return True
+    elif loss.target == "classes":
+        return _check_scores(term, recipe, node, reader)
+    elif data.labels:
+        _mismatch(
+            reader, term.at,
+            f"`{loss.name()}` compares the output with values of its shape, but `{data.name()}` gives one class per "
+            "image",
+            _instead(term, net),
+        )  # fmt: skip
+    _check_weights(term, reader)
+    return True
+
+
+def _instead(term: _Term, net: Against) -> str:
+    """What to write where values are wanted and there are classes."""
+    shape = term.loss.target_shape(term.output.shape)
+    for value in net.ends.inputs:
+        if value.name is not None and value.type == TensorType(shape):
+            return f"write `target: {value.name}` beside it for an autoencoder, or use CrossEntropyLoss"
+    return "use CrossEntropyLoss, or give the values as `tensors:`"
+
+
+def _unknown_target(term: _Term, name: str, recipe: Recipe, reader: Reader, net: Against) -> None:
+    known = [LABELS, *(value.name for value in net.ends.inputs if value.name is not None)]
+    near = did_you_mean(name, known)
+    reader.report(
+        "unknown-target",
+        f"`{recipe.data.name()}` gives no `{name}`, and the net has no input of that name",
+        term.beside("target"),
+        help=f"did you mean `{near}`?"
+        if near
+        else f"targets are {', '.join(f'`{word}`' for word in known)}; `tensors:` files may hold others",
+        fix=reader.replace(f"write `{near}`", term.beside("target"), near) if near else None,
+    )
+
+
+def _check_input_as_target(term: _Term, source: int, reader: Reader, net: Against) -> None:
+    """An input as the target: of the dtype and shape that the loss compares the output with."""
+    value, loss = net.ends.inputs[source], term.loss
+    if value.type is None:
+        return
+    dtype = "int64" if loss.target == "classes" else "float32"
+    wanted = loss.target_shape(term.output.shape)
+    at, related = term.beside("target"), [*term.related, *net.inputs[source]]
+    if value.type.dtype != dtype:
+        what = "classes" if loss.target == "classes" else "values"
+        message = f"`{loss.name()}` compares with {dtype} {what}, but the input `{value.name}` is {value.type.dtype}"
+        _mismatch(reader, at, message, related=related)
+    elif differs(value.type.shape, wanted):
+        _mismatch(
+            reader, at,
+            f"`{loss.name()}` compares {term.word}, which is {joined(term.output.shape)}, with targets of "
+            f"{joined(wanted)}, but the input `{value.name}` is {joined(value.type.shape)}",
+            f"let the output be {joined(value.type.shape)}" if loss.target == "values" and not loss.vectors else None,
+            related=related,
+        )  # fmt: skip
+
+
+def _check_scores(term: _Term, recipe: Recipe, node: MapNode, reader: Reader) -> bool:
+    """The data's classes against the scores of an output; False if it has none."""
+    data, loss, output = recipe.data, term.loss, term.output
+    facts = data.facts()
+    if not output.shape or (data.labels and len(output.shape) != 1):
+        layers = term.layers
+        last = layers[-1].__name__ if layers and layers[-1].by_position and len(output.shape) > 1 else None
+        _mismatch(
+            reader, term.at,
+            f"`{loss.name()}` with one class per example wants an output of one axis, a score per class, but "
+            f"{term.word} is {joined(output.shape)}",
+            f"put `Flatten` in front of the last `{last}`: a `{last}` works on the last axis alone"
+            if last is not None
+            else f"end the net with `Flatten` and `Linear: {facts.classes}`"
+            if facts.classes
+            else None,
+            related=term.related,
+        )  # fmt: skip
+        return False
+    width = output.shape[0]
+    labels = (term.item.target or LABELS) == LABELS
+    if labels and facts.classes is not None and isinstance(width, int) and width != facts.classes:
+        few = width < facts.classes
+        reader.report(
+            "classes-mismatch",
+            f"`{data.name()}` has {facts.classes} classes, but {term.word} has {width} "
+            + ("scores: there is none for the others" if few else "scores, of which the others never occur"),
+            key_of(node, "data") or node,
+            related=term.related,
+            severity="error" if few else "warning",
+            help=f"let the last layer give {facts.classes}",
+        )
+    _check_weights(term, reader)
+    return True
+
+
+def _check_weights(term: _Term, reader: Reader) -> None:
+    """Factors per class: as many as the output has scores."""
+    loss, shape = term.loss, term.output.shape
+    axis = 0 if loss.target == "classes" else -1
+    width: Size | None = shape[axis] if shape else None
+    for name in loss.factors:
+        factors = getattr(loss, name)
+        if factors is not None and isinstance(width, int) and len(factors) != width:
+            at = place(term.at, loss.name(), name) if isinstance(term.at, MapNode) else term.at
+            _mismatch(
+                reader, at,
+                f"`{name}` of `{loss.name()}` has {len(factors)} factors, but {term.word} has {width} scores",
+                "give one factor per class",
+            )  # fmt: skip
+
+
+def _check_end(term: _Term, reader: Reader) -> None:
+    """The last layer that counts, against what the loss takes: a frequent mistake that only slows learning."""
+    last = next((layer for layer in reversed(term.layers) if not layer.keeps_values), None)
+    ending = term.loss.ending
+    if last is None or ending is None or ending.suits(last.gives):
+        return
+    ends = "the net ends" if term.word == "the net's output" else f"{term.word} ends"
+    _mismatch(
+        reader, term.at, f"`{term.loss.name()}` takes {ending.takes}, but {ends} in `{last.__name__}`", ending.help,
+        severity="warning",
+    )  # fmt: skip
+
+
+# ---- maps
+
+
+def _check_maps(term: _Term, recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
+    """What moves images must be able to move targets that are maps: they need the image's size."""
+    image = next((value.type for value in net.ends.inputs if value.type is not None and is_image(value.type)), None)
+    named = {value.name for value in net.ends.inputs}
+    if image is None or term.loss.target == "nothing" or (term.item.target or LABELS) in named:
+        return
+    classes, target = term.loss.target == "classes", term.loss.target_shape(term.output.shape)
+    if not is_map(term.loss, image.shape, target):
+        return
+    if classes and recipe.mixup > 0:
+        reader.report(
+            "recipe-conflict",
+            "`mixup` averages examples with their targets, but those of this net are maps of classes, without a mean",
+            place(node, "mixup"),
+            related=term.related,
+            help="use `cutmix`, which pastes a rectangle of image and target",
+        )
+    if not differs(target[-2:], image.shape[-2:]):
+        return
+    moving = [(item_of(node, "augment", i), t.name()) for i, t in enumerate(recipe.augment) if t.moves]
+    if recipe.cutmix > 0:
+        moving.append((place(node, "cutmix"), "cutmix"))
+    for at, name in moving:
+        reader.report(
+            "recipe-conflict",
+            f"`{name}` moves an image of {joined(image.shape[-2:])}, but its target, a map of {joined(target[-2:])} as "
+            f"{term.word}, cannot follow",
+            at,
+            related=term.related,
+            help="let the net's output have the size of its input (`Upsample`), or leave it out",
+        )

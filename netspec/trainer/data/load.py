@@ -258,8 +258,8 @@ def _check_augment(pipeline: Pipeline, first: Tensor, recipe: Recipe, input: Ten
     if got != input.shape:
         raise ResourceError(
             f"`train.augment` ({names}) makes an example {sizes_text(got)}, but the net's input is "
-            f"{sizes_text(input.shape)}; what changes the size for good belongs into `transforms`, which evaluation takes "
-            "too"
+            f"{sizes_text(input.shape)}; what changes the size for good belongs into `transforms`, which evaluation "
+            "takes too"
         )
 
 

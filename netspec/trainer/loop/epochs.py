@@ -197,6 +197,12 @@ class Training:
             test_accuracy=(test or none).accuracy,
             seconds=progress.seconds,
             examples_per_second=len(self.trainer.data.train) / max(progress.seconds, 1e-9),
+            parts={
+                f"{name}_{figure}": value
+                for name, scores in (("train", score), ("validation", validation), ("test", test))
+                if scores is not None
+                for figure, value in scores.parts.items()
+            },
         )
 
     def _note_best(self, record: Record) -> bool:

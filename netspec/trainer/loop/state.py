@@ -33,7 +33,7 @@ def capture(trainer: Trainer, progress: Progress, identity: Mapping[str, Any], v
     if not trainer.world.first:
         return None
     state: dict[str, Any] = {
-        "progress": asdict(progress),
+        "progress": asdict(progress) | {"records": [record.row() for record in progress.records]},
         "optimizer": trainer.optimization.optimizer.state_dict(),
         "schedule": trainer.schedule.state_dict(),
         "scale": trainer.step.scale.state_dict() if trainer.step.scale else None,

@@ -100,11 +100,18 @@ class World:
         if not self.alone:
             dist.barrier(self.patient)
 
-    def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
-        """The module to call in training: with several processes, wrapped to average the gradients."""
+    def wrap(self, model: nn.Module, device: torch.device, *, whole: bool = True) -> nn.Module:
+        """The module to call in training: with several processes, wrapped to average the gradients.
+
+        Args:
+            model: the model.
+            device: the device of this process.
+            whole: every parameter has a gradient: no output of the model is left unread.
+        """
         if self.alone:
             return model
-        return nn.parallel.DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
+        devices = [device] if device.type == "cuda" else None
+        return nn.parallel.DistributedDataParallel(model, device_ids=devices, find_unused_parameters=not whole)
 
 
 def speaks() -> bool:

@@ -119,6 +119,11 @@ class Objective:
         return result[: self._count], result[self._count] if len(result) > self._count else ()
 
     @property
+    def reads_all(self) -> bool:
+        """True if every output of the net is read by a loss."""
+        return len({i for term in self.terms for i in term.term.of}) == self._count
+
+    @property
     def only(self) -> LossFunction | None:
         """The loss, if there is one."""
         return self.terms[0] if len(self.terms) == 1 else None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -157,6 +157,14 @@ class HeldSums(Sums):
         if self._counts_correct:
             correct += _correct(*(torch.cat([held[i] for held in self._held]) for i in (1, 2))).item()
         self._total.copy_(torch.tensor([loss, correct, targets], dtype=torch.float64))
+
+
+class Adds(Protocol):
+    """What a step leaves the results of its batches to."""
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Add a batch: an entry for each loss."""
+        ...
 
 
 class LossSums:

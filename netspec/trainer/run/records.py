@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -50,29 +51,52 @@ class Record:
     test_accuracy: float | None
     seconds: float
     examples_per_second: float
+    parts: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
+    """Of several losses, the figures of each under the names of their columns: `train_loss/recon`,
+    `test_accuracy/policy`."""
+
+    def figure(self, name: str) -> float | None:
+        """The figure of a column; None if it was not measured."""
+        return self.parts.get(name) if "/" in name else getattr(self, name)
+
+    def row(self) -> dict[str, Any]:
+        """The record as one plain mapping, from column to value."""
+        return {name: getattr(self, name) for name in COLUMNS} | dict(self.parts)
 
     @property
     def line(self) -> str:
         """The record as one line of at most 80 columns: with the speed if it fits, and with fewer digits if numbers are
         long."""
-        lines = (self._line(digits) for digits in (4, 3, 2, 1))
-        line = next((line for line in lines if len(line) <= _COLUMNS), self._line(1))
+        measured = [name for name in ("train", "validation", "test") if getattr(self, f"{name}_loss") is not None]
+        lines = (self._line(digits, of) for of in (measured, measured[-1:], ()) for digits in (4, 3, 2, 1))
+        line = next((line for line in lines if len(line) <= _COLUMNS), self._line(1, ()))
         speed = f"  {self.examples_per_second:,.0f} examples/s"
         return line + speed if len(line + speed) <= _COLUMNS else line
 
-    def _line(self, digits: int) -> str:
+    def _line(self, digits: int, of: Sequence[str]) -> str:
+        """With the accuracies of each output on the parts of the data `of`, if there are several."""
         parts = [f"epoch {self.epoch:>3}"]
         for name, word in (("train", "loss"), ("validation", "val"), ("test", "test")):
             if (loss := getattr(self, f"{name}_loss")) is not None:
                 accuracy = getattr(self, f"{name}_accuracy")
                 between = " acc " if name == "train" else " "
                 behind = "" if accuracy is None else between + figure_text(accuracy, digits)
+                if name in of and accuracy is None:
+                    start = f"{name}_accuracy/"
+                    found = [(key.removeprefix(start), v) for key, v in self.parts.items() if key.startswith(start)]
+                    behind = "".join(f" {label} {figure_text(value, digits)}" for label, value in found)
                 parts.append(f"{word} {figure_text(loss, digits)}{behind}")
         seconds = f"{self.seconds:.1f}" if self.seconds < 99.95 else f"{self.seconds:.0f}"
         return "  ".join([*parts, f"{seconds} s"])
 
 
-COLUMNS = tuple(f.name for f in fields(Record))
+COLUMNS = tuple(f.name for f in fields(Record) if f.name != "parts")
+"""The columns that every record has."""
+
+
+def columns_of(records: Sequence[Record]) -> list[str]:
+    """The columns of some records: those of every one, and those of several losses."""
+    return [*COLUMNS, *dict.fromkeys(name for record in records for name in record.parts)]
 
 
 def write_records(directory: Path, records: list[Record]) -> None:
@@ -80,11 +104,11 @@ def write_records(directory: Path, records: list[Record]) -> None:
 
     They are not flushed to the disk, since checkpoints contain the records, too.
     """
-    rows = [asdict(record) for record in records]
+    rows = [record.row() for record in records]
     lines = "".join(json.dumps({k: as_json(v) for k, v in row.items()}, allow_nan=False) + "\n" for row in rows)
     write_atomically(directory / "metrics.jsonl", lines, durable=False)
     table = io.StringIO()
-    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(table, columns_of(records), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_atomically(directory / "metrics.csv", table.getvalue(), durable=False)
@@ -121,9 +145,10 @@ def record_of(row: Any) -> Record:
         LookupError, TypeError, ValueError: the values are not those of a record.
     """
     values: dict[str, Any] = {name: row[name] for name in COLUMNS}
+    parts = {name: value for name, value in row.items() if "/" in name}
     needed = ("train_loss", "seconds", "examples_per_second")  # never None: null means that it was not finite
     values |= {name: math.nan for name in needed if values[name] is None}
-    for name, value in values.items():
+    for name, value in (values | parts).items():
         if type(value) is not int and (name in ("epoch", "step") or not (value is None or type(value) is float)):
             raise ValueError(f"`{name}` of a record is {value!r}")
-    return Record(**values)
+    return Record(**values, parts=parts)

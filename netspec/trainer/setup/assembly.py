@@ -71,7 +71,7 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     watched = target.type == "cpu" and options.driver not in RECORDERS
     sums = LossSums(loss, target, held=watched)
     average = Average(model, copy.deepcopy(model), target) if recipe.ema else None
-    forward = _forward(model, options, world, target)
+    forward = _forward(model, options, world, target, whole=loss.reads_all)
     step = Step(forward, optimization, loss, recipe, arithmetic, sums, average, watched, world, list(model.buffers()))
     driver = choose_driver(options.driver, step, schedule.cycles_momentum, alone=world.alone)
     return Trainer(
@@ -152,8 +152,10 @@ def _to_channels_last(model: nn.Module) -> None:
             tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
 
 
-def _forward(model: nn.Module, options: Options, world: World, device: torch.device) -> Callable[..., Any]:
-    forward = world.wrap(model, device)
+def _forward(
+    model: nn.Module, options: Options, world: World, device: torch.device, *, whole: bool
+) -> Callable[..., Any]:
+    forward = world.wrap(model, device, whole=whole)
     return torch.compile(forward) if options.compile else forward
 
 

@@ -15,7 +15,8 @@ COLOURS = {"train": "#4c72b0", "validation": "#8172b3", "test": "#c44e52"}
 
 
 def draw_curves(records: Sequence[Record], title: str) -> str:
-    """The curves as SVG text: loss on the left, accuracy on the right if it was measured; `title` may be empty."""
+    """The curves as SVG text: loss on the left, accuracy on the right if it was measured, and below them the figures of
+    several losses; `title` may be empty."""
     import matplotlib as untyped  # imported here, since it is slow and not needed before the first drawing
 
     matplotlib: Any = untyped
@@ -24,10 +25,14 @@ def draw_curves(records: Sequence[Record], title: str) -> str:
     ):
         from matplotlib.figure import Figure
 
-        has_accuracy = any(record.train_accuracy is not None for record in records)
-        figure: Any = Figure(figsize=(9.2 if has_accuracy else 5.2, 3.6), layout="constrained")
-        axes = figure.subplots(1, 2 if has_accuracy else 1, squeeze=False)[0]
-        for axis, quantity in zip(axes, ("loss", "accuracy"), strict=False):
+        quantities = _quantities(records)
+        columns = min(len(quantities), 2)
+        rows = -(-len(quantities) // columns)
+        figure: Any = Figure(figsize=(9.2 if columns == 2 else 5.2, 3.6 * rows), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axis in axes[len(quantities) :]:
+            axis.set_axis_off()
+        for axis, quantity in zip(axes, quantities, strict=False):
             _draw(axis, records, quantity)
         if title:
             figure.suptitle(title)
@@ -36,12 +41,19 @@ def draw_curves(records: Sequence[Record], title: str) -> str:
     return stream.getvalue()
 
 
+def _quantities(records: Sequence[Record]) -> list[str]:
+    """What there is a curve of: `loss`, `accuracy` if it was measured, and those of several losses, `loss/recon`."""
+    accuracy = ["accuracy"] if any(record.train_accuracy is not None for record in records) else []
+    parts = (name.partition("_")[2] for record in records for name in record.parts)
+    return ["loss", *accuracy, *dict.fromkeys(parts)]
+
+
 def _draw(axis: Any, records: Sequence[Record], quantity: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     epochs = [record.epoch for record in records]
     for part, colour in COLOURS.items():
-        values = [getattr(record, f"{part}_{quantity}") for record in records]
+        values = [record.figure(f"{part}_{quantity}") for record in records]
         if all(value is None for value in values):
             continue
         numbers = [float("nan") if value is None else value for value in values]

@@ -23,7 +23,7 @@ from netspec.trainer.machine.host import rows as matrix
 from netspec.trainer.measure.confusion import commonest
 from netspec.trainer.measure.evaluation import Examination, WrongAnswer
 from netspec.trainer.run.directory import RunDirectory
-from netspec.trainer.run.records import Record, figure_text, read_records
+from netspec.trainer.run.records import COLUMNS, Record, columns_of, figure_text, read_records
 from netspec.trainer.show.curves import draw_curves
 from netspec.views.describe import count_text
 
@@ -125,16 +125,17 @@ def _epochs(records: Sequence[Record]) -> str:
     columns = ["epoch", "step", "train_loss"]
     optional = ("train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
     columns += [name for name in optional if any(getattr(record, name) is not None for record in records)]
+    columns += columns_of(records)[len(COLUMNS) :]
     columns += ["seconds", "examples_per_second"]
-    head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
-    rows = ["".join(f"<td>{_cell(name, getattr(record, name))}</td>" for name in columns) for record in records]
+    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in columns)
+    rows = ["".join(f"<td>{_cell(name, record.figure(name))}</td>" for name in columns) for record in records]
     return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
 
 
 def _cell(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    if name.endswith(("loss", "accuracy")):
+    if "/" in name or name.endswith(("loss", "accuracy")):
         return figure_text(value)
     return f"{value:,.1f}" if name == "seconds" else f"{value:,.0f}"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def tensorboard_log(directory: Path) -> Generator[Callable[[Record], None]]:
     with SummaryWriter(str(directory / "tensorboard")) as writer:
 
         def log(record: Record) -> None:
-            for name, value in asdict(record).items():
+            for name, value in record.row().items():
                 part, _, quantity = name.partition("_")
                 if value is not None and name not in ("epoch", "step"):
                     tag = f"{quantity}/{part}" if part in ("train", "validation", "test") else name

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from netspec.trainer.machine.host import is_finite
 from netspec.trainer.machine.values import each
+from netspec.trainer.measure.losses import Objective
+from netspec.trainer.measure.metrics import Entry
 from netspec.trainer.step.feed import Feed, Phase
 from netspec.trainer.step.optim import modules, named
 from netspec.trainer.step.work import Step
@@ -30,33 +32,61 @@ def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:
         A clause that continues "step 17: ".
     """
     wrapped, step.forward = step.forward, model
+    sums, step.sums = step.sums, (seen := _Seen())
     try:
         for number, batch in enumerate(feed.ready() for feed in batches):
             if not all(is_finite(tensor) for tensor in each(batch.x)):
                 return "the batch itself holds a value that is not finite, before any layer"
             found: list[str] = []
+            back: list[str] = []
             with ExitStack() as hooks:
                 for path, module in modules(model):
                     if not len(list(module.children())):
-                        hook: Any = module.register_forward_hook(_Watch(path, module, found))  # pyright: ignore[reportUnknownMemberType]  # torch types hooks loosely
+                        hook: Any = module.register_forward_hook(_Watch(path, module, found, back))  # pyright: ignore[reportUnknownMemberType]  # torch types hooks loosely
                         hooks.callback(hook.remove)
                 step(batch, Phase(first=number == 0, last=False))
             if found:
                 return found[0]
+            if lost := seen.lost(step.objective):
+                return f"{lost} is not finite, though every layer's output is"
+            if back:
+                return back[0]
     finally:
-        step.forward = wrapped
+        step.forward, step.sums = wrapped, sums
     for key, parameter, _ in named(model):
         if parameter.grad is not None and not is_finite(parameter.grad):
             return f"every layer's output and the loss are finite, but the gradient of `{key}` is not"
     return "the loss is not finite, though every layer's output is"
 
 
+class _Seen:
+    """Takes the place of the sums of a step: remembers for each loss whether it was finite."""
+
+    def __init__(self) -> None:
+        self.finite: list[bool] = []
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Look at a batch."""
+        self.finite = [is_finite(entry.loss) for entry in entries]
+
+    def lost(self, objective: Objective) -> str:
+        """The losses of several that were not finite in the last batch, as text; empty if all were, or if it is one."""
+        if objective.only is not None:
+            return ""
+        names = [
+            f"`{term.term.loss.name()}` of `{term.term.label}`"
+            for term, finite in zip(objective.terms, self.finite, strict=True)
+            if not finite
+        ]
+        return f"the loss {' and '.join(names)}" if names else ""
+
+
 class _Watch:
     """A forward hook that records the first output that is not finite, or, in the backward pass, the first gradient."""
 
-    def __init__(self, path: str, module: nn.Module, found: list[str]) -> None:
+    def __init__(self, path: str, module: nn.Module, found: list[str], back: list[str]) -> None:
         self._place = f"layer `{path}` ({type(module).__name__}"
-        self._found = found
+        self._found, self._back = found, back
 
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
         if self._found:
@@ -75,8 +105,8 @@ class _Watch:
                 tensor.register_hook(self._backward)  # pyright: ignore[reportUnknownMemberType]  # as above
 
     def _backward(self, gradient: Tensor) -> None:
-        if not self._found and not is_finite(gradient):
-            self._found.append(
+        if not self._found and not self._back and not is_finite(gradient):
+            self._back.append(
                 f"every layer's output is finite, but on the way back the gradient at the output of {self._place}) "
                 "is the first that is not"
             )

@@ -23,7 +23,7 @@ from netspec.trainer.machine.processes import World
 from netspec.trainer.machine.values import Values, each
 from netspec.trainer.measure.evaluation import autocast
 from netspec.trainer.measure.losses import LossFunction, Objective, Shares
-from netspec.trainer.measure.metrics import Entry, LossSums
+from netspec.trainer.measure.metrics import Adds, Entry
 from netspec.trainer.step.feed import Buffers, Feed, Phase
 from netspec.trainer.step.optim import Optimization
 
@@ -85,7 +85,7 @@ class Step:
         objective: Objective,
         recipe: Recipe,
         arithmetic: Arithmetic,
-        sums: LossSums,
+        sums: Adds,
         average: Average | None = None,
         watched: bool = False,
         world: World = World(),  # noqa: B008  # an immutable value

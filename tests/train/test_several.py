@@ -1,0 +1,313 @@
+"""Nets with several inputs and outputs train: losses of outputs, data by name, to-the-bit resumes, figures by output."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn import functional as F
+
+import netspec
+from netspec.diagnostics import ResourceError, UsageError
+from netspec.trainer.errors import NonFinite
+from netspec.trainer.jobs.dry_run import rehearse
+from netspec.trainer.machine.processes import World
+from netspec.trainer.run.records import read_records
+from netspec.trainer.setup.assembly import assemble
+from netspec.trainer.setup.memory import estimated
+from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.show.curves import draw_curves
+from netspec.trainer.trained.inspection import inspect
+from netspec.trainer.trained.opening import open_trained
+from tests.train.small_runs import finish, run_until, small_net, whole_state
+
+VAE = """
+name: vae
+input: {image: [1, 8, 8]}
+layers:
+  - Flatten
+  - {Linear: 24, name: hidden}
+  - ReLU
+  - as: h
+  - {Linear: 4, name: to_mu}
+  - as: mu
+  - use: h
+  - {Linear: 4, name: to_logvar}
+  - as: logvar
+  - use: mu
+  - Dropout: 0.2
+  - Linear: 64
+  - Unflatten: {dim: 1, unflattened_size: [1, 8, 8]}
+output: {mu: mu, logvar: logvar, recon: []}
+train:
+  data: {synthetic: {train: 100, test: 16, noise: 0.2}}
+  validation: 0.2
+  augment: [RandomHorizontalFlip]
+  batch_size: 8
+  epochs: 4
+  optimizer: {Adam: {lr: 0.01}}
+  scheduler: CosineAnnealingLR
+  schedule_by: step
+  ema: 0.9
+  loss:
+    - {BCEWithLogitsLoss: , of: recon, target: image, weight: 64}
+    - {GaussianKL: , of: [mu, logvar]}
+"""
+"""40 steps of a variational autoencoder whose noise is that of dropout."""
+
+WIDE_AND_DEEP = """
+name: wide_and_deep
+input: {numbers: [3], categories: [4, int64], crossed: [16]}
+layers:
+  - use: categories
+  - Embedding: {num_embeddings: 20, embedding_dim: 2}
+  - Flatten
+  - as: embedded
+  - use: numbers
+  - concat: [[], embedded]
+  - Linear: 8
+  - ReLU
+  - Dropout: 0.1
+  - Linear: 1
+    as: deep
+  - use: crossed
+  - Linear: {out_features: 1, bias: false}
+    as: wide
+output: deep + wide
+train:
+  data: {synthetic: {train: 100, test: 16, vocabulary: 20, classes: 6, noise: 0.1}}
+  batch_size: 8
+  epochs: 4
+  optimizer: {Adam: {lr: 0.01}}
+  loss: MSELoss
+"""
+
+ACTOR_CRITIC = """
+name: actor_critic
+input: [1, 6, 6]
+layers: [Flatten, Linear: 16, ReLU]
+output: {policy: [Linear: 3], value: [Linear: 1]}
+train:
+  data: {synthetic: {train: 48, test: 12}}
+  validation: 0.25
+  batch_size: 8
+  epochs: 3
+  optimizer: {SGD: {lr: 0.1}}
+  loss:
+    - {CrossEntropyLoss: , of: policy}
+    - {MSELoss: , of: value, target: returns, weight: 0.5}
+"""
+
+SPECS = {"vae": VAE, "wide_and_deep": WIDE_AND_DEEP, "actor_critic": ACTOR_CRITIC}
+
+
+def trainer(text: str, **settings: Any) -> Trainer:
+    return assemble(small_net(text, **settings), Options(device="cpu"), World(), "cpu")
+
+
+# ---- a run
+
+
+@pytest.fixture(scope="module", params=SPECS)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """The name of a spec, and its run that nothing interrupts."""
+    path = tmp_path_factory.mktemp(request.param) / "run"
+    finish(small_net(SPECS[request.param]), path)
+    return SPECS[request.param], path
+
+
+def test_the_loss_falls(run: tuple[str, Path]) -> None:
+    losses = [record.train_loss for record in read_records(run[1])]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("steps", [[1, 11], [5, 10], [13]])
+def test_a_run_resumed_at_a_step_equals_the_whole_run_to_the_bit(
+    run: tuple[str, Path], steps: list[int], tmp_path: Path
+) -> None:
+    net = small_net(run[0])
+    for step in steps:
+        run_until(net, tmp_path / "run", step)
+    finish(net, tmp_path / "run")
+    assert whole_state(tmp_path / "run") == whole_state(run[1])
+
+
+def test_streamed_examples_train_as_resident_ones(run: tuple[str, Path], tmp_path: Path) -> None:
+    finish(small_net(run[0]), tmp_path / "run", budget=0, workers=0)
+    assert whole_state(tmp_path / "run")["model"] == whole_state(run[1])["model"]
+
+
+def test_recorded_steps_are_those_of_the_eager_driver(run: tuple[str, Path], replay: None, tmp_path: Path) -> None:
+    finish(small_net(run[0]), tmp_path / "run", driver="replay")
+    mine, other = (load_file(path / "model.safetensors") for path in (tmp_path / "run", run[1]))
+    for key, value in other.items():
+        assert torch.allclose(mine[key], value, rtol=1e-4, atol=1e-6), key
+
+
+def test_a_resolved_spec_compiles_to_the_same_recipe(run: tuple[str, Path]) -> None:
+    again = netspec.load(run[1] / "spec.yaml")
+    assert again.recipe == small_net(run[0]).recipe
+
+
+def test_a_trained_run_is_measured_by_output(run: tuple[str, Path]) -> None:
+    trained = open_trained(run[1], device="cpu")
+    found = inspect(trained, "test")
+    last = read_records(run[1])[-1]
+    assert found.score.loss == pytest.approx(last.test_loss)
+    assert {f"test_{name}": value for name, value in found.score.parts.items()} == pytest.approx(
+        {name: value for name, value in last.parts.items() if name.startswith("test_")}
+    )
+    json.dumps(found.to_dict(trained.names), allow_nan=False)
+
+
+def test_a_dry_run_trains_and_resumes() -> None:
+    assert "two steps, a checkpoint, a resume: all well" in rehearse(small_net(ACTOR_CRITIC), {"device": "cpu"})
+
+
+# ---- what is computed
+
+
+def test_a_step_minimises_the_sum_that_one_would_write_by_hand() -> None:
+    one = trainer(VAE.replace("Dropout: 0.2", "Identity"), ema=None, augment=[])
+    batch = next(one.batches(0, 0))
+    output = one.model(batch.x)  # pyright: ignore[reportAttributeAccessIssue]  # a batch
+    recon = F.binary_cross_entropy_with_logits(output.recon, batch.x)  # pyright: ignore[reportAttributeAccessIssue]
+    divergence = -0.5 * (1 + output.logvar - output.mu**2 - output.logvar.exp()).sum(1).mean()
+    expected = torch.autograd.grad(64 * recon + divergence, list(one.model.parameters()))
+    one.optimization.optimizer.zero_grad()
+    one.step(one.buffers(batch, 0, ()))
+    for parameter, gradient in zip(one.model.parameters(), expected, strict=True):
+        assert parameter.grad is not None
+        assert torch.allclose(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+    scores, values = one.sums.read(), (recon.item(), divergence.item())
+    assert scores.loss == pytest.approx(64 * values[0] + values[1], rel=1e-5)
+    assert scores.parts == pytest.approx(dict(zip(("loss/recon", "loss/mu+logvar"), values, strict=True)), rel=1e-5)
+
+
+def test_a_loss_with_weights_of_classes_beside_another_is_torch_s_mean() -> None:
+    text = ACTOR_CRITIC.replace("{CrossEntropyLoss: ,", "{CrossEntropyLoss: {weight: [1, 5, 0.5]},")
+    one = trainer(text)
+    batch = next(one.batches(0, 0))
+    policy, value = one.model(batch.x)  # pyright: ignore[reportAttributeAccessIssue]  # a batch
+    weighted = nn.CrossEntropyLoss(weight=torch.tensor([1, 5, 0.5]))
+    labels, returns = batch.y  # pyright: ignore[reportAttributeAccessIssue]
+    expected = torch.autograd.grad(
+        weighted(policy, labels) + 0.5 * F.mse_loss(value, returns), list(one.model.parameters())
+    )
+    one.step(one.buffers(batch, 0, ()))
+    for parameter, gradient in zip(one.model.parameters(), expected, strict=True):
+        assert parameter.grad is not None
+        assert torch.allclose(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_a_mean_over_several_batches_beside_another_loss_is_refused() -> None:
+    text = ACTOR_CRITIC.replace("{CrossEntropyLoss: ,", "{CrossEntropyLoss: {weight: [1, 5, 0.5]},")
+    with pytest.raises(UsageError, match="`CrossEntropyLoss` of `policy` divides by its targets that count"):
+        trainer(text, accumulate=2)
+
+
+def test_accumulated_batches_are_the_step_of_a_large_one() -> None:
+    whole, parts = trainer(ACTOR_CRITIC, batch_size=16), trainer(ACTOR_CRITIC, batch_size=8, accumulate=2)
+    for one in (whole, parts):
+        count = one.recipe.accumulate
+        for number, batch in zip(range(count), one.batches(0, 0), strict=False):
+            one.step(one.buffers(batch, number, ()), one.phase(number, 0))
+    for a, b in zip(whole.model.parameters(), parts.model.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_the_data_of_several_inputs_count_in_the_memory() -> None:
+    one = trainer(WIDE_AND_DEEP)
+    examples = 116 * 4 * (3 + 2 * 4 + 16 + 1)
+    assert one.data.bytes == examples
+    assert estimated(one, 8) > examples
+
+
+# ---- records
+
+
+def test_records_say_which_output_a_figure_is_of(tmp_path: Path) -> None:
+    result = finish(small_net(ACTOR_CRITIC), tmp_path / "run")
+    (header, *rows) = csv.reader((tmp_path / "run" / "metrics.csv").read_text().splitlines())
+    wanted = [f"{part}_{what}" for part in ("train", "validation", "test")
+              for what in ("loss/policy", "accuracy/policy", "loss/value")]  # fmt: skip
+    assert header[-9:] == wanted
+    assert len(rows) == 3
+    last = result.records[-1]
+    assert last.train_loss == pytest.approx(last.parts["train_loss/policy"] + 0.5 * last.parts["train_loss/value"])
+    assert last.test_accuracy == last.parts["test_accuracy/policy"]
+    assert read_records(tmp_path / "run") == result.records
+
+
+def test_two_outputs_of_classes_have_an_accuracy_each(tmp_path: Path) -> None:
+    value, kind = (
+        "{MSELoss: , of: value, target: returns, weight: 0.5}",
+        "{CrossEntropyLoss: , of: kind, target: kinds}",
+    )
+    text = ACTOR_CRITIC.replace(value, "{CrossEntropyLoss: , of: kind, target: kinds}")
+    text = text.replace("value: [Linear: 1]", "kind: [Linear: 2]")
+    record = finish(small_net(text), tmp_path / "run").records[-1]
+    assert record.test_accuracy is None
+    assert {"test_accuracy/policy", "test_accuracy/kind"} <= set(record.parts)
+    assert "acc" not in record.line
+    assert " policy " in record.line
+    assert len(record.line) <= 80
+
+
+def test_curves_show_the_figures_of_each_output(tmp_path: Path) -> None:
+    records = finish(small_net(ACTOR_CRITIC), tmp_path / "run").records
+    drawn = draw_curves(records, "a")
+    assert all(f">{title}<" in drawn for title in ("loss", "accuracy", "loss/policy", "accuracy/policy", "loss/value"))
+
+
+# ---- what fails
+
+
+def test_a_loss_that_is_not_finite_is_named(tmp_path: Path) -> None:
+    text = VAE.replace("- {Linear: 4, name: to_logvar}", "- {Linear: 4, name: to_logvar}\n  - Scale: {factor: 1.0e+30}")
+    with pytest.raises(NonFinite, match=r"the loss `GaussianKL` of `mu\+logvar` is not finite"):
+        finish(small_net(text), tmp_path / "run")
+
+
+def file_of(folder: Path, **changed: torch.Tensor | None) -> str:
+    tensors = {
+        "numbers": torch.rand(16, 3), "categories": torch.randint(20, (16, 4)), "crossed": torch.rand(16, 16),
+        "y": torch.rand(16, 1),
+    }  # fmt: skip
+    tensors |= {key: value for key, value in changed.items() if value is not None}
+    save_file({k: v for k, v in tensors.items() if changed.get(k, v) is not None}, folder / "train.safetensors")
+    return str(folder / "train.safetensors")
+
+
+def test_a_file_gives_the_inputs_and_targets_by_their_names(tmp_path: Path) -> None:
+    path = file_of(tmp_path)
+    one = trainer(WIDE_AND_DEEP, data={"tensors": {"train": path}})
+    batch = next(one.batches(0, 0))
+    stored = load_file(path)
+    rows = one.data.train.order(seed=0, epoch=0, shuffle=True)[:8]
+    for given, name in zip(batch.x, ("numbers", "categories", "crossed"), strict=True):  # pyright: ignore[reportAttributeAccessIssue]
+        assert torch.equal(given, stored[name][rows])
+    assert torch.equal(batch.y, stored["y"][rows])  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"crossed": None}, "holds categories, numbers, y, but `numbers`, `categories`, `crossed` and `y` are wanted"),
+        ({"crossed": torch.rand(15, 16)}, "has 16 examples in `numbers`, but 15 examples in `crossed`"),
+        ({"y": torch.rand(15, 1)}, "has 16 examples in `numbers`, but 15 targets in `y`"),
+        ({"crossed": torch.rand(16, 17)}, "is 17, but the net's input `crossed` is 16"),
+        ({"categories": torch.rand(16, 4)}, r"input `categories` is int64; store them as `categories.long\(\)`"),
+        ({"y": torch.rand(16, 2)}, "a target of .* is 2, but the net's output is 1"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(changed: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match=message):
+        trainer(WIDE_AND_DEEP, data={"tensors": {"train": file_of(tmp_path, **changed)}})

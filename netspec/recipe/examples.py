@@ -58,3 +58,33 @@ train:
   early_stopping: 3
 """
 """A spec whose recipe uses most of what there is."""
+
+SEVERAL: Final = """
+name: autoencoder
+input: {image: [1, 28, 28]}
+layers:
+  - Flatten
+  - Linear: 128
+  - ReLU
+  - as: hidden
+  - Linear: 16
+  - as: mu
+  - Linear: 784
+  - Unflatten: {dim: 1, unflattened_size: [1, 28, 28]}
+  - as: picture
+output:
+  recon: picture
+  mu: mu
+  logvar: [use: hidden, Linear: 16]
+  kind: [use: mu, Linear: 10]
+train:
+  data: {synthetic: {train: 512, test: 128}}   # FashionMNIST has pictures and labels too
+  batch_size: 64
+  epochs: 2
+  optimizer: {Adam: {lr: 0.001}}
+  loss:
+    - {BCEWithLogitsLoss: , of: recon, target: image, weight: 784}
+    - {GaussianKL: , of: [mu, logvar]}
+    - {CrossEntropyLoss: , of: kind, weight: 10}
+"""
+"""A spec whose net has several outputs, with a loss for each."""

@@ -16,7 +16,7 @@ from netspec.kinds import kinds_of
 from netspec.layers.reference import cell, filled, hanging, prose
 from netspec.recipe import tables
 from netspec.recipe.base import DataSet, Named, Transform
-from netspec.recipe.examples import RECIPE, VALUES
+from netspec.recipe.examples import RECIPE, SEVERAL, VALUES
 from netspec.recipe.read import KEYS, LISTS, PATTERNS, PLAIN, REQUIRED
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.schedulers import Scheduler
@@ -72,6 +72,8 @@ def key_facts(name: str) -> tuple[str, str, str]:
 
 
 def _key_words(name: str) -> str:
+    if name == "loss":
+        return "a loss, or a list of losses"
     if name in PLAIN:
         return PLAIN[name].phrase
     if name in tables.CALLS:
@@ -230,6 +232,8 @@ def recipe_page() -> str:
         lines += [f"### `{name}`", ""]
         lines += [line for paragraph in _paragraphs(setting) for line in prose(paragraph)]
         lines += [*_argument_table(setting), ""]
+    lines += ["## Several inputs and outputs", "", *prose(_SEVERAL)]
+    lines += ["```yaml", *SEVERAL.strip().split("\n"), "```", "", *prose(_BY_NAME)]
     for kind in KINDS.values():
         lines += [f"## {kind.title}", "", *prose(_ABOUT[kind.key])]
         lines += _data_table() if kind.key == "data" else [*_call_table(kind), "", *_unoffered_table(kind)]
@@ -320,11 +324,33 @@ _RULES: Final = """
 value sets its first obvious argument, `Resize: 224`.
 - `--set train.epochs=3` or `--set train.optimizer.SGD.lr=0.01` on the command line overrides any value; a variant of
 the spec may hold another `train`.
-- `best` is validation_accuracy if the loss is one of classes and validation_loss otherwise; without validation data
-there is no best checkpoint, and neither `early_stopping` nor `ReduceLROnPlateau` is allowed.
+- `best` is validation_accuracy if the loss is one of classes and validation_loss otherwise, as of several; without
+validation data there is no best checkpoint, and neither `early_stopping` nor `ReduceLROnPlateau` is allowed.
 - `no_decay`, `freeze` and the `parameters` of `groups` are patterns. One with a dot is a shell glob over the key in
 the `state_dict`: `"0.*"`, `"*.bias"`. One without is a parameter's own name (`bias`), a type of layer (`Linear`), or
 `norm` for all normalisation layers.
+"""
+
+_SEVERAL: Final = """
+Where a net gives several outputs, `loss` is a list, and what is minimised is the sum of each loss times its `weight`,
+which is 1 if left out. `of` names the output that a loss reads, or a list of those that it reads. `target` names what
+it compares them with: an input of the net, as an autoencoder does, or a field of the data; left out it is `labels`, the
+target that every data set has. An output that no loss reads is a warning: what only it needs does not train. `aux`
+heads take the first loss.
+"""
+
+_BY_NAME: Final = """
+A loss is the mean over its targets, as torch's: `BCEWithLogitsLoss` of 784 pixels times 784 is their sum, which stands
+beside `GaussianKL`, a sum over features, in the lower bound of Kingma & Welling 2014 (arXiv 1312.6114).
+
+Records hold, beside `train_loss`, which is the sum, the figures of each loss under its output, without its weight:
+`train_loss/recon`, `train_loss/mu+logvar`, `test_accuracy/kind`. `train_accuracy` is there if exactly one loss is of
+classes, and then `best: validation_accuracy` may choose by it. `eval` tells all of them, the curves show them.
+
+Several inputs have names, and `synthetic` data give all of them, with a target for each loss. A file of `tensors` holds
+a tensor under the name of each input (the only one as `x`) and of each `target` (`labels` as `y`). `transforms` are
+applied to every input that is an image; `augment` wants one image at most, and moves the targets that are maps with it;
+a target that is an input is what the net sees, augmented. `mixup` and `cutmix` are for one input and one loss.
 """
 
 _ABOUT: Final = {
@@ -356,7 +382,7 @@ run.
     "loss": """
 Losses are those of `torch.nn`; the trainer averages over the targets, so there is no `reduction`. The first three
 take the number of a class as target, the others values of the output's shape, which only `tensors` and `synthetic` data
-give.
+give, or an input of the net. The last five read several outputs, and two of them have no target.
 
 With `weight`, or with targets that are `ignore_index`, the mean of the first two divides by the sum of the factors of
 the targets that count, as torch's does: over a whole set, over the batches of an accumulated step, over all processes.

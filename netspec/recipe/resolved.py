@@ -20,7 +20,7 @@ class Recipe(NamedTuple):
     data: DataSet
     """What to train on: a data set, with its arguments if it has any."""
     loss: Loss | tuple[LossItem, ...]
-    """What training minimises: a loss, or the weighted sum of several, each `of` an output."""
+    """What training minimises: a loss, or the weighted sum of several, each `of` outputs."""
     optimizer: Optimizer
     """What changes the parameters, with its learning rate."""
     batch_size: int

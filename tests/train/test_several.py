@@ -1,20 +1,23 @@
-"""Nets with several inputs and outputs train: losses of outputs, data by name, to-the-bit resumes, figures by output."""
+"""Nets with several inputs and outputs train: losses of outputs, data by name, exact resumes, figures by output."""
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
 import netspec
 from netspec.diagnostics import ResourceError, UsageError
+from netspec.recipe.examples import SEVERAL
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.jobs.dry_run import rehearse
 from netspec.trainer.machine.processes import World
@@ -26,6 +29,7 @@ from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.curves import draw_curves
 from netspec.trainer.trained.inspection import inspect
 from netspec.trainer.trained.opening import open_trained
+from netspec.trainer.trained.prediction import predict
 from tests.train.small_runs import finish, run_until, small_net, whole_state
 
 VAE = """
@@ -247,15 +251,12 @@ def test_records_say_which_output_a_figure_is_of(tmp_path: Path) -> None:
 
 
 def test_two_outputs_of_classes_have_an_accuracy_each(tmp_path: Path) -> None:
-    value, kind = (
-        "{MSELoss: , of: value, target: returns, weight: 0.5}",
-        "{CrossEntropyLoss: , of: kind, target: kinds}",
-    )
-    text = ACTOR_CRITIC.replace(value, "{CrossEntropyLoss: , of: kind, target: kinds}")
-    text = text.replace("value: [Linear: 1]", "kind: [Linear: 2]")
+    value, kind = "{MSELoss: , of: value, target: returns, weight: 0.5}", "{CrossEntropyLoss: , of: k, target: kinds}"
+    text = ACTOR_CRITIC.replace(value, kind)
+    text = text.replace("value: [Linear: 1]", "k: [Linear: 2]")
     record = finish(small_net(text), tmp_path / "run").records[-1]
     assert record.test_accuracy is None
-    assert {"test_accuracy/policy", "test_accuracy/kind"} <= set(record.parts)
+    assert {"test_accuracy/policy", "test_accuracy/k"} <= set(record.parts)
     assert "acc" not in record.line
     assert " policy " in record.line
     assert len(record.line) <= 80
@@ -311,3 +312,92 @@ def test_a_file_gives_the_inputs_and_targets_by_their_names(tmp_path: Path) -> N
 def test_a_file_that_does_not_fit_is_refused(changed: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match=message):
         trainer(WIDE_AND_DEEP, data={"tensors": {"train": file_of(tmp_path, **changed)}})
+
+
+# ---- what else reads a run
+
+
+def test_the_example_of_the_page_trains(tmp_path: Path) -> None:
+    records = finish(small_net(SEVERAL), tmp_path / "run").records
+    assert records[-1].train_loss < records[0].train_loss
+    assert {"train_loss/recon", "train_loss/mu+logvar", "test_accuracy/kind"} <= set(records[-1].parts)
+
+
+def picture(folder: Path) -> Path:
+    Image.new("L", (6, 6), 128).save(folder / "a.png")
+    return folder / "a.png"
+
+
+def test_a_classifying_output_among_several_is_examined_and_predicts(tmp_path: Path) -> None:
+    finish(small_net(ACTOR_CRITIC), tmp_path / "run", report=True)
+    trained = open_trained(tmp_path / "run", device="cpu")
+    found = inspect(trained, "test")
+    assert found.examination is not None
+    assert int(found.examination.confusion.sum()) == 12
+    assert "loss of value" in found.text(trained.names)
+    assert "test loss/policy" in (tmp_path / "run" / "report.html").read_text()
+    (answer,) = predict(trained, [picture(tmp_path)])
+    x = torch.full((1, 1, 6, 6), 128 / 255)
+    expected = trained.model(x).policy.softmax(1)[0].sort(descending=True).values
+    assert [share for _, share in answer.classes] == pytest.approx(expected.tolist(), rel=1e-5)
+
+
+def test_predict_says_what_to_do_for_nets_that_it_cannot_ask(tmp_path: Path) -> None:
+    finish(small_net(WIDE_AND_DEEP, epochs=1), tmp_path / "wide")
+    with pytest.raises(UsageError, match="takes 3 inputs, `numbers`, `categories`, `crossed`; in Python"):
+        predict(open_trained(tmp_path / "wide", device="cpu"), [picture(tmp_path)])
+    finish(small_net(VAE, epochs=1), tmp_path / "vae")
+    with pytest.raises(UsageError, match="one score per class") as error:
+        predict(open_trained(tmp_path / "vae", device="cpu"), [picture(tmp_path)])
+    program = re.search(r"`(netspec\.build\(.+?\))` makes", str(error.value))
+    assert program is not None
+    model = eval(program[1], {"netspec": netspec})  # what the message says to write
+    model.load_state_dict(load_file(tmp_path / "vae" / "model.safetensors"))
+
+
+SIAMESE = """
+name: siamese
+input: {left: [1, 8, 8], right: [1, 8, 8], mask: [8, bool]}
+layers:
+  - Flatten
+  - Linear: 8
+  - as: x1
+  - use: right
+  - Flatten
+  - Linear: 8
+  - as: x2
+output: {x1: x1, x2: x2}
+train:
+  data: {synthetic: {train: 32, test: 8, classes: 4}}
+  transforms: [Normalize: {mean: [0.5], std: [0.25]}]
+  batch_size: 8
+  epochs: 2
+  optimizer: {Adam: {lr: 0.01}}
+  loss: {CosineEmbeddingLoss: {margin: 0.2}, of: [x1, x2]}
+"""
+
+
+def test_transforms_are_for_each_input_that_is_an_image(tmp_path: Path) -> None:
+    one = trainer(SIAMESE)
+    left, right, mask = next(one.batches(0, 0)).x  # pyright: ignore[reportAttributeAccessIssue]  # a batch
+    rows = one.data.train.order(seed=0, epoch=0, shuffle=True)[:8]
+    stored = one.data.train.x  # pyright: ignore[reportAttributeAccessIssue]  # resident
+    for given, images in ((left, stored[0]), (right, stored[1])):
+        assert torch.allclose(given, (images[rows] / 255 - 0.5) / 0.25, atol=1e-6)
+    assert torch.equal(mask, stored[2][rows])
+    result = finish(small_net(SIAMESE), tmp_path / "run")
+    assert result.records[-1].train_loss < result.records[0].train_loss
+
+
+def test_heads_take_the_first_loss() -> None:
+    text = ACTOR_CRITIC.replace("Linear: 16,", "Linear: 16, aux: [Linear: 3],")
+    one = trainer(text)
+    batch = next(one.batches(0, 0))
+    labels, returns = batch.y  # pyright: ignore[reportAttributeAccessIssue]  # a batch
+    policy, value, (head,) = one.model(batch.x)  # pyright: ignore[reportAttributeAccessIssue]
+    whole = F.cross_entropy(policy, labels) + 0.5 * F.mse_loss(value, returns) + 0.3 * F.cross_entropy(head, labels)
+    expected = torch.autograd.grad(whole, list(one.model.parameters()))
+    one.step(one.buffers(batch, 0, ()))
+    for parameter, gradient in zip(one.model.parameters(), expected, strict=True):
+        assert parameter.grad is not None
+        assert torch.allclose(parameter.grad, gradient, rtol=1e-4, atol=1e-6)

@@ -62,7 +62,8 @@ class Tensors(DataSet):
 
     `x` is uint8 (0 to 255, becomes float32 in [0, 1]), float32, or int64 for nets that take integers; `y` is int64
     classes, or float32 values for a loss that compares values. float16, bfloat16 and float64 are read as float32, the
-    smaller integers as int64, and classes may be uint8; targets of N × 1 integers are taken for N classes. Relative
+    smaller integers as int64, and classes may be uint8; targets of N × 1 integers are taken for N classes. A net of
+    several inputs takes each from the tensor of its name, and losses with a `target` theirs from that name. Relative
     paths count from the directory where the run was started, as long as they are there.
 
     Args:
@@ -105,13 +106,15 @@ train:
 class Synthetic(DataSet):
     """Examples made up from a seed, which a net can learn: a fixed random pattern for each class, plus noise.
 
+    A net of several inputs gets all of them, and every loss a target.
+
     Args:
         shape: of one example; null is the net's input. Three axes make uint8 images, others float32 values.
         classes: null is the net's output width.
         train: number of training examples.
         test: number of test examples.
         noise: standard deviation of the noise, the patterns having 1.
-        vocabulary: makes integers below this in place of values, for nets that take int64.
+        vocabulary: makes integers below this in place of values, for inputs that take int64.
         seed: of the patterns and the noise.
     """
 

@@ -17,6 +17,7 @@ from netspec.trainer.errors import NonFinite
 from netspec.trainer.machine.device import numerics
 from netspec.trainer.machine.host import floats, ints
 from netspec.trainer.measure.evaluation import autocast, evaluating
+from netspec.trainer.measure.losses import LossFunction
 from netspec.trainer.trained.opening import Trained
 from netspec.trainer.transforms.pipeline import Pipeline
 from netspec.views.describe import shape_text
@@ -53,13 +54,10 @@ def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answe
         ResourceError: a file is not an image.
         NonFinite: the net's output is not finite.
     """
-    if not trained.classifies or not trained.recipe.data.images:
-        raise UsageError(
-            "`predict` needs a net that gives images one score per class, and that of the run "
-            f"`{trained.run.path}` does not"
-        )
+    loss = _classifier(trained)
     device = trained.arithmetic.device
     pipeline = Pipeline(trained.recipe.transforms, (), device)
+    objective = trained.objective()
     answers: list[Answer] = []
     with numerics(trained.arithmetic), evaluating(trained.model), autocast(trained.arithmetic):
         for path in paths:
@@ -69,13 +67,38 @@ def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answe
                     f"`{path}` is, after the recipe's transforms, {shape_text(tuple(x.shape[1:]))}, "
                     f"but the net takes {shape_text(trained.net.input_shape)}; bring the picture to that size"
                 )
-            shares = trained.model(x).float().softmax(1).squeeze(0)
+            output = objective.outputs(trained.model(x))[0][loss.term.of[0]]
+            shares = output.float().softmax(1).squeeze(0)
             if not bool(shares.isfinite().all()):
                 raise NonFinite(f"`{path}`: the net's output for it is not finite, though every weight is")
             values, classes = shares.topk(min(top, len(shares)))
             named = [(trained.names[i], p) for i, p in zip(ints(classes), floats(values), strict=True)]
             answers.append(Answer(path, named))
     return answers
+
+
+def _classifier(trained: Trained) -> LossFunction:
+    """The loss of the output that has a score for each class.
+
+    Raises:
+        UsageError: the net takes several inputs, or gives no such output, or several.
+    """
+    loss, inputs = trained.objective().classifier, [f"`{value.name}`" for value in trained.net.inputs]
+    by_hand = (
+        f"in Python `netspec.build(netspec.load({str(trained.run.spec)!r}))` makes the module that "
+        "`model.safetensors` beside it has the weights of"
+    )
+    if len(inputs) > 1:
+        raise UsageError(
+            f"`predict` gives a net one picture, and that of the run `{trained.run.path}` takes {len(inputs)} inputs, "
+            f"{', '.join(inputs)}; {by_hand}"
+        )
+    if loss is None or not trained.classifies or not trained.recipe.data.images:
+        raise UsageError(
+            "`predict` needs a net that gives images one score per class, and that of the run "
+            f"`{trained.run.path}` does not; {by_hand}"
+        )
+    return loss
 
 
 def _read(trained: Trained, path: Path) -> Tensor:

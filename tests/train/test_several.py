@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,10 @@ from netspec.trainer.show.curves import draw_curves
 from netspec.trainer.trained.inspection import inspect
 from netspec.trainer.trained.opening import open_trained
 from netspec.trainer.trained.prediction import predict
+from tests.train.programs import ROOT, environment
 from tests.train.small_runs import finish, run_until, small_net, whole_state
+from tests.train.test_divisors import RANKS
+from tests.train.test_survival import free_port
 
 VAE = """
 name: vae
@@ -401,3 +406,22 @@ def test_heads_take_the_first_loss() -> None:
     for parameter, gradient in zip(one.model.parameters(), expected, strict=True):
         assert parameter.grad is not None
         assert torch.allclose(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
+    """Also where no loss reads an output, so that some parameters have no gradient."""
+    text = ACTOR_CRITIC.replace("value: [Linear: 1]}", "value: [Linear: 1], spare: [Linear: 2]}")
+    (tmp_path / "spec.yaml").write_text(text)
+    arguments = ("train", str(tmp_path / "spec.yaml"), "--run", str(tmp_path / "two"), "--no-report", "--device", "cpu")
+    world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    child = subprocess.run(
+        [sys.executable, "-c", RANKS, *arguments], cwd=ROOT, env=environment(world), capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert child.returncode == 0, child.stderr
+    one = finish(netspec.loads(text), tmp_path / "one", device="cpu")
+    mine, other = (load_file(tmp_path / name / "model.safetensors") for name in ("two", "one"))
+    for key, value in other.items():
+        torch.testing.assert_close(mine[key], value, rtol=1e-4, atol=1e-6)
+    last = read_records(tmp_path / "two")[-1]
+    assert last.parts == pytest.approx(one.records[-1].parts, rel=1e-4)

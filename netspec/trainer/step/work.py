@@ -184,8 +184,9 @@ class Step:
             output, y, further = term.reads(outputs, values)
             loss = self._loss(term, output, y, further, b, other)
             entries.append(Entry(loss.detach(), output.detach(), y))
-            part = loss if self.shares is not None or not term.divides else loss * term.share(y)
-            part = part if term.weight == 1 else part * term.weight
+            part = loss * term.share(y) if term.divides and self.shares is None else loss
+            if term.weight != 1:
+                part = part * term.weight
             objective = part if objective is None else objective + part
         assert objective is not None, "a recipe has a loss"
         first = self.objective.terms[0]

@@ -118,9 +118,10 @@ class Step:
             self._clear_gradients()
         x, y, other = self._mixed(b)
         statistics = [buffer.clone() for buffer in self.statistics]
+        inputs = each(x)
         with autocast(self.arithmetic):
-            result = self.forward(*each(x))
-        objective, entries = self._objective(result, (*each(x), *each(y)), b, other)
+            result = self.forward(*inputs)
+        objective, entries = self._objective(result, (*inputs, *each(y)), b, other)
         empty = None
         if self.shares is not None:
             factor, empty = self.shares.add(entries[0].y, b.weight, first=phase.first)

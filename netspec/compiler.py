@@ -355,7 +355,8 @@ def _against(
     keys = _keys(done.spec.output, source)
     outputs = [EndValue(value.name, None if value.family else value.types[0]) for value in done.ports.outputs]
     related = [
-        [Related(f"output `{value.name}`", keys[value.name])] if value.name in keys else [] for value in done.ports.outputs
+        [Related(f"output `{value.name}`", keys[value.name])] if value.name in keys else []
+        for value in done.ports.outputs
     ]
     own = {child.name: child for child in root.children if isinstance(child, Sequential)}
     endings = [

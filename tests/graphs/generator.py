@@ -140,7 +140,7 @@ class Generator:
                 return [{"Conv2d": {"out_channels": out, "kernel_size": 3, "padding": 1}}], (out, height, width)
 
     def fresh(self, scope: Scope) -> str:
-        if scope.lists[-1] and self.random.random() < 0.2:
+        if scope.lists[-1] and not self.loops and self.random.random() < 0.2:  # a round begins as the one before
             again = [name for name in scope.lists[-1] if name.startswith("v")]
             if again:
                 return self.random.choice(again)  # the same list may bind a name again

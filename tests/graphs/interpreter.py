@@ -64,9 +64,10 @@ class Interpreter:
                 parts = x
                 if isinstance(bound, str):
                     names[bound] = dict(enumerate(parts))
-                for name, part in zip(bound if isinstance(bound, list) else (), parts, strict=True):
-                    if name != "_":
-                        self.bind(name, part, names, numbers)
+                elif isinstance(bound, list):
+                    for name, part in zip(bound, parts, strict=True):
+                        if name != "_":
+                            self.bind(name, part, names, numbers)
                 x = parts[0]
             elif bound is not None:
                 self.bind(bound, x, names, numbers)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import unicodedata
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,9 @@ from typing import Any, Final
 from netspec.layers.base import REQUIRED
 
 WIDTH: Final = 100
+
+_SIMPLE_POWER: Final = r"(?<![\w.)\]])([A-Za-z_][\w.]*|\d[\d.]*) \*\* (-?\d[\d.]*|[A-Za-z_][\w.]*)(?![\w.(\[])"
+"""A power of names and numbers alone, which ruff writes without blanks."""
 
 _POSITIONAL: Final = frozenset(
     {
@@ -58,7 +62,8 @@ class Told:
         for node in ast.walk(tree):
             if isinstance(node, ast.Name):
                 node.id = f"({parts.get(node.id, node.id)})"
-        return ast.unparse(ast.parse(ast.unparse(tree), mode="eval"))  # read again, it has the brackets that it needs
+        text = ast.unparse(ast.parse(ast.unparse(tree), mode="eval"))  # read again, it has the brackets that it needs
+        return re.sub(_SIMPLE_POWER, r"\1**\2", text)
 
 
 @dataclass(frozen=True, slots=True)

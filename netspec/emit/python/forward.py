@@ -112,6 +112,8 @@ class Classes:
         body = _Body(self, net.root, reads)
         end, result = self._given(body, network)
         lines = body.ended(end)
+        if net.named_outputs and net.named_outputs[0].name is not None:
+            lines = [*body.lines, *laid_out("return ", self._bracketed(body, network))]
         if heads:
             self.helpers |= {"Auxiliary"}
             lines = [*body.lines, *self._with_heads(end, network)]
@@ -130,6 +132,15 @@ class Classes:
         if outputs[0].name is None:
             return texts[0], "tuple[Tensor, ...]" if outputs[0].family else "Tensor"
         return f"{self._outputs(network)}({', '.join(texts)})", self._outputs(network)
+
+    def _bracketed(self, body: _Body, network: str) -> Bracketed:
+        """The named tuple that the network returns."""
+        inside: list[str | Bracketed] = []
+        for value in self.net.named_outputs:
+            names = tuple(body.names[slot] for slot in value.slots)
+            family = Bracketed("(", names, ")") if len(names) > 1 else f"({names[0]},)"
+            inside.append(family if value.family else names[0])
+        return Bracketed(f"{self._outputs(network)}(", tuple(inside), ")")
 
     def _outputs(self, network: str) -> str:
         """The class of the named tuple that the network gives."""

@@ -138,8 +138,8 @@ class Classes:
         inside: list[str | Bracketed] = []
         for value in self.net.named_outputs:
             names = tuple(body.names[slot] for slot in value.slots)
-            family = Bracketed("(", names, ")") if len(names) > 1 else f"({names[0]},)"
-            inside.append(family if value.family else names[0])
+            family = Bracketed("(", names, ")") if len(names) > 1 else f"({', '.join(names)},)"
+            inside.append(family if value.family else ", ".join(names))
         return Bracketed(f"{self._outputs(network)}(", tuple(inside), ")")
 
     def _outputs(self, network: str) -> str:

@@ -170,6 +170,8 @@ class Dataflow:
         self._count = 0
         self.named: dict[int, int] = {slot: self._next() for slot in further}
         """The value of each name, by slot."""
+        self.rounds: list[tuple[Scope, int]] = []
+        """The rounds of every `repeat`, each with the value behind it."""
         self.end = self._visit(root, 0)
         """The value that flows out at the end."""
 
@@ -202,6 +204,8 @@ class Dataflow:
             case Scope() | Sequential():
                 for child in node.children:
                     x = self._visit(child, x)
+                if isinstance(node, Scope) and node.kind == "repeat":
+                    self.rounds.append((node, x))
                 return x
 
     def _join(self, node: Combinator, x: int) -> int:

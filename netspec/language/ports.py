@@ -268,7 +268,7 @@ class Ports:
     def _warn_unread(self, flow: Dataflow, given: Sequence[int]) -> None:
         """Warn of named values, inputs and results that nothing reads. One that only an item reads which a `when` or a
         loop leaves out counts as read: another value of a variable brings it back."""
-        from netspec.language.unread import first_is_read, unread  # a chain has no values with names
+        from netspec.language.unread import first_is_read, unread, unread_rounds  # a chain has no values with names
 
         asked = self._asked.spans()
         first = self._first
@@ -280,6 +280,12 @@ class Ports:
             if name.partition("[")[0] in elsewhere:
                 continue
             self._warn_unnamed(span, name)
+        for found in () if self.naming.left_out else unread_rounds(flow, given):
+            self.reports.report(
+                "unused-value", "each round begins with the same value: nothing reads what those before the last give",
+                found.span, severity="warning",
+                help="what a round reads is named inside of it: `repeat: n` with `do: [{…, as: x}]`",
+            )  # fmt: skip
         for found in () if self.naming.left_out else unread(flow, given):
             self.reports.report(
                 "unused-value", f"nothing reads what {found.words} gives", found.span, severity="warning",

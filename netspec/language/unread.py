@@ -46,6 +46,18 @@ def unread(flow: Dataflow, given: Iterable[int]) -> Iterator[Unread]:
     return (found for found, _ in results if found.span not in places)
 
 
+def unread_rounds(flow: Dataflow, given: Iterable[int]) -> Iterator[Unread]:
+    """The places of a `repeat` of which a round before the last gives what nothing reads: each begins with the same
+    value then. `given` as in `unread`."""
+    read = _read(flow, given) | {step.value for step in flow.steps if isinstance(step.node, As)}
+    places: dict[Span, list[int]] = {}
+    for scope, value in flow.rounds:
+        places.setdefault(scope.span, []).append(value)
+    for span, values in places.items():
+        if len(values) > 1 and values[-1] in read and all(value not in read for value in values[:-1]):
+            yield Unread("`repeat`", span)
+
+
 def _read(flow: Dataflow, given: Iterable[int]) -> set[int]:
     """The values that something computes with, or that the network gives."""
     slots = list(given)

@@ -300,23 +300,32 @@ def test_nbeats_subtracts_and_adds() -> None:
 
 
 class VAE(nn.Module):
-    """As PyTorch's examples have it, but for the noise."""
+    """As PyTorch's examples have it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.fc1, self.fc21, self.fc22 = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
         self.fc3, self.fc4 = nn.Linear(20, 400), nn.Linear(400, 784)
 
-    def forward(self, image: Tensor, eps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         hidden = self.fc1(image.view(-1, 784)).relu()
         mu, logvar = self.fc21(hidden), self.fc22(hidden)
-        z = mu + eps * torch.exp(0.5 * logvar)
+        z = mu + torch.randn_like(mu) * torch.exp(0.5 * logvar) if self.training else mu
         return self.fc4(self.fc3(z).relu()).sigmoid().view_as(image), mu, logvar
 
 
 def test_the_vae_has_three_outputs() -> None:
     agree("vae", VAE())
-    assert netspec.load(SPECS / "vae.yaml").params == 652_824
+    net = netspec.load(SPECS / "vae.yaml")
+    assert net.params == 652_824
+    model, reference = netspec.build(net, seed=0), VAE()
+    reference.load_state_dict(dict(zip(reference.state_dict(), model.state_dict().values(), strict=True)))
+    image = torch.rand(3, 1, 28, 28)
+    drawn: list[tuple[Tensor, ...]] = []
+    for forward in (model, reference):  # the same noise in training
+        torch.manual_seed(1)
+        drawn.append(tuple(forward(image)))
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*drawn, strict=True))
 
 
 class Highway(nn.Module):

@@ -268,7 +268,12 @@ class _Body:
                     if text in self.names.values():
                         self.current = text
                     else:
-                        at = self._to(text, steps, at)
+                        behind = self._behind_dropped(steps, at)
+                        if behind is None:
+                            at = self._to(text, steps, at)
+                        else:
+                            self.lines.append(f"_ = {text}")
+                            at = behind
                 case Combinator() if self.classes.is_bare(node):
                     at = self._join(node, steps, at)
                 case Leaf() | Sequential() | Combinator():
@@ -281,6 +286,15 @@ class _Body:
                         at = end
                     else:
                         at = self._call(node, steps, at)
+
+    def _behind_dropped(self, steps: Sequence[Step], at: int) -> int | None:
+        """The step behind a value that nothing reads: it has at most names that nothing reads, and another value
+        follows, as behind the last round of a loop. None for any other value."""
+        while at < len(steps) and isinstance(step := steps[at], As) and step.term is None:
+            if self.wiring.read[step.slot]:
+                return None
+            at += 1
+        return at if at < len(steps) and isinstance(steps[at], Use) else None
 
     def _plain_run(self, steps: Sequence[Step], at: int) -> int:
         """The end of the stretch of modules with consecutive numbers that take and give only what flows."""
@@ -307,7 +321,8 @@ class _Body:
         first = self.x
         if isinstance(following, As) and following.term is None:
             first, at = self._variable(following.slot), at + 1
-        self._assign(", ".join([first, *(self._variable(slot) for slot in wires.gives)]), text)
+        read = self.wiring.read
+        self._assign(", ".join([first, *(self._variable(slot) if read[slot] else "_" for slot in wires.gives)]), text)
         self.current = first
         return at
 

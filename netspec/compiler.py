@@ -25,7 +25,7 @@ from netspec.language.spec import Block, Spec, read_spec
 from netspec.language.words import calls_of, mentioned
 from netspec.layers import OWN, Offer, Plugin
 from netspec.layers.base import TensorType
-from netspec.net import Combinator, Net, Sequential, leaves, walk
+from netspec.net import As, Combinator, Leaf, Net, Sequential, leaves, members, walk
 from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decode, parse, read, without_gc
 from netspec.validation import FAILED, Reader, Reports
 
@@ -351,7 +351,7 @@ def _against(
     if not done.ports.outputs:
         outputs = [EndValue(None, done.end.type or NOTHING)]
         related = [[done.end.related(None)] if done.end.type else []]
-        return Against(NetEnds(tuple(inputs), tuple(outputs)), types, [types], input_places, related, heads)
+        return Against(NetEnds(tuple(inputs), tuple(outputs)), types, [_tail(root)], input_places, related, heads)
     keys = _keys(done.spec.output, source)
     outputs = [EndValue(value.name, None if value.family else value.types[0]) for value in done.ports.outputs]
     related = [
@@ -360,12 +360,27 @@ def _against(
     ]
     own = {child.name: child for child in root.children if isinstance(child, Sequential)}
     endings = [
-        [type(leaf.layer) for leaf in leaves(own[value.name])] if value.name in keys and value.name in own else []
-        for value in done.ports.outputs
+        _tail(own[value.name]) if value.name in keys and value.name in own else [] for value in done.ports.outputs
     ]
     if len(outputs) != len(keys or outputs) or len(inputs) != len(spans or inputs):
         return None
     return Against(NetEnds(tuple(inputs), tuple(outputs)), types, endings, input_places, related, heads)
+
+
+def _tail(chain: Sequential) -> list[type[Layer]]:
+    """The classes of the layers that a chain ends with, up to the last join or `use`."""
+    found: list[type[Layer]] = []
+    for node in reversed(list(members(chain))):
+        match node:
+            case Leaf():
+                found.append(type(node.layer))
+            case Sequential():
+                return [*_tail(node), *found[::-1]]
+            case As():
+                continue
+            case _:
+                break
+    return found[::-1]
 
 
 def _keys(node: Node | None, source: Source) -> dict[str | None, Span]:

@@ -19,6 +19,7 @@ from torch import nn
 import netspec
 from netspec.diagnostics import Defect, UsageError
 from netspec.emit.python import helpers, initial, to_python
+from netspec.emit.python.code import Told
 from netspec.emit.python.helpers import Copies
 from netspec.net import Net
 from tests.emitted import assert_same, emitted
@@ -252,6 +253,13 @@ def test_layers_without_a_bias_are_passed_over():
     net = netspec.loads(spec)
     assert "        if module.bias is not None:\n            nn.init.ones_(module.bias)\n" in to_python(net)
     assert emitted(net).state_dict()["0.bias"].tolist() == [1.0] * 4
+
+
+def test_powers_have_the_blanks_that_ruff_gives_them():
+    texts = ["2 ** i", "1.5 ** i // b", "a ** b ** c", "2 ** min(a, b)", "2 ** (j - i)", "2 ** -i", "max(a, 1) ** b"]
+    written = "".join(f"x = {Told(text, {}).filled({})}\n" for text in texts)
+    command = [sys.executable, "-m", "ruff", "format", "--isolated", "-"]
+    assert subprocess.run(command, input=written, capture_output=True, text=True, check=True).stdout == written
 
 
 def test_emitting_imports_no_torch():

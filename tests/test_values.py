@@ -316,3 +316,22 @@ def test_a_name_that_nothing_reads_is_told_why() -> None:
     assert first.message == "nothing reads the input `a`: another value takes its place"
     two = "blocks:\n  f: [{Linear: 8, as: x}, ReLU]\n  g: [{Linear: 8, as: x}, add: [[], x]]\n"
     assert only(layers("- f\n- g", two)).message == "nothing reads the value `x`"
+
+
+def test_a_loss_is_held_against_the_layer_that_gives_the_output() -> None:
+    """Not against one in front of a `use`, which puts another value in its place."""
+    recipe = """
+train:
+  data: {synthetic: {train: 64, test: 16}}
+  batch_size: 8
+  epochs: 1
+  loss: CrossEntropyLoss
+  optimizer: SGD
+"""
+    head = "- Linear: 8\n- as: h\n- Sigmoid:\n  as: g\n"
+    assert findings(layers(f"{head}- use: h * g") + recipe) == []
+    assert only(layers("- Linear: 8\n- Sigmoid") + recipe).code == "loss-mismatch"
+    assert (
+        only(layers(f"{head}- use: h\n- Linear: 8\n- sequential: [Sigmoid]\n- add: [[], g]\n- Sigmoid") + recipe).code
+        == "loss-mismatch"
+    )

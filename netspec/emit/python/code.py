@@ -19,8 +19,8 @@ from netspec.layers.base import REQUIRED
 
 WIDTH: Final = 100
 
-_SIMPLE_POWER: Final = r"(?<![\w.)\]])([A-Za-z_][\w.]*|\d[\d.]*) \*\* (-?\d[\d.]*|[A-Za-z_][\w.]*)(?![\w.(\[])"
-"""A power of names and numbers alone, which ruff writes without blanks."""
+_POWER: Final = r"(?<=\w) \*\* (?=-?[\w.]+\b(?![(\[.]))"
+"""A power of a name or a number to another, which ruff writes without blanks."""
 
 _POSITIONAL: Final = frozenset(
     {
@@ -63,7 +63,7 @@ class Told:
             if isinstance(node, ast.Name):
                 node.id = f"({parts.get(node.id, node.id)})"
         text = ast.unparse(ast.parse(ast.unparse(tree), mode="eval"))  # read again, it has the brackets that it needs
-        return re.sub(_SIMPLE_POWER, r"\1**\2", text)
+        return re.sub(_POWER, "**", text)
 
 
 @dataclass(frozen=True, slots=True)

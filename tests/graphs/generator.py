@@ -50,8 +50,9 @@ class Generator:
         layers: list[Item] = [{"as": "x0"}]
         if self.random.random() < 0.5:
             spec["input"], layers = self.inputs(shape, scope), []
-        more, _ = self.items(shape, scope, DEEPEST, least=2)
-        spec["layers"] = [*layers, *more, {"use": f"x0 + {self.scaled('x0')}"}]
+        more, end = self.items(shape, scope, DEEPEST, least=2)
+        scope.lists[0]["ended"] = end
+        spec["layers"] = [*layers, *more, {"as": "ended"}, {"use": f"x0 + {self.scaled('x0')}"}]
         spec["layers"] += [{"as": "last"}, {"Conv2d": {"out_channels": 2, "kernel_size": 1}}]
         spec["layers"] = self.read_all(spec["layers"], scope)
         if self.random.random() < 0.5:
@@ -91,8 +92,10 @@ class Generator:
         return {name: found[name] for name in names}
 
     def read_all(self, layers: list[Item], scope: Scope) -> list[Item]:
-        """End by reading a few of the values, whatever their shapes: each through a pool to one number a channel."""
-        names = self.random.sample(sorted(scope.lists[0]), k=min(3, len(scope.lists[0])))
+        """End by reading a few of the values, that behind the last item among them, whatever their shapes: each through
+        a pool to one number a channel."""
+        others = sorted(scope.lists[0].keys() - {"ended"})
+        names = ["ended", *self.random.sample(others, k=min(2, len(others)))]
         branches = [
             [{"use": name}, {"AdaptiveAvgPool2d": 1}, {"Conv2d": {"out_channels": 3, "kernel_size": 1}}]
             for name in names
@@ -287,6 +290,12 @@ class Generator:
         inner = Scope([{}]) if self.loops else scope.branch()  # each use of a module reads values alike
         body = [*self.fitted(shape, shape, inner, depth), {"Conv2d": {"out_channels": shape[0], "kernel_size": 1}}]
         item: dict[str, Any] = self.random.choice([{"sequential": body}, {"residual": body}, body[-1]]) | option
+        if self.random.random() < 0.25:  # one item that makes two modules, which run in turns
+            turns = self.random.choice(["[0, 1, 0, 1]", "[1, 0, 1]", "range(3)"])
+            named = item | {"shared": f"s{self.count}_{{t{self.count} % 2}}"}
+            if inner.values():
+                named = body[-1] | {"shared": named["shared"]}
+            return [{"for": f"t{self.count} in {turns}", "do": [named]}], shape
         if self.random.random() < 0.3:
             return [{"repeat": self.random.randint(1, 3), "do": body} | option, {"sequential": body} | option], shape
         between: list[Any] = self.random.choice([[], ["Tanh"], [{"residual": [item, "Tanh"]}]])

@@ -57,7 +57,10 @@ class Interpreter:
             bound = item.pop("as", None)
             item.pop("name", None)
             if "shared" in item:
-                x = self.one(item.pop("shared"), item, x, names, numbers)
+                name = re.sub(
+                    r"{(.*?)}", lambda m: str(self.value(m[1], names, numbers)), item.pop("shared")
+                )  # called here
+                x = self.one(name, item, x, names, numbers)
             elif item:
                 x = self.item(item, x, names, numbers)
             if isinstance(x, tuple):  # what flows on is the first, or the family
@@ -72,6 +75,9 @@ class Interpreter:
             elif bound is not None:
                 self.bind(bound, x, names, numbers)
         return x
+
+    def filled(self, name: str, numbers: dict[str, Any]) -> str:
+        return re.sub(r"{(.*?)}", lambda found: str(self.value(found[1], {}, numbers)), name)
 
     def one(self, name: str, item: dict[str, Any], x: Tensor, names: dict[str, Any], numbers: dict[str, Any]) -> Tensor:
         """The applications of a shared module: its parameters count once, and each finds the same."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 import shutil
 import weakref
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ GOOD = Path(__file__).parent.parent / "specs" / "good"
 SIZES = {"two_towers": {"T": 7}}
 NAMED = (
     "named_skips", "pyramid", "two_towers", "autoencoder", "dueling",
-    "shared_layer", "shared_parts", "shared_towers", "tied_head", "parts", "sampled",
+    "shared_layer", "shared_parts", "shared_towers", "tied_head", "parts", "sampled", "shared_in_turns",
 )  # fmt: skip
 
 
@@ -67,6 +68,24 @@ Made = tuple[Net, nn.Module]
 
 def test_every_good_spec_with_names_is_what_torch_makes_of_it(made: Made) -> None:
     netspec.verify(made[0])
+
+
+def test_the_emitted_file_of_a_graph_has_its_modules_where_the_built_one_has_them(made: Made) -> None:
+    net, model = made
+    names: dict[str, Any] = {"__name__": "emitted"}
+    source = netspec.to_python(net)
+    exec(compile(source, "emitted", "exec"), names)
+    other: nn.Module = names[re.findall(r"^def (\w+)\(\) ->", source, re.MULTILINE)[-1]]()
+    assert list(other.state_dict()) == list(model.state_dict())
+    other.load_state_dict(model.state_dict())
+    inputs = inputs_of(net)
+    for one in (model, other.eval()):
+        one.zero_grad()
+        sum(x.square().sum() for x in flat(one(*inputs)) if x.requires_grad).backward()
+    assert agree(other(*inputs), model(*inputs))
+    for ours, theirs in zip(other.parameters(), model.parameters(), strict=True):
+        assert (ours.grad is None) == (theirs.grad is None)
+        assert ours.grad is None or agree(ours.grad, theirs.grad)
 
 
 def test_a_graph_is_pickled_and_copied_and_its_weights_go_round(made: Made) -> None:

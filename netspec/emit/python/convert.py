@@ -294,16 +294,17 @@ class Converter:
 
 
 def _variables(classes: Classes) -> dict[str, str]:
-    """A variable for each shared module, the same for those that one item of a block makes."""
+    """A variable for each shared module, the same for those that an item makes under one name in each call of its
+    block."""
     found: dict[str, str] = {}
-    of_item: dict[tuple[Span, int], str] = {}
+    of_item: dict[tuple[Span, int, str], str] = {}
     taken: Counter[str] = Counter()
     for node in walk(classes.net.root) if classes.wiring.shared else ():
         if not isinstance(node, (Leaf, Sequential, Combinator)) or node.path not in classes.wiring.shared:
             continue
-        place = node.span, node.path.count(".")  # a block that calls itself has one for each depth
+        name = node.path.rpartition(".")[2]
+        place = node.span, node.path.count("."), name  # a block that calls itself has one for each depth
         if node.path not in found and place not in of_item:
-            name = node.path.rpartition(".")[2]
             taken[name] += 1
             of_item[place] = f"shared_{name}" if taken[name] == 1 else f"shared_{name}_{taken[name]}"
         found.setdefault(node.path, of_item.get(place, ""))

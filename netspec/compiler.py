@@ -26,7 +26,7 @@ from netspec.language.words import calls_of, mentioned
 from netspec.layers import OWN, Offer, Plugin
 from netspec.layers.base import TensorType
 from netspec.net import As, Combinator, Leaf, Net, Sequential, leaves, members, walk
-from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decode, parse, read, without_gc
+from netspec.text.source import Limits, ListNode, MapNode, Node, ScalarNode, Source, decode, parse, read, without_gc
 from netspec.validation import FAILED, Reader, Reports
 
 if TYPE_CHECKING:
@@ -244,6 +244,7 @@ def _elaborate_whole(
     input_type = inputs[0].type
     init = InitRules(spec, spec.init, reader)
     elaborator = Elaborator(spec, reader, scope, init, limits)
+    elaborator.ports.targets = _targets(over.train)
     root = elaborator.run(inputs)
     init.finish(reader)
     if elaborator.inference.conditions:
@@ -365,6 +366,14 @@ def _against(
     if len(outputs) != len(keys or outputs) or len(inputs) != len(spans or inputs):
         return None
     return Against(NetEnds(tuple(inputs), tuple(outputs)), types, endings, input_places, related, heads)
+
+
+def _targets(train: Node | None) -> frozenset[str]:
+    """What the losses of a `train:` section name as targets."""
+    losses = train.get("loss") if isinstance(train, MapNode) else None
+    items = losses.items if isinstance(losses, ListNode) else ()
+    found = (item.get("target") for item in items if isinstance(item, MapNode))
+    return frozenset(node.text for node in found if isinstance(node, ScalarNode))
 
 
 def _tail(chain: Sequential) -> list[type[Layer]]:

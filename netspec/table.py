@@ -216,6 +216,11 @@ def _rows(net: Net, depth: int | None) -> list[_TableRow]:
         match item:
             case Leaf():
                 rows.append(_layer_row(item, level, auxiliary))
+                if item.results:
+                    if stack and isinstance(following := stack[-1][0], As) and following.term is None:
+                        stack.pop()
+                        _name_row(following, level, rows)
+                    rows += (_TableRow("", f"  as {r.name}", level, r.type.shape, 0, 0) for r in item.results)
             case LayerGroup():
                 header = not says_little(item)
                 if header:

@@ -335,3 +335,39 @@ train:
         only(layers(f"{head}- use: h\n- Linear: 8\n- sequential: [Sigmoid]\n- add: [[], g]\n- Sigmoid") + recipe).code
         == "loss-mismatch"
     )
+
+
+@pytest.mark.parametrize("items", ["- Chunk: 2", "- Chunk: 2\n- ReLU"])
+def test_the_advice_for_a_family_without_a_name_can_be_followed(items: str) -> None:
+    found = only(layers(items))
+    assert found.help is not None
+    assert "`as: p` beside the item" in found.help
+    assert findings(layers("- {Chunk: 2, as: p}\n- use: p[0] + p[1]")) == []
+
+
+def test_a_list_of_names_is_for_the_values_of_a_block_too() -> None:
+    block = "blocks:\n  halves: [Chunk: 2]\n"
+    assert findings(layers("- {halves: , as: [a, b]}\n- add: [[], b]\n- mul: [[], a]", block)) == []
+
+
+def test_the_only_tensor_of_a_layer_may_be_its_bare_value() -> None:
+    items = "- {Chunk: 2, as: [mu, logvar]}\n- GaussianSample: logvar\n- concat: [[], mu]"
+    assert findings(layers(items)) == []
+
+
+def test_an_input_that_only_a_loss_reads_is_read() -> None:
+    recipe = """
+train:
+  data: {synthetic: {train: 64, test: 16}}
+  batch_size: 8
+  epochs: 1
+  loss: [{MSELoss: , of: u, target: b}]
+  optimizer: SGD
+"""
+    assert findings("input: {a: [8], b: [8]}\nlayers: [{Linear: 8, as: u}]\noutput: {u: u}\n" + recipe) == []
+
+
+def test_the_flat_spec_of_a_clean_spec_is_clean() -> None:
+    text = "input: {image: [1, 8, 8]}\nlayers: [Flatten, Linear: 4, {as: mu}, Linear: 4]\noutput: {recon: [], mu: mu}\n"
+    assert findings(text) == []
+    assert findings(netspec.expand(netspec.loads(text))) == []

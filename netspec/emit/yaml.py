@@ -7,6 +7,7 @@ module paths, the same initialisers, the same recipe.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
@@ -26,7 +27,8 @@ def expand(net: Net) -> str:
     """The flat YAML of a net."""
     common = _common_initializers(net)
     first = net.named_inputs[0].slot if net.named_inputs else None
-    given = _Given(common, _value_names(net), first, Wiring(net).shared)
+    wiring = Wiring(net)
+    given = _Given(common, _value_names(net), first, wiring.shared, wiring.read)
     lines = [f"name: {written(net.name)}"]
     if net.description:
         lines.append(f"description: {written(net.description)}")
@@ -76,6 +78,8 @@ class _Given(NamedTuple):
     """The slot of the first input, which `input` names."""
     shared: frozenset[str]
     """The paths of the modules that run more than once."""
+    read: Counter[int]
+    """How often each value is read."""
 
 
 # ---- layers
@@ -133,7 +137,8 @@ def _leaf(leaf: Leaf, given: _Given) -> Iterator[str]:
         ties = (f"{tie.parameter}: {written(f'{tie.path}.{tie.name}')}" for tie in leaf.ties)
         options.append(f"tie: {{{', '.join(ties)}}}")
     if leaf.results:
-        options.append(f"as: [_, {', '.join(written(given.values[result.slot]) for result in leaf.results)}]")
+        names = (written(given.values[r.slot]) if given.read[r.slot] else "_" for r in leaf.results)
+        options.append(f"as: [_, {', '.join(names)}]")
     scalar = leaf.layer.scalar
     if not arguments:
         head += ": {}" if options else ""
@@ -205,7 +210,7 @@ def _value_names(net: Net) -> dict[int, str]:
 
 def _as(node: As, given: _Given) -> Iterator[str]:
     name = given.values[node.slot]
-    if node.slot == given.input:
+    if node.slot == given.input or not given.read[node.slot]:
         return
     if node.term is None:
         yield f"- as: {name}"

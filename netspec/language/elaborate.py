@@ -153,7 +153,7 @@ class Elaborator:
             cursor.context = outer
         names = item.options.get("as")
         if isinstance(names, ListNode):
-            self.several.check_named(item, cursor, left_out=wanted is False)
+            self.several.check_named(item, cursor, self._at(cursor), left_out=wanted is False)
         elif names is not None:
             self.naming.name(names, cursor, self._at(cursor))
 
@@ -202,13 +202,15 @@ class Elaborator:
             cursor.lose()
             return
         inner = self.sharing.inside(name, item, cursor)
+        before = len(self.reports.diagnostics)
         if item.kind == "repeat":
             body = inner.nested(name, inner.context)
             self._list(item.options.get("do"), "do", body)
             inner.add_sequential(inner.keys.prefix + name, name, item.span(self.reports.source), body)
         else:
             self._head(item, inner)
-        self.sharing.take(name, item, inner, cursor, self._at(cursor))
+        whole = len(self.reports.diagnostics) == before
+        self.sharing.take(name, item, inner, cursor, self._at(cursor), whole=whole)
 
     def _head(self, item: Item, cursor: Cursor) -> None:
         self.expansion.step(item.node)

@@ -26,6 +26,8 @@ from netspec.validation import FAILED, Reader, Reports
 if TYPE_CHECKING:
     from netspec.language.arithmetic import Operand
 
+UNNAMED: Final = "`as: p` beside the item names them `p[0]`, `p[1]` …, and `as: [a, b]` each; `use` says which"
+"""What to do with a family that has no name."""
 _TARGET: Final = r"\s*([^\W\d]\w*)\s*(\[.*\])?\s*"  # compiled when a spec names a value
 
 
@@ -312,7 +314,7 @@ class Naming:
             "value-kind",
             f"`{word}` wants one value, but a family of {len(family)} stands here",
             at,
-            help=f"`use` says which: {members(family.name, family)}" if family.values else None,
+            help=f"`use` says which: {members(family.name, family)}" if family.name and family.values else UNNAMED,
         )
         cursor.lose()
 

@@ -13,7 +13,7 @@ from netspec.expressions.values import Family
 from netspec.language.cursor import NOTHING, Cursor
 from netspec.language.flow import Flow, Origin
 from netspec.language.names import MODULE_ATTRIBUTES, usable
-from netspec.language.naming import Naming
+from netspec.language.naming import UNNAMED, Naming
 from netspec.language.values import Asked, NamedValue, member_name
 from netspec.language.words import left_out_words
 from netspec.layers.base import TensorType
@@ -58,6 +58,8 @@ class Ports:
         self.further: dict[int, NamedValue] = {}
         """The inputs that do not flow into the first layer, by slot."""
         self._inputs: set[Span] = set()
+        self.targets: frozenset[str] = frozenset()
+        """The inputs that a recipe's losses compare outputs with."""
         """The places that name inputs."""
         self.inputs: tuple[InputValue, ...] = ()
         """Those that have names."""
@@ -231,10 +233,10 @@ class Ports:
             layers = self.spec.layers
             last = layers.items[-1] if isinstance(layers, ListNode) else None
             at = cursor.flow.last.span if last is None else last
-            one = member_name(family.name, family, min(family.values, default=()))
+            one = member_name(family.name, family, min(family.values, default=())) if family.name else None
             self.reports.report(
                 "value-kind", f"the network gives a family of {len(family)} values", at,
-                help=f"end with one of them, as in `use: {one}`",
+                help=UNNAMED if one is None else f"end with one of them, as in `use: {one}`",
             )  # fmt: skip
 
     def warn_of_values(self, root: Sequential) -> None:
@@ -277,6 +279,8 @@ class Ports:
             unnamed[first.span] = first.name
         elsewhere = left_out_words(self.spec, self.naming.left_out) if unnamed else ()
         for span, name in unnamed.items():
+            if span in self._inputs and name in self.targets:
+                continue
             if name.partition("[")[0] in elsewhere:
                 continue
             self._warn_unnamed(span, name)

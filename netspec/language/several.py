@@ -32,6 +32,8 @@ class Several:
     def apart(self, item: Item, found: type[Layer]) -> tuple[Node | None, dict[str, Node]]:
         """The arguments of a layer, and the tensors that stand among them."""
         node = item.value
+        if isinstance(node, ScalarNode) and node.value is not None and found.scalar is None and len(found.tensors) == 1:
+            return None, {found.tensors[0]: node}
         if not isinstance(node, MapNode):
             return node, {}
         key = id(node)
@@ -127,7 +129,23 @@ class Several:
             first = self.naming.store(member(base, (0,)), flows[0], span, cursor)
             others = [NamedValue(r.name, r.slot, flow, span) for r, flow in zip(leaf.results, flows[1:], strict=True)]
             parts = {(number,): value for number, value in enumerate([first, *others])}
-            cursor.flow = cursor.flow.unknown()._replace(family=Family(item.name, parts))
+            cursor.flow = cursor.flow.unknown()._replace(family=Family("", parts))
+
+    def _name_members(self, words: ListNode, family: Family, cursor: Cursor, reader: Reader) -> None:
+        """Give each value of a family a name; the first flows on."""
+        for word, value in zip(words.items, family, strict=False):
+            if not isinstance(value, NamedValue) or (isinstance(word, ScalarNode) and word.text == "_"):
+                continue
+            target = self.naming.target(word, cursor, reader)
+            if target is None:
+                self.naming.lose(word, cursor)
+                continue
+            place = self.reports.source.span(word)
+            self.naming.listed.add(place)
+            self.naming.bind(*target, NamedValue(member(*target), value.slot, value.flow, place), cursor)
+        first = next(iter(family))
+        if isinstance(first, NamedValue):
+            self.naming.take(first, words, cursor)
 
     def lose(self, item: Item, cursor: Cursor) -> None:
         """Go on with nothing known."""
@@ -137,12 +155,17 @@ class Several:
         for word in words.items if isinstance(words, ListNode) else ():
             self.naming.lose(word, cursor)
 
-    def check_named(self, item: Item, cursor: Cursor, *, left_out: bool) -> None:
-        """Report a list of names beside an item that gives one value, or is not there."""
+    def check_named(self, item: Item, cursor: Cursor, reader: Reader, *, left_out: bool) -> None:
+        """Name the values of a family that a block gives; report a list of names beside an item that gives one value,
+        or is not there."""
         if id(item.node) in self._named:
             self._named.remove(id(item.node))
             return
         words = item.options["as"]
+        family = cursor.flow.family
+        if family is not None and isinstance(words, ListNode) and len(words.items) <= len(family) and not left_out:
+            self._name_members(words, family, cursor, reader)
+            return
         if left_out:
             said, wish = f"`{item.name}` is left out here, so nothing has these names", "use them under the same `when`"
         else:

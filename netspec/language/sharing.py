@@ -59,8 +59,9 @@ class Sharing:
             context = context.within(context.scope.branch())
         return Cursor(keys, cursor.flow, context._replace(again=again))
 
-    def take(self, name: str, item: Item, inner: Cursor, cursor: Cursor, reader: Reader) -> None:
-        """Put what a shared item has become behind the cursor."""
+    def take(self, name: str, item: Item, inner: Cursor, cursor: Cursor, reader: Reader, *, whole: bool = True) -> None:
+        """Put what a shared item has become behind the cursor. What was reported in one that is not `whole` would tell
+        it from others once more."""
         home, node = cursor.context.home, item.options["shared"]
         key = cursor.keys.next()
         span = self.reports.source.span(node)
@@ -68,12 +69,12 @@ class Sharing:
         if name in home.shared:
             self._several.add(home.keys.names[name])
             first, again = home.shared[name], True
-            if first is not None and made is not None:
+            if first is not None and made is not None and whole:
                 self._compare(name, first, made, node, reader)
         else:
             home.keys.names[name] = span
             self._single[span] = name
-            home.shared[name], again = made, False
+            home.shared[name], again = made if whole else None, False
         stand_in = None if not again and cursor.keys is home.keys else key
         for found in inner.nodes:  # arithmetic in front of it is an argument, names behind it are those of its results
             if made is not None and found is made:
@@ -190,7 +191,7 @@ def _shape(shape: Shape) -> str:
 
 
 Difference = tuple[str, str, str, str]
-_ALIKE: Final = "the items are written alike, with the same layers"
+_ALIKE: Final = "the items are written alike, with the same layers and arguments"
 
 
 def difference(first: Node, other: Node) -> Difference | None:
@@ -224,12 +225,8 @@ def _of_layers(a: Leaf, b: Leaf) -> Difference | None:
     for key, value in a.args.items():
         if (here := b.args[key]) != value:
             sizes = f"for {_shape(b.input_shape)} here, {_shape(a.input_shape)} there"
-            return (
-                str(here),
-                str(value),
-                f"`{key}` of its `{a.type}` is",
-                f"a module has one width: it is given {sizes}",
-            )
+            wish = f"a module has one width: it is given {sizes}" if key in a.layer.inferred(a.input) else _ALIKE
+            return str(here), str(value), f"`{key}` of its `{a.type}` is", wish
     if a.frozen != b.frozen:
         states = {True: "frozen", False: "not frozen"}
         return states[b.frozen], states[a.frozen], f"its `{a.type}` is", "write `freeze` beside all of them"

@@ -146,7 +146,10 @@ class GaussianSample(Layer):
         given = others.get("logvar", ())
         need(
             len(given) == 1,
-            lambda: f"`GaussianSample` wants one value as `logvar`, the logarithm of the variance, not {len(given)}",
+            lambda: (
+                "`GaussianSample` wants a value as `logvar`, the logarithm of the variance"
+                + (f", not {len(given)} of them" if given else "")
+            ),
             code="missing-argument" if not given else "value-kind",
             help="for example `GaussianSample: {logvar: v}`, where `as: v` has named it",
         )

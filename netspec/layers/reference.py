@@ -43,6 +43,7 @@ def explain_layer(cls: type[Layer]) -> str:
     parts = [f"{cls.__name__} ({cls.family})"]
     parts += [filled(paragraph) for paragraph in paragraphs(cls)]
     arguments = [hanging(argument, words, 2) for argument, words in _arguments(cls).items()]
+    arguments += [hanging(name, "a value that `as` has named, or arithmetic over several", 2) for name in cls.tensors]
     parts.append("\n".join(["Arguments:", *(arguments or ["  none"])]))
     if cls.omitted:
         parts.append("\n".join(["Not offered:", *(hanging(*item, 2) for item in cls.omitted.items())]))

@@ -71,6 +71,16 @@ def _check_inputs(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -
             "`data: {tensors: {train: FILE}}`, or make data up with `data: synthetic`",
         )
         return
+    for number, value in enumerate(net.ends.inputs):
+        if value.name == data.labels_key and any(item.target is None for item in recipe.losses):
+            reader.report(
+                "recipe-conflict",
+                f"`{data.name()}` has the labels under the name `{value.name}`, which is also that of an input: the "
+                "loss would compare the output with what the net is given",
+                at,
+                related=net.inputs[number],
+                help="give the input another name, or each loss a `target`",
+            )
     if data.facts().shape is not None:
         reader.report(
             "recipe-conflict",

@@ -102,7 +102,7 @@ def _outputs(item: LossItem, at: Node, reader: Reader, net: Against) -> tuple[in
             return _known((0,), item, where, reader, net)
         if len(outputs) == 1:
             return _mismatch(
-                reader, where, f"{wanted}, and the net gives one",
+                reader, where, f"{wanted}, and the net gives {'one' if outputs[0].type else 'several without names'}",
                 f"name outputs, as in `output: {{{', '.join(f'{name}: …' for name in loss.takes)}}}`, and write "
                 f"`of: {several}` beside the loss",
             )  # fmt: skip

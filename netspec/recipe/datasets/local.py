@@ -77,6 +77,7 @@ class Tensors(DataSet):
     reader: ClassVar[str] = "tensors"
     labels: ClassVar[bool] = False
     many: ClassVar[bool] = True
+    labels_key: ClassVar[str | None] = "y"
     worked: ClassVar[str | None] = """
 input: [13]
 layers: [Linear: 64, ReLU, Linear: 1]

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,6 +89,7 @@ def test_a_wrong_class_is_reported_as_it_says(place: Path, tmp_path: Path) -> No
     assert PRINTED[2] in done.stderr
 
 
+@pytest.mark.skipif(find_spec("ruff") is None, reason="ruff is a tool of developers")
 def test_what_the_page_says_to_write_is_written_as_the_rest(place: Path) -> None:
     """With methods that are described once, in the base class, as in netspec/layers."""
     settings = ("--config", str(ROOT / "pyproject.toml"))

@@ -21,6 +21,7 @@ from netspec.language.flow import Flow, Origin
 from netspec.language.inference import Inference
 from netspec.language.initialization import InitRules
 from netspec.language.items import Item, read_item
+from netspec.language.layer_items import LayerItems, key_of
 from netspec.language.limits import Expansion, Frame, LimitPassed
 from netspec.language.naming import Naming
 from netspec.language.options import flag, repeat_count
@@ -31,8 +32,7 @@ from netspec.language.scope import BlockName, Here, LayerName, NamesInScope, Tem
 from netspec.language.several import Several
 from netspec.language.sharing import Sharing
 from netspec.language.spec import Block, Spec
-from netspec.layers.base import Layer, TensorType
-from netspec.net import Call, Combinator, Leaf, Sequential
+from netspec.net import Call, Combinator, Sequential
 from netspec.text.source import Limits, ListNode, MapNode, Node, ScalarNode
 from netspec.validation import Reader
 
@@ -53,6 +53,9 @@ class Elaborator:
         self.rounds: Final = Rounds(spec, self.expansion, self.naming.left_out)
         self.sharing: Final = Sharing(reader.reports, ties="tie" in spec.source.text)
         self.several: Final = Several(self.naming)
+        self.layers: Final = LayerItems(
+            spec, scope, init, self.inference, self.expansion, self.naming, self.sharing, self.several, self._at
+        )
         self._items: dict[int, Item | None] = {}
         self._last = reader
         """The reader that was asked last: most often several are asked at one place."""
@@ -216,7 +219,7 @@ class Elaborator:
         self.expansion.step(item.node)
         match item.kind:
             case "layer":
-                self._layer(item, item.name, cursor)
+                self.layers.read(item, item.name, cursor)
             case "block":
                 self._call(item, self.spec.blocks[item.name], cursor)
             case "reference":
@@ -239,91 +242,6 @@ class Elaborator:
             case "output":
                 self.naming.give(item, cursor, self._at(cursor))
 
-    # ---- layers
-
-    def _layer(self, item: Item, name: str, cursor: Cursor) -> None:
-        if cursor.flow.family is not None:
-            self.naming.refuse_family(name, item.head, cursor)
-        found = self.spec.offer.layer_class(name)
-        if self.scope.has_values and isinstance(item.value, MapNode) and (target := item.value.get("as")) is not None:
-            self.naming.lose(target, cursor)  # it is reported as an argument
-        if found.several:
-            self._layer_of_several(item, name, found, cursor)
-            return
-        names = None if item.value is None else Here(cursor.context.scope, cursor.flow.type)
-        offer, read = self.spec.offer, self.reader.arguments
-        of_plugin = bool(offer.plugins) and offer.of_plugin(name)
-        if of_plugin:
-            layer = self.inference.arguments_of_plugin(
-                found, item, item.value, read, name=name, at=item.head, names=names
-            )
-        else:
-            layer = read(found, item.value, name=name, at=item.head, names=names)
-        key, given_name = self._key(item, cursor)
-        self.expansion.layers += 1
-        flow, context = cursor.flow, cursor.context
-        x = flow.type
-        if layer is None or x is None:
-            cursor.lose()
-            return
-        y = (self.inference.output_of_plugin if of_plugin else self.inference.output)(layer, x, item, flow)
-        if of_plugin and y is None:
-            cursor.lose()
-            return
-        span = item.span(self.reports.source)
-        out = y or TensorType((UNKNOWN,) * len(x.shape), x.dtype)
-        init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
-        leaf = Leaf(
-            cursor.keys.prefix + key,
-            given_name,
-            layer,
-            x,
-            out,
-            span,
-            context.calls,
-            context.frozen,
-            init,
-            context.again,
-        )
-        if self.sharing.ties:
-            leaf = self.sharing.tied(leaf, item, cursor, self._at(cursor))
-        cursor.nodes.append(leaf)
-        self.inference.keep_conditions(name, span, flow)
-        cursor.flow = flow.unknown() if y is None else flow.after(leaf, y)
-
-    def _layer_of_several(self, item: Item, name: str, found: type[Layer], cursor: Cursor) -> None:
-        """A layer that is given further tensors, or gives several results."""
-        written, tensors = self.several.apart(item, found)
-        names = Here(cursor.context.scope, cursor.flow.type)
-        offer, read = self.spec.offer, self.reader.arguments
-        of_plugin = bool(offer.plugins) and offer.of_plugin(name)
-        if of_plugin:
-            layer = self.inference.arguments_of_plugin(found, item, written, read, name=name, at=item.head, names=names)
-        else:
-            layer = read(found, written, name=name, at=item.head, names=names)
-        key, given_name = self._key(item, cursor)
-        self.expansion.layers += 1
-        inputs = self.several.read(tensors, item, cursor, self._at(cursor))
-        flow, context, x = cursor.flow, cursor.context, cursor.flow.type
-        types = None
-        if layer is not None and x is not None and inputs is not None:
-            others = {tensor: tuple(read.type for read in reads) for tensor, reads in inputs.items()}
-            types = self.inference.results(layer, x, others, item, flow, of_plugin=of_plugin)
-        if layer is None or x is None or inputs is None or types is None:
-            self.several.lose(item, cursor)
-            return
-        span = item.span(self.reports.source)
-        init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
-        leaf = Leaf(
-            cursor.keys.prefix + key, given_name, layer, x, types[0], span, context.calls, context.frozen, init,
-            context.again, inputs=inputs, results=self.several.results(types, item),
-        )  # fmt: skip
-        if self.sharing.ties:
-            leaf = self.sharing.tied(leaf, item, cursor, self._at(cursor))
-        cursor.nodes.append(leaf)
-        self.inference.keep_conditions(name, span, flow)
-        self.several.give(leaf, item, cursor, self._at(cursor))
-
     # ---- blocks, references, loops
 
     def _call(self, item: Item, block: Block, cursor: Cursor) -> None:
@@ -340,7 +258,7 @@ class Elaborator:
         label = partial(call_label, block, arguments)
         within = context.called(Home(cursor.keys), self.scope.inside(arguments), Call(block.name, span))
         has_name = "name" in item.options or cursor.keys.only is not None
-        key, name = self._key(item, cursor) if has_name else ("", None)
+        key, name = key_of(item, cursor, self._at) if has_name else ("", None)
         inner = cursor.nested(key, within) if name else cursor.scope(within)
         inner.is_body = True
         self.expansion.frames.append(Frame(block.name, label, span))
@@ -355,7 +273,7 @@ class Elaborator:
         """`$act`, `$block: [64, 2]`: the layer, block or template that a name stands for."""
         match referent(item, self._at(cursor)):
             case LayerName(name=layer):
-                self._layer(item, layer, cursor)
+                self.layers.read(item, layer, cursor)
             case BlockName(name=block):
                 self._call(item, self.spec.blocks[block], cursor)
             case Template() as template:
@@ -391,7 +309,7 @@ class Elaborator:
         if "name" not in item.options:
             self._iterations(item, cursor)
             return
-        key, name = self._key(item, cursor)
+        key, name = key_of(item, cursor, self._at)
         inner = cursor.nested(key, cursor.context)
         self._iterations(item, inner)
         cursor.add_sequential(cursor.keys.prefix + key, name, item.span(self.reports.source), inner)
@@ -425,13 +343,13 @@ class Elaborator:
     # ---- nested chains and combinators
 
     def _nested(self, item: Item, cursor: Cursor) -> None:
-        key, name = self._key(item, cursor)
+        key, name = key_of(item, cursor, self._at)
         inner = cursor.nested(key, self.expansion.deeper(cursor.context, item))
         self._list(item.value, item.name, inner)
         cursor.add_sequential(cursor.keys.prefix + key, name, item.span(self.reports.source), inner)
 
     def _combinator(self, item: Item, cursor: Cursor) -> None:
-        key, name = self._key(item, cursor)
+        key, name = key_of(item, cursor, self._at)
         path = cursor.keys.prefix + key
         before = cursor.flow
         if before.family is not None:  # what stands here is for no branch; a tensor there must be
@@ -477,15 +395,6 @@ class Elaborator:
         return cursor.sequential(path, None, span, start), cursor.flow
 
     # ---- bookkeeping
-
-    def _key(self, item: Item, cursor: Cursor) -> tuple[str, str | None]:
-        """The key of the item's module among its siblings, and its name if the spec gives one."""
-        if (only := cursor.keys.only) is not None:
-            return only, only
-        node = item.options.get("name")
-        if node is None:
-            return cursor.keys.next(), None
-        return cursor.keys.named(node, self._at(cursor))
 
     def _at(self, cursor: Cursor) -> Reader:
         """What reads expressions where the cursor stands."""

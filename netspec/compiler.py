@@ -20,9 +20,10 @@ from netspec.language.inputs import check_input_names, read_input, symbol_sizes,
 from netspec.language.items import read_item
 from netspec.language.overrides import Overridden, apply_settings, apply_variant
 from netspec.language.ports import GivenInput
+from netspec.language.reading import read_spec
 from netspec.language.scope import NamesInScope
-from netspec.language.spec import Block, Spec, read_spec
-from netspec.language.words import calls_of, mentioned
+from netspec.language.spec import Block, Spec
+from netspec.language.words import calls_of, is_complete, mentioned
 from netspec.layers import OWN, Offer, Plugin
 from netspec.layers.base import TensorType
 from netspec.net import As, Combinator, Leaf, Net, Sequential, leaves, members, walk
@@ -135,7 +136,7 @@ def check_source(
         if spec is None:
             return _ordered(found)
         used: set[str] = set()
-        for variant in ([None] if spec.complete else []) + list(spec.variants):
+        for variant in ([None] if is_complete(spec) else []) + list(spec.variants):
             _, more = _elaborate(spec, variant, {}, limits, used)
             _add_new(found, more, spec, variant)
         uncalled = [block for name, block in spec.blocks.items() if name not in used]
@@ -190,7 +191,7 @@ def _compile(
         spec, found = _read(source, problems, stem, limits, offer)
         if spec is None:
             return Result(None, _ordered(found), source, None)
-        if variant is None and not spec.complete and not has_errors(found):
+        if variant is None and not is_complete(spec) and not has_errors(found):
             raise UsageError(
                 f"{source.name} means nothing without a variant; it has {', '.join(spec.variants)}: "
                 "name one with `--variant NAME`"
@@ -476,7 +477,7 @@ def _add_new(found: list[Diagnostic], more: list[Diagnostic], spec: Spec, varian
     """Add the diagnostics of a variant that no earlier variant had, with a note that names the variant."""
     known = {(d.code, d.span) for d in found}
     fresh = [d for d in more if (d.code, d.span) not in known]
-    if (variant is not None and spec.complete) or len(spec.variants) > 1:
+    if (variant is not None and is_complete(spec)) or len(spec.variants) > 1:
         key = next((v for k, v in spec.variants.items() if k == variant), None)
         if key is not None:
             note = Related(f"in the variant `{variant}`", spec.source.span(key))

@@ -17,8 +17,8 @@ from netspec.expressions import parse
 from netspec.expressions.functions import FUNCTIONS
 from netspec.initializers import FUNCTIONS as INITIALIZERS
 from netspec.language.glossary import EXPLAINED
+from netspec.language.reading import KEYS
 from netspec.language.reserved import RESERVED
-from netspec.language.spec import KEYS
 from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.recipe.read import KEYS as RECIPE_KEYS
 from netspec.recipe.reference import NAMES

@@ -17,8 +17,8 @@ from netspec.language.items import Item
 from netspec.language.reserved import reserved
 from netspec.language.scope import LayerName
 from netspec.language.spec import Spec
+from netspec.language.targets import target_names
 from netspec.language.values import NamedValue, members, spans_of
-from netspec.language.words import target_names
 from netspec.net import As, Use
 from netspec.text.source import ListNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader, Reports

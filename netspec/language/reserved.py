@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from netspec.combinators import COMBINATORS, OWNERS
 from netspec.diagnostics import Related
 from netspec.expressions import is_reserved
+from netspec.language.spec import Report, Spec
 from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.text.source import ScalarNode
-
-if TYPE_CHECKING:
-    from netspec.language.spec import Report, Spec
 
 WORDS: Final = frozenset(
     (

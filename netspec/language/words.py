@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from netspec.language.spec import Block, Spec
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 
-if TYPE_CHECKING:
-    from netspec.language.spec import Block, Spec
-
 _WORD: Final = re.compile(r"[^\W\d]\w*")
-
-
-def target_names(node: Node) -> list[str]:
-    """The names that an `as` gives, however wrong it may be: `skip` of `skip`, `p` of `p[3]` and of `p_{i}`."""
-    items = node.items if isinstance(node, ListNode) else [node]
-    texts = [re.split(r"_?\{|\[", item.text)[0] for item in items if isinstance(item, ScalarNode)]
-    return [word for text in texts for word in _WORD.findall(text)]
 
 
 def left_out_words(spec: Spec, left_out: list[Node]) -> set[str]:
@@ -90,3 +81,24 @@ def _texts(nodes: list[Node | None]) -> Iterator[tuple[str, bool]]:
                 yield from ((key.text, True) for key, _ in entries)
             case _:
                 pass
+
+
+def is_complete(spec: Spec) -> bool:
+    """False where the file means nothing without a variant: every variant defines a name that the base uses and
+    lacks, or an input."""
+    if not spec.variants:
+        return True
+    base = {key.text for key, _ in spec.vars}
+    common: set[str] | None = None
+    for node in spec.variants.values():
+        names = _variable_names(node) - base
+        if spec.input is None and node.get("input") is not None:
+            names.add("input:")
+        common = names if common is None else common & names
+    return not common or ("input:" not in common and not common & mentioned(spec, variants=False))
+
+
+def _variable_names(variant: MapNode) -> set[str]:
+    overrides = variant.get("vars")
+    direct = {key.text for key, _ in variant.entries if key.text not in ("vars", "input", "train")}
+    return direct | ({key.text for key, _ in overrides.entries} if isinstance(overrides, MapNode) else set())

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from netspec.layers.base import TensorType
 from netspec.recipe.base import Loss
-
-if TYPE_CHECKING:
-    from netspec.recipe.resolved import Recipe
 
 LABELS: Final = "labels"
 """The target of a loss that names none: what a data set gives beside its inputs."""
@@ -91,14 +88,14 @@ def values_of(given: Given) -> tuple[EndValue, ...]:
     return tuple(EndValue(name, type_) for name, type_ in given.items())
 
 
-def resolve(recipe: Recipe, ends: NetEnds) -> LossTerms:
-    """The terms of a recipe that suits the net: `check_recipe` has found no error."""
-    labels = _labels(recipe.losses)
+def resolve(losses: Sequence[LossItem], ends: NetEnds) -> LossTerms:
+    """The terms of the losses of a recipe that suits the net: `check_recipe` has found no error."""
+    labels = _labels(losses)
     inputs = {value.name: i for i, value in enumerate(ends.inputs)}
     outputs = {value.name: i for i, value in enumerate(ends.outputs)}
     fields: dict[str, TargetField] = {}
     terms: list[LossTerm] = []
-    for item, label in zip(recipe.losses, labels, strict=True):
+    for item, label in zip(losses, labels, strict=True):
         of = tuple(outputs[name] for name in item.of) or (0,)
         type_ = ends.outputs[of[0]].type
         assert type_ is not None, "a family is no output that a loss can read"

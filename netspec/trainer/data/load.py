@@ -64,7 +64,7 @@ def load_data(
     device = torch.device(device)
     limit = default_budget(device) if budget is None else budget
     ends = NetEnds(values_of(input), values_of(output))
-    terms = resolve(recipe, ends)
+    terms = resolve(recipe.losses, ends)
     first = ends.outputs[0].type or TensorType(())
     request = Request(recipe, ends.inputs, first, terms.fields, data_root(root, base), base, limit, download)
     parts = _read(recipe.data, request)

@@ -1,0 +1,262 @@
+"""Node tree → `Spec`: the top-level keys are told apart, and the blocks are read."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from netspec.diagnostics import Edit, Fix, Related, did_you_mean
+from netspec.language.reserved import check_name
+from netspec.language.signatures import Parameter, read_signature
+from netspec.language.spec import Block, Report, Spec
+from netspec.layers import OWN, Offer
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+from netspec.text.traps import signature_trap
+
+KEYS: Final = (
+    "netspec", "name", "description", "plugins", "input", "vars", "variants", "blocks", "layers", "output", "init",
+    "train",
+)  # fmt: skip
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_PLUGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_LATER: Final = {
+    "include": "a spec is one file in this version of the language",
+    "includes": "a spec is one file in this version of the language",
+    "import": "a spec is one file in this version of the language",
+}
+
+
+def read_spec(root: Node, source: Source, stem: str, report: Report, offer: Offer = OWN) -> Spec:
+    """Tell the parts of a document apart.
+
+    `stem` is the name of a spec that names itself not; `report(code, message, node, **more)` receives every mistake;
+    `offer` are the layers that there are.
+    """
+    spec = Spec(source, stem, offer)
+    if not isinstance(root, MapNode):
+        report(
+            "not-a-spec",
+            "a spec is a mapping with `input` and `layers`, but this is "
+            + ("a list" if isinstance(root, ListNode) else "plain text"),
+            root,
+            help="write `layers:` and put the list under it" if isinstance(root, ListNode) else "see `netspec new`",
+        )
+        return spec
+    given = {key.text for key, _ in root.entries}
+    for key, node in root.entries:
+        near = None if key.text in KEYS or key.text in _LATER else did_you_mean(key.text, KEYS)
+        if near is None:
+            _read_key(spec, key, node, report)
+            continue
+        fix = None if near in given else Fix(f"write `{near}`", (Edit(source.span(key), near),))
+        report("unknown-key", f"a spec has no `{key.text}`", key, help=f"did you mean `{near}`?", fix=fix)
+        if near not in given:  # read it as what it is meant to be, so that nothing else seems to be missing
+            given.add(near)
+            _read_key(spec, ScalarNode(near, near, False, key.start, key.end), node, report)
+    for name in spec.variants:
+        _check_variant(spec, name, report)
+    if "layers" not in given:
+        report(
+            "missing-key", "the spec has no `layers`", _head(root, source), help="add `layers:` with a list of layers"
+        )
+    if "input" not in given and all(v.get("input") is None for v in spec.variants.values()):
+        report(
+            "missing-key",
+            "the spec has no `input`: without it no shape is known",
+            _head(root, source),
+            help="add `input: [1, 28, 28]`, the shape of one example without the batch axis",
+        )
+    return spec
+
+
+def _check_variant(spec: Spec, name: str, report: Report) -> None:
+    """Report what a variant cannot override, and take it out."""
+    variant = spec.variants[name]
+    base = {key.text for key, _ in spec.vars}
+    kept: list[tuple[ScalarNode, Node]] = []
+    seen: dict[str, ScalarNode] = {}
+
+    def defines(key: ScalarNode) -> bool:
+        if key.text in seen:
+            first = Related("the first one", spec.source.span(seen[key.text]))
+            report("duplicate-key", f"the variant `{name}` sets `{key.text}` twice", key, related=(first,))
+            return False
+        seen[key.text] = key
+        return key.text in base or check_name(key, "variable", spec, report)
+
+    for key, node in variant.entries:
+        if key.text in ("input", "train"):
+            _check_taken_away(spec, node if key.text == "input" else None, report)
+            kept.append((key, node))
+        elif key.text == "vars":
+            entries = [e for e in _entries(node, "vars", "names with their values", report, spec) if defines(e[0])]
+            kept.append((key, MapNode(entries, variant.flow, node.start, node.end)))
+        elif key.text in KEYS:
+            report(
+                "unknown-key",
+                f"a variant overrides variables, `input` and `train`; it cannot have `{key.text}`",
+                key,
+                help="a variable and `when` choose between layers" if key.text in ("layers", "blocks") else None,
+            )
+        elif defines(key):
+            kept.append((key, node))
+    spec.variants[name] = MapNode(kept, variant.flow, variant.start, variant.end)
+
+
+def _check_taken_away(spec: Spec, node: Node | None, report: Report) -> None:
+    """Report an input that a variant sets to null and that is not there."""
+    names = spec.input_names
+    for key, value in node.entries if isinstance(node, MapNode) and names else ():
+        if key.text not in names and isinstance(value, ScalarNode) and value.value is None:
+            near = did_you_mean(key.text, names)
+            known = ", ".join(f"`{name}`" for name in names)
+            report(
+                "unknown-name", f"there is no input `{key.text}` that the variant could take away", key,
+                help=f"did you mean `{near}`?" if near else f"the inputs are {known}",
+            )  # fmt: skip
+
+
+def _head(root: MapNode, source: Source) -> Any:
+    return root.entries[0][0] if root.entries else source.between(0, 0)
+
+
+def _read_key(spec: Spec, key: ScalarNode, node: Node, report: Report) -> None:
+    match key.text:
+        case "netspec":
+            if not isinstance(node, ScalarNode) or node.value != 1 or isinstance(node.value, bool):
+                report(
+                    "language-version", "this netspec reads version 1 of the language", node, help="write `netspec: 1`"
+                )
+        case "name":
+            _read_name(spec, node, report)
+        case "description":
+            if isinstance(node, ScalarNode):
+                spec.description = node.text if node.value is not None else ""
+            else:
+                report("wrong-form", "`description` is text", node)
+        case "plugins":
+            _read_plugins(spec, node, report)
+        case "input":
+            spec.input = node
+        case "vars":
+            spec.vars = _entries(node, "vars", "names with their values, as in `width: 64`", report, spec)
+            for name, _ in spec.vars:
+                check_name(name, "variable", spec, report)
+        case "variants":
+            for name, value in _entries(node, "variants", "names with what they override", report, spec):
+                if isinstance(value, MapNode):
+                    spec.variants[name.text] = value
+                else:
+                    report(
+                        "wrong-form",
+                        f"the variant `{name.text}` is a mapping of what it overrides",
+                        value,
+                        help="for example `{vars: {width: 128}}`",
+                    )
+                if not _NAME.fullmatch(name.text):
+                    report(
+                        "bad-name",
+                        f"`{name.text}` cannot name a variant: files are named after it",
+                        name,
+                        help=_NAME_HELP,
+                    )
+        case "blocks":
+            if isinstance(node, MapNode) and (trap := signature_trap(spec.source, node)) is not None:
+                report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
+                spec.lost.add("blocks:")
+                return
+            for signature, body in _entries(
+                node, "blocks", "signatures with lists of layers, as in `conv_bn(out):`", report, spec
+            ):
+                _read_block(spec, signature, body, report)
+        case "layers":
+            spec.layers = node
+        case "output":
+            spec.output = node
+        case "init":
+            spec.init = node
+        case "train":
+            spec.train = node
+        case other if other in _LATER:
+            report("not-in-version-1", f"there is no `{other}`: {_LATER[other]}", key)
+        case other:
+            known = ", ".join(f"`{k}`" for k in KEYS)
+            report("unknown-key", f"a spec has no `{other}`", key, help=f"its keys are {known}")
+
+
+_NAME_HELP = "a name has up to 64 letters, digits, `_`, `.` and `-`, and begins with a letter or digit"
+
+
+def _read_name(spec: Spec, node: Node, report: Report) -> None:
+    if isinstance(node, ScalarNode) and _NAME.fullmatch(node.text):
+        spec.name = node.text
+    else:
+        report("bad-name", "`name` cannot be used for files", node, help=_NAME_HELP)
+
+
+def _read_plugins(spec: Spec, node: Node, report: Report) -> None:
+    """The names of plugins, which are data: nothing is imported because a spec names it."""
+    for item in node.items if isinstance(node, ListNode) else [node]:
+        if isinstance(item, ScalarNode) and _PLUGIN.fullmatch(item.text):
+            spec.plugins.append(item.text)
+        else:
+            report(
+                "bad-name",
+                "`plugins` names modules or distributions with layers",
+                item,
+                help="for example `plugins: [my_layers]`; `--plugin my_layers` loads it, nothing in a spec does",
+            )
+
+
+def _entries(node: Node, key: str, what: str, report: Report, spec: Spec) -> list[tuple[ScalarNode, Node]]:
+    if isinstance(node, MapNode):
+        return node.entries
+    if not (isinstance(node, ScalarNode) and node.value is None):
+        report("wrong-form", f"`{key}` holds {what}", node)
+        spec.lost.add(f"{key}:")
+    return []
+
+
+def _read_block(spec: Spec, key: ScalarNode, body: Node, report: Report) -> None:
+    signature = key.text.strip()
+    name, bracket, _ = signature.partition("(")
+    parameters: tuple[Parameter, ...] = ()
+    spec.lost.add(name.strip())  # until it is known to be right
+    if bracket:
+        read = read_signature(signature)
+        if read is None:
+            report(
+                "bad-signature",
+                f"`{signature}` is no signature of a block",
+                key,
+                help="for example `conv_bn(out, kernel=1, stride=1)`",
+            )
+            return
+        name, parameters = read
+    if name and name[0].isupper():
+        report(
+            "bad-name",
+            f"`{name}` cannot name a block: CapWords names are layers, blocks are lowercase",
+            key,
+            help=f"for example `{_snake(name)}`",
+        )
+        return
+    name_node = ScalarNode(name, name, False, key.start, key.start + len(name))
+    if not check_name(name_node, "block", spec, report):
+        return
+    if name in spec.blocks:
+        first = spec.source.span(spec.blocks[name].key)
+        report(
+            "duplicate-block", f"there are two blocks named `{name}`", key, related=(Related("the first one", first),)
+        )
+        return
+    for i, parameter in enumerate(parameters):
+        check_name(ScalarNode(parameter.name, parameter.name, False, key.start, key.end), "parameter", spec, report)
+        if any(p.name == parameter.name for p in parameters[:i]):
+            report("bad-signature", f"`{signature}` has two parameters named `{parameter.name}`", key)
+    spec.blocks[name] = Block(name, signature, parameters, body, key)
+    spec.lost.discard(name)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

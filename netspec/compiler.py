@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from netspec.diagnostics import Diagnostic, Related, Span, UsageError, did_you_mean, has_errors
+from netspec.diagnostics import Diagnostic, Related, UsageError, did_you_mean, has_errors
 from netspec.dims import UNKNOWN, Requirement
 from netspec.errors import SpecError
 from netspec.language.binding import value_of
@@ -25,14 +25,12 @@ from netspec.language.scope import NamesInScope
 from netspec.language.spec import Block, Spec
 from netspec.language.words import calls_of, is_complete, mentioned
 from netspec.layers import OWN, Offer, Plugin
-from netspec.layers.base import TensorType
-from netspec.net import As, Combinator, Leaf, Net, Sequential, leaves, members, walk
-from netspec.text.source import Limits, ListNode, MapNode, Node, ScalarNode, Source, decode, parse, read, without_gc
+from netspec.net import Net, Sequential, leaves
+from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decode, parse, read, without_gc
 from netspec.validation import FAILED, Reader, Reports
 
 if TYPE_CHECKING:
     from netspec.layers.base import Layer
-    from netspec.recipe.against import Against
     from netspec.recipe.resolved import Recipe
 
 _DEFAULT: Final = Limits()
@@ -245,12 +243,19 @@ def _elaborate_whole(
     input_type = inputs[0].type
     init = InitRules(spec, spec.init, reader)
     elaborator = Elaborator(spec, reader, scope, init, limits)
-    elaborator.ports.targets = _targets(over.train)
+    if over.train is not None:
+        from netspec.language.training import targets_in  # imported here: a spec without a recipe is checked faster
+
+        elaborator.ports.targets = targets_in(over.train)
     root = elaborator.run(inputs)
     init.finish(reader)
     if elaborator.inference.conditions:
         _symbols_agree(elaborator.inference.conditions, over.input, reader)
-    recipe = _recipe(over, reports, input_type, root, elaborator)
+    recipe: Recipe | None = None
+    if over.train is not None:
+        from netspec.language.training import training_section  # likewise
+
+        recipe = training_section(over.train, over, input_type, root, elaborator)
     net = Net(
         name=_named(spec, variant),
         description=spec.description,
@@ -308,111 +313,6 @@ def _define(over: Overridden, variables: dict[str, Any], spec: Spec, reader: Rea
     for key, node in over.vars:
         value = value_of(node, reader, scope, lambda n: read_item(n, spec, reader.report))
         variables[key.text] = UNKNOWN if value is FAILED else value
-
-
-def _recipe(
-    over: Overridden, reports: Reports, input_type: TensorType | None, root: Sequential, done: Elaborator
-) -> Recipe | None:
-    """Read and check the `train:` section. None if there is none, or if it is not a mapping."""
-    if over.train is None:
-        return None
-    from netspec.recipe import check_recipe, read_recipe  # imported here: a spec without a recipe is checked faster
-
-    reader = Reader(reports, done.scope, plain=True)
-    if not isinstance(over.train, MapNode):
-        reports.report("wrong-form", "`train` holds a recipe: `data`, `epochs`, `optimizer` …", over.train)
-        return None
-    recipe = read_recipe(over.train, reader)
-    against = _against(over, reports, input_type, root, done)
-    if recipe is not None and against is not None:
-        check_recipe(recipe, over.train, reader, against)
-        reports.diagnostics = _with_batches(reports.diagnostics, recipe)
-    return recipe
-
-
-def _against(
-    over: Overridden, reports: Reports, input_type: TensorType | None, root: Sequential, done: Elaborator
-) -> Against | None:
-    """What a recipe is held against: inputs and outputs with their places, and the layers; None if some failed."""
-    from netspec.recipe.against import Against  # imported here: a spec without a recipe is checked faster
-    from netspec.recipe.terms import EndValue, NetEnds
-
-    if input_type is None or not root.children:
-        return None
-    types = [type(leaf.layer) for leaf in leaves(root)]
-    source = reports.source
-    heads = any(isinstance(node, Combinator) and node.joining.training_only for node in walk(root))
-    inputs = [EndValue(value.name, value.type) for value in done.ports.inputs] or [EndValue(None, input_type)]
-    spans = _keys(over.input, source) if done.ports.inputs else {}
-    input_places = [
-        [Related("the net's input", done.inference.input.span)]
-        if value.name not in spans or len(inputs) == 1
-        else [Related(f"input `{value.name}`", spans[value.name])]
-        for value in inputs
-    ]
-    if not done.ports.outputs:
-        outputs = [EndValue(None, done.end.type or NOTHING)]
-        related = [[done.end.related(None)] if done.end.type else []]
-        return Against(NetEnds(tuple(inputs), tuple(outputs)), types, [_tail(root)], input_places, related, heads)
-    keys = _keys(done.spec.output, source)
-    outputs = [EndValue(value.name, None if value.family else value.types[0]) for value in done.ports.outputs]
-    related = [
-        [Related(f"output `{value.name}`", keys[value.name])] if value.name in keys else []
-        for value in done.ports.outputs
-    ]
-    own = {child.name: child for child in root.children if isinstance(child, Sequential)}
-    endings = [
-        _tail(own[value.name]) if value.name in keys and value.name in own else [] for value in done.ports.outputs
-    ]
-    if len(outputs) != len(keys or outputs) or len(inputs) != len(spans or inputs):
-        return None
-    return Against(NetEnds(tuple(inputs), tuple(outputs)), types, endings, input_places, related, heads)
-
-
-def _targets(train: Node | None) -> frozenset[str]:
-    """What the losses of a `train:` section name as targets."""
-    losses = train.get("loss") if isinstance(train, MapNode) else None
-    items = losses.items if isinstance(losses, ListNode) else ()
-    found = (item.get("target") for item in items if isinstance(item, MapNode))
-    return frozenset(node.text for node in found if isinstance(node, ScalarNode))
-
-
-def _tail(chain: Sequential) -> list[type[Layer]]:
-    """The classes of the layers that a chain ends with, up to the last join or `use`."""
-    found: list[type[Layer]] = []
-    for node in reversed(list(members(chain))):
-        match node:
-            case Leaf():
-                found.append(type(node.layer))
-            case Sequential():
-                return [*_tail(node), *found[::-1]]
-            case As():
-                continue
-            case _:
-                break
-    return found[::-1]
-
-
-def _keys(node: Node | None, source: Source) -> dict[str | None, Span]:
-    """The places of a mapping's keys; empty for anything else."""
-    return {key.text: source.span(key) for key, _ in node.entries} if isinstance(node, MapNode) else {}
-
-
-def _with_batches(diagnostics: list[Diagnostic], recipe: Recipe) -> list[Diagnostic]:
-    """Combine the warnings about layers that cannot train on a batch of one with the batch sizes of the recipe.
-
-    They become one error if the recipe has a batch of one example, and are dropped if it has none. They stay warnings
-    if the number of examples is unknown.
-    """
-    layers = [d for d in diagnostics if d.code == "needs-batch-2"]
-    single = next((d for d in diagnostics if d.code == "batch-of-one"), None)
-    if single is None and recipe.data.facts().train is None:
-        return diagnostics
-    rest = [d for d in diagnostics if d.code not in ("needs-batch-2", "batch-of-one")]
-    if single is None or not layers:
-        return rest
-    places = tuple(Related(d.message, d.span) for d in layers)
-    return [*rest, Diagnostic(single.code, single.message, single.span, "error", related=places, help=single.help)]
 
 
 def _symbols_agree(conditions: Sequence[Requirement], node: Node | None, reader: Reader) -> None:

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple, Protocol
 
 from netspec.diagnostics import Code, Fix, Related, Span
 from netspec.language.signatures import Parameter
-from netspec.language.targets import target_names
+from netspec.language.targets import entries_below, target_names
 from netspec.layers import OWN, Offer
-from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+from netspec.text.source import MapNode, Node, ScalarNode, Source
 
 
 class Report(Protocol):
@@ -89,16 +89,8 @@ class Spec:
         found: dict[str, Node] = dict(self.input_names)
         if not re.search(r"\bas\b", self.source.text):
             return found
-        nodes: list[Node | None] = [self.layers, self.output, *(block.body for block in self.blocks.values())]
-        while nodes:
-            match nodes.pop():
-                case ListNode(items=items):
-                    nodes += items
-                case MapNode(entries=entries):
-                    nodes += [node for _, node in entries]
-                    for key, node in entries:
-                        for name in target_names(node) if key.text == "as" else ():
-                            found.setdefault(name, node)
-                case _:
-                    pass
+        lists = (self.layers, self.output, *(block.body for block in self.blocks.values()))
+        for key, node in entries_below(lists):
+            for name in target_names(node) if key.text == "as" else ():
+                found.setdefault(name, node)
         return found

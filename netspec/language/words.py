@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from netspec.language.spec import Block, Spec
+from netspec.language.targets import entries_below
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 
 _WORD: Final = re.compile(r"[^\W\d]\w*")
@@ -56,16 +57,7 @@ def module_named(spec: Spec, name: str) -> Node | None:
 
 def _entries(spec: Spec) -> Iterator[tuple[ScalarNode, Node]]:
     """All keys with their values among the layers, at any depth."""
-    nodes: list[Node | None] = [spec.layers, spec.output, *(block.body for block in spec.blocks.values())]
-    while nodes:
-        match nodes.pop():
-            case ListNode(items=items):
-                nodes += items
-            case MapNode(entries=entries):
-                nodes += [node for _, node in entries]
-                yield from entries
-            case _:
-                pass
+    return entries_below([spec.layers, spec.output, *(block.body for block in spec.blocks.values())])
 
 
 def _texts(nodes: list[Node | None]) -> Iterator[tuple[str, bool]]:

@@ -36,6 +36,18 @@ def check_data(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> N
     _check_images(recipe, node, reader, ImageType(*shape), input, related)
 
 
+def _refuse_transforms(recipe: Recipe, node: MapNode, reader: Reader, why: str) -> None:
+    """Report what works on images where there are none."""
+    for key in ("transforms", "augment"):
+        if getattr(recipe, key):
+            reader.report(
+                "recipe-conflict",
+                f"`{key}` work on images, but {why}",
+                key_of(node, key) or node,
+                help="leave them out",
+            )
+
+
 def _check_images(
     recipe: Recipe, node: MapNode, reader: Reader, stored: ImageType, input: TensorType, related: Sequence[Related]
 ) -> None:
@@ -110,14 +122,7 @@ def _check_images_of(recipe: Recipe, node: MapNode, reader: Reader, net: Against
         if value.type is not None and is_image(value.type)
     ]
     if not images:
-        for key in ("transforms", "augment"):
-            if getattr(recipe, key):
-                reader.report(
-                    "recipe-conflict",
-                    f"`{key}` work on images, but no input of the net has three axes",
-                    key_of(node, key) or node,
-                    help="leave them out",
-                )
+        _refuse_transforms(recipe, node, reader, "no input of the net has three axes")
         return
     if recipe.augment and len(images) > 1:
         names = ", ".join(f"`{value.name}`" for value, _ in images)
@@ -172,14 +177,8 @@ def _check_plain(
     related: Sequence[Related],
 ) -> None:
     """Examples that are no images: there is nothing to transform."""
-    for key in ("transforms", "augment"):
-        if getattr(recipe, key):
-            reader.report(
-                "recipe-conflict",
-                f"`{key}` work on images, but the examples of `{recipe.data.name()}` have the shape {listed(shape)}",
-                key_of(node, key) or node,
-                help="leave them out",
-            )
+    why = f"the examples of `{recipe.data.name()}` have the shape {listed(shape)}"
+    _refuse_transforms(recipe, node, reader, why)
     if differs(shape, input.shape):
         reader.report(
             "data-mismatch",

@@ -1,0 +1,115 @@
+"""The `train:` section of a spec, held against the net that the walk has found."""
+
+from __future__ import annotations
+
+from netspec.diagnostics import Diagnostic, Related, Span
+from netspec.language.cursor import NOTHING
+from netspec.language.elaborate import Elaborator
+from netspec.language.overrides import Overridden
+from netspec.layers.base import Layer, TensorType
+from netspec.net import As, Combinator, Leaf, Sequential, leaves, members, walk
+from netspec.recipe import check_recipe, read_recipe
+from netspec.recipe.against import Against
+from netspec.recipe.resolved import Recipe
+from netspec.recipe.terms import EndValue, NetEnds
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+from netspec.validation import Reader, Reports
+
+
+def training_section(
+    train: Node, over: Overridden, input_type: TensorType | None, root: Sequential, done: Elaborator
+) -> Recipe | None:
+    """Read and check the `train:` section. None if it is not a mapping."""
+    reports = done.reports
+    reader = Reader(reports, done.scope, plain=True)
+    if not isinstance(train, MapNode):
+        reports.report("wrong-form", "`train` holds a recipe: `data`, `epochs`, `optimizer` …", train)
+        return None
+    recipe = read_recipe(train, reader)
+    against = _against(over, reports, input_type, root, done)
+    if recipe is not None and against is not None:
+        check_recipe(recipe, train, reader, against)
+        reports.diagnostics = _with_batches(reports.diagnostics, recipe)
+    return recipe
+
+
+def _against(
+    over: Overridden, reports: Reports, input_type: TensorType | None, root: Sequential, done: Elaborator
+) -> Against | None:
+    """What a recipe is held against: inputs and outputs with their places, and the layers; None if some failed."""
+    if input_type is None or not root.children:
+        return None
+    types = [type(leaf.layer) for leaf in leaves(root)]
+    source = reports.source
+    heads = any(isinstance(node, Combinator) and node.joining.training_only for node in walk(root))
+    inputs = [EndValue(value.name, value.type) for value in done.ports.inputs] or [EndValue(None, input_type)]
+    spans = _keys(over.input, source) if done.ports.inputs else {}
+    input_places = [
+        [Related("the net's input", done.inference.input.span)]
+        if value.name not in spans or len(inputs) == 1
+        else [Related(f"input `{value.name}`", spans[value.name])]
+        for value in inputs
+    ]
+    if not done.ports.outputs:
+        outputs = [EndValue(None, done.end.type or NOTHING)]
+        related = [[done.end.related(None)] if done.end.type else []]
+        return Against(NetEnds(tuple(inputs), tuple(outputs)), types, [_tail(root)], input_places, related, heads)
+    keys = _keys(done.spec.output, source)
+    outputs = [EndValue(value.name, None if value.family else value.types[0]) for value in done.ports.outputs]
+    related = [
+        [Related(f"output `{value.name}`", keys[value.name])] if value.name in keys else []
+        for value in done.ports.outputs
+    ]
+    own = {child.name: child for child in root.children if isinstance(child, Sequential)}
+    endings = [
+        _tail(own[value.name]) if value.name in keys and value.name in own else [] for value in done.ports.outputs
+    ]
+    if len(outputs) != len(keys or outputs) or len(inputs) != len(spans or inputs):
+        return None
+    return Against(NetEnds(tuple(inputs), tuple(outputs)), types, endings, input_places, related, heads)
+
+
+def targets_in(train: Node) -> frozenset[str]:
+    """What the losses of a `train:` section name as targets."""
+    losses = train.get("loss") if isinstance(train, MapNode) else None
+    items = losses.items if isinstance(losses, ListNode) else ()
+    found = (item.get("target") for item in items if isinstance(item, MapNode))
+    return frozenset(node.text for node in found if isinstance(node, ScalarNode))
+
+
+def _tail(chain: Sequential) -> list[type[Layer]]:
+    """The classes of the layers that a chain ends with, up to the last join or `use`."""
+    found: list[type[Layer]] = []
+    for node in reversed(list(members(chain))):
+        match node:
+            case Leaf():
+                found.append(type(node.layer))
+            case Sequential():
+                return [*_tail(node), *found[::-1]]
+            case As():
+                continue
+            case _:
+                break
+    return found[::-1]
+
+
+def _keys(node: Node | None, source: Source) -> dict[str | None, Span]:
+    """The places of a mapping's keys; empty for anything else."""
+    return {key.text: source.span(key) for key, _ in node.entries} if isinstance(node, MapNode) else {}
+
+
+def _with_batches(diagnostics: list[Diagnostic], recipe: Recipe) -> list[Diagnostic]:
+    """Combine the warnings about layers that cannot train on a batch of one with the batch sizes of the recipe.
+
+    They become one error if the recipe has a batch of one example, and are dropped if it has none. They stay warnings
+    if the number of examples is unknown.
+    """
+    layers = [d for d in diagnostics if d.code == "needs-batch-2"]
+    single = next((d for d in diagnostics if d.code == "batch-of-one"), None)
+    if single is None and recipe.data.facts().train is None:
+        return diagnostics
+    rest = [d for d in diagnostics if d.code not in ("needs-batch-2", "batch-of-one")]
+    if single is None or not layers:
+        return rest
+    places = tuple(Related(d.message, d.span) for d in layers)
+    return [*rest, Diagnostic(single.code, single.message, single.span, "error", related=places, help=single.help)]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from netspec.diagnostics import Diagnostic, Related, UsageError, did_you_mean, has_errors
+from netspec.diagnostics import Code, Diagnostic, Related, Span, UsageError, did_you_mean, has_errors
 from netspec.dims import UNKNOWN, Requirement
 from netspec.errors import SpecError
 from netspec.language.binding import value_of
@@ -30,8 +30,12 @@ from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decod
 from netspec.validation import FAILED, Reader, Reports
 
 if TYPE_CHECKING:
+    from netspec.language.clues import Clue
     from netspec.layers.base import Layer
     from netspec.recipe.resolved import Recipe
+
+Clues = dict[tuple[Code, Span], "Clue"]
+"""What was at hand where mistakes were found, by code and place."""
 
 _DEFAULT: Final = Limits()
 
@@ -126,23 +130,48 @@ def check(
 
 
 def check_source(
-    source: Source, problems: Sequence[Diagnostic] = (), *, limits: Limits = _DEFAULT, offer: Offer = OWN
+    source: Source,
+    problems: Sequence[Diagnostic] = (),
+    *,
+    limits: Limits = _DEFAULT,
+    offer: Offer = OWN,
+    mends: bool = True,
 ) -> list[Diagnostic]:
-    """Like `check`, for a source that is already read; `problems` are the diagnostics of reading it."""
+    """Like `check`, for a source that is already read; `problems` are the diagnostics of reading it.
+
+    Args:
+        mends: whether to look for mends. With False, those that suggest themselves are not proven, nor others found.
+    """
+    clues: Clues = {}
+    spec, found = _checked(source, problems, limits, offer, clues)
+    if not found or not mends:
+        return found
+    from netspec.mends import proven  # once something is wrong
+
+    def recheck(text: str) -> list[Diagnostic]:
+        return _checked(*decode(text.encode(), source.name, limits), limits, offer, {})[1]
+
+    return proven(source, spec, found, clues, recheck)
+
+
+def _checked(
+    source: Source, problems: Sequence[Diagnostic], limits: Limits, offer: Offer, clues: Clues
+) -> tuple[Spec | None, list[Diagnostic]]:
+    """Check a source with all its variants. Mends are not proven yet; `clues` takes what will help to find some."""
     with without_gc(source.text):
         spec, found = _read(source, problems, _stem(source.name), limits, offer)
         if spec is None:
-            return _ordered(found)
+            return None, _ordered(found)
         used: set[str] = set()
         for variant in ([None] if is_complete(spec) else []) + list(spec.variants):
-            _, more = _elaborate(spec, variant, {}, limits, used)
+            _, more = _elaborate(spec, variant, {}, limits, used, clues)
             _add_new(found, more, spec, variant)
         uncalled = [block for name, block in spec.blocks.items() if name not in used]
         if uncalled:
             _add_new(found, _check_uncalled(spec, uncalled, limits, used), spec, None)
         if not has_errors(found):
             found += _unused(spec, used)
-        return _ordered(found)
+        return spec, _ordered(found)
 
 
 def compile_source(
@@ -185,6 +214,30 @@ def _compile(
     limits: Limits,
     offer: Offer,
 ) -> Result:
+    clues: Clues = {}
+    result = _compiled(source, problems, stem, variant, settings, limits, offer, clues)
+    if not result.diagnostics:
+        return result
+    from netspec.mends import proven  # once something is wrong
+
+    def recheck(text: str) -> list[Diagnostic]:
+        read = decode(text.encode(), source.name, limits)
+        return _compiled(*read, stem, variant, settings, limits, offer, {}).diagnostics
+
+    return result._replace(diagnostics=proven(source, result.spec, result.diagnostics, clues, recheck))
+
+
+def _compiled(
+    source: Source,
+    problems: Sequence[Diagnostic],
+    stem: str,
+    variant: str | None,
+    settings: Mapping[str, Any],
+    limits: Limits,
+    offer: Offer,
+    clues: Clues,
+) -> Result:
+    """Compile one variant. Mends are not proven yet; `clues` takes what will help to find some."""
     with without_gc(source.text):
         spec, found = _read(source, problems, stem, limits, offer)
         if spec is None:
@@ -194,7 +247,7 @@ def _compile(
                 f"{source.name} means nothing without a variant; it has {', '.join(spec.variants)}: "
                 "name one with `--variant NAME`"
             )
-        net, more = _elaborate(spec, variant, settings, limits, set())
+        net, more = _elaborate(spec, variant, settings, limits, set(), clues)
         return Result(net, _ordered([*found, *more]), source, spec)
 
 
@@ -216,15 +269,15 @@ def _read(
 
 
 def _elaborate(
-    spec: Spec, variant: str | None, settings: Mapping[str, Any], limits: Limits, used: set[str]
+    spec: Spec, variant: str | None, settings: Mapping[str, Any], limits: Limits, used: set[str], clues: Clues
 ) -> tuple[Net | None, list[Diagnostic]]:
     """Spec → net, for one variant and its overrides."""
     with without_gc(spec.source.text, grows=bool(spec.blocks)):  # blocks may expand to far more than the text
-        return _elaborate_whole(spec, variant, settings, limits, used)
+        return _elaborate_whole(spec, variant, settings, limits, used, clues)
 
 
 def _elaborate_whole(
-    spec: Spec, variant: str | None, settings: Mapping[str, Any], limits: Limits, used: set[str]
+    spec: Spec, variant: str | None, settings: Mapping[str, Any], limits: Limits, used: set[str], clues: Clues
 ) -> tuple[Net | None, list[Diagnostic]]:
     over = apply_variant(spec, variant) if variant is not None else Overridden(spec)
     if settings:
@@ -272,6 +325,7 @@ def _elaborate_whole(
         variables={name: value for name, value in variables.items() if isinstance(value, int | float | str)},
         plugins=_used_plugins(spec.offer, root),
     )
+    clues.update(reports.clues)
     return net, reports.diagnostics
 
 
@@ -381,9 +435,7 @@ def _add_new(found: list[Diagnostic], more: list[Diagnostic], spec: Spec, varian
         key = next((v for k, v in spec.variants.items() if k == variant), None)
         if key is not None:
             note = Related(f"in the variant `{variant}`", spec.source.span(key))
-            fresh = [  # without the fix, which might break the other variants
-                Diagnostic(d.code, d.message, d.span, d.severity, d.label, (*d.related, note), d.help) for d in fresh
-            ]
+            fresh = [d._replace(related=(*d.related, note)) for d in fresh]
     found += fresh
 
 

@@ -94,6 +94,8 @@ class Fix(NamedTuple):
 
     title: str
     edits: tuple[Edit, ...]
+    certain: bool = True
+    """False for a mend that makes the spec right, but perhaps into another network than was meant: a smaller kernel."""
 
 
 class Diagnostic(NamedTuple):

@@ -35,12 +35,30 @@ _ARGUMENTS: Final = {
     "output_dim": ("embedding_dim", "out_features"),
     "target_shape": ("unflattened_size",),
     "heads": ("num_heads",),
+    "learning_rate": ("lr",),
+    "eta": ("lr",),
+    "l2": ("weight_decay",),
+    "channels": ("out_channels", "num_channels"),
+    "features": ("out_features", "num_features"),
+    "neurons": ("out_features",),
+    "hidden": ("hidden_size",),
+    "pad": ("padding",),
 }
+
+
+_NONE: Final = frozenset(("activation", "input_shape", "name", "as", "when", "repeat", "dtype", "kernel_initializer"))
+"""What is no argument here, whatever it resembles."""
 
 
 def argument_meant(name: str, known: Collection[str]) -> str | None:
     """The argument, of those of a thing, that numpy and Keras call `axis` or `units`, or that is misspelt so."""
-    return next((own for own in _ARGUMENTS.get(name, ()) if own in known), None) or did_you_mean(name, known)
+    if name in known:
+        return name
+    elsewhere = next((own for own in _ARGUMENTS.get(name, ()) if own in known), None)
+    if name in _NONE:
+        return None
+    begun = [own for own in known if own.startswith(f"{name}_")]
+    return elsewhere or (begun[0] if len(begun) == 1 else None) or did_you_mean(name, known)
 
 
 def readings(text: str) -> Iterable[object]:

@@ -22,6 +22,7 @@ FLOORS = [
     {"net", "wiring"},
     {"simulation"},
     {"language"},
+    {"mends"},
     {"compiler"},
     {"views", "cost"},
     {"table", "drawing", "comparison", "emit", "torch"},

@@ -298,6 +298,7 @@ def test_json_is_the_published_contract() -> None:
             "help": WIDTH.help,
             "fix": {
                 "title": "leave `in_features` out",
+                "certain": True,
                 "edits": [{"line": 6, "column": 14, "end_line": 6, "end_column": 33, "text": ""}],
             },
         }

@@ -138,7 +138,9 @@ VALID = {
 }
 
 PROGRAM = """\
-import ast, builtins, json, sys
+import ast, builtins, importlib, json, sys
+from pathlib import Path
+import netspec
 from netspec.compiler import check_source
 from netspec.text.source import decode
 
@@ -153,6 +155,10 @@ assert clean == [], [d.message for d in clean]
 findings(job["valid"].replace("28, 28]", "H, W]"))  # symbols are a construct too
 findings(job["valid"].replace("Conv2d", "Conv2e"))  # and so are suggestions
 findings("layers: [")  # and words for a text that is no YAML
+for path in Path(netspec.__file__).parent.glob("**/*.py"):  # a mend may be of any layer, optimizer or loss
+    parts = path.relative_to(Path(netspec.__file__).parent.parent).with_suffix("").parts
+    if {"layers", "recipe", "mends", "initializers", "language", "combinators"} & set(parts):
+        importlib.import_module(".".join(parts).removesuffix(".__init__"))
 
 armed = parsing = False
 seen = []

@@ -192,8 +192,8 @@ class Joining(Arguments):
         """The names of the branches in messages; `stated` are the options that the spec gives."""
         return [f"branch {i + 1}" for i in range(count)]
 
-    def advice(self, x: TensorType, ends: Sequence[TensorType], stated: Collection[str]) -> str | None:
-        """What to write so that branches that do not fit together would; None if there is no advice."""
+    def shortcut_for(self, x: TensorType, ends: Sequence[TensorType]) -> str | None:
+        """The layer, as a spec writes it, that gives the other side the shape of the body; None if none does."""
         return None
 
     def remark(self) -> str:

@@ -66,10 +66,9 @@ class Residual(Joining):
     def names(self, count: int, stated: Collection[str]) -> list[str]:
         return ["the body", "the shortcut" if "shortcut" in stated else "the skip"]
 
-    def advice(self, x: TensorType, ends: Sequence[TensorType], stated: Collection[str]) -> str | None:
-        """The shortcut that would give both sides one shape: a 1×1 convolution with the right channels and stride.
-
-        None if no such convolution does, or if the input is not (channels, height, width) in numbers.
+    def shortcut_for(self, x: TensorType, ends: Sequence[TensorType]) -> str | None:
+        """The 1×1 convolution with the right channels and stride; None if none does, or if the input is not (channels,
+        height, width) in numbers.
         """
         body = ends[0]
         if len(x.shape) != 3 or len(body.shape) != 3 or not all(isinstance(n, int) for n in (*x.shape, *body.shape)):
@@ -82,6 +81,4 @@ class Residual(Joining):
         if len(strides) != 1 or (stride := strides.pop()) < 1:
             return None
         tail = f", stride: {stride}" if stride != 1 else ""
-        layer = f"Conv2d: {{out_channels: {body.shape[0]}, kernel_size: 1{tail}}}"
-        verb = "give the shortcut this shape" if "shortcut" in stated else "give it a shortcut"
-        return f"{verb}: `shortcut: [{layer}]` turns {shape_text(x.shape)} into {shape_text(body.shape)}"
+        return f"Conv2d: {{out_channels: {body.shape[0]}, kernel_size: 1{tail}}}"

@@ -11,6 +11,7 @@ from netspec.diagnostics import Related
 from netspec.dims import UNKNOWN, Problem, Unmet
 from netspec.expressions.operations import kind
 from netspec.expressions.values import Family, Operation, Value
+from netspec.language.clues import JoinClue
 from netspec.language.flow import Flow, Origin
 from netspec.language.items import Item
 from netspec.language.options import option_value
@@ -202,7 +203,9 @@ def branch_flow(item: Item, joining: Joining, flow: Flow, reader: Reader) -> Flo
     return flow.joined(part.type, origin, part.axis)
 
 
-def join(item: Item, joining: Joining, flow: Flow, ends: Sequence[Flow], reader: Reader) -> tuple[Flow, Joining]:
+def join(
+    item: Item, joining: Joining, flow: Flow, ends: Sequence[Flow], reader: Reader, branches: Sequence[Sequential]
+) -> tuple[Flow, Joining]:
     """The place behind a combinator, for the place in front of it and those at the ends of its branches; and the
     combinator as the net keeps it."""
     from netspec.combinators.base import Ends  # here, since a chain without combinators needs none of it
@@ -221,8 +224,8 @@ def join(item: Item, joining: Joining, flow: Flow, ends: Sequence[Flow], reader:
         made = joining.output(flow.type, Ends(types, names, told))
     except Unmet as unmet:
         if unmet.problem.at is None:
-            advice = joining.advice(flow.type, types, item.options)
-            _branches_disagree(item, unmet.problem, advice, dict(zip(names, ends, strict=True)), reader)
+            clue = JoinClue(joining, item, flow, tuple(ends), tuple(branches))
+            _branches_disagree(clue, unmet.problem, names, reader)
             return _agreed(ends, types) if joining.keeps_rank else flow.unknown(), joining
         _report(item, unmet.problem, reader)
         made = None
@@ -241,14 +244,12 @@ def _report(item: Item, problem: Problem, reader: Reader, flow: Flow | None = No
     reader.report(problem.code, message, place, related=related, help=problem.help)
 
 
-def _branches_disagree(
-    item: Item, problem: Problem, advice: str | None, branches: dict[str, Flow], reader: Reader
-) -> None:
+def _branches_disagree(clue: JoinClue, problem: Problem, names: Sequence[str], reader: Reader) -> None:
     seen: list[Related] = []
-    for name, end in branches.items():
+    for name, end in zip(names, clue.ends, strict=True):
         message, span = end.related(None)
         seen.append(Related(f"{name}: {message}", span))
-    reader.report(problem.code, problem.message, item.head, related=seen, help=advice or problem.help)
+    reader.report(problem.code, problem.message, clue.item.head, related=seen, help=problem.help, clue=clue)
 
 
 def _agreed(ends: Sequence[Flow], types: Sequence[TensorType]) -> Flow:

@@ -376,7 +376,7 @@ class Elaborator:
             ends.append(end)
         if start is flow:
             warn_overwritten(joining, [branch for _, branch in branches], reader)
-        end, joining = join(item, joining, flow, ends, reader)
+        end, joining = join(item, joining, flow, ends, reader, [branch for _, branch in branches])
         self.inference.keep_conditions(item.name, span, flow)
         x, y = flow.type or NOTHING, end.type or NOTHING
         calls = cursor.context.calls

@@ -54,6 +54,11 @@ class LayerOrigin(Origin):
         self._leaf = leaf
 
     @property
+    def leaf(self) -> Leaf:
+        """The layer."""
+        return self._leaf
+
+    @property
     def title(self) -> str:
         """The layer's name."""
         return f"`{self._leaf.type}`"

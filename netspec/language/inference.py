@@ -161,14 +161,16 @@ class Inference:
                 place = item.value
         message, related = flow.told(problem)
         help_ = problem.help
-        if problem.code == "wrong-rank" and help_ is None and flow.last is self.input and flow.type is not None:
-            shape = ", ".join(str(size) for size in flow.type.shape[1:])
-            help_ = f"`input` is one example, without the batch axis: is `[{shape}]` meant?" if shape else None
         if problem.code in ("wrong-rank", "batch-axis") and flow.type is not None and not flow.type.shape:
             help_ = "a single value has no axis behind the batch: `Rearrange: n -> n 1` gives it one, `n -> n 1 1` two"
         fix = None
         if isinstance(problem.value, int) and isinstance(place, ScalarNode) and isinstance(place.value, int):
             fix = self.reader.replace(f"write {problem.value}", place, str(problem.value))
+        clue = None
+        if problem.severity == "error" and flow.type is not None:
+            from netspec.language.clues import LayerClue  # once something is wrong
+
+            clue = LayerClue(problem, layer, flow.type, item, flow, flow.last is self.input)
         self.reader.report(
-            problem.code, message, place, related=related, help=help_, fix=fix, severity=problem.severity
+            problem.code, message, place, related=related, help=help_, fix=fix, clue=clue, severity=problem.severity
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from netspec.diagnostics import Span, did_you_mean
+from netspec.diagnostics import Fix, Span, did_you_mean
 from netspec.dims import Shape
 from netspec.initializers import FUNCTIONS, arguments_of
 from netspec.initializers.base import Function
@@ -107,8 +107,15 @@ class InitRules:
                 f"no `{rule.type}` that this is for has a parameter `{parameter}`",
                 rule.place,
                 help="so nothing is initialised by it" if spared else None,
+                fix=self._near(rule, reader),
                 severity="warning" if spared else "error",
             )
+
+    def _near(self, rule: InitRule, reader: Reader) -> Fix | None:
+        near = did_you_mean(rule.initializer.parameter, ("weight", "bias"))
+        if near is None or near == rule.initializer.parameter:
+            return None
+        return reader.replace(f"write `{near}`", rule.place, near)
 
     def _wrong_axes(self, rule: InitRule, layer: Layer, span: Span, axes: int, reader: Reader) -> None:
         low, high = rule.arguments.axes

@@ -169,7 +169,9 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
 
     own = COMBINATORS[head.text].options if head.text in COMBINATORS else ()
     near, told = instead_of_option(stranger.text, own)
-    near = near or (None if told else did_you_mean(stranger.text, _EVERY_OPTION))
+    layer = spec.offer.layer_class(head.text) if head.text in spec.offer.layers else None
+    argument = layer is not None and stranger.text in layer.model_fields
+    near = near or (None if told or argument else did_you_mean(stranger.text, _EVERY_OPTION))
     under = f"arguments of `{head.text}` belong under it: `{head.text}: {{{stranger.text}: …}}`"
     report(
         "unknown-option",

@@ -98,7 +98,7 @@ def _wrapped(label: str, words: str, paint: Painter, width: int) -> list[str]:
 
 def _fix(fix: Fix, texts: Mapping[str, Text], paint: Painter, gutter: int, width: int) -> list[str]:
     """A fix: its title, and the lines before and after it, as in a diff."""
-    lines = _wrapped("fix", fix.title, paint, width)
+    lines = _wrapped("fix" if fix.certain else "perhaps", fix.title, paint, width)
     for file in dict.fromkeys(edit.span.file for edit in fix.edits):
         if file in texts:
             edits = sorted((e.span, e.text) for e in fix.edits if e.span.file == file)
@@ -168,7 +168,8 @@ def to_json(d: Diagnostic) -> dict[str, Any]:
     """A diagnostic as `netspec check --format json` prints it. Lines and columns count from 1, ends are exclusive."""
     fix = None
     if d.fix is not None:
-        fix = {"title": d.fix.title, "edits": [{**_place(e.span), "text": e.text} for e in d.fix.edits]}
+        edits = [{**_place(e.span), "text": e.text} for e in d.fix.edits]
+        fix = {"title": d.fix.title, "certain": d.fix.certain, "edits": edits}
     return {
         "code": d.code,
         "severity": d.severity,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from netspec.diagnostics import Code, Diagnostic, Edit, Fix, Related, Severity, Span
 from netspec.text.nodes import Node, Source
@@ -16,6 +17,8 @@ class Reports:
         self.diagnostics: list[Diagnostic] = []
         self.trail: Callable[[], tuple[Related, ...]] = tuple
         """Gives the block calls that led here, innermost first: every diagnostic ends with them."""
+        self.clues: dict[tuple[Code, Span], Any] = {}
+        """What was at hand where a mistake was found, by its code and place, for those who look for a mend."""
         self._marks = marks
         self._seen: set[tuple[str, Span]] = set()
 
@@ -28,6 +31,7 @@ class Reports:
         related: Iterable[Related] = (),
         help: str | None = None,
         fix: Fix | None = None,
+        clue: object = None,
         severity: Severity = "error",
         label: str = "",
     ) -> None:
@@ -39,10 +43,12 @@ class Reports:
         places = tuple(self._overridden(place) for place in (*related, *self.trail()))
         for mark, setting in self._marks:
             if _covers(mark, span):  # the file is innocent: nothing in it is to be edited
-                places, fix = (Related(f"overridden by `{setting}`", mark), *places), None
+                places, fix, clue = (Related(f"overridden by `{setting}`", mark), *places), None, None
                 break
         if span.in_setting:
-            fix = None
+            fix = clue = None
+        if clue is not None:
+            self.clues[code, span] = clue
         self.diagnostics.append(Diagnostic(code, message, span, severity, label, places, help, fix))
 
     def _overridden(self, place: Related) -> Related:

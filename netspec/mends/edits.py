@@ -1,0 +1,185 @@
+"""Changes to the text of a spec: what to write where, in the style that stands there, and the text that comes of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from netspec.diagnostics import Edit, Span
+from netspec.language.items import Item
+from netspec.text.source import MapNode, Node, ScalarNode, Source
+
+
+class Changed(NamedTuple):
+    """A text with edits applied."""
+
+    text: str
+    moved: Callable[[int], int]
+    """Where an offset of the old text is in the new one; what was replaced is where its replacement begins."""
+    lines: frozenset[int]
+    """The lines of the new text that were touched, counted from 1."""
+
+
+def offset(source: Source, line: int, column: int) -> int:
+    """The offset of a place in the text of a file."""
+    starts = source.line_starts
+    return min(starts[min(line, len(starts)) - 1] + column - 1, len(source.text))
+
+
+def applied(source: Source, edits: Sequence[Edit]) -> Changed | None:
+    """The text after the edits, which are all of this file; None if two of them overlap."""
+    places = sorted((offset(source, *e.span[1:3]), offset(source, *e.span[3:5]), e.text) for e in edits)
+    if any(a[1] > b[0] for a, b in pairwise(places)):
+        return None
+    if "\r\n" in source.text:
+        places = [(start, end, text.replace("\n", "\r\n")) for start, end, text in places]
+    parts: list[str] = []
+    done = 0
+    lines: set[int] = set()
+    written = 0
+    for start, end, text in places:
+        before = source.text[done:start]
+        parts += [before, text]
+        first = 1 + "".join(parts[:-1]).count("\n")
+        lines.update(range(first, first + text.count("\n") + 1))
+        written += len(before) + len(text)
+        done = end
+    parts.append(source.text[done:])
+
+    def moved(at: int) -> int:
+        shift = 0
+        for start, end, text in places:
+            if at < start or (at == start and start == end and not text.endswith("\n")):
+                break
+            if start <= at < end:
+                return start + shift
+            shift += len(text) - (end - start)
+        return at + shift
+
+    return Changed("".join(parts), moved, frozenset(lines))
+
+
+_NUMBER: Final = r"(?<![\w.])\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])"
+
+
+def loses(edits: Sequence[Edit], source: Source) -> bool:
+    """Whether edits take numbers, or a mark with what stands behind it, away with the text that they stand in. One that
+    replaces a number alone may."""
+    lost: Counter[float] = Counter()
+    marks = 0
+    for edit in edits:
+        old = source.text[offset(source, *edit.span[1:3]) : offset(source, *edit.span[3:5])]
+        if not re.fullmatch(_NUMBER, old.strip()):
+            lost.update(map(float, re.findall(_NUMBER, old)))
+        marks += len(re.findall(r"[=:]\S", old)) - len(re.findall(r"[=:]", edit.text))
+    kept = Counter(float(number) for edit in edits for number in re.findall(_NUMBER, edit.text))
+    return marks > 0 or not lost <= kept
+
+
+# ---- what to write
+
+
+def replace(source: Source, node: Node, text: str) -> Edit:
+    """Write `text` in the place of a node."""
+    return Edit(source.span(node), text)
+
+
+def put_before(source: Source, item: Item, text: str) -> Edit | None:
+    """Write an item in front of another one of the same list; None where the list's style leaves no room for it."""
+    start = item.node.start
+    begin = source.text.rfind("\n", 0, start) + 1
+    dash = source.text.rfind("-", begin, start)
+    if dash >= 0 and not source.text[dash + 1 : start].strip():
+        place = source.between(dash, dash)
+        return Edit(place, f"- {text}\n{' ' * (dash - begin)}")
+    before = source.text[:start].rstrip()
+    return Edit(source.between(start, start), f"{text}, ") if before[-1:] in ("[", ",") else None
+
+
+def line_end(source: Source, at: int) -> int:
+    """The offset where the line of an offset ends, its line break excluded."""
+    stop = re.compile(r"\r?\n|\Z").search(source.text, at)
+    assert stop is not None
+    return stop.start()
+
+
+def put_after(source: Source, item: Item, text: str) -> Edit | None:
+    """Write an item behind another one of the same list; None where the list's style leaves no room for it."""
+    start, end = item.node.start, item.node.end
+    begin = source.text.rfind("\n", 0, start) + 1
+    dash = source.text.rfind("-", begin, start)
+    if dash >= 0 and not source.text[dash + 1 : start].strip():
+        stop = line_end(source, end)
+        line = f"{' ' * (dash - begin)}- {text}"
+        return Edit(source.between(stop, stop), f"\n{line}")
+    before = source.text[:start].rstrip()
+    return Edit(source.between(end, end), f", {text}") if before[-1:] in ("[", ",") else None
+
+
+def set_argument(source: Source, item: Item, name: str, text: str, scalar: str | None) -> Edit | None:
+    """Give an argument of the item's layer a value, as text.
+
+    Args:
+        scalar: the argument that a bare value sets.
+
+    Returns:
+        None where the value is not written as itself, but computed, or comes from elsewhere.
+    """
+    value = item.value
+    if value is None or (isinstance(value, ScalarNode) and value.value is None):
+        head = item.head
+        colon = source.text[head.end : head.end + 1] == ":"
+        written = f" {{{name}: {text}}}" if colon else f": {{{name}: {text}}}"
+        at = head.end + 1 if colon else head.end
+        if not colon and not _may_be_mapping(source, item):
+            return None
+        return Edit(source.between(at, at), written)
+    if isinstance(value, ScalarNode):
+        if scalar is None or value.quoted:
+            return None
+        if scalar == name:
+            return replace(source, value, text)
+        return replace(source, value, f"{{{scalar}: {source.text[value.start : value.end]}, {name}: {text}}}")
+    if not isinstance(value, MapNode):
+        return None
+    known = value.get(name)
+    if known is not None:
+        return replace(source, known, text) if isinstance(known, ScalarNode) else None
+    return add_entry(source, value, name, text)
+
+
+def _may_be_mapping(source: Source, item: Item) -> bool:
+    """Whether a bare name may become `name: {…}` where it stands: in a list it may."""
+    before = source.text[: item.head.start].rstrip()
+    return before[-1:] in ("-", "[", ",")
+
+
+def add_entry(source: Source, node: MapNode, key: str, text: str) -> Edit | None:
+    """Write another entry at the end of a mapping."""
+    if not node.entries:
+        return None
+    if node.flow:
+        last = node.entries[-1][1]
+        end = max(last.end, node.entries[-1][0].end)
+        return Edit(source.between(end, end), f", {key}: {text}")
+    first = node.entries[0][0]
+    begin = source.text.rfind("\n", 0, first.start) + 1
+    stop = line_end(source, node.end)
+    return Edit(source.between(stop, stop), f"\n{' ' * (first.start - begin)}{key}: {text}")
+
+
+def put_beside(source: Source, item: Item, option: str, text: str) -> Edit | None:
+    """Write an option beside an item."""
+    if isinstance(item.node, MapNode):
+        if item.node.flow and source.text[item.node.start : item.node.start + 1] != "{":  # `[conv: 64]`, without braces
+            return None
+        return add_entry(source, item.node, option, text)
+    return None
+
+
+def span_of(edits: Sequence[Edit]) -> Span:
+    """The place of the first edit."""
+    return min(edit.span for edit in edits)

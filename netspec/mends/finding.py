@@ -1,0 +1,58 @@
+"""The items of a spec by their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netspec.diagnostics import Span
+from netspec.language.items import Item
+from netspec.language.spec import Spec
+from netspec.mends.edits import offset
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+
+
+def item_at(spec: Spec, source: Source, span: Span) -> Item | None:
+    """The item whose head begins at a place of the file; None if none does."""
+    if span.file != source.name:
+        return None
+    at = offset(source, span.line, span.column)
+    left: list[Node | None] = [spec.layers, spec.output, *(block.body for block in spec.blocks.values())]
+    seen: set[int] = set()
+    while left:
+        node = left.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, ListNode):
+            for child in node.items:
+                if isinstance(child, ScalarNode) and child.start == at:
+                    return Item("layer", child, None, {}, child)
+                left.append(child)
+        elif isinstance(node, MapNode):
+            for key, value in node.entries:
+                if key.start == at:
+                    return Item("layer", key, value, {}, node)
+                left.append(value)
+    return None
+
+
+def items_around(spec: Spec, at: int) -> Iterator[Item]:
+    """The items whose text holds an offset, the innermost first. Every key of a mapping in a list may be the head."""
+    found: list[Item] = []
+    left: list[Node | None] = [spec.layers, spec.output, *(block.body for block in spec.blocks.values())]
+    while left:
+        node = left.pop()
+        if node is None or not node.start <= at <= node.end:
+            continue
+        if isinstance(node, ListNode):
+            for child in node.items:
+                if not child.start <= at <= child.end:
+                    continue
+                if isinstance(child, ScalarNode):
+                    found.append(Item("layer", child, None, {}, child))
+                elif isinstance(child, MapNode):
+                    found += [Item("layer", key, value, {}, child) for key, value in child.entries[:1]]
+                left.append(child)
+        elif isinstance(node, MapNode):
+            left += [value for _, value in node.entries]
+    yield from reversed(found)

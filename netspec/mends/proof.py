@@ -1,0 +1,107 @@
+"""Mends are compiled before they are shown: applied in memory, and the spec checked again.
+
+A mend is proven if its finding is gone and no other error has come. Where what was wrong hid what stands behind it (a
+name that is none, say), errors elsewhere may come to light; on the lines that the mend writes none may.
+
+The number of checks is bounded for each finding and for each file, so that no clock decides what is said.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Literal
+
+from netspec.diagnostics import Code, Diagnostic, Fix
+from netspec.mends.edits import Changed, applied, offset
+from netspec.text.source import Source
+
+FOR_ONE: Final = 5
+"""The checks that one finding may cost."""
+FOR_ALL: Final = 40
+"""The checks that a file may cost."""
+
+Recheck = Callable[[str], Sequence[Diagnostic]]
+"""All findings about a text, as the spec was checked."""
+
+Verdict = Literal["clean", "reveals", "fails"]
+
+HIDING: Final[frozenset[Code]] = frozenset(
+    {
+        "yaml-syntax", "duplicate-key", "flow-split", "comment-in-expression", "unknown-layer", "unknown-key",
+        "unknown-option", "unknown-argument", "unknown-name", "scalar-argument", "list-argument", "missing-argument",
+        "invalid-argument", "quoted-value", "wrong-form", "two-heads", "option-as-argument", "option-without-item",
+        "expression-syntax", "unknown-function", "unknown-data-set", "unknown-transform", "unknown-optimizer",
+        "unknown-scheduler", "unknown-loss", "wrong-rank", "batch-axis", "unknown-output",
+        "unknown-target", "unknown-initializer", "yaml-key",
+    }
+)  # fmt: skip
+"""Findings behind which nothing, or less, is known of what follows: others may come to light once they are mended."""
+
+
+MEANT: Final[frozenset[Code]] = frozenset({"missing-argument", "width-mismatch", "shape-mismatch", "wrong-rank"})
+"""Findings about what is meant, which are no sign that it was written down wrongly by a mend."""
+
+
+class Proof:
+    """The mends of one file, tried one after another."""
+
+    def __init__(self, source: Source, found: Sequence[Diagnostic], recheck: Recheck) -> None:
+        self.source: Final = source
+        self.found: Final = found
+        self.left = FOR_ALL
+        self._recheck: Final = recheck
+        self._places: Final = [
+            (d.code, offset(source, d.span.line, d.span.column)) for d in found if not d.span.in_setting
+        ]
+
+    def first(self, d: Diagnostic, mends: Iterable[Fix], *, reveals: bool = True) -> Fix | None:
+        """The first of some mends of a finding that is proven; None if none of those that may be tried is.
+
+        Args:
+            reveals: whether a mend may do behind which others findings come to light, if none does without.
+        """
+        second: Fix | None = None
+        for _, fix in zip(range(FOR_ONE), mends, strict=False):
+            if self.left == 0:
+                break
+            verdict = self.tried(d, fix)
+            if verdict == "clean":
+                return fix
+            if verdict == "reveals" and reveals and second is None:
+                second = fix
+        return second
+
+    def tried(self, d: Diagnostic, fix: Fix) -> Verdict:
+        """What comes of a mend."""
+        if any(edit.span.file != self.source.name for edit in fix.edits):
+            return "fails"
+        changed = applied(self.source, fix.edits)
+        if changed is None or changed.text == self.source.text:
+            return "fails"
+        self.left -= 1
+        return self._verdict(d, changed, self._recheck(changed.text))
+
+    def _verdict(self, d: Diagnostic, changed: Changed, after: Sequence[Diagnostic]) -> Verdict:
+        now = Source(self.source.name, changed.text)
+        before = Counter((code, changed.moved(at)) for code, at in self._places)
+        gone = (d.code, changed.moved(offset(self.source, d.span.line, d.span.column)))
+        verdict: Verdict = "clean"
+        for other in after:
+            if other.span.in_setting:
+                continue
+            place = (other.code, offset(now, other.span.line, other.span.column))
+            if place == gone and not before[place] > 1:
+                return "fails"
+            if before[place]:
+                before[place] -= 1
+                continue
+            broken = d.code == "yaml-syntax"
+            meant = broken and other.code in MEANT
+            touched = changed.lines & set(range(other.span.line, other.span.end_line + 1))
+            torn = other.code == "yaml-syntax" and not (broken and other.span.line > max(changed.lines, default=0) + 1)
+            if torn or (touched and not meant) or (other.severity == "error" and d.code not in HIDING):
+                return "fails"
+            if other.severity == "error":
+                verdict = "reveals"
+        return verdict

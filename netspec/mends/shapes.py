@@ -1,0 +1,227 @@
+"""Mends of a layer that does not take what stands in front of it, the likeliest first.
+
+A number that is stated is evidence of what was meant: where it is the product of all axes a `Flatten` was forgotten,
+where it is another axis the axes are in another order. What a mend leads to is computed by the layers' own rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from netspec.diagnostics import Edit, Fix
+from netspec.dims import Findings, Unmet, collecting, product
+from netspec.language.clues import LayerClue
+from netspec.language.flow import LayerOrigin
+from netspec.language.spec import Spec
+from netspec.layers.base import Layer, TensorType, shape_text
+from netspec.mends.edits import put_before, replace, set_argument
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+
+_AXES: Final = {2: ("l",), 3: ("h", "w"), 4: ("d", "h", "w")}
+"""Names of the spatial axes, by the rank of an example with its channels."""
+
+
+def mends_of_layer(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """What would make the layer take its input."""
+    x = clue.x
+    if not all(isinstance(size, int) for size in x.shape):
+        return
+    for make in _FOR.get(clue.problem.code, ()):
+        yield from make(clue, source, spec)
+
+
+def _stated(clue: LayerClue) -> int | None:
+    """The width that the spec states."""
+    value = None if clue.layer.width is None else getattr(clue.layer, clue.layer.width)
+    return value if isinstance(value, int) else None
+
+
+def accepted(layer: Layer, x: TensorType) -> TensorType | None:
+    """What the layer gives for an input, by its own rule; None if it does not take it."""
+    findings = Findings()
+    with collecting(findings):
+        try:
+            y = layer.output(x)
+        except Unmet:
+            return None
+    return None if any(problem.severity == "error" for problem in findings.problems) else y
+
+
+def _fix(title: str, *edits: Edit | None, certain: bool = True) -> Iterator[Fix]:
+    known = tuple(edit for edit in edits if edit is not None)
+    if len(known) == len(edits):
+        yield Fix(title, known, certain)
+
+
+# ---- a stated width
+
+
+def _forgotten_flatten(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    x, stated = clue.x, _stated(clue)
+    if stated is None or len(x.shape) < 2 or product(x.shape) != stated:
+        return
+    flat = TensorType((stated,), x.dtype)
+    if accepted(clue.layer, flat) is not None:
+        title = f"put `Flatten` in front, which turns {shape_text(x.shape)} into {stated}"
+        yield from _fix(title, put_before(source, clue.item, "Flatten"))
+
+
+def _forgotten_pool(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """A width that is the number of channels in front of the `Flatten`: the map was meant to be pooled to one value."""
+    stated, flatten = _stated(clue), clue.flow.origins[-1] if clue.flow.origins else None
+    if stated is None or not isinstance(flatten, LayerOrigin):
+        return
+    leaf = flatten.leaf
+    if not leaf.layer.keeps_values or len(leaf.input.shape) < 3 or leaf.input.shape[0] != stated:
+        return
+    pool = f"AdaptiveAvgPool{len(leaf.input.shape) - 1}d: 1"
+    line = source.line_starts[leaf.span.line - 1]
+    at = line + leaf.span.column - 1
+    begin = source.text[line:at]
+    if begin.strip() != "-" or leaf.span.file != source.name:
+        return
+    dash = line + begin.index("-")
+    text = f"- {pool}\n{' ' * (dash - line)}"
+    title = f"put `{pool}` in front of `{leaf.type}`, which leaves one value of each of the {stated} channels"
+    yield Fix(title, (Edit(source.between(dash, dash), text),))
+
+
+def _axes_in_another_order(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """A stated number of channels that is the size of the last axis: torch has the channels first."""
+    x, stated = clue.x, _stated(clue)
+    rank = len(x.shape)
+    if stated is None or clue.layer.width_axis != 0 or rank not in _AXES or x.shape[-1] != stated:
+        return
+    moved = TensorType((x.shape[-1], *x.shape[:-1]), x.dtype)
+    if accepted(clue.layer, moved) is None:
+        return
+    if clue.of_input and rank > 2 and (sizes := _input_sizes(spec)) is not None:
+        texts = [source.text[size.start : size.end] for size in (sizes[-1], *sizes[:-1])]
+        title = f"write `[{', '.join(texts)}]`: the channels come first"
+        yield Fix(title, (Edit(source.between(sizes[0].start, sizes[-1].end), ", ".join(texts)),))
+        return
+    names = _AXES[rank]
+    pattern = f"Rearrange: {' '.join(names)} c -> c {' '.join(names)}"
+    title = f"put `{pattern}` in front, which turns {shape_text(x.shape)} into {shape_text(moved.shape)}"
+    yield from _fix(title, put_before(source, clue.item, pattern))
+
+
+def _input_sizes(spec: Spec) -> list[Node] | None:
+    """The nodes of the sizes of the only input, each a number."""
+    node = spec.input
+    if isinstance(node, MapNode):
+        node = node.get("shape")
+    if not isinstance(node, ListNode):
+        return None
+    numbers = [size for size in node.items if isinstance(size, ScalarNode) and isinstance(size.value, int)]
+    return list(numbers) if numbers and len(numbers) == len(node.items) else None
+
+
+def _channels_of_the_input(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """A stated number of channels that the recipe's data have, and `input` has not."""
+    stated = _stated(clue)
+    if not clue.of_input or stated is None or clue.layer.width_axis != 0 or spec.train is None:
+        return
+    sizes = _input_sizes(spec)
+    if sizes is not None and len(sizes) == len(clue.x.shape):
+        shape = [str(stated), *(source.text[size.start : size.end] for size in sizes[1:])]
+        yield Fix(f"write `input: [{', '.join(shape)}]`, as the data have it", (replace(source, sizes[0], shape[0]),))
+
+
+# ---- the number of axes
+
+
+def _another_rank(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """The layer of the same name for as many axes as there are: `Conv3d` on a map is `Conv2d`."""
+    name = clue.item.name
+    if name[-2:] not in ("1d", "2d", "3d"):
+        return
+    for rank in ("1d", "2d", "3d"):
+        other = name[:-2] + rank
+        if other == name or other not in spec.offer.layers:
+            continue
+        layer = _same_arguments(clue.layer, spec.offer.layer_class(other))
+        y = None if layer is None else accepted(layer, clue.x)
+        if y is not None and (rank != "1d" or len(clue.x.shape) == 1 or not _spatial(clue.layer)):
+            title = f"write `{other}`, which turns {shape_text(clue.x.shape)} into {shape_text(y.shape)}"
+            yield from _fix(title, replace(source, clue.item.head, other))
+
+
+def _spatial(layer: Layer) -> bool:
+    return hasattr(layer, "kernel_size")
+
+
+def _same_arguments(layer: Layer, other: type[Layer]) -> Layer | None:
+    given: dict[str, Any] = {}
+    for name in layer.model_fields_set:
+        value = getattr(layer, name)
+        given[name] = value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value  # pyright: ignore[reportUnknownArgumentType]  # any values
+    try:
+        return other.model_validate(given)
+    except ValueError:
+        return None
+
+
+def _axis_for_channels(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """An input without its axis of channels: `[32, 32]` into `Conv2d`."""
+    sizes = _input_sizes(spec)
+    if not clue.of_input or sizes is None or len(sizes) != len(clue.x.shape):
+        return
+    channels = _stated(clue) or 1
+    whole = TensorType((channels, *clue.x.shape), clue.x.dtype)
+    if accepted(clue.layer, whole) is not None:
+        texts = [str(channels), *(source.text[size.start : size.end] for size in sizes)]
+        title = f"write `input: [{', '.join(texts)}]`: the first axis is that of the channels"
+        yield Fix(title, (Edit(source.between(sizes[0].start, sizes[0].start), f"{channels}, "),))
+
+
+def _batch_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """An input with the batch's axis: `[64, 3, 32, 32]` into `Conv2d`."""
+    sizes = _input_sizes(spec)
+    if not clue.of_input or sizes is None or len(sizes) != len(clue.x.shape) or len(sizes) < 2:
+        return
+    if accepted(clue.layer, TensorType(clue.x.shape[1:], clue.x.dtype)) is not None:
+        texts = [source.text[size.start : size.end] for size in sizes[1:]]
+        title = f"write `input: [{', '.join(texts)}]`: one example, without the batch axis"
+        yield Fix(title, (Edit(source.between(sizes[0].start, sizes[1].start), ""),))
+
+
+# ---- windows, groups, and whatever has a number at fault
+
+
+def _nearest(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """The nearest value of the argument at fault that the layer's rule takes: below it first."""
+    name = clue.problem.at
+    value = None if name is None else getattr(clue.layer, name, None)
+    if name is None or not isinstance(value, int) or isinstance(value, bool):
+        return
+    for near in (*range(value - 1, max(value - 65, -1), -1), *range(value + 1, value + 65)):
+        y = with_argument(clue.layer, name, near, clue.x)
+        if y is not None:
+            title = f"write `{name}: {near}`, which turns {shape_text(clue.x.shape)} into {shape_text(y.shape)}"
+            yield from _fix(title, set_argument(source, clue.item, name, str(near), clue.layer.scalar), certain=False)
+            return
+
+
+def with_argument(layer: Layer, name: str, value: int, x: TensorType) -> TensorType | None:
+    """What the layer gives with another value of an argument; None if that is none or the input is not taken."""
+    given = {field: getattr(layer, field) for field in layer.model_fields_set} | {name: value}
+    try:
+        other = type(layer).model_validate(given)
+    except ValueError:
+        return None
+    return accepted(other, x)
+
+
+Make = Callable[[LayerClue, Source, Spec], Iterable[Fix]]
+
+_FOR: Final[dict[str, tuple[Make, ...]]] = {
+    "width-mismatch": (
+        _forgotten_flatten, _forgotten_pool, _axes_in_another_order, _channels_of_the_input,
+    ),
+    "wrong-rank": (_axis_for_channels, _batch_axis, _forgotten_flatten, _another_rank),
+    "batch-axis": (_batch_axis,),
+    "shape-mismatch": (_nearest,),
+}  # fmt: skip
+"""What may be meant, by the code of the finding, the likeliest first."""

@@ -1,0 +1,281 @@
+"""Mends of items whose layer, arguments or options are written as elsewhere: in torch's order, in Keras's words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from netspec.diagnostics import Diagnostic, Edit, Fix
+from netspec.kinds import kinds_of
+from netspec.language.aliases import meant_by
+from netspec.language.items import Item
+from netspec.language.spec import Spec
+from netspec.layers.base import Layer
+from netspec.meant import argument_meant
+from netspec.mends.edits import offset, put_after, put_beside, replace
+from netspec.mends.finding import items_around
+from netspec.mends.python import call_text, items_of
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+
+_ACTIVATIONS: Final = {"linear": "", "none": "", "null": "", "": "", "swish": "SiLU", "lrelu": "LeakyReLU",
+                       "softmax": "Softmax: -1"}  # fmt: skip
+
+
+def mends_of_writing(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
+    """Other ways to write the item that a finding is about."""
+    at = offset(source, d.span.line, d.span.column)
+    yield from _python(at, source, spec)
+    yield from _input_among_the_layers(source, spec)
+    for item in items_around(spec, at):
+        yield from _typed(item, source, spec)
+        name = _meant(item.head.text, spec)
+        if name is None:
+            continue
+        layer = spec.offer.layer_class(name)
+        if isinstance(item.value, ListNode):
+            yield from _list(item, name, layer, source)
+        yield from _option_inside(d, item, source)
+        yield from _level(item, name, layer, source)
+        yield from _words(item, name, layer, source, spec)
+        return
+
+
+def _meant(text: str, spec: Spec) -> str | None:
+    """The layer that a head means."""
+    if text in spec.offer.layers:
+        return text
+    axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
+    bare = re.sub(r"^(?:torch\.)?(?:nn|layers|keras\.layers|tf\.keras\.layers)\.", "", text)
+    found = meant_by(bare.removeprefix("Lazy"), axes, spec.offer.layers)
+    return found if found in spec.offer.layers else None
+
+
+# ---- Python
+
+
+def _python(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
+    """Calls of torch's layers where items should stand."""
+    node = spec.layers
+    if isinstance(node, ScalarNode) and "(" in node.text:
+        items = items_of(source.text[node.start : node.end], spec.offer)
+        if items is not None:
+            begin = source.text.rfind("\n", 0, node.start) + 1
+            lead = source.text[begin : node.start]
+            indent = lead if not lead.strip() else "  "
+            start = "" if not lead.strip() else f"\n{indent}"
+            text = start + f"\n{indent}".join(f"- {item}" for item in items)
+            yield Fix("write the calls as items", (Edit(source.between(node.start, node.end), text),))
+        return
+    for child in _scalars(spec):
+        if child.start <= at < child.end and "(" in child.text and not child.quoted:
+            items = items_of(child.text, spec.offer)
+            begin = source.text.rfind("\n", 0, child.start) + 1
+            lead = source.text[begin : child.start]
+            if items is None or lead.strip() != "-":
+                return
+            dash = " " * lead.index("-")
+            text = f"\n{dash}- ".join(items)
+            yield Fix(f"write `{items[0]}`" if len(items) == 1 else "write each call as an item",
+                      (replace(source, child, text),))  # fmt: skip
+            return
+
+
+def _scalars(spec: Spec) -> Iterator[ScalarNode]:
+    left: list[Node | None] = [spec.layers, *(block.body for block in spec.blocks.values())]
+    seen: set[int] = set()
+    while left:
+        node = left.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, ScalarNode):
+            yield node
+        elif isinstance(node, ListNode):
+            left += node.items
+        else:
+            left += [child for _, child in node.entries]
+
+
+def _input_among_the_layers(source: Source, spec: Spec) -> Iterator[Fix]:
+    """`- Input: [1, 28, 28]`, as Keras has it: the shape stands at the top."""
+    node = spec.layers
+    if spec.input is not None or not isinstance(node, ListNode) or not node.items or node.flow:
+        return
+    first = node.items[0]
+    if not isinstance(first, MapNode) or len(first.entries) != 1:
+        return
+    key, value = first.entries[0]
+    while isinstance(value, MapNode) and len(value.entries) == 1:  # `Input: {shape: [1, 28, 28]}`
+        value = value.entries[0][1]
+    if key.text.lower() not in ("input", "inputlayer", "inputs", "input_layer") or not isinstance(value, ListNode):
+        return
+    shape = source.text[value.start : value.end]
+    begin = source.text.rfind("\n", 0, first.start) + 1
+    stop = source.text.find("\n", first.end) + 1 or len(source.text)
+    top = source.between(0, 0)
+    edits = (Edit(top, f"input: {shape}\n"), Edit(source.between(begin, stop), ""))
+    yield Fix(f"write `input: {shape}` at the top", edits)
+
+
+# ---- lists, `type:`, arguments beside their layer
+
+
+def _list(item: Item, name: str, layer: type[Layer], source: Source) -> Iterator[Fix]:
+    """`Conv2d: [1, 96, 11]`: the arguments in the order of torch's signature."""
+    value = item.value
+    assert isinstance(value, ListNode)
+    texts = [source.text[one.start : one.end] for one in value.items]
+    fields = list(layer.model_fields)
+    readings: dict[str, list[tuple[str, str]]] = {}
+    for names in (fields, [field for field in fields if field != layer.width]):
+        if len(texts) <= len(names):
+            pairs = list(zip(names, texts, strict=False))
+            readings.setdefault(call_text(name, pairs), pairs)
+    for text, pairs in readings.items():
+        written = f"{{{', '.join(f'{key}: {one}' for key, one in pairs)}}}"
+        yield Fix(f"write `{text}`, in the order of torch's signature", (*_head(item, name, source),
+                  replace(source, value, written)))  # fmt: skip
+
+
+def _head(item: Item, name: str, source: Source) -> tuple[Edit, ...]:
+    return () if item.head.text == name else (replace(source, item.head, name),)
+
+
+def _typed(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`type: Conv2d` with its arguments beside it."""
+    node = item.node
+    if not isinstance(node, MapNode):
+        return
+    for word in ("type", "layer", "name", "class_name", "kind", "module"):
+        value = node.get(word)
+        name = _meant(value.text, spec) if isinstance(value, ScalarNode) else None
+        if value is None or name is None:
+            continue
+        layer = spec.offer.layer_class(name)
+        pairs: list[tuple[str, str]] = []
+        beside: list[str] = []
+        for key, given in node.entries:
+            text = source.text[given.start : given.end]
+            if key.text == word or "\n" in text:
+                continue
+            argument = argument_meant(key.text, layer.model_fields)
+            if argument is not None:
+                pairs.append((argument, text))
+            else:
+                beside.append(f"{key.text}: {text}")
+        call = call_text(name, pairs)
+        whole = call
+        if beside:
+            whole = f"{{{', '.join([call if pairs else f'{name}:', *beside])}}}"
+        yield Fix(f"write `{whole}`", (Edit(source.between(node.start, node.end), whole),))
+        return
+
+
+def _option_inside(d: Diagnostic, item: Item, source: Source) -> Iterator[Fix]:
+    """An option among the arguments of a layer, which is to stand beside it."""
+    if d.code != "option-as-argument" or not isinstance(item.value, MapNode) or not isinstance(item.node, MapNode):
+        return
+    at = offset(source, d.span.line, d.span.column)
+    for i, (key, value) in enumerate(item.value.entries):
+        text = source.text[value.start : value.end]
+        if key.start != at or "\n" in text:
+            continue
+        if len(item.value.entries) == 1:
+            cut = Edit(source.between(item.head.end, item.value.end), "")
+        else:
+            cut = _without(item.value, i, source)
+        beside = put_beside(source, item, key.text, text)
+        if beside is not None:
+            yield Fix(f"write `{key.text}` beside `{item.head.text}`", (cut, beside))
+        return
+
+
+def _level(item: Item, name: str, layer: type[Layer], source: Source) -> Iterator[Fix]:
+    """Arguments level with their layer, which YAML takes for options beside it."""
+    node = item.node
+    if not isinstance(node, MapNode) or not (item.value is None or getattr(item.value, "value", 0) is None):
+        return
+    stray = {key.text: argument_meant(key.text, layer.model_fields) for key, _ in node.entries if key is not item.head}
+    moved = [(argument, node.get(key)) for key, argument in stray.items() if argument is not None]
+    texts = [(argument, source.text[value.start : value.end]) for argument, value in moved if value is not None]
+    if not texts or any("\n" in text for _, text in texts):
+        return
+    kept = [key for key, argument in stray.items() if argument is None]
+    entries = [call_text(name, texts)]
+    for key in kept:
+        value = node.get(key)
+        assert value is not None
+        entries.append(f"{key}: {source.text[value.start : value.end]}")
+    begin = source.text.rfind("\n", 0, node.start) + 1
+    indent = " " * (node.start - begin)
+    if node.flow:
+        return
+    whole = f"\n{indent}".join(entries)
+    yield Fix(f"write `{entries[0]}`: arguments belong under their layer",
+              (Edit(source.between(node.start, node.end), whole),))  # fmt: skip
+
+
+# ---- other libraries' words
+
+
+def _words(item: Item, name: str, layer: type[Layer], source: Source, spec: Spec) -> Iterator[Fix]:
+    """The layer and its arguments under their own names; an `activation` becomes a layer behind."""
+    edits = [*_head(item, name, source)]
+    said = [f"`{name}`"] if edits else []
+    behind: str | None = None
+    holders: list[MapNode] = [node for node in (item.value, item.node) if isinstance(node, MapNode)]
+    for holder in holders:
+        for i, (key, value) in enumerate(holder.entries):
+            if holder is item.node and key is item.head:
+                continue
+            if key.text == "activation" and isinstance(value, ScalarNode) and "activation" not in layer.model_fields:
+                word = value.text.removeprefix("nn.").removesuffix("()")
+                behind = _ACTIVATIONS[word.lower()] if word.lower() in _ACTIVATIONS else _meant(word, spec)
+                if behind is None:
+                    return
+                edits.append(_without(holder, i, source))
+                said.append(f"`{behind}` behind it" if behind else "no `activation`")
+            elif holder is item.value and key.text not in layer.model_fields:
+                argument = argument_meant(key.text, layer.model_fields)
+                if argument is not None and holder.get(argument) is None:
+                    edits.append(replace(source, key, argument))
+                    said.append(f"`{argument}`")
+            if holder is item.value and isinstance(value, ScalarNode):
+                text = _value(value, layer, argument_meant(key.text, layer.model_fields) or key.text)
+                if text is not None:
+                    edits.append(replace(source, value, text))
+                    said.append(f"`{text}`")
+    if behind:
+        after = put_after(source, item, behind)
+        if after is None:
+            return
+        edits.append(after)
+    if edits:
+        yield Fix(f"write {', '.join(dict.fromkeys(said))}", tuple(edits))
+
+
+def _value(node: ScalarNode, layer: type[Layer], argument: str) -> str | None:
+    """The word of a field that is written in capitals or in quotes of another kind; `false` for no value at all."""
+    kind = kinds_of(layer).get(argument)
+    if kind is None:
+        return None
+    if node.value is None and node.text and kind.words == () and layer.model_fields[argument].annotation is bool:
+        return "false"
+    bare = node.text.strip("“”‘’'\"").lower()
+    known: Mapping[str, str] = {word.lower(): word for word in kind.words}
+    return known[bare] if bare in known and known[bare] != node.text else None
+
+
+def _without(holder: MapNode, i: int, source: Source) -> Edit:
+    """Leave an entry of a mapping out, with its comma or its line."""
+    key, value = holder.entries[i]
+    if holder.flow:
+        if i + 1 < len(holder.entries):
+            return Edit(source.between(key.start, holder.entries[i + 1][0].start), "")
+        if i:
+            return Edit(source.between(holder.entries[i - 1][1].end, value.end), "")
+        return Edit(source.between(key.start, value.end), "")
+    begin = source.text.rfind("\n", 0, key.start)
+    stop = source.text.find("\n", value.end)
+    return Edit(source.between(max(begin, 0), len(source.text) if stop < 0 else stop), "")

@@ -1,0 +1,1 @@
+"""Random mistakes of the kinds that people make, in specs of which the right one is known."""

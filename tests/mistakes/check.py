@@ -1,0 +1,125 @@
+"""What becomes of a spec with mistakes: what its mends do, held against the spec that was broken."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import netspec
+from netspec.compiler import check_source
+from netspec.diagnostics import Diagnostic, Fix
+from netspec.mends.repair import repaired
+from netspec.text.source import decode
+from tests.mistakes.kinds import KINDS, net_of
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@cache
+def specs() -> tuple[tuple[str, str], ...]:
+    """The shipped specs of ordinary size that compile as they stand: name and text."""
+    found = [(path.stem, path.read_text(encoding="utf-8")) for path in sorted((ROOT / "specs").glob("**/*.yaml"))]
+    return tuple((name, text) for name, text in found if len(text) < 8000 and net_of(text) is not None)
+
+
+class Broken(NamedTuple):
+    """A spec with mistakes."""
+
+    name: str
+    kinds: tuple[str, ...]
+    right: str
+    wrong: str
+
+
+class Outcome(NamedTuple):
+    """What netspec made of it."""
+
+    broken: Broken
+    answered: bool
+    """Whether some finding had a mend."""
+    faults: tuple[str, ...]
+    """Mends that leave their finding, or bring another."""
+    certain: int
+    """How many certain mends were applied, one after another."""
+    restored: bool
+    """Whether those gave the network that was broken."""
+    clean: bool
+
+
+def broken(seed: int, most: int = 1) -> Broken | None:
+    """A shipped spec with one mistake, or up to `most`; None where the kinds that were drawn have no place in it."""
+    rng = random.Random(seed)
+    name, right = rng.choice(specs())
+    wrong, done = right, list[str]()
+    for kind in rng.sample(sorted(KINDS), rng.randint(1, most)):
+        made = KINDS[kind](wrong, rng)
+        if made is not None and made != wrong:
+            wrong, done = made, [*done, kind]
+    if not done or wrong == right or not check(wrong, mends=False):
+        return None
+    return Broken(name, tuple(done), right, wrong)
+
+
+def check(text: str, *, mends: bool = True) -> list[Diagnostic]:
+    return check_source(*decode(text.encode(), "spec.yaml"), mends=mends)
+
+
+def apply(text: str, fix: Fix) -> str:
+    """The text after a mend: written for the tests, with lines and columns alone."""
+    lines = text.split("\n")
+    for edit in sorted(fix.edits, key=lambda edit: edit.span, reverse=True):
+        span = edit.span
+        head, tail = lines[span.line - 1][: span.column - 1], lines[span.end_line - 1][span.end_column - 1 :]
+        lines[span.line - 1 : span.end_line] = (head + edit.text + tail).split("\n")
+    return "\n".join(lines)
+
+
+def faults_of(text: str, found: list[Diagnostic], single: bool) -> list[str]:
+    """The mends of a text that do not mend: the finding stays, or the number of errors does not fall. With a single
+    mistake nothing may be left."""
+    faults: list[str] = []
+    for d in found:
+        if d.fix is None:
+            continue
+        after = check(apply(text, d.fix), mends=False)
+        same = [x for x in after if x.code == d.code and x.message == d.message and x.severity == "error"]
+        left = [x for x in after if x.severity == "error"]
+        if len(same) >= len([x for x in found if x.code == d.code and x.message == d.message]):
+            faults.append(f"{d.code}: {d.fix.title}: still there")
+        elif single and len(found) == 1 and left:
+            faults.append(f"{d.code}: {d.fix.title}: brings {left[0].code} {left[0].message}")
+    return faults
+
+
+def outcome(case: Broken) -> Outcome:
+    """What netspec makes of a broken spec."""
+    found = check(case.wrong)
+    source, _ = decode(case.wrong.encode(), "spec.yaml")
+    made = repaired(source, found, check)
+    clean = not any(d.severity == "error" for d in made.left)
+    net = net_of(made.text) if clean else None
+    right = net_of(case.right)
+    restored = net is not None and right is not None and same_network(net, right)
+    return Outcome(
+        case,
+        any(d.fix is not None for d in found),
+        tuple(faults_of(case.wrong, found, len(case.kinds) == 1)),
+        len(made.mends),
+        restored,
+        clean,
+    )
+
+
+def same_network(a: netspec.Net, b: netspec.Net) -> bool:
+    """Whether two nets are the same up to names."""
+    return [(x.path, x.call, x.input, x.output) for x in a.layers] == [
+        (x.path, x.call, x.input, x.output) for x in b.layers
+    ]
+
+
+def tried(job: tuple[int, int]) -> Outcome | None:
+    """The outcome of a seed, with up to so many mistakes."""
+    case = broken(*job)
+    return None if case is None else outcome(case)

@@ -151,7 +151,17 @@ def check_source(
     def recheck(text: str) -> list[Diagnostic]:
         return _checked(*decode(text.encode(), source.name, limits), limits, offer, {})[1]
 
-    return proven(source, spec, found, clues, recheck)
+    def conditions(text: str) -> Sequence[Requirement] | None:
+        read = decode(text.encode(), source.name, limits)
+        variant = None if spec is None or is_complete(spec) else next(iter(spec.variants), None)
+        return _requirements(_compiled(*read, _stem(source.name), variant, {}, limits, offer, {}))
+
+    return proven(source, spec, found, clues, recheck, conditions)
+
+
+def _requirements(result: Result) -> Sequence[Requirement] | None:
+    """What a net requires of the symbols of its input; None if it has errors."""
+    return None if result.net is None or has_errors(result.diagnostics) else result.net.conditions
 
 
 def _checked(
@@ -224,7 +234,12 @@ def _compile(
         read = decode(text.encode(), source.name, limits)
         return _compiled(*read, stem, variant, settings, limits, offer, {}).diagnostics
 
-    return result._replace(diagnostics=proven(source, result.spec, result.diagnostics, clues, recheck))
+    def conditions(text: str) -> Sequence[Requirement] | None:
+        read = decode(text.encode(), source.name, limits)
+        return _requirements(_compiled(*read, stem, variant, settings, limits, offer, {}))
+
+    mended = proven(source, result.spec, result.diagnostics, clues, recheck, conditions)
+    return result._replace(diagnostics=mended)
 
 
 def _compiled(

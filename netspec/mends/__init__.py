@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from netspec.diagnostics import Code, Diagnostic, Fix, Span
 from netspec.language.clues import Clue, JoinClue, LayerClue
+from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.mends.edits import loses
 from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
 from netspec.mends.proof import HIDING, Proof, Recheck
 from netspec.mends.recipes import mends_of_recipe
-from netspec.mends.shapes import mends_of_layer
+from netspec.mends.shapes import mends_of_layer, stated_width
 from netspec.mends.written import mends_of_writing
 from netspec.text.source import Source
+
+if TYPE_CHECKING:
+    from netspec.mends.fitting import Conditions
 
 
 def proven(
@@ -25,6 +29,7 @@ def proven(
     found: Sequence[Diagnostic],
     clues: Mapping[tuple[Code, Span], Clue],
     recheck: Recheck,
+    conditions: Conditions,
 ) -> list[Diagnostic]:
     """The findings, each with a mend that is known to mend, or none.
 
@@ -34,9 +39,45 @@ def proven(
         found: the findings, each with the mend that suggests itself, if one does.
         clues: what was at hand where findings were made, by code and place.
         recheck: checks another text as this one was.
+        conditions: compiles another text as this one was, and gives what it requires of its symbols.
     """
     proof = Proof(source, found, recheck)
-    return [_with_mend(d, clues.get((d.code, d.span)), source, spec, proof) for d in found]
+    mended = [_with_mend(d, clues.get((d.code, d.span)), source, spec, proof) for d in found]
+    return mended if spec is None else _with_inputs_that_fit(mended, clues, source, spec, conditions)
+
+
+def _with_inputs_that_fit(
+    found: list[Diagnostic],
+    clues: Mapping[tuple[Code, Span], Clue],
+    source: Source,
+    spec: Spec,
+    conditions: Conditions,
+) -> list[Diagnostic]:
+    """The first finding that another size of the input may answer says which inputs would fit."""
+    for i, d in enumerate(found):
+        clue = clues.get((d.code, d.span))
+        if clue is None or not depends_on_the_input(clue, d):
+            continue
+        from netspec.mends.fitting import fitting, inputs_of_a_width, inputs_that_fit  # which reads formulas
+
+        fit = fitting(source, spec, conditions)
+        if fit is None:
+            break
+        stated = stated_width(clue) if isinstance(clue, LayerClue) and d.code == "width-mismatch" else None
+        told = inputs_that_fit(fit) if stated is None else inputs_of_a_width(fit, stated)
+        if told is not None:
+            found[i] = d._replace(help=told if d.help is None else f"{d.help}; {told}")
+        break
+    return found
+
+
+def depends_on_the_input(clue: Clue, d: Diagnostic) -> bool:
+    """Whether another size of the input may be what is missing: where sizes do not fit and no certain mend is known, or
+    where a width is that of a whole map."""
+    if d.code == "width-mismatch" and isinstance(clue, LayerClue):
+        origin = clue.flow.origins[-1] if clue.flow.origins else None
+        return isinstance(origin, LayerOrigin) and len(origin.leaf.input.shape) > len(clue.x.shape)
+    return d.code in ("shape-mismatch", "branch-mismatch") and (d.fix is None or not d.fix.certain)
 
 
 def _with_mend(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec | None, proof: Proof) -> Diagnostic:

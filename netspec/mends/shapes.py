@@ -31,7 +31,7 @@ def mends_of_layer(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]
         yield from make(clue, source, spec)
 
 
-def _stated(clue: LayerClue) -> int | None:
+def stated_width(clue: LayerClue) -> int | None:
     """The width that the spec states."""
     value = None if clue.layer.width is None else getattr(clue.layer, clue.layer.width)
     return value if isinstance(value, int) else None
@@ -58,7 +58,7 @@ def _fix(title: str, *edits: Edit | None, certain: bool = True) -> Iterator[Fix]
 
 
 def _forgotten_flatten(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
-    x, stated = clue.x, _stated(clue)
+    x, stated = clue.x, stated_width(clue)
     if stated is None or len(x.shape) < 2 or product(x.shape) != stated:
         return
     flat = TensorType((stated,), x.dtype)
@@ -69,7 +69,7 @@ def _forgotten_flatten(clue: LayerClue, source: Source, spec: Spec) -> Iterator[
 
 def _forgotten_pool(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """A width that is the number of channels in front of the `Flatten`: the map was meant to be pooled to one value."""
-    stated, flatten = _stated(clue), clue.flow.origins[-1] if clue.flow.origins else None
+    stated, flatten = stated_width(clue), clue.flow.origins[-1] if clue.flow.origins else None
     if stated is None or not isinstance(flatten, LayerOrigin):
         return
     leaf = flatten.leaf
@@ -89,7 +89,7 @@ def _forgotten_pool(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix
 
 def _axes_in_another_order(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """A stated number of channels that is the size of the last axis: torch has the channels first."""
-    x, stated = clue.x, _stated(clue)
+    x, stated = clue.x, stated_width(clue)
     rank = len(x.shape)
     if stated is None or clue.layer.width_axis != 0 or rank not in _AXES or x.shape[-1] != stated:
         return
@@ -120,7 +120,7 @@ def _input_sizes(spec: Spec) -> list[Node] | None:
 
 def _channels_of_the_input(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """A stated number of channels that the recipe's data have, and `input` has not."""
-    stated = _stated(clue)
+    stated = stated_width(clue)
     if not clue.of_input or stated is None or clue.layer.width_axis != 0 or spec.train is None:
         return
     sizes = _input_sizes(spec)
@@ -168,7 +168,7 @@ def _axis_for_channels(clue: LayerClue, source: Source, spec: Spec) -> Iterator[
     sizes = _input_sizes(spec)
     if not clue.of_input or sizes is None or len(sizes) != len(clue.x.shape):
         return
-    channels = _stated(clue) or 1
+    channels = stated_width(clue) or 1
     whole = TensorType((channels, *clue.x.shape), clue.x.dtype)
     if accepted(clue.layer, whole) is not None:
         texts = [str(channels), *(source.text[size.start : size.end] for size in sizes)]

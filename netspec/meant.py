@@ -43,6 +43,13 @@ _ARGUMENTS: Final = {
     "neurons": ("out_features",),
     "hidden": ("hidden_size",),
     "pad": ("padding",),
+    "k": ("kernel_size",),
+    "ks": ("kernel_size",),
+    "s": ("stride",),
+    "p": ("padding",),
+    "c": ("out_channels",),
+    "d": ("dilation",),
+    "g": ("groups",),
 }
 
 

@@ -149,5 +149,7 @@ def test_a_word_inside_a_mapping_is_answered_with_the_one_that_is_near() -> None
     ],
 )
 def test_a_list_is_taken_for_one_argument_where_that_takes_as_many(written: str, advice: str) -> None:
-    ((_, help),) = helps(f"MaxPool2d: {written}", "[3, 8, 8]")
-    assert help == f"name the arguments: `MaxPool2d: {{{advice}}}`"
+    source, problems = decode(f"input: [3, 8, 8]\nlayers:\n  - MaxPool2d: {written}\n".encode(), "spec.yaml")
+    (found,) = check_source(source, problems)
+    told = found.help or (found.fix.title if found.fix is not None else "")
+    assert f"`MaxPool2d: {{{advice}}}`" in told

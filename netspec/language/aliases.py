@@ -34,6 +34,10 @@ _OTHERS: Final = {
     "upsampling": "Upsample",
     "spatialdropout": "Dropout",
     "swish": "SiLU",
+    "bn": "BatchNorm",
+    "ln": "LayerNorm",
+    "gap": "AdaptiveAvgPool",
+    "conv": "Conv",
 } | {name: word for word, listed in COMBINATORS.items() for name in listed.elsewhere}
 """Keras's, Caffe's and ONNX's words, lowercase and without dimensions; combinators are this language's."""
 

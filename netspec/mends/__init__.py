@@ -10,6 +10,7 @@ from netspec.diagnostics import Code, Diagnostic, Fix, Span
 from netspec.language.clues import Clue, JoinClue, LayerClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
+from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import loses
 from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
@@ -71,6 +72,10 @@ def _with_inputs_that_fit(
     return found
 
 
+OF_TEXT: Final[frozenset[Code]] = frozenset({"yaml-syntax", "wrong-form", "not-a-spec", "control-character"})
+"""Findings that hide what the text says, so that a rewriting cannot be expected to answer all that comes to light."""
+
+
 def depends_on_the_input(clue: Clue, d: Diagnostic) -> bool:
     """Whether another size of the input may be what is missing: where sizes do not fit and no certain mend is known, or
     where a width is that of a whole map."""
@@ -93,10 +98,11 @@ def _with_mend(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec | No
     others = _by_writing(d, source, spec) if written else ()
     likeliest = chain(others, own) if d.code == "yaml-syntax" else chain(own, others)  # libyaml stops late
     mends = (fix for fix in likeliest if not loses(fix.edits, source))
-    fix = proof.first(d, mends, reveals=written or d.fix is not None)
+    fix = proof.first(d, mends, lambda fix: fix in own or d.code in OF_TEXT)
     if fix is not None:
-        return d._replace(fix=fix, help=d.help if fix in own else None)
-    return d._replace(fix=None, help=d.help if clue is None else None)
+        another = fix not in own and (bool(own) or d.code == "list-argument")  # than the help speaks of
+        return d._replace(fix=fix, help=None if another and fix.certain else d.help)
+    return d._replace(fix=None, help=None if clue is not None and d.fix is not None else d.help)
 
 
 def _by_evidence(clue: Clue, source: Source, spec: Spec) -> Iterable[Fix]:
@@ -107,11 +113,14 @@ def _by_evidence(clue: Clue, source: Source, spec: Spec) -> Iterable[Fix]:
             return mends_of_join(clue, source, spec)
 
 
-WRITTEN: Final = HIDING - {"wrong-rank", "batch-axis"} | {"no-head", "not-a-spec", "control-character", "bad-name"}
+WRITTEN: Final = HIDING - {"wrong-rank", "batch-axis"} | {
+    "no-head", "not-a-spec", "control-character", "bad-name", "layer-not-offered", "missing-key",
+}  # fmt: skip
 """Findings about how something is written."""
 
 
 def _by_writing(d: Diagnostic, source: Source, spec: Spec | None) -> Iterator[Fix]:
     if spec is not None:
         yield from mends_of_writing(d, source, spec)
+    yield from mends_of_document(d, source, spec)
     yield from mends_of_lines(d, source)

@@ -73,10 +73,16 @@ def loses(edits: Sequence[Edit], source: Source) -> bool:
     for edit in edits:
         old = source.text[offset(source, *edit.span[1:3]) : offset(source, *edit.span[3:5])]
         if not re.fullmatch(_NUMBER, old.strip()):
-            lost.update(map(float, re.findall(_NUMBER, old)))
+            lost.update(map(_plain, re.findall(_NUMBER, old)))
         marks += len(re.findall(r"[=:]\S", old)) - len(re.findall(r"[=:]", edit.text))
-    kept = Counter(float(number) for edit in edits for number in re.findall(_NUMBER, edit.text))
+    kept = Counter(_plain(number) for edit in edits for number in re.findall(_NUMBER, edit.text))
     return marks > 0 or not lost <= kept
+
+
+def _plain(number: str) -> float:
+    """A number; a share as what it is of a hundred, so that `50 %` is 0.5."""
+    value = float(number)
+    return value * 100 if 0 < value < 1 else value
 
 
 # ---- what to write

@@ -105,6 +105,29 @@ def _none(place: Place) -> str:
                   r"\1: false", place.text)  # fmt: skip
 
 
+def _percent(place: Place) -> str:
+    return re.sub(r"(?<=: )(\d+(?:\.\d+)?)\s?%", lambda found: f"{float(found[1]) / 100:.12g}", place.text)
+
+
+def _times_of_repeat(place: Place) -> str:
+    return re.sub(r"\brepeat: *[x×](\d+)|\brepeat: *(\d+)[x×]",
+                  lambda found: f"repeat: {found[1] or found[2]}", place.text)  # fmt: skip
+
+
+def _indentation(place: Place) -> str:
+    """An item in the column of the one above."""
+    bare = place.text.lstrip(" ")
+    above = next((found for line in reversed(place.above) if (found := re.match(r"( *)- ", line))), None)
+    return " " * len(above[1]) + bare if above is not None and bare.startswith("- ") else place.text
+
+
+def _name_in_front(place: Place) -> str:
+    """`- conv1: Conv2d: {…}`."""
+    return re.sub(rf"^( *)- ({_WORD}): ([A-Z]\w*)(: .*)?$",
+                  lambda found: f"{found[1]}- {found[3]}{found[4] or ':'}\n{found[1]}  name: {found[2]}",
+                  place.text)  # fmt: skip
+
+
 def _thousands(place: Place) -> str:
     return re.sub(r"(?<=: )(\d+)k\b", r"\g<1>000", place.text)
 
@@ -127,7 +150,15 @@ _REWRITINGS: Final[tuple[tuple[str, Callable[[Place], str]], ...]] = (
     ("write a list", _times),
     ("write `false`", _none),
     ("write the number out", _thousands),
+    ("write the share", _percent),
+    ("write the number", _times_of_repeat),
+    ("write the item in the column of the one above", _indentation),
+    ("write the name beside the layer", _name_in_front),
 )
+
+
+_ALONE: Final = (_closing, _missing_dash, _square, _indentation, _name_in_front)
+"""Rewritings that are not tried together with others."""
 
 
 def mends_of_lines(d: Diagnostic, source: Source) -> Iterator[Fix]:
@@ -147,7 +178,7 @@ def mends_of_lines(d: Diagnostic, source: Source) -> Iterator[Fix]:
             once = rewrite(place)
             if once != place.text and once.strip():
                 alone.setdefault(once, title)
-            more = rewrite(Place(text, place.above)) if rewrite not in (_closing, _missing_dash, _square) else text
+            more = rewrite(Place(text, place.above)) if rewrite not in _ALONE else text
             if more != text:
                 titles.append(title)
                 text = more

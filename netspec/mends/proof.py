@@ -55,11 +55,11 @@ class Proof:
             (d.code, offset(source, d.span.line, d.span.column)) for d in found if not d.span.in_setting
         ]
 
-    def first(self, d: Diagnostic, mends: Iterable[Fix], *, reveals: bool = True) -> Fix | None:
+    def first(self, d: Diagnostic, mends: Iterable[Fix], reveals: Callable[[Fix], bool] = lambda _: True) -> Fix | None:
         """The first of some mends of a finding that is proven; None if none of those that may be tried is.
 
         Args:
-            reveals: whether a mend may do behind which others findings come to light, if none does without.
+            reveals: whether a mend may do behind which other findings come to light, if none does without.
         """
         second: Fix | None = None
         for _, fix in zip(range(FOR_ONE), mends, strict=False):
@@ -68,7 +68,7 @@ class Proof:
             verdict = self.tried(d, fix)
             if verdict == "clean":
                 return fix
-            if verdict == "reveals" and reveals and second is None:
+            if verdict == "reveals" and second is None and reveals(fix):
                 second = fix
         return second
 
@@ -99,6 +99,8 @@ class Proof:
             broken = d.code == "yaml-syntax"
             meant = broken and other.code in MEANT
             touched = changed.lines & set(range(other.span.line, other.span.end_line + 1))
+            if d.code == "unknown-key":  # a key that is right now has a value, which may be wrong
+                touched = touched and other.span.line == d.span.line and other.span.column == d.span.column
             torn = other.code == "yaml-syntax" and not (broken and other.span.line > max(changed.lines, default=0) + 1)
             if torn or (touched and not meant) or (other.severity == "error" and d.code not in HIDING):
                 return "fails"

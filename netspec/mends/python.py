@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from netspec.arguments import Arguments
 from netspec.layers import Offer
 from netspec.writing import flow, written
 
 
-def items_of(text: str, offer: Offer) -> list[str] | None:
+def readings(text: str, offer: Offer) -> Iterator[list[str]]:
     """The items that a text of Python stands for: calls of layers, with commas or line breaks between, perhaps inside
-    a `Sequential`.
+    a `Sequential`. First with all arguments in torch's order, then without the width, which a spec leaves out.
 
-    Returns:
-        One line of YAML for each, without the dash; None if the text is something else.
+    Yields:
+        One line of YAML for each item, without the dash; nothing if the text is something else.
     """
     calls = _calls(text)
     if calls is None:
-        return None
+        return
+    found = [_all_items(calls, offer, widths) for widths in (True, False)]
+    if found[0] is not None:
+        yield found[0]
+    if found[1] is not None and found[1] != found[0]:
+        yield found[1]
+
+
+def _all_items(calls: Sequence[ast.expr], offer: Offer, widths: bool) -> list[str] | None:
     items: list[str] = []
     for call in calls:
-        made = _items(call, offer)
+        made = _items(call, offer, widths)
         if made is None:
             return None
         items += made
@@ -49,12 +56,12 @@ def _name(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _items(node: ast.expr, offer: Offer) -> list[str] | None:
+def _items(node: ast.expr, offer: Offer, widths: bool) -> list[str] | None:
     if isinstance(node, ast.Starred) or not isinstance(node, ast.Call):
         return None
     name = _name(node.func)
     if name == "Sequential":
-        inner = [_items(argument, offer) for argument in node.args]
+        inner = [_items(argument, offer, widths) for argument in node.args]
         if node.keywords or any(made is None for made in inner):
             return None
         return [item for made in inner if made is not None for item in made]
@@ -64,18 +71,12 @@ def _items(node: ast.expr, offer: Offer) -> list[str] | None:
     layer = name.removeprefix("Lazy") if lazy else name
     if layer not in offer.layers:
         return None
-    fields = fields_in_order(offer.layer_class(layer))
-    if lazy:
-        fields = fields[1:]
+    found = offer.layer_class(layer)
+    fields = [field for field in found.model_fields if field != found.width or (widths and not lazy)]
     arguments = _arguments(node, fields)
     if arguments is None:
         return None
     return [call_text(layer, arguments)]
-
-
-def fields_in_order(layer: type[Arguments]) -> list[str]:
-    """The arguments of a layer in the order of torch's signature."""
-    return list(layer.model_fields)
 
 
 def call_text(name: str, arguments: Sequence[tuple[str, str]]) -> str:

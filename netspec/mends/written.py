@@ -15,7 +15,7 @@ from netspec.layers.base import Layer
 from netspec.meant import argument_meant
 from netspec.mends.edits import offset, put_after, put_beside, replace
 from netspec.mends.finding import items_around
-from netspec.mends.python import call_text, items_of
+from netspec.mends.python import call_text, readings
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _ACTIVATIONS: Final = {"linear": "", "none": "", "null": "", "": "", "swish": "SiLU", "lrelu": "LeakyReLU",
@@ -26,19 +26,21 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]
     """Other ways to write the item that a finding is about."""
     at = offset(source, d.span.line, d.span.column)
     yield from _python(at, source, spec)
-    yield from _input_among_the_layers(source, spec)
     for item in items_around(spec, at):
         yield from _typed(item, source, spec)
         name = _meant(item.head.text, spec)
         if name is None:
             continue
         layer = spec.offer.layer_class(name)
-        if isinstance(item.value, ListNode):
-            yield from _list(item, name, layer, source)
+        yield from _list(item, name, layer, source)
         yield from _option_inside(d, item, source)
         yield from _level(item, name, layer, source)
         yield from _words(item, name, layer, source, spec)
+        yield from _pooled(item, name, source)
+        yield from _same_with_stride(item, layer, source)
+        yield from _last_axis(item, name, layer, source)
         return
+    yield from _sequential(at, source, spec)
 
 
 def _meant(text: str, spec: Spec) -> str | None:
@@ -58,8 +60,7 @@ def _python(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
     """Calls of torch's layers where items should stand."""
     node = spec.layers
     if isinstance(node, ScalarNode) and "(" in node.text:
-        items = items_of(source.text[node.start : node.end], spec.offer)
-        if items is not None:
+        for items in readings(source.text[node.start : node.end], spec.offer):
             begin = source.text.rfind("\n", 0, node.start) + 1
             lead = source.text[begin : node.start]
             indent = lead if not lead.strip() else "  "
@@ -69,15 +70,15 @@ def _python(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
         return
     for child in _scalars(spec):
         if child.start <= at < child.end and "(" in child.text and not child.quoted:
-            items = items_of(child.text, spec.offer)
             begin = source.text.rfind("\n", 0, child.start) + 1
             lead = source.text[begin : child.start]
-            if items is None or lead.strip() != "-":
+            if lead.strip() != "-":
                 return
             dash = " " * lead.index("-")
-            text = f"\n{dash}- ".join(items)
-            yield Fix(f"write `{items[0]}`" if len(items) == 1 else "write each call as an item",
-                      (replace(source, child, text),))  # fmt: skip
+            for items in readings(child.text, spec.offer):
+                text = f"\n{dash}- ".join(items)
+                yield Fix(f"write `{items[0]}`" if len(items) == 1 else "write each call as an item",
+                          (replace(source, child, text),))  # fmt: skip
             return
 
 
@@ -97,45 +98,31 @@ def _scalars(spec: Spec) -> Iterator[ScalarNode]:
             left += [child for _, child in node.entries]
 
 
-def _input_among_the_layers(source: Source, spec: Spec) -> Iterator[Fix]:
-    """`- Input: [1, 28, 28]`, as Keras has it: the shape stands at the top."""
-    node = spec.layers
-    if spec.input is not None or not isinstance(node, ListNode) or not node.items or node.flow:
-        return
-    first = node.items[0]
-    if not isinstance(first, MapNode) or len(first.entries) != 1:
-        return
-    key, value = first.entries[0]
-    while isinstance(value, MapNode) and len(value.entries) == 1:  # `Input: {shape: [1, 28, 28]}`
-        value = value.entries[0][1]
-    if key.text.lower() not in ("input", "inputlayer", "inputs", "input_layer") or not isinstance(value, ListNode):
-        return
-    shape = source.text[value.start : value.end]
-    begin = source.text.rfind("\n", 0, first.start) + 1
-    stop = source.text.find("\n", first.end) + 1 or len(source.text)
-    top = source.between(0, 0)
-    edits = (Edit(top, f"input: {shape}\n"), Edit(source.between(begin, stop), ""))
-    yield Fix(f"write `input: {shape}` at the top", edits)
-
-
 # ---- lists, `type:`, arguments beside their layer
 
 
 def _list(item: Item, name: str, layer: type[Layer], source: Source) -> Iterator[Fix]:
     """`Conv2d: [1, 96, 11]`: the arguments in the order of torch's signature."""
     value = item.value
-    assert isinstance(value, ListNode)
-    texts = [source.text[one.start : one.end] for one in value.items]
+    if isinstance(value, ListNode):
+        texts = [source.text[one.start : one.end] for one in value.items]
+    elif isinstance(value, ScalarNode) and "," in value.text and not value.quoted:  # `Linear: 784, 10`
+        texts = [part.strip() for part in value.text.strip("()").split(",") if part.strip()]
+    else:
+        return
     fields = list(layer.model_fields)
     readings: dict[str, list[tuple[str, str]]] = {}
     for names in (fields, [field for field in fields if field != layer.width]):
         if len(texts) <= len(names):
             pairs = list(zip(names, texts, strict=False))
             readings.setdefault(call_text(name, pairs), pairs)
+    needed = [field for field in fields if layer.model_fields[field].is_required()] or fields[:1]
+    least, most = kinds_of(layer)[needed[0]].lengths or (1, 0)
+    one = len(needed) == 1 and least <= len(texts) and (most is None or len(texts) <= most)
     for text, pairs in readings.items():
         written = f"{{{', '.join(f'{key}: {one}' for key, one in pairs)}}}"
         yield Fix(f"write `{text}`, in the order of torch's signature", (*_head(item, name, source),
-                  replace(source, value, written)))  # fmt: skip
+                  replace(source, value, written)), certain=not one)  # fmt: skip
 
 
 def _head(item: Item, name: str, source: Source) -> tuple[Edit, ...]:
@@ -255,11 +242,58 @@ def _words(item: Item, name: str, layer: type[Layer], source: Source, spec: Spec
         yield Fix(f"write {', '.join(dict.fromkeys(said))}", tuple(edits))
 
 
+def _pooled(item: Item, name: str, source: Source) -> Iterator[Fix]:
+    """`GlobalAveragePooling2D`, which leaves one value of each channel, and no map."""
+    if not name.startswith("Adaptive") or item.head.text == name:
+        return
+    whole = (isinstance(item.value, ScalarNode) and item.value.value is not None) or isinstance(item.value, MapNode)
+    after = put_after(source, item, "Flatten")
+    head = Edit(source.between(item.head.start, item.head.end), name if whole else f"{name}: 1")
+    if isinstance(item.node, MapNode) and not whole:  # `GAP:`, with its colon
+        head = Edit(source.between(item.head.start, item.head.end), name)
+        return
+    if after is not None:
+        yield Fix(f"write `{name}: 1` and `Flatten`", (head, after))
+    yield Fix(f"write `{name}: 1`", (head,))
+
+
+def _same_with_stride(item: Item, layer: type[Layer], source: Source) -> Iterator[Fix]:
+    """`padding: same` with a stride: half the kernel gives the size that is meant."""
+    value = item.value
+    if not isinstance(value, MapNode) or "padding" not in layer.model_fields:
+        return
+    padding, kernel = value.get("padding"), value.get("kernel_size")
+    if not isinstance(padding, ScalarNode) or padding.text.lower() != "same" or value.get("stride") is None:
+        return
+    if isinstance(kernel, ScalarNode) and isinstance(kernel.value, int) and kernel.value % 2:
+        half = str(kernel.value // 2)
+        yield Fix(f"write `padding: {half}`, half the kernel", (replace(source, padding, half),))
+
+
+def _last_axis(item: Item, name: str, layer: type[Layer], source: Source) -> Iterator[Fix]:
+    """`Softmax` without an axis: the last one."""
+    field = layer.model_fields.get("dim")
+    if field is None or not field.is_required() or layer.scalar != "dim" or item.value is not None:
+        return
+    yield Fix(f"write `{name}: -1`, over the last axis", (replace(source, item.head, f"{name}: -1"),))
+
+
+def _sequential(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`Sequential:` with a list of layers is the word `sequential`."""
+    for item in items_around(spec, at):
+        if item.head.text in ("Sequential", "nn.Sequential") and isinstance(item.value, ListNode):
+            yield Fix("write `sequential`", (replace(source, item.head, "sequential"),))
+            return
+
+
 def _value(node: ScalarNode, layer: type[Layer], argument: str) -> str | None:
     """The word of a field that is written in capitals or in quotes of another kind; `false` for no value at all."""
     kind = kinds_of(layer).get(argument)
     if kind is None:
         return None
+    if kind.words == () and isinstance(node.value, int) and not kind.takes(node.value) and 1 < node.value <= 100:
+        share = f"{node.value / 100:.12g}"
+        return share if kind.takes(float(share)) else None  # 50 for 50 %
     if node.value is None and node.text and kind.words == () and layer.model_fields[argument].annotation is bool:
         return "false"
     bare = node.text.strip("“”‘’'\"").lower()

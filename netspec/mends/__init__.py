@@ -59,9 +59,9 @@ def _with_inputs_that_fit(
         clue = clues.get((d.code, d.span))
         if clue is None or not depends_on_the_input(clue, d):
             continue
-        from netspec.mends.fitting import fitting, inputs_of_a_width, inputs_that_fit  # which reads formulas
+        from netspec.mends.fitting import inputs_of_a_width, inputs_that_fit, what_fits  # which reads formulas
 
-        fit = fitting(source, spec, conditions)
+        fit = what_fits(source, spec, conditions)
         if fit is None:
             break
         stated = stated_width(clue) if isinstance(clue, LayerClue) and d.code == "width-mismatch" else None

@@ -46,7 +46,7 @@ class Fitting(NamedTuple):
         return " × ".join(str(size + by) for size in self.sizes)
 
 
-def fitting(source: Source, spec: Spec, conditions: Conditions) -> Fitting | None:
+def what_fits(source: Source, spec: Spec, conditions: Conditions) -> Fitting | None:
     """What the same spec requires of symbols in the place of its only input's sizes; None if it has none, or if it is
     wrong for other reasons."""
     node = spec.input

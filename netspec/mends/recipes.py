@@ -31,6 +31,8 @@ def mends_of_recipe(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
     argument = argument_meant(key.text, tables.optimizer(head.text).model_fields)
     if argument is None:
         return
+    if isinstance(given, MapNode) and given.get(argument) is not None:
+        return
     text = source.text[value.start : value.end]
     if given is None:
         edit: Edit | None = replace(source, optimizer, f"{{{head.text}: {{{argument}: {text}}}}}")

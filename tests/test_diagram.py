@@ -15,7 +15,9 @@ from xml.dom import minidom
 
 import click
 import graphviz
+import networkx as nx
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,7 +33,7 @@ from netspec.drawing.rendering import fingerprint
 from netspec.extras import install
 from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import TensorType
-from netspec.net import Leaf, Net, Scope, Sequential
+from netspec.net import Combinator, Leaf, Net, Scope, Sequential, walk
 from netspec.views.fold import LayerGroup, fold, stacked, structure
 from netspec.views.graph import INPUT, OUTPUT, flow, graph
 from tests.commands import invoke
@@ -154,6 +156,56 @@ def test_blocks_that_differ_only_in_dropout_are_folded_and_show_the_range() -> N
     shown = words(diagram(net))
     assert "×3" in shown
     assert any("Dropout 0.1 … 0.3" in word for word in shown)
+
+
+LATERALS = """\
+input: {a: [4], b: [4]}
+blocks:
+  lateral(v): [use: v, Linear: 3]
+layers:
+  - lateral: a
+    as: p
+  - lateral: b
+  - add: [[], p]
+"""
+
+
+def test_a_closed_block_that_begins_with_a_value_has_no_arrow_from_what_stands_before_it() -> None:
+    net = netspec.loads(LATERALS)
+    drawn = flow(net, fold(net, 1), forks=False)
+    assert [v.kind for v in drawn.vertices.values()] == ["input", "input", "group", "group", "join", "output"]
+    a, b, first, second, join, end = drawn.vertices
+    assert sorted((e.tail, e.head) for e in drawn.edges) == sorted(
+        [(a, first), (b, second), (first, join), (second, join), (join, end)]
+    )
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("specs/graphs/*.yaml")), ids=lambda path: path.stem)
+def test_an_arrow_into_a_closed_box_is_one_of_the_exact_graph_and_is_drawn_once(path: Path) -> None:
+    """Each vertex of the folded graph stands for vertices of the exact one: an edge is there where one of those is."""
+    net = netspec.load(path, variant=first_variant(path))
+    exact = graph(net)
+    drawn = flow(net, fold(net, 1, repeats="none"), forks=False)
+    inside = {
+        node.path: name
+        for name, vertex in drawn.vertices.items()
+        if isinstance(vertex.item, LayerGroup)
+        for top in vertex.item.nodes
+        for node in walk(top)
+        if isinstance(node, (Leaf, Combinator))
+    }
+    boxes = set(inside.values())
+    again = any(isinstance(node, Leaf) and node.again for node in walk(net.root))  # then paths are not unique
+    between = nx.DiGraph((inside.get(tail, tail), inside.get(head, head)) for tail, head in exact.edges())
+    closed = [(e.tail, e.head) for e in drawn.edges if {e.tail, e.head} <= boxes]
+    assert len(closed) == len(set(closed))
+    for tail, head in () if again else closed:
+        assert nx.has_path(between.subgraph(set(between) - boxes | {tail, head}), tail, head), (tail, head)
+
+
+def first_variant(path: Path) -> str | None:
+    spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return next(iter(spec["variants"])) if "input" not in spec and "variants" in spec else None
 
 
 def test_depth_closes_blocks_into_boxes_with_their_totals() -> None:

@@ -67,7 +67,7 @@ def _with_inputs_that_fit(
         stated = stated_width(clue) if isinstance(clue, LayerClue) and d.code == "width-mismatch" else None
         told = inputs_that_fit(fit) if stated is None else inputs_of_a_width(fit, stated)
         if told is not None:
-            found[i] = d._replace(help=told if d.help is None else f"{d.help}; {told}")
+            found[i] = d._replace(help=told if d.help is None else f"{d.help}\n{told}")
         break
     return found
 

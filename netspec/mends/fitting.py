@@ -69,7 +69,7 @@ def inputs_that_fit(found: Fitting) -> str:
     """What the input must be, and the nearest inputs that are."""
     near = " or ".join(map(found.text, found.nearest()))
     said = "; ".join(statements(found.required))
-    return f"of an input {' × '.join(['…', *found.names])}: {said}" + (f"; the nearest: {near}" if near else "")
+    return f"inputs that fit, {' × '.join(['…', *found.names])}: {said}" + (f"; the nearest: {near}" if near else "")
 
 
 def inputs_of_a_width(found: Fitting, width: int) -> str | None:

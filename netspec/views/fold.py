@@ -268,7 +268,7 @@ class _Folder:
     def item(self, node: Node, depth: int) -> Item:
         if isinstance(node, (Leaf, As, Use)):
             return node
-        if self.repeats == "all" and not isinstance(node, Combinator) and _is_small(node):
+        if self.repeats == "all" and (joins_values(node) if isinstance(node, Combinator) else _is_small(node)):
             depth = max(depth, 1)  # open even at the limit
         if depth > 0 and isinstance(node, Combinator):
             branches = ((key, self.items(chain.children, depth - 1)) for key, chain in node.branches)
@@ -304,6 +304,11 @@ class _Folder:
             return replace(first, label=_common_label(nodes), count=count, nodes=tuple(nodes), output=nodes[-1].output)
         shown = (first, *(self.item(node, depth) for node in nodes[1:period]))
         return LayerGroup("", count, tuple(nodes), shown, nodes[0].input, nodes[-1].output, closed=False)
+
+
+def joins_values(node: Combinator) -> bool:
+    """Whether a combinator has no layers: it joins values that are there, and is best shown as the join that it is."""
+    return not any(True for _ in leaves(node))
 
 
 def _common_label(nodes: Sequence[Node]) -> str:

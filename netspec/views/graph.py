@@ -13,7 +13,7 @@ from typing import Final, Literal
 import networkx as nx
 
 from netspec.layers.base import TensorType
-from netspec.net import As, Combinator, Leaf, Net, Read, Scope, Term, Use, reads
+from netspec.net import As, Combinator, Leaf, Net, Node, Read, Scope, Term, Use, reads
 from netspec.views.fold import Item, Join, LayerGroup, Unit, fold
 from netspec.wiring import Wiring
 
@@ -124,7 +124,10 @@ def flow(net: Net, items: Iterable[Item], *, forks: bool) -> FlowGraph:
         tails = [grower.named[slot] for slot in value.slots] or [end]
         for index, (tail, type_) in enumerate(zip(tails, value.types, strict=True)):
             inner = name if index == 0 else f"{name}[{index}]"
-            grower.flow.vertices[inner] = Vertex("output", type_, name=value.name or "")
+            called = value.name or ""
+            if called and len(tails) > 1:
+                called = f"{called}[{index}]"
+            grower.flow.vertices[inner] = Vertex("output", type_, name=called)
             grower.edge(tail, inner, type_, place)
     return grower.flow
 
@@ -194,13 +197,18 @@ class _Grower:
 
     def closed(self, group: LayerGroup, source: str, place: _Place) -> str:
         """Add a group that is not opened, with the named values that it reads and gives."""
-        name = self.step(self.name(group), "group", group, source, place)
+        name = self.name(group)
+        self.flow.vertices[name] = Vertex("group", group.output, group, place.cluster, place.auxiliary)
+        tails: dict[str, TensorType] = {source: group.input} if takes_input(group.nodes) else {}
         for node in group.nodes:
             wires = self.wiring.of(node)
             for slot in wires.reads:
                 tail = self.named[slot]
-                self.edge(tail, name, self.flow.vertices[tail].tensor, place)
+                if tail != name:  # what an earlier round in the same box gives
+                    tails.setdefault(tail, self.flow.vertices[tail].tensor)
             self.named.update(dict.fromkeys(wires.gives, name))
+        for tail, tensor in tails.items():
+            self.edge(tail, name, tensor, place)
         return name
 
     def framed(self, group: LayerGroup, place: _Place) -> _Place:
@@ -283,6 +291,24 @@ def _begins_with_input(items: tuple[Item, ...]) -> bool:
             return _begins_with_input(items[1:])
         case _:
             return True
+
+
+def takes_input(nodes: Iterable[Node]) -> bool:
+    """Whether what flows into a chain goes anywhere in it: the chain may begin with another value."""
+    for node in nodes:
+        match node:
+            case Leaf() | As(term=None):
+                return True
+            case As():
+                continue
+            case Use():
+                return False
+            case Combinator():
+                return node.joining.input_joins or any(takes_input(chain.children) for _, chain in node.branches)
+            case _:
+                if node.children:
+                    return takes_input(node.children)
+    return True
 
 
 def _is_auxiliary(group: LayerGroup) -> bool:

@@ -171,6 +171,9 @@ class Naming:
             taken = "is a size of the input"
         elif name in scope.locals:
             taken = "is a parameter or the name of a loop here"
+        elif not cursor.context.calls and (key := self._variable(name)) is not None:  # blocks may be copied here
+            taken = "is a variable"
+            related = (Related(f"`{name}` is defined here", self.spec.source.span(key)),)
         elif (outer := scope.values.around(name)) is not None:
             taken = "is a value of the list around this branch"
             related = tuple(Related(f"`{name}` is named here", span) for span in spans_of(outer))[:1]
@@ -184,6 +187,9 @@ class Naming:
             help="another name tells them apart",
         )  # fmt: skip
         return False
+
+    def _variable(self, name: str) -> ScalarNode | None:
+        return next((key for key, _ in self.spec.vars if key.text == name), None)
 
     def lose(self, target: Node, cursor: Cursor) -> None:
         """Let the names of an `as` that was refused, or whose item was, stand for something of which nothing is known:

@@ -303,6 +303,7 @@ def _check_scores(term: _Term, recipe: Recipe, node: MapNode, reader: Reader) ->
             related=term.related,
         )  # fmt: skip
         return False
+    _check_axis_of_classes(term, reader)
     width = output.shape[0]
     labels = (term.item.target or LABELS) == LABELS
     if labels and facts.classes is not None and isinstance(width, int) and width != facts.classes:
@@ -318,6 +319,23 @@ def _check_scores(term: _Term, recipe: Recipe, node: MapNode, reader: Reader) ->
         )
     _check_weights(term, reader)
     return True
+
+
+def _check_axis_of_classes(term: _Term, reader: Reader) -> None:
+    """Scores at several places, such as the tokens of a sequence: a layer that computes along the last axis leaves them
+    there, and a loss of classes has them on the first."""
+    shape, layers = term.output.shape, term.layers
+    if len(shape) < 2 or not layers or not layers[-1].by_position:
+        return
+    places = [chr(ord("t") + i) for i in range(len(shape) - 1)] if len(shape) < 5 else []
+    there = " ".join(places)
+    _mismatch(
+        reader, term.at,
+        f"`{term.loss.name()}` has the scores of the classes on the first axis, which here is {shape[0]}, but "
+        f"`{layers[-1].__name__}` gives them on the last, {shape[-1]}",
+        f"put `Rearrange: n {there} c -> n c {there}` behind it" if places else None,
+        related=term.related, severity="warning",
+    )  # fmt: skip
 
 
 def _check_weights(term: _Term, reader: Reader) -> None:

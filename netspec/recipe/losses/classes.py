@@ -25,7 +25,7 @@ class Counting(Loss):
 
 
 class CrossEntropyLoss(Counting):
-    """−log softmax(output)[target]; the output holds one score per class, not probabilities.
+    """−log softmax(output)[target]; the output holds one score per class on its first axis, not probabilities.
 
     `weight` has one factor per class. `label_smoothing` ε mixes the target with the uniform distribution, 1 − ε to ε.
     Targets that are `ignore_index` do not count, in the loss or in the accuracy. Means divide by the sum of the factors

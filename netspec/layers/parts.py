@@ -68,22 +68,23 @@ class Chunk(_Parts):
         return self.dim
 
     def sizes_of(self, size: Size) -> list[Size]:
-        if not isinstance(size, int):
-            need(
-                same(size % self.chunks, 0),
-                lambda: f"`chunks: {self.chunks}` wants an axis that it divides: {{given}}",
-                code="invalid-argument", at="chunks", axis=_axis(self.dim),
-            )  # fmt: skip
-            return [size // self.chunks] * self.chunks
-        each = -(-size // self.chunks)
-        parts = -(-size // each) if each else 0
+        each = (size + self.chunks - 1) // self.chunks
+        last = size - each * (self.chunks - 1)
         need(
-            parts == self.chunks,
-            lambda: f"`chunks: {self.chunks}` gives {parts} parts of {each} here, as in torch: {{given}}",
+            last >= 1,
+            lambda: f"{_fewer(size, each, self.chunks)}: {{given}}",
             code="invalid-argument", at="chunks", axis=_axis(self.dim),
-            help=f"write `chunks: {parts}`",
+            help=f"write `chunks: {-(-size // each)}`" if isinstance(size, int) and isinstance(each, int) else None,
         )  # fmt: skip
-        return [*[each] * (parts - 1), size - each * (parts - 1)]
+        return [*[each] * (self.chunks - 1), last]
+
+
+def _fewer(size: Size, each: Size, chunks: int) -> str:
+    """What is wrong where torch makes fewer parts than were asked for."""
+    if not isinstance(size, int) or not isinstance(each, int):
+        return f"`chunks: {chunks}` gives fewer parts here, as in torch"
+    parts = -(-size // each)
+    return f"`chunks: {chunks}` gives {parts} part{'s' * (parts > 1)} of {each} here, as in torch"
 
 
 class Split(_Parts):

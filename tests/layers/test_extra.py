@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 import netspec
 from netspec.dims import UNKNOWN, Findings, Unmet, collecting
+from netspec.expressions import parse
 from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import Example, Layer, TensorType
 from netspec.table import summary
@@ -373,3 +374,18 @@ def test_functions_are_torchs_own() -> None:
         ("Slice", {"dim": 2, "start": 1, "end": -1, "step": 2}, x, x[:, :, 1:-1:2]),
     ]:
         assert torch.equal(module_of(made(name, **arguments), 4, 5)(value), expected), name
+
+
+@pytest.mark.parametrize("chunks", range(1, 6))
+def test_a_chunk_of_a_symbol_is_torchs_for_every_size(chunks: int) -> None:
+    """The formulas give torch's parts where their requirement holds, and it holds where torch makes so many."""
+    spec = f"input: [T, 3]\nlayers: [{{Chunk: {{chunks: {chunks}}}, as: p}}]\noutput: p\n"
+    formulas = [type_.shape[0] for type_ in netspec.loads(spec).outputs[0].types]
+    for size in range(1, 30):
+        parts = [part.shape[1] for part in torch.zeros(1, size, 3).chunk(chunks, 1)]
+        if len(parts) != chunks:
+            with pytest.raises(netspec.SpecError, match="invalid-argument"):
+                netspec.loads(spec, set={"T": size})
+            continue
+        assert [type_.shape[0] for type_ in netspec.loads(spec, set={"T": size}).outputs[0].types] == parts
+        assert [parse(str(formula)).evaluate({"T": size}) for formula in formulas] == parts

@@ -477,3 +477,21 @@ def test_a_formula_that_grows_too_long_is_an_error_at_its_place() -> None:
 def test_many_operations_on_formulas_are_refused_before_they_take_long() -> None:
     for text in ("[H + i for i in range(20000)]", "max([H for i in range(20000)])", "[H == i for i in range(20000)]"):
         assert error(text, {"H": Symbol("N")}).code in ("expression-limit", "needs-number")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("log2(64)", 6.0), ("log(1)", 0.0), ("round(log(288 / 48) / log(2.5))", 2), ("int(log2(7))", 2)]
+)
+def test_logarithms_are_pythons(text: str, value: float) -> None:
+    assert parse(text).evaluate({}) == value
+
+
+@pytest.mark.parametrize("text", ["log(0)", "log2(-1)"])
+def test_a_logarithm_of_nothing_is_no_number(text: str) -> None:
+    with pytest.raises(ExpressionError, match="is no number"):
+        parse(text).evaluate({})
+
+
+def test_a_spec_may_keep_a_name_that_became_a_function() -> None:
+    """`log` was no function at first: a variable of that name goes on meaning what it did."""
+    assert parse("log + log2(8)").evaluate({"log": 4}) == 7

@@ -239,7 +239,7 @@ LANGUAGE: dict[Code, Page] = {
     ),
     "unknown-function": Page(
         "There is no function of that name.",
-        "The functions are `min max abs int float round ceil floor sqrt range len sum zip enumerate any all "
+        "The functions are `min max abs int float round ceil floor sqrt log log2 range len sum zip enumerate any all "
         "make_divisible`.",
         layers("- Linear: maximum(8, 10)", "[784]"),
         layers("- Linear: max(8, 10)", "[784]"),

@@ -29,7 +29,7 @@ from netspec.expressions.evaluation import (
     nothing,
     quick,
 )
-from netspec.expressions.functions import FUNCTIONS
+from netspec.expressions.functions import FUNCTIONS, LATER
 from netspec.expressions.operations import LARGEST
 from netspec.expressions.values import Family, Value
 
@@ -41,7 +41,7 @@ CONSTANTS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null"
 
 def is_reserved(name: str) -> bool:
     """True for names of functions, constants and keywords of the expression language, which a spec cannot redefine."""
-    return name in FUNCTIONS or name in CONSTANTS or keyword.iskeyword(name)
+    return (name in FUNCTIONS and name not in LATER) or name in CONSTANTS or keyword.iskeyword(name)
 
 
 class Compiled(NamedTuple):
@@ -196,7 +196,7 @@ class _Compiler:
         if name in CONSTANTS:
             value = CONSTANTS[name]
             return lambda scope, state: value
-        if name in FUNCTIONS:
+        if name in FUNCTIONS and name not in LATER:
             raise ExpressionError(f"`{name}` is a function: write `{name}(…)`", start, end)
         self.names.add(name)
         return named(name, start, end)

@@ -81,8 +81,11 @@ def _float(meter: Meter, value: Any) -> Any:
     return _finite("float", float, number(value, "`float`"))
 
 
-def _sqrt(meter: Meter, value: Any) -> Any:
-    return _finite("sqrt", math.sqrt, number(value, "`sqrt`"))
+def _real(name: str, function: Callable[[Any], float]) -> Callable[..., Any]:
+    def real(meter: Meter, value: Any) -> Any:
+        return _finite(name, function, number(value, f"`{name}`"))
+
+    return real
 
 
 def _range(meter: Meter, *bounds: Any) -> Any:
@@ -165,7 +168,9 @@ FUNCTIONS: Final[dict[str, tuple[Callable[..., Any], int, int]]] = {
     "round": (_round, 1, 2),
     "ceil": (_to_whole("ceil", math.ceil), 1, 1),
     "floor": (_to_whole("floor", math.floor), 1, 1),
-    "sqrt": (_sqrt, 1, 1),
+    "sqrt": (_real("sqrt", math.sqrt), 1, 1),
+    "log": (_real("log", math.log), 1, 1),
+    "log2": (_real("log2", math.log2), 1, 1),
     "range": (_range, 1, 3),
     "len": (_len, 1, 1),
     "sum": (_sum, 1, 2),
@@ -176,3 +181,7 @@ FUNCTIONS: Final[dict[str, tuple[Callable[..., Any], int, int]]] = {
     "make_divisible": (_make_divisible, 1, 3),
 }
 """Name → function (called with the meter and the arguments), least and greatest number of arguments."""
+
+LATER: Final = frozenset(("log", "log2"))
+"""Functions that the language did not have from the beginning: their names may be a spec's own, since a name stands
+for the function only where a parenthesis follows it."""

@@ -215,6 +215,8 @@ _FUNCTIONS: Final = {
     "ceil": _function("ceil(x)", "the least integer that is not below x.", "ceil(7 / 2)", 4),
     "floor": _function("floor(x)", "the greatest integer that is not above x.", "floor(7 / 2)", 3),
     "sqrt": _function("sqrt(x)", "the square root, with decimals.", "int(sqrt(49))", 7),
+    "log": _function("log(x)", "the natural logarithm, with decimals.", "round(log(288 / 48) / log(2.5))", 2),
+    "log2": _function("log2(x)", "the logarithm to the base 2, with decimals.", "int(log2(64))", 6),
     "range": _function(
         "range(n), range(a, b) or range(a, b, step)", "the list of integers from 0 or a to below n or b.",
         "range(2, 10, 4)", [2, 6],

@@ -193,7 +193,12 @@ def choice(*options: str | int) -> FieldKind:
 # ---- the kinds of plain types, whose JSON Schema is pydantic's
 
 
-TEXT: Final = FieldKind("text", {}, lambda v: isinstance(v, str), text=True, unlike="none")
+def name_of(wish: str) -> FieldKind:
+    """A text that is a name, for which the wish says what is named."""
+    return FieldKind(wish, {}, lambda v: isinstance(v, str), text=True, unlike="none")
+
+
+TEXT: Final = name_of("text")
 _PLAIN: Final[dict[Any, FieldKind]] = {
     str: TEXT,
     bool: FieldKind("true or false", {}, lambda v: isinstance(v, bool), unlike="neither"),

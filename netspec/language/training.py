@@ -25,12 +25,14 @@ def training_section(
     if not isinstance(train, MapNode):
         reports.report("wrong-form", "`train` holds a recipe: `data`, `epochs`, `optimizer` …", train)
         return None
-    recipe = read_recipe(train, reader)
+    read = read_recipe(train, reader)
     against = _against(over, reports, input_type, root, done)
-    if recipe is not None and against is not None:
-        check_recipe(recipe, train, reader, against)
-        reports.diagnostics = _with_batches(reports.diagnostics, recipe)
-    return recipe
+    check_recipe(read, train, reader, against)
+    if not isinstance(read, Recipe):
+        return None
+    if against is not None:
+        reports.diagnostics = _with_batches(reports.diagnostics, read)
+    return read
 
 
 def _against(

@@ -69,6 +69,8 @@ class DataSet(Named):
     """True if the target of an example is one class, whatever the net and the loss."""
     labels_key: ClassVar[str | None] = None
     """The name of the labels among several inputs by name; None where no input can be mistaken for them."""
+    made_up: ClassVar[bool] = False
+    """True if it holds a field under whatever name a loss takes for its target."""
     many: ClassVar[bool] = False
     """True if it gives several inputs and targets by name; then `labels` is false."""
     worked: ClassVar[str | None] = None

@@ -2,59 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import cast
 
 from netspec.diagnostics import Severity
 from netspec.dims import Problem
-from netspec.layers.base import Layer
 from netspec.recipe.against import Against
-from netspec.recipe.base import Named
-from netspec.recipe.fit import check_data
+from netspec.recipe.base import Metric, Named
+from netspec.recipe.fit import check_data, check_random
 from netspec.recipe.places import place
-from netspec.recipe.resolved import Recipe
+from netspec.recipe.resolved import Draft, Recipe, Unread
 from netspec.recipe.targets import check_losses
 from netspec.text.source import MapNode, Node
 from netspec.validation import Reader
 
 
-def check_recipe(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
+def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Against | None) -> None:
     """Report what cannot work: values that contradict each other, data or losses that do not fit the net.
 
+    Of a draft each check says what it can: it ends where it asks for what could not be read.
+
     Args:
-        recipe: as read from `node`.
+        read: as read from `node`.
         node: the `train:` section.
         reader: takes the diagnostics.
-        net: the net's side.
+        net: the net's side; None where its inputs or outputs are not known.
     """
-    _check_parts(recipe, node, reader)
-    _check_validation(recipe, node, reader)
-    _check_schedule(recipe, node, reader)
-    _check_decay(recipe, node, reader)
-    check_data(recipe, node, reader, net)
-    _check_mixing(recipe, node, reader, net)
-    check_losses(recipe, node, reader, net)
-    _check_single(recipe, node, reader, net.layers)
+    recipe = cast("Recipe", read)
+    checks: tuple[Callable[[], None], ...] = (
+        lambda: _check_part("optimizer", recipe.optimizer, recipe.optimizer.problems(), node, reader),
+        lambda: _check_scheduler(recipe, node, reader),
+        lambda: _check_held_out(recipe, node, reader),
+        lambda: _check_metric("best", recipe.best, "best", recipe, node, reader),
+        lambda: _check_stopping(recipe, node, reader),
+        lambda: _check_followed(recipe, node, reader),
+        lambda: _check_warmup(recipe, node, reader),
+        lambda: _check_steps(recipe, node, reader),
+        lambda: _check_momentum(recipe, node, reader),
+        lambda: _check_decay("no_decay", bool(recipe.no_decay), recipe, node, reader),
+        lambda: _check_decay("groups", any(g.weight_decay is not None for g in recipe.groups), recipe, node, reader),
+        lambda: check_random(recipe, node, reader),
+    )
+    against: tuple[Callable[[Against], None], ...] = (
+        partial(check_data, recipe, node, reader),
+        partial(_check_mixing, "mixup", recipe, node, reader),
+        partial(_check_mixing, "cutmix", recipe, node, reader),
+        partial(check_losses, recipe, node, reader),
+        partial(_check_single, recipe, node, reader),
+    )
+    for check in (*checks, *(partial(check, net) for check in against if net is not None)):
+        with suppress(Unread):
+            check()
 
 
 def _conflict(reader: Reader, at: Node, message: str, help: str | None = None, severity: Severity = "error") -> None:
     reader.report("recipe-conflict", message, at, help=help, severity=severity)
 
 
-def _check_parts(recipe: Recipe, node: MapNode, reader: Reader) -> None:
-    """What the optimiser and the schedule say of their own arguments."""
-    parts: list[tuple[str, Named, list[Problem]]] = [
-        ("optimizer", recipe.optimizer, recipe.optimizer.problems()),
-    ]
-    if recipe.scheduler is not None:
-        parts.append(("scheduler", recipe.scheduler, recipe.scheduler.problems()))
-    for key, part, problems in parts:
-        for problem in problems:
-            path = (key, part.name()) if problem.at is None else (key, part.name(), problem.at)
-            reader.report(problem.code, problem.message, place(node, *path), help=problem.help)
+def _check_part(key: str, part: Named, problems: Sequence[Problem], node: MapNode, reader: Reader) -> None:
+    """What the optimiser or the schedule says of its own arguments."""
+    for problem in problems:
+        path = (key, part.name()) if problem.at is None else (key, part.name(), problem.at)
+        reader.report(problem.code, problem.message, place(node, *path), help=problem.help)
 
 
-def _check_validation(recipe: Recipe, node: MapNode, reader: Reader) -> None:
-    """A metric on validation data needs validation data, and an accuracy needs classes."""
+def _check_scheduler(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    if (scheduler := recipe.scheduler) is not None:
+        _check_part("scheduler", scheduler, scheduler.problems(), node, reader)
+
+
+def _check_held_out(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """Validation data come from one place."""
     if recipe.validation > 0 and recipe.data.has_validation:
         _conflict(
             reader,
@@ -63,29 +83,37 @@ def _check_validation(recipe: Recipe, node: MapNode, reader: Reader) -> None:
             "names validation data of its own",
             "leave out one of the two",
         )
-    stopping, scheduler = recipe.early_stopping, recipe.scheduler
-    wanted = [
-        ("best", recipe.best, "best"),
-        ("early_stopping", stopping.metric or "validation_loss" if stopping else None, "early_stopping"),
-        ("scheduler", scheduler.metric if scheduler else None, scheduler.name() if scheduler else ""),
-    ]
-    for key, metric, what in wanted:
-        if metric is None:
-            continue
-        if not recipe.validates:
-            _conflict(
-                reader,
-                place(node, key),
-                f"`{what}` follows {metric}, but the recipe has no validation data",
-                "add `validation: 0.1`, a share of the training set: test data must not choose",
-            )
-        elif metric == "validation_accuracy" and not recipe.has_accuracy:
-            _conflict(
-                reader,
-                place(node, key),
-                f"`{what}` follows {metric}, but {_no_accuracy(recipe)}",
-                "use `mode: min`" if key == "scheduler" else "use validation_loss",
-            )
+
+
+def _check_stopping(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    if (stopping := recipe.early_stopping) is not None:
+        metric = stopping.metric or "validation_loss"
+        _check_metric("early_stopping", metric, "early_stopping", recipe, node, reader)
+
+
+def _check_followed(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    if (scheduler := recipe.scheduler) is not None:
+        _check_metric("scheduler", scheduler.metric, scheduler.name(), recipe, node, reader)
+
+
+def _check_metric(key: str, metric: Metric | None, what: str, recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """A metric on validation data needs validation data, and an accuracy needs classes."""
+    if metric is None:
+        return
+    if not recipe.validates:
+        _conflict(
+            reader,
+            place(node, key),
+            f"`{what}` follows {metric}, but the recipe has no validation data",
+            "add `validation: 0.1`, a share of the training set: test data must not choose",
+        )
+    elif metric == "validation_accuracy" and not recipe.has_accuracy:
+        _conflict(
+            reader,
+            place(node, key),
+            f"`{what}` follows {metric}, but {_no_accuracy(recipe)}",
+            "use `mode: min`" if key == "scheduler" else "use validation_loss",
+        )
 
 
 def _no_accuracy(recipe: Recipe) -> str:
@@ -98,10 +126,8 @@ def _no_accuracy(recipe: Recipe) -> str:
     return f"none of {', '.join(names)} is of classes: there is no accuracy"
 
 
-def _check_schedule(recipe: Recipe, node: MapNode, reader: Reader) -> None:
-    """The schedule against epochs, warm-up and optimiser."""
-    warmup, scheduler = recipe.warmup, recipe.scheduler
-    if warmup is not None:
+def _check_warmup(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    if (warmup := recipe.warmup) is not None:
         if (warmup.epochs is None) == (warmup.steps is None):
             given = "both" if warmup.epochs is not None else "neither"
             _conflict(reader, place(node, "warmup"), f"`warmup` wants either `epochs` or `steps`, and has {given}")
@@ -112,16 +138,22 @@ def _check_schedule(recipe: Recipe, node: MapNode, reader: Reader) -> None:
                 f"the warm-up takes {warmup.epochs} epochs, but the run has only {recipe.epochs}",
                 "warm up for fewer epochs than the run has",
             )
-    if scheduler is None:
-        return
-    if scheduler.metric is not None and recipe.schedule_by == "step":
+
+
+def _check_steps(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    scheduler = recipe.scheduler
+    if scheduler is not None and scheduler.metric is not None and recipe.schedule_by == "step":
         _conflict(
             reader,
             place(node, "schedule_by"),
             f"`{scheduler.name()}` reads a metric that there is once per epoch, so it cannot count steps",
             "write `schedule_by: epoch`",
         )
-    if scheduler.cycles_momentum and not recipe.optimizer.has_momentum():
+
+
+def _check_momentum(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    scheduler = recipe.scheduler
+    if scheduler is not None and scheduler.cycles_momentum and not recipe.optimizer.has_momentum():
         _conflict(
             reader,
             place(node, "scheduler", scheduler.name()),
@@ -130,39 +162,32 @@ def _check_schedule(recipe: Recipe, node: MapNode, reader: Reader) -> None:
         )
 
 
-def _check_decay(recipe: Recipe, node: MapNode, reader: Reader) -> None:
-    if recipe.optimizer.has_decay():
-        return
-    for key, used in (
-        ("no_decay", recipe.no_decay),
-        ("groups", [g for g in recipe.groups if g.weight_decay is not None]),
-    ):
-        if used:
-            _conflict(
-                reader,
-                place(node, key),
-                f"`{key}` is about weight decay, but `{recipe.optimizer.name()}` has none",
-                "leave it out, or use another optimizer",
-            )
+def _check_decay(key: str, used: bool, recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    if used and not recipe.optimizer.has_decay():
+        _conflict(
+            reader,
+            place(node, key),
+            f"`{key}` is about weight decay, but `{recipe.optimizer.name()}` has none",
+            "leave it out, or use another optimizer",
+        )
 
 
-def _check_mixing(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
+def _check_mixing(key: str, recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
+    """`mixup` or `cutmix` against the net's input, the losses and the batch."""
     input = net.ends.inputs[0].type
-    if input is None:
+    if input is None or getattr(recipe, key) == 0:
         return
     plain = recipe.losses[0].target is None and recipe.losses[0].loss.target != "nothing"
     if len(net.ends.inputs) > 1 or len(recipe.losses) > 1 or not plain:
-        for key in ("mixup", "cutmix"):
-            if getattr(recipe, key) > 0:
-                _conflict(
-                    reader,
-                    place(node, key),
-                    f"`{key}` mixes the one input of an example and its one target, but this recipe has "
-                    f"{len(net.ends.inputs)} inputs and {len(recipe.losses)} losses",
-                    "leave it out",
-                )
+        _conflict(
+            reader,
+            place(node, key),
+            f"`{key}` mixes the one input of an example and its one target, but this recipe has "
+            f"{len(net.ends.inputs)} inputs and {len(recipe.losses)} losses",
+            "leave it out",
+        )
         return
-    if recipe.cutmix > 0 and len(input.shape) != 3:
+    if key == "cutmix" and len(input.shape) != 3:
         _conflict(
             reader,
             place(node, "cutmix"),
@@ -170,19 +195,18 @@ def _check_mixing(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -
             f"{'axis' if len(input.shape) == 1 else 'axes'}",
             "`mixup` works on any input",
         )
-    for key in ("mixup", "cutmix"):
-        if getattr(recipe, key) > 0 and input.dtype == "int64":
-            _conflict(reader, place(node, key), f"`{key}` averages inputs, but those of this net are int64")
-        if getattr(recipe, key) > 0 and recipe.batch_size == 1:
-            _conflict(
-                reader, place(node, key), f"`{key}` mixes the examples of a batch, but a batch has only one",
-                "raise `batch_size`",
-            )  # fmt: skip
+    if input.dtype == "int64":
+        _conflict(reader, place(node, key), f"`{key}` averages inputs, but those of this net are int64")
+    if recipe.batch_size == 1:
+        _conflict(
+            reader, place(node, key), f"`{key}` mixes the examples of a batch, but a batch has only one",
+            "raise `batch_size`",
+        )  # fmt: skip
 
 
-def _check_single(recipe: Recipe, node: MapNode, reader: Reader, layers: Sequence[type[Layer]]) -> None:
+def _check_single(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
     """What normalises over the batch cannot train on one value per channel: warn where a batch of one occurs."""
-    norm = next((layer.__name__ for layer in layers if layer.over_batch), None)
+    norm = next((layer.__name__ for layer in net.layers if layer.over_batch), None)
     facts = recipe.data.facts()
     if norm is None:
         return

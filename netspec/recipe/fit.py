@@ -19,7 +19,6 @@ from netspec.writing import flow
 
 def check_data(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
     """Follow an example through the transforms and hold it against the net's inputs."""
-    _check_random(recipe, node, reader)
     if len(net.ends.inputs) > 1:
         _check_inputs(recipe, node, reader, net)
         return
@@ -141,7 +140,8 @@ def _check_images_of(recipe: Recipe, node: MapNode, reader: Reader, net: Against
             _check_images(recipe, node, reader, ImageType(*shape), value.type, related)
 
 
-def _check_random(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+def check_random(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """See that nothing is drawn at random in evaluation."""
     for i, transform in enumerate(recipe.transforms):
         if transform.random:
             reader.report(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any, Final, cast
 
 from netspec.arguments import COUNT, NATURAL, NON_NEGATIVE, POSITIVE
 from netspec.diagnostics import Edit, Fix, did_you_mean
-from netspec.kinds import TEXT, FieldKind, kind_of
+from netspec.kinds import TEXT, FieldKind, kind_of, name_of
 from netspec.meant import meant_call
 from netspec.recipe import aliases, tables
 from netspec.recipe.base import Interval, Loss, Metric, Named, Precision
 from netspec.recipe.fields import SHARE
-from netspec.recipe.resolved import Recipe
+from netspec.recipe.resolved import Draft, Recipe, Unread
 from netspec.recipe.terms import LossItem
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import Trap, flow_trap
@@ -41,6 +42,9 @@ PLAIN: Final[Mapping[str, FieldKind]] = {
 
 BESIDE: Final = ("of", "target", "weight")
 """What stands beside a loss in a list of them."""
+
+_OUTPUT: Final = name_of("the name of an output, as `output: {NAME: …}` gives it")
+_TARGET: Final = name_of("the name of an input, or of a field of the data")
 
 LISTS: Final = ("transforms", "augment")
 PATTERNS: Final = ("no_decay", "freeze")
@@ -81,44 +85,59 @@ _RENAMED: Final[Mapping[str, str]] = {
 """Keys under the names that other trainers give them."""
 
 
-def read_recipe(node: MapNode, reader: Reader) -> Recipe | None:
+def read_recipe(node: MapNode, reader: Reader) -> Recipe | Draft:
     """The recipe that a `train:` section describes, every default filled in. `reader` is a plain one.
 
     Returns:
-        None where a mistake leaves no recipe; every independent one has been reported. Whether the recipe suits the
-        net is `check_recipe`'s question.
+        A draft where a mistake leaves no recipe; every independent one has been reported. Whether the recipe suits the
+        net, as far as it was read, is `check_recipe`'s question.
     """
     values: dict[str, Any] = {}
-    meant: set[str | None] = set()
+    unread: set[str] = set()
+    losses: tuple[tuple[int, LossItem], ...] = ()
     whole = True
     for key, value in node.entries:
         if key.text not in KEYS:
-            meant.add(_unknown(key, node, reader))
             whole = False
+            if (meant := _unknown(key, node, reader)) is not None and node.get(meant) is None:
+                unread.add(meant)
         elif isinstance(value, ScalarNode) and value.value is None:
             continue  # null is the default
         else:
-            read = _read(key, value, reader)
-            whole = whole and read is not FAILED
-            values[key.text] = read
+            if key.text == "loss":
+                read, losses = _losses(value, reader)
+            else:
+                read = _read(key, value, reader)
+            if read is FAILED:
+                unread.add(key.text)
+            else:
+                values[key.text] = read
     for name in REQUIRED:
-        if name not in values and name not in meant:
+        if name not in values and name not in unread:
             reader.report("missing-key", f"the recipe has no `{name}`", _head(node), help=_example(name))
-            whole = False
-    return _resolved(values) if whole else None
+            unread.add(name)
+    if whole and not unread:
+        _fill_in(Recipe(**values), values, unread)
+        return Recipe(**values)
+    _fill_in(cast("Recipe", Draft(values, unread, losses)), values, unread)
+    return Draft(values, unread, losses)
 
 
-def _resolved(values: dict[str, Any]) -> Recipe:
-    """Fill in the defaults that depend on other values."""
-    draft = Recipe(**values)
-    if draft.validates and draft.best is None:
-        values["best"] = "validation_accuracy" if draft.has_accuracy and len(draft.losses) == 1 else "validation_loss"
-    if draft.scheduler is not None:
-        values.setdefault("schedule_by", draft.scheduler.interval)
-    stopping = draft.early_stopping
-    if stopping is not None and stopping.metric is None and "best" in values:
-        values["early_stopping"] = stopping.model_copy(update={"metric": values["best"]})
-    return Recipe(**values)
+def _fill_in(draft: Recipe, values: dict[str, Any], unread: set[str]) -> None:
+    """Fill in the defaults that depend on other values; one that depends on what was not read is not read itself."""
+    try:
+        if draft.validates and draft.best is None:
+            accurate = draft.has_accuracy and len(draft.losses) == 1
+            values["best"] = "validation_accuracy" if accurate else "validation_loss"
+    except Unread:
+        unread.add("best")
+    with suppress(Unread):
+        if draft.scheduler is not None and "schedule_by" not in unread:
+            values.setdefault("schedule_by", draft.scheduler.interval)
+    with suppress(Unread):
+        stopping = draft.early_stopping
+        if stopping is not None and stopping.metric is None and "best" in values:
+            values["early_stopping"] = stopping.model_copy(update={"metric": values["best"]})
 
 
 def _read(key: ScalarNode, node: Node, reader: Reader) -> Any:
@@ -126,8 +145,6 @@ def _read(key: ScalarNode, node: Node, reader: Reader) -> Any:
     name = key.text
     if name in PLAIN:
         return reader.scalar(node, PLAIN[name], name=name)
-    if name == "loss":
-        return _or_failed(_losses(node, reader))
     if name in tables.CALLS:
         return _or_failed(_call(node, tables.CALLS[name], reader))
     if name in tables.SETTINGS:
@@ -156,18 +173,19 @@ def _call(node: Node, kind: tables.Kind, reader: Reader) -> Named | None:
     return reader.call(node, kind.names, kind.load, kind=kind.word, unknown=kind.unknown, elsewhere=names)
 
 
-def _losses(node: Node, reader: Reader) -> Any:
-    """A loss, or the items of a list of them: losses with what stands beside each. None once reported."""
+def _losses(node: Node, reader: Reader) -> tuple[Any, tuple[tuple[int, LossItem], ...]]:
+    """A loss, or the items of a list of them: losses with what stands beside each. FAILED once reported; and then those
+    that are right all the same, each with its place in the list."""
     beside = isinstance(node, MapNode) and any(key.text in BESIDE for key, _ in node.entries)
     if not beside and not isinstance(node, ListNode):
-        return _call(node, tables.CALLS["loss"], reader)
+        return _or_failed(_call(node, tables.CALLS["loss"], reader)), ()
     items = node.items if isinstance(node, ListNode) else [node]
     if not items:
         reader.report("wrong-form", "`loss` lists nothing", node, help=_example("loss"))
-        return None
+        return FAILED, ()
     read = [_item(item, reader) for item in items]
-    whole = tuple(item for item in read if item is not None)
-    return whole if len(whole) == len(read) else None
+    right = tuple((number, item) for number, item in enumerate(read) if item is not None)
+    return (FAILED if len(right) < len(read) else tuple(item for _, item in right)), right
 
 
 def _item(node: Node, reader: Reader) -> LossItem | None:
@@ -181,7 +199,8 @@ def _item(node: Node, reader: Reader) -> LossItem | None:
         reader.report("wrong-form", "an item of `loss` names no loss", node, help="for example `{MSELoss: , of: y}`")
         return None
     loss = _call(MapNode(calls, node.flow, node.start, node.end), tables.CALLS["loss"], reader)
-    of, target = _names("of", beside.get("of"), reader), _names("target", beside.get("target"), reader)
+    of = _names("of", beside.get("of"), _OUTPUT, reader)
+    target = _names("target", beside.get("target"), _TARGET, reader)
     weight = 1.0
     if (given := beside.get("weight")) is not None and not _is_null(given):
         weight = reader.scalar(given, NON_NEGATIVE, name="weight")
@@ -193,9 +212,16 @@ def _item(node: Node, reader: Reader) -> LossItem | None:
     return LossItem(loss, of, target[0] if target else None, float(weight))
 
 
-def _names(key: str, node: Node | None, reader: Reader) -> Any:
-    """One name, or a list of them; FAILED once reported."""
-    return () if node is None or _is_null(node) else _patterns(key, node, reader)
+def _names(key: str, node: Node | None, kind: FieldKind, reader: Reader) -> Any:
+    """One name, or a list of them; FAILED once reported, for the first that is none: who counts counts throughout."""
+    if node is None or _is_null(node):
+        return ()
+    read: list[Any] = []
+    for item in node.items if isinstance(node, ListNode) else [node]:
+        read.append(reader.scalar(item, kind, name=key))
+        if read[-1] is FAILED:
+            return FAILED
+    return tuple(read)
 
 
 def _is_null(node: Node) -> bool:

@@ -328,7 +328,8 @@ the spec may hold another `train`.
 validation data there is no best checkpoint, and neither `early_stopping` nor `ReduceLROnPlateau` is allowed.
 - `no_decay`, `freeze` and the `parameters` of `groups` are patterns. One with a dot is a shell glob over the key in
 the `state_dict`: `"0.*"`, `"*.bias"`. One without is a parameter's own name (`bias`), a type of layer (`Linear`), or
-`norm` for all normalisation layers.
+`norm` for all normalisation layers. A tied parameter has several keys, and a pattern that matches any of them matches
+it; two groups that match it by different keys are an error.
 """
 
 _SEVERAL: Final = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.arguments import Arguments
@@ -93,6 +94,11 @@ class Recipe(NamedTuple):
         return self.loss if isinstance(self.loss, tuple) else (LossItem(self.loss),)
 
     @property
+    def numbered_losses(self) -> tuple[tuple[int, LossItem], ...]:
+        """The losses, each with its place in the list."""
+        return tuple(enumerate(self.losses))
+
+    @property
     def has_accuracy(self) -> bool:
         """True if exactly one loss is of classes: its accuracy is that of the run."""
         return sum(item.loss.target == "classes" for item in self.losses) == 1
@@ -101,6 +107,36 @@ class Recipe(NamedTuple):
     def validates(self) -> bool:
         """True if there is validation data: a share of the training set, or a part of its own."""
         return self.validation > 0 or self.data.has_validation
+
+
+class Unread(Exception):
+    """A check has asked for a part of a recipe that could not be read."""
+
+
+class Draft:
+    """What could be read of a recipe with mistakes: a `Recipe` whose other parts raise `Unread` when asked for.
+
+    Args:
+        values: the values that were read, by key.
+        unread: the keys that are missing or were refused; the others have their defaults.
+        losses: those that were read of a list of losses, each with its place in it.
+    """
+
+    def __init__(
+        self, values: Mapping[str, Any], unread: Collection[str], losses: tuple[tuple[int, LossItem], ...]
+    ) -> None:
+        self._values = {**Recipe._field_defaults, **values}
+        self._unread = unread
+        self._losses = losses
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "numbered_losses" and "loss" in self._unread:
+            return self._losses
+        if isinstance(found := getattr(Recipe, name), property) and found.fget is not None:
+            return found.fget(self)
+        if name in self._unread or name not in self._values:
+            raise Unread
+        return self._values[name]
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from netspec.diagnostics import Code, Related, Severity, did_you_mean
@@ -11,7 +12,7 @@ from netspec.layers.base import Layer, TensorType
 from netspec.recipe.against import Against
 from netspec.recipe.base import Loss, is_image, is_map
 from netspec.recipe.places import item_of, key_of, loss_item, place
-from netspec.recipe.resolved import Recipe
+from netspec.recipe.resolved import Recipe, Unread
 from netspec.recipe.sizes import differs, joined
 from netspec.recipe.terms import LABELS, LossItem
 from netspec.text.source import ListNode, MapNode, Node
@@ -45,17 +46,17 @@ class _Term(NamedTuple):
 def check_losses(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
     """Hold each loss against the outputs that it reads and its target, and see that every output is read."""
     terms: list[_Term] = []
-    for number, item in enumerate(recipe.losses):
+    for number, item in recipe.numbered_losses:
         at = loss_item(node, number)
         of = _outputs(item, at, reader, net)
         if of is not None:
             terms.append(_term(item, at, of, net))
     for term in terms:
-        if _check_shapes(term, reader, net):
-            suits = _check_target(term, recipe, node, reader, net)
-            if suits:
+        with suppress(Unread):
+            if _check_shapes(term, reader, net) and _check_target(term, recipe, node, reader, net):
                 _check_end(term, reader)
-        _check_maps(term, recipe, node, reader, net)
+        with suppress(Unread):
+            _check_maps(term, recipe, node, reader, net)
     if len(terms) < len(recipe.losses):
         return
     first = terms[0]
@@ -96,7 +97,8 @@ def _outputs(item: LossItem, at: Node, reader: Reader, net: Against) -> tuple[in
     wanted = f"`{loss.name()}` reads {_counted(len(loss.takes))}, {' and '.join(loss.takes)}"
     written = at.get("of") if isinstance(at, MapNode) else None
     where = written or at
-    several = f"[{', '.join(loss.takes)}]"
+    fitting = [*loss.takes] if set(loss.takes) <= set(names) else names[: len(loss.takes)]
+    several = f"[{', '.join(fitting if len(fitting) == len(loss.takes) else loss.takes)}]"
     if not item.of:
         if len(outputs) == 1 and len(loss.takes) == 1:
             return _known((0,), item, where, reader, net)
@@ -235,6 +237,8 @@ def _check_target(term: _Term, recipe: Recipe, node: MapNode, reader: Reader, ne
             "image",
             _instead(term, net),
         )  # fmt: skip
+    elif name != LABELS and data.made_up:
+        _warn_of_misspelt(term, name, recipe, reader, net)
     _check_weights(term, reader)
     return True
 
@@ -260,6 +264,21 @@ def _unknown_target(term: _Term, name: str, recipe: Recipe, reader: Reader, net:
         else f"targets are {', '.join(f'`{word}`' for word in known)}; `tensors:` files may hold others",
         fix=reader.replace(f"write `{near}`", term.beside("target"), near) if near else None,
     )
+
+
+def _warn_of_misspelt(term: _Term, name: str, recipe: Recipe, reader: Reader, net: Against) -> None:
+    """Warn of a target that data make up, whose name is nearly that of an input."""
+    near = did_you_mean(name, [value.name for value in net.ends.inputs if value.name is not None])
+    if near is not None:
+        at = term.beside("target")
+        reader.report(
+            "unknown-target",
+            f"no input of the net is called `{name}`, so `{recipe.data.name()}` makes a field of that name up",
+            at,
+            severity="warning",
+            help=f"did you mean `{near}`?",
+            fix=reader.replace(f"write `{near}`", at, near),
+        )
 
 
 def _check_input_as_target(term: _Term, source: int, reader: Reader, net: Against) -> None:

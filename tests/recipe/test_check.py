@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 import netspec
+from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic
 from netspec.recipe import Recipe, aliases, tables
+from netspec.text.source import decode
 
 LENET = """\
 input: [1, 28, 28]
@@ -408,3 +410,73 @@ def test_factors_of_classes_are_not_all_zero() -> None:
     """A mean over them would divide by nothing, in training and in evaluation."""
     (found,) = findings(spec("loss: {CrossEntropyLoss: {weight: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]}}"))
     assert "one of them above 0" in found.message
+
+
+CONFLICTS = {
+    "optimizer": "optimizer: {SGD: {lr: 0.1, nesterov: true}}",
+    "warmup": "warmup: 10",
+    "validation": "validation: 0.0",
+    "early_stopping": "early_stopping: 3",
+    "transforms": "transforms: [RandomHorizontalFlip, Resize: 28]",
+    "cutmix": "cutmix: 1.0",
+    "loss": "loss: [{CrossEntropyLoss: , of: nothing}, {MSELoss: , of: 3}, {GaussianKL: }]",
+}
+"""Lines of a recipe that contradict others or the net; of the losses the second cannot be read at all."""
+
+
+@pytest.mark.parametrize("broken", [*BASE, *CONFLICTS])
+def test_a_mistake_hides_only_what_follows_from_it(broken: str) -> None:
+    """Of a recipe in which one more value cannot be read, everything is found that does not depend on that value."""
+    depends = {
+        "data": {"early_stopping"}, "epochs": {"warmup"}, "loss": {"cutmix"}, "validation": {"early_stopping"},
+    }  # fmt: skip
+    lines = BASE | CONFLICTS
+    found = {(d.span.line, d.code) for d in findings(LENET + "".join(f"  {line}\n" for line in lines.values()))}
+    wrong = lines | {broken: f"{broken}: {{no_such_thing: -1}}"}
+    text = LENET + "".join(f"  {line}\n" for line in wrong.values())
+    now = {(d.span.line, d.code) for d in findings(text)}
+    number = {key: text[: text.index(f"  {key}:")].count("\n") + 1 for key in wrong}
+    silent = {number[key] for key in (broken, *depends.get(broken, ())) if key in number}
+    assert {at for at in found if at[0] not in silent} <= now
+    assert any(line == number[broken] for line, _ in now)
+
+
+def test_each_loss_of_a_list_is_checked_although_another_cannot_be_read() -> None:
+    (line,) = {d.span.line for d in findings(spec(CONFLICTS["loss"]))}
+    codes = sorted(d.code for d in findings(spec(CONFLICTS["loss"])))
+    assert (line, codes) == (8, ["invalid-argument", "loss-mismatch", "unknown-output"])
+
+
+def test_a_recipe_is_held_against_itself_where_the_net_is_not_known() -> None:
+    head = LENET.replace("[1, 28, 28]", "[1, nothing + 1]")
+    assert "recipe-conflict" in {d.code for d in findings(spec("warmup: 10", head))}
+
+
+OUTPUTS = """\
+input: {image: [1, 8, 8]}
+layers: [Flatten, {Linear: 64, as: a}, Linear: 64]
+output: {z: a, spread: [Linear: 64], picture: [Unflatten: {dim: 1, unflattened_size: [1, 8, 8]}]}
+train:
+"""
+
+
+def test_the_example_of_a_loss_names_outputs_that_the_net_has() -> None:
+    (found,) = findings(spec("data: synthetic\nloss: [{GaussianKL: }]", OUTPUTS))
+    assert found.help == "write `{GaussianKL: , of: [z, spread]}`; the outputs are `z`, `spread`, `picture`"
+
+
+def test_outputs_are_named_and_not_counted() -> None:
+    (found,) = findings(spec("data: synthetic\nloss: [{GaussianKL: , of: [0, 1]}]", OUTPUTS))
+    assert found.message == "`of` wants the name of an output, as `output: {NAME: …}` gives it, not 0"
+
+
+def test_a_target_that_is_nearly_an_input_is_not_made_up_in_silence() -> None:
+    losses = "[{MSELoss: , of: picture, target: NAME}, {GaussianKL: , of: [z, spread]}]"
+
+    def told(name: str) -> list[Diagnostic]:
+        text = spec(f"data: synthetic\nloss: {losses.replace('NAME', name)}", OUTPUTS)
+        return [d for d in check_source(*decode(text.encode(), "spec.yaml")) if d.code == "unknown-target"]
+
+    (found,) = told("imgae")
+    assert (found.severity, found.help) == ("warning", "did you mean `image`?")
+    assert told("image") == told("depth") == []

@@ -122,6 +122,7 @@ class Synthetic(DataSet):
     word: ClassVar[str | None] = "synthetic"
     reader: ClassVar[str] = "synthetic"
     labels: ClassVar[bool] = False
+    made_up: ClassVar[bool] = True
     many: ClassVar[bool] = True
     worked: ClassVar[str | None] = """
 input: [3, 32, 32]

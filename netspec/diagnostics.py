@@ -178,7 +178,8 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """The known word most similar to `word`, or None if none is similar enough.
 
-    In this order: equal except for case; the same letters in another order; the greatest difflib ratio from 0.6 on.
+    In this order: equal except for case; the same letters in another order; the greatest difflib ratio from 0.6 on, if
+    at most half of the letters change, or one is the beginning of the other. (`floor` is not meant by `foo`.)
     """
     candidates = list(known)
     folded = word.casefold()
@@ -191,5 +192,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     import difflib  # imported here, since a spec without mistakes does not need it
 
     by_folded = {c.casefold(): c for c in reversed(candidates)}
-    near = difflib.get_close_matches(folded, list(by_folded), n=1, cutoff=0.6)
-    return by_folded[near[0]] if near else None
+    near = next(iter(difflib.get_close_matches(folded, list(by_folded), n=1, cutoff=0.6)), None)
+    if near is None:
+        return None
+    begins = near.startswith(folded) or folded.startswith(near)
+    return by_folded[near] if begins or 2 * _edits(folded, near) <= len(folded) else None
+
+
+def _edits(a: str, b: str) -> int:
+    """How many letters are put in, taken away or replaced on the way from one word to another (Levenshtein 1966)."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a):
+        before, row = row, [i + 1]
+        for j, y in enumerate(b):
+            row.append(min(before[j] + (x != y), before[j + 1] + 1, row[j] + 1))
+    return row[-1]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from netspec.combinators import COMBINATORS
 from netspec.diagnostics import Related
@@ -107,7 +107,7 @@ def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, 
                 if value is FAILED or value is UNKNOWN:
                     return None
                 if not isinstance(value, Value):
-                    _no_branch(branch, value, word, reader)
+                    _no_branch(branch, cast("object", value), word, reader, beside=len(node.items) > 1)
                     return None
                 found.append(Branch(branch, scope, value))
             case MapNode() if not _is_item(branch):
@@ -154,7 +154,7 @@ def _values(node: ScalarNode, word: str, scope: NamesInScope, reader: Reader) ->
             f"`{word}: p` takes them all",
         )
         return None
-    members: list[Any] = list(values) if isinstance(values, (list, tuple, Family)) else []  # pyright: ignore[reportUnknownArgumentType]  # any values
+    members = _listed(values)
     wrong = next((value for value in members if not isinstance(value, Value) and value is not UNKNOWN), None)
     if not members or wrong is not None:
         _no_branch(node, values if wrong is None else wrong, word, reader, of=wrong is not None)  # pyright: ignore[reportUnknownArgumentType]  # likewise
@@ -174,8 +174,22 @@ def _is_item(node: MapNode) -> bool:
     return any(key.text not in ("for", "repeat", "when") for key, _ in node.entries)
 
 
-def _no_branch(node: ScalarNode, value: object, word: str, reader: Reader, *, of: bool = False) -> None:
-    """Report what stands in the place of a branch, or (`of`) among several, and is no value."""
+def _no_branch(
+    node: ScalarNode, value: object, word: str, reader: Reader, *, of: bool = False, beside: bool = False
+) -> None:
+    """Report what stands in the place of a branch, or (`of`) among several, and is no value; `beside` says that other
+    branches stand beside it."""
+    items = _listed(value)
+    if items and not of and all(isinstance(item, Value) for item in items):
+        reader.report(
+            "value-kind",
+            f"a branch of `{word}` gives one value, but `{node.text}` is {_several_values(value, len(items))}",
+            node,
+            help=f"`{{for: v in {node.text}, do: [use: v]}}` makes a branch of each"
+            if beside
+            else f"`{word}: {node.text}` takes each as a branch",
+        )
+        return
     found = f"{kind(value)} stands in `{node.text}`" if of else f"`{node.text}` is {kind(value)}"
     reader.report(
         "value-kind",
@@ -183,6 +197,16 @@ def _no_branch(node: ScalarNode, value: object, word: str, reader: Reader, *, of
         node,
         help=f"`{word}: p` takes a family of values, `{word}: [[Conv2d: 64], [], x]` lists of layers and values",
     )
+
+
+def _listed(value: object) -> list[Any]:
+    """The members of a list or a family; none of anything else."""
+    return list(cast("Iterable[Any]", value)) if isinstance(value, (list, tuple, Family)) else []
+
+
+def _several_values(value: object, count: int) -> str:
+    what = "family" if isinstance(value, Family) else "list"
+    return f"a {what} of {count} value{'s' * (count != 1)}"
 
 
 def branch_flow(item: Item, joining: Joining, flow: Flow, reader: Reader) -> Flow:

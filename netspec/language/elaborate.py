@@ -51,7 +51,7 @@ class Elaborator:
         self.naming = Naming(reader.reports, spec)
         self.ports: Final = Ports(self.naming)
         self.rounds: Final = Rounds(spec, self.expansion, self.naming.left_out)
-        self.sharing: Final = Sharing(reader.reports, ties="tie" in spec.source.text)
+        self.sharing: Final = Sharing(reader.reports, spec)
         self.several: Final = Several(self.naming)
         self.layers: Final = LayerItems(
             spec, scope, init, self.inference, self.expansion, self.naming, self.sharing, self.several, self._at
@@ -257,14 +257,14 @@ class Elaborator:
             arguments = self.naming.kept(arguments, span, cursor)
         label = partial(call_label, block, arguments)
         within = context.called(Home(cursor.keys), self.scope.inside(arguments), Call(block.name, span))
-        has_name = "name" in item.options or cursor.keys.only is not None
+        has_name = "name" in item.options or item.unnamed or cursor.keys.only is not None
         key, name = key_of(item, cursor, self._at) if has_name else ("", None)
-        inner = cursor.nested(key, within) if name else cursor.scope(within)
+        inner = cursor.nested(key, within) if has_name else cursor.scope(within)
         inner.is_body = True
         self.expansion.frames.append(Frame(block.name, label, span))
         self._list(block.body, block.name, inner)
         self.expansion.frames.pop()
-        if name is not None:
+        if has_name:
             cursor.add_sequential(cursor.keys.prefix + key, name, span, inner, block.name, arguments)
         else:
             cursor.add_scope("block", label, span, inner, block.name, arguments)
@@ -293,7 +293,9 @@ class Elaborator:
             )
         outer = cursor.context
         cursor.context = outer.within(template.scope)
-        self._once(Item(inner.kind, inner.head, inner.value, inner.options | item.options, item.node), cursor)
+        meant = Item(inner.kind, inner.head, inner.value, inner.options | item.options, item.node)
+        meant.unnamed = item.unnamed
+        self._once(meant, cursor)
         cursor.context = outer
 
     def _loop(self, item: Item, cursor: Cursor) -> None:

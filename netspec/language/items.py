@@ -8,7 +8,7 @@ item is elaborated, since a block may be handed a layer's name as a value.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from netspec.combinators import COMBINATORS, OWNERS
@@ -25,13 +25,15 @@ _CALL: Final = r"(?:\w+\.)*(\w+)(\(.*)?"
 _COMMON: Final = frozenset(("name", "shared", "when", "repeat", "freeze", "init", "as"))
 _LOOP: Final = frozenset(("name", "when", "freeze", "init", "do", "as"))
 _OF_VALUES: Final = frozenset(("when", "as"))
+_HEAD_WORDS: Final = ("for", "repeat", "when", "as", "use", "output")
+"""Words that begin an item, beside layers, blocks and combinators."""
 _EVERY_OPTION: Final = _COMMON | OWNERS.keys() | {"do", "tie"}
 
 
 class Item:
     """One entry of a layer list, taken apart."""
 
-    __slots__ = ("_span", "head", "kind", "name", "node", "options", "value")
+    __slots__ = ("_span", "head", "kind", "name", "node", "options", "unnamed", "value")
 
     def __init__(self, kind: Kind, head: ScalarNode, value: Node | None, options: dict[str, Node], node: Node) -> None:
         self.kind: Kind = kind
@@ -42,6 +44,8 @@ class Item:
         self.value = value
         self.options = options
         self.node = node
+        self.unnamed = False
+        """True if a `name` stood beside it that was refused: it is a module of its own all the same."""
         self._span: Span | None = None
 
     def span(self, source: Source) -> Span:
@@ -169,8 +173,7 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
 
     own = COMBINATORS[head.text].options if head.text in COMBINATORS else ()
     near, told = instead_of_option(stranger.text, own)
-    layer = spec.offer.layer_class(head.text) if head.text in spec.offer.layers else None
-    argument = layer is not None and stranger.text in layer.model_fields
+    argument = head.text in spec.offer.layers and stranger.text in spec.offer.layer_class(head.text).model_fields
     near = near or (None if told or argument else did_you_mean(stranger.text, _EVERY_OPTION))
     under = f"arguments of `{head.text}` belong under it: `{head.text}: {{{stranger.text}: …}}`"
     report(
@@ -228,6 +231,7 @@ def _checked(item: Item, report: Report) -> Item:
             help="name them in a loop: `for: i in range(n)`, `do: [{…, name: 'layer{i}'}]`",
         )
         del item.options["name"]
+        item.unnamed = True
     if "name" in item.options and "shared" in item.options:
         report(
             "misplaced-option", "`shared` names the module, so no `name` stands beside it", item.options["name"],
@@ -283,14 +287,14 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     from netspec.language.strangers import instead_of_head
 
     axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
-    known = (*spec.blocks, *COMBINATORS, "for")
+    known = (*spec.blocks, *COMBINATORS, *_HEAD_WORDS)
     own = name.lower() in (word.lower() for word in known)
     layers = spec.offer.layers
     meant = None if own else meant_by(name, axes, layers)
     if meant is None and not own and (told := instead_of_head(name, spec.named_values)) is not None:
         report("unknown-layer", f"there is no layer or block `{name}`", node, help=told)
         return
-    near = meant or did_you_mean(name, (*layers, *known))
+    near = meant or _near(name, layers, known)
     fix = None
     if near is not None and not node.quoted:
         fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))
@@ -300,6 +304,19 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
         node,
         help=f"did you mean `{near}`?" if near else "`netspec explain` lists the layers",
         fix=fix,
+    )
+
+
+def _near(name: str, layers: Iterable[str], words: Sequence[str]) -> str | None:
+    """The layer, or the block or word, that a misspelt head is most like. One of the other kind is meant only by a
+    text that differs in its case alone, or by a layer's name in small letters."""
+    same = next((word for word in words if word.casefold() == name.casefold()), None)
+    if same is not None:
+        return same
+    capital = name[:1].isupper()
+    alike = [word for word in words if word[:1].isupper() == capital]
+    return did_you_mean(name, (*layers, *alike) if capital else alike) or (
+        None if capital else did_you_mean(name, layers)
     )
 
 

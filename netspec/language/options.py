@@ -9,7 +9,7 @@ from netspec.dims import UNKNOWN, Dim
 from netspec.expressions.values import described
 from netspec.kinds import kinds_of
 from netspec.language.items import Item
-from netspec.text.source import Node
+from netspec.text.source import Node, ScalarNode
 from netspec.validation import FAILED, Reader
 
 
@@ -42,6 +42,11 @@ def repeat_count(node: Node, reader: Reader) -> int | None:
         reader.needs_number("repeat", value, node, None)
         return None
     if type(value) is not int or value < 0:
-        reader.report("invalid-argument", f"`repeat` wants an integer of at least 0, not {described(value)}", node)
+        below = type(value) is int and isinstance(node, ScalarNode) and isinstance(node.value, str)
+        reader.report(
+            "invalid-argument", f"`repeat` wants an integer of at least 0, not {described(value)}", node,
+            help=f'`repeat: "max(0, {node.text.strip()})"` leaves the item out where there are fewer rounds than none'
+            if below and isinstance(node, ScalarNode) else None,
+        )  # fmt: skip
         return None
     return value

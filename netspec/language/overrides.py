@@ -167,8 +167,12 @@ class _Setting(NamedTuple):
 
     def placed(self, node: Node, place: Node) -> Node:
         """The node in the place of what it overrides, which is marked."""
-        self.marks.append((place.start, place.end, self.written))
+        self.mark(place)
         return _moved(node, place)
+
+    def mark(self, place: Node) -> None:
+        """Note that what stands at a place, or is said of it, is this setting's."""
+        self.marks.append((place.start, place.end, self.written))
 
     def added(self, node: Node) -> Node:
         """The node where it stands in the text of the `--set`."""
@@ -262,6 +266,8 @@ def _set_in(base: Node | None, path: list[str], node: Node, setting: _Setting) -
     entries = list(base.entries)
     for i, (known, value) in enumerate(entries):
         if known.text == head:
+            if not path[1:]:
+                setting.mark(known)
             if path[1:] and key == f"train.{'.'.join(path)}":
                 _check_call(value, path, setting)
             entries[i] = (

@@ -10,6 +10,8 @@ from netspec.dims import Shape
 from netspec.language.cursor import Cursor, Keys
 from netspec.language.items import Item
 from netspec.language.names import child_name, filled
+from netspec.language.spec import Spec
+from netspec.language.words import module_named
 from netspec.net import As, Combinator, Leaf, Node, Scope, Sequential, Tie, walk
 from netspec.text.source import MapNode, ScalarNode
 from netspec.text.source import Node as WrittenNode
@@ -20,9 +22,10 @@ from netspec.wiring import slots_inside
 class Sharing:
     """What the bodies of a spec share. One for each walk."""
 
-    def __init__(self, reports: Reports, *, ties: bool) -> None:
+    def __init__(self, reports: Reports, spec: Spec) -> None:
         self.reports = reports
-        self.ties: Final = ties
+        self.spec = spec
+        self.ties: Final = "tie" in spec.source.text
         """False where the text says of no parameter that it is another: then no layer is kept for it."""
         self._layers: dict[str, Leaf] = {}
         """The layers so far, by path."""
@@ -97,12 +100,20 @@ class Sharing:
 
     def warn_of_single_uses(self, left_out: Sequence[WrittenNode]) -> None:
         """Warn of what is shared with nothing, unless a `when` or a loop leaves items out: those may share it."""
-        for span, name in () if left_out else self._single.items():
-            if span not in self._several:
-                self.reports.report(
-                    "shared-once", f"no other item is `shared: {name}`", span, severity="warning",
-                    help=f"write `name: {name}`, or the name that others share",
-                )  # fmt: skip
+        names = set(self._single.values())
+        alone = [] if left_out else [(span, name) for span, name in self._single.items() if span not in self._several]
+        meant: set[str] = set()
+        for span, name in alone:
+            near = did_you_mean(name, sorted(names - {name}))
+            if name in meant:  # what another says that it may mean
+                continue
+            if near is not None:
+                meant.add(near)
+            self.reports.report(
+                "shared-once", f"no other item is `shared: {name}`", span, severity="warning",
+                help=f"write `name: {name}`, or the name that others share" if near is None
+                else f"did you mean `{near}`, as another item is? Else write `name: {name}`",
+            )  # fmt: skip
 
     # ---- ties
 
@@ -176,10 +187,22 @@ class Sharing:
             for name, other in leaf.layer.parameters(leaf.input).items()
             if other == shape
         ]
+        if (later := self._later(text, node)) is not None:
+            reader.report(
+                "unknown-parameter", f"no layer before this one has a parameter `{text}`", node,
+                help=f"it stands in line {later}: of two layers the later one says that, so write the `tie` there",
+            )  # fmt: skip
+            return
         near = did_you_mean(text or "", fitting) or (fitting[0] if len(fitting) == 1 else None)
         wish = f"did you mean `{near}`?" if near else _listed(fitting[:4], f"of its shape, {_shape(shape)}, there is")
         said = "this names no parameter" if text is None else f"no layer before this one has a parameter `{text}`"
         reader.report("unknown-parameter", said, node, help=wish)
+
+    def _later(self, text: str | None, node: WrittenNode) -> int | None:
+        """The line of the item of which a path tells the parameter, if it stands further down."""
+        *_, layer, _ = ["", "", *(text or "").split(".")]
+        place = module_named(self.spec, layer) if layer else None
+        return self.spec.source.span(place).line if place is not None and place.start > node.start else None
 
 
 def _listed(names: Iterable[str], words: str) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from netspec.combinators import COMBINATORS
+from netspec.diagnostics import did_you_mean
 from netspec.expressions import Called, ExpressionError, parse
+from netspec.expressions.functions import FUNCTIONS
 from netspec.language.aliases import meant_by
 from netspec.language.words import loop_names, module_named
 from netspec.layers import MODULE_OF, layer_class
@@ -68,6 +70,10 @@ _OPTIONS: Final = {
 }
 _TAKEN: Final = frozenset(("input", "inputs", "from", "source", "of", "x", "on", "args"))
 _INPUTS: Final = "an item takes what stands in front of it: `- use: x` lets the value `x` stand there"
+_NO_FUNCTION: Final = (
+    "arithmetic over values has `+ - * / **` and parentheses; what else is computed of a value is a layer, and "
+    "`netspec explain` lists them"
+)
 _OPERATORS: Final = {name: op for op, names in _ARITHMETIC.items() for name in names.split()}
 _ADVICE: Final = {name: advice for advice, names in _WORDS.items() for name in names.split()}
 
@@ -93,6 +99,8 @@ def instead_of_call(called: Called, blocks: Collection[str], values: Collection[
     if not own and (told := _told(name)) is not None:
         return told
     layer = _LAYERS.get(name) or meant_by(name, 2) or meant_by(name.replace("_", ""), 2)
+    if layer is None and of is not None and name not in FUNCTIONS and (layer := did_you_mean(name, MODULE_OF)) is None:
+        return _NO_FUNCTION
     if layer is None or layer not in MODULE_OF:
         return None
     before = "" if of is None else f"`- use: {of}`, and behind it "

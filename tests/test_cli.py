@@ -213,3 +213,73 @@ def test_an_empty_argument_is_not_taken_for_one_that_was_left_out(arguments: tup
     found = invoke(cli, *arguments)
     assert isinstance(found.exception, UsageError)
     assert str(found.exception).startswith(f"an argument is empty: `netspec {arguments[0]} ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "--format", "json", "--nope"), ("check", "--nope", "--format=json"), ("check", "--format", "json"),
+        ("compile", "specs/lenet.yaml", "--batch", "x", "--format", "json"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_wrong_option_has_the_code_and_the_json_of_every_other_mistake(arguments: tuple[str, ...]) -> None:
+    run = netspec(*arguments)
+    assert (run.returncode, run.stderr) == (2, "")
+    (told,) = json.loads(run.stdout)
+    assert (told["code"], told["severity"], told["line"]) == ("wrong-usage", "error", None)
+    plain = netspec(*(word for word in arguments if word not in ("--format", "json", "--format=json")))
+    assert (plain.returncode, plain.stdout) == (2, "")
+    assert plain.stderr.startswith("Usage: netspec ")
+    assert plain.stderr.endswith(f"error[wrong-usage]: {told['message']}\n")
+
+
+def test_a_file_that_is_a_symbolic_link_is_written_through_it(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "lenet.dot").symlink_to(tmp_path / "pictures" / "real.dot")
+    for _ in range(2):  # the file at its end is first not there, then there
+        run = netspec("draw", str(ROOT / "specs/lenet.yaml"), "-o", "lenet.dot", cwd=tmp_path)
+        assert run.returncode == 0, run.stderr
+        assert (tmp_path / "lenet.dot").is_symlink()
+        assert (tmp_path / "pictures" / "real.dot").read_text().startswith("digraph")
+        assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["real.dot"]
+
+
+def test_what_a_setting_replaces_is_told_at_the_key_too() -> None:
+    run = netspec("check", "specs/lenet.yaml", "--set", "train.data=CIFAR10")
+    assert run.returncode == 1
+    assert "overridden by `--set train.data=CIFAR10`" in run.stdout
+
+
+def test_an_estimate_that_a_wrong_spec_cannot_have_is_missed_aloud(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text("input: [8]\nlayers: [Linear: 4, Linear: {in_features: 3, out_features: 2}]\n")
+    run = netspec("compile", "wrong.yaml", "--batch", "8", "--no-write", cwd=tmp_path)
+    assert run.returncode == 1
+    assert "the memory of training is that of a whole net" in run.stderr
+    assert "the memory" not in netspec("compile", "wrong.yaml", "--no-write", cwd=tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "missing.yaml"), ("train", "--resume", "missing"), ("eval", "missing"),
+        ("predict", "missing", "x.png"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_is_not_there_is_said_before_what_is_not_installed(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    program = (
+        "import sys, importlib.util as util\n"
+        "found = util.find_spec\n"
+        "util.find_spec = lambda name, *rest: None if name.partition('.')[0] == 'torch' else found(name, *rest)\n"
+        "sys.modules['torch'] = None\n"
+        f"sys.argv = ['netspec', *{arguments!r}]\n"
+        "from netspec.cli import main\n"
+        "main()\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2, run.stderr
+    assert "missing" in run.stderr

@@ -12,6 +12,7 @@ import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
@@ -97,14 +98,26 @@ def main() -> NoReturn:
         status = cli(standalone_mode=False, prog_name="netspec", obj=shown)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
-        status = error.exit_code
+        status = _refused(error, as_json=shown.as_json or _wants_json(sys.argv[1:]))
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         status = 130
     except Exception as error:
         status = _failed(_of_plugin(error, shown.plugins), as_json=shown.as_json)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether the arguments ask for JSON: click takes a line apart that it refuses only as far as its first mistake."""
+    return "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
+
+
+def _refused(error: click.ClickException, *, as_json: bool) -> int:
+    """Show what click finds wrong with the command line. Returns the exit status."""
+    if not as_json and isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
+    report(UsageError(error.format_message()), as_json=as_json)
+    return error.exit_code
 
 
 def _failed(error: Exception, *, as_json: bool) -> int:

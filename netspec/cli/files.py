@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 from netspec.diagnostics import NetspecError, ResourceError, UsageError
@@ -12,12 +13,14 @@ from netspec.files import replace_file
 def write_atomic(path: Path, data: bytes | str) -> None:
     """Write a file atomically: afterwards it has the new contents, or on an error still the old ones.
 
+    A symbolic link stays one: what it points at is written.
+
     Raises:
         UsageError: the directory does not exist or cannot be written.
         ResourceError: the disk is full.
     """
     try:
-        replace_file(path, data, durable=False)
+        replace_file(Path(os.path.realpath(path)) if path.is_symlink() else path, data, durable=False)
     except OSError as error:
         raise unwritable(path, error) from None
 

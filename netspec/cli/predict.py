@@ -23,6 +23,9 @@ from netspec.cli.train import need_torch
 @plugin_option
 def command(run: Path, images: tuple[Path, ...], top: int, best: bool, device: str, form: str) -> None:
     """Say what a trained RUN sees in pictures."""
+    from netspec.trainer.run.directory import open_run  # needs no torch, so what is wrong with a run is said without
+
+    open_run(run)
     need_torch()
     from netspec.trainer.trained.opening import open_trained
     from netspec.trainer.trained.prediction import predict  # after parsing: torch is slow to import

@@ -60,10 +60,10 @@ def command(
     **options: Any,
 ) -> int:
     """Train SPEC by its recipe, or go on with a run."""
-    need_torch()
     net = _net(spec, resume, force, variant, set_)
     if run is not None and resume is not None:
         raise UsageError("`--run` names a new run and `--resume` an old one; give one of them")
+    need_torch()
     from netspec.trainer.errors import Interrupted  # imported after the spec is checked, since torch is slow to import
     from netspec.trainer.jobs.training import train
     from netspec.trainer.machine.processes import speaks

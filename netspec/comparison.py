@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, cast
 import networkx as nx
 
 from netspec.dims import Dim, Size, counted, product
+from netspec.layers.base import TensorType
 from netspec.net import Leaf, Net, total
 from netspec.views.describe import bytes_text, count_text, ends_text, layer_text, plural, times, value_text
 from netspec.views.graph import graph
@@ -278,7 +279,16 @@ def _net(net: Net) -> dict[str, Any]:
         "variant": net.variant,
         "input_shape": [_number(size) for size in net.input_shape],
         "output_shape": [_number(size) for size in net.output_shape],
+        "inputs": [{"name": value.name, **_tensor(value.type)} for value in net.inputs],
+        "outputs": [
+            {"name": value.name, "family": value.family, "values": [_tensor(type_) for type_ in value.types]}
+            for value in net.outputs
+        ],
     }
+
+
+def _tensor(type_: TensorType) -> dict[str, Any]:
+    return {"shape": [_number(size) for size in type_.shape], "dtype": type_.dtype}
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -419,8 +419,9 @@ class Net:
     """What its layers came from that are not netspec's own."""
 
     def __repr__(self) -> str:
-        shapes = " → ".join("×".join(map(str, shape)) for shape in (self.input_shape, self.output_shape))
-        return f"<Net {self.name}: {shapes}, {len(self.layers)} layers, {self.params} parameters>"
+        inputs = ", ".join(_brief(value.name, (value.type,)) for value in self.inputs)
+        outputs = ", ".join(_brief(value.name, value.types) for value in self.outputs)
+        return f"<Net {self.name}: {inputs} → {outputs}, {len(self.layers)} layers, {self.params} parameters>"
 
     @cached_property
     def layers(self) -> tuple[Leaf, ...]:
@@ -482,6 +483,13 @@ class Net:
         """The paths of the layers and combinators that run in training mode only: those of auxiliary heads."""
         heads = (node for node in walk(self.root) if isinstance(node, Combinator) and node.joining.training_only)
         return frozenset(node.path for head in heads for node in multiplying(head))
+
+
+def _brief(name: str | None, types: Sequence[TensorType]) -> str:
+    """A value in the least words: `3×32×32`, `mask 1×64×64`, `levels (8×4×4, 8×2×2)`."""
+    shapes = ["×".join(map(str, type_.shape)) for type_ in types]
+    text = shapes[0] if len(shapes) == 1 else f"({', '.join(shapes)})"
+    return text if name is None else f"{name} {text}".rstrip()
 
 
 def need_numbers(net: Net, purpose: str) -> None:

@@ -131,3 +131,30 @@ def test_two_variants_of_one_file_can_be_compared() -> None:
     made = invoke(command, path, path, "--variant-a", "resnet18", "--variant-b", "resnet34")
     assert made.exit_code == 0
     assert "resnet34 has 1.86 times the parameters of resnet18" in made.stdout
+
+
+SEVERAL = """
+name: several
+input: {image: [3, 8, 8], words: [16, int64]}
+layers:
+  - Flatten
+  - {Linear: 8, as: "p[0]"}
+  - {Linear: 4, as: "p[1]"}
+  - use: words
+  - Embedding: {num_embeddings: 9, embedding_dim: 2}
+output: {levels: p, told: [Flatten]}
+"""
+
+
+def test_a_net_of_several_inputs_and_outputs_is_told_with_all_of_them() -> None:
+    net = netspec.loads(SEVERAL)
+    assert repr(net).startswith("<Net several: image 3×8×8, words 16 → levels (8, 4), told 32, 5 layers")
+    assert repr(_net()).startswith("<Net a: 3×16×16 → 10, ")
+    told = compare(net, _net()).to_json()["a"]
+    assert told["inputs"] == [
+        {"name": "image", "shape": [3, 8, 8], "dtype": "float32"}, {"name": "words", "shape": [16], "dtype": "int64"},
+    ]  # fmt: skip
+    assert [(value["name"], value["family"], [t["shape"] for t in value["values"]]) for value in told["outputs"]] == [
+        ("levels", True, [[8], [4]]), ("told", False, [[32]]),
+    ]  # fmt: skip
+    assert compare(net, _net()).to_json()["b"]["outputs"][0]["name"] is None

@@ -33,7 +33,7 @@ from netspec.trainer.run.checkpoint import Checkpoint, checkpoints
 from netspec.trainer.run.directory import RunDirectory, open_run
 from netspec.trainer.run.overview import find_runs, list_text
 from netspec.trainer.run.progress import Progress
-from netspec.trainer.run.sameness import identity
+from netspec.trainer.run.sameness import differences, identity
 from netspec.trainer.setup.assembly import assemble
 from netspec.trainer.setup.options import Options
 from netspec.trainer.setup.trainer import Trainer
@@ -704,3 +704,46 @@ def test_a_run_is_the_same_by_its_own_spec_as_by_the_one_it_was_started_with(pat
     assert net.recipe is not None
     assert own.recipe is not None
     assert identity(net, net.recipe, "", 1, None) == identity(own, own.recipe, "", 1, None)
+
+
+GRAPH = """
+input: [1, 6, 6]
+layers:
+  - Flatten
+  - {Linear: 3, as: a}
+  - {Linear: 3, as: b}
+  - use: a * b
+output: OUTPUT
+train:
+  data: {synthetic: {train: 36, test: 12}}
+  batch_size: 8
+  epochs: 3
+  loss: CrossEntropyLoss
+  optimizer: {SGD: {lr: 0.1}}
+"""
+
+
+def test_resuming_with_another_output_is_refused(tmp_path: Path) -> None:
+    """Its layers, and what each of them reads, are the same."""
+    run_until(netspec.loads(GRAPH.replace("OUTPUT", "a")), tmp_path / "run", 3)
+    with pytest.raises(UsageError, match="the inputs or outputs of the net are others"):
+        finish(netspec.loads(GRAPH.replace("OUTPUT", "b")), tmp_path / "run")
+    own = expand(netspec.loads(GRAPH.replace("OUTPUT", "a").replace("as: a", "as: first").replace("a * b", "first * b")
+                               .replace("output: a", "output: first")))  # fmt: skip
+    assert len(finish(netspec.loads(own), tmp_path / "run").records) == 3
+
+
+def test_a_run_that_did_not_say_its_outputs_goes_on() -> None:
+    net = netspec.loads(GRAPH.replace("OUTPUT", "a"))
+    assert net.recipe is not None
+    now = identity(net, net.recipe, "", 1, None)
+    assert differences({key: value for key, value in now.items() if key != "ends"}, now) == []
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parent.parent / "specs" / "good").rglob("*.yaml")), ids=str)
+def test_an_expanded_spec_is_the_same_architecture(path: Path) -> None:
+    """Its values have other names."""
+    net = netspec.load(path)
+    recipe = netspec.loads(PLAIN).recipe
+    assert recipe is not None
+    assert identity(net, recipe, "", 1, None) == identity(netspec.loads(expand(net)), recipe, "", 1, None)

@@ -26,7 +26,8 @@ def identity(net: Net, recipe: Recipe, fingerprint: str, world_size: int, exampl
         examples: the value of `--examples`.
     """
     return {
-        "architecture": hashlib.sha256(json.dumps(_architecture(net), default=str).encode()).hexdigest(),
+        "architecture": _hash(_architecture(net)),
+        "ends": _hash(_ends(net)),
         "recipe": plain_recipe(recipe),
         "data": fingerprint,
         "world_size": world_size,
@@ -41,6 +42,20 @@ def _architecture(net: Net) -> Any:
     return {"parts": parts, "wires": _wires(net)} if named else parts
 
 
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()
+
+
+def _ends(net: Net) -> Any:
+    """Which values a net takes and gives, and their names where they tell them apart."""
+    flow = _dataflow(net)
+    inputs = [[value.name if len(net.inputs) > 1 else None, value.type.dtype, value.type.shape] for value in net.inputs]
+    outputs = [
+        [value.name, value.family, [flow.named[slot] for slot in value.slots] or [flow.end]] for value in net.outputs
+    ]
+    return [inputs, outputs]
+
+
 def plain_recipe(recipe: Recipe) -> dict[str, Any]:
     """The part of a recipe that affects the result, as plain JSON values."""
     values = {key: value for key, value in recipe.to_dict().items() if key not in _FREE}
@@ -52,6 +67,8 @@ def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
     if saved["architecture"] != now["architecture"]:
         found.append("the architecture is another")
+    elif saved.get("ends", now["ends"]) != now["ends"]:  # runs of netspec 0.1 have not said it
+        found.append("the inputs or outputs of the net are others")
     for key in sorted(set(saved["recipe"]) | set(now["recipe"])):
         old, new = saved["recipe"].get(key), now["recipe"].get(key)
         if old != new:
@@ -83,8 +100,11 @@ def _wires(net: Net) -> list[Any]:
     Values are numbered in the order in which they are computed: neither their names nor how often they are named
     counts.
     """
-    flow = Dataflow(net.root, [value.slot for value in net.named_inputs[1:] if value.slot is not None])
-    return [[*_operation(step), *step.reads] for step in flow.steps if step.computes]
+    return [[*_operation(step), *step.reads] for step in _dataflow(net).steps if step.computes]
+
+
+def _dataflow(net: Net) -> Dataflow:
+    return Dataflow(net.root, [value.slot for value in net.named_inputs[1:] if value.slot is not None])
 
 
 def _operation(step: FlowStep) -> list[Any]:

@@ -9,7 +9,9 @@ import torch
 from safetensors.torch import load_file
 
 import netspec
+from netspec.diagnostics import UsageError
 from netspec.net import Net
+from netspec.trainer.step.optim import freeze, parameter_groups
 from tests.train.small_runs import finish, last_checkpoint, run_until, whole_state
 
 NETS = {
@@ -66,3 +68,36 @@ def test_a_tied_parameter_is_written_under_both_keys_and_stays_one(tmp_path: Pat
     model.load_state_dict(written)
     assert model.tokens.weight is model.head.weight
     assert sum(parameter.numel() for parameter in model.parameters()) == net.params == 72
+
+
+def test_a_tied_parameter_belongs_to_the_group_that_matches_any_of_its_keys() -> None:
+    for pattern in ("tokens.*", "head.*", "Linear", "Embedding"):
+        net = netspec.loads(
+            f"name: tied{NETS['tied']}{TRAIN}", set={"train.groups": [{"parameters": [pattern], "lr": 0.5}]}
+        )
+        assert net.recipe is not None
+        model = netspec.build(net)
+        (group,) = parameter_groups(model, net.recipe)
+        assert (group["lr"], [id(p) for p in group["params"]]) == (0.5, [id(model.tokens.weight)])
+
+
+def test_two_groups_that_match_a_tied_parameter_by_different_keys_are_refused_with_both() -> None:
+    def grouped(*patterns: list[str]) -> list[object]:
+        groups = [{"parameters": each, "lr": 0.1 * n} for n, each in enumerate(patterns, 1)]
+        net = netspec.loads(f"name: tied{NETS['tied']}{TRAIN}", set={"train.groups": groups})
+        assert net.recipe is not None
+        return [group["lr"] for group in parameter_groups(netspec.build(net), net.recipe)]
+
+    with pytest.raises(UsageError) as refusal:
+        grouped(["head.*"], ["tokens.*"])
+    assert "`head.weight` and `tokens.weight` are one parameter" in str(refusal.value)
+    assert "(`head.*`)" in str(refusal.value)
+    assert "(`tokens.*`)" in str(refusal.value)
+    assert grouped(["head.*"], ["*.weight"]) == [0.1]  # the first that matches wins, as everywhere
+
+
+def test_a_pattern_freezes_a_tied_parameter_by_any_of_its_keys() -> None:
+    for pattern in ("tokens.weight", "head.weight"):
+        model = netspec.build(net_of("tied"))
+        freeze(model, [pattern])
+        assert [p.requires_grad for p in model.parameters()] == [False]

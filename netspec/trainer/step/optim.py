@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import UsageError
 from netspec.recipe.resolved import Recipe
+from netspec.recipe.settings import Group
 
 NORMS = (
     nn.modules.batchnorm._NormBase,  # pyright: ignore[reportPrivateUsage]  # the one base of all batch and instance norms
@@ -73,7 +74,8 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     matches it, by any of its keys if it is tied.
 
     Raises:
-        UsageError: a pattern matches nothing, or no parameter is trainable.
+        UsageError: a pattern matches nothing, no parameter is trainable, or two groups match a tied parameter by
+            different keys.
     """
     owners: dict[nn.Parameter, list[tuple[str, nn.Module]]] = {}
     for key, parameter, module in named(model):
@@ -88,19 +90,43 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
             raise UsageError(_unmatched(where, pattern, list(named(model))))
     found: dict[tuple[tuple[str, float], ...], list[nn.Parameter]] = {}
     for parameter, keys in owners.items():
-        values = (tuple(_own_values(key, module, recipe)) for key, module in keys)
-        found.setdefault(next(filter(None, values), ()), []).append(parameter)
+        found.setdefault(tuple(_own_values(keys, recipe)), []).append(parameter)
     return [{"params": members, **dict(values)} for values, members in found.items()]
 
 
-def _own_values(key: str, module: nn.Module, recipe: Recipe) -> Iterator[tuple[str, float]]:
-    group = next((g for g in recipe.groups if any(matches(p, key, module) for p in g.parameters)), None)
+def _own_values(keys: Sequence[tuple[str, nn.Module]], recipe: Recipe) -> Iterator[tuple[str, float]]:
+    """What the recipe says of a parameter with these keys: several if it is tied."""
+    group = _group(keys, recipe)
     if group is not None and group.lr is not None:
         yield "lr", group.lr
     if group is not None and group.weight_decay is not None:
         yield "weight_decay", group.weight_decay
-    elif any(matches(p, key, module) for p in recipe.no_decay):
+    elif any(matches(p, key, module) for p in recipe.no_decay for key, module in keys):
         yield "weight_decay", 0.0
+
+
+def _group(keys: Sequence[tuple[str, nn.Module]], recipe: Recipe) -> Group | None:
+    """The first group of the recipe that matches a parameter, by any of its keys."""
+    matching = [
+        (group, [key for key, module in keys if any(matches(p, key, module) for p in group.parameters)])
+        for group in recipe.groups
+    ]
+    matching = [(group, by) for group, by in matching if by]
+    if not matching:
+        return None
+    first, known = matching[0]
+    for other, by in matching[1:]:
+        if not set(by) & set(known):  # else it matches a key of the first one's, too, and comes too late
+            raise UsageError(
+                f"`train.groups`: `{known[0]}` and `{by[0]}` are one parameter, which is tied, but one group matches "
+                f"it by the one key ({_patterns(first)}) and another by the other ({_patterns(other)}); name it in one "
+                "of them"
+            )
+    return first
+
+
+def _patterns(group: Group) -> str:
+    return ", ".join(f"`{pattern}`" for pattern in group.parameters)
 
 
 def _unmatched(where: str, pattern: str, parameters: Iterable[tuple[str, Any, nn.Module]]) -> str:

@@ -13,7 +13,7 @@ from torch.utils import _pytree as pytree
 
 from netspec.net import Net
 from netspec.torch.build import build
-from netspec.torch.usage import Shapes
+from netspec.torch.usage import NotFinite, Shapes
 from netspec.views.describe import plural, shape_text
 
 _GENERIC: Final = frozenset({"weight", "bias", "running_mean", "running_var", "num_batches_tracked", "gamma", "beta"})
@@ -71,8 +71,13 @@ def carried(
 
     Returns:
         The state dict, and a remark for each tensor that was reshaped.
+
+    Raises:
+        NotFinite: a value is infinite or no number: nothing takes such weights.
     """
     state = {key: tensors[origin] for key, origin in origins.items()}
+    for key, tensor in state.items():
+        _need_finite(tensor, origins[key], key)
     notes: list[str] = []
     for key, tensor in state.items():
         if tuple(tensor.shape) != shapes[key]:
@@ -81,6 +86,17 @@ def carried(
             )
             state[key] = tensor.reshape(shapes[key])
     return state, notes
+
+
+def _need_finite(tensor: Tensor, origin: str, key: str) -> None:
+    if tensor.is_meta or not tensor.is_floating_point() or bool(tensor.isfinite().all()):
+        return
+    bad = int((~tensor.isfinite()).sum())
+    told = f"`{origin}`" if origin == key else f"`{origin}`, which is `{key}` in the net,"
+    raise NotFinite(
+        f"{bad:,} of the {tensor.numel():,} values of {told} are not finite, and such weights can be neither trained "
+        f"nor measured; take others, or leave that layer out with `--fresh '{key.rpartition('.')[0]}.*'`"
+    )
 
 
 def compare_outputs(

@@ -53,7 +53,7 @@ def transfer(
 
     Raises:
         TransferError: the parameters, in order of first use, differ in shape; the message names the first layers that
-            differ.
+            differ. Or a weight is not finite (`NotFinite`).
         UsageError: the net has symbolic sizes, or a pattern matches no layer.
 
     Warns:

@@ -27,6 +27,13 @@ class TransferError(UsageError):
     code: Code = "weights-mismatch"
 
 
+class NotFinite(TransferError):
+    """A weight is infinite or no number; the message names its tensor."""
+
+    exit_status = 4
+    code: Code = "not-finite"
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """A module that directly owns tensors: its path, its class, and the shapes of its tensors by name."""

@@ -12,6 +12,7 @@ import netspec
 from netspec.diagnostics import UsageError
 from netspec.torch.build import build
 from netspec.torch.transfer import TransferError, transfer, transfer_state
+from netspec.torch.usage import NotFinite
 
 SPEC = """
 name: target
@@ -291,3 +292,19 @@ def test_a_state_dict_may_leave_its_head_behind():
 def test_a_pattern_that_matches_no_layer_is_answered_with_the_last_one():
     with pytest.raises(UsageError, match=r"`--fresh head\.\*` matches no whole layer of the net; its last one is `4"):
         transfer(Source(), netspec.loads(SPEC), fresh=["head.*"])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_carried_nowhere(value: float) -> None:
+    net, source = netspec.loads(SPEC), Source()
+    with torch.no_grad():
+        source.main.weight[1, 2, 0, 0] = value
+    told = r"1 of the 144 values of `main\.weight`, which is `2\.body\.0\.weight` in the net, are not finite"
+    with pytest.raises(NotFinite, match=told) as refusal:
+        transfer(source, net)
+    assert (refusal.value.exit_status, refusal.value.code) == (4, "not-finite")
+    own = build(net).state_dict()
+    own["4.weight"][0, 0] = value
+    with pytest.raises(NotFinite, match=r"1 of the 2,560 values of `4\.weight` are not finite.*--fresh '4\.\*'"):
+        transfer_state(own, net)
+    assert "4.weight" not in transfer_state(own, net, fresh=["4.*"])[0]

@@ -187,6 +187,8 @@ class Sharing:
             for name, other in leaf.layer.parameters(leaf.input).items()
             if other == shape
         ]
+        if self._refused(text):
+            return
         if (later := self._later(text, node)) is not None:
             reader.report(
                 "unknown-parameter", f"no layer before this one has a parameter `{text}`", node,
@@ -197,6 +199,12 @@ class Sharing:
         wish = f"did you mean `{near}`?" if near else _listed(fitting[:4], f"of its shape, {_shape(shape)}, there is")
         said = "this names no parameter" if text is None else f"no layer before this one has a parameter `{text}`"
         reader.report("unknown-parameter", said, node, help=wish)
+
+    def _refused(self, text: str | None) -> bool:
+        """Whether a path goes through a name that has been reported: then nothing is there for that reason."""
+        places = (module_named(self.spec, name) for name in (text or "").split(".")[:-1])
+        spans = {self.reports.source.span(place) for place in places if place is not None}
+        return any(found.span in spans for found in self.reports.diagnostics)
 
     def _later(self, text: str | None, node: WrittenNode) -> int | None:
         """The line of the item of which a path tells the parameter, if it stands further down."""

@@ -13,7 +13,7 @@ from netspec.recipe.against import Against
 from netspec.recipe.base import Metric, Named
 from netspec.recipe.fit import check_data, check_random
 from netspec.recipe.places import place
-from netspec.recipe.resolved import Draft, Recipe, Unread
+from netspec.recipe.resolved import Draft, NotRead, Recipe
 from netspec.recipe.targets import check_losses
 from netspec.text.source import MapNode, Node
 from netspec.validation import Reader
@@ -53,7 +53,7 @@ def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Again
         partial(_check_single, recipe, node, reader),
     )
     for check in (*checks, *(partial(check, net) for check in against if net is not None)):
-        with suppress(Unread):
+        with suppress(NotRead):
             check()
 
 

@@ -13,7 +13,7 @@ from netspec.meant import meant_call
 from netspec.recipe import aliases, tables
 from netspec.recipe.base import Interval, Loss, Metric, Named, Precision
 from netspec.recipe.fields import SHARE
-from netspec.recipe.resolved import Draft, Recipe, Unread
+from netspec.recipe.resolved import Draft, NotRead, Recipe
 from netspec.recipe.terms import LossItem
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import Trap, flow_trap
@@ -129,12 +129,12 @@ def _fill_in(draft: Recipe, values: dict[str, Any], unread: set[str]) -> None:
         if draft.validates and draft.best is None:
             accurate = draft.has_accuracy and len(draft.losses) == 1
             values["best"] = "validation_accuracy" if accurate else "validation_loss"
-    except Unread:
+    except NotRead:
         unread.add("best")
-    with suppress(Unread):
+    with suppress(NotRead):
         if draft.scheduler is not None and "schedule_by" not in unread:
             values.setdefault("schedule_by", draft.scheduler.interval)
-    with suppress(Unread):
+    with suppress(NotRead):
         stopping = draft.early_stopping
         if stopping is not None and stopping.metric is None and "best" in values:
             values["early_stopping"] = stopping.model_copy(update={"metric": values["best"]})

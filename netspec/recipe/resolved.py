@@ -109,12 +109,12 @@ class Recipe(NamedTuple):
         return self.validation > 0 or self.data.has_validation
 
 
-class Unread(Exception):
+class NotRead(Exception):
     """A check has asked for a part of a recipe that could not be read."""
 
 
 class Draft:
-    """What could be read of a recipe with mistakes: a `Recipe` whose other parts raise `Unread` when asked for.
+    """What could be read of a recipe with mistakes: a `Recipe` whose other parts raise `NotRead` when asked for.
 
     Args:
         values: the values that were read, by key.
@@ -135,7 +135,7 @@ class Draft:
         if isinstance(found := getattr(Recipe, name), property) and found.fget is not None:
             return found.fget(self)
         if name in self._unread or name not in self._values:
-            raise Unread
+            raise NotRead
         return self._values[name]
 
 

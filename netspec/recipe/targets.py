@@ -12,7 +12,7 @@ from netspec.layers.base import Layer, TensorType
 from netspec.recipe.against import Against
 from netspec.recipe.base import Loss, is_image, is_map
 from netspec.recipe.places import item_of, key_of, loss_item, place
-from netspec.recipe.resolved import Recipe, Unread
+from netspec.recipe.resolved import NotRead, Recipe
 from netspec.recipe.sizes import differs, joined
 from netspec.recipe.terms import LABELS, LossItem
 from netspec.text.source import ListNode, MapNode, Node
@@ -52,10 +52,10 @@ def check_losses(recipe: Recipe, node: MapNode, reader: Reader, net: Against) ->
         if of is not None:
             terms.append(_term(item, at, of, net))
     for term in terms:
-        with suppress(Unread):
+        with suppress(NotRead):
             if _check_shapes(term, reader, net) and _check_target(term, recipe, node, reader, net):
                 _check_end(term, reader)
-        with suppress(Unread):
+        with suppress(NotRead):
             _check_maps(term, recipe, node, reader, net)
     if len(terms) < len(recipe.losses):
         return

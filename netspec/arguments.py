@@ -21,6 +21,9 @@ class Arguments(BaseModel):
     scalar: ClassVar[str | None] = None
     """The argument that a bare scalar sets (`Linear: 10`), or None where that would not be obvious."""
 
+    takes_list: ClassVar[bool] = False
+    """True if a bare list sets the argument that a bare scalar sets: no other could be meant."""
+
     omitted: ClassVar[dict[str, str]] = {}
     """Arguments of torch's that are not offered, each with the reason and what to do instead."""
 

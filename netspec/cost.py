@@ -26,7 +26,8 @@ Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 
 
 class LayerCost(NamedTuple):
-    """The memory of one layer in a training step, in bytes for the whole batch."""
+    """The memory of one layer in a training step, in bytes for the whole batch. What is computed of parameters and
+    buffers alone is there once for all examples."""
 
     leaf: Leaf
     weights: int
@@ -51,7 +52,7 @@ class Cost:
     casts: int
     """16-bit copies of parameters, which automatic mixed precision caches during a step."""
     buffers: int
-    """Running statistics."""
+    """Running statistics, and the numbers of `Buffer`."""
     gradients: int
     """The gradients of the trainable parameters."""
     optimizer_state: int
@@ -129,7 +130,7 @@ def estimate(
     step = SimulatedStep(net, batch, 2 if precision in ("bf16", "fp16") else 4, device)
     weights = FLOAT32 * sum(whole(leaf.params) for leaf in net.layers)
     gradients = FLOAT32 * whole(net.trainable_params)
-    buffers = FLOAT32 * whole(net.buffers)
+    buffers = sum(whole(leaf.layer.buffer_bytes(leaf.input)) for leaf in net.layers if not leaf.again)
     state = FLOAT32 * _state(chosen, net)
     always = weights + buffers + state + sum(map(step.bytes_of, step.inputs))
     return Cost(
@@ -170,4 +171,4 @@ def _layers(step: SimulatedStep) -> Iterator[LayerCost]:
     for event in step.events:
         if event.leaf is not None:
             weights = FLOAT32 * whole(event.leaf.params)
-            yield LayerCost(event.leaf, weights, step.bytes_of(event.output), event.kept)
+            yield LayerCost(event.leaf, weights, step.size_of(event.output), event.kept)

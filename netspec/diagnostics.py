@@ -27,7 +27,7 @@ Code = Literal[
     "division-by-zero", "unknown-function", "branch-mismatch", "inplace-in-branch", "split-mismatch",
     "symbols-conflict", "unknown-initializer", "init-axes", "init-without-parameter", "unused-block", "unused-variable",
     # of named values
-    "value-kind", "value-mismatch", "misplaced-output", "unused-value",
+    "value-kind", "value-mismatch", "misplaced-output", "unused-value", "constant-value",
     # of shared modules and parameters
     "shared-differs", "shared-once", "tie-mismatch", "unknown-parameter",
     # of the layers

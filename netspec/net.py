@@ -85,6 +85,15 @@ class Leaf(NamedTuple):
         return tuple(read for reads in self.inputs.values() for read in reads) if self.inputs else ()
 
     @property
+    def constant_inputs(self) -> tuple[int, ...]:
+        """Which of the tensors that it is given (0 flows in, further ones are counted behind it) are constants, where
+        others are none: they are repeated for each example."""
+        if not self.inputs:
+            return ()
+        given = [self.input.constant, *(read.type.constant for read in self.reads)]
+        return () if all(given) else tuple(i for i, constant in enumerate(given) if constant)
+
+    @property
     def type(self) -> str:
         """The name of the layer's type, `"Conv2d"`."""
         return type(self.layer).__name__
@@ -257,6 +266,19 @@ class Combinator(NamedTuple):
     again: bool = False
     stand_in: str | None = None
     """As of a `Leaf`."""
+
+    @property
+    def constant_branches(self) -> tuple[int, ...]:
+        """The branches that give constants, where what is joined is none."""
+        if self.output.constant:
+            return ()
+        return tuple(i for i, (_, chain) in enumerate(self.branches) if chain.output.constant)
+
+    @property
+    def call(self) -> TorchCall:
+        """The torch call that joins the branches' modules."""
+        constant = self.constant_branches
+        return self.joining.call_over_batch(constant) if constant else self.joining.call()
 
     @property
     def kind(self) -> str:
@@ -472,6 +494,13 @@ class Net:
     def macs(self) -> Size:
         """Multiply-accumulates of one example's forward pass in eval mode, hence without auxiliary heads."""
         return total(node.macs for node in multiplying(self.root) if node.path not in self.training_only)
+
+    @cached_property
+    def constant_macs(self) -> Size:
+        """Those of the multiply-accumulates that a whole batch does once: of what is computed of parameters and
+        buffers alone."""
+        found = (node for node in multiplying(self.root) if node.output.constant)
+        return total(node.macs for node in found if node.path not in self.training_only)
 
     @property
     def flops(self) -> Size:

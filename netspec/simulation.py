@@ -23,19 +23,25 @@ _INT64: Final = 8
 
 
 class StepTensor:
-    """A tensor: elements per example and bytes per element. Layers that return a view of it share the object."""
+    """A tensor: elements per example and bytes per element. Layers that return a view of it share the object.
 
-    __slots__ = ("elements", "whole", "width")
+    A constant has one example's elements for the whole batch. A view of a parameter or buffer has no memory of its own.
+    """
 
-    def __init__(self, elements: int, width: int) -> None:
+    __slots__ = ("constant", "elements", "owned", "whole", "width")
+
+    def __init__(self, elements: int, width: int, *, constant: bool = False, owned: bool = False) -> None:
         self.elements = elements
         self.width = width
+        self.constant = constant
+        self.owned = owned
+        """Whether it is a view of a parameter or buffer, which are counted elsewhere."""
         self.whole = self
         """The tensor whose storage it shares: saving a view keeps the whole storage alive."""
 
     def part(self, elements: int) -> StepTensor:
         """A view of so many of its elements."""
-        view = StepTensor(elements, self.width)
+        view = StepTensor(elements, self.width, constant=self.constant, owned=self.owned)
         view.whole = self.whole
         return view
 
@@ -95,9 +101,13 @@ class SimulatedStep:
                 self._name(value.slot, _Flowing(tensor, False))
         self.run(net.root, self.inputs[0], needs=False)
 
+    def size_of(self, tensor: StepTensor) -> int:
+        """Bytes of the values of a tensor, for the whole batch."""
+        return tensor.elements * tensor.width * (1 if tensor.constant else self.batch)
+
     def bytes_of(self, tensor: StepTensor) -> int:
-        """Bytes of a tensor, for the whole batch."""
-        return tensor.elements * tensor.width * self.batch
+        """Bytes that a tensor takes beside parameters and buffers, for the whole batch."""
+        return 0 if tensor.owned else self.size_of(tensor)
 
     # Each of these takes a node's input and returns its output. `needs` is autograd's `requires_grad` of the input;
     # `self.flows` is set to that of the output.
@@ -130,11 +140,16 @@ class SimulatedStep:
     def _leaf(self, leaf: Leaf, x: StepTensor) -> StepTensor:
         layer = leaf.layer
         width = self._width(layer, x)
-        y = (
-            x
-            if layer.shares(leaf.input)
-            else StepTensor(_count(leaf.output.shape), _width_of(leaf.output.dtype, width))
-        )
+        constant = leaf.output.constant
+        if layer.source:
+            x = y = StepTensor(
+                _count(leaf.output.shape), _width_of(leaf.output.dtype, FLOAT32), constant=True, owned=True
+            )
+            self.flows = False
+        elif layer.shares(leaf.input):
+            y = x
+        else:
+            y = StepTensor(_count(leaf.output.shape), _width_of(leaf.output.dtype, width), constant=constant)
         trained = 0 if leaf.frozen else FLOAT32 * whole(leaf.params)
         read = any(self.named[slot].needs for slot in slots_read(leaf))
         needs = self.flows or read or (not leaf.frozen and bool(layer.parameters(leaf.input)))
@@ -145,7 +160,8 @@ class SimulatedStep:
         for result in leaf.results:
             elements = _count(result.type.shape)
             shared = layer.shares(leaf.input)
-            other = x.part(elements) if shared else StepTensor(elements, _width_of(result.type.dtype, width))
+            wide = _width_of(result.type.dtype, width)
+            other = x.part(elements) if shared else StepTensor(elements, wide, constant=constant)
             if self.unread[result.slot]:
                 self._name(result.slot, _Flowing(other, needs and result.type.dtype == "float32"))
         self._forget(leaf)
@@ -165,7 +181,7 @@ class SimulatedStep:
         sides = zip((term.left, term.right), (left, right), strict=True)
         floats = (side.tensor.width for part, side in sides if _is_float(part))
         width = max(floats, default=FLOAT32)  # of whole numbers and of truth values alone too
-        y = StepTensor(_count(term.type.shape), _width_of(term.type.dtype, width))
+        y = StepTensor(_count(term.type.shape), _width_of(term.type.dtype, width), constant=term.type.constant)
         needs = left.needs or right.needs
         before = self.kept_bytes
         for tensor in _kept_of(term, left, right, y):
@@ -204,12 +220,14 @@ class SimulatedStep:
         gpu = self.device == "cuda"
         before = self.kept_bytes
         if saved.input:
-            self._remember(x if x.width in (width, _INT64) else StepTensor(x.elements, width))
+            fits = x.width in (width, _INT64)
+            self._remember(x if fits else StepTensor(x.elements, width, constant=x.constant))
         if saved.output:
             self._remember(y)
         each = whole(saved.extra) * width + whole(saved.indices) * _INT64
         each += whole(saved.mask) * (1 if gpu else width) + (0 if gpu else whole(saved.cpu) * width)
-        self.kept_bytes += each * self.batch + whole(saved.statistics) * FLOAT32
+        times = 1 if leaf.output.constant else self.batch
+        self.kept_bytes += each * times + whole(saved.statistics) * FLOAT32
         return self.kept_bytes - before
 
     def _remember(self, tensor: StepTensor) -> None:
@@ -236,7 +254,8 @@ class SimulatedStep:
             self._release([x, *(end.tensor for end in ends)])
             return x
         width = max(tensor.width for tensor in (x, *(end.tensor for end in ends)))
-        y = StepTensor(_count(node.output.shape), _width_of(node.output.dtype, width))
+        constant = node.output.constant
+        y = StepTensor(_count(node.output.shape), _width_of(node.output.dtype, width), constant=constant)
         before = self.kept_bytes
         if self.flows:
             saved = joining.saved(node.input, [chain.output for _, chain in node.branches])
@@ -244,7 +263,7 @@ class SimulatedStep:
             for i, part in enumerate(parts):  # a factor is kept for the gradients of the others
                 if len(parts) == 1 or any(other.needs for other in (*parts[:i], *parts[i + 1 :])):
                     self._remember(part.tensor)
-            self.kept_bytes += whole(saved.extra) * y.width * self.batch
+            self.kept_bytes += whole(saved.extra) * y.width * (1 if constant else self.batch)
         self.events.append(StepEvent(None, x, y, len(self.log), self.kept_bytes - before, 0, self.flows))
         self._release([x, *(end.tensor for end in ends)])
         return y

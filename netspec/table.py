@@ -191,6 +191,8 @@ def _footer(net: Net) -> str:
     parts = [f"trainable {count_text(net.trainable_params)}", f"FLOPs {count_text(net.flops)} (2 × MACs)"]
     if isinstance(net.params, int):
         parts.append(f"weights {bytes_text(4 * net.params)} (float32)")
+    if net.constant_macs != 0:
+        parts.append(f"MACs of constants, once for a whole batch: {count_text(net.constant_macs)}")
     if total(node.macs for node in multiplying(net.root)) != net.macs:
         parts.append("MACs in brackets run in training only and are not in the total")
     return " · ".join([*parts, *(requirements(net) if net.conditions else ())])

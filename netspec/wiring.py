@@ -187,7 +187,9 @@ class Dataflow:
         """Add the steps of a node that is given the value `x`; returns the value behind it."""
         match node:
             case Leaf():
-                value = self._give(node, None, (x, *(self.named[slot] for slot in slots_read(node))))
+                value = self._give(
+                    node, None, (*(() if node.layer.source else (x,)), *(self.named[slot] for slot in slots_read(node)))
+                )
                 self.named.update({slot: self._next() for slot in slots_named(node)})
                 return value
             case As():

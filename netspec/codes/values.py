@@ -35,4 +35,12 @@ VALUES: dict[Code, Page] = {
         layers("- Linear: 8\n- ReLU"),
         "warning",
     ),
+    "constant-value": Page(
+        "What is computed of parameters and buffers alone stands where each example has to have a value of its own.",
+        "`Parameter` and `Buffer` give one tensor for all examples. Joins broadcast it, `concat` and outputs repeat it "
+        "for each example; but a norm over the batch has nothing to take a mean of, and a layer in place would change "
+        "the parameter itself.",
+        layers("- as: x\n- Parameter: [8, 4, 4]\n- BatchNorm2d\n- concat: [[], x]", "[1, 4, 4]"),
+        layers("- as: x\n- Parameter: [8, 4, 4]\n- Tanh\n- concat: [[], x]", "[1, 4, 4]"),
+    ),
 }

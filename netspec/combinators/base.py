@@ -138,6 +138,14 @@ class Joining(Arguments):
         options = {name: getattr(self, name) for name in type(self).model_fields}
         return TorchCall(self.target, options, "netspec.torch.modules")
 
+    def call_over_batch(self, constant: tuple[int, ...]) -> TorchCall:
+        """The torch call where these branches, and not all, give constants, whose batch axis is 1. By default that of
+        `call`: torch's arithmetic broadcasts them."""
+        return self.call()
+
+    repeats: ClassVar[bool] = False
+    """True if it takes operands of one batch alone: a constant beside others is repeated for each example."""
+
     # ---- the join of values that are there already, in the Python file that is written of a net
 
     infix: ClassVar[str] = ""

@@ -9,7 +9,7 @@ from netspec.arguments import invalid
 from netspec.combinators.base import Bracketed, Ends, Joining, Made, Option, WorkedExample
 from netspec.dims import need, same
 from netspec.kinds import FieldKind
-from netspec.layers.base import TensorType, shape_text, sum_sizes
+from netspec.layers.base import TensorType, TorchCall, shape_text, sum_sizes
 from netspec.writing import shown
 
 
@@ -32,6 +32,7 @@ class Concat(Joining):
     several = True
     cut_by = "split"
     target = "Concat"
+    repeats = True
     examples = (
         WorkedExample(
             "- concat:\n    - [Conv2d: {out_channels: 8, kernel_size: 1}]\n"
@@ -132,6 +133,10 @@ class Concat(Joining):
     def settled(self, y: TensorType) -> Concat:
         """The same with a non-negative `dim`."""
         return self if self.dim > 0 else self.model_copy(update={"dim": len(y.shape) + 1 + self.dim})
+
+    def call_over_batch(self, constant: tuple[int, ...]) -> TorchCall:
+        options = self.call().arguments
+        return TorchCall("ConcatOverBatch", {"constant": constant, **options}, "netspec.torch.modules")
 
     def written(self, operands: Sequence[str]) -> Bracketed | None:
         if self.split is not None:

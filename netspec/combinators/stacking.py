@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from netspec.combinators.base import Bracketed, Ends, Joining, Made, Option, WorkedExample
 from netspec.dims import is_known, need, same
-from netspec.layers.base import TensorType, shape_text
+from netspec.layers.base import TensorType, TorchCall, shape_text
 
 
 class Stack(Joining):
@@ -20,6 +20,7 @@ class Stack(Joining):
     several = True
     keeps_rank = False
     target = "Stack"
+    repeats = True
     examples = (
         WorkedExample("- stack: [[Linear: 8], [Linear: 8, Tanh], [Linear: 8, Sigmoid]]", (16,), (3, 8)),
         WorkedExample("- stack: [[], [ReLU]]\n  dim: -1", (4, 6), (4, 6, 2)),
@@ -76,6 +77,10 @@ class Stack(Joining):
     def settled(self, y: TensorType) -> Stack:
         """With a `dim` that counts from the front."""
         return self if self.dim > 0 else self.model_copy(update={"dim": len(y.shape) + 1 + self.dim})
+
+    def call_over_batch(self, constant: tuple[int, ...]) -> TorchCall:
+        options = self.call().arguments
+        return TorchCall("StackOverBatch", {"constant": constant, **options}, "netspec.torch.modules")
 
     def written(self, operands: Sequence[str]) -> Bracketed:
         return Bracketed("torch.stack(", (Bracketed("[", tuple(operands), "]"), f"dim={self.dim}"), ")")

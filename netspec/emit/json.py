@@ -67,7 +67,7 @@ def _layer(leaf: Leaf) -> dict[str, Any]:
         "line": leaf.span.line,
         "column": leaf.span.column,
         "calls": [_call(call) for call in leaf.calls],
-    }
+    } | _constant(leaf.output)
 
 
 def _call(call: Call) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _node(node: Node, inside: list[dict[str, Any]]) -> dict[str, Any]:
                 "kind": node.kind, "path": node.path, "name": node.name,
                 **{name: _value(value) for name, value in node.options.items()}, "macs": _size(node.macs),
                 "branches": [{"key": key, **chain} for key, chain in zip(keys, inside, strict=True)],
-            } | _again(node)  # fmt: skip
+            } | _again(node) | _constant(node.output)  # fmt: skip
         case As():
             return {"kind": "as", "name": node.name, "slot": node.slot, "value": _term(node.term)} | _tensor(node.type)
         case Use():
@@ -119,7 +119,12 @@ def _term(term: Term | None) -> Any:
 
 
 def _tensor(tensor: TensorType) -> dict[str, Any]:
-    return {"shape": _shape(tensor.shape), "dtype": tensor.dtype}
+    return {"shape": _shape(tensor.shape), "dtype": tensor.dtype} | _constant(tensor)
+
+
+def _constant(tensor: TensorType) -> dict[str, Any]:
+    """Said alone of what is computed of parameters and buffers alone: its batch axis is 1."""
+    return {"constant": True} if tensor.constant else {}
 
 
 def _shape(shape: Shape) -> list[int | str]:

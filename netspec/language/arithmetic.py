@@ -60,7 +60,9 @@ def _result(value: Operation, left: Operand | None, right: Operand) -> Flow:
         whole = _whole(value, sides[0].flow, sides[1].flow)
     assert whole is not None
     assert whole.type is not None
-    return whole._replace(type=TensorType(whole.type.shape, _dtype(value, sides, whole.type.dtype)), family=None)
+    constant = all(side.flow.type.constant for side in sides if side.flow is not None and side.flow.type is not None)
+    type_ = TensorType(whole.type.shape, _dtype(value, sides, whole.type.dtype)).said_constant(constant)
+    return whole._replace(type=type_, family=None)
 
 
 def _whole(value: Operation, a: Flow | None, b: Flow | None) -> Flow:

@@ -235,6 +235,14 @@ def join(
     from netspec.combinators.base import Ends  # here, since a chain without combinators needs none of it
 
     if joining.training_only:
+        end = ends[0]
+        if end.type is not None and end.type.constant:
+            reader.report(
+                "constant-value",
+                f"`{joining.word}` gives an output in training, but {end.given(None)}, which is computed of parameters "
+                "and buffers alone",
+                item.head, related=[end.related(None)], help="let its layers read a value that the input decides",
+            )  # fmt: skip
         return flow, joining
     types = [end.type for end in ends if end.type is not None]
     if not types or flow.type is None or len(types) < len(ends):
@@ -258,6 +266,8 @@ def join(
         return ends[0]._replace(type=unknown) if joining.keeps_rank else flow.unknown(), joining
     origin = Origin(f"`{joining.word}`", reader.source.span(item.head), made.derive)
     start = flow if joining.input_joins else ends[0]
+    constant = all(type_.constant for type_ in (*types, *([flow.type] if joining.input_joins else ())))
+    made = made._replace(type=made.type.said_constant(constant))
     return start.joined(made.type, origin, made.axis), joining.settled(made.type)
 
 

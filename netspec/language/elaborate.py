@@ -79,6 +79,7 @@ class Elaborator:
             cursor.lose()
         self.ports.end_in_family(cursor)
         self.end = cursor.flow
+        self.ports.warn_of_constants(cursor)
         span = self.reports.source.span(self.spec.layers) if self.spec.layers else origin.span
         root = cursor.sequential("", None, span, start)
         if not self.spec.lost and not has_errors(self.reports.diagnostics):

@@ -123,6 +123,11 @@ class Flow(NamedTuple):
         axis = None if problem.axis == "every" else problem.axis
         return problem.message.replace("{given}", self.given(axis)), [self.related(axis)]
 
+    def from_source(self, leaf: Leaf) -> Flow:
+        """The place behind a layer that reads no value."""
+        origin = LayerOrigin(leaf)
+        return Flow(leaf.output, (origin,) * len(leaf.output.shape), origin)
+
     def after(self, leaf: Leaf, y: TensorType) -> Flow:
         """The place behind a layer with output `y`."""
         assert self.type is not None

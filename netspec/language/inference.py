@@ -52,9 +52,35 @@ class Inference:
             if not self._findings.problems and not self._findings.conditions:
                 self._outputs[key] = layer, y
         for problem in self._findings.problems:
+            if x.constant and problem.code == "needs-batch-2" and not layer.over_batch:
+                help_ = "what is computed of parameters and buffers alone is one example, however many a batch has"
+                problem = problem._replace(code="constant-value", severity="error", help=help_)
             self._report(problem, layer, item, flow)
         self._findings.problems.clear()
         return y
+
+    def refused_constant(self, layer: Layer, x: TensorType, item: Item, flow: Flow, *, frozen: bool) -> bool:
+        """Report a layer that can do nothing with what is computed of parameters and buffers alone."""
+        if not x.constant or layer.source:
+            return False
+        name = type(layer).__name__
+        if layer.over_batch and not frozen:
+            problem = Problem(
+                f"`{name}` takes mean and variance over the examples of a batch, but {{given}}, which is computed of "
+                "parameters and buffers alone: one tensor for all examples",
+                code="constant-value", axis="every",
+                help="a `LayerNorm` or `GroupNorm` normalises each example by itself",
+            )  # fmt: skip
+        elif getattr(layer, "inplace", False) is True:
+            problem = Problem(
+                f"`{name}` with `inplace: true` would write over a parameter or buffer, or what is computed of them "
+                "alone: {given}",
+                code="constant-value", axis="every", help="leave `inplace` out here",
+            )  # fmt: skip
+        else:
+            return False
+        self._report(problem, layer, item, flow)
+        return True
 
     def results(
         self,

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from netspec.dims import UNKNOWN
-from netspec.language.cursor import Cursor
+from netspec.language.cursor import NOTHING, Cursor
+from netspec.language.flow import Flow
 from netspec.language.inference import Inference
 from netspec.language.initialization import InitRules
 from netspec.language.items import Item
@@ -63,9 +64,9 @@ class LayerItems:
 
     def read(self, item: Item, name: str, cursor: Cursor) -> None:
         """Put the layer that an item says behind the cursor."""
-        if cursor.flow.family is not None:
-            self.naming.refuse_family(name, item.head, cursor)
         found = self.offer.layer_class(name)
+        if cursor.flow.family is not None and not found.source:
+            self.naming.refuse_family(name, item.head, cursor)
         if self.scope.has_values and isinstance(item.value, MapNode) and (target := item.value.get("as")) is not None:
             self.naming.lose(target, cursor)  # it is reported as an argument
         of_plugin = bool(self.offer.plugins) and self.offer.of_plugin(name)
@@ -78,7 +79,10 @@ class LayerItems:
         self.expansion.layers += 1
         flow, context = cursor.flow, cursor.context
         x = flow.type
-        if layer is None or x is None:
+        if layer is not None and found.source:
+            x = layer.output(NOTHING)  # as if its result flowed in: nothing else does
+            flow = Flow(x, (), flow.last)
+        if layer is None or x is None or self.inference.refused_constant(layer, x, item, flow, frozen=context.frozen):
             cursor.lose()
             return
         y = (self.inference.output_of_plugin if of_plugin else self.inference.output)(layer, x, item, flow)
@@ -86,6 +90,8 @@ class LayerItems:
             cursor.lose()
             return
         span = item.span(self.reader.source)
+        if y is not None and y.constant is not x.constant:
+            y = y.said_constant(x.constant)
         out = y or TensorType((UNKNOWN,) * len(x.shape), x.dtype)
         init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
         leaf = Leaf(
@@ -96,7 +102,7 @@ class LayerItems:
             leaf = self.sharing.tied(leaf, item, cursor, self._at(cursor))
         cursor.nodes.append(leaf)
         self.inference.keep_conditions(name, span, flow)
-        cursor.flow = flow.unknown() if y is None else flow.after(leaf, y)
+        cursor.flow = flow.unknown() if y is None else flow.from_source(leaf) if found.source else flow.after(leaf, y)
 
     def _arguments(
         self, found: type[Layer], item: Item, node: Node | None, name: str, names: Here | None, of_plugin: bool
@@ -120,6 +126,10 @@ class LayerItems:
         if layer is not None and x is not None and inputs is not None:
             others = {tensor: tuple(read.type for read in reads) for tensor, reads in inputs.items()}
             types = self.inference.results(layer, x, others, item, flow, of_plugin=of_plugin)
+            constant = x.constant and all(given.constant for several in others.values() for given in several)
+            if constant and self.inference.refused_constant(layer, x, item, flow, frozen=context.frozen):
+                types = None
+            types = types and tuple(type_.said_constant(constant) for type_ in types)
         if layer is None or x is None or inputs is None or types is None:
             self.several.lose(item, cursor)
             return

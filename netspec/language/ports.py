@@ -226,6 +226,19 @@ class Ports:
 
     # ---- at the end
 
+    def warn_of_constants(self, cursor: Cursor) -> None:
+        """Warn of a net all of whose outputs are computed of parameters and buffers alone."""
+        types = [type_ for value in self.outputs for type_ in value.types] or [cursor.flow.type]
+        if all(type_ is not None and type_.constant for type_ in types):
+            last = cursor.flow.last
+            self.reports.report(
+                "constant-value",
+                f"the network gives the same for every input: {last.named()} reads no value",
+                last.span,
+                severity="warning",
+                help="`add: [[], [Parameter: …]]` adds a parameter to what stands here; `concat` joins it",
+            )
+
     def end_in_family(self, cursor: Cursor) -> None:
         """Report a net that ends in a family."""
         family = cursor.flow.family

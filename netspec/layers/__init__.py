@@ -111,6 +111,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "patterns": ("Rearrange",),
     "extra": ("Select", "Slice", "StochasticDepth", "LayerScale", "ClassToken", "PositionEmbedding"),
     "elementary": ("Scale", "Sin", "Cos", "Exp", "Log", "Abs", "Clamp"),
+    "constants": ("Parameter", "Buffer"),
     "parts": ("Chunk", "Split", "GaussianSample"),
     "reductions": ("Mean", "Sum", "Max", "Min", "Normalize"),
     "attention": ("SelfAttention", "WindowAttention", "GridAttention"),

@@ -33,6 +33,29 @@ class TensorType(NamedTuple):
     shape: Shape
     dtype: DType = "float32"
 
+    @property
+    def constant(self) -> bool:
+        """Whether it is computed of parameters and buffers alone: one tensor for all examples, with a batch axis of
+        1."""
+        return False
+
+    def said_constant(self, constant: bool) -> TensorType:
+        """The same type, of a constant or of one tensor for each example."""
+        if self.constant is constant:
+            return self
+        return ConstantType(*self) if constant else TensorType(*self)
+
+
+class ConstantType(TensorType):
+    """The type of a tensor that is computed of parameters and buffers alone."""
+
+    __slots__ = ()
+
+    @property
+    def constant(self) -> bool:
+        """True."""
+        return True
+
 
 NAMESPACES: Final = frozenset(
     {
@@ -143,6 +166,8 @@ class Layer(Arguments):
     """True if it is given further tensors or gives several results: then `results` is its rule."""
     gives_family: ClassVar[bool] = False
     """True if its results are the parts of one thing, a family; else the first flows on and the others get names."""
+    source: ClassVar[bool] = False
+    """True if it reads no value: what it gives takes the place of the one that stands there."""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     # ---- the rule
@@ -170,6 +195,10 @@ class Layer(Arguments):
     def buffers(self, x: TensorType) -> dict[str, Shape]:
         """Name and shape of every persistent buffer, in the order of the state dict."""
         return {}
+
+    def buffer_bytes(self, x: TensorType) -> Size:
+        """Bytes of all buffers, also of those that are not in the state dict."""
+        return 4 * sum_sizes(product(shape) for shape in self.buffers(x).values())
 
     def macs(self, x: TensorType) -> Size:
         """Multiply-accumulates of one example's forward pass; 0 for layers without matrix products."""

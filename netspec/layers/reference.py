@@ -90,7 +90,7 @@ def _executed(cls: type[Layer], example: Example) -> tuple[str, str]:
     x = TensorType(example.input, example.dtype)
     with collecting(Findings()):
         y = layer.output(x)
-        facts = [f"{_sizes(x)} → {_sizes(y)}"]
+        facts = [_sizes(y) if cls.source else f"{_sizes(x)} → {_sizes(y)}"]
         if params := layer.params(x):
             facts.append(f"{params:,} parameter{'s' * (params != 1)}")
         if macs := layer.macs(x):

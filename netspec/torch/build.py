@@ -128,11 +128,15 @@ def _root(net: Net) -> nn.Sequential:
     assert isinstance(root, nn.Sequential)
     wiring = Wiring(net)
     builder = _Builder(wiring)
-    if wiring.named or net.named_inputs or net.named_outputs or "" in wiring.homes:
+    constant = net.root.output.constant and not net.named_outputs
+    if wiring.named or net.named_inputs or net.named_outputs or constant or "" in wiring.homes:
         wires = Wires(tuple(value.slot for value in net.named_inputs[1:] if value.slot is not None), wiring.given)
-        outputs = [Field(value.name, value.slots, value.family) for value in net.named_outputs]
+        outputs = [
+            Field(value.name, value.slots, value.family, tuple(type_.constant for type_ in value.types))
+            for value in net.named_outputs
+        ]
         heads = isinstance(root, modules.AuxiliarySequential)
-        root = Network(builder.steps(net.root, wires), wires.reads, outputs, heads=heads)
+        root = Network(builder.steps(net.root, wires), wires.reads, outputs, heads=heads, constant=constant)
     return builder.fill(root, net.root)
 
 
@@ -207,14 +211,15 @@ class _Builder:
                 case Use():
                     steps.append(TakeValue(node.term, last))
                 case _:
-                    steps.append(RunModule(module_key(node), taken.reads, taken.gives, last))
+                    repeated = node.constant_inputs if isinstance(node, Leaf) else ()
+                    steps.append(RunModule(module_key(node), taken.reads, taken.gives, last, repeated))
         return steps[::-1]
 
     def _combinator(self, node: Combinator) -> nn.Module:
         wires = Wires(self.wiring.of(node).reads)  # every branch is given what any of them reads
         chains = {key: self._chain(chain, wires) for key, chain in node.branches}
         sides = {side: chains.pop(side) for side in node.joining.sides}
-        call = node.joining.call()
+        call = node.call
         written = {
             side: chain for side, chain in sides.items() if len(chain) or (isinstance(chain, Graph) and chain.steps)
         }

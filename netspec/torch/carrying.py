@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from netspec.net import Net
-from netspec.torch.build import build
+from netspec.torch.build import build, constructed
 from netspec.torch.usage import NotFinite, Shapes
 from netspec.views.describe import plural, shape_text
 
@@ -112,6 +112,7 @@ def compare_outputs(
     if missing:
         return f"the net has no weights yet for {', '.join(f'`{key}`' for key in missing[:3])}"
     model.load_state_dict(dict(state), assign=True)
+    _fill_unsaved(model, net, next((tensor.device for tensor in state.values()), torch.device("cpu")))
     inputs = _examples(net, source) if examples is None else examples
     try:
         with _evaluated(source), torch.no_grad():
@@ -126,6 +127,18 @@ def compare_outputs(
         if (difference := _difference(a, b)) is not None:
             return difference
     return None
+
+
+def _fill_unsaved(model: nn.Module, net: Net, device: torch.device) -> None:
+    """Give the buffers that no state dict has, and that a module on the meta device has without values, theirs."""
+    for leaf in net.layers:
+        module = model.get_submodule(leaf.path)
+        hidden = {name for name, tensor in module.named_buffers() if tensor.is_meta}
+        if hidden:
+            fresh = dict(constructed(leaf.layer, leaf.call).named_buffers())
+            for name in hidden:
+                path, _, last = name.rpartition(".")
+                setattr(module.get_submodule(path), last, fresh[name].to(device))
 
 
 def _difference(theirs: Any, ours: Tensor) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -181,6 +183,40 @@ class PositionEmbedding(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[1]}, {self.weight.shape[2]}"
+
+
+class Parameter(nn.Module):
+    """A learned tensor, the same for every example, in the place of its input: it has a batch axis of 1."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(shape))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight, std=0.02)
+
+    def forward(self, input: Tensor | None = None) -> Tensor:
+        return self.weight.unsqueeze(0)
+
+    def extra_repr(self) -> str:
+        return str(tuple(self.weight.shape))
+
+
+class Buffer(nn.Module):
+    """A tensor of these numbers, the same for every example, in the place of its input: it has a batch axis of 1."""
+
+    value: Tensor
+
+    def __init__(self, value: Any, dtype: str = "float32", persistent: bool = True) -> None:
+        super().__init__()
+        self.register_buffer("value", torch.tensor(value, dtype=getattr(torch, dtype)), persistent)
+
+    def forward(self, input: Tensor | None = None) -> Tensor:
+        return self.value.unsqueeze(0)
+
+    def extra_repr(self) -> str:
+        return f"{tuple(self.value.shape)}, {self.value.dtype}"
 
 
 class SelfAttention(nn.MultiheadAttention):

@@ -29,6 +29,8 @@ class RunModule(NamedTuple):
     gives: tuple[int, ...]
     last: tuple[int, ...]
     """The values that nothing reads after this step; likewise below."""
+    repeated: tuple[int, ...] = ()
+    """Which of what it is called with are constants, repeated for each example: 0 is what flows, `reads` follow."""
 
 
 class KeepValue(NamedTuple):
@@ -91,7 +93,11 @@ class Graph(nn.Sequential):
         """Run the program on what flows in and on what is kept; returns what flows out."""
         for step in self.steps:
             if isinstance(step, RunModule):
-                y: Any = self._modules[step.key](x, *[kept[slot] for slot in step.reads])  # pyright: ignore[reportOptionalCall]  # every key has a module
+                given = [x, *[kept[slot] for slot in step.reads]]
+                if step.repeated:
+                    batch = next(v.shape[0] for i, v in enumerate(given) if i not in step.repeated)
+                    given = [repeat(v, batch) if i in step.repeated else v for i, v in enumerate(given)]
+                y: Any = self._modules[step.key](*given)  # pyright: ignore[reportOptionalCall]  # every key has a module
                 if step.gives:
                     x = y[0]
                     kept.update(zip(step.gives, y[1:], strict=True))
@@ -117,6 +123,14 @@ class Field(NamedTuple):
     name: str | None
     slots: tuple[int, ...]
     family: bool
+    constant: tuple[bool, ...]
+    """Which of them are constants, repeated for each example."""
+
+    def taken(self, kept: dict[int, Tensor], batch: int) -> Any:
+        """The output, of what is kept."""
+        found = [kept[slot] for slot in self.slots]
+        found = [repeat(x, batch) if one else x for x, one in zip(found, self.constant, strict=True)]
+        return tuple(found) if self.family else found[0]
 
 
 class Network(Graph):
@@ -128,9 +142,24 @@ class Network(Graph):
     """
 
     def __init__(
-        self, steps: Sequence[Step], reads: Sequence[int], outputs: Sequence[Field], *, heads: bool = False
+        self,
+        steps: Sequence[Step],
+        reads: Sequence[int],
+        outputs: Sequence[Field],
+        *,
+        heads: bool = False,
+        constant: bool = False,
     ) -> None:
+        """
+        Args:
+            steps: the program.
+            reads: the inputs behind the first.
+            outputs: what it gives; if nothing, what flows out.
+            heads: whether there are `Auxiliary` heads inside.
+            constant: whether what flows out is a constant, repeated for each example.
+        """
         super().__init__(steps, reads, ())
+        self.constant = constant
         self.outputs = tuple(outputs)
         self.heads = heads
 
@@ -143,10 +172,9 @@ class Network(Graph):
         """
         kept = dict(zip(self.reads, values, strict=True))
         x = self.run(input, kept)
-        given = [
-            tuple(kept[slot] for slot in field.slots) if field.family else kept[field.slots[0]]
-            for field in self.outputs
-        ]
+        batch = input.shape[0]
+        x = repeat(x, batch) if self.constant else x
+        given = [field.taken(kept, batch) for field in self.outputs]
         names = [field.name for field in self.outputs if field.name is not None]
         heads = self._results() if self.heads else ()
         if not names:
@@ -170,6 +198,11 @@ def named_tuple(names: tuple[str, ...]) -> Any:
     if names not in _NAMED_TUPLES:
         _NAMED_TUPLES[names] = namedtuple("Outputs", names)  # pyright: ignore[reportUntypedNamedTuple]  # the fields are known only when a spec is built
     return _NAMED_TUPLES[names]
+
+
+def repeat(x: Tensor, batch: int) -> Tensor:
+    """A constant, whose batch axis is 1, for each example; a view."""
+    return x.expand(batch, *x.shape[1:])
 
 
 def compute(term: Term, kept: dict[int, Tensor]) -> Any:

@@ -92,6 +92,27 @@ class Concat(nn.Module):
         return torch.cat(results, self.dim)
 
 
+class ConcatOverBatch(nn.Module):
+    """As `Concat`, where the results of the branches `constant` have a batch axis of 1 and are repeated for each
+    example."""
+
+    def __init__(self, *branches: nn.Module, constant: tuple[int, ...], dim: int = 1, split: int | None = None) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+        self.constant = constant
+        self.dim = dim
+        self.split = split
+
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
+        """The joined results, in the branches' order."""
+        inputs = [x] * len(self.branches) if self.split is None else x.chunk(self.split, self.dim)
+        results = [branch(part, *values) for branch, part in zip(self.branches, inputs, strict=True)]
+        batch = next(y.shape[0] for i, y in enumerate(results) if i not in self.constant)
+        for i in self.constant:
+            results[i] = results[i].expand(batch, *results[i].shape[1:])
+        return torch.cat(results, self.dim)
+
+
 class Stack(nn.Module):
     """What the branches make of x, all of one shape, beside each other along a new axis `dim` (the batch is dim 0)."""
 
@@ -103,6 +124,25 @@ class Stack(nn.Module):
     def forward(self, x: Tensor, *values: Tensor) -> Tensor:
         """The stacked results, in the branches' order."""
         return torch.stack([branch(x, *values) for branch in self.branches], self.dim)
+
+
+class StackOverBatch(nn.Module):
+    """As `Stack`, where the results of the branches `constant` have a batch axis of 1 and are repeated for each
+    example."""
+
+    def __init__(self, *branches: nn.Module, constant: tuple[int, ...], dim: int = 1) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+        self.constant = constant
+        self.dim = dim
+
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
+        """The stacked results, in the branches' order."""
+        results = [branch(x, *values) for branch in self.branches]
+        batch = next(y.shape[0] for i, y in enumerate(results) if i not in self.constant)
+        for i in self.constant:
+            results[i] = results[i].expand(batch, *results[i].shape[1:])
+        return torch.stack(results, self.dim)
 
 
 class Einsum(nn.Module):

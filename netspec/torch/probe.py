@@ -226,7 +226,7 @@ def _compared(
             yield Difference(case, f"output in {mode} mode", _type_text(y), f"a {type(found).__name__}")
             return
         measured = tuple(TensorType(tuple(p.shape[1:]), str(p.dtype).removeprefix("torch.")) for p in parts)  # type: ignore[arg-type]  # any of torch's
-        if measured != tuple(expected) or any(len(part) != BATCH for part in parts):
+        if measured != tuple(expected) or any(len(part) != (1 if layer.source else BATCH) for part in parts):
             declared = ", ".join(map(_type_text, expected))
             yield Difference(case, f"output in {mode} mode", declared, ", ".join(map(_type_text, measured)))
             return

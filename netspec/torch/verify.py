@@ -148,6 +148,11 @@ def _same_tensors(leaf: Leaf, what: str, expected: dict[str, Any], found: dict[s
         yield Disagreement(leaf.path, leaf.type, what, _tensors(expected), _tensors(found))
 
 
+def _repeated(node: Leaf | Combinator, number: int) -> bool:
+    """Whether a tensor that a layer is given is a constant that is repeated for each example; 0 is what flows in."""
+    return isinstance(node, Leaf) and number in node.constant_inputs
+
+
 def _tensors(shapes: dict[str, Any]) -> str:
     return ", ".join(f"{name} {shape_text(shape)}" for name, shape in shapes.items()) or "none"
 
@@ -212,13 +217,15 @@ class _Run:
         def before(module: nn.Module, arguments: tuple[Any, ...]) -> None:
             node = next(begun, None)
             if isinstance(node, Leaf):
-                for read, given in zip(node.reads, arguments[1:], strict=False):
-                    self._compare(path, kind, f"input `{read.name}`", read.type, given)
+                for i, (read, given) in enumerate(zip(node.reads, arguments[1:], strict=False), 1):
+                    expected = read.type.said_constant(read.type.constant and not _repeated(node, i))
+                    self._compare(path, kind, f"input `{read.name}`", expected, given)
             if isinstance(first, Leaf):
                 self.current = node if isinstance(node, Leaf) else first
                 self.order.append(path)
-            if node is not None:
-                self._compare(path, kind, "input", node.input, arguments[0])
+            if node is not None and not (isinstance(node, Leaf) and node.layer.source):
+                given = node.input.said_constant(node.input.constant and not _repeated(node, 0))
+                self._compare(path, kind, "input", given, arguments[0])
 
         def after(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
             node = next(ended, None)
@@ -235,7 +242,7 @@ class _Run:
         if not isinstance(found, Tensor):
             self.found.append(Disagreement(path, kind, what, "a tensor", f"a {type(found).__name__}"))
             return
-        inferred = (_BATCH, *expected.shape)
+        inferred = (1 if expected.constant else _BATCH, *expected.shape)
         if tuple(found.shape) != inferred:
             self.found.append(Disagreement(path, kind, what, shape_text(inferred), shape_text(tuple(found.shape))))
         dtype = str(found.dtype).removeprefix("torch.")
@@ -250,7 +257,7 @@ class _Run:
             what = "output" if value.name is None else f"output `{value.name}`"
             members = found if value.family else (found,)
             for expected, tensor in zip(value.types, members, strict=True):
-                self._compare("", "", what, expected, tensor)
+                self._compare("", "", what, expected.said_constant(False), tensor)  # a constant is repeated
 
     def _order(self, training: bool) -> None:
         """Compare the order of execution. Layers of auxiliary heads run in train mode only, all others in both modes,

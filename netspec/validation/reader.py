@@ -56,13 +56,14 @@ class Reader(Values):
             if bare is None and (bare := self._validate(model, {}, {}, name, at)) is not None:
                 self._bare[model] = bare
             return bare
-        if isinstance(node, ListNode):
+        if isinstance(node, ListNode) and (model.scalar is None or not model.takes_list):
             mistakes.no_list(self.reports, model, node, name)
             return None
-        if isinstance(node, ScalarNode):
-            if model.scalar is None:
-                mistakes.no_bare_value(self.reports, model, node, name)
-                return None
+        if isinstance(node, ScalarNode) and model.scalar is None:
+            mistakes.no_bare_value(self.reports, model, node, name)
+            return None
+        if isinstance(node, (ScalarNode, ListNode)):
+            assert model.scalar is not None
             reader = self if names is None else self.at(names)
             value = reader._number(node, Wish(model.scalar, name, kinds_of(model)[model.scalar]), name)
             if value is FAILED or value is UNKNOWN:

@@ -17,6 +17,10 @@ _BARE: Final = frozenset({"out_channels", "out_features", "kernel_size", "output
 _PER_AXIS: Final = frozenset({"kernel_size", "output_size", "stride", "padding", "dilation", "output_padding"})
 """Arguments with one number per spatial axis: a tuple is shown as `3×1`."""
 
+_LONGEST_LIST: Final = 16
+"""So many numbers in a list are shown."""
+_REST: Final = "…"
+
 _LONG_NUMBER: Final = re.compile(r"\b\d+\.\d{5,}(e-?\d+)?\b")
 _AXES: Final = re.compile(r"([123])d$")
 
@@ -134,7 +138,15 @@ def value_text(layer_type: str, name: str, value: Any) -> str:
             return "×".join(_plain(value))  # pyright: ignore[reportUnknownArgumentType]  # integers or None per axis
         if isinstance(value, int) and axes and name in _BARE:
             return "×".join([str(value)] * int(axes[1]))
-    return str(value) if isinstance(value, Dim) else shown(value)
+    return str(value) if isinstance(value, Dim) else shown(_cut(value)).replace(f"'{_REST}'", _REST)
+
+
+def _cut(value: Any) -> Any:
+    """Of a long list the first numbers and the last."""
+    if not isinstance(value, tuple):
+        return value
+    items: list[Any] = [_cut(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  # any items
+    return items if len(items) <= _LONGEST_LIST else [*items[:2], _REST, items[-1]]
 
 
 def _short(value: float) -> str:

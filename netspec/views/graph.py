@@ -253,7 +253,8 @@ class _Grower:
 
     def step(self, name: str, kind: Kind, item: Leaf | Unit | LayerGroup, source: str, place: _Place) -> str:
         self.flow.vertices[name] = Vertex(kind, item.output, item, place.cluster, place.auxiliary)
-        self.edge(source, name, item.input, place)
+        if not (isinstance(item, Leaf) and item.layer.source):
+            self.edge(source, name, item.input, place)
         return name
 
     def edge(

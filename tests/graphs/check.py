@@ -75,6 +75,7 @@ def check(seed: int) -> dict[str, Any]:
         assert told == shapes, f"seed {seed}: shapes {told}, not {shapes}\n{text}"
         assert interpreter.parameters == net.params, f"seed {seed}: the parameters\n{text}"
         assert interpreter.macs == net.macs, f"seed {seed}: the multiply-accumulates\n{text}"
+        assert interpreter.constant_macs == net.constant_macs, f"seed {seed}: those of constants\n{text}"
         for words, module in MODULES.items():
             found = module(made)(*inputs)
             given = found._asdict() if hasattr(found, "_asdict") else {"output": found}

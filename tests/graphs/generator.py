@@ -117,7 +117,7 @@ class Generator:
 
     def item(self, shape: Shape, scope: Scope, depth: int) -> tuple[list[Item], Shape]:
         simple = [self.layer, self.layer, self.layer, self.name, self.name, self.use, self.arithmetic]
-        simple += [self.family, self.parts]
+        simple += [self.family, self.parts, self.constant]
         nested = [self.join, self.join, self.gate, self.sequential, self.group, self.loop, self.block, self.shared]
         chosen = self.random.choice(simple if depth == 0 else simple + nested)
         if chosen in simple:
@@ -133,7 +133,7 @@ class Generator:
                 return ["Tanh"], shape
             case 2 if min(height, width) >= 2:
                 return [{"MaxPool2d": 2}], (channels, height // 2, width // 2)
-            case 3:
+            case 3 if channels * height * width > 1:
                 return [
                     {"AdaptiveAvgPool2d": {"output_size": [height, width]}},
                     {"GroupNorm": {"num_groups": 1}},
@@ -196,6 +196,18 @@ class Generator:
         ]
         scope.families[name] = size
         return self.read_family(layers, name, size, shape)
+
+    def constant(self, shape: Shape, scope: Scope) -> tuple[list[Item], Shape]:
+        """A parameter or a buffer, of the shape that stands here or of one number for each channel."""
+        channels, height, width = shape = self.random.choice([shape, (shape[0], 1, 1)])
+        if self.random.random() < 0.5:
+            item: dict[str, Any] = {"Parameter": list(shape) if self.random.random() < 0.5 else {"shape": list(shape)}}
+            return [item | ({"freeze": True} if self.random.random() < 0.2 else {})], shape
+        value = [[[(c - h) / (w + 2) for w in range(width)] for h in range(height)] for c in range(channels)]
+        if self.random.random() < 0.5:
+            return [{"Buffer": value}], shape
+        text = f"[[[(c - h) / (w + 2) for w in range({width})] for h in range({height})] for c in range({channels})]"
+        return [{"Buffer": {"value": text, "persistent": self.random.random() < 0.5}}], shape
 
     def parts(self, shape: Shape, scope: Scope) -> tuple[list[Item], Shape]:
         """An axis in parts: a family that is read by its indices, or each under a name of its own."""

@@ -31,6 +31,8 @@ class Interpreter:
         self.again = 0
         self.parameters = 0
         self.macs = 0
+        self.constant_macs = 0
+        """Those of what is computed of parameters and buffers alone."""
 
     def run(self, inputs: list[Tensor]) -> dict[str, Tensor | list[Tensor]]:
         """The outputs by their names; one without a name is called `output`, a family is a list."""
@@ -39,12 +41,22 @@ class Interpreter:
         end = self.list(self.spec["layers"], inputs[0], names, {})
         wanted = self.spec.get("output")
         if not isinstance(wanted, dict):
-            return {"output": end if wanted is None else self.value(wanted, names, {})}
+            return self.whole({"output": end if wanted is None else self.value(wanted, names, {})}, inputs[0])
         found = {
             name: self.list(value, end, names, {}) if isinstance(value, list) else self.value(value, names, {})
             for name, value in wanted.items()
         }
-        return {name: [x[i] for i in sorted(x)] if isinstance(x, dict) else x for name, x in found.items()}
+        found = {name: [x[i] for i in sorted(x)] if isinstance(x, dict) else x for name, x in found.items()}
+        return self.whole(found, inputs[0])
+
+    def whole(self, found: dict[str, Any], given: Tensor) -> dict[str, Tensor | list[Tensor]]:
+        """Outputs with one example for each that is given."""
+        return {
+            name: [self.over_batch([each, given])[0] for each in x]
+            if isinstance(x, list)
+            else self.over_batch([x, given])[0]
+            for name, x in found.items()
+        }
 
     def list(self, items: list[Any], x: Tensor, names: dict[str, Any], numbers: dict[str, Any]) -> Tensor:
         """Names bound inside are known behind it: whoever wants a branch gives a copy."""
@@ -123,11 +135,17 @@ class Interpreter:
                     first = first + other
                 return first
             case {"concat": branches}:
-                return torch.cat(self.branches(branches, x, names, numbers), 1)
+                return torch.cat(self.over_batch(self.branches(branches, x, names, numbers)), 1)
             case _ if head in self.blocks:
                 return self.call(head, item[head], x, names, numbers)
             case _:
                 return self.layer(head, item[head], x)
+
+    @staticmethod
+    def over_batch(tensors: list[Tensor]) -> list[Tensor]:
+        """Constants, whose batch axis is 1, repeated for as many examples as the others have."""
+        batch = max(tensor.shape[0] for tensor in tensors)
+        return [tensor.expand(batch, *tensor.shape[1:]) for tensor in tensors]
 
     def rounds(self, item: dict[str, Any], numbers: dict[str, Any]) -> list[dict[str, Any]]:
         if "for" in item:
@@ -161,8 +179,15 @@ class Interpreter:
     def layer(self, name: str, given: Any, x: Tensor) -> Tensor:
         weights = next(self.weights)
         self.used += [tensor.data_ptr() for tensor in weights.values()]
-        self.parameters += 0 if self.again else sum(tensor.numel() for tensor in weights.values())
+        if name != "Buffer":
+            self.parameters += 0 if self.again else sum(tensor.numel() for tensor in weights.values())
         match name:
+            case "Parameter":
+                assert list(weights["weight"].shape) == (given["shape"] if isinstance(given, dict) else given)
+                return weights["weight"].unsqueeze(0)
+            case "Buffer":
+                value = given["value"] if isinstance(given, dict) else given
+                return torch.tensor(self.value(value, {}, {}) if isinstance(value, str) else value).unsqueeze(0)
             case "Chunk":
                 return torch.chunk(x, given, 1)  # type: ignore[return-value]  # told apart where it is named
             case "Split":
@@ -180,5 +205,7 @@ class Interpreter:
             case _:
                 y = F.conv2d(x, weights["weight"], weights["bias"], padding=given.get("padding", 0))
                 assert weights["weight"].shape == (given["out_channels"], x.shape[1], *2 * [given["kernel_size"]])
-                self.macs += weights["weight"].numel() * y.shape[2] * y.shape[3]
+                macs = weights["weight"].numel() * y.shape[2] * y.shape[3]
+                self.macs += macs
+                self.constant_macs += macs if y.shape[0] == 1 else 0
                 return y

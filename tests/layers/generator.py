@@ -16,7 +16,7 @@ from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import Layer
 from tests.layers.values import draw_arguments, draw_value, fields_of, wrong_value
 
-LAYERS = [name for name in MODULE_OF if hasattr(nn, name)]
+LAYERS = [name for name in MODULE_OF if hasattr(nn, name) and issubclass(getattr(nn, name), nn.Module)]
 """The layers that are torch.nn's."""
 
 

@@ -63,7 +63,12 @@ class Told:
             if isinstance(node, ast.Name):
                 node.id = f"({parts.get(node.id, node.id)})"
         text = ast.unparse(ast.parse(ast.unparse(tree), mode="eval"))  # read again, it has the brackets that it needs
-        return re.sub(_POWER, "**", text)
+        return spaced(text)
+
+
+def spaced(text: str) -> str:
+    """An expression as ruff writes it, where Python's own printer would set blanks around a power."""
+    return re.sub(_POWER, "**", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +252,8 @@ def _lines(expression: Expression, indent: int, prefix: str, tail: str) -> list[
             opening, closing = _brackets(expression)
         case Dict():
             opening, closing = "{", "}"
+        case Literal(value=tuple()):
+            opening, closing = "(", ")"
         case _:
             return [f"{pad}{prefix}{flat(expression)}{tail}{comment}"]
     inside = [line for name, part in _labelled(expression) for line in _lines(part, indent + 1, name, ",")]
@@ -260,6 +267,9 @@ def _labelled(expression: Expression) -> list[tuple[str, Expression]]:
             return list(_written(expression))
         case Dict():
             return [(f"{literal(key)}: ", value) for key, value in expression.entries]
+        case Literal(value=tuple()):
+            items: tuple[object, ...] = expression.value
+            return [("", Literal(item)) for item in items]
         case _:
             return []
 

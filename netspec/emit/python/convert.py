@@ -10,7 +10,18 @@ from typing import Any, Final
 
 from netspec.diagnostics import Span, UsageError
 from netspec.emit.python.blocks import NO_MODULE
-from netspec.emit.python.code import Argument, BlockCall, Dict, Expression, FunctionCall, Literal, Raw, Told, keywords
+from netspec.emit.python.code import (
+    Argument,
+    BlockCall,
+    Dict,
+    Expression,
+    FunctionCall,
+    Literal,
+    Raw,
+    Told,
+    keywords,
+    literal,
+)
 from netspec.emit.python.forward import Classes
 from netspec.emit.python.told import Texts, literals
 from netspec.layers.base import NAMESPACES, REQUIRED, Layer, TensorType, TorchCall, torch_defaults
@@ -29,6 +40,9 @@ FROZEN: Final = {
 
 _PART: Final = 10
 """At every tenth level of combinators, a branch may become a function: Python reads 200 open brackets."""
+
+_LONGEST_LITERAL: Final = 60
+"""Characters of a list of numbers that is written out where the spec has an expression for it."""
 
 _IDENTITY: Final = FunctionCall("nn.Identity")
 
@@ -66,7 +80,8 @@ class Converter:
         """The call that makes the whole network."""
         items, _ = self._items(root)
         net = self.classes.net
-        if self.classes.needed(root, Wires()) or net.named_inputs or net.named_outputs:
+        given = net.named_inputs or net.named_outputs or root.output.constant
+        if self.classes.needed(root, Wires()) or given:
             function = self.classes.root(self.name, heads=self.network is not None)
         else:
             function = "nn.Sequential" if self.network is None else self._function(self.network)
@@ -213,7 +228,7 @@ class Converter:
             elif inside is not _IDENTITY:
                 arguments.append(Argument(inside, key, keyword=True, side=True))
         self.depth -= 1
-        call = joining.call()
+        call = node.call
         for name, value in call.arguments.items():
             field = type(joining).model_fields.get(name)  # a call may state what is no option
             default = REQUIRED if field is None or field.is_required() else field.default
@@ -245,7 +260,17 @@ class Converter:
         order = () if leaf.layer.scalar is None else (leaf.layer.scalar,)
         formulas = self.texts.arguments(leaf.span, order, call.arguments, self.local, leaf.input)
         arguments = self._arguments(call, defaults, formulas, leaf.layer)
+        if leaf.layer.takes_list and leaf.layer.scalar is not None:
+            arguments = self._with_list(leaf, leaf.layer.scalar, arguments)
         return FunctionCall(function, arguments, shape_text(leaf.output_shape), suffix=suffix)
+
+    def _with_list(self, leaf: Leaf, name: str, arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
+        """The arguments, with the expression that makes a long list of numbers in the place of the list."""
+        value = leaf.args[name]
+        if not isinstance(value, tuple) or len(literal(value)) <= _LONGEST_LITERAL:  # pyright: ignore[reportUnknownArgumentType]  # any items
+            return arguments
+        text = self.texts.listed(leaf.span, name, value, self.local, leaf.input)  # pyright: ignore[reportUnknownArgumentType]  # likewise
+        return tuple(replace(a, value=Raw(text)) if text and a.name == name else a for a in arguments)
 
     def _arguments(
         self, call: TorchCall, defaults: Mapping[str, Any], formulas: Mapping[str, Told], layer: Layer

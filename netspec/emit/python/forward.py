@@ -19,7 +19,22 @@ from netspec.combinators import HEADS
 from netspec.combinators.base import Bracketed
 from netspec.emit.python.code import WIDTH, shape_comment
 from netspec.emit.python.helpers import helper_names
-from netspec.net import As, Combinator, Leaf, Net, Node, Read, Sequential, Use, members, module_key, slots_named, walk
+from netspec.layers.base import TensorType
+from netspec.net import (
+    As,
+    Combinator,
+    Leaf,
+    Net,
+    Node,
+    OutputValue,
+    Read,
+    Sequential,
+    Use,
+    members,
+    module_key,
+    slots_named,
+    walk,
+)
 from netspec.views.describe import ends_text, shape_text, tensors_text, term_text
 from netspec.wiring import Wires, Wiring, slots_read
 
@@ -110,6 +125,8 @@ class Classes:
         net = self.net
         reads = [value.slot for value in net.named_inputs[1:] if value.slot is not None]
         body = _Body(self, net.root, reads)
+        if any(type_.constant for value in net.outputs for type_ in value.types):
+            body.count_examples()
         end, result = self._given(body, network)
         lines = body.ended(end)
         if net.named_outputs and net.named_outputs[0].name is not None:
@@ -124,10 +141,10 @@ class Classes:
         """What the network returns, and its type."""
         outputs = self.net.named_outputs
         if not outputs:
-            return body.current, "Tensor"
+            return body.given(body.current, self.net.root.output), "Tensor"
         texts: list[str] = []
         for value in outputs:
-            names = [body.names[slot] for slot in value.slots]
+            names = body.members(value)
             texts.append(f"({', '.join(names)}{',' if len(names) == 1 else ''})" if value.family else names[0])
         if outputs[0].name is None:
             return texts[0], "tuple[Tensor, ...]" if outputs[0].family else "Tensor"
@@ -137,7 +154,7 @@ class Classes:
         """The named tuple that the network returns."""
         inside: list[str | Bracketed] = []
         for value in self.net.named_outputs:
-            names = tuple(body.names[slot] for slot in value.slots)
+            names = tuple(body.members(value))
             family = Bracketed("(", names, ")") if len(names) > 1 else f"({', '.join(names)},)"
             inside.append(family if value.family else ", ".join(names))
         return Bracketed(f"{self._outputs(network)}(", tuple(inside), ")")
@@ -227,6 +244,8 @@ class _Body:
         if isinstance(head, As) and head.term is None:
             first = self._variable(head.slot)
             steps = steps[1:]
+        self.batch = ""
+        """The variable that holds the number of examples, where it is needed."""
         self.parameters = [first, *map(self._variable, taken)]
         self.current = first
         self._run(steps)
@@ -237,6 +256,19 @@ class _Body:
         if self.lines and self.lines[-1].startswith(last) and end.isidentifier():
             return [*self.lines[:-1], f"return {self.lines[-1].removeprefix(last)}"]
         return [*self.lines, f"return {end}"]
+
+    def count_examples(self) -> None:
+        """Hold the number of examples, for outputs that are constants."""
+        self.batch = next(name for name in ("batch", "examples", "batch_size", "batch_of_x") if name not in self.used)
+        self.lines.insert(0, f"{self.batch} = {self.parameters[0]}.shape[0]")
+
+    def given(self, name: str, type_: TensorType) -> str:
+        """A variable as an output of the network: a constant is repeated for each example."""
+        return _repeated(name, type_, self.batch) if type_.constant else name
+
+    def members(self, value: OutputValue) -> list[str]:
+        """The values of an output."""
+        return [self.given(self.names[slot], type_) for slot, type_ in zip(value.slots, value.types, strict=True)]
 
     def _variable(self, slot: int) -> str:
         """A variable of its own for a value, by the name that the spec gives it."""
@@ -302,6 +334,7 @@ class _Body:
         while end < len(steps):
             node = steps[end]
             plain = not isinstance(node, (As, Use)) and self.wiring.of(node) == Wires() and _key(node).isdigit()
+            plain = plain and not (isinstance(node, Leaf) and node.layer.source)
             if not plain or (end > at and int(_key(node)) != int(_key(steps[end - 1])) + 1):
                 break
             end += 1
@@ -313,7 +346,13 @@ class _Body:
     def _call(self, node: Leaf | Sequential | Combinator, steps: Sequence[Step], at: int) -> int:
         wires = self.wiring.of(node)
         key = _key(node)
-        arguments = ", ".join([self.current, *(self.names[slot] for slot in wires.reads)])
+        given = [self.current, *(self.names[slot] for slot in wires.reads)]
+        if isinstance(node, Leaf) and node.layer.source:
+            given = []
+        if isinstance(node, Leaf) and node.constant_inputs:
+            types = [node.input, *(read.type for read in node.reads)]
+            given = _over_batch(given, types, node.constant_inputs)
+        arguments = ", ".join(given)
         text = f"self[{key if key.isdigit() else repr(key).replace(chr(39), chr(34))}]({arguments})"
         if not wires.gives:
             return self._to(text, steps, at)
@@ -329,6 +368,8 @@ class _Body:
     def _join(self, node: Combinator, steps: Sequence[Step], at: int) -> int:
         """Join values that are there already."""
         operands = [self.current if slot is None else self.names[slot] for slot in _operands(node) or ()]
+        if node.joining.repeats and node.constant_branches:
+            operands = _over_batch(operands, [chain.output for _, chain in node.branches], node.constant_branches)
         written = node.joining.written(operands)
         if written is not None:
             at = self._to("", steps, at)
@@ -358,6 +399,21 @@ class _Body:
     def _assign(self, variable: str, text: str) -> None:
         self.lines.append(f"{variable} = {text}")
         self.current = variable
+
+
+def _repeated(name: str, type_: TensorType, batch: str) -> str:
+    """A constant for so many examples."""
+    return f"{name}.expand({', '.join([batch, *['-1'] * len(type_.shape)])})"
+
+
+def _over_batch(names: Sequence[str], types: Sequence[TensorType], constant: Sequence[int]) -> list[str]:
+    """The variables, with those that hold constants repeated for as many examples as the others have."""
+    other = next(name for i, name in enumerate(names) if i not in constant)
+    batch = f"{other}.shape[0]"
+    return [
+        _repeated(name, type_, batch) if i in constant else name
+        for i, (name, type_) in enumerate(zip(names, types, strict=True))
+    ]
 
 
 def _operands(node: Combinator) -> list[int | None] | None:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from netspec.diagnostics import Span
-from netspec.emit.python.code import Literal, Told, typed
+from netspec.emit.python.code import Literal, Told, spaced, typed
 from netspec.expressions import ExpressionError, parse
 from netspec.layers.base import TensorType
 from netspec.net import Net
@@ -29,6 +29,12 @@ _FUNCTIONS: Final = frozenset(("min", "max"))
 _LONGEST: Final = 40
 """Characters of an expression that is written out."""
 
+_LISTS: Final = (*_SAME, ast.List, ast.Tuple, ast.ListComp, ast.comprehension, ast.Store)
+"""What means the same in an expression that makes a list of numbers."""
+
+_OF_LISTS: Final = _FUNCTIONS | {"range", "abs", "len", "sum", "zip", "enumerate"}
+_LONGEST_LIST: Final = 90
+
 
 @lru_cache
 def _is_python(text: str) -> bool:
@@ -41,9 +47,13 @@ def _means_the_same(node: ast.AST) -> bool:
         case ast.Constant(value=value):
             return type(value) in (int, float)
         case ast.Call(func=function):
-            return isinstance(function, ast.Name) and function.id in _FUNCTIONS
+            return _is_function(function, _FUNCTIONS)
         case _:
             return isinstance(node, _SAME)
+
+
+def _is_function(node: ast.expr, functions: frozenset[str]) -> bool:
+    return isinstance(node, ast.Name) and node.id in functions
 
 
 class Texts:
@@ -87,6 +97,47 @@ class Texts:
             if name in values and isinstance(item, ScalarNode) and isinstance(item.value, str)
         }
         return {name: formula for name, formula in found.items() if formula is not None}
+
+    def listed(self, place: Span, name: str, value: object, local: Mapping[str, Literal], at: TensorType) -> str | None:
+        """The expression that makes a list of numbers, with numbers for its names: `[i / 8 for i in range(8)]`; None
+        where the spec has none that means the same in Python.
+
+        Args:
+            place: where the layer's name stands.
+            name: the argument, which a bare value sets.
+            value: the list, as tuples.
+            local: as above.
+            at: as above.
+        """
+        node = self.values.get((place.line, place.column))
+        node = node.get(name) if isinstance(node, MapNode) else node
+        if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+            return None
+        meanings = {**_shapes(at), **self.variables, **local}
+        try:
+            tree = ast.parse(node.text.strip(), mode="eval")
+            for inner in ast.walk(tree):
+                if not isinstance(inner, (ast.Expression, *_LISTS)):
+                    return None
+                if isinstance(inner, ast.Call) and not _is_function(inner.func, _OF_LISTS):
+                    return None
+            text = ast.unparse(_Filled(meanings).visit(tree))
+            same = typed(_frozen(_evaluated(text, {}))) == typed(value)
+        except (ExpressionError, KeyError, SyntaxError):
+            return None
+        return spaced(text) if same and len(text) <= _LONGEST_LIST else None
+
+
+class _Filled(ast.NodeTransformer):
+    """Puts numbers in the places of names."""
+
+    def __init__(self, meanings: Mapping[str, Literal]) -> None:
+        self.meanings = meanings
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """A number, where the name stands for one."""
+        found = self.meanings.get(node.id)
+        return ast.Constant(found.value) if found is not None and type(found.value) in (int, float) else node
 
 
 def literals(values: Mapping[str, Any], formulas: Mapping[str, Told] | None = None) -> dict[str, Literal]:

@@ -1,0 +1,162 @@
+"""Free parameters and buffers: values that no example changes."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Final, cast
+
+from pydantic import model_validator
+
+from netspec.arguments import COUNT, invalid
+from netspec.dims import UNKNOWN, Dim, Shape, Size, product
+from netspec.kinds import LARGEST_FLOAT, FieldKind, several
+from netspec.layers.base import ConstantType, DType, Example, Family, Layer, Saved, TensorType, TorchCall
+
+Number = bool | int | float
+Numbers = Number | tuple["Numbers", ...]
+
+_OWN: Final = "netspec.torch.extra"
+_WIDTHS: Final[dict[DType, int]] = {"float32": 4, "int64": 8, "bool": 1}
+
+
+_SIZES: Final = several(COUNT, "a list of sizes, each an integer of at least 1", least=0, most=64, single=COUNT)
+
+
+def _shape(value: object) -> tuple[int, ...]:
+    sizes = cast("tuple[object, ...]", value if isinstance(value, tuple) else (value,))
+    open_ = next((size for size in sizes if isinstance(size, Dim) and size is not UNKNOWN), None)
+    if open_ is not None:
+        names = " and ".join(f"`--set {name}=…`" for name in sorted(open_.symbols))
+        raise invalid(
+            f"wants sizes that are known when the network is built, not {open_}, which the input decides: "
+            f"write a number, or give {names}"
+        )
+    return tuple(map(COUNT.check, cast("tuple[object, ...]", _SIZES.check(sizes))))
+
+
+_SHAPE: Final = FieldKind(_SIZES.wish, _SIZES.schema, phrase="a list of sizes, or one", make=_shape)
+
+
+def _shape_of(value: Numbers) -> tuple[int, ...]:
+    """The shape of nested lists of numbers.
+
+    Raises:
+        PydanticCustomError: they are no tensor.
+    """
+    if not isinstance(value, tuple):
+        if isinstance(value, bool) or (type(value) in (int, float) and abs(value) <= LARGEST_FLOAT):
+            return ()
+        raise invalid("wants a number, or lists of numbers")
+    if not value:
+        raise invalid("wants at least one number in each list")
+    shapes = [_shape_of(item) for item in value]
+    other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if other is not None:
+        first, second = ("a number" if not s else f"a list of {s[0]}" for s in (shapes[0], shapes[other]))
+        if first == second:
+            first, second = (" × ".join(map(str, s)) for s in (shapes[0], shapes[other]))
+        raise invalid(f"wants lists of one length beside each other: item 0 is {first}, item {other} is {second}")
+    return (len(value), *shapes[0])
+
+
+def _numbers(value: object) -> Numbers:
+    found = cast("Numbers", value)
+    _shape_of(found)
+    return found
+
+
+_VALUE: Final = FieldKind(
+    "a number, or lists of numbers", {"type": ["number", "boolean", "array"]}, make=_numbers, unlike="no number"
+)
+
+
+class _Source(Layer):
+    """What reads no value."""
+
+    family: ClassVar[Family] = "embedding"
+    source: ClassVar[bool] = True
+    takes_list: ClassVar[bool] = True
+
+    def saved(self, x: TensorType) -> Saved:
+        return Saved()
+
+
+class Parameter(_Source):
+    """Nothing → shape: a learned tensor, the same for every example, in the place of the value that stands here.
+
+    `Parameter: [100, 256]` gives 100 × 256: a hundred learned queries of 256 features. It begins normally distributed
+    with a standard deviation of 0.02; `init` beside it says another way. Joins broadcast it over the batch, `concat`
+    and outputs repeat it for each example.
+
+    Parameters: the product of the sizes.
+    """
+
+    scalar: ClassVar[str | None] = "shape"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"shape": (100, 256)}, (4,), (100, 256)),
+        Example({"shape": ()}, (4,), ()),
+    )
+
+    shape: Annotated[tuple[int, ...], _SHAPE]
+
+    def output(self, x: TensorType) -> TensorType:
+        return ConstantType(self.shape)
+
+    def parameters(self, x: TensorType) -> dict[str, Shape]:
+        return {"weight": self.shape}
+
+    def call(self, x: TensorType) -> TorchCall:
+        return TorchCall("Parameter", {"shape": self.shape}, _OWN)
+
+
+class Buffer(_Source):
+    """Nothing → the shape of the numbers: a tensor of them, which is not learned, in the place of the value that stands
+    here.
+
+    `Buffer: [0, 1, 2, 3]` gives 4 numbers, `Buffer: "[10000 ** (-i / 64) for i in range(64)]"` 64 frequencies, and
+    lists of lists a matrix. `dtype` is that of the tensor, whatever the numbers are written as. With
+    `persistent: false` it is not in the `state_dict`, so that weights of another model need not have it. Joins
+    broadcast it over the batch, `concat` and outputs repeat it for each example.
+
+    Buffers: the numbers, in `value`, if it is persistent.
+    """
+
+    scalar: ClassVar[str | None] = "value"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"value": (0, 1, 2, 3)}, (4,), (4,)),
+        Example({"value": ((1, 0), (0, 1), (1, 1))}, (4,), (3, 2)),
+    )
+
+    value: Annotated[Numbers, _VALUE]
+    dtype: DType = "float32"
+    persistent: bool = True
+
+    @model_validator(mode="after")
+    def _fits(self) -> Buffer:
+        for number in _flat(self.value):
+            if self.dtype == "int64" and type(number) is not int:
+                raise invalid(f"`dtype: int64` wants integers in `value`, not {number}")
+            if self.dtype == "bool" and number not in (0, 1):
+                raise invalid(f"`dtype: bool` wants truth values in `value`, or 0 and 1, not {number}")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the numbers."""
+        return _shape_of(self.value)
+
+    def output(self, x: TensorType) -> TensorType:
+        return ConstantType(self.shape, self.dtype)
+
+    def buffers(self, x: TensorType) -> dict[str, Shape]:
+        return {"value": self.shape} if self.persistent else {}
+
+    def buffer_bytes(self, x: TensorType) -> Size:
+        return _WIDTHS[self.dtype] * product(self.shape)
+
+    def call(self, x: TensorType) -> TorchCall:
+        return TorchCall("Buffer", self.arguments(x), _OWN)
+
+
+def _flat(value: Numbers) -> list[Number]:
+    """The numbers of nested lists."""
+    return [number for item in value for number in _flat(item)] if isinstance(value, tuple) else [value]

@@ -381,3 +381,38 @@ class FiLM(nn.Module):
 
 def test_film_modulates_its_blocks() -> None:
     agree("film", FiLM(64), exact=False, set={"hidden": 64, "length": 7})
+
+
+class Encoder(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width, eps=1e-6), nn.LayerNorm(width, eps=1e-6)
+        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.hidden, self.out = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm1(x)
+        x = x + self.attention(y, y, y, need_weights=False)[0]
+        return x + self.out(F.gelu(self.hidden(self.norm2(x))))  # type: ignore[no-any-return]
+
+
+class DeiT(nn.Module):
+    def __init__(self, width: int, depth: int, heads: int) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, width, 16, 16)
+        self.token, self.teacher = nn.Parameter(torch.randn(1, width)), nn.Parameter(torch.randn(1, width))
+        self.positions = nn.Parameter(torch.randn(14 * 14 + 2, width))
+        self.encoders = nn.Sequential(*[Encoder(width, heads) for _ in range(depth)])
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.head, self.teachers_head = nn.Linear(width, 1000), nn.Linear(width, 1000)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.patches(images).flatten(2).transpose(1, 2)
+        tokens = [token.expand(len(x), 1, -1) for token in (self.token, self.teacher)]
+        x = self.norm(self.encoders(torch.cat([*tokens, x], 1) + self.positions))
+        return self.head(x[:, 0]), self.teachers_head(x[:, 1])
+
+
+def test_deit_learns_two_tokens_and_the_positions() -> None:
+    assert netspec.load(SPECS / "deit.yaml").params == 5_910_800
+    agree("deit", DeiT(48, 2, 3), exact=False, set={"width": 48, "depth": 2})

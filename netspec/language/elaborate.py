@@ -84,7 +84,7 @@ class Elaborator:
         root = cursor.sequential("", None, span, start)
         if not self.spec.lost and not has_errors(self.reports.diagnostics):
             self.sharing.warn_of_single_uses(self.naming.left_out)
-            if self.naming.anything:
+            if self.naming.anything or self.layers.sources:
                 self.ports.warn_of_values(root)
         return root
 

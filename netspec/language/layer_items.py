@@ -61,6 +61,8 @@ class LayerItems:
         self.sharing: Final = sharing
         self.several: Final = several
         self._at: Final = at
+        self.sources = False
+        """Whether a layer has put its result in the place of a value, which may be lost."""
 
     def read(self, item: Item, name: str, cursor: Cursor) -> None:
         """Put the layer that an item says behind the cursor."""
@@ -79,6 +81,7 @@ class LayerItems:
         self.expansion.layers += 1
         flow, context = cursor.flow, cursor.context
         x = flow.type
+        self.sources = self.sources or found.source
         if layer is not None and found.source:
             x = layer.output(NOTHING)  # as if its result flowed in: nothing else does
             flow = Flow(x, (), flow.last)

@@ -233,7 +233,8 @@ class Ports:
             last = cursor.flow.last
             self.reports.report(
                 "constant-value",
-                f"the network gives the same for every input: {last.named()} reads no value",
+                "the network gives the same for every input: parameters and buffers alone reach its end, from "
+                f"{last.named()}",
                 last.span,
                 severity="warning",
                 help="`add: [[], [Parameter: …]]` adds a parameter to what stands here; `concat` joins it",

@@ -56,6 +56,10 @@ _LAYERS: Final = {
 _HEADS: Final = {
     "return": "the value behind the last item is what a list gives; `output` says another",
     "input": "`use: x` lets the input `x` stand here; `input` stands at the top of a spec",
+    "register_parameter": "`Parameter: [1, 64]` is a learned tensor of this shape",
+    "register_buffer": "`Buffer: [0, 1, 2]` is a tensor of numbers, and so is `Buffer: range(3)`",
+    "arange": "`Buffer: range(8)` is a tensor of these numbers",
+    "linspace": '`Buffer: "[i / 7 for i in range(8)]"` is a tensor of these numbers',
     "lambda": "a spec holds no code: arithmetic stands in a `use`, as in `use: x * 2`",
 }
 _OPTIONS: Final = {

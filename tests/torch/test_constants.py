@@ -6,6 +6,8 @@ import copy
 import io
 import json
 import math
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -272,3 +274,23 @@ def test_joins_of_constants_and_examples_are_torchs_of_repeated_tensors(constant
     assert torch.equal(model(x).y, expected)
     assert net.root.output.constant is all(constant)
     assert F.mse_loss(model(x).y, expected) == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "emitted"),
+    [
+        ("'[i ** 2 / n for i in range(n)]'", "Buffer(value=[i**2 / 20 for i in range(20)])"),
+        ("'[[min(i, j) for j in range(n)] for i in range(n)]'", "[[min(i, j) for j in range(20)] for i in range(20)]"),
+        ("'[sqrt(i) for i in range(n)]'", "4.358898943540674,"),  # Python has no such function without an import
+        ("'[i < 3 for i in range(n)]'", "True,"),
+    ],
+)  # fmt: skip
+def test_an_emitted_buffer_has_the_expression_of_the_spec_where_python_has_it(written: str, emitted: str) -> None:
+    """Else the numbers, one to a line where they need more than one, as ruff lays them out."""
+    net = netspec.loads(f"input: [2]\nvars: {{n: 20}}\nlayers: [as: x, Buffer: {written}, as: b, use: x]\noutput: b")
+    text = netspec.to_python(net)
+    assert emitted in text
+    assert torch.equal(emitted_module(net)(torch.zeros(2, 2)), netspec.build(net)(torch.zeros(2, 2)))
+    ruff = [sys.executable, "-m", "ruff", "format", "--diff", "--isolated", "--line-length=120", "-"]
+    found = subprocess.run(ruff, input=text, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout

@@ -506,3 +506,15 @@ def test_a_time_limit_that_is_no_number_of_seconds_is_refused(seconds: str, tmp_
     result = invoke(command, ROOT / "specs/lenet.yaml", "-o", out, "--timeout", seconds)
     assert isinstance(result.exception, click.BadParameter)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("drawn", [False, True], ids=["exact", "drawn"])
+def test_nothing_flows_into_a_parameter_or_a_buffer(drawn: bool) -> None:
+    net = netspec.loads(
+        "input: [4, 8]\nlayers:\n  - concat: [[Parameter: [1, 8], ReLU], []]\n  - add: [[], [Buffer: [[1]]]]"
+    )
+    items = stacked(fold(net, None, repeats="closed")) if drawn else fold(net, None, repeats="none")
+    found = flow(net, items, forks=drawn)
+    sources = ("0.branches.0.0", "1.branches.1.0")
+    assert set(sources) < found.vertices.keys()
+    assert not [edge for edge in found.edges if edge.head in sources]

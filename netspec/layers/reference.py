@@ -112,7 +112,7 @@ def spelled(cls: type[Layer], arguments: dict[str, Any]) -> str:
     if not arguments:
         return cls.__name__
     name, value = next(iter(arguments.items()))
-    if len(arguments) == 1 and name == cls.scalar and not isinstance(value, tuple | str):
+    if len(arguments) == 1 and name == cls.scalar and (cls.takes_list or not isinstance(value, tuple | str)):
         return f"{cls.__name__}: {flow(value)}"
     return f"{cls.__name__}: {flow(arguments, lambda text: text if text.isalpha() else quoted(text))}"
 

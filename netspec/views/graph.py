@@ -253,7 +253,7 @@ class _Grower:
 
     def step(self, name: str, kind: Kind, item: Leaf | Unit | LayerGroup, source: str, place: _Place) -> str:
         self.flow.vertices[name] = Vertex(kind, item.output, item, place.cluster, place.auxiliary)
-        if not (isinstance(item, Leaf) and item.layer.source):
+        if not _is_source(item):
             self.edge(source, name, item.input, place)
         return name
 
@@ -284,6 +284,8 @@ def _begins_with_input(items: tuple[Item, ...]) -> bool:
     match items[:1]:
         case (Use(),):
             return False
+        case (Leaf() | Unit() as first,):
+            return not _is_source(first)
         case (LayerGroup(closed=False) as group,):
             return _begins_with_input(group.items)
         case (As(term=None),):
@@ -298,7 +300,9 @@ def takes_input(nodes: Iterable[Node]) -> bool:
     """Whether what flows into a chain goes anywhere in it: the chain may begin with another value."""
     for node in nodes:
         match node:
-            case Leaf() | As(term=None):
+            case Leaf():
+                return not node.layer.source
+            case As(term=None):
                 return True
             case As():
                 continue
@@ -310,6 +314,12 @@ def takes_input(nodes: Iterable[Node]) -> bool:
                 if node.children:
                     return takes_input(node.children)
     return True
+
+
+def _is_source(item: Leaf | Unit | LayerGroup) -> bool:
+    """Whether a layer reads no value."""
+    first = item.layers[0] if isinstance(item, Unit) else item
+    return isinstance(first, Leaf) and first.layer.source
 
 
 def _is_auxiliary(group: LayerGroup) -> bool:

@@ -65,7 +65,10 @@ def _numbers(value: object) -> Numbers:
 
 
 _VALUE: Final = FieldKind(
-    "a number, or lists of numbers", {"type": ["number", "boolean", "array"]}, make=_numbers, unlike="no number"
+    "a number, or lists of numbers",
+    {"anyOf": [{"type": "number"}, {"type": "boolean"}, {"type": "array", "minItems": 1, "items": {}}]},
+    make=_numbers,
+    unlike="no number",
 )
 
 

@@ -260,8 +260,9 @@ class SimulatedStep:
         if self.flows:
             saved = joining.saved(node.input, [chain.output for _, chain in node.branches])
             parts = [*([_Flowing(x, needs)] if saved.input else []), *(ends if saved.branches else [])]
-            for i, part in enumerate(parts):  # a factor is kept for the gradients of the others
-                if len(parts) == 1 or any(other.needs for other in (*parts[:i], *parts[i + 1 :])):
+            needing = sum(part.needs for part in parts)
+            for part in parts:  # a factor is kept for the gradients of the others
+                if len(parts) == 1 or needing > part.needs:
                     self._remember(part.tensor)
             self.kept_bytes += whole(saved.extra) * y.width * (1 if constant else self.batch)
         self.events.append(StepEvent(None, x, y, len(self.log), self.kept_bytes - before, 0, self.flows))

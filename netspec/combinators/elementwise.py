@@ -58,8 +58,11 @@ class Elementwise(Joining):
 
 def _whole(shapes: Sequence[Shape]) -> int:
     """Which branch has the whole shape; where none has, the first of those with the fewest 1s."""
-    covering = (i for i, shape in enumerate(shapes) if all(_covers(shape, other) for other in shapes))
-    return next(covering, min(range(len(shapes)), key=lambda i: sum(size == 1 for size in shapes[i])))
+    kinds: dict[Shape, int] = {}
+    for i, shape in enumerate(shapes):
+        kinds.setdefault(shape, i)  # of many branches few have a shape of their own
+    covering = (i for shape, i in kinds.items() if all(_covers(shape, other) for other in kinds))
+    return next(covering, min(kinds.values(), key=lambda i: sum(size == 1 for size in shapes[i])))
 
 
 def _covers(shape: Shape, other: Shape) -> bool:

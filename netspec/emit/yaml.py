@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from netspec.dims import Dim
+from netspec.emit.naming import FreeNames
 from netspec.language.reserved import reserved
 from netspec.layers.base import TensorType
 from netspec.net import As, Combinator, Initializer, Leaf, Net, Node, Scope, Sequential, Term, Use, walk
@@ -186,25 +186,23 @@ def _combinator(node: Combinator, given: _Given) -> Iterator[str]:
 def _value_names(net: Net) -> dict[int, str]:
     """A name of its own for each value: blocks and rounds of loops, which told equal names apart, are gone."""
     names = {value.slot: value.name for value in net.named_inputs if value.slot is not None and value.name is not None}
-    taken = set(names.values())
+    free = FreeNames(names.values())
     symbols = {s for value in net.inputs for size in value.type.shape if isinstance(size, Dim) for s in size.symbols}
 
-    def free(name: str) -> str:
+    def named(name: str) -> str:
         """`p[3]` as `p_3`, with a number behind it where that is taken."""
         plain = re.sub(r"\W+", "_", name).rstrip("_")
         if reserved(plain) is not None or plain in symbols:  # an output may have such a name, a value may not
             plain = f"{plain}_value"
-        found = next(found for i in count(1) if (found := plain if i == 1 else f"{plain}_{i}") not in taken)
-        taken.add(found)
-        return found
+        return free(plain)
 
     for node in walk(net.root):
         for result in node.results if isinstance(node, Leaf) else ():
-            names[result.slot] = free(result.name)
+            names[result.slot] = named(result.name)
         if isinstance(node, As) and node.slot not in names:
-            names[node.slot] = free(node.name)
+            names[node.slot] = named(node.name)
             if node.term is not None:
-                names[~node.slot] = free(f"before_{node.name}")
+                names[~node.slot] = named(f"before_{node.name}")
     return names
 
 

@@ -180,20 +180,27 @@ class _Builder:
             case Leaf():
                 made = _leaf(node)
             case Sequential():
-                made = self._chain(node, self.wiring.of(node))
+                made = self._chain(node)
             case Combinator():
                 made = self._combinator(node)
         if node.path in self.wiring.shared:
             self.shared[node.path] = made
         return made
 
-    def _chain(self, chain: Sequential, wires: Wires) -> nn.Sequential:
-        """A chain with these wires; an `nn.Sequential` where nothing in it has a name."""
-        if wires == NONE and not self.wiring.runs_steps(chain):
+    def _chain(self, chain: Sequential, given: Mapping[int, int] | None = None) -> nn.Sequential:
+        """A chain; an `nn.Sequential` where nothing in it has a name.
+
+        Args:
+            chain: the chain.
+            given: of a branch, the place of each value in the tuple that all branches of the join get.
+        """
+        wires = self.wiring.of(chain)
+        if not given and wires == NONE and not self.wiring.runs_steps(chain):
             return self.fill(nn.Sequential(), chain)
-        of, called = self.wiring.of(chain), self.wiring.names
-        takes, names = ([called[slot] for slot in slots] for slots in (of.reads, wires.gives))
-        return self.fill(Graph(self.steps(chain, wires), wires.reads, wires.gives, takes=takes, names=names), chain)
+        takes, names = ([self.wiring.names[slot] for slot in slots] for slots in wires)
+        places = [given[slot] for slot in wires.reads] if given else None
+        steps = self.steps(chain, wires)
+        return self.fill(Graph(steps, wires.reads, wires.gives, places=places, takes=takes, names=names), chain)
 
     def steps(self, chain: Sequential, wires: Wires) -> list[Step]:
         """The program of a chain."""
@@ -212,12 +219,13 @@ class _Builder:
                     steps.append(TakeValue(node.term, last))
                 case _:
                     repeated = node.constant_inputs if isinstance(node, Leaf) else ()
-                    steps.append(RunModule(module_key(node), taken.reads, taken.gives, last, repeated))
+                    joins = isinstance(node, Combinator)
+                    steps.append(RunModule(module_key(node), taken.reads, taken.gives, last, joins, repeated))
         return steps[::-1]
 
     def _combinator(self, node: Combinator) -> nn.Module:
-        wires = Wires(self.wiring.of(node).reads)  # every branch is given what any of them reads
-        chains = {key: self._chain(chain, wires) for key, chain in node.branches}
+        given = {slot: place for place, slot in enumerate(self.wiring.of(node).reads)}
+        chains = {key: self._chain(chain, given) for key, chain in node.branches}
         sides = {side: chains.pop(side) for side in node.joining.sides}
         call = node.call
         written = {

@@ -29,6 +29,9 @@ class RunModule(NamedTuple):
     gives: tuple[int, ...]
     last: tuple[int, ...]
     """The values that nothing reads after this step; likewise below."""
+    joins: bool = False
+    """Whether it joins branches, which get the values as one tuple: each takes its own out of it, so that a join of
+    many costs no more than they are."""
     repeated: tuple[int, ...] = ()
     """Which of what it is called with are constants, repeated for each example: 0 is what flows, `reads` follow."""
 
@@ -60,6 +63,7 @@ class Graph(nn.Sequential):
         reads: Sequence[int],
         gives: Sequence[int],
         *,
+        places: Sequence[int] | None = None,
         takes: Sequence[str] = (),
         names: Sequence[str] = (),
     ) -> None:
@@ -68,6 +72,8 @@ class Graph(nn.Sequential):
             steps: the program.
             reads: the values that it is given.
             gives: the values that it gives.
+            places: where those that it is given stand in the tuple that all branches of a join get; None if it is
+                given them one by one.
             takes: the names of those values from outside that its program uses, for people.
             names: the names of the values that it gives, for people.
         """
@@ -77,15 +83,17 @@ class Graph(nn.Sequential):
         self.steps = tuple(steps)
         self.reads = tuple(reads)
         self.gives = tuple(gives)
+        self.places = None if places is None else tuple(places)
 
-    def forward(self, input: Tensor, *values: Tensor) -> Any:
+    def forward(self, input: Tensor, *values: Any) -> Any:
         """What flows out; with the values that it gives behind it, if it gives any.
 
         Args:
             input: what flows in.
-            values: those of `reads`, in that order.
+            values: those of `reads`, in that order; of a branch, the tuple in which they have their `places`.
         """
-        kept = dict(zip(self.reads, values, strict=True))
+        given = values if self.places is None else [values[0][place] for place in self.places]
+        kept = dict(zip(self.reads, given, strict=True))
         x = self.run(input, kept)
         return (x, *(kept[slot] for slot in self.gives)) if self.gives else x
 
@@ -97,6 +105,8 @@ class Graph(nn.Sequential):
                 if step.repeated:
                     batch = next(v.shape[0] for i, v in enumerate(given) if i not in step.repeated)
                     given = [repeat(v, batch) if i in step.repeated else v for i, v in enumerate(given)]
+                if step.joins and len(given) > 1:
+                    given = [x, tuple(given[1:])]
                 y: Any = self._modules[step.key](*given)  # pyright: ignore[reportOptionalCall]  # every key has a module
                 if step.gives:
                     x = y[0]

@@ -11,12 +11,12 @@ import builtins
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
-from itertools import count
-from keyword import iskeyword
+from keyword import kwlist
 from typing import Final
 
 from netspec.combinators import HEADS
 from netspec.combinators.base import Bracketed
+from netspec.emit.naming import FreeNames
 from netspec.emit.python.code import WIDTH, shape_comment
 from netspec.emit.python.helpers import helper_names
 from netspec.layers.base import TensorType
@@ -48,7 +48,9 @@ _LOOP: Final = 3
 """So many modules in a row, one behind the other, are run in a loop."""
 _SO_FAR: Final = "so_far"
 """The variable that holds a sum or product until the rest of it is there."""
-_TAKEN: Final = frozenset({"self", _SO_FAR, "index", "torch", "nn", HEADS, "heads", "module", "head"})
+_TAKEN: Final = frozenset(
+    {"self", _SO_FAR, "index", "torch", "nn", HEADS, "heads", "module", "head", *kwlist, *dir(builtins)}
+)
 
 Step = Leaf | Sequential | Combinator | As | Use
 
@@ -71,7 +73,8 @@ class Classes:
         """The shape and dtype of each value, by slot."""
         self.types |= {value.slot: value.type for value in net.named_inputs if value.slot is not None}
         self.types |= {r.slot: r.type for node in walk(net.root) if isinstance(node, Leaf) for r in node.results}
-        self._imported = {leaf.call.target for leaf in net.layers if leaf.layer.is_foreign()}
+        imported = {leaf.call.target for leaf in net.layers if leaf.layer.is_foreign()}
+        self._free = FreeNames(helper_names() | imported, separator="")
         """Classes that the file imports on account of plugins."""
         self.values = self.wiring.names
         """What the spec calls each value, by slot."""
@@ -163,6 +166,7 @@ class Classes:
         """The class of the named tuple that the network gives."""
         name = outputs_name(network)
         if name not in self.texts:
+            self._free.take(name)
             fields = [
                 f"    {value.name}: {'tuple[Tensor, ...]' if value.family else 'Tensor'}"
                 for value in self.net.named_outputs
@@ -193,11 +197,7 @@ class Classes:
             head = "\n    ".join(["def forward(", *inside, f") -> {result}:"])
         text = "\n".join([f"    {head}", *(f"        {line}" for line in last)])
         if text not in self._names:
-            base = _class_name(wanted)
-            taken = self.texts.keys() | helper_names() | self._imported
-            numbered = (f"{base}{number}" for number in count(2))
-            name = base if base not in taken else next(found for found in numbered if found not in taken)
-            self._names[text] = name
+            self._names[text] = name = self._free(_class_name(wanted))
             self.texts[name] = f"class {name}({BASE}):\n{text}"
             self._docs[name] = set()
         self._docs[self._names[text]].add(doc)
@@ -238,7 +238,7 @@ class _Body:
         here = {_plain(values[slot]) for node in walk(chain) for slot in _slots(node)}
         self.x = next(name for name in ("x", "y", "h", "out", "flowing") if name not in here)
         """The variable that holds what flows, where that has no name."""
-        self.used = {*_TAKEN, self.x}
+        self.free = FreeNames({*_TAKEN, self.x})
         first = self.x
         head = steps[0] if steps else None
         if isinstance(head, As) and head.term is None:
@@ -272,12 +272,7 @@ class _Body:
 
     def _variable(self, slot: int) -> str:
         """A variable of its own for a value, by the name that the spec gives it."""
-        base = name = _plain(self.values[slot])
-        number = 2
-        while name in self.used or iskeyword(name) or hasattr(builtins, name):
-            name, number = f"{base}_{number}", number + 1
-        self.used.add(name)
-        self.names[slot] = name
+        self.names[slot] = name = self.free(_plain(self.values[slot]))
         return name
 
     def _run(self, steps: Sequence[Step]) -> None:
@@ -297,7 +292,7 @@ class _Body:
                     self.lines.append(f"{self._variable(node.slot)} = {text}")
                 case Use():
                     text = term_text(node.term, lambda read: self.names[read.slot])
-                    if text in self.names.values():
+                    if isinstance(node.term, Read):
                         self.current = text
                     else:
                         behind = self._behind_dropped(steps, at)
@@ -382,7 +377,6 @@ class _Body:
         while rest:
             text, rest = _filled(text, sign, rest)
             if rest:  # a sum of many values takes several statements
-                self.used.add(_SO_FAR)
                 self.lines.append(f"{_SO_FAR} = {text}")
                 text = _SO_FAR
         return self._to(text, steps, at)

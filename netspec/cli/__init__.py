@@ -31,7 +31,7 @@ COMMANDS: Final = {
     "expand": "Print the flat YAML that a spec's templates stand for.",
     "train": "Train a spec by its recipe.",
     "eval": "Measure a trained run on its test set.",
-    "predict": "Say what a trained run sees in pictures.",
+    "predict": "Say what a trained run gives for pictures or other examples.",
     "runs": "List and compare runs.",
     "transfer": "Carry weights from another model over to a spec.",
     "explain": "Explain a layer, a word of a spec or recipe, an error code.",

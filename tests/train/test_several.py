@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import netspec
+from netspec.cli import cli
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.recipe.examples import SEVERAL
 from netspec.trainer.errors import NonFinite
@@ -32,6 +33,7 @@ from netspec.trainer.show.curves import draw_curves
 from netspec.trainer.trained.inspection import inspect
 from netspec.trainer.trained.opening import open_trained
 from netspec.trainer.trained.prediction import predict
+from tests.commands import invoke
 from tests.train.programs import ROOT, environment
 from tests.train.small_runs import finish, run_until, small_net, whole_state
 from tests.train.test_divisors import RANKS
@@ -344,20 +346,95 @@ def test_a_classifying_output_among_several_is_examined_and_predicts(tmp_path: P
     (answer,) = predict(trained, [picture(tmp_path)])
     x = torch.full((1, 1, 6, 6), 128 / 255)
     expected = trained.model(x).policy.softmax(1)[0].sort(descending=True).values
+    assert answer.classes is not None
     assert [share for _, share in answer.classes] == pytest.approx(expected.tolist(), rel=1e-5)
 
 
-def test_predict_says_what_to_do_for_nets_that_it_cannot_ask(tmp_path: Path) -> None:
+def asked(*arguments: str | Path) -> Any:
+    """What the command prints as JSON."""
+    result = invoke(cli, "predict", *arguments, "--format", "json", "--device", "cpu")
+    assert result.exception is None, result.exception
+    return json.loads(result.output)
+
+
+def test_predict_takes_a_file_with_the_inputs_by_name(tmp_path: Path) -> None:
+    """What the net gives for each example, of a net with several inputs."""
     finish(small_net(WIDE_AND_DEEP, epochs=1), tmp_path / "wide")
-    with pytest.raises(UsageError, match="takes 3 inputs, `numbers`, `categories`, `crossed`; in Python"):
-        predict(open_trained(tmp_path / "wide", device="cpu"), [picture(tmp_path)])
+    examples = {"numbers": torch.rand(9, 3), "categories": torch.randint(20, (9, 4)), "crossed": torch.rand(9, 16)}
+    save_file(examples, tmp_path / "nine.safetensors")
+    answers = asked(tmp_path / "wide", tmp_path / "nine.safetensors")
+    with torch.no_grad():
+        expected = open_trained(tmp_path / "wide", device="cpu").model(*examples.values())
+    assert [answer["example"] for answer in answers] == list(range(9))
+    given = torch.tensor([answer["outputs"]["output"] for answer in answers])
+    torch.testing.assert_close(given, expected)
+
+
+def test_predict_gives_all_outputs_by_name(run: tuple[str, Path], tmp_path: Path) -> None:
+    """For the examples that the run was measured on, whatever they are."""
+    answers = asked(run[1], "--split", "test", "--examples", "5")
+    trained = open_trained(run[1], device="cpu")
+    x = next(trained.part(trained.data(), "test").batches(5)).x
+    with torch.no_grad():
+        given = trained.model(*(x if isinstance(x, tuple) else (x,)))
+    expected = given._asdict() if hasattr(given, "_asdict") else {"output": given}
+    assert [answer["example"] for answer in answers] == list(range(5))
+    assert {answer["split"] for answer in answers} == {"test"}
+    for name, value in expected.items():
+        torch.testing.assert_close(torch.tensor([answer["outputs"][name] for answer in answers]), value)
+    assert all(("classes" in answer) == ("policy" in expected) for answer in answers)
+
+
+def test_predict_shows_the_first_values_of_what_a_net_makes_of_a_picture(tmp_path: Path) -> None:
     finish(small_net(VAE, epochs=1), tmp_path / "vae")
-    with pytest.raises(UsageError, match="one score per class") as error:
-        predict(open_trained(tmp_path / "vae", device="cpu"), [picture(tmp_path)])
-    program = re.search(r"`(netspec\.build\(.+?\))` makes", str(error.value))
-    assert program is not None
-    model = eval(program[1], {"netspec": netspec})  # what the message says to write
-    model.load_state_dict(load_file(tmp_path / "vae" / "model.safetensors"))
+    Image.new("L", (8, 8), 128).save(tmp_path / "a.png")
+    result = invoke(cli, "predict", tmp_path / "vae", tmp_path / "a.png")
+    head, mu, logvar, recon = result.output.splitlines()
+    assert head == f"{tmp_path / 'a.png'}:"
+    assert re.fullmatch(r"  mu: (\S+ ){3}\S+", mu)
+    assert re.fullmatch(r"  logvar: (\S+ ){3}\S+", logvar)
+    assert re.fullmatch(r"  recon: (\S+ ){8}… \(1 × 8 × 8\)", recon)
+
+
+def test_predict_says_what_to_give_in_place_of_a_picture(tmp_path: Path) -> None:
+    """And what it says to give is taken."""
+    finish(small_net(WIDE_AND_DEEP, epochs=1), tmp_path / "wide")
+    wide = open_trained(tmp_path / "wide", device="cpu")
+    with pytest.raises(
+        UsageError, match=r"takes 3 inputs; give a file NAME\.safetensors with the examples under"
+    ) as error:
+        predict(wide, [picture(tmp_path)])
+    assert "`numbers`, `categories`, `crossed`, or `--split test`" in str(error.value)
+    for arguments in ((), (picture(tmp_path), "--split", "test")):
+        error = invoke(cli, "predict", tmp_path / "wide", *arguments).exception
+        assert isinstance(error, UsageError)
+        assert "one of them" in str(error)
+    with pytest.raises(UsageError, match=r"there is no file `nine\.safetensors`"):
+        predict(wide, [Path("nine.safetensors")])
+    save_file({"numbers": torch.rand(9, 3), "crossed": torch.rand(9, 16)}, tmp_path / "two.safetensors")
+    with pytest.raises(
+        ResourceError, match="holds crossed, numbers, but `numbers`, `categories` and `crossed` are wanted"
+    ):
+        predict(wide, [tmp_path / "two.safetensors"])
+    whole = {"numbers": torch.rand(9, 4), "categories": torch.randint(20, (9, 4)), "crossed": torch.rand(9, 16)}
+    save_file(whole, tmp_path / "wrong.safetensors")
+    with pytest.raises(
+        ResourceError, match=r"an example in `.*wrong.safetensors` is 4, but the net's input `numbers` is 3"
+    ):
+        predict(wide, [tmp_path / "wrong.safetensors"])
+
+
+def test_a_picture_is_refused_by_a_net_of_vectors(tmp_path: Path) -> None:
+    text = WIDE_AND_DEEP[: WIDE_AND_DEEP.index("input:")] + (
+        "input: [13]\nlayers: [Linear: 1]\n"
+        + WIDE_AND_DEEP[WIDE_AND_DEEP.index("train:") :].replace("vocabulary: 20, classes: 6, ", "")
+    )
+    finish(small_net(text, epochs=1), tmp_path / "run")
+    trained = open_trained(tmp_path / "run", device="cpu")
+    with pytest.raises(UsageError, match=r"is a picture, and the net of .* takes 13; give a file .* under `x`, or"):
+        predict(trained, [picture(tmp_path)])
+    save_file({"x": torch.ones(2, 13)}, tmp_path / "two.safetensors")
+    assert [answer.outputs["output"].shape for answer in predict(trained, [tmp_path / "two.safetensors"])] == [(1,)] * 2
 
 
 SIAMESE = """

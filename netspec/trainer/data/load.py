@@ -24,6 +24,7 @@ from netspec.trainer.data.parts import Part, Parts, Request, data_root
 from netspec.trainer.data.splits import DataSplits, Resident, Split, hold_out
 from netspec.trainer.data.streamed import HostExamples, Streamed
 from netspec.trainer.data.targets import check_targets, dtype_text, sizes_text
+from netspec.trainer.data.tensors import read_examples
 from netspec.trainer.machine.device import gpu_memory
 from netspec.trainer.machine.values import each, joined
 from netspec.trainer.transforms.draws import draw_key
@@ -89,6 +90,28 @@ def load_data(
             for found, term in zip(ignores, terms.terms, strict=True)
         ),
     )
+
+
+def load_examples(recipe: Recipe, input: Given, output: Given, path: Path, device: torch.device) -> Split:
+    """Load a file of tensors without targets, for a net that is trained: what the recipe transforms is transformed.
+
+    Args:
+        recipe: the recipe.
+        input: as of `load_data`.
+        output: likewise.
+        path: a file as `tensors` data have it.
+        device: where batches are wanted.
+
+    Raises:
+        ResourceError: the file is damaged, or does not fit the net.
+    """
+    ends = NetEnds(values_of(input), values_of(output))
+    part = read_examples(path, ends.inputs)
+    pipeline = _pipeline(recipe, LossTerms((), ()), part, ends, device)
+    split = _split("", torch.arange(len(part.y)), part, pipeline, device, True, None)
+    for number, value in enumerate(ends.inputs):
+        _check_input(split, part, recipe, number, value)
+    return split
 
 
 def _splits(
@@ -229,8 +252,9 @@ def _check_input(split: Split, part: Part, recipe: Recipe, number: int, value: E
     if got != input.shape:
         shape = part.shape if number == 0 else tuple(first.shape[1:])
         via = f" after the transforms ({sizes_text(shape)} as stored)" if recipe.transforms else ""
+        of = f" of {split.name}" if split.name else ""
         raise ResourceError(
-            f"an example of {split.name} in {part.origin} is {sizes_text(got)}{via}, "
+            f"an example{of} in {part.origin} is {sizes_text(got)}{via}, "
             f"but the net's {what} is {sizes_text(input.shape)}" + _resized(first, recipe, got, input.shape)
         )
     if split.name == "train" and pipeline is not None and recipe.augment and (is_image(input) or not part.inputs):

@@ -5,6 +5,7 @@ The format has no code: nothing in such a file is executed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from netspec.diagnostics import ResourceError
 from netspec.recipe.datasets.local import Tensors
-from netspec.recipe.terms import LABELS
+from netspec.recipe.terms import LABELS, EndValue, TargetField
 from netspec.trainer.data.fingerprint import hash_of_files
 from netspec.trainer.data.parts import Part, Parts, Request, damaged, located
 
@@ -27,11 +28,21 @@ def read(data: Tensors, request: Request) -> Parts:
             finite.
     """
     files = {name: located(path, request.base) for name, path in _files(data).items()}
-    parts = {name: _read(path, _wanted(request)) for name, path in files.items()}
+    wanted = _wanted(request.inputs, request.fields)
+    parts = {name: _read(path, wanted) for name, path in files.items()}
     return Parts(
         parts["train"], parts.get("test"), parts.get("validation"), classes=data.classes,
         hash=lambda: hash_of_files(files["train"], {name: {"": path} for name, path in files.items()}),
     )  # fmt: skip
+
+
+def read_examples(path: Path, inputs: Sequence[EndValue]) -> Part:
+    """Load the examples of one file, without targets.
+
+    Raises:
+        ResourceError: as of `read`.
+    """
+    return _read(path, _wanted(inputs, ()))
 
 
 class _Wanted(NamedTuple):
@@ -49,14 +60,13 @@ class _Wanted(NamedTuple):
         return f"write it with safetensors.torch.save_file({{{pairs}}}, path)"
 
 
-def _wanted(request: Request) -> _Wanted:
+def _wanted(inputs: Sequence[EndValue], fields: Sequence[TargetField]) -> _Wanted:
     """Inputs under their names, the only one as `x`; targets under theirs, the labels as `y`."""
-    several = len(request.inputs) > 1
-    inputs = [str(value.name) if several else "x" for value in request.inputs]
-    targets = ["y" if field.name == LABELS else field.name for field in request.fields]
-    types = zip(inputs, request.inputs, strict=True)
+    keys = [str(value.name) if len(inputs) > 1 else "x" for value in inputs]
+    targets = ["y" if field.name == LABELS else field.name for field in fields]
+    types = zip(keys, inputs, strict=True)
     truths = frozenset(key for key, value in types if value.type is not None and value.type.dtype == "bool")
-    return _Wanted(tuple(inputs), tuple(targets), truths)
+    return _Wanted(tuple(keys), tuple(targets), truths)
 
 
 def _files(data: Tensors) -> dict[str, str]:

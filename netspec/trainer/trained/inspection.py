@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netspec.diagnostics import UsageError
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.machine.device import numerics
 from netspec.trainer.measure.confusion import describe, to_dict
@@ -67,11 +66,7 @@ def inspect(trained: Trained, split: str, root: Path | None = None, examples: in
         NonFinite: the loss is NaN.
     """
     data = trained.data(root, examples)
-    part = data.split(split)
-    if part is None:
-        raise UsageError(
-            f"`--split {split}`: the data of this run have no such part; there are {', '.join(data.parts)}"
-        )
+    part = trained.part(data, split)
     wanted = f"`--examples {examples}`" if examples else f"the run's `--examples {trained.run.options.get('examples')}`"
     why = wanted if len(part) < part.available else None
     objective = trained.objective(data.ignores)

@@ -19,7 +19,7 @@ from netspec.recipe.resolved import Recipe
 from netspec.torch.build import build
 from netspec.trainer.data.ends import given_of
 from netspec.trainer.data.load import load_data
-from netspec.trainer.data.splits import DataSplits
+from netspec.trainer.data.splits import DataSplits, Split
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose_device
 from netspec.trainer.measure.losses import Objective
@@ -65,6 +65,19 @@ class Trained:
         """The shape of the output that is compared with classes, if there is exactly one."""
         loss = self.objective().classifier
         return None if loss is None else loss.scores
+
+    def part(self, data: DataSplits, name: str) -> Split:
+        """A part of the run's data by its name.
+
+        Raises:
+            UsageError: the data have no such part.
+        """
+        found = data.split(name)
+        if found is None:
+            raise UsageError(
+                f"`--split {name}`: the data of this run have no such part; there are {', '.join(data.parts)}"
+            )
+        return found
 
     def data(self, root: str | Path | None = None, examples: int | None = None) -> DataSplits:
         """Load the data of the run for its device. `root` and `examples` replace the options of the run."""

@@ -1,104 +1,197 @@
-"""Predict the classes of image files with a trained run: `netspec predict`."""
+"""What a trained run gives for examples: pictures, files of tensors, or the data of the run: `netspec predict`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import resize  # pyright: ignore[reportMissingTypeStubs]  # torchvision ships no types
 
 from netspec.diagnostics import UsageError
+from netspec.recipe.base import is_image
+from netspec.trainer.data.ends import given_of
+from netspec.trainer.data.load import load_examples
 from netspec.trainer.data.pictures import read_picture
+from netspec.trainer.data.splits import Split
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.machine.device import numerics
 from netspec.trainer.machine.host import floats, ints
+from netspec.trainer.machine.values import Values, each
 from netspec.trainer.measure.evaluation import autocast, evaluating
-from netspec.trainer.measure.losses import LossFunction
 from netspec.trainer.trained.opening import Trained
 from netspec.trainer.transforms.pipeline import Pipeline
 from netspec.views.describe import shape_text
 
+TENSORS = ".safetensors"
+"""The ending of a file that holds inputs; any other is a picture."""
+
+_SHOWN = 8
+"""So many values of an output are printed; the JSON has all."""
+
 
 @dataclass(frozen=True)
 class Answer:
-    """The most probable classes of an image, in descending order, with their probabilities."""
+    """What a net gives for one example."""
 
-    path: Path
-    classes: list[tuple[str, float]]
+    source: dict[str, Any]
+    """What the example is, for JSON: `image`, or `file` or `split` with the number of the `example`, from 0."""
+    classes: list[tuple[str, float]] | None
+    """The most probable classes in descending order, with their probabilities; None if no output is one of classes."""
+    outputs: dict[str, Tensor | tuple[Tensor, ...]]
+    """The values of each output by its name, on the host; those of a family are a tuple. Empty for a classifier with
+    one output."""
 
     def text(self) -> str:
-        """The prediction as one line of text."""
-        return f"{self.path}: " + ", ".join(f"{name} {share:.3f}" for name, share in self.classes)
+        """The answer as lines of text: the classes, and then a line for each output."""
+        where, *number = (str(value) for value in self.source.values())
+        head = f"{where}{f'[{number[0]}]' if number else ''}:"
+        named = ", ".join(f"{name} {share:.3f}" for name, share in self.classes or ())
+        return "\n".join([f"{head} {named}".rstrip(), *(f"  {name}: {_short(v)}" for name, v in self.outputs.items())])
 
     def to_dict(self) -> dict[str, Any]:
-        """The prediction as plain values, for JSON."""
-        return {
-            "image": str(self.path),
-            "classes": [{"name": name, "probability": share} for name, share in self.classes],
-        }
+        """The answer as plain values, for JSON."""
+        values = dict(self.source)
+        if self.classes is not None:
+            values["classes"] = [{"name": name, "probability": share} for name, share in self.classes]
+        if self.outputs:
+            values["outputs"] = {name: _plain(value) for name, value in self.outputs.items()}
+        return values
+
+
+def _plain(value: Tensor | tuple[Tensor, ...]) -> Any:
+    return [_plain(part) for part in value] if isinstance(value, tuple) else cast(Any, value).tolist()
+
+
+def _short(value: Tensor | tuple[Tensor, ...]) -> str:
+    if isinstance(value, tuple):
+        return "; ".join(map(_short, value))
+    shown = " ".join(f"{number:.4g}" for number in floats(value.flatten()[:_SHOWN]))
+    return shown if value.numel() <= _SHOWN else f"{shown} … ({shape_text(tuple(value.shape))})"
 
 
 def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answer]:
-    """Predict the `top` most probable classes of image files.
+    """What a run gives for pictures and for files of tensors.
 
-    An image is converted to the channels of the data that the run was trained on, and to their size if they have a
-    fixed one; then the recipe's transforms are applied.
+    A picture is converted to the channels of the data that the run was trained on, and to their size if they have a
+    fixed one; then the recipe's transforms are applied. A safetensors file holds a tensor of examples under the name of
+    each input, the only one as `x`, as the data set `tensors` does.
+
+    Args:
+        trained: the run.
+        paths: the files.
+        top: the number of classes of an answer.
 
     Raises:
-        UsageError: the run is not a classifier of images, there is no such file, or an image does not have the size
-            of the net's input after the transforms.
-        ResourceError: a file is not an image.
-        NonFinite: the net's output is not finite.
+        UsageError: there is no such file, the net takes no single picture, or a picture does not have the size of its
+            input after the transforms.
+        ResourceError: a file is neither a picture nor a file of the net's inputs.
+        NonFinite: an output is not finite.
     """
-    loss = _classifier(trained)
-    device = trained.arithmetic.device
-    pipeline = Pipeline(trained.recipe.transforms, (), device)
-    objective = trained.objective()
     answers: list[Answer] = []
-    with numerics(trained.arithmetic), evaluating(trained.model), autocast(trained.arithmetic):
-        for path in paths:
-            x = pipeline(_read(trained, path).to(device))
-            if tuple(x.shape[1:]) != trained.net.input_shape:
-                raise UsageError(
-                    f"`{path}` is, after the recipe's transforms, {shape_text(tuple(x.shape[1:]))}, "
-                    f"but the net takes {shape_text(trained.net.input_shape)}; bring the picture to that size"
-                )
-            output = objective.outputs(trained.model(x))[0][loss.term.of[0]]
-            shares = output.float().softmax(1).squeeze(0)
-            if not bool(shares.isfinite().all()):
-                raise NonFinite(f"`{path}`: the net's output for it is not finite, though every weight is")
-            values, classes = shares.topk(min(top, len(shares)))
-            named = [(trained.names[i], p) for i, p in zip(ints(classes), floats(values), strict=True)]
-            answers.append(Answer(path, named))
+    for path in paths:
+        if path.suffix == TENSORS:
+            if not path.is_file():
+                raise UsageError(f"there is no file `{path}`")
+            split = load_examples(trained.recipe, *given_of(trained.net), path, trained.arithmetic.device)
+            answers += _of_split(trained, split, {"file": str(path)}, top)
+        else:
+            answers += _answers(trained, _picture(trained, path), [{"image": str(path)}], top)
     return answers
 
 
-def _classifier(trained: Trained) -> LossFunction:
-    """The loss of the output that has a score for each class.
+def predict_split(trained: Trained, name: str, count: int, root: Path | None = None, top: int = 3) -> list[Answer]:
+    """What a run gives for the first examples of a part of its data.
+
+    Args:
+        trained: the run.
+        name: `train`, `validation` or `test`.
+        count: the number of examples.
+        root: the directory of the data; None for that of the run.
+        top: the number of classes of an answer.
 
     Raises:
-        UsageError: the net takes several inputs, or gives no such output, or several.
+        UsageError: the data have no such part.
+        ResourceError: data are missing or damaged.
+        NonFinite: an output is not finite.
     """
-    loss, inputs = trained.objective().classifier, [f"`{value.name}`" for value in trained.net.inputs]
-    by_hand = (
-        f"in Python `netspec.build(netspec.load({str(trained.run.spec)!r}))` makes the module that "
-        "`model.safetensors` beside it has the weights of"
+    split = trained.part(trained.data(root), name)
+    split.rows = split.rows[:count]
+    return list(_of_split(trained, split, {"split": name}, top))
+
+
+def _of_split(trained: Trained, split: Split, source: dict[str, Any], top: int) -> Iterator[Answer]:
+    start = 0
+    for x, _ in split.batches(trained.recipe.batch_size):
+        count = len(each(x)[0])
+        yield from _answers(trained, x, [source | {"example": start + i} for i in range(count)], top)
+        start += count
+
+
+def _answers(trained: Trained, x: Values, sources: Sequence[dict[str, Any]], top: int) -> list[Answer]:
+    """The answers for a batch, an example for each source."""
+    objective = trained.objective()
+    with numerics(trained.arithmetic), evaluating(trained.model), autocast(trained.arithmetic):
+        given = objective.outputs(trained.model(*each(x)))[0]
+        outputs = [tuple(map(_on_host, part)) if isinstance(part, tuple) else _on_host(part) for part in given]
+    named = {value.name or "output": part for value, part in zip(trained.net.outputs, outputs, strict=True)}
+    loss = objective.classifier if trained.classifies else None
+    scores = None if loss is None else outputs[loss.term.of[0]]
+    answers: list[Answer] = []
+    for i, source in enumerate(sources):
+        own = {k: tuple(t[i] for t in part) if isinstance(part, tuple) else part[i] for k, part in named.items()}
+        for name, part in own.items():
+            if not all(bool(tensor.isfinite().all()) for tensor in (part if isinstance(part, tuple) else (part,))):
+                which = f"output `{name}`" if len(named) > 1 else "output"
+                where = "[".join(map(str, source.values())) + "]" * (len(source) - 1)
+                raise NonFinite(f"`{where}`: the net's {which} for it is not finite, though every weight is")
+        classes = None if not isinstance(scores, Tensor) else _classes(trained.names, scores[i], top)
+        answers.append(Answer(source, classes, {} if classes is not None and len(own) == 1 else own))
+    return answers
+
+
+def _on_host(output: Tensor) -> Tensor:
+    return (output.float() if output.is_floating_point() else output).cpu()
+
+
+def _classes(names: Sequence[str], scores: Tensor, top: int) -> list[tuple[str, float]]:
+    shares, classes = scores.softmax(0).topk(min(top, len(scores)))
+    return [(names[i], share) for i, share in zip(ints(classes), floats(shares), strict=True)]
+
+
+def _picture(trained: Trained, path: Path) -> Tensor:
+    """A picture as the net takes it, float32 (1, C, H, W) on the device.
+
+    Raises:
+        UsageError: the net takes something else, there is no such file, or it has another size.
+        ResourceError: it is not an image.
+    """
+    net, run = trained.net, trained.run.path
+    keys = [str(value.name) for value in net.inputs] if len(net.inputs) > 1 else ["x"]
+    named = ", ".join(f"`{key}`" for key in keys)
+    instead = (
+        f"give a file NAME{TENSORS} with the examples under {named}, or `--split test` for those of the run's data"
     )
-    if len(inputs) > 1:
+    if len(net.inputs) > 1:
         raise UsageError(
-            f"`predict` gives a net one picture, and that of the run `{trained.run.path}` takes {len(inputs)} inputs, "
-            f"{', '.join(inputs)}; {by_hand}"
+            f"`{path}` is one picture, and the net of the run `{run}` takes {len(net.inputs)} inputs; {instead}"
         )
-    if loss is None or not trained.classifies or not trained.recipe.data.images:
+    if not (trained.recipe.data.images and is_image(net.input)):
         raise UsageError(
-            "`predict` needs a net that gives images one score per class, and that of the run "
-            f"`{trained.run.path}` does not; {by_hand}"
+            f"`{path}` is a picture, and the net of the run `{run}` takes {shape_text(net.input_shape)}; {instead}"
         )
-    return loss
+    device = trained.arithmetic.device
+    with numerics(trained.arithmetic):
+        x = Pipeline(trained.recipe.transforms, (), device)(_read(trained, path).to(device))
+    if tuple(x.shape[1:]) != net.input_shape:
+        raise UsageError(
+            f"`{path}` is, after the recipe's transforms, {shape_text(tuple(x.shape[1:]))}, "
+            f"but the net takes {shape_text(net.input_shape)}; bring the picture to that size"
+        )
+    return x
 
 
 def _read(trained: Trained, path: Path) -> Tensor:

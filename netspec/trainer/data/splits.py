@@ -176,10 +176,10 @@ class Resident(Split):
 def slices(rows: Tensor, batch_size: int, start_step: int, shard: tuple[int, int]) -> Iterator[Tensor]:
     """The rows of one process in each global batch, from `start_step` on. Shares differ by at most one row."""
     rank, world = shard
-    for start in range(start_step * batch_size, len(rows), batch_size):
-        batch = rows[start : start + batch_size]
-        size = len(batch)
-        yield batch[rank * size // world : (rank + 1) * size // world]
+    count = len(rows)
+    for start in range(start_step * batch_size, count, batch_size):
+        size = min(batch_size, count - start)
+        yield rows[start + rank * size // world : start + (rank + 1) * size // world]
 
 
 @dataclass(frozen=True)

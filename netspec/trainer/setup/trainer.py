@@ -88,9 +88,10 @@ class Trainer:
 
     def buffers(self, batch: Batch | Picked, number: int, mix: tuple[float, ...]) -> Feed:
         """The input of the step for a batch; `number` is its index in the epoch, `mix` a result of `draw_mix`."""
-        examples = len(each(batch.x)[0]) if isinstance(batch, Batch) else len(batch.rows)
-        whole = self.recipe.accumulate == 1 and self.world.alone
-        weight = self._one if whole else self._weight(number, examples)
+        weight = self._one
+        if not self._whole:
+            examples = each(batch.x)[0].shape[0] if isinstance(batch, Batch) else batch.rows.shape[0]
+            weight = self._weight(number, examples)
         if isinstance(batch, Batch):
             return Buffers(batch.x, batch.y, weight, self._mix(mix))
         return Rows(batch.rows, batch.key, weight, self._mix(mix), batch.split.fetch)
@@ -108,15 +109,16 @@ class Trainer:
         return self._weights[value]
 
     def _mix(self, values: tuple[float, ...]) -> Tensor:
-        on_gpu = self.arithmetic.device.type == "cuda"
         if not values:
             return self._plain
+        on_gpu = self.arithmetic.device.type == "cuda"
         host = torch.tensor(values, pin_memory=on_gpu)
         return host.to(self.arithmetic.device, non_blocking=True)
 
     def __post_init__(self) -> None:
         self._plain = torch.tensor(MIX_PLAIN, device=self.arithmetic.device)
         self._one = torch.ones((), device=self.arithmetic.device)
+        self._whole = self.recipe.accumulate == 1 and self.world.alone
 
     def draw_mix(self) -> tuple[float, ...]:
         """Draw the parameters of mixup or CutMix for a batch (see `Buffers.mix`) with Python's generator; `()` if the

@@ -101,6 +101,7 @@ class Step:
         self.shares = Shares(only, arithmetic.device, world) if only is not None and only.divides else None
         self.statistics = statistics if self.shares is not None else ()
         self._one = torch.ones((), device=arithmetic.device)
+        self._autocast = autocast(arithmetic)
         self._accumulates = recipe.accumulate > 1
         self._weighted = self._accumulates or not world.alone
         self._mixes = recipe.mixup > 0 or recipe.cutmix > 0
@@ -119,7 +120,7 @@ class Step:
         x, y, other = self._mixed(b)
         statistics = [buffer.clone() for buffer in self.statistics]
         inputs = each(x)
-        with autocast(self.arithmetic):
+        with self._autocast:
             result = self.forward(*inputs)
         objective, entries = self._objective(result, (*inputs, *each(y)), b, other)
         empty = None
@@ -216,7 +217,7 @@ class Step:
         Returns:
             1 if nothing was updated since a step has failed or no target counts, else 0; 0-dim.
         """
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        gradients = [gradient for p in self.parameters if (gradient := p.grad) is not None]
         empty = None if self.shares is None else self.shares.divide(gradients)
         skip = self._checked(losses, gradients)
         if empty is not None:

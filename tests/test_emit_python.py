@@ -592,6 +592,32 @@ def test_a_class_of_no_known_namespace_is_refused_as_the_builder_refuses_it(
             make(net)
 
 
+def test_powers_of_values_read_as_a_person_would_write_them(tmp_path: Path):
+    net = netspec.loads("""
+name: powers
+input: {a: [4], b: [4]}
+layers:
+  - Linear: 4
+  - as: h
+  - use: -h ** 2 + -h - -(b ** 2) * 2
+  - as: k
+  - use: (-k) ** 2 + (h + k) ** 2 + h ** 0.5 ** 2
+""")
+    text = to_python(net)
+    assert "k = -(h**2) + -h - -(b**2) * 2\n" in text
+    assert "return (-k) ** 2 + (h + k) ** 2 + h**0.25\n" in text
+    (tmp_path / "powers.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "ruff", "format", "--diff", "--isolated", "--line-length=120", tmp_path]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+    names: dict[str, Any] = {"__name__": "powers"}
+    exec(compile(text, "powers.py", "exec", dont_inherit=True), names)
+    built, made = netspec.build(net, seed=0), names["powers"]()
+    made.load_state_dict(built.state_dict())
+    a, b = torch.rand(2, 2, 4, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(built(a, b).nan_to_num(), made(a, b).nan_to_num())
+
+
 # ---- the spec's own expressions, with the block's own parameters
 
 

@@ -182,7 +182,8 @@ def _term(term: Term, name: Callable[[Read], str]) -> tuple[str, int]:
         return repr(term), 9 if term >= 0 else _SIGN
     right, inner = _term(term.right, name)
     if term.left is None:
-        return f"-{right if inner >= _SIGN else f'({right})'}", _SIGN
+        plain = inner >= _SIGN and inner != _BINDS["**"]  # the sign of a power: a reader need not know which binds more
+        return f"-{right if plain else f'({right})'}", _SIGN
     left, outer = _term(term.left, name)
     binds = _BINDS[term.op]
     power = term.op == "**"

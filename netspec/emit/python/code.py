@@ -22,6 +22,12 @@ WIDTH: Final = 100
 _POWER: Final = r"(?<=\w) \*\* (?=-?[\w.]+\b(?![(\[.]))"
 """A power of a name or a number to another, which ruff writes without blanks."""
 
+
+def closed_powers(text: str) -> str:
+    """The expression with its powers as ruff writes them: `h**2`, `(a + b) ** 2`."""
+    return re.sub(_POWER, "**", text)
+
+
 _POSITIONAL: Final = frozenset(
     {
         "in_channels", "out_channels", "in_features", "out_features", "num_features", "num_groups", "num_channels",
@@ -63,12 +69,7 @@ class Told:
             if isinstance(node, ast.Name):
                 node.id = f"({parts.get(node.id, node.id)})"
         text = ast.unparse(ast.parse(ast.unparse(tree), mode="eval"))  # read again, it has the brackets that it needs
-        return spaced(text)
-
-
-def spaced(text: str) -> str:
-    """An expression as ruff writes it, where Python's own printer would set blanks around a power."""
-    return re.sub(_POWER, "**", text)
+        return closed_powers(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Final
 from netspec.combinators import HEADS
 from netspec.combinators.base import Bracketed
 from netspec.emit.naming import FreeNames
-from netspec.emit.python.code import WIDTH, shape_comment
+from netspec.emit.python.code import WIDTH, closed_powers, shape_comment
 from netspec.emit.python.helpers import helper_names
 from netspec.layers.base import TensorType
 from netspec.net import (
@@ -29,6 +29,7 @@ from netspec.net import (
     OutputValue,
     Read,
     Sequential,
+    Term,
     Use,
     members,
     module_key,
@@ -288,10 +289,10 @@ class _Body:
                         self.names[node.slot] = self.current
                 case As(term=term):
                     assert term is not None
-                    text = term_text(term, lambda read: self.names[read.slot])
+                    text = self._term(term)
                     self.lines.append(f"{self._variable(node.slot)} = {text}")
                 case Use():
-                    text = term_text(node.term, lambda read: self.names[read.slot])
+                    text = self._term(node.term)
                     if isinstance(node.term, Read):
                         self.current = text
                     else:
@@ -313,6 +314,9 @@ class _Body:
                         at = end
                     else:
                         at = self._call(node, steps, at)
+
+    def _term(self, term: Term) -> str:
+        return closed_powers(term_text(term, lambda read: self.names[read.slot]))
 
     def _behind_dropped(self, steps: Sequence[Step], at: int) -> int | None:
         """The step behind a value that nothing reads: it has at most names that nothing reads, and another value

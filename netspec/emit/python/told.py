@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from netspec.diagnostics import Span
-from netspec.emit.python.code import Literal, Told, spaced, typed
+from netspec.emit.python.code import Literal, Told, closed_powers, typed
 from netspec.expressions import ExpressionError, parse
 from netspec.layers.base import TensorType
 from netspec.net import Net
@@ -125,7 +125,7 @@ class Texts:
             same = typed(_frozen(_evaluated(text, {}))) == typed(value)
         except (ExpressionError, KeyError, SyntaxError):
             return None
-        return spaced(text) if same and len(text) <= _LONGEST_LIST else None
+        return closed_powers(text) if same and len(text) <= _LONGEST_LIST else None
 
 
 class _Filled(ast.NodeTransformer):

@@ -260,7 +260,7 @@ class _Body:
 
     def count_examples(self) -> None:
         """Hold the number of examples, for outputs that are constants."""
-        self.batch = next(name for name in ("batch", "examples", "batch_size", "batch_of_x") if name not in self.used)
+        self.batch = self.free("batch")
         self.lines.insert(0, f"{self.batch} = {self.parameters[0]}.shape[0]")
 
     def given(self, name: str, type_: TensorType) -> str:

@@ -84,6 +84,7 @@ def transfer_from(
     state = target.state_dict()
     left_out = _fresh(state, fresh)
     keys = [key for key in state if layer_of(key) not in left_out]
+    tied = _tied(target, keys)
     tensors = {key: tensor.detach() for key, tensor in tensors_of(source_module).items()}
     needed = set(keys)
     problem = ""
@@ -93,11 +94,11 @@ def transfer_from(
         known = by_words({u.key: u.shape for u in found}, {u.key: u.shape for u in wanted if u.key in needed})
         for names in (known, {}):
             try:
-                origins = by_use(found, wanted, keys, left_out, names)
+                origins = by_use(found, wanted, [key for key in keys if key not in tied], left_out, names)
             except Mismatch as mismatch:
                 problem = problem if names else problem or str(mismatch)
             else:
-                chosen = {key: origins[key] for key in keys}
+                chosen = {key: origins[key if key in origins else tied[key]] for key in keys}
                 candidates += [chosen] if chosen not in candidates else []
         if candidates:
             break
@@ -225,6 +226,18 @@ def _inputs(net: Net) -> tuple[Tensor, ...]:
 
 def _shapes(state: Mapping[str, Tensor]) -> Shapes:
     return {key: tuple(tensor.shape) for key, tensor in state.items()}
+
+
+def _tied(target: nn.Module, keys: Sequence[str]) -> dict[str, str]:
+    """Those of the keys whose parameter has an earlier one of them, too, and that one: it is used under that alone."""
+    first: dict[int, str] = {}
+    tied: dict[str, str] = {}
+    tensors = tensors_of(target)
+    for key in keys:
+        earlier = first.setdefault(id(tensors[key]), key)
+        if earlier != key:
+            tied[key] = earlier
+    return tied
 
 
 def _fresh(state: Mapping[str, Tensor], patterns: Sequence[str]) -> frozenset[str]:

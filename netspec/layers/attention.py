@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from math import isqrt
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from netspec.arguments import Count, Counts2, Naturals2, OneOrTwo, Probability, spread
+from netspec.arguments import Arguments, Count, Counts2, Naturals2, OneOrTwo, Positive, Probability, spread
 from netspec.dims import UNKNOWN, Shape, Size, need, product, same
+from netspec.kinds import number
 from netspec.layers.base import Autocast, Example, Family, Layer, Saved, TensorType, TorchCall
 
 Parameters = dict[str, Shape]
+Fraction = Annotated[float, number("a number above 0 and at most 1", "a number in (0, 1]", above=0, high=1)]
 
 
 def _linear(prefix: str, inputs: Size, outputs: Size, bias: bool = True) -> Parameters:
@@ -40,15 +42,41 @@ def _divides(width: Size, by: int, name: str) -> None:
     )
 
 
+class Rotary(Arguments):
+    """How queries and keys are turned by their position (Su et al. 2021, "RoFormer").
+
+    Args:
+        base: the turn of coordinate i, in radians for each position, is base^(−2i / rotated).
+        layout: which coordinates are a pair: i and i + rotated / 2 (`half`, as Llama), or 2i and 2i + 1
+            (`interleaved`, as the paper).
+        fraction: how much of each head is turned, from its first coordinate on; that number is even.
+    """
+
+    scalar: ClassVar[str | None] = "base"
+
+    base: Positive = 10000.0
+    layout: Literal["half", "interleaved"] = "half"
+    fraction: Fraction = 1.0
+
+
 class SelfAttention(Layer):
     """(L, embed_dim) → (L, embed_dim): every position attends to every position.
 
     `SelfAttention: {num_heads: 12}` on 197 × 768 gives 197 × 768, in twelve heads of 64. This is
     `nn.MultiheadAttention` with query, key and value the same tensor, the batch first, and only the result given on.
-    `num_heads` divides `embed_dim`. Source: Vaswani et al. 2017, "Attention Is All You Need".
+    `num_heads` divides `embed_dim`, unless `head_dim` states the size of a head. Source: Vaswani et al. 2017,
+    "Attention Is All You Need".
 
-    Parameters: 4 · embed_dim², and 4 · embed_dim for the biases.
-    MACs: 4 · L · embed_dim² for the projections, 2 · L² · embed_dim for the products of queries, keys and values.
+    `is_causal: true` lets a position attend to itself and those before it, `window: w` beside it to the last w alone.
+    `kv_heads` keys and values are shared by groups of `num_heads / kv_heads` queries (Ainslie et al. 2023). `bias` is
+    that of all projections, `out_bias` that of the last, if it differs. Scores are multiplied by `scale`, which is
+    head_dim^−½ if left out. `rotary: {base: 10000, layout: half, fraction: 1}` turns queries and keys by their
+    position. `dropout` is for the scores after softmax.
+
+    Parameters: embed_dim · head_dim · (2 · num_heads + 2 · kv_heads), which is 4 · embed_dim² without further
+    arguments; for the biases (num_heads + 2 · kv_heads) · head_dim + embed_dim.
+    MACs: L · those weights for the projections, 2 · L² · num_heads · head_dim for the products of queries, keys and
+    values. A mask takes none away: torch counts a causal product whole, and so does netspec.
     """
 
     family: ClassVar[Family] = "attention"
@@ -59,27 +87,110 @@ class SelfAttention(Layer):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"num_heads": 12}, (197, 768), (197, 768)),
         Example({"embed_dim": 64, "num_heads": 4, "dropout": 0.1, "bias": False}, (10, 64), (10, 64)),
+        Example(
+            {"num_heads": 8, "kv_heads": 2, "bias": False, "is_causal": True, "rotary": {"base": 500000}},
+            (16, 64),
+            (16, 64),
+        ),
     )
 
     embed_dim: Count | None = None
     num_heads: Count
     dropout: Probability = 0.0
     bias: bool = True
+    out_bias: bool | None = None
+    kv_heads: Count | None = None
+    head_dim: Count | None = None
+    is_causal: bool = False
+    window: Count | None = None
+    scale: Positive | None = None
+    rotary: Rotary | None = None
 
     def output(self, x: TensorType) -> TensorType:
-        _divides(_vectors(self, x, 2, "(length, embed_dim)"), self.num_heads, "num_heads")
+        width, heads, groups = _vectors(self, x, 2, "(length, embed_dim)"), self.num_heads, self._groups
+        if self.head_dim is None:
+            _divides(width, heads, "num_heads")
+        need(
+            heads % groups == 0,
+            lambda: (
+                f"`kv_heads: {groups}` does not divide `num_heads: {heads}`: {heads} % {groups} is {heads % groups}"
+            ),
+            code="invalid-argument",
+            at="kv_heads",
+            help="each key and value serves the same number of queries",
+        )
+        need(
+            self.window is None or self.is_causal,
+            lambda: f"`window: {self.window}` counts positions back from each, but nothing says `is_causal: true`",
+            code="invalid-argument",
+            at="window",
+            help="write `is_causal: true` beside it, or leave `window` out",
+        )
+        if self.rotary is not None:
+            self._check_rotary(self._size(x), self.rotary.fraction)
         return x
 
+    def _check_rotary(self, size: Size, fraction: float) -> None:
+        """Require that an even number of coordinates of a head of this size is turned."""
+        if isinstance(size, int):
+            turned = size * fraction
+            need(
+                turned >= 2 and turned % 2 == 0,
+                lambda: (
+                    f"`rotary` turns pairs of coordinates, but {turned:g} of a head's {size} "
+                    f"(`fraction: {fraction:g}` of {size}) is no even number"
+                ),
+                code="invalid-argument",
+                at="rotary",
+                help=f"a `head_dim` of {size + size % 2} with `fraction: 1` has pairs alone",
+            )
+            return
+        need(
+            size is UNKNOWN or fraction == 1,
+            lambda: f"`fraction: {fraction:g}` of a head needs its size as a number: {{given}}",
+            code="needs-number",
+            at="rotary",
+            axis=-1,
+            help="state `head_dim`",
+        )
+        need(
+            same(size % 2, 0),
+            lambda: f"`rotary` turns pairs of coordinates, so a head has an even number of them, not {size}: {{given}}",
+            code="invalid-argument",
+            at="rotary",
+            axis=-1,
+        )
+
+    @property
+    def _groups(self) -> int:
+        """The number of keys and values."""
+        return self.num_heads if self.kv_heads is None else self.kv_heads
+
+    @property
+    def _plain(self) -> bool:
+        """Whether it is `nn.MultiheadAttention` itself."""
+        further = (self.out_bias, self.kv_heads, self.head_dim, self.window, self.scale, self.rotary)
+        return not self.is_causal and all(value is None for value in further)
+
+    def _size(self, x: TensorType) -> Size:
+        """The size of a head."""
+        return x.shape[-1] // self.num_heads if self.head_dim is None else self.head_dim
+
     def parameters(self, x: TensorType) -> Parameters:
-        d = x.shape[-1]
-        weight: Parameters = {"in_proj_weight": (d * 3, d)}
-        return weight | ({"in_proj_bias": (d * 3,)} if self.bias else {}) | _linear("out_proj", d, d, self.bias)
+        d, size = x.shape[-1], self._size(x)
+        rows = size * (self.num_heads + 2 * self._groups)
+        weight: Parameters = {"in_proj_weight": (rows, d)}
+        out = _linear("out_proj", size * self.num_heads, d, self.bias if self.out_bias is None else self.out_bias)
+        return weight | ({"in_proj_bias": (rows,)} if self.bias else {}) | out
 
     def macs(self, x: TensorType) -> Size:
         length, d = x.shape
-        return length * d * (d * 4 + length * 2)
+        size = self._size(x)
+        return length * size * (d * 2 * (self.num_heads + self._groups) + length * 2 * self.num_heads)
 
     def saved(self, x: TensorType) -> Saved:
+        if not self._plain:
+            return self._saved_in_groups(x)
         # a copy of the input, queries, keys and values, the result, and a number for each row of the scores
         whole, rows = product(x.shape) * 5, x.shape[0] * self.num_heads
         if not 0 < self.dropout < 1:
@@ -87,8 +198,34 @@ class SelfAttention(Layer):
         # on a CPU attention with dropout is computed step by step: scores, mask, product, and copies for the matrices
         return Saved(extra=whole + rows, cpu=rows * x.shape[0] * 3 + product(x.shape) * 2 - rows)
 
+    def _saved_in_groups(self, x: TensorType) -> Saved:
+        """What `GroupedQueryAttention` keeps."""
+        length, size, shared = x.shape[0], self._size(x), self._groups < self.num_heads
+        rows, queries, keys = length * self.num_heads, length * self.num_heads * size, length * self._groups * size
+        # the projections, as far as attention uses them where they lie; turned queries and keys; keys and values for
+        # each query; the result, and a number for each row of the scores
+        projected = 0 if self.rotary is not None and shared else queries + keys * 2
+        turned = 0 if self.rotary is None else queries + keys
+        extra = projected + turned + (queries * 2 if shared else 0) + queries + rows
+        near = 0 if self.window is None or self.dropout else length * length
+        angles = 0 if self.rotary is None else length * self._turned(size)
+        if not self.dropout:
+            return Saved(input=True, extra=extra, statistics=near + angles)
+        # on a CPU attention with dropout is computed step by step: scores, mask, product, and copies for the matrices
+        scores = rows * length * (3 if self.dropout < 1 else 2)
+        return Saved(input=True, extra=extra, cpu=queries * 4 + scores - extra, statistics=near + angles)
+
+    def _turned(self, size: Size) -> Size:
+        """The number of coordinates of a head that are turned."""
+        return round(size * self.rotary.fraction) if self.rotary is not None and isinstance(size, int) else size
+
     def call(self, x: TensorType) -> TorchCall:
-        return TorchCall("SelfAttention", self.arguments(x), "netspec.torch.extra")
+        arguments = self.arguments(x)
+        if self._plain:
+            kept = ("embed_dim", "num_heads", "dropout", "bias")
+            return TorchCall("SelfAttention", {name: arguments[name] for name in kept}, "netspec.torch.extra")
+        rotary = None if self.rotary is None else self.rotary.model_dump()
+        return TorchCall("GroupedQueryAttention", arguments | {"rotary": rotary}, "netspec.torch.extra")
 
 
 class WindowAttention(Layer):

@@ -229,6 +229,92 @@ class SelfAttention(nn.MultiheadAttention):
         return super().forward(x, x, x, need_weights=False)[0]
 
 
+class GroupedQueryAttention(nn.Module):
+    """Attention of a sequence on itself, (N, L, D) → (N, L, D), in num_heads heads that share kv_heads keys and values.
+
+    The keys are those of `nn.MultiheadAttention`: `in_proj_weight` has queries, keys and values one below the other.
+    With `rotary` queries and keys are turned by angles that grow with the position: coordinate i of the first
+    `fraction` of a head by base^(−2i / rotated) each, in pairs of neighbours or of the two halves.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        out_bias: bool | None = None,
+        kv_heads: int | None = None,
+        head_dim: int | None = None,
+        is_causal: bool = False,
+        window: int | None = None,
+        scale: float | None = None,
+        rotary: dict[str, float | str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.kv_heads = num_heads if kv_heads is None else kv_heads
+        self.head_dim = embed_dim // num_heads if head_dim is None else head_dim
+        self.dropout = dropout
+        self.is_causal = is_causal
+        self.window = window
+        self.scale = scale
+        self.rotary = rotary
+        rows = (num_heads + 2 * self.kv_heads) * self.head_dim
+        self.in_proj_weight = nn.Parameter(torch.empty(rows, embed_dim))
+        self.in_proj_bias = nn.Parameter(torch.empty(rows)) if bias else None
+        self.out_proj = nn.Linear(num_heads * self.head_dim, embed_dim, bias if out_bias is None else out_bias)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.xavier_uniform_(self.in_proj_weight)
+        self.out_proj.reset_parameters()
+        for bias in (self.in_proj_bias, self.out_proj.bias):
+            if bias is not None:  # pyright: ignore[reportUnnecessaryComparison]  # a Linear without bias has None
+                nn.init.zeros_(bias)
+
+    def turned(self, x: Tensor, base: float, interleaved: bool, size: int) -> Tensor:
+        """The vectors (N, L, heads, head_dim), the first `size` coordinates of each turned by its position."""
+        positions = torch.arange(x.shape[1], device=x.device, dtype=torch.float32)
+        exponents = torch.arange(0, size, 2, device=x.device, dtype=torch.float32) / size
+        angles = torch.outer(positions, 1.0 / base**exponents).unsqueeze(1)
+        cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+        y, rest = torch.split_with_sizes(x, (size, self.head_dim - size), -1)
+        a, b = (y[..., ::2], y[..., 1::2]) if interleaved else torch.chunk(y, 2, -1)
+        pair = (a * cos - b * sin, b * cos + a * sin)
+        y = torch.stack(pair, -1).flatten(-2) if interleaved else torch.cat(pair, -1)
+        return torch.cat((y, rest), -1) if size < self.head_dim else y
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = nn.functional.linear(x, self.in_proj_weight, self.in_proj_bias)
+        heads = rows.view(*x.shape[:2], -1, self.head_dim)
+        both, value = torch.split_with_sizes(heads, (self.num_heads + self.kv_heads, self.kv_heads), 2)
+        if self.rotary is not None:
+            size = round(self.head_dim * float(self.rotary["fraction"]))
+            both = self.turned(both, float(self.rotary["base"]), self.rotary["layout"] == "interleaved", size)
+        query, key = torch.split_with_sizes(both, (self.num_heads, self.kv_heads), 2)
+        if self.kv_heads < self.num_heads:
+            shared = self.num_heads // self.kv_heads
+            key, value = key.repeat_interleave(shared, 2), value.repeat_interleave(shared, 2)
+        near = None
+        if self.window is not None:
+            length = x.shape[1]
+            near = torch.ones(length, length, dtype=torch.bool, device=x.device).tril().triu(1 - self.window)
+        y = nn.functional.scaled_dot_product_attention(
+            query.transpose(1, 2),
+            key.transpose(1, 2),
+            value.transpose(1, 2),
+            attn_mask=near,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=self.is_causal and near is None,
+            scale=self.scale,
+        )
+        return self.out_proj(y.transpose(1, 2).flatten(2))
+
+    def extra_repr(self) -> str:
+        return f"num_heads={self.num_heads}, kv_heads={self.kv_heads}, head_dim={self.head_dim}"
+
+
 class Scale(nn.Module):
     """Multiplies by a constant."""
 

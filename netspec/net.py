@@ -106,7 +106,7 @@ class Leaf(NamedTuple):
     @property
     def call(self) -> TorchCall:
         """The torch call that constructs the module."""
-        return self.layer.call(self.input)
+        return self.layer.call_of_all(self.input) if self.inputs or self.results else self.layer.call(self.input)
 
     @property
     def input_shape(self) -> Shape:

@@ -72,7 +72,7 @@ class LayerItems:
         if self.scope.has_values and isinstance(item.value, MapNode) and (target := item.value.get("as")) is not None:
             self.naming.lose(target, cursor)  # it is reported as an argument
         of_plugin = bool(self.offer.plugins) and self.offer.of_plugin(name)
-        if found.several:
+        if found.several or (found.several_if_asked and self.several.is_asked(item, found)):
             self._of_several(item, name, found, cursor, of_plugin)
             return
         names = None if item.value is None else Here(cursor.context.scope, cursor.flow.type)

@@ -29,6 +29,13 @@ class Several:
 
     # ---- what a layer is given
 
+    def is_asked(self, item: Item, found: type[Layer]) -> bool:
+        """Whether an item names several results, or gives one of the layer's tensors."""
+        given = item.value
+        return isinstance(item.options.get("as"), ListNode) or (
+            isinstance(given, MapNode) and any(key.text in found.tensors for key, _ in given.entries)
+        )
+
     def apart(self, item: Item, found: type[Layer]) -> tuple[Node | None, dict[str, Node]]:
         """The arguments of a layer, and the tensors that stand among them."""
         node = item.value
@@ -108,6 +115,8 @@ class Several:
                 f"`as` has {len(names)} names, but `{leaf.type}` gives {len(flows)} value{'s' * (len(flows) > 1)} here",
                 words or item.head,
             )
+            for word in names:
+                self.naming.lose(word, cursor)
             names = []
         self._named.add(id(item.node))
         for number, word in enumerate(names):
@@ -170,7 +179,7 @@ class Several:
             said, wish = f"`{item.name}` is left out here, so nothing has these names", "use them under the same `when`"
         else:
             said = f"`{item.name}` gives one value, so `as` has one name"
-            wish = "a list of names is for layers that give several, as `Chunk` and `Split` do"
+            wish = "a list of names is for layers that give several, as `Chunk`, `Split` and `LSTM` do"
         self.reports.report("value-kind", said, words, help=wish)
         for word in words.items if isinstance(words, ListNode) else ():
             self.naming.lose(word, cursor)

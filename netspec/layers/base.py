@@ -164,6 +164,9 @@ class Layer(Arguments):
     """The tensors that it may be given beside its input, by the names that they have in torch's `forward`."""
     several: ClassVar[bool] = False
     """True if it is given further tensors or gives several results: then `results` is its rule."""
+    several_if_asked: ClassVar[bool] = False
+    """True if it does so only where an item names several results or gives one of `tensors`; `call_of_all` then is the
+    module."""
     gives_family: ClassVar[bool] = False
     """True if its results are the parts of one thing, a family; else the first flows on and the others get names."""
     source: ClassVar[bool] = False
@@ -234,6 +237,10 @@ class Layer(Arguments):
     def call(self, x: TensorType) -> TorchCall:
         """The torch call that constructs this layer for an input of type `x`."""
         return TorchCall(type(self).__name__, self.arguments(x))
+
+    def call_of_all(self, x: TensorType) -> TorchCall:
+        """The torch call that constructs this layer where it is given further tensors or gives several results."""
+        return self.call(x)
 
     @classmethod
     def is_foreign(cls) -> bool:

@@ -1,15 +1,17 @@
 """Recurrent layers. torch's classes return a pair, the outputs of every step and the last states; in a chain a layer
-has one output, which the argument `returns` selects."""
+has one output, which the argument `returns` selects. The states are further results, `as: [y, h, c]`, and what `hx` is
+given; like every value they have the batch first."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
 from netspec.arguments import Count, Natural, Probability, invalid
-from netspec.dims import Shape, Size
-from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
+from netspec.dims import Shape, Size, need
+from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall, shape_text
 from netspec.layers.transformer import BatchFirst
 
 
@@ -33,6 +35,10 @@ class Recurrent(_Sizes):
     gates: ClassVar[int]
     kept: ClassVar[int]
     """The number of vectors of `hidden_size` that autograd saves for each step, as measured on a CPU."""
+    states: ClassVar[tuple[str, ...]] = ("h",)
+    """The states that it hands from step to step, as messages name them."""
+    tensors = ("hx",)
+    several_if_asked = True
     family = "recurrent"
     autocast = "low"
     scalar = "hidden_size"
@@ -61,6 +67,42 @@ class Recurrent(_Sizes):
         self.check_width(x)
         features = self._features() * self._directions()
         return TensorType((features,) if self.returns == "last" else (x.shape[0], features))
+
+    def results(self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> tuple[TensorType, ...]:
+        given = others.get("hx")
+        wanted = tuple(TensorType(shape) for shape in self._states())
+        if given is not None:
+            names = " and ".join(f"`{name}`" for name in self.states)
+            need(
+                len(given) == len(wanted),
+                lambda: f"`hx` of `{type(self).__name__}` takes {len(wanted)}, {names}, not {len(given)}",
+                code="value-kind", at="hx", help=f"for example `hx: [{', '.join(self.states)}]`",
+            )  # fmt: skip
+            for name, state, want in zip(self.states, given, wanted, strict=True):
+                need(
+                    state.shape == want.shape and state.dtype == want.dtype,
+                    lambda name=name, state=state, want=want: (
+                        f"`{name}` of `hx` is {shape_text(want.shape)} here, layers and directions by features, "
+                        f"but what it is given is {shape_text(state.shape)}"
+                        + (f" of {state.dtype}" if state.dtype != want.dtype else "")
+                    ),
+                    at="hx", help=self._fitting(state, want),
+                )  # fmt: skip
+        return (self.output(x), *wanted)
+
+    def _fitting(self, state: TensorType, want: TensorType) -> str:
+        if state.shape == want.shape[1:] and want.shape[0] == 1:
+            return "give it the axis of the layers: `Rearrange: n f -> n 1 f`"
+        if len(state.shape) == 2 and state.shape[0] != want.shape[0]:
+            return "let both layers have one `num_layers` and `bidirectional`, or cut the state with `Slice`"
+        return "let both layers have one `hidden_size`, or put a `Linear` between"
+
+    def _states(self) -> tuple[tuple[int, int], ...]:
+        """The shape of each state: layers and directions by features."""
+        return ((self.num_layers * self._directions(), self._features()),)
+
+    def call_of_all(self, x: TensorType) -> TorchCall:
+        return TorchCall(f"Stateful{type(self).__name__}", self.arguments(x), "netspec.torch.recurrent")
 
     def inferred(self, x: TensorType) -> dict[str, Any]:
         return {"input_size": x.shape[-1], "batch_first": True}
@@ -125,8 +167,9 @@ class RNN(Recurrent, _Nonlinear):
     h′ = tanh(W x + b + U h + c) at every step.
 
     `RNN: 64` on 100 × 32 gives 100 × 64. Torch returns a pair: with `returns: sequence` the chain gets the outputs
-    of all steps, with `returns: last` the state at the end. `input_size` follows from the input. The batch is
-    always the first axis, so `batch_first` is true.
+    of all steps, with `returns: last` the state at the end. `as: [y, h]` names the state of every layer and direction,
+    num_layers·D × hidden_size, too, and `hx: h` begins with one. `input_size` follows from the input. The batch is
+    always the first axis, of states as well, so `batch_first` is true.
 
     Parameters: for each layer and direction hidden_size · (inputs + hidden_size + 2).
     MACs: for each step, layer and direction hidden_size · (inputs + hidden_size).
@@ -150,8 +193,9 @@ class LSTM(Recurrent):
     and D is 2 if bidirectional, else 1.
 
     `LSTM: 64` on 100 × 32 gives 100 × 64. Torch returns a pair: with `returns: sequence` the chain gets the outputs
-    of all steps, with `returns: last` the hidden state at the end. `input_size` follows from the input. The batch
-    is always the first axis, so `batch_first` is true.
+    of all steps, with `returns: last` the hidden state at the end. `as: [y, h, c]` names the states of every layer and
+    direction, num_layers·D × H and num_layers·D × hidden_size, too, and `hx: [h, c]` begins with some. `input_size`
+    follows from the input. The batch is always the first axis, of states as well, so `batch_first` is true.
 
     Parameters: for each layer and direction 4 · hidden_size · (inputs + H + 2), and H · hidden_size with a
     projection.
@@ -160,6 +204,7 @@ class LSTM(Recurrent):
 
     gates = 4
     kept = 16
+    states = ("h", "c")
     examples = (
         Example({"hidden_size": 64}, (100, 32), (100, 64)),
         Example({"hidden_size": 4, "proj_size": 3, "bidirectional": True, "returns": "last"}, (5, 2), (6,)),
@@ -176,6 +221,10 @@ class LSTM(Recurrent):
     def _features(self) -> int:
         return self.proj_size or self.hidden_size
 
+    def _states(self) -> tuple[tuple[int, int], ...]:
+        count = self.num_layers * self._directions()
+        return (count, self._features()), (count, self.hidden_size)
+
     def _projection(self) -> int:
         return self.proj_size * self.hidden_size
 
@@ -187,8 +236,9 @@ class GRU(Recurrent):
     """(L, input_size) → (L, D·hidden_size), or (D·hidden_size) with `returns: last`; D is 2 if bidirectional, else 1.
 
     `GRU: 64` on 100 × 32 gives 100 × 64. Torch returns a pair: with `returns: sequence` the chain gets the outputs
-    of all steps, with `returns: last` the state at the end. `input_size` follows from the input. The batch is
-    always the first axis, so `batch_first` is true.
+    of all steps, with `returns: last` the state at the end. `as: [y, h]` names the state of every layer and direction,
+    num_layers·D × hidden_size, too, and `hx: h` begins with one. `input_size` follows from the input. The batch is
+    always the first axis, of states as well, so `batch_first` is true.
 
     Parameters: for each layer and direction 3 · hidden_size · (inputs + hidden_size + 2).
     MACs: for each step, layer and direction 3 · hidden_size · (inputs + hidden_size).

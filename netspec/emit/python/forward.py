@@ -10,7 +10,8 @@ from __future__ import annotations
 import builtins
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from keyword import kwlist
 from typing import Final
 
@@ -18,7 +19,9 @@ from netspec.combinators import HEADS
 from netspec.combinators.base import Bracketed
 from netspec.emit.naming import FreeNames
 from netspec.emit.python.code import WIDTH, closed_powers, shape_comment
+from netspec.emit.python.families import NO_FAMILIES, families_in
 from netspec.emit.python.helpers import helper_names
+from netspec.emit.python.loops import rolled
 from netspec.layers.base import TensorType
 from netspec.net import (
     As,
@@ -47,6 +50,8 @@ _LONGEST_SUM: Final = 70
 """Characters of a sum or product on one line."""
 _LOOP: Final = 3
 """So many modules in a row, one behind the other, are run in a loop."""
+_WORTH: Final = 3
+"""Lines that loops over families must save."""
 _SO_FAR: Final = "so_far"
 """The variable that holds a sum or product until the rest of it is there."""
 _TAKEN: Final = frozenset(
@@ -109,7 +114,7 @@ class Classes:
 
     def of(self, chain: Sequential, wires: Wires) -> str:
         """The class of a nested chain."""
-        body = _Body(self, chain, wires.reads)
+        body = self._body(chain, wires.reads, wires.gives)
         result = "Tensor"
         end = body.current
         if wires.gives:
@@ -124,11 +129,24 @@ class Classes:
         given += (tensors_text(body.names[slot], (self.types[slot],)) for slot in wires.gives)
         return self._add(wanted, f"{', '.join(taken)} → {', '.join(given)}", body, body.ended(end), result)
 
+    def _body(self, chain: Sequential, taken: Sequence[int], gives: Sequence[int]) -> _Body:
+        """The statements of a chain: with families in dictionaries where that makes loops of what is alike."""
+        plain = _Body(self, chain, taken)
+        families = families_in(list(members(chain)), self.wiring, taken, gives)
+        if not families:
+            return plain
+        helpers = set(self.helpers)
+        indexed = _Body(self, chain, taken, families)
+        if len(indexed.lines) + _WORTH <= len(plain.lines):
+            return indexed
+        self.helpers = helpers
+        return plain
+
     def root(self, network: str, *, heads: bool) -> str:
         """The class of the whole network. `heads` says that it has auxiliary heads, which run in training."""
         net = self.net
         reads = [value.slot for value in net.named_inputs[1:] if value.slot is not None]
-        body = _Body(self, net.root, reads)
+        body = self._body(net.root, reads, self.wiring.given)
         if any(type_.constant for value in net.outputs for type_ in value.types):
             body.count_examples()
         end, result = self._given(body, network)
@@ -227,8 +245,14 @@ def outputs_name(network: str) -> str:
 class _Body:
     """The statements of one `forward`."""
 
-    def __init__(self, classes: Classes, chain: Sequential, taken: Iterable[int]) -> None:
+    def __init__(
+        self, classes: Classes, chain: Sequential, taken: Sequence[int], families: Mapping[str, str] = NO_FAMILIES
+    ) -> None:
         self.classes = classes
+        self.families = families
+        """The families that are held in dictionaries, with the type of their keys."""
+        self.kept_in: dict[str, str] = {}
+        """The dictionary of each of them that has members here."""
         self.wiring = classes.wiring
         self.values = values = classes.values
         """What the spec calls each value, by slot."""
@@ -236,7 +260,7 @@ class _Body:
         """The variable that holds each value, by slot."""
         self.lines: list[str] = []
         steps = list(members(chain))
-        here = {_plain(values[slot]) for node in walk(chain) for slot in _slots(node)}
+        here = {_plain(values[slot]) for node in walk(chain) for slot in _slots(node)} | families.keys()
         self.x = next(name for name in ("x", "y", "h", "out", "flowing") if name not in here)
         """The variable that holds what flows, where that has no name."""
         self.free = FreeNames({*_TAKEN, self.x})
@@ -250,6 +274,8 @@ class _Body:
         self.parameters = [first, *map(self._variable, taken)]
         self.current = first
         self._run(steps)
+        kept = [f"{name}: dict[{families[base]}, Tensor] = {{}}" for base, name in self.kept_in.items()]
+        self.lines = [*kept, *rolled(self.lines, cache(lambda: self.free("i")))]
 
     def ended(self, end: str) -> list[str]:
         """The statements, with the one that returns: what was assigned last is returned at once."""
@@ -273,7 +299,14 @@ class _Body:
 
     def _variable(self, slot: int) -> str:
         """A variable of its own for a value, by the name that the spec gives it."""
-        self.names[slot] = name = self.free(_plain(self.values[slot]))
+        called = self.values[slot]
+        base, bracket, index = called.partition("[")
+        if bracket and base in self.families:
+            if base not in self.kept_in:
+                self.kept_in[base] = self.free(_plain(base))
+            self.names[slot] = name = f"{self.kept_in[base]}[{index}"
+        else:
+            self.names[slot] = name = self.free(_plain(called))
         return name
 
     def _run(self, steps: Sequence[Step]) -> None:
@@ -283,14 +316,17 @@ class _Body:
             at += 1
             match node:
                 case As(term=None):
-                    if self.current == self.x:
-                        self._assign(self._variable(node.slot), self.x)
+                    if self.current == self.x or "[" in self.current:  # what has an index may get another value
+                        self._assign(self._variable(node.slot), self.current)
                     else:
                         self.names[node.slot] = self.current
                 case As(term=term):
                     assert term is not None
                     text = self._term(term)
-                    self.lines.append(f"{self._variable(node.slot)} = {text}")
+                    variable = self._variable(node.slot)
+                    if variable == self.current:  # what flows is not what has its index from now on
+                        self._assign(self.x, variable)
+                    self.lines.append(f"{variable} = {text}")
                 case Use():
                     text = self._term(node.term)
                     if isinstance(node.term, Read):

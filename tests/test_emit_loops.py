@@ -1,0 +1,138 @@
+"""Loops of a spec are loops in the Python that is written of its net, also where named values pass between rounds."""
+
+from __future__ import annotations
+
+import random
+import textwrap
+
+import pytest
+import torch
+
+import netspec
+from netspec.emit.python import to_python
+from netspec.emit.python.loops import rolled
+from tests.emitted import emitted
+
+PYRAMID = """\
+name: pyramid
+input: [4, 64, 64]
+layers:
+  - for: i in range(ROUNDS)
+    do:
+      - Conv2d: {out_channels: 4, kernel_size: 3, padding: 1}
+      - ReLU
+      - as: c[i]
+  - for: i in range(ROUNDS)
+    do:
+      - use: c[i]
+      - Conv2d: {out_channels: 4, kernel_size: 1}
+      - add: [[], "c[ROUNDS - 1 - i]"]
+        as: p[i]
+  - use: p[ROUNDS - 1]
+"""
+
+
+def forward_of(text: str) -> str:
+    """The statements of the network's own `forward`."""
+    start = text.rindex("    def forward(")
+    return textwrap.dedent(text[start : text.index("\n\n\n", start)])
+
+
+def test_rounds_that_name_values_are_a_loop() -> None:
+    assert forward_of(to_python(netspec.loads(PYRAMID.replace("ROUNDS", "6")))) == textwrap.dedent(
+        """\
+        def forward(self, x: Tensor) -> Tensor:
+            c: dict[int, Tensor] = {}
+            p: dict[int, Tensor] = {}
+            x = self[0](x)
+            for i in range(5):
+                c[i] = self[2 * i + 1](x)
+                x = self[2 * i + 2](c[i])
+            c[5] = self[11](x)
+            for i in range(6):
+                x = self[2 * i + 12](c[i])
+                p[i] = x + c[5 - i]
+            return p[5]"""
+    )
+
+
+def test_fifty_rounds_take_as_many_lines_as_six() -> None:
+    few, many = (forward_of(to_python(netspec.loads(PYRAMID.replace("ROUNDS", n)))) for n in ("6", "50"))
+    assert len(many.splitlines()) == len(few.splitlines())
+
+
+def agrees(spec: str) -> str:
+    """The emitted text, after its outputs were found equal to those of the built module, bit by bit."""
+    net = netspec.loads(spec)
+    built, made = netspec.build(net, seed=0).eval(), emitted(net).eval()
+    made.load_state_dict(built.state_dict())
+    x = torch.randn(2, *net.input_shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(built(x), made(x))
+    return to_python(net)
+
+
+STAGES = """\
+input: [8]
+layers:
+  - for: i in range(3)
+    do:
+      - {Linear: 8, as: 'y[i]'}
+  - for: stage in range(6)
+    do:
+      - for: i in range(3)
+        do:
+          - use: y[i]
+          - {Linear: 8, as: 'z[i]'}
+      - for: i in range(3)
+        do:
+          - use: z[i] + z[0]
+          - as: y[i]
+BETWEEN  - add: y
+"""
+
+
+def test_an_index_that_is_bound_again_in_each_stage_means_the_latest_value() -> None:
+    text = agrees(STAGES.replace("BETWEEN", ""))
+    assert "    y[0] = " in text
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "  - use: y[0]\n  - as: kept\n  - for: i in range(3)\n    do: [{Linear: 8, as: 'y[i]'}]\n  - add: [[], kept]\n",
+        "  - use: y[1]\n  - {use: 'y[1] * 2', as: 'y[1]'}\n  - Linear: 8\n  - as: y[2]\n",
+        "  - use: y[0]\n  - residual: [Linear: 8, {as: 'w[0]'}, Linear: 8, {as: 'w[1]'}, Linear: 8]\n  - as: y[0]\n",
+    ],
+    ids=["another name of a value whose index is bound again", "arithmetic that binds its own index", "branches"],
+)
+def test_names_of_one_value_are_told_apart(between: str) -> None:
+    agrees(STAGES.replace("BETWEEN", between))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_rounds_say_what_they_said_before(seed: int) -> None:
+    """Lines that are rolled, run as Python, do what they did one after the other."""
+    rng = random.Random(seed)
+    lines: list[str] = []
+    for _ in range(rng.randint(1, 4)):
+        body = [
+            f"v[{{{moves(rng)}}}] = (v[{{{moves(rng)}}}] * {rng.randint(2, 5)} + {{{rng.randint(0, 2)} * k}}) % 9973"
+            for _ in range(rng.randint(1, 3))
+        ]
+        if rng.random() < 0.5:
+            body += ["for index in range({k}, {k + 3}):", "    s[0] = s[0] * 3 + v[index]"]
+        for k in range(rng.randint(1, 6)):
+            lines += [eval(f"f{line!r}", {"k": k}) for line in body]
+        lines += ["s[0] = s[0] % 9973"] * rng.randint(0, 4)
+    results: list[dict[str, object]] = []
+    for text in ("\n".join(lines), "\n".join(rolled(lines, lambda: "i"))):
+        names: dict[str, object] = {"v": {n: n + 1 for n in range(-40, 80)}, "s": {0: 1}}
+        exec(text, names)
+        results.append({key: names[key] for key in ("v", "s")})
+    assert results[0] == results[1]
+
+
+def moves(rng: random.Random) -> str:
+    """An index that moves with the round `k`."""
+    return f"{rng.randint(-2, 3)} * k + {rng.randint(6, 20)}"

@@ -17,7 +17,7 @@ from netspec.language.scope import Here, NamesInScope
 from netspec.language.several import Several
 from netspec.language.sharing import Sharing
 from netspec.language.spec import Spec
-from netspec.layers.base import Layer, TensorType
+from netspec.layers.base import ConstantType, Layer, TensorType
 from netspec.net import Leaf
 from netspec.text.source import MapNode, Node
 from netspec.validation import Reader
@@ -81,11 +81,16 @@ class LayerItems:
         self.expansion.layers += 1
         flow, context = cursor.flow, cursor.context
         x = flow.type
-        self.sources = self.sources or found.source
         if layer is not None and found.source:
+            self.sources = True
             x = layer.output(NOTHING)  # as if its result flowed in: nothing else does
             flow = Flow(x, (), flow.last)
-        if layer is None or x is None or self.inference.refused_constant(layer, x, item, flow, frozen=context.frozen):
+        constant = x.__class__ is ConstantType  # not asked of the property: this is done for every layer
+        if (
+            layer is None
+            or x is None
+            or (constant and self.inference.refused_constant(layer, x, item, flow, frozen=context.frozen))
+        ):
             cursor.lose()
             return
         y = (self.inference.output_of_plugin if of_plugin else self.inference.output)(layer, x, item, flow)
@@ -93,8 +98,8 @@ class LayerItems:
             cursor.lose()
             return
         span = item.span(self.reader.source)
-        if y is not None and y.constant is not x.constant:
-            y = y.said_constant(x.constant)
+        if y is not None and (y.__class__ is ConstantType) is not constant:
+            y = y.said_constant(constant)
         out = y or TensorType((UNKNOWN,) * len(x.shape), x.dtype)
         init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
         leaf = Leaf(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import textwrap
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ import netspec
 from netspec.emit.python import to_python
 from netspec.emit.python.loops import rolled
 from tests.emitted import emitted
+
+ROOT = Path(__file__).parent.parent
 
 PYRAMID = """\
 name: pyramid
@@ -136,3 +139,40 @@ def test_random_rounds_say_what_they_said_before(seed: int) -> None:
 def moves(rng: random.Random) -> str:
     """An index that moves with the round `k`."""
     return f"{rng.randint(-2, 3)} * k + {rng.randint(6, 20)}"
+
+
+HEADS = """\
+name: heads
+input: [8]
+layers:
+  - Linear: 16
+  - as: h
+output:
+  policy: [use: h, Linear: 4]
+  value: [use: h, Linear: 1, Tanh]
+"""
+
+
+def test_a_head_that_begins_with_a_value_is_called_with_it() -> None:
+    net = netspec.loads(HEADS)
+    text = to_python(net)
+    assert forward_of(text) == textwrap.dedent(
+        """\
+        def forward(self, x: Tensor) -> HeadsOutputs:
+            h = self[0](x)
+            policy = self["policy"](h)
+            value = self["value"](h)
+            return HeadsOutputs(policy, value)"""
+    )
+    assert '"value": nn.Sequential(' in text
+    built, made = netspec.build(net, seed=0).eval(), emitted(net).eval()
+    made.load_state_dict(built.state_dict())
+    x = torch.randn(2, 8)
+    assert all(torch.equal(a, b) for a, b in zip(built(x), made(x), strict=True))
+
+
+def test_no_line_ends_within_a_shape() -> None:
+    net = netspec.load(ROOT / "specs" / "graphs" / "fpn.yaml")
+    lines = to_python(net).splitlines()
+    assert not [line for line in lines if line.endswith(" ×") or line.lstrip().startswith("× ")]
+    assert max(map(len, lines)) <= 120

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from netspec.emit.python.blocks import Functions
-from netspec.emit.python.code import WIDTH, FileNames, shape_comment, statement
+from netspec.emit.python.code import WIDTH, FileNames, shape_comment, statement, wrapped
 from netspec.emit.python.convert import Converter
 from netspec.emit.python.forward import Classes, outputs_name
 from netspec.emit.python.helpers import Copies, helper_names
@@ -122,8 +122,8 @@ def _doc(net: Net) -> str:
     if len(line) <= WIDTH:
         return line
     words = [f"{inputs} → {outputs}", facts]
-    wrapped = [line for text in words for line in textwrap.wrap(text, WIDTH, break_on_hyphens=False)]
-    return "\n    ".join([*wrapped, ""])
+    lines = [line for text in words for line in wrapped(text, WIDTH)]
+    return "\n    ".join([*lines, ""])
 
 
 def _header(net: Net) -> list[str]:
@@ -134,7 +134,7 @@ def _header(net: Net) -> list[str]:
     )
     lines = ["A network in PyTorch, written by netspec from a checked spec; edit the spec rather than this file.", ""]
     ends = shape_comment(f"{net.name}: {' to '.join(ends_text(net))}")
-    lines += [*textwrap.wrap(ends, WIDTH - 2, break_on_hyphens=False), facts]
+    lines += [*wrapped(ends, WIDTH - 2), facts]
     if net.description.strip():
         lines.append("")
         for paragraph in net.description.splitlines():

@@ -171,7 +171,8 @@ class Converter:
     def _chain(self, node: Sequential) -> tuple[Expression, int]:
         """A nested Sequential; one that stands for a named block call shares that block's function."""
         wires = self.classes.wiring.of(node)
-        function = self.classes.of(node, wires) if self.classes.needed(node, wires) else "nn.Sequential"
+        plain = not self.classes.needed(node, wires) or self.classes.runs_on(node) is not None
+        function = "nn.Sequential" if plain else self.classes.of(node, wires)
         if node.block is None:
             items, level = self._items(node)
             return _sequential(items, function), level

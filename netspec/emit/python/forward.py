@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import builtins
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from functools import cache
 from keyword import kwlist
@@ -18,7 +17,7 @@ from typing import Final
 from netspec.combinators import HEADS
 from netspec.combinators.base import Bracketed
 from netspec.emit.naming import FreeNames
-from netspec.emit.python.code import WIDTH, closed_powers, shape_comment
+from netspec.emit.python.code import WIDTH, closed_powers, shape_comment, wrapped
 from netspec.emit.python.families import NO_FAMILIES, families_in
 from netspec.emit.python.helpers import helper_names
 from netspec.emit.python.loops import rolled
@@ -111,6 +110,14 @@ class Classes:
             not isinstance(step, (As, Use)) and self.wiring.of(step) == Wires() for step in steps
         )
         return start if plain else None
+
+    def runs_on(self, node: Node) -> int | None:
+        """The one value that a nested chain runs its layers on, where that is not what flows in: it is a plain
+        `nn.Sequential` then, called with that value. None for any other module."""
+        wires = self.wiring.of(node)
+        if not isinstance(node, Sequential) or node.path in self.wiring.shared or wires.gives or len(wires.reads) != 1:
+            return None
+        return wires.reads[0] if self.start(node, wires) == 0 else None
 
     def of(self, chain: Sequential, wires: Wires) -> str:
         """The class of a nested chain."""
@@ -232,7 +239,7 @@ class Classes:
         if len(docs) != 1 or not docs[0]:
             return text
         head, _, body = text.partition("\n")
-        lines = textwrap.wrap(f'"""{docs[0]}', WIDTH - 4, break_on_hyphens=False)
+        lines = wrapped(f'"""{docs[0]}', WIDTH - 4)
         lines = [*lines[:-1], f'{lines[-1]}"""'] if len(lines) == 1 else [*lines, '"""']
         return "\n".join([head, *(f"    {line}" for line in lines), "", body])
 
@@ -382,6 +389,8 @@ class _Body:
         wires = self.wiring.of(node)
         key = _key(node)
         given = [self.current, *(self.names[slot] for slot in wires.reads)]
+        if (slot := self.classes.runs_on(node)) is not None:
+            given = [self.names[slot]]
         if isinstance(node, Leaf) and node.layer.source:
             given = []
         if isinstance(node, Leaf) and node.constant_inputs:

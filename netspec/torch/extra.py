@@ -21,7 +21,7 @@ class Rearrange(nn.Module):
         self.sizes = sizes or {}
         left, right = (self._groups(side) for side in pattern.split("->"))
         names = [name for group in left for name in group]
-        self.order = [names.index(name) for group in right for name in group]
+        self.order = tuple(names.index(name) for group in right for name in group)
         self.splits: list[tuple[int, list[int]]] = []  # axis and sizes of its parts, from the last axis to the first
         for axis, group in reversed(list(enumerate(left))):
             if len(group) != 1 or group[0] in self.sizes:

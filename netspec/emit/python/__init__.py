@@ -179,6 +179,9 @@ def _main(net: Net, network: str) -> list[str]:
         lines += ["    inputs = [", *inputs, "    ]"]
         result = "model(*inputs)"
     if net.outputs[0].name is None:
+        if net.training_only:
+            alone = "assert isinstance(output, torch.Tensor)  # the heads run in training"
+            return [*lines, f"    output = {result}", f"    {alone}", "    print(tuple(output.shape))"]
         if not net.outputs[0].family:
             return [*lines, f"    print(tuple({result}.shape))"]
         return [*lines, f"    print([tuple(value.shape) for value in {result}])"]

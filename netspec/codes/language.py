@@ -142,8 +142,8 @@ LANGUAGE: dict[Code, Page] = {
     "omitted-argument": Page(
         "torch has this argument, netspec does not offer it.",
         "It would change what the layer returns, or has no meaning in a spec; the message says why.",
-        layers("- MaxPool2d: {kernel_size: 2, return_indices: true}"),
-        layers("- MaxPool2d: {kernel_size: 2}"),
+        layers("- AdaptiveMaxPool2d: {output_size: 2, return_indices: true}"),
+        layers("- AdaptiveMaxPool2d: {output_size: 2}"),
     ),
     "missing-argument": Page(
         "An argument that is needed is not there.",

@@ -114,6 +114,7 @@ class Several:
                 "value-kind",
                 f"`as` has {len(names)} names, but `{leaf.type}` gives {len(flows)} value{'s' * (len(flows) > 1)} here",
                 words or item.head,
+                help=leaf.layer.more_results if len(flows) == 1 else None,
             )
             for word in names:
                 self.naming.lose(word, cursor)

@@ -77,6 +77,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "convolution": ("Conv1d", "Conv2d", "Conv3d"),
     "transposed": ("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
     "pooling": ("MaxPool1d", "MaxPool2d", "MaxPool3d"),
+    "unpooling": ("MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d"),
     "average_pooling": ("AvgPool1d", "AvgPool2d", "AvgPool3d"),
     "adaptive": (
         "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d",

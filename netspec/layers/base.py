@@ -131,6 +131,8 @@ class Example(NamedTuple):
     dtype: DType = "float32"
     others: Mapping[str, tuple[int, ...]] = {}
     """The shapes of the further tensors that it is given."""
+    others_dtype: DType = "float32"
+    """That of the further tensors."""
 
 
 class Layer(Arguments):
@@ -167,6 +169,8 @@ class Layer(Arguments):
     several_if_asked: ClassVar[bool] = False
     """True if it does so only where an item names several results or gives one of `tensors`; `call_of_all` then is the
     module."""
+    more_results: ClassVar[str | None] = None
+    """What the help of a message says of getting more results, where an item names more than there are."""
     gives_family: ClassVar[bool] = False
     """True if its results are the parts of one thing, a family; else the first flows on and the others get names."""
     source: ClassVar[bool] = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import model_validator
@@ -17,7 +18,7 @@ from netspec.arguments import (
     spread,
 )
 from netspec.dims import Size, need, product
-from netspec.layers.base import Example, Layer, Saved, TensorType
+from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
 from netspec.layers.windows import AXES, RANKS, ceil_size, need_window, window_formula, window_size
 from netspec.writing import shown
 
@@ -106,16 +107,25 @@ class Pooling(SlidingWindow):
 class MaxPooling(Pooling):
     """Base of the three max pools."""
 
-    omitted: ClassVar[dict[str, str]] = {
-        "return_indices": "it would make the output a pair, and a chain hands on one tensor; "
-        "the indices serve only `MaxUnpool`, for which `Upsample` or `ConvTranspose2d` can stand in"
-    }
+    several_if_asked = True
+    more_results = "with `return_indices: true` the indices of the largest values are a second result"
 
     kernel_size: Any
     stride: Any = None
     padding: Any = 0
     dilation: Any = 1
+    return_indices: bool = False
     ceil_mode: bool = False
+
+    def results(self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> tuple[TensorType, ...]:
+        y = self.output(x)
+        return (y, TensorType(y.shape, "int64")) if self.return_indices else (y,)
+
+    def call(self, x: TensorType) -> TorchCall:
+        return TorchCall(type(self).__name__, self.arguments(x) | {"return_indices": False})
+
+    def call_of_all(self, x: TensorType) -> TorchCall:
+        return TorchCall(type(self).__name__, self.arguments(x))
 
     def saved(self, x: TensorType) -> Saved:
         return Saved(input=True, indices=product(self.output(x).shape))
@@ -133,6 +143,8 @@ class MaxPool1d(MaxPooling):
 
     `MaxPool1d: 2` on 16 × 98 gives 16 × 49: `stride` is `kernel_size` unless it is given. With `ceil_mode: true` the
     quotient is rounded up, and a last window that would start beyond the input is dropped.
+
+    With `return_indices: true`, `as: [y, i]` names the places of the largest values, int64, which `MaxUnpool1d` takes.
     """
 
     axes = 1
@@ -154,6 +166,8 @@ class MaxPool2d(MaxPooling):
     `MaxPool2d: {kernel_size: 3, stride: 2}` on 96 × 54 × 54 gives 96 × 26 × 26: (54 − 3) // 2 + 1 = 26. `stride` is
     `kernel_size` unless it is given. With `ceil_mode: true` the quotient is rounded up, here to 27, and a last window
     that would start beyond the input is dropped.
+
+    With `return_indices: true`, `as: [y, i]` names the places of the largest values, int64, which `MaxUnpool2d` takes.
     """
 
     axes = 2
@@ -176,6 +190,8 @@ class MaxPool3d(MaxPooling):
     `MaxPool3d: {kernel_size: [1, 2, 2]}` on 64 × 16 × 112 × 112 gives 64 × 16 × 56 × 56. `stride` is `kernel_size`
     unless it is given. With `ceil_mode: true` the quotient is rounded up, and a last window that would start beyond
     the input is dropped.
+
+    With `return_indices: true`, `as: [y, i]` names the places of the largest values, int64, which `MaxUnpool3d` takes.
     """
 
     axes = 3

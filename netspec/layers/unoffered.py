@@ -9,7 +9,6 @@ _LOSS = "a loss is no layer: it stands in the recipe, `loss:` under `train:`"
 _PAIR = "it compares two tensors, and a chain hands on one"
 _CELL = "it is one step of a recurrent layer; write `{}`"
 _BASE = "it is a container of torch's own; {}"
-_UNPOOL = "it needs the indices of a max pool, a second tensor; `Upsample` or `{}` make a map larger"
 
 _INFERRED = (
     "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
@@ -28,9 +27,6 @@ UNOFFERED: Final[dict[str, str]] = {
     "Bilinear": _PAIR.replace("compares", "multiplies"),
     "CosineSimilarity": _PAIR,
     "PairwiseDistance": _PAIR,
-    "MaxUnpool1d": _UNPOOL.format("ConvTranspose1d"),
-    "MaxUnpool2d": _UNPOOL.format("ConvTranspose2d"),
-    "MaxUnpool3d": _UNPOOL.format("ConvTranspose3d"),
     "RNNCell": _CELL.format("RNN"),
     "LSTMCell": _CELL.format("LSTM"),
     "GRUCell": _CELL.format("GRU"),

@@ -27,7 +27,7 @@ def variation(cls: type[Layer], example: Example, rng: Random) -> Example:
         if name in example.arguments and (field.is_required() or rng.random() < 0.5):
             arguments[name] = example.arguments[name]
     sizes = tuple(rng.randint(1, 12) if rng.random() < 0.5 else size for size in example.input)
-    return Example(arguments, sizes, example.output, example.dtype, example.others)
+    return Example(arguments, sizes, example.output, example.dtype, example.others, example.others_dtype)
 
 
 def drawn(kind: FieldKind, rng: Random) -> Any:

@@ -96,6 +96,48 @@ class GaussianSample(nn.Module):
         return mean + torch.exp(logvar / 2) * torch.randn_like(mean) if self.training else mean
 
 
+class SizedMaxUnpool1d(nn.MaxUnpool1d):
+    """`nn.MaxUnpool1d` whose result has these spatial sizes."""
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> None:
+        super().__init__(kernel_size, stride, padding)
+        self.output_size = [output_size] * 1 if isinstance(output_size, int) else list(output_size)
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return super().forward(input, indices, output_size or self.output_size)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, output_size={self.output_size}"
+
+
+class SizedMaxUnpool2d(nn.MaxUnpool2d):
+    """`nn.MaxUnpool2d` whose result has these spatial sizes."""
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> None:
+        super().__init__(kernel_size, stride, padding)
+        self.output_size = [output_size] * 2 if isinstance(output_size, int) else list(output_size)
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return super().forward(input, indices, output_size or self.output_size)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, output_size={self.output_size}"
+
+
+class SizedMaxUnpool3d(nn.MaxUnpool3d):
+    """`nn.MaxUnpool3d` whose result has these spatial sizes."""
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> None:
+        super().__init__(kernel_size, stride, padding)
+        self.output_size = [output_size] * 3 if isinstance(output_size, int) else list(output_size)
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return super().forward(input, indices, output_size or self.output_size)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, output_size={self.output_size}"
+
+
 class Select(nn.Module):
     """One slice along an axis, which disappears: `Select(1, 0)` is `x[:, 0]`."""
 

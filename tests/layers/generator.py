@@ -16,8 +16,15 @@ from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import Layer
 from tests.layers.values import draw_arguments, draw_value, fields_of, wrong_value
 
-LAYERS = [name for name in MODULE_OF if hasattr(nn, name) and issubclass(getattr(nn, name), nn.Module)]
-"""The layers that are torch.nn's."""
+GIVEN_MORE = ("MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d")
+"""Those that cannot run on what flows alone, and do not stand in a chain: `test_unpooling.py` compares them."""
+
+LAYERS = [
+    name
+    for name in MODULE_OF
+    if hasattr(nn, name) and issubclass(getattr(nn, name), nn.Module) and name not in GIVEN_MORE
+]
+"""The layers that are torch.nn's, and take one tensor."""
 
 
 class Config(NamedTuple):

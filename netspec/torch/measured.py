@@ -50,9 +50,9 @@ def counting_flops() -> Generator[FlopCounterMode]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def further(others: Mapping[str, tuple[int, ...]]) -> tuple[Tensor, ...]:
+def further(others: Mapping[str, tuple[int, ...]], dtype: str = "float32") -> tuple[Tensor, ...]:
     """Batches of the further tensors that a layer is given, by their shapes."""
-    return tuple(batch_of(shape, "float32") for shape in others.values())
+    return tuple(batch_of(shape, dtype) for shape in others.values())
 
 
 def first(result: Any) -> Tensor:

@@ -105,7 +105,7 @@ def test_an_example_gives_the_shape_that_torch_gives(name: str, use: Example) ->
     layer, x, module = made(name, use)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = first(module(example(use.input, use.dtype), *further(use.others)))
+        result = first(module(example(use.input, use.dtype), *further(use.others, use.others_dtype)))
     assert layer.output(x) == (use.output, "float32" if name.startswith("Embedding") else use.dtype)
     assert tuple(result.shape) == (BATCH, *use.output)
     assert layer.parameters(x) == parameters_of(module)
@@ -118,7 +118,7 @@ def test_macs_are_half_the_flops_that_torch_counts(name: str, use: Example) -> N
     layer, x, module = made(name, use)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert macs_of(module, use.input, use.dtype, 2, *further(use.others)) == layer.macs(x)
+        assert macs_of(module, use.input, use.dtype, 2, *further(use.others, use.others_dtype)) == layer.macs(x)
 
 
 @pytest.mark.parametrize(("name", "use"), ALL, ids=ALL_IDS)
@@ -130,7 +130,9 @@ def test_what_autograd_keeps_is_what_the_layer_says(name: str, use: Example) -> 
     address = value.untyped_storage().data_ptr()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found, result = kept(module, value, *(other.requires_grad_().clone() for other in further(use.others)))
+        others = further(use.others, use.others_dtype)
+        others = tuple(t.requires_grad_().clone() if t.is_floating_point() else t for t in others)
+        found, result = kept(module, value, *others)
     same_memory = result.untyped_storage().data_ptr() == address
     # a merge of neighbouring axes is a view for some inputs, and nothing is said of it
     assert layer.shares(x) == same_memory or (name == "Rearrange" and same_memory)

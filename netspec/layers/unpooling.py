@@ -70,13 +70,14 @@ class MaxUnpooling(Layer):
             code="wrong-dtype", at="indices",
             help="give it the second result of a max pool: `as: [y, i]` and `return_indices: true`",
         )  # fmt: skip
-        fits = len(found.shape) == len(x.shape) and all(same(a, b) for a, b in zip(found.shape, x.shape, strict=True))
-        need(
-            fits,
-            lambda: f"`indices` have the shape of the input: they are {shape_text(found.shape)}, but {{given}}",
-            code="shape-mismatch", at="indices", axis="every",
-            help="give it the indices of the pool that made a map of this shape",
-        )  # fmt: skip
+        pairs = list(zip(found.shape, x.shape, strict=False))
+        for fits in (len(found.shape) == len(x.shape), *(same(ours, theirs) for ours, theirs in pairs)):
+            need(
+                fits,
+                lambda: f"`indices` have the shape of the input: they are {shape_text(found.shape)}, but {{given}}",
+                code="shape-mismatch", at="indices", axis="every",
+                help="give it the indices of the pool that made a map of this shape",
+            )  # fmt: skip
         return (self.output(x),)
 
     def saved(self, x: TensorType) -> Saved:

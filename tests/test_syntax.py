@@ -43,6 +43,12 @@ def mended(source: Source, d: Diagnostic) -> str:
     ("text", "part", "words"),
     [
         ("layers:\n\t- ReLU\n", "\t", "a tab character indents this line"),
+        ("a: [Linear: 1]\nb: [Linear: 3, Exp:]\n", "Exp:", "inside `[…]` write `Exp`"),
+        ("a: [Exp:, Linear: 3]\n", "Exp:", "inside `[…]` write `Exp`"),
+        ("a: [\n  Linear: 3, # it's [one\n  Exp:,\n  ReLU]\n", "Exp:", "inside `[…]` write `Exp`"),
+        ("a: [[Linear: 4, ReLU:], []]\n", "ReLU:", "inside `[…]` write `ReLU`"),
+        ("- {Exp:, as: y}\n", "Exp:", "inside `{…}` write `Exp: `"),
+        ("a: [{Exp:}]\n", "Exp:", "inside `{…}` write `Exp: `"),
         ("a:\n  - x\n\t\t- y\n", "\t\t", "a tab character indents this line"),
         ("a: |\n\tfoo\n", "\t", "a tab character"),
         ("-\t- a\n", "\t", "stands where YAML wants a space"),

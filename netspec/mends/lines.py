@@ -57,6 +57,11 @@ def _equals(place: Place) -> str:
     return re.sub(rf"({_WORD})\s*=\s*(?![=])", r"\1: ", place.text)
 
 
+def _colon_in_list(place: Place) -> str:
+    """`[Linear: 3, Exp:]`."""
+    return re.sub(rf"(?<=[\[,\s])({_WORD}):(?=[\],])", r"\1", place.text)
+
+
 def _space_behind_colon(place: Place) -> str:
     return re.sub(rf"\b({_WORD}):(?=[^\s:])", r"\1: ", place.text)
 
@@ -139,6 +144,7 @@ _REWRITINGS: Final[tuple[tuple[str, Callable[[Place], str]], ...]] = (
     ("write a blank behind the dash", _space_behind_dash),
     ("begin the item with `- `", _missing_dash),
     ("write `:` and a blank between an argument and its value", _equals),
+    ("leave out the colon in front of `,` or `]`", _colon_in_list),
     ("write a blank behind the colon", _space_behind_colon),
     ("write `:` behind the name", _colon_before_brace),
     ("write braces around the arguments", _parentheses_for_braces),

@@ -28,6 +28,7 @@ from netspec.expressions.evaluation import (
     named,
     nothing,
     quick,
+    uncalled,
 )
 from netspec.expressions.functions import FUNCTIONS, LATER
 from netspec.expressions.operations import LARGEST
@@ -196,9 +197,9 @@ class _Compiler:
         if name in CONSTANTS:
             value = CONSTANTS[name]
             return lambda scope, state: value
-        if name in FUNCTIONS and name not in LATER:
-            raise ExpressionError(f"`{name}` is a function: write `{name}(…)`", start, end)
         self.names.add(name)
+        if name in FUNCTIONS and name not in LATER:
+            return uncalled(name, start, end)
         return named(name, start, end)
 
     def unary(self, node: ast.UnaryOp) -> Run:

@@ -130,6 +130,19 @@ def named(name: str, start: int, end: int) -> Run:
     return run
 
 
+def uncalled(name: str, start: int, end: int) -> Run:
+    """The compiled form of a function's name that is not called. Nothing may have that name; where something was
+    refused it, the scope knows of it, and that has been reported."""
+
+    def run(scope: Meanings, state: list[Any]) -> Any:
+        try:
+            return scope[name]
+        except KeyError:
+            raise ExpressionError(f"`{name}` is a function: write `{name}(…)`", start, end) from None
+
+    return run
+
+
 def quick(compute: Callable[[int, int], int], operation: Any) -> Callable[[Run, Run, Place], Run]:
     """A binary operation with a fast path for two integers, the most frequent operands.
 

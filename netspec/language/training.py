@@ -25,7 +25,9 @@ def training_section(
     if not isinstance(train, MapNode):
         reports.report("wrong-form", "`train` holds a recipe: `data`, `epochs`, `optimizer` …", train)
         return None
-    read = read_recipe(train, reader)
+    output = done.spec.output
+    outputs = [key.text for key, _ in output.entries] if isinstance(output, MapNode) else []
+    read = read_recipe(train, reader, outputs)
     against = _against(over, reports, input_type, root, done)
     check_recipe(read, train, reader, against)
     if not isinstance(read, Recipe):
@@ -52,6 +54,8 @@ def _against(
         else [Related(f"input `{value.name}`", spans[value.name])]
         for value in inputs
     ]
+    if not done.ports.outputs and isinstance(done.spec.output, MapNode):
+        return None  # none of them could be read
     if not done.ports.outputs:
         outputs = [EndValue(None, done.end.type or NOTHING)]
         related = [[done.end.related(None)] if done.end.type else []]
@@ -68,7 +72,14 @@ def _against(
     ]
     if len(outputs) != len(keys or outputs) or len(inputs) != len(spans or inputs):
         return None
-    return Against(NetEnds(tuple(inputs), tuple(outputs)), types, endings, input_places, related, heads)
+    ends = NetEnds(tuple(inputs), tuple(outputs))
+    return Against(ends, types, endings, input_places, related, heads, _listed(done.spec.output))
+
+
+def _listed(node: Node | None) -> tuple[str, ...]:
+    """The values of an `output` that is a list of their names."""
+    items = node.items if isinstance(node, ListNode) else ()
+    return tuple(item.text for item in items if isinstance(item, ScalarNode) and item.text.isidentifier())
 
 
 def targets_in(train: Node) -> frozenset[str]:

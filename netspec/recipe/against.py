@@ -25,3 +25,5 @@ class Against(NamedTuple):
     """For each output, likewise."""
     heads: bool = False
     """True if the net has auxiliary heads."""
+    listed: Sequence[str] = ()
+    """The values of an output that is a list of them, which gives them no names: `output: [a, b]`."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any, Final, cast
 
 from netspec.arguments import COUNT, NATURAL, NON_NEGATIVE, POSITIVE
 from netspec.diagnostics import Edit, Fix, did_you_mean
-from netspec.kinds import TEXT, FieldKind, kind_of, name_of
+from netspec.kinds import TEXT, FieldKind, kind_of
 from netspec.meant import meant_call
 from netspec.recipe import aliases, tables
-from netspec.recipe.base import Interval, Loss, Metric, Named, Precision
+from netspec.recipe.base import Interval, Metric, Named, Precision
 from netspec.recipe.fields import SHARE
+from netspec.recipe.items import read_losses
 from netspec.recipe.resolved import Draft, NotRead, Recipe
 from netspec.recipe.terms import LossItem
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
@@ -39,12 +40,6 @@ PLAIN: Final[Mapping[str, FieldKind]] = {
     "checkpoint_keep": COUNT,
 }
 """Keys with one value, and its kind."""
-
-BESIDE: Final = ("of", "target", "weight")
-"""What stands beside a loss in a list of them."""
-
-_OUTPUT: Final = name_of("the name of an output, as `output: {NAME: …}` gives it")
-_TARGET: Final = name_of("the name of an input, or of a field of the data")
 
 LISTS: Final = ("transforms", "augment")
 PATTERNS: Final = ("no_decay", "freeze")
@@ -85,8 +80,9 @@ _RENAMED: Final[Mapping[str, str]] = {
 """Keys under the names that other trainers give them."""
 
 
-def read_recipe(node: MapNode, reader: Reader) -> Recipe | Draft:
-    """The recipe that a `train:` section describes, every default filled in. `reader` is a plain one.
+def read_recipe(node: MapNode, reader: Reader, outputs: Collection[str] = ()) -> Recipe | Draft:
+    """The recipe that a `train:` section describes, every default filled in. `reader` is a plain one,
+    and `outputs` are the names that the spec gives the outputs of its net.
 
     Returns:
         A draft where a mistake leaves no recipe; every independent one has been reported. Whether the recipe suits the
@@ -105,7 +101,7 @@ def read_recipe(node: MapNode, reader: Reader) -> Recipe | Draft:
             continue  # null is the default
         else:
             if key.text == "loss":
-                read, losses = _losses(value, reader)
+                read, losses = read_losses(value, reader, outputs)
             else:
                 read = _read(key, value, reader)
             if read is FAILED:
@@ -171,61 +167,6 @@ def _call(node: Node, kind: tables.Kind, reader: Reader) -> Named | None:
     """One thing of a kind with its arguments; None once reported."""
     names = aliases.NAMES[kind.word]
     return reader.call(node, kind.names, kind.load, kind=kind.word, unknown=kind.unknown, elsewhere=names)
-
-
-def _losses(node: Node, reader: Reader) -> tuple[Any, tuple[tuple[int, LossItem], ...]]:
-    """A loss, or the items of a list of them: losses with what stands beside each. FAILED once reported; and then those
-    that are right all the same, each with its place in the list."""
-    beside = isinstance(node, MapNode) and any(key.text in BESIDE for key, _ in node.entries)
-    if not beside and not isinstance(node, ListNode):
-        return _or_failed(_call(node, tables.CALLS["loss"], reader)), ()
-    items = node.items if isinstance(node, ListNode) else [node]
-    if not items:
-        reader.report("wrong-form", "`loss` lists nothing", node, help=_example("loss"))
-        return FAILED, ()
-    read = [_item(item, reader) for item in items]
-    right = tuple((number, item) for number, item in enumerate(read) if item is not None)
-    return (FAILED if len(right) < len(read) else tuple(item for _, item in right)), right
-
-
-def _item(node: Node, reader: Reader) -> LossItem | None:
-    """One loss of the list with `of`, `target` and `weight`; None once reported."""
-    if not isinstance(node, MapNode):
-        loss = _call(node, tables.CALLS["loss"], reader)
-        return None if not isinstance(loss, Loss) else LossItem(loss)
-    beside = {key.text: value for key, value in node.entries if key.text in BESIDE}
-    calls = [entry for entry in node.entries if entry[0].text not in BESIDE]
-    if not calls:
-        reader.report("wrong-form", "an item of `loss` names no loss", node, help="for example `{MSELoss: , of: y}`")
-        return None
-    loss = _call(MapNode(calls, node.flow, node.start, node.end), tables.CALLS["loss"], reader)
-    of = _names("of", beside.get("of"), _OUTPUT, reader)
-    target = _names("target", beside.get("target"), _TARGET, reader)
-    weight = 1.0
-    if (given := beside.get("weight")) is not None and not _is_null(given):
-        weight = reader.scalar(given, NON_NEGATIVE, name="weight")
-    if isinstance(beside.get("target"), ListNode):
-        reader.report("wrong-form", "`target` is one name", beside["target"], help="a loss has one target")
-        return None
-    if not isinstance(loss, Loss) or of is FAILED or target is FAILED or weight is FAILED:
-        return None
-    return LossItem(loss, of, target[0] if target else None, float(weight))
-
-
-def _names(key: str, node: Node | None, kind: FieldKind, reader: Reader) -> Any:
-    """One name, or a list of them; FAILED once reported, for the first that is none: who counts counts throughout."""
-    if node is None or _is_null(node):
-        return ()
-    read: list[Any] = []
-    for item in node.items if isinstance(node, ListNode) else [node]:
-        read.append(reader.scalar(item, kind, name=key))
-        if read[-1] is FAILED:
-            return FAILED
-    return tuple(read)
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.value is None
 
 
 def _torn(trap: Trap, reader: Reader) -> None:

@@ -116,7 +116,7 @@ def _outputs(item: LossItem, at: Node, reader: Reader, net: Against) -> tuple[in
     for number, name in enumerate(item.of):
         if name not in names:
             spot = written.items[number] if isinstance(written, ListNode) else where
-            return _unknown_output(name, spot, names, reader)
+            return _unknown_output(name, spot, names, reader, net)
     if len(item.of) != len(loss.takes):
         return _mismatch(
             reader, where,
@@ -141,20 +141,32 @@ def _known(
             what = "the net's output" if value.name is None else f"output `{value.name}`"
             return _mismatch(
                 reader, where, f"`{item.loss.name()}` reads one value, but {what} is a family of several",
-                "give each member a name of its own, as in `output: {low: p[3], high: p[4]}`", related=net.outputs[i],
+                f"write `{_named(net)}`, and beside the loss which of them it reads, as in `of: {net.listed[0]}`"
+                if net.listed
+                else "give each member a name of its own, as in `output: {low: p[3], high: p[4]}`",
+                related=net.outputs[i],
             )  # fmt: skip
     return positions
 
 
-def _unknown_output(name: str, at: Node, names: Sequence[str], reader: Reader) -> None:
+def _named(net: Against) -> str:
+    """The values of `output: [a, b]` as outputs with their names."""
+    return f"output: {{{', '.join(f'{name}: {name}' for name in net.listed)}}}"
+
+
+def _unknown_output(name: str, at: Node, names: Sequence[str], reader: Reader, net: Against) -> None:
     near = did_you_mean(name, names)
-    if not names:
+    if net.listed:
+        help_ = f"a list gives its values without names: write `{_named(net)}`"
+    elif not names:
         help_ = "leave `of` out, or name the output, as in `output: {" + name + ": …}`"
     elif near is not None:
         help_ = f"did you mean `{near}`?"
     else:
         help_ = f"its outputs are {', '.join(f'`{known}`' for known in names)}"
     message = f"the net has no output `{name}`" if names else f"the net's only output has no name, so none is `{name}`"
+    if net.listed:
+        message = f"the {len(net.listed)} values that `output` lists are outputs without names, so none is `{name}`"
     fix = reader.replace(f"write `{near}`", at, near) if near is not None else None
     reader.report("unknown-output", message, at, help=help_, fix=fix)
 

@@ -236,4 +236,7 @@ class Joining(Arguments):
             a.dtype == b.dtype,
             lambda: f"`{self.word}` joins one dtype, but {first} is {a.dtype} and {second} is {b.dtype}",
             code="wrong-dtype",
+            help=f"times 1.0 a value is float32, as in `{self.word}: [a, b * 1.0]`"
+            if "float32" in (a.dtype, b.dtype)
+            else f"times 1 a value of bool is int64, as in `{self.word}: [a, b * 1]`",
         )

@@ -9,7 +9,7 @@ import ast
 import keyword
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, cast
 
 from netspec.diagnostics import did_you_mean
 from netspec.dims import UNKNOWN
@@ -169,9 +169,10 @@ class _Compiler:
     def called(self, what: ast.Name | ast.Attribute, arguments: Sequence[ast.expr] = ()) -> Called:
         """What is called, or asked for, for suggestions."""
         argument = self.excerpt(arguments[0]) if arguments else None
+        further = tuple(map(self.excerpt, arguments[1:]))
         if isinstance(what, ast.Name):
-            return Called(what.id, None, argument)
-        return Called(what.attr, self.excerpt(what.value), argument)
+            return Called(what.id, None, argument, further)
+        return Called(what.attr, self.excerpt(what.value), argument, further)
 
     def excerpt(self, node: ast.expr) -> str:
         start, end = _place(node)
@@ -324,6 +325,7 @@ class _Compiler:
             raise ExpressionError(
                 f"`{self.excerpt(node.func)}` cannot be called", *_place(node.func), "expression-forbidden"
             )
+        called = self.called(cast("ast.Name", node.func), node.args)
         if name not in FUNCTIONS:
             near = did_you_mean(name, FUNCTIONS)
             hint = f"did you mean `{near}`?" if near else f"the functions are {', '.join(FUNCTIONS)}"
@@ -331,7 +333,7 @@ class _Compiler:
                 f"`{name}` is no function",
                 *_place(node.func),
                 "unknown-function",
-                called=Called(name, None, self.excerpt(node.args[0]) if node.args else None),
+                called=called,
                 help=hint,
             )
         if node.keywords:
@@ -344,7 +346,6 @@ class _Compiler:
             message = f"`{name}` takes {takes} {noun}, but gets {len(node.args)}"
             raise ExpressionError(message, *place, "expression-type")
         arguments = [self.compile(n) for n in node.args]
-        called = Called(name, None, self.excerpt(node.args[0]) if node.args else None)
 
         def run(scope: Meanings, state: list[Any]) -> Any:
             values = [argument(scope, state) for argument in arguments]

@@ -20,6 +20,8 @@ class Called(NamedTuple):
     """What stands in front of the dot, as written."""
     argument: str | None
     """The first argument, as written."""
+    further: tuple[str, ...] = ()
+    """The arguments behind it, likewise."""
 
 
 class ExpressionError(Exception):

@@ -240,7 +240,7 @@ def subtract(a: Any, b: Any, meter: Meter) -> Any:
 def multiply(a: Any, b: Any, meter: Meter) -> Any:
     """The product of numbers; a list times an integer is repeated."""
     for items, times in ((a, b), (b, a)):
-        if is_list(items) and times is not UNKNOWN:
+        if is_list(items) and times is not UNKNOWN and (len(items) > 0 or not isinstance(times, Value)):
             count = max(whole(times, "how often a list is repeated"), 0)
             meter.make(len(items) * count)
             return list(items) * count

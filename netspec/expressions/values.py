@@ -120,8 +120,20 @@ def combined(op: str, left: Any, right: Any) -> Any:
         if isinstance(part, Dim):
             raise Undecided(part)
         if not isinstance(part, (Value, int, float)) or isinstance(part, bool):
-            raise Refused(f"`{op}` wants values of the network and numbers, but {part!r} is neither", "expression-type")
+            raise Refused(
+                f"`{op}` wants values of the network and numbers, but {part!r} is neither", "expression-type",
+                _instead_of_here(op, right if part is left else left) if part == [] else None,
+            )  # fmt: skip
     return Operation(op, left, right)
+
+
+def _instead_of_here(op: str, other: object) -> str:
+    """What to write where `[]` stands in arithmetic for what stands at its place."""
+    named = "`as: x` beside the item above gives it a name for arithmetic"
+    word = {"+": "add", "*": "mul"}.get(op)
+    if word is None or not isinstance(other, Value):
+        return f"what stands here is `[]` only among branches, as in `add: [[], a]`; {named}"
+    return f"what stands here is `[]` only among branches: `{word}: [[], {other!r}]`; {named}"
 
 
 def described(value: object) -> str:

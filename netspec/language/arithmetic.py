@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from netspec.diagnostics import Related
@@ -94,6 +95,17 @@ def _whole(value: Operation, a: Flow | None, b: Flow | None) -> Flow:
     )
 
 
+def _in_one_kind(value: Operation, kinds: Sequence[str]) -> str:
+    """How operands of two dtypes are written as values of one: times 1.0 a value is float32, times 1 int64."""
+    one = "1.0" if "float32" in kinds else "1"
+    dtype = "float32" if "float32" in kinds else "int64"
+    sides: list[str] = []
+    for part, kind in zip((value.left, value.right), kinds, strict=True):
+        closed = f"({part!r})" if isinstance(part, Operation) else repr(part)
+        sides.append(closed if kind == dtype else f"({closed} * {one})")
+    return f"times {one} a value is {dtype}: `{sides[0]} {value.op} {sides[1]}`"
+
+
 def _as_many_axes(a: tuple[Size, ...], b: tuple[Size, ...]) -> str:
     if a and b:
         return "shapes of as many axes, where one has every size of the other or that other has 1"
@@ -119,6 +131,7 @@ def _dtype(value: Operation, sides: list[Operand], dtype: DType) -> DType:
             f"`{value!r}` wants values of one kind, but `{value.left!r}` is {kinds[0]} and `{value.right!r}` is "
             f"{kinds[1]}",
             tuple(Related(f"{f.last.title} gives {kind}", f.last.span) for f, kind in zip(flows, kinds, strict=True)),
+            help=_in_one_kind(value, kinds),
         )
     if dtype == "float32":
         return dtype

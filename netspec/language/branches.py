@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from netspec.combinators import COMBINATORS
-from netspec.diagnostics import Related
+from netspec.diagnostics import Fix, Related
 from netspec.dims import UNKNOWN, Problem, Unmet
 from netspec.expressions.operations import kind
 from netspec.expressions.values import Family, Operation, Value
@@ -31,11 +31,18 @@ def read_options(item: Item, kind: type[Joining], reader: Reader) -> Joining:
     for name, field in kind.model_fields.items():
         if name in item.options:
             values[name] = option_value(item, name, kind, reader)
-        elif field.is_required():
+        elif field.is_required() and not _stands_inside(item, name):
             example = f"write `{name}: …` beside `{item.name}`"
             reader.report("missing-argument", f"`{item.name}` needs `{name}`", item.head, help=example)
             values[name] = UNKNOWN
+        elif field.is_required():
+            values[name] = UNKNOWN  # told where the branches are read
     return kind.model_construct(**values) if values else _plain(kind)
+
+
+def _stands_inside(item: Item, option: str) -> bool:
+    """Whether an option stands among the branches of a combinator, which is reported there."""
+    return isinstance(item.value, MapNode) and item.value.get(option) is not None
 
 
 @cache
@@ -90,6 +97,7 @@ def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, 
             f"`{word}` holds a list of branches, each a list of layers",
             node or item.head,
             help=_options_inside(node, joining) or f"for example `{word}: [[Conv2d: 64], []]`; `[]` is identity",
+            fix=_options_beside(item, joining, reader),
         )
         return None
     found: list[Branch] = []
@@ -167,6 +175,20 @@ def _options_inside(node: Node | None, joining: Joining) -> str | None:
     inside = [key.text for key, _ in node.entries if key.text in joining.options] if isinstance(node, MapNode) else []
     beside = ", ".join(f"{option}: …" for option in inside)
     return f"options stand beside the branches: `{{{joining.word}: [[Conv2d: 64], []], {beside}}}`" if inside else None
+
+
+def _options_beside(item: Item, joining: Joining, reader: Reader) -> Fix | None:
+    """The mend of `{einsum: {pattern: …, branches: [q, k]}}`, whose branches are the one key that is no option."""
+    node, whole = item.value, item.node
+    if not isinstance(node, MapNode) or not isinstance(whole, MapNode) or len(whole.entries) > 1:
+        return None
+    lists = [value for key, value in node.entries if key.text not in joining.options]
+    if len(lists) != 1 or not isinstance(lists[0], ListNode) or len(node.entries) == 1:
+        return None
+    text = reader.source.text
+    beside = [f"{k.text}: {text[v.start : v.end]}" for k, v in node.entries if v is not lists[0]]
+    written = f"{{{', '.join([f'{joining.word}: {text[lists[0].start : lists[0].end]}', *beside])}}}"
+    return None if "\n" in written else reader.replace(f"write `{written}`", whole, written)
 
 
 def _is_item(node: MapNode) -> bool:

@@ -91,6 +91,32 @@ _KEYS: Final = {
     ),
 }
 
+_TWO_LOSSES: Final = (
+    "input: [4]\nlayers: [Linear: 8, ReLU]\noutput: {kind: [Linear: 3], size: [Linear: 1]}\ntrain:\n  data: synthetic\n"
+    "  batch_size: 8\n  epochs: 1\n  optimizer: SGD\n  loss:\n    - {CrossEntropyLoss: , of: kind}\n"
+    "    - {MSELoss: , of: size, target: sizes, weight: 0.5}\n"
+)
+_BESIDE_LOSSES: Final = {
+    "of": Word(
+        "key beside a loss",
+        "The output that a loss reads, by the name that `output` gives it; a list for a loss of several, as in `of: "
+        "[mu, logvar]`. It may be left out where the network has one output.",
+        _TWO_LOSSES,
+    ),
+    "target": Word(
+        "key beside a loss",
+        "What a loss compares its output with: an input of the network, as an autoencoder has it, or a field of the "
+        "data. Left out, it is the labels of the data.",
+        _TWO_LOSSES,
+    ),
+    "weight": Word(
+        "key beside a loss",
+        "The number that a loss is multiplied with before all are added up, 1 if left out. Among the arguments of a "
+        "loss, as in `CrossEntropyLoss: {weight: [1.0, 2.0]}`, it is another: one factor for each class.",
+        _TWO_LOSSES,
+    ),
+}
+
 _LOOPS: Final = {
     "for": Word(
         "loop",
@@ -255,5 +281,14 @@ def _spec(example: WorkedExample) -> str:
     return layers(example.layers, str(list(example.input)))
 
 
-EXPLAINED: Final = {**_KEYS, **_combinators(), **_LOOPS, **_OPTIONS, **_VALUES, **_PLACES, **_FUNCTIONS}
+EXPLAINED: Final = {
+    **_KEYS,
+    **_BESIDE_LOSSES,
+    **_combinators(),
+    **_LOOPS,
+    **_OPTIONS,
+    **_VALUES,
+    **_PLACES,
+    **_FUNCTIONS,
+}
 """Every word of the language."""

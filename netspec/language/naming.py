@@ -269,7 +269,12 @@ class Naming:
         items = node.items if isinstance(node, ListNode) else [node]
         texts = [item.text for item in items if isinstance(item, ScalarNode) and item.value is not None]
         if not written or not items or len(texts) < len(items):
-            self.reports.report("wrong-form", f"`{word}` takes a value", node, help=help)
+            what = f"`{word}` takes a value"
+            if written and any(isinstance(item, ListNode) and not item.items for item in items):
+                what = f"`[]` is no value in `{word}`: only among branches it says what stands here"
+                written_out = ", ".join(item.text if isinstance(item, ScalarNode) else "x" for item in items)
+                help = f"`as: x` beside the item above names what stands here: `{word}: [{written_out}]`"
+            self.reports.report("wrong-form", what, node, help=help)
             return UNKNOWN
         if any(text.partition("[")[0].strip() in self.refused for text in texts):
             return UNKNOWN

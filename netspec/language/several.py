@@ -176,6 +176,10 @@ class Several:
         if family is not None and isinstance(words, ListNode) and len(words.items) <= len(family) and not left_out:
             self._name_members(words, family, cursor, reader)
             return
+        if not left_out and item.kind == "block" and family is None and cursor.flow.type is None:
+            self.lose(item, cursor)  # whatever left nothing known of what the block gives has been reported
+            self._named.discard(id(item.node))
+            return
         if left_out:
             said, wish = f"`{item.name}` is left out here, so nothing has these names", "use them under the same `when`"
         else:

@@ -53,6 +53,8 @@ _LAYERS: Final = {
     "pad": "ConstantPad2d",
     "scaled_dot_product_attention": "SelfAttention",
 }
+_BETWEEN: Final = {"max": "Max", "maximum": "Max", "min": "Min", "minimum": "Min", "mean": "Mean"}
+"""What reduces a stack of several values to one of their shape, element by element."""
 _HEADS: Final = {
     "return": "the value behind the last item is what a list gives; `output` says another",
     "input": "`use: x` lets the input `x` stand here; `input` stands at the top of a spec",
@@ -99,6 +101,9 @@ def instead_of_call(called: Called, blocks: Collection[str], values: Collection[
         return f"`{word}` is an item: `- {word}: {inside}`"
     if name in _TERMS and of is not None:
         return f"arithmetic says it: `{_TERMS[name].format(_closed(of))}`"
+    if (reduction := _BETWEEN.get(name)) is not None and len(several := _operands(called, values)) > 1:
+        stacked = ", ".join(several)
+        return f"two items say it of several values: `- stack: [{stacked}]`, and behind it `- {reduction}: 1`"
     own = name.lower() in (layer.lower() for layer in MODULE_OF)
     if not own and (told := _told(name)) is not None:
         return told
@@ -130,6 +135,11 @@ def instead_of_name(name: str, spec: Spec, values: ValueNames) -> str | None:
     """What to write instead of a name of a value that is not known: `s_0` for one of a family, or a module's name."""
     if name in spec.named_values:
         return None
+    if name == "_":
+        return (
+            "what stands here is `[]` among branches, as in `add: [[], skip]`; `as: x` beside the item above gives it "
+            "a name for arithmetic"
+        )
     numbered = re.fullmatch(r"([^\W\d]\w*?)_?(\d+)", name)
     if numbered is not None:
         stem, index = numbered[1], numbered[2]
@@ -190,6 +200,13 @@ def _operand(called: Called, values: Collection[str]) -> str | None:
         if text is not None and any(word in values for word in re.findall(r"[^\W\d]\w*", text)):
             return text
     return None
+
+
+def _operands(called: Called, values: Collection[str]) -> list[str]:
+    """The values that a call is of, as written; none if one of its arguments is none."""
+    given = [text for text in (called.argument, *called.further) if text is not None]
+    own = [called.owner] if called.owner is not None and _is_arithmetic(called.owner, values) else []
+    return [*own, *given] if all(_is_arithmetic(text, values) for text in given) else []
 
 
 def _closed(text: str) -> str:

@@ -67,15 +67,20 @@ def check_losses(recipe: Recipe, node: MapNode, reader: Reader, net: Against) ->
             "write the loss of the heads first",
         )  # fmt: skip
     read = {i for term in terms for i in term.of}
-    unread = [value.name for i, value in enumerate(net.ends.outputs) if i not in read]
-    for name in unread:
+    unread = [i for i, value in enumerate(net.ends.outputs) if i not in read and value.name is not None]
+    if unread:
+        named = [f"`{net.ends.outputs[i].name}`" for i in unread]
+        what = f"the output {named[0]}" if len(named) == 1 else f"the outputs {', '.join(named[:-1])} and {named[-1]}"
+        first, one = net.ends.outputs[unread[0]].name, len(named) == 1
         reader.report(
             "unread-output",
-            f"no loss reads the output `{name}`",
+            f"no loss reads {what}",
             key_of(node, "loss") or node,
-            related=net.outputs[[value.name for value in net.ends.outputs].index(name)],
+            related=[place for i in unread for place in net.outputs[i]],
             severity="warning",
-            help=f"what only `{name}` needs does not train; add a loss `of: {name}`, or leave the output out",
+            help=f"what only {named[0]} needs does not train; add a loss `of: {first}`, or leave the output out"
+            if one
+            else f"what only they need does not train; add a loss for each, as `of: {first}`, or leave them out",
         )
 
 

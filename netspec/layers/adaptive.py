@@ -35,7 +35,7 @@ class AdaptiveMaxPooling(AdaptivePooling):
     """Base of the three adaptive max pools."""
 
     omitted: ClassVar[dict[str, str]] = {
-        "return_indices": "it would make the output a pair, and a chain hands on one tensor"
+        "return_indices": "it would make the output a pair, whose second serves unpooling alone"
     }
 
     output_size: Any

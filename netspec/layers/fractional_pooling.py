@@ -22,7 +22,7 @@ class FractionalMaxPooling(Layer):
     """By how much the input must exceed `output + kernel − 1`: torch requires 0 in 2d and 1 in 3d."""
     family = "pooling"
     omitted: ClassVar[dict[str, str]] = {
-        "return_indices": "it would make the output a pair, and a chain hands on one tensor",
+        "return_indices": "it would make the output a pair, whose second serves unpooling alone",
         "_random_samples": "it is private to torch",
     }
 

@@ -6,7 +6,14 @@ from typing import Final
 
 _LAZY = "sizes that follow from the input are inferred for every layer; write `{}`"
 _LOSS = "a loss is no layer: it stands in the recipe, `loss:` under `train:`"
-_PAIR = "it compares two tensors, and a chain hands on one"
+_CROSS = (
+    "`- {einsum: [q, k], pattern: 'n i d, n j d -> n i j', as: s}`, `- use: s / 8 ** 0.5`, "
+    "`- {Softmax: {dim: 2}, as: w}`, `- {einsum: [w, v], pattern: 'n i j, n j d -> n i d'}`"
+)
+_ENCODED = (
+    "it takes a second sequence, from an encoder; without one write `{}`, with one a block of `SelfAttention` and "
+    "attention on the other sequence, as `netspec explain MultiheadAttention` writes it"
+)
 _CELL = "it is one step of a recurrent layer; write `{}`"
 _BASE = "it is a container of torch's own; {}"
 
@@ -23,16 +30,20 @@ _LOSSES = (
 
 UNOFFERED: Final[dict[str, str]] = {
     **{f"Lazy{name}": _LAZY.format(name) for name in _INFERRED},
-    "MultiheadAttention": "it takes three tensors and returns a pair; write `SelfAttention`",
-    "Bilinear": _PAIR.replace("compares", "multiplies"),
-    "CosineSimilarity": _PAIR,
-    "PairwiseDistance": _PAIR,
+    "MultiheadAttention": "it takes three tensors and returns a pair; of a sequence on itself write "
+    f"`SelfAttention`, of one on another, with values `q`, `k` and `v` of width 8 that `as` has named, {_CROSS}",
+    "Bilinear": "it multiplies two values; of vectors `a` and `b` of 8, to 3 results, "
+    "`- {einsum: [[Parameter: [3, 8, 8]], a, b], pattern: 'n k i j, n i, n j -> n k'}`",
+    "CosineSimilarity": "it compares two values; of vectors `a` and `b`, "
+    "`- {einsum: [[{use: a}, {Normalize: {dim: 1}}], [{use: b}, {Normalize: {dim: 1}}]], pattern: 'n d, n d -> n'}`",
+    "PairwiseDistance": "it compares two values; of vectors `a` and `b`, `- use: (a - b) ** 2`, `- {Sum: 1, as: d}`, "
+    "`- use: d ** 0.5`",
     "RNNCell": _CELL.format("RNN"),
     "LSTMCell": _CELL.format("LSTM"),
     "GRUCell": _CELL.format("GRU"),
-    "Transformer": "it takes two sequences, and a chain hands on one tensor; write `TransformerEncoder`",
-    "TransformerDecoder": "it takes a second sequence from an encoder; write `TransformerEncoder`",
-    "TransformerDecoderLayer": "it takes a second sequence from an encoder; write `TransformerEncoderLayer`",
+    "Transformer": _ENCODED.format("TransformerEncoder"),
+    "TransformerDecoder": _ENCODED.format("TransformerEncoder"),
+    "TransformerDecoderLayer": _ENCODED.format("TransformerEncoderLayer"),
     "AdaptiveLogSoftmaxWithLoss": "it takes the labels as a second input; write `Linear` and `LogSoftmax`",
     **dict.fromkeys(_LOSSES, _LOSS),
     "Sequential": _BASE.format("write `sequential: [...]`, or name a block"),

@@ -6,6 +6,7 @@ import ast
 import inspect
 import math
 import operator
+import re
 import subprocess
 import sys
 import warnings
@@ -13,8 +14,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
+from torch.nn import functional as F
 
+import netspec
 from netspec.dims import UNKNOWN, Findings, Unmet, collecting
 from netspec.layers import FAMILIES, MODULE_OF, UNOFFERED, layer_class
 from netspec.layers.base import Example, Layer, TensorType
@@ -216,3 +220,34 @@ def test_a_spec_loads_only_the_families_that_it_names() -> None:
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     loaded = set(printed.split()) & set(FAMILIES)
     assert loaded == {"convolution", "activation", "pooling", "shape", "linear", "dropout"}
+
+
+OF_SEVERAL = {
+    "CosineSimilarity": ("[8]", lambda v: F.cosine_similarity(v["a"], v["b"])),
+    "PairwiseDistance": ("[8]", lambda v: F.pairwise_distance(v["a"], v["b"], eps=0.0)),
+    "MultiheadAttention": ("[5, 8]", lambda v: F.scaled_dot_product_attention(v["q"], v["k"], v["v"])),
+}
+
+
+def instead_of(name: str) -> tuple[str, list[str]]:
+    """The items that the reason for a layer of several values says to write, and the values that they read."""
+    items = "".join(f"  {item}\n" for item in re.findall(r"`(- [^`]+)`", UNOFFERED[name]))
+    return items, re.findall(r"`([a-z])`", UNOFFERED[name])
+
+
+@pytest.mark.parametrize("name", OF_SEVERAL)
+def test_what_is_written_instead_of_a_layer_of_several_values_computes_the_same(name: str) -> None:
+    shape, theirs = OF_SEVERAL[name]
+    items, values = instead_of(name)
+    net = netspec.loads(f"input: {{{', '.join(f'{value}: {shape}' for value in values)}}}\nlayers:\n{items}")
+    given = {value: torch.randn(2, *net.named_inputs[i].type.shape) for i, value in enumerate(values)}
+    torch.testing.assert_close(netspec.build(net)(*given.values()), theirs(given))
+
+
+def test_what_is_written_instead_of_bilinear_is_a_product_with_a_parameter() -> None:
+    items, _ = instead_of("Bilinear")
+    net = netspec.loads(f"input: {{a: [8], b: [8]}}\nlayers:\n{items}")
+    model = netspec.build(net)
+    (weight,) = model.parameters()
+    a, b = torch.randn(2, 8), torch.randn(2, 8)
+    torch.testing.assert_close(model(a, b), F.bilinear(a, b, weight.reshape(3, 8, 8)))

@@ -130,10 +130,10 @@ def combined(op: str, left: Any, right: Any) -> Any:
 def _instead_of_here(op: str, other: object) -> str:
     """What to write where `[]` stands in arithmetic for what stands at its place."""
     named = "`as: x` beside the item above gives it a name for arithmetic"
-    word = {"+": "add", "*": "mul"}.get(op)
-    if word is None or not isinstance(other, Value):
+    form = {"+": "add: [[], {}]", "*": "mul: [[], {}]"}.get(op)
+    if form is None or not isinstance(other, Value):
         return f"what stands here is `[]` only among branches, as in `add: [[], a]`; {named}"
-    return f"what stands here is `[]` only among branches: `{word}: [[], {other!r}]`; {named}"
+    return f"what stands here is `[]` only among branches: `{form.format(repr(other))}`; {named}"
 
 
 def described(value: object) -> str:

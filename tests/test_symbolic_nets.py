@@ -163,3 +163,15 @@ def test_a_net_whose_sizes_are_short_has_counts_that_nobody_could_read() -> None
     assert "FLOPs ? (2 × MACs)" in summary(net)
     unknown = [row.key for row in netspec.compare(net, net).rows if row.a is UNKNOWN]
     assert unknown == ["macs", "flops", "activations"]
+
+
+OPEN = {
+    "S == T": "input: {a: [T, 4], b: [S, 4]}\nlayers: [GaussianSample: {logvar: b}]\n",
+    "K == 1": "input: {a: [T, 4], h: [K, 8]}\nlayers:\n  - GRU: {hidden_size: 8, hx: h}\n",
+}
+
+
+@pytest.mark.parametrize("condition", OPEN)
+def test_a_further_tensor_of_open_size_states_what_it_must_be(condition: str) -> None:
+    net = netspec.loads(OPEN[condition])
+    assert [str(requirement.condition) for requirement in net.conditions] == [condition]

@@ -155,12 +155,15 @@ class GaussianSample(Layer):
             help="for example `GaussianSample: {logvar: v}`, where `as: v` has named it",
         )
         other = given[0].shape
-        fits = len(other) == len(x.shape) and all(same(a, b) for a, b in zip(other, x.shape, strict=True))
-        need(
-            fits and given[0].dtype == x.dtype,
-            lambda: f"`logvar` has the shape and dtype of the mean: it is {shape_text(given[0].shape)}, but {{given}}",
-            code="shape-mismatch", at="logvar", axis="every",
-        )  # fmt: skip
+        pairs = zip(other, x.shape, strict=False)
+        for fits in (given[0].dtype == x.dtype, len(other) == len(x.shape), *(same(a, b) for a, b in pairs)):
+            need(
+                fits,
+                lambda: (
+                    f"`logvar` has the shape and dtype of the mean: it is {shape_text(given[0].shape)}, but {{given}}"
+                ),
+                code="shape-mismatch", at="logvar", axis="every",
+            )  # fmt: skip
         return (x,)
 
     def saved(self, x: TensorType) -> Saved:

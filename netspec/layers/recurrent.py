@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import model_validator
 
 from netspec.arguments import Count, Natural, Probability, invalid
-from netspec.dims import Shape, Size, need
+from netspec.dims import Shape, Size, need, same
 from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall, shape_text
 from netspec.layers.transformer import BatchFirst
 
@@ -79,15 +79,18 @@ class Recurrent(_Sizes):
                 code="value-kind", at="hx", help=f"for example `hx: [{', '.join(self.states)}]`",
             )  # fmt: skip
             for name, state, want in zip(self.states, given, wanted, strict=True):
-                need(
-                    state.shape == want.shape and state.dtype == want.dtype,
-                    lambda name=name, state=state, want=want: (
-                        f"`{name}` of `hx` is {shape_text(want.shape)} here, layers and directions by features, "
-                        f"but what it is given is {shape_text(state.shape)}"
-                        + (f" of {state.dtype}" if state.dtype != want.dtype else "")
-                    ),
-                    at="hx", help=self._fitting(state, want),
-                )  # fmt: skip
+                pairs = zip(state.shape, want.shape, strict=False)
+                fits = (state.dtype == want.dtype, len(state.shape) == len(want.shape), *(same(a, b) for a, b in pairs))
+                for condition in fits:
+                    need(
+                        condition,
+                        lambda name=name, state=state, want=want: (
+                            f"`{name}` of `hx` is {shape_text(want.shape)} here, layers and directions by features, "
+                            f"but what it is given is {shape_text(state.shape)}"
+                            + (f" of {state.dtype}" if state.dtype != want.dtype else "")
+                        ),
+                        at="hx", help=self._fitting(state, want),
+                    )  # fmt: skip
         return (self.output(x), *wanted)
 
     def _fitting(self, state: TensorType, want: TensorType) -> str:

@@ -11,11 +11,8 @@ from netspec.mends.edits import offset
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 
-def item_at(spec: Spec, source: Source, span: Span) -> Item | None:
-    """The item whose head begins at a place of the file; None if none does."""
-    if span.file != source.name:
-        return None
-    at = offset(source, span.line, span.column)
+def nodes(spec: Spec) -> Iterator[Node]:
+    """All nodes among the layers, in the blocks and outputs, each once; keys of mappings are none."""
     left: list[Node | None] = [spec.layers, spec.output, *(block.body for block in spec.blocks.values())]
     seen: set[int] = set()
     while left:
@@ -23,16 +20,27 @@ def item_at(spec: Spec, source: Source, span: Span) -> Item | None:
         if node is None or id(node) in seen:
             continue
         seen.add(id(node))
+        yield node
+        if isinstance(node, ListNode):
+            left += node.items
+        elif isinstance(node, MapNode):
+            left += [value for _, value in node.entries]
+
+
+def item_at(spec: Spec, source: Source, span: Span) -> Item | None:
+    """The item whose head begins at a place of the file; None if none does."""
+    if span.file != source.name:
+        return None
+    at = offset(source, span.line, span.column)
+    for node in nodes(spec):
         if isinstance(node, ListNode):
             for child in node.items:
                 if isinstance(child, ScalarNode) and child.start == at:
                     return Item("layer", child, None, {}, child)
-                left.append(child)
         elif isinstance(node, MapNode):
             for key, value in node.entries:
                 if key.start == at:
                     return Item("layer", key, value, {}, node)
-                left.append(value)
     return None
 
 

@@ -14,9 +14,9 @@ from netspec.language.spec import Spec
 from netspec.layers.base import Layer
 from netspec.meant import argument_meant
 from netspec.mends.edits import offset, put_after, put_beside, replace
-from netspec.mends.finding import items_around
+from netspec.mends.finding import items_around, nodes
 from netspec.mends.python import call_text, readings
-from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+from netspec.text.source import ListNode, MapNode, ScalarNode, Source
 
 _ACTIVATIONS: Final = {"linear": "", "none": "", "null": "", "": "", "swish": "SiLU", "lrelu": "LeakyReLU",
                        "softmax": "Softmax: -1"}  # fmt: skip
@@ -68,8 +68,8 @@ def _python(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
             text = start + f"\n{indent}".join(f"- {item}" for item in items)
             yield Fix("write the calls as items", (Edit(source.between(node.start, node.end), text),))
         return
-    for child in _scalars(spec):
-        if child.start <= at < child.end and "(" in child.text and not child.quoted:
+    for child in nodes(spec):
+        if isinstance(child, ScalarNode) and child.start <= at < child.end and "(" in child.text and not child.quoted:
             begin = source.text.rfind("\n", 0, child.start) + 1
             lead = source.text[begin : child.start]
             if lead.strip() != "-":
@@ -80,22 +80,6 @@ def _python(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
                 yield Fix(f"write `{items[0]}`" if len(items) == 1 else "write each call as an item",
                           (replace(source, child, text),))  # fmt: skip
             return
-
-
-def _scalars(spec: Spec) -> Iterator[ScalarNode]:
-    left: list[Node | None] = [spec.layers, *(block.body for block in spec.blocks.values())]
-    seen: set[int] = set()
-    while left:
-        node = left.pop()
-        if node is None or id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, ScalarNode):
-            yield node
-        elif isinstance(node, ListNode):
-            left += node.items
-        else:
-            left += [child for _, child in node.entries]
 
 
 # ---- lists, `type:`, arguments beside their layer

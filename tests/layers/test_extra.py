@@ -58,7 +58,9 @@ def test_every_example_holds_on_real_tensors_in_train_and_eval_mode(name: str, e
     assert y == (example.output, example.dtype)
     module = module_of(layer, *example.input)
     for mode in (True, False):
-        result = first(module.train(mode)(batch(example.input, example.dtype), *further(example.others)))
+        result = first(
+            module.train(mode)(batch(example.input, example.dtype), *further(example.others, example.others_dtype))
+        )
         assert result.shape == (1 if layer.source else 2, *example.output)
         assert str(result.dtype) == f"torch.{example.dtype}"
 
@@ -76,7 +78,10 @@ def test_macs_are_half_the_flops_that_torch_counts_for_one_example(name: str, ex
     layer = made(name, **example.arguments)
     module = module_of(layer, *example.input)
     with counting_flops() as counter:
-        module(torch.randn(1, *example.input, requires_grad=True), *(other[:1] for other in further(example.others)))
+        module(
+            torch.randn(1, *example.input, requires_grad=True),
+            *(other[:1] for other in further(example.others, example.others_dtype)),
+        )
     assert 2 * layer.macs(TensorType(example.input)) == counter.get_total_flops()
 
 

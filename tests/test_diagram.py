@@ -196,7 +196,8 @@ def test_an_arrow_into_a_closed_box_is_one_of_the_exact_graph_and_is_drawn_once(
     }
     boxes = set(inside.values())
     again = any(isinstance(node, Leaf) and node.again for node in walk(net.root))  # then paths are not unique
-    between = nx.DiGraph((inside.get(tail, tail), inside.get(head, head)) for tail, head in exact.edges())
+    between: nx.DiGraph[str] = nx.DiGraph()
+    between.add_edges_from((inside.get(tail, tail), inside.get(head, head)) for tail, head in exact.edges())
     closed = [(e.tail, e.head) for e in drawn.edges if {e.tail, e.head} <= boxes]
     assert len(closed) == len(set(closed))
     for tail, head in () if again else closed:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from netspec.diagnostics import Edit, Span
+from netspec.diagnostics import Edit
 from netspec.language.items import Item
 from netspec.text.source import MapNode, Node, ScalarNode, Source
 
@@ -184,8 +184,3 @@ def put_beside(source: Source, item: Item, option: str, text: str) -> Edit | Non
             return None
         return add_entry(source, item.node, option, text)
     return None
-
-
-def span_of(edits: Sequence[Edit]) -> Span:
-    """The place of the first edit."""
-    return min(edit.span for edit in edits)

@@ -274,10 +274,8 @@ class Combinator(NamedTuple):
             return ()
         return tuple(i for i, (_, chain) in enumerate(self.branches) if chain.output.constant)
 
-    @property
-    def call(self) -> TorchCall:
-        """The torch call that joins the branches' modules."""
-        constant = self.constant_branches
+    def call(self, constant: tuple[int, ...]) -> TorchCall:
+        """The torch call that joins the branches' modules, of which some give constants where others do not."""
         return self.joining.call_over_batch(constant) if constant else self.joining.call()
 
     @property

@@ -83,6 +83,10 @@ class Wiring:
         """The paths of the modules that run more than once."""
         self.homes = frozenset(node.path.rpartition(".")[0] for node in again if not node.again)
         """The paths of the chains that have a module which they do not run where it stands."""
+        self._constant: dict[str, tuple[int, ...]] = {}
+        for node in walk(root):
+            if isinstance(node, (Leaf, Combinator)) and (found := _constant(node)):
+                self._constant[node.path] = tuple(sorted({*self._constant.get(node.path, ()), *found}))
         if self.named:
             folded(root, cross)
             self._share(root)
@@ -100,6 +104,11 @@ class Wiring:
         """The wires of one node."""
         return self._wires.get(id(node), NONE)
 
+    def constant(self, node: Leaf | Combinator) -> tuple[int, ...]:
+        """Which of what a layer is given, or of a combinator's branches, are constants where others are none, in any of
+        the node's applications: those of a shared module may differ in this."""
+        return self._constant.get(node.path, ())
+
     def runs_steps(self, chain: Sequential) -> bool:
         """Whether a chain does not just run its modules one behind the other."""
         return chain.path in self.homes or self.names_inside(chain)
@@ -112,6 +121,10 @@ class Wiring:
             if isinstance(child, Scope) and self.names_inside(child):
                 return True
         return False
+
+
+def _constant(node: Leaf | Combinator) -> tuple[int, ...]:
+    return node.constant_inputs if isinstance(node, Leaf) else node.constant_branches
 
 
 def slots_read(node: Node) -> list[int]:

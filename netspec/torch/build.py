@@ -218,7 +218,7 @@ class _Builder:
                 case Use():
                     steps.append(TakeValue(node.term, last))
                 case _:
-                    repeated = node.constant_inputs if isinstance(node, Leaf) else ()
+                    repeated = self.wiring.constant(node) if isinstance(node, Leaf) else ()
                     joins = isinstance(node, Combinator)
                     steps.append(RunModule(module_key(node), taken.reads, taken.gives, last, joins, repeated))
         return steps[::-1]
@@ -227,7 +227,7 @@ class _Builder:
         given = {slot: place for place, slot in enumerate(self.wiring.of(node).reads)}
         chains = {key: self._chain(chain, given) for key, chain in node.branches}
         sides = {side: chains.pop(side) for side in node.joining.sides}
-        call = node.call
+        call = node.call(self.wiring.constant(node))
         written = {
             side: chain for side, chain in sides.items() if len(chain) or (isinstance(chain, Graph) and chain.steps)
         }

@@ -103,7 +103,7 @@ class Graph(nn.Sequential):
             if isinstance(step, RunModule):
                 given = [x, *[kept[slot] for slot in step.reads]]
                 if step.repeated:
-                    batch = next(v.shape[0] for i, v in enumerate(given) if i not in step.repeated)
+                    batch = max(v.shape[0] for v in given)
                     given = [repeat(v, batch) if i in step.repeated else v for i, v in enumerate(given)]
                 if step.joins and len(given) > 1:
                     given = [x, tuple(given[1:])]

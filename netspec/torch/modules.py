@@ -93,8 +93,8 @@ class Concat(nn.Module):
 
 
 class ConcatOverBatch(nn.Module):
-    """As `Concat`, where the results of the branches `constant` have a batch axis of 1 and are repeated for each
-    example."""
+    """As `Concat`, where the results of the branches `constant` may have a batch axis of 1, and are then repeated for
+    each example."""
 
     def __init__(self, *branches: nn.Module, constant: tuple[int, ...], dim: int = 1, split: int | None = None) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class ConcatOverBatch(nn.Module):
         """The joined results, in the branches' order."""
         inputs = [x] * len(self.branches) if self.split is None else x.chunk(self.split, self.dim)
         results = [branch(part, *values) for branch, part in zip(self.branches, inputs, strict=True)]
-        batch = next(y.shape[0] for i, y in enumerate(results) if i not in self.constant)
+        batch = max(y.shape[0] for y in results)
         for i in self.constant:
             results[i] = results[i].expand(batch, *results[i].shape[1:])
         return torch.cat(results, self.dim)
@@ -139,7 +139,7 @@ class StackOverBatch(nn.Module):
     def forward(self, x: Tensor, *values: Tensor) -> Tensor:
         """The stacked results, in the branches' order."""
         results = [branch(x, *values) for branch in self.branches]
-        batch = next(y.shape[0] for i, y in enumerate(results) if i not in self.constant)
+        batch = max(y.shape[0] for y in results)
         for i in self.constant:
             results[i] = results[i].expand(batch, *results[i].shape[1:])
         return torch.stack(results, self.dim)

@@ -294,3 +294,32 @@ def test_an_emitted_buffer_has_the_expression_of_the_spec_where_python_has_it(wr
     ruff = [sys.executable, "-m", "ruff", "format", "--diff", "--isolated", "--line-length=120", "-"]
     found = subprocess.run(ruff, input=text, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.parametrize("word", ["concat", "stack"])
+@pytest.mark.parametrize("uses", [("px", "xp"), ("xp", "px"), ("pp", "xx"), ("xx", "pp")])
+def test_a_shared_module_joins_constants_in_one_application_and_none_in_another(word: str, uses: list[str]) -> None:
+    body = "{{sequential: [Linear: 8, {{{}: [[], {}]}}], shared: body, as: {}}}"
+    (a, b), (c, d) = uses
+    text = f"""
+input: [4, 8]
+layers:
+  - as: x
+  - {{Parameter: [4, 8], as: p}}
+  - use: {a}
+  - {body.format(word, b, "first")}
+  - use: {c}
+  - {body.format(word, d, "second")}
+output: {{first: first, second: second}}
+"""
+    net, model = built(text)
+    emitted = emitted_module(net)
+    emitted.load_state_dict(model.state_dict())
+    assert not netspec.verify(net).disagreements
+    x, linear = torch.randn(5, 4, 8), model.get_submodule("body.0")
+    values = {"x": x, "p": model.state_dict()["0.weight"].expand(5, -1, -1)}
+    join = torch.cat if word == "concat" else torch.stack
+    expected = [join([linear(values[flowing]), values[read]], 1) for flowing, read in uses]
+    for module in (model, emitted):
+        for found, one in zip(module(x), expected, strict=True):
+            assert torch.allclose(found, one)

@@ -229,7 +229,7 @@ class Converter:
             elif inside is not _IDENTITY:
                 arguments.append(Argument(inside, key, keyword=True, side=True))
         self.depth -= 1
-        call = node.call
+        call = node.call(self.classes.wiring.constant(node))
         for name, value in call.arguments.items():
             field = type(joining).model_fields.get(name)  # a call may state what is no option
             default = REQUIRED if field is None or field.is_required() else field.default

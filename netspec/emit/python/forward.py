@@ -393,9 +393,9 @@ class _Body:
             given = [self.names[slot]]
         if isinstance(node, Leaf) and node.layer.source:
             given = []
-        if isinstance(node, Leaf) and node.constant_inputs:
+        if isinstance(node, Leaf) and (constant := self.wiring.constant(node)):
             types = [node.input, *(read.type for read in node.reads)]
-            given = _over_batch(given, types, node.constant_inputs)
+            given = _over_batch(given, types, constant)
         arguments = ", ".join(given)
         text = f"self[{key if key.isdigit() else repr(key).replace(chr(39), chr(34))}]({arguments})"
         if not wires.gives:
@@ -412,8 +412,8 @@ class _Body:
     def _join(self, node: Combinator, steps: Sequence[Step], at: int) -> int:
         """Join values that are there already."""
         operands = [self.current if slot is None else self.names[slot] for slot in _operands(node) or ()]
-        if node.joining.repeats and node.constant_branches:
-            operands = _over_batch(operands, [chain.output for _, chain in node.branches], node.constant_branches)
+        if node.joining.repeats and (constant := self.wiring.constant(node)):
+            operands = _over_batch(operands, [chain.output for _, chain in node.branches], constant)
         written = node.joining.written(operands)
         if written is not None:
             at = self._to("", steps, at)
@@ -450,9 +450,10 @@ def _repeated(name: str, type_: TensorType, batch: str) -> str:
 
 
 def _over_batch(names: Sequence[str], types: Sequence[TensorType], constant: Sequence[int]) -> list[str]:
-    """The variables, with those that hold constants repeated for as many examples as the others have."""
-    other = next(name for i, name in enumerate(names) if i not in constant)
-    batch = f"{other}.shape[0]"
+    """The variables, with those that hold constants repeated for as many examples as the others have. Which do may
+    differ from one application of a shared module to the next."""
+    others = [name for i, name in enumerate(names) if i not in constant]
+    batch = f"{others[0]}.shape[0]" if others else f"max({', '.join(f'{name}.shape[0]' for name in names)})"
     return [
         _repeated(name, type_, batch) if i in constant else name
         for i, (name, type_) in enumerate(zip(names, types, strict=True))

@@ -102,7 +102,8 @@ class Diagnostic(NamedTuple):
     """One finding about a spec.
 
     `message` is one sentence that says what is wrong, with both numbers of a mismatch. `label` is the short text beside
-    the carets, `help` says what to do, and `related` names other places.
+    the carets, `help` says what to do, and `related` names other places. `otherwise` is a second fix where two are as
+    likely: one of them is meant, and neither is certain.
     """
 
     code: Code
@@ -113,6 +114,7 @@ class Diagnostic(NamedTuple):
     related: tuple[Related, ...] = ()
     help: str | None = None
     fix: Fix | None = None
+    otherwise: Fix | None = None
 
 
 class NetspecError(Exception):

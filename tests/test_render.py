@@ -301,10 +301,11 @@ def test_json_is_the_published_contract() -> None:
                 "certain": True,
                 "edits": [{"line": 6, "column": 14, "end_line": 6, "end_column": 33, "text": ""}],
             },
+            "otherwise": None,
         }
     ]  # fmt: skip
     bare = to_json(Diagnostic("a-code", "m", span(1, 1, 1, 2)))
-    assert (bare["related"], bare["help"], bare["fix"]) == ([], None, None)
+    assert (bare["related"], bare["help"], bare["fix"], bare["otherwise"]) == ([], None, None, None)
     assert render_json([]) == "[]"
     assert render_json([WIDTH]).isascii()
 

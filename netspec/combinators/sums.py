@@ -67,12 +67,21 @@ class Residual(Joining):
         return ["the body", "the shortcut" if "shortcut" in stated else "the skip"]
 
     def shortcut_for(self, x: TensorType, ends: Sequence[TensorType]) -> str | None:
-        """The 1×1 convolution with the right channels and stride; None if none does, or if the input is not (channels,
-        height, width) in numbers.
+        """The 1×1 convolution with the right channels and stride, or an upsampling and one where there are other
+        channels; None if none does, or if the input is not (channels, height, width) in numbers.
         """
         body = ends[0]
         if len(x.shape) != 3 or len(body.shape) != 3 or not all(isinstance(n, int) for n in (*x.shape, *body.shape)):
             return None
+        factors = {
+            b // a if b % a == 0 else 0
+            for a, b in zip(x.shape[1:], body.shape[1:], strict=True)
+            if isinstance(a, int) and isinstance(b, int) and a
+        }
+        if len(factors) == 1 and (factor := factors.pop()) > 1:
+            up = f"Upsample: {{scale_factor: {factor}}}"
+            same = x.shape[0] == body.shape[0]
+            return up if same else f"{up}, Conv2d: {{out_channels: {body.shape[0]}, kernel_size: 1}}"
         strides = {
             -(-a // b)
             for a, b in zip(x.shape[1:], body.shape[1:], strict=True)

@@ -7,21 +7,26 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from netspec.diagnostics import Code, Diagnostic, Fix, Span
-from netspec.language.clues import Clue, JoinClue, LayerClue
+from netspec.language.clues import JoinClue, LayerClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
+from netspec.mends.arguments import mends_of_arguments
+from netspec.mends.calls import mends_of_call
 from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import loses
 from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
 from netspec.mends.proof import HIDING, Proof, Recheck
-from netspec.mends.recipes import mends_of_recipe
-from netspec.mends.shapes import mends_of_layer, stated_width
+from netspec.mends.recipes import mends_of_data, mends_of_recipe, mends_of_scores
+from netspec.mends.shapes import mends_of_layer, stated_width, values_that_fit
 from netspec.mends.written import mends_of_writing
+from netspec.recipe.clues import DataClue, ScoresClue
 from netspec.text.source import Source
 
 if TYPE_CHECKING:
     from netspec.mends.fitting import Conditions
+
+Clue = LayerClue | JoinClue | DataClue | ScoresClue
 
 
 def proven(
@@ -44,7 +49,24 @@ def proven(
     """
     proof = Proof(source, found, recheck)
     mended = [_with_mend(d, clues.get((d.code, d.span)), source, spec, proof) for d in found]
+    mended = _without_rivals(mended, proof)
     return mended if spec is None else _with_inputs_that_fit(mended, clues, source, spec, conditions)
+
+
+def _without_rivals(found: list[Diagnostic], proof: Proof) -> list[Diagnostic]:
+    """Where the certain mend of another finding answers this one too, that one is meant: no second is offered, which
+    would undo the first."""
+    answers = {
+        d.span.line: proof.answered.get(d.fix, frozenset()) for d in found if d.fix is not None and d.fix.certain
+    }
+    told: list[Diagnostic] = []
+    for d in found:
+        sure = d.fix is not None and d.fix.certain
+        line = next((line for line, gone in answers.items() if (d.code, d.span) in gone), None)
+        if line is not None and not sure:
+            d = d._replace(fix=None, otherwise=None, help=f"the fix of line {line} answers this, too")
+        told.append(d)
+    return told
 
 
 def _with_inputs_that_fit(
@@ -61,7 +83,8 @@ def _with_inputs_that_fit(
             continue
         from netspec.mends.fitting import inputs_of_a_width, inputs_that_fit, what_fits  # which reads formulas
 
-        fit = what_fits(source, spec, conditions)
+        last = isinstance(clue, LayerClue) and clue.layer.width_axis == -1
+        fit = what_fits(source, spec, conditions, "E" if last else "L")
         if fit is None:
             break
         stated = stated_width(clue) if isinstance(clue, LayerClue) and d.code == "width-mismatch" else None
@@ -82,35 +105,47 @@ def depends_on_the_input(clue: Clue, d: Diagnostic) -> bool:
     if d.code == "width-mismatch" and isinstance(clue, LayerClue):
         origin = clue.flow.origins[-1] if clue.flow.origins else None
         return isinstance(origin, LayerOrigin) and len(origin.leaf.input.shape) > len(clue.x.shape)
+    if isinstance(clue, JoinClue) and len({end.type.shape[1:] for end in clue.ends if end.type is not None}) > 1:
+        return True
     return d.code in ("shape-mismatch", "branch-mismatch") and (d.fix is None or not d.fix.certain)
 
 
 def _with_mend(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec | None, proof: Proof) -> Diagnostic:
     if d.span.in_setting:
         return d
-    better = None if clue is None or spec is None else proof.first(d, _by_evidence(clue, source, spec))
-    if better is not None:
-        return d._replace(fix=better, help=None)
     own = [] if d.fix is None else [d.fix]
+    if clue is not None and spec is not None:
+        better = proof.first(d, chain(_by_evidence(clue, d, source, spec), own))
+        if better:
+            kept = d.help if better[0] is d.fix else values_that_fit(clue) if isinstance(clue, LayerClue) else None
+            return _told(d, better, kept)
     written = d.severity == "error" and d.code in WRITTEN
     if written and spec is not None:
         own += mends_of_recipe(d, source, spec)
     others = _by_writing(d, source, spec) if written else ()
     likeliest = chain(others, own) if d.code == "yaml-syntax" else chain(own, others)  # libyaml stops late
     mends = (fix for fix in likeliest if not loses(fix.edits, source))
-    fix = proof.first(d, mends, lambda fix: fix in own or d.code in OF_TEXT)
-    if fix is not None:
-        another = fix not in own and (bool(own) or d.code == "list-argument")  # than the help speaks of
-        return d._replace(fix=fix, help=None if another and fix.certain else d.help)
+    found = proof.first(d, mends, lambda fix: fix in own or d.code in OF_TEXT)
+    if found:
+        another = found[0] not in own and (bool(own) or d.code == "list-argument")  # than the help speaks of
+        return _told(d, found, None if another and found[0].certain else d.help)
     return d._replace(fix=None, help=None if clue is not None and d.fix is not None else d.help)
 
 
-def _by_evidence(clue: Clue, source: Source, spec: Spec) -> Iterable[Fix]:
+def _told(d: Diagnostic, mends: Sequence[Fix], help: str | None) -> Diagnostic:
+    return d._replace(fix=mends[0], otherwise=mends[1] if len(mends) > 1 else None, help=help)
+
+
+def _by_evidence(clue: Clue, d: Diagnostic, source: Source, spec: Spec) -> Iterable[Fix]:
     match clue:
         case LayerClue():
-            return mends_of_layer(clue, source, spec)
+            return chain(mends_of_layer(clue, source, spec), mends_of_call(clue, d, source, spec))
         case JoinClue():
-            return mends_of_join(clue, source, spec)
+            return mends_of_join(clue, d, source, spec)
+        case DataClue():
+            return mends_of_data(clue, source, spec)
+        case ScoresClue():
+            return mends_of_scores(clue, d, source, spec)
 
 
 WRITTEN: Final = HIDING - {"wrong-rank", "batch-axis"} | {
@@ -122,5 +157,6 @@ WRITTEN: Final = HIDING - {"wrong-rank", "batch-axis"} | {
 def _by_writing(d: Diagnostic, source: Source, spec: Spec | None) -> Iterator[Fix]:
     if spec is not None:
         yield from mends_of_writing(d, source, spec)
+        yield from mends_of_arguments(d, source, spec)
     yield from mends_of_document(d, source, spec)
     yield from mends_of_lines(d, source)

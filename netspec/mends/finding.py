@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from netspec.diagnostics import Span
 from netspec.language.items import Item
@@ -27,6 +28,18 @@ def nodes(spec: Spec) -> Iterator[Node]:
             left += [value for _, value in node.entries]
 
 
+def items(spec: Spec) -> Iterator[Item]:
+    """The items by their first keys, in the order of the text."""
+    found = [_item(child) for node in nodes(spec) if isinstance(node, ListNode) for child in node.items]
+    yield from sorted((item for item in found if item is not None), key=lambda item: item.head.start)
+
+
+def _item(node: Node) -> Item | None:
+    if isinstance(node, MapNode) and node.entries:
+        return Item("layer", node.entries[0][0], node.entries[0][1], {}, node)
+    return Item("layer", node, None, {}, node) if isinstance(node, ScalarNode) else None
+
+
 def item_at(spec: Spec, source: Source, span: Span) -> Item | None:
     """The item whose head begins at a place of the file; None if none does."""
     if span.file != source.name:
@@ -41,6 +54,19 @@ def item_at(spec: Spec, source: Source, span: Span) -> Item | None:
             for key, value in node.entries:
                 if key.start == at:
                     return Item("layer", key, value, {}, node)
+    return None
+
+
+def item_before(spec: Spec, source: Source, span: Span) -> Item | None:
+    """The item in front of the one whose head begins at a place of the file, in the same list; None if none is."""
+    if span.file != source.name:
+        return None
+    at = offset(source, span.line, span.column)
+    for node in nodes(spec):
+        if isinstance(node, ListNode):
+            for before, child in pairwise(map(_item, node.items)):
+                if child is not None and child.head.start == at:
+                    return before
     return None
 
 

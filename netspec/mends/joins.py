@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
-from netspec.diagnostics import Edit, Fix
+from netspec.diagnostics import Diagnostic, Edit, Fix
+from netspec.dims import product
 from netspec.language.clues import JoinClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.layers.base import TensorType, shape_text
+from netspec.mends.calls import given_in_call, written
 from netspec.mends.edits import put_beside, replace, set_argument
 from netspec.mends.finding import item_at
 from netspec.mends.shapes import with_argument
 from netspec.net import Leaf, leaves
-from netspec.text.source import Source
+from netspec.text.source import ScalarNode, Source
 
 
-def mends_of_join(clue: JoinClue, source: Source, spec: Spec) -> Iterator[Fix]:
+def mends_of_join(clue: JoinClue, d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
     """What would make the branches fit."""
     x = clue.flow.type
     types = [end.type for end in clue.ends if end.type is not None]
@@ -27,7 +30,9 @@ def mends_of_join(clue: JoinClue, source: Source, spec: Spec) -> Iterator[Fix]:
         return
     yield from _padding_that_keeps_the_size(clue, types, source, spec)
     yield from _one_layer_that_differs(clue, types, source, spec)
-    yield from _shortcut(clue, x, types, source)
+    yield from _stride_given_twice(clue, source, spec)
+    yield from _shortcut(clue, x, types, source, spec)
+    yield from _call(clue, types, d, source, spec)
 
 
 def _padding_that_keeps_the_size(clue: JoinClue, types: list[TensorType], source: Source, spec: Spec) -> Iterator[Fix]:
@@ -94,16 +99,62 @@ def _varied(leaf: Leaf, axis: int, wanted: object, source: Source, spec: Spec) -
                     yield Fix(f"`{name}: {text}` of `{leaf.type}` (line {leaf.span.line}) {turns}", (edit,))
 
 
-def _shortcut(clue: JoinClue, x: TensorType, types: list[TensorType], source: Source) -> Iterator[Fix]:
-    """A 1×1 convolution on the side that skips the body."""
-    written = clue.joining.shortcut_for(x, types)
-    if written is None:
+def _stride_given_twice(clue: JoinClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """A block's stride that two of its layers have: one of them was meant to."""
+    for branch in clue.branches:
+        strided = [leaf for leaf in leaves(branch) if getattr(leaf.layer, "stride", 1) not in (1, (1, 1))]
+        if len(strided) != 2:
+            continue
+        for leaf in reversed(strided):
+            item = item_at(spec, source, leaf.span)
+            edit = None if item is None else set_argument(source, item, "stride", "1", leaf.layer.scalar)
+            if edit is not None:
+                other = strided[0] if leaf is strided[1] else strided[1]
+                title = f"write `stride: 1`: `{other.type}` (line {other.span.line}) has the stride already"
+                yield Fix(title, (edit,), certain=False)
+
+
+def _shortcut(clue: JoinClue, x: TensorType, types: list[TensorType], source: Source, spec: Spec) -> Iterator[Fix]:
+    """A 1×1 convolution on the side that skips the body, with the parameters of the block that it stands in."""
+    layers = clue.joining.shortcut_for(x, types)
+    if layers is None:
         return
+    shown = ((name, _read(clue, name, value, source, spec)) for name, value in _NUMBER.findall(layers))
+    named = [(name, text) for name, text in shown if text is not None]
+    for name, text in named:
+        layers = re.sub(rf"\b{name}: \d+", f"{name}: {text}", layers)
     given = clue.item.options.get("shortcut")
     if given is None:
-        edit = put_beside(source, clue.item, "shortcut", f"[{written}]")
+        edit = put_beside(source, clue.item, "shortcut", f"[{layers}]")
     else:
-        edit = replace(source, given, f"[{written}]")
+        edit = replace(source, given, f"[{layers}]")
     if edit is not None:
-        title = f"`shortcut: [{written}]` turns {shape_text(x.shape)} into {shape_text(types[0].shape)}"
-        yield Fix(title, (edit,))
+        title = f"`shortcut: [{layers}]` turns {shape_text(x.shape)} into {shape_text(types[0].shape)}"
+        grows = product(types[0].shape[1:]) > product(x.shape[1:])  # by nearest neighbours, or by a layer that learns
+        yield Fix(title, (edit,), certain=not named and not grows)
+
+
+_NUMBER: Final = re.compile(r"\b(out_channels|stride): (\d+)")
+
+
+def _read(clue: JoinClue, name: str, value: str, source: Source, spec: Spec) -> str | None:
+    """How the body writes the number that a layer of its has for an argument; None if it writes the number."""
+    for leaf in leaves(clue.branches[0]):
+        item = item_at(spec, source, leaf.span)
+        node = None if item is None or str(getattr(leaf.layer, name, None)) != value else written(item, name)
+        if isinstance(node, ScalarNode) and isinstance(node.value, str):
+            return node.text
+    return None
+
+
+def _call(clue: JoinClue, types: list[TensorType], d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
+    """The width that a block is called with: that of the other side."""
+    origin, x = clue.ends[0].origins[0], clue.flow.type
+    item = item_at(spec, source, origin.span) if isinstance(origin, LayerOrigin) else None
+    wanted = None if x is None else x.shape[0]
+    if item is None or clue.item.options.get("shortcut") is not None or not isinstance(wanted, int):
+        return
+    if types[0].shape[1:] == (x.shape[1:] if x is not None else ()):
+        for name in ("out_channels", "out_features"):
+            for fix in given_in_call(written(item, name), wanted, d, source, spec):
+                yield fix._replace(certain=False)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 
-from netspec.diagnostics import Code, Diagnostic, Fix
+from netspec.diagnostics import Code, Diagnostic, Fix, Span
 from netspec.mends.edits import Changed, applied, offset
 from netspec.text.source import Source
 
@@ -50,27 +50,33 @@ class Proof:
         self.source: Final = source
         self.found: Final = found
         self.left = FOR_ALL
+        self.answered: Final[dict[Fix, frozenset[tuple[Code, Span]]]] = {}
+        """For each mend that is clean, all findings that it answers."""
         self._recheck: Final = recheck
         self._places: Final = [
             (d.code, offset(source, d.span.line, d.span.column)) for d in found if not d.span.in_setting
         ]
 
-    def first(self, d: Diagnostic, mends: Iterable[Fix], reveals: Callable[[Fix], bool] = lambda _: True) -> Fix | None:
-        """The first of some mends of a finding that is proven; None if none of those that may be tried is.
+    def first(self, d: Diagnostic, mends: Iterable[Fix], reveals: Callable[[Fix], bool] = lambda _: True) -> list[Fix]:
+        """The first of some mends of a finding that is proven, and the next one if that is not certain: then neither
+        is. None if none of those that may be tried is proven.
 
         Args:
             reveals: whether a mend may do behind which other findings come to light, if none does without.
         """
+        clean: list[Fix] = []
         second: Fix | None = None
         for _, fix in zip(range(FOR_ONE), mends, strict=False):
             if self.left == 0:
                 break
             verdict = self.tried(d, fix)
             if verdict == "clean":
-                return fix
+                clean.append(fix._replace(certain=False) if clean else fix)
             if verdict == "reveals" and second is None and reveals(fix):
                 second = fix
-        return second
+            if len(clean) == 2 or (clean and clean[0].certain):
+                break
+        return clean or ([] if second is None else [second])
 
     def tried(self, d: Diagnostic, fix: Fix) -> Verdict:
         """What comes of a mend."""
@@ -80,10 +86,17 @@ class Proof:
         if changed is None or changed.text == self.source.text:
             return "fails"
         self.left -= 1
-        return self._verdict(d, changed, self._recheck(changed.text))
-
-    def _verdict(self, d: Diagnostic, changed: Changed, after: Sequence[Diagnostic]) -> Verdict:
         now = Source(self.source.name, changed.text)
+        after = self._recheck(changed.text)
+        verdict = self._verdict(d, changed, after, now)
+        if verdict == "clean":
+            left = {(other.code, offset(now, other.span.line, other.span.column)) for other in after}
+            places = zip(self._places, self.found, strict=False) if len(self._places) == len(self.found) else ()
+            gone = (other for (code, at), other in places if (code, changed.moved(at)) not in left)
+            self.answered[fix] = frozenset((other.code, other.span) for other in gone)
+        return verdict
+
+    def _verdict(self, d: Diagnostic, changed: Changed, after: Sequence[Diagnostic], now: Source) -> Verdict:
         before = Counter((code, changed.moved(at)) for code, at in self._places)
         gone = (d.code, changed.moved(offset(self.source, d.span.line, d.span.column)))
         verdict: Verdict = "clean"

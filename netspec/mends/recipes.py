@@ -1,15 +1,19 @@
-"""Mends of a recipe: arguments of the optimizer that stand beside it."""
+"""Mends of a recipe: arguments of the optimizer that stand beside it, data of another size, classes without a score."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
+from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.meant import argument_meant
-from netspec.mends.edits import add_entry, offset, replace
+from netspec.mends.edits import add_entry, offset, put_after, put_before, replace, set_argument
+from netspec.mends.finding import item_at, item_before, items
 from netspec.recipe import tables
-from netspec.text.source import MapNode, ScalarNode, Source
+from netspec.recipe.clues import DataClue, ScoresClue
+from netspec.text.source import MapNode, Node, ScalarNode, Source
 
 
 def mends_of_recipe(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -45,3 +49,95 @@ def mends_of_recipe(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
         stop = source.text.find("\n", value.end) + 1 or len(source.text)
         title = f"write `{argument}: {text}` under `{head.text}`"
         yield Fix(title, (edit, Edit(source.between(begin, stop), "")))
+
+
+def mends_of_data(clue: DataClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """Transforms that make the images what the net takes, or an input that takes them: either may be meant."""
+    train = spec.train
+    if clue.transforms is not None and isinstance(train, MapNode):
+        written = train.get("transforms")
+        if written is None:
+            edit = add_entry(source, train, "transforms", clue.transforms)
+        else:
+            edit = replace(source, written, clue.transforms)
+        if edit is not None:
+            yield Fix(f"write `transforms: {clue.transforms}`", (edit,), certain=False)
+    node = spec.input
+    if isinstance(node, MapNode):
+        node = node.get("shape")
+    if clue.input is not None and node is not None:
+        yield Fix(f"write `input: {clue.input}`", (replace(source, node, clue.input),), certain=False)
+
+
+_WIDTHS: Final = ("out_features", "out_channels")
+"""Arguments that say how many scores a last layer gives."""
+
+
+def mends_of_scores(clue: ScoresClue, d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
+    """A recurrent layer gives its last step alone; the scores stand on the first axis; the last layer gives a score for
+    each class, or the variable that says how many it gives is as many."""
+    yield from _last_step(clue, source, spec)
+    for place in d.related:
+        item = item_at(spec, source, place.span)
+        if item is None or item.head.text not in spec.offer.layers:
+            continue
+        layer = spec.offer.layer_class(item.head.text)
+        name = next((name for name in _WIDTHS if name in layer.model_fields), None)
+        for linear in _row_of_linears(item, source, spec) if clue.sure and layer.by_position else ():
+            flat = put_before(source, linear, "Flatten")
+            if flat is not None:
+                line = source.span(linear.head).line
+                yield Fix(f"put `Flatten` in front of `{linear.head.text}` (line {line})", (flat,))
+        if not clue.sure and d.code == "loss-mismatch":
+            after = put_after(source, item, "Rearrange: n t c -> n c t")
+            if after is not None:
+                title = "put `Rearrange: n t c -> n c t` behind it: a class for each step"
+                yield Fix(title, (after,), certain=False)
+        if name is None or clue.classes is None:
+            continue
+        written = item.value.get(name) if isinstance(item.value, MapNode) else item.value
+        text = str(clue.classes)
+        variable = _variable(written, spec)
+        if variable is not None:
+            key, value = variable
+            yield Fix(f"write `{key.text}: {text}`", (replace(source, value, text),), d.severity == "error")
+            continue
+        edit = set_argument(source, item, name, text, layer.scalar)
+        if edit is not None:
+            yield Fix(f"let `{item.head.text}` (line {place.span.line}) give {text}", (edit,), d.severity == "error")
+
+
+def _row_of_linears(last: Item, source: Source, spec: Spec) -> list[Item]:
+    """The layers along the last axis at the end of a list, with activations and dropout between them, the first one
+    first: a map that is not flattened passes through all of them."""
+    row = [last]
+    before = item_before(spec, source, source.span(last.head))
+    while before is not None and before.head.text in spec.offer.layers:
+        layer = spec.offer.layer_class(before.head.text)
+        if layer.by_position:
+            row.append(before)
+        elif layer.family not in ("activation", "dropout"):
+            break
+        before = item_before(spec, source, source.span(before.head))
+    return row[::-1]
+
+
+def _last_step(clue: ScoresClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """The last recurrent layer gives all steps, where one class is asked for."""
+    known = (item for item in items(spec) if item.head.text in spec.offer.layers)
+    layers = ((item, spec.offer.layer_class(item.head.text)) for item in known)
+    steps = [(item, layer) for item, layer in layers if layer.family == "recurrent"]
+    for item, layer in steps[-1:]:
+        edit = set_argument(source, item, "returns", "last", layer.scalar)
+        if edit is not None:
+            line = source.span(item.head).line
+            title = f"`returns: last` of `{item.head.text}` (line {line}): what the last step gives, alone"
+            yield Fix(title, (edit,), certain=clue.sure)
+
+
+def _variable(written: Node | None, spec: Spec) -> tuple[ScalarNode, ScalarNode] | None:
+    """The variable that is written in a place, and its number, if it is one."""
+    if not isinstance(written, ScalarNode) or not isinstance(written.value, str):
+        return None
+    known = ((key, value) for key, value in spec.vars if key.text == written.text)
+    return next(((key, value) for key, value in known if isinstance(value, ScalarNode)), None)

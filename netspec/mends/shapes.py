@@ -15,7 +15,8 @@ from netspec.language.clues import LayerClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.layers.base import Layer, TensorType, shape_text
-from netspec.mends.edits import put_before, replace, set_argument
+from netspec.mends.edits import add_entry, put_before, replace, set_argument
+from netspec.mends.finding import item_at, item_before
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _AXES: Final = {2: ("l",), 3: ("h", "w"), 4: ("d", "h", "w")}
@@ -87,6 +88,22 @@ def _forgotten_pool(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix
     yield Fix(title, (Edit(source.between(dash, dash), text),))
 
 
+def _pooled_to_another_size(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """A width that is the channels times a power: the pool before the `Flatten` was meant to leave another size."""
+    stated, flatten = stated_width(clue), clue.flow.origins[-1] if clue.flow.origins else None
+    if stated is None or not isinstance(flatten, LayerOrigin) or not flatten.leaf.layer.keeps_values:
+        return
+    channels, *sizes = flatten.leaf.input.shape
+    pool = item_before(spec, source, flatten.span)
+    if pool is None or not pool.head.text.startswith("Adaptive") or not sizes or not isinstance(channels, int):
+        return
+    for size in range(1, 33):
+        if channels * size ** len(sizes) == stated:
+            edit = set_argument(source, pool, "output_size", str(size), "output_size")
+            left = shape_text((channels, *(size for _ in sizes)))
+            yield from _fix(f"write `{pool.head.text}: {size}`, which leaves {left}", edit, certain=False)
+
+
 def _axes_in_another_order(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """A stated number of channels that is the size of the last axis: torch has the channels first."""
     x, stated = clue.x, stated_width(clue)
@@ -101,8 +118,8 @@ def _axes_in_another_order(clue: LayerClue, source: Source, spec: Spec) -> Itera
         title = f"write `[{', '.join(texts)}]`: the channels come first"
         yield Fix(title, (Edit(source.between(sizes[0].start, sizes[-1].end), ", ".join(texts)),))
         return
-    names = _AXES[rank]
-    pattern = f"Rearrange: {' '.join(names)} c -> c {' '.join(names)}"
+    names = " ".join(_AXES[rank])
+    pattern = f"Rearrange: n {names} c -> n c {names}"
     title = f"put `{pattern}` in front, which turns {shape_text(x.shape)} into {shape_text(moved.shape)}"
     yield from _fix(title, put_before(source, clue.item, pattern))
 
@@ -187,21 +204,77 @@ def _batch_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
         yield Fix(title, (Edit(source.between(sizes[0].start, sizes[1].start), ""),))
 
 
+def _integers(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """An input that the layer looks up: it holds integers."""
+    if not clue.of_input or accepted(clue.layer, TensorType(clue.x.shape, "int64")) is None:
+        return
+    node = spec.input
+    if isinstance(node, MapNode) and node.get("shape") is not None:
+        dtype = node.get("dtype")
+        edit = add_entry(source, node, "dtype", "int64") if dtype is None else replace(source, dtype, "int64")
+        yield from _fix("write `dtype: int64`: the values are numbers of rows", edit)
+    elif isinstance(node, ListNode) and node.flow and node.items:
+        end = node.items[-1].end
+        said = f"[{source.text[node.items[0].start : end]}, int64]"
+        title = f"write `input: {said}`: the values are numbers of rows"
+        yield Fix(title, (Edit(source.between(end, end), ", int64"),))
+
+
 # ---- windows, groups, and whatever has a number at fault
 
 
 def _nearest(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
-    """The nearest value of the argument at fault that the layer's rule takes: below it first."""
+    """The nearest values of the argument at fault that the layer's rule takes, below it first."""
     name = clue.problem.at
     value = None if name is None else getattr(clue.layer, name, None)
     if name is None or not isinstance(value, int) or isinstance(value, bool):
         return
-    for near in (*range(value - 1, max(value - 65, -1), -1), *range(value + 1, value + 65)):
-        y = with_argument(clue.layer, name, near, clue.x)
-        if y is not None:
+    for tried in (range(value - 1, max(value - 65, -1), -1), range(value + 1, value + 65)):
+        for near in tried:
+            y = with_argument(clue.layer, name, near, clue.x)
+            if y is None or (near == 1 and y == clue.x and not clue.layer.parameters(clue.x)):  # it would do nothing
+                continue
             title = f"write `{name}: {near}`, which turns {shape_text(clue.x.shape)} into {shape_text(y.shape)}"
             yield from _fix(title, set_argument(source, clue.item, name, str(near), clue.layer.scalar), certain=False)
-            return
+            break
+
+
+def _width_at_its_origin(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """The nearest widths that the layer takes, where another layer states its own: below it first."""
+    axis = clue.problem.axis
+    if not isinstance(axis, int) or not clue.flow.origins:
+        return
+    origin, width = clue.flow.origins[axis], clue.x.shape[axis]
+    item = item_at(spec, source, origin.span) if isinstance(origin, LayerOrigin) else None
+    if item is None or not isinstance(origin, LayerOrigin) or not isinstance(width, int):
+        return
+    for name in ("out_channels", "out_features"):
+        if getattr(origin.leaf.layer, name, None) != width:
+            continue
+        for tried in (range(width - 1, 0, -1), range(width + 1, width + 65)):
+            for near in tried:
+                shape = list(clue.x.shape)
+                shape[axis] = near
+                if accepted(clue.layer, TensorType(tuple(shape), clue.x.dtype)) is not None:
+                    edit = set_argument(source, item, name, str(near), origin.leaf.layer.scalar)
+                    title = f"let `{origin.leaf.type}` (line {origin.span.line}) give {near}"
+                    yield from _fix(title, edit, certain=False)
+                    break
+
+
+def values_that_fit(clue: LayerClue) -> str | None:
+    """The values of the argument at fault that the layer's rule takes, where they are not all up to one of them."""
+    name = clue.problem.at
+    value = None if name is None else getattr(clue.layer, name, None)
+    if clue.problem.code != "shape-mismatch" or name is None or not isinstance(value, int) or isinstance(value, bool):
+        return None
+    sizes = [size for size in clue.x.shape if isinstance(size, int)]
+    most = min(max(sizes, default=value), 2048)
+    fit = [near for near in range(1, most + 1) if with_argument(clue.layer, name, near, clue.x) is not None]
+    if len(fit) < 3 or fit == list(range(fit[0], fit[0] + len(fit))):
+        return None
+    listed = ", ".join(map(str, fit[:12])) + (" …" if len(fit) > 12 else "")
+    return f"`{name}` may be {listed}"
 
 
 def with_argument(layer: Layer, name: str, value: int, x: TensorType) -> TensorType | None:
@@ -218,10 +291,11 @@ Make = Callable[[LayerClue, Source, Spec], Iterable[Fix]]
 
 _FOR: Final[dict[str, tuple[Make, ...]]] = {
     "width-mismatch": (
-        _forgotten_flatten, _forgotten_pool, _axes_in_another_order, _channels_of_the_input,
+        _forgotten_flatten, _forgotten_pool, _pooled_to_another_size, _axes_in_another_order, _channels_of_the_input,
     ),
     "wrong-rank": (_axis_for_channels, _batch_axis, _forgotten_flatten, _another_rank),
     "batch-axis": (_batch_axis,),
-    "shape-mismatch": (_nearest,),
+    "shape-mismatch": (_nearest, _width_at_its_origin),
+    "wrong-dtype": (_integers,),
 }  # fmt: skip
 """What may be meant, by the code of the finding, the likeliest first."""

@@ -9,6 +9,7 @@ from netspec.dims import Shape, Unmet
 from netspec.layers.base import TensorType
 from netspec.recipe.against import Against
 from netspec.recipe.base import Facts, ImageType, Transform, is_image
+from netspec.recipe.clues import DataClue
 from netspec.recipe.places import item_of, key_of
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.sizes import differs, joined, listed
@@ -236,18 +237,20 @@ def _compare(
         return True
     name = recipe.data.name()
     steps = f" ({joined(stored)}, then {', '.join(trail)})" if trail else ""
+    mend = mending(size, input.shape, recipe.transforms)
     reader.report(
         "data-mismatch",
         f"`{name}` gives images of {joined(size)}{steps}, but the net's input is {joined(input.shape)}",
         where,
         related=related,
-        help=mending(size, input.shape, recipe.transforms),
+        help=told(mend),
+        clue=mend,
     )
     return False
 
 
-def mending(size: ImageType, wanted: Shape, transforms: Sequence[Transform], *, exact: bool = False) -> str | None:
-    """The transforms to add, or the input to write, for images that are not of the net's input.
+def mending(size: ImageType, wanted: Shape, transforms: Sequence[Transform], *, exact: bool = False) -> DataClue:
+    """The transforms to write, or the input, for images that are not of the net's input.
 
     Args:
         size: of an image after the transforms that there are.
@@ -255,8 +258,9 @@ def mending(size: ImageType, wanted: Shape, transforms: Sequence[Transform], *, 
         transforms: those that there are.
         exact: this is one image of many, and others may be of other sizes: give both sides, and no `input` to write.
     """
+    input = f"[{', '.join(map(str, size))}]" if None not in size else None
     if len(wanted) != 3:
-        return f"write `input: [{', '.join(map(str, size))}]`" if None not in size else None
+        return DataClue(None, input)
     added: list[str] = []
     channels, height, width = wanted
     if size.channels is not None and size.channels != channels and channels in (1, 3):
@@ -266,14 +270,19 @@ def mending(size: ImageType, wanted: Shape, transforms: Sequence[Transform], *, 
         square = height == width and size.height == size.width and not exact
         added.append(f"Resize: {height}" if square else f"Resize: {{size: [{height}, {width}]}}")
     repairable = size.channels is None or size.channels == channels or channels in (1, 3)
+    if not added or not repairable:
+        return DataClue(None, input)
     kept = [t for t in transforms if not (resized and t.sizes)]
     at = next((i for i, t in enumerate(kept) if t.scales), len(kept))
     before, after = ([_written(t) for t in part] for part in (kept[:at], kept[at:]))
-    proposal = f"`transforms: [{', '.join([*before, *added, *after])}]`"
-    alternative = f"`input: [{', '.join(map(str, size))}]`" if None not in size else None
-    if added and repairable:
-        return f"write {proposal}" + (f", or {alternative}" if alternative and not exact else "")
-    return f"write {alternative}" if alternative else None
+    return DataClue(f"[{', '.join([*before, *added, *after])}]", None if exact else input)
+
+
+def told(mend: DataClue) -> str | None:
+    """What a mend of data that do not fit says."""
+    forms = ((f"transforms: {mend.transforms}", mend.transforms), (f"input: {mend.input}", mend.input))
+    said = [f"`{form}`" for form, given in forms if given is not None]
+    return f"write {', or '.join(said)}" if said else None
 
 
 def _written(transform: Transform) -> str:

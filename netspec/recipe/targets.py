@@ -11,6 +11,7 @@ from netspec.dims import Size
 from netspec.layers.base import Layer, TensorType
 from netspec.recipe.against import Against
 from netspec.recipe.base import Loss, is_image, is_map
+from netspec.recipe.clues import ScoresClue
 from netspec.recipe.places import item_of, key_of, loss_item, place
 from netspec.recipe.resolved import NotRead, Recipe
 from netspec.recipe.sizes import differs, joined
@@ -185,8 +186,9 @@ def _mismatch(
     *,
     related: Sequence[Related] = (),
     severity: Severity = "error",
+    clue: object = None,
 ) -> None:
-    reader.report(code, message, at, help=help, related=related, severity=severity)
+    reader.report(code, message, at, help=help, related=related, severity=severity, clue=clue)
 
 
 def _counted(count: int) -> str:
@@ -336,7 +338,7 @@ def _check_scores(term: _Term, recipe: Recipe, node: MapNode, reader: Reader) ->
             else f"end the net with `Flatten` and `Linear: {facts.classes}`"
             if facts.classes
             else None,
-            related=term.related,
+            related=term.related, clue=ScoresClue(facts.classes, True),
         )  # fmt: skip
         return False
     _check_axis_of_classes(term, reader)
@@ -352,6 +354,7 @@ def _check_scores(term: _Term, recipe: Recipe, node: MapNode, reader: Reader) ->
             related=term.related,
             severity="error" if few else "warning",
             help=f"let the last layer give {facts.classes}",
+            clue=ScoresClue(facts.classes, False),
         )
     _check_weights(term, reader)
     return True
@@ -370,7 +373,7 @@ def _check_axis_of_classes(term: _Term, reader: Reader) -> None:
         f"`{term.loss.name()}` has the scores of the classes on the first axis, which here is {shape[0]}, but "
         f"`{layers[-1].__name__}` gives them on the last, {shape[-1]}",
         f"put `Rearrange: n {there} c -> n c {there}` behind it" if places else None,
-        related=term.related, severity="warning",
+        related=term.related, severity="warning", clue=ScoresClue(None, False),
     )  # fmt: skip
 
 

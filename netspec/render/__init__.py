@@ -64,7 +64,9 @@ def _paragraph(d: Diagnostic, texts: Mapping[str, Text], paint: Painter, width: 
     if d.help is not None:
         lines += _wrapped("help", d.help, paint, width)
     if d.fix is not None:
-        lines += _fix(d.fix, texts, paint, gutter, width)
+        lines += _fix("fix" if d.fix.certain else "perhaps", d.fix, texts, paint, gutter, width)
+    if d.otherwise is not None:
+        lines += _fix("or", d.otherwise, texts, paint, gutter, width)
     return lines
 
 
@@ -96,9 +98,9 @@ def _wrapped(label: str, words: str, paint: Painter, width: int) -> list[str]:
     return [(paint("help", f"{label}:") + " " if i == 0 else indent) + line for i, line in enumerate(lines)]
 
 
-def _fix(fix: Fix, texts: Mapping[str, Text], paint: Painter, gutter: int, width: int) -> list[str]:
+def _fix(label: str, fix: Fix, texts: Mapping[str, Text], paint: Painter, gutter: int, width: int) -> list[str]:
     """A fix: its title, and the lines before and after it, as in a diff."""
-    lines = _wrapped("fix" if fix.certain else "perhaps", fix.title, paint, width)
+    lines = _wrapped(label, fix.title, paint, width)
     for file in dict.fromkeys(edit.span.file for edit in fix.edits):
         if file in texts:
             edits = sorted((e.span, e.text) for e in fix.edits if e.span.file == file)
@@ -166,10 +168,6 @@ def _count(found: Sequence[Diagnostic], paint: Painter) -> str:
 
 def to_json(d: Diagnostic) -> dict[str, Any]:
     """A diagnostic as `netspec check --format json` prints it. Lines and columns count from 1, ends are exclusive."""
-    fix = None
-    if d.fix is not None:
-        edits = [{**_place(e.span), "text": e.text} for e in d.fix.edits]
-        fix = {"title": d.fix.title, "certain": d.fix.certain, "edits": edits}
     return {
         "code": d.code,
         "severity": d.severity,
@@ -178,8 +176,16 @@ def to_json(d: Diagnostic) -> dict[str, Any]:
         **_place(d.span),
         "related": [{"message": r.message, "file": r.span.file, **_place(r.span)} for r in d.related],
         "help": d.help,
-        "fix": fix,
+        "fix": _fix_json(d.fix),
+        "otherwise": _fix_json(d.otherwise),
     }
+
+
+def _fix_json(fix: Fix | None) -> dict[str, Any] | None:
+    if fix is None:
+        return None
+    edits = [{**_place(edit.span), "text": edit.text} for edit in fix.edits]
+    return {"title": fix.title, "certain": fix.certain, "edits": edits}
 
 
 def _place(span: Span) -> dict[str, int]:
@@ -202,6 +208,7 @@ def failure_json(code: Code, message: str) -> str:
         "related": [],
         "help": None,
         "fix": None,
+        "otherwise": None,
     }
     return json.dumps([told], indent=2)
 

@@ -10,8 +10,9 @@ import pytest
 import netspec
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic
+from netspec.mends.edits import applied
 from netspec.recipe import Recipe, aliases, tables
-from netspec.text.source import decode
+from netspec.text.source import Source, decode
 
 LENET = """\
 input: [1, 28, 28]
@@ -329,7 +330,10 @@ def test_both_sizes_and_how_the_images_came_by_theirs_are_told() -> None:
         "`FashionMNIST` gives images of 1 × 224 × 224 (1 × 28 × 28, then `Resize: 224`), "
         "but the net's input is 3 × 224 × 224"
     )
-    assert found.help == "write `transforms: [Resize: 224, Grayscale: 3]`, or `input: [1, 224, 224]`"
+    assert [fix.title for fix in (found.fix, found.otherwise) if fix is not None and not fix.certain] == [
+        "write `transforms: [Resize: 224, Grayscale: 3]`",
+        "write `input: [1, 224, 224]`",
+    ]
     assert [r.span.line for r in found.related] == [1]
 
 
@@ -342,13 +346,15 @@ def test_both_sizes_and_how_the_images_came_by_theirs_are_told() -> None:
         ("data: STL10\ntransforms: [CenterCrop: 64]", "[1, 32, 32]"),
     ],
 )
-def test_the_transforms_that_the_help_offers_mend_the_mistake(lines: str, shape: str) -> None:
-    head = LENET.replace("[1, 28, 28]", shape)
-    (found,) = findings(spec(lines, head))
-    assert found.help is not None
-    offered = re.search(r"`(transforms: .*?\])`(, or|$)", found.help)
-    assert offered is not None
-    assert findings(spec(lines.splitlines()[0] + "\n" + offered[1], head)) == []
+def test_the_transforms_or_the_input_that_are_offered_mend_the_mistake(lines: str, shape: str) -> None:
+    text = spec(lines, LENET.replace("[1, 28, 28]", shape))
+    (found,) = findings(text)
+    for fix, key in ((found.fix, "transforms:"), (found.otherwise, "input:")):
+        assert fix is not None
+        assert f"`{key} [" in fix.title
+        changed = applied(Source(found.span.file, text), fix.edits)
+        assert changed is not None
+        assert findings(changed.text) == []
 
 
 def test_a_symbolic_or_unknown_size_is_silent() -> None:

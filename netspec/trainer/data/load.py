@@ -16,7 +16,7 @@ from netspec.diagnostics import ResourceError
 from netspec.dims import Shape
 from netspec.layers.base import TensorType
 from netspec.recipe.base import DataSet, ImageType, is_image, is_map
-from netspec.recipe.fit import mending
+from netspec.recipe.fit import mending, told
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.terms import EndValue, Given, LossTerm, LossTerms, NetEnds, resolve, values_of
 from netspec.trainer.data.folder import ImageFiles
@@ -292,5 +292,5 @@ def _resized(first: Tensor, recipe: Recipe, got: tuple[int, ...], wanted: Shape)
     numbers = tuple(n for n in wanted if isinstance(n, int))
     if len(got) != 3 or len(numbers) != 3 or first.dtype == torch.int64:
         return ""
-    mend = mending(ImageType(*got), numbers, recipe.transforms, exact=True)
-    return f"; {mend}" if mend is not None else ""
+    mend = told(mending(ImageType(*got), numbers, recipe.transforms, exact=True))
+    return "" if mend is None else f"; {mend}"

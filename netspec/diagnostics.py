@@ -38,8 +38,8 @@ Code = Literal[
     "classes-mismatch", "loss-mismatch", "transform-mismatch", "recipe-conflict", "batch-of-one",
     "unknown-output", "unknown-target", "unread-output",
     # of a command's work
-    "wrong-usage", "bad-plugin", "weights-mismatch", "missing-extra", "not-finite", "resource-failed", "out-of-memory",
-    "damaged-checkpoint", "does-not-fit", "own-defect", "run-interrupted",
+    "wrong-usage", "bad-plugin", "not-importable", "weights-mismatch", "missing-extra", "not-finite",
+    "resource-failed", "out-of-memory", "damaged-checkpoint", "does-not-fit", "own-defect", "run-interrupted",
 ]  # fmt: skip
 """The kind of a finding. `netspec explain CODE` prints its explanation from `codes`."""
 

@@ -25,7 +25,7 @@ FLOORS = [
     {"mends"},
     {"compiler"},
     {"views", "cost"},
-    {"table", "drawing", "comparison", "emit", "torch"},
+    {"table", "drawing", "comparison", "emit", "torch", "importing"},
     {"trainer"},
     {"cli"},
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import keyword
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -34,6 +35,7 @@ COMMANDS: Final = {
     "predict": "Say what a trained run gives for pictures or other examples.",
     "runs": "List and compare runs.",
     "transfer": "Carry weights from another model over to a spec.",
+    "import": "Write the spec of a network from its config.json.",
     "explain": "Explain a layer, a word of a spec or recipe, an error code.",
     "new": "Write a commented spec to start from.",
     "doctor": "Show what works here, and what to install.",
@@ -52,7 +54,8 @@ class Commands(click.Group):
         """The command with this name; None if there is none."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"netspec.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = import_module(f"netspec.cli.{module}").command
         if cmd_name != "check":  # a check is so short that the garbage collector stays off
             gc.enable()
         return command

@@ -18,6 +18,12 @@ WORK: dict[Code, Page] = {
         "module is not what its rule says. The message says where. docs/plugins.md says how layers of one's "
         "own are written. Commands end with status 2.",
     ),
+    "not-importable": Page(
+        "What `netspec import` is given describes no network that a spec can say.",
+        "The file is damaged, its family is not known, or a key of it says what no layer does; the message names each "
+        "such key. Nothing is written: a spec that is nearly right would be another network. Commands end with "
+        "status 1.",
+    ),
     "weights-mismatch": Page(
         "Weights do not belong to the network that they are to be carried over to.",
         "The message names the layers that differ. Commands end with status 2.",

@@ -1,0 +1,7 @@
+"""Specs written from what describes a network elsewhere. What is read is data: nothing of it is run or fetched."""
+
+from __future__ import annotations
+
+from netspec.importing.config import NotImportable, Written, family, from_config
+
+__all__ = ["NotImportable", "Written", "family", "from_config"]

@@ -1,0 +1,94 @@
+"""What a family of networks is: the keys of its configuration that say something of the network, and its spec."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Size = Annotated[int, Field(strict=True, ge=1, le=2**31)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, le=1e12)]
+
+ACTIVATIONS: Final = {
+    "gelu": "GELU",
+    "gelu_fast": "GELU: {approximate: tanh}",
+    "gelu_new": "GELU: {approximate: tanh}",
+    "gelu_pytorch_tanh": "GELU: {approximate: tanh}",
+    "relu": "ReLU",
+    "sigmoid": "Sigmoid",
+    "silu": "SiLU",
+    "swish": "SiLU",
+    "tanh": "Tanh",
+}
+"""The layer for each name of an activation in transformers."""
+
+
+class Family(BaseModel, ABC):
+    """The configuration of one family. Keys that say nothing of the network are passed over; defaults are those of
+    transformers."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    heads_known: ClassVar[dict[str, str]]
+    """The classes of transformers that a spec is known for, each with what it ends in; the first is taken where the
+    configuration names none."""
+
+    model_type: str
+    architectures: list[str] | None = None
+    initializer_range: Positive = 0.02
+
+    @property
+    def architecture(self) -> str:
+        """The class of transformers that the configuration is of."""
+        return self.architectures[0] if self.architectures else next(iter(self.heads_known))
+
+    @property
+    def ending(self) -> str:
+        """What that class ends in."""
+        return self.heads_known[self.architecture]
+
+    def refused(self) -> Iterator[str]:
+        """Whatever the configuration says that the spec cannot, each as a sentence that names the key."""
+        if self.architecture not in self.heads_known:
+            known = ", ".join(f"`{name}`" for name in self.heads_known)
+            yield f"`architectures` has `{self.architecture}`; those that are known are {known}"
+        yield from self.unsayable()
+
+    def title(self) -> str:
+        """The class of transformers, for the comment at the top."""
+        return self.architecture
+
+    @abstractmethod
+    def unsayable(self) -> Iterator[str]:
+        """What of this family's own keys a spec cannot say."""
+
+    @abstractmethod
+    def spec(self, name: str) -> str:
+        """The spec."""
+
+
+def activation(key: str, name: str) -> Iterator[str]:
+    """Why an activation is refused, if it is."""
+    if name not in ACTIVATIONS:
+        yield f"`{key}: {name}`: the activations that are known are {', '.join(f'`{one}`' for one in ACTIVATIONS)}"
+
+
+def arguments(**given: Any) -> str:
+    """Arguments in flow style, those that are None left out: `{num_heads: heads, bias: false}`."""
+    written = {name: value for name, value in given.items() if value is not None}
+    return f"{{{', '.join(f'{name}: {text(value)}' for name, value in written.items())}}}"
+
+
+def text(value: Any) -> str:
+    """A value as a spec writes it; text is an expression, or is flow style already."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def lines(*written: str | None) -> str:
+    """Lines of a spec, those that are None left out."""
+    return "\n".join(line for line in written if line is not None) + "\n"

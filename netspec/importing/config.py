@@ -1,0 +1,100 @@
+"""A `config.json` of Hugging Face's transformers: read as data, and written as the spec of the same network."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import import_module
+from typing import Any, Final, NamedTuple
+
+from pydantic import ValidationError
+
+from netspec.compiler import loads
+from netspec.diagnostics import Code, NetspecError, did_you_mean
+from netspec.errors import SpecError
+from netspec.importing.base import Family
+from netspec.views.describe import count_text
+
+LARGEST: Final = 2**20
+"""Bytes of a file. A configuration of a thousand labels has a tenth of that."""
+
+_FAMILIES: Final = {
+    "gpt2": ("gpt2", "GPT2"),
+    "llama": ("llama", "Llama"),
+    "mistral": ("llama", "Mistral"),
+    "qwen2": ("llama", "Qwen2"),
+    "vit": ("vit", "ViT"),
+}
+"""For each `model_type`, the module and the class that read it."""
+
+
+class NotImportable(NetspecError):
+    """What is to be imported is damaged, or says something that a spec cannot; the message names each such key."""
+
+    code: Code = "not-importable"
+
+
+class Written(NamedTuple):
+    """A spec, and how many parameters its network has."""
+
+    text: str
+    params: int
+
+
+def from_config(text: bytes, name: str | None = None) -> Written:
+    """The spec of the network that a `config.json` describes.
+
+    Args:
+        text: the file.
+        name: of the network; its `model_type` if left out.
+
+    Raises:
+        NotImportable: the file is damaged, its family is not known, or it says what a spec cannot.
+    """
+    found = _read(_parsed(text))
+    refused = list(found.refused())
+    if refused:
+        raise NotImportable("\n".join(["the spec would be another network:", *(f"  {line}" for line in refused)]))
+    body = found.spec(re.sub(r"\W+", "_", name or "", flags=re.ASCII).strip("_") or found.model_type)
+    try:
+        params = loads(body).params
+    except SpecError as error:
+        first = next(d for d in error.diagnostics if d.severity == "error")
+        raise NotImportable(f"its numbers do not make a network: {first.message}") from None
+    assert isinstance(params, int)
+    return Written(f"# {found.title()}, from a config.json: {count_text(params)} parameters.\n{body}", params)
+
+
+def _parsed(text: bytes) -> dict[str, Any]:
+    if len(text) > LARGEST:
+        raise NotImportable(f"the file has {len(text):,} bytes; a `config.json` has at most {LARGEST:,}")
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NotImportable(f"this is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise NotImportable("a `config.json` holds one object, `{…}`, and this one does not")
+    return found
+
+
+def _read(found: dict[str, Any]) -> Family:
+    kind = found.get("model_type")
+    if not isinstance(kind, str) or kind not in _FAMILIES:
+        known = ", ".join(f"`{name}`" for name in _FAMILIES)
+        if kind is None:
+            raise NotImportable(f"it has no `model_type`; those that are known are {known}")
+        near = did_you_mean(str(kind), _FAMILIES)
+        hint = f"; did you mean `{near}`?" if near else ""
+        raise NotImportable(f"no spec is known for `model_type: {str(kind)[:64]}`, but for {known}{hint}")
+    try:
+        return family(kind).model_validate(found)
+    except ValidationError as error:
+        lines = [f"  `{'.'.join(map(str, item['loc']))}`: {item['msg']}" for item in error.errors()]
+        raise NotImportable("\n".join([f"the configuration of a `{kind}` is wrong:", *lines])) from None
+
+
+def family(kind: str) -> type[Family]:
+    """The class that reads the configurations of a known `model_type`."""
+    module, name = _FAMILIES[kind]
+    found: type[Family] = getattr(import_module(f"netspec.importing.{module}"), name)
+    return found

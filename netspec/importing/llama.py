@@ -1,0 +1,163 @@
+"""Llama and those that are built like it: Mistral, Qwen2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any, ClassVar
+
+from netspec.importing.base import ACTIVATIONS, Family, Positive, Share, Size, activation, arguments, lines, text
+
+
+class Llama(Family):
+    """Touvron et al. 2023 (arXiv 2302.13971); transformers' `LlamaConfig`."""
+
+    heads_known: ClassVar = {"LlamaForCausalLM": "words", "LlamaModel": "states"}
+    biases: ClassVar[tuple[bool, bool] | None] = None
+    """Whether queries, keys and values, and the projection behind them, have a bias; None where `attention_bias` says
+    so of all."""
+
+    vocab_size: Size = 32000
+    hidden_size: Size = 4096
+    intermediate_size: Size = 11008
+    num_hidden_layers: Size = 32
+    num_attention_heads: Size = 32
+    num_key_value_heads: Size | None = None
+    head_dim: Size | None = None
+    hidden_act: str = "silu"
+    max_position_embeddings: Size = 2048
+    rms_norm_eps: Positive = 1e-6
+    attention_bias: bool = False
+    mlp_bias: bool = False
+    attention_dropout: Share = 0.0
+    tie_word_embeddings: bool = False
+    rope_theta: Positive | None = None
+    rope_scaling: dict[str, Any] | None = None
+    rope_parameters: dict[str, Any] | None = None
+
+    @property
+    def rotary(self) -> dict[str, Any]:
+        """What the configuration says of the turns by position, under the keys of transformers 5."""
+        older = {} if self.rope_scaling is None else self.rope_scaling
+        return {"rope_theta": self.rope_theta or 10000.0} | older | (self.rope_parameters or {})
+
+    def windows(self) -> list[int | None]:
+        """For each layer how far back it looks; None for all the way."""
+        return [None] * self.num_hidden_layers
+
+    def unsayable(self) -> Iterator[str]:
+        yield from activation("hidden_act", self.hidden_act)
+        kind = self.rotary.get("rope_type", self.rotary.get("type", "default"))
+        if kind != "default":
+            yield f"`rope_type: {kind}` scales the turns by position, which `rotary` of `SelfAttention` does not"
+        theta = self.rotary["rope_theta"]
+        if isinstance(theta, bool) or not isinstance(theta, int | float) or not 0 < theta < 1e12:
+            yield f"`rope_theta: {str(theta)[:40]}` is no positive number"
+
+    def spec(self, name: str) -> str:
+        groups = [(window, len(list(run))) for window, run in groupby(self.windows())]
+        kinds = dict.fromkeys(window for window, _ in groups)
+        names = {window: "layer" if len(kinds) == 1 else "local" if window else "layer" for window in kinds}
+        words = self.ending == "words"
+        stated = {
+            "length": self.max_position_embeddings,
+            "words": self.vocab_size,
+            "width": self.hidden_size,
+            "hidden": self.intermediate_size,
+            "heads": self.num_attention_heads,
+        }
+        return lines(
+            "netspec: 1",
+            f"name: {name}",
+            "input: [length, int64]",
+            "vars:",
+            *(f"  {key}: {value}" for key, value in stated.items()),
+            f"  norm: {{RMSNorm: {{eps: {text(self.rms_norm_eps)}}}}}",
+            "",
+            "blocks:",
+            *(line for window in kinds for line in self._layer(names[window], window)),
+            "",
+            "layers:",
+            "  - Embedding: {num_embeddings: words, embedding_dim: width}",
+            "    name: tokens" if words and self.tie_word_embeddings else None,
+            *(f"  - {names[window]}:\n    repeat: {count}" for window, count in groups),
+            "  - $norm",
+            "  - Linear: {out_features: words, bias: false}" if words else None,
+            "    tie: {weight: tokens.weight}" if words and self.tie_word_embeddings else None,
+            "",
+            "init:",
+            f"  Linear: {{weight: {{normal_: {{std: {text(self.initializer_range)}}}}}, bias: zeros_}}",
+            f"  Embedding: {{normal_: {{std: {text(self.initializer_range)}}}}}",
+        )
+
+    def _layer(self, name: str, window: int | None) -> list[str]:
+        inside, outside = self.biases or (self.attention_bias, self.attention_bias)
+        theta = self.rotary["rope_theta"]
+        groups = self.num_key_value_heads
+        attention = arguments(
+            num_heads="heads",
+            kv_heads=None if groups in (None, self.num_attention_heads) else groups,
+            head_dim=None if self.head_dim == self.hidden_size / self.num_attention_heads else self.head_dim,
+            bias=None if inside else False,
+            out_bias=None if outside == inside else outside,
+            dropout=self.attention_dropout or None,
+            is_causal=True,
+            window=window,
+            rotary=arguments(base=int(theta) if theta == int(theta) else theta),
+        )
+        linear = arguments(out_features="hidden", bias=None if self.mlp_bias else False)
+        last = arguments(out_features="width", bias=None if self.mlp_bias else False)
+        return [
+            f"  {name}:",
+            "    - residual:",
+            "        - $norm",
+            f"        - SelfAttention: {attention}",
+            "    - residual:",
+            "        - $norm",
+            f"        - mul: [[Linear: {linear}, {ACTIVATIONS[self.hidden_act]}], [Linear: {linear}]]",
+            f"        - Linear: {last}",
+        ]
+
+
+class Mistral(Llama):
+    """Jiang et al. 2023 (arXiv 2310.06825); transformers' `MistralConfig`."""
+
+    heads_known: ClassVar = {"MistralForCausalLM": "words", "MistralModel": "states"}
+    biases: ClassVar[tuple[bool, bool] | None] = (False, False)
+
+    intermediate_size: Size = 14336
+    num_key_value_heads: Size | None = 8
+    max_position_embeddings: Size = 131072
+    sliding_window: Size | None = 4096
+
+    def windows(self) -> list[int | None]:
+        return [self.sliding_window] * self.num_hidden_layers
+
+
+class Qwen2(Llama):
+    """Yang et al. 2024 (arXiv 2407.10671); transformers' `Qwen2Config`."""
+
+    heads_known: ClassVar = {"Qwen2ForCausalLM": "words", "Qwen2Model": "states"}
+    biases: ClassVar[tuple[bool, bool] | None] = (True, False)
+
+    vocab_size: Size = 151936
+    intermediate_size: Size = 22016
+    num_key_value_heads: Size | None = 32
+    max_position_embeddings: Size = 32768
+    use_sliding_window: bool = False
+    sliding_window: Size | None = 4096
+    max_window_layers: int = 28
+    layer_types: list[str] | None = None
+
+    def windows(self) -> list[int | None]:
+        if not self.use_sliding_window:
+            return [None] * self.num_hidden_layers
+        if self.layer_types is not None:
+            return [self.sliding_window if kind == "sliding_attention" else None for kind in self.layer_types]
+        return [self.sliding_window if i >= self.max_window_layers else None for i in range(self.num_hidden_layers)]
+
+    def unsayable(self) -> Iterator[str]:
+        yield from super().unsayable()
+        if self.layer_types is not None and len(self.layer_types) != self.num_hidden_layers:
+            count = self.num_hidden_layers
+            yield f"`layer_types` has {len(self.layer_types)} entries, but `num_hidden_layers` is {count}"

@@ -1,0 +1,143 @@
+"""`netspec import config.json`: published configurations have their sizes, and what no spec says is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import netspec
+from netspec.importing import NotImportable, family, from_config
+from tests.commands import program
+
+LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 32000}
+PUBLISHED: dict[str, tuple[dict[str, Any], int]] = {
+    "gpt2": ({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}, 124_439_808),
+    "gpt2-xl": ({"model_type": "gpt2", "n_embd": 1600, "n_layer": 48, "n_head": 25}, 1_557_611_200),
+    "TinyLlama": (
+        {
+            **LLAMA, "hidden_size": 2048, "intermediate_size": 5632, "num_hidden_layers": 22,
+            "num_attention_heads": 32, "num_key_value_heads": 4, "rope_scaling": None, "rms_norm_eps": 1e-05,
+        },
+        1_100_048_384,
+    ),
+    "Llama 2 7B": ({**LLAMA, "max_position_embeddings": 4096}, 6_738_415_616),
+    "Llama 3 8B": (
+        {
+            **LLAMA, "vocab_size": 128256, "intermediate_size": 14336, "num_key_value_heads": 8,
+            "rope_theta": 500000.0, "max_position_embeddings": 8192,
+        },
+        8_030_261_248,
+    ),
+    "Mistral 7B": (
+        {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "sliding_window": 4096}, 7_241_732_096,
+    ),
+    "Qwen2 7B": (
+        {
+            "model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "hidden_size": 3584,
+            "intermediate_size": 18944, "num_attention_heads": 28, "num_key_value_heads": 4,
+            "num_hidden_layers": 28, "vocab_size": 152064, "rope_theta": 1000000.0,
+        },
+        7_615_616_512,
+    ),
+    "Qwen2 0.5B": (
+        {
+            "model_type": "qwen2", "hidden_size": 896, "intermediate_size": 4864, "num_attention_heads": 14,
+            "num_key_value_heads": 2, "num_hidden_layers": 24, "vocab_size": 151936, "tie_word_embeddings": True,
+        },
+        494_032_768,
+    ),
+    "ViT-B/16": (
+        {"model_type": "vit", "architectures": ["ViTForImageClassification"], "num_labels": 1000}, 86_567_656,
+    ),
+    "ViT-B/16 without its classes": ({"model_type": "vit", "architectures": ["ViTModel"]}, 86_389_248),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_configuration_has_the_published_size(name: str) -> None:
+    config, params = PUBLISHED[name]
+    written = from_config(json.dumps(config).encode())
+    assert written.params == params
+    assert netspec.loads(written.text).params == params
+    assert written.text.count("\n") < 60
+
+
+REFUSED: list[tuple[dict[str, Any] | str | list[Any], str]] = [
+    ("{", "this is no JSON"),
+    ([], "holds one object"),
+    ({}, "it has no `model_type`"),
+    ({"model_type": "lama"}, "did you mean `llama`?"),
+    ({"model_type": "llama", "hidden_size": "4096"}, "`hidden_size`"),
+    ({"model_type": "llama", "hidden_size": 0}, "`hidden_size`"),
+    ({"model_type": "llama", "hidden_size": 100, "num_attention_heads": 3}, "its numbers do not make a network"),
+    ({"model_type": "llama", "hidden_act": "quick_gelu"}, "`hidden_act: quick_gelu`"),
+    ({"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "`rope_type: llama3`"),
+    ({"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]}, "`LlamaForCausalLM`"),
+    ({"model_type": "gpt2", "add_cross_attention": True}, "`add_cross_attention: true`"),
+    ({"model_type": "gpt2", "scale_attn_by_inverse_layer_idx": True}, "`scale_attn_by_inverse_layer_idx: true`"),
+    ({"model_type": "qwen2", "use_sliding_window": True, "layer_types": ["full_attention"]}, "`layer_types` has 1"),
+    ({"model_type": "vit", "image_size": [1, 2, 3]}, "`image_size` has 3 numbers"),
+]
+
+
+@pytest.mark.parametrize(("config", "told"), REFUSED)
+def test_what_a_spec_cannot_say_is_named(config: Any, told: str) -> None:
+    with pytest.raises(NotImportable) as caught:
+        from_config((config if isinstance(config, str) else json.dumps(config)).encode())
+    assert told in str(caught.value)
+
+
+def test_layers_that_look_back_less_far_are_a_block_of_their_own() -> None:
+    config = {
+        "model_type": "qwen2", "num_hidden_layers": 12, "use_sliding_window": True, "sliding_window": 64,
+        "max_window_layers": 5, "hidden_size": 128, "intermediate_size": 300, "num_attention_heads": 8,
+        "num_key_value_heads": 2,
+    }  # fmt: skip
+    net = netspec.loads(from_config(json.dumps(config).encode()).text)
+    found = [leaf.layer.window for leaf in net.layers if leaf.type == "SelfAttention"]  # type: ignore[attr-defined]
+    assert found == [None] * 5 + [64] * 7
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_any_value_of_any_key_is_a_network_or_refused(data: st.DataObject) -> None:
+    """A configuration is data from anywhere: whatever it holds, there is a spec that compiles, or one error."""
+    base, _ = PUBLISHED[data.draw(st.sampled_from([*PUBLISHED]))]
+    small = {"num_hidden_layers": 2, "n_layer": 2}
+    keys = [*family(base["model_type"]).model_fields]
+    changed = base | small | {data.draw(st.sampled_from(keys)): data.draw(JSON)}
+    try:
+        written = from_config(json.dumps(changed).encode())
+    except NotImportable:
+        return
+    assert netspec.loads(written.text).params == written.params
+
+
+def test_the_command_writes_a_spec_that_compiles(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(PUBLISHED["TinyLlama"][0]))
+    spec = tmp_path / "tiny.yaml"
+    done = program("import", ".", "-o", spec.name, cwd=tmp_path)
+    assert (done.returncode, "1,100,048,384 parameters" in done.stderr) == (0, True), done.stderr
+    assert netspec.load(spec).name == "tiny"
+    assert program("import", config.name, "-o", spec.name, cwd=tmp_path).returncode == 2
+    assert program("import", config.name, "-o", spec.name, "--force", cwd=tmp_path).returncode == 0
+    printed = program("import", config.name, cwd=tmp_path)
+    assert printed.stdout == spec.read_text(encoding="utf-8").replace("name: tiny", "name: llama")
+    assert program("import", "none.json", cwd=tmp_path).returncode == 2
+    config.write_text("{")
+    refused = program("import", config.name, cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "error[not-importable]: this is no JSON" in refused.stderr

@@ -34,12 +34,18 @@ _OTHERS: Final = {
     "upsampling": "Upsample",
     "spatialdropout": "Dropout",
     "swish": "SiLU",
+    "droppath": "StochasticDepth",
+    "globalresponsenorm": "GRN",
+    "positionalencoding": "Sinusoids",
+    "sinusoidalpositionalencoding": "Sinusoids",
+    "sinusoidalpositionembedding": "Sinusoids",
+    "relshift": "RelativeShift",
     "bn": "BatchNorm",
     "ln": "LayerNorm",
     "gap": "AdaptiveAvgPool",
     "conv": "Conv",
 } | {name: word for word, listed in COMBINATORS.items() for name in listed.elsewhere}
-"""Keras's, Caffe's and ONNX's words, lowercase and without dimensions; combinators are this language's."""
+"""Words of Keras, Caffe, ONNX and timm, lowercase and without dimensions; combinators are this language's."""
 
 _PARTS: Final = re.compile(r"([A-Za-z]+?)(?:([123])[dD](Transpose)?)?")
 

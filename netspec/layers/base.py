@@ -65,6 +65,8 @@ NAMESPACES: Final = frozenset(
         "torchvision.models.swin_transformer",
         "netspec.torch.modules",
         "netspec.torch.extra",
+        "netspec.torch.moves",
+        "netspec.torch.units",
         "netspec.torch.recurrent",
     }
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final, cast
+from typing import Annotated, ClassVar, Final, Literal, cast
 
 from pydantic import model_validator
 
-from netspec.arguments import COUNT, invalid
+from netspec.arguments import COUNT, REAL, Count, Positive, invalid
 from netspec.dims import UNKNOWN, Dim, Shape, Size, product
 from netspec.kinds import LARGEST_FLOAT, FieldKind, several
 from netspec.layers.base import ConstantType, DType, Example, Family, Layer, Saved, TensorType, TorchCall
@@ -158,6 +158,58 @@ class Buffer(_Source):
 
     def call(self, x: TensorType) -> TorchCall:
         return TorchCall("Buffer", self.arguments(x), _OWN)
+
+
+_POSITIONS: Final = several(REAL, "a list of numbers, such as range(512)", "a list of numbers")
+
+
+class Sinusoids(_Source):
+    """Nothing → (positions, embed_dim): sines and cosines of the positions, at frequencies that fall from 1 to nearly
+    1 / base, in the place of the value that stands here.
+
+    `Sinusoids: {positions: range(512), embed_dim: 768}` gives 512 × 768, which `add` adds to a sequence; from 63 to −63
+    they are distances: `range(63, -64, -1)`. The angles of a position p are p · base^(−i / n), i from 0 to n − 1, where
+    n is half of embed_dim; with `endpoint: true` it is p · base^(−i / (n − 1)), which ends at 1 / base. In the layout
+    `interleaved` a sine is followed by its cosine, in `half` all sines are followed by all cosines. Computed with 64
+    bits and rounded once. With `persistent: false` the table is not in the `state_dict`. Source: Vaswani et al. 2017,
+    "Attention Is All You Need", section 3.5; `half` with `endpoint` is what tensor2tensor and Whisper have.
+
+    Buffers: positions · embed_dim, in `value`, if it is persistent.
+    """
+
+    scalar: ClassVar[str | None] = "positions"
+    takes_list: ClassVar[bool] = False
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"positions": (0, 1, 2, 3), "embed_dim": 8}, (4,), (4, 8)),
+        Example({"positions": (1, 0, -1), "embed_dim": 4, "layout": "half", "endpoint": True}, (4,), (3, 4)),
+    )
+
+    positions: Annotated[tuple[float, ...], _POSITIONS]
+    embed_dim: Count
+    base: Positive = 10000.0
+    layout: Literal["interleaved", "half"] = "interleaved"
+    endpoint: bool = False
+    persistent: bool = True
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Sinusoids:
+        if self.embed_dim % 2:
+            raise invalid(f"`embed_dim: {self.embed_dim}` is odd, but each sine has its cosine")
+        if self.endpoint and self.embed_dim == 2:
+            raise invalid("`endpoint` wants at least two frequencies, but `embed_dim: 2` has one")
+        return self
+
+    def output(self, x: TensorType) -> TensorType:
+        return ConstantType((len(self.positions), self.embed_dim))
+
+    def buffers(self, x: TensorType) -> dict[str, Shape]:
+        return {"value": (len(self.positions), self.embed_dim)} if self.persistent else {}
+
+    def buffer_bytes(self, x: TensorType) -> Size:
+        return 4 * len(self.positions) * self.embed_dim
+
+    def call(self, x: TensorType) -> TorchCall:
+        return TorchCall("Sinusoids", self.arguments(x), "netspec.torch.units")
 
 
 def _flat(value: Numbers) -> list[Number]:

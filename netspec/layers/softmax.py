@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from netspec.arguments import Integer
-from netspec.layers.base import Example, Layer, Saved, TensorType
+from netspec.arguments import Integer, Positive
+from netspec.dims import product
+from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
 from netspec.layers.shape import axis_of
 from netspec.layers.windows import RANKS
 
@@ -74,3 +75,41 @@ class Softmax2d(Layer):
 
     def saved(self, x: TensorType) -> Saved:
         return Saved(output=True)
+
+
+class GumbelSoftmax(Layer):
+    """(*) → (*): y = softmax((x + g) / tau) along dim, where each g = −ln(−ln u) is drawn anew with u uniform between 0
+    and 1; in eval mode g = 0.
+
+    `GumbelSoftmax: {dim: 1}` on 10 logarithms of probabilities draws one of ten classes, the softer the higher `tau`
+    is. With `hard: true` the result is 1 for the largest and 0 for all others, and the gradient that of the soft one.
+    `dim` counts the batch axis, which is 0. This is `torch.nn.functional.gumbel_softmax`, which draws in eval mode too.
+    Source: Jang, Gu and Poole 2017, "Categorical Reparameterization with Gumbel-Softmax".
+    """
+
+    family = "activation"
+    gives = "probabilities"
+    autocast = "full"
+    examples = (
+        Example({"dim": 1}, (10,), (10,)),
+        Example({"tau": 0.5, "hard": True, "dim": -1}, (32, 512), (32, 512)),
+    )
+
+    tau: Positive = 1.0
+    hard: bool = False
+    dim: Integer = -1
+
+    def output(self, x: TensorType) -> TensorType:
+        self.need_float(x)
+        axis_of(x, self.dim, "dim")
+        return x
+
+    def saved(self, x: TensorType) -> Saved:
+        if not self.hard:
+            return Saved(output=True)
+        axis = axis_of(x, self.dim, "dim")
+        chosen = product(size for i, size in enumerate(x.shape) if i != axis)
+        return Saved(extra=product(x.shape), indices=chosen)
+
+    def call(self, x: TensorType) -> TorchCall:
+        return TorchCall("GumbelSoftmax", self.arguments(x), "netspec.torch.units")

@@ -6,7 +6,7 @@ What one function of torch's computes is compared by value too.
 What torch accepts and netspec refuses on purpose is left out of the generators: `Select` on the batch axis, a shift of
 a whole window, version 2 with a window of 1 (it divides by zero), groups that are no squares (with as many heads the
 module takes the bias of one for that of another), integers where vectors belong, a norm of `p: 0` or less, bounds of a
-`Clamp` in the wrong order. A slice that leaves nothing counts as refused.
+`Clamp` in the wrong order, triangles of which the batch is one side. A slice that leaves nothing counts as refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netspec.dims import Unmet
-from netspec.layers import layer_class
+from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import TensorType, TorchCall
 from netspec.torch.build import constructor
 from tests.layers.oracle import counting_flops
@@ -105,6 +105,7 @@ def sequence(draw: st.DrawFn) -> Case:
 
 
 shapes = st.lists(size, min_size=1, max_size=3).map(tuple)
+planes = st.lists(size, min_size=2, max_size=4).map(tuple)
 number = st.sampled_from([-2.5, -1, 0, 0.125, 1, 3])
 ends = st.none() | st.integers(-11, 11)
 
@@ -151,6 +152,61 @@ def norms(draw: st.DrawFn) -> Case:
     return "Normalize", {"p": p, "dim": draw(dims(shape)), "eps": eps}, shape
 
 
+@st.composite
+def rolls(draw: st.DrawFn) -> Case:
+    shape = draw(shapes)
+    few = st.lists(dims(shape), min_size=1, max_size=3)
+    dim = draw(dims(shape) | few.map(tuple))
+    count = len(dim) if isinstance(dim, tuple) else 1
+    amounts = st.lists(st.integers(-11, 11), min_size=count, max_size=count + (draw(st.integers(0, 9)) == 0))
+    shifts = draw(amounts.map(tuple) if isinstance(dim, tuple) else amounts.map(lambda found: found[0]))
+    return "Roll", {"shifts": shifts, "dims": dim}, shape
+
+
+@st.composite
+def triangles(draw: st.DrawFn) -> Case:
+    return draw(st.sampled_from(["Tril", "Triu"])), {"diagonal": draw(st.integers(-9, 9))}, draw(planes)
+
+
+@st.composite
+def relative_shifts(draw: st.DrawFn) -> Case:
+    queries = draw(st.integers(1, 6))
+    distances = draw(st.integers(queries, 12))
+    heads = draw(st.lists(size, max_size=2))
+    return "RelativeShift", {"is_causal": draw(st.booleans())}, (*heads, queries, distances)
+
+
+def shifted(x: torch.Tensor, is_causal: bool) -> torch.Tensor:
+    """What `RelativeShift` gives, place by place."""
+    queries, distances = x.shape[-2:]
+    keys = distances if is_causal else distances - queries + 1
+    y = torch.zeros(*x.shape[:-1], keys)
+    for i in range(queries):
+        for j in range(min(keys, distances - queries + 1 + i)):
+            y[..., i, j] = x[..., i, j - i + queries - 1]
+    return y
+
+
+@st.composite
+def response_norms(draw: st.DrawFn) -> Case:
+    shape = draw(st.lists(size, min_size=2, max_size=4))
+    eps = draw(st.sampled_from([0.001, 1e-6, 1.0]))
+    return "GRN", {"eps": eps, "channels_last": draw(st.booleans())}, tuple(shape)
+
+
+@st.composite
+def gumbels(draw: st.DrawFn) -> Case:
+    shape = draw(shapes)
+    tau = draw(st.sampled_from([0.1, 1.0, 5.0]))
+    return "GumbelSoftmax", {"tau": tau, "hard": draw(st.booleans()), "dim": draw(dims(shape))}, shape
+
+
+@st.composite
+def noisy(draw: st.DrawFn) -> Case:
+    arguments = {"out_features": draw(size), "bias": draw(st.booleans()), "std_init": draw(part)}
+    return "NoisyLinear", arguments, draw(shapes)
+
+
 VALUES: dict[str, Callable[..., torch.Tensor]] = {
     "Slice": lambda x, dim, start, end, step: x.movedim(dim, 0)[start:end:step].movedim(0, dim),
     "Scale": lambda x, factor: torch.mul(x, factor),
@@ -165,6 +221,10 @@ VALUES: dict[str, Callable[..., torch.Tensor]] = {
     "Max": torch.amax,
     "Min": torch.amin,
     "Normalize": torch.nn.functional.normalize,
+    "Roll": torch.roll,
+    "Tril": torch.tril,
+    "Triu": torch.triu,
+    "RelativeShift": shifted,
 }
 """The functions that layers are modules of."""
 
@@ -185,7 +245,8 @@ def run(name: str, arguments: dict[str, Any], shape: tuple[int, ...]) -> tuple[t
     try:
         if name in VALUES:  # which asks torch alone
             expected = VALUES[name](x, **arguments)
-        call = TorchCall(name, arguments, "netspec.torch.extra") if name in VALUES else layer.call(TensorType(shape))
+        home = "netspec.torch.moves" if MODULE_OF[name] == "moves" else "netspec.torch.extra"
+        call = TorchCall(name, arguments, home) if name in VALUES else layer.call(TensorType(shape))
         module = constructor(call)(**call.arguments)
         for mode in (False, True):
             y = module.train(mode)(x)
@@ -204,7 +265,8 @@ CASES = {
     "Select": select(), "Rearrange": rearrange(), "SelfAttention": self_attention(),
     "WindowAttention": window_attention(), "GridAttention": grid_attention(), "pointwise": pointwise(),
     "sequence": sequence(), "Slice": slices(), "functions": functions(), "reductions": reductions(),
-    "Normalize": norms(),
+    "Normalize": norms(), "Roll": rolls(), "triangles": triangles(), "RelativeShift": relative_shifts(),
+    "GRN": response_norms(), "GumbelSoftmax": gumbels(), "NoisyLinear": noisy(),
 }  # fmt: skip
 
 

@@ -55,6 +55,15 @@ def test_layers_of_several_inputs_and_results_are_tried_in_variations_too(name: 
     assert found.tried > len(layer_class(name).examples) and found.refused
 
 
+@pytest.mark.parametrize(
+    "name", ["Roll", "Tril", "Triu", "RelativeShift", "Sinusoids", "GRN", "GumbelSoftmax", "NoisyLinear"]
+)
+def test_layers_that_torch_lacks_are_tried_in_variations_too(name: str) -> None:
+    """Also the memory that they keep, whatever their arguments."""
+    found = netspec.probe(layer_class(name), count=20)
+    assert found.tried > len(layer_class(name).examples) + 5
+
+
 def test_torchs_random_numbers_are_as_before() -> None:
     before = torch.get_rng_state()
     first, second = (netspec.probe(SquaredReLU, seed=3) for _ in range(2))

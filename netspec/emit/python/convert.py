@@ -261,7 +261,7 @@ class Converter:
         order = () if leaf.layer.scalar is None else (leaf.layer.scalar,)
         formulas = self.texts.arguments(leaf.span, order, call.arguments, self.local, leaf.input)
         arguments = self._arguments(call, defaults, formulas, leaf.layer)
-        if leaf.layer.takes_list and leaf.layer.scalar is not None:
+        if leaf.layer.scalar is not None:
             arguments = self._with_list(leaf, leaf.layer.scalar, arguments)
         return FunctionCall(function, arguments, shape_text(leaf.output_shape), suffix=suffix)
 

@@ -15,6 +15,8 @@ from typing import Final
 _FILES: Final = {
     "netspec.torch.modules": "modules.py",
     "netspec.torch.extra": "extra.py",
+    "netspec.torch.moves": "moves.py",
+    "netspec.torch.units": "units.py",
     "netspec.torch.recurrent": "recurrent.py",
 }
 

@@ -149,12 +149,12 @@ def _aligned(a: Sequence[Hashable], b: Sequence[Hashable]) -> Sequence[tuple[str
     return difflib.SequenceMatcher(None, a, b, autojunk=pairs > _MOST_PAIRS).get_opcodes()
 
 
-def _key(leaf: Leaf) -> tuple[str, str, bool, bool]:
+def _key(leaf: Leaf) -> Hashable:
     """A key that is equal for layers with equal type and arguments. Inferred sizes are ignored, since they follow from
     the layer before."""
     inferred = leaf.layer.inferred(leaf.input)
     arguments = repr([(name, value) for name, value in leaf.args.items() if name not in inferred])
-    return leaf.type, arguments, leaf.frozen, leaf.borrows
+    return leaf.type, arguments, leaf.frozen, leaf.borrows, leaf.parametrization
 
 
 def _arguments(old: Leaf, new: Leaf) -> Iterator[tuple[str, Any, Any]]:
@@ -165,6 +165,9 @@ def _arguments(old: Leaf, new: Leaf) -> Iterator[tuple[str, Any, Any]]:
             yield name, before[name], after[name]
     if old.frozen != new.frozen:
         yield "freeze", old.frozen, new.frozen
+    if old.parametrization != new.parametrization:
+        before, after = (leaf.parametrization and leaf.parametrization.written() for leaf in (old, new))
+        yield "parametrize", before, after
     if old.borrows != new.borrows:
         yield "shared with an earlier layer", old.borrows, new.borrows
 

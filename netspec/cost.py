@@ -130,7 +130,7 @@ def estimate(
     step = SimulatedStep(net, batch, 2 if precision in ("bf16", "fp16") else 4, device)
     weights = FLOAT32 * sum(whole(leaf.params) for leaf in net.layers)
     gradients = FLOAT32 * whole(net.trainable_params)
-    buffers = sum(whole(leaf.layer.buffer_bytes(leaf.input)) for leaf in net.layers if not leaf.again)
+    buffers = sum(whole(leaf.buffer_bytes) for leaf in net.layers if not leaf.again)
     state = FLOAT32 * _state(chosen, net)
     always = weights + buffers + state + sum(map(step.bytes_of, step.inputs))
     return Cost(

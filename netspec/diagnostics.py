@@ -25,7 +25,8 @@ Code = Literal[
     "bad-signature", "duplicate-block", "endless-block", "too-many-layers", "bad-loop", "unknown-name",
     "expression-syntax", "expression-forbidden", "expression-limit", "expression-type", "expression-value",
     "division-by-zero", "unknown-function", "branch-mismatch", "inplace-in-branch", "split-mismatch",
-    "symbols-conflict", "unknown-initializer", "init-axes", "init-without-parameter", "unused-block", "unused-variable",
+    "symbols-conflict", "unknown-initializer", "init-axes", "init-without-parameter",
+    "unknown-parametrization", "not-parametrizable", "unused-block", "unused-variable",
     # of named values
     "value-kind", "value-mismatch", "misplaced-output", "unused-value", "constant-value",
     # of shared modules and parameters

@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from netspec.diagnostics import Span, UsageError
 from netspec.dims import Dim, Requirement, Shape, Size, counted, product
 from netspec.layers.base import Layer, TensorType, TorchCall, sum_sizes
 
+PARAMETRIZED: Final = "parametrizations."
+"""What the keys begin with of all that stands in the place of a weight."""
+
 if TYPE_CHECKING:
     from netspec.combinators.base import Joining
     from netspec.layers import Plugin
+    from netspec.layers.parametrizations import Parametrization
     from netspec.recipe.resolved import Recipe
 
 
@@ -78,6 +82,8 @@ class Leaf(NamedTuple):
     """The tensors that it is given beside what flows, by the names that torch's `forward` has for them."""
     results: tuple[LayerResult, ...] = ()
     """What it gives beside what flows on."""
+    parametrization: Parametrization | None = None
+    """What its weight is computed of, where that is said."""
 
     @property
     def reads(self) -> tuple[Read, ...]:
@@ -123,9 +129,29 @@ class Leaf(NamedTuple):
         """The number of parameters, without those that an earlier layer has."""
         if self.again:
             return 0
-        if self.ties:
+        if self.ties or self.parametrization is not None:
             return counted(lambda: sum_sizes(map(product, self.own_parameters.values())))
         return counted(lambda: self.layer.params(self.input))
+
+    @property
+    def parameters(self) -> dict[str, Shape]:
+        """The shapes of the parameters of its module, in the order of the state dict."""
+        plain = self.layer.parameters(self.input)
+        return plain if self.parametrization is None else self.parametrization.instead_of(self.layer, plain)
+
+    @property
+    def buffer_shapes(self) -> dict[str, Shape]:
+        """The shapes of the persistent buffers of its module, in the order of the state dict."""
+        plain = self.layer.buffers(self.input)
+        if self.parametrization is None:
+            return plain
+        return self.parametrization.added_to(self.layer, plain, self.layer.parameters(self.input)["weight"])
+
+    @property
+    def buffer_bytes(self) -> Size:
+        """Bytes of all its buffers, also of those that are not in the state dict."""
+        added = [shape for name, shape in self.buffer_shapes.items() if name.startswith(PARAMETRIZED)]
+        return self.layer.buffer_bytes(self.input) + 4 * sum_sizes(map(product, added))
 
     @property
     def own_parameters(self) -> dict[str, Shape]:
@@ -133,7 +159,17 @@ class Leaf(NamedTuple):
         if self.again:
             return {}
         tied = {tie.parameter for tie in self.ties}
-        return {name: shape for name, shape in self.layer.parameters(self.input).items() if name not in tied}
+        return {name: shape for name, shape in self.parameters.items() if name not in tied}
+
+    @property
+    def initialised(self) -> tuple[Initializer, ...]:
+        """The initialisers of parameters that it has of its own: with `bias: false` there is none for the bias. That of
+        a weight with a parametrisation is applied before."""
+        if self.again or not self.init:
+            return ()
+        tied = {tie.parameter for tie in self.ties}
+        exist = self.layer.parameters(self.input).keys() - tied
+        return tuple(initializer for initializer in self.init if initializer.parameter in exist)
 
     @property
     def borrows(self) -> bool:
@@ -143,7 +179,7 @@ class Leaf(NamedTuple):
     @property
     def buffers(self) -> Size:
         """The number of elements of persistent buffers (running statistics); 0 for those that an earlier layer has."""
-        return 0 if self.again else counted(lambda: sum_sizes(map(product, self.layer.buffers(self.input).values())))
+        return 0 if self.again else counted(lambda: sum_sizes(map(product, self.buffer_shapes.values())))
 
     @property
     def macs(self) -> Size:

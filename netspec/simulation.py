@@ -227,7 +227,7 @@ class SimulatedStep:
         each = whole(saved.extra) * width + whole(saved.indices) * _INT64
         each += whole(saved.mask) * (1 if gpu else width) + (0 if gpu else whole(saved.cpu) * width)
         times = 1 if leaf.output.constant else self.batch
-        self.kept_bytes += each * times + whole(saved.statistics) * FLOAT32
+        self.kept_bytes += each * times + (whole(saved.statistics) + self._weight(leaf)) * FLOAT32
         return self.kept_bytes - before
 
     def _remember(self, tensor: StepTensor) -> None:
@@ -235,6 +235,14 @@ class SimulatedStep:
         if id(tensor) not in self.kept:
             self.kept[id(tensor)] = tensor  # the reference keeps the id from being reused
             self.kept_bytes += self.bytes_of(tensor)
+
+    @staticmethod
+    def _weight(leaf: Leaf) -> int:
+        """Elements that are kept of a weight which is computed of other parameters."""
+        if leaf.parametrization is None:
+            return 0
+        shape = leaf.layer.parameters(leaf.input)["weight"]
+        return whole(product(shape) if leaf.frozen else leaf.parametrization.kept(leaf.layer, shape))
 
     def _combinator(self, node: Combinator, x: StepTensor) -> StepTensor:
         needs, flows = self.flows, False

@@ -13,6 +13,7 @@ from netspec.compiler import check_source
 from netspec.initializers import FUNCTIONS, arguments_of
 from netspec.kinds import FieldKind, kind_of, kinds_of
 from netspec.layers import MODULE_OF, layer_class
+from netspec.layers.parametrizations import PARAMETRIZATIONS
 from netspec.recipe import tables
 from netspec.recipe.reference import KINDS
 from netspec.text.source import decode
@@ -21,6 +22,7 @@ MODELS: dict[str, type[Arguments]] = {
     **{name: layer_class(name) for name in MODULE_OF},
     **{name: joining_class(name) for name in COMBINATORS},
     **{name: arguments_of(name) for name in FUNCTIONS},
+    **PARAMETRIZATIONS,
     **{name: kind.load(name) for kind in KINDS.values() for name in kind.names},
     **{name: tables.setting(name) for name in (*tables.SETTINGS, "groups")},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import textwrap
 from collections.abc import Iterable
 from itertools import chain
@@ -21,7 +22,8 @@ from netspec.language.aliases import meant_by
 from netspec.language.glossary import EXPLAINED, Word
 from netspec.layers import FAMILIES, OWN, UNOFFERED, Offer
 from netspec.layers.base import Layer
-from netspec.layers.reference import explain_layer
+from netspec.layers.parametrizations import PARAMETRIZATIONS
+from netspec.layers.reference import explain_layer, filled
 from netspec.recipe.read import KEYS
 from netspec.recipe.reference import KINDS, NAMES, explain_recipe
 from netspec.recipe.unoffered import UNOFFERED as UNOFFERED_RECIPE
@@ -59,6 +61,8 @@ def explain(name: str, offer: Offer = OWN) -> str:
         found.append(recipe)
     if name in INITIALIZERS:
         found.append(_initializer(name))
+    if name in PARAMETRIZATIONS:
+        found.append(_parametrization(name))
     if found:
         return "\n\n\n".join(found)
     if name in UNOFFERED:
@@ -114,6 +118,14 @@ def _initializer(name: str) -> str:
     return "\n\n".join([*parts, "`netspec explain init` says where it stands."])
 
 
+def _parametrization(name: str) -> str:
+    cls = PARAMETRIZATIONS[name]
+    fields = ", ".join(f"{field}: {flow(info.default, str)}" for field, info in cls.model_fields.items())
+    paragraphs = [filled(" ".join(part.split())) for part in inspect.cleandoc(cls.__doc__ or "").split("\n\n")]
+    parts = [f"{name} (parametrisation of a weight)", *paragraphs, f"Arguments: {fields}"]
+    return "\n\n".join([*parts, "`netspec explain parametrize` says where it stands."])
+
+
 def _cut(text: str) -> str:
     """The text with long lines cut: some examples are wrong because of their size."""
     return "\n".join(line if len(line) <= 76 else f"{line[:73]}..." for line in text.splitlines())
@@ -133,7 +145,7 @@ def _groups(offer: Offer) -> dict[str, tuple[str, ...]]:
             *(name for name in NAMES if name not in own),
         ),
         "hyphens": tuple(CODES),
-        "lowercase": (*EXPLAINED, *KEYS, *own, *INITIALIZERS),
+        "lowercase": (*EXPLAINED, *KEYS, *own, *INITIALIZERS, *PARAMETRIZATIONS),
     }
 
 
@@ -157,7 +169,13 @@ def _everything(offer: Offer) -> str:
     lines += [_row(plugin.name, [cls.__name__ for cls in plugin.layers]) for plugin in offer.plugins]
     lines += ["", "Words of the language:", _row("", [n for n, w in EXPLAINED.items() if w.value is None])]
     lines += [_row("functions", [n for n, w in EXPLAINED.items() if w.value is not None])]
-    lines += [_row("initialisers", INITIALIZERS), "", "Words of a recipe:", _row("keys", KEYS)]
+    lines += [
+        _row("initialisers", INITIALIZERS),
+        _row("parametrisations", PARAMETRIZATIONS),
+        "",
+        "Words of a recipe:",
+        _row("keys", KEYS),
+    ]
     lines += [_row(kind.title.lower(), kind.names) for kind in KINDS.values()]
     return "\n".join([*lines, "", "Error codes:", _row("", CODES)])
 

@@ -294,6 +294,19 @@ LANGUAGE: dict[Code, Page] = {
         "init: {Linear: {wieght: zeros_}}\n" + layers("- Linear: 10", "[784]"),
         "init: {Linear: {weight: zeros_}}\n" + layers("- Linear: 10", "[784]"),
     ),
+    "unknown-parametrization": Page(
+        "There is no parametrisation of that name.",
+        "A weight is computed of other parameters by `weight_norm`, `spectral_norm` or `weight_standardization`.",
+        layers("- Linear: 10\n  parametrize: weight_nrom", "[784]"),
+        layers("- Linear: 10\n  parametrize: weight_norm", "[784]"),
+    ),
+    "not-parametrizable": Page(
+        "A layer has no weight that could be computed of other parameters.",
+        "`parametrize` is about the `weight` of a layer, which is a matrix or more; a norm's weight is a vector, and "
+        "an activation has none. `weight_standardization` takes the weights of one output, of which there are several.",
+        layers("- Linear: 10\n- LayerNorm: {normalized_shape: 10}\n  parametrize: weight_norm", "[784]"),
+        layers("- Linear: 10\n  parametrize: weight_norm\n- LayerNorm: {normalized_shape: 10}", "[784]"),
+    ),
     "unused-block": Page(
         "Nothing calls a block.",
         "Its last call was removed, or another block is called in its place.",

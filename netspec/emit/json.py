@@ -49,25 +49,34 @@ def to_json(net: Net) -> dict[str, Any]:
 
 def _layer(leaf: Leaf) -> dict[str, Any]:
     params = _size(leaf.params)
-    return {
-        "path": leaf.path,
-        "name": leaf.name,
-        "type": leaf.type,
-        "args": {name: _value(value) for name, value in leaf.args.items()},
-        "input_shape": _shape(leaf.input_shape),
-        "output_shape": _shape(leaf.output_shape),
-        "dtype": leaf.output.dtype,
-        "inputs": {name: [_term(read) for read in reads] for name, reads in leaf.inputs.items()},
-        "results": [{"name": result.name, "slot": result.slot} | _tensor(result.type) for result in leaf.results],
-        "params": params,
-        "trainable_params": 0 if leaf.frozen else params,
-        "macs": _size(leaf.macs),
-        "again": leaf.again,
-        "ties": {tie.parameter: f"{tie.path}.{tie.name}" for tie in leaf.ties},
-        "line": leaf.span.line,
-        "column": leaf.span.column,
-        "calls": [_call(call) for call in leaf.calls],
-    } | _constant(leaf.output)
+    return (
+        {
+            "path": leaf.path,
+            "name": leaf.name,
+            "type": leaf.type,
+            "args": {name: _value(value) for name, value in leaf.args.items()},
+            "input_shape": _shape(leaf.input_shape),
+            "output_shape": _shape(leaf.output_shape),
+            "dtype": leaf.output.dtype,
+            "inputs": {name: [_term(read) for read in reads] for name, reads in leaf.inputs.items()},
+            "results": [{"name": result.name, "slot": result.slot} | _tensor(result.type) for result in leaf.results],
+            "params": params,
+            "trainable_params": 0 if leaf.frozen else params,
+            "macs": _size(leaf.macs),
+            "again": leaf.again,
+            "ties": {tie.parameter: f"{tie.path}.{tie.name}" for tie in leaf.ties},
+            "line": leaf.span.line,
+            "column": leaf.span.column,
+            "calls": [_call(call) for call in leaf.calls],
+        }
+        | _parametrized(leaf)
+        | _constant(leaf.output)
+    )
+
+
+def _parametrized(leaf: Leaf) -> dict[str, Any]:
+    """Said alone of a layer whose weight is computed of other parameters."""
+    return {} if leaf.parametrization is None else {"parametrize": leaf.parametrization.written()}
 
 
 def _call(call: Call) -> dict[str, Any]:

@@ -133,6 +133,10 @@ def _leaf(leaf: Leaf, given: _Given) -> Iterator[str]:
         options.append("freeze: true")
     if leaf.init and leaf.init != given.initializers.get(leaf.type):
         options.append(f"init: {_initializers(leaf.init)}")
+    if leaf.parametrization is not None:
+        written_out = leaf.parametrization.written()
+        stated = written_out[leaf.parametrization.word]
+        options.append(f"parametrize: {flow(written_out if stated else leaf.parametrization.word)}")
     if leaf.ties:
         ties = (f"{tie.parameter}: {written(f'{tie.path}.{tie.name}')}" for tie in leaf.ties)
         options.append(f"tie: {{{', '.join(ties)}}}")

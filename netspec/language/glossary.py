@@ -164,6 +164,16 @@ _OPTIONS: Final = {
         "input: [16, int64]\nlayers:\n  - Embedding: {num_embeddings: 100, embedding_dim: 32}\n    name: tokens\n"
         "  - Linear: {out_features: 100, bias: false}\n    tie: {weight: tokens.weight}\n",
     ),
+    "parametrize": Word(
+        "option of a layer",
+        "The weight is computed of other parameters: `weight_norm`, `spectral_norm` or `weight_standardization`, bare "
+        "or with arguments. What it is computed of begins as the weight that the layer has without it, after its "
+        "`init`; the `state_dict` has torch's names.",
+        layers(
+            "- Flatten\n- Linear: 64\n  parametrize: weight_norm\n- ReLU\n- Linear: 1\n  "
+            "parametrize: {spectral_norm: {n_power_iterations: 2}}"
+        ),
+    ),
     "freeze": Word(
         "option of an item",
         "The parameters of all layers inside do not train, and their normalisations stay in eval mode. The recipe's "

@@ -27,7 +27,7 @@ _LOOP: Final = frozenset(("name", "when", "freeze", "init", "do", "as"))
 _OF_VALUES: Final = frozenset(("when", "as"))
 _HEAD_WORDS: Final = ("for", "repeat", "when", "as", "use", "output")
 """Words that begin an item, beside layers, blocks and combinators."""
-_EVERY_OPTION: Final = _COMMON | OWNERS.keys() | {"do", "tie"}
+_EVERY_OPTION: Final = _COMMON | OWNERS.keys() | {"do", "tie", "parametrize"}
 
 
 class Item:
@@ -197,7 +197,7 @@ def _allowed(item: Item) -> frozenset[str]:
         case "output":
             return frozenset(("when",))
         case "layer" | "reference":
-            return _COMMON | {"tie"}
+            return _COMMON | {"tie", "parametrize"}
         case "combinator":
             return _COMMON.union(COMBINATORS[item.name].options)
         case _:
@@ -220,6 +220,8 @@ def _checked(item: Item, report: Report) -> Item:
             note = "put a `repeat` with `do` around it"
         elif option == "tie":
             note = "it stands beside the layer whose parameter is that of another"
+        elif option == "parametrize":
+            note = "it stands beside the layer whose weight it is about"
         elif option == "shared":
             note = "layers, blocks and combinators are shared, and a list in the `do` of a `repeat`"
         report("misplaced-option", f"`{item.name}` has no option `{option}`", where, help=note)

@@ -13,6 +13,7 @@ from netspec.language.initialization import InitRules
 from netspec.language.items import Item
 from netspec.language.limits import Expansion
 from netspec.language.naming import Naming
+from netspec.language.parametrization import parametrized
 from netspec.language.scope import Here, NamesInScope
 from netspec.language.several import Several
 from netspec.language.sharing import Sharing
@@ -106,6 +107,8 @@ class LayerItems:
             cursor.keys.prefix + key, given_name, layer, x, out, span, context.calls, context.frozen, init,
             context.again,
         )  # fmt: skip
+        if item.options and "parametrize" in item.options:
+            leaf = parametrized(leaf, item.options["parametrize"], self._at(cursor))
         if self.sharing.ties:
             leaf = self.sharing.tied(leaf, item, cursor, self._at(cursor))
         cursor.nodes.append(leaf)
@@ -147,6 +150,8 @@ class LayerItems:
             cursor.keys.prefix + key, given_name, layer, x, types[0], span, context.calls, context.frozen, init,
             context.again, inputs=inputs, results=self.several.results(types, item),
         )  # fmt: skip
+        if item.options and "parametrize" in item.options:
+            leaf = parametrized(leaf, item.options["parametrize"], self._at(cursor))
         if self.sharing.ties:
             leaf = self.sharing.tied(leaf, item, cursor, self._at(cursor))
         cursor.nodes.append(leaf)

@@ -24,6 +24,7 @@ WORDS: Final = frozenset(
         "init",
         "shared",
         "tie",
+        "parametrize",
         "as",
         "use",
         "output",

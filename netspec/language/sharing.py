@@ -12,7 +12,7 @@ from netspec.language.items import Item
 from netspec.language.names import child_name, filled
 from netspec.language.spec import Spec
 from netspec.language.words import module_named
-from netspec.net import As, Combinator, Leaf, Node, Scope, Sequential, Tie, walk
+from netspec.net import PARAMETRIZED, As, Combinator, Leaf, Node, Scope, Sequential, Tie, walk
 from netspec.text.source import MapNode, ScalarNode
 from netspec.text.source import Node as WrittenNode
 from netspec.validation import Reader, Reports
@@ -133,11 +133,11 @@ class Sharing:
         return leaf
 
     def _tie(self, leaf: Leaf, key: ScalarNode, node: WrittenNode, prefix: str, reader: Reader) -> Tie | None:
-        own = leaf.layer.parameters(leaf.input)
+        own = _tieable(leaf)
         if key.text not in own:
             reader.report(
-                "unknown-parameter", f"`{leaf.type}` has no parameter `{key.text}` here", key,
-                help=_listed(own, "it has"),
+                "unknown-parameter", f"`{leaf.type}` has no parameter `{key.text}` here{_computed(leaf, key.text)}",
+                key, help=_listed(own, "it has"),
             )  # fmt: skip
             return None
         text = filled(node, reader) if isinstance(node, ScalarNode) and isinstance(node.value, str) else None
@@ -148,9 +148,9 @@ class Sharing:
                 self._unknown(text, own[key.text], node, reader)
             return None
         related = [Related(f"`{other.path}`", other.span)]
-        theirs = other.layer.parameters(other.input)
+        theirs = _tieable(other)
         if name not in theirs:
-            said = f"`{other.path}` is a `{other.type}`, which has no parameter `{name}` here"
+            said = f"`{other.path}` is a `{other.type}`, which has no parameter `{name}` here{_computed(other, name)}"
             reader.report(
                 "unknown-parameter", said, node, related=related,
                 help=_listed((f"{other.path}.{known}" for known in theirs), "there is"),
@@ -184,7 +184,7 @@ class Sharing:
         fitting = [
             f"{leaf.path}.{name}"
             for leaf in self._layers.values()
-            for name, other in leaf.layer.parameters(leaf.input).items()
+            for name, other in _tieable(leaf).items()
             if other == shape
         ]
         if self._refused(text):
@@ -211,6 +211,18 @@ class Sharing:
         *_, layer, _ = ["", "", *(text or "").split(".")]
         place = module_named(self.spec, layer) if layer else None
         return self.spec.source.span(place).line if place is not None and place.start > node.start else None
+
+
+def _tieable(leaf: Leaf) -> dict[str, Shape]:
+    """The parameters that may be tied, or be those of another layer: what a weight is computed of may not."""
+    return {name: shape for name, shape in leaf.parameters.items() if not name.startswith(PARAMETRIZED)}
+
+
+def _computed(leaf: Leaf, name: str) -> str:
+    """Why a layer lacks a parameter that its class has, to end a sentence."""
+    if leaf.parametrization is None or name != "weight":
+        return ""
+    return f": `parametrize: {leaf.parametrization.word}` computes it of others"
 
 
 def _listed(names: Iterable[str], words: str) -> str:
@@ -261,6 +273,14 @@ def _of_layers(a: Leaf, b: Leaf) -> Difference | None:
     if a.frozen != b.frozen:
         states = {True: "frozen", False: "not frozen"}
         return states[b.frozen], states[a.frozen], f"its `{a.type}` is", "write `freeze` beside all of them"
+    if a.parametrization != b.parametrization:
+        said = [leaf.parametrization.word if leaf.parametrization else "none" for leaf in (b, a)]
+        return (
+            said[0],
+            said[1],
+            f"`parametrize` of its `{a.type}` is",
+            "write the same `parametrize` beside all of them",
+        )
     if a.ties != b.ties:
         return "otherwise", "in another way", f"its `{a.type}` is tied", "write the same `tie` beside all of them"
     if a.init != b.init:

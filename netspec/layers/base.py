@@ -162,6 +162,8 @@ class Layer(Arguments):
     by_position: ClassVar[bool] = False
     """True if it multiplies along the last axis alone, at each position of the others: as the last layer of a
     classifier it needs an input of one axis."""
+    outputs_axis: ClassVar[int] = 0
+    """The axis of its `weight` that counts its outputs."""
     autocast: ClassVar[Autocast] = "same"
     """The precision of the layer under autocast."""
     tensors: ClassVar[tuple[str, ...]] = ()

@@ -18,6 +18,7 @@ class TransposedConvolution(Layer):
 
     axes: ClassVar[int]
     family = "convolution"
+    outputs_axis = 1
     autocast = "low"
     width = "in_channels"
     sets_axis = 0

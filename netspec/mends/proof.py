@@ -33,7 +33,7 @@ HIDING: Final[frozenset[Code]] = frozenset(
         "invalid-argument", "quoted-value", "wrong-form", "two-heads", "option-as-argument", "option-without-item",
         "expression-syntax", "unknown-function", "unknown-data-set", "unknown-transform", "unknown-optimizer",
         "unknown-scheduler", "unknown-loss", "wrong-rank", "batch-axis", "unknown-output",
-        "unknown-target", "unknown-initializer", "yaml-key",
+        "unknown-target", "unknown-initializer", "unknown-parametrization", "yaml-key",
     }
 )  # fmt: skip
 """Findings behind which nothing, or less, is known of what follows: others may come to light once they are mended."""

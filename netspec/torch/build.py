@@ -84,7 +84,7 @@ def build(
     target = torch.device("cpu" if device is None else device)
     if target.type == "meta":
         with target:
-            return _tied(net, _root(net))
+            return _parametrized(net, _tied(net, _root(net)))
     if check_memory:
         _check_memory(net)
     with seeded(seed):
@@ -92,6 +92,7 @@ def build(
         for leaf in net.layers:
             if leaf.init and not leaf.again:
                 _initialise(model.get_submodule(leaf.path), leaf)
+        _parametrized(net, model)
     return model if target.type == "cpu" else model.to(target)
 
 
@@ -146,6 +147,15 @@ def _tied(net: Net, model: nn.Sequential) -> nn.Sequential:
         for tie in leaf.ties:
             path, _, name = f"{leaf.path}.{tie.parameter}".rpartition(".")
             setattr(model.get_submodule(path), name, model.get_parameter(f"{tie.path}.{tie.name}"))
+    return model
+
+
+def _parametrized(net: Net, model: nn.Sequential) -> nn.Sequential:
+    """Compute weights of other parameters, as the net says. They begin as what they are without that."""
+    for leaf in net.layers:
+        if leaf.parametrization is not None and not leaf.again:
+            call = leaf.parametrization.call()
+            getattr(import_module(call.module), call.target)(model.get_submodule(leaf.path), **call.arguments)
     return model
 
 
@@ -277,10 +287,7 @@ def _value(value: Any, layer: Layer) -> Any:
 
 
 def _initialise(module: nn.Module, leaf: Leaf) -> None:
-    exist = leaf.own_parameters
-    for parameter, function, arguments in leaf.init:
-        if parameter not in exist:  # `init: {Conv2d: {bias: zeros_}}` and a Conv2d with `bias: false`, or it is tied
-            continue
+    for parameter, function, arguments in leaf.initialised:
         tensor: Tensor = module.get_parameter(parameter)
         try:
             with torch.no_grad():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 
 class Sinusoids(nn.Module):
@@ -131,3 +132,31 @@ class NoisyLinear(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.weight_mu.shape[1]}, {self.weight_mu.shape[0]}, std_init={self.std_init}"
+
+
+class WeightStandardization(nn.Module):
+    """The parametrisation of a weight whose outputs each have mean 0 and variance 1; with `gain` each is multiplied by
+    gain · gamma / √fan_in."""
+
+    def __init__(self, weight: Tensor, eps: float = 1e-6, gain: bool = False, gamma: float = 1.0) -> None:
+        super().__init__()
+        self.eps = eps
+        self.scale = gamma * weight[0].numel() ** -0.5
+        shape = (weight.shape[0], *[1] * (weight.ndim - 1))
+        self.gain = nn.Parameter(weight.new_ones(shape), weight.requires_grad) if gain else None
+
+    def forward(self, weight: Tensor) -> Tensor:
+        factors = None if self.gain is None else (self.gain * self.scale).flatten()
+        outputs = weight.reshape(1, weight.shape[0], -1)
+        y = nn.functional.batch_norm(outputs, None, None, factors, None, True, 0.0, self.eps)
+        return y.reshape_as(weight)
+
+    def extra_repr(self) -> str:
+        return f"eps={self.eps}, gain={self.gain is not None}"
+
+
+def weight_standardization(module: nn.Module, eps: float = 1e-6, gain: bool = False, gamma: float = 1.0) -> nn.Module:
+    """Standardise the weight of a layer wherever it is used, as `weight_norm` of torch normalises it."""
+    found = WeightStandardization(module.get_parameter("weight"), eps, gain, gamma)
+    parametrize.register_parametrization(module, "weight", found)
+    return module

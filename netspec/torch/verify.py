@@ -139,8 +139,8 @@ def _state(net: Net, model: nn.Module) -> Iterator[Disagreement]:
         parameters = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
         state = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
         buffers = {name: shape for name, shape in state.items() if name not in parameters}
-        yield from _same_tensors(leaf, "parameters", leaf.layer.parameters(leaf.input), parameters)
-        yield from _same_tensors(leaf, "buffers", leaf.layer.buffers(leaf.input), buffers)
+        yield from _same_tensors(leaf, "parameters", leaf.parameters, parameters)
+        yield from _same_tensors(leaf, "buffers", leaf.buffer_shapes, buffers)
 
 
 def _same_tensors(leaf: Leaf, what: str, expected: dict[str, Any], found: dict[str, Any]) -> Iterator[Disagreement]:

@@ -96,6 +96,10 @@ def arguments_text(leaf: Leaf) -> str:
     """
     parts = [_argument(leaf, name, value) for name, value in wanted_arguments(leaf).items()]
     parts += [f"{name} {', '.join(read.name for read in reads)}" for name, reads in leaf.inputs.items()]
+    if leaf.parametrization is not None:
+        stated = leaf.parametrization.stated().items()
+        parts.append(leaf.parametrization.word)
+        parts += (name if value is True else f"{name} {value_text('', name, value)}" for name, value in stated)
     if leaf.frozen:
         parts.append("frozen")
     return ", ".join(parts)

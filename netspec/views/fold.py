@@ -210,7 +210,10 @@ def _key(node: Node, inside: tuple[int, ...]) -> Hashable:
                 {} if layer.family == "dropout" else {name: getattr(layer, name) for name in type(layer).model_fields}
             )
             arguments = repr(given)  # some arguments are dicts, which cannot be hashed
-            return node.type, arguments, node.input, node.output, node.frozen, node.borrows and node.path
+            return (
+                node.type, arguments, node.input, node.output, node.frozen, node.borrows and node.path,
+                node.parametrization,
+            )  # fmt: skip
         case Combinator():
             return node.kind, repr(node.joining), tuple(key for key, _ in node.branches), inside
         case Scope():

@@ -21,14 +21,16 @@ from netspec.emit.python.convert import Converter
 from netspec.emit.python.forward import Classes, outputs_name
 from netspec.emit.python.helpers import Copies, helper_names
 from netspec.emit.python.initial import initial_weights
+from netspec.emit.python.parametrized import parametrizations
 from netspec.emit.python.told import Texts
 from netspec.layers.base import TensorType
+from netspec.layers.parametrizations import PARAMETRIZATIONS
 from netspec.net import Net, need_numbers
 from netspec.views.describe import count_text, ends_text, plural
 
 _RESERVED: Final = frozenset(
     {"nn", "torch", "model", "module", "layer", "name", "range", "OrderedDict", "init_weights", "tie"}
-)
+).union(PARAMETRIZATIONS)
 _TIE: Final = '''\
 def tie(model: nn.Module, key: str, other: str) -> None:
     """Make the parameter of one key of the `state_dict` that of another."""
@@ -57,7 +59,8 @@ def to_python(net: Net) -> str:
     network = names.take(_function_name(net))
     functions = Functions(names)
     root = functions.resolve(converter.blocks, root)
-    copies = Copies(converter.helpers)
+    parametrized = parametrizations(net)
+    copies = Copies([*converter.helpers, *parametrized.helpers])
 
     weights = initial_weights(net)
     result = root.function
@@ -69,8 +72,8 @@ def to_python(net: Net) -> str:
         for tie in leaf.ties
         if not leaf.again
     ]
-    if weights.anything or ties:
-        body += [*statement("model = ", root, 1), *ties, *weights.calls, "    return model"]
+    if weights.anything or ties or parametrized.lines:
+        body += [*statement("model = ", root, 1), *ties, *weights.calls, *parametrized.lines, "    return model"]
     else:
         body += statement("return ", root, 1)
 
@@ -84,7 +87,7 @@ def to_python(net: Net) -> str:
         "\n".join(_main(net, network)),
     ]
     text = "\n\n\n".join(definitions)
-    imports = {*copies.imports, *converter.imports, ("torch", ""), ("torch", "nn")}
+    imports = {*copies.imports, *converter.imports, *parametrized.imports, ("torch", ""), ("torch", "nn")}
     for (module, target), bound in converter.plugged.items():
         imports.add((module, target if bound == target else f"{target} as {bound}"))
     if "OrderedDict(" in text:

@@ -41,9 +41,7 @@ def initial_weights(net: Net) -> Weights:
 
 def _applicable(leaf: Leaf) -> Iterator[Initializer]:
     """The initialisers whose parameter the layer has: with `bias: false` there is none for the bias."""
-    if leaf.init:
-        exist = leaf.own_parameters
-        yield from (initializer for initializer in leaf.init if initializer.parameter in exist)
+    yield from leaf.initialised
 
 
 def _key(initializer: Initializer) -> Any:

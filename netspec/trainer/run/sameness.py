@@ -87,7 +87,8 @@ def _parts(node: Node, inside: list[list[Any]]) -> list[Any]:
     `spec.yaml` has none of them."""
     match node:
         case Leaf():
-            return [[node.path, node.type, node.args, node.frozen, node.init]]
+            added = [] if node.parametrization is None else [node.parametrization.written()]
+            return [[node.path, node.type, node.args, node.frozen, node.init, *added]]
         case Combinator():
             return [[node.path, node.kind, *node.options.values(), inside]]
         case _:

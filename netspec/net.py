@@ -84,6 +84,8 @@ class Leaf(NamedTuple):
     """What it gives beside what flows on."""
     parametrization: Parametrization | None = None
     """What its weight is computed of, where that is said."""
+    slices: Size = 1
+    """How often it runs for one example: once for each slice of the `each` around it."""
 
     @property
     def reads(self) -> tuple[Read, ...]:
@@ -184,7 +186,7 @@ class Leaf(NamedTuple):
     @property
     def macs(self) -> Size:
         """Multiply-accumulates of one example's forward pass."""
-        return counted(lambda: self.layer.macs(self.input))
+        return counted(lambda: self.layer.macs(self.input) * (1 if self.output.constant else self.slices))
 
     @property
     def family(self) -> str:
@@ -301,6 +303,7 @@ class Combinator(NamedTuple):
     calls: tuple[Call, ...] = ()
     again: bool = False
     stand_in: str | None = None
+    slices: Size = 1
     """As of a `Leaf`."""
 
     @property
@@ -322,7 +325,8 @@ class Combinator(NamedTuple):
     @property
     def macs(self) -> Size:
         """Multiply-accumulates of the join for one example, beside those of the layers in its branches."""
-        return counted(lambda: self.joining.macs([chain.output for _, chain in self.branches]))
+        times = 1 if self.output.constant else self.slices
+        return counted(lambda: self.joining.macs([chain.output for _, chain in self.branches]) * times)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 from netspec.dims import Shape, Size, product
-from netspec.layers.base import DType, Layer
+from netspec.layers.base import DType, Layer, TensorType
 from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use
 from netspec.wiring import Wiring, slots_read
 
@@ -83,6 +83,8 @@ class SimulatedStep:
         self.unread = Wiring(net).read
         """How often each slot is still to be read."""
         self.batch = batch
+        self.slices = 1
+        """How often what runs now runs for one example."""
         self.low = low
         self.device = device
         self.events: list[StepEvent] = []
@@ -149,7 +151,7 @@ class SimulatedStep:
         elif layer.shares(leaf.input):
             y = x
         else:
-            y = StepTensor(_count(leaf.output.shape), _width_of(leaf.output.dtype, width), constant=constant)
+            y = StepTensor(self._elements(leaf.output), _width_of(leaf.output.dtype, width), constant=constant)
         trained = 0 if leaf.frozen else FLOAT32 * whole(leaf.params)
         read = any(self.named[slot].needs for slot in slots_read(leaf))
         needs = self.flows or read or (not leaf.frozen and bool(layer.parameters(leaf.input)))
@@ -158,7 +160,7 @@ class SimulatedStep:
             self.casts += self.low * whole(leaf.params)
         self.events.append(StepEvent(leaf, x, y, len(self.log), kept, trained, needs))
         for result in leaf.results:
-            elements = _count(result.type.shape)
+            elements = self._elements(result.type)
             shared = layer.shares(leaf.input)
             wide = _width_of(result.type.dtype, width)
             other = x.part(elements) if shared else StepTensor(elements, wide, constant=constant)
@@ -181,7 +183,7 @@ class SimulatedStep:
         sides = zip((term.left, term.right), (left, right), strict=True)
         floats = (side.tensor.width for part, side in sides if _is_float(part))
         width = max(floats, default=FLOAT32)  # of whole numbers and of truth values alone too
-        y = StepTensor(_count(term.type.shape), _width_of(term.type.dtype, width), constant=term.type.constant)
+        y = StepTensor(self._elements(term.type), _width_of(term.type.dtype, width), constant=term.type.constant)
         needs = left.needs or right.needs
         before = self.kept_bytes
         for tensor in _kept_of(term, left, right, y):
@@ -226,7 +228,7 @@ class SimulatedStep:
             self._remember(y)
         each = whole(saved.extra) * width + whole(saved.indices) * _INT64
         each += whole(saved.mask) * (1 if gpu else width) + (0 if gpu else whole(saved.cpu) * width)
-        times = 1 if leaf.output.constant else self.batch
+        times = 1 if leaf.output.constant else self.batch * self.slices
         self.kept_bytes += each * times + (whole(saved.statistics) + self._weight(leaf)) * FLOAT32
         return self.kept_bytes - before
 
@@ -235,6 +237,21 @@ class SimulatedStep:
         if id(tensor) not in self.kept:
             self.kept[id(tensor)] = tensor  # the reference keeps the id from being reused
             self.kept_bytes += self.bytes_of(tensor)
+
+    def _elements(self, type_: TensorType) -> int:
+        """Elements of a tensor for one example."""
+        return _count(type_.shape) * (1 if type_.constant else self.slices)
+
+    def _each(self, node: Combinator, x: StepTensor, count: Size, axis: int, *, needs: bool) -> StepTensor:
+        """A body on every slice of an axis. What it gives is a view of what the last of its layers gives."""
+        start = x if axis == 0 else StepTensor(x.elements, x.width)  # behind another axis they are copied
+        self._hold(x)
+        outer = self.slices
+        self.slices *= whole(count)
+        y = self.run(node.branches[0][1], start, needs=needs)
+        self.slices = outer
+        self._release([x])
+        return y
 
     @staticmethod
     def _weight(leaf: Leaf) -> int:
@@ -246,12 +263,14 @@ class SimulatedStep:
 
     def _combinator(self, node: Combinator, x: StepTensor) -> StepTensor:
         needs, flows = self.flows, False
+        if (cut := node.joining.sliced(node.input)) is not None:
+            return self._each(node, x, *cut, needs=needs)
         ends: list[_Flowing] = []
         self._hold(x)
         joining = node.joining
         part = joining.part(node.input)
         for _, chain in node.branches:
-            start = x if part is None or part.axis is None else x.part(_count(part.type.shape))
+            start = x if part is None or part.axis is None else x.part(self._elements(part.type))
             end = self.run(chain, start, needs=needs)
             ends.append(_Flowing(end, self.flows))
             flows = flows or self.flows
@@ -263,7 +282,7 @@ class SimulatedStep:
             return x
         width = max(tensor.width for tensor in (x, *(end.tensor for end in ends)))
         constant = node.output.constant
-        y = StepTensor(_count(node.output.shape), _width_of(node.output.dtype, width), constant=constant)
+        y = StepTensor(self._elements(node.output), _width_of(node.output.dtype, width), constant=constant)
         before = self.kept_bytes
         if self.flows:
             saved = joining.saved(node.input, [chain.output for _, chain in node.branches])
@@ -272,7 +291,7 @@ class SimulatedStep:
             for part in parts:  # a factor is kept for the gradients of the others
                 if len(parts) == 1 or needing > part.needs:
                     self._remember(part.tensor)
-            self.kept_bytes += whole(saved.extra) * y.width * (1 if constant else self.batch)
+            self.kept_bytes += whole(saved.extra) * y.width * (1 if constant else self.batch * self.slices)
         self.events.append(StepEvent(None, x, y, len(self.log), self.kept_bytes - before, 0, self.flows))
         self._release([x, *(end.tensor for end in ends)])
         return y

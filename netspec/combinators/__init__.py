@@ -32,6 +32,7 @@ COMBINATORS: Final[dict[str, Listed]] = {
     "concat": Listed("concatenation", "Concat", ("dim", "split"), ("concatenate", "cat", "hstack")),
     "stack": Listed("stacking", "Stack", ("dim",)),
     "einsum": Listed("contraction", "Einsum", ("pattern",)),
+    "each": Listed("slices", "Each", ("dim",), ("timedistributed", "vmap")),
     "gate": Listed("products", "Gate"),
     "sequential": Listed("nesting", "Nested"),
     "aux": Listed("heads", "Auxiliary"),

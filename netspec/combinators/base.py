@@ -181,6 +181,10 @@ class Joining(Arguments):
         """
         raise NotImplementedError
 
+    def sliced(self, x: TensorType) -> tuple[Size, int] | None:
+        """How many slices the body runs on, as on so many examples, and of which axis; None if it runs on the whole."""
+        return None
+
     def settled(self, y: TensorType) -> Joining:
         """The combinator as the net keeps it, with options normalised by the output, such as a negative axis."""
         return self

@@ -70,6 +70,7 @@ def _layer(leaf: Leaf) -> dict[str, Any]:
             "calls": [_call(call) for call in leaf.calls],
         }
         | _parametrized(leaf)
+        | _sliced(leaf)
         | _constant(leaf.output)
     )
 
@@ -77,6 +78,11 @@ def _layer(leaf: Leaf) -> dict[str, Any]:
 def _parametrized(leaf: Leaf) -> dict[str, Any]:
     """Said alone of a layer whose weight is computed of other parameters."""
     return {} if leaf.parametrization is None else {"parametrize": leaf.parametrization.written()}
+
+
+def _sliced(node: Leaf | Combinator) -> dict[str, Any]:
+    """Said alone of what runs for every slice of an `each`: how often for one example."""
+    return {} if node.slices == 1 else {"slices": _size(node.slices)}
 
 
 def _call(call: Call) -> dict[str, Any]:

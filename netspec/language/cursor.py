@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from netspec.diagnostics import Related, Span
-from netspec.dims import UNKNOWN
+from netspec.dims import UNKNOWN, Size
 from netspec.language.flow import Flow
 from netspec.language.initialization import InitRule
 from netspec.language.names import child_name
@@ -34,17 +34,21 @@ class Context(NamedTuple):
     """How often the loops around repeat it."""
     again: bool = False
     """Whether a shared module around it has stood before."""
+    slices: Size = 1
+    """How often it runs for one example: for every slice of an `each` around it."""
 
     def within(self, scope: NamesInScope) -> Context:
         """The same under other names."""
         if scope is self.scope:
             return self
-        return Context(self.home, scope, self.calls, self.frozen, self.rules, self.depth, self.times, self.again)
+        return Context(
+            self.home, scope, self.calls, self.frozen, self.rules, self.depth, self.times, self.again, self.slices
+        )
 
     def called(self, home: Home, scope: NamesInScope, call: Call) -> Context:
         """The context in the body of a block, one deeper."""
         calls = (*self.calls, call)
-        return Context(home, scope, calls, self.frozen, self.rules, self.depth + 1, self.times, self.again)
+        return Context(home, scope, calls, self.frozen, self.rules, self.depth + 1, self.times, self.again, self.slices)
 
 
 class Keys:

@@ -31,6 +31,7 @@ from netspec.language.rounds import Rounds, bind
 from netspec.language.scope import BlockName, Here, LayerName, NamesInScope, Template
 from netspec.language.several import Several
 from netspec.language.sharing import Sharing
+from netspec.language.slicing import check_slices
 from netspec.language.spec import Block, Spec
 from netspec.net import Call, Combinator, Sequential
 from netspec.text.source import Limits, ListNode, MapNode, Node, ScalarNode
@@ -370,6 +371,9 @@ class Elaborator:
         span = item.span(self.reports.source)
         self.inference.keep_conditions(item.name, span, flow)  # before a layer of a branch takes them for its own
         within = self.expansion.deeper(cursor.context, item)
+        cut = None if start.type is None or flow.type is None else joining.sliced(flow.type)
+        if cut is not None:
+            within = within._replace(slices=within.slices * cut[0])
         branches: list[tuple[str, Sequential]] = []
         ends: list[Flow] = []
         for part in written or ():
@@ -383,7 +387,10 @@ class Elaborator:
         self.inference.keep_conditions(item.name, span, flow)
         x, y = flow.type or NOTHING, end.type or NOTHING
         calls = cursor.context.calls
-        cursor.nodes.append(Combinator(joining, path, name, tuple(branches), span, x, y, calls))
+        if cut is not None:
+            check_slices(branches[0][1], reader)
+        slices = cursor.context.slices
+        cursor.nodes.append(Combinator(joining, path, name, tuple(branches), span, x, y, calls, slices=slices))
         cursor.flow = end
 
     def _branch(self, path: str, branch: Branch, of: str, start: Flow, context: Context) -> tuple[Sequential, Flow]:

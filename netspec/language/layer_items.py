@@ -105,7 +105,7 @@ class LayerItems:
         init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
         leaf = Leaf(
             cursor.keys.prefix + key, given_name, layer, x, out, span, context.calls, context.frozen, init,
-            context.again,
+            context.again, slices=context.slices,
         )  # fmt: skip
         if item.options and "parametrize" in item.options:
             leaf = parametrized(leaf, item.options["parametrize"], self._at(cursor))
@@ -149,6 +149,7 @@ class LayerItems:
         leaf = Leaf(
             cursor.keys.prefix + key, given_name, layer, x, types[0], span, context.calls, context.frozen, init,
             context.again, inputs=inputs, results=self.several.results(types, item),
+            slices=context.slices,
         )  # fmt: skip
         if item.options and "parametrize" in item.options:
             leaf = parametrized(leaf, item.options["parametrize"], self._at(cursor))

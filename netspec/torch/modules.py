@@ -73,6 +73,21 @@ class Multiply(nn.Module):
         return y
 
 
+class Each(nn.Module):
+    """What the body makes of every slice along `dim` (the batch is dim 0): the slices are examples of one batch."""
+
+    def __init__(self, body: nn.Module, dim: int = 1) -> None:
+        super().__init__()
+        self.body = body
+        self.dim = dim
+
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
+        """The results, the axis where it was."""
+        slices = x.movedim(self.dim, 1)
+        y = self.body(slices.flatten(0, 1), *values)
+        return y.reshape(-1, slices.shape[1], *y.shape[1:]).movedim(1, self.dim)
+
+
 class Concat(nn.Module):
     """What the branches make of x, joined along `dim` (the batch is dim 0).
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.diagnostics import Defect, PluginError
+from netspec.dims import Size
 from netspec.layers.base import TensorType
 from netspec.net import Combinator, Leaf, Net, walk
 from netspec.plugins.asking import roots, told
@@ -219,30 +220,30 @@ class _Run:
             if isinstance(node, Leaf):
                 for i, (read, given) in enumerate(zip(node.reads, arguments[1:], strict=False), 1):
                     expected = read.type.said_constant(read.type.constant and not _repeated(node, i))
-                    self._compare(path, kind, f"input `{read.name}`", expected, given)
+                    self._compare(path, kind, f"input `{read.name}`", expected, given, node.slices)
             if isinstance(first, Leaf):
                 self.current = node if isinstance(node, Leaf) else first
                 self.order.append(path)
             if node is not None and not (isinstance(node, Leaf) and node.layer.source):
                 given = node.input.said_constant(node.input.constant and not _repeated(node, 0))
-                self._compare(path, kind, "input", given, arguments[0])
+                self._compare(path, kind, "input", given, arguments[0], node.slices)
 
         def after(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
             node = next(ended, None)
             if isinstance(node, Leaf) and node.results:
                 output, *others = output
                 for result, given in zip(node.results, others, strict=False):
-                    self._compare(path, kind, f"result `{result.name}`", result.type, given)
+                    self._compare(path, kind, f"result `{result.name}`", result.type, given, node.slices)
             if node is not None:
-                self._compare(path, kind, "output", node.output, output)
+                self._compare(path, kind, "output", node.output, output, node.slices)
 
         return [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
 
-    def _compare(self, path: str, kind: str, what: str, expected: TensorType, found: Any) -> None:
+    def _compare(self, path: str, kind: str, what: str, expected: TensorType, found: Any, slices: Size = 1) -> None:
         if not isinstance(found, Tensor):
             self.found.append(Disagreement(path, kind, what, "a tensor", f"a {type(found).__name__}"))
             return
-        inferred = (1 if expected.constant else _BATCH, *expected.shape)
+        inferred = (1 if expected.constant else _BATCH * slices, *expected.shape)
         if tuple(found.shape) != inferred:
             self.found.append(Disagreement(path, kind, what, shape_text(inferred), shape_text(tuple(found.shape))))
         dtype = str(found.dtype).removeprefix("torch.")

@@ -62,6 +62,10 @@ _HEADS: Final = {
     "register_buffer": "`Buffer: [0, 1, 2]` is a tensor of numbers, and so is `Buffer: range(3)`",
     "arange": "`Buffer: range(8)` is a tensor of these numbers",
     "linspace": '`Buffer: "[i / 7 for i in range(8)]"` is a tensor of these numbers',
+    "weight_norm": "`parametrize: weight_norm` stands beside the layer whose weight it is about",
+    "spectral_norm": "`parametrize: spectral_norm` stands beside the layer whose weight it is about",
+    "stdconv2d": "`parametrize: weight_standardization` beside a `Conv2d` standardises its weight",
+    "scaledstdconv2d": "`parametrize: {weight_standardization: {gain: true}}` beside a `Conv2d` is timm's layer",
     "lambda": "a spec holds no code: arithmetic stands in a `use`, as in `use: x * 2`",
 }
 _OPTIONS: Final = {

@@ -115,10 +115,11 @@ class Buffer(_Source):
     """Nothing → the shape of the numbers: a tensor of them, which is not learned, in the place of the value that stands
     here.
 
-    `Buffer: [0, 1, 2, 3]` gives 4 numbers, `Buffer: "[10000 ** (-i / 64) for i in range(64)]"` 64 frequencies, and
-    lists of lists a matrix. `dtype` is that of the tensor, whatever the numbers are written as. With
-    `persistent: false` it is not in the `state_dict`, so that weights of another model need not have it. Joins
-    broadcast it over the batch, `concat` and outputs repeat it for each example.
+    `Buffer: [0, 1, 2, 3]` gives 4 numbers, `Buffer: range(512)` 512 positions, `Buffer:
+    "[10000 ** (-i / 64) for i in range(64)]"` 64 frequencies, and lists of lists a matrix. `dtype` is that of the
+    tensor, whatever the numbers are written as. With `persistent: false` it is not in the `state_dict`, so that weights
+    of another model need not have it. Joins broadcast it over the batch, `concat` and outputs repeat it for each
+    example.
 
     Buffers: the numbers, in `value`, if it is persistent.
     """

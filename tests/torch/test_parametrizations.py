@@ -332,3 +332,17 @@ def problems(layers: str, input: str = "[4, 8, 8]") -> list[tuple[str, str | Non
 def test_what_it_is_not_for_is_said(layers: str, words: str) -> None:
     input_ = "[4, 8]" if "LSTM" in layers else "[4, 8, 8]"
     assert any(words in message for message, _ in problems(layers, input_)), problems(layers, input_)
+
+
+@pytest.mark.parametrize(
+    ("head", "advice"),
+    [
+        ("weight_norm: [Linear: 8]", "`parametrize: weight_norm` stands beside the layer"),
+        ("spectral_norm: [Linear: 8]", "`parametrize: spectral_norm` stands beside the layer"),
+        ("StdConv2d: {out_channels: 8, kernel_size: 3}", "`parametrize: weight_standardization` beside a `Conv2d`"),
+        ("ScaledStdConv2d: {out_channels: 8, kernel_size: 3}", "{gain: true}}` beside a `Conv2d` is timm's layer"),
+    ],
+)
+def test_what_others_write_as_a_layer_is_answered(head: str, advice: str) -> None:
+    ((_, help_),) = problems(f"  - {head}")
+    assert help_ is not None and advice in help_

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
 from netspec.diagnostics import Code, Diagnostic, Related, Span, UsageError, did_you_mean, has_errors
 from netspec.dims import UNKNOWN, Requirement
@@ -26,6 +26,7 @@ from netspec.language.spec import Block, Spec
 from netspec.language.words import calls_of, is_complete, mentioned
 from netspec.layers import OWN, Offer, Plugin
 from netspec.net import Net, Sequential, leaves
+from netspec.remarks.warnings import find_warnings
 from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decode, parse, read, without_gc
 from netspec.validation import FAILED, Reader, Reports
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 Clues = dict[tuple[Code, Span], "Clue"]
 """What was at hand where mistakes were found, by code and place."""
+
+Remarks = Literal["none", "warnings", "notes"]
+"""What is looked for in a net beside mistakes; with notes come warnings."""
 
 _DEFAULT: Final = Limits()
 
@@ -87,7 +91,7 @@ def load_offered(
     """Like `load`, with the layers of plugins that are imported already."""
     _check_arguments(variant, set, limits)
     source, problems = read(path, limits)
-    return _net_or_raise(_compile(source, problems, _stem(source.name), variant, set or {}, limits, offer))
+    return _net_or_raise(_compile(source, problems, _stem(source.name), variant, set or {}, limits, offer, "none"))
 
 
 def loads(
@@ -108,13 +112,18 @@ def loads(
     _want(filename, "`filename` as a text, which messages show", str, os.PathLike)
     offer = _offer(layers)
     source, problems = decode(text.encode("utf-8", "surrogatepass"), filename, limits)
-    return _net_or_raise(_compile(source, problems, _stem(filename), variant, set or {}, limits, offer))
+    return _net_or_raise(_compile(source, problems, _stem(filename), variant, set or {}, limits, offer, "none"))
 
 
 def check(
-    path: str | os.PathLike[str], *, layers: Iterable[type[Layer]] = (), limits: Limits = _DEFAULT
+    path: str | os.PathLike[str],
+    *,
+    layers: Iterable[type[Layer]] = (),
+    limits: Limits = _DEFAULT,
+    notes: bool = False,
 ) -> list[Diagnostic]:
-    """Check a spec file with all its variants. The arguments are those of `load`.
+    """Check a spec file with all its variants. With `notes` legitimate things are told of that are worth knowing; the
+    other arguments are those of `load`.
 
     Returns:
         The diagnostics, warnings included, in source order.
@@ -126,7 +135,7 @@ def check(
     _check_arguments(None, None, limits)
     offer = _offer(layers)
     source, problems = read(path, limits)
-    return check_source(source, problems, limits=limits, offer=offer)
+    return check_source(source, problems, limits=limits, offer=offer, notes=notes)
 
 
 def check_source(
@@ -135,6 +144,7 @@ def check_source(
     *,
     limits: Limits = _DEFAULT,
     offer: Offer = OWN,
+    notes: bool = False,
     mends: bool = True,
 ) -> list[Diagnostic]:
     """Like `check`, for a source that is already read; `problems` are the diagnostics of reading it.
@@ -143,18 +153,19 @@ def check_source(
         mends: whether to look for mends. With False, those that suggest themselves are not proven, nor others found.
     """
     clues: Clues = {}
-    spec, found = _checked(source, problems, limits, offer, clues)
+    remarks: Remarks = "notes" if notes else "warnings"
+    spec, found = _checked(source, problems, limits, offer, clues, remarks)
     if not found or not mends:
         return found
     from netspec.mends import proven  # once something is wrong
 
     def recheck(text: str) -> list[Diagnostic]:
-        return _checked(*decode(text.encode(), source.name, limits), limits, offer, {})[1]
+        return _checked(*decode(text.encode(), source.name, limits), limits, offer, {}, remarks)[1]
 
     def conditions(text: str) -> Sequence[Requirement] | None:
         read = decode(text.encode(), source.name, limits)
         variant = None if spec is None or is_complete(spec) else next(iter(spec.variants), None)
-        return _requirements(_compiled(*read, _stem(source.name), variant, {}, limits, offer, {}))
+        return _requirements(_compiled(*read, _stem(source.name), variant, {}, limits, offer, {}, "none"))
 
     return proven(source, spec, found, clues, recheck, conditions)
 
@@ -165,7 +176,7 @@ def _requirements(result: Result) -> Sequence[Requirement] | None:
 
 
 def _checked(
-    source: Source, problems: Sequence[Diagnostic], limits: Limits, offer: Offer, clues: Clues
+    source: Source, problems: Sequence[Diagnostic], limits: Limits, offer: Offer, clues: Clues, remarks: Remarks
 ) -> tuple[Spec | None, list[Diagnostic]]:
     """Check a source with all its variants. Mends are not proven yet; `clues` takes what will help to find some."""
     with without_gc(source.text):
@@ -174,14 +185,14 @@ def _checked(
             return None, _ordered(found)
         used: set[str] = set()
         for variant in ([None] if is_complete(spec) else []) + list(spec.variants):
-            _, more = _elaborate(spec, variant, {}, limits, used, clues)
+            _, more = _elaborate(spec, variant, {}, limits, used, clues, remarks)
             _add_new(found, more, spec, variant)
         uncalled = [block for name, block in spec.blocks.items() if name not in used]
         if uncalled:
             _add_new(found, _check_uncalled(spec, uncalled, limits, used), spec, None)
         if not has_errors(found):
             found += _unused(spec, used)
-        return spec, _ordered(found)
+        return spec, _without_ignored(source, _ordered(found), remarks, unused=True)
 
 
 def compile_source(
@@ -192,6 +203,7 @@ def compile_source(
     *,
     limits: Limits = _DEFAULT,
     offer: Offer = OWN,
+    notes: bool = False,
 ) -> Result:
     """Compile one variant of a source that is already read. With errors, the net is kept as far as it is known: the
     command line then shows a partial table.
@@ -199,7 +211,8 @@ def compile_source(
     Raises:
         UsageError: there is no such variant, the spec is incomplete without one, or `set` has an unknown key.
     """
-    return _compile(source, problems, _stem(source.name), variant, set or {}, limits, offer)
+    remarks: Remarks = "notes" if notes else "warnings"
+    return _compile(source, problems, _stem(source.name), variant, set or {}, limits, offer, remarks)
 
 
 def _offer(layers: Iterable[type[Layer]]) -> Offer:
@@ -223,20 +236,21 @@ def _compile(
     settings: Mapping[str, Any],
     limits: Limits,
     offer: Offer,
+    remarks: Remarks,
 ) -> Result:
     clues: Clues = {}
-    result = _compiled(source, problems, stem, variant, settings, limits, offer, clues)
-    if not result.diagnostics:
+    result = _compiled(source, problems, stem, variant, settings, limits, offer, clues, remarks)
+    if not result.diagnostics or (remarks == "none" and not has_errors(result.diagnostics)):
         return result
     from netspec.mends import proven  # once something is wrong
 
     def recheck(text: str) -> list[Diagnostic]:
         read = decode(text.encode(), source.name, limits)
-        return _compiled(*read, stem, variant, settings, limits, offer, {}).diagnostics
+        return _compiled(*read, stem, variant, settings, limits, offer, {}, remarks).diagnostics
 
     def conditions(text: str) -> Sequence[Requirement] | None:
         read = decode(text.encode(), source.name, limits)
-        return _requirements(_compiled(*read, stem, variant, settings, limits, offer, {}))
+        return _requirements(_compiled(*read, stem, variant, settings, limits, offer, {}, "none"))
 
     mended = proven(source, result.spec, result.diagnostics, clues, recheck, conditions)
     return result._replace(diagnostics=mended)
@@ -251,6 +265,7 @@ def _compiled(
     limits: Limits,
     offer: Offer,
     clues: Clues,
+    remarks: Remarks,
 ) -> Result:
     """Compile one variant. Mends are not proven yet; `clues` takes what will help to find some."""
     with without_gc(source.text):
@@ -262,8 +277,8 @@ def _compiled(
                 f"{source.name} means nothing without a variant; it has {', '.join(spec.variants)}: "
                 "name one with `--variant NAME`"
             )
-        net, more = _elaborate(spec, variant, settings, limits, set(), clues)
-        return Result(net, _ordered([*found, *more]), source, spec)
+        net, more = _elaborate(spec, variant, settings, limits, set(), clues, remarks)
+        return Result(net, _without_ignored(source, _ordered([*found, *more]), remarks), source, spec)
 
 
 def _read(
@@ -284,15 +299,27 @@ def _read(
 
 
 def _elaborate(
-    spec: Spec, variant: str | None, settings: Mapping[str, Any], limits: Limits, used: set[str], clues: Clues
+    spec: Spec,
+    variant: str | None,
+    settings: Mapping[str, Any],
+    limits: Limits,
+    used: set[str],
+    clues: Clues,
+    remarks: Remarks,
 ) -> tuple[Net | None, list[Diagnostic]]:
     """Spec → net, for one variant and its overrides."""
     with without_gc(spec.source.text, grows=bool(spec.blocks)):  # blocks may expand to far more than the text
-        return _elaborate_whole(spec, variant, settings, limits, used, clues)
+        return _elaborate_whole(spec, variant, settings, limits, used, clues, remarks)
 
 
 def _elaborate_whole(
-    spec: Spec, variant: str | None, settings: Mapping[str, Any], limits: Limits, used: set[str], clues: Clues
+    spec: Spec,
+    variant: str | None,
+    settings: Mapping[str, Any],
+    limits: Limits,
+    used: set[str],
+    clues: Clues,
+    remarks: Remarks,
 ) -> tuple[Net | None, list[Diagnostic]]:
     over = apply_variant(spec, variant) if variant is not None else Overridden(spec)
     if settings:
@@ -340,8 +367,34 @@ def _elaborate_whole(
         variables={name: value for name, value in variables.items() if isinstance(value, int | float | str)},
         plugins=_used_plugins(spec.offer, root),
     )
+    if remarks != "none" and not has_errors(reports.diagnostics) and not spec.lost and input_type is not None:
+        _remark(net, spec, reports, remarks)
     clues.update(reports.clues)
     return net, reports.diagnostics
+
+
+def _remark(net: Net, spec: Spec, reports: Reports, remarks: Remarks) -> None:
+    """What is no mistake and yet worth a word."""
+    find_warnings(net, spec.layers, reports)
+    if remarks == "notes":
+        from netspec.remarks.notes import find_notes  # imported here: they are asked for
+
+        find_notes(net, reports)
+
+
+def _without_ignored(
+    source: Source, found: list[Diagnostic], remarks: Remarks, *, unused: bool = False
+) -> list[Diagnostic]:
+    """The findings that no comment silences, and those about such comments.
+
+    Args:
+        unused: whether all variants are checked, so that a comment that silences nothing does so nowhere.
+    """
+    if remarks == "none" or "ignore" not in source.text:
+        return found
+    from netspec.remarks.ignoring import without_ignored  # imported here: few specs silence anything
+
+    return _ordered(without_ignored(source, found, notes=remarks == "notes", unused=unused))
 
 
 def _used_plugins(offer: Offer, root: Sequential) -> tuple[Plugin, ...]:
@@ -495,10 +548,13 @@ def _unused(spec: Spec, used: set[str]) -> list[Diagnostic]:
     return reports.diagnostics
 
 
+_RANK: Final = {"error": 0, "warning": 1, "note": 2}
+
+
 def _ordered(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     """Sort by place in the file. Diagnostics of a `--set` come last, in the order of their detection."""
     inside = [d for d in diagnostics if not d.span.in_setting]
-    return sorted(inside, key=lambda d: (d.span.line, d.span.column, d.severity)) + [
+    return sorted(inside, key=lambda d: (d.span.line, d.span.column, _RANK[d.severity])) + [
         d for d in diagnostics if d.span.in_setting
     ]
 

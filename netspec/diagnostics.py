@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
+"""An error is wrong; a warning is about what is legal and hardly ever meant; a note, told where it is asked for, about
+what is legitimate and worth knowing."""
 
 Code = Literal[
     # of the text
@@ -38,6 +40,11 @@ Code = Literal[
     "unknown-data-set", "unknown-transform", "unknown-optimizer", "unknown-scheduler", "unknown-loss", "data-mismatch",
     "classes-mismatch", "loss-mismatch", "transform-mismatch", "recipe-conflict", "batch-of-one",
     "unknown-output", "unknown-target", "unread-output",
+    # of what is legal and hardly ever meant
+    "no-layers", "linear-on-map", "channels-last", "nothing-between", "padding-only", "enlarging-pool",
+    "softmax-of-one", "dropout-before-norm", "inplace-corrupts", "unused-ignore", "unknown-ignore", "ignored-error",
+    # of what is legitimate and worth knowing
+    "bias-before-norm", "cut-off", "heavy-layer", "low-rank", "norm-between", "mostly-padding", "dropout-shifts-norm",
     # of a command's work
     "wrong-usage", "bad-plugin", "not-importable", "weights-mismatch", "missing-extra", "not-finite",
     "resource-failed", "out-of-memory", "damaged-checkpoint", "does-not-fit", "own-defect", "run-interrupted",

@@ -185,7 +185,7 @@ class Problem(NamedTuple):
         axis: the axis of the input that the requirement is about, "every" for its whole shape.
         value: what the argument `at` should have been, if exactly one value is right.
         help: what to do.
-        severity: error or warning.
+        severity: of the finding.
     """
 
     message: str

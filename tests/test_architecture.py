@@ -22,6 +22,7 @@ FLOORS = [
     {"net", "wiring"},
     {"simulation"},
     {"language"},
+    {"remarks"},
     {"mends"},
     {"compiler"},
     {"views", "cost"},

@@ -15,16 +15,17 @@ from netspec.diagnostics import Code, Diagnostic
 from netspec.text.source import decode
 
 
-def findings(text: str) -> list[Diagnostic]:
+def findings(code: Code, text: str) -> list[Diagnostic]:
+    """What is found in a text; notes too for the code of one."""
     source, problems = decode(text.encode(), "example.yaml")
-    return check_source(source, problems)
+    return check_source(source, problems, notes=CODES[code].severity == "note")
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_the_bad_example_provokes_its_code_and_no_other(code: Code) -> None:
     if not CODES[code].bad:
         pytest.skip("provoked by a file or an option, not by a text")
-    found = findings(CODES[code].bad)
+    found = findings(code, CODES[code].bad)
     assert [d.code for d in found] == [code], [(d.code, d.message) for d in found]
     assert found[0].severity == CODES[code].severity
 
@@ -33,7 +34,7 @@ def test_the_bad_example_provokes_its_code_and_no_other(code: Code) -> None:
 def test_the_mended_example_has_no_findings(code: Code) -> None:
     if not CODES[code].good:
         pytest.skip("a matter of no spec")
-    assert findings(CODES[code].good) == []
+    assert findings(code, CODES[code].good) == []
 
 
 def test_every_code_has_a_page_in_the_order_of_their_list() -> None:

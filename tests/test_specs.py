@@ -1,6 +1,7 @@
 """The specs under `tests/specs`: the good ones are clean, the bad ones wrong exactly where they say `# error: code`.
 
-Those under `bad/graphs` stand several to a file. Below a wrong line `# help: …` is part of what netspec says to do, and
+Those under `noted` are clean, but for notes where they say `# note: code`. Those and the ones under `bad/graphs` stand
+several to a file. Below a wrong line `# help: …` is part of what netspec says to do, and
 `# mend: …` is the line as one would mend it (nothing: left out): so mended the spec is clean.
 """
 
@@ -21,17 +22,22 @@ HERE = Path(__file__).parent / "specs"
 ROOT = Path(__file__).parent.parent
 
 
-GRAPHS = {
-    f"{path.stem}-{number}": text
-    for path in sorted((HERE / "bad" / "graphs").glob("*.yaml"))
-    for number, text in enumerate(path.read_text().split("---\n"), 1)
-}
+def several(folder: Path) -> dict[str, str]:
+    return {
+        f"{path.stem}-{number}": text
+        for path in sorted(folder.glob("*.yaml"))
+        for number, text in enumerate(path.read_text().split("---\n"), 1)
+    }
 
 
-def expected(text: str) -> Counter[tuple[int, str]]:
+GRAPHS = several(HERE / "bad" / "graphs")
+NOTED = several(HERE / "noted")
+
+
+def expected(text: str, mark: str = "error") -> Counter[tuple[int, str]]:
     found: Counter[tuple[int, str]] = Counter()
     for number, line in enumerate(text.splitlines(), 1):
-        if marked := re.search(r"# error: (.+)$", line):
+        if marked := re.search(rf"# {mark}: (.+)$", line):
             found.update((number, code) for code in marked[1].split())
     return found
 
@@ -45,9 +51,9 @@ def test_a_bad_spec_is_wrong_exactly_where_it_says(path: Path) -> None:
     )
 
 
-def findings(text: str) -> list[Diagnostic]:
+def findings(text: str, *, notes: bool = False, mends: bool = True) -> list[Diagnostic]:
     source, problems = decode(text.encode(), "spec.yaml")
-    return check_source(source, problems)
+    return check_source(source, problems, notes=notes, mends=mends)
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -83,10 +89,54 @@ def test_a_good_spec_has_no_findings(path: Path) -> None:
     assert [(d.span.line, d.code, d.message) for d in netspec.check(path)] == []
 
 
+@pytest.mark.parametrize("name", NOTED)
+def test_a_legitimate_spec_has_notes_exactly_where_it_says_and_shows_them_if_asked(name: str) -> None:
+    found = findings(NOTED[name], notes=True)
+    assert Counter((d.span.line, d.code) for d in found) == expected(NOTED[name], "note"), [
+        (d.span.line, d.code, d.message) for d in found
+    ]
+    assert {d.severity for d in found} <= {"note"}
+    assert findings(NOTED[name]) == []
+
+
+SHIPPED_NOTES = {
+    "alexnet": {"cut-off": 4},
+    "d2l/alexnet": {"cut-off": 4},
+    "d2l/densenet": {"bias-before-norm": 1},
+    "d2l/googlenet": {"mostly-padding": 1},
+    "d2l/lenet_batch_norm": {"bias-before-norm": 2},
+    "d2l/nin": {"cut-off": 2},
+    "d2l/resnet18": {"bias-before-norm": 3, "cut-off": 1},
+    "d2l/resnext": {"bias-before-norm": 1, "cut-off": 1},
+    "graphs/film": {"bias-before-norm": 2},
+    "graphs/fpn": {"cut-off": 1},
+    "graphs/hrnet_w18": {"bias-before-norm": 2},
+    "graphs/nbeats": {"low-rank": 1},
+    "graphs/pointnet": {"bias-before-norm": 2, "dropout-shifts-norm": 1},
+    "graphs/res2net": {"cut-off": 1},
+    "graphs/retinanet": {"cut-off": 1},
+    "graphs/segnet": {"bias-before-norm": 1, "cut-off": 1},
+    "graphs/siamese": {"heavy-layer": 1},
+    "graphs/slowfast": {"cut-off": 2},
+    "graphs/unetpp": {"bias-before-norm": 1},
+    "torchvision/efficientnet": {"low-rank": 1},
+    "torchvision/mnasnet": {"low-rank": 1},
+    "torchvision/mobilenet_v2": {"low-rank": 1},
+    "torchvision/mobilenet_v3": {"norm-between": 1},
+    "torchvision/regnet": {"cut-off": 1},
+    "torchvision/resnet": {"cut-off": 1},
+    "torchvision/squeezenet": {"cut-off": 1},
+    "torchvision/vgg": {"bias-before-norm": 1},
+}
+"""How many notes each shipped spec has that has any, by code: `netspec check --notes specs` prints them."""
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.glob("specs/**/*.yaml")), ids=lambda p: p.stem)
 def test_every_spec_that_we_ship_is_clean_in_every_variant(path: Path) -> None:
-    findings = [d for d in netspec.check(path) if d.code != "needs-batch-2"]  # a norm over one value: as in the paper
-    assert [(d.span.line, d.code, d.message) for d in findings] == []
+    found = findings(path.read_text(), notes=True, mends=False)
+    assert [(d.span.line, d.code, d.message) for d in found if d.severity != "note"] == []
+    key = path.relative_to(ROOT / "specs").as_posix().removesuffix(".yaml")
+    assert dict(Counter(d.code for d in found)) == SHIPPED_NOTES.get(key, {})
 
 
 @pytest.mark.parametrize("path", sorted((HERE / "good").glob("*.yaml")), ids=lambda p: p.stem)

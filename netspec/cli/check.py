@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import click
 
-from netspec.cli.common import compile_spec, failed, format_option, offer, read_source, show_diagnostics, spec_options
+from netspec.cli.common import (
+    compile_spec,
+    failed,
+    format_option,
+    offer,
+    read_source,
+    remark_options,
+    show_diagnostics,
+    spec_options,
+    without_ignored,
+)
 from netspec.cli.specs import spec_files
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic, UsageError
@@ -13,7 +23,7 @@ from netspec.diagnostics import Diagnostic, UsageError
 @click.command()
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
 @format_option("text", "json", "github")
-@click.option("--strict", is_flag=True, help="End with status 1 for warnings too.")
+@remark_options
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing when all is well.")
 @click.option("--fix", is_flag=True, help="Write the certain mends into the files, until none is left.")
 @click.option("--diff", is_flag=True, help="Show what `--fix` changes, and write nothing.")
@@ -22,6 +32,8 @@ def command(
     specs: tuple[str, ...],
     form: str,
     strict: bool,
+    notes: bool,
+    ignore: frozenset[str],
     quiet: bool,
     fix: bool,
     diff: bool,
@@ -36,23 +48,23 @@ def command(
     paths = spec_files(specs)
     for path in paths:
         if variant is not None or set_:
-            result = compile_spec(path, variant, set_)
+            result = compile_spec(path, variant, set_, notes=notes)
             source, more = result.source, result.diagnostics
             text = source.text
         else:
             source, problems = read_source(path)
-            more, text = check_source(source, problems, offer=offer()), source.text
+            more, text = check_source(source, problems, offer=offer(), notes=notes), source.text
         if (fix or diff) and any(d.fix is not None and d.fix.certain for d in more):
             from netspec.cli.repairs import repair, show_diff, write_back  # where something is wrong
 
-            made = repair(source, more)
+            made = repair(source, more, notes=notes)
             if diff:
                 show_diff(source.name, source.text, made.text)
             else:
                 write_back(path, made)
             more, text = list(made.left), made.text
         sources[source.name] = text
-        found += more
+        found += without_ignored(more, ignore)
     if form != "text":
         _show_for_programs(found, form)
     elif found:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TextIO, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TextIO, TypeVar, get_args
 
 import click
 
 from netspec.cli.streams import Shown
 from netspec.compiler import Result, compile_source
-from netspec.diagnostics import Diagnostic, Severity, UsageError, has_errors
+from netspec.diagnostics import Code, Diagnostic, Severity, UsageError, did_you_mean, has_errors
 from netspec.errors import SpecError
 from netspec.language.overrides import Written
 from netspec.layers import OWN, Offer
@@ -77,6 +77,40 @@ def spec_options(command: F) -> F:
     )(command)
 
 
+def remark_options(command: F) -> F:
+    """Add the options `--strict`, `--notes` and `--ignore CODE` to a command that shows findings."""
+    command = click.option(
+        "--ignore",
+        metavar="CODE",
+        multiple=True,
+        callback=_codes,
+        help="Leave out warnings and notes of this code; may be repeated.",
+    )(command)
+    command = click.option("--notes", is_flag=True, help="Show notes too: what is legitimate and worth knowing.")(
+        command
+    )
+    return click.option("--strict", is_flag=True, help="End with status 1 for warnings too.")(command)
+
+
+def _codes(context: click.Context, _: click.Parameter, names: tuple[str, ...]) -> frozenset[str]:
+    known: tuple[str, ...] = get_args(Code)
+    for name in names:
+        if name not in known:
+            near = did_you_mean(name, known)
+            raise UsageError(
+                f"--ignore {name}: there is no such code; "
+                + (f"did you mean `{near}`?" if near else "`netspec explain` lists them")
+            )
+    return frozenset(names)
+
+
+def without_ignored(found: Sequence[Diagnostic], ignore: Collection[str]) -> list[Diagnostic]:
+    """The findings that `--ignore` does not leave out; errors among those that it names are told of and stay."""
+    for code in sorted({d.code for d in found if d.severity == "error" and d.code in ignore}):
+        click.echo(f"--ignore {code}: this is an error here, and errors cannot be ignored", err=True)
+    return [d for d in found if d.severity == "error" or d.code not in ignore]
+
+
 def format_option(*forms: str) -> Callable[[F], F]:
     """Add the option `--format`; the first form is the default. With `json`, standard output is one JSON document, also
     if the command fails."""
@@ -120,10 +154,11 @@ def read_source(path: str) -> tuple[Source, list[Diagnostic]]:
     return read(path)
 
 
-def compile_spec(path: str, variant: str | None, set_: Sequence[str]) -> Result:
-    """Compile a spec. If it has errors, the result has the net as far as it is known."""
+def compile_spec(path: str, variant: str | None, set_: Sequence[str], *, notes: bool = False) -> Result:
+    """Compile a spec. If it has errors, the result has the net as far as it is known. With `notes` there are those,
+    too."""
     source, problems = read_source(path)
-    return compile_source(source, problems, variant, settings(set_), offer=offer())
+    return compile_source(source, problems, variant, settings(set_), offer=offer(), notes=notes)
 
 
 def load_spec(path: str, variant: str | None = None, set_: Sequence[str] = ()) -> Net:

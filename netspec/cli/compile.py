@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from netspec.cli.common import compile_spec, failed, format_option, json_is_out, show_diagnostics, spec_options, width
+from netspec.cli.common import (
+    compile_spec,
+    failed,
+    format_option,
+    json_is_out,
+    remark_options,
+    show_diagnostics,
+    spec_options,
+    width,
+    without_ignored,
+)
 from netspec.cli.files import write_atomic
 from netspec.diagnostics import DoesNotFit, MissingExtra, ResourceError, UsageError, has_errors
 from netspec.emit.json import to_json
@@ -34,7 +44,7 @@ if TYPE_CHECKING:
 @click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16", "fp16"]), help="Of the estimate; default fp32.")
 @click.option("--optimizer", metavar="NAME", help="Of the estimate; default the recipe's, or SGD.")
 @click.option("--memory", metavar="SIZE", help="End with status 6 if training takes more, as in 8GiB or 500MB.")
-@click.option("--strict", is_flag=True, help="End with status 1 for warnings too.")
+@remark_options
 @spec_options
 def command(
     spec: str,
@@ -48,11 +58,14 @@ def command(
     optimizer: str | None,
     memory: str | None,
     strict: bool,
+    notes: bool,
+    ignore: frozenset[str],
     variant: str | None,
     set_: tuple[str, ...],
 ) -> int:
     """Compile SPEC: print its layer table and write NAME.py, NAME.svg and NAME.json into build/NAME/."""
-    result = compile_spec(spec, variant, set_)
+    result = compile_spec(spec, variant, set_, notes=notes)
+    result = result._replace(diagnostics=without_ignored(result.diagnostics, ignore))
     sources = {result.source.name: result.source.text}
     if result.net is None or failed(result.diagnostics, strict=strict):
         _show_failure(result, form)

@@ -17,11 +17,11 @@ from netspec.text.source import Source, decode
 _MARK = "\ufeff"
 
 
-def repair(source: Source, found: list[Diagnostic]) -> Repair:
+def repair(source: Source, found: list[Diagnostic], *, notes: bool) -> Repair:
     """The text of a spec with all its mends applied, and what is left to find in it."""
 
     def check(text: str) -> list[Diagnostic]:
-        return check_source(*decode(text.encode(), source.name), offer=offer())
+        return check_source(*decode(text.encode(), source.name), offer=offer(), notes=notes)
 
     return repaired(source, found, check)
 

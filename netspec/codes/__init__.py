@@ -9,11 +9,12 @@ from netspec.codes.base import Page
 from netspec.codes.language import LANGUAGE
 from netspec.codes.layers import LAYERS
 from netspec.codes.recipe import RECIPE
+from netspec.codes.remarks import REMARKS
 from netspec.codes.sharing import SHARING
 from netspec.codes.text import TEXT
 from netspec.codes.values import VALUES
 from netspec.codes.work import WORK
 from netspec.diagnostics import Code
 
-CODES: dict[Code, Page] = {**TEXT, **LANGUAGE, **VALUES, **SHARING, **LAYERS, **RECIPE, **WORK}
+CODES: dict[Code, Page] = {**TEXT, **LANGUAGE, **VALUES, **SHARING, **LAYERS, **RECIPE, **REMARKS, **WORK}
 """Every code, in the order of the passes that report them."""

@@ -63,14 +63,14 @@ LANGUAGE: dict[Code, Page] = {
         "Two siblings have the same `name`.",
         "A name is a key of the state_dict, so it must be unique in its list. In a loop a name may hold an expression "
         "in braces: `name: 'layer{i}'`.",
-        layers("- Linear: 64\n  name: fc\n- Linear: 10\n  name: fc", "[784]"),
-        layers("- Linear: 64\n  name: fc1\n- Linear: 10\n  name: fc2", "[784]"),
+        layers("- Linear: 64\n  name: fc\n- ReLU\n- Linear: 10\n  name: fc", "[784]"),
+        layers("- Linear: 64\n  name: fc1\n- ReLU\n- Linear: 10\n  name: fc2", "[784]"),
     ),
     "name-with-repeat": Page(
         "An item has both `name` and `repeat`.",
         "Every repetition would have the same name.",
         layers("- Linear: 64\n  name: fc\n  repeat: 2", "[784]"),
-        layers("- for: i in range(2)\n  do:\n    - Linear: 64\n      name: 'fc{i}'", "[784]"),
+        layers("- for: i in range(2)\n  do:\n    - Linear: 64\n      name: 'fc{i}'\n    - ReLU", "[784]"),
     ),
     "unknown-layer": Page(
         "There is no layer or block of that name.",
@@ -190,8 +190,8 @@ LANGUAGE: dict[Code, Page] = {
     "bad-loop": Page(
         "A `for` is not of the form `name in values`.",
         "The values are a list, or what `range`, `zip` and `enumerate` give.",
-        layers("- for: width\n  do:\n    - Linear: 10", "[784]"),
-        layers("- for: width in [64, 10]\n  do:\n    - Linear: width", "[784]"),
+        layers("- for: width\n  do:\n    - Linear: width\n    - ReLU", "[784]"),
+        layers("- for: width in [64, 10]\n  do:\n    - Linear: width\n    - ReLU", "[784]"),
     ),
     "unknown-name": Page(
         "An expression uses a name that means nothing there.",

@@ -79,7 +79,8 @@ RECIPE: dict[Code, Page] = {
     ),
     "loss-mismatch": Page(
         "The loss does not fit the data or the network's output.",
-        "A classification loss wants one score per class; a regression loss wants targets of the output's shape.",
+        "A classification loss wants one score per class; a regression loss wants targets of the output's shape. A "
+        "softmax, a sigmoid or a `ReLU` in front of a loss that takes scores is a warning: it slows learning.",
         recipe(_DATA + _REST + "loss: MSELoss"),
         recipe(_DATA + _REST + _LOSS),
     ),

@@ -46,8 +46,11 @@ TEXT: dict[Code, Page] = {
         "The text uses a merge key, `<<`.",
         "Merge keys are no part of YAML 1.2, and hide where a value comes from. `blocks` and `vars` say once what "
         "would be said twice.",
-        layers("- Conv2d: &conv {out_channels: 8, kernel_size: 3}\n- Conv2d: {<<: *conv, stride: 2}"),
-        layers("- Conv2d: {out_channels: 8, kernel_size: 3}\n- Conv2d: {out_channels: 8, kernel_size: 3, stride: 2}"),
+        layers("- Conv2d: &conv {out_channels: 8, kernel_size: 3}\n- ReLU\n- Conv2d: {<<: *conv, stride: 2}"),
+        layers(
+            "- Conv2d: {out_channels: 8, kernel_size: 3}\n- ReLU\n"
+            "- Conv2d: {out_channels: 8, kernel_size: 3, stride: 2}"
+        ),
     ),
     "yaml-key": Page(
         "A key of a mapping is no plain word.",

@@ -10,15 +10,15 @@ VALUES: dict[Code, Page] = {
         "A value of the network is wanted where something else stands, or one value where a family stands.",
         "`as` names a value: what comes out of an item. `use` and `output` take such a value, or arithmetic over "
         "several. A number, a size or a layer is none. A family, `p` of `p[3]` and `p[4]`, is several values.",
-        "vars: {width: 8}\n" + layers("- Linear: width\n- use: width"),
-        "vars: {width: 8}\n" + layers("- Linear: width\n  as: x\n- ReLU:\n  as: y\n- use: x + y"),
+        "vars: {width: 8}\n" + layers("- Linear: width\n- use: width", "[784]"),
+        "vars: {width: 8}\n" + layers("- Linear: width\n  as: x\n- ReLU:\n  as: y\n- use: x + y", "[784]"),
     ),
     "value-mismatch": Page(
         "Arithmetic over values whose shapes do not fit together.",
         "Values are added, subtracted, multiplied and divided element by element: their shapes have as many axes, and "
         "one has every size of the other, or that other has 1 there.",
-        layers("- as: x\n- Linear: 8\n- as: y\n- use: x + y"),
-        layers("- as: x\n- Linear: 28\n- as: y\n- use: x + y"),
+        layers("- as: x\n- Linear: 8\n- as: y\n- use: x + y", "[28]"),
+        layers("- as: x\n- Linear: 28\n- as: y\n- use: x + y", "[28]"),
     ),
     "misplaced-output": Page(
         "An `output` stands where it gives nothing.",
@@ -31,8 +31,8 @@ VALUES: dict[Code, Page] = {
         "A value has a name that nothing reads, or a result, or an input, is dropped.",
         "Most often another name is read than was meant, or an `as` was left over. `use` puts another value in the "
         "place of the one that stands there, which is lost if it has no name.",
-        layers("- Linear: 8\n  as: x\n- ReLU"),
-        layers("- Linear: 8\n- ReLU"),
+        layers("- Linear: 8\n  as: x\n- ReLU", "[784]"),
+        layers("- Linear: 8\n- ReLU", "[784]"),
         "warning",
     ),
     "constant-value": Page(

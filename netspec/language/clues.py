@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from netspec.language.flow import Flow
     from netspec.language.items import Item
     from netspec.layers.base import Layer, TensorType
-    from netspec.net import Sequential
+    from netspec.net import Leaf, Sequential
 
 
 class LayerClue(NamedTuple):
@@ -36,4 +36,11 @@ class JoinClue(NamedTuple):
     branches: tuple[Sequential, ...]
 
 
-Clue = LayerClue | JoinClue
+class RemarkClue(NamedTuple):
+    """A layer that a remark is about, and others in front of it that have a part in it."""
+
+    leaf: Leaf
+    others: tuple[Leaf, ...]
+
+
+Clue = LayerClue | JoinClue | RemarkClue

@@ -59,14 +59,14 @@ _KEYS: Final = {
         "key of a spec",
         "Names for expressions, each a number, a text, a list, or the name of a layer. A later one may use an earlier "
         "one. `--set width=64` and variants replace them.",
-        "vars: {width: 32, double: 2 * width}\n" + layers("- Flatten\n- Linear: double\n- Linear: width"),
+        "vars: {width: 32, double: 2 * width}\n" + layers("- Flatten\n- Linear: double\n- ReLU\n- Linear: width"),
     ),
     "variants": Word(
         "key of a spec",
         "Several networks in one file: each variant replaces some of `vars`, or adds to them, and may replace `input` "
         "and `train`. `--variant NAME` chooses one; `netspec check` checks them all.",
-        "name: mlp\nvariants:\n  mlp1: {widths: [10]}\n  mlp2: {widths: [64, 10]}\n"
-        + layers("- Flatten\n- for: w in widths\n  do: [Linear: w]"),
+        "name: mlp\nvariants:\n  mlp2: {widths: [64]}\n  mlp3: {widths: [128, 64]}\n"
+        + layers("- Flatten\n- for: w in widths\n  do: [Linear: w, ReLU]\n- Linear: 10"),
     ),
     "blocks": Word(
         "key of a spec",
@@ -148,7 +148,7 @@ _OPTIONS: Final = {
         "option of an item",
         "The item is there only if the expression is true. `in_channels` and `in_features` are those of the place "
         "where the item stands.",
-        layers("- Flatten\n- Linear: 64\n  when: in_features > 64\n- Linear: 10"),
+        layers("- Flatten\n- Linear: 64\n  when: in_features > 64\n- ReLU\n- Linear: 10"),
     ),
     "shared": Word(
         "option of an item",

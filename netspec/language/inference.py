@@ -193,7 +193,7 @@ class Inference:
         if isinstance(problem.value, int) and isinstance(place, ScalarNode) and isinstance(place.value, int):
             fix = self.reader.replace(f"write {problem.value}", place, str(problem.value))
         clue = None
-        if problem.severity == "error" and flow.type is not None:
+        if flow.type is not None:
             from netspec.language.clues import LayerClue  # once something is wrong
 
             clue = LayerClue(problem, layer, flow.type, item, flow, flow.last is self.input)

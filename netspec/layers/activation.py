@@ -38,6 +38,7 @@ class ReLU(Pointwise):
     """
 
     keeps = "output"
+    gives = "nothing negative"
     examples = (Example({}, (96, 54, 54), (96, 54, 54)), Example({"inplace": True}, (10,), (10,)))
 
     inplace: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from netspec.arguments import Counts1
-from netspec.dims import product
+from netspec.dims import Shape, minimum, product, warn
 from netspec.layers.base import Example, Layer, Saved, TensorType
 from netspec.layers.fields import Sizes2, Sizes3, spread_sizes
 from netspec.layers.windows import RANKS
@@ -23,8 +23,27 @@ class AdaptivePooling(Layer):
     def output(self, x: TensorType) -> TensorType:
         self.need_float(x)
         self.need_rank(x, self.axes + 1, RANKS[self.axes])
-        sizes = zip(x.shape[1:], spread_sizes(self.output_size, self.axes), strict=True)
-        return TensorType((x.shape[0], *(n if size is None else size for n, size in sizes)))
+        sizes = spread_sizes(self.output_size, self.axes)
+        y = TensorType((x.shape[0], *(n if size is None else size for n, size in zip(x.shape[1:], sizes, strict=True))))
+        pairs = list(zip(x.shape[1:], y.shape[1:], strict=True))
+        if any(isinstance(n, int) and isinstance(size, int) and size > n for n, size in pairs):
+            self._warn_of_copies(x, y, tuple(minimum(n, size) for n, size in pairs))
+        return y
+
+    def _warn_of_copies(self, x: TensorType, y: TensorType, least: Shape) -> None:
+        sizes = ", ".join(map(str, least))
+        warn(
+            False,
+            lambda: (
+                f"`{type(self).__name__}` makes {product(y.shape[1:])} values of {product(x.shape[1:])} in each "
+                "channel, some of them several times: {given}"
+            ),
+            code="enlarging-pool",
+            at="output_size",
+            axis="every",
+            help=f"weights behind it are for copies; `output_size: {sizes if len(least) == 1 else f'[{sizes}]'}` makes "
+            "none, and a larger input has more values",
+        )
 
     def saved(self, x: TensorType) -> Saved:
         # torch computes one value per channel as a mean, which saves no tensor

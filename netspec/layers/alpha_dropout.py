@@ -9,6 +9,9 @@ from netspec.layers.dropout import Dropping
 class _AlphaDropping(Dropping):
     """Base of the alpha dropouts. torch does not overwrite the input even with `inplace: true`."""
 
+    def spreads(self) -> float:
+        return 1.0
+
     def shares(self, x: TensorType) -> bool:
         return self.p == 0
 

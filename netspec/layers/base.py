@@ -8,7 +8,7 @@ emitter its torch call, the diagram its family for the colour, the reference pag
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 from netspec.arguments import Arguments
@@ -23,8 +23,9 @@ Family = Literal[
 ]  # fmt: skip
 
 
-Values = Literal["a probability each", "probabilities", "log-probabilities"]
-"""What the values of a tensor are if not scores: one probability each, or probabilities of classes along an axis."""
+Values = Literal["a probability each", "probabilities", "log-probabilities", "nothing negative"]
+"""What the values of a tensor are if not scores: one probability each, probabilities of classes along an axis, or
+numbers of which none is below 0."""
 
 
 class TensorType(NamedTuple):
@@ -164,6 +165,11 @@ class Layer(Arguments):
     classifier it needs an input of one axis."""
     outputs_axis: ClassVar[int] = 0
     """The axis of its `weight` that counts its outputs."""
+    is_matrix: ClassVar[bool] = False
+    """True if it multiplies its input by one matrix, of which a convolution is a kind, and adds at most a bias: two of
+    one family with nothing between are one."""
+    centres: ClassVar[bool] = False
+    """True if it takes the mean of each channel off, and with it a bias in front."""
     autocast: ClassVar[Autocast] = "same"
     """The precision of the layer under autocast."""
     tensors: ClassVar[tuple[str, ...]] = ()
@@ -222,6 +228,16 @@ class Layer(Arguments):
     def shares(self, x: TensorType) -> bool:
         """Whether the output shares the memory of the input: a view, or the input modified in place."""
         return False
+
+    def sliding(self) -> Sequence[tuple[int, int, int, int]]:
+        """Kernel, stride, padding in front and dilation of the window along each spatial axis; empty where none
+        slides."""
+        return ()
+
+    def spreads(self) -> float:
+        """By how much more the values of the output vary in train mode than in eval mode, as a factor of the variance
+        of values around 0."""
+        return 1.0
 
     def derivation(self, x: TensorType, axis: int) -> str | None:
         """The calculation of the output size along `axis`, for messages: `256 × 5 × 5`. None if there is none."""

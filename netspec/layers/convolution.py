@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import model_validator
 
 from netspec.arguments import Count, Counts1, Counts2, Counts3, Padding1, Padding2, Padding3, invalid, spread
-from netspec.dims import Shape, Size, expect, need, product, same
+from netspec.dims import Shape, Size, expect, need, product, same, warn
 from netspec.layers.base import Example, Layer, Saved, TensorType
-from netspec.layers.windows import AXES, RANKS, need_window, window_formula, window_size
+from netspec.layers.windows import AXES, RANKS, data_met, need_window, window_formula, window_size
 from netspec.writing import shown
 
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
@@ -23,6 +23,7 @@ class Convolution(Layer):
     width = "in_channels"
     autocast = "low"
     sets_axis = 0
+    is_matrix = True
 
     in_channels: Count | None = None
     out_channels: Count
@@ -57,13 +58,14 @@ class Convolution(Layer):
         if self.padding_mode != "zeros":
             self._need_padding_fits(x)
         if self.padding == "same":
-            return TensorType((self.out_channels, *x.shape[1:]))
+            return self._with_idle_weights(x, TensorType((self.out_channels, *x.shape[1:])))
         sizes: list[Size] = [self.out_channels]
         for axis, (k, s, p, d) in enumerate(self._windows(), 1):
             n = x.shape[axis]
             need_window(AXES[self.axes][axis - 1], n, k, p, d, axis)
             sizes.append(window_size(n, k, s, p, d))
-        return TensorType(tuple(sizes))
+        y = TensorType(tuple(sizes))
+        return self._with_idle_weights(x, y) if self.padding else y
 
     def parameters(self, x: TensorType) -> dict[str, Shape]:
         kernel = spread(self.kernel_size, self.axes)
@@ -119,6 +121,38 @@ class Convolution(Layer):
             axis=0,
             help="every group reads the same number of channels: `groups` must divide both sides",
         )
+
+    def sliding(self) -> list[tuple[int, int, int, int]]:
+        if self.padding != "same":
+            return self._windows()
+        return [(k, s, d * (k - 1) // 2, d) for k, s, _, d in self._windows()]
+
+    def _with_idle_weights(self, x: TensorType, y: TensorType) -> TensorType:
+        """The output, with a warning of weights that meet nothing but padding wherever the kernel stands."""
+        if self.padding_mode != "zeros":
+            return y
+        for n, windows, (k, s, p, d) in zip(x.shape[1:], y.shape[1:], self.sliding(), strict=True):
+            if isinstance(n, int) and isinstance(windows, int) and ((windows - 1) * s < p or d * (k - 1) - p >= n):
+                break  # the first or the last element along this axis
+        else:
+            return y
+        met = data_met(x.shape[1:], y.shape[1:], self.sliding())
+        if met is not None:
+            busy = product(tuple(sum(map(bool, row)) for row in met))
+            area = product(tuple(map(len, met)))
+            weights = product(self.parameters(x)["weight"])
+            warn(
+                busy == area,
+                lambda: (
+                    f"{area - busy} of the {area} weights of a kernel meet nothing but padding, as {{given}}: "
+                    f"{weights // area * (area - busy):,} of {weights:,} weights do nothing"
+                ),
+                code="padding-only",
+                at="kernel_size",
+                axis="every",
+                help="a smaller kernel computes the same; or let the layers in front shrink the map less",
+            )
+        return y
 
     def _need_padding_fits(self, x: TensorType) -> None:
         """Require that padding with values of the input is not wider than the input allows."""

@@ -32,6 +32,9 @@ class Dropping(Layer):
             return Saved()
         return Saved(mask=product(x.shape) if self.axes is None else x.shape[0])
 
+    def spreads(self) -> float:
+        return 1 / (1 - self.p) if self.p < 1 else 1.0
+
     def shares(self, x: TensorType) -> bool:
         return self.inplace or self.p == 0
 

@@ -72,6 +72,7 @@ class InstanceNormalization(Layer):
 
     axes: ClassVar[int]
     family = "normalization"
+    centres = True
     width = "num_features"
     omitted = NEWER_BIAS
 

@@ -24,6 +24,7 @@ class Linear(Layer):
     width_axis = -1
     sets_axis = -1
     by_position = True
+    is_matrix = True
     examples = (
         Example({"out_features": 4096}, (6400,), (4096,)),
         Example({"in_features": 768, "out_features": 3072, "bias": False}, (197, 768), (197, 3072)),

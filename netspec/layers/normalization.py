@@ -19,6 +19,7 @@ class BatchNormalization(Layer):
     form: ClassVar[str]
     family = "normalization"
     over_batch = True
+    centres = True
     width = "num_features"
     omitted = NEWER_BIAS
 

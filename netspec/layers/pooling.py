@@ -50,6 +50,9 @@ class SlidingWindow(Layer):
             return None
         return window_formula(x.shape[axis], *self._windows()[axis - 1], ceil=self._rounds_up())
 
+    def sliding(self) -> list[tuple[int, int, int, int]]:
+        return self._windows()
+
     def _need_window(self, n: Size, k: int, s: int, p: int, d: int, axis: int) -> None:
         """Require that at least one window fits. With `ceil_mode`, it may exceed the end by less than a stride."""
         name = AXES[self.axes][axis - 1]

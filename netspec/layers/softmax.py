@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from netspec.arguments import Integer, Positive
-from netspec.dims import product
+from netspec.dims import product, warn
 from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
 from netspec.layers.shape import axis_of
 from netspec.layers.windows import RANKS
+
+
+def warn_of_one(layer: Layer, x: TensorType, axis: int) -> None:
+    """Warn of a softmax along an axis of one value."""
+    warn(
+        x.shape[axis] != 1,
+        lambda: (
+            f"`{type(layer).__name__}` over one value gives {0 if layer.gives == 'log-probabilities' else 1} whatever "
+            "that is: {given}"
+        ),
+        code="softmax-of-one",
+        at="dim",
+        axis=axis,
+        help="`Sigmoid` makes a probability of one score; a softmax wants a score for each of several classes",
+    )
 
 
 class _AlongDim(Layer):
@@ -20,7 +35,7 @@ class _AlongDim(Layer):
 
     def output(self, x: TensorType) -> TensorType:
         self.need_float(x)
-        axis_of(x, self.dim, "dim")
+        warn_of_one(self, x, axis_of(x, self.dim, "dim"))
         return x
 
     def saved(self, x: TensorType) -> Saved:
@@ -71,6 +86,7 @@ class Softmax2d(Layer):
     def output(self, x: TensorType) -> TensorType:
         self.need_float(x)
         self.need_rank(x, 3, RANKS[2])
+        warn_of_one(self, x, 0)
         return x
 
     def saved(self, x: TensorType) -> Saved:

@@ -17,6 +17,7 @@ class ReLU6(Pointwise):
     `ReLU6` on 32 × 112 × 112 gives 32 × 112 × 112.
     """
 
+    gives = "nothing negative"
     copies = True
     examples = (Example({}, (32, 112, 112), (32, 112, 112)), Example({"inplace": True}, (10,), (10,)))
 

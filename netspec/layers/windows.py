@@ -6,10 +6,10 @@ dilation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from netspec.dims import Size, minimum, need
+from netspec.dims import Shape, Size, minimum, need
 
 AXES: Final = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 """The names of the spatial axes, by their number."""
@@ -77,3 +77,51 @@ def _fitting(n: Size, p: int, d: int) -> str | None:
     if not isinstance(largest, int) or largest < 1:
         return None
     return f"a kernel of at most {largest} fits; or let the layers before shrink the map less"
+
+
+# ---- what windows meet
+
+
+Window = tuple[int, int, int, int]
+"""Kernel, stride, padding in front and dilation along an axis."""
+
+
+def data_met(sizes: Shape, windows: Shape, sliding: Sequence[Window]) -> list[list[int]] | None:
+    """For each axis and each element of the kernel along it, in how many windows it lies on data and not on padding.
+
+    Args:
+        sizes: the sizes of the map.
+        windows: the numbers of windows along its axes.
+        sliding: the windows themselves.
+
+    Returns:
+        None where no window slides, or where a size is no number.
+    """
+    if not sliding:
+        return None
+    met: list[list[int]] = []
+    for n, count, (k, s, p, d) in zip(sizes, windows, sliding, strict=True):
+        if not isinstance(n, int) or not isinstance(count, int):
+            return None
+        firsts = (max(-((t * d - p) // s), 0) for t in range(k))  # the first window in which it is not before the data
+        lasts = (min((n - 1 + p - t * d) // s, count - 1) for t in range(k))
+        met.append([max(last - first + 1, 0) for first, last in zip(firsts, lasts, strict=True)])
+    return met
+
+
+def data_read(sizes: Shape, windows: Shape, sliding: Sequence[Window]) -> tuple[int, ...] | None:
+    """Along each axis, how many values some window reads. The arguments, and None, are those of `data_met`."""
+    if not sliding:
+        return None
+    read: list[int] = []
+    for n, count, (k, s, p, d) in zip(sizes, windows, sliding, strict=True):
+        if not isinstance(n, int) or not isinstance(count, int):
+            return None
+        seen = bytearray(n)
+        for t in range(k):
+            first = max(-((t * d - p) // s), 0)
+            last = min((n - 1 + p - t * d) // s, count - 1)
+            if first <= last:
+                seen[first * s + t * d - p : last * s + t * d - p + 1 : s] = b"\1" * (last - first + 1)
+        read.append(sum(seen))
+    return tuple(read)

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from netspec.diagnostics import Code, Diagnostic, Fix, Span
-from netspec.language.clues import JoinClue, LayerClue
+from netspec.language.clues import JoinClue, LayerClue, RemarkClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.mends.arguments import mends_of_arguments
@@ -18,6 +18,7 @@ from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
 from netspec.mends.proof import HIDING, Proof, Recheck
 from netspec.mends.recipes import mends_of_data, mends_of_recipe, mends_of_scores
+from netspec.mends.remarks import mends_of_end, mends_of_remark, mends_of_warning
 from netspec.mends.shapes import mends_of_layer, stated_width, values_that_fit
 from netspec.mends.written import mends_of_writing
 from netspec.recipe.clues import DataClue, ScoresClue
@@ -26,7 +27,7 @@ from netspec.text.source import Source
 if TYPE_CHECKING:
     from netspec.mends.fitting import Conditions
 
-Clue = LayerClue | JoinClue | DataClue | ScoresClue
+Clue = LayerClue | JoinClue | RemarkClue | DataClue | ScoresClue
 
 
 def proven(
@@ -114,8 +115,8 @@ def _with_mend(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec | No
     if d.span.in_setting:
         return d
     own = [] if d.fix is None else [d.fix]
-    if clue is not None and spec is not None:
-        better = proof.first(d, chain(_by_evidence(clue, d, source, spec), own))
+    if spec is not None:
+        better = proof.first(d, chain(_by_evidence(d, clue, source, spec), own if clue is not None else ()))
         if better:
             kept = d.help if better[0] is d.fix else values_that_fit(clue) if isinstance(clue, LayerClue) else None
             return _told(d, better, kept)
@@ -133,11 +134,23 @@ def _with_mend(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec | No
 
 
 def _told(d: Diagnostic, mends: Sequence[Fix], help: str | None) -> Diagnostic:
-    return d._replace(fix=mends[0], otherwise=mends[1] if len(mends) > 1 else None, help=help)
+    """A finding with its mends. What is legal may be meant: a mend of it is none to be made unasked."""
+    first, otherwise = mends[0], mends[1] if len(mends) > 1 else None
+    if d.severity == "error":
+        return d._replace(fix=first, otherwise=otherwise, help=help)
+    return d._replace(
+        fix=first._replace(certain=False), otherwise=otherwise, help=d.help if otherwise is None else None
+    )
 
 
-def _by_evidence(clue: Clue, d: Diagnostic, source: Source, spec: Spec) -> Iterable[Fix]:
+def _by_evidence(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec) -> Iterable[Fix]:
     match clue:
+        case None:
+            return mends_of_end(source, spec) if d.severity == "warning" and d.code == "loss-mismatch" else ()
+        case RemarkClue():
+            return mends_of_remark(d, clue, source, spec)
+        case LayerClue() if d.severity != "error":
+            return mends_of_warning(clue, source)
         case LayerClue():
             return chain(mends_of_layer(clue, source, spec), mends_of_call(clue, d, source, spec))
         case JoinClue():

@@ -125,6 +125,21 @@ def put_after(source: Source, item: Item, text: str) -> Edit | None:
     return Edit(source.between(end, end), f", {text}") if before[-1:] in ("[", ",") else None
 
 
+def take_out(source: Source, item: Node) -> Edit | None:
+    """Leave an item out of its list: with its lines, or with a comma; None where others would move with it."""
+    text = source.text
+    begin = text.rfind("\n", 0, item.start) + 1
+    stop = line_end(source, item.end)
+    behind = text[item.end : stop].strip()
+    if text[begin : item.start].strip() == "-" and (not behind or behind.startswith("#")):
+        after = re.compile(r"\r?\n|\Z").match(text, stop)
+        return Edit(source.between(begin, stop if after is None else after.end()), "")
+    before = text[: item.start].rstrip()
+    if before[-1:] == ",":
+        return Edit(source.between(len(before) - 1, item.end), "")
+    return None
+
+
 def set_argument(source: Source, item: Item, name: str, text: str, scalar: str | None) -> Edit | None:
     """Give an argument of the item's layer a value, as text.
 

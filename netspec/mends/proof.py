@@ -43,6 +43,11 @@ MEANT: Final[frozenset[Code]] = frozenset({"missing-argument", "width-mismatch",
 """Findings about what is meant, which are no sign that it was written down wrongly by a mend."""
 
 
+OF_NEIGHBOURS: Final[frozenset[Code]] = frozenset({"nothing-between", "dropout-before-norm", "inplace-corrupts"})
+"""Warnings about what stands beside a layer, which errors hide: a mend of an error brings them to light, and is none
+the worse for it."""
+
+
 class Proof:
     """The mends of one file, tried one after another."""
 
@@ -108,6 +113,8 @@ class Proof:
                 return "fails"
             if before[place]:
                 before[place] -= 1
+                continue
+            if d.severity == "error" and other.code in OF_NEIGHBOURS:
                 continue
             broken = d.code == "yaml-syntax"
             meant = broken and other.code in MEANT

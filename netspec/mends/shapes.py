@@ -113,7 +113,7 @@ def _axes_in_another_order(clue: LayerClue, source: Source, spec: Spec) -> Itera
     moved = TensorType((x.shape[-1], *x.shape[:-1]), x.dtype)
     if accepted(clue.layer, moved) is None:
         return
-    if clue.of_input and rank > 2 and (sizes := _input_sizes(spec)) is not None:
+    if clue.of_input and rank > 2 and (sizes := input_sizes(spec)) is not None:
         texts = [source.text[size.start : size.end] for size in (sizes[-1], *sizes[:-1])]
         title = f"write `[{', '.join(texts)}]`: the channels come first"
         yield Fix(title, (Edit(source.between(sizes[0].start, sizes[-1].end), ", ".join(texts)),))
@@ -124,7 +124,7 @@ def _axes_in_another_order(clue: LayerClue, source: Source, spec: Spec) -> Itera
     yield from _fix(title, put_before(source, clue.item, pattern))
 
 
-def _input_sizes(spec: Spec) -> list[Node] | None:
+def input_sizes(spec: Spec) -> list[Node] | None:
     """The nodes of the sizes of the only input, each a number."""
     node = spec.input
     if isinstance(node, MapNode):
@@ -140,7 +140,7 @@ def _channels_of_the_input(clue: LayerClue, source: Source, spec: Spec) -> Itera
     stated = stated_width(clue)
     if not clue.of_input or stated is None or clue.layer.width_axis != 0 or spec.train is None:
         return
-    sizes = _input_sizes(spec)
+    sizes = input_sizes(spec)
     if sizes is not None and len(sizes) == len(clue.x.shape):
         shape = [str(stated), *(source.text[size.start : size.end] for size in sizes[1:])]
         yield Fix(f"write `input: [{', '.join(shape)}]`, as the data have it", (replace(source, sizes[0], shape[0]),))
@@ -182,7 +182,7 @@ def _same_arguments(layer: Layer, other: type[Layer]) -> Layer | None:
 
 def _axis_for_channels(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """An input without its axis of channels: `[32, 32]` into `Conv2d`."""
-    sizes = _input_sizes(spec)
+    sizes = input_sizes(spec)
     if not clue.of_input or sizes is None or len(sizes) != len(clue.x.shape):
         return
     channels = stated_width(clue) or 1
@@ -195,7 +195,7 @@ def _axis_for_channels(clue: LayerClue, source: Source, spec: Spec) -> Iterator[
 
 def _batch_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """An input with the batch's axis: `[64, 3, 32, 32]` into `Conv2d`."""
-    sizes = _input_sizes(spec)
+    sizes = input_sizes(spec)
     if not clue.of_input or sizes is None or len(sizes) != len(clue.x.shape) or len(sizes) < 2:
         return
     if accepted(clue.layer, TensorType(clue.x.shape[1:], clue.x.dtype)) is not None:

@@ -7,12 +7,13 @@ the modules beside this one; `tables.py` says which module holds which, so that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from math import prod
 from typing import ClassVar, Final, Literal, NamedTuple
 
 from netspec.arguments import Arguments
-from netspec.dims import Problem, Shape
+from netspec.dims import Problem, Shape, Size
 from netspec.layers.base import DType, TensorType, Values
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
@@ -187,7 +188,9 @@ class Divisor(NamedTuple):
     """The factor of each class; None is 1 for all."""
 
 
-NOT_SCORES: Final[tuple[Values, ...]] = ("a probability each", "probabilities", "log-probabilities")
+NOT_SCORES: Final[tuple[Values, ...]] = (
+    "a probability each", "probabilities", "log-probabilities", "nothing negative",
+)  # fmt: skip
 
 
 class Ending(NamedTuple):
@@ -198,6 +201,15 @@ class Ending(NamedTuple):
     """What last layers give (`Layer.gives`) that is no longer scores; or that is what it takes."""
     help: str
     """What to do where the net ends in another way."""
+    does: Literal["softmax", "sigmoid"] | None = None
+    """What the loss itself makes probabilities of scores with."""
+
+    def least(self, given: Values | None, classes: Size) -> float | None:
+        """The value below which the loss of an example never falls where it is given probabilities as scores: between 0
+        and 1 they differ by at most 1. With a sigmoid that is the loss where the target is 0."""
+        if given not in ("a probability each", "probabilities") or not isinstance(classes, int):
+            return None
+        return {"softmax": math.log(1 + (classes - 1) / math.e), "sigmoid": math.log(2)}.get(self.does or "")
 
     def suits(self, given: Values | None) -> bool:
         """False if a net whose last layer gives this gives something else."""

@@ -343,6 +343,15 @@ def _check_scores(term: _Term, recipe: Recipe, node: MapNode, reader: Reader) ->
         return False
     _check_axis_of_classes(term, reader)
     width = output.shape[0]
+    if width == 1 and facts.classes is None and loss.ending is not None and loss.ending.takes == "scores":
+        reader.report(
+            "softmax-of-one",
+            f"`{loss.name()}` compares the scores of classes, but {term.word} has one: the loss is 0 whatever that is",
+            term.at,
+            related=term.related,
+            severity="warning",
+            help="give a score for each class; or use `BCEWithLogitsLoss`, whose targets are 0 and 1",
+        )
     labels = (term.item.target or LABELS) == LABELS
     if labels and facts.classes is not None and isinstance(width, int) and width != facts.classes:
         few = width < facts.classes
@@ -399,9 +408,20 @@ def _check_end(term: _Term, reader: Reader) -> None:
     ending = term.loss.ending
     if last is None or ending is None or ending.suits(last.gives):
         return
+    gives = last.gives
     ends = "the net ends" if term.word == "the net's output" else f"{term.word} ends"
+    least, clipped = ending.least(gives, term.output.shape[0] if term.output.shape else 1), gives == "nothing negative"
+    cost = ""
+    if ending.takes == "scores" and clipped:
+        cost = ": scores below 0 become 0, and get no gradient"
+    elif least is not None:
+        cost = (
+            f": of what lies between 0 and 1 the loss {'' if ending.does == 'softmax' else 'of a target 0 '}never "
+            f"falls below {least:.2f}"
+        )
     _mismatch(
-        reader, term.at, f"`{term.loss.name()}` takes {ending.takes}, but {ends} in `{last.__name__}`", ending.help,
+        reader, term.at, f"`{term.loss.name()}` takes {ending.takes}, but {ends} in `{last.__name__}`{cost}",
+        "drop the layer" if ending.takes == "scores" and clipped else ending.help,
         severity="warning",
     )  # fmt: skip
 

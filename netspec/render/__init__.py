@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from netspec.diagnostics import Code, Diagnostic, Fix, Severity, Span
 from netspec.render.lines import Mark, Painter, Text, excerpt, number_width, printable
 
 __all__ = ["failure_json", "render_failure", "render_github", "render_json", "render_text", "to_json"]
 
-_STYLES: Final = {"error": "1;31", "warning": "1;33", "related": "1;34", "gutter": "1;34", "help": "1;36",
-                  "old": "31", "new": "32", "bold": "1"}  # fmt: skip
+_STYLES: Final = {"error": "1;31", "warning": "1;33", "note": "1;32", "related": "1;34", "gutter": "1;34",
+                  "help": "1;36", "old": "31", "new": "32", "bold": "1"}  # fmt: skip
 
 
 def render_text(
@@ -152,15 +152,16 @@ def _cut(text: str, skip: int, room: int) -> str:
 
 
 def _count(found: Sequence[Diagnostic], paint: Painter) -> str:
-    """`2 errors and 1 warning in alexnet.yaml`."""
+    """`2 errors, 1 warning and 3 notes in alexnet.yaml`."""
     parts: list[str] = []
-    for severity in ("error", "warning"):
+    for severity in get_args(Severity):
         number = sum(d.severity == severity for d in found)
         if number:
             parts.append(paint(severity, f"{number:,} {severity}{'' if number == 1 else 's'}"))
     files = dict.fromkeys(d.span.file for d in found if not d.span.in_setting)
     where = printable(next(iter(files), "what `--set` adds")) if len(files) < 2 else f"{len(files)} files"
-    return f"{' and '.join(parts)} in {where}"
+    listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    return f"{listed} in {where}"
 
 
 # ---- for programs
@@ -237,7 +238,8 @@ def _annotation(d: Diagnostic) -> str:
         *(f"{r.span.place}: {printable(r.message)}" for r in d.related),
     ]
     words += [f"help: {line}" if i == 0 else line for i, line in enumerate((d.help or "").split("\n")) if line]
-    return f"::{d.severity} {properties}::{_data(chr(10).join(words))}"
+    level = "notice" if d.severity == "note" else d.severity
+    return f"::{level} {properties}::{_data(chr(10).join(words))}"
 
 
 def _data(text: str) -> str:

@@ -51,6 +51,10 @@ class Reports:
             self.clues[code, span] = clue
         self.diagnostics.append(Diagnostic(code, message, span, severity, label, places, help, fix))
 
+    def has(self, code: Code, at: Span) -> bool:
+        """Whether there is a diagnostic of this code at a place."""
+        return (code, at) in self._seen
+
     def _overridden(self, place: Related) -> Related:
         """A place that matters, with the `--set` that puts something else there."""
         setting = next((setting for mark, setting in self._marks if _covers(mark, place.span)), None)

@@ -37,6 +37,7 @@ class CrossEntropyLoss(Counting):
         "scores",
         NOT_SCORES,
         "it takes scores and does the softmax itself: drop the layer",
+        "softmax",
     )
 
     label_smoothing: Probability = 0.0

@@ -64,6 +64,7 @@ class BCEWithLogitsLoss(Loss):
         "scores",
         NOT_SCORES,
         "it does the sigmoid itself: drop the layer, or use BCELoss",
+        "sigmoid",
     )
 
     pos_weight: NonNegatives | None = None
@@ -80,7 +81,9 @@ class MultiLabelSoftMarginLoss(Loss):
 
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
     factors: ClassVar[tuple[str, ...]] = ("weight",)
-    ending: ClassVar[Ending | None] = Ending("scores", NOT_SCORES, "it does the sigmoid itself: drop the layer")
+    ending: ClassVar[Ending | None] = Ending(
+        "scores", NOT_SCORES, "it does the sigmoid itself: drop the layer", "sigmoid"
+    )
 
     weight: NonNegatives | None = None
 

@@ -1,0 +1,75 @@
+"""Layers that read a map along another axis than is meant."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from netspec.dims import product
+from netspec.layers.base import TensorType, shape_text
+from netspec.net import Leaf, Net
+from netspec.remarks.walk import Telling
+
+_KEEPING: Final = frozenset({"activation", "normalization", "dropout", "padding"})
+"""Families that leave a map one, with the same meaning of its axes."""
+_COLORS: Final = (1, 3, 4)
+"""Channels of images: grey, red, green and blue, and transparency."""
+_SMALLEST: Final = 5
+"""The height and width from which an axis looks like that of an image."""
+
+
+class Maps:
+    """Follows maps whose channels come first."""
+
+    def __init__(self, net: Net, tell: Telling) -> None:
+        self._net: Final = net
+        self._tell: Final = tell
+        shape = net.input.shape
+        image = len(shape) == 3 and shape[0] in (1, 3) and net.input.dtype == "float32"
+        self._map = shape if image else None
+        """The shape of the last map."""
+
+    def look(self, leaf: Leaf | None) -> None:
+        """Look at the next layer, as `straight` gives it."""
+        if leaf is None:
+            self._map = None
+            return
+        layer, shape = leaf.layer, leaf.input.shape
+        if layer.family == "convolution" and len(shape) == 3 and shape == self._net.input.shape:
+            self._channels_last(leaf)
+        elif layer.by_position and len(shape) > 2 and shape == self._map:
+            self._linear(leaf)
+        if layer.family in ("convolution", "pooling") or (self._map is not None and layer.family in _KEEPING):
+            self._map = leaf.output.shape
+        else:
+            self._map = None
+
+    def _linear(self, leaf: Leaf) -> None:
+        shape = leaf.input.shape
+        if leaf is self._net.layers[-1] and self._net.recipe is not None:
+            return  # the recipe was held against what it gives
+        count = product(shape)
+        flat = f"a `Flatten` in front gives it all {count}" if isinstance(count, int) else "put `Flatten` in front"
+        self._tell(
+            "linear-on-map",
+            f"`{leaf.type}` works on the last axis alone, the width of a map: it turns {shape_text(shape)} into "
+            f"{shape_text(leaf.output.shape)}, each value of which is made of {shape[-1]} of the {count} values",
+            leaf,
+            flat + ("; `Rearrange: n c h w -> n h w c` gives it the channels of each pixel" * (len(shape) == 3)),
+        )
+
+    def _channels_last(self, leaf: Leaf) -> None:
+        high, wide, last = leaf.input.shape
+        if last not in _COLORS or not isinstance(high, int) or not isinstance(wide, int) or leaf.input.constant:
+            return
+        if min(high, wide) < _SMALLEST:
+            return
+        has = leaf.layer.params(leaf.input)
+        would = leaf.layer.params(TensorType((last, high, wide)))
+        self._tell(
+            "channels-last",
+            f"`{leaf.type}` reads {shape_text(leaf.input.shape)} as {high} channels of {wide} × {last}, and has "
+            f"{has:,} parameters; torch has the channels first, and for {last} channels of {high} × {wide} it would "
+            f"have {would:,}",
+            leaf,
+            f"write `input: [{last}, {high}, {wide}]`, or put `Rearrange: n h w c -> n c h w` in front",
+        )

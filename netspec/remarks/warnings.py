@@ -1,0 +1,57 @@
+"""Warnings about several layers together: what is legal in torch, and hardly ever meant."""
+
+from __future__ import annotations
+
+from netspec.language.branches import writes
+from netspec.layers.base import shape_text
+from netspec.net import Net
+from netspec.remarks.maps import Maps
+from netspec.remarks.stretches import Stretch, bound_paths, is_low_rank, tell_of_dropout, tell_of_pair
+from netspec.remarks.walk import Telling, straight
+from netspec.text.source import Node
+from netspec.validation import Reports
+
+
+def find_warnings(net: Net, layers: Node | None, reports: Reports) -> None:
+    """Warn of what a net without errors hardly means.
+
+    Args:
+        net: the net.
+        layers: what the spec has under `layers`.
+        reports: takes the warnings.
+    """
+    if not net.root.children:
+        if layers is not None:
+            _no_layers(net, layers, reports)
+        return
+    tell = Telling(reports, "warning")
+    bound = bound_paths(net.layers)
+    maps, stretch = Maps(net, tell), Stretch(bound)
+    inplace = False
+    for fresh, leaf in straight(net):
+        if fresh:
+            stretch = Stretch(bound)
+        maps.look(leaf)
+        if leaf is None:
+            continue
+        pair = stretch.pair(leaf)
+        if pair is not None and not pair.normed and not is_low_rank(pair):
+            tell_of_pair(pair, tell, "nothing-between")
+        if leaf.layer.over_batch and stretch.dropout is not None and stretch.straight:
+            tell_of_dropout(stretch.dropout, leaf, tell, "dropout-before-norm")
+        stretch.add(leaf)
+        inplace = inplace or writes(leaf.layer)
+    if inplace:
+        from netspec.remarks.inplace import find_overwriting  # imported here: few nets write in place
+
+        find_overwriting(net, tell, reports)
+
+
+def _no_layers(net: Net, layers: Node, reports: Reports) -> None:
+    reports.report(
+        "no-layers",
+        f"the network has no layers: it gives its input, {shape_text(net.input.shape)}, as it is",
+        layers,
+        severity="warning",
+        help="write its layers under `layers`, as in `- Linear: 10`",
+    )

@@ -9,8 +9,8 @@ from netspec.layers.base import TensorType, shape_text
 from netspec.net import Leaf, Net
 from netspec.remarks.walk import Telling
 
-_KEEPING: Final = frozenset({"activation", "normalization", "dropout", "padding"})
-"""Families that leave a map one, with the same meaning of its axes."""
+_MAPPING: Final = frozenset({"convolution", "pooling"})
+"""Families that make maps."""
 _COLORS: Final = (1, 3, 4)
 """Channels of images: grey, red, green and blue, and transparency."""
 _SMALLEST: Final = 5
@@ -28,17 +28,20 @@ class Maps:
         self._map = shape if image else None
         """The shape of the last map."""
 
-    def look(self, leaf: Leaf | None) -> None:
-        """Look at the next layer, as `straight` gives it."""
-        if leaf is None:
-            self._map = None
-            return
+    def lose(self) -> None:
+        """Go on behind something of which nothing is known."""
+        self._map = None
+
+    def look(self, leaf: Leaf) -> None:
+        """Look at the next layer that may turn maps into others."""
         layer, shape = leaf.layer, leaf.input.shape
-        if layer.family == "convolution" and len(shape) == 3 and shape == self._net.input.shape:
-            self._channels_last(leaf)
+        family = layer.family
+        if family == "convolution":
+            if shape == self._net.input.shape and len(shape) == 3:
+                self._channels_last(leaf)
         elif layer.by_position and len(shape) > 2 and shape == self._map:
             self._linear(leaf)
-        if layer.family in ("convolution", "pooling") or (self._map is not None and layer.family in _KEEPING):
+        if family in _MAPPING or (family == "padding" and self._map is not None):
             self._map = leaf.output.shape
         else:
             self._map = None

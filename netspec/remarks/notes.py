@@ -9,8 +9,8 @@ from netspec.dims import Size, product
 from netspec.layers.base import shape_text
 from netspec.layers.windows import data_met, data_read
 from netspec.net import Leaf, Net, total
-from netspec.remarks.stretches import Stretch, bound_paths, is_low_rank, tell_of_dropout, tell_of_pair, tell_of_rank
-from netspec.remarks.walk import Telling, at, straight
+from netspec.remarks.stretches import Stretch, is_low_rank, tell_of_dropout, tell_of_pair, tell_of_rank
+from netspec.remarks.walk import Telling, at, role_of, straight
 from netspec.validation import Reports
 
 _HEAVY: Final = 0.9
@@ -22,15 +22,16 @@ _HANDFUL: Final = 5
 def find_notes(net: Net, reports: Reports) -> None:
     """Note what is worth knowing of a net without errors."""
     tell = Telling(reports, "note")
-    bound = bound_paths(net.layers)
-    stretch, biases = Stretch(bound), _Biases()
+    stretch, biases = Stretch(net), _Biases()
     last: Leaf | None = None
     for fresh, leaf in straight(net):
         if fresh:
-            stretch, last = Stretch(bound), None
+            stretch.begin()
+            last = None
         if leaf is None:
             continue
-        pair = stretch.pair(leaf)
+        role = role_of(type(leaf.layer))
+        pair = stretch.pair(leaf, role)
         if pair is not None and is_low_rank(pair):
             tell_of_rank(pair, tell)
         elif pair is not None and pair.normed:
@@ -41,7 +42,7 @@ def find_notes(net: Net, reports: Reports) -> None:
             biases.look(last, leaf)
         _cut_off(leaf, tell)
         _mostly_padding(leaf, tell)
-        stretch.add(leaf)
+        stretch.add(leaf, role)
         last = leaf
     biases.tell(tell)
     _heavy(net, tell)

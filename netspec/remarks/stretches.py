@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Set
+from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple, cast
 
 from netspec.arguments import spread
 from netspec.dims import product
-from netspec.net import Leaf
-from netspec.remarks.walk import Telling, at
+from netspec.net import Leaf, Net
+from netspec.remarks.walk import Role, Telling, at
 
 
 class Pair(NamedTuple):
@@ -37,9 +38,8 @@ class Pair(NamedTuple):
 class Stretch:
     """What the layers of a stretch leave to those behind."""
 
-    def __init__(self, bound: Set[str]) -> None:
-        self._bound: Final = bound
-        """As `bound_paths` gives them."""
+    def __init__(self, net: Net) -> None:
+        self._net: Final = net
         self._matrix: Leaf | None = None
         """The last layer with weights, if all behind it is linear in evaluation."""
         self._between: list[Leaf] = []
@@ -48,49 +48,52 @@ class Stretch:
         self.straight = False
         """Whether nothing that computes stands behind that dropout."""
 
-    def add(self, leaf: Leaf) -> None:
+    def begin(self) -> None:
+        """Begin another stretch."""
+        self._matrix = self.dropout = None
+
+    def add(self, leaf: Leaf, role: Role) -> None:
         """Go on behind a layer."""
-        layer = leaf.layer
-        if layer.is_matrix:
-            self._matrix, self._between = (leaf if _is_whole(leaf) else None), []
+        if role.is_matrix:
+            self._matrix, self._between = (leaf if _is_whole(leaf, role) else None), []
         elif self._matrix is not None:
-            if leaf.input == leaf.output and (layer.keeps_values or layer.over_batch):
+            if role.is_linear and leaf.input == leaf.output:
                 self._between.append(leaf)
             else:
                 self._matrix = None
-        if layer.family == "normalization":
+        if role.is_norm:
             self.dropout = None
-        elif layer.spreads() > 1:
+        elif role.may_spread and leaf.layer.spreads() > 1:
             self.dropout, self.straight = leaf, True
-        elif not layer.keeps_values:
+        elif not role.keeps_values:
             self.straight = False
 
-    def pair(self, leaf: Leaf) -> Pair | None:
+    def pair(self, leaf: Leaf, role: Role) -> Pair | None:
         """This layer and one in front of it that are one matrix together; None if there are none."""
-        first, layer = self._matrix, leaf.layer
-        if first is None or not layer.is_matrix or layer.family != first.layer.family or not _is_whole(leaf):
-            return None
-        if first.path in self._bound or leaf.path in self._bound:
+        first = self._matrix
+        if first is None or not role.is_matrix or leaf.layer.family != first.layer.family or not _is_whole(leaf, role):
             return None
         axis = first.layer.sets_axis
         shapes = (first.input.shape, first.output.shape, leaf.output.shape)
         if axis is None or not all(isinstance(shape[axis], int) for shape in shapes):
             return None
+        if first.path in self._bound or leaf.path in self._bound:
+            return None
         return Pair(first, leaf, tuple(self._between))
 
+    @cached_property
+    def _bound(self) -> Set[str]:
+        """The paths of layers whose parameters serve elsewhere, too: they cannot be those of another matrix."""
+        bound: set[str] = set()
+        for leaf in self._net.layers:
+            if leaf.again or leaf.ties:
+                bound.update((leaf.path, *(tie.path for tie in leaf.ties)))
+        return bound
 
-def bound_paths(layers: Iterable[Leaf]) -> frozenset[str]:
-    """The paths of layers whose parameters serve elsewhere, too: they cannot be those of another matrix."""
-    bound: set[str] = set()
-    for leaf in layers:
-        if leaf.again or leaf.ties:
-            bound.update((leaf.path, *(tie.path for tie in leaf.ties)))
-    return frozenset(bound)
 
-
-def _is_whole(leaf: Leaf) -> bool:
+def _is_whole(leaf: Leaf, role: Role) -> bool:
     """Whether a matrix has no groups: two of which one has some are no single matrix without them."""
-    return getattr(leaf.layer, "groups", 1) == 1
+    return not role.has_groups or getattr(leaf.layer, "groups") == 1  # noqa: B009  # a field of those that have it
 
 
 # ---- two matrices

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
 from netspec.diagnostics import Code, Related, Severity
-from netspec.net import As, Combinator, Leaf, Net, Node, Scope, Sequential, Use
+from netspec.layers.base import Layer
+from netspec.net import Combinator, Leaf, Net, Node, Scope, Sequential
 from netspec.validation import Reports
 
 
@@ -20,21 +22,51 @@ def straight(net: Net) -> Iterator[tuple[bool, Leaf | None]]:
     fresh = True
     while stack:
         node = stack.pop()
-        match node:
-            case Leaf() if net.plugins and node.layer.is_foreign():
+        if isinstance(node, Leaf):
+            if net.plugins and node.layer.is_foreign():
                 yield True, None
                 fresh = True
-            case Leaf():
+            else:
                 yield fresh, node
                 fresh = bool(node.results)
-            case Scope() | Sequential():
-                stack.extend(reversed(node.children))
-            case Combinator():
-                stack.append(None)
-                for _, chain in reversed(node.branches):
-                    stack += (chain, None)
-            case As() | Use() | None:
-                fresh = True
+        elif isinstance(node, Scope | Sequential):
+            stack += node.children[::-1]
+        elif isinstance(node, Combinator):
+            stack.append(None)
+            for _, chain in reversed(node.branches):
+                stack += (chain, None)
+        else:
+            fresh = True
+
+
+class Role(NamedTuple):
+    """What a class of layers is to those beside its layers, looked up once: a net has many layers of few classes."""
+
+    is_matrix: bool
+    has_groups: bool
+    is_linear: bool
+    """Linear in evaluation, without weights that mix."""
+    is_norm: bool
+    keeps_values: bool
+    may_spread: bool
+    may_write: bool
+    may_turn: bool
+    """Whether another map may come out than goes in."""
+
+
+@cache
+def role_of(cls: type[Layer]) -> Role:
+    """The role of a class."""
+    return Role(
+        cls.is_matrix,
+        "groups" in cls.model_fields,
+        cls.keeps_values or cls.over_batch,
+        cls.family == "normalization",
+        cls.keeps_values,
+        cls.spreads is not Layer.spreads,
+        "inplace" in cls.model_fields,
+        cls.family not in ("activation", "normalization", "dropout"),
+    )
 
 
 class Telling:

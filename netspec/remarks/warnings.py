@@ -6,8 +6,8 @@ from netspec.language.branches import writes
 from netspec.layers.base import shape_text
 from netspec.net import Net
 from netspec.remarks.maps import Maps
-from netspec.remarks.stretches import Stretch, bound_paths, is_low_rank, tell_of_dropout, tell_of_pair
-from netspec.remarks.walk import Telling, straight
+from netspec.remarks.stretches import Stretch, is_low_rank, tell_of_dropout, tell_of_pair
+from netspec.remarks.walk import Telling, role_of, straight
 from netspec.text.source import Node
 from netspec.validation import Reports
 
@@ -25,22 +25,25 @@ def find_warnings(net: Net, layers: Node | None, reports: Reports) -> None:
             _no_layers(net, layers, reports)
         return
     tell = Telling(reports, "warning")
-    bound = bound_paths(net.layers)
-    maps, stretch = Maps(net, tell), Stretch(bound)
+    maps, stretch = Maps(net, tell), Stretch(net)
     inplace = False
     for fresh, leaf in straight(net):
         if fresh:
-            stretch = Stretch(bound)
-        maps.look(leaf)
+            stretch.begin()
         if leaf is None:
+            maps.lose()
             continue
-        pair = stretch.pair(leaf)
-        if pair is not None and not pair.normed and not is_low_rank(pair):
-            tell_of_pair(pair, tell, "nothing-between")
-        if leaf.layer.over_batch and stretch.dropout is not None and stretch.straight:
+        role = role_of(type(leaf.layer))
+        if role.may_turn:
+            maps.look(leaf)
+        if role.is_matrix:
+            pair = stretch.pair(leaf, role)
+            if pair is not None and not pair.normed and not is_low_rank(pair):
+                tell_of_pair(pair, tell, "nothing-between")
+        elif stretch.dropout is not None and stretch.straight and leaf.layer.over_batch:
             tell_of_dropout(stretch.dropout, leaf, tell, "dropout-before-norm")
-        stretch.add(leaf)
-        inplace = inplace or writes(leaf.layer)
+        stretch.add(leaf, role)
+        inplace = inplace or (role.may_write and writes(leaf.layer))
     if inplace:
         from netspec.remarks.inplace import find_overwriting  # imported here: few nets write in place
 

@@ -9,55 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from netspec.text.lines import content_column, content_end, indentation, item_around, line_start, previous_line
-
-
-class Mistake(NamedTuple):
-    """A translated syntax error. All places are offsets into the text."""
-
-    message: str
-    start: int
-    end: int
-    label: str = ""
-    related: tuple[str, int, int] | None = None
-    help: str | None = None
-    edit: tuple[str, int, int, str] | None = None
-    """The fix: title, start, end, replacement text."""
-
-
-class Stop(NamedTuple):
-    """libyaml's error: its message (`problem`), where it stopped, and what it was reading."""
-
-    text: str
-    problem: str
-    at: int
-    """Offset of the unexpected character."""
-    begin: int
-    """Offset of the start of the construct that it was reading."""
-    collections: list[int]
-    """Start offsets of the lists and mappings that are open there, outermost first."""
-
-    @property
-    def brackets(self) -> list[int]:
-        """Offsets of the open `[` and `{`, outermost first."""
-        return [start for start in self.collections if self.text[start : start + 1] in ("[", "{")]
-
-    @property
-    def char(self) -> str:
-        """The character at fault; empty at the end of the text."""
-        return self.text[self.at : self.at + 1]
-
-    @property
-    def line_start(self) -> int:
-        """Offset of the start of the line of the fault."""
-        return line_start(self.text, self.at)
-
-    @property
-    def before(self) -> str:
-        """The text of the line before the fault."""
-        return self.text[self.line_start : self.at]
+from netspec.text.stops import Mistake, Stop, count_of, quoted, value_around
 
 
 def explain(text: str, problem: str, at: int, begin: int | None, collections: list[int]) -> Mistake:
@@ -73,29 +28,6 @@ def explain(text: str, problem: str, at: int, begin: int | None, collections: li
     at = min(at, len(text))
     stop = Stop(text, problem, at, at if begin is None else min(begin, len(text)), collections)
     return _EXPLANATIONS.get(problem, _other)(stop)
-
-
-# ---- shared by the explanations
-
-
-def value_around(stop: Stop) -> tuple[int, int]:
-    """Start and end of the value, in block or flow style, that contains the fault."""
-    if stop.brackets:
-        return item_around(stop.text, stop.at, stop.brackets[-1] + 1)
-    match = re.match(r"(?:\s*-\s+)*(?:[^\s'\"\[{][^:]*:\s+)?", stop.before)
-    start = stop.line_start + (match.end() if match else 0)
-    return start, max(content_end(stop.text, start), min(start + 1, len(stop.text)))
-
-
-def quoted(text: str, start: int, end: int) -> tuple[str, int, int, str]:
-    """The edit that puts single quotes around a value."""
-    written = "'" + text[start:end].replace("'", "''") + "'"
-    return f"quote it: {written}" if len(written) <= 60 else "quote it", start, end, written
-
-
-def count_of(number: int, noun: str) -> str:
-    """`1 space`, `2 spaces`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 # ---- one function for each kind of mistake
@@ -205,6 +137,8 @@ def _missing_colon(stop: Stop) -> Mistake:
 
 def _flow(stop: Stop) -> Mistake:
     """In `[…]` or `{…}`, an item is followed by neither a comma nor the closing bracket."""
+    if (opened := _open_above(stop)) is not None:
+        return opened
     text, at, opening = stop.text, stop.at, stop.begin
     bracket = text[opening : opening + 1]
     closing = "]" if bracket == "[" else "}"
@@ -256,6 +190,8 @@ def _no_content(stop: Stop) -> Mistake:
     text, at, brackets = stop.text, stop.at, stop.brackets
     if not stop.char and brackets:
         return _unclosed(stop, brackets[-1])
+    if stop.char == "-" and brackets and not stop.before.strip() and line_start(text, brackets[-1]) != stop.line_start:
+        return _unclosed(stop, brackets[-1])
     if stop.char == "," and brackets:
         end = at + 1
         return Mistake("there is nothing in front of this comma", at, end, edit=("remove it", at, end, ""))
@@ -275,6 +211,8 @@ def _no_content(stop: Stop) -> Mistake:
 def _no_key(stop: Stop) -> Mistake:
     """In a block mapping or list, the next line is not an entry."""
     text, at = stop.text, stop.at
+    if (opened := _open_above(stop)) is not None:
+        return opened
     if stop.char == ":" and not stop.before.strip(" -"):
         return Mistake("a key is missing in front of this `:`", at, at + 1)
     if stop.before.strip(" -"):
@@ -302,6 +240,8 @@ def _no_key(stop: Stop) -> Mistake:
     if mine == column and is_list:
         help = "begin it with `- `, or indent it less if it belongs to what is around the list"
         return Mistake("an entry without `-` stands in a list", at, end, "no `-`", related, help)
+    if mine == column and stop.char == "-" and (first := _first_without_dash(stop, owner)) is not None:
+        return first
     if mine == column and stop.char == "-":
         help = "indent the list under its key, or give it a key such as `layers:`"
         return Mistake("a list item stands among the keys of a mapping", at, end, "list item", related, help)
@@ -312,6 +252,19 @@ def _no_key(stop: Stop) -> Mistake:
     return Mistake(
         message, at, end, f"{fits} would fit", related, "lines of one list or mapping begin in the same column"
     )
+
+
+def _first_without_dash(stop: Stop, owner: int) -> Mistake | None:
+    """`-Conv2d: 6` or `Conv2d: 6` above the other items of a list, which YAML takes for a mapping."""
+    text, end = stop.text, content_end(stop.text, owner)
+    above = previous_line(text, stop.at)
+    if text[owner : owner + 1] == "-":
+        edit = ("write a blank behind the dash", owner + 1, owner + 1, " ")
+        return Mistake("a blank is missing behind the dash of this item", owner, end, edit=edit)
+    if above is None or above[0] != owner or indentation(text, owner) == 0:
+        return None
+    edit = ("begin the item with `- `", owner, owner, "- ")
+    return Mistake("an entry without `-` stands in a list", owner, end, "no `-`", edit=edit)
 
 
 def _question(stop: Stop) -> Mistake:
@@ -329,6 +282,19 @@ def _open_quote(stop: Stop) -> Mistake:
     inner = "''" if quote == "'" else '\\"'
     help = f"everything below was read as part of it; inside such a text, {quote} is written {inner}"
     return Mistake(f"the quote {quote} opened here is never closed", stop.begin, stop.begin + 1, help=help)
+
+
+def _open_above(stop: Stop) -> Mistake | None:
+    """A text that began at a quote further up ends at the quote in front of the fault, which was to begin one."""
+    before = stop.before.rstrip()
+    quote = before[-1:]
+    if quote not in ("'", '"') or before.count(quote) % 2 == 0:
+        return None
+    above = stop.text[: stop.line_start]
+    lines = [m for m in re.finditer(r"[^\r\n]+", above) if m[0].count(quote) % 2]
+    if not lines:
+        return None
+    return _open_quote(stop._replace(begin=lines[-1].start() + lines[-1][0].rindex(quote)))
 
 
 def _escape(stop: Stop) -> Mistake:

@@ -157,7 +157,11 @@ def check_source(
     spec, found = _checked(source, problems, limits, offer, clues, remarks)
     if not found or not mends:
         return found
-    from netspec.mends import proven  # once something is wrong
+    from netspec.mends import Found, answered  # once something is wrong
+
+    def again(mended: Source) -> Found:
+        more: Clues = {}
+        return Found(*_checked(mended, (), limits, offer, more), more)
 
     def recheck(text: str) -> list[Diagnostic]:
         return _checked(*decode(text.encode(), source.name, limits), limits, offer, {}, remarks)[1]
@@ -167,7 +171,7 @@ def check_source(
         variant = None if spec is None or is_complete(spec) else next(iter(spec.variants), None)
         return _requirements(_compiled(*read, _stem(source.name), variant, {}, limits, offer, {}, "none"))
 
-    return proven(source, spec, found, clues, recheck, conditions)
+    return answered(source, Found(spec, found, clues), again, recheck, conditions)
 
 
 def _requirements(result: Result) -> Sequence[Requirement] | None:
@@ -242,7 +246,12 @@ def _compile(
     result = _compiled(source, problems, stem, variant, settings, limits, offer, clues, remarks)
     if not result.diagnostics or (remarks == "none" and not has_errors(result.diagnostics)):
         return result
-    from netspec.mends import proven  # once something is wrong
+    from netspec.mends import Found, answered  # once something is wrong
+
+    def again(mended: Source) -> Found:
+        more: Clues = {}
+        made = _compiled(mended, (), stem, variant, settings, limits, offer, more)
+        return Found(made.spec, made.diagnostics, more)
 
     def recheck(text: str) -> list[Diagnostic]:
         read = decode(text.encode(), source.name, limits)
@@ -252,8 +261,8 @@ def _compile(
         read = decode(text.encode(), source.name, limits)
         return _requirements(_compiled(*read, stem, variant, settings, limits, offer, {}, "none"))
 
-    mended = proven(source, result.spec, result.diagnostics, clues, recheck, conditions)
-    return result._replace(diagnostics=mended)
+    first = Found(result.spec, result.diagnostics, clues)
+    return result._replace(diagnostics=answered(source, first, again, recheck, conditions))
 
 
 def _compiled(

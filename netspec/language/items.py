@@ -296,7 +296,8 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     if meant is None and not own and (told := instead_of_head(name, spec.named_values)) is not None:
         report("unknown-layer", f"there is no layer or block `{name}`", node, help=told)
         return
-    near = meant or _near(name, layers, known)
+    several = any(part in layers for part in re.split(r"\W+", name)[1:])  # none of which may be lost
+    near = None if several else meant or _near(name, layers, known)
     fix = None
     if near is not None and not node.quoted:
         fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
-from netspec.diagnostics import Code, Diagnostic, Fix, Span
+from netspec.diagnostics import Code, Diagnostic, Edit, Fix, Span
 from netspec.language.clues import JoinClue, LayerClue, RemarkClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
@@ -16,8 +17,9 @@ from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import loses
 from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
-from netspec.mends.proof import HIDING, Proof, Recheck
+from netspec.mends.proof import FOR_ALL, FOR_ONE, HIDING, Proof, Recheck
 from netspec.mends.recipes import mends_of_data, mends_of_recipe, mends_of_scores
+from netspec.mends.recovery import BROKEN, MOST_READ, Found, Gap, Gaps, Read, gaps_of, goes_on, is_a_spec, together
 from netspec.mends.remarks import mends_of_end, mends_of_remark, mends_of_warning
 from netspec.mends.shapes import mends_of_layer, stated_width, values_that_fit
 from netspec.mends.written import mends_of_writing
@@ -30,6 +32,72 @@ if TYPE_CHECKING:
 Clue = LayerClue | JoinClue | RemarkClue | DataClue | ScoresClue
 
 
+def answered(source: Source, first: Found, read: Read, recheck: Recheck, conditions: Conditions) -> list[Diagnostic]:
+    """The findings about a text, also behind what cannot be read, each with a mend that is known to mend, or none.
+
+    Args:
+        source: the text that was checked.
+        first: what was read of it, what was found, and what was at hand where it was.
+        read: reads the text with some of its parts written anew.
+        recheck: checks another text as this one was.
+        conditions: compiles another text as this one was, and gives what it requires of its symbols.
+    """
+    if first.spec is not None or not any(d.code in BROKEN for d in first.found):
+        return proven(source, first.spec, first.found, first.clues, recheck, conditions)
+    gaps, left = gaps_of(Gaps(source, ())), FOR_ALL
+    while gaps.unread is not None:  # no item is known that it is part of
+        proof = Proof(gaps.filled(), first.found, recheck, left)
+        d = _with_mend(gaps.unread, None, gaps.filled(), None, proof)
+        left = proof.left
+        further = gaps.beyond(d)
+        if further is None:
+            gaps = gaps._replace(unread=d)
+            break
+        gaps = gaps_of(further)
+    known = read(gaps.filled()).found
+    for gap in gaps.gaps:
+        if gap.text and gap in gaps.gaps:
+            gaps, left = _filled(gaps, gap, known, recheck, left)
+    told = [gap.d for gap in gaps.gaps]
+    if gaps.unread is not None:
+        return _told([*told, gaps.unread], source)
+    whole = gaps.filled()
+    reading = read(whole)
+    left_out = any(gap.text for gap in gaps.gaps)
+    found = [d for d in reading.found if not gaps.follows(d) and (d.severity == "error" or not left_out)]
+    return _told([*told, *proven(whole, reading.spec, found, reading.clues, recheck, conditions, left)], source)
+
+
+def _filled(gaps: Gaps, gap: Gap, known: Sequence[Diagnostic], recheck: Recheck, left: int) -> tuple[Gaps, int]:
+    """A certain mend in the place of what was left out for a mistake, and perhaps for others that it mends, too.
+
+    Returns:
+        What is left out then, and how many checks the file may still cost.
+    """
+    if not gap.edits:  # it stands in a larger piece that was left out
+        return gaps.mended([gap], gap.d._replace(fix=None)), left
+    further = gaps.gaps[gaps.gaps.index(gap) :]
+    slips = {slip.fix: slip.wrong for slip in mends_of_lines(gap.d, gaps.filled(further))} if further[1:] else {}
+    for fix, one in islice(together(gaps, further, slips), min(FOR_ONE, left)):
+        proof = Proof(gaps.filled(one), [*(each.d for each in one), *known], recheck, left)
+        verdict, left = proof.tried(gap.d, fix), proof.left
+        if verdict != "fails":
+            return gaps.mended(one, _as_slip(gap.d, fix, slips[fix], gaps.filled(one))), left
+    text = gaps.filled([gap])
+    proof = Proof(text, [gap.d, *known], recheck, left)
+    return gaps.mended([gap], _with_mend(gap.d, None, text, None, proof, gaps.rest)), proof.left
+
+
+def _told(found: list[Diagnostic], source: Source) -> list[Diagnostic]:
+    """Findings about a text that cannot be read: all of them if it is a spec, else the first."""
+    return _ordered(found) if is_a_spec(source.text) else _ordered(found)[:1]
+
+
+def _ordered(found: list[Diagnostic]) -> list[Diagnostic]:
+    """Sort by place in the file; what a `--set` brings comes last."""
+    return sorted(found, key=lambda d: (d.span.in_setting, () if d.span.in_setting else d.span[1:3]))
+
+
 def proven(
     source: Source,
     spec: Spec | None,
@@ -37,6 +105,7 @@ def proven(
     clues: Mapping[tuple[Code, Span], Clue],
     recheck: Recheck,
     conditions: Conditions,
+    left: int = FOR_ALL,
 ) -> list[Diagnostic]:
     """The findings, each with a mend that is known to mend, or none.
 
@@ -47,9 +116,14 @@ def proven(
         clues: what was at hand where findings were made, by code and place.
         recheck: checks another text as this one was.
         conditions: compiles another text as this one was, and gives what it requires of its symbols.
+        left: how many checks the file may still cost.
     """
-    proof = Proof(source, found, recheck)
-    mended = [_with_mend(d, clues.get((d.code, d.span)), source, spec, proof) for d in found]
+    proof = Proof(source, found, recheck, left)
+    mended: list[Diagnostic] = []
+    for d in found:
+        answer = _with_mend(d, clues.get((d.code, d.span)), source, spec, proof)
+        if not any(_are_one(answer, other) for other in mended):
+            mended.append(answer)
     mended = _without_rivals(mended, proof)
     return mended if spec is None else _with_inputs_that_fit(mended, clues, source, spec, conditions)
 
@@ -96,6 +170,14 @@ def _with_inputs_that_fit(
     return found
 
 
+def _are_one(a: Diagnostic, b: Diagnostic) -> bool:
+    """Whether two findings are one mistake, as `{kernel_size:5}` is: an unknown argument, and a value that is null. One
+    rewriting of one place mends both."""
+    if a.fix is None or b.fix is None or a.fix.edits != b.fix.edits or not a.fix.certain or a.severity != b.severity:
+        return False
+    return len(a.fix.edits) == 1
+
+
 OF_TEXT: Final[frozenset[Code]] = frozenset({"yaml-syntax", "wrong-form", "not-a-spec", "control-character"})
 """Findings that hide what the text says, so that a rewriting cannot be expected to answer all that comes to light."""
 
@@ -111,7 +193,10 @@ def depends_on_the_input(clue: Clue, d: Diagnostic) -> bool:
     return d.code in ("shape-mismatch", "branch-mismatch") and (d.fix is None or not d.fix.certain)
 
 
-def _with_mend(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec | None, proof: Proof) -> Diagnostic:
+def _with_mend(
+    d: Diagnostic, clue: Clue | None, source: Source, spec: Spec | None, proof: Proof, behind: int | None = None
+) -> Diagnostic:
+    """A finding with the first of its mends that is proven. `behind` says up to where a text is read with a mend."""
     if d.span.in_setting:
         return d
     own = [] if d.fix is None else [d.fix]
@@ -119,21 +204,36 @@ def _with_mend(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec | No
         better = proof.first(d, chain(_by_evidence(d, clue, source, spec), own if clue is not None else ()))
         if better:
             kept = d.help if better[0] is d.fix else values_that_fit(clue) if isinstance(clue, LayerClue) else None
-            return _told(d, better, kept)
-    written = d.severity == "error" and d.code in WRITTEN
+            return _with(d, better, kept)
+    written = d.severity == "error" and (d.code in WRITTEN or d.code in BROKEN)
     if written and spec is not None:
         own += mends_of_recipe(d, source, spec)
-    others = _by_writing(d, source, spec) if written else ()
-    likeliest = chain(others, own) if d.code == "yaml-syntax" else chain(own, others)  # libyaml stops late
-    mends = (fix for fix in likeliest if not loses(fix.edits, source))
+    slips: dict[tuple[Edit, ...], str] = {}
+    others = _by_writing(d, source, spec, slips) if written else ()
+    likeliest = chain(others, own) if d.code in BROKEN else chain(own, others)  # libyaml stops late
+    mends = (fix for fix in likeliest if d.code == "duplicate-key" or not loses(fix.edits, source))
+    mends = _each_once(mends)
+    if d.code in BROKEN:
+        mends = (fix for fix in islice(mends, MOST_READ) if goes_on(source, fix, behind))
     found = proof.first(d, mends, lambda fix: fix in own or d.code in OF_TEXT)
+    if found and d.code in BROKEN and found[0].edits in slips:
+        return _as_slip(d, found[0], slips[found[0].edits], source)
     if found:
         another = found[0] not in own and (bool(own) or d.code == "list-argument")  # than the help speaks of
-        return _told(d, found, None if another and found[0].certain else d.help)
+        return _with(d, found, None if another and found[0].certain else d.help)
     return d._replace(fix=None, help=None if clue is not None and d.fix is not None else d.help)
 
 
-def _told(d: Diagnostic, mends: Sequence[Fix], help: str | None) -> Diagnostic:
+def _each_once(mends: Iterable[Fix]) -> Iterator[Fix]:
+    """The mends, without those that do the same as one before."""
+    seen: set[tuple[Edit, ...]] = set()
+    for fix in mends:
+        if fix.edits not in seen:
+            seen.add(fix.edits)
+            yield fix
+
+
+def _with(d: Diagnostic, mends: Sequence[Fix], help: str | None) -> Diagnostic:
     """A finding with its mends. What is legal may be meant: a mend of it is none to be made unasked."""
     first, otherwise = mends[0], mends[1] if len(mends) > 1 else None
     if d.severity == "error":
@@ -167,9 +267,24 @@ WRITTEN: Final = HIDING - {"wrong-rank", "batch-axis"} | {
 """Findings about how something is written."""
 
 
-def _by_writing(d: Diagnostic, source: Source, spec: Spec | None) -> Iterator[Fix]:
+def _by_writing(d: Diagnostic, source: Source, spec: Spec | None, slips: dict[tuple[Edit, ...], str]) -> Iterator[Fix]:
+    """Other ways to write what a finding is about; `slips` takes what was wrong with a line."""
     if spec is not None:
         yield from mends_of_writing(d, source, spec)
         yield from mends_of_arguments(d, source, spec)
     yield from mends_of_document(d, source, spec)
-    yield from mends_of_lines(d, source)
+    for fix, message in mends_of_lines(d, source):
+        slips.setdefault(fix.edits, message)
+        yield fix
+
+
+def _as_slip(d: Diagnostic, fix: Fix, message: str, source: Source) -> Diagnostic:
+    """What is wrong with a line, in the place of what YAML makes of it, which may be told further up or down."""
+    line = fix.edits[0].span.line
+    span = d.span
+    if span.line != line:
+        start = source.offset(line, 1)
+        text = re.match(r"\s*(\S[^\r\n]*)?", source.text[start:])
+        assert text is not None
+        span = source.between(start + text.start(1), start + text.end(1)) if text[1] else fix.edits[0].span
+    return d._replace(fix=fix, message=message, span=span, label="", related=(), help=None)

@@ -7,18 +7,19 @@ from collections.abc import Iterator
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.spec import Spec
-from netspec.mends.edits import replace
+from netspec.mends.edits import offset, replace
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _ORDER = ("c", "d", "h", "w", "l")
 
 
 def mends_of_document(d: Diagnostic, source: Source, spec: Spec | None) -> Iterator[Fix]:
-    """Other forms of what stands at the top of a spec."""
+    """Other forms of what stands at the top of a spec, and what is written twice."""
     yield from _layers_without_key(d, source)
+    yield from _written_twice(d, source)
     if spec is None:
         return
-    if spec.input is not None and spec.input.start <= source.line_starts[d.span.line - 1] + d.span.column - 1:
+    if spec.input is not None and spec.input.start <= offset(source, d.span.line, d.span.column):
         yield from _input(spec.input, source)
     yield from _input_among_the_layers(source, spec)
     yield from _layers_under_keys(source, spec)
@@ -32,6 +33,27 @@ def _layers_without_key(d: Diagnostic, source: Source) -> Iterator[Fix]:
     if first is not None:
         place = source.between(first.start(), first.start())
         yield Fix("write `layers:` above the list", (Edit(place, "layers:\n"),))
+
+
+def _written_twice(d: Diagnostic, source: Source) -> Iterator[Fix]:
+    """A key that is set twice, to the same value."""
+    if d.code != "duplicate-key":
+        return
+    found: list[re.Match[str]] = []
+    for span in (d.span, *(related.span for related in d.related[:1])):
+        entry = re.compile(r"[^,{}\[\]\r\n]*(?:\[[^\[\]\r\n]*\])?").match(source.text, source.offset(*span[1:3]))
+        if entry is not None:
+            found.append(entry)
+    if len(found) < 2 or found[0][0].strip() != found[1][0].strip():
+        return
+    start, end = found[0].span()
+    line = source.text.rfind("\n", 0, start) + 1
+    if source.text[line:start].strip():
+        start = source.text.rfind(",", line, start)
+    else:
+        start, end = line, source.text.find("\n", end) + 1 or len(source.text)
+    if start >= 0:
+        yield Fix("leave out the second", (Edit(source.between(start, end), ""),))
 
 
 # ---- the input
@@ -85,7 +107,9 @@ def _input_among_the_layers(source: Source, spec: Spec) -> Iterator[Fix]:
 def _layers_under_keys(source: Source, spec: Spec) -> Iterator[Fix]:
     """`conv1: {Conv2d: …}` in place of an item: the key becomes the layer's name."""
     node = spec.layers
-    if isinstance(node, MapNode) and not node.flow:
+    if isinstance(node, MapNode) and all(_is_head(key.text, spec) for key, _ in node.entries):
+        yield from _without_dashes(node, source)
+    elif isinstance(node, MapNode) and not node.flow:
         items = [_named(key, value, spec, source) for key, value in node.entries]
         if all(items):
             first = node.entries[0][0]
@@ -103,6 +127,19 @@ def _layers_under_keys(source: Source, spec: Spec) -> Iterator[Fix]:
                     edits.append(replace(source, item, named))
         if edits:
             yield Fix("write the layer as the item, with its name beside it", tuple(edits))
+
+
+def _without_dashes(node: MapNode, source: Source) -> Iterator[Fix]:
+    """`layers:` with layers as its keys, or in braces."""
+    if node.flow:
+        edits = (
+            Edit(source.between(node.start, node.start + 1), "["),
+            Edit(source.between(node.end - 1, node.end), "]"),
+        )
+        yield Fix("write brackets, since the layers are a list", edits)
+    else:
+        starts = [key.start for key, _ in node.entries]
+        yield Fix("begin each item with `- `", tuple(Edit(source.between(at, at), "- ") for at in starts))
 
 
 def _is_head(text: str, spec: Spec) -> bool:

@@ -25,22 +25,30 @@ class Changed(NamedTuple):
 
 def offset(source: Source, line: int, column: int) -> int:
     """The offset of a place in the text of a file."""
-    starts = source.line_starts
-    return min(starts[min(line, len(starts)) - 1] + column - 1, len(source.text))
+    return source.offset(line, column)
+
+
+def places(source: Source, edits: Sequence[Edit]) -> list[tuple[int, int, str]] | None:
+    """Start, end and new text of edits by offsets, in their order; None if two of them overlap."""
+    found: list[tuple[int, int, str]] = []
+    for edit in edits:
+        start = source.offset(*edit.span[1:3])
+        end = start if edit.span[1:3] == edit.span[3:5] else source.offset(*edit.span[3:5], end=True)
+        found.append((start, end, edit.text.replace("\n", "\r\n") if "\r\n" in source.text else edit.text))
+    found.sort()
+    return None if any(a[1] > b[0] for a, b in pairwise(found)) else found
 
 
 def applied(source: Source, edits: Sequence[Edit]) -> Changed | None:
     """The text after the edits, which are all of this file; None if two of them overlap."""
-    places = sorted((offset(source, *e.span[1:3]), offset(source, *e.span[3:5]), e.text) for e in edits)
-    if any(a[1] > b[0] for a, b in pairwise(places)):
+    changes = places(source, edits)
+    if changes is None:
         return None
-    if "\r\n" in source.text:
-        places = [(start, end, text.replace("\n", "\r\n")) for start, end, text in places]
     parts: list[str] = []
     done = 0
     lines: set[int] = set()
     written = 0
-    for start, end, text in places:
+    for start, end, text in changes:
         before = source.text[done:start]
         parts += [before, text]
         first = 1 + "".join(parts[:-1]).count("\n")
@@ -51,7 +59,7 @@ def applied(source: Source, edits: Sequence[Edit]) -> Changed | None:
 
     def moved(at: int) -> int:
         shift = 0
-        for start, end, text in places:
+        for start, end, text in changes:
             if at < start or (at == start and start == end and not text.endswith("\n")):
                 break
             if start <= at < end:
@@ -72,6 +80,7 @@ def loses(edits: Sequence[Edit], source: Source) -> bool:
     marks = 0
     for edit in edits:
         old = source.text[offset(source, *edit.span[1:3]) : offset(source, *edit.span[3:5])]
+        old = re.sub(r" ?[x×X] ?\d+$", "", old)  # a square that becomes one number
         if not re.fullmatch(_NUMBER, old.strip()):
             lost.update(map(_plain, re.findall(_NUMBER, old)))
         marks += len(re.findall(r"[=:]\S", old)) - len(re.findall(r"[=:]", edit.text))

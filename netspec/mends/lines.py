@@ -1,231 +1,299 @@
-"""Slips of YAML, line by line: a missing dash, `-ReLU`, `{out_channels=6}`, a fence of Markdown around the whole.
-
-A rewriting needs to be no more than plausible, since none is shown before the spec that comes of it is checked.
-"""
+"""Slips of YAML, searched for by lines: a missing dash, a wrong indentation, brackets over several lines, a fence of
+Markdown around the whole."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
+from netspec.language.reading import KEYS
+from netspec.mends.line import WORD, Line
+from netspec.mends.rewritings import REWRITINGS, Rewriting
 from netspec.text.source import Source
 
-_BLANKS: Final = re.compile(r"[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]")
-_WORD: Final = r"[A-Za-z_]\w*"
+_COLUMNS: Final = 5
+"""How many columns are tried for a line."""
+_WIDTHS: Final = (2, 4, 8)
+"""Blanks that a tab may stand for."""
+_PAIRS: Final = {"{": "}", "[": "]", "(": ")"}
 
 
-class Place(NamedTuple):
-    """A line and those above it."""
+class Slip(NamedTuple):
+    """A mend of a slip, and what it was."""
 
-    text: str
-    above: Sequence[str]
-
-    def dash(self) -> int | None:
-        """The column of the dash of the nearest item above that is not further in than this line."""
-        indent = len(self.text) - len(self.text.lstrip())
-        for line in reversed(self.above):
-            found = re.match(r"( *)- ", line)
-            if found and len(found[1]) <= indent:
-                return len(found[1])
-        return None
+    fix: Fix
+    wrong: str
 
 
-def _blanks(place: Place) -> str:
-    return _BLANKS.sub(" ", place.text)
+class TextLines:
+    """A text by its lines, counted from 0: what stands in each without its comment, and where it begins."""
+
+    def __init__(self, source: Source) -> None:
+        self.source: Final = source
+        self.whole: Final = re.split(r"\r\n?|\n", source.text)
+        self.texts: Final = [_without_comment(line) for line in self.whole]
+        self.starts: Final = source.line_starts
+
+    def indent(self, n: int) -> int:
+        """The column, from 0, where a line begins."""
+        return len(self.texts[n]) - len(self.texts[n].lstrip())
+
+    def is_item(self, n: int) -> bool:
+        """Whether a line begins with a dash."""
+        return self.texts[n].lstrip().startswith("- ")
+
+    def content(self, n: int) -> int:
+        """The column of what stands behind the dashes."""
+        found = re.match(r"\s*(?:- +)*", self.texts[n])
+        return found.end() if found else 0
+
+    def beside(self, n: int, step: int) -> int | None:
+        """The nearest line above (-1) or below (1) in which something stands."""
+        n += step
+        while 0 <= n < len(self.texts) and not self.texts[n].strip():
+            n += step
+        return n if 0 <= n < len(self.texts) else None
+
+    def at(self, n: int) -> Line:
+        """A line with those around it."""
+        return Line(self.texts[n], self.texts[:n], self.texts[n + 1 :])
+
+    def edit(self, n: int, new: str) -> Edit:
+        """The smallest edit that makes a line another one."""
+        old = self.texts[n]
+        first = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+        last = 0
+        while last < min(len(old), len(new)) - first and old[-1 - last] == new[-1 - last]:
+            last += 1
+        start = self.starts[n]
+        return Edit(self.source.between(start + first, start + len(old) - last), new[first : len(new) - last])
+
+    def fix(self, title: str, changed: dict[int, str]) -> Fix:
+        """A mend that makes some lines others."""
+        return Fix(title, tuple(self.edit(n, new) for n, new in sorted(changed.items())))
+
+    def run(self, n: int) -> range:
+        """The lines of the same kind in the same column, from one on."""
+        stop = n + 1
+        while stop < len(self.texts) and self.texts[stop].strip():
+            if self.indent(stop) != self.indent(n) or self.is_item(stop) != self.is_item(n):
+                break
+            stop += 1
+        return range(n, stop)
 
 
-def _tabs(place: Place) -> str:
-    return re.sub(r"^[ \t]*\t[ \t]*", lambda found: found[0].replace("\t", "  "), place.text)
+def _without_comment(line: str) -> str:
+    for found in re.finditer(r"(?:^|\s+)#", line):
+        before = line[: found.start()]
+        if before.count('"') % 2 == 0 and before.count("'") % 2 == 0:
+            return before
+    return line.rstrip()
 
 
-def _quotes(place: Place) -> str:
-    return re.sub(r"[“”„«»]", '"', re.sub(r"[‘’]", "'", place.text))
+def mends_of_lines(d: Diagnostic, source: Source) -> Iterator[Slip]:
+    """Rewritings of the line of a finding and of those around it, the likeliest first."""
+    lines = TextLines(source)
+    n = source.text.count("\n", 0, source.offset(*d.span[1:3]))
+    if "\r" in source.text and "\n" not in source.text:
+        n = source.text.count("\r", 0, source.offset(*d.span[1:3]))
+    yield from _without_fences(lines)
+    if d.code not in ("yaml-syntax", "control-character"):
+        yield from _dashes_before_arguments(lines, n)
+        last = n + d.span.end_line - d.span.line
+        for near in dict.fromkeys((min(last, len(lines.texts) - 1), n, max(n - 1, 0))):
+            yield from _in_line(lines, near)
+        return
+    around = [near for near in (n, lines.beside(n, 1), lines.beside(n, -1)) if near is not None]
+    yield from _in_line(lines, n)
+    yield from _over_lines(lines, n)
+    for near in around[1:]:
+        yield from _in_line(lines, near)
+    for near in around:
+        yield from _in_another_column(lines, near)
+    yield from _habits(lines)
+    yield from _tabs(lines)
 
 
-def _space_behind_dash(place: Place) -> str:
-    return re.sub(r"^(\s*)[-–—•*](?=[A-Za-z{$])", r"\1- ", re.sub(r"^(\s*)[–—•*] ", r"\1- ", place.text))
+def _in_line(lines: TextLines, n: int) -> Iterator[Slip]:
+    """Each rewriting that applies to a line, and those that go together."""
+    line = lines.at(n)
+    if not line.text.strip():
+        return
+    done: list[Rewriting] = []
+    text = line.text
+    alone: dict[str, Rewriting] = {}
+    for each in REWRITINGS:
+        once = each.rewrite(line)
+        if once != line.text and once.strip():
+            alone.setdefault(once, each)
+        more = each.rewrite(line._replace(text=text)) if each.with_others else text
+        if more != text:
+            done.append(each)
+            text = more
+    for changed, each in alone.items():
+        yield Slip(lines.fix(each.title, {n: changed}), each.slip)
+    if len(done) > 1 and text not in alone:
+        title = "; ".join(dict.fromkeys(each.title for each in done))
+        yield Slip(lines.fix(title, {n: text}), "; ".join(dict.fromkeys(each.slip for each in done)))
 
 
-def _missing_dash(place: Place) -> str:
-    dash = place.dash()
-    return place.text if dash is None else re.sub(r"^ *(?=[A-Z]\w)", " " * dash + "- ", place.text)
-
-
-def _equals(place: Place) -> str:
-    return re.sub(rf"({_WORD})\s*=\s*(?![=])", r"\1: ", place.text)
-
-
-def _colon_in_list(place: Place) -> str:
-    """`[Linear: 3, Exp:]`."""
-    return re.sub(rf"(?<=[\[,\s])({_WORD}):(?=[\],])", r"\1", place.text)
-
-
-def _space_behind_colon(place: Place) -> str:
-    return re.sub(rf"\b({_WORD}):(?=[^\s:])", r"\1: ", place.text)
-
-
-def _colon_before_brace(place: Place) -> str:
-    return re.sub(rf"^(\s*- {_WORD})\s*(?=\{{)", r"\1: ", place.text)
-
-
-def _parentheses_for_braces(place: Place) -> str:
-    return re.sub(rf"^(\s*- {_WORD}):?\s*\((.*=.*|.*: .*)\)\s*,?$", r"\1: {\2}", place.text)
-
-
-def _braces(place: Place) -> str:
-    """`- Conv2d: out_channels: 6, kernel_size: 5`."""
-    found = re.fullmatch(rf"(\s*- {_WORD}:) ({_WORD}: .*?),?\s*", place.text)
-    return place.text if found is None or "{" in found[2] else f"{found[1]} {{{found[2]}}}"
-
-
-def _closing(place: Place) -> str:
-    text = place.text.rstrip().rstrip(",")
-    stack = [{"{": "}", "[": "]"}[c] for c in text if c in "{["]
-    closed = sum(c in "}]" for c in text)
-    missing = "".join(reversed(stack[: len(stack) - closed])) if len(stack) > closed else ""
-    return text + missing
-
-
-def _comma(place: Place) -> str:
-    return re.sub(r"[,;]\s*$", "", place.text)
-
-
-def _tuple(place: Place) -> str:
-    return re.sub(r":\s*\(\s*(\w+(?:\s*,\s*\w+)*)\s*,?\s*\)(?=\s*(?:$|[,}]))", r": [\1]", place.text)
-
-
-def _times(place: Place) -> str:
-    return re.sub(r"\b(\d+)\s?[x×X]\s?(\d+)(?:\s?[x×X]\s?(\d+))?\b",
-                  lambda found: "[" + ", ".join(g for g in found.groups() if g) + "]", place.text)  # fmt: skip
-
-
-def _square(place: Place) -> str:
-    return re.sub(r"\b(\d+)\s?[x×X]\s?\1\b", r"\1", place.text)
-
-
-def _none(place: Place) -> str:
-    return re.sub(r"\b(bias|inplace|affine|batch_first|ceil_mode|nesterov):\s*(None|null|~|no|off|No|OFF|none)\b",
-                  r"\1: false", place.text)  # fmt: skip
-
-
-def _percent(place: Place) -> str:
-    return re.sub(r"(?<=: )(\d+(?:\.\d+)?)\s?%", lambda found: f"{float(found[1]) / 100:.12g}", place.text)
-
-
-def _times_of_repeat(place: Place) -> str:
-    return re.sub(r"\brepeat: *[x×](\d+)|\brepeat: *(\d+)[x×]",
-                  lambda found: f"repeat: {found[1] or found[2]}", place.text)  # fmt: skip
-
-
-def _indentation(place: Place) -> str:
-    """An item in the column of the one above."""
-    bare = place.text.lstrip(" ")
-    above = next((found for line in reversed(place.above) if (found := re.match(r"( *)- ", line))), None)
-    return " " * len(above[1]) + bare if above is not None and bare.startswith("- ") else place.text
-
-
-def _name_in_front(place: Place) -> str:
-    """`- conv1: Conv2d: {…}`."""
-    return re.sub(rf"^( *)- ({_WORD}): ([A-Z]\w*)(: .*)?$",
-                  lambda found: f"{found[1]}- {found[3]}{found[4] or ':'}\n{found[1]}  name: {found[2]}",
-                  place.text)  # fmt: skip
-
-
-def _thousands(place: Place) -> str:
-    return re.sub(r"(?<=: )(\d+)k\b", r"\g<1>000", place.text)
-
-
-_REWRITINGS: Final[tuple[tuple[str, Callable[[Place], str]], ...]] = (
-    ("write plain blanks", _blanks),
-    ("write blanks for the tab", _tabs),
-    ("write plain quotes", _quotes),
-    ("write a blank behind the dash", _space_behind_dash),
-    ("begin the item with `- `", _missing_dash),
-    ("write `:` and a blank between an argument and its value", _equals),
-    ("leave out the colon in front of `,` or `]`", _colon_in_list),
-    ("write a blank behind the colon", _space_behind_colon),
-    ("write `:` behind the name", _colon_before_brace),
-    ("write braces around the arguments", _parentheses_for_braces),
-    ("write braces around the arguments", _braces),
-    ("close the brackets", _closing),
-    ("leave out the comma at the end", _comma),
-    ("write a list", _tuple),
-    ("write one number for all axes", _square),
-    ("write a list", _times),
-    ("write `false`", _none),
-    ("write the number out", _thousands),
-    ("write the share", _percent),
-    ("write the number", _times_of_repeat),
-    ("write the item in the column of the one above", _indentation),
-    ("write the name beside the layer", _name_in_front),
-)
-
-
-_ALONE: Final = (_closing, _missing_dash, _square, _indentation, _name_in_front)
-"""Rewritings that are not tried together with others."""
-
-
-def mends_of_lines(d: Diagnostic, source: Source) -> Iterator[Fix]:
-    """Rewritings of the line of a finding, and of the one above: each that applies, and all together."""
-    lines = re.split(r"\r\n?|\n", source.text)
-    yield from _without_fences(lines, source)
-    if d.code == "yaml-syntax":
-        yield from _never_closed(lines, source)
-    for number in dict.fromkeys((d.span.line, d.span.line - 1)):
-        if not 1 <= number <= len(lines):
+def _habits(lines: TextLines) -> Iterator[Slip]:
+    """A slip that was made in several lines."""
+    for each in REWRITINGS:
+        if not each.habit:
             continue
-        place = Place(lines[number - 1], lines[: number - 1])
-        titles: list[str] = []
-        alone: dict[str, str] = {}
-        text = place.text
-        for title, rewrite in _REWRITINGS:
-            once = rewrite(place)
-            if once != place.text and once.strip():
-                alone.setdefault(once, title)
-            more = rewrite(Place(text, place.above)) if rewrite not in _ALONE else text
-            if more != text:
-                titles.append(title)
-                text = more
-        for changed, title in alone.items():
-            yield Fix(title, (_edit(source, number, place.text, changed),))
-        if len(titles) > 1 and text not in alone:
-            yield Fix("; ".join(dict.fromkeys(titles)), (_edit(source, number, place.text, text),))
+        changed = {
+            n: new
+            for n, text in enumerate(lines.texts)
+            if text.strip() and not text.startswith("description") and (new := each.rewrite(lines.at(n))) != text
+        }
+        if len(changed) > 1:
+            yield Slip(lines.fix(f"{each.title}, in {len(changed)} lines", changed), each.slip)
 
 
-def _never_closed(lines: Sequence[str], source: Source) -> Iterator[Fix]:
+# ---- columns
+
+
+def _columns(lines: TextLines, n: int) -> list[int]:
+    """The columns that a line may have been meant for: those of its neighbours of the same kind first."""
+    below, above = lines.beside(n, 1), lines.beside(n, -1)
+    item, top = lines.is_item(n), lines.texts[n].split(":")[0].strip() in KEYS
+    beside = [lines.indent(i) for i in range(len(lines.texts)) if lines.texts[i].strip() and lines.is_item(i) == item]
+    lead = lines.texts[n][: lines.indent(n)]
+    columns = [width for tab in _WIDTHS if (width := len(lead.replace("\t", " " * tab))) in beside and "\t" in lead]
+    if below is not None and lines.is_item(below) == item:
+        columns.append(lines.indent(below))
+    if above is not None and lines.texts[above].endswith(":"):
+        columns.append(lines.content(above) + 2)
+    columns += [lines.indent(i) for i in range(n - 1, -1, -1) if lines.texts[i].strip() and lines.is_item(i) == item]
+    if above is not None:
+        columns.append(lines.content(above))
+    if below is not None:
+        columns.append(lines.indent(below))
+    return [column for column in dict.fromkeys(columns) if column or top or item][:_COLUMNS]
+
+
+def _in_another_column(lines: TextLines, n: int) -> Iterator[Slip]:
+    """A line, with what stands deeper below it, or with those of its kind below it, in another column."""
+    own = lines.indent(n)
+    deeper = list(takewhile(lambda i: not lines.texts[i].strip() or lines.indent(i) > own,
+                            range(n + 1, len(lines.texts))))  # fmt: skip
+    column = "a tab character indents this line" if "\t" in lines.texts[n][:own] else (
+        f"this line begins in column {own + 1}"
+    )  # fmt: skip
+    for to in _columns(lines, n):
+        if to == own and "\t" not in lines.texts[n][:own]:
+            continue
+        message = f"{column}, and those that it belongs to in column {to + 1}"
+        title = f"write it in column {to + 1}"
+        for moved in ([n], [n, *deeper], list(lines.run(n))):
+            changed = {i: " " * max(to + lines.indent(i) - own, 0) + lines.texts[i].lstrip()
+                       for i in moved if lines.texts[i].strip()}  # fmt: skip
+            yield Slip(lines.fix(title if len(moved) == 1 else f"{title}, with its lines", changed), message)
+
+
+def _tabs(lines: TextLines) -> Iterator[Slip]:
+    """Tabs at the beginnings of lines, each for so many blanks."""
+    tabbed = [n for n, text in enumerate(lines.texts) if "\t" in text[: lines.indent(n)]]
+    for width in _WIDTHS if tabbed else ():
+        changed: dict[int, str] = {}
+        for n in tabbed:
+            text = lines.texts[n]
+            changed[n] = text[: lines.indent(n)].replace("\t", " " * width) + text.lstrip()
+        yield Slip(lines.fix(f"write {width} blanks for each tab", changed),
+                   "a tab character indents this line: YAML is indented with spaces only")  # fmt: skip
+
+
+# ---- several lines
+
+
+def _over_lines(lines: TextLines, n: int) -> Iterator[Slip]:
+    yield from _never_closed(lines)
+    yield from _no_commas(lines, n)
+    yield from _rest_below(lines, n)
+    yield from _brackets_around_items(lines)
+
+
+def _never_closed(lines: TextLines) -> Iterator[Slip]:
     """Brackets that are open where the next item or key begins: they were to be closed before."""
-    open_: list[str] = []
-    for number, line in enumerate(lines):
-        bare = re.sub(r"'[^']*'|\"[^\"]*\"|(?<=\s)#.*|^#.*", "", line)
-        if open_ and re.match(r"\s*(?:- |\w+:(?:\s|$))", line):
-            last = next(n for n in range(number - 1, -1, -1) if lines[n].strip())
-            end = source.line_starts[last] + len(lines[last].rstrip())
-            closing = "".join({"{": "}", "[": "]", "(": ")"}[c] for c in reversed(open_))
-            yield Fix("close the brackets", (Edit(source.between(end, end), closing),))
+    open_: list[tuple[int, str]] = []
+    for n, line in enumerate([*lines.texts, "end:"]):
+        bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", line)
+        outside = bool(open_) and bool(line.strip()) and (
+            n == len(lines.texts) or lines.indent(n) <= lines.indent(open_[-1][0])
+        )  # fmt: skip
+        if outside and re.match(r"\s*(?:- |[\w(), ]+:(?:\s|$))", line):
+            last = lines.beside(n, -1)
+            assert last is not None
+            closing = "".join(_PAIRS[c] for _, c in reversed(open_))
+            text = lines.texts[last]
+            yield Slip(lines.fix("close the brackets", {last: text + closing}), "a bracket is never closed")
+            yield Slip(
+                lines.fix("close the brackets", {last: text.rstrip(", ") + closing}), "a bracket is never closed"
+            )
             return
         for c in bare:
-            if c in "{[(":
-                open_.append(c)
-            elif c in "}])" and open_:
+            if c in _PAIRS:
+                open_.append((n, c))
+            elif c in _PAIRS.values() and open_:
                 open_.pop()
 
 
-def _edit(source: Source, number: int, old: str, new: str) -> Edit:
-    """The smallest edit that makes a line another one."""
-    first = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
-    last = 0
-    while last < min(len(old), len(new)) - first and old[-1 - last] == new[-1 - last]:
-        last += 1
-    start = source.line_starts[number - 1]
-    return Edit(source.between(start + first, start + len(old) - last), new[first : len(new) - last])
+def _no_commas(lines: TextLines, n: int) -> Iterator[Slip]:
+    """Arguments in braces, one on each line, without commas."""
+    last = next((i for i in range(n, len(lines.texts)) if lines.texts[i].count("}") > lines.texts[i].count("{")), None)
+    if last is None or last == n or lines.texts[n].count("{") <= lines.texts[n].count("}"):
+        return
+    changed = {
+        i: f"{lines.texts[i]},"
+        for i in range(n, last)
+        if not re.search(r"[,{\[]$", lines.texts[i]) and lines.texts[i].strip()
+        and not re.match(r"\s*[}\]]", lines.texts[i + 1])
+    }  # fmt: skip
+    if changed:
+        yield Slip(lines.fix("write commas", changed), "inside braces, a comma stands between two arguments")
 
 
-def _without_fences(lines: Sequence[str], source: Source) -> Iterator[Fix]:
-    fences = [number for number, line in enumerate(lines) if re.match(r"\s*(```|~~~)", line)]
+def _rest_below(lines: TextLines, n: int) -> Iterator[Slip]:
+    """`- Conv2d: out_channels: 6`, with further arguments in the lines below."""
+    found = re.fullmatch(rf"(\s*(?:- )?{WORD}:) +({WORD}:.*)", lines.texts[n])
+    below = lines.beside(n, 1)
+    if found is not None and below is not None and lines.indent(below) > lines.indent(n):
+        text = f"{found[1]}\n{' ' * lines.indent(below)}{found[2]}"
+        yield Slip(lines.fix("write each argument on a line of its own", {n: text}),
+                   "the first argument stands beside its layer, and the others below")  # fmt: skip
+
+
+def _brackets_around_items(lines: TextLines) -> Iterator[Slip]:
+    """`layers: [`, items with dashes, `]`."""
+    for n, text in enumerate(lines.texts):
+        below = lines.beside(n, 1)
+        if not re.search(r":\s*\[$", text) or below is None or not lines.is_item(below):
+            continue
+        closing = next((i for i in range(below, len(lines.texts)) if re.fullmatch(r"\s*\],?", lines.texts[i])), None)
+        changed = {n: text[:-1].rstrip()}
+        if closing is not None:
+            changed[closing] = ""
+        yield Slip(lines.fix("leave out the brackets", changed), "a list has brackets or dashes, and not both")
+
+
+def _dashes_before_arguments(lines: TextLines, n: int) -> Iterator[Slip]:
+    """Arguments that are written as a list."""
+    run = lines.run(n)
+    if lines.is_item(n) and len(run) > 0 and all(re.match(r"\s*- +[a-z_]+: ", lines.texts[i]) for i in run):
+        changed = {i: re.sub(r"^(\s*)- +", r"\1", lines.texts[i]) for i in run}
+        yield Slip(
+            lines.fix("leave out the dashes", changed), "arguments have no dashes: each is a name with its value"
+        )
+
+
+def _without_fences(lines: TextLines) -> Iterator[Slip]:
+    fences = [n for n, line in enumerate(lines.whole) if re.match(r"\s*(```|~~~)", line)]
     if not fences:
         return
-    starts = [*source.line_starts, len(source.text)]
-    edits = tuple(Edit(source.between(starts[n], starts[n + 1]), "") for n in fences)
-    yield Fix("leave out the fences of Markdown", edits)
+    starts: Sequence[int] = [*lines.starts, len(lines.source.text)]
+    edits = tuple(Edit(lines.source.between(starts[n], starts[n + 1]), "") for n in fences)
+    yield Slip(Fix("leave out the fences of Markdown", edits), "a fence of Markdown is no part of a spec")

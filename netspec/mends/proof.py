@@ -8,6 +8,7 @@ The number of checks is bounded for each finding and for each file, so that no c
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
@@ -20,6 +21,9 @@ FOR_ONE: Final = 5
 """The checks that one finding may cost."""
 FOR_ALL: Final = 40
 """The checks that a file may cost."""
+
+UNREAD: Final = "_unread"
+"""How the names begin that stand for what cannot be read: findings in their lines do not count."""
 
 Recheck = Callable[[str], Sequence[Diagnostic]]
 """All findings about a text, as the spec was checked."""
@@ -51,10 +55,10 @@ the worse for it."""
 class Proof:
     """The mends of one file, tried one after another."""
 
-    def __init__(self, source: Source, found: Sequence[Diagnostic], recheck: Recheck) -> None:
+    def __init__(self, source: Source, found: Sequence[Diagnostic], recheck: Recheck, left: int = FOR_ALL) -> None:
         self.source: Final = source
         self.found: Final = found
-        self.left = FOR_ALL
+        self.left = left
         self.answered: Final[dict[Fix, frozenset[tuple[Code, Span]]]] = {}
         """For each mend that is clean, all findings that it answers."""
         self._recheck: Final = recheck
@@ -102,11 +106,13 @@ class Proof:
         return verdict
 
     def _verdict(self, d: Diagnostic, changed: Changed, after: Sequence[Diagnostic], now: Source) -> Verdict:
+        lines = re.split(r"\r\n?|\n", changed.text)
         before = Counter((code, changed.moved(at)) for code, at in self._places)
         gone = (d.code, changed.moved(offset(self.source, d.span.line, d.span.column)))
         verdict: Verdict = "clean"
         for other in after:
-            if other.span.in_setting:
+            unread = other.code != "yaml-syntax" and UNREAD in lines[other.span.line - 1]
+            if other.span.in_setting or unread:
                 continue
             place = (other.code, offset(now, other.span.line, other.span.column))
             if place == gone and not before[place] > 1:
@@ -121,7 +127,7 @@ class Proof:
             touched = changed.lines & set(range(other.span.line, other.span.end_line + 1))
             if d.code == "unknown-key":  # a key that is right now has a value, which may be wrong
                 touched = touched and other.span.line == d.span.line and other.span.column == d.span.column
-            torn = other.code == "yaml-syntax" and not (broken and other.span.line > max(changed.lines, default=0) + 1)
+            torn = other.code == "yaml-syntax" and not (broken and other.span.line > max(changed.lines, default=0))
             if torn or (touched and not meant) or (other.severity == "error" and d.code not in HIDING):
                 return "fails"
             if other.severity == "error":

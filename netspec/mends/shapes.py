@@ -15,7 +15,7 @@ from netspec.language.clues import LayerClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.layers.base import Layer, TensorType, shape_text
-from netspec.mends.edits import add_entry, put_before, replace, set_argument
+from netspec.mends.edits import add_entry, offset, put_before, replace, set_argument
 from netspec.mends.finding import item_at, item_before
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
@@ -77,8 +77,8 @@ def _forgotten_pool(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix
     if not leaf.layer.keeps_values or len(leaf.input.shape) < 3 or leaf.input.shape[0] != stated:
         return
     pool = f"AdaptiveAvgPool{len(leaf.input.shape) - 1}d: 1"
-    line = source.line_starts[leaf.span.line - 1]
-    at = line + leaf.span.column - 1
+    at = offset(source, leaf.span.line, leaf.span.column)
+    line = source.text.rfind("\n", 0, at) + 1
     begin = source.text[line:at]
     if begin.strip() != "-" or leaf.span.file != source.name:
         return

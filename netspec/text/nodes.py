@@ -81,6 +81,11 @@ class Source:
         line = bisect_right(self.line_starts, offset)
         return line, offset - self.line_starts[line - 1] + 1
 
+    def offset(self, line: int, column: int, *, end: bool = False) -> int:
+        """The offset of a line and column, both from 1; `end` is for the end of a span."""
+        starts = self.line_starts
+        return min(starts[min(line, len(starts)) - 1] + column - 1, len(self.text))
+
     def span(self, node: Node) -> Span:
         """The span of a node."""
         return self.between(node.start, node.end)
@@ -121,6 +126,58 @@ class Extended(Source):
         """The span from one offset to another, in the source that contains the first one."""
         i = bisect_right(self._starts, start) - 1
         return self._parts[i].between(start - self._starts[i], end - self._starts[i])
+
+
+class Mended(Source):
+    """A text with some of its parts written anew, whose places are those of the text as it was.
+
+    So what is found in the mended text is told where it stands in the file. The whole of a part that was written anew
+    stands for each place in it.
+    """
+
+    def __init__(self, base: Source, edits: Sequence[tuple[int, int, str]]) -> None:
+        """`edits` are start, end and new text, by offsets in the base, in order and apart."""
+        self.name = base.name
+        self._base = base
+        self._old: list[tuple[int, int]] = []
+        self._new: list[tuple[int, int]] = []
+        parts: list[str] = []
+        done = length = 0
+        for start, end, text in edits:
+            length += start - done
+            parts += [base.text[done:start], text]
+            self._old.append((start, end))
+            self._new.append((length, length + len(text)))
+            length += len(text)
+            done = end
+        self.text = "".join([*parts, base.text[done:]])
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, both from 1, in the text as it was."""
+        return self._base.position(_moved(offset, self._new, self._old, end=False))
+
+    def between(self, start: int, end: int) -> Span:
+        """The span from one offset to another, in the text as it was."""
+        first = _moved(start, self._new, self._old, end=False)
+        last = first if start == end else _moved(end, self._new, self._old, end=True)
+        return self._base.between(first, max(first, last))
+
+    def offset(self, line: int, column: int, *, end: bool = False) -> int:
+        """The offset of a line and column of the text as it was; `end` is for the end of a span."""
+        return _moved(self._base.offset(line, column, end=end), self._old, self._new, end=end)
+
+
+def _moved(at: int, here: Sequence[tuple[int, int]], there: Sequence[tuple[int, int]], *, end: bool) -> int:
+    """Where an offset is in another text, of which some parts differ, at `here` and `there`. What touches a part stands
+    before it as the end of a span, and behind it as the start of one."""
+    shift = 0
+    for (start, stop), (other, other_stop) in zip(here, there, strict=True):
+        if at < start or (at == start and end):
+            break
+        if at < stop:
+            return other_stop if end else other
+        shift = other_stop - stop
+    return at + shift
 
 
 class Limits(NamedTuple):

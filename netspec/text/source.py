@@ -17,7 +17,7 @@ from typing import Final, cast
 
 from netspec.diagnostics import Diagnostic, UsageError, did_you_mean
 from netspec.text.composer import compose
-from netspec.text.nodes import DEFAULT_LIMITS, Extended, Limits, ListNode, MapNode, Node, ScalarNode, Source
+from netspec.text.nodes import DEFAULT_LIMITS, Extended, Limits, ListNode, MapNode, Mended, Node, ScalarNode, Source
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -25,6 +25,7 @@ __all__ = [
     "Limits",
     "ListNode",
     "MapNode",
+    "Mended",
     "Node",
     "ScalarNode",
     "Source",

@@ -68,6 +68,10 @@ def answered(source: Source, first: Found, read: Read, recheck: Recheck, conditi
     return _told([*told, *proven(whole, reading.spec, found, reading.clues, recheck, conditions, left)], source)
 
 
+_SEARCHED: Final = 3
+"""The mistakes for which one mend is looked for that answers those below, too."""
+
+
 def _filled(gaps: Gaps, gap: Gap, known: Sequence[Diagnostic], recheck: Recheck, left: int) -> tuple[Gaps, int]:
     """A certain mend in the place of what was left out for a mistake, and perhaps for others that it mends, too.
 
@@ -77,7 +81,8 @@ def _filled(gaps: Gaps, gap: Gap, known: Sequence[Diagnostic], recheck: Recheck,
     if not gap.edits:  # it stands in a larger piece that was left out
         return gaps.mended([gap], gap.d._replace(fix=None)), left
     further = gaps.gaps[gaps.gaps.index(gap) :]
-    slips = {slip.fix: slip.wrong for slip in mends_of_lines(gap.d, gaps.filled(further))} if further[1:] else {}
+    searched = len(further) > 1 and len(gaps.gaps) - len(further) < _SEARCHED
+    slips = {slip.fix: slip.wrong for slip in mends_of_lines(gap.d, gaps.filled(further))} if searched else {}
     for fix, one in islice(together(gaps, further, slips), min(FOR_ONE, left)):
         proof = Proof(gaps.filled(one), [*(each.d for each in one), *known], recheck, left)
         verdict, left = proof.tried(gap.d, fix), proof.left

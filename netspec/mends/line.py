@@ -16,8 +16,10 @@ class Line(NamedTuple):
     """A line of a text, without its comment, and the lines around it."""
 
     text: str
-    above: Sequence[str]
-    below: Sequence[str]
+    lines: Sequence[str]
+    """All of the text."""
+    n: int
+    """Which of them it is."""
 
     @property
     def indent(self) -> int:
@@ -26,8 +28,8 @@ class Line(NamedTuple):
 
     def dash(self) -> int | None:
         """The column of the dash of the nearest item, above or else below, that is not further in than this line."""
-        for line in (*reversed(self.above), *self.below):
-            found = re.match(r"( *)- ", line)
+        for i in (*range(self.n - 1, -1, -1), *range(self.n + 1, len(self.lines))):
+            found = re.match(r"( *)- ", self.lines[i])
             if found and len(found[1]) <= self.indent:
                 return len(found[1])
         return None

@@ -59,7 +59,7 @@ class TextLines:
 
     def at(self, n: int) -> Line:
         """A line with those around it."""
-        return Line(self.texts[n], self.texts[:n], self.texts[n + 1 :])
+        return Line(self.texts[n], self.texts, n)
 
     def edit(self, n: int, new: str) -> Edit:
         """The smallest edit that makes a line another one."""

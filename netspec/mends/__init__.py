@@ -12,7 +12,7 @@ from netspec.language.clues import JoinClue, LayerClue, RemarkClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.mends.arguments import mends_of_arguments
-from netspec.mends.calls import mends_of_call
+from netspec.mends.block_calls import mends_of_call
 from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import loses
 from netspec.mends.joins import mends_of_join

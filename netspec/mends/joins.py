@@ -12,7 +12,7 @@ from netspec.language.clues import JoinClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.layers.base import TensorType, shape_text
-from netspec.mends.calls import given_in_call, written
+from netspec.mends.block_calls import given_in_call, written
 from netspec.mends.edits import put_beside, replace, set_argument
 from netspec.mends.finding import item_at
 from netspec.mends.shapes import with_argument

@@ -17,12 +17,13 @@ from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import loses
 from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
+from netspec.mends.pasted import OF_PASTED, as_pasted, mends_of_pasted
 from netspec.mends.proof import FOR_ALL, FOR_ONE, HIDING, Proof, Recheck
 from netspec.mends.recipes import mends_of_data, mends_of_recipe, mends_of_scores
 from netspec.mends.recovery import BROKEN, MOST_READ, Found, Gap, Gaps, Read, gaps_of, goes_on, is_a_spec, together
 from netspec.mends.remarks import mends_of_end, mends_of_remark, mends_of_warning
 from netspec.mends.shapes import mends_of_layer, stated_width, values_that_fit
-from netspec.mends.written import mends_of_writing
+from netspec.mends.written import mends_of_writing, python_at
 from netspec.recipe.clues import DataClue, ScoresClue
 from netspec.text.source import Source
 
@@ -42,6 +43,9 @@ def answered(source: Source, first: Found, read: Read, recheck: Recheck, conditi
         recheck: checks another text as this one was.
         conditions: compiles another text as this one was, and gives what it requires of its symbols.
     """
+    pasted = _of_pasted(first.found, source, first.spec, Proof(source, first.found, recheck), conditions)
+    if pasted is not None:
+        return pasted
     if first.spec is not None or not any(d.code in BROKEN for d in first.found):
         return proven(source, first.spec, first.found, first.clues, recheck, conditions)
     gaps, left = gaps_of(Gaps(source, ())), FOR_ALL
@@ -149,6 +153,20 @@ def _without_rivals(found: list[Diagnostic], proof: Proof) -> list[Diagnostic]:
     return told
 
 
+def _of_pasted(
+    found: Sequence[Diagnostic], source: Source, spec: Spec | None, proof: Proof, conditions: Conditions
+) -> list[Diagnostic] | None:
+    """The finding about a network of Python's in the place of a spec: one mend answers all that was found. Where it is
+    no chain, the finding says what it is. None if no such network stands there."""
+    first = next((d for d in found if d.code in OF_PASTED and not d.span.in_setting), None)
+    if first is None:
+        return None
+    offer = None if spec is None else spec.offer
+    fix = next(iter(proof.first(first, mends_of_pasted(source, offer, conditions))), None)
+    told = as_pasted(first, fix, source, offer)
+    return None if told is None else [told]
+
+
 def _with_inputs_that_fit(
     found: list[Diagnostic],
     clues: Mapping[tuple[Code, Span], Clue],
@@ -226,7 +244,8 @@ def _with_mend(
     if found:
         another = found[0] not in own and (bool(own) or d.code == "list-argument")  # than the help speaks of
         return _with(d, found, None if another and found[0].certain else d.help)
-    return d._replace(fix=None, help=None if clue is not None and d.fix is not None else d.help)
+    told = None if spec is None or d.code != "unknown-layer" else python_at(d, source, spec)
+    return d._replace(fix=None, help=told or (None if clue is not None and d.fix is not None else d.help))
 
 
 def _each_once(mends: Iterable[Fix]) -> Iterator[Fix]:

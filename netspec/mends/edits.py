@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import Final, NamedTuple
 
 from netspec.diagnostics import Edit
 from netspec.language.items import Item
+from netspec.mends.calls import NoChain, folded
 from netspec.text.source import MapNode, Node, ScalarNode, Source
 
 
@@ -82,10 +84,22 @@ def loses(edits: Sequence[Edit], source: Source) -> bool:
         old = source.text[offset(source, *edit.span[1:3]) : offset(source, *edit.span[3:5])]
         old = re.sub(r" ?[x×X] ?\d+$", "", old)  # a square that becomes one number
         if not re.fullmatch(_NUMBER, old.strip()):
-            lost.update(map(_plain, re.findall(_NUMBER, old)))
+            lost.update(map(_plain, re.findall(_NUMBER, _computed(old))))
         marks += len(re.findall(r"[=:]\S", old)) - len(re.findall(r"[=:]", edit.text))
     kept = Counter(_plain(number) for edit in edits for number in re.findall(_NUMBER, edit.text))
     return marks > 0 or not lost <= kept
+
+
+def _computed(text: str) -> str:
+    """A text in which arithmetic over numbers is what comes of it: `16 * 5 * 5` is 400."""
+
+    def value(found: re.Match[str]) -> str:
+        try:
+            return str(folded(ast.parse(found[0], mode="eval").body, {}))
+        except (SyntaxError, NoChain):
+            return found[0]
+
+    return re.sub(r"\d+(?:\s*(?:\*\*|//|[-+*/])\s*\d+)+", value, text)
 
 
 def _plain(number: str) -> float:

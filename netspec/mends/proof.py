@@ -37,7 +37,7 @@ HIDING: Final[frozenset[Code]] = frozenset(
         "invalid-argument", "quoted-value", "wrong-form", "two-heads", "option-as-argument", "option-without-item",
         "expression-syntax", "unknown-function", "unknown-data-set", "unknown-transform", "unknown-optimizer",
         "unknown-scheduler", "unknown-loss", "wrong-rank", "batch-axis", "unknown-output",
-        "unknown-target", "unknown-initializer", "unknown-parametrization", "yaml-key",
+        "unknown-target", "unknown-initializer", "unknown-parametrization", "yaml-key", "not-a-spec", "missing-key",
     }
 )  # fmt: skip
 """Findings behind which nothing, or less, is known of what follows: others may come to light once they are mended."""
@@ -50,6 +50,10 @@ MEANT: Final[frozenset[Code]] = frozenset({"missing-argument", "width-mismatch",
 OF_NEIGHBOURS: Final[frozenset[Code]] = frozenset({"nothing-between", "dropout-before-norm", "inplace-corrupts"})
 """Warnings about what stands beside a layer, which errors hide: a mend of an error brings them to light, and is none
 the worse for it."""
+
+
+REMARKS: Final[frozenset[Code]] = frozenset({"needs-batch-2"})
+"""Warnings that hold of what is right, too."""
 
 
 class Proof:
@@ -112,7 +116,7 @@ class Proof:
         verdict: Verdict = "clean"
         for other in after:
             unread = other.code != "yaml-syntax" and UNREAD in lines[other.span.line - 1]
-            if other.span.in_setting or unread:
+            if other.span.in_setting or other.code in REMARKS or unread:
                 continue
             place = (other.code, offset(now, other.span.line, other.span.column))
             if place == gone and not before[place] > 1:
@@ -122,7 +126,7 @@ class Proof:
                 continue
             if d.severity == "error" and other.code in OF_NEIGHBOURS:
                 continue
-            broken = d.code == "yaml-syntax"
+            broken = d.code in ("yaml-syntax", "not-a-spec") or len(changed.lines) == changed.text.count("\n")
             meant = broken and other.code in MEANT
             touched = changed.lines & set(range(other.span.line, other.span.end_line + 1))
             if d.code == "unknown-key":  # a key that is right now has a value, which may be wrong

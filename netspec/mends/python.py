@@ -1,108 +1,190 @@
-"""Layers as PyTorch's users write them, `nn.Conv2d(1, 6, kernel_size=5)`, as items of a spec."""
+"""Networks as Python has them, read from their syntax tree: `nn.Sequential(...)`, a class with `forward`, Keras.
+
+Statements are followed with what is known without evaluating anything: numbers, modules, and the tensor that flows.
+What is no chain of layers ends in `NoChain`, which says what was found.
+"""
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from netspec.layers import Offer
-from netspec.writing import flow, written
-
-
-def readings(text: str, offer: Offer) -> Iterator[list[str]]:
-    """The items that a text of Python stands for: calls of layers, with commas or line breaks between, perhaps inside
-    a `Sequential`. First with all arguments in torch's order, then without the width, which a spec leaves out.
-
-    Yields:
-        One line of YAML for each item, without the dash; nothing if the text is something else.
-    """
-    calls = _calls(text)
-    if calls is None:
-        return
-    found = [_all_items(calls, offer, widths) for widths in (True, False)]
-    if found[0] is not None:
-        yield found[0]
-    if found[1] is not None and found[1] != found[0]:
-        yield found[1]
+from netspec.mends.calls import NoChain, Written, called_name, folded, unparsed
+from netspec.mends.modules import Modules, Unfollowed, bounded, member
+from netspec.mends.syntax import CHANGING, changes, is_about_layers, is_about_networks, key_of, runs, targets, truth
+from netspec.mends.tensors import BATCH, JOINED, Held, Names, is_batch
 
 
-def _all_items(calls: Sequence[ast.expr], offer: Offer, widths: bool) -> list[str] | None:
-    items: list[str] = []
-    for call in calls:
-        made = _items(call, offer, widths)
-        if made is None:
-            return None
-        items += made
-    return items or None
+class Follower(Modules):
+    """Follows the statements of a text."""
 
+    def network(self, tree: ast.Module) -> tuple[Written, ...]:
+        """The layers of the network that a text makes: of the last that gets a name, of those that it calls without
+        one, or of its last class or function.
 
-def _calls(text: str) -> list[ast.expr] | None:
-    """The expressions of a text: `a, b`, `(a, b)`, `net = a`, or one on each line."""
-    lines = [re.sub(r"^\s*-\s+", "", line).strip() for line in text.strip().splitlines()]
-    whole = "\n".join(line for line in lines if line)
-    joined = re.sub(r"\)[ \t]*\n(?=[\w.]+\()", "),\n", whole)  # a comma that was forgotten at the end of a line
-    try:
-        tree = ast.parse(f"(\n{joined.rstrip(',')},\n)", mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        assigned = re.fullmatch(r"\w+(?:\.\w+)?\s*=\s*(.+)", whole, re.DOTALL)
-        return None if assigned is None else _calls(assigned[1])
-    return tree.elts if isinstance(tree, ast.Tuple) else None
+        Raises:
+            NoChain: it makes none, or none that is a chain.
+        """
+        names: Names = {}
+        self.run(tree.body, names, strict=False)
+        if self.failed is not None:
+            raise self.failed
+        if self.last is not None:
+            return self.last.entries
+        if self.bare:
+            return tuple(self.bare)
+        classes = [of for name, of in self.classes.items() if name not in self.used and runs(of)]
+        if classes:
+            return self.instance(classes[-1], None, names).entries
+        for of in reversed(self.functions.values()):
+            if any(isinstance(n, ast.Call) and called_name(n.func) == "Sequential" for n in ast.walk(of)):
+                return self.returned(of, None, names).entries
+        raise NoChain("")
 
+    # ---- statements
 
-def _name(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else None
+    def run(self, body: Iterable[ast.stmt], names: Names, *, strict: bool) -> Any:
+        """Follow statements; what one returns, or None.
 
-
-def _items(node: ast.expr, offer: Offer, widths: bool) -> list[str] | None:
-    if isinstance(node, ast.Starred) or not isinstance(node, ast.Call):
+        Args:
+            strict: whether each must be understood, as those that a tensor flows through must.
+        """
+        for statement in body:
+            self.step(statement)
+            try:
+                given = self._statement(statement, names, strict)
+            except NoChain as why:
+                if strict:
+                    raise
+                for key in changes(statement) & names.keys() | targets(statement):
+                    names[key] = Unfollowed(why)
+                if "self" not in names and is_about_networks(statement, self.classes):
+                    self.failed = why
+                continue
+            if given is not None:
+                return given
         return None
-    name = _name(node.func)
-    if name == "Sequential":
-        inner = [_items(argument, offer, widths) for argument in node.args]
-        if node.keywords or any(made is None for made in inner):
-            return None
-        return [item for made in inner if made is not None for item in made]
-    if name is None:
+
+    def _statement(self, statement: ast.stmt, names: Names, strict: bool) -> Any:
+        """Follow one statement; what it returns, or None."""
+        match statement:
+            case ast.Return(value=ast.expr() as value):
+                return self.value(value, names)
+            case ast.ClassDef():
+                self.classes[statement.name] = statement
+            case ast.FunctionDef():
+                self.functions[statement.name] = statement
+            case ast.Assign():
+                for target in statement.targets:
+                    self._assign(target, statement.value, names)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self._assign(target, value, names)
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add()) if isinstance(names.get(name), list):
+                more = self.value(statement.value, names)
+                names[name] = bounded([*names[name], *(more if isinstance(more, list) else [more])], statement)
+            case ast.AugAssign():
+                raise NoChain(f"`{ast.unparse(statement)[:40]}`, which computes with values", statement.lineno, JOINED)
+            case ast.Expr():
+                self._expression(statement.value, names, strict)
+            case ast.For() if strict or changes(statement) & names.keys():
+                return self._loop(statement, names, strict)
+            case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+                return self.run(statement.body, names, strict=strict)
+            case ast.If() if strict or changes(statement) & names.keys():
+                taken = statement.body if truth(statement.test, names) else statement.orelse
+                return self.run(taken, names, strict=strict)
+            case ast.While() | ast.With() | ast.Try() if strict or changes(statement) & names.keys():
+                raise NoChain(f"`{type(statement).__name__.lower()}`, a path of its own", statement.lineno)
+            case _:
+                pass
         return None
-    lazy = name.startswith("Lazy") and name not in offer.layers
-    layer = name.removeprefix("Lazy") if lazy else name
-    if layer not in offer.layers:
+
+    def _assign(self, target: ast.expr, node: ast.expr, names: Names) -> None:
+        if isinstance(target, ast.Tuple):
+            if isinstance(node, ast.Tuple) and len(node.elts) == len(target.elts):
+                for one, value in zip(target.elts, node.elts, strict=True):
+                    self._assign(one, value, names)
+                return
+            sizes = isinstance(node, ast.Attribute | ast.Call) and called_name(
+                node.func if isinstance(node, ast.Call) else node
+            ) in ("shape", "size")
+            value: Any = BATCH if sizes else self.value(node, names)  # a recurrent layer's states come second
+            target = target.elts[0]
+        else:
+            value = BATCH if is_batch(node, names) else self.value(node, names)
+        key = key_of(target)
+        if key is None and key_of(getattr(target, "value", target)) in names:
+            raise NoChain(f"`{unparsed(target)}`, a part that is changed", target.lineno)
+        if key is not None:
+            names[key] = value
+            if isinstance(value, Held) and value.container and "self" not in names:
+                self.last, self.failed = value, None
+
+    def _expression(self, node: ast.expr, names: Names, strict: bool) -> None:
+        if isinstance(node, ast.Constant) or not isinstance(node, ast.Call | ast.Tuple | ast.List):
+            return
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and self._adds(node, node.func, names):
+            return
+        if strict and isinstance(node, ast.Call) and called_name(node.func) not in ("print", "check", "append"):
+            self.value(node, names)
+        if strict or "self" in names:
+            return
+        for one in node.elts if isinstance(node, ast.Tuple | ast.List) else [node]:
+            if isinstance(one, ast.Call) and is_about_layers(one, self.manner):
+                try:
+                    self.bare += self.module(one, names).entries
+                except NoChain as why:
+                    self.failed = self.failed or why
+            elif isinstance(one, ast.Call):
+                self.keep_shape(one, names)
+
+    def _adds(self, node: ast.Call, func: ast.Attribute, names: Names) -> bool:
+        """`layers.append(…)`, `model.add(…)`, `net.add_module("name", …)`: whether it is one of them."""
+        key = key_of(func.value)
+        value = names.get(key or "")
+        if isinstance(value, list) and func.attr in CHANGING and key is not None:
+            if func.attr not in ("append", "extend") or len(node.args) != 1:
+                raise NoChain(f"`{unparsed(node)}`", node.lineno)
+            more = self.value(node.args[0], names)
+            names[key] = bounded([*value, *(more if func.attr == "extend" else [more])], node)
+            return True
+        if func.attr == "add" and isinstance(value, Held) and len(node.args) == 1 and key is not None:
+            if not self.is_input(node.args[0], names):
+                more = member(self.module(node.args[0], names), None)
+                value = Held(tuple(bounded((*value.entries, *more), node)), True)
+            names[key] = self.last = value
+            return True
+        if func.attr != "add_module" or len(node.args) != 2 or key is None:
+            return False
+        name, made = folded(node.args[0], names), self.module(node.args[1], names)
+        if key == "self":
+            names[f"self.{name}"] = made
+        elif isinstance(value, Held):
+            names[key] = self.last = Held((*value.entries, *member(made, str(name))), True)
+        return True
+
+    def _loop(self, statement: ast.For, names: Names, strict: bool) -> Any:
+        """`for` over modules, a range or a list of numbers; what it returns, or None."""
+        target, over = statement.target, statement.iter
+        if isinstance(over, ast.Call) and called_name(over.func) == "enumerate" and isinstance(target, ast.Tuple):
+            target, over = target.elts[-1], over.args[0]
+        if isinstance(over, ast.Call) and called_name(over.func) == "range":
+            given = [folded(one, names) for one in over.args]
+            if not all(isinstance(one, int) for one in given) or not given:
+                raise NoChain(f"`{unparsed(over)}`", statement.lineno)
+            values: Sequence[Any] = range(*given[:3])
+        else:
+            found = self.value(over, names)
+            values = found.parts if isinstance(found, Held) and found.parts is not None else found
+            if not isinstance(values, list | tuple):
+                raise NoChain(f"a loop over `{unparsed(over)}`", statement.lineno)
+        for value in values:
+            if isinstance(target, ast.Tuple) and isinstance(value, list):
+                for one, part in zip(target.elts, value, strict=False):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # any values
+                    names[key_of(one) or ""] = part
+            else:
+                names[key_of(target) or ""] = value
+            if (given := self.run(statement.body, names, strict=strict)) is not None:
+                return given
         return None
-    found = offer.layer_class(layer)
-    fields = [field for field in found.model_fields if field != found.width or (widths and not lazy)]
-    arguments = _arguments(node, fields)
-    if arguments is None:
-        return None
-    return [call_text(layer, arguments)]
-
-
-def call_text(name: str, arguments: Sequence[tuple[str, str]]) -> str:
-    """A layer with its arguments, as an item."""
-    return f"{name}: {{{', '.join(f'{key}: {value}' for key, value in arguments)}}}" if arguments else name
-
-
-def _arguments(node: ast.Call, fields: Sequence[str]) -> list[tuple[str, str]] | None:
-    if len(node.args) > len(fields):
-        return None
-    given: list[tuple[str, str]] = []
-    pairs = [*zip(fields, node.args, strict=False), *((k.arg or "", k.value) for k in node.keywords)]
-    for key, value in pairs:
-        text = value_text(value)
-        if not key or text is None:
-            return None
-        given.append((key, text))
-    return given
-
-
-def value_text(node: ast.expr) -> str | None:
-    """A value of Python as YAML; an expression is one of the spec's. None for what is neither."""
-    try:
-        return flow(ast.literal_eval(node), written)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        text = ast.unparse(node)
-    if "\n" in text or "#" in text:
-        return None
-    return f'"{text}"' if re.search(r"[,:\[\]{}\"'&*!|>%@`]", text) else text

@@ -13,9 +13,10 @@ from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.layers.base import Layer
 from netspec.meant import argument_meant
+from netspec.mends.calls import call_text, items_text
 from netspec.mends.edits import offset, put_after, put_beside, replace
 from netspec.mends.finding import items_around, nodes
-from netspec.mends.python import call_text, readings
+from netspec.mends.pasted import readings, what_was_found
 from netspec.text.source import ListNode, MapNode, ScalarNode, Source
 
 _ACTIVATIONS: Final = {"linear": "", "none": "", "null": "", "": "", "swish": "SiLU", "lrelu": "LeakyReLU",
@@ -65,7 +66,7 @@ def _python(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
             lead = source.text[begin : node.start]
             indent = lead if not lead.strip() else "  "
             start = "" if not lead.strip() else f"\n{indent}"
-            text = start + f"\n{indent}".join(f"- {item}" for item in items)
+            text = start + f"\n{indent}".join(items_text(items))
             yield Fix("write the calls as items", (Edit(source.between(node.start, node.end), text),))
         return
     for child in nodes(spec):
@@ -76,10 +77,18 @@ def _python(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
                 return
             dash = " " * lead.index("-")
             for items in readings(child.text, spec.offer):
-                text = f"\n{dash}- ".join(items)
-                yield Fix(f"write `{items[0]}`" if len(items) == 1 else "write each call as an item",
+                lines = items_text(items)
+                text = f"\n{dash}".join(lines)[2:]
+                yield Fix(f"write `{lines[0][2:]}`" if len(lines) == 1 else "write each call as an item",
                           (replace(source, child, text),))  # fmt: skip
             return
+
+
+def python_at(d: Diagnostic, source: Source, spec: Spec) -> str | None:
+    """Why the call of Python that stands at a finding is no item; None if there is none."""
+    at = offset(source, d.span.line, d.span.column)
+    texts = (n.text for n in nodes(spec) if isinstance(n, ScalarNode) and n.start <= at < n.end and "(" in n.text)
+    return next((told for text in texts if (told := what_was_found(text, spec.offer)) is not None), None)
 
 
 # ---- lists, `type:`, arguments beside their layer

@@ -1,0 +1,134 @@
+"""Calls of Keras's layers, `Conv2D(32, 3, activation='relu')`, as items of a spec."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any, Final
+
+from netspec.language.aliases import meant_by
+from netspec.meant import argument_meant
+from netspec.mends.calls import (
+    Manner,
+    NoChain,
+    Written,
+    call_text,
+    called_name,
+    folded,
+    is_stateful,
+    one_for_all,
+    shaped,
+    text_of,
+    unparsed,
+)
+from netspec.writing import flow, written
+
+KERAS: Final[Mapping[str, tuple[str, str]]] = {
+    "Dense": ("Linear", "units activation use_bias"),
+    **{f"Conv{n}D": (f"Conv{n}d", "filters kernel_size strides padding data_format dilation_rate") for n in (1, 2, 3)},
+    **{f"Conv{n}DTranspose": (f"ConvTranspose{n}d", "filters kernel_size strides padding") for n in (2, 3)},
+    **{f"MaxPooling{n}D": (f"MaxPool{n}d", "pool_size strides padding") for n in (1, 2, 3)},
+    **{f"MaxPool{n}D": (f"MaxPool{n}d", "pool_size strides padding") for n in (1, 2, 3)},
+    **{f"AveragePooling{n}D": (f"AvgPool{n}d", "pool_size strides padding") for n in (1, 2, 3)},
+    **{f"GlobalAveragePooling{n}D": (f"AdaptiveAvgPool{n}d", "") for n in (1, 2, 3)},
+    **{f"GlobalMaxPooling{n}D": (f"AdaptiveMaxPool{n}d", "") for n in (1, 2, 3)},
+    **{f"SpatialDropout{n}D": (f"Dropout{n}d", "rate") for n in (1, 2, 3)},
+    **{f"ZeroPadding{n}D": (f"ZeroPad{n}d", "padding") for n in (1, 2, 3)},
+    "UpSampling2D": ("Upsample", "scale_factor"),
+    "Dropout": ("Dropout", "rate"),
+    "Flatten": ("Flatten", ""),
+    "BatchNormalization": ("BatchNorm2d", "axis momentum epsilon"),
+    "LayerNormalization": ("LayerNorm", "axis epsilon"),
+    "Embedding": ("Embedding", "input_dim output_dim"),
+    "LSTM": ("LSTM", "units"),
+    "GRU": ("GRU", "units"),
+    "SimpleRNN": ("RNN", "units"),
+    "Activation": ("", "activation"),
+    "Reshape": ("Unflatten", "target_shape"),
+    "Softmax": ("Softmax", "axis"),
+}
+"""Keras's layers: torch's name, and Keras's arguments in their order."""
+_ONLY_KERAS: Final = frozenset(KERAS) - {"Dropout", "Flatten", "Embedding", "LSTM", "GRU", "Softmax", "Reshape"}
+_UNSAID: Final = frozenset(
+    (
+        "input_shape", "input_dim", "batch_input_shape", "data_format", "name", "kernel_initializer",
+        "bias_initializer", "padding", "return_sequences", "axis", "kernel_regularizer", "momentum",
+        "input_length",
+    )
+)  # fmt: skip
+"""Keras's arguments that are read by themselves, or say what is so here anyway, or belong to the recipe."""
+
+
+def is_keras(tree: ast.AST) -> bool:
+    """Whether a text calls layers by names that Keras alone has."""
+    return any(isinstance(n, ast.Call) and called_name(n.func) in _ONLY_KERAS for n in ast.walk(tree))
+
+
+def keras_entries(node: ast.Call, name: str, names: Mapping[str, Any], manner: Manner) -> list[Written]:
+    """The items that a call of one of Keras's layers stands for; with an `activation` there is one more.
+
+    Raises:
+        NoChain: its arguments are none of netspec's.
+    """
+    head, order = KERAS.get(name, (name, ""))
+    given = dict(zip(order.split(), node.args, strict=False)) | {k.arg: k.value for k in node.keywords if k.arg}
+    activation = given.pop("activation", None)
+    behind = None if activation is None else _activation(activation, manner)
+    if head == "":
+        return [Written(behind)] if behind else []
+    if head == "Unflatten":
+        shape = folded(given["target_shape"], names) if "target_shape" in given else None
+        return shaped(shape, node.lineno, channels_last=True)
+    found = manner.offer.layer_class(head)
+    pairs: list[tuple[str, str]] = []
+    for key, value in given.items():
+        if key in _UNSAID and not (key == "input_dim" and head == "Embedding"):
+            continue
+        own = argument_meant(key, found.model_fields)
+        if own is None:
+            raise NoChain(f"`{unparsed(node)}`, whose argument `{key}` no `{head}` here has", node.lineno)
+        pairs.append((own, text_of(value, names, manner)))
+    if head.startswith(("MaxPool", "AvgPool")) and "pool_size" not in given:
+        pairs.append(("kernel_size", "2"))
+    pairs += _padding(given, head, names)
+    if "returns" in found.model_fields and not (
+        "return_sequences" in given and folded(given["return_sequences"], names) is True
+    ):
+        pairs.append(("returns", "last"))
+    entries = [Written(call_text(head, pairs), stateful=is_stateful(found))]
+    if head.startswith("Adaptive"):
+        entries = [Written(f"{head}: 1"), Written("Flatten")]
+    return [*entries, Written(behind)] if behind else entries
+
+
+def _padding(given: Mapping[str, ast.expr], head: str, names: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Keras's `same`: half the kernel where there is a stride, the next whole number of windows where one pools."""
+    if "padding" not in given:
+        return []
+    padding = folded(given["padding"], names)
+    if head.startswith("ZeroPad"):
+        return [("padding", flow(padding, written))]
+    if not isinstance(padding, str) or padding.lower() != "same":
+        return []
+    if "Pool" in head:
+        return [("ceil_mode", "true")]
+    strides, kernel = given.get("strides"), given.get("kernel_size")
+    if strides is None or folded(strides, names) in (1, [1, 1], [1]):
+        return [("padding", "same")]
+    size = None if kernel is None else one_for_all(folded(kernel, names))
+    if not isinstance(size, int) or size % 2 == 0:
+        raise NoChain("`padding='same'` with a stride and an even kernel, which torch has not", given["padding"].lineno)
+    return [("padding", str(size // 2))]
+
+
+_ACTIVATIONS: Final = {"linear": "", "softmax": "Softmax: -1", "swish": "SiLU"}
+
+
+def _activation(node: ast.expr, manner: Manner) -> str | None:
+    word = node.value if isinstance(node, ast.Constant) else called_name(node)
+    if not isinstance(word, str):
+        return None
+    found = _ACTIVATIONS.get(word, meant_by(word.replace("_", ""), 2, manner.offer.layers))
+    if found is None:
+        raise NoChain(f"the activation `{word}`, which is no layer of netspec", node.lineno)
+    return found

@@ -1,0 +1,249 @@
+"""Networks that were pasted into a spec, or in the place of one: found in its text, and written as a list of layers."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from netspec.diagnostics import Diagnostic, Edit, Fix
+from netspec.language.reading import KEYS
+from netspec.layers import OWN, Offer
+from netspec.mends.calls import Manner, NoChain, Written, items_text
+from netspec.mends.keras import is_keras
+from netspec.mends.printed import as_calls
+from netspec.mends.python import Follower
+from netspec.text.source import Source
+
+if TYPE_CHECKING:
+    from netspec.mends.fitting import Conditions
+
+LONGEST: Final = 50_000
+"""Characters of a text that is read as Python."""
+MOST_NODES: Final = 20_000
+"""Nodes of a syntax tree that is followed."""
+
+
+class ReadChain(NamedTuple):
+    """A network as a list of layers."""
+
+    entries: tuple[Written, ...]
+    input: list[int] | None
+    """The shape of one example, where the text says it."""
+    certain: bool
+    """Whether the text says all that the network does; what `print(net)` shows of a class is what it holds."""
+
+    @property
+    def said(self) -> str:
+        """What is written of it, for the title of a mend."""
+        layers = "layer" if len(self.entries) == 1 else f"{len(self.entries)} layers"
+        return f"write the {layers} as items" + ("" if self.certain else ", in the order in which the class holds them")
+
+
+def readings(text: str, offer: Offer) -> Iterator[list[Written]]:
+    """The items that calls of layers stand for where items should stand, perhaps inside a `Sequential`: first with all
+    arguments in torch's order, then without the width, which a spec leaves out."""
+    found: list[list[Written]] = []
+    for widths in (True, False):
+        try:
+            made = list(chain_of(text, offer, free=True, widths=widths).entries)
+        except NoChain:
+            continue
+        if made and made not in found:
+            found.append(made)
+            yield made
+
+
+def chain_of(text: str, offer: Offer, *, free: bool = False, widths: bool = True) -> ReadChain:
+    """The network that a text has, in Python or as `print(net)` shows it.
+
+    Args:
+        free: whether names may be those of the spec around it.
+        widths: whether the first value of a call is the width, as torch has it.
+
+    Raises:
+        NoChain: it is no chain of layers, or it is no text of either kind.
+    """
+    printed = as_calls(text)
+    tree = _tree(text if printed is None else printed.text)
+    if tree is None:
+        raise NoChain("")
+    manner = Manner(offer, widths, is_keras(tree), free, printed is not None)
+    follower = Follower(manner)
+    try:
+        entries = follower.network(tree)
+    except RecursionError:
+        raise NoChain("more than can be followed") from None
+    return ReadChain(entries, follower.input, printed is None or printed.whole)
+
+
+def _tree(text: str) -> ast.Module | None:
+    """The syntax tree of a text, or of its lines as expressions of their own, commas forgotten."""
+    if len(text) > LONGEST:
+        return None
+    lines = [re.sub(r"^\s*-\s+", "", line).strip() for line in text.strip().splitlines()]
+    whole = "\n".join(line for line in lines if line)
+    joined = re.sub(r"\)[ \t]*\n(?=[\w.]+\()", "),\n", whole)
+    for form in (textwrap.dedent(text), f"(\n{joined.rstrip(',')},\n)", whole):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of escapes and comparisons in code that is not ours
+                tree = ast.parse(form)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        return tree if sum(1 for _ in ast.walk(tree)) <= MOST_NODES else None
+    return None
+
+
+# ---- where it stands
+
+
+class PastedAt(NamedTuple):
+    """Where a text of Python stands in a file."""
+
+    start: int
+    end: int
+    """Offsets of whole lines."""
+    text: str
+    """Without what is around it, a line for each of the file's, so that they are counted alike."""
+    under_layers: bool
+    has_input: bool
+    line: int
+    """The line of the file that the text begins in."""
+
+
+_TOP: Final = re.compile(rf"(?:{'|'.join(KEYS)})[ \t]*:(?=[ \t]|$)")
+_HINT: Final = re.compile(r"\bnn\.|\bSequential\b|^\s*class \w+\(|\(\w+\): \w+\(|\bkeras\b|\blayers\.\w+\(|\w+\.add\(",
+                          re.MULTILINE)  # fmt: skip
+_BEGINS: Final = re.compile(
+    r"(?:import|from|class|def|for|if|with|print|net|model)\b|@|>>>|#|```|~~~|\"\"\"|"
+    r"[\w.]+(?:, *\w+)* *(?:[=(+]|: *\w+ *=)|$"
+)
+"""How a line of Python begins, as none of a spec does."""
+
+
+def place_of(source: Source) -> PastedAt | None:
+    """Where Python stands in the place of a spec, or of its layers; None if it stands nowhere."""
+    text = source.text
+    if len(text) > LONGEST or not _HINT.search(text):
+        return None
+    lines = text.splitlines(keepends=True)
+    keys = [n for n, line in enumerate(lines) if _TOP.match(line)]
+    layers = next((n for n in keys if re.match(r"layers[ \t]*:[ \t|>-]*(#.*)?$", lines[n].rstrip())), None)
+    has_input = any(lines[n].startswith("input") for n in keys)
+    if layers is not None:
+        first, last = layers + 1, next((n for n in keys if n > layers), len(lines))
+    else:
+        first = 0
+        while first < len(lines) and not _begins(lines, first, keys):
+            first += 1
+        last = next((n for n in keys if n > first), len(lines))
+    while first < last and not lines[first].strip():
+        first += 1
+    while last > first and not lines[last - 1].strip():
+        last -= 1
+    if first >= last or any(re.match(r" *- ", line) for line in lines[first:last][:1]):
+        return None
+    starts = [*source.line_starts, len(text)]
+    kept = "".join(_cleaned(lines[first:last]))
+    return PastedAt(starts[first], starts[last], kept, layers is not None, has_input, first + 1)
+
+
+def _begins(lines: Sequence[str], at: int, keys: Sequence[int]) -> bool:
+    line = lines[at]
+    return at not in keys and bool(line.strip()) and bool(_BEGINS.match(line))
+
+
+def _cleaned(lines: Sequence[str]) -> Iterator[str]:
+    """Lines without fences of Markdown and what is outside of them, and without the prompts of a session."""
+    fences = [n for n, line in enumerate(lines) if re.match(r"\s*(```|~~~)", line)]
+    inside = range(fences[0] + 1, fences[1]) if len(fences) == 2 else range(len(lines))
+    prompts = any(re.match(r"\s*>>> ", line) for line in lines)
+    for n, line in enumerate(lines):
+        prompt = re.match(r"\s*(>>>|\.\.\.|In \[\d+\]:) ?", line)
+        if n not in inside or n in fences or (prompts and prompt is None):
+            yield "\n"
+        else:
+            yield line[prompt.end() :] or "\n" if prompt is not None else line
+
+
+# ---- what to write
+
+
+def mends_of_pasted(source: Source, offer: Offer | None, conditions: Conditions) -> Iterator[Fix]:
+    """The layers of a network that was pasted, in the place of it; with an input where the spec has none."""
+    place = place_of(source)
+    if place is None:
+        return
+    try:
+        chain = chain_of(place.text, offer or OWN)
+    except NoChain:
+        return
+    if not chain.entries:
+        return
+    from netspec.mends.sizes import input_for  # which reads formulas
+
+    indent = "  "
+    items = "".join(f"{indent}{line}\n" for line in items_text(chain.entries))
+    layers = items if place.under_layers else f"layers:\n{items}"
+    tail = "" if place.end == len(source.text) else "\n" * (not source.text[: place.end].endswith("\n"))
+
+    def written(given: str | None) -> tuple[Edit, ...]:
+        head = "" if given is None else f"input: {given}\n"
+        if head and place.under_layers:
+            return (
+                Edit(source.between(0, 0), head),
+                Edit(source.between(place.start, place.end), layers + tail),
+            )
+        return (Edit(source.between(place.start, place.end), head + layers + tail),)
+
+    if place.has_input:
+        yield Fix(chain.said, written(None), chain.certain)
+        return
+    found = input_for(chain.entries, chain.input, source, written, conditions)
+    if found is not None:
+        said = "" if found.fits is None else f"; {found.fits}"
+        title = f"{chain.said}, for an input of {found.text}{said}"
+        yield Fix(title, written(found.text), chain.certain)
+
+
+OF_PASTED: Final = frozenset({"yaml-syntax", "not-a-spec", "unknown-key", "missing-key", "wrong-form", "unknown-layer"})
+"""Findings that a network of another language in the place of a spec may bring."""
+
+
+def as_pasted(d: Diagnostic, fix: Fix | None, source: Source, offer: Offer | None) -> Diagnostic | None:
+    """The finding about a network that was pasted, with its mend, or with what was found that is no chain of layers.
+    None if no such network stands there."""
+    place = place_of(source)
+    if place is None:
+        return None
+    help_ = None if fix is not None else what_was_found(place.text, offer or OWN, place.line)
+    if fix is None and help_ is None:
+        return None
+    first = source.text[place.start : place.end].split("\n", 1)[0].rstrip()
+    where = "layers" if place.under_layers else "a spec"
+    what = "Python" if as_calls(place.text) is None else "a printed network"
+    return d._replace(
+        message=f"{what} stands where {where} should stand",
+        span=source.between(place.start + len(first) - len(first.lstrip()), place.start + len(first)),
+        fix=fix,
+        help=help_,
+    )
+
+
+def what_was_found(text: str, offer: Offer, line: int | None = None) -> str | None:
+    """Why a text of Python is no list of layers; None if it is one, or is nothing of the kind.
+
+    Args:
+        line: the line of the file that the text begins in, if its lines are those of the file.
+    """
+    try:
+        chain_of(text, offer)
+    except NoChain as why:
+        place = f" (line {why.line + line - 1})" if line is not None and why.line else ""
+        found = f"netspec reads Python where it is a chain of layers, and found {why.found}{place}: {why.instead}"
+        return found if why.found else None
+    return None

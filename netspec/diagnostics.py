@@ -7,6 +7,7 @@ spec that provokes it. This module uses the standard library only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
@@ -207,6 +208,19 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
         return None
     begins = near.startswith(folded) or folded.startswith(near)
     return by_folded[near] if begins or 2 * _edits(folded, near) <= len(folded) else None
+
+
+def is_sure(word: str, near: str, known: Iterable[str]) -> bool:
+    """Whether a misspelt word means the one that it is near to: no other is as near, and more than a digit differs."""
+    if re.sub(r"\d", "", word) == re.sub(r"\d", "", near):
+        return False
+    distance = _distance(word, near)
+    return all(_distance(word, other) > distance for other in known if other != near)
+
+
+def _distance(word: str, other: str) -> int:
+    a, b = word.casefold(), other.casefold()
+    return min(_edits(a, b), 1) if sorted(a) == sorted(b) else _edits(a, b)
 
 
 def _edits(a: str, b: str) -> int:

@@ -178,6 +178,7 @@ class InitRules:
                 f"there is no initialiser `{parameter.text}`",
                 parameter,
                 help=f"did you mean `{near}`?" if near else f"there are: {', '.join(FUNCTIONS)}",
+                fix=reader.replace(f"write `{near}`", parameter, near) if near else None,
             )
             return None
         table = dict.fromkeys(FUNCTIONS, "")

@@ -158,6 +158,7 @@ def _read_dtype(node: MapNode, reader: Reader) -> str | None:
                 f"`input` has no `{key.text}`",
                 key,
                 help=f"did you mean `{near}`?" if near else "its keys are `shape` and `dtype`, which name no input",
+                fix=reader.replace(f"write `{near}`", key, near) if near and node.get(near) is None else None,
             )
             return None
     dtype = node.get("dtype")
@@ -172,6 +173,7 @@ def _read_dtype(node: MapNode, reader: Reader) -> str | None:
         f"`dtype` is one of {', '.join(_DTYPES)}, not {written}",
         dtype,
         help=f"did you mean `{near}`?" if near else None,
+        fix=reader.replace(f"write `{near}`", dtype, near) if near else None,
     )
     return None
 
@@ -201,6 +203,7 @@ def _read_size(node: Node, sizes: Mapping[str, Size], reader: Reader, *, first: 
             help=f"did you mean `{near}`? "
             if near
             else f"a size that is given later is a symbol, in capitals: `{node.text.upper()}`",
+            fix=reader.replace(f"write `{near}`", node, near) if near else None,
         )
         return None
     value = reader.value(node)

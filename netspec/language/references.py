@@ -27,6 +27,7 @@ def referent(item: Item, reader: Reader) -> LayerName | BlockName | Template | N
             f"there is no variable or parameter `{name}` here",
             item.head,
             help=f"did you mean `${near}`?" if near else None,
+            fix=reader.replace(f"write `${near}`", item.head, f"${near}") if near and not item.head.quoted else None,
         )
         return None
     if isinstance(value, (LayerName, BlockName, Template)):

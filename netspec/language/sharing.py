@@ -198,7 +198,8 @@ class Sharing:
         near = did_you_mean(text or "", fitting) or (fitting[0] if len(fitting) == 1 else None)
         wish = f"did you mean `{near}`?" if near else _listed(fitting[:4], f"of its shape, {_shape(shape)}, there is")
         said = "this names no parameter" if text is None else f"no layer before this one has a parameter `{text}`"
-        reader.report("unknown-parameter", said, node, help=wish)
+        fix = reader.replace(f"write `{near}`", node, near) if near and text else None
+        reader.report("unknown-parameter", said, node, help=wish, fix=fix)
 
     def _refused(self, text: str | None) -> bool:
         """Whether a path goes through a name that has been reported: then nothing is there for that reason."""

@@ -35,7 +35,7 @@ class NoChain(Exception):  # no error: what was pasted is something else
         self.instead: Final = instead
 
 
-class Written(NamedTuple):
+class WrittenItem(NamedTuple):
     """An item of a list of layers, as it will be written."""
 
     call: str
@@ -43,7 +43,7 @@ class Written(NamedTuple):
     name: str | None = None
     shared: bool = False
     """Whether the name is that of a module that runs several times."""
-    inside: tuple[Written, ...] = ()
+    inside: tuple[WrittenItem, ...] = ()
     stateful: bool = False
     """Whether it has parameters, so that its name is part of keys."""
 
@@ -55,7 +55,7 @@ class Written(NamedTuple):
         return [self.call if not option or ":" in self.call else f"{self.call}:", *option]
 
 
-def items_text(entries: Sequence[Written]) -> list[str]:
+def items_text(entries: Sequence[WrittenItem]) -> list[str]:
     """The lines of a list of items in block style."""
     lines: list[str] = []
     for entry in entries:
@@ -192,7 +192,7 @@ def is_stateful(layer: type[Layer]) -> bool:
     return layer.parameters is not Layer.parameters
 
 
-def layer_entries(node: ast.Call, names: Mapping[str, Any], manner: Manner) -> list[Written]:
+def layer_entries(node: ast.Call, names: Mapping[str, Any], manner: Manner) -> list[WrittenItem]:
     """The items that a call of a layer stands for: one, or with Keras's `activation` two.
 
     Raises:
@@ -211,7 +211,9 @@ def layer_entries(node: ast.Call, names: Mapping[str, Any], manner: Manner) -> l
     found = manner.offer.layer_class(head)
     fields = [field for field in found.model_fields if field != found.width or (manner.widths and not lazy)]
     return [
-        Written(call_text(head, _arguments(node, node.args, fields, found, names, manner)), stateful=is_stateful(found))
+        WrittenItem(
+            call_text(head, _arguments(node, node.args, fields, found, names, manner)), stateful=is_stateful(found)
+        )
     ]
 
 
@@ -247,7 +249,7 @@ def _arguments(
 
 def function_entries(
     name: str, node: ast.Call, values: Sequence[ast.expr], names: Mapping[str, Any], manner: Manner
-) -> list[Written]:
+) -> list[WrittenItem]:
     """The item of a function such as `F.max_pool2d(x, 2)`, by the name of its layer.
 
     Args:
@@ -270,13 +272,13 @@ def function_entries(
     arguments = _arguments(call, list(values)[: 1 if dropout else None], fields, found, names, manner)
     if not arguments and found.model_fields.get("dim") is not None and found.model_fields["dim"].is_required():
         arguments = [("dim", "-1")]
-    return [Written(call_text(head, arguments))]
+    return [WrittenItem(call_text(head, arguments))]
 
 
 _FUNCTIONS: Final = {"interpolate": "Upsample", "upsample": "Upsample", "clip": "Clamp", "swish": "SiLU"}
 
 
-def shaped(shape: Any, line: int, *, channels_last: bool = False) -> list[Written]:
+def shaped(shape: Any, line: int, *, channels_last: bool = False) -> list[WrittenItem]:
     """Layers that give each example a shape: `Flatten`, and `Unflatten` where it has more axes than one.
 
     Raises:
@@ -286,7 +288,7 @@ def shaped(shape: Any, line: int, *, channels_last: bool = False) -> list[Writte
         raise NoChain("a change of shape to sizes that are not written as numbers", line)
     sizes = [int(size) for size in shape]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # likewise
     if len(sizes) == 1:
-        return [Written("Flatten")]
+        return [WrittenItem("Flatten")]
     if channels_last and len(sizes) > 2:
         sizes = [sizes[-1], *sizes[:-1]]
-    return [Written("Flatten"), Written(f"Unflatten: {{dim: 1, unflattened_size: {flow(sizes, written)}}}")]
+    return [WrittenItem("Flatten"), WrittenItem(f"Unflatten: {{dim: 1, unflattened_size: {flow(sizes, written)}}}")]

@@ -11,7 +11,7 @@ from netspec.meant import argument_meant
 from netspec.mends.calls import (
     Manner,
     NoChain,
-    Written,
+    WrittenItem,
     call_text,
     called_name,
     folded,
@@ -64,7 +64,7 @@ def is_keras(tree: ast.AST) -> bool:
     return any(isinstance(n, ast.Call) and called_name(n.func) in _ONLY_KERAS for n in ast.walk(tree))
 
 
-def keras_entries(node: ast.Call, name: str, names: Mapping[str, Any], manner: Manner) -> list[Written]:
+def keras_entries(node: ast.Call, name: str, names: Mapping[str, Any], manner: Manner) -> list[WrittenItem]:
     """The items that a call of one of Keras's layers stands for; with an `activation` there is one more.
 
     Raises:
@@ -75,7 +75,7 @@ def keras_entries(node: ast.Call, name: str, names: Mapping[str, Any], manner: M
     activation = given.pop("activation", None)
     behind = None if activation is None else _activation(activation, manner)
     if head == "":
-        return [Written(behind)] if behind else []
+        return [WrittenItem(behind)] if behind else []
     if head == "Unflatten":
         shape = folded(given["target_shape"], names) if "target_shape" in given else None
         return shaped(shape, node.lineno, channels_last=True)
@@ -95,10 +95,10 @@ def keras_entries(node: ast.Call, name: str, names: Mapping[str, Any], manner: M
         "return_sequences" in given and folded(given["return_sequences"], names) is True
     ):
         pairs.append(("returns", "last"))
-    entries = [Written(call_text(head, pairs), stateful=is_stateful(found))]
+    entries = [WrittenItem(call_text(head, pairs), stateful=is_stateful(found))]
     if head.startswith("Adaptive"):
-        entries = [Written(f"{head}: 1"), Written("Flatten")]
-    return [*entries, Written(behind)] if behind else entries
+        entries = [WrittenItem(f"{head}: 1"), WrittenItem("Flatten")]
+    return [*entries, WrittenItem(behind)] if behind else entries
 
 
 def _padding(given: Mapping[str, ast.expr], head: str, names: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
-from netspec.mends.calls import Manner, NoChain, Written, called_name, folded, layer_entries, unparsed
+from netspec.mends.calls import Manner, NoChain, WrittenItem, called_name, folded, layer_entries, unparsed
 from netspec.mends.keras import KERAS, keras_entries
 from netspec.mends.syntax import key_of, shape_of_data, wrapped
 from netspec.mends.tensors import JOINED, Flowing, Held, Names, Tensor, apply_function, has_tensor, selected
@@ -33,7 +33,7 @@ class Modules:
         self.functions: dict[str, ast.FunctionDef] = {}
         self.used: set[str] = set()
         """The classes that another part of the text makes modules of."""
-        self.bare: list[Written] = []
+        self.bare: list[WrittenItem] = []
         """The layers that are called without a name for what they make."""
         self.input: list[int] | None = None
         """The shape of one example, where the text says it."""
@@ -172,7 +172,7 @@ class Modules:
 
     def _sequence(self, node: ast.Call, name: str, names: Names) -> Held:
         """`Sequential` or `ModuleList`."""
-        entries: list[Written] = []
+        entries: list[WrittenItem] = []
         parts: list[Held] = []
         for key, each in self._members(node, names):
             if not isinstance(each, Held) and self.is_input(each, names):
@@ -281,13 +281,13 @@ def bounded(items: Sequence[Any], node: ast.AST) -> Sequence[Any]:
         if number > MOST_ITEMS:
             raise NoChain("more than can be followed", getattr(node, "lineno", 0))
         one = left.pop()
-        left += one.inside if isinstance(one, Written) else one.entries if isinstance(one, Held) else ()
+        left += one.inside if isinstance(one, WrittenItem) else one.entries if isinstance(one, Held) else ()
     return items
 
 
-def member(held: Held, key: str | None) -> list[Written]:
+def member(held: Held, key: str | None) -> list[WrittenItem]:
     """A module as a member of a container, under its key there."""
     name = None if key is None or not key.isidentifier() else key
     if held.container:
-        return [Written("sequential", name, inside=held.entries, stateful=any(e.stateful for e in held.entries))]
+        return [WrittenItem("sequential", name, inside=held.entries, stateful=any(e.stateful for e in held.entries))]
     return [held.entries[0]._replace(name=name), *held.entries[1:]] if held.entries else []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.reading import KEYS
 from netspec.layers import OWN, Offer
-from netspec.mends.calls import Manner, NoChain, Written, items_text
+from netspec.mends.calls import Manner, NoChain, WrittenItem, items_text
 from netspec.mends.keras import is_keras
 from netspec.mends.printed import as_calls
 from netspec.mends.python import Follower
@@ -30,7 +30,7 @@ MOST_NODES: Final = 20_000
 class ReadChain(NamedTuple):
     """A network as a list of layers."""
 
-    entries: tuple[Written, ...]
+    entries: tuple[WrittenItem, ...]
     input: list[int] | None
     """The shape of one example, where the text says it."""
     certain: bool
@@ -43,10 +43,10 @@ class ReadChain(NamedTuple):
         return f"write the {layers} as items" + ("" if self.certain else ", in the order in which the class holds them")
 
 
-def readings(text: str, offer: Offer) -> Iterator[list[Written]]:
+def readings(text: str, offer: Offer) -> Iterator[list[WrittenItem]]:
     """The items that calls of layers stand for where items should stand, perhaps inside a `Sequential`: first with all
     arguments in torch's order, then without the width, which a spec leaves out."""
-    found: list[list[Written]] = []
+    found: list[list[WrittenItem]] = []
     for widths in (True, False):
         try:
             made = list(chain_of(text, offer, free=True, widths=widths).entries)

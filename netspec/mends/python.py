@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from netspec.mends.calls import NoChain, Written, called_name, folded, unparsed
+from netspec.mends.calls import NoChain, WrittenItem, called_name, folded, unparsed
 from netspec.mends.modules import Modules, Unfollowed, bounded, member
 from netspec.mends.syntax import CHANGING, changes, is_about_layers, is_about_networks, key_of, runs, targets, truth
 from netspec.mends.tensors import BATCH, JOINED, Held, Names, is_batch
@@ -19,7 +19,7 @@ from netspec.mends.tensors import BATCH, JOINED, Held, Names, is_batch
 class Follower(Modules):
     """Follows the statements of a text."""
 
-    def network(self, tree: ast.Module) -> tuple[Written, ...]:
+    def network(self, tree: ast.Module) -> tuple[WrittenItem, ...]:
         """The layers of the network that a text makes: of the last that gets a name, of those that it calls without
         one, or of its last class or function.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from netspec.diagnostics import Edit
-from netspec.mends.calls import Written
+from netspec.mends.calls import WrittenItem
 from netspec.mends.edits import applied
 from netspec.mends.fitting import Conditions, Fitting
 from netspec.symbols.formula import SizeComparison
@@ -30,7 +30,7 @@ class Input(NamedTuple):
 
 
 def input_for(
-    entries: Sequence[Written],
+    entries: Sequence[WrittenItem],
     stated: Sequence[int] | None,
     source: Source,
     written: Callable[[str], tuple[Edit, ...]],
@@ -80,24 +80,24 @@ def _sized(channels: str, fitting: Fitting) -> Input | None:
     return Input(f"[{', '.join([channels, *[str(size)] * len(fitting.names)])}]", others)
 
 
-def _typed(shape: str, entries: Sequence[Written]) -> str:
+def _typed(shape: str, entries: Sequence[WrittenItem]) -> str:
     """A shape, with the type that an embedding wants."""
     return f"{{shape: {shape}, dtype: int64}}" if _plain(entries)[:1] == ["Embedding"] else shape
 
 
-def _plain(entries: Sequence[Written]) -> list[str]:
+def _plain(entries: Sequence[WrittenItem]) -> list[str]:
     """The layers' names, those inside of others in their place."""
     return [call.partition(":")[0] for call in _calls(entries)]
 
 
-def _calls(entries: Sequence[Written]) -> list[str]:
+def _calls(entries: Sequence[WrittenItem]) -> list[str]:
     found: list[str] = []
     for entry in entries:
         found += _calls(entry.inside) if entry.inside else [entry.call]
     return found
 
 
-def _first(entries: Sequence[Written]) -> tuple[str, Sequence[str]] | None:
+def _first(entries: Sequence[WrittenItem]) -> tuple[str, Sequence[str]] | None:
     """The width that the first layer with one has, and the names of the axes beside it; or a whole shape, and none."""
     flat = False
     for call in _calls(entries):

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from netspec.mends.calls import Manner, NoChain, Written, called_name, folded, function_entries, shaped, unparsed
+from netspec.mends.calls import Manner, NoChain, WrittenItem, called_name, folded, function_entries, shaped, unparsed
 from netspec.writing import flow, written
 
 Names = dict[str, Any]
@@ -16,7 +16,7 @@ Names = dict[str, Any]
 class Held(NamedTuple):
     """A module that Python holds."""
 
-    entries: tuple[Written, ...]
+    entries: tuple[WrittenItem, ...]
     container: bool = False
     """Whether it is a module of modules, whose names are part of keys."""
     parts: tuple[Held, ...] | None = None
@@ -44,7 +44,7 @@ class Flowing:
 
     def __init__(self, manner: Manner) -> None:
         self.manner: Final = manner
-        self.entries: list[Written] = []
+        self.entries: list[WrittenItem] = []
         self.at = 0
         self._uses: dict[str, list[int]] = {}
 
@@ -56,7 +56,7 @@ class Flowing:
         """Whether a tensor is the one that flows now."""
         return x.at == self.at
 
-    def put(self, entries: Sequence[Written]) -> Tensor:
+    def put(self, entries: Sequence[WrittenItem]) -> Tensor:
         """Let the tensor flow through items."""
         self.entries += entries
         self.at += 1
@@ -69,7 +69,7 @@ class Flowing:
         entries = list(held.entries)
         if held.container and key is not None:
             stateful = any(entry.stateful for entry in entries)
-            entries = [Written("sequential", key, inside=held.entries, stateful=stateful)] if entries else []
+            entries = [WrittenItem("sequential", key, inside=held.entries, stateful=stateful)] if entries else []
         elif entries and key is not None and entries[0].stateful:
             entries[0] = entries[0]._replace(name=key)
         if entries and key is not None and entries[0].stateful:
@@ -78,7 +78,7 @@ class Flowing:
                 self._uses.pop(key)
         return self.put(entries)
 
-    def finished(self) -> tuple[Written, ...]:
+    def finished(self) -> tuple[WrittenItem, ...]:
         """The items; a module with parameters that ran several times is shared."""
         for places in self._uses.values():
             for at in places if len(places) > 1 else ():
@@ -146,14 +146,14 @@ def _one_list(args: list[ast.expr]) -> list[ast.expr]:
 
 
 def _view(
-    node: ast.Call, args: list[ast.expr], _: _Arguments, names: Mapping[str, Any], before: Sequence[Written]
-) -> list[Written]:
+    node: ast.Call, args: list[ast.expr], _: _Arguments, names: Mapping[str, Any], before: Sequence[WrittenItem]
+) -> list[WrittenItem]:
     sizes = _one_list(args)
     first = sizes[0] if sizes else None
     if first is None or not (is_batch(first, names) or _is(first, -1, names)):
         raise NoChain(f"`{unparsed(node)}`, which changes the batch axis", node.lineno)
     if len(sizes) == 2:
-        return [Written("Flatten")]
+        return [WrittenItem("Flatten")]
     made = shaped([folded(size, names) for size in sizes[1:]], node.lineno)
     return made[1:] if not before or before[-1].call.startswith(("Flatten", "Linear")) else made
 
@@ -166,69 +166,69 @@ def _is(node: ast.expr, value: int, names: Mapping[str, Any]) -> bool:
 
 
 def _flatten(
-    node: ast.Call, args: list[ast.expr], keywords: _Arguments, names: Mapping[str, Any], _: Sequence[Written]
-) -> list[Written]:
+    node: ast.Call, args: list[ast.expr], keywords: _Arguments, names: Mapping[str, Any], _: Sequence[WrittenItem]
+) -> list[WrittenItem]:
     start = args[0] if args else keywords.get("start_dim")
     first = 0 if start is None else folded(start, names)
     if first == 0:
         raise NoChain(f"`{unparsed(node)}`, which makes one axis of the batch and all others", node.lineno)
-    return [Written("Flatten" if first == 1 else f"Flatten: {{start_dim: {flow(first, written)}}}")]
+    return [WrittenItem("Flatten" if first == 1 else f"Flatten: {{start_dim: {flow(first, written)}}}")]
 
 
 def _squeeze(
-    node: ast.Call, args: list[ast.expr], keywords: _Arguments, names: Mapping[str, Any], before: Sequence[Written]
-) -> list[Written]:
+    node: ast.Call, args: list[ast.expr], keywords: _Arguments, names: Mapping[str, Any], before: Sequence[WrittenItem]
+) -> list[WrittenItem]:
     pooled, last = _last_call(before[:-1]), _last_call(before)
     if last.startswith("Adaptive"):
-        return [Written("Flatten")]
+        return [WrittenItem("Flatten")]
     if last == "Flatten" and pooled.startswith("Adaptive"):
         return []  # of `squeeze(-1).squeeze(-1)`
     raise NoChain(f"`{unparsed(node)}`, which takes axes of size 1 away", node.lineno)
 
 
-def _last_call(entries: Sequence[Written]) -> str:
+def _last_call(entries: Sequence[WrittenItem]) -> str:
     while entries and entries[-1].inside:
         entries = entries[-1].inside
     return entries[-1].call if entries else ""
 
 
 def _permute(
-    node: ast.Call, args: list[ast.expr], keywords: _Arguments, names: Mapping[str, Any], _: Sequence[Written]
-) -> list[Written]:
+    node: ast.Call, args: list[ast.expr], keywords: _Arguments, names: Mapping[str, Any], _: Sequence[WrittenItem]
+) -> list[WrittenItem]:
     order = [int(one) for one in (folded(one, names) for one in _one_list(args)) if isinstance(one, int)]
     if order[:1] != [0] or len(order) > 6 or sorted(order) != list(range(len(order))):
         raise NoChain(f"`{unparsed(node)}`, which moves the batch axis", node.lineno)
     axes = ["n", *"abcdefg"[: len(order) - 1]]
-    return [Written(f"Rearrange: {' '.join(axes)} -> {' '.join(axes[at] for at in order)}")]
+    return [WrittenItem(f"Rearrange: {' '.join(axes)} -> {' '.join(axes[at] for at in order)}")]
 
 
 def _transpose(
-    node: ast.Call, args: list[ast.expr], keywords: _Arguments, names: Mapping[str, Any], _: Sequence[Written]
-) -> list[Written]:
+    node: ast.Call, args: list[ast.expr], keywords: _Arguments, names: Mapping[str, Any], _: Sequence[WrittenItem]
+) -> list[WrittenItem]:
     if sorted(folded(one, names) % 3 for one in args) != [1, 2]:
         raise NoChain(f"`{unparsed(node)}`, which moves the batch axis", node.lineno)
-    return [Written("Rearrange: n a b -> n b a")]
+    return [WrittenItem("Rearrange: n a b -> n b a")]
 
 
 def _mean(
-    node: ast.Call, args: list[ast.expr], keywords: _Arguments, names: Mapping[str, Any], _: Sequence[Written]
-) -> list[Written]:
+    node: ast.Call, args: list[ast.expr], keywords: _Arguments, names: Mapping[str, Any], _: Sequence[WrittenItem]
+) -> list[WrittenItem]:
     dim = args[0] if args else keywords.get("dim", keywords.get("axis"))
     if dim is None:
         raise NoChain(f"`{unparsed(node)}`, which is over the batch, too", node.lineno)
     keep = "keepdim" in keywords and folded(keywords["keepdim"], names) is True
     name = (called_name(node.func) or "").capitalize()
-    return [Written(f"{name}: {{dim: {flow(folded(dim, names), written)}{', keepdim: true' if keep else ''}}}")]
+    return [WrittenItem(f"{name}: {{dim: {flow(folded(dim, names), written)}{', keepdim: true' if keep else ''}}}")]
 
 
-_Special = Callable[[ast.Call, list[ast.expr], _Arguments, Mapping[str, Any], Sequence[Written]], list[Written]]
+_Special = Callable[[ast.Call, list[ast.expr], _Arguments, Mapping[str, Any], Sequence[WrittenItem]], list[WrittenItem]]
 _SPECIAL: Final[Mapping[str, _Special]] = {
     "view": _view, "reshape": _view, "flatten": _flatten, "squeeze": _squeeze, "permute": _permute,
     "transpose": _transpose, "mean": _mean, "sum": _mean,
 }  # fmt: skip
 
 
-def selected(node: ast.Subscript, names: Mapping[str, Any]) -> list[Written]:
+def selected(node: ast.Subscript, names: Mapping[str, Any]) -> list[WrittenItem]:
     """`x[:, -1, :]`: one place of an axis.
 
     Raises:
@@ -240,5 +240,5 @@ def selected(node: ast.Subscript, names: Mapping[str, Any]) -> list[Written]:
     if len(places) == 1 and places[0] > 0 and not isinstance(parts[places[0]], ast.Slice):
         index = folded(parts[places[0]], names)
         if isinstance(index, int):
-            return [Written(f"Select: {{dim: {places[0]}, index: {index}}}")]
+            return [WrittenItem(f"Select: {{dim: {places[0]}, index: {index}}}")]
     raise NoChain(f"`{unparsed(node)}`, a part of a tensor", node.lineno)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
-from netspec.diagnostics import did_you_mean
+from netspec.diagnostics import Edit, Fix, did_you_mean, is_sure
 from netspec.dims import UNKNOWN
 from netspec.expressions import Called, ExpressionError, NeedsNumber, parse
 from netspec.kinds import FieldKind
@@ -116,6 +116,7 @@ class Values:
                 f"there is no variable `{node.text[1:]}` here",
                 node,
                 help=f"did you mean `${near}`?" if near else "`$name` in a text field stands for a variable",
+                fix=self.replace(f"write `${near}`", node, f"${near}") if near else None,
             )
             return FAILED
 
@@ -179,7 +180,11 @@ class Values:
             return
         place = self.source.inside(node, error.start, max(error.end, error.start + 1))
         if error.name is not None:
-            self.report(error.code, error.message, place, help=self._instead_of(error.name, node, free))
+            help_, near = self._instead_of(error.name, node, free)
+            whole = node.quoted and place == self.source.span(node)  # with its quotes, which are to stay
+            sure = near is not None and is_sure(error.name, near, self._variables())
+            fix = None if near is None or whole else Fix(f"write `{near}`", (Edit(place, near),), sure)
+            self.report(error.code, error.message, place, help=help_, fix=fix)
             return
         help_ = None if error.called is None else self.names.instead(error.called)
         if help_ is not None or error.help is not None:
@@ -195,17 +200,17 @@ class Values:
             error.code, error.message, place, help=f"a name in an expression stands without `$`: `{plain}`", fix=fix
         )
 
-    def _instead_of(self, name: str, node: ScalarNode, free: bool) -> str | None:
-        """What to write instead of a name that is not in scope."""
+    def _instead_of(self, name: str, node: ScalarNode, free: bool) -> tuple[str | None, str | None]:
+        """What to write instead of a name that is not in scope, and the name that seems to be meant."""
         if (hint := self.names.hint(name)) is not None:
-            return hint
+            return hint, None
         if name.lower() in SAID:
-            return f"YAML 1.2 reads `{name}` as text: write `{SAID[name.lower()]}`"
+            return f"YAML 1.2 reads `{name}` as text: write `{SAID[name.lower()]}`", None
         near = did_you_mean(name, self.names.known() if free else self._variables())
         if free and node.text.strip() == name and (near is None or near[0].isupper() != name[0].isupper()):
             text = f"a text has quotes of its own: \"'{name}'\""
-            return f"did you mean `{near}`? {text}" if near else text
-        return f"did you mean `{near}`?" if near else None
+            return (f"did you mean `{near}`? {text}" if near else text), None
+        return (f"did you mean `{near}`?" if near else None), near
 
     def _variables(self) -> list[str]:
         """The names in scope that may be a number's: the CapWords name of a layer is none."""

@@ -210,6 +210,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     return by_folded[near] if begins or 2 * _edits(folded, near) <= len(folded) else None
 
 
+def is_near(word: str, near: str) -> bool:
+    """Whether a word differs from another by a slip or two, so that it is the same one misspelt."""
+    begins = near.casefold().startswith(word.casefold()) or word.casefold().startswith(near.casefold())
+    return begins or _distance(word, near) <= max(2, len(word) // 4)
+
+
 def is_sure(word: str, near: str, known: Iterable[str]) -> bool:
     """Whether a misspelt word means the one that it is near to: no other is as near, and more than a digit differs."""
     if re.sub(r"\d", "", word) == re.sub(r"\d", "", near):

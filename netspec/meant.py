@@ -35,6 +35,13 @@ _ARGUMENTS: Final = {
     "output_dim": ("embedding_dim", "out_features"),
     "target_shape": ("unflattened_size",),
     "heads": ("num_heads",),
+    "nhead": ("num_heads",),
+    "n_heads": ("num_heads",),
+    "key_dim": ("head_dim",),
+    "num_hiddens": ("embed_dim", "hidden_size", "out_features"),
+    "d_model": ("embed_dim",),
+    "drop_prob": ("p",),
+    "target_size": ("unflattened_size",),
     "learning_rate": ("lr",),
     "eta": ("lr",),
     "l2": ("weight_decay",),
@@ -55,6 +62,19 @@ _ARGUMENTS: Final = {
 
 _NONE: Final = frozenset(("activation", "input_shape", "name", "as", "when", "repeat", "dtype", "kernel_initializer"))
 """What is no argument here, whatever it resembles."""
+
+
+_TAKEN: Final = frozenset(("input", "inputs", "from", "source", "of", "x", "on", "args"))
+_SHARED: Final = frozenset(("share", "share_with", "shared_with", "weights_of", "reuse"))
+
+
+def no_argument(name: str) -> str | None:
+    """What to write instead of a word by which others say what a layer takes, or whose weights it has."""
+    if name in _TAKEN:
+        return "an item takes what stands in front of it: `- use: x` lets the value `x` stand there"
+    if name in _SHARED:
+        return "`shared: name` beside each of several items, which are written in full, makes them one module"
+    return None
 
 
 def argument_meant(name: str, known: Collection[str]) -> str | None:

@@ -40,6 +40,8 @@ _OTHERS: Final = {
     "sinusoidalpositionalencoding": "Sinusoids",
     "sinusoidalpositionembedding": "Sinusoids",
     "relshift": "RelativeShift",
+    "multiheadattention": "SelfAttention",
+    "multiheadselfattention": "SelfAttention",
     "bn": "BatchNorm",
     "ln": "LayerNorm",
     "gap": "AdaptiveAvgPool",
@@ -59,6 +61,7 @@ def meant_by(name: str, dimensions: int, layers: Iterable[str] = MODULE_OF) -> s
         layers: the names of the layers that there are.
     """
     by_folded = {known.lower(): known for known in layers}
+    name = name.replace("_", "")
     found = _PARTS.fullmatch(name)
     if name.lower() in by_folded or found is None:
         return by_folded.get(name.lower())

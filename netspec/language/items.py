@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from netspec.combinators import COMBINATORS, OWNERS
-from netspec.diagnostics import Edit, Fix, Span, did_you_mean
+from netspec.diagnostics import Edit, Fix, Span, did_you_mean, is_near
 from netspec.language.spec import Report, Spec
 from netspec.layers import UNOFFERED
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
@@ -297,7 +297,8 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
         report("unknown-layer", f"there is no layer or block `{name}`", node, help=told)
         return
     several = any(part in layers for part in re.split(r"\W+", name)[1:])  # none of which may be lost
-    near = None if several else meant or _near(name, layers, known)
+    bare = re.sub(r"^[\w.]+\.(?=\w+$)", "", name)  # `torch.flatten`
+    near = None if several else meant or _near(bare, layers, known)
     fix = None
     if near is not None and not node.quoted:
         fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))
@@ -318,9 +319,9 @@ def _near(name: str, layers: Iterable[str], words: Sequence[str]) -> str | None:
         return same
     capital = name[:1].isupper()
     alike = [word for word in words if word[:1].isupper() == capital]
-    return did_you_mean(name, (*layers, *alike) if capital else alike) or (
-        None if capital else did_you_mean(name, layers)
-    )
+    near = did_you_mean(name, (*layers, *alike) if capital else alike)
+    near = near or (None if capital else did_you_mean(name, layers))
+    return near if near is not None and is_near(name, near) else None
 
 
 def _of_a_plugin(node: ScalarNode, missing: list[str], spec: Spec, report: Report) -> None:

@@ -13,6 +13,7 @@ from netspec.expressions.functions import FUNCTIONS
 from netspec.language.aliases import meant_by
 from netspec.language.words import loop_names, module_named
 from netspec.layers import MODULE_OF, layer_class
+from netspec.meant import no_argument
 
 if TYPE_CHECKING:
     from netspec.language.spec import Spec
@@ -56,6 +57,17 @@ _LAYERS: Final = {
 _BETWEEN: Final = {"max": "Max", "maximum": "Max", "min": "Min", "minimum": "Min", "mean": "Mean"}
 """What reduces a stack of several values to one of their shape, element by element."""
 _HEADS: Final = {
+    "from": "an item takes what stands in front of it: `use: x` lets the value `x` stand there",
+    "share": "`shared: name` beside each of several items makes them one module",
+    "seblock": (
+        "squeeze and excitation of 16 channels is `gate: [{AdaptiveAvgPool2d: 1}, {Conv2d: {out_channels: 4, "
+        "kernel_size: 1}}, ReLU, {Conv2d: {out_channels: 16, kernel_size: 1}}, Sigmoid]`"
+    ),
+    "positionalencoding": (
+        "no layer adds fixed sines; `PositionEmbedding` adds a vector for each position that is learned, and "
+        "`SelfAttention` turns queries and keys by their position, `rotary`"
+    ),
+    "timedistributed": "a layer along the last axis is applied at each position of the others: write it alone",
     "return": "the value behind the last item is what a list gives; `output` says another",
     "input": "`use: x` lets the input `x` stand here; `input` stands at the top of a spec",
     "register_parameter": "`Parameter: [1, 64]` is a learned tensor of this shape",
@@ -68,6 +80,9 @@ _HEADS: Final = {
     "scaledstdconv2d": "`parametrize: {weight_standardization: {gain: true}}` beside a `Conv2d` is timm's layer",
     "lambda": "a spec holds no code: arithmetic stands in a `use`, as in `use: x * 2`",
 }
+_HEAD: Final = {"se": "seblock", "selayer": "seblock", "squeezeexcite": "seblock", "squeezeexcitation": "seblock",
+                "sinusoidalpositionalencoding": "positionalencoding"}  # fmt: skip
+"""Other names of the same heads."""
 _OPTIONS: Final = {
     "axis": ("dim",),
     "axes": ("dim",),
@@ -78,8 +93,6 @@ _OPTIONS: Final = {
     "skip": ("shortcut",),
     "downsample": ("shortcut",),
 }
-_TAKEN: Final = frozenset(("input", "inputs", "from", "source", "of", "x", "on", "args"))
-_INPUTS: Final = "an item takes what stands in front of it: `- use: x` lets the value `x` stand there"
 _NO_FUNCTION: Final = (
     "arithmetic over values has `+ - * / **` and parentheses; what else is computed of a value is a layer, and "
     "`netspec explain` lists them"
@@ -132,7 +145,7 @@ def instead_of_head(text: str, values: Collection[str]) -> str | None:
     name = text.rpartition(".")[2]
     if name != text and (word := _combinator(name)) is not None:
         return f"did you mean `{word}`?"
-    return _told(name) or _told(name.lower()) or _HEADS.get(name.lower())
+    return _told(name) or _told(name.lower()) or _HEADS.get(_HEAD.get(name.lower(), name.lower()).replace("_", ""))
 
 
 def instead_of_name(name: str, spec: Spec, values: ValueNames) -> str | None:
@@ -167,7 +180,7 @@ def instead_of_option(name: str, own: Collection[str]) -> tuple[str | None, str 
     """The option of a combinator with the options `own` that is meant by another name, or else what to write instead
     of an option that there is not."""
     near = next((option for option in _OPTIONS.get(name, ()) if option in own), None)
-    return near, _INPUTS if near is None and name in _TAKEN else None
+    return near, no_argument(name) if near is None else None
 
 
 def _is_arithmetic(text: str, values: Collection[str]) -> bool:

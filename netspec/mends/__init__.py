@@ -15,6 +15,7 @@ from netspec.mends.arguments import mends_of_arguments
 from netspec.mends.block_calls import mends_of_call
 from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import loses
+from netspec.mends.elsewhere import mends_of_strangers
 from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
 from netspec.mends.pasted import OF_PASTED, as_pasted, mends_of_pasted
@@ -232,10 +233,12 @@ def _with_mend(
     if written and spec is not None:
         own += mends_of_recipe(d, source, spec)
     slips: dict[tuple[Edit, ...], str] = {}
-    others = _by_writing(d, source, spec, slips) if written else ()
+    is_first = not proof.found or proof.found[0] is d
+    others = _by_writing(d, source, spec, slips, is_first=is_first) if written else ()
+    strangers = mends_of_strangers(d, source, spec) if written and spec is not None else ()
     likeliest = chain(others, own) if d.code in BROKEN else chain(own, others)  # libyaml stops late
     mends = (fix for fix in likeliest if d.code == "duplicate-key" or not loses(fix.edits, source))
-    mends = _each_once(mends)
+    mends = _each_once(chain(strangers, mends))
     if d.code in BROKEN:
         mends = (fix for fix in islice(mends, MOST_READ) if goes_on(source, fix, behind))
     found = proof.first(d, mends, lambda fix: fix in own or d.code in OF_TEXT)
@@ -291,10 +294,12 @@ WRITTEN: Final = HIDING - {"wrong-rank", "batch-axis"} | {
 """Findings about how something is written."""
 
 
-def _by_writing(d: Diagnostic, source: Source, spec: Spec | None, slips: dict[tuple[Edit, ...], str]) -> Iterator[Fix]:
+def _by_writing(
+    d: Diagnostic, source: Source, spec: Spec | None, slips: dict[tuple[Edit, ...], str], *, is_first: bool
+) -> Iterator[Fix]:
     """Other ways to write what a finding is about; `slips` takes what was wrong with a line."""
     if spec is not None:
-        yield from mends_of_writing(d, source, spec)
+        yield from mends_of_writing(d, source, spec, is_first)
         yield from mends_of_arguments(d, source, spec)
     yield from mends_of_document(d, source, spec)
     for fix, message in mends_of_lines(d, source):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.kinds import kinds_of
@@ -23,8 +24,12 @@ _ACTIVATIONS: Final = {"linear": "", "none": "", "null": "", "": "", "swish": "S
                        "softmax": "Softmax: -1"}  # fmt: skip
 
 
-def mends_of_writing(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
-    """Other ways to write the item that a finding is about."""
+def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) -> Iterator[Fix]:
+    """Other ways to write the item that a finding is about.
+
+    Args:
+        is_first: whether nothing is wrong further up, so that what stands in front of the item is known.
+    """
     at = offset(source, d.span.line, d.span.column)
     yield from _python(at, source, spec)
     for item in items_around(spec, at):
@@ -33,7 +38,7 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]
         if name is None:
             continue
         layer = spec.offer.layer_class(name)
-        yield from _list(item, name, layer, source)
+        yield from _list(item, name, layer, source, is_first)
         yield from _option_inside(d, item, source)
         yield from _level(item, name, layer, source)
         yield from _words(item, name, layer, source, spec)
@@ -94,7 +99,7 @@ def python_at(d: Diagnostic, source: Source, spec: Spec) -> str | None:
 # ---- lists, `type:`, arguments beside their layer
 
 
-def _list(item: Item, name: str, layer: type[Layer], source: Source) -> Iterator[Fix]:
+def _list(item: Item, name: str, layer: type[Layer], source: Source, is_first: bool) -> Iterator[Fix]:
     """`Conv2d: [1, 96, 11]`: the arguments in the order of torch's signature."""
     value = item.value
     if isinstance(value, ListNode):
@@ -104,18 +109,51 @@ def _list(item: Item, name: str, layer: type[Layer], source: Source) -> Iterator
     else:
         return
     fields = list(layer.model_fields)
-    readings: dict[str, list[tuple[str, str]]] = {}
-    for names in (fields, [field for field in fields if field != layer.width]):
-        if len(texts) <= len(names):
-            pairs = list(zip(names, texts, strict=False))
-            readings.setdefault(call_text(name, pairs), pairs)
     needed = [field for field in fields if layer.model_fields[field].is_required()] or fields[:1]
+    readings = [list(zip(names, texts, strict=False))
+                for names in (fields, [field for field in fields if field != layer.width])
+                if len(texts) <= len(names)]  # fmt: skip
+    possible = [pairs for i, pairs in enumerate(readings) if pairs not in readings[:i] and _may_be(layer, pairs)]
+    if needed[0] == layer.width:
+        possible = possible[:1]  # what can be left out altogether, as `eps` can, is not what comes first
     least, most = kinds_of(layer)[needed[0]].lengths or (1, 0)
     one = len(needed) == 1 and least <= len(texts) and (most is None or len(texts) <= most)
-    for text, pairs in readings.items():
-        written = f"{{{', '.join(f'{key}: {one}' for key, one in pairs)}}}"
-        yield Fix(f"write `{text}`, in the order of torch's signature", (*_head(item, name, source),
-                  replace(source, value, written)), certain=not one)  # fmt: skip
+    for i, pairs in enumerate(possible):
+        title = f"write `{call_text(name, pairs)}`, in the order of torch's signature"
+        sure = not one
+        if len(possible) > 1 and (not is_first or (i and _wider(pairs))):
+            way, other = ("without", "with") if i else ("with", "without")
+            title += f" {way} its `{layer.width}`; {other} it, `{call_text(name, possible[1 - i])}`"
+            sure = False
+        written = f"{{{', '.join(f'{key}: {text}' for key, text in pairs)}}}"
+        yield Fix(title, (*_head(item, name, source), replace(source, value, written)), certain=sure)
+
+
+def _literal(text: str) -> Any:
+    """A number or a list of numbers as it is written; None for what has to be computed."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any values
+
+
+def _may_be(layer: type[Layer], pairs: Sequence[tuple[str, str]]) -> bool:
+    """Whether arguments are of the kinds that the layer takes, as far as they are numbers."""
+    given = {key: _literal(text) for key, text in pairs}
+    if any(value is None for value in given.values()):
+        return True
+    try:
+        layer.model_validate(given)
+    except ValueError:
+        return False
+    return True
+
+
+def _wider(pairs: Sequence[tuple[str, str]]) -> bool:
+    given = {key: _literal(text) for key, text in pairs}
+    channels, kernel = given.get("out_channels"), given.get("kernel_size")
+    return isinstance(channels, int) and isinstance(kernel, int) and kernel > channels
 
 
 def _head(item: Item, name: str, source: Source) -> tuple[Edit, ...]:

@@ -9,7 +9,7 @@ from netspec.arguments import Arguments
 from netspec.diagnostics import Code, did_you_mean
 from netspec.expressions.values import described
 from netspec.kinds import FieldKind, kinds_of
-from netspec.meant import argument_meant, meant_call, python_call
+from netspec.meant import argument_meant, meant_call, no_argument, python_call
 from netspec.text.nodes import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import argument_trap
 from netspec.validation.reports import Reports
@@ -36,13 +36,12 @@ def no_list(reports: Reports, model: type[Arguments], node: ListNode, name: str)
     written = reports.source.text[node.start : node.end]
     if all(isinstance(item, ScalarNode) for item in node.items):  # in the place of another, the text is that one's
         written = f"[{', '.join(getattr(item, 'text', '') for item in node.items)}]"
+    readings = [f"`{name}: {{{one}}}`" for one in _with_list(model, node, written)] if "\n" not in written else []
     reports.report(
         "list-argument",
         f"`{name}` cannot take a list: it could be one argument with several values, or several arguments",
         node,
-        help=f"name the arguments: `{name}: {{{_with_list(model, node, written)}}}`"
-        if model.model_fields and "\n" not in written
-        else None,
+        help=f"name the arguments: {' or '.join(readings)}" if readings else None,
     )
 
 
@@ -60,14 +59,33 @@ def _with_value(model: type[Arguments], text: str) -> str:
     return ", ".join([f"{first}: {text}", *(f"{name}: …" for name in others)])
 
 
-def _with_list(model: type[Arguments], node: ListNode, text: str) -> str:
-    """The arguments of a call that was given a list: one argument where the first takes a list, else one for each."""
-    least, most = kinds_of(model)[_first_needed(model)[0]].lengths or (1, 0)
+def _with_list(model: type[Arguments], node: ListNode, text: str) -> list[str]:
+    """The arguments of a call that was given a list: one argument where the first takes a list, else one for each, in
+    the order of torch's signature without the width that follows from the input, and with it."""
+    if not model.model_fields:
+        return []
+    first = _first_needed(model)[0]
+    least, most = kinds_of(model)[first].lengths or (1, 0)
     if least <= len(node.items) and (most is None or len(node.items) <= most):
-        return _with_value(model, text)
-    names = [name for name in model.model_fields if name != getattr(model, "width", None)]
-    pairs = zip(names, (getattr(item, "text", "…") for item in node.items), strict=False)
-    return ", ".join(f"{name}: {value}" for name, value in pairs)
+        return [_with_value(model, text)]
+    width = getattr(model, "width", None)
+    given = [getattr(item, "text", None) or _text_of(item) for item in node.items]
+    without = [name for name in model.model_fields if name != width]
+    orders = [list(model.model_fields)] if first == width else [without, list(model.model_fields)]
+    needed = [name for name, field in model.model_fields.items() if field.is_required()]
+    found: list[str] = []
+    for order in orders:
+        whole = len(given) <= len(order) and set(needed) <= set(order[: len(given)])
+        if whole or order is orders[0]:
+            found.append(", ".join(f"{name}: {value}" for name, value in zip(order, given, strict=False)))
+    return list(dict.fromkeys(found))
+
+
+def _text_of(node: Node) -> str:
+    """A list of scalars as text; `…` for what is something else."""
+    if isinstance(node, ListNode) and all(isinstance(item, ScalarNode) for item in node.items):
+        return f"[{', '.join(getattr(item, 'text', '') for item in node.items)}]"
+    return "…"
 
 
 def needs_number(reports: Reports, argument: str, value: Dim, node: Node, owner: str | None) -> None:
@@ -93,13 +111,15 @@ def unknown_argument(
     if key.text in model.omitted:
         reports.report("omitted-argument", f"`{name}` has no `{key.text}` here: {model.omitted[key.text]}", key)
         return None
-    near = argument_meant(key.text, model.model_fields)
+    told = no_argument(key.text) if is_item else None
+    near = None if told else argument_meant(key.text, model.model_fields)
     known = ", ".join(f"`{f}`" for f in model.model_fields)
+    told = told or (f"did you mean `{near}`?" if near else f"its arguments are {known}" if known else "it takes none")
     reports.report(
         "unknown-argument",
         f"`{name}` has no argument `{key.text}`",
         key,
-        help=f"did you mean `{near}`?" if near else (f"its arguments are {known}" if known else "it takes none"),
+        help=told,
         fix=reports.replace(f"write `{near}`", key, near) if near and node.get(near) is None else None,
     )
     return near

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from netspec.diagnostics import Related, did_you_mean
+from netspec.diagnostics import Edit, Fix, Related, did_you_mean
 from netspec.dims import UNKNOWN
 from netspec.expressions import ExpressionError
 from netspec.language.items import Item
@@ -136,9 +136,17 @@ def _given(block: Block, node: Node | None, at: ScalarNode, reader: Reader) -> d
             items[len(names)],
             related=[_defined(block, reader)],
             help=f"its signature is `{block.signature}`",
+            fix=_without_rest(items, len(names), reader) if names and isinstance(node, ListNode) else None,
         )
         return None
     return dict(zip(names, items, strict=False))
+
+
+def _without_rest(items: Sequence[Node], number: int, reader: Reader) -> Fix:
+    """Leave out what stands behind the first arguments; which of them is not meant is not known."""
+    start, end = items[number - 1].end, items[-1].end
+    rest = reader.source.text[items[number].start : end]
+    return Fix(f"leave out `{rest}`", (Edit(reader.source.between(start, end), ""),), certain=False)
 
 
 def _is_template(node: MapNode, names: list[str], reader: Reader) -> bool:

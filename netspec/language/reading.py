@@ -125,8 +125,10 @@ def _read_key(spec: Spec, key: ScalarNode, node: Node, report: Report) -> None:
         case "netspec":
             if not isinstance(node, ScalarNode) or node.value != 1 or isinstance(node.value, bool):
                 report(
-                    "language-version", "this netspec reads version 1 of the language", node, help="write `netspec: 1`"
-                )
+                    "language-version", "this netspec reads version 1 of the language", node, help="write `netspec: 1`",
+                    fix=Fix("write `netspec: 1`", (Edit(spec.source.span(node), "1"),))
+                    if isinstance(node, ScalarNode) and node.text.strip() == "1" else None,
+                )  # fmt: skip
         case "name":
             _read_name(spec, node, report)
         case "description":

@@ -237,7 +237,8 @@ def _with_mend(
     others = _by_writing(d, source, spec, slips, is_first=is_first) if written else ()
     strangers = mends_of_strangers(d, source, spec) if written and spec is not None else ()
     likeliest = chain(others, own) if d.code in BROKEN else chain(own, others)  # libyaml stops late
-    mends = (fix for fix in likeliest if d.code == "duplicate-key" or not loses(fix.edits, source))
+    free = d.code == "duplicate-key"  # one of two values goes
+    mends = (fix for fix in likeliest if free or not fix.certain or not loses(fix.edits, source))
     mends = _each_once(chain(strangers, mends))
     if d.code in BROKEN:
         mends = (fix for fix in islice(mends, MOST_READ) if goes_on(source, fix, behind))

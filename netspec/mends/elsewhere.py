@@ -22,7 +22,10 @@ _TAKEN: Final = frozenset(("from", "input", "inputs", "source", "of"))
 def mends_of_strangers(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
     """Other items for the item that a finding is about."""
     at = offset(source, d.span.line, d.span.column)
+    if d.code == "duplicate-key":
+        yield from _twice(d, at, source)
     yield from _nested(at, source, spec)
+    yield from _swallowed(at, source, spec)
     item = next(items_around(spec, at), None)
     if item is None:
         return
@@ -38,6 +41,43 @@ def mends_of_strangers(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fi
     if word in _TAKEN and isinstance(item.value, ScalarNode) and item.value.text in spec.named_values:
         yield Fix(f"write `use: {item.value.text}`", (replace(source, item.head, "use"),))
     yield from _taken(at, item, source, spec)
+
+
+_ENTRY: Final = re.compile(r"(?P<key>[\w.]+): *(?P<value>[^,{}\[\]\n#]+|\[[^\[\]{}\n]*\]|\{[^\[\]{}\n]*\})")
+
+
+def _twice(d: Diagnostic, at: int, source: Source) -> Iterator[Fix]:
+    """A key that is set twice: the second goes; for certain if both have the same value."""
+    second = _ENTRY.match(source.text, at)
+    first = next((_ENTRY.match(source.text, offset(source, one.span.line, one.span.column)) for one in d.related
+                  if one.span.file == source.name), None)  # fmt: skip
+    if first is None or second is None:
+        return
+    begin, stop = second.start(), second.end()
+    before = source.text[:begin].rstrip()
+    if before.endswith(","):
+        begin = len(before) - 1
+    elif source.text[source.text.rfind("\n", 0, begin) + 1 : begin].strip() or source.text[stop : stop + 1] != "\n":
+        return
+    else:
+        begin, stop = source.text.rfind("\n", 0, begin) + 1, stop + 1
+    same = first["value"].strip() == second["value"].strip()
+    title = f"leave out the second `{second[0].strip()}`" + ("" if same else f": the first is `{first[0].strip()}`")
+    yield Fix(title, (Edit(source.between(begin, stop), ""),), certain=same)
+
+
+def _swallowed(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`- ReLU` further in than the bare item above it, of which it then is a part."""
+    for node in nodes(spec):
+        if not isinstance(node, ScalarNode) or node.start != at or node.quoted or " - " not in node.text:
+            continue
+        begin = source.text.rfind("\n", 0, node.start) + 1
+        lead = source.text[begin : node.start]
+        starts = [found.start(1) for found in re.finditer(r"\n( +)- ", source.text[: node.end]) if found.start() > at]
+        if lead.strip() == "-" and starts:
+            dash = lead.index("-")
+            edits = [Edit(source.between(start, source.text.index("-", start)), " " * dash) for start in starts]
+            yield Fix("write the item in the column of the one above", tuple(edits))
 
 
 def _values(node: Node | None) -> list[object] | None:

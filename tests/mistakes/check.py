@@ -12,7 +12,8 @@ from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic, Fix
 from netspec.mends.repair import repaired
 from netspec.text.source import decode
-from tests.mistakes.kinds import KINDS, net_of
+from tests.mistakes.further import KINDS
+from tests.mistakes.kinds import net_of
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -6,6 +6,7 @@ import random
 import re
 
 from netspec.layers import MODULE_OF, layer_class
+from tests.mistakes.kinds import KINDS as KINDS
 from tests.mistakes.kinds import arguments, kind, misspelt, net_of, put, some, stated
 
 _OPTION = r"^ +(name|shared|shortcut|act|repeat|freeze|split)(?=: )"

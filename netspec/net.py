@@ -93,13 +93,32 @@ class Leaf(NamedTuple):
         return tuple(read for reads in self.inputs.values() for read in reads) if self.inputs else ()
 
     @property
-    def constant_inputs(self) -> tuple[int, ...]:
-        """Which of the tensors that it is given (0 flows in, further ones are counted behind it) are constants, where
-        others are none: they are repeated for each example."""
+    def given(self) -> tuple[Read | None, ...]:
+        """What its module is called with behind what flows: the tensors that it is given, in the order in which it
+        takes them, and None in the place of one that stands in front of another and is not given."""
         if not self.inputs:
             return ()
-        given = [self.input.constant, *(read.type.constant for read in self.reads)]
-        return () if all(given) else tuple(i for i, constant in enumerate(given) if constant)
+        last = max(map(self.layer.tensors.index, self.inputs))
+        names = self.layer.tensors[: last + 1]
+        return tuple(read for name in names for read in self.inputs.get(name, (None,)))
+
+    @property
+    def constant_inputs(self) -> tuple[int, ...]:
+        """Which of what its module is called with (0 flows in, `given` follows) are constants, where others are none:
+        they are repeated for each example, unless the layer takes them as they are."""
+        if not self.inputs:
+            return ()
+        given = [self.input.constant, *(read is None or read.type.constant for read in self.given)]
+        if all(given):
+            return ()
+        kept = {read for name in self.layer.broadcast for read in self.inputs.get(name, ())} | {None}
+        repeated = [i for i, read in enumerate(self.given, 1) if read not in kept and given[i]]
+        return (0, *repeated) if given[0] else tuple(repeated)
+
+    @property
+    def input_types(self) -> dict[str, tuple[TensorType, ...]]:
+        """The types of the tensors that it is given beside what flows, by name."""
+        return {name: tuple(read.type for read in reads) for name, reads in self.inputs.items()}
 
     @property
     def type(self) -> str:
@@ -186,7 +205,10 @@ class Leaf(NamedTuple):
     @property
     def macs(self) -> Size:
         """Multiply-accumulates of one example's forward pass."""
-        return counted(lambda: self.layer.macs(self.input) * (1 if self.output.constant else self.slices))
+        times = 1 if self.output.constant else self.slices
+        if self.inputs:
+            return counted(lambda: self.layer.macs_of_all(self.input, self.input_types) * times)
+        return counted(lambda: self.layer.macs(self.input) * times)
 
     @property
     def family(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 from netspec.dims import Shape, Size, product
-from netspec.layers.base import DType, Layer, TensorType
+from netspec.layers.base import DType, Layer, Saved, TensorType
 from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use
 from netspec.wiring import Wiring, slots_read
 
@@ -218,7 +218,7 @@ class SimulatedStep:
 
     def _keep(self, leaf: Leaf, x: StepTensor, y: StepTensor, width: int) -> int:
         """Save what the layer's backward pass needs. Returns the bytes that this adds."""
-        saved = leaf.layer.saved(leaf.input)
+        saved = self._saved(leaf)
         gpu = self.device == "cuda"
         before = self.kept_bytes
         if saved.input:
@@ -226,11 +226,21 @@ class SimulatedStep:
             self._remember(x if fits else StepTensor(x.elements, width, constant=x.constant))
         if saved.output:
             self._remember(y)
+        for name in saved.others:
+            for read in leaf.inputs[name]:
+                self._remember(self.named[read.slot].tensor)
         each = whole(saved.extra) * width + whole(saved.indices) * _INT64
         each += whole(saved.mask) * (1 if gpu else width) + (0 if gpu else whole(saved.cpu) * width)
         times = 1 if leaf.output.constant else self.batch * self.slices
         self.kept_bytes += each * times + (whole(saved.statistics) + self._weight(leaf)) * FLOAT32
         return self.kept_bytes - before
+
+    def _saved(self, leaf: Leaf) -> Saved:
+        """What the layer's backward pass needs."""
+        if not leaf.inputs:
+            return leaf.layer.saved(leaf.input)
+        learned = {name for name, reads in leaf.inputs.items() if any(self.named[read.slot].needs for read in reads)}
+        return leaf.layer.saved_of_all(leaf.input, leaf.input_types, learned)
 
     def _remember(self, tensor: StepTensor) -> None:
         tensor = tensor.whole

@@ -73,7 +73,7 @@ class LayerItems:
         if self.scope.has_values and isinstance(item.value, MapNode) and (target := item.value.get("as")) is not None:
             self.naming.lose(target, cursor)  # it is reported as an argument
         of_plugin = bool(self.offer.plugins) and self.offer.of_plugin(name)
-        if found.several or (found.several_if_asked and self.several.is_asked(item, found)):
+        if found.several or (found.several_if_asked and self.several.is_asked(item, found, cursor)):
             self._of_several(item, name, found, cursor, of_plugin)
             return
         names = None if item.value is None else Here(cursor.context.scope, cursor.flow.type)
@@ -126,7 +126,7 @@ class LayerItems:
 
     def _of_several(self, item: Item, name: str, found: type[Layer], cursor: Cursor, of_plugin: bool) -> None:
         """A layer that is given further tensors, or gives several results."""
-        written, tensors = self.several.apart(item, found)
+        written, tensors = self.several.apart(item, found, cursor)
         names = Here(cursor.context.scope, cursor.flow.type)
         layer = self._arguments(found, item, written, name, names, of_plugin)
         key, given_name = key_of(item, cursor, self._at)

@@ -92,8 +92,8 @@ class _Storages:
                     self.of[step.value] = storages[0]
                 elif leaf.layer.shares(leaf.input):
                     self.of[step.value] = storages[0]
-                elif leaf.layer.saved(leaf.input).input:
-                    self._keep(storages[0], f"`{leaf.type}`", leaf.span, time)
+                else:
+                    self._keep_of_layer(leaf, storages, time)
             case Combinator():
                 if len(storages) == 1 and step.computes:  # a sum of one is that one
                     self.of[step.value] = storages[0]
@@ -103,6 +103,17 @@ class _Storages:
                         self._keep(storage, f"`{step.term.op}`", node.span, time)
                 elif isinstance(node, As) and not step.computes:
                     self.named[node.slot] = _Kept(node.name, node.span, storages[0], time)
+
+    def _keep_of_layer(self, leaf: Leaf, storages: Sequence[int], time: int) -> None:
+        """A layer keeps what flows in, or what it is given beside that; `storages` are those of both, in order."""
+        if not leaf.inputs:
+            kept = [leaf.layer.saved(leaf.input).input]
+        else:
+            saved = leaf.layer.saved_of_all(leaf.input, leaf.input_types)
+            kept = [saved.input, *(name in saved.others for name, reads in leaf.inputs.items() for _ in reads)]
+        for storage, is_kept in zip(storages, kept, strict=False):  # a source is given nothing
+            if is_kept:
+                self._keep(storage, f"`{leaf.type}`", leaf.span, time)
 
     def _keep(self, storage: int, name: str, span: Span, time: int) -> None:
         """Somebody keeps this memory for a gradient."""

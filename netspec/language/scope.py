@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from netspec.dims import UNKNOWN
-from netspec.expressions import Called
+from netspec.expressions import Called, ExpressionError, parse
 from netspec.expressions.values import Family, Value
 from netspec.language.spec import Spec
 from netspec.language.values import Asked, ValueNames
@@ -118,6 +118,18 @@ class NamesInScope:
     def names_value(self, name: str) -> bool:
         """Whether a parameter, a loop or a value has this name here, which then means no layer and no combinator."""
         return name in self.locals or name in self.values.known()
+
+    def computes_with_value(self, text: str) -> bool:
+        """Whether an expression has the name of a value of the network in it; does not count as reading it."""
+        try:
+            names = parse(text).names
+        except ExpressionError:
+            return False
+        for name in names:
+            found = self.locals[name] if name in self.locals else self.values.here(name)
+            if isinstance(found, (Value, Family)):
+                return True
+        return False
 
     def find(self, name: str, here: Here | None) -> object:
         """What a name means: at a place among the layers, or elsewhere in the spec for None.

@@ -9,6 +9,7 @@ from netspec.expressions.values import Family, member
 from netspec.language.cursor import Cursor
 from netspec.language.items import Item
 from netspec.language.naming import Naming
+from netspec.language.scope import NamesInScope
 from netspec.language.values import NamedValue
 from netspec.layers.base import Layer, TensorType
 from netspec.net import LayerResult, Leaf, Read
@@ -22,31 +23,43 @@ class Several:
     def __init__(self, naming: Naming) -> None:
         self.naming = naming
         self.reports = naming.reports
-        self._apart: dict[int, tuple[Node | None, dict[str, Node]]] = {}
-        """The arguments and the tensors of each item, by the identity of the mapping that holds them."""
+        self._apart: dict[tuple[int, tuple[str, ...]], tuple[Node | None, dict[str, Node]]] = {}
+        """The arguments and the tensors of each item, by the identity of the mapping that holds them and the names of
+        the tensors."""
         self._named: set[int] = set()
         """The items whose results have had their names."""
 
     # ---- what a layer is given
 
-    def is_asked(self, item: Item, found: type[Layer]) -> bool:
+    def is_asked(self, item: Item, found: type[Layer], cursor: Cursor) -> bool:
         """Whether an item names several results, or gives one of the layer's tensors."""
         given = item.value
         return isinstance(item.options.get("as"), ListNode) or (
-            isinstance(given, MapNode) and any(key.text in found.tensors for key, _ in given.entries)
+            isinstance(given, MapNode)
+            and any(self._is_tensor(key.text, node, found, cursor.context.scope) for key, node in given.entries)
         )
 
-    def apart(self, item: Item, found: type[Layer]) -> tuple[Node | None, dict[str, Node]]:
-        """The arguments of a layer, and the tensors that stand among them."""
+    def _is_tensor(self, name: str, node: Node, found: type[Layer], scope: NamesInScope) -> bool:
+        """Whether what is given under a name is one of the layer's tensors. Where an argument has the same name, a
+        value of the network is a tensor, and anything else the argument."""
+        if name not in found.tensors or name not in found.model_fields:
+            return name in found.tensors
+        return isinstance(node, ScalarNode) and isinstance(node.value, str) and scope.computes_with_value(node.text)
+
+    def apart(self, item: Item, found: type[Layer], cursor: Cursor) -> tuple[Node | None, dict[str, Node]]:
+        """The arguments of a layer, and the tensors that stand among them, in the order in which its module takes
+        them."""
         node = item.value
         if isinstance(node, ScalarNode) and node.value is not None and found.scalar is None and len(found.tensors) == 1:
             return None, {found.tensors[0]: node}
         if not isinstance(node, MapNode):
             return node, {}
-        key = id(node)
+        scope = cursor.context.scope
+        given = {key.text: node for key, node in node.entries if self._is_tensor(key.text, node, found, scope)}
+        tensors = {name: given[name] for name in found.tensors if name in given}
+        key = id(node), tuple(tensors)
         if key not in self._apart:
-            tensors = {name.text: value for name, value in node.entries if name.text in found.tensors}
-            entries = [entry for entry in node.entries if entry[0].text not in found.tensors]
+            entries = [entry for entry in node.entries if entry[0].text not in tensors]
             rest = node if not tensors else MapNode(entries, node.flow, node.start, node.end) if entries else None
             self._apart[key] = rest, tensors
         return self._apart[key]

@@ -82,6 +82,10 @@ class ValueNames:
             here = here.outer
         return None
 
+    def here(self, name: str) -> Bound | None:
+        """What a name stands for, or None; does not count as reading it."""
+        return self.names[name] if name in self.names else self.around(name)
+
     def around(self, name: str) -> Bound | None:
         """What a name stands for in the lists around this one, or None."""
         here = self.outer

@@ -116,7 +116,8 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "constants": ("Parameter", "Buffer", "Sinusoids"),
     "parts": ("Chunk", "Split", "GaussianSample"),
     "reductions": ("Mean", "Sum", "Max", "Min", "Normalize"),
-    "attention": ("SelfAttention", "WindowAttention", "GridAttention"),
+    "attention": ("SelfAttention",),
+    "local_attention": ("WindowAttention", "GridAttention"),
 }  # fmt: skip
 """Module of this package → the layers in it."""
 

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-from math import isqrt
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Collection, Mapping
+from typing import Annotated, ClassVar, Literal
 
-from netspec.arguments import Arguments, Count, Counts2, Naturals2, OneOrTwo, Positive, Probability, spread
-from netspec.dims import UNKNOWN, Shape, Size, need, product, same
+from netspec.arguments import Arguments, Count, Positive, Probability
+from netspec.dims import UNKNOWN, Size, need, product, same
 from netspec.kinds import number
 from netspec.layers.base import Autocast, Example, Family, Layer, Saved, TensorType, TorchCall
+from netspec.layers.scores import Others, Scores, check_scores
+from netspec.layers.vectors import Parameters, linear_parameters, need_divisor, need_vectors
 
-Parameters = dict[str, Shape]
 Fraction = Annotated[float, number("a number above 0 and at most 1", "a number in (0, 1]", above=0, high=1)]
-
-
-def _linear(prefix: str, inputs: Size, outputs: Size, bias: bool = True) -> Parameters:
-    """The parameters of an `nn.Linear` inside a module."""
-    weight: Parameters = {f"{prefix}.weight": (outputs, inputs)}
-    return weight | {f"{prefix}.bias": (outputs,)} if bias else weight
-
-
-def _vectors(layer: Layer, x: TensorType, rank: int, axes: str) -> Size:
-    """Require a float32 input of this rank, (…, embed_dim). Returns embed_dim, after checking it."""
-    layer.need_rank(x, rank, axes)
-    need(
-        x.dtype == "float32",
-        lambda: f"`{type(layer).__name__}` wants float32 vectors, but its input is {x.dtype}",
-        code="wrong-dtype",
-        help="an `Embedding` in front of it turns integers into vectors",
-    )
-    return layer.check_width(x)
-
-
-def _divides(width: Size, by: int, name: str) -> None:
-    """Require that `by`, the value of the argument `name`, divides the width of the vectors."""
-    need(
-        same(width % by, 0),
-        lambda: f"`{name}: {by}` does not divide the vectors: {{given}}, and {width} % {by} is {width % by}",
-        at=name,
-        axis=-1,
-    )
 
 
 class Rotary(Arguments):
@@ -69,9 +42,15 @@ class SelfAttention(Layer):
 
     `is_causal: true` lets a position attend to itself and those before it, `window: w` beside it to the last w alone.
     `kv_heads` keys and values are shared by groups of `num_heads / kv_heads` queries (Ainslie et al. 2023). `bias` is
-    that of all projections, `out_bias` that of the last, if it differs. Scores are multiplied by `scale`, which is
-    head_dim^−½ if left out. `rotary: {base: 10000, layout: half, fraction: 1}` turns queries and keys by their
-    position. `dropout` is for the scores after softmax.
+    that of all projections, `qkv_bias` that of the first and `out_bias` that of the last, if they differ. Scores are
+    multiplied by `scale`, which is head_dim^−½ if left out. `rotary: {base: 10000, layout: half, fraction: 1}` turns
+    queries and keys by their position. `dropout` is for the scores after softmax.
+
+    `mask: pad` is a value of bool of the shape keys, queries × keys or heads × queries × keys, where True takes part,
+    as in `scaled_dot_product_attention`; `bias: b` a value of float32 of such a shape, which is added to the scores. A
+    size may be 1. Both combine with each other, `is_causal` and `window`; a query with which nothing takes part gives
+    zeros before the last projection. Beside such a `bias`, `qkv_bias` and `out_bias` say of the projections whether
+    they have one: `SelfAttention: {num_heads: 8, mask: pad, bias: relative, qkv_bias: false, out_bias: false}`.
 
     Parameters: embed_dim · head_dim · (2 · num_heads + 2 · kv_heads), which is 4 · embed_dim² without further
     arguments; for the biases (num_heads + 2 · kv_heads) · head_dim + embed_dim.
@@ -93,6 +72,9 @@ class SelfAttention(Layer):
             (16, 64),
         ),
     )
+    tensors: ClassVar[tuple[str, ...]] = ("mask", "bias")
+    broadcast: ClassVar[tuple[str, ...]] = tensors
+    several_if_asked: ClassVar[bool] = True
 
     embed_dim: Count | None = None
     num_heads: Count
@@ -105,11 +87,12 @@ class SelfAttention(Layer):
     window: Count | None = None
     scale: Positive | None = None
     rotary: Rotary | None = None
+    qkv_bias: bool | None = None
 
     def output(self, x: TensorType) -> TensorType:
-        width, heads, groups = _vectors(self, x, 2, "(length, embed_dim)"), self.num_heads, self._groups
+        width, heads, groups = need_vectors(self, x, 2, "(length, embed_dim)"), self.num_heads, self._groups
         if self.head_dim is None:
-            _divides(width, heads, "num_heads")
+            need_divisor(width, heads, "num_heads")
         need(
             heads % groups == 0,
             lambda: (
@@ -129,6 +112,14 @@ class SelfAttention(Layer):
         if self.rotary is not None:
             self._check_rotary(self._size(x), self.rotary.fraction)
         return x
+
+    def results(self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> tuple[TensorType, ...]:
+        y = self.output(x)
+        told = (f"`num_heads` is {self.num_heads}", "{given}", "{given}")
+        for what in ("mask", "bias"):
+            sizes = (self.num_heads, x.shape[0], x.shape[0])
+            check_scores("SelfAttention", what, others.get(what, ()), sizes, told, 0)
+        return (y,)
 
     def _check_rotary(self, size: Size, fraction: float) -> None:
         """Require that an even number of coordinates of a head of this size is turned."""
@@ -169,7 +160,9 @@ class SelfAttention(Layer):
     @property
     def _plain(self) -> bool:
         """Whether it is `nn.MultiheadAttention` itself."""
-        further = (self.out_bias, self.kv_heads, self.head_dim, self.window, self.scale, self.rotary)
+        further = (
+            self.qkv_bias, self.out_bias, self.kv_heads, self.head_dim, self.window, self.scale, self.rotary,
+        )  # fmt: skip
         return not self.is_causal and all(value is None for value in further)
 
     def _size(self, x: TensorType) -> Size:
@@ -180,8 +173,11 @@ class SelfAttention(Layer):
         d, size = x.shape[-1], self._size(x)
         rows = size * (self.num_heads + 2 * self._groups)
         weight: Parameters = {"in_proj_weight": (rows, d)}
-        out = _linear("out_proj", size * self.num_heads, d, self.bias if self.out_bias is None else self.out_bias)
-        return weight | ({"in_proj_bias": (rows,)} if self.bias else {}) | out
+        out = linear_parameters(
+            "out_proj", size * self.num_heads, d, self.bias if self.out_bias is None else self.out_bias
+        )
+        with_bias = self.bias if self.qkv_bias is None else self.qkv_bias
+        return weight | ({"in_proj_bias": (rows,)} if with_bias else {}) | out
 
     def macs(self, x: TensorType) -> Size:
         length, d = x.shape
@@ -190,7 +186,7 @@ class SelfAttention(Layer):
 
     def saved(self, x: TensorType) -> Saved:
         if not self._plain:
-            return self._saved_in_groups(x)
+            return self._saved_in_groups(x, {})
         # a copy of the input, queries, keys and values, the result, and a number for each row of the scores
         whole, rows = product(x.shape) * 5, x.shape[0] * self.num_heads
         if not 0 < self.dropout < 1:
@@ -198,212 +194,40 @@ class SelfAttention(Layer):
         # on a CPU attention with dropout is computed step by step: scores, mask, product, and copies for the matrices
         return Saved(extra=whole + rows, cpu=rows * x.shape[0] * 3 + product(x.shape) * 2 - rows)
 
-    def _saved_in_groups(self, x: TensorType) -> Saved:
+    def saved_of_all(
+        self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]], learned: Collection[str] = ()
+    ) -> Saved:
+        return self._saved_in_groups(x, others, learned) if others else self.saved(x)
+
+    def _saved_in_groups(self, x: TensorType, others: Others, learned: Collection[str] = ()) -> Saved:
         """What `GroupedQueryAttention` keeps."""
         length, size, shared = x.shape[0], self._size(x), self._groups < self.num_heads
-        rows, queries, keys = length * self.num_heads, length * self.num_heads * size, length * self._groups * size
+        mask, bias = (others[name][0] if name in others else None for name in self.tensors)
+        near = self.window is not None or (self.is_causal and (mask is not None or bias is not None))
+        scores = Scores(self.num_heads, length, length, mask, bias, near, "bias" in learned)
+        queries, keys = scores.rows * size, length * self._groups * size
         # the projections, as far as attention uses them where they lie; turned queries and keys; keys and values for
-        # each query; the result, and a number for each row of the scores
+        # each query; the result
         projected = 0 if self.rotary is not None and shared else queries + keys * 2
         turned = 0 if self.rotary is None else queries + keys
-        extra = projected + turned + (queries * 2 if shared else 0) + queries + rows
-        near = 0 if self.window is None or self.dropout else length * length
         angles = 0 if self.rotary is None else length * self._turned(size)
-        if not self.dropout:
-            return Saved(input=True, extra=extra, statistics=near + angles)
-        # on a CPU attention with dropout is computed step by step: scores, mask, product, and copies for the matrices
-        scores = rows * length * (3 if self.dropout < 1 else 2)
-        return Saved(input=True, extra=extra, cpu=queries * 4 + scores - extra, statistics=near + angles)
+        # of one head the values need no copy: the projections are kept whole, where they lie
+        copied = queries * 3 if self.num_heads > 1 else queries * 5
+        kept = scores.kept(projected + turned + (queries * 2 if shared else 0), copied, self.dropout)
+        return kept._replace(input=True, extra=kept.extra + queries, statistics=kept.statistics + angles)
 
     def _turned(self, size: Size) -> Size:
         """The number of coordinates of a head that are turned."""
         return round(size * self.rotary.fraction) if self.rotary is not None and isinstance(size, int) else size
 
     def call(self, x: TensorType) -> TorchCall:
-        arguments = self.arguments(x)
         if self._plain:
+            arguments = self.arguments(x)
             kept = ("embed_dim", "num_heads", "dropout", "bias")
-            return TorchCall("SelfAttention", {name: arguments[name] for name in kept}, "netspec.torch.extra")
+            return TorchCall("SelfAttention", {name: arguments[name] for name in kept}, "netspec.torch.attention")
+        return self.call_of_all(x)
+
+    def call_of_all(self, x: TensorType) -> TorchCall:
         rotary = None if self.rotary is None else self.rotary.model_dump()
-        return TorchCall("GroupedQueryAttention", arguments | {"rotary": rotary}, "netspec.torch.extra")
-
-
-class WindowAttention(Layer):
-    """(H, W, embed_dim) → (H, W, embed_dim): attention within windows, shifted or not, with relative positions.
-
-    `WindowAttention: {num_heads: 3, window_size: 7}` on 56 × 56 × 96 attends within 8 × 8 windows of 7 × 7 positions.
-    `shift_size: 3` moves the windows by three positions, so that two layers in a row join neighbours; it counts as 0
-    along an axis that one window covers. Axes that the window does not divide are padded inside. `version: 2` is Swin
-    2: cosine attention with a learned temperature, and a position bias that a small network computes from coordinates.
-    Sources: Liu et al. 2021, "Swin Transformer", and 2022, "Swin Transformer V2"; torchvision's own modules.
-
-    Parameters: 4 · embed_dim² + 4 · embed_dim, and num_heads · (2h − 1)(2w − 1) for windows of h × w; version 2 has in
-    place of that table num_heads temperatures and 1536 + 512 · num_heads of the small network.
-    MACs: 4 · embed_dim² + 2 · h · w · embed_dim for each position, padded ones included; version 2 adds
-    (2h − 1)(2w − 1)(1024 + 512 · num_heads), once per forward.
-    """
-
-    family: ClassVar[Family] = "attention"
-    autocast: ClassVar[Autocast] = "low"
-    width: ClassVar[str | None] = "embed_dim"
-    width_axis: ClassVar[int] = -1
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example({"num_heads": 3, "window_size": 7}, (56, 56, 96), (56, 56, 96)),
-        Example({"num_heads": 2, "window_size": [4, 4], "shift_size": 2, "version": 2}, (10, 7, 16), (10, 7, 16)),
-    )
-
-    embed_dim: Count | None = None
-    num_heads: Count
-    window_size: Counts2
-    shift_size: Naturals2 = 0
-    qkv_bias: bool = True
-    proj_bias: bool = True
-    attention_dropout: Probability = 0.0
-    dropout: Probability = 0.0
-    version: OneOrTwo = 1
-
-    def output(self, x: TensorType) -> TensorType:
-        _divides(_vectors(self, x, 3, "(height, width, embed_dim)"), self.num_heads, "num_heads")
-        for shift, window in zip(spread(self.shift_size, 2), spread(self.window_size, 2), strict=True):
-            need(
-                shift < window,
-                lambda shift=shift, window=window: (
-                    f"`shift_size: {shift}` moves a window of {window} by its own size or more"
-                ),
-                code="invalid-argument",
-                at="shift_size",
-                help="half the window is usual",
-            )
-        need(
-            self.version == 1 or min(spread(self.window_size, 2)) > 1,
-            lambda: "`version: 2` divides coordinates by the window's size less one, so no window may be 1 wide",
-            code="invalid-argument",
-            at="window_size",
-        )
-        return x
-
-    def parameters(self, x: TensorType) -> Parameters:
-        d, heads = x.shape[-1], self.num_heads
-        attention = _linear("qkv", d, d * 3, self.qkv_bias) | _linear("proj", d, d, self.proj_bias)
-        if self.version == 1:
-            return {"relative_position_bias_table": (self._offsets, heads)} | attention
-        network = _linear("cpb_mlp.0", 2, 512) | _linear("cpb_mlp.2", 512, heads, bias=False)
-        return {"logit_scale": (heads, 1, 1)} | attention | network
-
-    def buffers(self, x: TensorType) -> Parameters:
-        h, w = spread(self.window_size, 2)
-        index: Parameters = {"relative_position_index": (h * w * h * w,)}
-        return index if self.version == 1 else {"relative_coords_table": (1, 2 * h - 1, 2 * w - 1, 2)} | index
-
-    @property
-    def _offsets(self) -> int:
-        """The number of different offsets between two positions of a window."""
-        h, w = spread(self.window_size, 2)
-        return (2 * h - 1) * (2 * w - 1)
-
-    def macs(self, x: TensorType) -> Size:
-        d, (h, w), positions = x.shape[-1], spread(self.window_size, 2), self._positions(x)
-        network = self._offsets * (2 * 512 + 512 * self.num_heads) if self.version == 2 else 0
-        return positions * d * (d * 4 + 2 * h * w) + network
-
-    def _positions(self, x: TensorType) -> Size:
-        """The number of positions in all windows, padding included."""
-        (height, width, _), (h, w) = x.shape, spread(self.window_size, 2)
-        return (height + h - 1) // h * h * ((width + w - 1) // w * w)
-
-    def saved(self, x: TensorType) -> Saved:
-        h, w = spread(self.window_size, 2)
-        values = self._positions(x) * x.shape[-1]
-        rows = self._positions(x) * self.num_heads
-        scores = rows * h * w
-        masks, dropped = 0, 0
-        if 0 < self.attention_dropout < 1:
-            masks, dropped = scores, scores
-        if 0 < self.dropout < 1:
-            masks = masks + values
-        # the input in windows, queries, keys, values and the result; the scores after softmax
-        if self.version == 1:
-            return Saved(extra=values * 5 + scores + dropped, mask=masks)
-        # queries and keys before and after normalisation; the hidden layer and the result of the small network
-        network = self._offsets * 512 + self.num_heads * ((h * w) ** 2 + 1)
-        return Saved(extra=values * 8 + rows * 4 + scores * 2 + dropped, mask=masks, statistics=network)
-
-    def call(self, x: TensorType) -> TorchCall:
-        arguments: dict[str, Any] = {
-            "dim": x.shape[-1],
-            "window_size": list(spread(self.window_size, 2)),
-            "shift_size": list(spread(self.shift_size, 2)),
-            "num_heads": self.num_heads,
-            "qkv_bias": self.qkv_bias,
-            "proj_bias": self.proj_bias,
-            "attention_dropout": self.attention_dropout,
-            "dropout": self.dropout,
-        }
-        target = "ShiftedWindowAttention" if self.version == 1 else "ShiftedWindowAttentionV2"
-        return TorchCall(target, arguments, "torchvision.models.swin_transformer")
-
-
-class GridAttention(Layer):
-    """(G, P, embed_dim) → (G, P, embed_dim): attention within each of G groups of P = s × s positions.
-
-    `GridAttention: {head_dim: 32}` on 64 × 49 × 64 attends within 64 groups of 7 × 7 positions, in two heads of 32. A
-    `Rearrange` in front decides what a group is: `n c (h p) (w q) -> n (h w) (p q) c` makes windows of p × q,
-    `n c (p h) (q w) -> n (h w) (p q) c` makes a grid that reaches across the whole map. Keys are scaled by
-    embed_dim^−½, not head_dim^−½. Source: Tu et al. 2022, "MaxViT: Multi-Axis Vision Transformer"; torchvision's own
-    module.
-
-    Parameters: 4 · embed_dim² + 4 · embed_dim, and (2s − 1)² for each head.
-    MACs: 4 · embed_dim² + 2 · P · embed_dim for each of the G · P positions.
-    """
-
-    family: ClassVar[Family] = "attention"
-    autocast: ClassVar[Autocast] = "low"
-    scalar: ClassVar[str | None] = "head_dim"
-    width: ClassVar[str | None] = "embed_dim"
-    width_axis: ClassVar[int] = -1
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example({"head_dim": 32}, (64, 49, 64), (64, 49, 64)),
-        Example({"embed_dim": 24, "head_dim": 8}, (3, 4, 24), (3, 4, 24)),
-    )
-
-    embed_dim: Count | None = None
-    head_dim: Count
-
-    def output(self, x: TensorType) -> TensorType:
-        _divides(_vectors(self, x, 3, "(groups, positions, embed_dim)"), self.head_dim, "head_dim")
-        positions = x.shape[1]
-        need(
-            isinstance(positions, int) or positions is UNKNOWN,
-            lambda: "`GridAttention` has a table of relative positions and needs a number of them, but {given}",
-            code="needs-number",
-            axis=1,
-            help="give the sizes of a group as numbers in the `Rearrange` before it",
-        )
-        need(
-            not isinstance(positions, int) or isqrt(positions) ** 2 == positions,
-            lambda: f"`GridAttention` wants square groups, but {{given}}, and {positions} is no square number",
-            axis=1,
-        )
-        return x
-
-    def parameters(self, x: TensorType) -> Parameters:
-        _, positions, d = x.shape
-        offsets = (2 * isqrt(positions) - 1) ** 2 if isinstance(positions, int) else UNKNOWN
-        table = (offsets, d // self.head_dim)
-        return {"relative_position_bias_table": table} | _linear("to_qkv", d, d * 3) | _linear("merge", d, d)
-
-    def buffers(self, x: TensorType) -> Parameters:
-        return {"relative_position_index": (x.shape[1], x.shape[1])}
-
-    def macs(self, x: TensorType) -> Size:
-        groups, positions, d = x.shape
-        return groups * positions * d * (d * 4 + positions * 2)
-
-    def saved(self, x: TensorType) -> Saved:
-        groups, positions, d = x.shape
-        # the input, queries, keys, values and the result; the scores after softmax
-        return Saved(input=True, extra=product(x.shape) * 4 + groups * positions * positions * (d // self.head_dim))
-
-    def call(self, x: TensorType) -> TorchCall:
-        arguments: dict[str, Any] = {"feat_dim": x.shape[-1], "head_dim": self.head_dim, "max_seq_len": x.shape[1]}
-        return TorchCall("RelativePositionalMultiHeadAttention", arguments, "torchvision.models.maxvit")
+        arguments = self.arguments(x) | {"rotary": rotary}
+        return TorchCall("GroupedQueryAttention", arguments, "netspec.torch.attention")

@@ -8,7 +8,7 @@ emitter its torch call, the diagram its family for the colour, the reference pag
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 from netspec.arguments import Arguments
@@ -68,6 +68,7 @@ NAMESPACES: Final = frozenset(
         "netspec.torch.extra",
         "netspec.torch.moves",
         "netspec.torch.units",
+        "netspec.torch.attention",
         "netspec.torch.recurrent",
     }
 )
@@ -118,6 +119,8 @@ class Saved(NamedTuple):
     """float32 elements whose number does not depend on the batch size."""
     cpu: Size = 0
     """Elements of tensors that only the CPU kernels save."""
+    others: tuple[str, ...] = ()
+    """The further tensors that are saved as they are given, by name."""
 
 
 Autocast = Literal["low", "full", "same"]
@@ -173,7 +176,10 @@ class Layer(Arguments):
     autocast: ClassVar[Autocast] = "same"
     """The precision of the layer under autocast."""
     tensors: ClassVar[tuple[str, ...]] = ()
-    """The tensors that it may be given beside its input, by the names that they have in torch's `forward`."""
+    """The tensors that it may be given beside its input, by the names that they have in torch's `forward`, in the order
+    in which its module takes them. One may have the name of an argument: it is meant where a value is given."""
+    broadcast: ClassVar[tuple[str, ...]] = ()
+    """Those of `tensors` that its module takes with a batch axis of 1 for all examples, as constants have it."""
     several: ClassVar[bool] = False
     """True if it is given further tensors or gives several results: then `results` is its rule."""
     several_if_asked: ClassVar[bool] = False
@@ -224,6 +230,16 @@ class Layer(Arguments):
     def saved(self, x: TensorType) -> Saved:
         """The tensors that autograd saves, as measured by the tests on torch's layer. By default, the input."""
         return Saved(input=True)
+
+    def macs_of_all(self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> Size:
+        """As `macs`, where those of `tensors` are given."""
+        return self.macs(x)
+
+    def saved_of_all(
+        self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]], learned: Collection[str] = ()
+    ) -> Saved:
+        """As `saved`, where those of `tensors` are given; gradients flow back to those named in `learned`."""
+        return self.saved(x)
 
     def shares(self, x: TensorType) -> bool:
         """Whether the output shares the memory of the input: a view, or the input modified in place."""

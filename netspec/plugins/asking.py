@@ -154,6 +154,9 @@ def results_of(layer: Layer, x: TensorType, others: Mapping[str, tuple[TensorTyp
     results = tuple(_checked(layer, "results", y) for y in cast("tuple[object, ...]", found))
     with collecting(Findings()):
         _ask_everything(layer, x, results[0])
+        if others:
+            _check_macs(layer, "macs_of_all", x, others)
+            _check_saved(layer, "saved_of_all", x, others, tuple(others))
     return results
 
 
@@ -175,12 +178,8 @@ def _ask_everything(layer: Layer, x: TensorType, y: TensorType) -> None:
         tensors: object = _counted(layer, name, x)
         if tensors is not None and not _are_tensors(tensors):
             raise _nonsense(layer, name, tensors, "a dict of names with shapes, of which each is a tuple of sizes")
-    macs: object = _counted(layer, "macs", x)
-    if macs is not None and not (isinstance(macs, Dim) or (type(macs) is int and macs >= 0)):
-        raise _nonsense(layer, "macs", macs, "an integer of at least 0")
-    saved: object = _counted(layer, "saved", x)
-    if saved is not None and not _is_saved(saved):
-        raise _nonsense(layer, "saved", saved, "a `Saved`: true or false for input and output, integers for the rest")
+    _check_macs(layer, "macs", x)
+    _check_saved(layer, "saved", x)
     shares: object = _counted(layer, "shares", x)
     if shares is not None and not isinstance(shares, bool):
         raise _nonsense(layer, "shares", shares, "true or false")
@@ -195,6 +194,18 @@ def _ask_everything(layer: Layer, x: TensorType, y: TensorType) -> None:
     call: object = _counted(layer, "call", x)
     if call is not None and not _is_call(call):
         raise _nonsense(layer, "call", call, "a `TorchCall` with a class, its keyword arguments and its module")
+
+
+def _check_macs(layer: Layer, name: str, *arguments: Any) -> None:
+    macs: object = _counted(layer, name, *arguments)
+    if macs is not None and not (isinstance(macs, Dim) or (type(macs) is int and macs >= 0)):
+        raise _nonsense(layer, name, macs, "an integer of at least 0")
+
+
+def _check_saved(layer: Layer, name: str, *arguments: Any) -> None:
+    saved: object = _counted(layer, name, *arguments)
+    if saved is not None and not _is_saved(saved):
+        raise _nonsense(layer, name, saved, "a `Saved`: true or false for input and output, integers for the rest")
 
 
 def _method(layer: Layer, name: str, *arguments: Any) -> Any:
@@ -244,7 +255,9 @@ def _is_saved(value: object) -> bool:
     if not isinstance(value, Saved):
         return False
     parts: tuple[object, ...] = tuple(value)
-    return all(isinstance(part, bool) for part in parts[:2]) and all(_is_size(part, 0) for part in parts[2:])
+    *sizes, others = parts[2:]
+    named = isinstance(others, tuple) and all(isinstance(name, str) for name in cast("tuple[object, ...]", others))
+    return named and all(isinstance(part, bool) for part in parts[:2]) and all(_is_size(part, 0) for part in sizes)
 
 
 def _are_arguments(value: object) -> bool:

@@ -228,9 +228,11 @@ class _Builder:
                 case Use():
                     steps.append(TakeValue(node.term, last))
                 case _:
-                    repeated = self.wiring.constant(node) if isinstance(node, Leaf) else ()
-                    joins = isinstance(node, Combinator)
-                    steps.append(RunModule(module_key(node), taken.reads, taken.gives, last, joins, repeated))
+                    run = RunModule(module_key(node), taken.reads, taken.gives, last, isinstance(node, Combinator))
+                    if isinstance(node, Leaf) and node.inputs:
+                        reads = tuple(None if given is None else given.slot for given in node.given)
+                        run = run._replace(reads=reads, repeated=self.wiring.constant(node))
+                    steps.append(run)
         return steps[::-1]
 
     def _combinator(self, node: Combinator) -> nn.Module:

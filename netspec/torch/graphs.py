@@ -25,7 +25,8 @@ class RunModule(NamedTuple):
     """Call the module of this key with what flows and the values of `reads`; it gives those of `gives` too."""
 
     key: str
-    reads: tuple[int, ...]
+    reads: tuple[int | None, ...]
+    """None for a tensor that the module could be given and is not."""
     gives: tuple[int, ...]
     last: tuple[int, ...]
     """The values that nothing reads after this step; likewise below."""
@@ -101,9 +102,9 @@ class Graph(nn.Sequential):
         """Run the program on what flows in and on what is kept; returns what flows out."""
         for step in self.steps:
             if isinstance(step, RunModule):
-                given = [x, *[kept[slot] for slot in step.reads]]
+                given: list[Any] = [x, *[None if slot is None else kept[slot] for slot in step.reads]]
                 if step.repeated:
-                    batch = max(v.shape[0] for v in given)
+                    batch = max(v.shape[0] for v in given if v is not None)
                     given = [repeat(v, batch) if i in step.repeated else v for i, v in enumerate(given)]
                 if step.joins and len(given) > 1:
                     given = [x, tuple(given[1:])]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import PluginError
 from netspec.dims import UNKNOWN, Dim, Findings, Unmet, collecting
-from netspec.layers.base import Example, Layer, TensorType
+from netspec.layers.base import Example, Layer, TensorType, TorchCall
 from netspec.layers.reference import spelled, tupled
 from netspec.plugins.asking import Fault, asked, output_of, roots, told
 from netspec.plugins.registration import check_class
@@ -143,7 +143,7 @@ class _Trial:
         try:
             with collecting(Findings()) as findings:
                 y = output_of(layer, x)
-                if layer.several:
+                if layer.several or others:
                     asked(f"`results` of `{self.cls.__name__}`", lambda: layer.results(x, others), self.cls)
             refusals = [problem.message for problem in findings.problems if problem.severity == "error"]
         except Unmet as unmet:
@@ -153,7 +153,7 @@ class _Trial:
             return
         indices = example.arguments.get("num_embeddings", 1)
         if y is None or refusals:
-            self._refused(case, layer, _batch(x, others, indices), x, refusals[0], stated=stated)
+            self._refused(case, layer, _batch(x, others, indices), x, others, refusals[0], stated=stated)
             return
         if stated and y.shape != tuple(example.output):
             self.differences.append(
@@ -170,11 +170,19 @@ class _Trial:
             self.differences.append(Difference(case, "one more forward pass", "legal", refusal))
 
     def _refused(
-        self, case: str, layer: Layer, values: list[Tensor], x: TensorType, refusal: str, *, stated: bool
+        self,
+        case: str,
+        layer: Layer,
+        values: list[Tensor],
+        x: TensorType,
+        others: Others,
+        refusal: str,
+        *,
+        stated: bool,
     ) -> None:
         """Count a case that the rule refuses."""
         try:
-            constructed(layer, layer.call(x)).train()(*values)
+            constructed(layer, _call(layer, x, others)).train()(*values)
         except Exception:  # every refusal counts, whatever its type
             self.refused += 1
             return
@@ -203,7 +211,7 @@ def _compared(
 ) -> Iterator[Difference]:
     own = roots([type(layer)])
     try:
-        module = constructed(layer, layer.call(x))
+        module = constructed(layer, _call(layer, x, others))
     except Exception as error:  # the constructor is the plugin's
         yield Difference(case, "constructor", "legal", f"refuses it: {told(error, own)}")
         return
@@ -213,7 +221,7 @@ def _compared(
     ):
         if list(declared.items()) != list(measured.items()):
             yield Difference(case, what, _tensors(declared), _tensors(measured))
-    expected = layer.results(x, others) if layer.several else (y,)
+    expected = layer.results(x, others) if layer.several or others else (y,)
     for training in (True, False):
         mode = "train" if training else "eval"
         try:
@@ -242,8 +250,9 @@ def _costs(
     with counting_flops() as counter:
         module.eval()(*(value[:count] for value in _batch(x, others, indices)))
     macs = counter.get_total_flops() / 2 / count
-    if macs != layer.macs(x):
-        yield Difference(case, "MACs", f"{layer.macs(x):,}", f"{macs:,.10g}")
+    declared_macs = layer.macs_of_all(x, others) if others else layer.macs(x)
+    if macs != declared_macs:
+        yield Difference(case, "MACs", f"{declared_macs:,}", f"{macs:,.10g}")
     values = [v.requires_grad_().clone() if v.is_floating_point() else v for v in _batch(x, others, indices)]
     address = values[0].untyped_storage().data_ptr()
     storages, result = kept(module, *values)
@@ -252,9 +261,14 @@ def _costs(
     if shares != layer.shares(x):
         yield Difference(case, "memory shared with the input", _yes(layer.shares(x)), _yes(shares))
     saved = layer.saved(x)
+    if others:
+        learned = {name for name, types in others.items() if any(type_.dtype == "float32" for type_ in types)}
+        saved = layer.saved_of_all(x, others, learned)
     if not shares and saved.input != (address in storages):
         yield Difference(case, "the input kept for the backward pass", _yes(saved.input), _yes(address in storages))
     declared, measured = kept_by_rule(saved, values[0], first), sum(storages.values())
+    names = [name for name, types in others.items() for _ in types]
+    declared += sum(value.nbytes for name, value in zip(names, values[1:], strict=True) if name in saved.others)
     if abs(declared - measured) > tolerance * measured:
         yield Difference(
             case, f"bytes kept for the backward pass of {BATCH} examples", f"{declared:,}", f"{measured:,}"
@@ -277,6 +291,11 @@ def _promises(
         result = torch.cat([part.flatten() for part in _run(module.eval(), first)])
         if not torch.equal(result.sort().values, first[0].flatten().sort().values):
             yield Difference(case, "the values of the input in eval mode", "kept", "gives others")
+
+
+def _call(layer: Layer, x: TensorType, others: Others) -> TorchCall:
+    """The call of the module that a case is held against."""
+    return layer.call_of_all(x) if others else layer.call(x)
 
 
 def _batch(x: TensorType, others: Others, indices: int) -> list[Tensor]:

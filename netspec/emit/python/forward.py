@@ -21,7 +21,7 @@ from netspec.emit.python.code import WIDTH, closed_powers, shape_comment, wrappe
 from netspec.emit.python.families import NO_FAMILIES, families_in
 from netspec.emit.python.helpers import helper_names
 from netspec.emit.python.loops import rolled
-from netspec.layers.base import TensorType
+from netspec.layers.base import ConstantType, TensorType
 from netspec.net import (
     As,
     Combinator,
@@ -393,8 +393,10 @@ class _Body:
             given = [self.names[slot]]
         if isinstance(node, Leaf) and node.layer.source:
             given = []
+        if isinstance(node, Leaf) and node.inputs:
+            given = [self.current, *("None" if read is None else self.names[read.slot] for read in node.given)]
         if isinstance(node, Leaf) and (constant := self.wiring.constant(node)):
-            types = [node.input, *(read.type for read in node.reads)]
+            types = [node.input, *(_NO_TENSOR if read is None else read.type for read in node.given)]
             given = _over_batch(given, types, constant)
         arguments = ", ".join(given)
         text = f"self[{key if key.isdigit() else repr(key).replace(chr(39), chr(34))}]({arguments})"
@@ -444,6 +446,10 @@ class _Body:
         self.current = variable
 
 
+_NO_TENSOR: Final = ConstantType(())
+"""The type of None, which stands in the place of a tensor that is not given."""
+
+
 def _repeated(name: str, type_: TensorType, batch: str) -> str:
     """A constant for so many examples."""
     return f"{name}.expand({', '.join([batch, *['-1'] * len(type_.shape)])})"
@@ -452,8 +458,10 @@ def _repeated(name: str, type_: TensorType, batch: str) -> str:
 def _over_batch(names: Sequence[str], types: Sequence[TensorType], constant: Sequence[int]) -> list[str]:
     """The variables, with those that hold constants repeated for as many examples as the others have. Which do may
     differ from one application of a shared module to the next."""
-    others = [name for i, name in enumerate(names) if i not in constant]
-    batch = f"{others[0]}.shape[0]" if others else f"max({', '.join(f'{name}.shape[0]' for name in names)})"
+    tensors = [(i, name, type_) for i, (name, type_) in enumerate(zip(names, types, strict=True)) if name != "None"]
+    others = [name for i, name, type_ in tensors if i not in constant and not type_.constant]
+    every = ", ".join(f"{name}.shape[0]" for _, name, _ in tensors)
+    batch = f"{others[0]}.shape[0]" if others else f"max({every})"
     return [
         _repeated(name, type_, batch) if i in constant else name
         for i, (name, type_) in enumerate(zip(names, types, strict=True))

@@ -17,6 +17,7 @@ _FILES: Final = {
     "netspec.torch.extra": "extra.py",
     "netspec.torch.moves": "moves.py",
     "netspec.torch.units": "units.py",
+    "netspec.torch.attention": "attention.py",
     "netspec.torch.recurrent": "recurrent.py",
 }
 

@@ -1,0 +1,134 @@
+"""Attention that torch lacks as a module, on `scaled_dot_product_attention`. The Python emitter copies what a network
+uses, so nothing here depends on another file.
+
+Masks and biases are (N, S), (N, L, S) or (N, heads, L, S) for queries of length L and keys of length S; any size may be
+1. In a mask True takes part; a bias is added to the scores. A query with which nothing takes part gives zeros.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def rotate(x: Tensor, rotary: dict[str, float | str]) -> Tensor:
+    """Vectors (N, L, heads, size) turned by their positions: coordinate i of the first `fraction` of each by
+    base^(−2i / rotated), in pairs of neighbours or of the two halves."""
+    size = round(x.shape[-1] * float(rotary["fraction"]))
+    positions = torch.arange(x.shape[1], device=x.device, dtype=torch.float32)
+    exponents = torch.arange(0, size, 2, device=x.device, dtype=torch.float32) / size
+    angles = torch.outer(positions, 1.0 / float(rotary["base"]) ** exponents).unsqueeze(1)
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    y, rest = torch.split_with_sizes(x, (size, x.shape[-1] - size), -1)
+    interleaved = rotary["layout"] == "interleaved"
+    a, b = (y[..., ::2], y[..., 1::2]) if interleaved else torch.chunk(y, 2, -1)
+    pair = (a * cos - b * sin, b * cos + a * sin)
+    y = torch.stack(pair, -1).flatten(-2) if interleaved else torch.cat(pair, -1)
+    return torch.cat((y, rest), -1) if size < x.shape[-1] else y
+
+
+def over_heads(x: Tensor) -> Tensor:
+    """A mask or bias as (N, heads, L, S): (N, S) is the same for all queries, (N, L, S) for all heads."""
+    return x[:, None, None] if x.dim() == 2 else x.unsqueeze(1) if x.dim() == 3 else x
+
+
+def attention_mask(
+    scores: tuple[int, int],
+    device: torch.device,
+    mask: Tensor | None,
+    bias: Tensor | None,
+    is_causal: bool,
+    window: int | None,
+) -> Tensor | None:
+    """The `attn_mask` that says all of these: which of the S keys each of the L queries sees, or what is added to the
+    scores (L, S); None if nothing is left to say. With a window a query sees that many keys, its own the last."""
+    seen = None if mask is None else over_heads(mask)
+    if window is not None or (is_causal and (mask is not None or bias is not None)):
+        near = torch.ones(scores, dtype=torch.bool, device=device).tril()
+        near = near if window is None else near.triu(1 - window)
+        seen = near if seen is None else seen & near
+    if bias is None:
+        return seen
+    return over_heads(bias) if seen is None else over_heads(bias).masked_fill(~seen, float("-inf"))
+
+
+class SelfAttention(nn.MultiheadAttention):
+    """`nn.MultiheadAttention` of a sequence on itself: (N, L, D) → (N, L, D)."""
+
+    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True) -> None:
+        super().__init__(embed_dim, num_heads, dropout=dropout, bias=bias, batch_first=True)  # pyright: ignore[reportUnknownMemberType]  # torch leaves types out
+
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # on itself: one value
+        return super().forward(x, x, x, need_weights=False)[0]
+
+
+class GroupedQueryAttention(nn.Module):
+    """Attention of a sequence on itself, (N, L, D) → (N, L, D), in num_heads heads that share kv_heads keys and values.
+
+    The keys are those of `nn.MultiheadAttention`: `in_proj_weight` has queries, keys and values one below the other.
+    With `rotary` queries and keys are turned by angles that grow with the position.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        out_bias: bool | None = None,
+        kv_heads: int | None = None,
+        head_dim: int | None = None,
+        is_causal: bool = False,
+        window: int | None = None,
+        scale: float | None = None,
+        rotary: dict[str, float | str] | None = None,
+        qkv_bias: bool | None = None,
+    ) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.kv_heads = num_heads if kv_heads is None else kv_heads
+        self.head_dim = embed_dim // num_heads if head_dim is None else head_dim
+        self.dropout = dropout
+        self.is_causal = is_causal
+        self.window = window
+        self.scale = scale
+        self.rotary = rotary
+        rows = (num_heads + 2 * self.kv_heads) * self.head_dim
+        self.in_proj_weight = nn.Parameter(torch.empty(rows, embed_dim))
+        with_bias = bias if qkv_bias is None else qkv_bias
+        self.in_proj_bias = nn.Parameter(torch.empty(rows)) if with_bias else None
+        self.out_proj = nn.Linear(num_heads * self.head_dim, embed_dim, bias if out_bias is None else out_bias)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.xavier_uniform_(self.in_proj_weight)
+        self.out_proj.reset_parameters()
+        for bias in (self.in_proj_bias, self.out_proj.bias):
+            if bias is not None:  # pyright: ignore[reportUnnecessaryComparison]  # a Linear without bias has None
+                nn.init.zeros_(bias)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+        rows = nn.functional.linear(x, self.in_proj_weight, self.in_proj_bias)
+        heads = rows.view(*x.shape[:2], -1, self.head_dim)
+        both, value = torch.split_with_sizes(heads, (self.num_heads + self.kv_heads, self.kv_heads), 2)
+        if self.rotary is not None:
+            both = rotate(both, self.rotary)
+        query, key = torch.split_with_sizes(both, (self.num_heads, self.kv_heads), 2)
+        if self.kv_heads < self.num_heads:
+            shared = self.num_heads // self.kv_heads
+            key, value = key.repeat_interleave(shared, 2), value.repeat_interleave(shared, 2)
+        length = x.shape[1]
+        attn_mask = attention_mask((length, length), x.device, mask, bias, self.is_causal, self.window)
+        y = nn.functional.scaled_dot_product_attention(
+            query.transpose(1, 2),
+            key.transpose(1, 2),
+            value.transpose(1, 2),
+            attn_mask=attn_mask,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=self.is_causal and attn_mask is None,
+            scale=self.scale,
+        )
+        return self.out_proj(y.transpose(1, 2).flatten(2))
+
+    def extra_repr(self) -> str:
+        return f"num_heads={self.num_heads}, kv_heads={self.kv_heads}, head_dim={self.head_dim}"

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
+from netspec.combinators.base import Taken
 from netspec.dims import Shape, Size, product
 from netspec.layers.base import DType, Layer, Saved, TensorType
 from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use
@@ -295,13 +296,17 @@ class SimulatedStep:
         y = StepTensor(self._elements(node.output), _width_of(node.output.dtype, width), constant=constant)
         before = self.kept_bytes
         if self.flows:
-            saved = joining.saved(node.input, [chain.output for _, chain in node.branches])
+            taken = [Taken(key, chain.output, end.needs) for (key, chain), end in zip(node.branches, ends, strict=True)]
+            saved = joining.kept(node.input, taken, self.device == "cpu")
             parts = [*([_Flowing(x, needs)] if saved.input else []), *(ends if saved.branches else [])]
             needing = sum(part.needs for part in parts)
             for part in parts:  # a factor is kept for the gradients of the others
                 if len(parts) == 1 or needing > part.needs:
                     self._remember(part.tensor)
+            for tensor in (*(ends[i].tensor for i in saved.some), *([y] if saved.output else [])):
+                self._remember(tensor)
             self.kept_bytes += whole(saved.extra) * y.width * (1 if constant else self.batch * self.slices)
+            self.kept_bytes += whole(saved.statistics) * FLOAT32
         self.events.append(StepEvent(None, x, y, len(self.log), self.kept_bytes - before, 0, self.flows))
         self._release([x, *(end.tensor for end in ends)])
         return y

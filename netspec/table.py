@@ -275,10 +275,13 @@ def _join_row(join: Join, level: int, auxiliary: bool) -> _TableRow:
     joining = node.joining
     label = container_text(node)
     if joining.several:
-        label += f" of {len(join.branches)} branches"
-        identities = sum(not branch for _, branch in join.branches)
+        sides = joining.given_sides([key for key, _ in join.branches])
+        label += f" of {len(join.branches) - len(sides)} branches"
+        identities = sum(not branch for key, branch in join.branches if key not in sides)
         if identities:
             label += ", one of them identity" if identities == 1 else f", {identities} of them identity"
+        if sides:
+            label += f" with {' and '.join(sides)}"
     elif sides := [key for key, branch in join.branches if branch and key in joining.sides]:
         label += f" with {' and '.join(sides)}"
     return _TableRow(node.path, label + joining.remark(), level, node.output.shape, 0, node.macs, auxiliary)

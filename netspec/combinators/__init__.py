@@ -23,7 +23,13 @@ class Listed(NamedTuple):
     """The keys allowed beside it in a spec: its fields, and its further lists of layers (`Joining.sides`)."""
     elsewhere: tuple[str, ...] = ()
     """Its names in other frameworks, lowercase."""
+    plain: tuple[str, ...] = ()
+    """Those of its options that are words beside it alone: elsewhere they are names like any other, also of blocks."""
 
+
+_OF_ATTENTION: Final = (
+    "heads", "kv_heads", "is_causal", "mask", "bias", "scale", "window", "rotary", "dropout",
+)  # fmt: skip
 
 COMBINATORS: Final[dict[str, Listed]] = {
     "residual": Listed("sums", "Residual", ("shortcut",)),
@@ -33,6 +39,13 @@ COMBINATORS: Final[dict[str, Listed]] = {
     "stack": Listed("stacking", "Stack", ("dim",)),
     "einsum": Listed("contraction", "Einsum", ("pattern",)),
     "each": Listed("slices", "Each", ("dim",), ("timedistributed", "vmap")),
+    "attend": Listed(
+        "attention",
+        "Attend",
+        _OF_ATTENTION,
+        ("crossattention", "cross_attention", "scaled_dot_product_attention"),
+        _OF_ATTENTION,
+    ),
     "gate": Listed("products", "Gate"),
     "sequential": Listed("nesting", "Nested"),
     "aux": Listed("heads", "Auxiliary"),
@@ -45,6 +58,11 @@ OWNERS: Final[dict[str, tuple[str, ...]]] = {
     for option in listed.options
 }
 """Option → the combinators that have it."""
+
+WORDS: Final = frozenset(
+    option for listed in COMBINATORS.values() for option in listed.options if option not in listed.plain
+)
+"""The options that are words of the language wherever they stand."""
 
 HEADS: Final = "aux"
 """The last field of what a network with heads gives in training, beside its outputs: what the heads give."""

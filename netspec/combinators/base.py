@@ -58,6 +58,17 @@ class Ends(NamedTuple):
     told: Callable[[int, int | None], str]
     """`told(branch, axis)` is the origin of a branch's size along an axis, "`Conv2d` (line 9) gives 128"; for the axis
     None, that of its shape."""
+    keys: tuple[str, ...] = ()
+    """The key of each branch under the path of the combinator."""
+
+
+class Taken(NamedTuple):
+    """What a branch gives to a join."""
+
+    key: str
+    type: TensorType
+    needs: bool
+    """Whether a gradient flows back to it."""
 
 
 class Kept(NamedTuple):
@@ -69,6 +80,12 @@ class Kept(NamedTuple):
     """The output of each branch."""
     extra: Size = 0
     """The number of elements per example of other tensors, in the precision of the output."""
+    some: tuple[int, ...] = ()
+    """The branches whose outputs are saved whichever gradients are wanted, by number."""
+    output: bool = False
+    """What the join gives."""
+    statistics: Size = 0
+    """float32 elements whose number does not depend on the batch size."""
 
 
 class Bracketed(NamedTuple):
@@ -99,12 +116,19 @@ class Joining(Arguments):
     several: ClassVar[bool] = False
     """True if its value is a list of branches, each a list of layers; else it is one list of layers, the body."""
     sides: ClassVar[tuple[str, ...]] = ()
-    """Options whose values are further lists of layers, each a branch beside the body; an empty one is the identity."""
+    """Options whose values are further lists of layers, each a branch beside the body; an empty one is the identity.
+    Beside `several` branches they may be values too, and one that is left out is no branch."""
     joins: ClassVar[bool] = True
     """False for a nested chain, which has nothing to join: it becomes a `Sequential` of the net."""
     training_only: ClassVar[bool] = False
     """True if its layers run in train mode only and are additional outputs, while the input is passed on unchanged."""
 
+    shown: ClassVar[str] = "[[Conv2d: 64], []]"
+    """Branches, in an example in messages."""
+    operands: ClassVar[str] = "[a, b]"
+    """Branches that are values, likewise."""
+    of_one: ClassVar[str] = "`{1}: [[], {0}]` joins it with what stands here"
+    """What to write where one value is given in the place of branches: {0} stands for it, {1} for the word."""
     keeps_rank: ClassVar[bool] = True
     """True if the output has the rank of the branches' outputs, so that it is known even if they do not fit."""
     cut_by: ClassVar[str] = ""
@@ -198,7 +222,15 @@ class Joining(Arguments):
         """The tensors that autograd saves for the join itself, as measured by the tests."""
         return Kept()
 
+    def kept(self, x: TensorType, branches: Sequence[Taken], on_cpu: bool) -> Kept:
+        """As `saved`, where that hangs on the gradients that flow or on the kernels of a device."""
+        return self.saved(x, [branch.type for branch in branches])
+
     # ---- for messages and tables
+
+    def given_sides(self, keys: Collection[str]) -> tuple[str, ...]:
+        """The sides among the keys of branches: those that are branches."""
+        return tuple(side for side in self.sides if side in keys)
 
     def names(self, count: int, stated: Collection[str]) -> list[str]:
         """The names of the branches in messages; `stated` are the options that the spec gives."""

@@ -29,6 +29,6 @@ def _paths(kind: type[Joining]) -> Iterator[str]:
     if not kind.joins:
         yield "indices"
     elif kind.several:
-        yield "`branches.I`"
+        yield from ("`branches.I`", *(f"`{side}`" for side in kind.sides))
     else:
         yield from (f"`{key}`" for key in ("body", *kind.sides))

@@ -168,12 +168,15 @@ def _combinator(node: Combinator, given: _Given) -> Iterator[str]:
     joining = node.joining
     if joining.several:
         yield f"- {node.kind}:"
-        for lines in branches:
+        sides = joining.given_sides([key for key, _ in node.branches])
+        for lines in branches[: len(branches) - len(sides)]:
             if lines:
                 yield f"    - {lines[0]}"
                 yield from (f"      {line}" for line in lines[1:])
             else:
                 yield "    - []"
+        for side, lines in zip(sides, branches[len(branches) - len(sides) :], strict=True):
+            yield from _under(f"  {side}:", lines, "    ")
     else:
         body, *sides = branches
         yield from _under(f"- {node.kind}:", body, "    ")

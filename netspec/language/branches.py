@@ -79,24 +79,51 @@ def written_branches(
     found = _several(item, joining, scope, reader, rounds)
     if not found:
         return None
+    sides = [_side(item, side, scope, reader) for side in joining.given_sides(item.options)]
+    if None in sides:
+        return None
     try:
         joining.check_branches(len(found))
     except Unmet as unmet:
         _report(item, unmet.problem, reader)
-    return [branch._replace(key=f"branches.{i}") for i, branch in enumerate(found)]
+    return [
+        *(branch._replace(key=f"branches.{i}") for i, branch in enumerate(found)),
+        *(side for side in sides if side is not None),
+    ]
+
+
+def _side(item: Item, side: str, scope: NamesInScope, reader: Reader) -> Branch | None:
+    """A further branch, which is layers or a value; None once reported or where it is not known."""
+    node = item.options[side]
+    if isinstance(node, ListNode):
+        return Branch(node, scope, None, side)
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):
+        value = reader.evaluate(node)
+        if value is FAILED or value is UNKNOWN:
+            return None
+        if isinstance(value, Value):
+            return Branch(node, scope, value, side)
+        found = f"is {kind(value)}"
+    else:
+        found = "is neither"
+    reader.report(
+        "value-kind", f"`{side}` of `{item.name}` is a value of the network, or layers, but this {found}", node,
+        help=f"`as: x` names a value, and `{side}: x` gives it",
+    )  # fmt: skip
+    return None
 
 
 def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, rounds: Rounds) -> list[Branch] | None:
     word = joining.word
     node = item.value
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
-        return _values(node, word, scope, reader)
+        return _values(node, joining, scope, reader)
     if not isinstance(node, ListNode) or not node.items:
         reader.report(
             "wrong-form",
             f"`{word}` holds a list of branches, each a list of layers",
             node or item.head,
-            help=_options_inside(node, joining) or f"for example `{word}: [[Conv2d: 64], []]`; `[]` is identity",
+            help=_options_inside(node, joining) or f"for example `{word}: {joining.shown}`; `[]` is identity",
             fix=_options_beside(item, joining, reader),
         )
         return None
@@ -140,8 +167,9 @@ def _is_word(text: str, scope: NamesInScope) -> bool:
     return text in scope.spec.offer.layers or text in COMBINATORS
 
 
-def _values(node: ScalarNode, word: str, scope: NamesInScope, reader: Reader) -> list[Branch] | None:
+def _values(node: ScalarNode, joining: Joining, scope: NamesInScope, reader: Reader) -> list[Branch] | None:
     """A branch for each value of a family, or of a list of values."""
+    word = joining.word
     if "->" in node.text:
         reader.report(
             "wrong-form", f"`{word}` holds a list of branches; a pattern stands beside it", node,
@@ -158,8 +186,8 @@ def _values(node: ScalarNode, word: str, scope: NamesInScope, reader: Reader) ->
             node,
             help=f"`use: {node.text}` computes it"
             if isinstance(values, Operation)
-            else f"`{word}: [[], {node.text}]` joins it with what stands here; `as: p[i]` names one of a family, and "
-            f"`{word}: p` takes them all",
+            else f"{joining.of_one.format(node.text, word)}; `as: p[i]` names one of a family, and `{word}: p` takes "
+            "them all",
         )
         return None
     members = _listed(values)
@@ -174,7 +202,7 @@ def _options_inside(node: Node | None, joining: Joining) -> str | None:
     """How options that were written among the branches stand beside them."""
     inside = [key.text for key, _ in node.entries if key.text in joining.options] if isinstance(node, MapNode) else []
     beside = ", ".join(f"{option}: …" for option in inside)
-    return f"options stand beside the branches: `{{{joining.word}: [[Conv2d: 64], []], {beside}}}`" if inside else None
+    return f"options stand beside the branches: `{{{joining.word}: {joining.shown}, {beside}}}`" if inside else None
 
 
 def _options_beside(item: Item, joining: Joining, reader: Reader) -> Fix | None:
@@ -250,10 +278,15 @@ def branch_flow(item: Item, joining: Joining, flow: Flow, reader: Reader) -> Flo
 
 
 def join(
-    item: Item, joining: Joining, flow: Flow, ends: Sequence[Flow], reader: Reader, branches: Sequence[Sequential]
+    item: Item,
+    joining: Joining,
+    flow: Flow,
+    ends: Sequence[Flow],
+    reader: Reader,
+    keyed: Sequence[tuple[str, Sequential]],
 ) -> tuple[Flow, Joining]:
-    """The place behind a combinator, for the place in front of it and those at the ends of its branches; and the
-    combinator as the net keeps it."""
+    """The place behind a combinator, for the place in front of it and those at the ends of its branches, which have
+    these keys; and the combinator as the net keeps it."""
     from netspec.combinators.base import Ends  # here, since a chain without combinators needs none of it
 
     if joining.training_only:
@@ -266,6 +299,7 @@ def join(
                 item.head, related=[end.related(None)], help="let its layers read a value that the input decides",
             )  # fmt: skip
         return flow, joining
+    keys, branches = [key for key, _ in keyed], [branch for _, branch in keyed]
     types = [end.type for end in ends if end.type is not None]
     if not types or flow.type is None or len(types) < len(ends):
         return flow.unknown(), joining
@@ -275,7 +309,7 @@ def join(
         return ends[branch].given(axis)
 
     try:
-        made = joining.output(flow.type, Ends(types, names, told))
+        made = joining.output(flow.type, Ends(types, names, told, tuple(keys)))
     except Unmet as unmet:
         if unmet.problem.at is None:
             clue = JoinClue(joining, item, flow, tuple(ends), tuple(branches))

@@ -383,7 +383,7 @@ class Elaborator:
             ends.append(end)
         if start is flow:
             warn_overwritten(joining, [branch for _, branch in branches], reader)
-        end, joining = join(item, joining, flow, ends, reader, [branch for _, branch in branches])
+        end, joining = join(item, joining, flow, ends, reader, branches)
         self.inference.keep_conditions(item.name, span, flow)
         x, y = flow.type or NOTHING, end.type or NOTHING
         calls = cursor.context.calls

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
-from netspec.combinators import COMBINATORS, OWNERS
+from netspec.combinators import COMBINATORS, OWNERS, WORDS
 from netspec.diagnostics import Edit, Fix, Span, did_you_mean, is_near
 from netspec.language.spec import Report, Spec
 from netspec.layers import UNOFFERED
@@ -27,7 +27,7 @@ _LOOP: Final = frozenset(("name", "when", "freeze", "init", "do", "as"))
 _OF_VALUES: Final = frozenset(("when", "as"))
 _HEAD_WORDS: Final = ("for", "repeat", "when", "as", "use", "output")
 """Words that begin an item, beside layers, blocks and combinators."""
-_EVERY_OPTION: Final = _COMMON | OWNERS.keys() | {"do", "tie", "parametrize"}
+_EVERY_OPTION: Final = _COMMON | WORDS | {"do", "tie", "parametrize"}
 
 
 class Item:
@@ -112,9 +112,12 @@ def _mapping(node: MapNode, spec: Spec, report: Report) -> Item | None:
     heads: list[tuple[ScalarNode, Node, Kind]] = []
     options: dict[str, Node] = {}
     strangers: list[ScalarNode] = []
+    own = _plain_options(node, spec)
     for key, value in node.entries:
         kind = head_kind(key.text, spec)
-        if kind is not None:
+        if key.text in own:
+            options[key.text] = value
+        elif kind is not None:
             heads.append((key, value, kind))
         elif key.text in _EVERY_OPTION:
             options[key.text] = value
@@ -134,6 +137,12 @@ def _mapping(node: MapNode, spec: Spec, report: Report) -> Item | None:
         return _checked(Item(heads[0][2], heads[0][0], heads[0][1], options, node), report)
     _no_single_head(node, [h for h, _, _ in heads], strangers, spec, report)
     return None
+
+
+def _plain_options(node: MapNode, spec: Spec) -> tuple[str, ...]:
+    """The options that are words beside the combinator of an item alone, where they come before blocks."""
+    words = (key.text for key, _ in node.entries)
+    return next((COMBINATORS[word].plain for word in words if head_kind(word, spec) == "combinator"), ())
 
 
 def _head_among(options: Mapping[str, Node]) -> tuple[str, Kind] | None:
@@ -174,6 +183,10 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
     own = COMBINATORS[head.text].options if head.text in COMBINATORS else ()
     near, told = instead_of_option(stranger.text, own)
     argument = head.text in spec.offer.layers and stranger.text in spec.offer.layer_class(head.text).model_fields
+    if head.text in spec.blocks:
+        argument = stranger.text in (parameter.name for parameter in spec.blocks[head.text].parameters)
+    if not near and not argument and stranger.text in OWNERS:
+        told = f"`{stranger.text}` belongs to {' and '.join(f'`{owner}`' for owner in OWNERS[stranger.text])}"
     near = near or (None if told or argument else did_you_mean(stranger.text, _EVERY_OPTION))
     under = f"arguments of `{head.text}` belong under it: `{head.text}: {{{stranger.text}: …}}`"
     report(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from netspec.arguments import Arguments
 from netspec.dims import UNKNOWN, Dim
@@ -29,7 +29,13 @@ def flag(item: Item, option: str, default: bool, reader: Reader) -> bool | None:
 
 def option_value(item: Item, option: str, model: type[Arguments], reader: Reader) -> Any:
     """An option that is a field of the head's model; UNKNOWN once reported or where it hangs on an unknown size."""
-    value = reader.scalar(item.options[option], kinds_of(model)[option], name=option, owner=item.name)
+    node = item.options[option]
+    annotation = model.model_fields[option].annotation
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, Arguments):  # it has arguments of its own
+            found = reader.arguments(kind, node, name=option, at=node)
+            return UNKNOWN if found is None else found
+    value = reader.scalar(node, kinds_of(model)[option], name=option, owner=item.name)
     return UNKNOWN if value is FAILED else value
 
 

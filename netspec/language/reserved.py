@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from netspec.combinators import COMBINATORS, OWNERS
+from netspec.combinators import COMBINATORS
+from netspec.combinators import WORDS as OPTIONS
 from netspec.diagnostics import Related
 from netspec.expressions import is_reserved
 from netspec.language.spec import Report, Spec
@@ -14,7 +15,7 @@ from netspec.text.source import ScalarNode
 WORDS: Final = frozenset(
     (
         *COMBINATORS,
-        *OWNERS,
+        *OPTIONS,
         "for",
         "repeat",
         "do",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from netspec.combinators import COMBINATORS
+from netspec.combinators import COMBINATORS, joining_class
 from netspec.diagnostics import did_you_mean
 from netspec.expressions import Called, ExpressionError, parse
 from netspec.expressions.functions import FUNCTIONS
@@ -52,7 +52,6 @@ _LAYERS: Final = {
     "amin": "Min",
     "interpolate": "Upsample",
     "pad": "ConstantPad2d",
-    "scaled_dot_product_attention": "SelfAttention",
 }
 _BETWEEN: Final = {"max": "Max", "maximum": "Max", "min": "Min", "minimum": "Min", "mean": "Mean"}
 """What reduces a stack of several values to one of their shape, element by element."""
@@ -92,6 +91,14 @@ _OPTIONS: Final = {
     "chunks": ("split",),
     "skip": ("shortcut",),
     "downsample": ("shortcut",),
+    "num_heads": ("heads",),
+    "nhead": ("heads",),
+    "num_kv_heads": ("kv_heads",),
+    "causal": ("is_causal",),
+    "attn_mask": ("mask",),
+    "key_padding_mask": ("mask",),
+    "attn_bias": ("bias",),
+    "dropout_p": ("dropout",),
 }
 _NO_FUNCTION: Final = (
     "arithmetic over values has `+ - * / **` and parentheses; what else is computed of a value is a layer, and "
@@ -114,7 +121,11 @@ def instead_of_call(called: Called, blocks: Collection[str], values: Collection[
     if name in blocks:
         return f"a block is an item: `- {name}: {'[…]' if of is None else f'[{of}]'}`"
     if (word := _combinator(name)) is not None:
-        inside = called.argument if called.argument is not None and called.argument.startswith("[") else "[a, b]"
+        inside = (
+            called.argument
+            if called.argument is not None and called.argument.startswith("[")
+            else joining_class(word).operands
+        )
         return f"`{word}` is an item: `- {word}: {inside}`"
     if name in _TERMS and of is not None:
         return f"arithmetic says it: `{_TERMS[name].format(_closed(of))}`"
@@ -143,8 +154,8 @@ def instead_of_head(text: str, values: Collection[str]) -> str | None:
     if assigned:
         return "nothing is assigned here: `as` beside an item names what it gives, as in `{Linear: 8, as: y}`"
     name = text.rpartition(".")[2]
-    if name != text and (word := _combinator(name)) is not None:
-        return f"did you mean `{word}`?"
+    if (name != text or "_" in name) and (word := _combinator(name)) is not None:
+        return f"did you mean `{word}`? For example `{word}: {joining_class(word).operands}`"
     return _told(name) or _told(name.lower()) or _HEADS.get(_HEAD.get(name.lower(), name.lower()).replace("_", ""))
 
 

@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar
 
-from netspec.arguments import Arguments, Count, Positive, Probability
-from netspec.dims import UNKNOWN, Size, need, product, same
-from netspec.kinds import number
+from netspec.arguments import Count, Positive, Probability
+from netspec.dims import Size, need, product
 from netspec.layers.base import Autocast, Example, Family, Layer, Saved, TensorType, TorchCall
+from netspec.layers.rotary import Rotary
 from netspec.layers.scores import Others, Scores, check_scores
 from netspec.layers.vectors import Parameters, linear_parameters, need_divisor, need_vectors
-
-Fraction = Annotated[float, number("a number above 0 and at most 1", "a number in (0, 1]", above=0, high=1)]
-
-
-class Rotary(Arguments):
-    """How queries and keys are turned by their position (Su et al. 2021, "RoFormer").
-
-    Args:
-        base: the turn of coordinate i, in radians for each position, is base^(−2i / rotated).
-        layout: which coordinates are a pair: i and i + rotated / 2 (`half`, as Llama), or 2i and 2i + 1
-            (`interleaved`, as the paper).
-        fraction: how much of each head is turned, from its first coordinate on; that number is even.
-    """
-
-    scalar: ClassVar[str | None] = "base"
-
-    base: Positive = 10000.0
-    layout: Literal["half", "interleaved"] = "half"
-    fraction: Fraction = 1.0
 
 
 class SelfAttention(Layer):
@@ -110,7 +91,7 @@ class SelfAttention(Layer):
             help="write `is_causal: true` beside it, or leave `window` out",
         )
         if self.rotary is not None:
-            self._check_rotary(self._size(x), self.rotary.fraction)
+            self.rotary.check(self._size(x), -1)
         return x
 
     def results(self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> tuple[TensorType, ...]:
@@ -120,37 +101,6 @@ class SelfAttention(Layer):
             sizes = (self.num_heads, x.shape[0], x.shape[0])
             check_scores("SelfAttention", what, others.get(what, ()), sizes, told, 0)
         return (y,)
-
-    def _check_rotary(self, size: Size, fraction: float) -> None:
-        """Require that an even number of coordinates of a head of this size is turned."""
-        if isinstance(size, int):
-            turned = size * fraction
-            need(
-                turned >= 2 and turned % 2 == 0,
-                lambda: (
-                    f"`rotary` turns pairs of coordinates, but {turned:g} of a head's {size} "
-                    f"(`fraction: {fraction:g}` of {size}) is no even number"
-                ),
-                code="invalid-argument",
-                at="rotary",
-                help=f"a `head_dim` of {size + size % 2} with `fraction: 1` has pairs alone",
-            )
-            return
-        need(
-            size is UNKNOWN or fraction == 1,
-            lambda: f"`fraction: {fraction:g}` of a head needs its size as a number: {{given}}",
-            code="needs-number",
-            at="rotary",
-            axis=-1,
-            help="state `head_dim`",
-        )
-        need(
-            same(size % 2, 0),
-            lambda: f"`rotary` turns pairs of coordinates, so a head has an even number of them, not {size}: {{given}}",
-            code="invalid-argument",
-            at="rotary",
-            axis=-1,
-        )
 
     @property
     def _groups(self) -> int:
@@ -210,15 +160,11 @@ class SelfAttention(Layer):
         # each query; the result
         projected = 0 if self.rotary is not None and shared else queries + keys * 2
         turned = 0 if self.rotary is None else queries + keys
-        angles = 0 if self.rotary is None else length * self._turned(size)
+        angles = 0 if self.rotary is None else length * self.rotary.turned(size)
         # of one head the values need no copy: the projections are kept whole, where they lie
         copied = queries * 3 if self.num_heads > 1 else queries * 5
         kept = scores.kept(projected + turned + (queries * 2 if shared else 0), copied, self.dropout)
         return kept._replace(input=True, extra=kept.extra + queries, statistics=kept.statistics + angles)
-
-    def _turned(self, size: Size) -> Size:
-        """The number of coordinates of a head that are turned."""
-        return round(size * self.rotary.fraction) if self.rotary is not None and isinstance(size, int) else size
 
     def call(self, x: TensorType) -> TorchCall:
         if self._plain:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple
 
 from netspec.dims import Shape, Size, expect, need, product, same
@@ -31,6 +31,8 @@ class Scores(NamedTuple):
     """Whether the positions themselves say who takes part, as a window or `is_causal` beside a mask or bias does."""
     learned: bool = False
     """Whether a gradient flows back to the bias."""
+    wide: bool = False
+    """Whether values are of another size than queries and keys."""
 
     @property
     def sizes(self) -> Shape:
@@ -58,6 +60,10 @@ class Scores(NamedTuple):
         """The tensor of bool that is made of mask and positions."""
         return self._replace(bias=None).written
 
+    def is_stepwise(self, dropout: float) -> bool:
+        """Whether on a CPU scores, softmax and products are computed one after the other, and not by one kernel."""
+        return dropout > 0 or self.learned or self.wide
+
     def kept(self, used: Size, copied: Size, dropout: float) -> Saved:
         """What `scaled_dot_product_attention` keeps, its result excepted.
 
@@ -69,10 +75,10 @@ class Scores(NamedTuple):
         given = self.bias is not None and self.mask is None and not self.near
         each, once = (0, 0) if given else self.written
         fused = used + self.rows + each
-        if not (dropout or self.learned):
+        if not self.is_stepwise(dropout):
             return Saved(extra=fused, statistics=once, others=("bias",) if given else ())
-        # on a CPU attention with dropout, or with a bias that learns, is computed step by step: copies for the products
-        # of matrices, the scores after softmax and in dropout, and in bytes which of the learned ones are left out
+        # copies for the products of matrices, the scores after softmax and in dropout, and in bytes which of those with
+        # a bias that learns are left out
         scores = self.rows * self.keys * (1 if not dropout else 3 if dropout < 1 else 2)
         hidden = self.seen if self.learned else Written(0, 0)
         step = copied + scores + (hidden.each + 3) // 4
@@ -102,6 +108,7 @@ def check_scores(
     sizes: Shape,
     told: tuple[str, str, str],
     axis: int | None = None,
+    require: Callable[..., None] = expect,
 ) -> TensorType | None:
     """The mask or the bias that is given; None if there is none, or if more is wrong with it than a size.
 
@@ -112,6 +119,7 @@ def check_scores(
         sizes: heads, queries and keys.
         told: where each of those comes from, for messages.
         axis: the axis of the layer's input that sets queries and keys, which `{given}` in `told` stands for.
+        require: what a size is required with: `expect` goes on without it, `need` does not.
 
     Raises:
         Unmet: more is given than one tensor, or what is given has another dtype or too many axes.
@@ -141,7 +149,7 @@ def check_scores(
     first = 3 - len(found.shape)
     for number, size in enumerate(found.shape):
         role = first + number
-        expect(
+        require(
             size == 1 or same(size, sizes[role]),
             lambda size=size, role=role, number=number: (
                 f"`{what}` of `{name}` is given {shape_text(found.shape)}: its axis {number + 1} behind the batch is "

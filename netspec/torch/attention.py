@@ -132,3 +132,77 @@ class GroupedQueryAttention(nn.Module):
 
     def extra_repr(self) -> str:
         return f"num_heads={self.num_heads}, kv_heads={self.kv_heads}, head_dim={self.head_dim}"
+
+
+class Attend(nn.Module):
+    """Attention of what the first branch makes of x on what the second (keys) and the third (values) make of it.
+
+    The branches give (N, L, heads · size), cut into heads here, or (N, heads, L, size). `mask` and `bias` are branches
+    too. The result is (N, L, heads · size), heads side by side. Branches in `constant` give a batch axis of 1.
+    """
+
+    def __init__(
+        self,
+        *branches: nn.Module,
+        mask: nn.Module | None = None,
+        bias: nn.Module | None = None,
+        heads: int | None = None,
+        kv_heads: int | None = None,
+        is_causal: bool = False,
+        scale: float | None = None,
+        window: int | None = None,
+        rotary: dict[str, float | str] | None = None,
+        dropout: float = 0.0,
+        constant: tuple[int, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+        self.mask = mask
+        self.bias = bias
+        self.heads = heads
+        self.kv_heads = kv_heads
+        self.is_causal = is_causal
+        self.scale = scale
+        self.window = window
+        self.rotary = rotary
+        self.dropout = dropout
+        self.constant = constant
+
+    def split(self, results: list[Tensor]) -> list[Tensor]:
+        """Query, key and value as (N, heads, L, size)."""
+        query, *others = results
+        heads = self.heads or (query.shape[1] if query.dim() == 4 else 1)
+        groups = self.kv_heads or next((y.shape[1] for y in others if y.dim() == 4), heads)
+        counts = (heads, groups, groups)
+        return [
+            y if y.dim() == 4 else y.reshape(*y.shape[:2], count, -1).transpose(1, 2)
+            for y, count in zip(results, counts, strict=True)
+        ]
+
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
+        """(N, L, heads · size)."""
+        results = [branch(x, *values) for branch in self.branches]
+        mask = None if self.mask is None else self.mask(x, *values)
+        bias = None if self.bias is None else self.bias(x, *values)
+        if self.constant:
+            every = [y for y in (*results, mask, bias) if y is not None]
+            batch = next(y.shape[0] for i, y in enumerate(every) if i not in self.constant)
+            results = [y.expand(batch, *y.shape[1:]) if i in self.constant else y for i, y in enumerate(results)]
+        query, key, value = self.split(results)
+        if self.rotary is not None:
+            query, key = (rotate(y.transpose(1, 2), self.rotary).transpose(1, 2) for y in (query, key))
+        if key.shape[1] < query.shape[1]:
+            shared = query.shape[1] // key.shape[1]
+            key, value = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)
+        scores = (query.shape[2], key.shape[2])
+        attn_mask = attention_mask(scores, x.device, mask, bias, self.is_causal, self.window)
+        y = nn.functional.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=attn_mask,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=self.is_causal and attn_mask is None,
+            scale=self.scale,
+        )
+        return y.transpose(1, 2).flatten(2)

@@ -238,10 +238,12 @@ class _Builder:
     def _combinator(self, node: Combinator) -> nn.Module:
         given = {slot: place for place, slot in enumerate(self.wiring.of(node).reads)}
         chains = {key: self._chain(chain, given) for key, chain in node.branches}
-        sides = {side: chains.pop(side) for side in node.joining.sides}
+        sides = {side: chains.pop(side) for side in node.joining.given_sides(chains)}
         call = node.call(self.wiring.constant(node))
         written = {
-            side: chain for side, chain in sides.items() if len(chain) or (isinstance(chain, Graph) and chain.steps)
+            side: chain
+            for side, chain in sides.items()
+            if node.joining.several or len(chain) or (isinstance(chain, Graph) and chain.steps)
         }
         return constructor(call)(*chains.values(), **written, **call.arguments)
 

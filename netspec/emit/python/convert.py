@@ -226,7 +226,7 @@ class Converter:
             highest = max(highest, level)
             if key not in joining.sides:
                 arguments.append(Argument(inside))
-            elif inside is not _IDENTITY:
+            elif joining.several or inside is not _IDENTITY:
                 arguments.append(Argument(inside, key, keyword=True, side=True))
         self.depth -= 1
         call = node.call(self.classes.wiring.constant(node))

@@ -298,7 +298,7 @@ class Attend(Joining):
         mask, bias = named.get("mask"), named.get("bias")
         near = self.window is not None or (self.is_causal and (mask is not None or bias is not None))
         scores = Scores(
-            sizes.heads, sizes.queries, sizes.keys, mask and mask.type, bias and bias.type, near,
+            sizes.heads, sizes.queries, sizes.keys, () if mask is None else (mask.type,), bias and bias.type, near,
             bias is not None and bias.needs, sizes.size != sizes.value,
         )  # fmt: skip
         shared, rotary = sizes.heads != sizes.groups, self.rotary is not None

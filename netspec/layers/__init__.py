@@ -117,6 +117,8 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "parts": ("Chunk", "Split", "GaussianSample"),
     "reductions": ("Mean", "Sum", "Max", "Min", "Normalize"),
     "attention": ("SelfAttention",),
+    "multihead": ("MultiheadAttention",),
+    "decoder": ("TransformerDecoderLayer", "TransformerDecoder"),
     "local_attention": ("WindowAttention", "GridAttention"),
 }  # fmt: skip
 """Module of this package → the layers in it."""

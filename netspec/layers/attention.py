@@ -56,6 +56,7 @@ class SelfAttention(Layer):
     tensors: ClassVar[tuple[str, ...]] = ("mask", "bias")
     broadcast: ClassVar[tuple[str, ...]] = tensors
     several_if_asked: ClassVar[bool] = True
+    newer: ClassVar[tuple[str, ...]] = ("qkv_bias",)
 
     embed_dim: Count | None = None
     num_heads: Count
@@ -154,7 +155,8 @@ class SelfAttention(Layer):
         length, size, shared = x.shape[0], self._size(x), self._groups < self.num_heads
         mask, bias = (others[name][0] if name in others else None for name in self.tensors)
         near = self.window is not None or (self.is_causal and (mask is not None or bias is not None))
-        scores = Scores(self.num_heads, length, length, mask, bias, near, "bias" in learned)
+        masks = () if mask is None else (mask,)
+        scores = Scores(self.num_heads, length, length, masks, bias, near, "bias" in learned)
         queries, keys = scores.rows * size, length * self._groups * size
         # the projections, as far as attention uses them where they lie; turned queries and keys; keys and values for
         # each query; the result

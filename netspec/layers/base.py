@@ -178,6 +178,8 @@ class Layer(Arguments):
     tensors: ClassVar[tuple[str, ...]] = ()
     """The tensors that it may be given beside its input, by the names that they have in torch's `forward`, in the order
     in which its module takes them. One may have the name of an argument: it is meant where a value is given."""
+    newer: ClassVar[tuple[str, ...]] = ()
+    """Arguments that earlier versions had not: at their defaults they leave a run the same."""
     broadcast: ClassVar[tuple[str, ...]] = ()
     """Those of `tensors` that its module takes with a batch axis of 1 for all examples, as constants have it."""
     several: ClassVar[bool] = False

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
-from netspec.arguments import COUNT, INTEGER, NATURAL
+from netspec.arguments import COUNT, INTEGER, NATURAL, invalid
 from netspec.kinds import LARGEST, FieldKind, number, per_axis, several
+from netspec.writing import shown
+
+
+def _batch_first(value: object) -> object:
+    if value is True:
+        return value
+    raise invalid(
+        f"cannot be {shown(value)}: the batch is always the first axis here, "
+        "and the examples of a batch would be taken for the steps of a sequence"
+    )
+
+
+BatchFirst = Annotated[Literal[True], FieldKind("true", {"const": True}, make=_batch_first)]
+"""The argument `batch_first`: always True in the torch call, optional in a spec."""
 
 Sizes2 = Annotated[int | tuple[int | None, ...], per_axis(COUNT, 2, keeps=True)]
 Sizes3 = Annotated[int | tuple[int | None, ...], per_axis(COUNT, 3, keeps=True)]

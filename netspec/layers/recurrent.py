@@ -12,7 +12,7 @@ from pydantic import model_validator
 from netspec.arguments import Count, Natural, Probability, invalid
 from netspec.dims import Shape, Size, need, same
 from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall, shape_text
-from netspec.layers.transformer import BatchFirst
+from netspec.layers.fields import BatchFirst
 
 
 class _Sizes(Layer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from netspec.dims import Shape, Size, expect, need, product, same
 from netspec.layers.base import Saved, TensorType, shape_text
@@ -12,7 +12,7 @@ Others = Mapping[str, tuple[TensorType, ...]]
 """What a layer is given beside its input, by name."""
 
 _ROLES: Final = ("heads", "queries", "keys")
-_DTYPES: Final = {"mask": ("bool", "where True takes part"), "bias": ("float32", "and added to the scores")}
+_DTYPES: Final = {"mask": {"bool": "where True takes part"}, "bias": {"float32": "and added to the scores"}}
 _INSTEAD: Final = {
     "mask": "a value that is added to the scores is a `bias`; a mask is of bool, as an input `pad: [16, bool]` is",
     "bias": "a value of bool that says what takes part is a `mask`",
@@ -25,7 +25,8 @@ class Scores(NamedTuple):
     heads: Size
     queries: Size
     keys: Size
-    mask: TensorType | None = None
+    masks: tuple[TensorType, ...] = ()
+    """What says who takes part, of bool."""
     bias: TensorType | None = None
     near: bool = False
     """Whether the positions themselves say who takes part, as a window or `is_causal` beside a mask or bias does."""
@@ -47,7 +48,7 @@ class Scores(NamedTuple):
     @property
     def written(self) -> Written:
         """The tensor that is made of mask, bias and positions."""
-        parts = [part for part in (self.mask, self.bias) if part is not None]
+        parts = [*self.masks, *([] if self.bias is None else [self.bias])]
         shapes = [_aligned(part.shape) for part in parts]
         if self.near:
             shapes.append((1, self.queries, self.keys))
@@ -64,19 +65,20 @@ class Scores(NamedTuple):
         """Whether on a CPU scores, softmax and products are computed one after the other, and not by one kernel."""
         return dropout > 0 or self.learned or self.wide
 
-    def kept(self, used: Size, copied: Size, dropout: float) -> Saved:
+    def kept(self, used: Size, copied: Size, dropout: float, bias: str = "bias") -> Saved:
         """What `scaled_dot_product_attention` keeps, its result excepted.
 
         Args:
             used: elements of queries, keys and values that lie nowhere else.
             copied: elements of queries, keys and values, each for all heads.
             dropout: that of the scores.
+            bias: the name under which the layer is given the bias.
         """
-        given = self.bias is not None and self.mask is None and not self.near
+        given = self.bias is not None and not self.masks and not self.near
         each, once = (0, 0) if given else self.written
         fused = used + self.rows + each
         if not self.is_stepwise(dropout):
-            return Saved(extra=fused, statistics=once, others=("bias",) if given else ())
+            return Saved(extra=fused, statistics=once, others=(bias,) if given else ())
         # copies for the products of matrices, the scores after softmax and in dropout, and in bytes which of those with
         # a bias that learns are left out
         scores = self.rows * self.keys * (1 if not dropout else 3 if dropout < 1 else 2)
@@ -103,39 +105,44 @@ def _widest(sizes: tuple[Size, ...]) -> Size:
 
 def check_scores(
     name: str,
-    what: Literal["mask", "bias"],
+    what: str,
     given: tuple[TensorType, ...],
     sizes: Shape,
     told: tuple[str, str, str],
     axis: int | None = None,
     require: Callable[..., None] = expect,
+    means: Mapping[str, str] | None = None,
 ) -> TensorType | None:
     """The mask or the bias that is given; None if there is none, or if more is wrong with it than a size.
 
     Args:
         name: the layer or combinator, for messages.
-        what: which of the two.
+        what: the name of the tensor.
         given: what is given for it.
         sizes: heads, queries and keys.
         told: where each of those comes from, for messages.
         axis: the axis of the layer's input that sets queries and keys, which `{given}` in `told` stands for.
         require: what a size is required with: `expect` goes on without it, `need` does not.
+        means: the dtypes that it may have, and what it means there; by default those of `mask` and `bias`.
 
     Raises:
         Unmet: more is given than one tensor, or what is given has another dtype or too many axes.
     """
     if not given:
         return None
-    found, (dtype, means) = given[0], _DTYPES[what]
+    found, dtypes = given[0], _DTYPES.get(what, {}) if means is None else means
     need(
         len(given) == 1,
         lambda: f"`{what}` of `{name}` takes one value, not {len(given)}",
         code="value-kind", at=what, help=f"for example `{what}: x`, where `as: x` has named it",
     )  # fmt: skip
     need(
-        found.dtype == dtype,
-        lambda: f"`{what}` of `{name}` is {dtype}, {means}, but what it is given is {found.dtype}",
-        code="wrong-dtype", at=what, help=_INSTEAD[what],
+        found.dtype in dtypes,
+        lambda: (
+            f"`{what}` of `{name}` is {' or '.join(f'{dtype}, {told}' for dtype, told in dtypes.items())}, but what it "
+            f"is given is {found.dtype}"
+        ),
+        code="wrong-dtype", at=what, help=_INSTEAD.get(what),
     )  # fmt: skip
     need(
         1 <= len(found.shape) <= 3,

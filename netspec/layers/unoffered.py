@@ -6,14 +6,6 @@ from typing import Final
 
 _LAZY = "sizes that follow from the input are inferred for every layer; write `{}`"
 _LOSS = "a loss is no layer: it stands in the recipe, `loss:` under `train:`"
-_CROSS = (
-    "`- {einsum: [q, k], pattern: 'n i d, n j d -> n i j', as: s}`, `- use: s / 8 ** 0.5`, "
-    "`- {Softmax: {dim: 2}, as: w}`, `- {einsum: [w, v], pattern: 'n i j, n j d -> n i d'}`"
-)
-_ENCODED = (
-    "it takes a second sequence, from an encoder; without one write `{}`, with one a block of `SelfAttention` and "
-    "attention on the other sequence, as `netspec explain MultiheadAttention` writes it"
-)
 _CELL = "it is one step of a recurrent layer; write `{}`"
 _BASE = "it is a container of torch's own; {}"
 
@@ -30,8 +22,6 @@ _LOSSES = (
 
 UNOFFERED: Final[dict[str, str]] = {
     **{f"Lazy{name}": _LAZY.format(name) for name in _INFERRED},
-    "MultiheadAttention": "it takes three tensors and returns a pair; of a sequence on itself write "
-    f"`SelfAttention`, of one on another, with values `q`, `k` and `v` of width 8 that `as` has named, {_CROSS}",
     "Bilinear": "it multiplies two values; of vectors `a` and `b` of 8, to 3 results, "
     "`- {einsum: [[Parameter: [3, 8, 8]], a, b], pattern: 'n k i j, n i, n j -> n k'}`",
     "CosineSimilarity": "it compares two values; of vectors `a` and `b`, "
@@ -41,9 +31,11 @@ UNOFFERED: Final[dict[str, str]] = {
     "RNNCell": _CELL.format("RNN"),
     "LSTMCell": _CELL.format("LSTM"),
     "GRUCell": _CELL.format("GRU"),
-    "Transformer": _ENCODED.format("TransformerEncoder"),
-    "TransformerDecoder": _ENCODED.format("TransformerEncoder"),
-    "TransformerDecoderLayer": _ENCODED.format("TransformerEncoderLayer"),
+    "Transformer": "it takes a second sequence; of values `source` and `target` of width 512 write what it is made of, "
+    "`- use: source`, `- TransformerEncoder: {num_layers: 6, encoder_layer: {nhead: 8}}`, "
+    "`- LayerNorm: {normalized_shape: 512}`, `- as: memory`, `- use: target`, "
+    "`- TransformerDecoder: {num_layers: 6, decoder_layer: {nhead: 8, tgt_is_causal: true}, memory: memory}`, "
+    "`- LayerNorm: {normalized_shape: 512}`",
     "AdaptiveLogSoftmaxWithLoss": "it takes the labels as a second input; write `Linear` and `LogSoftmax`",
     **dict.fromkeys(_LOSSES, _LOSS),
     "Sequential": _BASE.format("write `sequential: [...]`, or name a block"),

@@ -7,6 +7,8 @@ Masks and biases are (N, S), (N, L, S) or (N, heads, L, S) for queries of length
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -134,6 +136,72 @@ class GroupedQueryAttention(nn.Module):
         return f"num_heads={self.num_heads}, kv_heads={self.kv_heads}, head_dim={self.head_dim}"
 
 
+def multihead(
+    module: nn.MultiheadAttention,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    key_padding_mask: Tensor | None,
+    attn_mask: Tensor | None,
+    is_causal: bool = False,
+) -> Tensor:
+    """What the first result of this module is, batch first, for masks of any example and any head, where True takes no
+    part; numbers in `attn_mask` are added to the scores."""
+    if module._qkv_same_embed_dim:  # pyright: ignore[reportPrivateUsage]  # says which parameters it has
+        weights = torch.chunk(module.in_proj_weight, 3)
+    else:
+        weights = (module.q_proj_weight, module.k_proj_weight, module.v_proj_weight)
+    biases = (None,) * 3 if module.in_proj_bias is None else torch.chunk(module.in_proj_bias, 3)  # pyright: ignore[reportUnnecessaryComparison]  # it may be None
+    q, k, v = (
+        nn.functional.linear(x, weight, bias).reshape(*x.shape[:2], module.num_heads, -1).transpose(1, 2)
+        for x, weight, bias in zip((query, key, value), weights, biases, strict=True)
+    )
+    mask = None if key_padding_mask is None else ~over_heads(key_padding_mask)
+    bias = attn_mask
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        seen = ~over_heads(attn_mask)
+        mask, bias = seen if mask is None else mask & seen, None
+    hidden = attention_mask((q.shape[2], k.shape[2]), q.device, mask, bias, is_causal, None)
+    y = nn.functional.scaled_dot_product_attention(
+        q,
+        k,
+        v,
+        attn_mask=hidden,
+        dropout_p=module.dropout if module.training else 0.0,
+        is_causal=is_causal and hidden is None,
+    )
+    return module.out_proj(y.transpose(1, 2).flatten(2))
+
+
+class CrossAttention(nn.MultiheadAttention):
+    """`nn.MultiheadAttention` of a query on a key and a value, (N, L, D), (N, S, kdim) and (N, S, vdim) → (N, L, D).
+
+    The masks are torch's, where True takes no part: `key_padding_mask` (N, S), `attn_mask` (N, L, S) or
+    (N, heads, L, S), whose numbers, if it has some, are added to the scores; any size may be 1.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        kdim: int | None = None,
+        vdim: int | None = None,
+    ) -> None:
+        super().__init__(embed_dim, num_heads, dropout, bias, kdim=kdim, vdim=vdim, batch_first=True)  # pyright: ignore[reportUnknownMemberType]  # torch leaves types out
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # torch returns a pair
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        attn_mask: Tensor | None = None,
+    ) -> Tensor:
+        return multihead(self, query, key, value, key_padding_mask, attn_mask)
+
+
 class Attend(nn.Module):
     """Attention of what the first branch makes of x on what the second (keys) and the third (values) make of it.
 
@@ -206,3 +274,79 @@ class Attend(nn.Module):
             scale=self.scale,
         )
         return y.transpose(1, 2).flatten(2)
+
+
+class MaskedEncoderLayer(nn.TransformerEncoderLayer):
+    """`nn.TransformerEncoderLayer`, batch first, with masks of any example; in those True takes no part."""
+
+    def __init__(self, *args: Any, is_causal: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.is_causal = is_causal
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # whether it is causal is said once
+        self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None
+    ) -> Tensor:
+        def seen(x: Tensor) -> Tensor:
+            y = multihead(self.self_attn, x, x, x, src_key_padding_mask, src_mask, self.is_causal)
+            return self.dropout1(y)
+
+        if self.norm_first:
+            x = src + seen(self.norm1(src))
+            return x + self._ff_block(self.norm2(x))
+        x = self.norm1(src + seen(src))
+        return self.norm2(x + self._ff_block(x))
+
+
+class MaskedEncoder(nn.TransformerEncoder):
+    """`nn.TransformerEncoder` of such layers."""
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # likewise
+        self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None
+    ) -> Tensor:
+        for layer in self.layers:
+            src = layer(src, mask, src_key_padding_mask)
+        return src
+
+
+class MaskedDecoderLayer(nn.TransformerDecoderLayer):
+    """`nn.TransformerDecoderLayer`, batch first, with masks of any example; in those True takes no part."""
+
+    def __init__(self, *args: Any, tgt_is_causal: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.tgt_is_causal = tgt_is_causal
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # whether it is causal is said once
+        self,
+        tgt: Tensor,
+        memory: Tensor,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+    ) -> Tensor:
+        def seen(x: Tensor) -> Tensor:
+            y = multihead(self.self_attn, x, x, x, tgt_key_padding_mask, tgt_mask, self.tgt_is_causal)
+            return self.dropout1(y)
+
+        def remembered(x: Tensor) -> Tensor:
+            y = multihead(self.multihead_attn, x, memory, memory, memory_key_padding_mask, memory_mask)
+            return self.dropout2(y)
+
+        if self.norm_first:
+            x = tgt + seen(self.norm1(tgt))
+            x = x + remembered(self.norm2(x))
+            return x + self._ff_block(self.norm3(x))
+        x = self.norm1(tgt + seen(tgt))
+        x = self.norm2(x + remembered(x))
+        return self.norm3(x + self._ff_block(x))
+
+
+class MaskedDecoder(nn.TransformerDecoder):
+    """`nn.TransformerDecoder` of such layers."""
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # likewise
+        self, tgt: Tensor, memory: Tensor, *masks: Tensor | None
+    ) -> Tensor:
+        for layer in self.layers:
+            tgt = layer(tgt, memory, *masks)
+        return tgt

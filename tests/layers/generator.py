@@ -16,8 +16,11 @@ from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import Layer
 from tests.layers.values import draw_arguments, draw_value, fields_of, wrong_value
 
-GIVEN_MORE = ("MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d")
-"""Those that cannot run on what flows alone, and do not stand in a chain: `test_unpooling.py` compares them."""
+GIVEN_MORE = (
+    "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "MultiheadAttention", "TransformerDecoderLayer", "TransformerDecoder",
+)  # fmt: skip
+"""Those that cannot run on what flows alone, and do not stand in a chain: `test_unpooling.py` and
+`test_given_more.py` compare them."""
 
 LAYERS = [
     name

@@ -38,7 +38,7 @@ def identity(net: Net, recipe: Recipe, fingerprint: str, world_size: int, exampl
 def _architecture(net: Net) -> Any:
     """What decides what a net computes: its parts and, where values have names, which part reads what."""
     parts = folded(net.root, _parts)
-    named = any(isinstance(node, (As, Use)) for node in walk(net.root))
+    named = any(isinstance(node, (As, Use)) or _names_tensors(node) for node in walk(net.root))
     return {"parts": parts, "wires": _wires(net)} if named else parts
 
 
@@ -87,12 +87,21 @@ def _parts(node: Node, inside: list[list[Any]]) -> list[Any]:
     `spec.yaml` has none of them."""
     match node:
         case Leaf():
+            fields = type(node.layer).model_fields
+            newer = {name for name in node.layer.newer if node.args.get(name) == fields[name].default}
+            args = {name: value for name, value in node.args.items() if name not in newer}
+            given = [list(node.inputs)] if _names_tensors(node) else []
             added = [] if node.parametrization is None else [node.parametrization.written()]
-            return [[node.path, node.type, node.args, node.frozen, node.init, *added]]
+            return [[node.path, node.type, args, node.frozen, node.init, *given, *added]]
         case Combinator():
             return [[node.path, node.kind, *node.options.values(), inside]]
         case _:
             return [part for parts in inside for part in parts]
+
+
+def _names_tensors(node: Node) -> bool:
+    """Whether a layer is given tensors of which it may be given others: which they are counts."""
+    return isinstance(node, Leaf) and bool(node.inputs) and len(node.layer.tensors) > 1
 
 
 def _wires(net: Net) -> list[Any]:

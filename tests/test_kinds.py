@@ -45,7 +45,7 @@ def fields_of(name: str) -> list[tuple[str, FieldKind, TypeAdapter[Any], list[An
             whole = Annotated[whole, extra]
         kind = kinds_of(MODELS[name])[field]
         words = [*kind.words, *(word[:-1] for word in kind.words)]
-        if field not in ("encoder_layer", "rotary"):  # a model, whose fields have kinds of their own
+        if field not in ("encoder_layer", "decoder_layer", "rotary"):  # a model, whose fields have kinds of their own
             found.append((field, kind, TypeAdapter(whole), [*VALUES, *words]))
     return found
 

@@ -529,6 +529,36 @@ def test_a_rule_that_fails_is_one_error_at_the_layer_with_the_line_of_the_rule(
     assert "netspec.probe" in str(found.help)
 
 
+class CountsOthersWrong(Failing):
+    several = True
+    tensors = ("other",)
+
+    def macs_of_all(self, x: TensorType, others: object) -> Size:
+        return -1
+
+
+class SavesOthersWrong(Failing):
+    several = True
+    tensors = ("other",)
+
+    def saved_of_all(self, x: TensorType, others: object, learned: object = ()) -> Saved:
+        return Saved(others="other")  # type: ignore[arg-type]  # a text, and no tuple of them
+
+
+@pytest.mark.parametrize(
+    ("cls", "message"),
+    [
+        (CountsOthersWrong, "`macs_of_all` of `CountsOthersWrong` gives -1, not an integer of at least 0"),
+        (SavesOthersWrong, "`saved_of_all` of `SavesOthersWrong` gives Saved("),
+    ],
+)
+def test_what_a_layer_counts_of_tensors_that_it_is_given_is_asked_too(cls: type[Layer], message: str) -> None:
+    spec = f"input: {{x: [3], y: [3]}}\nlayers: [{cls.__name__}: {{other: y}}]\n"
+    ((code, found),) = findings(spec, cls)
+    assert code == "plugin-failed"
+    assert message in found
+
+
 def test_a_failing_rule_ends_no_command_with_a_traceback(here: Path) -> None:
     name = module(here, LAYER.format(name="Mine").replace("return x", "return x.shape[3]"))
     (here / "net.yaml").write_text("input: [3]\nlayers: [Mine]\n")

@@ -77,11 +77,11 @@ class TransformerDecoderLayer(Layer):
         """
         y = self.output(x)
         memory = self._memory(name, x, others.get("memory", ()))
-        heads, length = (self.nhead, f"`nhead` is {self.nhead}"), (x.shape[0], "{given}")
-        keys = (memory.shape[0], f"`memory` has {memory.shape[0]}")
-        for prefix, of in (("tgt", length), ("memory", keys)):
-            sizes, told = zip(heads, length, of, strict=True)
-            check_masks(name, f"{prefix}_mask", f"{prefix}_key_padding_mask", others, sizes, told, 0)
+        heads, length, keys = self.nhead, x.shape[0], memory.shape[0]
+        said, of_memory = f"`nhead` is {heads}", f"`memory` has {keys}"
+        own, more = (heads, length, length), (heads, length, keys)
+        check_masks(name, "tgt_mask", "tgt_key_padding_mask", others, own, (said, "{given}", "{given}"), 0)
+        check_masks(name, "memory_mask", "memory_key_padding_mask", others, more, (said, "{given}", of_memory), 0)
         return y
 
     def _memory(self, name: str, x: TensorType, given: tuple[TensorType, ...]) -> TensorType:

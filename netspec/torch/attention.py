@@ -147,10 +147,10 @@ def multihead(
 ) -> Tensor:
     """What the first result of this module is, batch first, for masks of any example and any head, where True takes no
     part; numbers in `attn_mask` are added to the scores."""
-    if module._qkv_same_embed_dim:  # pyright: ignore[reportPrivateUsage]  # says which parameters it has
-        weights = torch.chunk(module.in_proj_weight, 3)
-    else:
-        weights = (module.q_proj_weight, module.k_proj_weight, module.v_proj_weight)
+    packed = module.in_proj_weight  # None where key or value are of another width
+    weights: tuple[Tensor, ...] = (module.q_proj_weight, module.k_proj_weight, module.v_proj_weight)
+    if packed is not None:  # pyright: ignore[reportUnnecessaryComparison]  # torch's stubs leave None out
+        weights = torch.chunk(packed, 3)
     biases = (None,) * 3 if module.in_proj_bias is None else torch.chunk(module.in_proj_bias, 3)  # pyright: ignore[reportUnnecessaryComparison]  # it may be None
     q, k, v = (
         nn.functional.linear(x, weight, bias).reshape(*x.shape[:2], module.num_heads, -1).transpose(1, 2)
@@ -280,7 +280,7 @@ class MaskedEncoderLayer(nn.TransformerEncoderLayer):
     """`nn.TransformerEncoderLayer`, batch first, with masks of any example; in those True takes no part."""
 
     def __init__(self, *args: Any, is_causal: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs)  # pyright: ignore[reportUnknownMemberType]  # torch leaves types out
         self.is_causal = is_causal
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # whether it is causal is said once
@@ -312,7 +312,7 @@ class MaskedDecoderLayer(nn.TransformerDecoderLayer):
     """`nn.TransformerDecoderLayer`, batch first, with masks of any example; in those True takes no part."""
 
     def __init__(self, *args: Any, tgt_is_causal: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs)  # pyright: ignore[reportUnknownMemberType]  # torch leaves types out
         self.tgt_is_causal = tgt_is_causal
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # whether it is causal is said once

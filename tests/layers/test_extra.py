@@ -17,10 +17,9 @@ from netspec.expressions import parse
 from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import Example, Layer, TensorType
 from netspec.table import summary
-from netspec.torch.build import constructor
 from netspec.torch.measured import first, further
 from tests.layers.generator import LAYERS
-from tests.layers.oracle import counting_flops
+from tests.layers.oracle import construct, counting_flops
 from tests.layers.oracle import example as batch
 
 NAMES = [name for name in MODULE_OF if name not in LAYERS]
@@ -33,8 +32,7 @@ def made(name: str, **arguments: Any) -> Layer:
 
 
 def module_of(layer: Layer, *shape: int) -> torch.nn.Module:
-    call = layer.call(TensorType(shape))
-    return constructor(call)(**call.arguments)
+    return construct(layer.call(TensorType(shape)))
 
 
 def problem(name: str, shape: tuple[Any, ...], dtype: Any = "float32", **arguments: Any) -> str:

@@ -19,7 +19,7 @@ from torch.func import functional_call
 import netspec
 from netspec.compiler import check_source
 from netspec.cost import estimate
-from netspec.layers import UNOFFERED
+from netspec.layers import UNOFFERED, layer_class
 from netspec.text.source import decode
 from netspec.trainer.run.sameness import identity
 from netspec.writing import flow
@@ -336,6 +336,12 @@ def test_encoder_and_decoder_are_exported_with_an_open_batch() -> None:
         "  - TransformerDecoder: {num_layers: 2, decoder_layer: {nhead: 2, tgt_is_causal: true}, memory: m, "
         "memory_key_padding_mask: pad}\n"
     )
+
+
+@pytest.mark.parametrize("name", ["MultiheadAttention", "TransformerDecoderLayer"])
+def test_the_public_probe_holds_what_is_kept_of_tensors_that_a_layer_is_given(name: str) -> None:
+    found = netspec.probe(layer_class(name), count=10)
+    assert found.tried >= 2 and not found.differences
 
 
 TRAINED = netspec.loads(

@@ -29,7 +29,7 @@ GOOD = Path(__file__).parent.parent / "specs" / "good"
 SIZES = {"two_towers": {"T": 7}}
 NAMED = (
     "named_skips", "pyramid", "two_towers", "autoencoder", "dueling",
-    "shared_layer", "shared_parts", "shared_towers", "tied_head", "parts", "sampled", "shared_in_turns",
+    "shared_layer", "shared_parts", "shared_towers", "tied_head", "parts", "sampled", "shared_in_turns", "attention",
 )  # fmt: skip
 
 

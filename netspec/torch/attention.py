@@ -147,13 +147,14 @@ def multihead(
 ) -> Tensor:
     """What the first result of this module is, batch first, for masks of any example and any head, where True takes no
     part; numbers in `attn_mask` are added to the scores."""
+    heads: int = module.num_heads
     packed = module.in_proj_weight  # None where key or value are of another width
     weights: tuple[Tensor, ...] = (module.q_proj_weight, module.k_proj_weight, module.v_proj_weight)
     if packed is not None:  # pyright: ignore[reportUnnecessaryComparison]  # torch's stubs leave None out
         weights = torch.chunk(packed, 3)
     biases = (None,) * 3 if module.in_proj_bias is None else torch.chunk(module.in_proj_bias, 3)  # pyright: ignore[reportUnnecessaryComparison]  # it may be None
     q, k, v = (
-        nn.functional.linear(x, weight, bias).reshape(*x.shape[:2], module.num_heads, -1).transpose(1, 2)
+        nn.functional.linear(x, weight, bias).reshape(*x.shape[:2], heads, -1).transpose(1, 2)
         for x, weight, bias in zip((query, key, value), weights, biases, strict=True)
     )
     mask = None if key_padding_mask is None else ~over_heads(key_padding_mask)
@@ -206,7 +207,8 @@ class Attend(nn.Module):
     """Attention of what the first branch makes of x on what the second (keys) and the third (values) make of it.
 
     The branches give (N, L, heads · size), cut into heads here, or (N, heads, L, size). `mask` and `bias` are branches
-    too. The result is (N, L, heads · size), heads side by side. Branches in `constant` give a batch axis of 1.
+    too. The result is (N, L, heads · size), heads side by side. Branches in `constant`
+    may give a batch axis of 1.
     """
 
     def __init__(
@@ -253,8 +255,7 @@ class Attend(nn.Module):
         mask = None if self.mask is None else self.mask(x, *values)
         bias = None if self.bias is None else self.bias(x, *values)
         if self.constant:
-            every = [y for y in (*results, mask, bias) if y is not None]
-            batch = next(y.shape[0] for i, y in enumerate(every) if i not in self.constant)
+            batch = max(y.shape[0] for y in (*results, mask, bias) if y is not None)
             results = [y.expand(batch, *y.shape[1:]) if i in self.constant else y for i, y in enumerate(results)]
         query, key, value = self.split(results)
         if self.rotary is not None:

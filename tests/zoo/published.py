@@ -127,7 +127,6 @@ SIZES = [
     ),
     Published("language/bert", "bert_base", 109_482_240, "transformers' BertModel"),
     Published("language/bert", "bert_large", 335_141_888, "transformers' BertModel"),
-    Published("tabular/neumf", None, 392_601, "by hand"),
     Published("language/distilbert", None, 66_362_880, "transformers' DistilBertModel"),
     Published("vision/edsr", "edsr_baseline_x2", 1_369_859, "the authors' code"),
     Published("vision/edsr", "edsr_x2", 40_729_603, "the authors' code"),
@@ -136,4 +135,9 @@ SIZES = [
     Published("vision/deeplabv3", None, 42_004_074, "torchvision"),
     Published("vision/nerf", None, 595_844, "the authors' code"),
     Published("tabular/gcn", None, 23_063, "the authors' code, for Cora"),
+    Published("vision/eca_resnet", None, 25_557_118, "timm's resnet50 with block_args={'attn_layer': 'eca'}"),
+    Published("vision/r3d", None, 33_371_472, "torchvision"),
+    Published("vision/clip_image", "clip_b32", 87_849_216, "transformers' CLIPVisionModelWithProjection"),
+    Published("vision/clip_image", "clip_b16", 86_192_640, "transformers' CLIPVisionModelWithProjection"),
+    Published("vision/clip_image", "clip_l14", 303_966_208, "transformers' CLIPVisionModelWithProjection"),
 ]

@@ -51,7 +51,8 @@ def test_srcnn_is_three_convolutions() -> None:
 
 def test_deeplabv3_is_torchvisions() -> None:
     """Both list their parameters in the same order, once the head for training stands behind the third stage."""
-    net = netspec.load(SPECS / "vision" / "deeplabv3.yaml", set={"input": [3, 64, 64]})
+    spec = "vision/deeplabv3"
+    net = netspec.load(SPECS / f"{spec}.yaml", set={"input": [3, 64, 64]})
     with proof.no_initialisers():
         theirs = torchvision.models.segmentation.deeplabv3_resnet50(weights_backbone=None, aux_loss=True)
         model = netspec.build(net)

@@ -219,24 +219,27 @@ def test_neumf_multiplies_beside_its_network() -> None:
 class DeepFM(nn.Module):
     """Pair by pair, as the paper's equation 2 has it."""
 
-    def __init__(self, fields: int, values: int, dim: int, hidden: int) -> None:
+    def __init__(self, values: int, dim: int, hidden: int) -> None:
         super().__init__()
-        self.first, self.vectors = nn.Embedding(values, 1), nn.Embedding(values, dim)
-        widths = [fields * dim, hidden, hidden, hidden]
+        self.factors, self.first = nn.Parameter(torch.randn(3, 1)), nn.Embedding(values, 1)
+        self.lengths, self.vectors = nn.Parameter(torch.randn(3, dim)), nn.Embedding(values, dim)
+        widths = [(3 + 4) * dim, hidden, hidden, hidden]
         self.deep = nn.Sequential(
-            *(layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())),
-            nn.Linear(hidden, 1),
+            *(layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())), nn.Linear(hidden, 1)
         )
 
-    def forward(self, fields: Tensor) -> Tensor:
-        first, v = self.first(fields).sum(1), self.vectors(fields)
+    def forward(self, numbers: Tensor, categories: Tensor) -> Tensor:
+        first = torch.cat([numbers[:, :, None] * self.factors, self.first(categories)], 1).sum(1)
+        v = torch.cat([numbers[:, :, None] * self.lengths, self.vectors(categories)], 1)
         i, j = torch.triu_indices(v.shape[1], v.shape[1], 1)
         pairs = (v[:, i] * v[:, j]).sum((1, 2))[:, None]
         return self.deep(v.flatten(1)) + first + pairs  # type: ignore[no-any-return]
 
 
 def test_deepfm_adds_all_pairs() -> None:
-    agree("tabular/deepfm", DeepFM(5, 40, 4, 12), set={"fields": 5, "values": 40, "dim": 4, "hidden": 12})
+    agree("tabular/deepfm", DeepFM(40, 4, 12), set={
+        "input": {"numbers": [3], "categories": [4, "int64"]}, "values": 40, "dim": 4, "hidden": 12,
+    })  # fmt: skip
 
 
 class FTLayer(nn.Module):

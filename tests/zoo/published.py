@@ -140,4 +140,19 @@ SIZES = [
     Published("vision/clip_image", "clip_b32", 87_849_216, "transformers' CLIPVisionModelWithProjection"),
     Published("vision/clip_image", "clip_b16", 86_192_640, "transformers' CLIPVisionModelWithProjection"),
     Published("vision/clip_image", "clip_l14", 303_966_208, "transformers' CLIPVisionModelWithProjection"),
+    Published("vision/pvt_v2", "pvt_v2_b0", 3_666_760, "timm:pvt_v2_b0", 64),
+    Published("vision/pvt_v2", "pvt_v2_b1", 14_009_000, "timm:pvt_v2_b1"),
+    Published("vision/pvt_v2", "pvt_v2_b2", 25_362_856, "timm:pvt_v2_b2"),
+    Published("vision/pvt_v2", "pvt_v2_b3", 45_238_696, "timm:pvt_v2_b3"),
+    Published("vision/pvt_v2", "pvt_v2_b4", 62_556_072, "timm:pvt_v2_b4"),
+    Published("vision/pvt_v2", "pvt_v2_b5", 81_956_008, "timm:pvt_v2_b5"),
+    Published("vision/beit", None, 86_530_984, "timm:beit_base_patch16_224"),
+    Published("vision/esrgan", None, 16_697_987, "the authors' code"),
+    Published("audio/whisper_encoder", "whisper_tiny", 7_632_384, "transformers' WhisperEncoder without its positions"),
+    Published(
+        "audio/whisper_encoder", "whisper_base", 19_822_592, "transformers' WhisperEncoder without its positions"
+    ),
+    Published(
+        "audio/whisper_encoder", "whisper_small", 87_002_112, "transformers' WhisperEncoder without its positions"
+    ),
 ]

@@ -36,6 +36,29 @@ def test_edsr_adds_a_tenth_of_each_body() -> None:
     agree("vision/edsr", theirs, variant="edsr_x2", set={"input": [3, 8, 8], "width": w, "depth": 3})
 
 
+class Dense(nn.Module):
+    """Five convolutions, each of all before it; a fifth of the last is added."""
+
+    def __init__(self, width: int, growth: int) -> None:
+        super().__init__()
+        widths = [*[growth] * 4, width]
+        self.convolutions = nn.ModuleList([conv(width + i * growth, after) for i, after in enumerate(widths)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = [x]
+        for convolution in self.convolutions:
+            maps.append(nn.functional.leaky_relu(y := convolution(torch.cat(maps, 1)), 0.2))
+        return x + 0.2 * y
+
+
+def test_esrgan_adds_a_fifth_of_its_dense_blocks() -> None:
+    w, act = 6, nn.LeakyReLU(0.2)
+    blocks = [Residual(*(Dense(w, 4) for _ in range(3)), scale=0.2) for _ in range(2)]
+    ups = [layer for _ in range(2) for layer in (nn.Upsample(scale_factor=2), conv(w, w), act)]
+    theirs = nn.Sequential(conv(3, w), Residual(*blocks, conv(w, w)), *ups, conv(w, w), act, conv(w, 3))
+    agree("vision/esrgan", theirs, set={"input": [3, 6, 6], "width": w, "growth": 4, "depth": 2})
+
+
 def test_espcn_shuffles_channels_into_pixels() -> None:
     theirs = nn.Sequential(
         conv(1, 64, 5), nn.Tanh(), conv(64, 32), nn.Tanh(), conv(32, 9), nn.PixelShuffle(3)

@@ -176,3 +176,26 @@ def test_no_line_ends_within_a_shape() -> None:
     lines = to_python(net).splitlines()
     assert not [line for line in lines if line.endswith(" ×") or line.lstrip().startswith("× ")]
     assert max(map(len, lines)) <= 120
+
+
+def test_a_branch_that_begins_with_a_member_of_a_family_takes_what_flows_by_another_name() -> None:
+    net = netspec.loads("""
+        input: [8]
+        layers:
+          - residual:
+              - as: y[0]
+              - for: i in range(5)
+                do:
+                  - Linear: 8
+                  - Tanh
+                  - {ReLU: , as: "y[i + 1]"}
+              - concat: y
+              - Linear: 8
+    """)
+    assert "def forward(self, x: Tensor) -> Tensor:\n        y: dict[int, Tensor] = {}\n        y[0] = x" in to_python(
+        net
+    )
+    model, written = netspec.build(net, seed=0), emitted(net)
+    written.load_state_dict(model.state_dict())
+    x = torch.randn(2, 8)
+    assert torch.equal(model(x), written(x))

@@ -273,7 +273,7 @@ class _Body:
         self.free = FreeNames({*_TAKEN, self.x})
         first = self.x
         head = steps[0] if steps else None
-        if isinstance(head, As) and head.term is None:
+        if isinstance(head, As) and head.term is None and values[head.slot].partition("[")[0] not in families:
             first = self._variable(head.slot)
             steps = steps[1:]
         self.batch = ""

@@ -165,7 +165,7 @@ def several(
         return (single is not None and single.takes(value)) or (isinstance(value, str) and value in words)
 
     schema = {"anyOf": forms} if len(forms) > 1 else array
-    return FieldKind(wish, schema, good, phrase=phrase, make=make, words=words, lengths=(least, most))
+    return FieldKind(wish, schema, good, phrase=phrase, make=make, words=words, text=item.text, lengths=(least, most))
 
 
 def per_axis(item: FieldKind, axes: int, *, words: Sequence[str] = (), keeps: bool = False) -> FieldKind:

@@ -60,6 +60,7 @@ _READERS_OWN = {
         "netspec/recipe/datasets/patterns.py", "netspec/trainer/data/stripes.py",
     },
     "errors.md": {"other.yaml"},
+    "recipes.md": {"tokenizer.json"},
     "plugins.md": {"my_layers.py", "my_modules.py", "net.yaml"},
 }  # fmt: skip
 """Files that a command writes, and placeholders for a file of the reader's."""

@@ -65,7 +65,7 @@ def command(
             more, text = list(made.left), made.text
         sources[source.name] = text
         found += without_ignored(more, ignore)
-    if form != "text":
+    if form in ("json", "github"):
         _show_for_programs(found, form)
     elif found:
         show_diagnostics(found, sources, err=fix or diff)

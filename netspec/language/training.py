@@ -9,7 +9,7 @@ from netspec.language.overrides import Overridden
 from netspec.layers.base import Layer, TensorType
 from netspec.net import As, Combinator, Leaf, Sequential, leaves, members, walk
 from netspec.recipe import check_recipe, read_recipe
-from netspec.recipe.against import Against
+from netspec.recipe.against import Against, Table
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.terms import EndValue, NetEnds
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
@@ -59,7 +59,8 @@ def _against(
     if not done.ports.outputs:
         outputs = [EndValue(None, done.end.type or NOTHING)]
         related = [[done.end.related(None)] if done.end.type else []]
-        return Against(NetEnds(tuple(inputs), tuple(outputs)), types, [_tail(root)], input_places, related, heads)
+        ends = NetEnds(tuple(inputs), tuple(outputs))
+        return Against(ends, types, [_tail(root)], input_places, related, heads, _tables(root))
     keys = _keys(done.spec.output, source)
     outputs = [EndValue(value.name, None if value.family else value.types[0]) for value in done.ports.outputs]
     related = [
@@ -73,7 +74,17 @@ def _against(
     if len(outputs) != len(keys or outputs) or len(inputs) != len(spans or inputs):
         return None
     ends = NetEnds(tuple(inputs), tuple(outputs))
-    return Against(ends, types, endings, input_places, related, heads, _listed(done.spec.output))
+    tables = _tables(root)
+    return Against(ends, types, endings, input_places, related, heads, tables, _listed(done.spec.output))
+
+
+def _tables(root: Sequential) -> list[Table]:
+    """The layers that look up integers of an example, where they first run."""
+    return [
+        Table(leaf.layer.integers, leaf.type, Related(f"`{leaf.type}`", leaf.span))
+        for leaf in leaves(root)
+        if leaf.layer.integers is not None and not leaf.again and not leaf.input.constant
+    ]
 
 
 def _listed(node: Node | None) -> tuple[str, ...]:

@@ -213,6 +213,11 @@ class Layer(Arguments):
         """
         return (self.output(x),)
 
+    @property
+    def integers(self) -> int | None:
+        """How many integers it tells apart, from 0 on; None where it takes no integers, or any."""
+        return None
+
     def parameters(self, x: TensorType) -> dict[str, Shape]:
         """Name and shape of every parameter, in the order of the state dict."""
         return {}

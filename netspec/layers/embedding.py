@@ -35,6 +35,10 @@ class Table(Layer):
             help="an input of integers is written `input: {shape: [128], dtype: int64}`",
         )
 
+    @property
+    def integers(self) -> int | None:
+        return self.num_embeddings
+
     def parameters(self, x: TensorType) -> dict[str, Shape]:
         return {"weight": (self.num_embeddings, self.embedding_dim)}
 

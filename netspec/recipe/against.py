@@ -10,6 +10,16 @@ from netspec.layers.base import Layer
 from netspec.recipe.terms import NetEnds
 
 
+class Table(NamedTuple):
+    """A layer that takes integers which are none of the net's own."""
+
+    size: int
+    """How many it tells apart, from 0 on."""
+    name: str
+    """The layer's type: `Embedding`."""
+    place: Related
+
+
 class Against(NamedTuple):
     """What a recipe must suit: the net's inputs and outputs, its layers, and where all this is written."""
 
@@ -25,5 +35,7 @@ class Against(NamedTuple):
     """For each output, likewise."""
     heads: bool = False
     """True if the net has auxiliary heads."""
+    tables: Sequence[Table] = ()
+    """The layers that take integers of an example."""
     listed: Sequence[str] = ()
     """The values of an output that is a list of them, which gives them no names: `output: [a, b]`."""

@@ -37,6 +37,7 @@ class Facts(NamedTuple):
     shape: tuple[int | None, ...] | None
     """Shape of one example, `(channels, height, width)` for images; a None inside is an axis that varies."""
     classes: int | None = None
+    """Number of classes; for text, of tokens."""
     train: int | None = None
     """Number of training examples."""
     test: int | None = None
@@ -76,8 +77,15 @@ class DataSet(Named):
     """True if it gives several inputs and targets by name; then `labels` is false."""
     worked: ClassVar[str | None] = None
     """A spec that trains on it, for a data set of the user's own."""
+    next_token: ClassVar[bool] = False
+    """True if an example is a block of tokens, and its target, which is called `next`, the same a token further on."""
     integers: ClassVar[str | None] = None
     """What makes the data give integers, for a net that takes them; None where nothing does."""
+
+    @property
+    def makes_tokens(self) -> bool:
+        """True if it makes an encoding of its text, which a run keeps."""
+        return False
 
     @property
     def has_validation(self) -> bool:
@@ -95,6 +103,10 @@ class DataSet(Named):
     def facts(self) -> Facts:
         """Shape, classes and counts, as far as they are known without the files."""
         raise NotImplementedError
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with arguments that are right each by itself; `at` names the argument at fault."""
+        return []
 
 
 class ImageType(NamedTuple):
@@ -203,6 +215,8 @@ class Ending(NamedTuple):
     """What to do where the net ends in another way."""
     does: Literal["softmax", "sigmoid"] | None = None
     """What the loss itself makes probabilities of scores with."""
+    help_on_last_axis: str | None = None
+    """What to do where the scores stand on the last axis, if it is another thing."""
 
     def least(self, given: Values | None, classes: Size) -> float | None:
         """The value below which the loss of an example never falls where it is given probabilities as scores: between 0
@@ -248,6 +262,11 @@ class Loss(Named):
     def divisor(self) -> Divisor | None:
         """What the mean divides by; None is the number of targets."""
         return None
+
+    @property
+    def surprise(self) -> bool:
+        """True if the mean is that of −log p(target), whose exponential is the perplexity."""
+        return False
 
     def target_shape(self, output: Shape) -> Shape:
         """The shape of an example's target, for an output of this shape."""

@@ -32,6 +32,7 @@ def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Again
     """
     recipe = cast("Recipe", read)
     checks: tuple[Callable[[], None], ...] = (
+        lambda: _check_part("data", recipe.data, recipe.data.problems(), node, reader),
         lambda: _check_part("optimizer", recipe.optimizer, recipe.optimizer.problems(), node, reader),
         lambda: _check_scheduler(recipe, node, reader),
         lambda: _check_held_out(recipe, node, reader),
@@ -62,7 +63,7 @@ def _conflict(reader: Reader, at: Node, message: str, help: str | None = None, s
 
 
 def _check_part(key: str, part: Named, problems: Sequence[Problem], node: MapNode, reader: Reader) -> None:
-    """What the optimiser or the schedule says of its own arguments."""
+    """What the data set, the optimiser or the schedule says of its own arguments."""
     for problem in problems:
         path = (key, part.name()) if problem.at is None else (key, part.name(), problem.at)
         reader.report(problem.code, problem.message, place(node, *path), help=problem.help)
@@ -177,7 +178,7 @@ def _check_mixing(key: str, recipe: Recipe, node: MapNode, reader: Reader, net: 
     input = net.ends.inputs[0].type
     if input is None or getattr(recipe, key) == 0:
         return
-    plain = recipe.losses[0].target is None and recipe.losses[0].loss.target != "nothing"
+    plain = (recipe.losses[0].target is None or recipe.data.next_token) and recipe.losses[0].loss.target != "nothing"
     if len(net.ends.inputs) > 1 or len(recipe.losses) > 1 or not plain:
         _conflict(
             reader,

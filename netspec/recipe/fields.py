@@ -56,6 +56,10 @@ Factors = Annotated[
 """One for each class: with none above 0 there is nothing to learn from, and a mean would divide by nothing."""
 Milestones = Annotated[tuple[int, ...], several(COUNT, "a rising list of integers of at least 1", also=_rising)]
 Shape = Annotated[tuple[int, ...], several(COUNT, "a list of integers of at least 1", "a list of integers ≥ 1")]
+_ONE: Final = FieldKind("text", {"type": "string"}, lambda value: isinstance(value, str), text=True, unlike="none")
+Texts = Annotated[str | tuple[str, ...], several(_ONE, "text, or a list of texts", single=_ONE)]
+Merged = Annotated[int, number("an integer above 256, the number of bytes", "an integer > 256", low=257, whole=True)]
+"""The tokens of a byte-pair encoding: all bytes, and at least one pair."""
 _EPS: Final = "a list of null or a number of at least 0, and a number of at least 0"
 AdafactorEps = Annotated[
     tuple[float | None, float],

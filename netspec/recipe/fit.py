@@ -164,7 +164,11 @@ def _check_dtype(
         f"`{recipe.data.name()}` gives {dtype} examples, but the net's input is {input.dtype}",
         key_of(node, "data") or node,
         related=related,
-        help=recipe.data.integers if input.dtype == "int64" else None,
+        help="tokens are integers, as in `input: [128, int64]`"
+        if recipe.data.next_token
+        else recipe.data.integers
+        if input.dtype == "int64"
+        else None,
     )
     return False
 

@@ -123,7 +123,7 @@ def _fill_in(draft: Recipe, values: dict[str, Any], unread: set[str]) -> None:
     """Fill in the defaults that depend on other values; one that depends on what was not read is not read itself."""
     try:
         if draft.validates and draft.best is None:
-            accurate = draft.has_accuracy and len(draft.losses) == 1
+            accurate = draft.has_accuracy and len(draft.losses) == 1 and not draft.data.next_token
             values["best"] = "validation_accuracy" if accurate else "validation_loss"
     except NotRead:
         unread.add("best")

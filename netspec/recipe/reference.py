@@ -324,8 +324,8 @@ _RULES: Final = """
 value sets its first obvious argument, `Resize: 224`.
 - `--set train.epochs=3` or `--set train.optimizer.SGD.lr=0.01` on the command line overrides any value; a variant of
 the spec may hold another `train`.
-- `best` is validation_accuracy if the loss is one of classes and validation_loss otherwise, as of several; without
-validation data there is no best checkpoint, and neither `early_stopping` nor `ReduceLROnPlateau` is allowed.
+- `best` is validation_accuracy if the loss is one of classes and validation_loss otherwise, as of several and of text;
+without validation data there is no best checkpoint, and neither `early_stopping` nor `ReduceLROnPlateau` is allowed.
 - `no_decay`, `freeze` and the `parameters` of `groups` are patterns. One with a dot is a shell glob over the key in
 the `state_dict`: `"0.*"`, `"*.bias"`. One without is a parameter's own name (`bias`), a type of layer (`Linear`), or
 `norm` for all normalisation layers. A tied parameter has several keys, and a pattern that matches any of them matches
@@ -336,8 +336,8 @@ _SEVERAL: Final = """
 Where a net gives several outputs, `loss` is a list, and what is minimised is the sum of each loss times its `weight`,
 which is 1 if left out. `of` names the output that a loss reads, or a list of those that it reads. `target` names what
 it compares them with: an input of the net, as an autoencoder does, or a field of the data; left out it is `labels`, the
-target that every data set has. An output that no loss reads is a warning: what only it needs does not train. `aux`
-heads take the first loss.
+target that every data set but `text` has. An output that no loss reads is a warning: what only it needs does not train.
+`aux` heads take the first loss.
 """
 
 _BY_NAME: Final = """
@@ -359,7 +359,7 @@ _ABOUT: Final = {
 Data sets are looked for in the folder that `--data` names, else in that of the environment variable `NETSPEC_DATA`,
 else in `./data`, in torchvision's layout; what is missing is downloaded there. Those of torchvision are images with
 one class each. Images arrive as float32 in [0, 1]. `validation` holds out a share of the training set, drawn by
-`seed` and stratified by class: every class keeps its share in both parts.
+`seed` and stratified by class: every class keeps its share in both parts. Of `text` it is the last part.
 """,
     "transforms": """
 Transforms are those of `torchvision.transforms.v2`. `transforms` prepare every image, in training and in evaluation;

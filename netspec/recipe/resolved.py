@@ -30,7 +30,8 @@ class Recipe(NamedTuple):
     """Passes over the training set."""
 
     validation: float = 0.0
-    """Share of the training set held out for validation, drawn by `seed`, stratified by class; 0 for none."""
+    """Share of the training set held out for validation, drawn by `seed`, stratified by class, or the last part of a
+    text; 0 for none."""
     transforms: tuple[Transform, ...] = ()
     """Applied to every image, in training and evaluation."""
     augment: tuple[Transform, ...] = ()

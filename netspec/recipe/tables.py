@@ -23,6 +23,7 @@ DATA_SETS: Final = _table(
     extended="EMNIST QMNIST",
     photographs="CIFAR10 CIFAR100 SVHN STL10",
     local="folder tensors synthetic",
+    text="text",
 )
 TRANSFORMS: Final = _table(
     fixed="Resize CenterCrop Pad",

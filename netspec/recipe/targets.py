@@ -4,65 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
-from netspec.diagnostics import Code, Related, Severity, did_you_mean
+from netspec.diagnostics import did_you_mean
 from netspec.dims import Size
-from netspec.layers.base import Layer, TensorType
+from netspec.layers.base import TensorType
 from netspec.recipe.against import Against
-from netspec.recipe.base import Loss, is_image, is_map
+from netspec.recipe.base import is_image, is_map
 from netspec.recipe.clues import ScoresClue
+from netspec.recipe.following import check_next, check_tables, refuse_labels
+from netspec.recipe.held import Term, mismatch
 from netspec.recipe.places import item_of, key_of, loss_item, place
 from netspec.recipe.resolved import NotRead, Recipe
 from netspec.recipe.sizes import differs, joined
-from netspec.recipe.terms import LABELS, LossItem
+from netspec.recipe.terms import LABELS, NEXT, LossItem
 from netspec.text.source import ListNode, MapNode, Node
 from netspec.validation import Reader
 
 
-class _Term(NamedTuple):
-    """A loss and the outputs that it reads, each with its place."""
-
-    item: LossItem
-    at: Node
-    """The loss as it is written."""
-    of: tuple[int, ...]
-    output: TensorType
-    """The first output."""
-    word: str
-    """What messages call that output."""
-    layers: Sequence[type[Layer]]
-    """Those that end in it; empty where that is not known."""
-    related: Sequence[Related]
-
-    @property
-    def loss(self) -> Loss:
-        return self.item.loss
-
-    def beside(self, key: str) -> Node:
-        """The place of what stands beside the loss."""
-        return place(self.at, key) if isinstance(self.at, MapNode) and self.at.get(key) is not None else self.at
-
-
 def check_losses(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
     """Hold each loss against the outputs that it reads and its target, and see that every output is read."""
-    terms: list[_Term] = []
+    terms: list[Term] = []
     for number, item in recipe.numbered_losses:
         at = loss_item(node, number)
         of = _outputs(item, at, reader, net)
         if of is not None:
-            terms.append(_term(item, at, of, net))
+            terms.append(_term(item, at, of, recipe, net))
     for term in terms:
         with suppress(NotRead):
             if _check_shapes(term, reader, net) and _check_target(term, recipe, node, reader, net):
                 _check_end(term, reader)
         with suppress(NotRead):
             _check_maps(term, recipe, node, reader, net)
+    with suppress(NotRead):
+        check_tables(recipe, node, reader, net)
     if len(terms) < len(recipe.losses):
         return
     first = terms[0]
     if net.heads and len(first.loss.takes) > 1:
-        _mismatch(
+        mismatch(
             reader, first.at,
             f"auxiliary heads take the first loss, but `{first.loss.name()}` reads {_counted(len(first.loss.takes))}",
             "write the loss of the heads first",
@@ -85,11 +64,14 @@ def check_losses(recipe: Recipe, node: MapNode, reader: Reader, net: Against) ->
         )
 
 
-def _term(item: LossItem, at: Node, of: tuple[int, ...], net: Against) -> _Term:
+def _term(item: LossItem, at: Node, of: tuple[int, ...], recipe: Recipe, net: Against) -> Term:
     first = net.ends.outputs[of[0]]
     assert first.type is not None
     word = "the net's output" if first.name is None else f"output `{first.name}`"
-    return _Term(item, at, of, first.type, word, net.endings[of[0]], net.outputs[of[0]])
+    next_token = False
+    with suppress(NotRead):
+        next_token = item.target == NEXT and recipe.data.next_token
+    return Term(item, at, of, first.type, word, net.endings[of[0]], net.outputs[of[0]], next_token)
 
 
 # ---- which outputs
@@ -109,13 +91,13 @@ def _outputs(item: LossItem, at: Node, reader: Reader, net: Against) -> tuple[in
         if len(outputs) == 1 and len(loss.takes) == 1:
             return _known((0,), item, where, reader, net)
         if len(outputs) == 1:
-            return _mismatch(
+            return mismatch(
                 reader, where, f"{wanted}, and the net gives {'one' if outputs[0].type else 'several without names'}",
                 f"name outputs, as in `output: {{{', '.join(f'{name}: …' for name in loss.takes)}}}`, and write "
                 f"`of: {several}` beside the loss",
             )  # fmt: skip
         example = names[0] if len(loss.takes) == 1 else several
-        return _mismatch(
+        return mismatch(
             reader, where, f"`{loss.name()}` does not say which of the net's {len(outputs)} outputs it reads",
             f"write `{{{loss.name()}: , of: {example}}}`; the outputs are {listed}", "missing-key",
         )  # fmt: skip
@@ -124,7 +106,7 @@ def _outputs(item: LossItem, at: Node, reader: Reader, net: Against) -> tuple[in
             spot = written.items[number] if isinstance(written, ListNode) else where
             return _unknown_output(name, spot, names, reader, net)
     if len(item.of) != len(loss.takes):
-        return _mismatch(
+        return mismatch(
             reader, where,
             f"{wanted}, but `of` names {len(item.of)}" if len(loss.takes) > 1 else
             f"`{loss.name()}` reads one output, but `of` names {len(item.of)}",
@@ -133,7 +115,7 @@ def _outputs(item: LossItem, at: Node, reader: Reader, net: Against) -> tuple[in
     positions = tuple(i for name in item.of for i, value in enumerate(outputs) if value.name == name)
     if len(set(positions)) < len(positions):
         twice = next(name for name in item.of if item.of.count(name) > 1)
-        return _mismatch(reader, where, f"`of` names `{twice}` twice", f"`{loss.name()}` reads {several}")
+        return mismatch(reader, where, f"`of` names `{twice}` twice", f"`{loss.name()}` reads {several}")
     return _known(positions, item, where, reader, net)
 
 
@@ -145,7 +127,7 @@ def _known(
         value = net.ends.outputs[i]
         if value.type is None:
             what = "the net's output" if value.name is None else f"output `{value.name}`"
-            return _mismatch(
+            return mismatch(
                 reader, where, f"`{item.loss.name()}` reads one value, but {what} is a family of several",
                 f"write `{_named(net)}`, and beside the loss which of them it reads, as in `of: {net.listed[0]}`"
                 if net.listed
@@ -177,20 +159,6 @@ def _unknown_output(name: str, at: Node, names: Sequence[str], reader: Reader, n
     reader.report("unknown-output", message, at, help=help_, fix=fix)
 
 
-def _mismatch(
-    reader: Reader,
-    at: Node,
-    message: str,
-    help: str | None = None,
-    code: Code = "loss-mismatch",
-    *,
-    related: Sequence[Related] = (),
-    severity: Severity = "error",
-    clue: object = None,
-) -> None:
-    reader.report(code, message, at, help=help, related=related, severity=severity, clue=clue)
-
-
 def _counted(count: int) -> str:
     return "one output" if count == 1 else f"{count} outputs"
 
@@ -198,7 +166,7 @@ def _counted(count: int) -> str:
 # ---- shapes
 
 
-def _check_shapes(term: _Term, reader: Reader, net: Against) -> bool:
+def _check_shapes(term: Term, reader: Reader, net: Against) -> bool:
     """The outputs of a loss against each other and against what it takes; True if they are right."""
     loss = term.loss
     for i in term.of:
@@ -206,13 +174,13 @@ def _check_shapes(term: _Term, reader: Reader, net: Against) -> bool:
         assert value.type is not None
         what = "the net's output" if value.name is None else f"output `{value.name}`"
         if value.type.dtype != "float32":
-            _mismatch(
+            mismatch(
                 reader, term.beside("of"), f"`{loss.name()}` reads float32 values, but {what} is {value.type.dtype}",
                 related=net.outputs[i],
             )  # fmt: skip
             return False
         if differs(value.type.shape, term.output.shape):
-            _mismatch(
+            mismatch(
                 reader, term.beside("of"),
                 f"`{loss.name()}` reads outputs of one shape, but {term.word} is {joined(term.output.shape)} and "
                 f"{what} is {joined(value.type.shape)}",
@@ -220,7 +188,7 @@ def _check_shapes(term: _Term, reader: Reader, net: Against) -> bool:
             )  # fmt: skip
             return False
     if loss.vectors and len(term.output.shape) != 1:
-        _mismatch(
+        mismatch(
             reader, term.beside("of"),
             f"`{loss.name()}` compares vectors, one for each example, but {term.word} is {joined(term.output.shape)}",
             "put `Flatten` at the end of each of its outputs", related=term.related,
@@ -229,7 +197,7 @@ def _check_shapes(term: _Term, reader: Reader, net: Against) -> bool:
     return True
 
 
-def _check_target(term: _Term, recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> bool:
+def _check_target(term: Term, recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> bool:
     """A loss against its target: an input of the net, or what the data give. False if the output is none of scores
     although the loss wants them."""
     loss, data = term.loss, recipe.data
@@ -237,20 +205,26 @@ def _check_target(term: _Term, recipe: Recipe, node: MapNode, reader: Reader, ne
     source = next((i for i, value in enumerate(net.ends.inputs) if value.name == name), None)
     if loss.target == "nothing":
         if term.item.target is not None:
-            _mismatch(
+            mismatch(
                 reader, term.beside("target"), f"`{loss.name()}` compares its outputs with nothing: it has no target",
                 "leave `target` out",
             )  # fmt: skip
         return True
     if source is not None:
         _check_input_as_target(term, source, reader, net)
+    elif term.next_token:
+        if not check_next(term, recipe, node, reader, net):
+            return False
+    elif data.next_token and name == LABELS:
+        refuse_labels(term, recipe, reader)
+        return True
     elif name != LABELS and not data.many:
         _unknown_target(term, name, recipe, reader, net)
         return True
     elif loss.target == "classes":
         return _check_scores(term, recipe, node, reader)
     elif data.labels:
-        _mismatch(
+        mismatch(
             reader, term.at,
             f"`{loss.name()}` compares the output with values of its shape, but `{data.name()}` gives one class per "
             "image",
@@ -262,7 +236,7 @@ def _check_target(term: _Term, recipe: Recipe, node: MapNode, reader: Reader, ne
     return True
 
 
-def _instead(term: _Term, net: Against) -> str:
+def _instead(term: Term, net: Against) -> str:
     """What to write where values are wanted and there are classes."""
     shape = term.loss.target_shape(term.output.shape)
     for value in net.ends.inputs:
@@ -271,8 +245,9 @@ def _instead(term: _Term, net: Against) -> str:
     return "use CrossEntropyLoss, or give the values as `tensors:`"
 
 
-def _unknown_target(term: _Term, name: str, recipe: Recipe, reader: Reader, net: Against) -> None:
-    known = [LABELS, *(value.name for value in net.ends.inputs if value.name is not None)]
+def _unknown_target(term: Term, name: str, recipe: Recipe, reader: Reader, net: Against) -> None:
+    own = NEXT if recipe.data.next_token else LABELS
+    known = [own, *(value.name for value in net.ends.inputs if value.name is not None)]
     near = did_you_mean(name, known)
     reader.report(
         "unknown-target",
@@ -285,7 +260,7 @@ def _unknown_target(term: _Term, name: str, recipe: Recipe, reader: Reader, net:
     )
 
 
-def _warn_of_misspelt(term: _Term, name: str, recipe: Recipe, reader: Reader, net: Against) -> None:
+def _warn_of_misspelt(term: Term, name: str, recipe: Recipe, reader: Reader, net: Against) -> None:
     """Warn of a target that data make up, whose name is nearly that of an input."""
     near = did_you_mean(name, [value.name for value in net.ends.inputs if value.name is not None])
     if near is not None:
@@ -300,7 +275,7 @@ def _warn_of_misspelt(term: _Term, name: str, recipe: Recipe, reader: Reader, ne
         )
 
 
-def _check_input_as_target(term: _Term, source: int, reader: Reader, net: Against) -> None:
+def _check_input_as_target(term: Term, source: int, reader: Reader, net: Against) -> None:
     """An input as the target: of the dtype and shape that the loss compares the output with."""
     value, loss = net.ends.inputs[source], term.loss
     if value.type is None:
@@ -311,9 +286,9 @@ def _check_input_as_target(term: _Term, source: int, reader: Reader, net: Agains
     if value.type.dtype != dtype:
         what = "classes" if loss.target == "classes" else "values"
         message = f"`{loss.name()}` compares with {dtype} {what}, but the input `{value.name}` is {value.type.dtype}"
-        _mismatch(reader, at, message, related=related)
+        mismatch(reader, at, message, related=related)
     elif differs(value.type.shape, wanted):
-        _mismatch(
+        mismatch(
             reader, at,
             f"`{loss.name()}` compares {term.word}, which is {joined(term.output.shape)}, with targets of "
             f"{joined(wanted)}, but the input `{value.name}` is {joined(value.type.shape)}",
@@ -322,14 +297,14 @@ def _check_input_as_target(term: _Term, source: int, reader: Reader, net: Agains
         )  # fmt: skip
 
 
-def _check_scores(term: _Term, recipe: Recipe, node: MapNode, reader: Reader) -> bool:
+def _check_scores(term: Term, recipe: Recipe, node: MapNode, reader: Reader) -> bool:
     """The data's classes against the scores of an output; False if it has none."""
     data, loss, output = recipe.data, term.loss, term.output
     facts = data.facts()
     if not output.shape or (data.labels and len(output.shape) != 1):
         layers = term.layers
         last = layers[-1].__name__ if layers and layers[-1].by_position and len(output.shape) > 1 else None
-        _mismatch(
+        mismatch(
             reader, term.at,
             f"`{loss.name()}` with one class per example wants an output of one axis, a score per class, but "
             f"{term.word} is {joined(output.shape)}",
@@ -369,7 +344,7 @@ def _check_scores(term: _Term, recipe: Recipe, node: MapNode, reader: Reader) ->
     return True
 
 
-def _check_axis_of_classes(term: _Term, reader: Reader) -> None:
+def _check_axis_of_classes(term: Term, reader: Reader) -> None:
     """Scores at several places, such as the tokens of a sequence: a layer that computes along the last axis leaves them
     there, and a loss of classes has them on the first."""
     shape, layers = term.output.shape, term.layers
@@ -377,7 +352,7 @@ def _check_axis_of_classes(term: _Term, reader: Reader) -> None:
         return
     places = [chr(ord("t") + i) for i in range(len(shape) - 1)] if len(shape) < 5 else []
     there = " ".join(places)
-    _mismatch(
+    mismatch(
         reader, term.at,
         f"`{term.loss.name()}` has the scores of the classes on the first axis, which here is {shape[0]}, but "
         f"`{layers[-1].__name__}` gives them on the last, {shape[-1]}",
@@ -386,23 +361,22 @@ def _check_axis_of_classes(term: _Term, reader: Reader) -> None:
     )  # fmt: skip
 
 
-def _check_weights(term: _Term, reader: Reader) -> None:
+def _check_weights(term: Term, reader: Reader) -> None:
     """Factors per class: as many as the output has scores."""
     loss, shape = term.loss, term.output.shape
-    axis = 0 if loss.target == "classes" else -1
-    width: Size | None = shape[axis] if shape else None
+    width: Size | None = shape[term.scores_axis] if shape else None
     for name in loss.factors:
         factors = getattr(loss, name)
         if factors is not None and isinstance(width, int) and len(factors) != width:
             at = place(term.at, loss.name(), name) if isinstance(term.at, MapNode) else term.at
-            _mismatch(
+            mismatch(
                 reader, at,
                 f"`{name}` of `{loss.name()}` has {len(factors)} factors, but {term.word} has {width} scores",
                 "give one factor per class",
             )  # fmt: skip
 
 
-def _check_end(term: _Term, reader: Reader) -> None:
+def _check_end(term: Term, reader: Reader) -> None:
     """The last layer that counts, against what the loss takes: a frequent mistake that only slows learning."""
     last = next((layer for layer in reversed(term.layers) if not layer.keeps_values), None)
     ending = term.loss.ending
@@ -410,7 +384,10 @@ def _check_end(term: _Term, reader: Reader) -> None:
         return
     gives = last.gives
     ends = "the net ends" if term.word == "the net's output" else f"{term.word} ends"
-    least, clipped = ending.least(gives, term.output.shape[0] if term.output.shape else 1), gives == "nothing negative"
+    least, clipped = (
+        ending.least(gives, term.output.shape[term.scores_axis] if term.output.shape else 1),
+        gives == "nothing negative",
+    )
     cost = ""
     if ending.takes == "scores" and clipped:
         cost = ": scores below 0 become 0, and get no gradient"
@@ -419,9 +396,10 @@ def _check_end(term: _Term, reader: Reader) -> None:
             f": of what lies between 0 and 1 the loss {'' if ending.does == 'softmax' else 'of a target 0 '}never "
             f"falls below {least:.2f}"
         )
-    _mismatch(
+    mismatch(
         reader, term.at, f"`{term.loss.name()}` takes {ending.takes}, but {ends} in `{last.__name__}`{cost}",
-        "drop the layer" if ending.takes == "scores" and clipped else ending.help,
+        "drop the layer" if ending.takes == "scores" and clipped
+        else ending.help_on_last_axis if term.next_token and ending.help_on_last_axis else ending.help,
         severity="warning",
     )  # fmt: skip
 
@@ -429,7 +407,7 @@ def _check_end(term: _Term, reader: Reader) -> None:
 # ---- maps
 
 
-def _check_maps(term: _Term, recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
+def _check_maps(term: Term, recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
     """What moves images must be able to move targets that are maps: they need the image's size."""
     image = next((value.type for value in net.ends.inputs if value.type is not None and is_image(value.type)), None)
     named = {value.name for value in net.ends.inputs}

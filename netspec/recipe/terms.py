@@ -15,6 +15,8 @@ from netspec.recipe.base import Loss
 
 LABELS: Final = "labels"
 """The target of a loss that names none: what a data set gives beside its inputs."""
+NEXT: Final = "next"
+"""The target that a text has: its tokens, each one further on."""
 
 
 class LossItem(NamedTuple):
@@ -57,6 +59,8 @@ class LossTerm(NamedTuple):
     weight: float = 1.0
     type: TensorType | None = None
     """Of its first output."""
+    next_token: bool = False
+    """True if the target is the next token at each place: then the output has its scores on the last axis."""
 
 
 class TargetField(NamedTuple):
@@ -88,8 +92,9 @@ def values_of(given: Given) -> tuple[EndValue, ...]:
     return tuple(EndValue(name, type_) for name, type_ in given.items())
 
 
-def resolve(losses: Sequence[LossItem], ends: NetEnds) -> LossTerms:
-    """The terms of the losses of a recipe that suits the net: `check_recipe` has found no error."""
+def resolve(losses: Sequence[LossItem], ends: NetEnds, *, text: bool = False) -> LossTerms:
+    """The terms of the losses of a recipe that suits the net: `check_recipe` has found no error. `text` says that the
+    data are one, whose target is the next token."""
     labels = _labels(losses)
     inputs = {value.name: i for i, value in enumerate(ends.inputs)}
     outputs = {value.name: i for i, value in enumerate(ends.outputs)}
@@ -99,15 +104,15 @@ def resolve(losses: Sequence[LossItem], ends: NetEnds) -> LossTerms:
         of = tuple(outputs[name] for name in item.of) or (0,)
         type_ = ends.outputs[of[0]].type
         assert type_ is not None, "a family is no output that a loss can read"
-        target: int | None = None
+        target, name = None, item.target or LABELS
         if item.loss.target != "nothing":
-            name = item.target or LABELS
             if name in inputs:
                 target = inputs[name]
             else:
                 fields.setdefault(name, TargetField(name, item.loss, type_))
                 target = len(ends.inputs) + list(fields).index(name)
-        terms.append(LossTerm(item.loss, label, of, target, item.weight, type_))
+        follows = text and name == NEXT and name not in inputs
+        terms.append(LossTerm(item.loss, label, of, target, item.weight, type_, follows))
     return LossTerms(tuple(terms), tuple(fields.values()))
 
 

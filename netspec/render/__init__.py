@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, get_args
 
 from netspec.diagnostics import Code, Diagnostic, Fix, Severity, Span
-from netspec.render.lines import Mark, Painter, Text, excerpt, number_width, printable
+from netspec.render.lines import Mark, Painter, SourceLines, excerpt, number_width, printable
 
 __all__ = ["failure_json", "render_failure", "render_github", "render_json", "render_text", "to_json"]
 
@@ -39,13 +39,13 @@ def render_text(
     if not found:
         return ""
     paint = Painter(_STYLES if color else {})
-    texts = {name: Text(text) for name, text in sources.items()}
+    texts = {name: SourceLines(text) for name, text in sources.items()}
     width = max(width, 40)
     paragraphs = ["\n".join(_paragraph(d, texts, paint, width)) for d in found]
     return "\n\n".join((*paragraphs, _count(found, paint)))
 
 
-def _paragraph(d: Diagnostic, texts: Mapping[str, Text], paint: Painter, width: int) -> list[str]:
+def _paragraph(d: Diagnostic, texts: Mapping[str, SourceLines], paint: Painter, width: int) -> list[str]:
     lines = [_headline(d.severity, d.code, printable(d.message), paint)]
     files = [d.span.file, *dict.fromkeys(r.span.file for r in d.related if r.span.file != d.span.file)]
     gutter = number_width([d.span, *(r.span for r in d.related)])
@@ -58,7 +58,7 @@ def _paragraph(d: Diagnostic, texts: Mapping[str, Text], paint: Painter, width: 
         place = "added by --set" if setting else printable(marks[0].span.place)
         lines.append(f"{' ' * gutter}{paint('gutter', arrow)} {place}")
         if setting or file in texts:
-            lines += excerpt(Text(file) if setting else texts[file], marks, paint, gutter, width)
+            lines += excerpt(SourceLines(file) if setting else texts[file], marks, paint, gutter, width)
         else:
             lines += [f"{' ' * gutter} {paint('gutter', '=')} {printable(m.words)}" for m in marks if m.words]
     if d.help is not None:
@@ -98,7 +98,7 @@ def _wrapped(label: str, words: str, paint: Painter, width: int) -> list[str]:
     return [(paint("help", f"{label}:") + " " if i == 0 else indent) + line for i, line in enumerate(lines)]
 
 
-def _fix(label: str, fix: Fix, texts: Mapping[str, Text], paint: Painter, gutter: int, width: int) -> list[str]:
+def _fix(label: str, fix: Fix, texts: Mapping[str, SourceLines], paint: Painter, gutter: int, width: int) -> list[str]:
     """A fix: its title, and the lines before and after it, as in a diff."""
     lines = _wrapped(label, fix.title, paint, width)
     for file in dict.fromkeys(edit.span.file for edit in fix.edits):
@@ -114,7 +114,7 @@ def _fix(label: str, fix: Fix, texts: Mapping[str, Text], paint: Painter, gutter
     return lines
 
 
-def _hunks(text: Text, edits: Sequence[tuple[Span, str]]) -> list[tuple[int, list[str], list[str]]]:
+def _hunks(text: SourceLines, edits: Sequence[tuple[Span, str]]) -> list[tuple[int, list[str], list[str]]]:
     """For each run of lines that the edits touch: the first line number, the old lines and the new lines.
 
     The edits are sorted by place; an edit that overlaps the one before is left out.

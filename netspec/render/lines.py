@@ -19,7 +19,7 @@ _LONG: Final = 6  # of a range of more lines only the first three and the last t
 _PLAIN: Final = re.compile(r"[ -~]*")
 
 
-class Text:
+class SourceLines:
     """The lines of a source. They break at LF, CR and CRLF only."""
 
     def __init__(self, text: str) -> None:
@@ -130,7 +130,7 @@ def number_width(spans: Iterable[Span]) -> int:
     return max(len(str(max(span.line, span.end_line))) for span in spans)
 
 
-def excerpt(text: Text, marks: Sequence[Mark], paint: Painter, gutter: int, width: int) -> list[str]:
+def excerpt(text: SourceLines, marks: Sequence[Mark], paint: Painter, gutter: int, width: int) -> list[str]:
     """The numbered source lines of the marks, with underlines and texts; `...` for lines left out.
 
     Marks with the style `related` are underlined with dashes, others with carets. If the first mark covers several
@@ -147,7 +147,7 @@ def excerpt(text: Text, marks: Sequence[Mark], paint: Painter, gutter: int, widt
 
 
 class _Excerpt:
-    def __init__(self, text: Text, marks: Sequence[Mark], paint: Painter, gutter: int, width: int) -> None:
+    def __init__(self, text: SourceLines, marks: Sequence[Mark], paint: Painter, gutter: int, width: int) -> None:
         self.text = text
         self.marks = marks
         self.main = marks[0]
@@ -222,7 +222,7 @@ def _sign(mark: Mark) -> str:
     return "-" if mark.style == "related" else "^"
 
 
-def _last_line(text: Text, span: Span) -> int:
+def _last_line(text: SourceLines, span: Span) -> int:
     """The last line on which a span covers more than blanks."""
     last = span.end_line
     while last > span.line and not text.line(last)[: span.end_column - 1 if last == span.end_line else None].strip():

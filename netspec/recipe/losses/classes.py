@@ -23,6 +23,10 @@ class Counting(Loss):
     def divisor(self) -> Divisor:
         return Divisor(self.ignore_index, self.weight)
 
+    @property
+    def surprise(self) -> bool:
+        return self.weight is None
+
 
 class CrossEntropyLoss(Counting):
     """−log softmax(output)[target]; the output holds one score per class on its first axis, not probabilities.
@@ -42,6 +46,10 @@ class CrossEntropyLoss(Counting):
 
     label_smoothing: Probability = 0.0
 
+    @property
+    def surprise(self) -> bool:
+        return super().surprise and self.label_smoothing == 0
+
 
 class NLLLoss(Counting):
     """−output[target]; the output holds log-probabilities (`LogSoftmax` last). `weight` and `ignore_index` are as in
@@ -51,4 +59,5 @@ class NLLLoss(Counting):
         "log-probabilities",
         ("log-probabilities",),
         "end the net with `LogSoftmax: {dim: 1}`, or use CrossEntropyLoss, which includes it",
+        "end the net with `LogSoftmax: {dim: -1}`, or use CrossEntropyLoss, which includes it",
     )

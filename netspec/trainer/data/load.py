@@ -19,6 +19,7 @@ from netspec.recipe.base import DataSet, ImageType, is_image, is_map
 from netspec.recipe.fit import mending, told
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.terms import EndValue, Given, LossTerm, LossTerms, NetEnds, resolve, values_of
+from netspec.trainer.data.blocks import block_split
 from netspec.trainer.data.folder import ImageFiles
 from netspec.trainer.data.parts import Part, Parts, Request, data_root
 from netspec.trainer.data.splits import DataSplits, Resident, Split, hold_out
@@ -42,6 +43,7 @@ def load_data(
     budget: int | None = None,
     workers: int | None = None,
     download: bool = True,
+    tokenizer: Path | None = None,
 ) -> DataSplits:
     """Load, divide and check the data of a recipe.
 
@@ -57,6 +59,7 @@ def load_data(
             streamed from the host, or from the files, by the same interface.
         workers: processes that decode streamed images; None is one per processor, at most 8. 0 decodes in this one.
         download: fetch torchvision data sets that are missing.
+        tokenizer: the tokens that a run keeps, which a text then has in place of those that the recipe names.
 
     Raises:
         ResourceError: data are missing, damaged, or do not fit the net.
@@ -65,9 +68,9 @@ def load_data(
     device = torch.device(device)
     limit = default_budget(device) if budget is None else budget
     ends = NetEnds(values_of(input), values_of(output))
-    terms = resolve(recipe.losses, ends)
+    terms = resolve(recipe.losses, ends, text=recipe.data.next_token)
     first = ends.outputs[0].type or TensorType(())
-    request = Request(recipe, ends.inputs, first, terms.fields, data_root(root, base), base, limit, download)
+    request = Request(recipe, ends.inputs, first, terms.fields, data_root(root, base), base, limit, download, tokenizer)
     parts = _read(recipe.data, request)
     named = [(n, p) for n, p in (("train", parts.train), ("validation", parts.validation), ("test", parts.test)) if p]
     classes, ignores = check_targets(named, parts.classes, terms, len(ends.inputs))
@@ -85,6 +88,7 @@ def load_data(
         notes=parts.notes,
         seconds=time.perf_counter() - started,
         bytes=sum(part.nbytes for _, part in named),
+        tokenizer=parts.tokenizer,
         ignores=tuple(
             found or _leaves_gaps(recipe, term, parts.train, ends)
             for found, term in zip(ignores, terms.terms, strict=True)
@@ -132,6 +136,9 @@ def _splits(
     splits: dict[str, Split] = {}
     validates = recipe.validation > 0 and all(name != "validation" for name, _ in parts)
     for name, part in parts:
+        if part.blocks is not None and isinstance(part.x, Tensor):
+            splits[name] = block_split(name, part.x, part.blocks, device, fits=fits)
+            continue
         pipeline = _pipeline(recipe, terms, part, ends, device)
         rows = torch.arange(len(part.y))
         if name == "train" and validates:

@@ -15,6 +15,7 @@ from netspec.diagnostics import ResourceError
 from netspec.layers.base import TensorType
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.terms import EndValue, TargetField
+from netspec.trainer.data.blocks import Blocking
 
 
 class Request(NamedTuple):
@@ -35,6 +36,8 @@ class Request(NamedTuple):
     """Bytes up to which images are decoded into memory; above it they stay files."""
     download: bool
     """Fetch torchvision's data sets that are missing."""
+    tokenizer: Path | None = None
+    """The tokens that the run keeps, in place of those that the recipe names; None if it keeps none."""
 
     @property
     def input(self) -> TensorType:
@@ -65,6 +68,8 @@ class Part:
     """The stored examples of the net's inputs behind the first, in their order."""
     targets: tuple[Tensor, ...] = ()
     """The targets of `Request.fields` behind the first, in their order."""
+    blocks: Blocking | None = None
+    """How `x`, a text of tokens (M,), becomes examples and their targets; then `y` is (N, 0). None for all else."""
 
     @property
     def nbytes(self) -> int:
@@ -89,6 +94,8 @@ class Parts:
     classes: int | None = None
     notes: tuple[str, ...] = ()
     """Notes for the user, a line each."""
+    tokenizer: str | None = None
+    """The text of the `tokenizer.json` that says the tokens of a text; None for bytes, and for all else."""
     hash: Callable[[], str] = field(kw_only=True)
     """Returns the fingerprint of the contents. Reads the files unless their hash is cached."""
 

@@ -76,8 +76,13 @@ class Split(ABC):
 
     def order(self, *, seed: int = 0, epoch: int = 0, shuffle: bool = False) -> Tensor:
         """The rows in the order of an epoch: int64 (n,), on the host. A function of seed and epoch."""
-        if not shuffle:
-            return self.rows
+        return self._shuffled(seed, epoch) if shuffle else self.rows
+
+    def limit(self, examples: int, seed: int) -> None:
+        """Keep at most so many examples, drawn with a seed."""
+        self.rows = self._shuffled(seed, -1)[:examples]
+
+    def _shuffled(self, seed: int, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(stable_seed(seed, epoch, "order"))
         return self.rows[torch.randperm(len(self.rows), generator=generator)]
 
@@ -201,6 +206,8 @@ class DataSplits:
     """Wall time of loading, in seconds."""
     bytes: int
     """Memory of the examples where they are stored, in bytes."""
+    tokenizer: str | None = None
+    """The text of the `tokenizer.json` that says the tokens of a text; None for bytes, and for all else."""
     ignores: tuple[bool, ...] = ()
     """For each loss of the recipe, True if some targets have the class that it ignores; empty is False for all."""
 
@@ -227,7 +234,7 @@ class DataSplits:
     def limit(self, examples: int, seed: int) -> None:
         """Keep at most so many examples of each split, drawn with a seed."""
         for split in self.parts.values():
-            split.rows = split.order(seed=seed, epoch=-1, shuffle=True)[:examples]
+            split.limit(examples, seed)
 
     def close(self) -> None:
         """End the worker processes, if there are any."""

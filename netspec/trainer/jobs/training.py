@@ -81,7 +81,7 @@ def train(
         saved = {} if resume is None else open_run(Path(resume)).options
         chosen = _chosen(net, options, saved, resuming=resume is not None)
         extras = _extras(saved, tensorboard=tensorboard, report=report)
-        trainer, caught = _assembled(net, chosen, stack)
+        trainer, caught = _assembled(net, chosen, _kept_tokens(net, resume), stack)
         reporter = _listener(trainer, reporter, stack, quiet=quiet)
 
         # ---- a new run directory, or an existing one with its state
@@ -126,12 +126,20 @@ def _extras(saved: Mapping[str, Any], *, tensorboard: bool | None, report: bool 
     return {"tensorboard": tensorboard, "report": report}
 
 
-def _assembled(net: Net, chosen: Options, stack: ExitStack) -> tuple[Trainer, Interrupts]:
+def _kept_tokens(net: Net, resume: str | Path | None) -> Path | None:
+    """The encoding that a resumed run made of its text; a `tokenizer` that the recipe names is read again."""
+    if resume is None or net.recipe is None or not net.recipe.data.makes_tokens:
+        return None
+    kept = RunDirectory(Path(resume)).tokenizer
+    return kept if kept.is_file() else None
+
+
+def _assembled(net: Net, chosen: Options, tokenizer: Path | None, stack: ExitStack) -> tuple[Trainer, Interrupts]:
     """Join the other processes, install signal handlers, assemble the trainer, and set torch's global switches."""
     place, device = stack.enter_context(world(chosen.device))
     stack.enter_context(kept_randomness(device))
     caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
-    trainer = assemble(net, chosen, place, device)
+    trainer = assemble(net, chosen, place, device, tokenizer=tokenizer)
     stack.callback(trainer.data.close)
     stack.enter_context(numerics(trainer.arithmetic))
     stack.enter_context(spare_memory(trainer))
@@ -166,15 +174,15 @@ def _directory(
     if resume is not None:
         directory = open_run(Path(resume))
     else:
-        directory = RunDirectory(place.tell(_create(trainer.net, run, facts) if place.first else None))
+        directory = RunDirectory(place.tell(_create(trainer, run, facts) if place.first else None))
     if place.first:
         stack.enter_context(locked(directory.path))
     return directory
 
 
-def _create(net: Net, run: str | Path | None, facts: dict[str, Any]) -> Path:
-    directory = create_run(net.name, None if run is None else Path(run))
-    directory.write_sources(net, facts)
+def _create(trainer: Trainer, run: str | Path | None, facts: dict[str, Any]) -> Path:
+    directory = create_run(trainer.net.name, None if run is None else Path(run))
+    directory.write_sources(trainer.net, facts, trainer.data.tokenizer)
     return directory.path
 
 

@@ -81,7 +81,7 @@ def resumed(
             point(directory.checkpoints, "best", best)
     step = progress.step
     if changed:
-        return progress, lambda: directory.supersede_sources(trainer.net, facts, step)
+        return progress, lambda: directory.supersede_sources(trainer.net, facts, step, trainer.data.tokenizer)
     if directory.options != facts["options"]:
         return progress, lambda: directory.note_options(facts["options"])
     return progress, None

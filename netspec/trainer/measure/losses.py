@@ -33,11 +33,13 @@ class LossFunction:
     Attributes:
         divides: the divisor of the mean is not the number of targets; see the module's docstring.
         classes: its targets are classes, so that there is an accuracy.
+        perplexed: they are the next tokens, and the exponential of its mean is the perplexity.
     """
 
     def __init__(self, loss: Loss, device: torch.device, *, ignores: bool, term: LossTerm | None = None) -> None:
         self.term = term or LossTerm(loss)
         self.weight, self.classes = self.term.weight, loss.target == "classes"
+        self.perplexed = self.term.next_token and loss.surprise
         divisor = loss.divisor
         self.divides = divisor is not None and (ignores or divisor.weight is not None)
         arguments: dict[str, Any] = {
@@ -62,10 +64,12 @@ class LossFunction:
 
         Returns:
             Its first output, the target, and its further outputs. A loss without a target has the first output for
-            one, which counts the examples.
+            one, which counts the examples. Of the next token they are (N · length, tokens) and (N · length,).
         """
-        output = outputs[self._of[0]]
+        output = self.scored(outputs[self._of[0]])
         y = output if self._target is None else values[self._target]
+        if self.term.next_token:
+            y = y.flatten()
         return output, y, () if self._single else tuple([outputs[i] for i in self._of[1:]])
 
     def __call__(self, output: Tensor, y: Tensor, *further: Tensor) -> Tensor:
@@ -76,6 +80,10 @@ class LossFunction:
         if self._target_at is not None:
             given.insert(len(given) if self._target_at < 0 else self._target_at, y)
         return self._module(*given)
+
+    def scored(self, output: Tensor) -> Tensor:
+        """An output with its scores on the axis behind the first: of the next token (N · length, tokens)."""
+        return output.flatten(0, -2) if self.term.next_token else output
 
     @property
     def scores(self) -> Shape:

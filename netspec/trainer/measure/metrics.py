@@ -36,7 +36,8 @@ class Scores(NamedTuple):
     accuracy: float | None = None
     """None unless exactly one loss is of classes."""
     parts: Mapping[str, float] = MappingProxyType({})
-    """Of several losses, the figures of each: `loss/recon`, `accuracy/policy`; weights are not in them."""
+    """Of several losses, the figures of each: `loss/recon`, `accuracy/policy`; weights are not in them. And
+    `perplexity`, or `perplexity/words`, of a loss of the next token."""
 
 
 class Entry(NamedTuple):
@@ -212,16 +213,24 @@ class LossSums:
         scores = [sums.read(part) for sums, part in zip(self._sums, parts, strict=True)]
         terms = self._objective.terms
         if self._objective.only is not None:
-            return Scores(scores[0].loss * terms[0].weight, scores[0].accuracy)
+            perplexity = {"perplexity": _exponential(scores[0].loss)} if terms[0].perplexed else {}
+            return Scores(scores[0].loss * terms[0].weight, scores[0].accuracy, perplexity)
         figures: dict[str, float] = {}
         accuracies: list[float] = []
         for term, score in zip(terms, scores, strict=True):
             figures[f"loss/{term.term.label}"] = score.loss
+            if term.perplexed:
+                figures[f"perplexity/{term.term.label}"] = _exponential(score.loss)
             if score.accuracy is not None:
                 figures[f"accuracy/{term.term.label}"] = score.accuracy
                 accuracies.append(score.accuracy)
         loss = sum(term.weight * score.loss for term, score in zip(terms, scores, strict=True))
         return Scores(loss, accuracies[0] if len(accuracies) == 1 else None, figures)
+
+
+def _exponential(loss: float) -> float:
+    """exp(loss), infinity where that is no number of 64 bits."""
+    return math.exp(loss) if not loss > 709 else math.inf
 
 
 def _correct(output: Tensor, y: Tensor, counted: Tensor | None = None) -> Tensor:

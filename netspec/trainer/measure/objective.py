@@ -23,7 +23,7 @@ def make_objective(net: Net, recipe: Recipe, device: torch.device, ignores: Sequ
         ignores: `DataSplits.ignores`.
     """
     ends = ends_of(net)
-    terms = resolve(recipe.losses, ends).terms
+    terms = resolve(recipe.losses, ends, text=recipe.data.next_token).terms
     ignored = ignores or [False] * len(terms)
     losses = [
         LossFunction(term.loss, device, ignores=skips, term=term) for term, skips in zip(terms, ignored, strict=True)

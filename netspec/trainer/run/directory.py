@@ -71,6 +71,11 @@ class RunDirectory:
         return self.path / "spec.yaml"
 
     @property
+    def tokenizer(self) -> Path:
+        """The file that says the tokens of a text; there is none for bytes."""
+        return self.path / "tokenizer.json"
+
+    @property
     def environment(self) -> dict[str, Any]:
         """The contents of `environment.json`; empty if it cannot be read."""
         try:
@@ -101,20 +106,23 @@ class RunDirectory:
         names = _mapping(self.environment.get("data")).get("names")
         return [str(name) for name in cast("list[Any]", names)] if isinstance(names, list) else []
 
-    def supersede_sources(self, net: Net, environment: Mapping[str, Any], step: int) -> Callable[[], None]:
+    def supersede_sources(
+        self, net: Net, environment: Mapping[str, Any], step: int, tokenizer: str | None = None
+    ) -> Callable[[], None]:
         """Replace the spec of a run that continues with another one from `step` on. The old files get other names.
 
         Returns:
             A function that undoes the changes.
         """
-        before = _contents(self.source, self.spec, self.path / "netspec.json", self.path / "environment.json")
+        files = (self.source, self.spec, self.path / "netspec.json", self.path / "environment.json", self.tokenizer)
+        before = _contents(*files)
         kept: dict[Path, bytes] = {}
         for file in (self.source, self.spec):
             if file in before:
                 kept[_free(file.with_name(f"{file.stem}-until-step-{step}.yaml"))] = before[file]
         for file, content in kept.items():
             write_atomically(file, content)
-        self.write_sources(net, environment)
+        self.write_sources(net, environment, tokenizer)
 
         def undo() -> None:
             _write_back(before)
@@ -134,14 +142,17 @@ class RunDirectory:
         write_atomically(file, json.dumps(self.environment | {"options": options}, indent=1) + "\n")
         return lambda: _write_back(before)
 
-    def write_sources(self, net: Net, environment: Mapping[str, Any]) -> None:
-        """Write the spec (as written and resolved), the net, and the environment with the plugins of the net."""
+    def write_sources(self, net: Net, environment: Mapping[str, Any], tokenizer: str | None = None) -> None:
+        """Write the spec (as written and resolved), the net, the environment with the plugins of the net, and what says
+        the tokens of a text."""
         if net.plugins:
             environment = {**environment, "plugins": {plugin.name: plugin.version for plugin in net.plugins}}
         write_atomically(self.source, net.text)
         write_atomically(self.spec, expand(net))
         write_atomically(self.path / "netspec.json", json.dumps(to_json(net), indent=1) + "\n")
         write_atomically(self.path / "environment.json", json.dumps(environment, indent=1) + "\n")
+        if tokenizer is not None:
+            write_atomically(self.tokenizer, tokenizer)
 
 
 def create_run(name: str, path: Path | None = None, parent: Path = Path("runs")) -> RunDirectory:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from netspec.trainer.machine.disk import write_atomically
 
@@ -53,11 +53,18 @@ class Record:
     examples_per_second: float
     parts: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
     """Of several losses, the figures of each under the names of their columns: `train_loss/recon`,
-    `test_accuracy/policy`."""
+    `test_accuracy/policy`. Of text the perplexities, `train_perplexity`."""
 
     def figure(self, name: str) -> float | None:
         """The figure of a column; None if it was not measured."""
-        return self.parts.get(name) if "/" in name else getattr(self, name)
+        return getattr(self, name) if name in COLUMNS else self.parts.get(name)
+
+    @property
+    def quantity(self) -> Literal["perplexity", "accuracy", "loss"]:
+        """What says most of how good the net is: `figure(f"test_{quantity}")`."""
+        if "train_perplexity" in self.parts:
+            return "perplexity"
+        return "loss" if self.train_accuracy is None else "accuracy"
 
     def row(self) -> dict[str, Any]:
         """The record as one plain mapping, from column to value."""
@@ -74,12 +81,14 @@ class Record:
         return line + speed if len(line + speed) <= _COLUMNS else line
 
     def _line(self, digits: int, of: Sequence[str]) -> str:
-        """With the accuracies of each output on the parts of the data `of`, if there are several."""
+        """With the accuracies of each output on the parts of the data `of`, if there are several. A text has the
+        perplexity in place of the accuracy."""
         parts = [f"epoch {self.epoch:>3}"]
+        quantity, says = ("perplexity", " perplexity ") if self.quantity == "perplexity" else ("accuracy", " acc ")
         for name, word in (("train", "loss"), ("validation", "val"), ("test", "test")):
             if (loss := getattr(self, f"{name}_loss")) is not None:
-                accuracy = getattr(self, f"{name}_accuracy")
-                between = " acc " if name == "train" else " "
+                accuracy = self.figure(f"{name}_{quantity}")
+                between = says if name == "train" else " "
                 behind = "" if accuracy is None else between + figure_text(accuracy, digits)
                 if name in of and accuracy is None:
                     start = f"{name}_accuracy/"
@@ -145,7 +154,7 @@ def record_of(row: Any) -> Record:
         LookupError, TypeError, ValueError: the values are not those of a record.
     """
     values: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    parts = {name: value for name, value in row.items() if "/" in name}
+    parts = {name: value for name, value in row.items() if "/" in name or name.endswith("_perplexity")}
     needed = ("train_loss", "seconds", "examples_per_second")  # never None: null means that it was not finite
     values |= {name: math.nan for name in needed if values[name] is None}
     for name, value in (values | parts).items():

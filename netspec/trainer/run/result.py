@@ -27,10 +27,11 @@ class RunResult:
     @property
     def line(self) -> str:
         """The last epoch as d2l prints it: `loss 0.465, train acc 0.826, test acc 0.800`; without accuracies, the
-        losses of all splits."""
+        losses of all splits, and of text the perplexities."""
         last = self.records[-1]
-        quantity, word = ("loss", "loss") if last.train_accuracy is None else ("accuracy", "acc")
-        measured = {name: getattr(last, f"{name}_{quantity}") for name in ("train", "validation", "test")}
+        quantity = last.quantity
+        word = "acc" if quantity == "accuracy" else quantity
+        measured = {name: last.figure(f"{name}_{quantity}") for name in ("train", "validation", "test")}
         figures = [f"{name} {word} {figure_text(value, 3)}" for name, value in measured.items() if value is not None]
         return ", ".join(figures if quantity == "loss" else [f"loss {figure_text(last.train_loss, 3)}", *figures])
 

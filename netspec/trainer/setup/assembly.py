@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ from netspec.trainer.machine.random_state import seed_everything
 from netspec.trainer.measure.losses import Objective
 from netspec.trainer.measure.metrics import LossSums
 from netspec.trainer.measure.objective import make_objective
+from netspec.trainer.setup.following import check_looks_back, check_tokens
 from netspec.trainer.setup.options import Options
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.step.drivers import RECORDERS, choose_driver
@@ -35,7 +37,14 @@ from netspec.trainer.step.weights import load_weights, not_finite
 from netspec.trainer.step.work import Average, Step
 
 
-def assemble(net: Net, options: Options, world: World, device: str, data: DataSplits | None = None) -> Trainer:
+def assemble(
+    net: Net,
+    options: Options,
+    world: World,
+    device: str,
+    data: DataSplits | None = None,
+    tokenizer: Path | None = None,
+) -> Trainer:
     """Load the data (unless given), and build model, optimizer, schedule, step and driver.
 
     Args:
@@ -44,9 +53,10 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
         world: the processes of the run.
         device: the device of this process, as `--device` names it.
         data: data that are loaded already.
+        tokenizer: see `load_data`.
 
     Raises:
-        UsageError: the spec has no recipe, or an option does not fit it.
+        UsageError: the spec has no recipe, an option does not fit it, or the net sees the token that it is to say.
         ResourceError: data are missing, damaged or do not fit the net.
         NonFinite: a given weight is not finite.
     """
@@ -59,7 +69,7 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     if target.type == "cuda":
         others = torch.cuda.memory_allocated(target)
         torch.cuda.reset_peak_memory_stats(target)  # so that the peak is this run's
-    data = data or _load(net, recipe, options, world, target)
+    data = data or _load(net, recipe, options, world, target, tokenizer)
     seed_everything(recipe.seed + world.rank)
     model = _model(net, recipe, options, arithmetic)
     optimization = build_optimizer(model, recipe, target)
@@ -68,6 +78,9 @@ def assemble(net: Net, options: Options, world: World, device: str, data: DataSp
     schedule = Schedule(recipe, optimization, steps)
     loss = make_objective(net, recipe, target, data.ignores)
     _check_divisors(recipe, loss, world)
+    if recipe.data.next_token and data.classes is not None:
+        check_tokens(net, loss, data.classes, f"the text of `{recipe.data.name()}`")
+        check_looks_back(model, loss, data.train, data.classes, target)
     watched = target.type == "cpu" and options.driver not in RECORDERS
     sums = LossSums(loss, target, held=watched)
     average = Average(model, copy.deepcopy(model), target) if recipe.ema else None
@@ -159,7 +172,9 @@ def _forward(
     return torch.compile(forward) if options.compile else forward
 
 
-def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torch.device) -> DataSplits:
+def _load(
+    net: Net, recipe: Recipe, options: Options, world: World, device: torch.device, tokenizer: Path | None
+) -> DataSplits:
     """Load the data. The first process goes first, and downloads what is missing.
 
     Raises:
@@ -172,7 +187,7 @@ def _load(net: Net, recipe: Recipe, options: Options, world: World, device: torc
         with Refusals(lambda: "loading the data"):
             data = load_data(
                 recipe, *given_of(net), device, root=options.data_root, base=options.base,
-                budget=options.budget, workers=options.workers,
+                budget=options.budget, workers=options.workers, tokenizer=tokenizer,
             )  # fmt: skip
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):

@@ -111,10 +111,10 @@ def _figures(records: Sequence[Record]) -> str:
     if not records:
         return "<li><b>—</b><span>no epoch is finished</span></li>"
     last = records[-1]
-    names = ["train_loss", *(f"{part}_accuracy" for part in ("train", "validation", "test"))]
-    if last.train_accuracy is None:
-        names = [f"{part}_loss" for part in ("train", "validation", "test")]
-    measured = {name.replace("_", " "): getattr(last, name) for name in names}
+    names = [f"{part}_{last.quantity}" for part in ("train", "validation", "test")]
+    if last.quantity != "loss":
+        names = ["train_loss", *names]
+    measured = {name.replace("_", " "): last.figure(name) for name in names}
     shown = [(name, figure_text(value, 3)) for name, value in measured.items() if value is not None]
     seconds = sum(record.seconds for record in records)
     shown += [("seconds of training", f"{seconds:,.1f}"), ("examples per second", f"{last.examples_per_second:,.0f}")]
@@ -135,7 +135,7 @@ def _epochs(records: Sequence[Record]) -> str:
 def _cell(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    if "/" in name or name.endswith(("loss", "accuracy")):
+    if "/" in name or name.endswith(("loss", "accuracy", "perplexity")):
         return figure_text(value)
     return f"{value:,.1f}" if name == "seconds" else f"{value:,.0f}"
 

@@ -193,7 +193,9 @@ class Step:
         assert objective is not None, "a recipe has a loss"
         first = self.objective.terms[0]
         for head in heads:
-            objective = objective + self.recipe.aux_weight * self._loss(first, head, entries[0].y, (), b, other)
+            objective = objective + self.recipe.aux_weight * self._loss(
+                first, first.scored(head), entries[0].y, (), b, other
+            )
         return objective, entries
 
     def _loss(

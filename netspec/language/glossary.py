@@ -106,7 +106,8 @@ _BESIDE_LOSSES: Final = {
     "target": Word(
         "key beside a loss",
         "What a loss compares its output with: an input of the network, as an autoencoder has it, or a field of the "
-        "data. Left out, it is the labels of the data.",
+        "data. Left out, it is the labels of the data. A `text` has `next` in place of them: for each token the one "
+        "behind it.",
         _TWO_LOSSES,
     ),
     "weight": Word(

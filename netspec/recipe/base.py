@@ -83,8 +83,13 @@ class DataSet(Named):
     """What makes the data give integers, for a net that takes them; None where nothing does."""
 
     @property
+    def encoded(self) -> bool:
+        """True if its tokens are those of a `tokenizer.json`, which a run keeps."""
+        return False
+
+    @property
     def makes_tokens(self) -> bool:
-        """True if it makes an encoding of its text, which a run keeps."""
+        """True if it makes them itself, of its training text."""
         return False
 
     @property

@@ -71,6 +71,10 @@ train:
     vocabulary: Count | None = None
 
     @property
+    def encoded(self) -> bool:
+        return self.bpe is not None or self.tokenizer is not None
+
+    @property
     def makes_tokens(self) -> bool:
         return self.bpe is not None
 
@@ -86,9 +90,7 @@ train:
         return (self.length or size,)
 
     def facts(self) -> Facts:
-        tokens = self.bpe if self.tokenizer is None else self.vocabulary
-        if self.bpe is None and self.tokenizer is None:
-            tokens = BYTES
+        tokens = (self.bpe or self.vocabulary) if self.encoded else BYTES
         return Facts((self.length,), tokens, dtype="int64")
 
     def problems(self) -> list[Problem]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from netspec.diagnostics import ResourceError
+from netspec.recipe.base import DataSet
 from netspec.recipe.datasets.text import Text
 from netspec.trainer.data.blocks import Blocking
 from netspec.trainer.data.fingerprint import Files, hash_of_files
@@ -127,12 +128,20 @@ def _names(paths: Sequence[Path]) -> Files:
 # ---- tokens
 
 
+def tokens_of(data: DataSet, kept: Path) -> Tokens:
+    """The tokens of a run: bytes, or those of the file that it keeps.
+
+    Raises:
+        MissingExtra: the library `tokenizers` is needed and not installed.
+        ResourceError: the file is missing or damaged.
+    """
+    return read_encoding(kept) if data.encoded else Bytes()
+
+
 def _tokens(data: Text, train: Sequence[str], request: Request) -> Tokens:
     """The tokens of a recipe: those that the run keeps, if it does."""
-    if data.bpe is None and data.tokenizer is None:
-        return Bytes()
-    if request.tokenizer is not None:
-        return read_encoding(request.tokenizer)
+    if not data.encoded or request.tokenizer is not None:
+        return tokens_of(data, request.tokenizer or Path())
     if data.tokenizer is not None:
         return read_encoding(located(data.tokenizer, request.base))
     assert data.bpe is not None

@@ -24,6 +24,7 @@ from netspec.trainer.machine.convolutions import suit_tensor_cores
 from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose_device, fix_cublas
 from netspec.trainer.machine.processes import World
 from netspec.trainer.machine.random_state import seed_everything
+from netspec.trainer.machine.values import each
 from netspec.trainer.measure.losses import Objective
 from netspec.trainer.measure.metrics import LossSums
 from netspec.trainer.measure.objective import make_objective
@@ -80,7 +81,8 @@ def assemble(
     _check_divisors(recipe, loss, world)
     if recipe.data.next_token and data.classes is not None:
         check_tokens(net, loss, data.classes, f"the text of `{recipe.data.name()}`")
-        check_looks_back(model, loss, data.train, data.classes, target)
+        first = each(next(iter(data.train.batches(1))).x)[0]
+        check_looks_back(model, loss, first, data.classes, target)
     watched = target.type == "cpu" and options.driver not in RECORDERS
     sums = LossSums(loss, target, held=watched)
     average = Average(model, copy.deepcopy(model), target) if recipe.ema else None

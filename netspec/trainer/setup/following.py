@@ -7,10 +7,8 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.net import Net
-from netspec.trainer.data.splits import Split
 from netspec.trainer.machine.host import ints
 from netspec.trainer.machine.random_state import get_random_state, set_random_state
-from netspec.trainer.machine.values import each
 from netspec.trainer.measure.evaluation import evaluating
 from netspec.trainer.measure.losses import Objective
 
@@ -48,7 +46,7 @@ def check_tokens(net: Net, objective: Objective, tokens: int, origin: str) -> No
             )
 
 
-def check_looks_back(model: nn.Module, objective: Objective, split: Split, tokens: int, device: torch.device) -> None:
+def check_looks_back(model: nn.Module, objective: Objective, block: Tensor, tokens: int, device: torch.device) -> None:
     """Ask a net for the scores of a block twice, the last token being another one the second time.
 
     A net whose eval mode draws random numbers is not judged.
@@ -56,14 +54,13 @@ def check_looks_back(model: nn.Module, objective: Objective, split: Split, token
     Args:
         model: the net.
         objective: its losses.
-        split: the block is its first one.
+        block: int64 (1, length), on the device.
         tokens: how many tokens there are.
         device: of the model.
 
     Raises:
         UsageError: what it gives for an earlier token has changed.
     """
-    block = each(next(iter(split.batches(1))).x)[0]
     changed = block.clone()
     changed[:, -1] = (changed[:, -1] + 1) % tokens
     state = get_random_state(device)

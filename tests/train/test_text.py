@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import netspec
-from netspec.diagnostics import ResourceError, UsageError
+from netspec.diagnostics import MissingExtra, ResourceError, UsageError
 from netspec.net import Net
 from netspec.trainer.data import DataSplits, Split, load_data
 from netspec.trainer.data.blocks import HostBlocks
@@ -381,3 +381,19 @@ def test_a_net_too_small_for_the_tokens_of_a_file_is_refused_with_its_line(tmp_p
     larger = text_net(tmp_path, GPT.replace("num_embeddings: 256", "num_embeddings: 300"))
     with pytest.raises(ResourceError, match=r"it has 300 tokens, but `Linear` \(.*:10:6\) gives 256 scores"):
         check_tokens(larger, objective, 300, "it")
+
+
+@pytest.mark.parametrize(("data", "what"), [
+    ({"bpe": 300}, "`bpe: 300`"), ({"tokenizer": "t.json"}, "a text with a `tokenizer`"),
+])  # fmt: skip
+def test_an_encoding_without_its_library_is_a_missing_extra(
+    data: dict[str, Any], what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    (tmp_path / "t.json").write_text("{}")
+    net = text_net(tmp_path, GPT.replace("256", "300"), data=data)
+    with pytest.raises(MissingExtra) as caught:
+        finish(net, tmp_path / "run", base=tmp_path)
+    assert str(caught.value).startswith(f"{what} needs the library tokenizers: ")
+    assert str(caught.value).endswith("[text]'")
+    assert caught.value.exit_status == 3

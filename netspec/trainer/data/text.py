@@ -143,7 +143,12 @@ def _tokens(data: Text, train: Sequence[str], request: Request) -> Tokens:
     if not data.encoded or request.tokenizer is not None:
         return tokens_of(data, request.tokenizer or Path())
     if data.tokenizer is not None:
-        return read_encoding(located(data.tokenizer, request.base))
+        path = located(data.tokenizer, request.base)
+        known = read_encoding(path)
+        if data.vocabulary is not None and known.size != data.vocabulary:
+            reason = f"has {known.size:,} tokens, but the recipe says `vocabulary: {data.vocabulary}`"
+            raise damaged(path, reason, f"write {known.size}")
+        return known
     assert data.bpe is not None
     return train_encoding(train, data.bpe)
 

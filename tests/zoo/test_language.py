@@ -65,6 +65,11 @@ def test_gpt2_is_the_one_written_by_hand() -> None:
     agree("gpt2", GPT2(90, 11, 24, 3, 4), words=90, length=11, width=24, depth=3, heads=4)
 
 
+def test_the_gpt_on_bytes_is_gpt2_without_dropout() -> None:
+    agree("gpt_bytes", GPT2(256, 11, 24, 3, 4), words=256, length=11, width=24, depth=3, heads=4)
+    assert netspec.load(SPECS / "gpt_bytes.yaml").params == 1_040_768
+
+
 class LlamaLayer(nn.Module):
     """Queries, keys and values are rows of one matrix; positions turn the coordinates i and i + size / 2."""
 

@@ -402,17 +402,17 @@ def test_an_encoding_without_its_library_is_a_missing_extra(
 
 @pytest.mark.slow
 def test_the_shipped_net_learns_from_a_text_that_python_brings(tmp_path: Path) -> None:
-    """In a hundred steps it is better than one that knows how frequent each byte is."""
+    """In two hundred steps it is better than one that knows how frequent each byte is."""
     from pydoc_data.topics import topics
 
     text = " ".join(topics.values())[:60000]
     (tmp_path / "topics.txt").write_text(text, encoding="utf-8")
-    settings = {"train.epochs": 2, "train.batch_size": 8, "train.warmup.steps": 5, "train.optimizer.AdamW.lr": 0.003}
+    settings = {"train.epochs": 4, "train.batch_size": 8, "train.warmup.steps": 20}
     net = netspec.load(ROOT / "specs" / "language" / "gpt_bytes.yaml", set=settings)
     run = finish(net, tmp_path / "run", base=tmp_path)
     counts = torch.bincount(torch.tensor(list(text.encode())), minlength=256).double()
     shares = counts[counts > 0] / counts.sum()
-    first, last = (record.figure("validation_perplexity") for record in run.records)
+    first, *_, last = (record.figure("validation_perplexity") for record in run.records)
     assert first is not None
     assert last is not None
     assert last < first

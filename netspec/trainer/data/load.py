@@ -64,18 +64,17 @@ def load_data(
     Raises:
         ResourceError: data are missing, damaged, or do not fit the net.
     """
-    started = time.perf_counter()
-    device = torch.device(device)
+    started, device = time.perf_counter(), torch.device(device)
     limit = default_budget(device) if budget is None else budget
     ends = NetEnds(values_of(input), values_of(output))
     terms = resolve(recipe.losses, ends, text=recipe.data.next_token)
     first = ends.outputs[0].type or TensorType(())
     request = Request(recipe, ends.inputs, first, terms.fields, data_root(root, base), base, limit, download, tokenizer)
     parts = _read(recipe.data, request)
-    named = [(n, p) for n, p in (("train", parts.train), ("validation", parts.validation), ("test", parts.test)) if p]
+    named = parts.named
     classes, ignores = check_targets(named, parts.classes, terms, len(ends.inputs))
-    fits = sum(part.nbytes for _, part in named) <= limit
-    splits = _splits(recipe, terms, named, ends, device, workers, fits=fits)
+    size = sum(part.nbytes for _, part in named)
+    splits = _splits(recipe, terms, named, ends, device, workers, fits=size <= limit)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return DataSplits(
@@ -87,7 +86,7 @@ def load_data(
         hash=parts.hash,
         notes=parts.notes,
         seconds=time.perf_counter() - started,
-        bytes=sum(part.nbytes for _, part in named),
+        bytes=size,
         tokenizer=parts.tokenizer,
         ignores=tuple(
             found or _leaves_gaps(recipe, term, parts.train, ends)

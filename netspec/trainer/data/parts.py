@@ -99,6 +99,12 @@ class Parts:
     hash: Callable[[], str] = field(kw_only=True)
     """Returns the fingerprint of the contents. Reads the files unless their hash is cached."""
 
+    @property
+    def named(self) -> list[tuple[str, Part]]:
+        """The parts that there are, each with its name: `train`, `validation`, `test`."""
+        parts = (("train", self.train), ("validation", self.validation), ("test", self.test))
+        return [(name, part) for name, part in parts if part is not None]
+
 
 def damaged(path: str | os.PathLike[str], reason: str, mend: str) -> ResourceError:
     """The error for a file that exists but cannot be used.

@@ -1,12 +1,15 @@
-"""`netspec explain`: a layer, a word of a recipe or of the language, or an error code, at 80 columns."""
+"""`netspec explain`: a layer, a word of a recipe or of the language, or an error code, at 80 columns; or what comes
+nearest to a message of another tool, or to a question."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import textwrap
 from collections.abc import Iterable
 from itertools import chain
+from typing import Final, cast
 
 import click
 from pydantic import ValidationError
@@ -14,7 +17,9 @@ from pydantic import ValidationError
 from netspec.cli.common import offer, plugin_option
 from netspec.codes import CODES
 from netspec.codes.base import Page
-from netspec.diagnostics import PluginError, UsageError, did_you_mean
+from netspec.codes.said import ASKED, SAID, Said
+from netspec.combinators import COMBINATORS
+from netspec.diagnostics import Code, PluginError, UsageError, did_you_mean
 from netspec.dims import Unmet
 from netspec.initializers import FUNCTIONS as INITIALIZERS
 from netspec.initializers import arguments_of
@@ -32,20 +37,22 @@ from netspec.writing import flow, shown
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("words", metavar="[NAME | WORDS...]", nargs=-1)
 @plugin_option
-def command(name: str | None) -> None:
+def command(words: tuple[str, ...]) -> None:
     """Explain NAME: a layer (Conv2d), a word of the language (residual), a word of a recipe (SGD, batch_size), or an
-    error code (width-mismatch). Without NAME, list them all."""
+    error code (width-mismatch). Other WORDS, such as "mat1 and mat2 shapes cannot be multiplied", are answered with
+    what they most likely mean. Without any, list all names."""
     known = offer()
-    click.echo(_everything(known) if name is None else explain(name, known))
+    click.echo(explain(" ".join(words), known) if words else _everything(known))
 
 
 def explain(name: str, offer: Offer = OWN) -> str:
-    """The explanation of a name, at 80 columns. A name with two meanings, such as `freeze`, gets both.
+    """The explanation of a name, at 80 columns. A name with two meanings, such as `freeze`, gets both; words that are
+    no name, what they most likely mean.
 
     Raises:
-        UsageError: the name has no explanation.
+        UsageError: it is one word that resembles a name, or nothing comes near.
         PluginError: it is a plugin's layer, of which an example is wrong.
     """
     found: list[str] = []
@@ -71,11 +78,14 @@ def explain(name: str, offer: Offer = OWN) -> str:
         found.append(why)
     if found:
         return "\n\n".join(textwrap.fill(sentence, 80) for sentence in found)
-    near = _nearest(name, offer)
-    raise UsageError(
-        f"there is nothing called `{name}` to explain; "
-        + (f"did you mean `{near}`?" if near else "`netspec explain` lists what there is")
-    )
+    codes = nearest_codes(name)
+    near = None if " " in name.strip() else _nearest(name, offer)
+    like_a_code = "-" in name and " " not in name.strip()
+    if codes and near is None and not like_a_code:
+        return _answers(name, codes, offer)
+    meant = "`netspec explain` lists what there is" if near is None else f"did you mean `{near}`?"
+    nearest = f" By its meaning, {', '.join(f'`{code}`' for code in codes)}" if codes and near is not None else ""
+    raise UsageError(f"there is nothing called `{name}` to explain; {meant}{nearest}")
 
 
 def _of_plugin(cls: type[Layer]) -> str:
@@ -97,6 +107,9 @@ def _of_plugin(cls: type[Layer]) -> str:
 def explain_code(name: str, code: Page) -> str:
     """The explanation of a diagnostic code: its meaning, a spec that provokes it, and the corrected spec."""
     parts = [f"{name} ({code.severity})", textwrap.fill(code.summary, 80), textwrap.fill(code.meaning, 80)]
+    if said := _said(name).messages:
+        listed = [textwrap.fill(text, 80, initial_indent="- ", subsequent_indent="  ") for text in said]
+        parts.append("\n".join(["Other tools say:", *listed]))
     if code.bad:
         parts += ["Wrong:", textwrap.indent(_cut(code.bad), "    "), "Right:", textwrap.indent(_cut(code.good), "    ")]
     return "\n\n".join(part.rstrip("\n") for part in parts)
@@ -129,6 +142,60 @@ def _parametrization(name: str) -> str:
 def _cut(text: str) -> str:
     """The text with long lines cut: some examples are wrong because of their size."""
     return "\n".join(line if len(line) <= 76 else f"{line[:73]}..." for line in text.splitlines())
+
+
+# ---- what is nearest
+
+
+def nearest_codes(words: str) -> list[Code]:
+    """The three codes that words most likely mean, the likeliest first; fewer where fewer come near."""
+    from netspec.cli.search import Index  # imported here: most names need no search
+
+    phrases = {
+        code: (page.summary, *_sentences(page.meaning), *_said(code).messages, *_said(code).asked)
+        for code, page in CODES.items()
+    }
+    return [cast("Code", hit.name) for hit in Index(phrases).nearest(words)]
+
+
+def nearest_names(words: str, offer: Offer) -> list[str]:
+    """The three layers and words of the language that words most likely mean; none where none comes near."""
+    from netspec.cli.search import Index  # likewise
+
+    texts = {word: explained.meaning for word, explained in EXPLAINED.items()}
+    texts |= {layer: offer.layer_class(layer).__doc__ or "" for layer in offer.layers}
+    asked = asked_of_names()
+    phrases = {name: (*_sentences(text), *asked.get(name, ())) for name, text in texts.items()}
+    return [hit.name for hit in Index(phrases).nearest(words) if hit.score > _NEAR]
+
+
+def asked_of_names() -> dict[str, tuple[str, ...]]:
+    """What people call layers and words of the language, or want of them."""
+    return ASKED | {word: listed.asked for word, listed in COMBINATORS.items() if listed.asked}
+
+
+_NEAR: Final = 0.6
+"""The score from which on a layer or a word is named beside the codes."""
+
+
+def _sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.:;]) +", " ".join(text.split()))
+
+
+def _said(code: str) -> Said:
+    return SAID.get(cast("Code", code), Said())
+
+
+def _answers(words: str, codes: list[Code], offer: Offer) -> str:
+    """The codes that words may mean, each with its sentence, and the layers and words of the language."""
+    shown = words if len(words) <= 60 else f"{words[:57]}..."
+    parts = [textwrap.fill(f'Nothing is called "{shown}"; what comes nearest:', 80)]
+    for code in codes:
+        page = CODES[code]
+        parts.append(f"{code} ({page.severity})\n" + textwrap.indent(textwrap.fill(page.summary, 76), "    "))
+    if names := nearest_names(words, offer):
+        parts.append(f"Layers and words: {', '.join(names)}")
+    return "\n\n".join([*parts, f"`netspec explain {codes[0]}` says more, with an example."])
 
 
 # ---- all of them

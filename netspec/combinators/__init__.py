@@ -25,6 +25,8 @@ class Listed(NamedTuple):
     """Its names in other frameworks, lowercase."""
     plain: tuple[str, ...] = ()
     """Those of its options that are words beside it alone: elsewhere they are names like any other, also of blocks."""
+    asked: tuple[str, ...] = ()
+    """What people call it, or want of it, for `netspec explain`."""
 
 
 _OF_ATTENTION: Final = (
@@ -32,24 +34,26 @@ _OF_ATTENTION: Final = (
 )  # fmt: skip
 
 COMBINATORS: Final[dict[str, Listed]] = {
-    "residual": Listed("sums", "Residual", ("shortcut",)),
-    "add": Listed("elementwise", "Add"),
+    "residual": Listed(
+        "sums", "Residual", ("shortcut",), asked=("skip connection, shortcut", "add the input to the output")
+    ),
+    "add": Listed("elementwise", "Add", asked=("sum of branches",)),
     "mul": Listed("elementwise", "Multiply", (), ("multiply",)),
-    "concat": Listed("concatenation", "Concat", ("dim", "split"), ("concatenate", "cat", "hstack")),
+    "concat": Listed(
+        "concatenation", "Concat", ("dim", "split"), ("concatenate", "cat", "hstack"),
+        asked=("torch.cat, concatenate", "skip connection of a U-Net", "DenseNet, Inception"),
+    ),
     "stack": Listed("stacking", "Stack", ("dim",)),
     "einsum": Listed("contraction", "Einsum", ("pattern",)),
     "each": Listed("slices", "Each", ("dim",), ("timedistributed", "vmap")),
     "attend": Listed(
-        "attention",
-        "Attend",
-        _OF_ATTENTION,
-        ("crossattention", "cross_attention", "scaled_dot_product_attention"),
-        _OF_ATTENTION,
+        "attention", "Attend", _OF_ATTENTION, ("crossattention", "cross_attention", "scaled_dot_product_attention"),
+        _OF_ATTENTION, ("cross-attention, encoder and decoder", "attention of query, key and value"),
     ),
-    "gate": Listed("products", "Gate"),
+    "gate": Listed("products", "Gate", asked=("squeeze and excitation, SE block", "attention on channels")),
     "sequential": Listed("nesting", "Nested"),
     "aux": Listed("heads", "Auxiliary"),
-}
+}  # fmt: skip
 """Name in the spec language → entry."""
 
 OWNERS: Final[dict[str, tuple[str, ...]]] = {

@@ -59,5 +59,5 @@ class NLLLoss(Counting):
         "log-probabilities",
         ("log-probabilities",),
         "end the net with `LogSoftmax: {dim: 1}`, or use CrossEntropyLoss, which includes it",
-        "end the net with `LogSoftmax: {dim: -1}`, or use CrossEntropyLoss, which includes it",
+        help_on_last_axis="end the net with `LogSoftmax: {dim: -1}`, or use CrossEntropyLoss, which includes it",
     )

@@ -161,7 +161,7 @@ def check_source(
 
     def again(mended: Source) -> Found:
         more: Clues = {}
-        return Found(*_checked(mended, (), limits, offer, more), more)
+        return Found(*_checked(mended, (), limits, offer, more, remarks), more)
 
     def recheck(text: str) -> list[Diagnostic]:
         return _checked(*decode(text.encode(), source.name, limits), limits, offer, {}, remarks)[1]
@@ -250,7 +250,7 @@ def _compile(
 
     def again(mended: Source) -> Found:
         more: Clues = {}
-        made = _compiled(mended, (), stem, variant, settings, limits, offer, more)
+        made = _compiled(mended, (), stem, variant, settings, limits, offer, more, remarks)
         return Found(made.spec, made.diagnostics, more)
 
     def recheck(text: str) -> list[Diagnostic]:

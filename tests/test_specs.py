@@ -101,6 +101,8 @@ def test_a_legitimate_spec_has_notes_exactly_where_it_says_and_shows_them_if_ask
 
 SHIPPED_NOTES = {
     "alexnet": {"cut-off": 4},
+    "audio/conformer": {"bias-before-norm": 1, "cut-off": 1},
+    "audio/wav2vec2": {"cut-off": 1},
     "d2l/alexnet": {"cut-off": 4},
     "d2l/densenet": {"bias-before-norm": 1},
     "d2l/googlenet": {"mostly-padding": 1},
@@ -108,6 +110,7 @@ SHIPPED_NOTES = {
     "d2l/nin": {"cut-off": 2},
     "d2l/resnet18": {"bias-before-norm": 3, "cut-off": 1},
     "d2l/resnext": {"bias-before-norm": 1, "cut-off": 1},
+    "generative/cyclegan_generator": {"bias-before-norm": 1},
     "graphs/film": {"bias-before-norm": 2},
     "graphs/fpn": {"cut-off": 1},
     "graphs/hrnet_w18": {"bias-before-norm": 2},
@@ -119,6 +122,7 @@ SHIPPED_NOTES = {
     "graphs/siamese": {"heavy-layer": 1},
     "graphs/slowfast": {"cut-off": 2},
     "graphs/unetpp": {"bias-before-norm": 1},
+    "language/sasrec": {"heavy-layer": 1},
     "torchvision/efficientnet": {"low-rank": 1},
     "torchvision/mnasnet": {"low-rank": 1},
     "torchvision/mobilenet_v2": {"low-rank": 1},
@@ -127,6 +131,21 @@ SHIPPED_NOTES = {
     "torchvision/resnet": {"cut-off": 1},
     "torchvision/squeezenet": {"cut-off": 1},
     "torchvision/vgg": {"bias-before-norm": 1},
+    "vision/capsnet": {"cut-off": 1},
+    "vision/cbam": {"cut-off": 1},
+    "vision/crnn": {"bias-before-norm": 1},
+    "vision/deeplabv3": {"cut-off": 1, "dropout-shifts-norm": 1, "mostly-padding": 1},
+    "vision/eca_resnet": {"cut-off": 1},
+    "vision/levit": {"cut-off": 1},
+    "vision/mobileone": {"cut-off": 1},
+    "vision/mobilevit": {"low-rank": 1},
+    "vision/nonlocal": {"bias-before-norm": 1},
+    "vision/r3d": {"cut-off": 1, "mostly-padding": 1},
+    "vision/repvgg": {"cut-off": 1},
+    "vision/senet": {"cut-off": 1},
+    "vision/sknet": {"cut-off": 1},
+    "vision/starnet": {"bias-before-norm": 3},
+    "vision/xception": {"cut-off": 1},
 }
 """How many notes each shipped spec has that has any, by code: `netspec check --notes specs` prints them."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from pydantic import ValidationError
 
@@ -69,12 +69,12 @@ def _parsed(text: bytes) -> dict[str, Any]:
     if len(text) > LARGEST:
         raise NotImportable(f"the file has {len(text):,} bytes; a `config.json` has at most {LARGEST:,}")
     try:
-        found = json.loads(text)
+        found: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise NotImportable(f"this is no JSON: {error}") from None
     if not isinstance(found, dict):
         raise NotImportable("a `config.json` holds one object, `{…}`, and this one does not")
-    return found
+    return cast("dict[str, Any]", found)
 
 
 def _read(found: dict[str, Any]) -> Family:

@@ -34,8 +34,7 @@ class ViT(Family):
         yield from activation("hidden_act", self.hidden_act)
         if self.ending == "states":
             yield from activation("pooler_act", self.pooler_act)
-        for key in ("image_size", "patch_size"):
-            value = getattr(self, key)
+        for key, value in (("image_size", self.image_size), ("patch_size", self.patch_size)):
             if isinstance(value, list) and len(value) != 2:
                 yield f"`{key}` has {len(value)} numbers; an image has a height and a width"
 

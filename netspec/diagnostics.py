@@ -229,6 +229,15 @@ def _distance(word: str, other: str) -> int:
     return min(_edits(a, b), 1) if sorted(a) == sorted(b) else _edits(a, b)
 
 
+def is_slip(word: str, near: str) -> bool:
+    """Whether a word is another one, mistyped. `skip_2` is no slip of `skip_3`, nor `conv_a` of `conv_b`: names whose
+    number or short part differs are meant to differ."""
+    ours, theirs = (re.findall(r"[a-z]+|\d+", name.casefold()) for name in (word, near))
+    if len(ours) != len(theirs):
+        return "".join(ours) == "".join(theirs)
+    return all(a == b or (min(len(a), len(b)) > 2 and a.isalpha()) for a, b in zip(ours, theirs, strict=True))
+
+
 def _edits(a: str, b: str) -> int:
     """How many letters are put in, taken away or replaced on the way from one word to another (Levenshtein 1966)."""
     row = list(range(len(b) + 1))

@@ -24,19 +24,42 @@ _ARGUMENTS: Final = {
     "keepdims": ("keepdim",),
     "stop": ("end",),
     "filters": ("out_channels",),
+    "num_filters": ("out_channels",),
+    "n_filters": ("out_channels",),
+    "nb_filter": ("out_channels",),
+    "num_output": ("out_channels", "out_features"),
+    "filter_size": ("kernel_size",),
     "units": ("out_features", "hidden_size"),
+    "num_units": ("out_features", "hidden_size"),
+    "fc_size": ("out_features",),
+    "output_size": ("out_features",),
+    "out_dim": ("out_features",),
+    "hidden_dim": ("hidden_size",),
+    "hidden_units": ("hidden_size", "out_features"),
+    "vocab_size": ("num_embeddings",),
+    "num_words": ("num_embeddings",),
+    "vocabulary": ("num_embeddings",),
+    "emb_dim": ("embedding_dim",),
+    "embed_dim": ("embedding_dim",),
+    "embedding_size": ("embedding_dim",),
     "strides": ("stride",),
     "pool_size": ("kernel_size",),
     "dilation_rate": ("dilation",),
     "use_bias": ("bias",),
     "rate": ("p",),
+    "prob": ("p",),
+    "drop_rate": ("p", "dropout"),
+    "dropout_rate": ("p", "dropout"),
+    "alpha": ("negative_slope",),
+    "slope": ("negative_slope",),
     "epsilon": ("eps",),
     "input_dim": ("num_embeddings", "in_features"),
     "output_dim": ("embedding_dim", "out_features"),
     "target_shape": ("unflattened_size",),
-    "heads": ("num_heads",),
+    "heads": ("num_heads", "nhead"),
+    "n_heads": ("num_heads", "nhead"),
+    "num_heads": ("nhead",),
     "nhead": ("num_heads",),
-    "n_heads": ("num_heads",),
     "key_dim": ("head_dim",),
     "num_hiddens": ("embed_dim", "hidden_size", "out_features"),
     "d_model": ("embed_dim",),
@@ -75,6 +98,12 @@ def no_argument(name: str) -> str | None:
     if name in _SHARED:
         return "`shared: name` beside each of several items, which are written in full, makes them one module"
     return None
+
+
+def is_same_argument(name: str, own: str) -> bool:
+    """Whether a stranger's argument is no more than another name of ours. Keras's `units` of a recurrent layer says by
+    being there that the last step alone is given, if `return_sequences` does not."""
+    return (name, own) != ("units", "hidden_size")
 
 
 def argument_meant(name: str, known: Collection[str]) -> str | None:

@@ -1,9 +1,7 @@
-"""The specs under `tests/specs`: the good ones are clean, the bad ones wrong exactly where they say `# error: code`.
+"""The specs under `tests/specs`: the good ones are clean, and of the bad ones netspec says what `tests/corpus.py` reads
+in their comments: code, line and column of each finding, a part of its help, and what `--fix` makes of the spec.
 
-Those under `noted` are clean, but for notes where they say `# note: code`. Those and the ones under `bad/graphs` stand
-several to a file. Below a wrong line `# help: …` is part of what netspec says to do, and
-`# mend: …` is the line as one would mend it (nothing: left out): so mended the spec is clean.
-"""
+Those under `noted` are clean, but for notes where they say `# note: code`; they stand several to a file."""
 
 from __future__ import annotations
 
@@ -17,9 +15,12 @@ import netspec
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic
 from netspec.text.source import decode
+from tests.corpus import cases, end_of, fixed, places
+from tests.mistakes.check import check
 
 HERE = Path(__file__).parent / "specs"
 ROOT = Path(__file__).parent.parent
+BAD = cases()
 
 
 def several(folder: Path) -> dict[str, str]:
@@ -30,7 +31,6 @@ def several(folder: Path) -> dict[str, str]:
     }
 
 
-GRAPHS = several(HERE / "bad" / "graphs")
 NOTED = several(HERE / "noted")
 
 
@@ -42,13 +42,30 @@ def expected(text: str, mark: str = "error") -> Counter[tuple[int, str]]:
     return found
 
 
-@pytest.mark.parametrize("path", sorted((HERE / "bad").glob("*.yaml")), ids=lambda p: p.stem)
-def test_a_bad_spec_is_wrong_exactly_where_it_says(path: Path) -> None:
-    diagnostics = netspec.check(path)
-    found = Counter((d.span.line, d.code) for d in diagnostics)
-    assert found == expected(path.read_text()), "\n".join(
-        f"{d.span.line}:{d.span.column} {d.code} {d.message}" for d in diagnostics
-    )
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_spec_is_wrong_exactly_where_it_says_and_its_help_helps(name: str) -> None:
+    case = BAD[name]
+    found = check(case.text)
+    said = [f"{d.span.line}:{d.span.column} {d.code} {d.message}" for d in found]
+    assert places(found) == case.found, said
+    assert case.found, "a spec that is right stands under `good`"
+    for line, wanted in case.helps:
+        above = max(d.span.line for d in found if d.span.line <= line)
+        assert wanted in " ".join(d.help or "" for d in found if d.span.line == above)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_fix_makes_of_a_bad_spec_what_it_says(name: str) -> None:
+    case = BAD[name]
+    assert end_of(case, fixed(case.text, check(case.text))) == case.end
+
+
+@pytest.mark.parametrize("name", [name for name, case in BAD.items() if case.mended is not None])
+def test_a_spec_as_one_would_mend_it_is_clean(name: str) -> None:
+    mended = BAD[name].mended
+    assert mended is not None
+    findings = [d for d in check(mended) if d.code != "needs-batch-2"]  # of the batch, not of what is written
+    assert [(d.span.line, d.code, d.message) for d in findings] == [], mended
 
 
 def findings(text: str, *, notes: bool = False, mends: bool = True) -> list[Diagnostic]:
@@ -56,32 +73,8 @@ def findings(text: str, *, notes: bool = False, mends: bool = True) -> list[Diag
     return check_source(source, problems, notes=notes, mends=mends)
 
 
-@pytest.mark.parametrize("name", GRAPHS)
-def test_a_wrong_graph_is_wrong_exactly_where_it_says_and_its_help_helps(name: str) -> None:
-    text = GRAPHS[name]
-    found = findings(text)
-    assert Counter((d.span.line, d.code) for d in found) == expected(text), [
-        (d.span.line, d.code, d.message) for d in found
-    ]
-    lines = text.splitlines()
-    for number, line in enumerate(lines, 1):
-        if wanted := re.match(r" *# help: (.+)$", line):
-            above = max(d.span.line for d in found if d.span.line < number)
-            assert wanted[1] in " ".join(d.help or "" for d in found if d.span.line == above)
-
-
-@pytest.mark.parametrize("name", GRAPHS)
-def test_a_mended_graph_is_clean(name: str) -> None:
-    lines: list[str] = []
-    for line in GRAPHS[name].splitlines():
-        if mended := re.match(r" *# mend:(.*)$", line):
-            wrong = lines.pop()
-            indent = " " * (len(wrong) - len(wrong.lstrip()))
-            lines += [indent + mended[1].strip()] if mended[1].strip() else []
-        elif not line.lstrip().startswith("# help:"):
-            lines.append(line)
-    text = "\n".join(lines)
-    assert [(d.span.line, d.code, d.message) for d in findings(text)] == [], text
+def test_there_are_many_bad_specs() -> None:
+    assert len(BAD) >= 440
 
 
 @pytest.mark.parametrize("path", sorted((HERE / "good").glob("*.yaml")), ids=lambda p: p.stem)

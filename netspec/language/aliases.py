@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from netspec.combinators import COMBINATORS
@@ -49,7 +49,37 @@ _OTHERS: Final = {
 } | {name: word for word, listed in COMBINATORS.items() for name in listed.elsewhere}
 """Words of Keras, Caffe, ONNX and timm, lowercase and without dimensions; combinators are this language's."""
 
+
+def _one_minus(text: str) -> str | None:
+    try:
+        return f"{1 - float(text):.6g}"
+    except ValueError:
+        return None
+
+
+_ARGUMENTS: Final[dict[tuple[str, str], tuple[str, Callable[[str], str | None]]]] = {
+    ("upsampling", "size"): ("scale_factor", str),
+    ("batchnormalization", "momentum"): ("momentum", _one_minus),
+}
+"""Arguments that have our name and another meaning in Keras: its `size` of an upsampling is a factor, its `momentum`
+the share of the old mean, ours that of the new one. By the layer there, and the argument; and how to convert it."""
+
 _PARTS: Final = re.compile(r"([A-Za-z]+?)(?:([123])[dD](Transpose)?)?")
+
+
+def argument_elsewhere(head: str, argument: str) -> tuple[str, Callable[[str], str | None]] | None:
+    """What an argument of a stranger's layer is called here and how its value is converted, if our argument of that
+    name is another thing."""
+    return _ARGUMENTS.get((_family(head), argument))
+
+
+def has_other_arguments(head: str) -> bool:
+    """Whether some argument of a stranger's layer has the name of one of ours, and another meaning."""
+    return _family(head) in {family for family, _ in _ARGUMENTS}
+
+
+def _family(head: str) -> str:
+    return re.sub(r"[123]d$", "", head.rpartition(".")[2].lower())
 
 
 def meant_by(name: str, dimensions: int, layers: Iterable[str] = MODULE_OF) -> str | None:

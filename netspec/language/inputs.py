@@ -20,6 +20,8 @@ from netspec.writing import shown
 
 _SYMBOL: Final = re.compile(r"[A-Z][A-Z0-9]*")
 _DTYPES: Final = get_args(DType)
+_ELSEWHERE: Final = {"long": "int64", "int": "int64", "int32": "int64", "float": "float32", "boolean": "bool"}
+"""What torch, numpy and Python call a dtype, in small letters."""
 
 
 class WrittenInput(NamedTuple):
@@ -152,7 +154,7 @@ def _as_list(node: Node | None, reader: Reader) -> Fix | None:
 def _read_dtype(node: MapNode, reader: Reader) -> str | None:
     for key, _ in node.entries:
         if key.text not in ("shape", "dtype"):
-            near = did_you_mean(key.text, ("shape", "dtype"))
+            near = "dtype" if key.text == "type" else did_you_mean(key.text, ("shape", "dtype"))
             reader.report(
                 "unknown-key",
                 f"`input` has no `{key.text}`",
@@ -167,7 +169,7 @@ def _read_dtype(node: MapNode, reader: Reader) -> str | None:
     if isinstance(dtype, ScalarNode) and dtype.text in _DTYPES:
         return dtype.text
     written = (dtype.text or "null") if isinstance(dtype, ScalarNode) else "this"
-    near = did_you_mean(written, _DTYPES)
+    near = _dtype_meant(written)
     reader.report(
         "invalid-argument",
         f"`dtype` is one of {', '.join(_DTYPES)}, not {written}",
@@ -176,6 +178,12 @@ def _read_dtype(node: MapNode, reader: Reader) -> str | None:
         fix=reader.replace(f"write `{near}`", dtype, near) if near else None,
     )
     return None
+
+
+def _dtype_meant(text: str) -> str | None:
+    """The dtype that torch, numpy or Python call otherwise, or that is misspelt."""
+    bare = text.lower().rpartition(".")[2]  # `torch.long`
+    return _ELSEWHERE.get(bare) or (bare if bare in _DTYPES else did_you_mean(text, _DTYPES))
 
 
 def _no_name(node: ScalarNode, reader: Reader) -> bool:
@@ -195,7 +203,7 @@ def _read_size(node: Node, sizes: Mapping[str, Size], reader: Reader, *, first: 
                 help=f"for example `[128, {node.text}]`",
             )  # fmt: skip
             return None
-        near = did_you_mean(node.text, (*reader.names.known(), *_DTYPES))
+        near = did_you_mean(node.text, (*reader.names.known(), *_DTYPES)) or _dtype_meant(node.text)
         reader.report(
             "unknown-name",
             f"there is no `{node.text}` here",

@@ -8,7 +8,7 @@ item is elaborated, since a block may be handed a layer's name as a value.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from netspec.combinators import COMBINATORS, OWNERS, WORDS
@@ -182,13 +182,18 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
 
     own = COMBINATORS[head.text].options if head.text in COMBINATORS else ()
     near, told = instead_of_option(stranger.text, own)
-    argument = head.text in spec.offer.layers and stranger.text in spec.offer.layer_class(head.text).model_fields
-    if head.text in spec.blocks:
-        argument = stranger.text in (parameter.name for parameter in spec.blocks[head.text].parameters)
-    if not near and not argument and stranger.text in OWNERS:
+    fields: Collection[str] = ()
+    if head.text in spec.offer.layers:
+        fields = spec.offer.layer_class(head.text).model_fields
+    elif head.text in spec.blocks:
+        fields = [parameter.name for parameter in spec.blocks[head.text].parameters]
+    argument = stranger.text if stranger.text in fields else None
+    if not near and argument is None and stranger.text in OWNERS:
         told = f"`{stranger.text}` belongs to {' and '.join(f'`{owner}`' for owner in OWNERS[stranger.text])}"
-    near = near or (None if told or argument else did_you_mean(stranger.text, _EVERY_OPTION))
-    under = f"arguments of `{head.text}` belong under it: `{head.text}: {{{stranger.text}: …}}`"
+    if not near and not told and argument is None:
+        found = did_you_mean(stranger.text, (*_EVERY_OPTION, *fields))
+        argument, near = (found, None) if found in fields else (None, found)
+    under = f"arguments of `{head.text}` belong under it: `{head.text}: {{{argument or stranger.text}: …}}`"
     report(
         "unknown-option",
         f"`{stranger.text}` is no option of an item",
@@ -298,14 +303,21 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
             fix=fix,
         )
         return
-    from netspec.language.aliases import meant_by  # strangers' names are told apart once one is met
+    _strange_head(node, spec, report)
+
+
+def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
+    """Report a head that is misspelt, or that only other libraries know."""
+    from netspec.language.aliases import has_other_arguments, meant_by  # strangers' names are told once one is met
     from netspec.language.strangers import instead_of_head
 
+    name = node.text
     axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
     known = (*spec.blocks, *COMBINATORS, *_HEAD_WORDS)
     own = name.lower() in (word.lower() for word in known)
     layers = spec.offer.layers
-    meant = None if own else meant_by(name, axes, layers)
+    bare = name.removeprefix("torch.")
+    meant = None if own else bare if bare in COMBINATORS else meant_by(bare, axes, layers)
     if meant is None and not own and (told := instead_of_head(name, spec.named_values)) is not None:
         report("unknown-layer", f"there is no layer or block `{name}`", node, help=told)
         return
@@ -313,7 +325,7 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     bare = re.sub(r"^[\w.]+\.(?=\w+$)", "", name)  # `torch.flatten`
     near = None if several else meant or _near(bare, layers, known)
     fix = None
-    if near is not None and not node.quoted:
+    if near is not None and not node.quoted and not has_other_arguments(name):
         fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))
     report(
         "unknown-layer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from netspec.diagnostics import Edit, Fix, Related, did_you_mean
@@ -26,6 +27,21 @@ _LATER: Final = {
 }
 
 
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("model", "backbone", "network", "net", "architecture", "arch", "body", "modules"), "layers"),
+    **dict.fromkeys(("training", "trainer"), "train"),
+    **dict.fromkeys(("input_size", "input_dim", "in_shape", "shape"), "input"),
+    **dict.fromkeys(("variables", "params", "parameters", "constants"), "vars"),
+}
+"""Keys that people and other tools write at the top, in small letters, with ours."""
+
+
+def _meant(key: str, node: Node, given: Collection[str]) -> str | None:
+    """The key that is meant by one of another tool, where it is not given and the value is no mere name."""
+    meant = _ELSEWHERE.get(key.lower())
+    return meant if meant not in given and isinstance(node, (ListNode, MapNode)) else None
+
+
 def read_spec(root: Node, source: Source, stem: str, report: Report, offer: Offer = OWN) -> Spec:
     """Tell the parts of a document apart.
 
@@ -44,7 +60,8 @@ def read_spec(root: Node, source: Source, stem: str, report: Report, offer: Offe
         return spec
     given = {key.text for key, _ in root.entries}
     for key, node in root.entries:
-        near = None if key.text in KEYS or key.text in _LATER else did_you_mean(key.text, KEYS)
+        known = key.text in KEYS or key.text in _LATER
+        near = None if known else _meant(key.text, node, given) or did_you_mean(key.text, KEYS)
         if near is None:
             _read_key(spec, key, node, report)
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netspec.diagnostics import did_you_mean
+from netspec.diagnostics import did_you_mean, is_slip
 from netspec.dims import UNKNOWN
 from netspec.expressions.operations import kind
 from netspec.expressions.values import Family, Value
@@ -27,7 +27,9 @@ def referent(item: Item, reader: Reader) -> LayerName | BlockName | Template | N
             f"there is no variable or parameter `{name}` here",
             item.head,
             help=f"did you mean `${near}`?" if near else None,
-            fix=reader.replace(f"write `${near}`", item.head, f"${near}") if near and not item.head.quoted else None,
+            fix=reader.replace(f"write `${near}`", item.head, f"${near}")
+            if near and not item.head.quoted and is_slip(name, near)
+            else None,
         )
         return None
     if isinstance(value, (LayerName, BlockName, Template)):

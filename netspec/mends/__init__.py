@@ -236,7 +236,7 @@ def _with_mend(
     is_first = not proof.found or proof.found[0] is d
     others = _by_writing(d, source, spec, slips, is_first=is_first) if written else ()
     strangers = mends_of_strangers(d, source, spec) if written and spec is not None else ()
-    likeliest = chain(others, own) if d.code in BROKEN else chain(own, others)  # libyaml stops late
+    likeliest = chain(others, own) if d.code in _LATE else chain(own, others)  # libyaml stops late
     free = d.code == "duplicate-key"  # one of two values goes
     mends = (fix for fix in likeliest if free or not fix.certain or not loses(fix.edits, source))
     mends = _each_once(chain(strangers, mends))
@@ -288,6 +288,10 @@ def _by_evidence(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec) -
         case ScoresClue():
             return mends_of_scores(clue, d, source, spec)
 
+
+_LATE: Final[frozenset[Code]] = BROKEN | {"flow-split"}
+"""Findings for which rewritings of the line are likelier than what suggests itself: libyaml stops late, and `(3, 5)` in
+flow style is a list more often than an expression to be quoted."""
 
 WRITTEN: Final = HIDING - {"wrong-rank", "batch-axis"} | {
     "no-head", "not-a-spec", "control-character", "bad-name", "layer-not-offered", "missing-key",

@@ -66,18 +66,23 @@ def _input(node: Node, source: Source) -> Iterator[Fix]:
         if len(sizes) == len(node.entries) and set(sizes) <= set(_ORDER):
             texts = [sizes[letter].text for letter in _ORDER if letter in sizes]
             yield Fix(f"write `[{', '.join(texts)}]`", (replace(source, node, f"[{', '.join(texts)}]"),))
+    if isinstance(node, ScalarNode) and re.fullmatch(r"\d+(?:\s*,\s*\d+)+", node.text):
+        yield Fix(f"write `[{node.text}]`", (replace(source, node, f"[{node.text}]"),))
     if not isinstance(node, ListNode):
         return
     texts = [item.text for item in node.items if isinstance(item, ScalarNode)]
     if len(texts) < len(node.items) or not texts or texts[0].lower() not in ("none", "null", "-1", "n", "b", "batch"):
         return
     rest = texts[1:]
+    if not rest:
+        return
+    first, second, last = node.items[0].start, node.items[1].start, node.items[-1].end
+    without = Edit(source.between(first, second), "")
     if len(rest) > 1 and rest[-1] in ("1", "3", "4"):
-        moved = [rest[-1], *rest[:-1]]
-        yield Fix(f"write `[{', '.join(moved)}]`: one example, the channels first",
-                  (replace(source, node, f"[{', '.join(moved)}]"),))  # fmt: skip
-    yield Fix(f"write `[{', '.join(rest)}]`: one example, without the batch axis",
-              (replace(source, node, f"[{', '.join(rest)}]"),))  # fmt: skip
+        moved = ", ".join([rest[-1], *rest[:-1]])
+        yield Fix(f"write `[{moved}]`: one example, the channels first",
+                  (without, Edit(source.between(second, last), moved)))  # fmt: skip
+    yield Fix(f"write `[{', '.join(rest)}]`: one example, without the batch axis", (without,))
 
 
 def _input_among_the_layers(source: Source, spec: Spec) -> Iterator[Fix]:
@@ -122,7 +127,7 @@ def _layers_under_keys(source: Source, spec: Spec) -> Iterator[Fix]:
         for item in node.items:
             if isinstance(item, MapNode) and len(item.entries) == 1:
                 key, value = item.entries[0]
-                named = None if _is_head(key.text, spec) else _named(key, value, spec, source)
+                named = None if _is_head(key.text, spec) or _wraps(key.text) else _named(key, value, spec, source)
                 if named is not None:
                     edits.append(replace(source, item, named))
         if edits:
@@ -144,6 +149,11 @@ def _without_dashes(node: MapNode, source: Source) -> Iterator[Fix]:
 
 def _is_head(text: str, spec: Spec) -> bool:
     return text in spec.offer.layers or text in spec.blocks
+
+
+def _wraps(text: str) -> bool:
+    """Whether a word seems to be a layer around a layer, as Keras's `Bidirectional` is, and no name of one."""
+    return re.fullmatch(r"(?:[A-Z][a-z]+)+", text) is not None
 
 
 def _named(key: ScalarNode, value: Node, spec: Spec, source: Source) -> str | None:

@@ -83,7 +83,7 @@ def loses(edits: Sequence[Edit], source: Source) -> bool:
     for edit in edits:
         old = source.text[offset(source, *edit.span[1:3]) : offset(source, *edit.span[3:5])]
         old = re.sub(r" ?[x×X] ?\d+$", "", old)  # a square that becomes one number
-        if not re.fullmatch(_NUMBER, old.strip()):
+        if not re.fullmatch(f"-?{_NUMBER}", old.strip(" ,")):
             lost.update(map(_plain, re.findall(_NUMBER, _computed(old))))
         marks += len(re.findall(r"[=:]\S", old)) - len(re.findall(r"[=:]", edit.text))
     kept = Counter(_plain(number) for edit in edits for number in re.findall(_NUMBER, edit.text))
@@ -182,7 +182,7 @@ def set_argument(source: Source, item: Item, name: str, text: str, scalar: str |
             return None
         return Edit(source.between(at, at), written)
     if isinstance(value, ScalarNode):
-        if scalar is None or value.quoted:
+        if scalar is None or value.quoted or isinstance(value.value, str):
             return None
         if scalar == name:
             return replace(source, value, text)
@@ -191,7 +191,8 @@ def set_argument(source: Source, item: Item, name: str, text: str, scalar: str |
         return None
     known = value.get(name)
     if known is not None:
-        return replace(source, known, text) if isinstance(known, ScalarNode) else None
+        computed = not isinstance(known, ScalarNode) or isinstance(known.value, str)
+        return None if computed else replace(source, known, text)
     return add_entry(source, value, name, text)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, cast
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.dims import product
@@ -17,7 +17,7 @@ from netspec.mends.edits import put_beside, replace, set_argument
 from netspec.mends.finding import item_at
 from netspec.mends.shapes import with_argument
 from netspec.net import Leaf, leaves
-from netspec.text.source import ScalarNode, Source
+from netspec.text.source import ListNode, MapNode, ScalarNode, Source
 
 
 def mends_of_join(clue: JoinClue, d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -28,6 +28,8 @@ def mends_of_join(clue: JoinClue, d: Diagnostic, source: Source, spec: Spec) -> 
         return
     if not all(isinstance(size, int) for one in (x, *types) for size in one.shape):
         return
+    yield from _parameter_without_the_batch(clue, types, source, spec)
+    yield from _layer_of_the_shortcut(clue, types, source, spec)
     yield from _padding_that_keeps_the_size(clue, types, source, spec)
     yield from _one_layer_that_differs(clue, types, source, spec)
     yield from _stride_given_twice(clue, source, spec)
@@ -56,6 +58,47 @@ def _padding_that_keeps_the_size(clue: JoinClue, types: list[TensorType], source
         if padded is not None:
             title = f"`padding: {getattr(one.layer, 'kernel_size') // 2}` keeps the size, {shape_text(padded.shape)}"  # noqa: B009  # likewise
             yield Fix(title, tuple(edits))
+
+
+def _parameter_without_the_batch(clue: JoinClue, types: list[TensorType], source: Source, spec: Spec) -> Iterator[Fix]:
+    """`Parameter: [1, 196, 64]` beside 196 × 64: torch's users give a parameter the batch's axis, of size 1."""
+    ranks = {len(one.shape) for one in types if not one.constant}
+    for end, one in zip(clue.ends, types, strict=True):
+        if not one.constant or ranks != {len(one.shape) - 1} or one.shape[0] != 1:
+            continue
+        origin = end.origins[-1]
+        item = item_at(spec, source, origin.leaf.span) if isinstance(origin, LayerOrigin) else None
+        if item is None:
+            continue
+        value = item.value.get("shape") if isinstance(item.value, MapNode) else item.value
+        if isinstance(value, ListNode) and len(value.items) == len(one.shape):
+            batch = source.between(value.items[0].start, value.items[1].start)
+            title = f"leave out the 1 of `{item.name}` (line {batch.line}): the batch's axis is part of no shape"
+            yield Fix(title, (Edit(batch, ""),))
+
+
+def _layer_of_the_shortcut(clue: JoinClue, types: list[TensorType], source: Source, spec: Spec) -> Iterator[Fix]:
+    """The only convolution of a `shortcut`: its width and its stride follow the body."""
+    if "shortcut" not in clue.item.options or len(types) != 2 or len(types[0].shape) != len(types[1].shape):
+        return
+    body, skip = types
+    convolutions = [leaf for leaf in leaves(clue.branches[1]) if isinstance(getattr(leaf.layer, "stride", None), int)]
+    if len(convolutions) != 1:
+        return
+    leaf, item = convolutions[0], item_at(spec, source, convolutions[0].span)
+    if item is None or not all(isinstance(size, int) for size in leaf.input.shape):
+        return
+    wanted: dict[str, int] = {}
+    if body.shape[0] != skip.shape[0]:
+        wanted["out_channels"] = cast("int", body.shape[0])
+    if body.shape[1:] != skip.shape[1:]:
+        if getattr(leaf.layer, "stride", 1) != 1:  # one that is stated may be right, and the body wrong
+            return
+        wanted["stride"] = -(-cast("int", leaf.input.shape[1]) // cast("int", body.shape[1]))
+    edits = [set_argument(source, item, name, str(value), leaf.layer.scalar) for name, value in wanted.items()]
+    if edits and len(edits) == len(known := tuple(edit for edit in edits if edit is not None)):
+        said = ", ".join(f"`{name}: {value}`" for name, value in wanted.items())
+        yield Fix(f"{said} of the `{leaf.type}` of the `shortcut` gives {shape_text(body.shape)}", known)
 
 
 _VARIED: Final = ("output_padding", "ceil_mode", "padding")
@@ -107,8 +150,9 @@ def _stride_given_twice(clue: JoinClue, source: Source, spec: Spec) -> Iterator[
             continue
         for leaf in reversed(strided):
             item = item_at(spec, source, leaf.span)
-            edit = None if item is None else set_argument(source, item, "stride", "1", leaf.layer.scalar)
-            if edit is not None:
+            node = None if item is None else written(item, "stride")  # a parameter of the block, as a rule
+            if isinstance(node, ScalarNode):
+                edit = replace(source, node, "1")
                 other = strided[0] if leaf is strided[1] else strided[1]
                 title = f"write `stride: 1`: `{other.type}` (line {other.span.line}) has the stride already"
                 yield Fix(title, (edit,), certain=False)
@@ -131,7 +175,7 @@ def _shortcut(clue: JoinClue, x: TensorType, types: list[TensorType], source: So
     if edit is not None:
         title = f"`shortcut: [{layers}]` turns {shape_text(x.shape)} into {shape_text(types[0].shape)}"
         grows = product(types[0].shape[1:]) > product(x.shape[1:])  # by nearest neighbours, or by a layer that learns
-        yield Fix(title, (edit,), certain=not named and not grows)
+        yield Fix(title, (edit,), certain=given is None and not named and not grows)
 
 
 _NUMBER: Final = re.compile(r"\b(out_channels|stride): (\d+)")

@@ -1,4 +1,4 @@
-"""Mends of a recipe: arguments of the optimizer that stand beside it, data of another size, classes without a score."""
+"""Mends of a recipe: of its keys and their dashes, data of another size, classes without a score."""
 
 from __future__ import annotations
 
@@ -13,13 +13,27 @@ from netspec.mends.edits import add_entry, offset, put_after, put_before, replac
 from netspec.mends.finding import item_at, item_before, items
 from netspec.recipe import tables
 from netspec.recipe.clues import DataClue, ScoresClue
-from netspec.text.source import MapNode, Node, ScalarNode, Source
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+
+
+def _without_dashes(d: Diagnostic, source: Source, train: Node | None) -> Iterator[Fix]:
+    """A recipe as a list of its keys."""
+    if d.code != "wrong-form" or not isinstance(train, ListNode) or train.flow:
+        return
+    edits: list[Edit] = []
+    for item in train.items:
+        dash = source.text.rfind("-", 0, item.start)
+        if not isinstance(item, MapNode) or item.flow or source.text[dash + 1 : item.start].strip():
+            return
+        edits.append(Edit(source.between(dash, dash + 1), " "))
+    yield Fix("leave out the dashes: a recipe has one value for each of its keys", tuple(edits))
 
 
 def mends_of_recipe(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
     """`optimizer: SGD` with `lr: 0.1` beside it: the argument belongs under the optimizer."""
     at = offset(source, d.span.line, d.span.column)
     train = spec.train
+    yield from _without_dashes(d, source, train)
     if d.code != "unknown-key" or not isinstance(train, MapNode) or train.flow:
         return
     optimizer = train.get("optimizer")

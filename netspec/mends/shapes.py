@@ -19,6 +19,8 @@ from netspec.mends.edits import add_entry, offset, put_before, replace, set_argu
 from netspec.mends.finding import item_at, item_before
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
+_CHANNELS: Final = (1, 3, 4)
+"""The numbers of channels that pictures have."""
 _AXES: Final = {2: ("l",), 3: ("h", "w"), 4: ("d", "h", "w")}
 """Names of the spatial axes, by the rank of an example with its channels."""
 
@@ -135,6 +137,20 @@ def input_sizes(spec: Spec) -> list[Node] | None:
     return list(numbers) if numbers and len(numbers) == len(node.items) else None
 
 
+def _pictures_with_channels_last(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`[28, 28, 1]` into a `Conv2d` that states no width: its window does not fit on the last axis, of one channel."""
+    x, sizes = clue.x, input_sizes(spec)
+    if not clue.of_input or sizes is None or len(sizes) != 3 or clue.layer.width_axis != 0:
+        return
+    if x.shape[-1] not in _CHANNELS or x.shape[0] in _CHANNELS:
+        return
+    moved = TensorType((x.shape[-1], *x.shape[:-1]), x.dtype)
+    if accepted(clue.layer, moved) is not None:
+        texts = [source.text[size.start : size.end] for size in (sizes[-1], *sizes[:-1])]
+        title = f"write `[{', '.join(texts)}]`: the channels come first"
+        yield Fix(title, (Edit(source.between(sizes[0].start, sizes[-1].end), ", ".join(texts)),))
+
+
 def _channels_of_the_input(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """A stated number of channels that the recipe's data have, and `input` has not."""
     stated = stated_width(clue)
@@ -149,12 +165,30 @@ def _channels_of_the_input(clue: LayerClue, source: Source, spec: Spec) -> Itera
 # ---- the number of axes
 
 
+def _first_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`start_dim: 0`, `dim: 0`: the first axis behind the batch is 1."""
+    name = clue.problem.at
+    if name is not None and getattr(clue.layer, name, None) == 0:
+        y = with_argument(clue.layer, name, 1, clue.x)
+        if y is not None:
+            title = f"write `{name}: 1`, which turns {shape_text(clue.x.shape)} into {shape_text(y.shape)}"
+            yield from _fix(title, set_argument(source, clue.item, name, "1", clue.layer.scalar), certain=False)
+
+
+def _video(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`[3, 16, 112, 112]` into `Conv2d`: three channels of sixteen pictures, not a batch of three."""
+    shape = clue.x.shape
+    if len(shape) == 4 and shape[0] in _CHANNELS and shape[1] not in _CHANNELS:
+        yield from _another_rank(clue, source, spec)
+
+
 def _another_rank(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
-    """The layer of the same name for as many axes as there are: `Conv3d` on a map is `Conv2d`."""
+    """The layer of the same name for as many axes as there are: `Conv3d` on a map is `Conv2d`, and `Dropout2d` on
+    features is `Dropout`."""
     name = clue.item.name
     if name[-2:] not in ("1d", "2d", "3d"):
         return
-    for rank in ("1d", "2d", "3d"):
+    for rank in ("1d", "2d", "3d", ""):
         other = name[:-2] + rank
         if other == name or other not in spec.offer.layers:
             continue
@@ -194,14 +228,17 @@ def _axis_for_channels(clue: LayerClue, source: Source, spec: Spec) -> Iterator[
 
 
 def _batch_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
-    """An input with the batch's axis: `[64, 3, 32, 32]` into `Conv2d`."""
+    """An input with the batch's axis: `[64, 3, 32, 32]` into `Conv2d`. Where the first size is as good a number of
+    channels and the second is none, as in the `[3, 16, 112, 112]` of a video, another layer is as likely."""
     sizes = input_sizes(spec)
     if not clue.of_input or sizes is None or len(sizes) != len(clue.x.shape) or len(sizes) < 2:
         return
     if accepted(clue.layer, TensorType(clue.x.shape[1:], clue.x.dtype)) is not None:
         texts = [source.text[size.start : size.end] for size in sizes[1:]]
         title = f"write `input: [{', '.join(texts)}]`: one example, without the batch axis"
-        yield Fix(title, (Edit(source.between(sizes[0].start, sizes[1].start), ""),))
+        first, second = clue.x.shape[0], clue.x.shape[1]
+        sure = stated_width(clue) is not None or first not in _CHANNELS or (len(sizes) > 3 and second in _CHANNELS)
+        yield Fix(title, (Edit(source.between(sizes[0].start, sizes[1].start), ""),), sure)
 
 
 def _integers(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -293,9 +330,9 @@ _FOR: Final[dict[str, tuple[Make, ...]]] = {
     "width-mismatch": (
         _forgotten_flatten, _forgotten_pool, _pooled_to_another_size, _axes_in_another_order, _channels_of_the_input,
     ),
-    "wrong-rank": (_axis_for_channels, _batch_axis, _forgotten_flatten, _another_rank),
-    "batch-axis": (_batch_axis,),
-    "shape-mismatch": (_nearest, _width_at_its_origin),
+    "wrong-rank": (_axis_for_channels, _video, _batch_axis, _forgotten_flatten, _another_rank),
+    "batch-axis": (_batch_axis, _first_axis),
+    "shape-mismatch": (_pictures_with_channels_last, _nearest, _width_at_its_origin),
     "wrong-dtype": (_integers,),
 }  # fmt: skip
 """What may be meant, by the code of the finding, the likeliest first."""

@@ -5,23 +5,21 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.kinds import kinds_of
-from netspec.language.aliases import meant_by
+from netspec.language.aliases import argument_elsewhere, meant_by
 from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.layers.base import Layer
 from netspec.meant import argument_meant
 from netspec.mends.calls import call_text, items_text
-from netspec.mends.edits import offset, put_after, put_beside, replace
+from netspec.mends.edits import add_entry, offset, put_after, put_beside, replace, set_argument
 from netspec.mends.finding import items_around, nodes
+from netspec.mends.heads import activation, mends_of_head
 from netspec.mends.pasted import readings, what_was_found
 from netspec.text.source import ListNode, MapNode, ScalarNode, Source
-
-_ACTIVATIONS: Final = {"linear": "", "none": "", "null": "", "": "", "swish": "SiLU", "lrelu": "LeakyReLU",
-                       "softmax": "Softmax: -1"}  # fmt: skip
 
 
 def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) -> Iterator[Fix]:
@@ -32,7 +30,9 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) 
     """
     at = offset(source, d.span.line, d.span.column)
     yield from _python(at, source, spec)
+    yield from _pattern(d, at, source, spec)
     for item in items_around(spec, at):
+        yield from mends_of_head(item, source, spec)
         yield from _typed(item, source, spec)
         name = _meant(item.head.text, spec)
         if name is None:
@@ -41,6 +41,7 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) 
         yield from _list(item, name, layer, source, is_first)
         yield from _option_inside(d, item, source)
         yield from _level(item, name, layer, source)
+        yield from _beside(d, item, name, layer, source)
         yield from _words(item, name, layer, source, spec)
         yield from _pooled(item, name, source)
         yield from _same_with_stride(item, layer, source)
@@ -234,6 +235,37 @@ def _level(item: Item, name: str, layer: type[Layer], source: Source) -> Iterato
               (Edit(source.between(node.start, node.end), whole),))  # fmt: skip
 
 
+def _beside(d: Diagnostic, item: Item, name: str, layer: type[Layer], source: Source) -> Iterator[Fix]:
+    """`Linear: 8` with `bias: false` beside it: an argument belongs under its layer."""
+    node = item.node
+    if d.code != "unknown-option" or not isinstance(node, MapNode) or name != item.head.text:
+        return
+    at = offset(source, d.span.line, d.span.column)
+    for i, (key, value) in enumerate(node.entries):
+        argument = argument_meant(key.text, layer.model_fields)
+        text = source.text[value.start : value.end]
+        if key.start != at or argument is None or "\n" in text:
+            continue
+        under = set_argument(source, item, argument, text, layer.scalar)
+        if under is not None:
+            yield Fix(f"write `{argument}: {text}` under `{name}`", (under, _without(node, i, source)))
+
+
+def _pattern(d: Diagnostic, at: int, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`bnd->bdn`, as `torch.einsum` takes it: names of axes have blanks between them."""
+    if d.code != "invalid-argument":
+        return
+    for node in nodes(spec):
+        if not isinstance(node, ScalarNode) or not node.start <= at < node.end or "->" not in node.text:
+            continue
+        bare = re.sub(r"\s", "", node.text)
+        if re.fullmatch(r"[A-Za-z]+(?:,[A-Za-z]+)*->[A-Za-z]+", bare):
+            sides = (", ".join(" ".join(names) for names in side.split(",")) for side in bare.split("->"))
+            text = " -> ".join(sides)
+            quote = source.text[node.start] if node.quoted else '"' if "," in text else ""
+            yield Fix(f"write `{text}`", (replace(source, node, f"{quote}{text}{quote}"),))
+
+
 # ---- other libraries' words
 
 
@@ -241,19 +273,28 @@ def _words(item: Item, name: str, layer: type[Layer], source: Source, spec: Spec
     """The layer and its arguments under their own names; an `activation` becomes a layer behind."""
     edits = [*_head(item, name, source)]
     said = [f"`{name}`"] if edits else []
+    steps = _last_step(item, layer, source)
+    edits += steps
+    said += ["`returns: last`, as Keras has it" if "last" in edit.text else "no `return_sequences`" for edit in steps]
     behind: str | None = None
     holders: list[MapNode] = [node for node in (item.value, item.node) if isinstance(node, MapNode)]
     for holder in holders:
         for i, (key, value) in enumerate(holder.entries):
-            if holder is item.node and key is item.head:
+            if (holder is item.node and key is item.head) or key.text == "return_sequences":
                 continue
             if key.text == "activation" and isinstance(value, ScalarNode) and "activation" not in layer.model_fields:
-                word = value.text.removeprefix("nn.").removesuffix("()")
-                behind = _ACTIVATIONS[word.lower()] if word.lower() in _ACTIVATIONS else _meant(word, spec)
+                behind = activation(value.text, spec)
                 if behind is None:
                     return
                 edits.append(_without(holder, i, source))
                 said.append(f"`{behind}` behind it" if behind else "no `activation`")
+            elif holder is item.value and (other := argument_elsewhere(item.head.text, key.text)) is not None:
+                argument, convert = other
+                text = convert(source.text[value.start : value.end])
+                if text is None:
+                    return
+                edits += [replace(source, key, argument), replace(source, value, text)]
+                said.append(f"`{argument}: {text}`")
             elif holder is item.value and key.text not in layer.model_fields:
                 argument = argument_meant(key.text, layer.model_fields)
                 if argument is not None and holder.get(argument) is None:
@@ -271,6 +312,20 @@ def _words(item: Item, name: str, layer: type[Layer], source: Source, spec: Spec
         edits.append(after)
     if edits:
         yield Fix(f"write {', '.join(dict.fromkeys(said))}", tuple(edits))
+
+
+def _last_step(item: Item, layer: type[Layer], source: Source) -> list[Edit]:
+    """What Keras's arguments say of the steps that a recurrent layer gives: the last alone, unless
+    `return_sequences: true`."""
+    value = item.value
+    if "returns" not in layer.model_fields or not isinstance(value, MapNode) or value.get("returns") is not None:
+        return []
+    for i, (key, all_steps) in enumerate(value.entries):
+        if key.text == "return_sequences":
+            last = Edit(source.between(key.start, all_steps.end), "returns: last")
+            return [_without(value, i, source) if getattr(all_steps, "text", "").lower() == "true" else last]
+    added = None if value.get("units") is None else add_entry(source, value, "returns", "last")
+    return [] if added is None else [added]
 
 
 def _pooled(item: Item, name: str, source: Source) -> Iterator[Fix]:

@@ -316,7 +316,7 @@ def _check_scores(term: Term, recipe: Recipe, node: MapNode, reader: Reader) -> 
             related=term.related, clue=ScoresClue(facts.classes, True),
         )  # fmt: skip
         return False
-    _check_axis_of_classes(term, reader)
+    told = _check_axis_of_classes(term, reader)
     width = output.shape[0]
     if width == 1 and facts.classes is None and loss.ending is not None and loss.ending.takes == "scores":
         reader.report(
@@ -330,6 +330,8 @@ def _check_scores(term: Term, recipe: Recipe, node: MapNode, reader: Reader) -> 
     labels = (term.item.target or LABELS) == LABELS
     if labels and facts.classes is not None and isinstance(width, int) and width != facts.classes:
         few = width < facts.classes
+        if told and not few:  # it follows from where the scores are
+            return True
         reader.report(
             "classes-mismatch",
             f"`{data.name()}` has {facts.classes} classes, but {term.word} has {width} "
@@ -344,12 +346,12 @@ def _check_scores(term: Term, recipe: Recipe, node: MapNode, reader: Reader) -> 
     return True
 
 
-def _check_axis_of_classes(term: Term, reader: Reader) -> None:
+def _check_axis_of_classes(term: Term, reader: Reader) -> bool:
     """Scores at several places, such as the tokens of a sequence: a layer that computes along the last axis leaves them
-    there, and a loss of classes has them on the first."""
+    there, and a loss of classes has them on the first. True if that is reported."""
     shape, layers = term.output.shape, term.layers
     if len(shape) < 2 or not layers or not layers[-1].by_position:
-        return
+        return False
     places = [chr(ord("t") + i) for i in range(len(shape) - 1)] if len(shape) < 5 else []
     there = " ".join(places)
     mismatch(
@@ -359,6 +361,7 @@ def _check_axis_of_classes(term: Term, reader: Reader) -> None:
         f"put `Rearrange: n {there} c -> n c {there}` behind it" if places else None,
         related=term.related, severity="warning", clue=ScoresClue(None, False),
     )  # fmt: skip
+    return True
 
 
 def _check_weights(term: Term, reader: Reader) -> None:

@@ -9,7 +9,7 @@ from netspec.arguments import Arguments
 from netspec.diagnostics import Code, did_you_mean
 from netspec.expressions.values import described
 from netspec.kinds import FieldKind, kinds_of
-from netspec.meant import argument_meant, meant_call, no_argument, python_call
+from netspec.meant import argument_meant, is_same_argument, meant_call, no_argument, python_call
 from netspec.text.nodes import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import argument_trap
 from netspec.validation.reports import Reports
@@ -114,13 +114,14 @@ def unknown_argument(
     told = no_argument(key.text) if is_item else None
     near = None if told else argument_meant(key.text, model.model_fields)
     known = ", ".join(f"`{f}`" for f in model.model_fields)
+    free = near is not None and node.get(near) is None and is_same_argument(key.text, near)
     told = told or (f"did you mean `{near}`?" if near else f"its arguments are {known}" if known else "it takes none")
     reports.report(
         "unknown-argument",
         f"`{name}` has no argument `{key.text}`",
         key,
         help=told,
-        fix=reports.replace(f"write `{near}`", key, near) if near and node.get(near) is None else None,
+        fix=reports.replace(f"write `{near}`", key, near) if near and free else None,
     )
     return near
 

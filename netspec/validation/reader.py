@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -79,11 +79,14 @@ class Reader(Values):
             self.report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
             return None
         reader = self if names is None else self.at(names)
-        return reader._given(model, self._by_argument(model, node, name), name, at)
+        nodes, torn = self._by_argument(model, node, name)
+        return reader._given(model, nodes, name, at, torn)
 
-    def _by_argument(self, model: type[Arguments], node: MapNode, name: str) -> dict[str, Node]:
-        """The nodes of a mapping, each under the argument that is meant."""
+    def _by_argument(self, model: type[Arguments], node: MapNode, name: str) -> tuple[dict[str, Node], set[str]]:
+        """The nodes of a mapping, each under the argument that is meant; and the arguments whose key has the value in
+        it, `out_channels=8`, so that their nodes say nothing."""
         nodes: dict[str, Node] = {}
+        torn: set[str] = set()
         for key, child in node.entries:
             if key.text in model.model_fields:
                 nodes[key.text] = child
@@ -91,12 +94,18 @@ class Reader(Values):
             argument = mistakes.unknown_argument(self.reports, model, key, node, name, is_item=not self._plain)
             if argument is not None and node.get(argument) is None:
                 nodes[argument] = child
-        return nodes
+                if not key.text.isidentifier() and isinstance(child, ScalarNode) and child.value is None:
+                    torn.add(argument)
+        return nodes, torn
 
-    def _given(self, model: type[A], nodes: Mapping[str, Node], name: str, at: Node) -> A | None:
+    def _given(
+        self, model: type[A], nodes: Mapping[str, Node], name: str, at: Node, torn: Collection[str] = ()
+    ) -> A | None:
         values: dict[str, Any] = {}
         kinds = kinds_of(model)
         for argument, node in nodes.items():
+            if argument in torn:
+                continue
             value = self._number(node, Wish(argument, name, kinds[argument]), name)
             if value is not FAILED and value is not UNKNOWN:
                 values[argument] = value

@@ -9,6 +9,7 @@ import pytest
 
 import netspec
 from netspec.cli import cli
+from netspec.diagnostics import is_slip
 
 WRONG = """\
 # A small net, for a test.
@@ -143,3 +144,17 @@ def test_mends_are_bounded_by_count(monkeypatch: pytest.MonkeyPatch) -> None:
     found = compiler.check_source(source, problems)
     assert len(checked) == proof.FOR_ALL + 1
     assert sum(d.fix is not None for d in found) == proof.FOR_ALL
+
+
+@pytest.mark.parametrize(
+    ("word", "near"), [("skp", "skip"), ("shorcut", "shortcut"), ("batchsize", "batch_size"), ("Hidden", "hidden")]
+)
+def test_a_name_is_mended_where_it_is_mistyped(word: str, near: str) -> None:
+    assert is_slip(word, near)
+
+
+@pytest.mark.parametrize(
+    ("word", "near"), [("skip3", "skip2"), ("skip_lo", "skip_hi"), ("conv_a", "conv_b"), ("c1", "c2"), ("x", "y")]
+)
+def test_a_name_is_not_mended_where_it_may_be_another(word: str, near: str) -> None:
+    assert not is_slip(word, near)

@@ -35,6 +35,8 @@ _OTHERS: Final = {
     "spatialdropout": "Dropout",
     "swish": "SiLU",
     "droppath": "StochasticDepth",
+    "registerbuffer": "Buffer",
+    "registerparameter": "Parameter",
     "globalresponsenorm": "GRN",
     "positionalencoding": "Sinusoids",
     "sinusoidalpositionalencoding": "Sinusoids",

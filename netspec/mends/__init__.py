@@ -289,7 +289,7 @@ def _by_evidence(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec) -
             return mends_of_scores(clue, d, source, spec)
 
 
-_LATE: Final[frozenset[Code]] = BROKEN | {"flow-split"}
+_LATE: Final[frozenset[Code]] = BROKEN
 """Findings for which rewritings of the line are likelier than what suggests itself: libyaml stops late, and `(3, 5)` in
 flow style is a list more often than an expression to be quoted."""
 

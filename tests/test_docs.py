@@ -54,7 +54,8 @@ _HERE = [
 ] + [path.name for path in ROOT.iterdir()]  # fmt: skip
 _READERS_OWN = {
     "README.md": {"alexnet.json", "build/alexnet/alexnet.py"},
-    "commands.md": {"NAME.yaml"},
+    "CHANGELOG.md": {"config.json"},
+    "commands.md": {"NAME.yaml", "config.json"},
     "contributing.md": {
         "netspec/cli/count.py", "netspec/combinators/halves.py", "netspec/layers/pointwise.py",
         "netspec/recipe/datasets/patterns.py", "netspec/trainer/data/stripes.py",

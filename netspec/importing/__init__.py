@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from netspec.importing.config import NotImportable, Written, family, from_config
+from netspec.importing.config import NotImportable, ImportedSpec, family, from_config
 
-__all__ = ["NotImportable", "Written", "family", "from_config"]
+__all__ = ["NotImportable", "ImportedSpec", "family", "from_config"]

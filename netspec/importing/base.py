@@ -26,7 +26,7 @@ ACTIVATIONS: Final = {
 """The layer for each name of an activation in transformers."""
 
 
-class Family(BaseModel, ABC):
+class Configuration(BaseModel, ABC):
     """The configuration of one family. Keys that say nothing of the network are passed over; defaults are those of
     transformers."""
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from netspec.compiler import loads
 from netspec.diagnostics import Code, NetspecError, did_you_mean
 from netspec.errors import SpecError
-from netspec.importing.base import Family
+from netspec.importing.base import Configuration
 from netspec.views.describe import count_text
 
 LARGEST: Final = 2**20
@@ -34,14 +34,14 @@ class NotImportable(NetspecError):
     code: Code = "not-importable"
 
 
-class Written(NamedTuple):
+class ImportedSpec(NamedTuple):
     """A spec, and how many parameters its network has."""
 
     text: str
     params: int
 
 
-def from_config(text: bytes, name: str | None = None) -> Written:
+def from_config(text: bytes, name: str | None = None) -> ImportedSpec:
     """The spec of the network that a `config.json` describes.
 
     Args:
@@ -62,7 +62,7 @@ def from_config(text: bytes, name: str | None = None) -> Written:
         first = next(d for d in error.diagnostics if d.severity == "error")
         raise NotImportable(f"its numbers do not make a network: {first.message}") from None
     assert isinstance(params, int)
-    return Written(f"# {found.title()}, from a config.json: {count_text(params)} parameters.\n{body}", params)
+    return ImportedSpec(f"# {found.title()}, from a config.json: {count_text(params)} parameters.\n{body}", params)
 
 
 def _parsed(text: bytes) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _parsed(text: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", found)
 
 
-def _read(found: dict[str, Any]) -> Family:
+def _read(found: dict[str, Any]) -> Configuration:
     kind = found.get("model_type")
     if not isinstance(kind, str) or kind not in _FAMILIES:
         known = ", ".join(f"`{name}`" for name in _FAMILIES)
@@ -93,8 +93,8 @@ def _read(found: dict[str, Any]) -> Family:
         raise NotImportable("\n".join([f"the configuration of a `{kind}` is wrong:", *lines])) from None
 
 
-def family(kind: str) -> type[Family]:
+def family(kind: str) -> type[Configuration]:
     """The class that reads the configurations of a known `model_type`."""
     module, name = _FAMILIES[kind]
-    found: type[Family] = getattr(import_module(f"netspec.importing.{module}"), name)
+    found: type[Configuration] = getattr(import_module(f"netspec.importing.{module}"), name)
     return found

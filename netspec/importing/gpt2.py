@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from netspec.importing.base import ACTIVATIONS, Family, Positive, Share, Size, activation, arguments, lines, text
+from netspec.importing.base import ACTIVATIONS, Configuration, Positive, Share, Size, activation, arguments, lines, text
 
 
-class GPT2(Family):
+class GPT2(Configuration):
     """Radford et al. 2019; transformers' `GPT2Config`."""
 
     heads_known: ClassVar = {"GPT2LMHeadModel": "words", "GPT2Model": "states"}

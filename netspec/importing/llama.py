@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, ClassVar
 
-from netspec.importing.base import ACTIVATIONS, Family, Positive, Share, Size, activation, arguments, lines, text
+from netspec.importing.base import ACTIVATIONS, Configuration, Positive, Share, Size, activation, arguments, lines, text
 
 
-class Llama(Family):
+class Llama(Configuration):
     """Touvron et al. 2023 (arXiv 2302.13971); transformers' `LlamaConfig`."""
 
     heads_known: ClassVar = {"LlamaForCausalLM": "words", "LlamaModel": "states"}

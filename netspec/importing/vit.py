@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from netspec.importing.base import ACTIVATIONS, Family, Positive, Share, Size, activation, arguments, lines, text
+from netspec.importing.base import ACTIVATIONS, Configuration, Positive, Share, Size, activation, arguments, lines, text
 
 
-class ViT(Family):
+class ViT(Configuration):
     """Dosovitskiy et al. 2020 (arXiv 2010.11929); transformers' `ViTConfig`."""
 
     heads_known: ClassVar = {"ViTForImageClassification": "classes", "ViTModel": "states"}

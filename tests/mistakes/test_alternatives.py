@@ -21,9 +21,11 @@ blocks:
   block(c, s):
     - residual:
         - Conv2d: {{out_channels: c, kernel_size: 3, stride: s, padding: 1}}
+        - ReLU
         - Conv2d: {{out_channels: c, kernel_size: 3, {second}padding: 1}}
 {beside}layers:
   - Conv2d: {{out_channels: 16, kernel_size: 3, padding: 1}}
+  - ReLU
   - block: [16, 1]
   - block: [32, 2]
 """
@@ -53,7 +55,7 @@ ALTERNATIVES: dict[str, tuple[str, str, str]] = {
     "a stride given twice": (
         BLOCK.format(second="stride: s, ", beside=SHORTCUT),
         "write `stride: 1`: `Conv2d` (line 6) has the stride already",
-        "write `stride: 1`: `Conv2d` (line 7) has the stride already",
+        "write `stride: 1`: `Conv2d` (line 8) has the stride already",
     ),
     "images of another size": (
         "input: [1, 32, 32]\nlayers: [Flatten, Linear: 10]\n"

@@ -235,7 +235,10 @@ def is_slip(word: str, near: str) -> bool:
     ours, theirs = (re.findall(r"[a-z]+|\d+", name.casefold()) for name in (word, near))
     if len(ours) != len(theirs):
         return "".join(ours) == "".join(theirs)
-    return all(a == b or (min(len(a), len(b)) > 2 and a.isalpha()) for a, b in zip(ours, theirs, strict=True))
+    return all(
+        a == b or (a.isalpha() and (min(len(a), len(b)) > 2 or set(a) == set(b)))  # `hh` is a slip of `h`
+        for a, b in zip(ours, theirs, strict=True)
+    )
 
 
 def _edits(a: str, b: str) -> int:

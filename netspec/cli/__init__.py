@@ -43,6 +43,11 @@ COMMANDS: Final = {
 """Every command with its line in `netspec --help`, so that the help imports none of them."""
 
 
+def module_of(command: str) -> str:
+    """The module of a command, whose name is no word of Python's."""
+    return f"netspec.cli.{command}{'_' if keyword.iskeyword(command) else ''}"
+
+
 class Commands(click.Group):
     """A group whose commands are modules of this package, imported on use."""
 
@@ -54,8 +59,7 @@ class Commands(click.Group):
         """The command with this name; None if there is none."""
         if cmd_name not in COMMANDS:
             return None
-        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
-        command: click.Command = import_module(f"netspec.cli.{module}").command
+        command: click.Command = import_module(module_of(cmd_name)).command
         if cmd_name != "check":  # a check is so short that the garbage collector stays off
             gc.enable()
         return command

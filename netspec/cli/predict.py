@@ -71,7 +71,7 @@ def command(
     if bool(files) + (split is not None) + (text is not None) != 1:
         raise UsageError(
             "name files (pictures, .safetensors, or texts where the run is on text), or part of the run's data by "
-            "`--split test`, or give a text by `--text`; one of these"
+            "`--split test`, or give a text by `--text`; one of them"
         )
     from netspec.trainer.run.directory import open_run  # needs no torch, so what is wrong with a run is said without
 

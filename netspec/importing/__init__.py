@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from netspec.importing.config import NotImportable, ImportedSpec, family, from_config
+from netspec.importing.config import ImportedSpec, NotImportable, family, from_config
 
-__all__ = ["NotImportable", "ImportedSpec", "family", "from_config"]
+__all__ = ["ImportedSpec", "NotImportable", "family", "from_config"]

@@ -95,7 +95,7 @@ def meant_by(name: str, dimensions: int, layers: Iterable[str] = MODULE_OF) -> s
     by_folded = {known.lower(): known for known in layers}
     name = name.replace("_", "")
     found = _PARTS.fullmatch(name)
-    if name.lower() in by_folded or found is None:
+    if (name.lower() in by_folded and name.lower() not in _OTHERS) or found is None:
         return by_folded.get(name.lower())
     word, digit, transposed = found.groups()
     family = "ConvTranspose" if transposed else _OTHERS.get(word.lower(), word)

@@ -236,7 +236,7 @@ def _with_mend(
     is_first = not proof.found or proof.found[0] is d
     others = _by_writing(d, source, spec, slips, is_first=is_first) if written else ()
     strangers = mends_of_strangers(d, source, spec) if written and spec is not None else ()
-    likeliest = chain(others, own) if d.code in _LATE else chain(own, others)  # libyaml stops late
+    likeliest = chain(others, own) if d.code in BROKEN or _is_pair(d, source) else chain(own, others)
     free = d.code == "duplicate-key"  # one of two values goes
     mends = (fix for fix in likeliest if free or not fix.certain or not loses(fix.edits, source))
     mends = _each_once(chain(strangers, mends))
@@ -250,6 +250,12 @@ def _with_mend(
         return _with(d, found, None if another and found[0].certain else d.help)
     told = None if spec is None or d.code != "unknown-layer" else python_at(d, source, spec)
     return d._replace(fix=None, help=told or (None if clue is not None and d.fix is not None else d.help))
+
+
+def _is_pair(d: Diagnostic, source: Source) -> bool:
+    """Whether a comma that flow style reads stands in a pair of numbers, `(5, 5)`, and in no call."""
+    line = source.text.split("\n")[d.span.line - 1]
+    return d.code == "flow-split" and not re.search(r"\w\(", line)
 
 
 def _each_once(mends: Iterable[Fix]) -> Iterator[Fix]:
@@ -288,10 +294,6 @@ def _by_evidence(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec) -
         case ScoresClue():
             return mends_of_scores(clue, d, source, spec)
 
-
-_LATE: Final[frozenset[Code]] = BROKEN
-"""Findings for which rewritings of the line are likelier than what suggests itself: libyaml stops late, and `(3, 5)` in
-flow style is a list more often than an expression to be quoted."""
 
 WRITTEN: Final = HIDING - {"wrong-rank", "batch-axis"} | {
     "no-head", "not-a-spec", "control-character", "bad-name", "layer-not-offered", "missing-key",

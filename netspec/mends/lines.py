@@ -106,6 +106,7 @@ def mends_of_lines(d: Diagnostic, source: Source) -> Iterator[Slip]:
         for near in dict.fromkeys((min(last, len(lines.texts) - 1), n, max(n - 1, 0))):
             yield from _in_line(lines, near)
         return
+    yield from _deeper_above(lines, n)
     around = [near for near in (n, lines.beside(n, 1), lines.beside(n, -1)) if near is not None]
     yield from _in_line(lines, n)
     yield from _over_lines(lines, n)
@@ -115,6 +116,23 @@ def mends_of_lines(d: Diagnostic, source: Source) -> Iterator[Slip]:
         yield from _in_another_column(lines, near)
     yield from _habits(lines)
     yield from _tabs(lines)
+
+
+def _deeper_above(lines: TextLines, n: int) -> Iterator[Slip]:
+    """Items further in than the one that follows: they are to stand in its column."""
+    here = re.match(r"( *)- ", lines.texts[n])
+    if here is None:
+        return
+    edits: list[Edit] = []
+    for number in range(n - 1, -1, -1):
+        above = re.match(r"( +)- ", lines.texts[number])
+        if above is None or len(above[1]) <= len(here[1]):
+            break
+        start = lines.starts[number]
+        edits.append(Edit(lines.source.between(start, start + len(above[1])), here[1]))
+    if edits:
+        wrong = f"the items in front of this one begin further in, and it begins in column {len(here[1]) + 1}"
+        yield Slip(Fix("write the items in one column", tuple(edits)), wrong)
 
 
 def _in_line(lines: TextLines, n: int) -> Iterator[Slip]:

@@ -67,7 +67,8 @@ def input_for(
 
 def _sized(channels: str, fitting: Fitting) -> Input | None:
     """Square pictures for which the widths of the layers are right: of a usual size, or the smallest."""
-    fits = [size for size in range(1, _FARTHEST + 1) if fitting.fits(size)]
+    axes = len(fitting.names)
+    fits = [size for size in range(1, _FARTHEST + 1) if fitting.fits(*[size] * axes)]
     if not fits:
         return None
     size = next((usual for usual in _USUAL if usual in fits), fits[0])
@@ -76,7 +77,7 @@ def _sized(channels: str, fitting: Fitting) -> Input | None:
         low -= 1
     while high + 1 in fits:
         high += 1
-    others = None if low == high else f"{fitting.text(low)} to {fitting.text(high)} fit"
+    others = None if low == high else f"{fitting.text(*[low] * axes)} to {fitting.text(*[high] * axes)} fit"
     return Input(f"[{', '.join([channels, *[str(size)] * len(fitting.names)])}]", others)
 
 

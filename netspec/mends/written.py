@@ -323,7 +323,9 @@ def _last_step(item: Item, layer: type[Layer], source: Source) -> list[Edit]:
     for i, (key, all_steps) in enumerate(value.entries):
         if key.text == "return_sequences":
             last = Edit(source.between(key.start, all_steps.end), "returns: last")
-            return [_without(value, i, source) if getattr(all_steps, "text", "").lower() == "true" else last]
+            return [
+                _without(value, i, source) if isinstance(all_steps, ScalarNode) and all_steps.value is True else last
+            ]
     added = None if value.get("units") is None else add_entry(source, value, "returns", "last")
     return [] if added is None else [added]
 

@@ -82,8 +82,8 @@ def test_a_replay_names_the_first_layer(
 ) -> None:
     from netspec.trainer.jobs import training
 
-    def broken(*args: Any) -> Trainer:
-        trainer = assemble(*args)
+    def broken(*args: Any, **options: Any) -> Trainer:
+        trainer = assemble(*args, **options)
         with torch.no_grad():
             trainer.model.get_parameter(f"{layer}.weight").view(-1)[3] = float("inf")
         return trainer

@@ -90,7 +90,8 @@ train:
         return (self.length or size,)
 
     def facts(self) -> Facts:
-        tokens = (self.bpe or self.vocabulary) if self.encoded else BYTES
+        both = self.bpe is not None and self.tokenizer is not None  # which of them is meant nobody knows
+        tokens = (None if both else self.bpe or self.vocabulary) if self.encoded else BYTES
         return Facts((self.length,), tokens, dtype="int64")
 
     def problems(self) -> list[Problem]:

@@ -156,7 +156,8 @@ def instead_of_head(text: str, values: Collection[str]) -> str | None:
     name = text.rpartition(".")[2]
     if (name != text or "_" in name) and (word := _combinator(name)) is not None:
         return f"did you mean `{word}`? For example `{word}: {joining_class(word).operands}`"
-    return _told(name) or _told(name.lower()) or _HEADS.get(_HEAD.get(name.lower(), name.lower()).replace("_", ""))
+    meant = _HEAD.get(name.lower(), name.lower())
+    return _told(name) or _told(name.lower()) or _HEADS.get(meant) or _HEADS.get(meant.replace("_", ""))
 
 
 def instead_of_name(name: str, spec: Spec, values: ValueNames) -> str | None:

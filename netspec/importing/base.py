@@ -30,7 +30,7 @@ class Configuration(BaseModel, ABC):
     """The configuration of one family. Keys that say nothing of the network are passed over; defaults are those of
     transformers."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())  # `model_type` is theirs
 
     heads_known: ClassVar[dict[str, str]]
     """The classes of transformers that a spec is known for, each with what it ends in; the first is taken where the

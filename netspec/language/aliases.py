@@ -95,8 +95,9 @@ def meant_by(name: str, dimensions: int, layers: Iterable[str] = MODULE_OF) -> s
     by_folded = {known.lower(): known for known in layers}
     name = name.replace("_", "")
     found = _PARTS.fullmatch(name)
-    if (name.lower() in by_folded and name.lower() not in _OTHERS) or found is None:
-        return by_folded.get(name.lower())
+    own = by_folded.get(name.lower())
+    if found is None or (own is not None and (name in (own, name.lower()) or name.lower() not in _OTHERS)):
+        return own  # `MultiHeadAttention` is Keras's, `multiheadattention` torch's in small letters
     word, digit, transposed = found.groups()
     family = "ConvTranspose" if transposed else _OTHERS.get(word.lower(), word)
     sized = f"{family}{digit or min(max(dimensions, 1), 3)}d"

@@ -158,7 +158,7 @@ def test_what_cannot_go_on_is_said(run: RunResult, tmp_path: Path) -> None:
     )  # fmt: skip
     assert "standard input` is no UTF-8" in refusal(run.run, "-", input=b"\xff")[1]
     assert refusal(run.run, "--text", "a", "--split", "validation")[1].endswith(
-        "or give a text by `--text`; one of these"
+        "or give a text by `--text`; one of them"
     )
     assert refusal(run.run, "--split", "validation", "--seed", 3) == (
         2, "`--seed` is for a text that a run on text goes on with",

@@ -217,11 +217,9 @@ def is_near(word: str, near: str) -> bool:
 
 
 def is_sure(word: str, near: str, known: Iterable[str]) -> bool:
-    """Whether a misspelt word means the one that it is near to: no other is as near, and more than a digit differs."""
-    if re.sub(r"\d", "", word) == re.sub(r"\d", "", near):
-        return False
+    """Whether a word means the one that it is a slip of: no other is as near."""
     distance = _distance(word, near)
-    return all(_distance(word, other) > distance for other in known if other != near)
+    return is_slip(word, near) and all(_distance(word, other) > distance for other in known if other != near)
 
 
 def _distance(word: str, other: str) -> int:

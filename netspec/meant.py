@@ -87,13 +87,13 @@ _NONE: Final = frozenset(("activation", "input_shape", "name", "as", "when", "re
 """What is no argument here, whatever it resembles."""
 
 
-_TAKEN: Final = frozenset(("input", "inputs", "from", "source", "of", "x", "on", "args"))
+TAKEN: Final = frozenset(("input", "inputs", "from", "source", "of", "x", "on", "args"))
 _SHARED: Final = frozenset(("share", "share_with", "shared_with", "weights_of", "reuse"))
 
 
 def no_argument(name: str) -> str | None:
     """What to write instead of a word by which others say what a layer takes, or whose weights it has."""
-    if name in _TAKEN:
+    if name in TAKEN:
         return "an item takes what stands in front of it: `- use: x` lets the value `x` stand there"
     if name in _SHARED:
         return "`shared: name` beside each of several items, which are written in full, makes them one module"

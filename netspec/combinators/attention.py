@@ -10,7 +10,7 @@ from netspec.combinators.base import Ends, Joining, Kept, Made, Option, Taken, W
 from netspec.dims import Size, need, same
 from netspec.layers.base import TensorType, TorchCall, counted, sum_sizes
 from netspec.layers.rotary import Rotary
-from netspec.layers.scores import Scores, check_scores
+from netspec.layers.scores import Scores, check_scores, check_window
 
 _NAMES: Final = ("query", "key", "value")
 
@@ -161,13 +161,7 @@ class Attend(Joining):
             self._check_branch(i, name, ends)
         sizes = self._sizes(ends.types)
         self._check_heads(ends, sizes)
-        need(
-            self.window is None or self.is_causal,
-            lambda: f"`window: {self.window}` counts positions back from each, but nothing says `is_causal: true`",
-            code="invalid-argument",
-            at="window",
-            help="write `is_causal: true` beside it, or leave `window` out",
-        )
+        check_window(self.window, is_causal=self.is_causal)
         if self.rotary is not None:
             self.rotary.check(sizes.size, None, ends.told(0, -1), "let query and key have an even number in each head")
         self._check_sides(ends, sizes)

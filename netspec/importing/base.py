@@ -70,6 +70,32 @@ class Configuration(BaseModel, ABC):
         """The spec."""
 
 
+class LanguageModel(Configuration):
+    """What models of tokens have in common: a table of them at the beginning, and perhaps as many scores at the end."""
+
+    tie_word_embeddings: bool = False
+
+    def table(self) -> list[str]:
+        """The table, with a name where the scores share its weight."""
+        tied = self.ending == "words" and self.tie_word_embeddings
+        return ["  - Embedding: {num_embeddings: words, embedding_dim: width}", *(["    name: tokens"] if tied else [])]
+
+    def after_the_layers(self) -> list[str]:
+        """The last norm, the scores, and how weights begin."""
+        std = text(self.initializer_range)
+        scores = ["  - Linear: {out_features: words, bias: false}"] if self.ending == "words" else []
+        if scores and self.tie_word_embeddings:
+            scores.append("    tie: {weight: tokens.weight}")
+        return [
+            "  - $norm",
+            *scores,
+            "",
+            "init:",
+            f"  Linear: {{weight: {{normal_: {{std: {std}}}}}, bias: zeros_}}",
+            f"  Embedding: {{normal_: {{std: {std}}}}}",
+        ]
+
+
 def activation(key: str, name: str) -> Iterator[str]:
     """Why an activation is refused, if it is."""
     if name not in ACTIVATIONS:

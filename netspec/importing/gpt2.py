@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from netspec.importing.base import ACTIVATIONS, Configuration, Positive, Share, Size, activation, arguments, lines, text
+from netspec.importing.base import ACTIVATIONS, LanguageModel, Positive, Share, Size, activation, arguments, lines, text
 
 
-class GPT2(Configuration):
+class GPT2(LanguageModel):
     """Radford et al. 2019; transformers' `GPT2Config`."""
 
     heads_known: ClassVar = {"GPT2LMHeadModel": "words", "GPT2Model": "states"}
@@ -44,7 +44,6 @@ class GPT2(Configuration):
             scale=None if self.scale_attn_weights else 1.0,
         )
         dropout = f"        - Dropout: {text(self.resid_pdrop)}" if self.resid_pdrop else None
-        words = self.ending == "words"
         return lines(
             "netspec: 1",
             f"name: {name}",
@@ -72,17 +71,10 @@ class GPT2(Configuration):
             dropout,
             "",
             "layers:",
-            "  - Embedding: {num_embeddings: words, embedding_dim: width}",
-            "    name: tokens" if words and self.tie_word_embeddings else None,
+            *self.table(),
             "  - PositionEmbedding",
             f"  - Dropout: {text(self.embd_pdrop)}" if self.embd_pdrop else None,
             "  - layer:",
             "    repeat: depth",
-            "  - $norm",
-            "  - Linear: {out_features: words, bias: false}" if words else None,
-            "    tie: {weight: tokens.weight}" if words and self.tie_word_embeddings else None,
-            "",
-            "init:",
-            f"  Linear: {{weight: {{normal_: {{std: {text(self.initializer_range)}}}}}, bias: zeros_}}",
-            f"  Embedding: {{normal_: {{std: {text(self.initializer_range)}}}}}",
+            *self.after_the_layers(),
         )

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, ClassVar
 
-from netspec.importing.base import ACTIVATIONS, Configuration, Positive, Share, Size, activation, arguments, lines, text
+from netspec.importing.base import ACTIVATIONS, LanguageModel, Positive, Share, Size, activation, arguments, lines, text
 
 
-class Llama(Configuration):
+class Llama(LanguageModel):
     """Touvron et al. 2023 (arXiv 2302.13971); transformers' `LlamaConfig`."""
 
     heads_known: ClassVar = {"LlamaForCausalLM": "words", "LlamaModel": "states"}
@@ -30,7 +30,6 @@ class Llama(Configuration):
     attention_bias: bool = False
     mlp_bias: bool = False
     attention_dropout: Share = 0.0
-    tie_word_embeddings: bool = False
     rope_theta: Positive | None = None
     rope_scaling: dict[str, Any] | None = None
     rope_parameters: dict[str, Any] | None = None
@@ -58,7 +57,6 @@ class Llama(Configuration):
         groups = [(window, len(list(run))) for window, run in groupby(self.windows())]
         kinds = dict.fromkeys(window for window, _ in groups)
         names = {window: "layer" if len(kinds) == 1 else "local" if window else "layer" for window in kinds}
-        words = self.ending == "words"
         stated = {
             "length": self.max_position_embeddings,
             "words": self.vocab_size,
@@ -78,16 +76,9 @@ class Llama(Configuration):
             *(line for window in kinds for line in self._layer(names[window], window)),
             "",
             "layers:",
-            "  - Embedding: {num_embeddings: words, embedding_dim: width}",
-            "    name: tokens" if words and self.tie_word_embeddings else None,
+            *self.table(),
             *(f"  - {names[window]}:\n    repeat: {count}" for window, count in groups),
-            "  - $norm",
-            "  - Linear: {out_features: words, bias: false}" if words else None,
-            "    tie: {weight: tokens.weight}" if words and self.tie_word_embeddings else None,
-            "",
-            "init:",
-            f"  Linear: {{weight: {{normal_: {{std: {text(self.initializer_range)}}}}}, bias: zeros_}}",
-            f"  Embedding: {{normal_: {{std: {text(self.initializer_range)}}}}}",
+            *self.after_the_layers(),
         )
 
     def _layer(self, name: str, window: int | None) -> list[str]:

@@ -62,10 +62,6 @@ _HEADS: Final = {
         "squeeze and excitation of 16 channels is `gate: [{AdaptiveAvgPool2d: 1}, {Conv2d: {out_channels: 4, "
         "kernel_size: 1}}, ReLU, {Conv2d: {out_channels: 16, kernel_size: 1}}, Sigmoid]`"
     ),
-    "positionalencoding": (
-        "no layer adds fixed sines; `PositionEmbedding` adds a vector for each position that is learned, and "
-        "`SelfAttention` turns queries and keys by their position, `rotary`"
-    ),
     "timedistributed": "a layer along the last axis is applied at each position of the others: write it alone",
     "return": "the value behind the last item is what a list gives; `output` says another",
     "input": "`use: x` lets the input `x` stand here; `input` stands at the top of a spec",
@@ -79,8 +75,9 @@ _HEADS: Final = {
     "scaledstdconv2d": "`parametrize: {weight_standardization: {gain: true}}` beside a `Conv2d` is timm's layer",
     "lambda": "a spec holds no code: arithmetic stands in a `use`, as in `use: x * 2`",
 }
-_HEAD: Final = {"se": "seblock", "selayer": "seblock", "squeezeexcite": "seblock", "squeezeexcitation": "seblock",
-                "sinusoidalpositionalencoding": "positionalencoding"}  # fmt: skip
+_HEAD: Final = {
+    "se": "seblock", "selayer": "seblock", "squeezeexcite": "seblock", "squeezeexcitation": "seblock",
+}  # fmt: skip
 """Other names of the same heads."""
 _OPTIONS: Final = {
     "axis": ("dim",),

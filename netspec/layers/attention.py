@@ -9,7 +9,7 @@ from netspec.arguments import Count, Positive, Probability
 from netspec.dims import Size, need, product
 from netspec.layers.base import Autocast, Example, Family, Layer, Saved, TensorType, TorchCall
 from netspec.layers.rotary import Rotary
-from netspec.layers.scores import Others, Scores, check_scores
+from netspec.layers.scores import Others, Scores, check_scores, check_window
 from netspec.layers.vectors import Parameters, linear_parameters, need_divisor, need_vectors
 
 
@@ -84,13 +84,7 @@ class SelfAttention(Layer):
             at="kv_heads",
             help="each key and value serves the same number of queries",
         )
-        need(
-            self.window is None or self.is_causal,
-            lambda: f"`window: {self.window}` counts positions back from each, but nothing says `is_causal: true`",
-            code="invalid-argument",
-            at="window",
-            help="write `is_causal: true` beside it, or leave `window` out",
-        )
+        check_window(self.window, is_causal=self.is_causal)
         if self.rotary is not None:
             self.rotary.check(self._size(x), -1)
         return x

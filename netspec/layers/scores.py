@@ -103,6 +103,51 @@ def _widest(sizes: tuple[Size, ...]) -> Size:
     return next((size for size in sizes if size != 1), 1)
 
 
+def check_window(window: int | None, *, is_causal: bool) -> None:
+    """Require that a window belongs to an attention that looks back.
+
+    Raises:
+        Unmet: it does not.
+    """
+    need(
+        window is None or is_causal,
+        lambda: f"`window: {window}` counts positions back from each, but nothing says `is_causal: true`",
+        code="invalid-argument",
+        at="window",
+        help="write `is_causal: true` beside it, or leave `window` out",
+    )
+
+
+def _in_form(
+    name: str, what: str, given: tuple[TensorType, ...], sizes: Shape, dtypes: Mapping[str, str]
+) -> TensorType:
+    """The one tensor that is given, of a dtype and a number of axes that it may have."""
+    found = given[0]
+    need(
+        len(given) == 1,
+        lambda: f"`{what}` of `{name}` takes one value, not {len(given)}",
+        code="value-kind", at=what, help=f"for example `{what}: x`, where `as: x` has named it",
+    )  # fmt: skip
+    need(
+        found.dtype in dtypes,
+        lambda: (
+            f"`{what}` of `{name}` is {' or '.join(f'{dtype}, {told}' for dtype, told in dtypes.items())}, but what it "
+            f"is given is {found.dtype}"
+        ),
+        code="wrong-dtype", at=what, help=_INSTEAD.get(what),
+    )  # fmt: skip
+    need(
+        1 <= len(found.shape) <= 3,
+        lambda: (
+            f"`{what}` of `{name}` is keys, queries × keys or heads × queries × keys (here "
+            f"{shape_text(sizes)}), but what it is given is {shape_text(found.shape)}"
+        ),
+        code="wrong-rank", at=what,
+        help="`Rearrange` and `Select` take axes away" if found.shape else "`Rearrange: n -> n 1` gives it an axis",
+    )  # fmt: skip
+    return found
+
+
 def check_scores(
     name: str,
     what: str,
@@ -130,29 +175,7 @@ def check_scores(
     """
     if not given:
         return None
-    found, dtypes = given[0], _DTYPES.get(what, {}) if means is None else means
-    need(
-        len(given) == 1,
-        lambda: f"`{what}` of `{name}` takes one value, not {len(given)}",
-        code="value-kind", at=what, help=f"for example `{what}: x`, where `as: x` has named it",
-    )  # fmt: skip
-    need(
-        found.dtype in dtypes,
-        lambda: (
-            f"`{what}` of `{name}` is {' or '.join(f'{dtype}, {told}' for dtype, told in dtypes.items())}, but what it "
-            f"is given is {found.dtype}"
-        ),
-        code="wrong-dtype", at=what, help=_INSTEAD.get(what),
-    )  # fmt: skip
-    need(
-        1 <= len(found.shape) <= 3,
-        lambda: (
-            f"`{what}` of `{name}` is keys, queries × keys or heads × queries × keys (here "
-            f"{shape_text(sizes)}), but what it is given is {shape_text(found.shape)}"
-        ),
-        code="wrong-rank", at=what,
-        help="`Rearrange` and `Select` take axes away" if found.shape else "`Rearrange: n -> n 1` gives it an axis",
-    )  # fmt: skip
+    found = _in_form(name, what, given, sizes, _DTYPES.get(what, {}) if means is None else means)
     first = 3 - len(found.shape)
     for number, size in enumerate(found.shape):
         role = first + number

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 from netspec.diagnostics import Code, Diagnostic, Edit, Fix, Span
+from netspec.language.clues import Clue as LanguageClue
 from netspec.language.clues import JoinClue, LayerClue, RemarkClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
@@ -31,7 +32,7 @@ from netspec.text.source import Source
 if TYPE_CHECKING:
     from netspec.mends.fitting import Conditions
 
-Clue = LayerClue | JoinClue | RemarkClue | DataClue | ScoresClue
+Clue = LanguageClue | DataClue | ScoresClue
 
 
 def answered(source: Source, first: Found, read: Read, recheck: Recheck, conditions: Conditions) -> list[Diagnostic]:

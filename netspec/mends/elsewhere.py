@@ -9,14 +9,13 @@ from typing import Final
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.items import Item
 from netspec.language.spec import Spec
+from netspec.meant import TAKEN
 from netspec.mends.edits import offset, put_before, replace
 from netspec.mends.finding import items_around, nodes
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _SHAPES: Final = frozenset(("reshape", "view"))
 _ORDERS: Final = frozenset(("permute", "transpose", "swapaxes"))
-_TAKEN: Final = frozenset(("from", "input", "inputs", "source", "of"))
-"""Words by which other formats say which value an item takes."""
 
 
 def mends_of_strangers(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -38,7 +37,7 @@ def mends_of_strangers(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fi
         yield from _lambda(item, source)
     if word in ("timedistributed", "wrapper"):
         yield from _inside(item, source)
-    if word in _TAKEN and isinstance(item.value, ScalarNode) and item.value.text in spec.named_values:
+    if word in TAKEN and isinstance(item.value, ScalarNode) and item.value.text in spec.named_values:
         yield Fix(f"write `use: {item.value.text}`", (replace(source, item.head, "use"),))
     yield from _taken(at, item, source, spec)
 
@@ -174,7 +173,7 @@ def _taken(at: int, item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
     for holder in (item.value, item.node):
         entries = holder.entries if isinstance(holder, MapNode) else []
         for i, (key, value) in enumerate(entries):
-            if key.start != at or key.text not in _TAKEN or key is item.head or not isinstance(value, ScalarNode):
+            if key.start != at or key.text not in TAKEN or key is item.head or not isinstance(value, ScalarNode):
                 continue
             before = put_before(source, item, f"use: {value.text}")
             if value.text not in spec.named_values or before is None or not isinstance(holder, MapNode):

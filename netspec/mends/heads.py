@@ -1,8 +1,7 @@
-"""Mends of items whose head is a layer elsewhere and none here: `Activation`, `Reshape`, `Bidirectional`."""
+"""Mends of items whose head is a layer elsewhere and none here: `Activation`, `Bidirectional`."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -11,7 +10,7 @@ from netspec.language.aliases import meant_by
 from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.mends.calls import call_text
-from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+from netspec.text.source import MapNode, Node, ScalarNode, Source
 
 ACTIVATIONS: Final = {"linear": "", "none": "", "null": "", "": "", "swish": "SiLU", "lrelu": "LeakyReLU",
                       "softmax": "Softmax: -1"}  # fmt: skip
@@ -43,16 +42,6 @@ def _activation(value: Node, source: Source, spec: Spec) -> str | None:
     return activation(value.text, spec) or None if isinstance(value, ScalarNode) else None
 
 
-def _reshape(value: Node, source: Source, spec: Spec) -> str | None:
-    """`Reshape: [128, 7, 7]` of what has one axis; the batch's axis does not count."""
-    if isinstance(value, MapNode) and len(value.entries) == 1:
-        value = value.entries[0][1]
-    sizes = source.text[value.start : value.end]
-    if not isinstance(value, ListNode) or not re.fullmatch(r"\[\d+(?:, *\d+)+\]", sizes):
-        return None
-    return call_text("Unflatten", [("dim", "1"), ("unflattened_size", sizes)])
-
-
 def _bidirectional(value: Node, source: Source, spec: Spec) -> str | None:
     """`Bidirectional: {LSTM: 64}`."""
     if not isinstance(value, MapNode) or len(value.entries) != 1:
@@ -70,5 +59,5 @@ def _bidirectional(value: Node, source: Source, spec: Spec) -> str | None:
 
 
 _HEADS: Final[dict[str, Callable[[Node, Source, Spec], str | None]]] = {
-    "activation": _activation, "reshape": _reshape, "bidirectional": _bidirectional,
+    "activation": _activation, "bidirectional": _bidirectional,
 }  # fmt: skip

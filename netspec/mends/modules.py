@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
@@ -24,7 +25,7 @@ class Unfollowed:
         self.why: Final = why
 
 
-class Modules:
+class Modules(ABC):
     """Follows expressions. What follows statements, `run`, is a subclass's."""
 
     def __init__(self, manner: Manner) -> None:
@@ -54,13 +55,13 @@ class Modules:
         if self._steps > MOST_STEPS:
             raise NoChain("more than can be followed", getattr(node, "lineno", 0))
 
+    @abstractmethod
     def run(self, body: Iterable[ast.stmt], names: Names, *, strict: bool) -> Any:
         """Follow statements; what one returns, or None.
 
         Args:
             strict: whether each must be understood, as those that a tensor flows through must.
         """
-        raise NotImplementedError
 
     # ---- expressions
 

@@ -9,6 +9,7 @@ from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.meant import argument_meant
+from netspec.mends.block_calls import written
 from netspec.mends.edits import add_entry, offset, put_after, put_before, replace, set_argument
 from netspec.mends.finding import item_at, item_before, items
 from netspec.recipe import tables
@@ -109,9 +110,8 @@ def mends_of_scores(clue: ScoresClue, d: Diagnostic, source: Source, spec: Spec)
                 yield Fix(title, (after,), certain=False)
         if name is None or clue.classes is None:
             continue
-        written = item.value.get(name) if isinstance(item.value, MapNode) else item.value
         text = str(clue.classes)
-        variable = _variable(written, spec)
+        variable = _variable(written(item, name), spec)
         if variable is not None:
             key, value = variable
             yield Fix(f"write `{key.text}: {text}`", (replace(source, value, text),), d.severity == "error")
@@ -149,9 +149,9 @@ def _last_step(clue: ScoresClue, source: Source, spec: Spec) -> Iterator[Fix]:
             yield Fix(title, (edit,), certain=clue.sure)
 
 
-def _variable(written: Node | None, spec: Spec) -> tuple[ScalarNode, ScalarNode] | None:
+def _variable(node: Node | None, spec: Spec) -> tuple[ScalarNode, ScalarNode] | None:
     """The variable that is written in a place, and its number, if it is one."""
-    if not isinstance(written, ScalarNode) or not isinstance(written.value, str):
+    if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
         return None
-    known = ((key, value) for key, value in spec.vars if key.text == written.text)
+    known = ((key, value) for key, value in spec.vars if key.text == node.text)
     return next(((key, value) for key, value in known if isinstance(value, ScalarNode)), None)

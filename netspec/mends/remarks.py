@@ -11,7 +11,7 @@ from netspec.language.spec import Spec
 from netspec.layers.base import shape_text
 from netspec.mends.edits import put_before, replace, set_argument, take_out
 from netspec.mends.finding import item_at
-from netspec.mends.shapes import accepted, input_sizes
+from netspec.mends.shapes import accepted, channels_first, input_sizes
 from netspec.text.source import ListNode, MapNode, ScalarNode, Source
 
 
@@ -36,9 +36,7 @@ def mends_of_remark(d: Diagnostic, clue: RemarkClue, source: Source, spec: Spec)
         case "channels-last":
             sizes = input_sizes(spec)
             if sizes is not None and len(sizes) == 3:
-                texts = [source.text[size.start : size.end] for size in (sizes[-1], *sizes[:-1])]
-                place = source.between(sizes[0].start, sizes[-1].end)
-                yield Fix(f"write `[{', '.join(texts)}]`: the channels come first", (Edit(place, ", ".join(texts)),))
+                yield channels_first(sizes, source)
         case _:
             return
 

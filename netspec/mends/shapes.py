@@ -116,9 +116,7 @@ def _axes_in_another_order(clue: LayerClue, source: Source, spec: Spec) -> Itera
     if accepted(clue.layer, moved) is None:
         return
     if clue.of_input and rank > 2 and (sizes := input_sizes(spec)) is not None:
-        texts = [source.text[size.start : size.end] for size in (sizes[-1], *sizes[:-1])]
-        title = f"write `[{', '.join(texts)}]`: the channels come first"
-        yield Fix(title, (Edit(source.between(sizes[0].start, sizes[-1].end), ", ".join(texts)),))
+        yield channels_first(sizes, source)
         return
     names = " ".join(_AXES[rank])
     pattern = f"Rearrange: n {names} c -> n c {names}"
@@ -137,6 +135,13 @@ def input_sizes(spec: Spec) -> list[Node] | None:
     return list(numbers) if numbers and len(numbers) == len(node.items) else None
 
 
+def channels_first(sizes: list[Node], source: Source) -> Fix:
+    """The sizes of the input with the last one in front."""
+    texts = [source.text[size.start : size.end] for size in (sizes[-1], *sizes[:-1])]
+    edit = Edit(source.between(sizes[0].start, sizes[-1].end), ", ".join(texts))
+    return Fix(f"write `[{', '.join(texts)}]`: the channels come first", (edit,))
+
+
 def _pictures_with_channels_last(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """`[28, 28, 1]` into a `Conv2d` that states no width: its window does not fit on the last axis, of one channel."""
     x, sizes = clue.x, input_sizes(spec)
@@ -146,9 +151,7 @@ def _pictures_with_channels_last(clue: LayerClue, source: Source, spec: Spec) ->
         return
     moved = TensorType((x.shape[-1], *x.shape[:-1]), x.dtype)
     if accepted(clue.layer, moved) is not None:
-        texts = [source.text[size.start : size.end] for size in (sizes[-1], *sizes[:-1])]
-        title = f"write `[{', '.join(texts)}]`: the channels come first"
-        yield Fix(title, (Edit(source.between(sizes[0].start, sizes[-1].end), ", ".join(texts)),))
+        yield channels_first(sizes, source)
 
 
 def _channels_of_the_input(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
-from netspec.diagnostics import Edit, Fix, did_you_mean, is_slip, is_sure
+from netspec.diagnostics import Edit, Fix, did_you_mean, is_sure
 from netspec.dims import UNKNOWN
 from netspec.expressions import Called, ExpressionError, NeedsNumber, parse
 from netspec.kinds import FieldKind
@@ -182,7 +182,7 @@ class Values:
         if error.name is not None:
             help_, near = self._instead_of(error.name, node, free)
             whole = node.quoted and place == self.source.span(node)  # with its quotes, which are to stay
-            sure = near is not None and is_slip(error.name, near) and is_sure(error.name, near, self._variables())
+            sure = near is not None and is_sure(error.name, near, self._variables())
             fix = None if near is None or whole else Fix(f"write `{near}`", (Edit(place, near),), sure)
             self.report(error.code, error.message, place, help=help_, fix=fix)
             return

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 import netspec
@@ -14,6 +14,15 @@ from netspec.torch import verify
 from tests.zoo import proof
 
 SPECS = Path(__file__).parents[2] / "specs"
+
+
+class Residual(nn.Module):
+    def __init__(self, *body: nn.Module) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*body)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)  # type: ignore[no-any-return]
 
 
 def agree(spec: str, theirs: nn.Module, *, variant: str | None = None, set: dict[str, Any] | None = None) -> None:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.zoo.agreement import agree
+from tests.zoo.agreement import Residual, agree
 
 IMAGE = {"input": [3, 32, 32], "patch": 8, "classes": 7}
 
@@ -97,15 +97,6 @@ class ResMLP(nn.Module):
 def test_resmlp_has_factors_and_shifts_in_place_of_norms() -> None:
     theirs = Pooled(8, [ResMLP(16, 8) for _ in range(2)], Affine(8))
     agree("vision/resmlp", theirs, set=IMAGE | {"width": 8, "depth": 2})
-
-
-class Residual(nn.Module):
-    def __init__(self, *body: nn.Module) -> None:
-        super().__init__()
-        self.body = nn.Sequential(*body)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)  # type: ignore[no-any-return]
 
 
 def test_convmixer_is_the_one_of_its_listing() -> None:

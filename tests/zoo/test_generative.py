@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tests.zoo.agreement import agree
+from tests.zoo.agreement import Residual, agree
 
 
 def up(before: int, after: int, kernel: int = 4, stride: int = 2, padding: int = 1) -> nn.ConvTranspose2d:
@@ -39,15 +39,6 @@ def test_dcgans_discriminator_is_pytorchs() -> None:
         nn.Conv2d(8 * w, 1, 4, bias=False), nn.Flatten(),
     )  # fmt: skip
     agree("generative/dcgan_discriminator", theirs, set={"width": w})
-
-
-class Residual(nn.Module):
-    def __init__(self, *body: nn.Module) -> None:
-        super().__init__()
-        self.body = nn.Sequential(*body)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)  # type: ignore[no-any-return]
 
 
 def reflected(width: int, *behind: nn.Module) -> list[nn.Module]:

@@ -250,6 +250,7 @@ def _with_mend(
         another = found[0] not in own and (bool(own) or d.code == "list-argument")  # than the help speaks of
         return _with(d, found, None if another and found[0].certain else d.help)
     told = None if spec is None or d.code != "unknown-layer" else python_at(d, source, spec)
+    told = told or (values_that_fit(clue) if isinstance(clue, LayerClue) and d.help is None else None)
     return d._replace(fix=None, help=told or (None if clue is not None and d.fix is not None else d.help))
 
 

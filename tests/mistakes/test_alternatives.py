@@ -162,6 +162,9 @@ def test_no_pool_of_one_value_is_offered() -> None:
 def test_the_values_that_fit_are_listed_where_they_have_gaps() -> None:
     (gaps,) = check("input: [30, 8, 8]\nlayers: [GroupNorm: {num_groups: 8}]")
     assert gaps.help == "`num_groups` may be 1, 2, 3, 5, 6, 10, 15, 30"
+    heads = "input: {x: [16, 32], pad: [20, bool]}\nlayers: [SelfAttention: {num_heads: 5, mask: pad}]"
+    (hidden,) = check(heads)  # another number of heads brings to light that the mask is too long
+    assert (hidden.fix, hidden.help) == (None, "`num_heads` may be 1, 2, 4, 8, 16, 32")
     (none,) = check("input: [1, 100, 4]\nlayers: [Conv2d: {out_channels: 8, kernel_size: 7}]")
     assert "may be" not in (none.help or "")
 

@@ -111,7 +111,8 @@ LANGUAGE: dict[Code, Page] = {
     ),
     "unknown-option": Page(
         "A key beside a layer is no option.",
-        "Beside an item stand `name`, `when`, `repeat`, `freeze` and `init`; arguments belong under the layer's name.",
+        "Beside an item stand `name`, `as`, `when`, `repeat`, `shared`, `tie`, `parametrize`, `freeze` and `init`; "
+        "arguments belong under the layer's name.",
         layers("- Linear: 10\n  bias: false", "[784]"),
         layers("- Linear: {out_features: 10, bias: false}", "[784]"),
     ),

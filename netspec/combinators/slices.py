@@ -42,7 +42,7 @@ class Each(Joining):
             return None
         need(
             not x.constant,
-            lambda: "`each` slices values that an example has of its own, but {given}, the same for all examples",
+            lambda: "`each` slices values that an example has of its own, and what stands here is the same for all",
             code="constant-value",
         )
         axis = self._axis(len(x.shape))

@@ -75,6 +75,11 @@ class LanguageModel(Configuration):
 
     tie_word_embeddings: bool = False
 
+    @property
+    def linears_have_biases(self) -> bool:
+        """Whether a `Linear` of the layers has a bias, which then begins as 0."""
+        return True
+
     def table(self) -> list[str]:
         """The table, with a name where the scores share its weight."""
         tied = self.ending == "words" and self.tie_word_embeddings
@@ -83,6 +88,7 @@ class LanguageModel(Configuration):
     def after_the_layers(self) -> list[str]:
         """The last norm, the scores, and how weights begin."""
         std = text(self.initializer_range)
+        bias = ", bias: zeros_" if self.linears_have_biases else ""
         scores = ["  - Linear: {out_features: words, bias: false}"] if self.ending == "words" else []
         if scores and self.tie_word_embeddings:
             scores.append("    tie: {weight: tokens.weight}")
@@ -91,9 +97,15 @@ class LanguageModel(Configuration):
             *scores,
             "",
             "init:",
-            f"  Linear: {{weight: {{normal_: {{std: {std}}}}}, bias: zeros_}}",
+            f"  Linear: {{weight: {{normal_: {{std: {std}}}}}{bias}}}",
             f"  Embedding: {{normal_: {{std: {std}}}}}",
         ]
+
+
+def divides(whole: tuple[str, int], parts: tuple[str, int | None]) -> Iterator[str]:
+    """Why two numbers are refused of which one must divide the other, if it does not."""
+    if parts[1] is not None and whole[1] % parts[1]:
+        yield f"`{parts[0]}: {parts[1]}` does not divide `{whole[0]}: {whole[1]}`"
 
 
 def activation(key: str, name: str) -> Iterator[str]:

@@ -89,7 +89,8 @@ def _read(found: dict[str, Any]) -> Configuration:
     try:
         return family(kind).model_validate(found)
     except ValidationError as error:
-        lines = [f"  `{'.'.join(map(str, item['loc']))}`: {item['msg']}" for item in error.errors()]
+        found_wrong = ((".".join(map(str, item["loc"])), json.dumps(item["input"])) for item in error.errors())
+        lines = [f"  `{key}` cannot be {value[:40]}" for key, value in found_wrong]
         raise NotImportable("\n".join([f"the configuration of a `{kind}` is wrong:", *lines])) from None
 
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from netspec.importing.base import ACTIVATIONS, LanguageModel, Positive, Share, Size, activation, arguments, lines, text
+from netspec.importing.base import (
+    ACTIVATIONS,
+    LanguageModel,
+    Positive,
+    Share,
+    Size,
+    activation,
+    arguments,
+    divides,
+    lines,
+    text,
+)
 
 
 class GPT2(LanguageModel):
@@ -31,6 +42,7 @@ class GPT2(LanguageModel):
 
     def unsayable(self) -> Iterator[str]:
         yield from activation("activation_function", self.activation_function)
+        yield from divides(("n_embd", self.n_embd), ("n_head", self.n_head))
         if self.scale_attn_by_inverse_layer_idx:
             yield "`scale_attn_by_inverse_layer_idx: true` scales each layer's attention by its number"
         if self.add_cross_attention:

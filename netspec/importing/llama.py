@@ -6,7 +6,18 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, ClassVar
 
-from netspec.importing.base import ACTIVATIONS, LanguageModel, Positive, Share, Size, activation, arguments, lines, text
+from netspec.importing.base import (
+    ACTIVATIONS,
+    LanguageModel,
+    Positive,
+    Share,
+    Size,
+    activation,
+    arguments,
+    divides,
+    lines,
+    text,
+)
 
 
 class Llama(LanguageModel):
@@ -40,12 +51,20 @@ class Llama(LanguageModel):
         older = {} if self.rope_scaling is None else self.rope_scaling
         return {"rope_theta": self.rope_theta or 10000.0} | older | (self.rope_parameters or {})
 
+    @property
+    def linears_have_biases(self) -> bool:
+        return self.mlp_bias
+
     def windows(self) -> list[int | None]:
         """For each layer how far back it looks; None for all the way."""
         return [None] * self.num_hidden_layers
 
     def unsayable(self) -> Iterator[str]:
         yield from activation("hidden_act", self.hidden_act)
+        if self.head_dim is None:
+            yield from divides(("hidden_size", self.hidden_size), ("num_attention_heads", self.num_attention_heads))
+        heads = ("num_attention_heads", self.num_attention_heads)
+        yield from divides(heads, ("num_key_value_heads", self.num_key_value_heads))
         kind = self.rotary.get("rope_type", self.rotary.get("type", "default"))
         if kind != "default":
             yield f"`rope_type: {kind}` scales the turns by position, which `rotary` of `SelfAttention` does not"

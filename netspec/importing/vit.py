@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from netspec.importing.base import ACTIVATIONS, Configuration, Positive, Share, Size, activation, arguments, lines, text
+from netspec.importing.base import (
+    ACTIVATIONS,
+    Configuration,
+    Positive,
+    Share,
+    Size,
+    activation,
+    arguments,
+    divides,
+    lines,
+    text,
+)
 
 
 class ViT(Configuration):
@@ -32,6 +43,7 @@ class ViT(Configuration):
 
     def unsayable(self) -> Iterator[str]:
         yield from activation("hidden_act", self.hidden_act)
+        yield from divides(("hidden_size", self.hidden_size), ("num_attention_heads", self.num_attention_heads))
         if self.ending == "states":
             yield from activation("pooler_act", self.pooler_act)
         for key, value in (("image_size", self.image_size), ("patch_size", self.patch_size)):

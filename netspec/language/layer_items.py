@@ -102,6 +102,8 @@ class LayerItems:
         if y is not None and (y.__class__ is ConstantType) is not constant:
             y = y.said_constant(constant)
         out = y or TensorType((UNKNOWN,) * len(x.shape), x.dtype)
+        if y is None and not x.shape:  # it wants an axis, and its parameters are of the size of one
+            x = NOTHING
         init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
         leaf = Leaf(
             cursor.keys.prefix + key, given_name, layer, x, out, span, context.calls, context.frozen, init,

@@ -79,6 +79,13 @@ _HEAD: Final = {
     "se": "seblock", "selayer": "seblock", "squeezeexcite": "seblock", "squeezeexcitation": "seblock",
 }  # fmt: skip
 """Other names of the same heads."""
+_OPPOSITE: Final = (
+    "`mask` is the opposite of torch's `key_padding_mask`: True takes part, as in scaled_dot_product_attention; give "
+    "it a value that says so"
+)
+_BESIDE: Final = {word: f"`parametrize: {word}` stands beside the layer whose weight it is about"
+                  for word in ("weight_norm", "spectral_norm", "weight_standardization")}  # fmt: skip
+"""What to write instead of an option that there is not."""
 _OPTIONS: Final = {
     "axis": ("dim",),
     "axes": ("dim",),
@@ -93,7 +100,6 @@ _OPTIONS: Final = {
     "num_kv_heads": ("kv_heads",),
     "causal": ("is_causal",),
     "attn_mask": ("mask",),
-    "key_padding_mask": ("mask",),
     "attn_bias": ("bias",),
     "dropout_p": ("dropout",),
 }
@@ -189,7 +195,8 @@ def instead_of_option(name: str, own: Collection[str]) -> tuple[str | None, str 
     """The option of a combinator with the options `own` that is meant by another name, or else what to write instead
     of an option that there is not."""
     near = next((option for option in _OPTIONS.get(name, ()) if option in own), None)
-    return near, no_argument(name) if near is None else None
+    told = _OPPOSITE if name == "key_padding_mask" and "mask" in own else _BESIDE.get(name) or no_argument(name)
+    return near, told if near is None else None
 
 
 def _is_arithmetic(text: str, values: Collection[str]) -> bool:

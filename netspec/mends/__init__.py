@@ -15,7 +15,7 @@ from netspec.language.spec import Spec
 from netspec.mends.arguments import mends_of_arguments
 from netspec.mends.block_calls import mends_of_call
 from netspec.mends.documents import mends_of_document
-from netspec.mends.edits import loses
+from netspec.mends.edits import drops_comment, loses
 from netspec.mends.elsewhere import mends_of_strangers
 from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
@@ -53,7 +53,7 @@ def answered(source: Source, first: Found, read: Read, recheck: Recheck, conditi
     gaps, left = gaps_of(Gaps(source, ())), FOR_ALL
     while gaps.unread is not None:  # no item is known that it is part of
         proof = Proof(gaps.filled(), first.found, recheck, left)
-        d = _with_mend(gaps.unread, None, gaps.filled(), None, proof)
+        d = gaps.without_loss(_with_mend(gaps.unread, None, gaps.filled(), None, proof))
         left = proof.left
         further = gaps.beyond(d)
         if further is None:
@@ -165,6 +165,8 @@ def _of_pasted(
         return None
     offer = None if spec is None else spec.offer
     fix = next(iter(proof.first(first, mends_of_pasted(source, offer, conditions))), None)
+    if fix is not None and fix not in proof.answered:  # it is read, and is wrong
+        fix = fix._replace(certain=False)
     told = as_pasted(first, fix, source, offer)
     return None if told is None else [told]
 
@@ -240,7 +242,10 @@ def _with_mend(
     likeliest = chain(others, own) if d.code in BROKEN or _is_pair(d, source) else chain(own, others)
     free = d.code == "duplicate-key"  # one of two values goes
     mends = (fix for fix in likeliest if free or not fix.certain or not loses(fix.edits, source))
-    mends = _each_once(chain(strangers, mends))
+    mends = (
+        fix._replace(certain=False) if fix.certain and drops_comment(fix.edits, source) else fix
+        for fix in _each_once(chain(strangers, mends))
+    )
     if d.code in BROKEN:
         mends = (fix for fix in islice(mends, MOST_READ) if goes_on(source, fix, behind))
     found = proof.first(d, mends, lambda fix: fix in own or d.code in OF_TEXT)
@@ -256,8 +261,10 @@ def _with_mend(
 
 def _is_pair(d: Diagnostic, source: Source) -> bool:
     """Whether a comma that flow style reads stands in a pair of numbers, `(5, 5)`, and in no call."""
-    line = source.text.split("\n")[d.span.line - 1]
-    return d.code == "flow-split" and not re.search(r"\w\(", line)
+    if d.code != "flow-split":
+        return False
+    start, end = source.offset(*d.span[1:3]), source.offset(*d.span[3:5])
+    return not re.search(r"\w\(", source.text[start:end])
 
 
 def _each_once(mends: Iterable[Fix]) -> Iterator[Fix]:

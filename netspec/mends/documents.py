@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from netspec.combinators import COMBINATORS
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.spec import Spec
 from netspec.mends.edits import offset, replace
+from netspec.mends.finding import items_around
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _ORDER = ("c", "d", "h", "w", "l")
@@ -16,11 +18,11 @@ _ORDER = ("c", "d", "h", "w", "l")
 def mends_of_document(d: Diagnostic, source: Source, spec: Spec | None) -> Iterator[Fix]:
     """Other forms of what stands at the top of a spec, and what is written twice."""
     yield from _layers_without_key(d, source)
-    yield from _written_twice(d, source)
     if spec is None:
         return
     if spec.input is not None and spec.input.start <= offset(source, d.span.line, d.span.column):
         yield from _input(spec.input, source)
+    yield from _body_without_brackets(d, source, spec)
     yield from _input_among_the_layers(source, spec)
     yield from _layers_under_keys(source, spec)
 
@@ -33,27 +35,6 @@ def _layers_without_key(d: Diagnostic, source: Source) -> Iterator[Fix]:
     if first is not None:
         place = source.between(first.start(), first.start())
         yield Fix("write `layers:` above the list", (Edit(place, "layers:\n"),))
-
-
-def _written_twice(d: Diagnostic, source: Source) -> Iterator[Fix]:
-    """A key that is set twice, to the same value."""
-    if d.code != "duplicate-key":
-        return
-    found: list[re.Match[str]] = []
-    for span in (d.span, *(related.span for related in d.related[:1])):
-        entry = re.compile(r"[^,{}\[\]\r\n]*(?:\[[^\[\]\r\n]*\])?").match(source.text, source.offset(*span[1:3]))
-        if entry is not None:
-            found.append(entry)
-    if len(found) < 2 or found[0][0].strip() != found[1][0].strip():
-        return
-    start, end = found[0].span()
-    line = source.text.rfind("\n", 0, start) + 1
-    if source.text[line:start].strip():
-        start = source.text.rfind(",", line, start)
-    else:
-        start, end = line, source.text.find("\n", end) + 1 or len(source.text)
-    if start >= 0:
-        yield Fix("leave out the second", (Edit(source.between(start, end), ""),))
 
 
 # ---- the input
@@ -148,7 +129,24 @@ def _without_dashes(node: MapNode, source: Source) -> Iterator[Fix]:
 
 
 def _is_head(text: str, spec: Spec) -> bool:
-    return text in spec.offer.layers or text in spec.blocks
+    return text in spec.offer.layers or text in spec.blocks or text in COMBINATORS
+
+
+def _body_without_brackets(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`residual: BatchNorm2d`, `gate: {Conv2d: …}`: a body is a list, also of one item."""
+    at = source.offset(*d.span[1:3])
+    for item in items_around(spec, at):
+        value = item.value
+        head = value.entries[0][0] if isinstance(value, MapNode) and value.entries else value
+        if item.head.text not in COMBINATORS or not isinstance(head, ScalarNode) or not _is_head(head.text, spec):
+            continue
+        if value is not None and "\n" not in source.text[value.start : value.end]:
+            edits = (
+                Edit(source.between(value.start, value.start), "["),
+                Edit(source.between(value.end, value.end), "]"),
+            )
+            yield Fix("write brackets around the body, which is a list", edits)
+        return
 
 
 def _wraps(text: str) -> bool:
@@ -159,9 +157,9 @@ def _wraps(text: str) -> bool:
 def _named(key: ScalarNode, value: Node, spec: Spec, source: Source) -> str | None:
     """An item with a name, in flow style."""
     if isinstance(value, ScalarNode) and _is_head(value.text, spec):
-        return f"{{{value.text}: null, name: {key.text}}}"
+        return f"{{{value.text}: , name: {key.text}}}"
     if isinstance(value, MapNode) and len(value.entries) == 1 and _is_head(value.entries[0][0].text, spec):
         head, arguments = value.entries[0]
         text = source.text[arguments.start : arguments.end]
-        return None if "\n" in text else f"{{{head.text}: {text or 'null'}, name: {key.text}}}"
+        return None if "\n" in text else f"{{{head.text}: {text}, name: {key.text}}}"
     return None

@@ -102,6 +102,14 @@ def _computed(text: str) -> str:
     return re.sub(r"\d+(?:\s*(?:\*\*|//|[-+*/])\s*\d+)+", value, text)
 
 
+def drops_comment(edits: Sequence[Edit], source: Source) -> bool:
+    """Whether edits take a comment away with what stands around it."""
+    old = (source.text[offset(source, *edit.span[1:3]) : offset(source, *edit.span[3:5])] for edit in edits)
+    said = [found for text in old for found in re.findall(r"(?:^|(?<=\s))#[^\r\n]*\w", text)]
+    new = "\n".join(edit.text for edit in edits)
+    return any(comment not in new for comment in said)
+
+
 def _plain(number: str) -> float:
     """A number; a share as what it is of a hundred, so that `50 %` is 0.5."""
     value = float(number)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from netspec.language.aliases import meant_by
@@ -44,11 +45,23 @@ KERAS: Final[Mapping[str, tuple[str, str]]] = {
     "GRU": ("GRU", "units"),
     "SimpleRNN": ("RNN", "units"),
     "Activation": ("", "activation"),
+    "LeakyReLU": ("LeakyReLU", "negative_slope"),
+    "ELU": ("ELU", "alpha"),
     "Reshape": ("Unflatten", "target_shape"),
     "Softmax": ("Softmax", "axis"),
 }
 """Keras's layers: torch's name, and Keras's arguments in their order."""
-_ONLY_KERAS: Final = frozenset(KERAS) - {"Dropout", "Flatten", "Embedding", "LSTM", "GRU", "Softmax", "Reshape"}
+_ONLY_KERAS: Final = frozenset(KERAS) - {
+    "Dropout",
+    "Flatten",
+    "Embedding",
+    "LSTM",
+    "GRU",
+    "Softmax",
+    "Reshape",
+    "LeakyReLU",
+    "ELU",
+}
 _UNSAID: Final = frozenset(
     (
         "input_shape", "input_dim", "batch_input_shape", "data_format", "name", "kernel_initializer",
@@ -71,6 +84,8 @@ def keras_entries(node: ast.Call, name: str, names: Mapping[str, Any], manner: M
         NoChain: its arguments are none of netspec's.
     """
     head, order = KERAS.get(name, (name, ""))
+    if len(node.args) > len(order.split()):
+        raise NoChain(f"`{unparsed(node)}`, whose values have no names", node.lineno)
     given = dict(zip(order.split(), node.args, strict=False)) | {k.arg: k.value for k in node.keywords if k.arg}
     activation = given.pop("activation", None)
     behind = None if activation is None else _activation(activation, manner)
@@ -90,6 +105,8 @@ def keras_entries(node: ast.Call, name: str, names: Mapping[str, Any], manner: M
         pairs.append((own, text_of(value, names, manner)))
     if head.startswith(("MaxPool", "AvgPool")) and "pool_size" not in given:
         pairs.append(("kernel_size", "2"))
+    if head == "LeakyReLU" and not pairs:
+        pairs.append(("negative_slope", "0.3"))  # Keras's default
     pairs += _padding(given, head, names)
     if "returns" in found.model_fields and not (
         "return_sequences" in given and folded(given["return_sequences"], names) is True
@@ -99,6 +116,28 @@ def keras_entries(node: ast.Call, name: str, names: Mapping[str, Any], manner: M
     if head.startswith("Adaptive"):
         entries = [WrittenItem(f"{head}: 1"), WrittenItem("Flatten")]
     return [*entries, WrittenItem(behind)] if behind else entries
+
+
+def norms_by_axes(entries: Sequence[WrittenItem], given: Sequence[int] | None) -> tuple[WrittenItem, ...]:
+    """The items, each batch norm by the axes of what comes to it: Keras has one for all.
+
+    Args:
+        given: the shape of the input, channels first, where the text says it.
+    """
+    axes = 2 if given is None else max(len(given) - 1, 1)
+    found: list[WrittenItem] = []
+    for entry in entries:
+        head = entry.call.partition(":")[0]
+        spatial = re.fullmatch(r"\w+?([123])d", head)
+        if head == "BatchNorm2d":
+            found.append(entry._replace(call=f"BatchNorm{axes}d{entry.call.removeprefix('BatchNorm2d')}"))
+            continue
+        if spatial is not None:
+            axes = int(spatial[1])
+        elif head in ("Flatten", "Linear"):
+            axes = 1
+        found.append(entry)
+    return tuple(found)
 
 
 def _padding(given: Mapping[str, ast.expr], head: str, names: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -14,6 +14,8 @@ from netspec.mends.line import WORD, Line
 from netspec.mends.rewritings import REWRITINGS, Rewriting
 from netspec.text.source import Source
 
+_LONGEST: Final = 1000
+"""Characters of a line that is written anew: whoever writes by hand writes less."""
 _COLUMNS: Final = 5
 """How many columns are tried for a line."""
 _WIDTHS: Final = (2, 4, 8)
@@ -86,10 +88,10 @@ class TextLines:
 
 
 def _without_comment(line: str) -> str:
-    for found in re.finditer(r"(?:^|\s+)#", line):
+    for found in re.finditer(r"(?<!\S)#", line):
         before = line[: found.start()]
         if before.count('"') % 2 == 0 and before.count("'") % 2 == 0:
-            return before
+            return before.rstrip()
     return line.rstrip()
 
 
@@ -138,7 +140,7 @@ def _deeper_above(lines: TextLines, n: int) -> Iterator[Slip]:
 def _in_line(lines: TextLines, n: int) -> Iterator[Slip]:
     """Each rewriting that applies to a line, and those that go together."""
     line = lines.at(n)
-    if not line.text.strip():
+    if not line.text.strip() or len(line.text) > _LONGEST:
         return
     done: list[Rewriting] = []
     text = line.text
@@ -166,7 +168,10 @@ def _habits(lines: TextLines) -> Iterator[Slip]:
         changed = {
             n: new
             for n, text in enumerate(lines.texts)
-            if text.strip() and not text.startswith("description") and (new := each.rewrite(lines.at(n))) != text
+            if text.strip()
+            and len(text) <= _LONGEST
+            and not text.startswith("description")
+            and (new := each.rewrite(lines.at(n))) != text
         }
         if len(changed) > 1:
             yield Slip(lines.fix(f"{each.title}, in {len(changed)} lines", changed), each.slip)
@@ -288,8 +293,10 @@ def _rest_below(lines: TextLines, n: int) -> Iterator[Slip]:
 def _brackets_around_items(lines: TextLines) -> Iterator[Slip]:
     """`layers: [`, items with dashes, `]`."""
     for n, text in enumerate(lines.texts):
+        if not text.endswith("[") or not text[:-1].rstrip().endswith(":"):
+            continue
         below = lines.beside(n, 1)
-        if not re.search(r":\s*\[$", text) or below is None or not lines.is_item(below):
+        if below is None or not lines.is_item(below):
             continue
         closing = next((i for i in range(below, len(lines.texts)) if re.fullmatch(r"\s*\],?", lines.texts[i])), None)
         changed = {n: text[:-1].rstrip()}

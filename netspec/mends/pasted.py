@@ -13,7 +13,8 @@ from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.reading import KEYS
 from netspec.layers import OWN, Offer
 from netspec.mends.calls import Manner, NoChain, WrittenItem, items_text
-from netspec.mends.keras import is_keras
+from netspec.mends.doubts import first_doubt
+from netspec.mends.keras import is_keras, norms_by_axes
 from netspec.mends.printed import as_calls
 from netspec.mends.python import Follower
 from netspec.text.source import Source
@@ -35,12 +36,15 @@ class ReadChain(NamedTuple):
     """The shape of one example, where the text says it."""
     certain: bool
     """Whether the text says all that the network does; what `print(net)` shows of a class is what it holds."""
+    doubt: str | None = None
+    """A piece of the text that is not carried over."""
 
     @property
     def said(self) -> str:
         """What is written of it, for the title of a mend."""
         layers = "layer" if len(self.entries) == 1 else f"{len(self.entries)} layers"
-        return f"write the {layers} as items" + ("" if self.certain else ", in the order in which the class holds them")
+        order = "" if self.certain else ", in the order in which the class holds them"
+        return f"write the {layers} as items{order}" + (f", without `{self.doubt}`" if self.doubt is not None else "")
 
 
 def readings(text: str, offer: Offer) -> Iterator[list[WrittenItem]]:
@@ -77,7 +81,10 @@ def chain_of(text: str, offer: Offer, *, free: bool = False, widths: bool = True
         entries = follower.network(tree)
     except RecursionError:
         raise NoChain("more than can be followed") from None
-    return ReadChain(entries, follower.input, printed is None or printed.whole)
+    if manner.keras:
+        entries = norms_by_axes(entries, follower.input)
+    doubt = first_doubt(tree, keras=manner.keras)
+    return ReadChain(entries, follower.input, printed is None or printed.whole, doubt)
 
 
 def _tree(text: str) -> ast.Module | None:
@@ -116,8 +123,9 @@ class PastedAt(NamedTuple):
 
 
 _TOP: Final = re.compile(rf"(?:{'|'.join(KEYS)})[ \t]*:(?=[ \t]|$)")
-_HINT: Final = re.compile(r"\bnn\.|\bSequential\b|^\s*class \w+\(|\(\w+\): \w+\(|\bkeras\b|\blayers\.\w+\(|\w+\.add\(",
-                          re.MULTILINE)  # fmt: skip
+_HINT: Final = re.compile(
+    r"\bnn\.|\bSequential\b|^[ \t]*class \w+\(|\(\w+\): \w+\(|\bkeras\b|\blayers\.\w+\(|\b\w+\.add\(", re.MULTILINE
+)
 _BEGINS: Final = re.compile(
     r"(?:import|from|class|def|for|if|with|print|net|model)\b|@|>>>|#|```|~~~|\"\"\"|"
     r"[\w.]+(?:, *\w+)* *(?:[=(+]|: *\w+ *=)|$"
@@ -201,13 +209,13 @@ def mends_of_pasted(source: Source, offer: Offer | None, conditions: Conditions)
         return (Edit(source.between(place.start, place.end), head + layers + tail),)
 
     if place.has_input:
-        yield Fix(chain.said, written(None), chain.certain)
+        yield Fix(chain.said, written(None), chain.certain and chain.doubt is None)
         return
     found = input_for(chain.entries, chain.input, source, written, conditions)
     if found is not None:
         said = "" if found.fits is None else f"; {found.fits}"
         title = f"{chain.said}, for an input of {found.text}{said}"
-        yield Fix(title, written(found.text), chain.certain)
+        yield Fix(title, written(found.text), chain.certain and chain.doubt is None)
 
 
 OF_PASTED: Final = frozenset({"yaml-syntax", "not-a-spec", "unknown-key", "missing-key", "wrong-form", "unknown-layer"})

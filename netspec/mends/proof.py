@@ -48,6 +48,10 @@ MEANT: Final[frozenset[Code]] = frozenset({"missing-argument", "width-mismatch",
 """Findings about what is meant, which are no sign that it was written down wrongly by a mend."""
 
 
+GUESSED: Final[frozenset[Code]] = frozenset({"wrong-rank", "batch-axis"})
+"""Findings whose mends guess what the input was meant to be."""
+
+
 OF_NEIGHBOURS: Final[frozenset[Code]] = frozenset({"nothing-between", "dropout-before-norm", "inplace-corrupts"})
 """Warnings about what stands beside a layer, which errors hide: a mend of an error brings them to light, and is none
 the worse for it."""
@@ -90,6 +94,8 @@ class Proof:
                 second = fix
             if len(clean) == 2 or (clean and clean[0].certain):
                 break
+        if second is not None and d.code in GUESSED:  # what comes to light may say that another one is meant
+            second = second._replace(certain=False)
         return clean or ([] if second is None else [second])
 
     def tried(self, d: Diagnostic, fix: Fix) -> Verdict:

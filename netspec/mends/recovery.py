@@ -7,6 +7,7 @@ says is unknown, not wrong, so nothing is told that may only follow from it. Pla
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
@@ -40,6 +41,9 @@ _NAMES: Final[frozenset[Code]] = frozenset(
     }
 )  # fmt: skip
 """Findings about a name that is nowhere else: in what was left out it may be."""
+
+
+_WORDS: Final = re.compile(r"\w+")
 
 
 class Found(NamedTuple):
@@ -90,8 +94,18 @@ class Gaps(NamedTuple):
         """How many characters at the end of the file cannot be read."""
         return 0 if self.unread is None else self.behind(self.unread)
 
+    def without_loss(self, d: Diagnostic) -> Diagnostic:
+        """The mistake without a mend that takes words away with the lines that they stand in: what was left out is one
+        place for all that is in it."""
+        for start, end, text in () if d.fix is None else places(self.source, d.fix.edits) or ():
+            old = re.sub(r"(?m)^\s*(?:```|~~~|---|%).*$", "", self.source.text[start:end])
+            if re.search(r"[\r\n]", old.strip()) and Counter(_WORDS.findall(old)) - Counter(_WORDS.findall(text)):
+                return d._replace(fix=None)
+        return d
+
     def mended(self, gaps: Sequence[Gap], d: Diagnostic) -> Gaps:
         """With a certain mend in the place of what was left out; as it was, if the mend is not certain."""
+        d = self.without_loss(d)
         edits = places(self.source, d.fix.edits) if d.fix is not None and d.fix.certain else None
         others = [edit for other in self.gaps if other not in gaps for edit in other.edits]
         new = gaps[0]._replace(d=d)

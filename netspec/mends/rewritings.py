@@ -149,6 +149,8 @@ def _comma(line: Line) -> str:
 
 def _colon(line: Line) -> str:
     """`Conv2d {…}`, `Dropout 0.5`, `kernel_size 5`, `[Resize 8]`."""
+    if re.match(r"\s*(?:import|from|class|def|return|print)\b", line.text):
+        return line.text
     text = re.sub(rf"(^\s*(?:- )?|[{{\[,]\s*)({WORD})\s*(?=\{{)", r"\1\2: ", line.text)
     return re.sub(rf"(^\s*(?:- )?|[{{\[,]\s*)({WORD}) +(?=[\w.'\"\[(-])(?!- )", r"\1\2: ", text)
 
@@ -157,7 +159,8 @@ def _colon(line: Line) -> str:
 
 
 def _mark_at_the_end(line: Line) -> str:
-    return re.sub(r"\s*[,;]\s*$", "", line.text)
+    text = line.text.rstrip()
+    return text[:-1].rstrip() if text.endswith((",", ";")) else line.text
 
 
 def _tuple(line: Line) -> str:

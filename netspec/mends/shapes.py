@@ -106,6 +106,19 @@ def _pooled_to_another_size(clue: LayerClue, source: Source, spec: Spec) -> Iter
             yield from _fix(f"write `{pool.head.text}: {size}`, which leaves {left}", edit, certain=False)
 
 
+def _channels_of_a_map(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """A layer along the last axis, of a map whose channels it states: they may be put last in front of it."""
+    x, stated = clue.x, stated_width(clue)
+    if stated is None or clue.layer.width_axis != -1 or len(x.shape) not in (3, 4) or x.shape[0] != stated:
+        return
+    moved = TensorType((*x.shape[1:], x.shape[0]), x.dtype)
+    if accepted(clue.layer, moved) is not None:
+        names = " ".join(_AXES[len(x.shape)])
+        pattern = f"Rearrange: n c {names} -> n {names} c"
+        title = f"put `{pattern}` in front, which turns {shape_text(x.shape)} into {shape_text(moved.shape)}"
+        yield from _fix(title, put_before(source, clue.item, pattern), certain=False)
+
+
 def _axes_in_another_order(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """A stated number of channels that is the size of the last axis: torch has the channels first."""
     x, stated = clue.x, stated_width(clue)
@@ -220,7 +233,7 @@ def _same_arguments(layer: Layer, other: type[Layer]) -> Layer | None:
 def _axis_for_channels(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """An input without its axis of channels: `[32, 32]` into `Conv2d`."""
     sizes = input_sizes(spec)
-    if not clue.of_input or sizes is None or len(sizes) != len(clue.x.shape):
+    if not clue.of_input or clue.layer.width_axis == -1 or sizes is None or len(sizes) != len(clue.x.shape):
         return
     channels = stated_width(clue) or 1
     whole = TensorType((channels, *clue.x.shape), clue.x.dtype)
@@ -241,7 +254,13 @@ def _batch_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
         title = f"write `input: [{', '.join(texts)}]`: one example, without the batch axis"
         first, second = clue.x.shape[0], clue.x.shape[1]
         sure = stated_width(clue) is not None or first not in _CHANNELS or (len(sizes) > 3 and second in _CHANNELS)
+        if clue.layer.width_axis == -1 and len(sizes) == 3:  # of a sequence, which a map may become
+            sure = False
         yield Fix(title, (Edit(source.between(sizes[0].start, sizes[1].start), ""),), sure)
+        if not sure and len(sizes) == 3 and accepted(clue.layer, TensorType((product(clue.x.shape[1:]), first))):
+            pattern = "Rearrange: n c h w -> n (h w) c"
+            yield from _fix(f"put `{pattern}` in front: a sequence of the places of a map",
+                            put_before(source, clue.item, pattern), certain=False)  # fmt: skip
 
 
 def _integers(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -331,7 +350,8 @@ Make = Callable[[LayerClue, Source, Spec], Iterable[Fix]]
 
 _FOR: Final[dict[str, tuple[Make, ...]]] = {
     "width-mismatch": (
-        _forgotten_flatten, _forgotten_pool, _pooled_to_another_size, _axes_in_another_order, _channels_of_the_input,
+        _forgotten_flatten, _forgotten_pool, _pooled_to_another_size, _axes_in_another_order, _channels_of_a_map,
+        _channels_of_the_input,
     ),
     "wrong-rank": (_axis_for_channels, _video, _batch_axis, _forgotten_flatten, _another_rank),
     "batch-axis": (_batch_axis, _first_axis),

@@ -51,9 +51,9 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) 
 
 
 def _meant(text: str, spec: Spec) -> str | None:
-    """The layer that a head means."""
-    if text in spec.offer.layers:
-        return text
+    """The layer that a head means; none is meant by the name of a block."""
+    if text in spec.offer.layers or text in spec.blocks:
+        return text if text in spec.offer.layers else None
     axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
     bare = re.sub(r"^(?:torch\.)?(?:nn|layers|keras\.layers|tf\.keras\.layers)\.", "", text)
     found = meant_by(bare.removeprefix("Lazy"), axes, spec.offer.layers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final, NamedTuple, cast, get_args
 
@@ -49,6 +50,7 @@ def without_ignored(source: Source, found: list[Diagnostic], *, notes: bool, unu
         if d.severity == "error" or d.span.file != source.name or (d.code, d.span.line) not in silenced
     ]  # fmt: skip
     errors = {(d.code, d.span.line) for d in left if d.severity == "error"}
+    unused = unused and not has_errors(found)
     told: list[Diagnostic] = []
     for comment in comments:
         if not comment.words:
@@ -59,7 +61,7 @@ def without_ignored(source: Source, found: list[Diagnostic], *, notes: bool, unu
                 told.append(_unknown(source, word))
             elif place in errors:
                 told.append(_error(source, word, comment))
-            elif place not in here and unused and not has_errors(found) and (notes or not _is_note(word.code)):
+            elif place not in here and unused and (notes or not _is_note(word.code)):
                 told.append(_unused(source, word, comment))
     return left + told
 
@@ -78,16 +80,18 @@ def _comments(source: Source) -> Iterator[_Comment]:
     matches = list(_COMMENT.finditer(source.text))
     if not matches:
         return
-    texts = _texts(source)
+    texts = sorted(_texts(source))
+    lines = _silenced_lines(source)
     for found in matches:
         at = found.start()
-        if any(start <= at < end for start, end in texts):
+        before = bisect_right(texts, (at, len(source.text))) - 1
+        if before >= 0 and at < texts[before][1]:
             continue
         words = tuple(
             _Word(word[0], found.start(1) + word.start(), found.start(1) + word.end())
             for word in re.finditer(r"[^\s,]+", found[1] or "")
         )
-        yield _Comment(at, found.end(), words, _line_of(source, at))
+        yield _Comment(at, found.end(), words, lines[source.position(at)[0] - 1])
 
 
 def _texts(source: Source) -> list[tuple[int, int]]:
@@ -112,15 +116,16 @@ def _texts(source: Source) -> list[tuple[int, int]]:
     return texts
 
 
-def _line_of(source: Source, at: int) -> int:
-    """The line whose findings a comment silences: its own, or the next that is no comment."""
-    line, column = source.position(at)
-    starts, text = source.line_starts, source.text
-    if text[starts[line - 1] : starts[line - 1] + column - 1].strip():
-        return line
-    while line < len(starts) and text[starts[line] :].lstrip(" \t").startswith("#"):
-        line += 1
-    return line + 1
+_A_COMMENT: Final = re.compile(r"[ \t]*#")
+
+
+def _silenced_lines(source: Source) -> list[int]:
+    """For each line, the one whose findings a comment on it silences: the next that is no comment, itself included."""
+    lines = list(range(1, len(source.line_starts) + 2))
+    for n in range(len(source.line_starts) - 1, -1, -1):
+        if _A_COMMENT.match(source.text, source.line_starts[n]):
+            lines[n] = lines[n + 1]
+    return lines
 
 
 # ---- what is told of them

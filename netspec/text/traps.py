@@ -12,7 +12,7 @@ from typing import NamedTuple
 from netspec.diagnostics import Code, Edit, Fix, Span
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
-_OPTIONS = ("when", "repeat", "name", "freeze", "init", "as")
+_OPTIONS = ("when", "repeat", "name", "freeze", "init", "as", "shared", "tie", "parametrize")
 
 
 class Trap(NamedTuple):
@@ -124,7 +124,7 @@ def stray_option_trap(source: Source, entry: tuple[ScalarNode, Node]) -> Trap:
         "option-without-item",
         f"`{key.text}` stands alone as an item of the list: in […] each `key: value` is an item of its own",
         source.between(key.start, value.end),
-        f"put the layer and its options into braces: `[{{conv: 64, {written}}}]`",
+        f"put the layer and its options into braces, as in `[{{Conv2d: …, {written}}}]`",
     )
 
 

@@ -113,7 +113,8 @@ def unknown_argument(
         return None
     told = no_argument(key.text) if is_item else None
     near = None if told else argument_meant(key.text, model.model_fields)
-    known = ", ".join(f"`{f}`" for f in model.model_fields)
+    tensors: tuple[str, ...] = getattr(model, "tensors", ())  # those of a layer, which are given as values
+    known = ", ".join(f"`{f}`" for f in (*model.model_fields, *(t for t in tensors if t not in model.model_fields)))
     free = near is not None and node.get(near) is None and is_same_argument(key.text, near)
     told = told or (f"did you mean `{near}`?" if near else f"its arguments are {known}" if known else "it takes none")
     reports.report(

@@ -74,7 +74,10 @@ REFUSED: list[tuple[dict[str, Any] | str | list[Any], str]] = [
     ({"model_type": "lama"}, "did you mean `llama`?"),
     ({"model_type": "llama", "hidden_size": "4096"}, "`hidden_size`"),
     ({"model_type": "llama", "hidden_size": 0}, "`hidden_size`"),
-    ({"model_type": "llama", "hidden_size": 100, "num_attention_heads": 3}, "its numbers do not make a network"),
+    (
+        {"model_type": "llama", "hidden_size": 100, "num_attention_heads": 3},
+        "`num_attention_heads: 3` does not divide `hidden_size: 100`",
+    ),
     ({"model_type": "llama", "hidden_act": "quick_gelu"}, "`hidden_act: quick_gelu`"),
     ({"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "`rope_type: llama3`"),
     ({"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]}, "`LlamaForCausalLM`"),

@@ -180,7 +180,7 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
         return
     from netspec.language.strangers import instead_of_option  # once one is met
 
-    own = COMBINATORS[head.text].options if head.text in COMBINATORS else ()
+    own = COMBINATORS[head.text].options if head.text in COMBINATORS else ("do",) if head.text == "for" else ()
     near, told = instead_of_option(stranger.text, own)
     fields: Collection[str] = ()
     if head.text in spec.offer.layers:

@@ -101,6 +101,9 @@ _OPTIONS: Final = {
     "causal": ("is_causal",),
     "attn_mask": ("mask",),
     "attn_bias": ("bias",),
+    "body": ("do",),
+    "layers": ("do",),
+    "then": ("do",),
     "dropout_p": ("dropout",),
 }
 _NO_FUNCTION: Final = (

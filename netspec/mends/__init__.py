@@ -17,8 +17,10 @@ from netspec.mends.block_calls import mends_of_call
 from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import drops_comment, loses
 from netspec.mends.elsewhere import mends_of_strangers
+from netspec.mends.expressions import mends_of_expressions
 from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
+from netspec.mends.loops import mends_of_loops
 from netspec.mends.pasted import OF_PASTED, as_pasted, mends_of_pasted
 from netspec.mends.proof import FOR_ALL, FOR_ONE, HIDING, Proof, Recheck
 from netspec.mends.recipes import mends_of_data, mends_of_recipe, mends_of_scores
@@ -248,7 +250,12 @@ def _with_mend(
     )
     if d.code in BROKEN:
         mends = (fix for fix in islice(mends, MOST_READ) if goes_on(source, fix, behind))
-    found = proof.first(d, mends, lambda fix: fix in own or d.code in OF_TEXT)
+    of_text = d.code in OF_TEXT
+    found = proof.first(d, mends, lambda fix: fix in own or of_text or fix.edits not in slips)
+    if (
+        found and found[0] not in own and not of_text and found[0] not in proof.answered
+    ):  # what it reveals may be its own
+        found[0] = found[0]._replace(certain=False)
     if found and d.code in BROKEN and found[0].edits in slips:
         return _as_slip(d, found[0], slips[found[0].edits], source)
     if found:
@@ -315,8 +322,10 @@ def _by_writing(
 ) -> Iterator[Fix]:
     """Other ways to write what a finding is about; `slips` takes what was wrong with a line."""
     if spec is not None:
+        yield from mends_of_loops(d, source, spec)
         yield from mends_of_writing(d, source, spec, is_first)
         yield from mends_of_arguments(d, source, spec)
+        yield from mends_of_expressions(d, source, spec)
     yield from mends_of_document(d, source, spec)
     for fix, message in mends_of_lines(d, source):
         slips.setdefault(fix.edits, message)

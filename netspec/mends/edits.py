@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -78,16 +78,21 @@ _NUMBER: Final = r"(?<![\w.])\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])"
 def loses(edits: Sequence[Edit], source: Source) -> bool:
     """Whether edits take numbers, or a mark with what stands behind it, away with the text that they stand in. One that
     replaces a number alone may."""
-    lost: Counter[float] = Counter()
+    old: list[str] = []
     marks = 0
     for edit in edits:
-        old = source.text[offset(source, *edit.span[1:3]) : offset(source, *edit.span[3:5])]
-        old = re.sub(r" ?[x×X] ?\d+$", "", old)  # a square that becomes one number
-        if not re.fullmatch(f"-?{_NUMBER}", old.strip(" ,")):
-            lost.update(map(_plain, re.findall(_NUMBER, _computed(old))))
-        marks += len(re.findall(r"[=:]\S", old)) - len(re.findall(r"[=:]", edit.text))
-    kept = Counter(_plain(number) for edit in edits for number in re.findall(_NUMBER, edit.text))
-    return marks > 0 or not lost <= kept
+        text = source.text[offset(source, *edit.span[1:3]) : offset(source, *edit.span[3:5])]
+        text = re.sub(r" ?[x×X] ?\d+$", "", text)  # a square that becomes one number
+        if not re.fullmatch(f"-?{_NUMBER}", text.strip(" ,")):
+            old.append(text)
+        marks += len(re.findall(r"[=:]\S", text)) - len(re.findall(r"[=:]", edit.text))
+    new = [edit.text for edit in edits]
+    kept = _numbers(old) <= _numbers(new) or _numbers(map(_computed, old)) <= _numbers(map(_computed, new))
+    return marks > 0 or not kept
+
+
+def _numbers(texts: Iterable[str]) -> Counter[float]:
+    return Counter(_plain(number) for text in texts for number in re.findall(_NUMBER, text))
 
 
 def _computed(text: str) -> str:

@@ -12,9 +12,11 @@ from netspec.mends.edits import offset
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 
-def nodes(spec: Spec) -> Iterator[Node]:
-    """All nodes among the layers, in the blocks and outputs, each once; keys of mappings are none."""
+def nodes(spec: Spec, *, defined: bool = False) -> Iterator[Node]:
+    """All nodes among the layers, in the blocks and outputs, each once; keys of mappings are none. With `defined` also
+    those of `vars`."""
     left: list[Node | None] = [spec.layers, spec.output, *(block.body for block in spec.blocks.values())]
+    left += [value for _, value in spec.vars] if defined else []
     seen: set[int] = set()
     while left:
         node = left.pop()

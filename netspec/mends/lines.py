@@ -59,6 +59,12 @@ class TextLines:
             n += step
         return n if 0 <= n < len(self.texts) else None
 
+    def above(self, n: int) -> int | None:
+        """The nearest line above that begins further out."""
+        return next(
+            (i for i in range(n - 1, -1, -1) if self.texts[i].strip() and self.indent(i) < self.indent(n)), None
+        )
+
     def at(self, n: int) -> Line:
         """A line with those around it."""
         return Line(self.texts[n], self.texts, n)
@@ -108,6 +114,7 @@ def mends_of_lines(d: Diagnostic, source: Source) -> Iterator[Slip]:
         for near in dict.fromkeys((min(last, len(lines.texts) - 1), n, max(n - 1, 0))):
             yield from _in_line(lines, near)
         return
+    yield from _under_a_loop(lines, n)
     yield from _deeper_above(lines, n)
     around = [near for near in (n, lines.beside(n, 1), lines.beside(n, -1)) if near is not None]
     yield from _in_line(lines, n)
@@ -118,6 +125,20 @@ def mends_of_lines(d: Diagnostic, source: Source) -> Iterator[Slip]:
         yield from _in_another_column(lines, near)
     yield from _habits(lines)
     yield from _tabs(lines)
+
+
+def _under_a_loop(lines: TextLines, n: int) -> Iterator[Slip]:
+    """Items right below `for: …` or `repeat: …`, without the `do` that they belong to."""
+    for last in (lines.above(n), n):
+        found = None if last is None else re.match(r"(\s*- )(for|repeat|when): *[^\[{].*?(:?)$", lines.texts[last])
+        below = None if last is None else lines.beside(last, 1)
+        if found is None or last is None or below is None or not lines.is_item(below):
+            continue
+        column = len(found[1])
+        if lines.indent(below) >= column:
+            text = lines.texts[last].removesuffix(":")
+            fix = lines.fix("write `do:` above the items", {last: f"{text}\n{' ' * column}do:"})
+            yield Slip(fix, f"the items of a `{found[2]}` stand under a `do`")
 
 
 def _deeper_above(lines: TextLines, n: int) -> Iterator[Slip]:

@@ -59,7 +59,7 @@ def _apostrophe(line: Line) -> str:
 
 
 def _comment(line: Line) -> str:
-    text = re.sub(r"(^|\s)//+\s*(.*)$", r"\1# \2", line.text)
+    text = re.sub(r"(^|\s)//+(?![/\s]*[\d(])\s*(.*)$", r"\1# \2", line.text)  # `x // 2` is a division
     text = re.sub(r"(^|\s)/\*+\s*(.*?)\s*\*+/\s*$", r"\1# \2", text)
     text = re.sub(r"(^|\s)<!--\s*(.*?)\s*-->\s*$", r"\1# \2", text)
     return re.sub(r"^%+\s*", "# ", text)
@@ -222,6 +222,16 @@ def _two_items(line: Line) -> str:
     return lead + "\n".join(f"{column}- {part}" for part in parts)
 
 
+def _loop(line: Line) -> str:
+    """`- for: i in range(3): […]`."""
+    return re.sub(r"^( *- )(for|repeat|when): ([^\[{:]+|[^:]+[\])]): (\[.*\])$", r"\1{\2: \3, do: \4}", line.text)
+
+
+def _repeated(line: Line) -> str:
+    """`- Conv2d: {…} x 3`."""
+    return re.sub(r"^( *- )([A-Z]\w*(?:: \{.*\})?) ?[x×*] ?(\d+)$", r"\1{\2, repeat: \3}", line.text)
+
+
 def _two_entries(line: Line) -> str:
     """`batch_size: 64, epochs: 10`."""
     found = re.match(rf"( *){WORD}: (?=[^\s{{\[])", line.text)
@@ -304,6 +314,9 @@ REWRITINGS: Final = (
     Rewriting("write the number", "`repeat` is a number", _times_of_repeat),
     Rewriting("write commas and brackets", "the sizes are a list", brackets.numbers),
     Rewriting("write brackets around the list", "a list stands in brackets", brackets.brackets, with_others=False),
+    Rewriting("write `do` in front of the list", "the items of a loop stand under a `do`", _loop, with_others=False),
+    Rewriting("write `repeat` beside the item", "what is repeated has a `repeat` beside it", _repeated,
+              with_others=False),
     Rewriting("write each item on a line of its own", "two items stand in one line", _two_items, with_others=False),
     Rewriting("write each on a line of its own", "two entries stand in one line", _two_entries, with_others=False),
     Rewriting("write the name beside the layer", "a layer's name stands beside it", _name_in_front, with_others=False),

@@ -15,6 +15,7 @@ from netspec.language.clues import LayerClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.layers.base import Layer, TensorType, shape_text
+from netspec.layers.recurrent import Recurrent
 from netspec.mends.edits import add_entry, offset, put_before, replace, set_argument
 from netspec.mends.finding import item_at, item_before
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
@@ -263,6 +264,19 @@ def _batch_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
                             put_before(source, clue.item, pattern), certain=False)  # fmt: skip
 
 
+def _sequence_of_map(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """A layer for sequences behind a map: its columns may be the steps, as those of a line of text, or its places."""
+    if clue.of_input or len(clue.x.shape) != 3 or clue.layer.width_axis != -1:
+        return
+    c, h, w = clue.x.shape
+    orders = [("n c h w -> n (h w) c", h * w, c), ("n c h w -> n w (c h)", w, c * h)]
+    for pattern, length, width in reversed(orders) if isinstance(clue.layer, Recurrent) else orders:
+        sequence = TensorType((length, width), clue.x.dtype)
+        if accepted(clue.layer, sequence) is not None:
+            title = f"put `Rearrange: {pattern}` in front, which makes {length} steps of {width} of the map"
+            yield from _fix(title, put_before(source, clue.item, f"Rearrange: {pattern}"), certain=False)
+
+
 def _integers(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """An input that the layer looks up: it holds integers."""
     if not clue.of_input or accepted(clue.layer, TensorType(clue.x.shape, "int64")) is None:
@@ -353,7 +367,9 @@ _FOR: Final[dict[str, tuple[Make, ...]]] = {
         _forgotten_flatten, _forgotten_pool, _pooled_to_another_size, _axes_in_another_order, _channels_of_a_map,
         _channels_of_the_input,
     ),
-    "wrong-rank": (_axis_for_channels, _video, _batch_axis, _forgotten_flatten, _another_rank),
+    "wrong-rank": (
+        _axis_for_channels, _video, _batch_axis, _forgotten_flatten, _sequence_of_map, _another_rank
+    ),
     "batch-axis": (_batch_axis, _first_axis),
     "shape-mismatch": (_pictures_with_channels_last, _nearest, _width_at_its_origin),
     "wrong-dtype": (_integers,),

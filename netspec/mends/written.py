@@ -107,6 +107,8 @@ def _list(item: Item, name: str, layer: type[Layer], source: Source, is_first: b
         texts = [source.text[one.start : one.end] for one in value.items]
     elif isinstance(value, ScalarNode) and "," in value.text and not value.quoted:  # `Linear: 784, 10`
         texts = [part.strip() for part in value.text.strip("()").split(",") if part.strip()]
+    elif isinstance(value, ScalarNode) and type(value.value) is int and layer.width == next(iter(layer.model_fields)):
+        texts = [value.text]  # `BatchNorm2d: 96`
     else:
         return
     fields = list(layer.model_fields)

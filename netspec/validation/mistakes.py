@@ -23,12 +23,22 @@ if TYPE_CHECKING:
 def no_bare_value(reports: Reports, model: type[Arguments], node: ScalarNode, name: str) -> None:
     """Report a bare value, `Conv2d: 64`, where nothing says which argument that would be."""
     arguments = ", ".join(model.model_fields)
+    alone = f"write `{name}` alone: it needs no argument" if arguments else f"write `{name}` alone"
     reports.report(
         "scalar-argument",
         f"`{name}` takes no bare value" + (f"; its arguments are {arguments}" if arguments else ", and no arguments"),
         node,
-        help=f"write `{name}: {{{_with_value(model, node.text)}}}`" if arguments else f"write `{name}` alone",
+        help=f"write `{name}: {{{_with_value(model, node.text)}}}`" if _may_be_meant(model, node) else alone,
     )
+
+
+def _may_be_meant(model: type[Arguments], node: ScalarNode) -> bool:
+    """Whether a bare value may be that of an argument: a width is none of a layer whose arguments are shares."""
+    first = next(iter(_first_needed(model)), None)
+    if first is None:
+        return False
+    share = model.model_fields[first].annotation is float and type(node.value) is int
+    return model.model_fields[first].is_required() or (not share and kinds_of(model)[first].takes(node.value))
 
 
 def no_list(reports: Reports, model: type[Arguments], node: ListNode, name: str) -> None:

@@ -210,7 +210,14 @@ class Values:
         if free and node.text.strip() == name and (near is None or near[0].isupper() != name[0].isupper()):
             text = f"a text has quotes of its own: \"'{name}'\""
             return (f"did you mean `{near}`? {text}" if near else text), None
-        return (f"did you mean `{near}`?" if near else None), near
+        return (f"did you mean `{near}`?" if near else self._known(name)), near
+
+    def _known(self, name: str) -> str:
+        """What may stand in the place of a name that nothing is like."""
+        known = [word for word in self._variables() if not word.startswith("_")]
+        several = f"; {', '.join(f'`{word}`' for word in known[:5])} {'is' if len(known) == 1 else 'are'} known here"
+        vars_ = f"`vars: {{{name}: …}}` defines a number, and `as: {name}` beside an item names what it gives"
+        return vars_ + (several if 0 < len(known) <= 5 else "")
 
     def _variables(self) -> list[str]:
         """The names in scope that may be a number's: the CapWords name of a layer is none."""

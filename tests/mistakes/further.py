@@ -197,3 +197,46 @@ def pasted_class(text: str, rng: random.Random) -> str | None:
         + made + "      def forward(self, x):\n" + run + "        return x\n"
     )  # fmt: skip
     return put(text, start, end, code)
+
+
+# ---- loops as in other languages
+
+_LOOP = r"^( *- )((?:for|repeat): .+)\n( +)do:\n"
+
+
+@kind
+def body_for_do(text: str, rng: random.Random) -> str | None:
+    m = some(text, r"^ +(?:- \{.*)?\b(do)(?=:)", rng)
+    return None if m is None else put(text, *m.span(1), rng.choice(("body", "layers")))
+
+
+@kind
+def loop_of_python(text: str, rng: random.Random) -> str | None:
+    """`- for i in range(3):`, and the items below it."""
+    m = some(text, _LOOP, rng)
+    return None if m is None else put(text, *m.span(), f"{m[1]}{m[2].replace(':', '', 1)}:\n")
+
+
+@kind
+def no_do(text: str, rng: random.Random) -> str | None:
+    """The items right below a `for`."""
+    m = some(text, _LOOP, rng)
+    return None if m is None else put(text, *m.span(), f"{m[1]}{m[2]}\n")
+
+
+@kind
+def loop_to_a_number(text: str, rng: random.Random) -> str | None:
+    m = some(text, r"\bin (range\((\w+)\))", rng)
+    return None if m is None else put(text, *m.span(1), m[2])
+
+
+@kind
+def power(text: str, rng: random.Random) -> str | None:
+    m = some(text, r"(?<=[\w)])( ?\*\* ?)(?=[\w(])", rng)
+    return None if m is None else put(text, *m.span(1), "^")
+
+
+@kind
+def half(text: str, rng: random.Random) -> str | None:
+    m = some(text, r"(?<=[\w)])( ?// ?)(?=[\w(])", rng)
+    return None if m is None else put(text, *m.span(1), " / ")

@@ -91,7 +91,7 @@ def _comments(source: Source) -> Iterator[_Comment]:
             _Word(word[0], found.start(1) + word.start(), found.start(1) + word.end())
             for word in re.finditer(r"[^\s,]+", found[1] or "")
         )
-        yield _Comment(at, found.end(), words, lines[source.position(at)[0] - 1])
+        yield _Comment(at, found.end(), words, lines[bisect_right(source.line_starts, at) - 1])
 
 
 def _texts(source: Source) -> list[tuple[int, int]]:
@@ -121,11 +121,13 @@ _A_COMMENT: Final = re.compile(r"[ \t]*#")
 
 def _silenced_lines(source: Source) -> list[int]:
     """For each line, the one whose findings a comment on it silences: the next that is no comment, itself included."""
-    lines = list(range(1, len(source.line_starts) + 2))
-    for n in range(len(source.line_starts) - 1, -1, -1):
-        if _A_COMMENT.match(source.text, source.line_starts[n]):
+    starts = source.line_starts
+    lines = [source.position(start)[0] for start in starts]
+    lines.append(lines[-1] + 1)
+    for n in range(len(starts) - 1, -1, -1):
+        if _A_COMMENT.match(source.text, starts[n]):
             lines[n] = lines[n + 1]
-    return lines
+    return lines[:-1]
 
 
 # ---- what is told of them

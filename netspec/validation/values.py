@@ -214,10 +214,9 @@ class Values:
 
     def _known(self, name: str) -> str:
         """What may stand in the place of a name that nothing is like."""
-        known = [word for word in self._variables() if not word.startswith("_")]
-        several = f"; {', '.join(f'`{word}`' for word in known[:5])} {'is' if len(known) == 1 else 'are'} known here"
-        vars_ = f"`vars: {{{name}: …}}` defines a number, and `as: {name}` beside an item names what it gives"
-        return vars_ + (several if 0 < len(known) <= 5 else "")
+        known = [word for word in self._variables() if word[:1].islower()]
+        listed = f"; known here: {', '.join(known[:5])}{', …' if len(known) > 5 else ''}" if known else ""
+        return f"`vars: {{{name}: …}}` defines a number, and `as: {name}` beside an item names what it gives{listed}"
 
     def _variables(self) -> list[str]:
         """The names in scope that may be a number's: the CapWords name of a layer is none."""

@@ -574,6 +574,16 @@ class Net:
         return frozenset(node.path for head in heads for node in multiplying(head))
 
 
+def routed(net: Net) -> frozenset[str]:
+    """The paths of the layers and combinators that run on as many slices as values decide."""
+    found: set[str] = set()
+    for node in walk(net.root):
+        if isinstance(node, Combinator) and node.joining.decides is not None:
+            chains = (chain for key, chain in node.branches if key != node.joining.decides)
+            found.update(inner.path for chain in chains for inner in multiplying(chain))
+    return frozenset(found)
+
+
 def _brief(name: str | None, types: Sequence[TensorType]) -> str:
     """A value in the least words: `3×32×32`, `mask 1×64×64`, `levels (8×4×4, 8×2×2)`."""
     shapes = ["×".join(map(str, type_.shape)) for type_ in types]

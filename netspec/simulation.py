@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
-from netspec.combinators.base import Taken
+from netspec.combinators.base import Slices, Taken
 from netspec.dims import Shape, Size, product
 from netspec.layers.base import DType, Layer, Saved, TensorType
 from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use
@@ -253,16 +253,49 @@ class SimulatedStep:
         """Elements of a tensor for one example."""
         return _count(type_.shape) * (1 if type_.constant else self.slices)
 
-    def _each(self, node: Combinator, x: StepTensor, count: Size, axis: int, *, needs: bool) -> StepTensor:
+    def _each(self, node: Combinator, x: StepTensor, slices: Slices, *, needs: bool) -> StepTensor:
         """A body on every slice of an axis. What it gives is a view of what the last of its layers gives."""
-        start = x if axis == 0 else StepTensor(x.elements, x.width)  # behind another axis they are copied
+        start = StepTensor(x.elements, x.width) if slices.copied else x
         self._hold(x)
         outer = self.slices
-        self.slices *= whole(count)
+        self.slices *= whole(slices.count)
         y = self.run(node.branches[0][1], start, needs=needs)
         self.slices = outer
         self._release([x])
         return y
+
+    def _branches(self, node: Combinator, x: StepTensor, *, needs: bool) -> list[_Flowing]:
+        """What the branches make of the input, or of their parts of it."""
+        ends: list[_Flowing] = []
+        part = node.joining.part(node.input)
+        for _, chain in node.branches:
+            start = x if part is None or part.axis is None else x.part(self._elements(part.type))
+            ends.append(self._end(chain, start, needs=needs))
+        return ends
+
+    def _chosen(self, node: Combinator, x: StepTensor, slices: Slices, *, needs: bool) -> list[_Flowing]:
+        """What the first branch makes of the input, and the others of the slices that it has them take."""
+        (_, decides), *others = node.branches
+        ends = [self._end(decides, x, needs=needs)]
+        assert slices.chosen is not None
+        picked = StepTensor(x.elements * slices.chosen, x.width)
+        count = whole(slices.count)
+        kept = count * slices.chosen * self.slices * self.batch * _INT64 if needs else 0
+        self.kept_bytes += kept
+        self.events.append(StepEvent(None, x, picked, len(self.log), kept, 0, needs))
+        outer = self.slices
+        for number, (_, chain) in enumerate(others):
+            runs = number < slices.chosen
+            self.slices = outer * count if runs else 0
+            ends.append(self._end(chain, picked.part(x.elements if runs else 0), needs=needs))
+        self.slices = outer
+        return ends
+
+    def _end(self, chain: Sequential, start: StepTensor, *, needs: bool) -> _Flowing:
+        """What a branch gives, which is held until it is joined."""
+        end = self.run(chain, start, needs=needs)
+        self._hold(end)
+        return _Flowing(end, self.flows)
 
     @staticmethod
     def _weight(leaf: Leaf) -> int:
@@ -273,19 +306,14 @@ class SimulatedStep:
         return whole(product(shape) if leaf.frozen else leaf.parametrization.kept(leaf.layer, shape))
 
     def _combinator(self, node: Combinator, x: StepTensor) -> StepTensor:
-        needs, flows = self.flows, False
-        if (cut := node.joining.sliced(node.input)) is not None:
-            return self._each(node, x, *cut, needs=needs)
-        ends: list[_Flowing] = []
-        self._hold(x)
+        needs = self.flows
         joining = node.joining
-        part = joining.part(node.input)
-        for _, chain in node.branches:
-            start = x if part is None or part.axis is None else x.part(self._elements(part.type))
-            end = self.run(chain, start, needs=needs)
-            ends.append(_Flowing(end, self.flows))
-            flows = flows or self.flows
-            self._hold(end)
+        slices = joining.sliced(node.input)
+        if slices is not None and slices.chosen is None:
+            return self._each(node, x, slices, needs=needs)
+        self._hold(x)
+        ends = self._branches(node, x, needs=needs) if slices is None else self._chosen(node, x, slices, needs=needs)
+        flows = any(end.needs for end in ends)
         self.flows = flows or (needs and joining.input_joins)
         if joining.training_only:
             self.flows = needs
@@ -305,7 +333,8 @@ class SimulatedStep:
                     self._remember(part.tensor)
             for tensor in (*(ends[i].tensor for i in saved.some), *([y] if saved.output else [])):
                 self._remember(tensor)
-            self.kept_bytes += whole(saved.extra) * y.width * (1 if constant else self.batch * self.slices)
+            times = 1 if constant else self.batch * self.slices
+            self.kept_bytes += (whole(saved.extra) * y.width + whole(saved.indices) * _INT64) * times
             self.kept_bytes += whole(saved.statistics) * FLOAT32
         self.events.append(StepEvent(None, x, y, len(self.log), self.kept_bytes - before, 0, self.flows))
         self._release([x, *(end.tensor for end in ends)])

@@ -50,6 +50,10 @@ COMBINATORS: Final[dict[str, Listed]] = {
         "attention", "Attend", _OF_ATTENTION, ("crossattention", "cross_attention", "scaled_dot_product_attention"),
         _OF_ATTENTION, ("cross-attention, encoder and decoder", "attention of query, key and value"),
     ),
+    "mixture": Listed(
+        "experts", "Mixture", ("router", "top", "normalize"), ("moe", "mixtureofexperts", "sparsemoe"),
+        ("router", "top", "normalize"), ("mixture of experts, MoE", "sparse layer with a router, top-k gating"),
+    ),
     "gate": Listed("products", "Gate", asked=("squeeze and excitation, SE block", "attention on channels")),
     "sequential": Listed("nesting", "Nested"),
     "aux": Listed("heads", "Auxiliary"),

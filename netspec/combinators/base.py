@@ -71,6 +71,20 @@ class Taken(NamedTuple):
     """Whether a gradient flows back to it."""
 
 
+class Slices(NamedTuple):
+    """What branches run on where that is no whole example: slices of it, as so many examples of one batch."""
+
+    count: Size
+    """How many slices an example has."""
+    said: str
+    """What runs on one of them, for messages: "the body of `each` runs on one slice of them"."""
+    copied: bool = True
+    """Whether they are tensors of their own, and no views of the input."""
+    chosen: int | None = None
+    """How many branches each slice goes through, where its values say which; None where all go through the one body.
+    Whatever is counted is counted as if those were the first ones, for all slices."""
+
+
 class Kept(NamedTuple):
     """The tensors that autograd saves for the backward pass of a join."""
 
@@ -86,6 +100,8 @@ class Kept(NamedTuple):
     """What the join gives."""
     statistics: Size = 0
     """float32 elements whose number does not depend on the batch size."""
+    indices: Size = 0
+    """The number of int64 elements per example."""
 
 
 class Bracketed(NamedTuple):
@@ -118,6 +134,8 @@ class Joining(Arguments):
     sides: ClassVar[tuple[str, ...]] = ()
     """Options whose values are further lists of layers, each a branch beside the body; an empty one is the identity.
     Beside `several` branches they may be values too, and one that is left out is no branch."""
+    decides: ClassVar[str | None] = None
+    """The side that must be given and runs first, on the whole input, since it says which branches run on what."""
     joins: ClassVar[bool] = True
     """False for a nested chain, which has nothing to join: it becomes a `Sequential` of the net."""
     training_only: ClassVar[bool] = False
@@ -205,8 +223,8 @@ class Joining(Arguments):
         """
         raise NotImplementedError
 
-    def sliced(self, x: TensorType) -> tuple[Size, int] | None:
-        """How many slices the body runs on, as on so many examples, and of which axis; None if it runs on the whole."""
+    def sliced(self, x: TensorType) -> Slices | None:
+        """The slices that the branches run on, all but the sides; None if they run on the whole."""
         return None
 
     def settled(self, y: TensorType) -> Joining:
@@ -225,6 +243,10 @@ class Joining(Arguments):
     def kept(self, x: TensorType, branches: Sequence[Taken], on_cpu: bool) -> Kept:
         """As `saved`, where that hangs on the gradients that flow or on the kernels of a device."""
         return self.saved(x, [branch.type for branch in branches])
+
+    def misfits(self, ends: Sequence[TensorType]) -> dict[int, Size]:
+        """Where branches do not fit: what the last axis of each should be that may be at fault, by number."""
+        return {}
 
     # ---- for messages and tables
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from netspec.combinators.base import Ends, Joining, Made, Option, WorkedExample
-from netspec.dims import Size, need
+from netspec.combinators.base import Ends, Joining, Made, Option, Slices, WorkedExample
+from netspec.dims import need
 from netspec.layers.base import TensorType
 
 
@@ -57,7 +57,7 @@ class Each(Joining):
             lambda: f"the body of `each` gives the same for every slice: {ends.told(0, None)}",
             code="constant-value",
         )
-        count, _ = self.sliced(x)
+        count = self.sliced(x).count
         rank = len(y.shape) + 1
         axis = self.dim - 1 if self.dim > 0 else rank + self.dim
         need(
@@ -72,9 +72,9 @@ class Each(Joining):
         )
         return Made(TensorType((*y.shape[:axis], count, *y.shape[axis:]), y.dtype), axis)
 
-    def sliced(self, x: TensorType) -> tuple[Size, int]:
+    def sliced(self, x: TensorType) -> Slices:
         axis = self._axis(len(x.shape))
-        return x.shape[axis], axis
+        return Slices(x.shape[axis], "the body of `each` runs on one slice of them", copied=axis != 0)
 
     def _axis(self, rank: int) -> int:
         """The axis, batch excluded."""

@@ -168,19 +168,21 @@ def _combinator(node: Combinator, given: _Given) -> Iterator[str]:
     joining = node.joining
     if joining.several:
         yield f"- {node.kind}:"
-        sides = joining.given_sides([key for key, _ in node.branches])
-        for lines in branches[: len(branches) - len(sides)]:
-            if lines:
+        sides: dict[str, list[str]] = {}
+        for (key, _), lines in zip(node.branches, branches, strict=True):
+            if key in joining.sides:
+                sides[key] = lines
+            elif lines:
                 yield f"    - {lines[0]}"
                 yield from (f"      {line}" for line in lines[1:])
             else:
                 yield "    - []"
-        for side, lines in zip(sides, branches[len(branches) - len(sides) :], strict=True):
+        for side, lines in sides.items():
             yield from _under(f"  {side}:", lines, "    ")
     else:
-        body, *sides = branches
+        body, *others = branches
         yield from _under(f"- {node.kind}:", body, "    ")
-        for side, lines in zip(joining.sides, sides, strict=True):
+        for side, lines in zip(joining.sides, others, strict=True):
             if lines:
                 yield from _under(f"  {side}:", lines, "    ")
     yield from (f"  {name}: {flow(value)}" for name, value in written_arguments(joining).items())

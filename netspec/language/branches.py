@@ -80,16 +80,20 @@ def written_branches(
     if not found:
         return None
     sides = [_side(item, side, scope, reader) for side in joining.given_sides(item.options)]
+    if joining.decides is not None and joining.decides not in item.options:
+        if not _stands_inside(item, joining.decides):
+            example = f"write `{joining.decides}: […]` beside `{item.name}`"
+            reader.report("missing-argument", f"`{item.name}` needs `{joining.decides}`", item.head, help=example)
+        return None
     if None in sides:
         return None
     try:
         joining.check_branches(len(found))
     except Unmet as unmet:
         _report(item, unmet.problem, reader)
-    return [
-        *(branch._replace(key=f"branches.{i}") for i, branch in enumerate(found)),
-        *(side for side in sides if side is not None),
-    ]
+    branches = [branch._replace(key=f"branches.{i}") for i, branch in enumerate(found)]
+    beside = [side for side in sides if side is not None]
+    return [*beside, *branches] if joining.decides is not None else [*branches, *beside]
 
 
 def _side(item: Item, side: str, scope: NamesInScope, reader: Reader) -> Branch | None:
@@ -118,12 +122,15 @@ def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, 
     node = item.value
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
         return _values(node, joining, scope, reader)
+    inside = _options_inside(node, joining)
+    if isinstance(node, MapNode) and node.get("do") is not None and inside is None:
+        return rounds(node)
     if not isinstance(node, ListNode) or not node.items:
         reader.report(
             "wrong-form",
             f"`{word}` holds a list of branches, each a list of layers",
             node or item.head,
-            help=_options_inside(node, joining) or f"for example `{word}: {joining.shown}`; `[]` is identity",
+            help=inside or f"for example `{word}: {joining.shown}`; `[]` is identity",
             fix=_options_beside(item, joining, reader),
         )
         return None

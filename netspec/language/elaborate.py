@@ -372,13 +372,18 @@ class Elaborator:
         self.inference.keep_conditions(item.name, span, flow)  # before a layer of a branch takes them for its own
         within = self.expansion.deeper(cursor.context, item)
         cut = None if start.type is None or flow.type is None else joining.sliced(flow.type)
-        if cut is not None:
-            within = within._replace(slices=within.slices * cut[0])
         branches: list[tuple[str, Sequential]] = []
         ends: list[Flow] = []
         for part in written or ():
             inner = within.within(part.scope.branch())
-            branch, end = self._branch(f"{path}.{part.key}", part, item.name, start, inner)
+            aside = part.key == joining.decides
+            if cut is not None and not aside:
+                number = len(branches) - (joining.decides is not None)
+                runs = cut.count if cut.chosen is None or number < cut.chosen else 0
+                inner = inner._replace(slices=inner.slices * runs)
+            branch, end = self._branch(f"{path}.{part.key}", part, item.name, flow if aside else start, inner)
+            if cut is not None and not aside:
+                check_slices(branch, item.name, cut, reader)
             branches.append((part.key, branch))
             ends.append(end)
         if start is flow:
@@ -387,8 +392,6 @@ class Elaborator:
         self.inference.keep_conditions(item.name, span, flow)
         x, y = flow.type or NOTHING, end.type or NOTHING
         calls = cursor.context.calls
-        if cut is not None:
-            check_slices(branches[0][1], reader)
         slices = cursor.context.slices
         cursor.nodes.append(Combinator(joining, path, name, tuple(branches), span, x, y, calls, slices=slices))
         cursor.flow = end

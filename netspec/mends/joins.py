@@ -28,6 +28,7 @@ def mends_of_join(clue: JoinClue, d: Diagnostic, source: Source, spec: Spec) -> 
         return
     if not all(isinstance(size, int) for one in (x, *types) for size in one.shape):
         return
+    yield from _last_width(clue, types, source, spec)
     yield from _parameter_without_the_batch(clue, types, source, spec)
     yield from _layer_of_the_shortcut(clue, types, source, spec)
     yield from _padding_that_keeps_the_size(clue, types, source, spec)
@@ -35,6 +36,21 @@ def mends_of_join(clue: JoinClue, d: Diagnostic, source: Source, spec: Spec) -> 
     yield from _stride_given_twice(clue, source, spec)
     yield from _shortcut(clue, x, types, source, spec)
     yield from _call(clue, types, d, source, spec)
+
+
+def _last_width(clue: JoinClue, types: list[TensorType], source: Source, spec: Spec) -> Iterator[Fix]:
+    """The layer that set the last axis of a branch which the combinator wants of another size."""
+    for number, wanted in clue.joining.misfits(types).items():
+        origin = clue.ends[number].origins[-1] if types[number].shape else None
+        if not isinstance(origin, LayerOrigin) or types[number].shape[-1] == wanted:
+            continue
+        leaf, item = origin.leaf, item_at(spec, source, origin.leaf.span)
+        name = leaf.layer.scalar
+        if item is None or name is None or getattr(leaf.layer, name) != leaf.output.shape[-1]:
+            continue
+        edit = set_argument(source, item, name, str(wanted), name)
+        if edit is not None:
+            yield Fix(f"`{name}: {wanted}` of `{leaf.type}` (line {leaf.span.line})", (edit,), certain=False)
 
 
 def _padding_that_keeps_the_size(clue: JoinClue, types: list[TensorType], source: Source, spec: Spec) -> Iterator[Fix]:

@@ -88,6 +88,36 @@ class Each(nn.Module):
         return y.reshape(-1, slices.shape[1], *y.shape[1:]).movedim(1, self.dim)
 
 
+class Mixture(nn.Module):
+    """The sum of what the `top` branches with the highest scores make of each vector: (…, D) → (…, F).
+
+    The router gives (…, branches) of x. The weights are the softmax of the chosen scores; of all scores where they are
+    not to be normalized. A branch runs once, on the vectors that chose it, which may be none.
+    """
+
+    def __init__(self, *branches: nn.Module, router: nn.Module, top: int, normalize: bool = True) -> None:
+        super().__init__()
+        self.router = router
+        self.branches = nn.ModuleList(branches)
+        self.top = top
+        self.normalize = normalize
+
+    def forward(self, x: Tensor, *values: Tensor) -> Tensor:
+        """The weighted sums."""
+        scores = self.router(x, *values).flatten(0, -2)
+        if self.normalize:
+            weights, chosen = scores.topk(self.top)
+            weights = weights.softmax(-1)
+        else:
+            weights, chosen = scores.softmax(-1).topk(self.top)
+        order = chosen.flatten().argsort(stable=True)  # branch by branch
+        counts: list[int] = chosen.flatten().bincount(minlength=len(self.branches)).tolist()
+        parts = torch.split_with_sizes(x.flatten(0, -2)[order // self.top], counts)
+        y = torch.cat([branch(part, *values) for branch, part in zip(self.branches, parts, strict=True)])
+        y = y[order.argsort()].view(*chosen.shape, y.shape[-1])
+        return (y * weights.to(y.dtype).unsqueeze(-1)).sum(1).view(*x.shape[:-1], y.shape[-1])
+
+
 class Concat(nn.Module):
     """What the branches make of x, joined along `dim` (the batch is dim 0).
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from netspec.diagnostics import Defect, PluginError
 from netspec.dims import Size
 from netspec.layers.base import TensorType
-from netspec.net import Combinator, Leaf, Net, walk
+from netspec.net import Combinator, Leaf, Net, routed, walk
 from netspec.plugins.asking import roots, told
 from netspec.torch.build import build
 from netspec.torch.modules import Outputs
@@ -182,6 +182,7 @@ class _Run:
         self.found: list[Disagreement] = []
         self.order: list[str] = []
         self.current: Leaf | None = None
+        self.routed = routed(net)
 
     def run(self, *, training: bool) -> list[Disagreement]:
         """Run the pass in train or eval mode. Returns the differences."""
@@ -246,6 +247,8 @@ class _Run:
             self.found.append(Disagreement(path, kind, what, "a tensor", f"a {type(found).__name__}"))
             return
         inferred = (1 if expected.constant else _BATCH * slices, *expected.shape)
+        if path in self.routed and found.dim() and not expected.constant:
+            inferred = (found.shape[0], *expected.shape)  # values decide how many there are
         if tuple(found.shape) != inferred:
             self.found.append(Disagreement(path, kind, what, shape_text(inferred), shape_text(tuple(found.shape))))
         dtype = str(found.dtype).removeprefix("torch.")

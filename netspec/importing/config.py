@@ -22,6 +22,7 @@ _FAMILIES: Final = {
     "gpt2": ("gpt2", "GPT2"),
     "llama": ("llama", "Llama"),
     "mistral": ("llama", "Mistral"),
+    "mixtral": ("mixtral", "Mixtral"),
     "qwen2": ("llama", "Qwen2"),
     "vit": ("vit", "ViT"),
 }

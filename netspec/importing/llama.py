@@ -24,6 +24,8 @@ class Llama(LanguageModel):
     """Touvron et al. 2023 (arXiv 2302.13971); transformers' `LlamaConfig`."""
 
     heads_known: ClassVar = {"LlamaForCausalLM": "words", "LlamaModel": "states"}
+    base: ClassVar[float] = 10000.0
+    """Of the turns by position, where the configuration says none."""
     biases: ClassVar[tuple[bool, bool] | None] = None
     """Whether queries, keys and values, and the projection behind them, have a bias; None where `attention_bias` says
     so of all."""
@@ -49,7 +51,7 @@ class Llama(LanguageModel):
     def rotary(self) -> dict[str, Any]:
         """What the configuration says of the turns by position, under the keys of transformers 5."""
         older = {} if self.rope_scaling is None else self.rope_scaling
-        return {"rope_theta": self.rope_theta or 10000.0} | older | (self.rope_parameters or {})
+        return {"rope_theta": self.rope_theta or self.base} | older | (self.rope_parameters or {})
 
     @property
     def linears_have_biases(self) -> bool:
@@ -76,19 +78,12 @@ class Llama(LanguageModel):
         groups = [(window, len(list(run))) for window, run in groupby(self.windows())]
         kinds = dict.fromkeys(window for window, _ in groups)
         names = {window: "layer" if len(kinds) == 1 else "local" if window else "layer" for window in kinds}
-        stated = {
-            "length": self.max_position_embeddings,
-            "words": self.vocab_size,
-            "width": self.hidden_size,
-            "hidden": self.intermediate_size,
-            "heads": self.num_attention_heads,
-        }
         return lines(
             "netspec: 1",
             f"name: {name}",
             "input: [length, int64]",
             "vars:",
-            *(f"  {key}: {value}" for key, value in stated.items()),
+            *(f"  {key}: {value}" for key, value in self.stated().items()),
             f"  norm: {{RMSNorm: {{eps: {text(self.rms_norm_eps)}}}}}",
             "",
             "blocks:",
@@ -99,6 +94,27 @@ class Llama(LanguageModel):
             *(f"  - {names[window]}:\n    repeat: {count}" for window, count in groups),
             *self.after_the_layers(),
         )
+
+    def stated(self) -> dict[str, int]:
+        """The numbers that have names."""
+        return {
+            "length": self.max_position_embeddings,
+            "words": self.vocab_size,
+            "width": self.hidden_size,
+            "hidden": self.intermediate_size,
+            "heads": self.num_attention_heads,
+        }
+
+    def parts(self) -> tuple[str, str, str]:
+        """The first layer of the MLP, of which there are two, the activation behind one of them, and the last layer."""
+        first = arguments(out_features="hidden", bias=None if self.mlp_bias else False)
+        last = arguments(out_features="width", bias=None if self.mlp_bias else False)
+        return f"Linear: {first}", ACTIVATIONS[self.hidden_act], f"Linear: {last}"
+
+    def mlp(self) -> list[str]:
+        """The lines of the MLP."""
+        first, gate, last = self.parts()
+        return [f"        - mul: [[{first}, {gate}], [{first}]]", f"        - {last}"]
 
     def _layer(self, name: str, window: int | None) -> list[str]:
         inside, outside = self.biases or (self.attention_bias, self.attention_bias)
@@ -115,8 +131,6 @@ class Llama(LanguageModel):
             window=window,
             rotary=arguments(base=int(theta) if theta == int(theta) else theta),
         )
-        linear = arguments(out_features="hidden", bias=None if self.mlp_bias else False)
-        last = arguments(out_features="width", bias=None if self.mlp_bias else False)
         return [
             f"  {name}:",
             "    - residual:",
@@ -124,8 +138,7 @@ class Llama(LanguageModel):
             f"        - SelfAttention: {attention}",
             "    - residual:",
             "        - $norm",
-            f"        - mul: [[Linear: {linear}, {ACTIVATIONS[self.hidden_act]}], [Linear: {linear}]]",
-            f"        - Linear: {last}",
+            *self.mlp(),
         ]
 
 

@@ -102,6 +102,13 @@ class Mixture(nn.Module):
         self.top = top
         self.normalize = normalize
 
+    def counts(self, chosen: Tensor) -> list[int]:
+        """How many vectors each branch runs on; where there are no values, as if all chose the first branches."""
+        if chosen.is_meta:
+            return [chosen.shape[0] if i < self.top else 0 for i in range(len(self.branches))]
+        counts: list[int] = chosen.flatten().bincount(minlength=len(self.branches)).tolist()
+        return counts
+
     def forward(self, x: Tensor, *values: Tensor) -> Tensor:
         """The weighted sums."""
         scores = self.router(x, *values).flatten(0, -2)
@@ -111,8 +118,7 @@ class Mixture(nn.Module):
         else:
             weights, chosen = scores.softmax(-1).topk(self.top)
         order = chosen.flatten().argsort(stable=True)  # branch by branch
-        counts: list[int] = chosen.flatten().bincount(minlength=len(self.branches)).tolist()
-        parts = torch.split_with_sizes(x.flatten(0, -2)[order // self.top], counts)
+        parts = torch.split_with_sizes(x.flatten(0, -2)[order // self.top], self.counts(chosen))
         y = torch.cat([branch(part, *values) for branch, part in zip(self.branches, parts, strict=True)])
         y = y[order.argsort()].view(*chosen.shape, y.shape[-1])
         return (y * weights.to(y.dtype).unsqueeze(-1)).sum(1).view(*x.shape[:-1], y.shape[-1])

@@ -36,6 +36,7 @@ PUBLISHED: dict[str, tuple[dict[str, Any], int]] = {
     "Mistral 7B": (
         {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "sliding_window": 4096}, 7_241_732_096,
     ),
+    "Mixtral 8x7B": ({"model_type": "mixtral", "architectures": ["MixtralForCausalLM"]}, 46_702_792_704),
     "Qwen2 7B": (
         {
             "model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "hidden_size": 3584,
@@ -84,6 +85,8 @@ REFUSED: list[tuple[dict[str, Any] | str | list[Any], str]] = [
     ({"model_type": "gpt2", "add_cross_attention": True}, "`add_cross_attention: true`"),
     ({"model_type": "gpt2", "scale_attn_by_inverse_layer_idx": True}, "`scale_attn_by_inverse_layer_idx: true`"),
     ({"model_type": "qwen2", "use_sliding_window": True, "layer_types": ["full_attention"]}, "`layer_types` has 1"),
+    ({"model_type": "mixtral", "router_jitter_noise": 0.1}, "`router_jitter_noise: 0.1`"),
+    ({"model_type": "mixtral", "num_experts_per_tok": 9}, "its numbers do not make a network"),
     ({"model_type": "vit", "image_size": [1, 2, 3]}, "`image_size` has 3 numbers"),
 ]
 

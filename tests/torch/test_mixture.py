@@ -148,6 +148,12 @@ layers:
     assert torch.equal(made(*given), model(*given))
 
 
+def test_without_values_the_first_experts_are_chosen() -> None:
+    model = netspec.build(netspec.loads(EXPERTS), device="meta")
+    assert model(torch.randn(3, 7, 24, device="meta")).shape == (3, 7, 5)
+    assert netspec.transfer(netspec.build(netspec.loads(EXPERTS), seed=2), netspec.loads(EXPERTS))
+
+
 def test_positions_of_an_open_axis_are_counted_by_a_formula() -> None:
     text = "input: [T, 4]\nlayers:\n- {mixture: {repeat: 4, do: [Linear: 3]}, router: [Linear: 4], top: 2}"
     net = netspec.loads(text)

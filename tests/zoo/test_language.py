@@ -113,6 +113,47 @@ def test_llama_is_the_one_written_by_hand() -> None:
     agree("llama", Llama(90, 32, 3, 4, 2, 44, 500000), words=90, length=13, kv_heads=2, **sizes)
 
 
+class Experts(nn.Module):
+    """All experts on all positions; those that are not among the two best weigh nothing."""
+
+    def __init__(self, width: int, hidden: int, count: int) -> None:
+        super().__init__()
+        self.router = nn.Linear(width, count, bias=False)
+        self.gates, self.ups = (
+            nn.ModuleList(nn.Linear(width, hidden, bias=False) for _ in range(count)) for _ in range(2)
+        )
+        self.downs = nn.ModuleList(nn.Linear(hidden, width, bias=False) for _ in range(count))
+
+    def forward(self, x: Tensor) -> Tensor:
+        shares = self.router(x).softmax(-1)
+        second = shares.sort(-1, descending=True).values[..., 1:2]
+        shares = torch.where(shares < second, 0, shares)
+        shares = shares / shares.sum(-1, keepdim=True)
+        made = [down(F.silu(gate(x)) * up(x)) for gate, up, down in zip(self.gates, self.ups, self.downs, strict=True)]
+        return torch.einsum("nlde,nle->nld", torch.stack(made, -1), shares)
+
+
+class MixtralLayer(LlamaLayer):
+    def __init__(self, width: int, heads: int, groups: int, hidden: int, experts: int) -> None:
+        super().__init__(width, heads, groups, 1, 1e6)
+        del self.gate, self.up, self.down
+        self.experts = Experts(width, hidden, experts)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = self.qkv(self.norm1(x)).unflatten(-1, (-1, self.size)).transpose(1, 2)
+        q, k, v = rows.split([self.heads, self.groups, self.groups], 1)
+        k, v = (y.repeat_interleave(self.heads // self.groups, 1) for y in (k, v))
+        x = x + self.out(causal(self.turned(q), self.turned(k), v))
+        return x + self.experts(self.norm2(x))  # type: ignore[no-any-return]
+
+
+def test_mixtral_is_the_one_written_by_hand() -> None:
+    theirs = Llama(90, 32, 3, 4, 2, 44, 1e6)
+    theirs.layers = nn.Sequential(*(MixtralLayer(32, 4, 2, 20, 5) for _ in range(3)))
+    sizes = {"width": 32, "depth": 3, "heads": 4, "hidden": 20, "experts": 5}
+    agree("mixtral", theirs, words=90, length=13, kv_heads=2, **sizes)
+
+
 @pytest.mark.parametrize(
     ("name", "variant", "published"),
     [
@@ -123,6 +164,8 @@ def test_llama_is_the_one_written_by_hand() -> None:
         ("llama", "tinyllama", 1_100_048_384),
         ("llama", "llama2_7b", 6_738_415_616),
         ("llama", "llama3_8b", 8_030_261_248),
+        ("mixtral", "mixtral_8x7b", 46_702_792_704),
+        ("mixtral", "mixtral_8x22b", 140_630_071_296),
     ],
 )
 def test_a_whole_network_has_its_published_size(name: str, variant: str, published: int) -> None:

@@ -146,7 +146,10 @@ class SimulatedStep:
         constant = leaf.output.constant
         if layer.source:
             x = y = StepTensor(
-                _count(leaf.output.shape), _width_of(leaf.output.dtype, FLOAT32), constant=True, owned=True
+                _count(leaf.output.shape),
+                _width_of(leaf.output.dtype, FLOAT32),
+                constant=True,
+                owned=not layer.computed,
             )
             self.flows = False
         elif layer.shares(leaf.input):

@@ -24,6 +24,7 @@ _FAMILIES: Final = {
     "mistral": ("llama", "Mistral"),
     "mixtral": ("mixtral", "Mixtral"),
     "qwen2": ("llama", "Qwen2"),
+    "t5": ("t5", "T5"),
     "vit": ("vit", "ViT"),
 }
 """For each `model_type`, the module and the class that read it."""

@@ -113,7 +113,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "extra": ("Select", "Slice", "StochasticDepth", "LayerScale", "ClassToken", "PositionEmbedding"),
     "elementary": ("Scale", "Sin", "Cos", "Exp", "Log", "Abs", "Clamp"),
     "moves": ("Roll", "Tril", "Triu", "RelativeShift"),
-    "constants": ("Parameter", "Buffer", "Sinusoids"),
+    "constants": ("Parameter", "Buffer", "Sinusoids", "RelativePositionBias"),
     "parts": ("Chunk", "Split", "GaussianSample"),
     "reductions": ("Mean", "Sum", "Max", "Min", "Normalize"),
     "attention": ("SelfAttention",),

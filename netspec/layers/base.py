@@ -193,6 +193,8 @@ class Layer(Arguments):
     """True if its results are the parts of one thing, a family; else the first flows on and the others get names."""
     source: ClassVar[bool] = False
     """True if it reads no value: what it gives takes the place of the one that stands there."""
+    computed: ClassVar[bool] = False
+    """Of such a layer, whether it computes what it gives; else that is its parameter or buffer itself."""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     # ---- the rule

@@ -213,6 +213,65 @@ class Sinusoids(_Source):
         return TorchCall("Sinusoids", self.arguments(x), "netspec.torch.units")
 
 
+class RelativePositionBias(_Source):
+    """Nothing → (num_heads, query_length, key_length): T5's learned number for each head and distance from query to
+    key, which is the `bias` of an `attend` or a `SelfAttention`, or of many.
+
+    `RelativePositionBias: {num_heads: 8, query_length: 512}` gives 8 × 512 × 512; key_length is query_length if left
+    out. Distances share num_buckets numbers: in each direction the first half of them holds one distance each, the rest
+    grow by equal factors up to max_distance, and the last holds all that are farther. With `bidirectional: false`, for
+    `is_causal: true`, all buckets are for keys in front of the query. It begins normally distributed with a standard
+    deviation of 0.02; `init` beside it says another way. Source: Raffel et al. 2020, section 2.1.
+
+    Parameters: num_buckets · num_heads.
+    """
+
+    computed: ClassVar[bool] = True
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"num_heads": 8, "query_length": 40}, (4,), (8, 40, 40)),
+        Example(
+            {
+                "num_heads": 2, "query_length": 5, "key_length": 9, "num_buckets": 5, "max_distance": 6,
+                "bidirectional": False,
+            },
+            (4,), (2, 5, 9),
+        ),
+    )  # fmt: skip
+
+    num_heads: Count
+    query_length: Count
+    key_length: Count | None = None
+    num_buckets: Count = 32
+    max_distance: Count = 128
+    bidirectional: bool = True
+
+    @model_validator(mode="after")
+    def _distances_have_buckets(self) -> RelativePositionBias:
+        least = 4 if self.bidirectional else 2
+        if self.num_buckets < least or (self.bidirectional and self.num_buckets % 2):
+            even = "an even number of " if self.bidirectional else ""
+            raise invalid(f"`num_buckets: {self.num_buckets}`, but it takes {even}at least {least}")
+        exact = self.num_buckets // least
+        if self.max_distance <= exact:
+            raise invalid(
+                f"`max_distance: {self.max_distance}` is none of the distances that share buckets: those up to {exact} "
+                f"have one each of the {self.num_buckets}"
+            )
+        return self
+
+    def output(self, x: TensorType) -> TensorType:
+        return ConstantType((self.num_heads, self.query_length, self.key_length or self.query_length))
+
+    def parameters(self, x: TensorType) -> dict[str, Shape]:
+        return {"weight": (self.num_buckets, self.num_heads)}
+
+    def buffer_bytes(self, x: TensorType) -> Size:
+        return 8 * self.query_length * (self.key_length or self.query_length)
+
+    def call(self, x: TensorType) -> TorchCall:
+        return TorchCall("RelativePositionBias", self.arguments(x), "netspec.torch.units")
+
+
 def _flat(value: Numbers) -> list[Number]:
     """The numbers of nested lists."""
     return [number for item in value for number in _flat(item)] if isinstance(value, tuple) else [value]

@@ -106,8 +106,8 @@ class Mixture(nn.Module):
         """How many vectors each branch runs on; where there are no values, as if all chose the first branches."""
         if chosen.is_meta:
             return [chosen.shape[0] if i < self.top else 0 for i in range(len(self.branches))]
-        counts: list[int] = chosen.flatten().bincount(minlength=len(self.branches)).tolist()
-        return counts
+        counts = torch.bincount(chosen.flatten(), minlength=len(self.branches))
+        return [int(count) for count in counts.cpu().unbind()]
 
     def forward(self, x: Tensor, *values: Tensor) -> Tensor:
         """The weighted sums."""

@@ -3,6 +3,7 @@ their source."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -41,6 +42,49 @@ class Sinusoids(nn.Module):
 
     def extra_repr(self) -> str:
         return str(tuple(self.value.shape))
+
+
+class RelativePositionBias(nn.Module):
+    """A learned number for each head and each bucket of distances from query to key, (1, heads, L, S), in the place of
+    the input and the same for every example.
+
+    The first half of the buckets of a direction holds one distance each, the rest grow by equal factors up to
+    max_distance. With `bidirectional` each direction has half of the buckets; else keys behind the query count as
+    distance 0.
+    """
+
+    buckets: Tensor
+
+    def __init__(
+        self,
+        num_heads: int,
+        query_length: int,
+        key_length: int | None = None,
+        num_buckets: int = 32,
+        max_distance: int = 128,
+        bidirectional: bool = True,
+    ) -> None:
+        super().__init__()
+        length = query_length if key_length is None else key_length
+        ahead = torch.arange(length) - torch.arange(query_length).unsqueeze(1)
+        count = num_buckets // 2 if bidirectional else num_buckets
+        distance = ahead.abs() if bidirectional else (-ahead).clamp(min=0)
+        exact = count // 2
+        growth = torch.log(distance.clamp(min=exact) / exact) / math.log(max_distance / exact)
+        far = (exact + (growth * (count - exact)).long()).clamp(max=count - 1)
+        bucket = torch.where(distance < exact, distance, far)
+        self.register_buffer("buckets", bucket + count * (ahead > 0) if bidirectional else bucket, persistent=False)
+        self.weight = nn.Parameter(torch.empty(num_buckets, num_heads))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight, std=0.02)
+
+    def forward(self, input: Tensor | None = None) -> Tensor:
+        return nn.functional.embedding(self.buckets, self.weight).permute(2, 0, 1).unsqueeze(0)
+
+    def extra_repr(self) -> str:
+        return f"{tuple(self.weight.shape)}, {tuple(self.buckets.shape)}"
 
 
 class GRN(nn.Module):

@@ -52,6 +52,22 @@ PUBLISHED: dict[str, tuple[dict[str, Any], int]] = {
         },
         494_032_768,
     ),
+    "T5 small": ({"model_type": "t5", "d_ff": 2048, "n_positions": 512}, 60_506_624),
+    "T5 3B": (
+        {
+            "model_type": "t5", "architectures": ["T5ForConditionalGeneration"], "d_model": 1024, "d_kv": 128,
+            "d_ff": 16384, "num_layers": 24, "num_heads": 32,
+        },
+        2_851_598_336,
+    ),
+    "T5 1.1 small": (
+        {
+            "model_type": "t5", "d_ff": 1024, "num_layers": 8, "num_decoder_layers": 8, "num_heads": 6,
+            "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False,
+        },
+        76_961_152,
+    ),
+    "T5 small's encoder": ({"model_type": "t5", "architectures": ["T5EncoderModel"]}, 35_330_816),
     "ViT-B/16": (
         {"model_type": "vit", "architectures": ["ViTForImageClassification"], "num_labels": 1000}, 86_567_656,
     ),
@@ -87,6 +103,8 @@ REFUSED: list[tuple[dict[str, Any] | str | list[Any], str]] = [
     ({"model_type": "qwen2", "use_sliding_window": True, "layer_types": ["full_attention"]}, "`layer_types` has 1"),
     ({"model_type": "mixtral", "router_jitter_noise": 0.1}, "`router_jitter_noise: 0.1`"),
     ({"model_type": "mixtral", "num_experts_per_tok": 9}, "its numbers do not make a network"),
+    ({"model_type": "t5", "feed_forward_proj": "gated-snake"}, "`feed_forward_proj: snake`"),
+    ({"model_type": "t5", "relative_attention_num_buckets": 31}, "its numbers do not make a network"),
     ({"model_type": "vit", "image_size": [1, 2, 3]}, "`image_size` has 3 numbers"),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import netspec
+from tests.zoo.agreement import agree as with_weights
 
 SPECS = Path(__file__).parents[2] / "specs" / "language"
 
@@ -154,6 +156,101 @@ def test_mixtral_is_the_one_written_by_hand() -> None:
     agree("mixtral", theirs, words=90, length=13, kv_heads=2, **sizes)
 
 
+def distances(queries: int, keys: int, buckets: int, farthest: int, *, both: bool) -> Tensor:
+    """The bucket of each key for each query, number by number."""
+
+    def bucket(ahead: int) -> int:
+        count = buckets // 2 if both else buckets
+        first = count if both and ahead > 0 else 0
+        distance = abs(ahead) if both else max(-ahead, 0)
+        exact = count // 2
+        if distance < exact:
+            return first + distance
+        grown = exact + int(math.log(distance / exact) / math.log(farthest / exact) * (count - exact))
+        return first + min(grown, count - 1)
+
+    return torch.tensor([[bucket(key - query) for key in range(keys)] for query in range(queries)])
+
+
+class T5Attention(nn.Module):
+    """Queries, keys and values have a matrix each, or on itself rows of one; scores are not scaled."""
+
+    def __init__(self, width: int, heads: int, size: int, *, itself: bool) -> None:
+        super().__init__()
+        self.heads = heads
+        self.parts = nn.ModuleList(
+            nn.Linear(width, heads * size * (3 if itself else 1), bias=False) for _ in range(1 if itself else 3)
+        )
+        self.out = nn.Linear(heads * size, width, bias=False)
+
+    def forward(self, x: Tensor, memory: Tensor, bias: Tensor) -> Tensor:
+        if len(self.parts) == 1:
+            rows: Any = self.parts[0](x).chunk(3, -1)
+        else:
+            rows = [part(y) for part, y in zip(self.parts, (x, memory, memory), strict=True)]
+        q, k, v = (y.unflatten(-1, (self.heads, -1)).transpose(1, 2) for y in rows)
+        shares = (q @ k.transpose(-1, -2) + bias).softmax(-1)
+        return self.out((shares @ v).transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+
+class T5Layer(nn.Module):
+    def __init__(self, width: int, heads: int, size: int, hidden: int, *, gated: bool, decoder: bool) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.RMSNorm(width, 1e-6) for _ in range(3 if decoder else 2))
+        self.itself = T5Attention(width, heads, size, itself=True)
+        self.other = T5Attention(width, heads, size, itself=False) if decoder else None
+        self.ups = nn.ModuleList(nn.Linear(width, hidden, bias=False) for _ in range(2 if gated else 1))
+        self.down = nn.Linear(hidden, width, bias=False)
+
+    def forward(self, x: Tensor, bias: Tensor, memory: Tensor | None = None, hidden: Tensor | None = None) -> Tensor:
+        y = self.norms[0](x)
+        x = x + self.itself(y, y, bias)
+        if self.other is not None:
+            x = x + self.other(self.norms[1](x), memory, hidden)
+        y = self.norms[-1](x)
+        first, *gate = (up(y) for up in self.ups)
+        return x + self.down(F.gelu(first, approximate="tanh") * gate[0] if gate else F.relu(first))  # type: ignore[no-any-return]
+
+
+class T5(nn.Module):
+    """Raffel et al. 2020, of 90 words, 24 features, 3 heads of 10 and two layers each."""
+
+    def __init__(self, *, gated: bool) -> None:
+        super().__init__()
+        self.near, self.before = nn.Parameter(torch.empty(32, 3)), nn.Parameter(torch.empty(32, 3))
+        self.tokens = nn.Embedding(90, 24)
+        self.encoder, self.decoder = (
+            nn.ModuleList(T5Layer(24, 3, 10, 40, gated=gated, decoder=decoder) for _ in range(2))
+            for decoder in (False, True)
+        )
+        self.norms = nn.ModuleList(nn.RMSNorm(24, 1e-6) for _ in range(2))
+        self.head = nn.Linear(24, 90, bias=False)
+        self.factor = 1.0 if gated else 24**-0.5
+        if not gated:
+            self.head.weight = self.tokens.weight
+
+    def forward(self, source: Tensor, seen: Tensor, target: Tensor) -> Tensor:
+        hidden = torch.zeros(seen.shape).to(self.near.dtype).masked_fill(~seen, -torch.inf)[:, None, None]
+        length, written = source.shape[1], target.shape[1]
+        bias = self.near[distances(length, length, 32, 128, both=True)].movedim(-1, 0) + hidden
+        x = self.tokens(source)
+        for layer in self.encoder:
+            x = layer(x, bias)
+        memory = self.norms[0](x)
+        bias = self.before[distances(written, written, 32, 128, both=False)].movedim(-1, 0)
+        bias = bias.masked_fill(torch.ones(written, written, dtype=torch.bool).triu(1), -torch.inf)
+        x = self.tokens(target)
+        for layer in self.decoder:
+            x = layer(x, bias, memory, hidden)
+        return self.head(self.norms[1](x) * self.factor)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_t5_is_the_one_written_by_hand(gated: bool) -> None:
+    sizes = {"length": 150, "written": 140, "words": 90, "width": 24, "depth": 2, "heads": 3, "size": 10, "hidden": 40}
+    with_weights("language/t5", T5(gated=gated), set=sizes | {"gated": gated})
+
+
 @pytest.mark.parametrize(
     ("name", "variant", "published"),
     [
@@ -164,6 +261,14 @@ def test_mixtral_is_the_one_written_by_hand() -> None:
         ("llama", "tinyllama", 1_100_048_384),
         ("llama", "llama2_7b", 6_738_415_616),
         ("llama", "llama3_8b", 8_030_261_248),
+        ("t5", "t5_small", 60_506_624),
+        ("t5", "t5_base", 222_903_552),
+        ("t5", "t5_large", 737_668_096),
+        ("t5", "t5_3b", 2_851_598_336),
+        ("t5", "t5_11b", 11_307_321_344),
+        ("t5", "t5_v1_1_small", 76_961_152),
+        ("t5", "t5_v1_1_base", 247_577_856),
+        ("t5", "t5_v1_1_large", 783_150_080),
         ("mixtral", "mixtral_8x7b", 46_702_792_704),
         ("mixtral", "mixtral_8x22b", 140_630_071_296),
     ],

@@ -113,9 +113,74 @@ def test_mixtral_and_its_configuration() -> None:
     agree(netspec.load(SPECS / "mixtral.yaml", set=sizes), theirs.float(), of_llama, input_ids=tokens(90, 29))
 
 
+def of_t5(theirs: Weights) -> Weights:
+    """The weights of transformers' T5 under the keys of the spec; layers stand in the order in which they run."""
+    ours: Weights = {"tokens.weight": theirs["shared.weight"]}
+    index = iter(range(1000))
+
+    def itself(at: str) -> None:
+        path = f"{next(index)}.body."
+        ours[f"{path}0.weight"] = theirs[f"{at}.layer_norm.weight"]
+        ours[f"{path}1.in_proj_weight"] = torch.cat([theirs[f"{at}.SelfAttention.{part}.weight"] for part in "qkv"])
+        ours[f"{path}1.out_proj.weight"] = theirs[f"{at}.SelfAttention.o.weight"]
+
+    def cross(at: str) -> None:
+        path = f"{next(index)}.body."
+        ours[f"{path}0.weight"] = theirs[f"{at}.layer_norm.weight"]
+        for number, part in enumerate("qkv"):
+            ours[f"{path}1.branches.{number}.0.weight"] = theirs[f"{at}.EncDecAttention.{part}.weight"]
+        ours[f"{path}2.weight"] = theirs[f"{at}.EncDecAttention.o.weight"]
+
+    def dense(at: str) -> None:
+        path, inner = f"{next(index)}.body.", f"{at}.DenseReluDense."
+        ours[f"{path}0.weight"] = theirs[f"{at}.layer_norm.weight"]
+        if f"{inner}wi.weight" in theirs:
+            ours[f"{path}1.weight"], ours[f"{path}4.weight"] = (
+                theirs[f"{inner}{name}.weight"] for name in ("wi", "wo")
+            )
+        else:
+            for number in range(2):
+                ours[f"{path}1.branches.{number}.0.weight"] = theirs[f"{inner}wi_{number}.weight"]
+            ours[f"{path}3.weight"] = theirs[f"{inner}wo.weight"]
+
+    for half, parts in (("encoder", (itself, dense)), ("decoder", (itself, cross, dense))):
+        bias = f"{half}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+        ours[f"{next(index)}.weight"] = theirs[bias]
+        next(index)  # the tokens, which both share
+        next(index)  # Dropout
+        for block in range(2):
+            for number, part in enumerate(parts):
+                part(f"{half}.block.{block}.layer.{number}")
+        ours[f"{next(index)}.weight"] = theirs[f"{half}.final_layer_norm.weight"]
+        next(index)
+    next(index)  # Scale
+    ours[f"{next(index)}.weight"] = theirs["lm_head.weight"]
+    return ours
+
+
+@pytest.mark.parametrize("projection", ["relu", "gated-gelu"])
+def test_t5_and_its_configuration(projection: str) -> None:
+    """Longer than the largest distance; some of the source is padding."""
+    config = transformers.T5Config(
+        vocab_size=90, d_model=24, d_kv=10, d_ff=40, num_layers=2, num_heads=3, feed_forward_proj=projection,
+        relative_attention_max_distance=20, attn_implementation="eager",
+    )  # fmt: skip
+    theirs = transformers.T5ForConditionalGeneration(config)
+    seen = torch.arange(31) < torch.tensor([[31], [17]])
+    given = {"input_ids": tokens(90, 31), "attention_mask": seen, "decoder_input_ids": tokens(90, 27, 1)}
+    sizes = {"length": 31, "written": 27}
+    written = from_config(json.dumps(config.to_dict()).encode())
+    agree(netspec.loads(written.text, set=sizes), theirs, of_t5, **given)
+
+
 @pytest.mark.parametrize(
     ("name", "config"),
-    [("MixtralForCausalLM", {"model_type": "mixtral"})],
+    [
+        ("MixtralForCausalLM", {"model_type": "mixtral"}),
+        ("T5ForConditionalGeneration", {"model_type": "t5"}),
+        ("T5Model", {"model_type": "t5", "d_model": 768, "num_layers": 12, "num_heads": 12, "d_ff": 3072}),
+        ("T5EncoderModel", {"model_type": "t5", "num_decoder_layers": 3}),
+    ],
 )
 def test_a_whole_network_has_as_many_parameters(name: str, config: dict[str, Any]) -> None:
     kind = config.pop("model_type")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from netspec.importing.base import (
     ACTIVATIONS,
@@ -18,6 +18,14 @@ from netspec.importing.base import (
     lines,
     text,
 )
+from netspec.layers.rotary import SCALINGS
+
+_REFUSED: Final = {
+    "dynamic": "a base that grows with the sequence which a layer is given",
+    "longrope": "a factor of its own for each pair of coordinates",
+    "yarn": "a ramp between pairs of coordinates, and a factor for scores",
+}
+"""What the ways of scaling the turns do that `rotary` does not."""
 
 
 class Llama(LanguageModel):
@@ -57,6 +65,11 @@ class Llama(LanguageModel):
     def linears_have_biases(self) -> bool:
         return self.mlp_bias
 
+    @property
+    def rope_type(self) -> str:
+        """How turns are scaled to longer sequences."""
+        return str(self.rotary.get("rope_type", self.rotary.get("type", "default")))
+
     def windows(self) -> list[int | None]:
         """For each layer how far back it looks; None for all the way."""
         return [None] * self.num_hidden_layers
@@ -67,12 +80,16 @@ class Llama(LanguageModel):
             yield from divides(("hidden_size", self.hidden_size), ("num_attention_heads", self.num_attention_heads))
         heads = ("num_attention_heads", self.num_attention_heads)
         yield from divides(heads, ("num_key_value_heads", self.num_key_value_heads))
-        kind = self.rotary.get("rope_type", self.rotary.get("type", "default"))
-        if kind != "default":
-            yield f"`rope_type: {kind}` scales the turns by position, which `rotary` of `SelfAttention` does not"
-        theta = self.rotary["rope_theta"]
-        if isinstance(theta, bool) or not isinstance(theta, int | float) or not 0 < theta < 1e12:
-            yield f"`rope_theta: {str(theta)[:40]}` is no positive number"
+        if self.rope_type not in SCALINGS:
+            known = ", ".join(f"`{name}`" for name in SCALINGS)
+            why = _REFUSED.get(self.rope_type, "no way of scaling the turns by position that is known")
+            yield f"`rope_type: {self.rope_type[:40]}` is {why}; those that a spec can say are {known}"
+        for name in ("rope_theta", *SCALINGS.get(self.rope_type, ())):
+            value = self.rotary.get(name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e12:
+                yield f"`{name}: {str(value)[:40]}` is no positive number"
+        if self.rope_type != "default" and self.rotary.get("partial_rotary_factor", 1) != 1:
+            yield "`partial_rotary_factor` beside a `rope_type` turns a part of each head, without one the whole"
 
     def spec(self, name: str) -> str:
         groups = [(window, len(list(run))) for window, run in groupby(self.windows())]
@@ -118,7 +135,8 @@ class Llama(LanguageModel):
 
     def _layer(self, name: str, window: int | None) -> list[str]:
         inside, outside = self.biases or (self.attention_bias, self.attention_bias)
-        theta = self.rotary["rope_theta"]
+        kind = self.rope_type
+        scaling = {name: _number(self.rotary[name]) for name in SCALINGS[kind]}
         groups = self.num_key_value_heads
         attention = arguments(
             num_heads="heads",
@@ -129,7 +147,9 @@ class Llama(LanguageModel):
             dropout=self.attention_dropout or None,
             is_causal=True,
             window=window,
-            rotary=arguments(base=int(theta) if theta == int(theta) else theta),
+            rotary=arguments(
+                base=_number(self.rotary["rope_theta"]), rope_type=None if kind == "default" else kind, **scaling
+            ),
         )
         return [
             f"  {name}:",
@@ -140,6 +160,11 @@ class Llama(LanguageModel):
             "        - $norm",
             *self.mlp(),
         ]
+
+
+def _number(value: float) -> float:
+    """A number, as whole as it is."""
+    return int(value) if value == int(value) else value
 
 
 class Mistral(Llama):

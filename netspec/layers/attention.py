@@ -25,7 +25,9 @@ class SelfAttention(Layer):
     `kv_heads` keys and values are shared by groups of `num_heads / kv_heads` queries (Ainslie et al. 2023). `bias` is
     that of all projections, `qkv_bias` that of the first and `out_bias` that of the last, if they differ. Scores are
     multiplied by `scale`, which is head_dim^−½ if left out. `rotary: {base: 10000, layout: half, fraction: 1}` turns
-    queries and keys by their position. `dropout` is for the scores after softmax.
+    queries and keys by their position, scaled to longer sequences by `rotary: {rope_type: linear, factor: 4}` or as
+    Llama 3.1 does, `rotary: {base: 500000, rope_type: llama3, factor: 8, low_freq_factor: 1, high_freq_factor: 4,
+    original_max_position_embeddings: 8192}`. `dropout` is for the scores after softmax.
 
     `mask: pad` is a value of bool of the shape keys, queries × keys or heads × queries × keys, where True takes part,
     as in `scaled_dot_product_attention`; `bias: b` a value of float32 of such a shape, which is added to the scores. A

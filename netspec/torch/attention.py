@@ -13,13 +13,28 @@ import torch
 from torch import Tensor, nn
 
 
+def scaled_turns(turns: Tensor, rotary: dict[str, float | str]) -> Tensor:
+    """Turns for each position, in radians, scaled to longer sequences: all of them, or those of which few are made in
+    the length of before."""
+    factor = float(rotary["factor"])
+    if rotary["rope_type"] == "linear":
+        return turns / factor
+    low, high = float(rotary["low_freq_factor"]), float(rotary["high_freq_factor"])
+    rounds = int(rotary["original_max_position_embeddings"]) / (2 * torch.pi / turns)
+    kept = ((rounds - low) / (high - low)).clamp(0, 1)
+    return (1 - kept) * turns / factor + kept * turns
+
+
 def rotate(x: Tensor, rotary: dict[str, float | str]) -> Tensor:
     """Vectors (N, L, heads, size) turned by their positions: coordinate i of the first `fraction` of each by
     base^(−2i / rotated), in pairs of neighbours or of the two halves."""
     size = round(x.shape[-1] * float(rotary["fraction"]))
     positions = torch.arange(x.shape[1], device=x.device, dtype=torch.float32)
     exponents = torch.arange(0, size, 2, device=x.device, dtype=torch.float32) / size
-    angles = torch.outer(positions, 1.0 / float(rotary["base"]) ** exponents).unsqueeze(1)
+    turns = 1.0 / float(rotary["base"]) ** exponents
+    if "rope_type" in rotary:
+        turns = scaled_turns(turns, rotary)
+    angles = torch.outer(positions, turns).unsqueeze(1)
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     y, rest = torch.split_with_sizes(x, (size, x.shape[-1] - size), -1)
     interleaved = rotary["layout"] == "interleaved"

@@ -15,6 +15,9 @@ from netspec.importing import NotImportable, family, from_config
 from tests.commands import program
 
 LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 32000}
+LLAMA3 = {
+    "rope_type": "llama3", "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192,
+}  # fmt: skip
 PUBLISHED: dict[str, tuple[dict[str, Any], int]] = {
     "gpt2": ({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}, 124_439_808),
     "gpt2-xl": ({"model_type": "gpt2", "n_embd": 1600, "n_layer": 48, "n_head": 25}, 1_557_611_200),
@@ -32,6 +35,21 @@ PUBLISHED: dict[str, tuple[dict[str, Any], int]] = {
             "rope_theta": 500000.0, "max_position_embeddings": 8192,
         },
         8_030_261_248,
+    ),
+    "Llama 3.1 8B": (
+        {
+            **LLAMA, "vocab_size": 128256, "intermediate_size": 14336, "num_key_value_heads": 8,
+            "rope_theta": 500000.0, "max_position_embeddings": 131072, "rope_scaling": LLAMA3 | {"factor": 8.0},
+        },
+        8_030_261_248,
+    ),
+    "Llama 3.2 1B": (
+        {
+            **LLAMA, "vocab_size": 128256, "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16,
+            "num_key_value_heads": 8, "head_dim": 64, "tie_word_embeddings": True, "rope_theta": 500000.0,
+            "max_position_embeddings": 131072, "rope_scaling": LLAMA3 | {"factor": 32.0},
+        },
+        1_235_814_400,
     ),
     "Mistral 7B": (
         {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "sliding_window": 4096}, 7_241_732_096,
@@ -96,7 +114,13 @@ REFUSED: list[tuple[dict[str, Any] | str | list[Any], str]] = [
         "`num_attention_heads: 3` does not divide `hidden_size: 100`",
     ),
     ({"model_type": "llama", "hidden_act": "quick_gelu"}, "`hidden_act: quick_gelu`"),
-    ({"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "`rope_type: llama3`"),
+    ({"model_type": "llama", "rope_scaling": {"rope_type": "yarn", "factor": 8.0}}, "`rope_type: yarn`"),
+    (
+        {"model_type": "llama", "rope_scaling": {"type": "dynamic", "factor": 2.0}},
+        "a base that grows with the sequence",
+    ),
+    ({"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "`low_freq_factor: None`"),
+    ({"model_type": "llama", "rope_scaling": {"type": "linear", "factor": "2)"}}, "`factor: 2)` is no positive number"),
     ({"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]}, "`LlamaForCausalLM`"),
     ({"model_type": "gpt2", "add_cross_attention": True}, "`add_cross_attention: true`"),
     ({"model_type": "gpt2", "scale_attn_by_inverse_layer_idx": True}, "`scale_attn_by_inverse_layer_idx: true`"),

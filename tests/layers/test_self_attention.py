@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 from typing import Any
 
@@ -29,6 +31,13 @@ def module_of(layer: SelfAttention, x: TensorType) -> nn.Module:
     return getattr(attention, call.target)(**call.arguments)  # type: ignore[no-any-return]
 
 
+LLAMA3 = {
+    "rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4,
+    "original_max_position_embeddings": 12,
+}  # fmt: skip
+"""Of the turns of a head of 8 with a base of 100, one stays, one is divided, and two are in between."""
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[dict[str, Any], tuple[int, int]]:
     arguments: dict[str, Any] = {"num_heads": draw(st.sampled_from([1, 2, 4, 6])), "bias": draw(st.booleans())}
@@ -40,17 +49,39 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, Any], tuple[int, int]]:
             arguments[name] = draw(st.sampled_from(values))
     if draw(st.booleans()):
         layout, fraction = draw(st.sampled_from(["half", "interleaved"])), draw(st.sampled_from([1, 0.5, 0.75]))
-        arguments["rotary"] = {"base": draw(st.sampled_from([100, 10000])), "layout": layout, "fraction": fraction}
+        scaling: dict[str, Any] = draw(st.sampled_from([{}, {"rope_type": "linear", "factor": 3}, LLAMA3]))
+        base = draw(st.sampled_from([100, 10000]))
+        arguments["rotary"] = {"base": base, "layout": layout, "fraction": fraction, **scaling}
     if arguments.get("is_causal") and draw(st.booleans()):
         arguments["window"] = draw(st.integers(1, 9))
     return arguments, (draw(st.integers(2, 7)), draw(st.sampled_from([12, 24])))
+
+
+def scaled(speed: float, rotary: dict[str, Any]) -> float:
+    """The speed of one pair, as the papers scale it."""
+    match rotary.get("rope_type"):
+        case "linear":
+            return speed / rotary["factor"]  # type: ignore[no-any-return]
+        case "llama3":
+            length = 2 * math.pi / speed
+            context, low, high = (
+                rotary[name] for name in ("original_max_position_embeddings", "low_freq_factor", "high_freq_factor")
+            )
+            if length < context / high:
+                return speed
+            if length > context / low:
+                return speed / rotary["factor"]  # type: ignore[no-any-return]
+            smooth = (context / length - low) / (high - low)
+            return (1 - smooth) * speed / rotary["factor"] + smooth * speed  # type: ignore[no-any-return]
+        case _:
+            return speed
 
 
 def turned(x: Tensor, rotary: dict[str, Any]) -> Tensor:
     """Vectors (N, heads, L, size) turned by complex numbers."""
     size = round(x.shape[-1] * rotary["fraction"])
     part, rest = x[..., :size], x[..., size:]
-    speeds = rotary["base"] ** (-torch.arange(0, size, 2).double() / size)
+    speeds = torch.tensor([scaled(rotary["base"] ** (-i / size), rotary) for i in range(0, size, 2)]).double()
     turns = torch.polar(torch.ones(1).double(), torch.arange(x.shape[2]).double()[:, None] * speeds)
     interleaved = rotary["layout"] == "interleaved"
     pairs = part.unflatten(-1, (-1, 2)) if interleaved else part.unflatten(-1, (2, -1)).transpose(-1, -2)
@@ -153,3 +184,31 @@ def test_specs_of_before_are_multihead_attention_as_it_was() -> None:
 
 if __name__ == "__main__":
     print(f"{compared(int(sys.argv[1]))} accepted, no disagreement")
+
+
+@pytest.mark.parametrize(
+    ("rotary", "told"),
+    [
+        ("{rope_type: dynamic, factor: 2}", "wants 'default', 'linear' or 'llama3', not 'dynamic'"),
+        ("{rope_type: linear}", "wants `factor` beside `rope_type: linear`, but has no `factor`"),
+        ("{factor: 8}", "wants `factor` beside a `rope_type` of `linear` and `llama3` alone, which is `default` here"),
+        (
+            "{rope_type: linear, factor: 8, low_freq_factor: 1}",
+            "`low_freq_factor` beside a `rope_type` of `llama3` alone",
+        ),
+        (
+            "{rope_type: llama3, factor: 8, low_freq_factor: 4, high_freq_factor: 1, "
+            "original_max_position_embeddings: 8192}",
+            "wants a `high_freq_factor` above `low_freq_factor: 4`, not 1",
+        ),
+    ],
+)
+def test_a_scaling_that_lacks_something_is_refused(rotary: str, told: str) -> None:
+    with pytest.raises(netspec.SpecError, match=re.escape(told)):
+        netspec.loads(spec(f"rotary: {rotary}"))
+
+
+def test_nets_without_a_scaling_are_written_as_before() -> None:
+    net = netspec.loads(spec("rotary: {base: 500}"))
+    assert 'rotary={"base": 500, "layout": "half", "fraction": 1.0},' in netspec.to_python(net)
+    assert netspec.to_json(net)["layers"][0]["args"]["rotary"] == "base=500 layout='half' fraction=1.0"

@@ -261,6 +261,7 @@ def test_t5_is_the_one_written_by_hand(gated: bool) -> None:
         ("llama", "tinyllama", 1_100_048_384),
         ("llama", "llama2_7b", 6_738_415_616),
         ("llama", "llama3_8b", 8_030_261_248),
+        ("llama", "llama31_8b", 8_030_261_248),
         ("t5", "t5_small", 60_506_624),
         ("t5", "t5_base", 222_903_552),
         ("t5", "t5_large", 737_668_096),

@@ -113,6 +113,21 @@ def test_mixtral_and_its_configuration() -> None:
     agree(netspec.load(SPECS / "mixtral.yaml", set=sizes), theirs.float(), of_llama, input_ids=tokens(90, 29))
 
 
+LLAMA3 = {
+    "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "rope_theta": 500.0,
+    "original_max_position_embeddings": 40,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "turns", [{"rope_type": "default"}, {"rope_type": "linear", "factor": 4.0, "rope_theta": 1000.0}, LLAMA3]
+)
+def test_llama_with_scaled_turns_and_its_configuration(turns: dict[str, Any]) -> None:
+    """Of the turns of a head of 16, with this base, all three kinds of `llama3` occur."""
+    theirs, net = small("llama", rope_parameters={"rope_theta": 10000.0} | turns, head_dim=16)
+    agree(net, theirs, of_llama, input_ids=tokens(90, 29))
+
+
 def of_t5(theirs: Weights) -> Weights:
     """The weights of transformers' T5 under the keys of the spec; layers stand in the order in which they run."""
     ours: Weights = {"tokens.weight": theirs["shared.weight"]}

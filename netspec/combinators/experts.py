@@ -16,7 +16,9 @@ class Mixture(Joining):
     gives the highest scores. The result is their sum, weighted by the softmax of the chosen scores. The last axis of x
     holds the vectors, all axes before it are positions; the router gives a score for each position and expert, and an
     expert is given single vectors. Parameters count for all experts; multiply-accumulates and memory for `top` of them
-    at each position, as if those were the first. What chooses is not differentiated, the weights are.
+    at each position, as if those were the first. What chooses is not differentiated, the weights are. How many
+    positions an expert gets is read in each step, so that neither a CUDA graph nor `torch.export` holds a network with
+    it.
     """
 
     word = "mixture"
@@ -137,14 +139,15 @@ class Mixture(Joining):
             help=f"one for each expert: end the router in `Linear: {count}`",
         )
         for i, expert in enumerate(experts, 1):
+            rank = len(expert.shape)
             need(
-                len(expert.shape) == 1 and not expert.constant,
+                rank == 1 and not expert.constant,
                 lambda i=i, expert=expert: (
                     f"an expert of `mixture` gives a vector for each that it is given, but expert {i}: {told(i, None)}"
                     + (", the same for all" if expert.constant else "")
                 ),
                 code="constant-value" if expert.constant else "branch-mismatch",
-                help="`Flatten` makes one axis of several" if len(expert.shape) > 1 else None,
+                help="`Flatten` makes one axis of several" if rank > 1 else None,
             )
             need(
                 same(expert.shape[-1], experts[0].shape[-1]),
@@ -158,11 +161,8 @@ class Mixture(Joining):
         return Made(TensorType((*x.shape[:-1], experts[0].shape[-1]), experts[0].dtype), len(x.shape) - 1)
 
     def misfits(self, ends: Sequence[TensorType]) -> dict[int, Size]:
-        experts = [expert.shape for expert in ends[1:]]
-        wanted: dict[int, Size] = {0: len(experts)}
-        if all(experts):
-            return wanted | {i: experts[0][-1] for i, shape in enumerate(experts, 1) if shape[-1] != experts[0][-1]}
-        return wanted
+        widths: list[Size] = [expert.shape[-1] if expert.shape else 0 for expert in ends[1:]]
+        return {0: len(widths)} | {i: widths[0] for i, width in enumerate(widths, 1) if width != widths[0]}
 
     # ---- words
 

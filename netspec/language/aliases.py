@@ -42,6 +42,8 @@ _OTHERS: Final = {
     "sinusoidalpositionalencoding": "Sinusoids",
     "sinusoidalpositionembedding": "Sinusoids",
     "relshift": "RelativeShift",
+    "relativeattentionbias": "RelativePositionBias",
+    "t5relativepositionbias": "RelativePositionBias",
     "multiheadattention": "SelfAttention",
     "multiheadselfattention": "SelfAttention",
     "bn": "BatchNorm",

@@ -123,9 +123,10 @@ def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, 
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
         return _values(node, joining, scope, reader)
     inside = _options_inside(node, joining)
+    items = node.items if isinstance(node, ListNode) else []
     if isinstance(node, MapNode) and node.get("do") is not None and inside is None:
-        return rounds(node)
-    if not isinstance(node, ListNode) or not node.items:
+        items = [node]
+    if node is None or not items:
         reader.report(
             "wrong-form",
             f"`{word}` holds a list of branches, each a list of layers",
@@ -135,7 +136,7 @@ def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, 
         )
         return None
     found: list[Branch] = []
-    for branch in node.items:
+    for branch in items:
         match branch:
             case ListNode():
                 found.append(Branch(branch, scope))
@@ -149,7 +150,7 @@ def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, 
                 if value is FAILED or value is UNKNOWN:
                     return None
                 if not isinstance(value, Value):
-                    _no_branch(branch, cast("object", value), word, reader, beside=len(node.items) > 1)
+                    _no_branch(branch, cast("object", value), word, reader, beside=len(items) > 1)
                     return None
                 found.append(Branch(branch, scope, value))
             case MapNode() if not _is_item(branch):

@@ -211,6 +211,22 @@ def test_what_it_cannot_do_is_said(layers: str, code: str, words: str) -> None:
     assert any(d.code == code and words in d.message for d in caught.value.diagnostics), str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("word", "branches"),
+    [
+        ("concat", "{for: 'i in range(1, 4)', do: [Linear: 2 * i, Linear: 5]}"),
+        ("add", "{repeat: 3, do: [Linear: 5]}"),
+        ("stack", "{when: true, do: [Tanh]}"),
+    ],
+)
+def test_one_item_that_makes_branches_is_as_good_as_a_list_of_it(word: str, branches: str) -> None:
+    alone = netspec.loads(f"input: [4, 5]\nlayers:\n  - {word}: {branches}\n")
+    listed = netspec.loads(f"input: [4, 5]\nlayers:\n  - {word}: [{branches}]\n")
+    assert netspec.expand(alone) == netspec.expand(listed)
+    with pytest.raises(netspec.SpecError, match="are left out"):
+        netspec.loads(f"input: [4, 5]\nlayers:\n  - {word}: {{when: false, do: [Tanh]}}\n")
+
+
 def test_a_router_of_another_width_is_mended() -> None:
     text = "input: [4, 5]\nlayers:\n  - {mixture: [[], []], router: [Linear: 3], top: 1}\n"
     (finding,) = check_source(*decode(text.encode(), "a.yaml"))

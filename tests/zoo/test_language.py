@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import netspec
+from netspec.torch.measured import counting_flops
+from netspec.torch.verify import example
 from tests.zoo.agreement import agree as with_weights
 
 SPECS = Path(__file__).parents[2] / "specs" / "language"
@@ -24,8 +26,11 @@ def agree(name: str, theirs: nn.Module, **sizes: Any) -> None:
     model = netspec.build(net).eval()
     model.load_state_dict(netspec.transfer(theirs.eval(), net))
     tokens = torch.randint(sizes["words"], (2, sizes["length"]), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad(), counting_flops() as counter:
+        found = model.double()(tokens)
+    assert counter.get_total_flops() == 2 * 2 * net.macs  # of two examples
     with torch.no_grad():
-        found, expected = model.double()(tokens), theirs.double()(tokens)
+        expected = theirs.double()(tokens)
     assert found.std() > 0
     assert (found - expected).abs().max() <= 1e-9 * expected.abs().max()
     assert not netspec.verify(net).disagreements
@@ -249,6 +254,10 @@ class T5(nn.Module):
 def test_t5_is_the_one_written_by_hand(gated: bool) -> None:
     sizes = {"length": 150, "written": 140, "words": 90, "width": 24, "depth": 2, "heads": 3, "size": 10, "hidden": 40}
     with_weights("language/t5", T5(gated=gated), set=sizes | {"gated": gated})
+    net = netspec.load(SPECS / "t5.yaml", set=sizes | {"gated": gated})
+    with torch.no_grad(), counting_flops() as counter:
+        netspec.build(net).eval()(*example(net, 1))
+    assert counter.get_total_flops() == 2 * net.macs
 
 
 @pytest.mark.parametrize(

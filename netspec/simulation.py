@@ -261,7 +261,7 @@ class SimulatedStep:
         start = StepTensor(x.elements, x.width) if slices.copied else x
         self._hold(x)
         outer = self.slices
-        self.slices *= whole(slices.count)
+        self.slices *= whole(slices.per_example)
         y = self.run(node.branches[0][1], start, needs=needs)
         self.slices = outer
         self._release([x])
@@ -282,7 +282,7 @@ class SimulatedStep:
         ends = [self._end(decides, x, needs=needs)]
         assert slices.chosen is not None
         picked = StepTensor(x.elements * slices.chosen, x.width)
-        count = whole(slices.count)
+        count = whole(slices.per_example)
         kept = count * slices.chosen * self.slices * self.batch * _INT64 if needs else 0
         self.kept_bytes += kept
         self.events.append(StepEvent(None, x, picked, len(self.log), kept, 0, needs))

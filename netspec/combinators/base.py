@@ -74,7 +74,7 @@ class Taken(NamedTuple):
 class Slices(NamedTuple):
     """What branches run on where that is no whole example: slices of it, as so many examples of one batch."""
 
-    count: Size
+    per_example: Size
     """How many slices an example has."""
     said: str
     """What runs on one of them, for messages: "the body of `each` runs on one slice of them"."""

@@ -57,7 +57,7 @@ class Each(Joining):
             lambda: f"the body of `each` gives the same for every slice: {ends.told(0, None)}",
             code="constant-value",
         )
-        count = self.sliced(x).count
+        count = self.sliced(x).per_example
         rank = len(y.shape) + 1
         axis = self.dim - 1 if self.dim > 0 else rank + self.dim
         need(

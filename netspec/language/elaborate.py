@@ -379,7 +379,7 @@ class Elaborator:
             aside = part.key == joining.decides
             if cut is not None and not aside:
                 number = len(branches) - (joining.decides is not None)
-                runs = cut.count if cut.chosen is None or number < cut.chosen else 0
+                runs = cut.per_example if cut.chosen is None or number < cut.chosen else 0
                 inner = inner._replace(slices=inner.slices * runs)
             branch, end = self._branch(f"{path}.{part.key}", part, item.name, flow if aside else start, inner)
             if cut is not None and not aside:

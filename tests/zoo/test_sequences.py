@@ -162,20 +162,20 @@ class Bert(nn.Module):
         super().__init__()
         self.words, self.segments = nn.Embedding(words, width), nn.Embedding(2, width)
         self.positions, self.norm = nn.Parameter(torch.randn(1, length, width)), nn.LayerNorm(width, 1e-12)
-        self.layers = nn.Sequential(
-            *(
-                nn.TransformerEncoderLayer(width, heads, 4 * width, 0, "gelu", 1e-12, batch_first=True)
-                for _ in range(depth)
-            )
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, heads, 4 * width, 0, "gelu", 1e-12, batch_first=True)
+            for _ in range(depth)
         )
         self.pool = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.layers(self.norm(self.words(tokens) + self.positions + self.segments(segments)))
+    def forward(self, tokens: Tensor, segments: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.norm(self.words(tokens) + self.positions + self.segments(segments))
+        for layer in self.layers:
+            x = layer(x, src_key_padding_mask=~mask)
         return x, self.pool(x[:, 0]).tanh()
 
 
-def test_bert_gives_its_tokens_and_the_first_of_them() -> None:
+def test_bert_gives_its_tokens_and_the_first_of_them_and_passes_padding_over() -> None:
     agree("language/bert", Bert(50, 9, 16, 2, 4), variant="bert_base", set={
         "words": 50, "length": 9, "width": 16, "depth": 2, "heads": 4,
     })  # fmt: skip

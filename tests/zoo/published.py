@@ -148,11 +148,16 @@ SIZES = [
     Published("vision/pvt_v2", "pvt_v2_b5", 81_956_008, "timm:pvt_v2_b5"),
     Published("vision/beit", None, 86_530_984, "timm:beit_base_patch16_224"),
     Published("vision/esrgan", None, 16_697_987, "the authors' code"),
-    Published("audio/whisper_encoder", "whisper_tiny", 7_632_384, "transformers' WhisperEncoder without its positions"),
-    Published(
-        "audio/whisper_encoder", "whisper_base", 19_822_592, "transformers' WhisperEncoder without its positions"
-    ),
-    Published(
-        "audio/whisper_encoder", "whisper_small", 87_002_112, "transformers' WhisperEncoder without its positions"
+    *(
+        Published("audio/whisper", f"whisper_{name}", params, "transformers' Whisper without its 1,500 positions")
+        for name, params in (
+            ("tiny", 37_184_640),
+            ("base", 71_825_920),
+            ("small", 240_582_912),
+            ("medium", 762_321_920),
+            ("large", 1_541_384_960),
+            ("large_v3", 1_541_570_560),
+            ("turbo", 806_958_080),
+        )
     ),
 ]

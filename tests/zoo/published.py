@@ -160,4 +160,9 @@ SIZES = [
             ("turbo", 806_958_080),
         )
     ),
+    Published("language/transformer", "transformer_base", 63_082_496, "65 M in the paper's table 3"),
+    Published("language/transformer", "transformer_big", 214_245_376, "213 M in the paper's table 3"),
+    Published("language/transformer", "marian", 73_944_309, "transformers' MarianMTModel and 58,101 of a bias"),
+    Published("language/bart", "bart_base", 139_420_416, "transformers' BartModel"),
+    Published("language/bart", "bart_large", 406_291_456, "transformers' BartModel"),
 ]

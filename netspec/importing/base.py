@@ -70,6 +70,18 @@ class Configuration(BaseModel, ABC):
         """The spec."""
 
 
+class Labelled(Configuration):
+    """What may end in as many scores as there are labels."""
+
+    id2label: dict[str, Any] | None = None
+    num_labels: Size | None = None
+
+    @property
+    def labels(self) -> int:
+        """How many labels there are; two if nothing says so."""
+        return self.num_labels or (2 if self.id2label is None else len(self.id2label))
+
+
 class LanguageModel(Configuration):
     """What models of tokens have in common: a table of them at the beginning, and perhaps as many scores at the end."""
 
@@ -87,19 +99,26 @@ class LanguageModel(Configuration):
 
     def after_the_layers(self) -> list[str]:
         """The last norm, the scores, and how weights begin."""
-        std = text(self.initializer_range)
-        bias = ", bias: zeros_" if self.linears_have_biases else ""
         scores = ["  - Linear: {out_features: words, bias: false}"] if self.ending == "words" else []
         if scores and self.tie_word_embeddings:
             scores.append("    tie: {weight: tokens.weight}")
-        return [
-            "  - $norm",
-            *scores,
-            "",
-            "init:",
-            f"  Linear: {{weight: {{normal_: {{std: {std}}}}}{bias}}}",
-            f"  Embedding: {{normal_: {{std: {std}}}}}",
-        ]
+        return ["  - $norm", *scores, *initial(self.initializer_range, biases=self.linears_have_biases)]
+
+
+def initial(std: float, *more: str, biases: bool = True) -> list[str]:
+    """How weights begin: those of linear layers, of tables, and of more layers are normally distributed."""
+    normal = f"{{normal_: {{std: {text(std)}}}}}"
+    return [
+        "",
+        "init:",
+        f"  Linear: {{weight: {normal}{', bias: zeros_' if biases else ''}}}",
+        *(f"  {layer}: {normal}" for layer in ("Embedding", *more)),
+    ]
+
+
+def dropout(share: float) -> list[str]:
+    """The item that drops this share, if it drops any."""
+    return [f"Dropout: {text(share)}"] if share else []
 
 
 def divides(whole: tuple[str, int], parts: tuple[str, int | None]) -> Iterator[str]:

@@ -19,11 +19,15 @@ LARGEST: Final = 2**20
 """Bytes of a file. A configuration of a thousand labels has a tenth of that."""
 
 _FAMILIES: Final = {
+    "bart": ("encoder_decoder", "Bart"),
+    "bert": ("bert", "Bert"),
+    "distilbert": ("bert", "DistilBert"),
     "gpt2": ("gpt2", "GPT2"),
     "llama": ("llama", "Llama"),
     "mistral": ("llama", "Mistral"),
     "qwen2": ("llama", "Qwen2"),
     "vit": ("vit", "ViT"),
+    "whisper": ("encoder_decoder", "Whisper"),
 }
 """For each `model_type`, the module and the class that read it."""
 

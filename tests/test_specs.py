@@ -129,6 +129,7 @@ SHIPPED_NOTES = {
     "vision/cbam": {"cut-off": 1},
     "vision/crnn": {"bias-before-norm": 1},
     "vision/deeplabv3": {"cut-off": 1, "dropout-shifts-norm": 1, "mostly-padding": 1},
+    "vision/detr": {"cut-off": 1},
     "vision/eca_resnet": {"cut-off": 1},
     "vision/levit": {"cut-off": 1},
     "vision/mobileone": {"cut-off": 1},

@@ -165,4 +165,7 @@ SIZES = [
     Published("language/transformer", "marian", 73_944_309, "transformers' MarianMTModel and 58,101 of a bias"),
     Published("language/bart", "bart_base", 139_420_416, "transformers' BartModel"),
     Published("language/bart", "bart_large", 406_291_456, "transformers' BartModel"),
+    Published(
+        "vision/detr", "detr_r50", 41_577_888, "41,302,368 that learn, as the authors' code prints; the rest is frozen"
+    ),
 ]

@@ -116,6 +116,7 @@ SHIPPED_NOTES = {
     "graphs/siamese": {"heavy-layer": 1},
     "graphs/slowfast": {"cut-off": 2},
     "graphs/unetpp": {"bias-before-norm": 1},
+    "language/han": {"heavy-layer": 1},
     "language/sasrec": {"heavy-layer": 1},
     "torchvision/efficientnet": {"low-rank": 1},
     "torchvision/mnasnet": {"low-rank": 1},

@@ -168,4 +168,5 @@ SIZES = [
     Published(
         "vision/detr", "detr_r50", 41_577_888, "41,302,368 that learn, as the authors' code prints; the rest is frozen"
     ),
+    Published("vision/perceiver_io", None, 48_440_627, "transformers' PerceiverForImageClassificationFourier"),
 ]

@@ -275,3 +275,35 @@ def test_ft_transformer_reads_its_last_token() -> None:
     agree("tabular/ft_transformer", FTTransformer(16, 2, 4, 12), set={
         "width": 16, "depth": 2, "heads": 4, "hidden": 12, "values": 20,
     })  # fmt: skip
+
+
+class Weighed(nn.Module):
+    """Read in both directions; each place weighs what its vector and a learned one, `context`, say together."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(width, hidden, bidirectional=True, batch_first=True)
+        self.project, self.context = nn.Linear(2 * hidden, 2 * hidden), nn.Parameter(torch.randn(1, 2 * hidden))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.gru(x)[0]
+        weights = (self.project(h).tanh() @ self.context[0]).softmax(1)
+        return (weights[..., None] * h).sum(1)  # type: ignore[no-any-return]
+
+
+class HAN(nn.Module):
+    def __init__(self, vocabulary: int, embedding: int, hidden: int, classes: int) -> None:
+        super().__init__()
+        self.words, self.head = nn.Embedding(vocabulary, embedding), nn.Linear(2 * hidden, classes)
+        self.sentence, self.document = Weighed(embedding, hidden), Weighed(2 * hidden, hidden)
+
+    def forward(self, words: Tensor) -> Tensor:
+        x = self.words(words)
+        sentences = self.sentence(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return self.head(self.document(sentences))  # type: ignore[no-any-return]
+
+
+def test_han_weighs_words_and_then_sentences() -> None:
+    agree("language/han", HAN(30, 8, 5, 4), set={
+        "vocabulary": 30, "embedding": 8, "hidden": 5, "classes": 4, "sentences": 6, "words": 7,
+    })  # fmt: skip

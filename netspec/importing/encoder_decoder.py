@@ -64,17 +64,17 @@ class EncoderDecoder(Configuration):
     def sizes(self) -> dict[str, object]:
         """The variables of the spec beside those that both have."""
 
-    @abstractmethod
     def blocks(self) -> list[str]:
         """The blocks beside the layers, as lines."""
+        return []
 
     @abstractmethod
     def encoder_start(self) -> list[str]:
-        """What stands in front of the encoder's layers, as items."""
+        """What stands in front of the encoder's layers, as lines."""
 
     @abstractmethod
     def decoder_start(self) -> list[str]:
-        """What stands between the tokens' table and the decoder's layers, as items."""
+        """What stands between the tokens' table and the decoder's layers, as lines."""
 
     @abstractmethod
     def learned(self) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ class EncoderDecoder(Configuration):
             *self._network(self.decoder_ffn_dim),
             "",
             "layers:",
-            *(f"  - {item}" for item in self.encoder_start()),
+            *self.encoder_start(),
             *self.dropped(),
             f"  - encoder_layer:{f' {self.sees}' if self.sees else ''}",
             f"    repeat: {self.encoder_layers}",
@@ -115,7 +115,7 @@ class EncoderDecoder(Configuration):
             "  - as: memory",
             f"  - use: {target}",
             *self.table(),
-            *(f"  - {item}" for item in self.decoder_start()),
+            *self.decoder_start(),
             *self.dropped(),
             f"  - decoder_layer: {f'[memory{sees}]' if sees else 'memory'}",
             f"    repeat: {self.decoder_layers}",
@@ -202,33 +202,24 @@ class Whisper(EncoderDecoder):
             "target_length": self.max_target_positions,
         }
 
-    def blocks(self) -> list[str]:
-        speeds = "[10000 ** (-i / (half - 1)) for i in range(half)]"
-        return [
-            "  waves(n, half=width // 2):",
-            "    - einsum:",
-            '        - [Buffer: {value: "[t for t in range(n)]", persistent: false}]',
-            f'        - [Buffer: {{value: "{speeds}", persistent: false}}]',
-            "      pattern: n t, n i -> n t i",
-            "    - concat: [[Sin], [Cos]]",
-            "      dim: 2",
-        ]
-
     def encoder_start(self) -> list[str]:
+        waves = "{positions: range(frames // 2), embed_dim: width, layout: half, endpoint: true, persistent: false}"
         return [
-            "Conv1d: {out_channels: width, kernel_size: 3, padding: 1}",
-            "GELU",
-            "Conv1d: {out_channels: width, kernel_size: 3, stride: 2, padding: 1}",
-            "GELU",
-            "Rearrange: n c t -> n t c",
-            "add: [[], [waves: frames // 2]]",
+            "  - Conv1d: {out_channels: width, kernel_size: 3, padding: 1}",
+            "  - GELU",
+            "  - Conv1d: {out_channels: width, kernel_size: 3, stride: 2, padding: 1}",
+            "  - GELU",
+            "  - Rearrange: n c t -> n t c",
+            "  - add:",
+            "      - []",
+            f"      - [Sinusoids: {waves}]",
         ]
 
     def table(self) -> list[str]:
         return [line.replace("shared", "name") for line in super().table()]  # no one else reads it
 
     def decoder_start(self) -> list[str]:
-        return ["PositionEmbedding"]
+        return ["  - PositionEmbedding"]
 
     def learned(self) -> tuple[str, ...]:
         return () if self.initializer_range == 0.02 else ("PositionEmbedding",)
@@ -269,11 +260,10 @@ class Bart(EncoderDecoder):
         ]
 
     def encoder_start(self) -> list[str]:
-        first, *more = [line.removeprefix("  - ") for line in self.table()]
-        return ["\n".join([first, *more]), *self.decoder_start()]
+        return [*self.table(), *self.decoder_start()]
 
     def decoder_start(self) -> list[str]:
-        return [*(["Scale: width ** 0.5"] if self.scale_embedding else []), "placed"]
+        return [*(["  - Scale: width ** 0.5"] if self.scale_embedding else []), "  - placed"]
 
     def learned(self) -> tuple[str, ...]:
         return ("Parameter",)

@@ -187,11 +187,9 @@ class Whisper(nn.Module):
     def forward(self, bands: Tensor, tokens: Tensor) -> Tensor:
         x = F.gelu(self.second(F.gelu(self.first(bands)))).mT
         half = x.shape[2] // 2
-        speeds = torch.tensor(
-            [10000 ** (-i / (half - 1)) for i in range(half)]
-        )  # in single precision, as a spec's table
-        angles = torch.arange(x.shape[1]).to(x.dtype)[:, None] * speeds.to(x.dtype)
-        sound = self.norm(self.encoder(x + torch.cat([angles.sin(), angles.cos()], 1)))
+        angles = torch.arange(x.shape[1]).double()[:, None] * 10000 ** (-torch.arange(half).double() / (half - 1))
+        places = torch.cat([angles.sin(), angles.cos()], 1).float().to(x)  # rounded once
+        sound = self.norm(self.encoder(x + places))
         y = self.words(tokens) + self.positions
         for layer in self.decoder:
             y = layer(y, sound)

@@ -63,13 +63,13 @@ class DETR(nn.Module):
     def places(h: int, w: int, width: int) -> Tensor:
         """(h, w, width), as the authors' `PositionEmbeddingSine` has it of a mask that hides nothing."""
         y, x = torch.meshgrid(torch.arange(1.0, h + 1), torch.arange(1.0, w + 1), indexing="ij")
-        y, x = (torch.tensor(2 * math.pi) * t.double() / (n + 1e-6) for t, n in ((y, h), (x, w)))
+        y, x = (2 * math.pi * t.double() / (n + 1e-6) for t, n in ((y, h), (x, w)))
         speeds = 10000 ** (2 * (torch.arange(width // 2) // 2).double() / (width // 2))
         halves = []
         for t in (y, x):
-            angles = t.float().double()[..., None] * (1 / speeds).float().double()  # so far a spec's tables go
+            angles = t[..., None] / speeds
             halves.append(torch.stack([angles[..., 0::2].sin(), angles[..., 1::2].cos()], 3).flatten(2))
-        return torch.cat(halves, 2)
+        return torch.cat(halves, 2).float()  # rounded once
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         x = self.project(self.backbone(image))

@@ -86,16 +86,19 @@ class Translator(nn.Module):
         return self.states(source, mask, target) @ self.words.weight.mT
 
 
+def angles_of(x: Tensor) -> Tensor:
+    """The angles of the places of a side, in double precision; their sines and cosines are rounded once."""
+    half = x.shape[-1] // 2
+    return torch.arange(x.shape[1]).double()[:, None] * 10000 ** (-torch.arange(half).double() / half)
+
+
 class Transformer(Translator):
     """Sines stand in the even places of a vector, cosines in the odd ones: section 3.5."""
 
     def placed(self, x: Tensor, side: int) -> Tensor:
-        width = x.shape[-1]
-        speeds = torch.tensor([10000 ** (-2 * i / width) for i in range(width // 2)])  # in single precision, as a table
-        angles = torch.arange(x.shape[1]).to(x.dtype)[:, None] * speeds.to(x.dtype)
-        waves = torch.zeros_like(x[0])
+        angles, waves = angles_of(x), torch.zeros(x.shape[1:])
         waves[:, 0::2], waves[:, 1::2] = angles.sin(), angles.cos()
-        return x * width**0.5 + waves
+        return x * x.shape[-1] ** 0.5 + waves.to(x)
 
 
 class Marian(Translator):
@@ -107,10 +110,8 @@ class Marian(Translator):
         self.score.weight = self.words.weight
 
     def placed(self, x: Tensor, side: int) -> Tensor:
-        half = x.shape[-1] // 2
-        speeds = torch.tensor([10000 ** (-i / half) for i in range(half)])
-        angles = torch.arange(x.shape[1]).to(x.dtype)[:, None] * speeds.to(x.dtype)
-        return x * x.shape[-1] ** 0.5 + torch.cat([angles.sin(), angles.cos()], 1)
+        angles = angles_of(x)
+        return x * x.shape[-1] ** 0.5 + torch.cat([angles.sin(), angles.cos()], 1).float().to(x)
 
     def forward(self, source: Tensor, mask: Tensor, target: Tensor) -> Tensor:
         return self.score(self.states(source, mask, target))  # type: ignore[no-any-return]

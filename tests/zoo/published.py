@@ -169,4 +169,5 @@ SIZES = [
         "vision/detr", "detr_r50", 41_577_888, "41,302,368 that learn, as the authors' code prints; the rest is frozen"
     ),
     Published("vision/perceiver_io", None, 48_440_627, "transformers' PerceiverForImageClassificationFourier"),
+    Published("language/transformer_xl", None, 41_055_436, "41 M in the paper's table 2"),
 ]

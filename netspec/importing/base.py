@@ -97,22 +97,23 @@ class LanguageModel(Configuration):
         tied = self.ending == "words" and self.tie_word_embeddings
         return ["  - Embedding: {num_embeddings: words, embedding_dim: width}", *(["    name: tokens"] if tied else [])]
 
-    def after_the_layers(self) -> list[str]:
-        """The last norm, the scores, and how weights begin."""
+    def after_the_layers(self, *positions: str) -> list[str]:
+        """The last norm, the scores, and how weights begin, also those of the layers of positions."""
         scores = ["  - Linear: {out_features: words, bias: false}"] if self.ending == "words" else []
         if scores and self.tie_word_embeddings:
             scores.append("    tie: {weight: tokens.weight}")
-        return ["  - $norm", *scores, *initial(self.initializer_range, biases=self.linears_have_biases)]
+        return ["  - $norm", *scores, *initial(self.initializer_range, *positions, biases=self.linears_have_biases)]
 
 
-def initial(std: float, *more: str, biases: bool = True) -> list[str]:
-    """How weights begin: those of linear layers, of tables, and of more layers are normally distributed."""
+def initial(std: float, *positions: str, biases: bool = True) -> list[str]:
+    """How weights begin: those of linear layers, of tables, and of the layers of positions are normally distributed."""
     normal = f"{{normal_: {{std: {text(std)}}}}}"
+    told = () if std == 0.02 else positions  # they begin so by themselves
     return [
         "",
         "init:",
         f"  Linear: {{weight: {normal}{', bias: zeros_' if biases else ''}}}",
-        *(f"  {layer}: {normal}" for layer in ("Embedding", *more)),
+        *(f"  {layer}: {normal}" for layer in ("Embedding", *told)),
     ]
 
 

@@ -76,7 +76,6 @@ class Encoder(Labelled):
         inner = dropout(self.hidden_dropout_prob)
         attention = arguments(num_heads="heads", dropout=self.attention_probs_dropout_prob or None, mask="mask")
         network = ["Linear: hidden", ACTIVATIONS[self.hidden_act], "Linear: width", *inner]
-        positions = () if self.initializer_range == 0.02 else ("PositionEmbedding",)  # they begin so by themselves
         beside, added = self.segments()
         return lines(
             "netspec: 1",
@@ -108,7 +107,7 @@ class Encoder(Labelled):
             "  - layer: mask",
             "    repeat: depth",
             *self._end(["tie: {weight: words.weight}"] if tied else []),
-            *initial(self.initializer_range, *positions),
+            *initial(self.initializer_range, "PositionEmbedding"),
         )
 
     def _end(self, tie: list[str]) -> list[str]:

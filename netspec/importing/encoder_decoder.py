@@ -28,6 +28,8 @@ class EncoderDecoder(Configuration):
     key_bias: ClassVar[bool]
     inputs: ClassVar[tuple[str, str]]
     """Those of the encoder, with their shapes, and the name of the decoder's."""
+    positions: ClassVar[str] = "PositionEmbedding"
+    """The layer that has those that are learned."""
     sees: ClassVar[str]
     """The parameter of a layer that says what takes part of what is encoded; empty if all does."""
 
@@ -76,10 +78,6 @@ class EncoderDecoder(Configuration):
     def decoder_start(self) -> list[str]:
         """What stands between the tokens' table and the decoder's layers, as lines."""
 
-    @abstractmethod
-    def learned(self) -> tuple[str, ...]:
-        """The layer of the positions, if it begins as tables do and not so by itself."""
-
     # ---- the spec
 
     def spec(self, name: str) -> str:
@@ -121,7 +119,7 @@ class EncoderDecoder(Configuration):
             f"    repeat: {self.decoder_layers}",
             *norm,
             *self._end(),
-            *initial(self.initializer_range, *self.learned()),
+            *initial(self.initializer_range, self.positions),
         )
 
     def table(self) -> list[str]:
@@ -221,9 +219,6 @@ class Whisper(EncoderDecoder):
     def decoder_start(self) -> list[str]:
         return ["  - PositionEmbedding"]
 
-    def learned(self) -> tuple[str, ...]:
-        return () if self.initializer_range == 0.02 else ("PositionEmbedding",)
-
 
 class Bart(EncoderDecoder):
     """Lewis et al. 2019 (arXiv 1910.13461); transformers' `BartConfig`."""
@@ -232,6 +227,7 @@ class Bart(EncoderDecoder):
     norm_first = False
     key_bias = True
     inputs = ("source: [length, int64], mask: [length, bool]", "target")
+    positions = "Parameter"
     sees = "mask"
 
     vocab_size: Size = 50265
@@ -264,6 +260,3 @@ class Bart(EncoderDecoder):
 
     def decoder_start(self) -> list[str]:
         return [*(["  - Scale: width ** 0.5"] if self.scale_embedding else []), "  - placed"]
-
-    def learned(self) -> tuple[str, ...]:
-        return ("Parameter",)

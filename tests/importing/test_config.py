@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -135,6 +136,23 @@ def test_what_a_spec_cannot_say_is_named(config: Any, told: str) -> None:
     with pytest.raises(NotImportable) as caught:
         from_config((config if isinstance(config, str) else json.dumps(config)).encode())
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "layers"),
+    [
+        ("gpt2", "initializer_range", {"Linear", "Embedding", "PositionEmbedding"}),
+        ("bert", "initializer_range", {"Linear", "Embedding", "PositionEmbedding"}),
+        ("whisper", "init_std", {"Linear", "Embedding", "PositionEmbedding"}),
+        ("bart", "init_std", {"Linear", "Embedding", "Parameter"}),
+        ("llama", "initializer_range", {"Linear", "Embedding"}),
+    ],
+)
+def test_weights_begin_as_the_configuration_says(kind: str, key: str, layers: set[str]) -> None:
+    written = from_config(json.dumps({"model_type": kind, key: 0.125}).encode())
+    found = yaml.safe_load(written.text)["init"]
+    told = {layer: rule.get("weight", rule)["normal_"]["std"] for layer, rule in found.items()}
+    assert told == dict.fromkeys(layers, 0.125)
 
 
 def test_layers_that_look_back_less_far_are_a_block_of_their_own() -> None:

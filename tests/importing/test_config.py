@@ -91,9 +91,11 @@ PUBLISHED: dict[str, tuple[dict[str, Any], int]] = {
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_a_published_configuration_has_the_published_size(name: str) -> None:
+def test_a_published_configuration_has_the_published_size(name: str, tmp_path: Path) -> None:
     config, params = PUBLISHED[name]
     written = from_config(json.dumps(config).encode())
+    (tmp_path / "net.yaml").write_text(written.text, encoding="utf-8")
+    assert netspec.check(tmp_path / "net.yaml") == []
     assert written.params == params
     assert netspec.loads(written.text).params == params
     assert written.text.count("\n") < (70 if "decoder_layer" in written.text else 60)

@@ -16,6 +16,7 @@ from netspec.importing.base import (
     Size,
     activation,
     arguments,
+    divides,
     dropout,
     initial,
     lines,
@@ -27,6 +28,8 @@ class Encoder(Labelled):
     """What both have in common, under BERT's names."""
 
     act_key: ClassVar[str] = "hidden_act"
+    keys: ClassVar[tuple[str, str]] = ("hidden_size", "num_attention_heads")
+    """Those of the width and the number of heads."""
 
     vocab_size: Size = 30522
     hidden_size: Size = 768
@@ -41,6 +44,8 @@ class Encoder(Labelled):
 
     def unsayable(self) -> Iterator[str]:
         yield from activation(self.act_key, self.hidden_act)
+        width, heads = self.keys
+        yield from divides((width, self.hidden_size), (heads, self.num_attention_heads))
 
     # ---- where they differ
 
@@ -192,6 +197,7 @@ class DistilBert(Encoder):
         "DistilBertForTokenClassification": "tags",
     }
     act_key: ClassVar[str] = "activation"
+    keys: ClassVar[tuple[str, str]] = ("dim", "n_heads")
 
     hidden_size: Size = Field(768, validation_alias=AliasChoices("dim", "hidden_size"))
     num_hidden_layers: Size = Field(6, validation_alias=AliasChoices("n_layers", "num_hidden_layers"))

@@ -15,6 +15,7 @@ from netspec.importing.base import (
     Share,
     Size,
     activation,
+    divides,
     dropout,
     initial,
     lines,
@@ -52,6 +53,8 @@ class EncoderDecoder(Configuration):
 
     def unsayable(self) -> Iterator[str]:
         yield from activation("activation_function", self.activation_function)
+        for heads in ("encoder_attention_heads", "decoder_attention_heads"):
+            yield from divides(("d_model", self.d_model), (heads, getattr(self, heads)))
         for key in ("encoder_layerdrop", "decoder_layerdrop"):
             if share := getattr(self, key):
                 yield f"`{key}: {share:g}` leaves whole layers out at random in training"

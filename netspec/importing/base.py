@@ -105,14 +105,16 @@ class LanguageModel(Configuration):
         return ["  - $norm", *scores, *initial(self.initializer_range, *positions, biases=self.linears_have_biases)]
 
 
-def initial(std: float, *positions: str, biases: bool = True) -> list[str]:
-    """How weights begin: those of linear layers, of tables, and of the layers of positions are normally distributed."""
+def initial(std: float, *positions: str, biases: bool = True, attention: bool = True) -> list[str]:
+    """How weights begin: those of linear layers, of tables, and of the layers of positions are normally distributed, as
+    are the projections of `SelfAttention`, where `attention` says that there is one."""
     normal = f"{{normal_: {{std: {text(std)}}}}}"
     told = () if std == 0.02 else positions  # they begin so by themselves
     return [
         "",
         "init:",
         f"  Linear: {{weight: {normal}{', bias: zeros_' if biases else ''}}}",
+        *([f"  SelfAttention: {{in_proj_weight: {normal}, out_proj.weight: {normal}}}"] if attention else []),
         *(f"  {layer}: {normal}" for layer in ("Embedding", *told)),
     ]
 

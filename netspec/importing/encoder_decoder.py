@@ -122,7 +122,7 @@ class EncoderDecoder(Configuration):
             f"    repeat: {self.decoder_layers}",
             *norm,
             *self._end(),
-            *initial(self.initializer_range, self.positions),
+            *initial(self.initializer_range, self.positions, attention=False),
         )
 
     def table(self) -> list[str]:

@@ -60,7 +60,7 @@ class ViT(Labelled):
         )
         inner = None if dropout is None else f"        - {dropout}"
         pooler = f"Linear: {self.pooler_output_size or self.hidden_size}, {ACTIVATIONS.get(self.pooler_act)}"
-        std = text(self.initializer_range)
+        cut = f"{{trunc_normal_: {{std: {text(self.initializer_range)}}}}}"
         return lines(
             "netspec: 1",
             f"name: {name}",
@@ -102,6 +102,7 @@ class ViT(Labelled):
             ),
             "",
             "init:",
-            f"  Linear: {{weight: {{trunc_normal_: {{std: {std}}}}}, bias: zeros_}}",
-            f"  Conv2d: {{weight: {{trunc_normal_: {{std: {std}}}}}, bias: zeros_}}",
+            f"  Linear: {{weight: {cut}, bias: zeros_}}",
+            f"  SelfAttention: {{in_proj_weight: {cut}, out_proj.weight: {cut}}}",
+            f"  Conv2d: {{weight: {cut}, bias: zeros_}}",
         )

@@ -108,7 +108,8 @@ def _names(text: str) -> Names:
         raise invalid("has an operand or a result without a name; the batch axis is one")
     wrong = next((name for name in names if not name.isidentifier()), None)
     if wrong is not None:
-        raise invalid(f"wants names for axes, not `{wrong}`")
+        instead = "; a `Rearrange` gives or takes an axis of size 1" if wrong == "1" else ""
+        raise invalid(f"wants names for axes, not `{wrong}`{instead}")
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise invalid(f"names the axis `{twice}` twice in `{' '.join(names)}`")

@@ -70,6 +70,18 @@ class Configuration(BaseModel, ABC):
         """The spec."""
 
 
+class Labelled(Configuration):
+    """What may end in as many scores as there are labels."""
+
+    id2label: dict[str, Any] | None = None
+    num_labels: Size | None = None
+
+    @property
+    def labels(self) -> int:
+        """How many labels there are; two if nothing says so."""
+        return self.num_labels or (2 if self.id2label is None else len(self.id2label))
+
+
 class LanguageModel(Configuration):
     """What models of tokens have in common: a table of them at the beginning, and perhaps as many scores at the end."""
 
@@ -85,21 +97,31 @@ class LanguageModel(Configuration):
         tied = self.ending == "words" and self.tie_word_embeddings
         return ["  - Embedding: {num_embeddings: words, embedding_dim: width}", *(["    name: tokens"] if tied else [])]
 
-    def after_the_layers(self) -> list[str]:
-        """The last norm, the scores, and how weights begin."""
-        std = text(self.initializer_range)
-        bias = ", bias: zeros_" if self.linears_have_biases else ""
+    def after_the_layers(self, *positions: str) -> list[str]:
+        """The last norm, the scores, and how weights begin, also those of the layers of positions."""
         scores = ["  - Linear: {out_features: words, bias: false}"] if self.ending == "words" else []
         if scores and self.tie_word_embeddings:
             scores.append("    tie: {weight: tokens.weight}")
-        return [
-            "  - $norm",
-            *scores,
-            "",
-            "init:",
-            f"  Linear: {{weight: {{normal_: {{std: {std}}}}}{bias}}}",
-            f"  Embedding: {{normal_: {{std: {std}}}}}",
-        ]
+        return ["  - $norm", *scores, *initial(self.initializer_range, *positions, biases=self.linears_have_biases)]
+
+
+def initial(std: float, *positions: str, biases: bool = True, attention: bool = True) -> list[str]:
+    """How weights begin: those of linear layers, of tables, and of the layers of positions are normally distributed, as
+    are the projections of `SelfAttention`, where `attention` says that there is one."""
+    normal = f"{{normal_: {{std: {text(std)}}}}}"
+    told = () if std == 0.02 else positions  # they begin so by themselves
+    return [
+        "",
+        "init:",
+        f"  Linear: {{weight: {normal}{', bias: zeros_' if biases else ''}}}",
+        *([f"  SelfAttention: {{in_proj_weight: {normal}, out_proj.weight: {normal}}}"] if attention else []),
+        *(f"  {layer}: {normal}" for layer in ("Embedding", *told)),
+    ]
+
+
+def dropout(share: float) -> list[str]:
+    """The item that drops this share, if it drops any."""
+    return [f"Dropout: {text(share)}"] if share else []
 
 
 def divides(whole: tuple[str, int], parts: tuple[str, int | None]) -> Iterator[str]:

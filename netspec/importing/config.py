@@ -19,6 +19,9 @@ LARGEST: Final = 2**20
 """Bytes of a file. A configuration of a thousand labels has a tenth of that."""
 
 _FAMILIES: Final = {
+    "bart": ("encoder_decoder", "Bart"),
+    "bert": ("bert", "Bert"),
+    "distilbert": ("bert", "DistilBert"),
     "gpt2": ("gpt2", "GPT2"),
     "llama": ("llama", "Llama"),
     "mistral": ("llama", "Mistral"),
@@ -26,6 +29,7 @@ _FAMILIES: Final = {
     "qwen2": ("llama", "Qwen2"),
     "t5": ("t5", "T5"),
     "vit": ("vit", "ViT"),
+    "whisper": ("encoder_decoder", "Whisper"),
 }
 """For each `model_type`, the module and the class that read it."""
 

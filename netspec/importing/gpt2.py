@@ -88,5 +88,5 @@ class GPT2(LanguageModel):
             f"  - Dropout: {text(self.embd_pdrop)}" if self.embd_pdrop else None,
             "  - layer:",
             "    repeat: depth",
-            *self.after_the_layers(),
+            *self.after_the_layers("PositionEmbedding"),
         )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from netspec.importing.base import (
     ACTIVATIONS,
-    Configuration,
+    Labelled,
     Positive,
     Share,
     Size,
@@ -19,7 +19,7 @@ from netspec.importing.base import (
 )
 
 
-class ViT(Configuration):
+class ViT(Labelled):
     """Dosovitskiy et al. 2020 (arXiv 2010.11929); transformers' `ViTConfig`."""
 
     heads_known: ClassVar = {"ViTForImageClassification": "classes", "ViTModel": "states"}
@@ -38,8 +38,6 @@ class ViT(Configuration):
     qkv_bias: bool = True
     pooler_output_size: Size | None = None
     pooler_act: str = "tanh"
-    id2label: dict[str, Any] | None = None
-    num_labels: Size | None = None
 
     def unsayable(self) -> Iterator[str]:
         yield from activation("hidden_act", self.hidden_act)
@@ -54,7 +52,6 @@ class ViT(Configuration):
         sides = self.image_size if isinstance(self.image_size, list) else [self.image_size] * 2
         patch = text(self.patch_size)
         dropout = f"Dropout: {text(self.hidden_dropout_prob)}" if self.hidden_dropout_prob else None
-        classes = self.num_labels or (2 if self.id2label is None else len(self.id2label))
         attention = arguments(
             num_heads="heads",
             bias=None if self.qkv_bias else False,
@@ -63,7 +60,7 @@ class ViT(Configuration):
         )
         inner = None if dropout is None else f"        - {dropout}"
         pooler = f"Linear: {self.pooler_output_size or self.hidden_size}, {ACTIVATIONS.get(self.pooler_act)}"
-        std = text(self.initializer_range)
+        cut = f"{{trunc_normal_: {{std: {text(self.initializer_range)}}}}}"
         return lines(
             "netspec: 1",
             f"name: {name}",
@@ -99,12 +96,13 @@ class ViT(Configuration):
             "    repeat: depth",
             "  - $norm",
             *(
-                ["  - Select: {dim: 1, index: 0}", f"  - Linear: {classes}"]
+                ["  - Select: {dim: 1, index: 0}", f"  - Linear: {self.labels}"]
                 if self.ending == "classes"
                 else ["output:", "  states: []", f"  pooled: [Select: {{dim: 1, index: 0}}, {pooler}]"]
             ),
             "",
             "init:",
-            f"  Linear: {{weight: {{trunc_normal_: {{std: {std}}}}}, bias: zeros_}}",
-            f"  Conv2d: {{weight: {{trunc_normal_: {{std: {std}}}}}, bias: zeros_}}",
+            f"  Linear: {{weight: {cut}, bias: zeros_}}",
+            f"  SelfAttention: {{in_proj_weight: {cut}, out_proj.weight: {cut}}}",
+            f"  Conv2d: {{weight: {cut}, bias: zeros_}}",
         )

@@ -97,11 +97,14 @@ class InitRules:
 
     def finish(self, reader: Reader) -> None:
         """Report the rules whose parameter none of the layers that they met has."""
+        wrong = any(found.severity == "error" for found in reader.reports.diagnostics)
         for rule, found in self._met.values():
             if found or rule.type is None:  # what stands behind a `$name` may be another thing in another variant
                 continue
             parameter = rule.initializer.parameter
             spared = parameter in ("weight", "bias")  # an argument or a variant may leave it out
+            if spared and wrong:  # a layer that has it may stand behind what is wrong
+                continue
             reader.report(
                 "init-without-parameter",
                 f"no `{rule.type}` that this is for has a parameter `{parameter}`",

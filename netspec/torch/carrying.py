@@ -14,6 +14,7 @@ from torch.utils import _pytree as pytree
 from netspec.net import Net
 from netspec.torch.build import build, constructed
 from netspec.torch.usage import NotFinite, Shapes
+from netspec.torch.verify import example
 from netspec.views.describe import plural, shape_text
 
 _GENERIC: Final = frozenset({"weight", "bias", "running_mean", "running_var", "num_batches_tracked", "gamma", "beta"})
@@ -156,15 +157,7 @@ def _difference(theirs: Any, ours: Tensor) -> str | None:
 def _examples(net: Net, source: nn.Module) -> tuple[Tensor, ...]:
     """One example of each input as the net takes it, on the source's device."""
     device = next((tensor.device for tensor in source.parameters()), torch.device("cpu"))
-    generator = torch.Generator().manual_seed(0)
-    found: list[Tensor] = []
-    for value in net.inputs:
-        shape = [1, *(size for size in value.type.shape if isinstance(size, int))]
-        if value.type.dtype == "float32":
-            found.append(torch.randn(shape, generator=generator).to(device))
-        else:
-            found.append(torch.zeros(shape, dtype=getattr(torch, value.type.dtype), device=device))
-    return tuple(found)
+    return tuple(value.to(device) for value in example(net, 1, torch.Generator().manual_seed(0)))
 
 
 @contextmanager

@@ -116,7 +116,8 @@ def verify(net: Net, *, seed: int = 0) -> Verification:
 
 
 def example(net: Net, batch: int, generator: torch.Generator | None = None) -> tuple[Tensor, ...]:
-    """A batch of each of the inputs that the net takes: normally distributed, or indices that its embeddings have."""
+    """A batch of each of the inputs that the net takes: normally distributed, indices that its embeddings have, or
+    true in at least the first place of a row, so that a mask leaves something to attend to."""
     return tuple(_example(net, value.type, batch, generator) for value in net.inputs)
 
 
@@ -125,7 +126,9 @@ def _example(net: Net, type_: TensorType, batch: int, generator: torch.Generator
     if type_.dtype == "float32":
         return torch.randn(shape, generator=generator)
     if type_.dtype == "bool":
-        return torch.rand(shape, generator=generator) < 0.5
+        drawn = torch.rand(shape, generator=generator) < 0.5
+        drawn[..., :1] = True
+        return drawn
     limits = [leaf.args["num_embeddings"] for leaf in net.layers if "num_embeddings" in leaf.args]
     return torch.randint(0, min(limits, default=2), shape, generator=generator)
 

@@ -280,6 +280,7 @@ def test_joins_of_constants_and_examples_are_torchs_of_repeated_tensors(constant
     ("written", "emitted"),
     [
         ("'[i ** 2 / n for i in range(n)]'", "Buffer(value=[i**2 / 20 for i in range(20)])"),
+        ("'[123456 for i in range(n)]'", "Buffer(value=[123456 for _ in range(20)])"),
         ("'[[min(i, j) for j in range(n)] for i in range(n)]'", "[[min(i, j) for j in range(20)] for i in range(20)]"),
         ("'[sqrt(i) for i in range(n)]'", "4.358898943540674,"),  # Python has no such function without an import
         ("'[i < 3 for i in range(n)]'", "True,"),

@@ -308,3 +308,36 @@ def test_weights_that_are_not_finite_are_carried_nowhere(value: float) -> None:
     with pytest.raises(NotFinite, match=r"1 of the 2,560 values of `4\.weight` are not finite.*--fresh '4\.\*'"):
         transfer_state(own, net)
     assert "4.weight" not in transfer_state(own, net, fresh=["4.*"])[0]
+
+
+MASKED = """
+input: {tokens: [7, int64], pad: [7, bool]}
+layers:
+  - Embedding: {num_embeddings: 11, embedding_dim: 8}
+  - attend: [[Linear: 8], [Linear: 8], [Linear: 8]]
+    mask: pad
+"""
+
+
+class Masked(nn.Module):
+    """Attention written out, which gives no numbers where nothing takes part."""
+
+    def __init__(self, *, backwards: bool = False) -> None:
+        super().__init__()
+        self.words, self.backwards = nn.Embedding(11, 8), backwards
+        self.query, self.key, self.value = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, tokens: Tensor, pad: Tensor) -> Tensor:
+        x = self.words(tokens.flip(1) if self.backwards else tokens)
+        scores = self.query(x) @ self.key(x).mT * 8**-0.5
+        weights = scores.masked_fill(~pad[:, None], -torch.inf).softmax(-1)
+        return weights @ self.value(x)  # type: ignore[no-any-return]
+
+
+def test_outputs_are_compared_where_a_mask_lets_something_take_part():
+    transfer(Masked(), netspec.loads(MASKED))  # without a warning
+
+
+def test_outputs_are_compared_for_tokens_that_differ():
+    with pytest.warns(UserWarning, match=r"they differ by up to [0-9]"):
+        transfer(Masked(backwards=True), netspec.loads(MASKED))

@@ -148,11 +148,26 @@ SIZES = [
     Published("vision/pvt_v2", "pvt_v2_b5", 81_956_008, "timm:pvt_v2_b5"),
     Published("vision/beit", None, 86_530_984, "timm:beit_base_patch16_224"),
     Published("vision/esrgan", None, 16_697_987, "the authors' code"),
-    Published("audio/whisper_encoder", "whisper_tiny", 7_632_384, "transformers' WhisperEncoder without its positions"),
-    Published(
-        "audio/whisper_encoder", "whisper_base", 19_822_592, "transformers' WhisperEncoder without its positions"
+    *(
+        Published("audio/whisper", f"whisper_{name}", params, "transformers' Whisper without its 1,500 positions")
+        for name, params in (
+            ("tiny", 37_184_640),
+            ("base", 71_825_920),
+            ("small", 240_582_912),
+            ("medium", 762_321_920),
+            ("large", 1_541_384_960),
+            ("large_v3", 1_541_570_560),
+            ("turbo", 806_958_080),
+        )
     ),
+    Published("language/transformer", "transformer_base", 63_082_496, "65 M in the paper's table 3"),
+    Published("language/transformer", "transformer_big", 214_245_376, "213 M in the paper's table 3"),
+    Published("language/transformer", "marian", 73_944_309, "transformers' MarianMTModel and 58,101 of a bias"),
+    Published("language/bart", "bart_base", 139_420_416, "transformers' BartModel"),
+    Published("language/bart", "bart_large", 406_291_456, "transformers' BartModel"),
     Published(
-        "audio/whisper_encoder", "whisper_small", 87_002_112, "transformers' WhisperEncoder without its positions"
+        "vision/detr", "detr_r50", 41_577_888, "41,302,368 that learn, as the authors' code prints; the rest is frozen"
     ),
+    Published("vision/perceiver_io", None, 48_440_627, "transformers' PerceiverForImageClassificationFourier"),
+    Published("language/transformer_xl", None, 41_055_436, "41 M in the paper's table 2"),
 ]

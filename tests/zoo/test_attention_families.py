@@ -138,45 +138,67 @@ def test_a_place_reads_all_places() -> None:
     agree("vision/nonlocal", theirs, set={"input": [3, 12, 12], "width": 4})
 
 
-class WhisperLayer(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
+class WhisperAttention(nn.Module):
+    """Keys have no bias. `causal`: a place sees none behind it."""
+
+    def __init__(self, width: int, heads: int, *, causal: bool = False) -> None:
         super().__init__()
-        self.norm1, self.norm2, self.heads = nn.LayerNorm(width), nn.LayerNorm(width), heads
+        self.heads, self.causal = heads, causal
         self.query, self.key = nn.Linear(width, width), nn.Linear(width, width, bias=False)
         self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, of: Tensor) -> Tensor:
+        q, k, v = (
+            y.unflatten(-1, (self.heads, -1)).transpose(1, 2) for y in (self.query(x), self.key(of), self.value(of))
+        )
+        scores = q @ k.mT * q.shape[-1] ** -0.5
+        if self.causal:
+            scores = scores + torch.full_like(scores[0, 0], -torch.inf).triu(1)
+        return self.out((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+
+class WhisperLayer(nn.Module):
+    def __init__(self, width: int, heads: int, *, decodes: bool = False) -> None:
+        super().__init__()
+        self.norm1, self.itself = nn.LayerNorm(width), WhisperAttention(width, heads, causal=decodes)
+        if decodes:
+            self.norm2, self.sound = nn.LayerNorm(width), WhisperAttention(width, heads)
+        self.norm3, self.up, self.down = nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor, sound: Tensor | None = None) -> Tensor:
         y = self.norm1(x)
-        q, k = (f(y).unflatten(-1, (self.heads, -1)).transpose(1, 2) for f in (self.query, self.key))
-        weights = (q @ k.mT * q.shape[-1] ** -0.5).softmax(-1)
-        v = self.value(y).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        x = x + self.out((weights @ v).transpose(1, 2).flatten(2))
-        return x + self.down(F.gelu(self.up(self.norm2(x))))  # type: ignore[no-any-return]
+        x = x + self.itself(y, y)
+        if sound is not None:
+            x = x + self.sound(self.norm2(x), sound)
+        return x + self.down(F.gelu(self.up(self.norm3(x))))  # type: ignore[no-any-return]
 
 
 class Whisper(nn.Module):
-    """The encoder, with the positions computed as the authors do."""
+    """With the positions of the sound computed as the authors do."""
 
-    def __init__(self, width: int, depth: int, heads: int) -> None:
+    def __init__(self, words: int, length: int, width: int, depths: tuple[int, int], heads: int) -> None:
         super().__init__()
         self.first, self.second = nn.Conv1d(80, width, 3, 1, 1), nn.Conv1d(width, width, 3, 2, 1)
-        self.layers = nn.Sequential(*(WhisperLayer(width, heads) for _ in range(depth)))
-        self.norm = nn.LayerNorm(width)
+        self.encoder = nn.Sequential(*(WhisperLayer(width, heads) for _ in range(depths[0])))
+        self.norm, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.words, self.positions = nn.Embedding(words, width), nn.Parameter(torch.randn(1, length, width))
+        self.decoder = nn.ModuleList(WhisperLayer(width, heads, decodes=True) for _ in range(depths[1]))
 
-    def forward(self, bands: Tensor) -> Tensor:
+    def forward(self, bands: Tensor, tokens: Tensor) -> Tensor:
         x = F.gelu(self.second(F.gelu(self.first(bands)))).mT
         half = x.shape[2] // 2
-        speeds = torch.tensor(
-            [10000 ** (-i / (half - 1)) for i in range(half)]
-        )  # in single precision, as a spec's table
-        angles = torch.arange(x.shape[1]).to(x.dtype)[:, None] * speeds.to(x.dtype)
-        return self.norm(self.layers(x + torch.cat([angles.sin(), angles.cos()], 1)))  # type: ignore[no-any-return]
+        angles = torch.arange(x.shape[1]).double()[:, None] * 10000 ** (-torch.arange(half).double() / (half - 1))
+        places = torch.cat([angles.sin(), angles.cos()], 1).float().to(x)  # rounded once
+        sound = self.norm(self.encoder(x + places))
+        y = self.words(tokens) + self.positions
+        for layer in self.decoder:
+            y = layer(y, sound)
+        return self.norm2(y) @ self.words.weight.mT  # type: ignore[no-any-return]
 
 
-def test_whispers_keys_have_no_bias() -> None:
-    agree("audio/whisper_encoder", Whisper(16, 2, 4), variant="whisper_tiny", set={
-        "frames": 20, "width": 16, "depth": 2, "heads": 4,
+def test_whisper_says_what_it_hears() -> None:
+    agree("audio/whisper", Whisper(40, 7, 16, (2, 3), 4), variant="whisper_tiny", set={
+        "words": 40, "length": 7, "frames": 20, "width": 16, "depth": 2, "decoder_depth": 3, "heads": 4,
     })  # fmt: skip
 
 

@@ -182,10 +182,13 @@ class DistilBert(nn.Module):
             nn.TransformerEncoderLayer(width, heads, 4 * width, 0, "gelu", 1e-12, batch_first=True)
             for _ in range(depth)
         )
-        self.layers = nn.Sequential(*layers)
+        self.layers = nn.ModuleList(layers)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.layers(self.norm(self.words(tokens) + self.positions))  # type: ignore[no-any-return]
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        x = self.norm(self.words(tokens) + self.positions)
+        for layer in self.layers:
+            x = layer(x, src_key_padding_mask=~mask)
+        return x  # type: ignore[no-any-return]
 
 
 def test_distilbert_is_bert_without_segments() -> None:

@@ -76,15 +76,16 @@ class Albert(nn.Module):
         self.decoder.weight = self.words.weight
         self.pool, self.order = nn.Linear(768, 768), nn.Linear(768, 2)
 
-    def attention(self, x: Tensor) -> Tensor:
+    def attention(self, x: Tensor, mask: Tensor) -> Tensor:
         q, k, v = (part.unflatten(-1, (12, 64)).transpose(1, 2) for part in self.qkv(x).chunk(3, -1))
-        weights = (q @ k.transpose(-1, -2) / 8).softmax(-1)
+        scores = (q @ k.transpose(-1, -2) / 8).masked_fill(~mask[:, None, None], -torch.inf)
+        weights = scores.softmax(-1)
         return self.out((weights @ v).transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
-    def forward(self, tokens: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, tokens: Tensor, segments: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         x = self.widen(self.norm(self.words(tokens) + self.positions + self.segments(segments)))
         for _ in range(12):
-            x = self.norm1(x + self.attention(x))
+            x = self.norm1(x + self.attention(x, mask))
             x = self.norm2(x + self.down(F.gelu(self.up(x), approximate="tanh")))
         masked = self.decoder(self.dense_norm(F.gelu(self.dense(x), approximate="tanh")))
         return masked, self.order(self.pool(x[:, 0]).tanh())

@@ -162,20 +162,20 @@ class Bert(nn.Module):
         super().__init__()
         self.words, self.segments = nn.Embedding(words, width), nn.Embedding(2, width)
         self.positions, self.norm = nn.Parameter(torch.randn(1, length, width)), nn.LayerNorm(width, 1e-12)
-        self.layers = nn.Sequential(
-            *(
-                nn.TransformerEncoderLayer(width, heads, 4 * width, 0, "gelu", 1e-12, batch_first=True)
-                for _ in range(depth)
-            )
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, heads, 4 * width, 0, "gelu", 1e-12, batch_first=True)
+            for _ in range(depth)
         )
         self.pool = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.layers(self.norm(self.words(tokens) + self.positions + self.segments(segments)))
+    def forward(self, tokens: Tensor, segments: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.norm(self.words(tokens) + self.positions + self.segments(segments))
+        for layer in self.layers:
+            x = layer(x, src_key_padding_mask=~mask)
         return x, self.pool(x[:, 0]).tanh()
 
 
-def test_bert_gives_its_tokens_and_the_first_of_them() -> None:
+def test_bert_gives_its_tokens_and_the_first_of_them_and_passes_padding_over() -> None:
     agree("language/bert", Bert(50, 9, 16, 2, 4), variant="bert_base", set={
         "words": 50, "length": 9, "width": 16, "depth": 2, "heads": 4,
     })  # fmt: skip
@@ -274,4 +274,36 @@ class FTTransformer(nn.Module):
 def test_ft_transformer_reads_its_last_token() -> None:
     agree("tabular/ft_transformer", FTTransformer(16, 2, 4, 12), set={
         "width": 16, "depth": 2, "heads": 4, "hidden": 12, "values": 20,
+    })  # fmt: skip
+
+
+class Weighed(nn.Module):
+    """Read in both directions; each place weighs what its vector and a learned one, `context`, say together."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(width, hidden, bidirectional=True, batch_first=True)
+        self.project, self.context = nn.Linear(2 * hidden, 2 * hidden), nn.Parameter(torch.randn(1, 2 * hidden))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.gru(x)[0]
+        weights = (self.project(h).tanh() @ self.context[0]).softmax(1)
+        return (weights[..., None] * h).sum(1)  # type: ignore[no-any-return]
+
+
+class HAN(nn.Module):
+    def __init__(self, vocabulary: int, embedding: int, hidden: int, classes: int) -> None:
+        super().__init__()
+        self.words, self.head = nn.Embedding(vocabulary, embedding), nn.Linear(2 * hidden, classes)
+        self.sentence, self.document = Weighed(embedding, hidden), Weighed(2 * hidden, hidden)
+
+    def forward(self, words: Tensor) -> Tensor:
+        x = self.words(words)
+        sentences = self.sentence(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return self.head(self.document(sentences))  # type: ignore[no-any-return]
+
+
+def test_han_weighs_words_and_then_sentences() -> None:
+    agree("language/han", HAN(30, 8, 5, 4), set={
+        "vocabulary": 30, "embedding": 8, "hidden": 5, "classes": 4, "sentences": 6, "words": 7,
     })  # fmt: skip

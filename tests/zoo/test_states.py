@@ -32,6 +32,28 @@ def test_a_decoder_begins_with_the_states_of_the_encoder() -> None:
     assert (whole.params, recurrent) == (384_000_000, 64_000_000)
 
 
+class Attentive(nn.Module):
+    """Luong's global attention with `general` scores."""
+
+    def __init__(self, source: int, target: int, width: int, depth: int) -> None:
+        super().__init__()
+        self.read, self.write = nn.Embedding(source, width), nn.Embedding(target, width)
+        self.encoder, self.decoder = (nn.LSTM(width, width, depth, batch_first=True) for _ in range(2))
+        self.compare = nn.Linear(width, width, bias=False)
+        self.join, self.head = nn.Linear(2 * width, width, bias=False), nn.Linear(width, target, bias=False)
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        memory, states = self.encoder(self.read(source))
+        steps, _ = self.decoder(self.write(target), states)
+        weights = (self.compare(steps) @ memory.mT).softmax(-1)
+        return self.head(self.join(torch.cat([weights @ memory, steps], 2)).tanh())  # type: ignore[no-any-return]
+
+
+def test_a_decoder_weighs_all_states_of_the_encoder() -> None:
+    small = {"source_words": 70, "target_words": 50, "width": 12, "depth": 2}
+    agree("seq2seq_attention", Attentive(70, 50, 12, 2), exact=False, set=small)
+
+
 STEP = """\
 input: {token: [LENGTH, 8], h: [2, 16], c: [2, 16]}
 layers:

@@ -129,10 +129,20 @@ class Texts:
 
 
 class _Filled(ast.NodeTransformer):
-    """Puts numbers in the places of names."""
+    """Puts numbers in the places of names, and `_` in that of a variable that nothing reads, as checkers want it."""
 
     def __init__(self, meanings: Mapping[str, Literal]) -> None:
         self.meanings = meanings
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
+        """The comprehension, its variables `_` where nothing in it reads them."""
+        self.generic_visit(node)
+        names = [inner for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+        read = {name.id for name in names if isinstance(name.ctx, ast.Load)}
+        for name in names:
+            if isinstance(name.ctx, ast.Store) and name.id not in read:
+                name.id = "_"
+        return node
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         """A number, where the name stands for one."""

@@ -125,6 +125,7 @@ SHIPPED_NOTES = {
     "torchvision/resnet": {"cut-off": 1},
     "torchvision/squeezenet": {"cut-off": 1},
     "torchvision/vgg": {"bias-before-norm": 1},
+    "vision/bit": {"cut-off": 2},
     "vision/capsnet": {"cut-off": 1},
     "vision/cbam": {"cut-off": 1},
     "vision/crnn": {"bias-before-norm": 1},

@@ -155,4 +155,17 @@ SIZES = [
     Published(
         "audio/whisper_encoder", "whisper_small", 87_002_112, "transformers' WhisperEncoder without its positions"
     ),
+    Published("vision/nfnet", "nfnet_f0", 71_489_284, "timm:dm_nfnet_f0", 64),
+    Published("vision/nfnet", "nfnet_f1", 132_634_256, "timm:dm_nfnet_f1"),
+    Published("vision/nfnet", "nfnet_f2", 193_779_228, "timm:dm_nfnet_f2"),
+    Published("vision/nfnet", "nfnet_f3", 254_924_200, "timm:dm_nfnet_f3"),
+    Published("vision/nfnet", "nfnet_f4", 316_069_172, "timm:dm_nfnet_f4"),
+    Published("vision/nfnet", "nfnet_f5", 377_214_144, "timm:dm_nfnet_f5"),
+    Published("vision/nfnet", "nfnet_f6", 438_359_116, "timm:dm_nfnet_f6"),
+    Published("vision/bit", "bit_r50x1", 25_549_352, "timm:resnetv2_50x1_bit", 64),
+    Published("vision/bit", "bit_r50x3", 217_319_080, "timm:resnetv2_50x3_bit"),
+    Published("vision/bit", "bit_r101x1", 44_541_480, "timm:resnetv2_101x1_bit"),
+    Published("vision/bit", "bit_r101x3", 387_934_888, "timm:resnetv2_101x3_bit"),
+    Published("vision/bit", "bit_r152x2", 236_335_208, "timm:resnetv2_152x2_bit"),
+    Published("vision/bit", "bit_r152x4", 936_533_224, "timm:resnetv2_152x4_bit"),
 ]

@@ -168,4 +168,10 @@ SIZES = [
     Published("vision/bit", "bit_r101x3", 387_934_888, "timm:resnetv2_101x3_bit"),
     Published("vision/bit", "bit_r152x2", 236_335_208, "timm:resnetv2_152x2_bit"),
     Published("vision/bit", "bit_r152x4", 936_533_224, "timm:resnetv2_152x4_bit"),
+    Published("vision/coatnet", "coatnet_0", 25_036_820, "timm:coatnet_0_224", 64),
+    Published("vision/coatnet", "coatnet_1", 42_225_776, "timm:coatnet_1_224"),
+    Published("vision/coatnet", "coatnet_2", 74_684_744, "timm:coatnet_2_224"),
+    Published("vision/coatnet", "coatnet_3", 166_966_264, "timm:coatnet_3_224"),
+    Published("vision/coatnet", "coatnet_4", 275_425_288, "timm:coatnet_4_224"),
+    Published("vision/coatnet", "coatnet_5", 687_472_008, "timm:coatnet_5_224"),
 ]

@@ -174,4 +174,10 @@ SIZES = [
     Published("vision/coatnet", "coatnet_3", 166_966_264, "timm:coatnet_3_224"),
     Published("vision/coatnet", "coatnet_4", 275_425_288, "timm:coatnet_4_224"),
     Published("vision/coatnet", "coatnet_5", 687_472_008, "timm:coatnet_5_224"),
+    Published("vision/efficientdet", "efficientdet_d0", 3_877_763, "effdet without biases in front of norms"),
+    Published("vision/efficientdet", "efficientdet_d1", 6_622_026, "effdet without biases in front of norms"),
+    Published("vision/efficientdet", "efficientdet_d2", 8_091_215, "effdet without biases in front of norms"),
+    Published("vision/efficientdet", "efficientdet_d3", 12_022_376, "effdet without biases in front of norms"),
+    Published("vision/efficientdet", "efficientdet_d4", 20_707_995, "effdet without biases in front of norms"),
+    Published("vision/efficientdet", "efficientdet_d5", 33_633_155, "effdet without biases in front of norms"),
 ]

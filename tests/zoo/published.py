@@ -180,4 +180,7 @@ SIZES = [
     Published("vision/efficientdet", "efficientdet_d3", 12_022_376, "effdet without biases in front of norms"),
     Published("vision/efficientdet", "efficientdet_d4", 20_707_995, "effdet without biases in front of norms"),
     Published("vision/efficientdet", "efficientdet_d5", 33_633_155, "effdet without biases in front of norms"),
+    Published("generative/stable_diffusion_unet", "stable_diffusion_1", 859_520_964, "diffusers' UNet2DConditionModel"),
+    Published("generative/stable_diffusion_unet", "stable_diffusion_2", 865_910_724, "diffusers' UNet2DConditionModel"),
+    Published("generative/stable_diffusion_vae", None, 83_653_863, "diffusers' AutoencoderKL"),
 ]

@@ -183,4 +183,11 @@ SIZES = [
     Published("generative/stable_diffusion_unet", "stable_diffusion_1", 859_520_964, "diffusers' UNet2DConditionModel"),
     Published("generative/stable_diffusion_unet", "stable_diffusion_2", 865_910_724, "diffusers' UNet2DConditionModel"),
     Published("generative/stable_diffusion_vae", None, 83_653_863, "diffusers' AutoencoderKL"),
+    Published("vision/tnt", "tnt_s", 23_768_584, "timm:tnt_s_patch16_224", 64),
+    Published("vision/tnt", "tnt_b", 65_428_680, "timm:tnt_b_patch16_224"),
+    Published("vision/dpn", None, 12_611_602, "timm:dpn68b", 64),
+    Published("vision/cspdarknet53", None, 27_642_184, "timm:cspdarknet53", 64),
+    Published("vision/efficientnet_edge", "efficientnet_es", 5_438_392, "timm:efficientnet_es"),
+    Published("vision/efficientnet_edge", "efficientnet_em", 6_899_496, "timm:efficientnet_em", 64),
+    Published("vision/efficientnet_edge", "efficientnet_el", 10_589_712, "timm:efficientnet_el"),
 ]

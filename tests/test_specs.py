@@ -105,6 +105,7 @@ SHIPPED_NOTES = {
     "d2l/resnet18": {"bias-before-norm": 3, "cut-off": 1},
     "d2l/resnext": {"bias-before-norm": 1, "cut-off": 1},
     "generative/cyclegan_generator": {"bias-before-norm": 1},
+    "generative/sagan_generator": {"bias-before-norm": 1},
     "graphs/film": {"bias-before-norm": 2},
     "graphs/fpn": {"cut-off": 1},
     "graphs/hrnet_w18": {"bias-before-norm": 2},

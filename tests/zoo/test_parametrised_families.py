@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from tests.zoo.agreement import agree
 
@@ -107,3 +108,31 @@ def test_nfnet_expects_variances() -> None:
     agree("vision/nfnet", theirs, set={
         "size": 32, "depths": [3, 2], "widths": [16, 32], "group": 8, "classes": 7,
     })  # fmt: skip
+
+
+class CausalLevel(nn.Module):
+    """As the authors' code: what a padding on both sides adds is cut off behind."""
+
+    def __init__(self, before: int, after: int, kernel: int, dilation: int) -> None:
+        super().__init__()
+        self.first, self.second = (
+            weight_norm(nn.Conv1d(width, after, kernel, padding=(kernel - 1) * dilation, dilation=dilation))
+            for width in (before, after)
+        )
+        self.shortcut = nn.Identity() if before == after else nn.Conv1d(before, after, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.first(x)[..., : x.shape[-1]].relu()
+        y = self.second(y)[..., : x.shape[-1]].relu()
+        return (y + self.shortcut(x)).relu()  # type: ignore[no-any-return]
+
+
+class Rows(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mT
+
+
+def test_tcn_learns_lengths_and_directions() -> None:
+    levels = [CausalLevel(88, 6, 3, 1), CausalLevel(6, 6, 3, 2), CausalLevel(6, 8, 3, 4)]
+    theirs = nn.Sequential(*levels, Rows(), nn.Linear(8, 88))
+    agree("audio/tcn_training", theirs, set={"widths": [6, 6, 8], "kernel": 3, "length": 20})

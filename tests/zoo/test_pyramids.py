@@ -99,3 +99,81 @@ def test_efficientdet_shares_convolutions_and_not_norms() -> None:
     agree("vision/efficientdet", EfficientDet(3, 16, 2, 2), set={
         "size": 128, "maps": 16, "cells": 2, "repeats": 2, "classes": 3,
     })  # fmt: skip
+
+
+class Stages(nn.Module):
+    """torchvision's ResNet of basic blocks → its maps, from half of the image's size to a thirty-second."""
+
+    def __init__(self, depths: list[int]) -> None:
+        super().__init__()
+        net = torchvision.models.resnet.ResNet(torchvision.models.resnet.BasicBlock, depths)
+        first = nn.Sequential(net.conv1, net.bn1, net.relu)
+        stages = nn.Sequential(net.maxpool, net.layer1), net.layer2, net.layer3, net.layer4
+        self.stages = nn.ModuleList([first, *stages])
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        maps = [x]
+        for stage in self.stages:
+            maps.append(stage(maps[-1]))
+        return maps[1:]
+
+
+def double(before: int, after: int) -> nn.Sequential:
+    layers = ((nn.Conv2d(a, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()) for a in (before, after))
+    return nn.Sequential(*(layer for three in layers for layer in three))
+
+
+class UNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = Stages([1, 2, 1, 1])
+        widths = ((512 + 256, 256), (256 + 128, 128), (128 + 64, 64), (64 + 64, 32), (32, 16))
+        self.up = nn.ModuleList(double(before, after) for before, after in widths)
+        self.last = nn.Conv2d(16, 3, 3, 1, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        *maps, x = self.down(image)
+        for up in self.up:
+            x = F.interpolate(x, scale_factor=2.0)
+            x = up(torch.cat([x, maps.pop()], 1) if maps else x)
+        return self.last(x)  # type: ignore[no-any-return]
+
+
+def test_a_unet_joins_the_maps_of_a_resnet() -> None:
+    agree("graphs/unet_resnet34", UNet(), set={"input": [3, 64, 64], "depths": [1, 2, 1, 1], "classes": 3})
+
+
+class PixelFPN(nn.Module):
+    def __init__(self, width: int, merged: int) -> None:
+        super().__init__()
+        self.down = Stages([1, 2, 1, 1])
+        self.lateral = nn.ModuleList(nn.Conv2d(before, width, 1) for before in (512, 256, 128, 64))
+        self.convs = nn.ModuleList(
+            nn.ModuleList(self.conv(merged if i else width, merged) for i in range(times)) for times in (3, 2, 1, 1)
+        )
+        self.last = nn.Conv2d(merged, 3, 1)
+
+    @staticmethod
+    def conv(before: int, after: int) -> nn.Sequential:
+        return nn.Sequential(nn.Conv2d(before, after, 3, 1, 1, bias=False), nn.GroupNorm(32, after), nn.ReLU())
+
+    def forward(self, image: Tensor) -> Tensor:
+        maps = self.down(image)
+        pyramid: list[Tensor] = []
+        for lateral in self.lateral:
+            x = lateral(maps.pop())
+            pyramid.append(x + F.interpolate(pyramid[-1], scale_factor=2.0) if pyramid else x)
+        total: Tensor | float = 0.0
+        for x, convs in zip(pyramid, self.convs, strict=True):
+            for conv in convs:
+                x = conv(x)
+                if x.shape[-1] < pyramid[-1].shape[-1]:
+                    x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=True)
+            total = total + x
+        return F.interpolate(self.last(total), scale_factor=4.0, mode="bilinear", align_corners=True)
+
+
+def test_a_feature_pyramid_of_a_resnet_says_pixels() -> None:
+    agree("graphs/fpn_resnet34", PixelFPN(16, 32), set={
+        "input": [3, 64, 64], "depths": [1, 2, 1, 1], "classes": 3, "width": 16, "merged": 32,
+    })  # fmt: skip

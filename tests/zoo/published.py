@@ -192,5 +192,4 @@ SIZES = [
     Published("vision/efficientnet_edge", "efficientnet_el", 10_589_712, "timm:efficientnet_el"),
     Published("graphs/unet_resnet34", None, 24_436_369, "segmentation_models.pytorch's Unet"),
     Published("graphs/fpn_resnet34", None, 23_155_393, "segmentation_models.pytorch's FPN"),
-    Published("vision/c3d", None, 79_991_015, "the paper's 77,995,776 up to fc7, and 487 classes"),
 ]

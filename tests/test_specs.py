@@ -119,6 +119,7 @@ SHIPPED_NOTES = {
     "graphs/slowfast": {"cut-off": 2},
     "graphs/unet_resnet34": {"cut-off": 1},
     "graphs/unetpp": {"bias-before-norm": 1},
+    "language/han": {"heavy-layer": 1},
     "language/sasrec": {"heavy-layer": 1},
     "torchvision/efficientnet": {"low-rank": 1},
     "torchvision/mnasnet": {"low-rank": 1},

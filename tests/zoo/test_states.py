@@ -57,3 +57,26 @@ def test_step_by_step_is_one_pass() -> None:
     torch.testing.assert_close(torch.cat(steps, 1), expected.y)
     torch.testing.assert_close(h, expected.h)
     torch.testing.assert_close(c, expected.c)
+
+
+class Attentive(nn.Module):
+    """Equations (5) to (8) of the paper with W_a in the score."""
+
+    def __init__(self, source: int, target: int, width: int, depth: int) -> None:
+        super().__init__()
+        self.read, self.write = nn.Embedding(source, width), nn.Embedding(target, width)
+        self.encoder = nn.LSTM(width, width, depth, batch_first=True)
+        self.decoder = nn.LSTM(width, width, depth, batch_first=True)
+        self.score, self.join = nn.Linear(width, width, bias=False), nn.Linear(2 * width, width, bias=False)
+        self.head = nn.Linear(width, target, bias=False)
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        states, last = self.encoder(self.read(source))
+        steps, _ = self.decoder(self.write(target), last)
+        shares = (steps @ self.score(states).mT).softmax(-1)
+        return self.head(self.join(torch.cat([shares @ states, steps], -1)).tanh())  # type: ignore[no-any-return]
+
+
+def test_a_decoder_attends_to_all_states_of_the_encoder() -> None:
+    small = {"source_words": 70, "target_words": 50, "width": 12, "source_length": 9, "target_length": 7, "depth": 2}
+    agree("seq2seq_attention", Attentive(70, 50, 12, 2), exact=False, set=small)

@@ -192,4 +192,5 @@ SIZES = [
     Published("vision/efficientnet_edge", "efficientnet_el", 10_589_712, "timm:efficientnet_el"),
     Published("graphs/unet_resnet34", None, 24_436_369, "segmentation_models.pytorch's Unet"),
     Published("graphs/fpn_resnet34", None, 23_155_393, "segmentation_models.pytorch's FPN"),
+    Published("language/transformer_xl", None, 41_055_436, "41 M in the paper's table 2"),
 ]

@@ -104,3 +104,58 @@ def test_coatnet_attends_where_maps_are_small() -> None:
     agree("vision/coatnet", theirs, set={
         "input": [3, 80, 80], "stem": 6, "widths": [8, 12, 16, 24], "depths": [2, 1, 2, 1], "head": 4, "classes": 7,
     })  # fmt: skip
+
+
+class TNTAttention(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qk, self.value = nn.Linear(width, 2 * width, bias=False), nn.Linear(width, width, bias=False)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k = self.qk(x).chunk(2, -1)
+        q, k, v = (each.unflatten(-1, (self.heads, -1)).transpose(1, 2) for each in (q, k, self.value(x)))
+        shares = (q @ k.mT * q.shape[-1] ** -0.5).softmax(-1)
+        return self.out((shares @ v).transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+
+class TNT(nn.Module):
+    """Equations (4) to (8): all patches' pixels are one batch, of 16 places each."""
+
+    def __init__(self, width: int, heads: int, inner: int, depth: int, patches: int) -> None:
+        super().__init__()
+
+        def layer(width: int, heads: int) -> nn.Sequential:
+            attention = Residual(nn.LayerNorm(width), TNTAttention(width, heads))
+            mlp = nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+            return nn.Sequential(attention, Residual(*mlp))
+
+        def of_pixels(bias: bool) -> nn.Sequential:
+            return nn.Sequential(nn.LayerNorm(16 * inner), nn.Linear(16 * inner, width, bias=bias), nn.LayerNorm(width))
+
+        self.conv, self.places = nn.Conv2d(3, inner, 7, 4, 3), nn.Parameter(torch.zeros(1, inner, 4, 4))
+        self.first, self.token = of_pixels(bias=True), nn.Parameter(torch.zeros(1, 1, width))
+        self.positions = nn.Parameter(torch.zeros(1, patches + 1, width))
+        self.inner = nn.ModuleList(layer(inner, 4) for _ in range(depth))
+        self.told = nn.ModuleList(of_pixels(bias=False) for _ in range(depth))
+        self.outer = nn.ModuleList(layer(width, heads) for _ in range(depth))
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, 7)
+
+    def forward(self, image: Tensor) -> Tensor:
+        n = len(image)
+        patches = F.unfold(image, 16, stride=16).mT.reshape(-1, 3, 16, 16)
+        pixels = (self.conv(patches) + self.places).flatten(2).mT
+        rows = self.first(pixels.reshape(n, -1, pixels[0].numel()))
+        x = torch.cat([self.token.expand(n, -1, -1), rows], 1) + self.positions
+        for inner, told, outer in zip(self.inner, self.told, self.outer, strict=True):
+            pixels = inner(pixels)
+            x = torch.cat([x[:, :1], x[:, 1:] + told(pixels.reshape(n, -1, pixels[0].numel()))], 1)
+            x = outer(x)
+        return self.head(self.norm(x)[:, 0])  # type: ignore[no-any-return]
+
+
+def test_tnt_attends_inside_of_patches() -> None:
+    agree("vision/tnt", TNT(12, 3, 8, 2, 4), set={
+        "input": [3, 32, 32], "width": 12, "heads": 3, "inner": 8, "depth": 2, "classes": 7,
+    })  # fmt: skip

@@ -96,6 +96,7 @@ def test_a_legitimate_spec_has_notes_exactly_where_it_says_and_shows_them_if_ask
 SHIPPED_NOTES = {
     "alexnet": {"cut-off": 4},
     "audio/conformer": {"bias-before-norm": 1, "cut-off": 1},
+    "audio/conformer_relative": {"bias-before-norm": 1, "cut-off": 1},
     "audio/wav2vec2": {"cut-off": 1},
     "d2l/alexnet": {"cut-off": 4},
     "d2l/densenet": {"bias-before-norm": 1},

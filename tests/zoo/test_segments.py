@@ -1,4 +1,4 @@
-"""Transformer-XL, written by hand from its paper: segments that remember, and scores by distance."""
+"""Scores by distance: Transformer-XL, whose segments remember, and Conformer, each written by hand from its paper."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 import netspec
 from tests.zoo.agreement import SPECS, agree
+from tests.zoo.test_sequences import Conformer
 
 
 class Layer(nn.Module):
@@ -81,3 +82,41 @@ def test_transformer_xl_reads_two_segments_as_it_reads_one() -> None:
     second = half(tokens[:, 6:], half(tokens[:, :6], memory).memory)
     whole = one(tokens, memory[:, :, 6:])
     torch.testing.assert_close(second.scores, whole.scores[:, 6:], atol=1e-5, rtol=1e-4)
+
+
+class ToBothSides(nn.Module):
+    """The attention of Conformer: the distances of frames are from L - 1 behind to L - 1 ahead."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+        self.distance = nn.Linear(width, width, bias=False)
+        self.v, self.u = (nn.Parameter(torch.zeros(heads, 1, width // heads)) for _ in range(2))
+
+    def waves(self, x: Tensor) -> Tensor:
+        n, width = x.shape[1:]
+        angles = torch.arange(n - 1, -n, -1, dtype=x.dtype, device=x.device)[:, None] * 10000.0 ** (
+            -torch.arange(width // 2, dtype=x.dtype, device=x.device) / (width // 2)
+        )
+        return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
+
+    def forward(self, x: Tensor, *others: Tensor, need_weights: bool) -> tuple[Tensor]:
+        def split(y: Tensor) -> Tensor:
+            return y.unflatten(-1, (self.heads, -1)).transpose(-3, -2)
+
+        q, n = split(self.query(x)), x.shape[1]
+        by_distance = (q + self.v) @ split(self.distance(self.waves(x))).mT
+        columns = n - 1 - (torch.arange(n)[:, None] - torch.arange(n)).to(x.device)
+        by_place = by_distance.gather(-1, columns.expand(*q.shape[:2], -1, -1))
+        scores = ((q + self.u) @ split(self.key(x)).mT + by_place) * q.shape[-1] ** -0.5
+        return (self.out((scores.softmax(-1) @ split(self.value(x))).transpose(1, 2).flatten(2)),)
+
+
+def test_conformer_asks_by_distance_to_both_sides() -> None:
+    theirs = Conformer(8, 2, 2, 5)
+    for layer in theirs.layers:
+        layer.attention = ToBothSides(8, 2)
+    agree("audio/conformer_relative", theirs, variant="conformer_relative_m", set={
+        "width": 8, "depth": 2, "heads": 2, "kernel": 5, "frames": 40,
+    })  # fmt: skip

@@ -255,6 +255,38 @@ def test_layers_without_a_bias_are_passed_over():
     assert emitted(net).state_dict()["0.bias"].tolist() == [1.0] * 4
 
 
+WITHOUT = """
+name: without
+input: [3, 4, 4]
+layers:
+  - Conv2d: {out_channels: 4, kernel_size: 1}
+  - BatchNorm2d: {affine: false}
+  - Conv2d: {out_channels: 4, kernel_size: 1, bias: false}
+  - BatchNorm2d
+  - Flatten
+  - Linear: 6
+  - LayerNorm: {bias: false}
+  - Linear: {out_features: 2, bias: false}
+  - LayerNorm
+init:
+  Conv2d: {weight: zeros_, bias: ones_}
+  BatchNorm2d: {weight: zeros_, bias: ones_}
+  Linear: {bias: ones_}
+  LayerNorm: {bias: ones_}
+"""
+
+
+def test_a_type_checker_lets_every_class_be_asked_for_what_it_may_lack(tmp_path: Path):
+    net = netspec.loads(WITHOUT)
+    text = to_python(net)
+    state, built = emitted(net).state_dict(), netspec.build(net).state_dict()
+    ones = [key for key in built if key.endswith("bias")]
+    assert ones == ["0.bias", "3.bias", "5.bias", "8.bias"]
+    assert all(bool((state[key] == 1).all()) for key in ones)
+    (tmp_path / "net.py").write_text(text, encoding="utf-8")
+    pyright_finds_nothing(tmp_path)
+
+
 def test_powers_have_the_blanks_that_ruff_gives_them():
     texts = ["2 ** i", "1.5 ** i // b", "a ** b ** c", "2 ** min(a, b)", "2 ** (j - i)", "2 ** -i", "max(a, 1) ** b"]
     written = "".join(f"x = {Told(text, {}).filled({})}\n" for text in texts)

@@ -268,6 +268,13 @@ def test_an_activation_in_front_of_a_loss_of_scores_is_left_out(end: str) -> Non
     assert changed is not None and found(changed.text) == []
 
 
+def test_a_heavy_table_is_told_by_its_rows_and_not_by_what_it_reads() -> None:
+    layers = "- Embedding: {num_embeddings: 5000, embedding_dim: 64}\n" + "- Linear: 8\n- ReLU\n" * 5
+    (told,) = found(f"input: [7, int64]\nlayers:\n{layers}", notes=True)
+    assert (told.code, told.help) == ("heavy-layer", "fewer rows, or narrower ones, make the network that much smaller")
+    assert told.message.endswith("as its table is 5000 × 64")
+
+
 def test_fix_leaves_what_may_be_meant(spec: Path) -> None:
     spec.write_text(PAIR)
     ran = run("check", "--fix", str(spec))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from netspec.diagnostics import Fix, Span, did_you_mean
 from netspec.dims import Shape
@@ -15,6 +15,9 @@ from netspec.layers.base import Layer, TensorType
 from netspec.net import Initializer
 from netspec.text.source import MapNode, Node, ScalarNode
 from netspec.validation import Reader
+
+_DECIDED: Final = ("weight", "bias")
+"""Parameters that a layer has or lacks as an argument says, which may hang on a variant."""
 
 
 class InitRule(NamedTuple):
@@ -64,6 +67,12 @@ class InitRules:
             known = self._chosen[key] = (layer, rules, self._choose(layer, x, span, rules, reader))
         return known[2]
 
+    def unsure(self, layer: type[Layer], rules: Sequence[InitRule]) -> None:
+        """There is a layer of this class that a mistake hides: it may have what an argument decides."""
+        for rule in self._matching(layer.__name__, rules):
+            if rule.initializer.parameter in _DECIDED:
+                self._met[id(rule.place)] = rule, True
+
     def _choose(
         self, layer: Layer, x: TensorType, span: Span, rules: Sequence[InitRule], reader: Reader
     ) -> tuple[Initializer, ...]:
@@ -97,14 +106,11 @@ class InitRules:
 
     def finish(self, reader: Reader) -> None:
         """Report the rules whose parameter none of the layers that they met has."""
-        wrong = any(found.severity == "error" for found in reader.reports.diagnostics)
         for rule, found in self._met.values():
             if found or rule.type is None:  # what stands behind a `$name` may be another thing in another variant
                 continue
             parameter = rule.initializer.parameter
-            spared = parameter in ("weight", "bias")  # an argument or a variant may leave it out
-            if spared and wrong:  # a layer that has it may stand behind what is wrong
-                continue
+            spared = parameter in _DECIDED
             reader.report(
                 "init-without-parameter",
                 f"no `{rule.type}` that this is for has a parameter `{parameter}`",
@@ -115,7 +121,7 @@ class InitRules:
             )
 
     def _near(self, rule: InitRule, reader: Reader) -> Fix | None:
-        near = did_you_mean(rule.initializer.parameter, ("weight", "bias"))
+        near = did_you_mean(rule.initializer.parameter, _DECIDED)
         if near is None or near == rule.initializer.parameter:
             return None
         return reader.replace(f"write `{near}`", rule.place, near)

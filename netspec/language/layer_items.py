@@ -92,6 +92,7 @@ class LayerItems:
             or x is None
             or (constant and self.inference.refused_constant(layer, x, item, flow, frozen=context.frozen))
         ):
+            self.init.unsure(found, context.rules)
             cursor.lose()
             return
         y = (self.inference.output_of_plugin if of_plugin else self.inference.output)(layer, x, item, flow)
@@ -144,6 +145,7 @@ class LayerItems:
                 types = None
             types = types and tuple(type_.said_constant(constant) for type_ in types)
         if layer is None or x is None or inputs is None or types is None:
+            self.init.unsure(found, context.rules)
             self.several.lose(item, cursor)
             return
         span = item.span(self.reader.source)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from netspec.dims import UNKNOWN, Dim
-from netspec.expressions.operations import kind
+from netspec.expressions.operations import kind, shown
 from netspec.expressions.values import Family, Value
 from netspec.text.source import MapNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader
@@ -137,12 +137,17 @@ def loop_header(node: Node, reader: Reader, check: Callable[[ScalarNode], bool])
     if values is FAILED or values is UNKNOWN:
         return None
     if isinstance(values, Dim) or not isinstance(values, (list, tuple, Family)):
-        is_value = isinstance(values, Value)
+        is_text = isinstance(values, str)
+        what = kind(values) if isinstance(values, Value) else f"the text {shown(values)}" if is_text else values
+        counted = f"`range({found[2]})` counts from 0" if type(values) is int else None
         reader.report(
             "bad-loop",
-            f"a `for` goes through a list, but `{found[2]}` is {kind(values) if is_value else values}",
+            f"a `for` goes through a list, but `{found[2]}` is {what}",
             node,
-            help=f"`range({found[2]})` counts from 0" if type(values) is int else None,
+            help="quotes inside of an expression, also around a default in a signature, make a text of what stands "
+            "in them: leave them out"
+            if is_text
+            else counted,
         )
         return None
     items: list[Any] = list(values)  # pyright: ignore[reportUnknownArgumentType]  # values of expressions are untyped

@@ -128,10 +128,12 @@ def _heavy(net: Net, tell: Telling) -> None:
     if most < _HEAVY * whole:
         return
     leaf = next(leaf for leaf in net.layers if counts[id(leaf)] == most)
-    tell(
-        "heavy-layer",
-        f"`{leaf.type}` has {most:,} of the {whole:,} parameters, {most / whole:.0%}, as it reads "
-        f"{shape_text(leaf.input.shape)}",
-        leaf,
-        "a pool in front of it, or a narrower layer, makes the network that much smaller",
-    )
+    if leaf.input.dtype == "int64":  # a table, whose size has nothing to do with what stands in front of it
+        largest = max(leaf.layer.parameters(leaf.input).values(), key=product)
+        why = f"as its table is {shape_text(largest)}"
+        mend = "fewer rows, or narrower ones, make the network that much smaller"
+    else:
+        why = f"as it reads {shape_text(leaf.input.shape)}"
+        mend = "a pool in front of it, or a narrower layer, makes the network that much smaller"
+    share = f"{most:,} of the {whole:,} parameters, {most / whole:.0%}"
+    tell("heavy-layer", f"`{leaf.type}` has {share}, {why}", leaf, mend)

@@ -104,13 +104,14 @@ def transfer_from(
             break
     if not candidates:
         raise TransferError(f"the weights do not fit `{net.name}`: {problem}")
-    return _decided(source_module, net, tensors, candidates, examples)
+    return _decided(source_module, net, tensors, _shapes(state), candidates, examples)
 
 
 def _decided(
     source: nn.Module,
     net: Net,
     tensors: Mapping[str, Tensor],
+    shapes: Shapes,
     candidates: Sequence[dict[str, str]],
     examples: tuple[Tensor, ...] | None,
 ) -> tuple[dict[str, Tensor], dict[str, str], list[str]]:
@@ -120,7 +121,6 @@ def _decided(
         As `transfer_from`.
     """
     doubts: list[str] = []
-    shapes = _shapes(build(net, device="meta").state_dict())
     if len(candidates) == 1 and len(candidates[0]) < len(shapes):  # with layers left out there is no output to compare
         state, notes = carried(tensors, candidates[0], shapes)
         return state, candidates[0], notes

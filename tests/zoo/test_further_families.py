@@ -7,8 +7,9 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
+import netspec
 from tests.zoo import proof
-from tests.zoo.agreement import agree
+from tests.zoo.agreement import SPECS, agree
 
 
 class TCN(nn.Module):
@@ -228,3 +229,77 @@ def test_eca_reads_the_neighbours_of_a_channel() -> None:
             before = 256 * 2**i
     theirs = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 7))
     agree("vision/eca_resnet", theirs, set={"input": [3, 64, 64], "depths": [2, 1, 1, 1], "classes": 7})
+
+
+def test_c3d_is_a_vgg_in_three_dimensions() -> None:
+    def conv(before: int, after: int) -> list[nn.Module]:
+        return [nn.Conv3d(before, after, 3, padding=1), nn.ReLU()]
+
+    theirs = nn.Sequential(
+        *conv(3, 4), nn.MaxPool3d((1, 2, 2)), *conv(4, 6), nn.MaxPool3d(2), *conv(6, 8), *conv(8, 8), nn.MaxPool3d(2),
+        *conv(8, 10), nn.MaxPool3d(2), *conv(10, 10), nn.MaxPool3d(2, 2, (0, 1, 1)), nn.Flatten(),
+        nn.Linear(40, 16), nn.ReLU(), nn.Dropout(), nn.Linear(16, 16), nn.ReLU(), nn.Dropout(), nn.Linear(16, 7),
+    )  # fmt: skip
+    agree("vision/c3d", theirs, set={
+        "input": [3, 16, 32, 32], "widths": [4, 6, 8, 10, 10], "depths": [1, 1, 2, 1, 1], "hidden": 16, "classes": 7,
+    })  # fmt: skip
+
+
+def test_an_autoencoder_goes_back_as_it_came() -> None:
+    theirs = nn.Sequential(
+        nn.Conv2d(1, 16, 3, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 7),
+        nn.ConvTranspose2d(64, 32, 7), nn.ReLU(), nn.ConvTranspose2d(32, 16, 3, 2, 1, 1), nn.ReLU(),
+        nn.ConvTranspose2d(16, 1, 3, 2, 1, 1), nn.Sigmoid(),
+    )  # fmt: skip
+    agree("generative/conv_autoencoder", theirs)
+
+
+class Noisy(nn.Module):
+    """Equations (9) to (11) of the paper, with one draw for the whole batch; outside of training the means."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.weight_mu, self.weight_sigma = (nn.Parameter(torch.zeros(after, before)) for _ in range(2))
+        self.bias_mu, self.bias_sigma = (nn.Parameter(torch.zeros(after)) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return F.linear(x, self.weight_mu, self.bias_mu)
+        after, before = self.weight_mu.shape
+        drawn = torch.randn(before + after, device=x.device, dtype=x.dtype)
+        p, q = (drawn.sign() * drawn.abs().sqrt()).split([before, after])
+        weight = self.weight_mu + self.weight_sigma * torch.outer(q, p)
+        return F.linear(x, weight, self.bias_mu + self.bias_sigma * q)
+
+
+class NoisyDueling(nn.Module):
+    def __init__(self, actions: int, hidden: int) -> None:
+        super().__init__()
+        self.state = nn.Sequential(
+            nn.Conv2d(4, 32, 8, 4), nn.ReLU(), nn.Conv2d(32, 64, 4, 2), nn.ReLU(), nn.Conv2d(64, 64, 3), nn.ReLU(),
+            nn.Flatten(),
+        )  # fmt: skip
+        self.value, self.advantages = (
+            nn.Sequential(Noisy(3136, hidden), nn.ReLU(), Noisy(hidden, out)) for out in (1, actions)
+        )
+
+    def forward(self, frames: Tensor) -> Tensor:
+        state = self.state(frames)
+        value, advantages = self.value(state), self.advantages(state)
+        return value + advantages - advantages.mean(1, keepdim=True)  # type: ignore[no-any-return]
+
+
+def test_noisynet_explores_by_its_weights() -> None:
+    """The same draws give the same values in training; outside of it both take the means."""
+    theirs = NoisyDueling(6, 8)
+    agree("graphs/noisy_dueling_dqn", theirs, set={"actions": 6, "hidden": 8})
+    net = netspec.load(SPECS / "graphs" / "noisy_dueling_dqn.yaml", set={"actions": 6, "hidden": 8})
+    ours = netspec.build(net)
+    ours.load_state_dict(netspec.transfer(theirs.float(), net))
+    frames = torch.randn(2, 4, 84, 84, dtype=torch.float64)
+    values = []
+    for model in (ours.double().train(), theirs.double().train()):
+        torch.manual_seed(3)
+        values.append(model(frames))
+    torch.testing.assert_close(*values)
+    assert not torch.allclose(ours(frames), values[0])

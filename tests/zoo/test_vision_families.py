@@ -192,3 +192,87 @@ def test_levit_shrinks_by_attention() -> None:
     agree("vision/levit", LeViT(), variant="levit_128s", set={
         "input": [3, 80, 80], "widths": [32, 48], "heads": [2, 3], "depths": [2, 1], "key": 4, "classes": 7,
     })  # fmt: skip
+
+
+class DualPath(nn.Module):
+    """The first `width` channels are summed, the others are kept, and `growth` new ones stand behind them."""
+
+    def __init__(self, before: int, width: int, growth: int, stride: int, groups: int, *, first: bool) -> None:
+        super().__init__()
+
+        def conv(before: int, after: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+            conv = nn.Conv2d(before, after, kernel, stride, kernel // 2, groups=groups, bias=False)
+            return [nn.BatchNorm2d(before, 1e-3), nn.ReLU(), conv]
+
+        self.width = width
+        self.both = nn.Sequential(*conv(before, width + 2 * growth, 1, stride)) if first else nn.Identity()
+        self.body = nn.Sequential(
+            *conv(before, 2 * width), *conv(2 * width, 2 * width, 3, stride, groups), nn.BatchNorm2d(2 * width, 1e-3),
+            nn.ReLU(),
+        )  # fmt: skip
+        self.summed, self.grown = (nn.Conv2d(2 * width, n, 1, bias=False) for n in (width, growth))
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept, y = self.both(x), self.body(x)
+        return torch.cat([kept[:, : self.width] + self.summed(y), kept[:, self.width :], self.grown(y)], 1)
+
+
+def test_dpn_adds_and_appends() -> None:
+    theirs = nn.Sequential(
+        nn.Conv2d(3, 6, 3, 2, 1, bias=False), nn.BatchNorm2d(6, 1e-3), nn.ReLU(), nn.MaxPool2d(3, 2, 1),
+        DualPath(6, 8, 4, 1, 4, first=True), DualPath(20, 8, 4, 1, 4, first=False),
+        DualPath(24, 16, 2, 2, 4, first=True), nn.BatchNorm2d(22, 1e-3), nn.ReLU(), *head(22),
+    )  # fmt: skip
+    agree("vision/dpn", theirs, set={
+        "input": [3, 32, 32], "stem": 6, "widths": [8, 16], "depths": [2, 1], "growths": [4, 2], "groups": 4,
+        "classes": 7,
+    })  # fmt: skip
+
+
+class CrossStage(nn.Module):
+    def __init__(self, before: int, out: int, depth: int, half: int, mid: int) -> None:
+        super().__init__()
+
+        def conv(before: int, after: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
+            return nn.Sequential(conv_bn(before, after, kernel, stride), nn.LeakyReLU())
+
+        self.first = nn.Sequential(conv(before, out, 3, 2), conv(out, 2 * half))
+        self.body = nn.Sequential(
+            *(Residual(conv(half, mid), conv(mid, half, 3)) for _ in range(depth)), conv(half, half)
+        )
+        self.last = conv(2 * half, out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept, y = self.first(x).chunk(2, 1)
+        return self.last(torch.cat([kept, self.body(y)], 1))  # type: ignore[no-any-return]
+
+
+def test_cspdarknet_works_on_half_of_the_channels() -> None:
+    theirs = nn.Sequential(
+        conv_bn(3, 4, 3), nn.LeakyReLU(), CrossStage(4, 8, 1, 8, 4), CrossStage(8, 16, 2, 8, 8),
+        CrossStage(16, 32, 1, 16, 16), *head(32),
+    )  # fmt: skip
+    agree("vision/cspdarknet53", theirs, set={
+        "input": [3, 32, 32], "width": 4, "depths": [1, 2, 1], "classes": 7,
+    })  # fmt: skip
+
+
+def edge(before: int, hidden: int, out: int, kernel: int, stride: int, *, full: bool) -> nn.Sequential:
+    """Of EfficientNet-EdgeTPU: a full convolution, or a 1 × 1 and a depthwise one."""
+    if full:
+        return nn.Sequential(conv_bn(before, hidden, kernel, stride), nn.ReLU(), conv_bn(hidden, out))
+    depthwise = conv_bn(hidden, hidden, kernel, stride, hidden)
+    return nn.Sequential(conv_bn(before, hidden), nn.ReLU(), depthwise, nn.ReLU(), conv_bn(hidden, out))
+
+
+def test_efficientnet_edge_begins_with_full_convolutions() -> None:
+    """At half of the width and depth."""
+    theirs = nn.Sequential(
+        conv_bn(3, 16, 3, 2), nn.ReLU(), edge(16, 64, 16, 3, 1, full=True), edge(16, 32, 8, 3, 2, full=True),
+        Residual(edge(8, 16, 8, 3, 1, full=True)), edge(8, 16, 16, 5, 2, full=False), conv_bn(16, 640), nn.ReLU(),
+        *head(640),
+    )  # fmt: skip
+    agree("vision/efficientnet_edge", theirs, variant="efficientnet_es", set={
+        "size": 32, "width": 0.5, "depth": 0.5, "classes": 7,
+        "rows": [["fused", 3, 2, 2, 16, 4], ["mbconv", 5, 2, 2, 32, 2]],
+    })  # fmt: skip

@@ -54,7 +54,8 @@ def _key(initializer: Initializer) -> Any:
 _MAYBE_NO_BIAS: Final = frozenset(
     {"Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"}
 )
-"""Classes of `torch.nn` whose bias torch declares as `Tensor | None`: who fills it asks first, for type checkers."""
+"""Classes of `torch.nn` whose bias torch declares as `Tensor | None`: who fills it asks first, for type checkers. The
+others' they take for a `Parameter` where it is None, too: who asks does so in a way that they do not call needless."""
 
 
 @dataclass(slots=True)
@@ -79,7 +80,7 @@ def _by_kind(net: Net) -> dict[str, _Kind] | None:
         exist = leaf.layer.parameters(leaf.input)
         if any("." in name for name in exist) or (call.module != "torch.nn" and leaf.init):
             return None
-        if not exist or call.module != "torch.nn":
+        if call.module != "torch.nn":
             continue
         kind = kinds.setdefault(call.target, _Kind())
         parameters.setdefault(call.target, []).append(set(exist))
@@ -108,7 +109,9 @@ def _function(kinds: dict[str, _Kind]) -> list[str]:
         lines.append(f"    {'if' if number == 0 else 'elif'} isinstance(module, {classes}):")
         for name, initializer in kind.rules.items():
             if initializer is not None:
-                lines += _line(initializer, f"module.{name}", 2, guard=name in kind.optional)
+                declared = any(target in _MAYBE_NO_BIAS for target, _ in members)
+                asked = f"module.{name}" if declared else f'getattr(module, "{name}", None)'
+                lines += _line(initializer, f"module.{name}", 2, guard=asked if name in kind.optional else "")
     return lines
 
 
@@ -137,9 +140,9 @@ def _alike(leaves: Sequence[Leaf]) -> list[str]:
     return lines
 
 
-def _line(initializer: Initializer, tensor: str, indent: int, *, guard: bool = False) -> list[str]:
+def _line(initializer: Initializer, tensor: str, indent: int, *, guard: str = "") -> list[str]:
     arguments = [Argument(Literal(value), name, keyword=True) for name, value in initializer.arguments.items()]
     call = FunctionCall(f"nn.init.{initializer.function}", (Argument(Raw(tensor)), *arguments))
     if not guard:
         return statement("", call, indent)
-    return [f"{'    ' * indent}if {tensor} is not None:", *statement("", call, indent + 1)]
+    return [f"{'    ' * indent}if {guard} is not None:", *statement("", call, indent + 1)]

@@ -19,8 +19,8 @@ from netspec.views.describe import count_text
 def command(config: str, output: str | None, force: bool) -> None:
     """Write the spec of the network that CONFIG describes: a `config.json` of Hugging Face's transformers.
 
-    Known are BART, BERT, DistilBERT, GPT-2, Llama, Mistral, Mixtral, Qwen2, T5, the Vision Transformer and Whisper. What
-    a spec cannot say is an error that names the key. The file is read as data, and nothing is fetched.
+    Known are BART, BERT, DistilBERT, GPT-2, Llama, Mistral, Mixtral, Qwen2, T5, the Vision Transformer and Whisper.
+    What a spec cannot say is an error that names the key. The file is read as data, and nothing is fetched.
     """
     path = Path(config)
     if path.is_dir():

@@ -1,4 +1,4 @@
-"""Networks for rows of a table, sets of points and documents, and a small classifier; each is written by hand."""
+"""A network for rows of a table, and a small classifier; each is written by hand."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import netspec
-from tests.zoo.agreement import SPECS, Residual, agree
+from tests.zoo.agreement import Residual, agree
 
 
 def test_a_resnet_for_tables_is_the_papers() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,22 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import netspec
+from tests.zoo import agreement
+from tests.zoo.agreement import SPECS as ALL
 
-SPECS = Path(__file__).parents[2] / "specs" / "language"
+SPECS = ALL / "language"
 
 
 def agree(name: str, theirs: nn.Module, **sizes: Any) -> None:
-    """Equal parameters, and with the weights of the module equal outputs in double precision."""
-    net = netspec.load(SPECS / f"{name}.yaml", set=sizes)
-    assert net.params == sum(parameter.numel() for parameter in theirs.parameters())
-    model = netspec.build(net).eval()
-    model.load_state_dict(netspec.transfer(theirs.eval(), net))
-    tokens = torch.randint(sizes["words"], (2, sizes["length"]), generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        found, expected = model.double()(tokens), theirs.double()(tokens)
-    assert found.std() > 0
-    assert (found - expected).abs().max() <= 1e-9 * expected.abs().max()
-    assert not netspec.verify(net).disagreements
+    """One of `specs/language`, at these sizes."""
+    agreement.agree(f"language/{name}", theirs, set=sizes)
 
 
 def causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

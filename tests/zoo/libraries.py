@@ -76,7 +76,7 @@ class Model(NamedTuple):
 
     config: what the configuration has otherwise than by itself; of diffusers, the arguments of the class.
     small, set: what a small one changes in the configuration, and in the spec; None where another variant has them.
-    inputs: the names of the arguments of its forward pass, in the order of the spec's inputs.
+    inputs: the names of the arguments of its forward pass, in the order of the spec's inputs, which may be fewer.
     outputs: the names of what is compared, in the order of the spec's outputs.
     without: what it learns beside the network → why the spec has it not.
     """
@@ -96,7 +96,8 @@ class Model(NamedTuple):
 _NORM = Apart(double=(1e-6, "its RMSNorm computes in float32"))
 _SOFTMAX = Apart(double=(1e-7, "its softmax computes in float32"))
 _ANGLES = Apart(double=(1e-8, "its angles of the time are float32"))
-_BERT = ("input_ids", "token_type_ids"), ("last_hidden_state", "pooler_output")
+_TOKENS = ("input_ids", "token_type_ids", "attention_mask")
+_BERT = _TOKENS, ("last_hidden_state", "pooler_output")
 _WORDS = ("input_ids",), ("logits",)
 _GPT2 = {"vocab_size": 90, "n_positions": 11, "n_embd": 24, "n_layer": 3, "n_head": 4}
 _LLAMA = {
@@ -142,12 +143,12 @@ MODELS = [
     Model("language/bert", "bert_large", "BertModel", {
         "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16,
     }, *_BERT),
-    Model("language/distilbert", None, "DistilBertModel", {}, ("input_ids",), ("last_hidden_state",), {
+    Model("language/distilbert", None, "DistilBertModel", {}, ("input_ids", "attention_mask"), ("last_hidden_state",), {
         "vocab_size": 50, "max_position_embeddings": 9, "dim": 16, "hidden_dim": 64, "n_layers": 2, "n_heads": 4,
     }, {"words": 50, "length": 9, "width": 16, "depth": 2, "heads": 4}),
     Model("graphs/albert", None, "AlbertForPreTraining", {
         "hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12,
-    }, ("input_ids", "token_type_ids"), ("prediction_logits", "sop_logits"), {
+    }, _TOKENS, ("prediction_logits", "sop_logits"), {
         "vocab_size": 300, "max_position_embeddings": 16,
     }, {"words": 300, "length": 16}),
     Model("audio/wav2vec2", None, "Wav2Vec2Model", {}, ("input_values",), ("last_hidden_state",), {
@@ -182,8 +183,15 @@ class Named(nn.Module):
         self.model, self.inputs, self.outputs = model, inputs, outputs
 
     def forward(self, *values: Tensor) -> tuple[Tensor, ...]:
-        found = self.model(**dict(zip(self.inputs, values, strict=True)))
+        found = self.model(**dict(zip(self.inputs, map(self._given, values), strict=False)))
         return tuple(found[name] for name in self.outputs)
+
+    @staticmethod
+    def _given(value: Tensor) -> Tensor | None:
+        """A mask in numbers; none without data, which the library would look at, and which changes no count."""
+        if value.dtype != torch.bool:
+            return value
+        return None if value.is_meta else value.long()
 
 
 def library_of(row: Model) -> str:

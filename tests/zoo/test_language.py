@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,15 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import netspec
-from tests.zoo import agreement
-from tests.zoo.agreement import SPECS as ALL
+from tests.zoo.agreement import agree as with_weights
 
-SPECS = ALL / "language"
+SPECS = Path(__file__).parents[2] / "specs" / "language"
 
 
 def agree(name: str, theirs: nn.Module, **sizes: Any) -> None:
     """One of `specs/language`, at these sizes."""
-    agreement.agree(f"language/{name}", theirs, set=sizes)
+    with_weights(f"language/{name}", theirs, set=sizes)
 
 
 def causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

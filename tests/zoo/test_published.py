@@ -44,6 +44,6 @@ def test_a_known_language_model_is_a_page_of_at_most_sixty_lines(spec: str, vari
 @pytest.mark.slow
 @pytest.mark.parametrize(("spec", "variant"), KNOWN)
 def test_a_known_language_model_is_checked_cold_in_under_a_second(spec: str, variant: str) -> None:
-    """As a process of its own, the fastest of five: a machine that is busy is no fault of the program."""
+    """As a process of its own. The processor's time is what it takes where nothing else runs."""
     command = [sys.executable, "-m", "netspec", "check", f"specs/{spec}.yaml", "--variant", variant]
-    assert min(cost(command).wall for _ in range(5)) < 1
+    assert min(cost(command).processor for _ in range(5)) < 1

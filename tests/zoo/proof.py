@@ -54,10 +54,21 @@ def size_of(name: str) -> int:
     return 224 if name.startswith("vit") else SIZES.get(name, 64)
 
 
+def place_of(name: str) -> tuple[str, str | None]:
+    """The spec, below `specs/`, and the variant of a network."""
+    spec = f"torchvision/{next(file for start, file in FAMILY.items() if name.startswith(start))}"
+    return spec, None if name in ("alexnet", "googlenet", "mobilenet_v2") else name
+
+
+def name_of(spec: str, variant: str | None) -> str:
+    """torchvision's name of a variant of a spec."""
+    return variant or spec.removeprefix("torchvision/")
+
+
 def spec_of(name: str, *, size: int | None = None) -> Net:
     """The net of this name, for images of this size instead of its own."""
-    path = SPECS / f"{next(file for start, file in FAMILY.items() if name.startswith(start))}.yaml"
-    variant = None if name in ("alexnet", "googlenet", "mobilenet_v2") else name
+    spec, variant = place_of(name)
+    path = SPECS.parent / f"{spec}.yaml"
     return netspec.load(path, variant=variant, set={"input": [3, size, size]} if size else None)
 
 

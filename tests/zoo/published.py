@@ -9,7 +9,8 @@ class Published(NamedTuple):
     """How many parameters a variant of a spec has elsewhere.
 
     `source` is `timm:NAME`, or a text for people. `pixels`: with the weights of timm's module the outputs are compared
-    too, for images of this size.
+    too, for images of this size. `more`: how many more multiply-accumulates torch counts in timm's module, and why.
+    `single`: what it computes in float32 even if all else is float64.
     """
 
     spec: str
@@ -17,6 +18,8 @@ class Published(NamedTuple):
     params: int
     source: str
     pixels: int = 0
+    more: tuple[int, str] = (0, "")
+    single: str = ""
 
 
 SIZES = [
@@ -56,8 +59,8 @@ SIZES = [
     Published("vision/cait", "cait_s36_384", 68_366_632, "timm:cait_s36_384"),
     Published("vision/cait", "cait_m36_384", 271_221_352, "timm:cait_m36_384"),
     Published("vision/cait", "cait_m48_448", 356_460_520, "timm:cait_m48_448"),
-    Published("vision/xcit", "xcit_nano_12_p16", 3_053_224, "timm:xcit_nano_12_p16_224", 64),
-    Published("vision/xcit", "xcit_tiny_12_p16", 6_716_272, "timm:xcit_tiny_12_p16_224", 64),
+    Published("vision/xcit", "xcit_nano_12_p16", 3_053_224, "timm:xcit_nano_12_p16_224", 64, single="its positions"),
+    Published("vision/xcit", "xcit_tiny_12_p16", 6_716_272, "timm:xcit_tiny_12_p16_224", 64, single="its positions"),
     Published("vision/xcit", "xcit_tiny_24_p16", 12_116_896, "timm:xcit_tiny_24_p16_224"),
     Published("vision/xcit", "xcit_small_12_p16", 26_253_304, "timm:xcit_small_12_p16_224"),
     Published("vision/xcit", "xcit_small_24_p16", 47_671_384, "timm:xcit_small_24_p16_224"),
@@ -74,7 +77,7 @@ SIZES = [
     Published("vision/levit", "levit_192", 10_947_069, "timm:levit_192"),
     Published("vision/levit", "levit_256", 18_893_876, "timm:levit_256"),
     Published("vision/levit", "levit_384", 39_128_836, "timm:levit_384"),
-    Published("vision/mobilevit", "mobilevit_xxs", 1_272_024, "timm:mobilevit_xxs", 64),
+    Published("vision/mobilevit", "mobilevit_xxs", 1_272_024, "timm:mobilevit_xxs", 128),
     Published("vision/mobilevit", "mobilevit_xs", 2_317_848, "timm:mobilevit_xs"),
     Published("vision/mobilevit", "mobilevit_s", 5_578_632, "timm:mobilevit_s"),
     Published("vision/repvgg", "repvgg_a0", 9_108_968, "timm:repvgg_a0", 64),

@@ -2,50 +2,49 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
-from torch.utils._pytree import tree_leaves
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 import netspec
 from netspec.net import Net
-from netspec.torch import verify
+from tests.zoo.agreement import SPECS as ALL
+from tests.zoo.agreement import Carry, agree
 
-SPECS = Path(__file__).parents[2] / "specs" / "graphs"
+SPECS = ALL / "graphs"
 
 
-def with_weights_of(net: Net, source: nn.Module, order: list[str]) -> nn.Module:
-    """The built net with the weights of a module, whose layers are named in the order in which the net runs its own."""
-    paths = [leaf.path for leaf in net.layers if leaf.params]
-    given = source.state_dict()
-    model = netspec.build(net)
-    model.load_state_dict(
-        {
+def in_order(order: list[str]) -> Carry:
+    """The weights of a module whose layers are named in the order in which the net runs its own."""
+
+    def carry(source: nn.Module, net: Net) -> dict[str, torch.Tensor]:
+        paths = [leaf.path for leaf in net.layers if leaf.params]
+        given = source.state_dict()
+        return {
             key: given[f"{theirs}.{key.removeprefix(f'{ours}.')}"]
             for ours, theirs in zip(paths, order, strict=True)
-            for key in model.state_dict()
+            for key in netspec.build(net, device="meta").state_dict()
             if key.startswith(f"{ours}.")
         }
-    )
-    return model.eval()
+
+    return carry
+
+
+class Pyramid(FeaturePyramidNetwork):
+    """torchvision's, of four maps instead of a dictionary of them."""
+
+    def forward(self, *maps: torch.Tensor) -> list[torch.Tensor]:
+        return list(super().forward(dict(zip("0123", maps, strict=True))).values())
 
 
 def test_the_feature_pyramid_is_torchvisions() -> None:
-    net = netspec.load(SPECS / "fpn.yaml")
-    reference = FeaturePyramidNetwork([256, 512, 1024, 2048], 256, extra_blocks=LastLevelMaxPool()).eval()
-    assert net.params == sum(parameter.numel() for parameter in reference.parameters())
-    inner = [f"inner_blocks.{i}.0" for i in (3, 2, 1, 0)]
-    model = with_weights_of(net, reference, [*inner, *(f"layer_blocks.{i}.0" for i in range(4))])
-    maps = [torch.randn(2, *value.type.shape) for value in net.inputs]
-    with torch.no_grad():
-        ours = model(*maps).pyramid
-        theirs = list(reference(dict(zip("0123", maps, strict=True))).values())
-    assert len(ours) == 5
-    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    inner, after = [f"inner_blocks.{i}.0" for i in (3, 2, 1, 0)], [f"layer_blocks.{i}.0" for i in range(4)]
+    theirs = Pyramid([256, 512, 1024, 2048], 256, extra_blocks=LastLevelMaxPool())
+    reference, carry = "torchvision: FeaturePyramidNetwork", in_order([*inner, *after])
+    found = agree("graphs/fpn", theirs, exact=True, large=True, carry=carry, reference=reference)
+    assert len(found.shapes) == 5
 
 
 def double(before: int, after: int) -> nn.Sequential:
@@ -115,13 +114,4 @@ class ActorCritic(nn.Module):
     ("name", "reference"), [("unetpp", UNetPlusPlus), ("wide_and_deep", WideAndDeep), ("actor_critic", ActorCritic)]
 )
 def test_a_graph_is_the_module_written_by_hand(name: str, reference: type[nn.Module]) -> None:
-    """The order in which both use their tensors carries the weights over."""
-    net = netspec.load(SPECS / f"{name}.yaml")
-    theirs = reference().eval()
-    assert net.params == sum(parameter.numel() for parameter in theirs.parameters())
-    model = netspec.build(net).eval()
-    model.load_state_dict(netspec.transfer(theirs, net))
-    inputs = verify.example(net, 2, torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        found, expected = tree_leaves(model(*inputs)), tree_leaves(theirs(*inputs))
-    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    agree(f"graphs/{name}", reference(), exact=True, large=True)

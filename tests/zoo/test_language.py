@@ -20,20 +20,8 @@ SPECS = Path(__file__).parents[2] / "specs" / "language"
 
 
 def agree(name: str, theirs: nn.Module, **sizes: Any) -> None:
-    """Equal parameters, and with the weights of the module equal outputs in double precision."""
-    net = netspec.load(SPECS / f"{name}.yaml", set=sizes)
-    assert net.params == sum(parameter.numel() for parameter in theirs.parameters())
-    model = netspec.build(net).eval()
-    model.load_state_dict(netspec.transfer(theirs.eval(), net))
-    tokens = torch.randint(sizes["words"], (2, sizes["length"]), generator=torch.Generator().manual_seed(0))
-    with torch.no_grad(), counting_flops() as counter:
-        found = model.double()(tokens)
-    assert counter.get_total_flops() == 2 * 2 * net.macs  # of two examples
-    with torch.no_grad():
-        expected = theirs.double()(tokens)
-    assert found.std() > 0
-    assert (found - expected).abs().max() <= 1e-9 * expected.abs().max()
-    assert not netspec.verify(net).disagreements
+    """One of `specs/language`, at these sizes."""
+    with_weights(f"language/{name}", theirs, set=sizes)
 
 
 def causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

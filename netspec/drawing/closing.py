@@ -52,7 +52,7 @@ def closed(items: Sequence[Item], depth: int) -> tuple[Item, ...]:
     combinator is closed itself. At depth 0, neighbours that are calls of one block become one box, as far as they give
     maps of equal size."""
     if depth == 0:
-        return tuple(_merged(closed(items, 1)))
+        return tuple(merged(closed(items, 1)))
     return tuple(_closed(item, depth) for item in items)
 
 
@@ -73,7 +73,8 @@ def flowing(item: Item) -> TensorType:
             return item.output
 
 
-def _merged(items: Iterable[Item]) -> Iterator[Item]:
+def merged(items: Iterable[Item]) -> Iterator[Item]:
+    """Items with closed calls of one block in a row as one box, as far as they give maps of equal size."""
     for _, run in groupby(items, key=_kin):
         first, *rest = run
         if not rest or not isinstance(first, LayerGroup):
@@ -81,7 +82,7 @@ def _merged(items: Iterable[Item]) -> Iterator[Item]:
             continue
         groups = [first, *(item for item in rest if isinstance(item, LayerGroup))]
         labels = {group.label for group in groups}
-        label = first.label if len(labels) == 1 else _block(first)
+        label = first.label if len(labels) == 1 else block_of(first)
         nodes = tuple(node for group in groups for node in group.nodes)
         count = sum(group.count for group in groups)
         yield LayerGroup(label, count, nodes, (), first.input, groups[-1].output, closed=True)
@@ -89,12 +90,12 @@ def _merged(items: Iterable[Item]) -> Iterator[Item]:
 
 def _kin(item: Item) -> object:
     """Equal for what may become one box."""
-    if isinstance(item, LayerGroup) and item.closed and _block(item):
-        return _block(item), item.output.shape[1:]
+    if isinstance(item, LayerGroup) and item.closed and block_of(item):
+        return block_of(item), item.output.shape[1:]
     return id(item)
 
 
-def _block(group: LayerGroup) -> str:
+def block_of(group: LayerGroup) -> str:
     """The name of the block that a group is a call of; empty if it is none."""
     first = group.nodes[0]
     return first.block or "" if isinstance(first, Scope | Sequential) else ""

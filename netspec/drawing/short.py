@@ -19,6 +19,7 @@ _BOOKS: Final = {"Linear": "FC"}
 """What figures call a layer otherwise than torch."""
 _WIDTHS: Final = ("out_channels", "out_features", "embedding_dim", "hidden_size", "output_size")
 """Arguments that stand in parentheses: the size of what a layer gives."""
+_BRIEF: Final = frozenset({*_WIDTHS, "kernel_size", "stride", "scale_factor"})
 _SAID: Final = {"padding": "pad"}
 _EXACT: Final = frozenset({"stride", "padding", "dilation", "output_padding"})
 
@@ -35,9 +36,12 @@ class Voice:
         """One of the few words that have a translation."""
         return said(word, self.language)
 
-    def layer(self, leaf: Leaf) -> str:
-        """A layer, without the name that the spec gives it."""
+    def layer(self, leaf: Leaf, *, brief: bool = False) -> str:
+        """A layer, without the name that the spec gives it; if `brief`, with no more than kernel, width, stride and the
+        numbers of things."""
         wanted = wanted_arguments(leaf)
+        if brief:
+            wanted = {name: value for name, value in wanted.items() if name in _BRIEF or _counts(name)}
         kernel = wanted.pop("kernel_size", None)
         first = [] if kernel is None else [value_text(leaf.type, "kernel_size", kernel)]
         words = [*first, self.word(short_name(leaf.type))]

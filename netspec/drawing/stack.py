@@ -12,14 +12,13 @@ from itertools import groupby
 from typing import Final
 
 from netspec.drawing.closing import closed, closing_text, count, flowing, levels, opened
+from netspec.drawing.heading import heading
 from netspec.drawing.parts import PieceMaker, end
 from netspec.drawing.pieces import GAP, Piece, chain
-from netspec.drawing.scene import MAIN, SMALL, Phrase, Scene, Shape, Stroke, Words, below, beside, moved, paragraph
+from netspec.drawing.scene import SMALL, Phrase, Scene, Shape, Stroke, Words, below, beside, moved
 from netspec.drawing.short import Voice
 from netspec.drawing.stages import Key, aligned, key
-from netspec.drawing.text import lines
 from netspec.net import Net
-from netspec.views.describe import count_text, title_text
 from netspec.views.fold import Item
 
 _BETWEEN: Final = 36.0
@@ -76,29 +75,19 @@ def _stages(net: Net, items: Sequence[Item], voice: Voice) -> list[_Stage]:
 def _scene(nets: Sequence[Net], columns: Sequence[Sequence[_Stage]], number: int, voice: Voice) -> Scene:
     if len(nets) == 1:
         body = beside(_broken(columns[0], number), _BETWEEN)
-        return below([_heading(nets[0], voice, body.width), body], _HEADING)
+        return below([heading(nets[0], voice, body.width), body], _HEADING)
     side = _side_by_side(columns)
     widths = [max(p.left for p in column) + max(p.right for p in column) for column in side]
-    headings = [_heading(net, voice, wide) for net, wide in zip(nets, widths, strict=True)]
-    top = max(heading.height for heading in headings) + _HEADING
-    parts = [
-        Scene(
-            max(wide, heading.width), top + sum(p.height for p in column) + GAP * (len(column) - 1),
-            (*moved(heading.shapes, (max(wide, heading.width) - heading.width) / 2, 0),
-             *moved(_placed(column), max(p.left for p in column) + max(0.0, heading.width - wide) / 2, top)),
-        )
-        for column, heading, wide in zip(side, headings, widths, strict=True)
-    ]  # fmt: skip
+    heads = [heading(net, voice, wide) for net, wide in zip(nets, widths, strict=True)]
+    top = max(head.height for head in heads) + _HEADING
+    parts: list[Scene] = []
+    for column, head, wide in zip(side, heads, widths, strict=True):
+        room = max(wide, head.width)
+        high = top + sum(piece.height for piece in column) + GAP * (len(column) - 1)
+        axis = max(piece.left for piece in column) + (room - wide) / 2
+        shapes = (*moved(head.shapes, (room - head.width) / 2, 0), *moved(chain(column).shapes, axis, top))
+        parts.append(Scene(room, high, shapes))
     return beside(parts, _BETWEEN)
-
-
-def _heading(net: Net, voice: Voice, room: float) -> Scene:
-    """The name of a net, its parameters and multiply-accumulates."""
-    names = lines(title_text(net) or "?", max(room, 180), MAIN + 3, bold=True)
-    facts = [
-        f"{count_text(net.params)} {voice.word('parameters')}", f"{count_text(net.macs)} {voice.word('MACs')}"
-    ]  # fmt: skip
-    return below([paragraph(names, MAIN + 3, "ink", bold=True), paragraph([" · ".join(facts)], SMALL, "faint")], 2)
 
 
 def _broken(stages: Sequence[_Stage], number: int) -> list[Scene]:
@@ -173,8 +162,3 @@ def _raised(piece: Piece | None, high: float) -> Piece:
         return Piece(0, 0, high, (Stroke(((0, 0), (0, high))),), pointed=False)
     above = (Stroke(((0, 0), (0, high - piece.height))),) if high - piece.height > 0.01 else ()
     return replace(piece, height=high, shapes=(*above, *moved(piece.shapes, 0, high - piece.height)))
-
-
-def _placed(column: Sequence[Piece]) -> tuple[Shape, ...]:
-    """A column of rows, the first at the bottom; arrows only into pieces, lines through rows without one."""
-    return chain(column).shapes

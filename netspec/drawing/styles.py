@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from netspec.drawing import map as overview
 from netspec.drawing import stack
 from netspec.drawing.page import Drawn, Sheet, drawn
 from netspec.drawing.scene import Scene
@@ -29,6 +30,7 @@ class Style(NamedTuple):
 
 STYLES: Final[Mapping[str, Style]] = {
     "stack": Style("a line a layer, stages of equal size side by side", stack.layouts),
+    "map": Style("an overview on one page, with once what its blocks are", overview.layouts),
 }
 
 

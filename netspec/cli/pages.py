@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from netspec.diagnostics import UsageError
 from netspec.drawing.language import LANGUAGES
 from netspec.drawing.page import Sheet, paper
+from netspec.drawing.solids import SCALES
 from netspec.drawing.styles import STYLES
 from netspec.drawing.theme import THEMES
 
@@ -27,9 +28,10 @@ _OPTIONS: Final = (
     click.option("--legend/--no-legend", default=True, help="Say what colours and sizes mean.  [default: legend]"),
     click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True),
     click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the few words."),
+    click.option("--scale", type=click.Choice(SCALES), default="log", show_default=True, help="Of volumes."),
     click.option("--all-arguments", is_flag=True, help="Say every argument, also eps and the like."),
 )
-_PAGES: Final = ("fit", "title", "caption", "legend", "theme", "lang", "all_arguments")
+_PAGES: Final = ("fit", "title", "caption", "legend", "theme", "lang", "scale", "all_arguments")
 """Options of the page, which `flow` does not have."""
 
 
@@ -81,4 +83,5 @@ def page_of(asked: Mapping[str, Any]) -> Sheet:
         theme=asked["theme"],
         language=asked["lang"],
         everything=asked["all_arguments"],
+        scale=asked["scale"],
     )

@@ -15,7 +15,7 @@ _CHINESE: Final = {
     "convolution": "卷积", "pooling": "汇聚", "normalization": "规范化", "linear": "全连接", "activation": "激活",
     "dropout": "暂退", "shape": "变形", "padding": "填充", "embedding": "嵌入", "attention": "注意力",
     "recurrent": "循环", "block": "块", "once": "一次", "height": "高", "width": "宽", "channels": "通道",
-    "kernel": "核", "logarithmic": "对数尺度", "linear scale": "线性尺度", "training only": "仅训练",
+    "sides": "边长", "logarithmic scale": "对数尺度", "linear scale": "线性尺度", "training only": "仅训练",
 }  # fmt: skip
 
 

@@ -10,13 +10,14 @@ from netspec.drawing.closing import block_of, closed, count, opened
 from netspec.drawing.coarse import StageBox, coarse, stage_boxes
 from netspec.drawing.grid import Cell, by_branch, by_line, by_size, is_chain
 from netspec.drawing.heading import heading
+from netspec.drawing.page import Sheet
 from netspec.drawing.parts import PieceMaker
 from netspec.drawing.pieces import framed
 from netspec.drawing.routes import Grid
 from netspec.drawing.scene import SMALL, Box, Phrase, Scene, Tip, Words, below, beside, moved
 from netspec.drawing.short import Voice, place_text, tip_text
 from netspec.drawing.text import lines, width
-from netspec.net import Leaf, Net, total
+from netspec.net import As, Leaf, Net, Use, total
 from netspec.views.describe import count_text, shape_text, term_text
 from netspec.views.fold import Item, Join, LayerGroup, Unit
 
@@ -30,15 +31,15 @@ _INSETS: Final = 3
 _INSET_BOXES: Final = 16
 
 
-def layouts(nets: Sequence[Net], voice: Voice, depth: int | None = None) -> Iterator[tuple[Scene, str]]:
+def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Iterator[tuple[Scene, str]]:
     """Layouts of nets, each with words for what it leaves out: with insets of blocks first, and then with fewer.
 
     Args:
         nets: one net, or several beside each other.
-        voice: how words are said.
+        page: what is asked of the picture.
         depth: how many levels of a block its inset shows; None for as many as stay small.
     """
-    made = [[_Overview(net, voice, depth, room) for net in nets] for room in _ROOMS]
+    made = [[_Overview(net, page.voice, depth, room) for net in nets] for room in _ROOMS]
     most = max(len(overview.insets) for overview in made[0])
     for number in range(most, -1, -1):
         words = f"{most - number} of the blocks are not opened" if number < most else ""
@@ -120,16 +121,18 @@ class _Overview:
     def _text(self, item: Item) -> str:
         match item:
             case Unit():
-                return self.voice.layer(item.layers[0], brief=True)
-            case Leaf():
-                return self.voice.layer(item, brief=True)
+                first = item.layers[0]
+                words = self.voice.layer(first, brief=True)
+                return words if first.name is None else f"{first.name}: {words}"
             case LayerGroup():
                 label = block_of(item) or item.label
                 return f"{label} ×{item.count}" if item.count > 1 else label
             case Join():
                 return item.combinator.joining.sign or item.combinator.joining.box_text()
-            case _:
+            case As() | Use():
                 return "" if item.term is None else term_text(item.term)
+            case Leaf():
+                return self._text(Unit((item,)))
 
     def _tips(self, box: StageBox) -> Iterator[str]:
         for item in box.items:

@@ -17,6 +17,7 @@ from netspec.drawing.language import Language
 from netspec.drawing.palette import family_colors
 from netspec.drawing.scene import MAIN, SMALL, Area, Box, Phrase, Scene, Shape, Words, below, flat, moved, paragraph
 from netspec.drawing.short import Voice
+from netspec.drawing.solids import ScaleName
 from netspec.drawing.svg import svg
 from netspec.drawing.text import lines, width
 from netspec.drawing.theme import ThemeName, theme
@@ -74,6 +75,8 @@ class Sheet:
     theme: ThemeName = "light"
     language: Language = "en"
     everything: bool = False
+    scale: ScaleName = "log"
+    """Of the sides of volumes."""
 
     @property
     def voice(self) -> Voice:

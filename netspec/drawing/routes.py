@@ -86,7 +86,7 @@ class Grid:
         if rb == ra + 1:
             return [("bottom", a, 0), ("lane", rb, self.level[rb].take(ca, cb)), ("top", b, 0)]
         if ra == rb + 1:
-            return [("top", a, 0), ("lane", ra, self.level[ra].take(ca, cb)), ("bottom", b, 0)]
+            return [("up", a, 0), ("lane", ra, self.level[ra].take(ca, cb)), ("under", b, 0)]
         if ra == rb:
             return [("up", a, 0), ("lane", ra, self.level[ra].take(ca, cb)), ("down", b, 0)]
         row = rb if rb > ra else rb + 1
@@ -148,10 +148,11 @@ class Grid:
         return (x + right) / 2, (y + bottom) / 2
 
     def _edge(self, side: str, at: int) -> Point:
-        """The middle of a side; `up` leaves and `down` enters at the top, beside the middle."""
+        """The middle of a side; beside it `up` leaves and `down` enters at the top, `under` enters at the bottom."""
         x, y, right, bottom = self._box(at)
         middle, level = (x + right) / 2, (y + bottom) / 2
         return {
             "left": (x, level), "right": (right, level), "top": (middle, y), "bottom": (middle, bottom),
             "up": (middle + (right - x) / 4, y), "down": (middle - (right - x) / 4, y),
+            "under": (middle - (right - x) / 4, bottom),
         }[side]  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Final
 
 from netspec.drawing.closing import closed, closing_text, count, flowing, levels, opened
 from netspec.drawing.heading import heading
+from netspec.drawing.page import Sheet
 from netspec.drawing.parts import PieceMaker, end
 from netspec.drawing.pieces import GAP, Piece, chain
 from netspec.drawing.scene import SMALL, Phrase, Scene, Shape, Stroke, Words, below, beside, moved
@@ -41,14 +42,15 @@ class _Stage:
         return chain(self.pieces)
 
 
-def layouts(nets: Sequence[Net], voice: Voice, depth: int | None = None) -> Iterator[tuple[Scene, str]]:
+def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Iterator[tuple[Scene, str]]:
     """Layouts of nets, each with words for how it is folded: the most that can be said first.
 
     Args:
         nets: one net, which may be broken into columns, or several side by side.
-        voice: how words are said.
+        page: what is asked of the picture.
         depth: the levels of blocks to show; None for all of them first, and then fewer and fewer.
     """
+    voice = page.voice
     items = [opened(net) for net in nets]
     deepest = max(map(levels, items))
     for level in [depth] if depth is not None else range(deepest, -1, -1):

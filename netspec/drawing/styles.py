@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from netspec.drawing import map as overview
-from netspec.drawing import stack
+from netspec.drawing import stack, volumes
 from netspec.drawing.page import Drawn, Sheet, drawn
 from netspec.drawing.scene import Scene
-from netspec.drawing.short import Voice
 from netspec.net import Net
 from netspec.views.describe import title_text
 
@@ -22,15 +21,16 @@ class Style(NamedTuple):
 
     summary: str
     """What it shows, in a few words."""
-    layouts: Callable[[Sequence[Net], Voice, int | None], Layouts]
-    """Makes the layouts, given the nets, the voice and the levels of blocks to show."""
-    note: str = ""
-    """What the legend must say, in English."""
+    layouts: Callable[[Sequence[Net], Sheet, int | None], Layouts]
+    """Makes the layouts, given the nets, what is asked and the levels of blocks to show."""
+    note: Callable[[Sheet], str] | None = None
+    """What the legend must say beside the colours."""
 
 
 STYLES: Final[Mapping[str, Style]] = {
     "stack": Style("a line a layer, stages of equal size side by side", stack.layouts),
     "map": Style("an overview on one page, with once what its blocks are", overview.layouts),
+    "volumes": Style("feature maps as boxes in perspective, to scale", volumes.layouts, volumes.note),
 }
 
 
@@ -48,4 +48,4 @@ def picture(nets: Sequence[Net], style: str, page: Sheet, depth: int | None = No
     """
     chosen = STYLES[style]
     label = ", ".join(map(title_text, nets))
-    return drawn(chosen.layouts(nets, page.voice, depth), page, label, (chosen.note,) if chosen.note else ())
+    return drawn(chosen.layouts(nets, page, depth), page, label, () if chosen.note is None else (chosen.note(page),))

@@ -45,10 +45,19 @@ def fixed(words: str) -> bool:
 
 
 def lines(words: str, most: float, size: float, *, bold: bool = False) -> list[str]:
-    """What can be printed of a text, in lines of at most `most`, broken at blanks where there are some, else anywhere.
+    """What can be printed of a text, in as few lines of at most `most` as can be, which are equally long as far as
+    that takes no further line. Broken at blanks where there are some, else anywhere; only blanks are lost."""
+    rows = _filled(words, most, size, bold=bold)
+    if len(rows) > 1:
+        mean = width(printable(words), size, bold=bold) / len(rows)
+        for share in (1.0, 1.1, 1.25, 1.4):
+            even = _filled(words, min(mean * share, most), size, bold=bold)
+            if len(even) == len(rows):
+                return even
+    return rows
 
-    Nothing is lost but the blanks at which it breaks; a single letter is never too wide.
-    """
+
+def _filled(words: str, most: float, size: float, *, bold: bool) -> list[str]:
     found: list[str] = []
     rest = printable(words).strip()
     while width(rest, size, bold=bold) > most:

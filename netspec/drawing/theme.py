@@ -23,14 +23,17 @@ class Theme:
     page: str | None
     """None for no background."""
     fills: Mapping[str, Color]
-    """Fill and line of every role of boxes: the families, `frame`, `group`, `end` (inputs and outputs), `tag`."""
+    """Fill and line of every role: the families, `frame`, `group`, `end` (inputs and outputs), `tag`, `window`."""
     inks: Mapping[str, str]
     """Of text: `text` and `quiet` in boxes, `ink` and `faint` on the page and on frames."""
     line: str
 
 
 def _light() -> Theme:
-    fills = {**family_colors(), "frame": FRAME, "group": GROUP, "end": Color(PAGE, LINE), "tag": Color(PAGE, "#aab4be")}
+    fills = {
+        **family_colors(), "frame": FRAME, "group": GROUP, "end": Color(PAGE, LINE),
+        "tag": Color(PAGE, "#aab4be"), "window": Color(PAGE, TEXT),
+    }  # fmt: skip
     return Theme(PAGE, fills, {"text": TEXT, "quiet": QUIET, "ink": TEXT, "faint": QUIET}, LINE)
 
 
@@ -41,6 +44,7 @@ def _dark() -> Theme:
     fills = {
         **families, "frame": Color("#161b22", "#59626b"), "group": Color("#21262d", "#c9d1d9"),
         "end": Color(page, "#c9d1d9"), "tag": Color(page, "#59626b"),
+        "window": Color(page, "#ffffff"),
     }  # fmt: skip
     return Theme(page, fills, {"text": "#f5f7fa", "quiet": "#d0d7de", "ink": "#f5f7fa", "faint": "#b8c0c8"}, "#aab4be")
 

@@ -1,7 +1,7 @@
 """The diagrams in the documentation: docs/images/*.svg, and docs/gallery.md, which shows them.
 
 `python docs/generate.py` writes them. Each SVG of the style `flow` contains the SHA-256 of its DOT source. Coordinates
-differ between fonts and Graphviz versions, but the DOT does not, so a stale picture is found without rendering it again.
+differ between fonts and Graphviz versions, but the DOT does not, so a stale picture is found without rendering it.
 The other styles give the same bytes everywhere.
 """
 

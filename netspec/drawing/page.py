@@ -72,6 +72,7 @@ class Sheet:
     title: str = ""
     caption: str = ""
     legend: bool = True
+    """Whether to say what colours and sizes mean; greys of `print` mean nothing that a box does not say."""
     theme: ThemeName = "light"
     language: Language = "en"
     everything: bool = False
@@ -178,7 +179,8 @@ def _furnished(scene: Scene, page: Sheet, notes: tuple[str, ...]) -> Scene:
     if page.title:
         parts.insert(0, paragraph(lines(page.title, room, MAIN + 4, bold=True), MAIN + 4, "ink", bold=True))
     if page.legend:
-        parts += [part for part in (_legend(scene, page.voice, room), _noted(notes, room)) if part is not None]
+        colors = None if page.theme == "print" else _legend(scene, page.voice, room)
+        parts += [part for part in (colors, _noted(notes, room)) if part is not None]
     if page.caption:
         parts.append(paragraph(lines(page.caption, room, MAIN), MAIN, "ink"))
     return below(parts, 14) if len(parts) > 1 else scene

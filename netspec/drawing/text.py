@@ -11,10 +11,10 @@ from netspec.drawing.widths import BOLD, PLAIN
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _MARGIN: Final = 1.02
 """Fonts that are not DejaVu may have single letters that are wider by a little."""
-_WIDE: Final = 1200
-"""Of an East Asian letter or an emoji: twice the mean of a Latin one."""
-_UNKNOWN: Final = 1000
-"""Of a letter that the table does not have; `fixed` tells of such."""
+_WIDE: Final = 1000
+"""Of an East Asian letter, which its fonts give a square: twice the mean of a Latin one."""
+_UNKNOWN: Final = 1250
+"""Of a letter that only a font knows the width of, an emoji or one of a further script; `fixed` tells of such."""
 
 
 def printable(words: str) -> str:
@@ -31,7 +31,12 @@ def _letter(letter: str, bold: bool) -> int:
     known = (BOLD if bold else PLAIN).get(letter)
     if known is not None:
         return known
-    return _WIDE if unicodedata.east_asian_width(letter) in "WF" else _UNKNOWN
+    return _WIDE if _is_square(letter) else _UNKNOWN
+
+
+def _is_square(letter: str) -> bool:
+    """Whether a letter is an ideograph, a kana, a syllable of Hangul or a sign among them."""
+    return unicodedata.east_asian_width(letter) in "WF" and unicodedata.category(letter) != "So"
 
 
 def width(words: str, size: float, *, bold: bool = False) -> float:
@@ -41,7 +46,7 @@ def width(words: str, size: float, *, bold: bool = False) -> float:
 
 def fixed(words: str) -> bool:
     """Whether a text has letters whose width only a font knows, so that a drawing must state the width of the whole."""
-    return any(c not in PLAIN for c in words)
+    return any(c not in PLAIN and not _is_square(c) for c in words)
 
 
 def lines(words: str, most: float, size: float, *, bold: bool = False) -> list[str]:

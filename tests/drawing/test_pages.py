@@ -173,13 +173,14 @@ def test_the_measure_is_not_below_that_of_a_common_font() -> None:
     helvetica = {"a": 556, "i": 222, "m": 833, "W": 944, "1": 556, " ": 278, "(": 333, "M": 833, "w": 722, "@": 1015}
     for letter, thousandths in helvetica.items():
         assert width(letter, 1000) >= thousandths
-    assert width("层", 10) == pytest.approx(2 * 6, rel=0.03)  # counts for two letters
+    assert width("层", 10) >= 10
 
 
 def test_a_width_is_stated_where_only_a_font_knows_it() -> None:
-    svg = picture([replace(load("lenet"), name="网络")], "stack", Sheet()).file("svg").decode()
+    svg = picture([replace(load("lenet"), name="नेट 🙂")], "stack", Sheet()).file("svg").decode()
     assert len(re.findall("textLength", svg)) == 1
-    assert fixed("网络") and not fixed("11×11 Conv (96), stride 4 → ½ ∞")
+    assert fixed("🙂")
+    assert not fixed("11×11 Conv (96), stride 4 → ½ ∞ сеть 网络")
 
 
 # ---- colours
@@ -215,6 +216,7 @@ def test_a_transparent_picture_has_no_page_and_a_printed_one_no_colour() -> None
     svg = picture([load("lenet")], "stack", Sheet(theme="transparent")).file("svg").decode()
     assert svg.count("<rect") == picture([load("lenet")], "stack", Sheet()).file("svg").decode().count("<rect") - 1
     printed = picture([load("alexnet")], "stack", Sheet(theme="print")).file("svg").decode()
+    assert "convolution" not in printed  # a legend of greys would say nothing
     assert all(len({color[0:2], color[2:4], color[4:6]}) == 1 for color in re.findall(r'"#([0-9a-f]{6})"', printed))
 
 

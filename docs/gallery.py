@@ -1,7 +1,8 @@
 """The diagrams in the documentation: docs/images/*.svg, and docs/gallery.md, which shows them.
 
-`python docs/generate.py` writes them. Each SVG contains the SHA-256 of its DOT source. Coordinates differ between fonts
-and Graphviz versions, but the DOT does not, so a stale picture is found without rendering it again.
+`python docs/generate.py` writes them. Each SVG of the style `flow` contains the SHA-256 of its DOT source. Coordinates
+differ between fonts and Graphviz versions, but the DOT does not, so a stale picture is found without rendering it.
+The other styles give the same bytes everywhere.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from pathlib import Path
 import graphviz
 
 import netspec
-from netspec.drawing import diagram, render
+from netspec.drawing import diagram, render, styles
+from netspec.drawing.page import Sheet
 from netspec.drawing.rendering import fingerprint
+from netspec.net import Net
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -29,6 +32,7 @@ class Picture:
     specs: tuple[tuple[str, str | None], ...]
     """(path relative to the repository, variant) of each spec in the diagram."""
     depth: int | None = None
+    style: str = "flow"
 
     @property
     def path(self) -> Path:
@@ -40,28 +44,56 @@ class Picture:
         (_, variant), *_ = self.specs
         words = ["netspec draw", *(spec for spec, _ in self.specs)]
         words += [f"--variant {variant}"] if variant else []
+        words += [f"--style {self.style}"] if self.style != "flow" else []
         words += [f"--depth {self.depth}"] if self.depth else []
         return " ".join([*words, f"-o {self.name}.svg"])
 
+    def nets(self) -> list[Net]:
+        return [netspec.load(str(ROOT / spec), variant=variant) for spec, variant in self.specs]
+
     def graph(self) -> graphviz.Digraph:
-        nets = [netspec.load(str(ROOT / spec), variant=variant) for spec, variant in self.specs]
-        return diagram(nets, depth=self.depth)
+        """Of the style `flow`."""
+        return diagram(self.nets(), depth=self.depth)
+
+    def svg(self) -> bytes:
+        if self.style == "flow":
+            return render(self.graph(), "svg")
+        return styles.picture(self.nets(), self.style, Sheet(), self.depth).file("svg")
 
 
 GALLERY = (
     Picture("lenet-alexnet", "LeNet and AlexNet", (("specs/lenet.yaml", None), ("specs/alexnet.yaml", None))),
+    Picture(
+        "lenet-alexnet-stack",
+        "LeNet and AlexNet, a line a layer",
+        (("specs/lenet.yaml", None), ("specs/alexnet.yaml", None)),
+        style="stack",
+    ),
+    Picture(
+        "lenet-alexnet-volumes",
+        "LeNet and AlexNet as volumes",
+        (("specs/lenet.yaml", None), ("specs/alexnet.yaml", None)),
+        style="volumes",
+    ),
     Picture("alexnet", "AlexNet", (("specs/alexnet.yaml", None),)),
     Picture("resnet18", "ResNet-18: repeats are drawn once", (("specs/torchvision/resnet.yaml", "resnet18"),)),
+    Picture("resnet50-map", "ResNet-50 at a glance", (("specs/torchvision/resnet.yaml", "resnet50"),), style="map"),
     Picture("googlenet", "GoogLeNet with its training heads", (("specs/torchvision/googlenet.yaml", None),), 3),
     Picture("vit", "A vision transformer", (("specs/d2l/vit.yaml", None),)),
+    Picture("vit-stack", "A vision transformer, a line a layer", (("specs/d2l/vit.yaml", None),), style="stack"),
     Picture("unet", "U-Net", (("specs/unet.yaml", None),)),
+    Picture("unet-map", "U-Net at a glance", (("specs/unet.yaml", None),), style="map"),
     Picture("fpn", "A feature pyramid: four inputs, five outputs", (("specs/graphs/fpn.yaml", None),)),
 )
 
 
 def is_current(picture: Picture) -> bool:
-    """Whether the stored SVG was rendered from the current DOT of its specs."""
-    return picture.path.is_file() and fingerprint(picture.graph()) in picture.path.read_text(encoding="utf-8")
+    """Whether the stored SVG is what is drawn of its specs now."""
+    if not picture.path.is_file():
+        return False
+    if picture.style != "flow":
+        return picture.path.read_bytes() == picture.svg()
+    return fingerprint(picture.graph()) in picture.path.read_text(encoding="utf-8")
 
 
 def page() -> str:
@@ -91,5 +123,5 @@ def write_pictures() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     for picture in GALLERY:
         if not is_current(picture):
-            picture.path.write_bytes(render(picture.graph(), "svg"))
+            picture.path.write_bytes(picture.svg())
     PAGE.write_text(page(), encoding="utf-8")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import click
 
 from netspec.cli.common import load_spec, spec_options
 from netspec.cli.files import write_atomic
+from netspec.cli.pages import check_options, page_of, page_options
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.drawing import DIRECTIONS, FORMATS, Direction, diagram, render
+from netspec.drawing.styles import picture
 
 
 def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
@@ -35,6 +38,7 @@ def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
     metavar="SECONDS",
     help="Give the layout up after this time.",
 )
+@page_options
 @spec_options
 def command(
     specs: tuple[str, ...],
@@ -44,12 +48,21 @@ def command(
     timeout: float,
     variant: str | None,
     set_: tuple[str, ...],
+    style: str,
+    **page: Any,
 ) -> int:
     """Draw the network of SPEC, or several side by side, into one picture."""
     form = _format(output)
+    check_options(style, form)
+    asked = page_of(page)
     nets = [load_spec(spec, variant, set_) for spec in specs]
-    write_atomic(output, render(diagram(nets, depth=depth, direction=direction), form, timeout=timeout))
-    click.echo(f"wrote {output}", err=True)
+    if style == "flow":
+        write_atomic(output, render(diagram(nets, depth=depth, direction=direction), form, timeout=timeout))
+        click.echo(f"wrote {output}", err=True)
+    else:
+        drawn = picture(nets, style, asked, depth)
+        write_atomic(output, drawn.file(form))
+        click.echo(f"wrote {output}: {drawn.told}", err=True)
     return 0
 
 

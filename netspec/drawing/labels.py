@@ -6,12 +6,12 @@ Every text is escaped by `text`, which also drops characters that XML does not a
 from __future__ import annotations
 
 import html
-import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
 from netspec.dims import Size
 from netspec.drawing.palette import GROUP, LINE, QUIET, TEXT, Color, family_colors
+from netspec.drawing.text import printable
 from netspec.layers.base import TensorType
 from netspec.net import Leaf, Net, total
 from netspec.views.describe import arguments_text, count_text, plural, shape_text, title_text
@@ -22,7 +22,6 @@ _SHORT: Final = 6
 """Characters up to which arguments are on the line of the layer's name: `Linear 4096`."""
 _LONGEST: Final = 80
 """Characters after which a text is cut."""
-_UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def text(words: str) -> str:
@@ -31,9 +30,7 @@ def text(words: str) -> str:
     `&` is replaced by its fullwidth form: older engines copy what looks like an HTML entity into the SVG, and `&nbsp;`
     is not an entity of XML. A backslash becomes a character reference, since Graphviz replaces `\\N` by the node name.
     """
-    kept = "".join(
-        c for c in words.replace("\t", " ").replace("\n", " ") if unicodedata.category(c) not in _UNPRINTABLE
-    )
+    kept = printable(words)
     if len(kept) > _LONGEST:
         kept = kept[: _LONGEST - 1] + "…"
     if not kept.strip():

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Literal
-
-import networkx as nx
+from typing import TYPE_CHECKING, Final, Literal
 
 from netspec.layers.base import TensorType
 from netspec.net import As, Combinator, Leaf, Net, Node, Read, Scope, Term, Use, reads
 from netspec.views.fold import Item, Join, LayerGroup, Unit, fold
 from netspec.wiring import Wiring
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 INPUT: Final = "<input>"
 OUTPUT: Final = "<output>"
@@ -84,6 +85,8 @@ def graph(net: Net) -> nx.MultiDiGraph[str]:
     edges have `auxiliary`, true if they run in training only. Two edges may join the same nodes, as in
     `concat: [[], []]`.
     """
+    import networkx as nx  # here, since it takes as long as drawing a small net, which does without
+
     view: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     exact = flow(net, fold(net, repeats="none"), forks=False)
     for name, vertex in exact.vertices.items():

@@ -1,0 +1,24 @@
+"""The few words of a picture that are no names, in English and in Chinese."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+Language = Literal["en", "zh"]
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+
+_CHINESE: Final = {
+    "input": "输入", "output": "输出", "parameters": "参数", "MACs": "乘加", "layers": "层", "layer": "层",
+    "stride": "步幅", "pad": "填充", "heads": "头", "groups": "组", "Conv": "卷积", "ConvTranspose": "转置卷积",
+    "MaxPool": "最大汇聚", "AvgPool": "平均汇聚", "FC": "全连接", "Flatten": "展平", "Dropout": "暂退",
+    "Embedding": "嵌入",
+    "convolution": "卷积", "pooling": "汇聚", "normalization": "规范化", "linear": "全连接", "activation": "激活",
+    "dropout": "暂退", "shape": "变形", "padding": "填充", "embedding": "嵌入", "attention": "注意力",
+    "recurrent": "循环", "block": "块", "once": "一次", "height": "高", "width": "宽", "channels": "通道",
+    "sides": "边长", "logarithmic scale": "对数尺度", "linear scale": "线性尺度", "training only": "仅训练",
+}  # fmt: skip
+
+
+def said(word: str, language: Language) -> str:
+    """A word in a language; one that has no translation, as a layer's name, as it is."""
+    return _CHINESE.get(word, word) if language == "zh" else word

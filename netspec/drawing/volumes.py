@@ -1,0 +1,250 @@
+"""The style `volumes`: feature maps as boxes in perspective, as in the papers of LeNet and AlexNet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from netspec.diagnostics import UsageError
+from netspec.dims import Shape
+from netspec.drawing.closing import block_of, closed, closing_text, label_of, levels, opened
+from netspec.drawing.heading import heading
+from netspec.drawing.page import Sheet
+from netspec.drawing.scene import SMALL, Area, Phrase, Scene, Stroke, Tip, Words, below
+from netspec.drawing.short import Voice, place_text, tip_text
+from netspec.drawing.solids import Scale, between, scale_of, solid
+from netspec.drawing.text import lines, width
+from netspec.net import As, Leaf, Net, Use, leaves, need_numbers
+from netspec.views.describe import container_text, shape_text, term_text
+from netspec.views.fold import Item, Join, LayerGroup, Unit, joins_values
+from netspec.views.graph import takes_input
+
+_MOST: Final = 32
+"""So many volumes are drawn at most, unless a net has more at its coarsest."""
+_LABEL: Final = 74.0
+"""The width of what stands below a volume."""
+_APART: Final = 16.0
+_STEP: Final = 11.0
+_SUITS: Final = "`--style map` and `--style stack` draw it"
+
+
+@dataclass(frozen=True, slots=True)
+class _Volume:
+    """A value of the net's line, and what it is made by."""
+
+    shape: tuple[int, ...]
+    words: str
+    role: str
+    tip: str
+    kernel: tuple[int, int] | None = None
+    linked: bool = True
+    """Whether it is made of the value in front of it; else another value is taken."""
+
+
+def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Iterator[tuple[Scene, str]]:
+    """Layouts of nets, below each other, each with words for what it leaves out.
+
+    Raises:
+        UsageError: a net has no maps, or is no single line from one input to one output.
+    """
+    for net in nets:
+        _check(net)
+    items = [opened(net) for net in nets]
+    deepest = max(map(levels, items))
+    for level in [depth] if depth is not None else range(deepest, -1, -1):
+        lines_of = [_volumes(net, closed(inside, level), page.voice) for net, inside in zip(nets, items, strict=True)]
+        for net, line in zip(nets, lines_of, strict=True):
+            _check_axes(net, line)
+        longest = max(map(len, lines_of))
+        if depth is None and level and longest > _MOST:
+            continue
+        told = "" if level >= deepest else closing_text(level)
+        scale = scale_of(page.scale, (volume.shape for line in lines_of for volume in line))
+        for rows in range(1, 7):
+            bodies = [_scene(line, scale, -(-len(line) // rows)) for line in lines_of]
+            scenes = [
+                below([heading(net, page.voice, body.width), body], 4) for net, body in zip(nets, bodies, strict=True)
+            ]
+            yield below(scenes, 26), ", ".join(filter(None, (told, f"{rows} rows" if rows > 1 else "")))
+
+
+def note(page: Sheet) -> str:
+    """What the legend says of the scale."""
+    name = page.voice.word("logarithmic scale" if page.scale == "log" else "linear scale")
+    sides = ", ".join(page.voice.word(word) for word in ("channels", "height", "width"))
+    return f"{page.voice.word('sides')}: {sides}; {name}"
+
+
+def _check(net: Net) -> None:
+    need_numbers(net, f"drawing volumes of `{net.name}`")
+    outputs = sum(len(value.types) for value in net.outputs)
+    if len(net.inputs) != 1 or outputs != 1:
+        raise UsageError(
+            f"`--style volumes` draws one line from one input to one output, and {net.name} has "
+            f"{len(net.inputs)} and {outputs}; {_SUITS}"
+        )
+    maps = [leaf for leaf in net.layers if len(leaf.output.shape) == 3]
+    odd = next((leaf for leaf in net.layers if len(leaf.output.shape) > 3), None)
+    if odd is not None:
+        raise UsageError(
+            f"`--style volumes` draws maps of height and width, and {odd.type} of {net.name} ({place_text(odd.span)}) "
+            f"gives {shape_text(odd.output.shape)}; {_SUITS}"
+        )
+    if not maps:
+        raise UsageError(
+            f"`--style volumes` draws maps of channels, height and width, and {net.name} has none; {_SUITS}"
+        )
+
+
+def _check_axes(net: Net, line: Sequence[_Volume]) -> None:
+    """Refuse a line of maps whose channels stand last: what works on the last axis of a map that is one of them shows
+    that. A block may turn maps around inside."""
+    shapes = {volume.shape for volume in line}
+    for leaf in net.layers:
+        if leaf.family in ("linear", "attention") and len(leaf.input.shape) == 3 and leaf.input.shape in shapes:
+            raise UsageError(
+                f"`--style volumes` takes the first axis of a map for its channels, and {leaf.type} of {net.name} "
+                f"({place_text(leaf.span)}) works on the last one of {shape_text(leaf.input.shape)}; {_SUITS}"
+            )
+
+
+# ---- the line of values
+
+
+def _volumes(net: Net, items: Sequence[Item], voice: Voice) -> list[_Volume]:
+    first = _sizes(net.input.shape)
+    found = [_Volume(first, voice.word("input"), "end", "")]
+    for item in _in_line(items):
+        if isinstance(item, As):
+            found[-1] = replace(found[-1], words=f"{found[-1].words} → {item.name}")
+        else:
+            found += (volume for volume in _made(item, voice) if volume.shape)
+    return found
+
+
+def _in_line(items: Sequence[Item]) -> Iterator[Item]:
+    """The items with those of blocks in their place that are lines of layers themselves."""
+    for item in items:
+        if isinstance(item, LayerGroup) and not item.closed and item.count == 1 and _is_line(item.items):
+            yield from _in_line(item.items)
+        else:
+            yield item
+
+
+def _is_line(items: Sequence[Item]) -> bool:
+    return not any(
+        (isinstance(item, Join) and not joins_values(item.combinator))
+        or (isinstance(item, LayerGroup) and not item.closed and not _is_line(item.items))
+        for item in items
+    )
+
+
+def _made(item: Item, voice: Voice) -> Iterator[_Volume]:
+    """The values that an item gives, one for a layer; what only passes on is none."""
+    match item:
+        case Unit():
+            leaf = item.layers[0]
+            if leaf.output.shape != leaf.input.shape or leaf.params != 0:
+                tip = "\n\n".join(tip_text(layer) for layer in item.layers)
+                words = f"{leaf.name}: {voice.layer(leaf)}" if leaf.name else voice.layer(leaf)
+                sizes, family = _sizes(item.output.shape), leaf.layer.family
+                yield _Volume(sizes, words, family, tip, _kernel(leaf), not leaf.layer.source)
+        case LayerGroup():
+            label = block_of(item) or label_of(item) or _inside(item, voice)
+            words = f"{label} ×{item.count}" if item.count > 1 else label
+            tip = f"{words}\n→ {shape_text(item.output.shape)}\n{place_text(item.nodes[0].span)}"
+            linked = takes_input(item.nodes)
+            yield _Volume(_sizes(item.output.shape), words, _role(item.leaves), tip, None, linked)
+        case Join():
+            node = item.combinator
+            if not node.joining.training_only:
+                tip = f"{container_text(node)} → {shape_text(node.output.shape)}\n{place_text(node.span)}"
+                values = [term_text(first.term) for _, (first, *_) in _begun(item) if isinstance(first, Use)]
+                words = " ".join([container_text(node), ", ".join(values)]).strip()
+                yield _Volume(_sizes(node.output.shape), words, _role(leaves(node)), tip)
+        case Use():
+            yield _Volume(_sizes(item.output.shape), term_text(item.term), "end", place_text(item.span), None, False)
+        case _:
+            pass
+
+
+def _begun(join: Join) -> list[tuple[str, tuple[Item, ...]]]:
+    """The branches that are not empty."""
+    return [(key, branch) for key, branch in join.branches if branch]
+
+
+def _role(inside: Iterable[Leaf]) -> str:
+    """The colour of several layers: that of the one with most parameters."""
+    found = [(leaf.params if isinstance(leaf.params, int) else 0, leaf.layer.family) for leaf in inside]
+    return max(found, key=lambda pair: pair[0], default=(0, "end"))[1]
+
+
+def _inside(group: LayerGroup, voice: Voice) -> str:
+    """What a repetition without a name repeats."""
+    units = [inner for inner in group.items if isinstance(inner, Unit)]
+    return ", ".join(voice.layer(unit.layers[0], brief=True) for unit in units)
+
+
+def _sizes(shape: Shape) -> tuple[int, ...]:
+    """The sizes of a value; none where a block gives named values and no other."""
+    return tuple(size for size in shape if isinstance(size, int)) if shape else (1,)
+
+
+def _kernel(leaf: Leaf) -> tuple[int, int] | None:
+    """Height and width of a layer's window; None if it has none of two axes."""
+    size = leaf.args.get("kernel_size")
+    if isinstance(size, int):
+        return size, size
+    match size:
+        case (int() as high, int() as wide):
+            return high, wide
+        case _:
+            return None
+
+
+# ---- the picture
+
+
+def _scene(volumes: Sequence[_Volume], scale: Scale, number: int) -> Scene:
+    """The volumes in rows of so many, from left to right."""
+    rows = [volumes[at : at + number] for at in range(0, len(volumes), number)]
+    return below([_row(row, scale) for row in rows], 16)
+
+
+def _row(volumes: Sequence[_Volume], scale: Scale) -> Scene:
+    solids = [solid(volume.shape, scale) for volume in volumes]
+    labels = [_label(volume) for volume in volumes]
+    rooms = [max(s.width, _widest(rows)) + _APART for s, rows in zip(solids, labels, strict=True)]
+    tall = max(s.high / 2 + s.deep for s in solids)
+    foot = max(s.high / 2 for s in solids)
+    shapes: list[Tip | Words] = []
+    corners: list[tuple[float, float]] = []
+    x = 0.0
+    for volume, body, rows, room in zip(volumes, solids, labels, rooms, strict=True):
+        corner = (x + (room - body.width) / 2, tall - body.high / 2)
+        sides = tuple(body.sides(*corner, volume.role))
+        shapes.append(Tip(volume.tip, sides) if volume.tip else Tip(shape_text(volume.shape), sides))
+        shapes += [Words(x + room / 2, tall + foot + 13 + _STEP * at, (row,), SMALL) for at, row in enumerate(rows)]
+        corners.append(corner)
+        x += room
+    links: list[Area | Stroke] = []
+    for at in range(1, len(solids)):
+        if not volumes[at].linked:
+            continue
+        links += between(solids[at - 1], corners[at - 1], solids[at], corners[at], volumes[at].kernel)
+    high = tall + foot + 13 + _STEP * max(map(len, labels))
+    return Scene(x, high, (*shapes, *links))
+
+
+def _label(volume: _Volume) -> list[Phrase]:
+    """The shape of a value and, in lines, what it is made by."""
+    shape = "×".join(map(str, volume.shape))
+    return [
+        Phrase(shape, "ink", bold=True),
+        *(Phrase(row, "faint") for row in lines(volume.words, _LABEL, SMALL) if row),
+    ]
+
+
+def _widest(rows: Sequence[Phrase]) -> float:
+    return max(width(row.words, SMALL, bold=row.bold) for row in rows)

@@ -1,0 +1,106 @@
+"""The style `volumes`: sides to scale, cones, bars, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from math import log2
+
+import pytest
+
+import netspec
+from netspec.diagnostics import UsageError
+from netspec.drawing.page import Sheet, paper
+from netspec.drawing.scene import Area, Scene, Tip, Words, flat
+from netspec.drawing.solids import ScaleName, scale_of, solid
+from netspec.drawing.styles import picture
+from tests.drawing.held import apart, words_of
+from tests.drawing.nets import load, nets
+from tests.drawing.test_pages import SUITS
+
+
+def bodies(scene: Scene) -> list[tuple[float, float, float, float]]:
+    """The room of each volume."""
+    found: list[tuple[float, float, float, float]] = []
+    for tip in scene.shapes:
+        areas = [s for s in tip.shapes if isinstance(s, Area)] if isinstance(tip, Tip) else []
+        points = [point for area in areas for point in area.points]
+        if points:
+            xs, ys = [x for x, _ in points], [y for _, y in points]
+            found.append((min(xs), min(ys), max(xs), max(ys)))
+    return found
+
+
+@pytest.mark.parametrize("name", SUITS["volumes"])
+def test_no_two_volumes_overlap(name: str) -> None:
+    scene = picture(nets(name), "volumes", Sheet(fit=paper("slide"))).scene
+    found = bodies(scene)
+    assert len(found) >= 5
+    assert all(apart(a, b) for a, b in combinations(found, 2))
+
+
+@pytest.mark.parametrize("name", ["log", "linear"])
+def test_sides_are_to_the_scale_that_the_legend_states(name: ScaleName) -> None:
+    shapes = [(3, 200, 100), (16, 50, 50), (1000,), (10,)]
+    scale = scale_of(name, shapes)
+    small, large = solid((16, 50, 50), scale), solid((3, 200, 100), scale)
+    assert large.high / small.high == pytest.approx(4 if name == "linear" else log2(201) / log2(51))
+    assert large.deep / small.deep == pytest.approx(2 if name == "linear" else log2(101) / log2(51))
+    assert small.thick / large.thick == pytest.approx(16 / 3 if name == "linear" else log2(17) / log2(4))
+    said = [words_of(s) for s in flat(picture([load("lenet")], "volumes", Sheet(scale=name)).scene.shapes)
+            if isinstance(s, Words)]  # fmt: skip
+    assert f"sides: channels, height, width; {'logarithmic' if name == 'log' else 'linear'} scale" in said
+
+
+def test_alexnet_has_a_volume_for_each_layer_that_makes_one_and_a_cone_for_each_window() -> None:
+    scene = picture([load("alexnet")], "volumes", Sheet()).scene
+    said = [words_of(s) for s in flat(scene.shapes) if isinstance(s, Words)]
+    assert [text for text in said if text.count("×") == 2] == [
+        "1×224×224", "96×54×54", "96×26×26", "256×26×26", "256×12×12", "384×12×12", "384×12×12", "256×12×12", "256×5×5",
+    ]  # fmt: skip
+    assert len(bodies(scene)) == 13
+    assert sum(isinstance(s, Area) and s.clear for s in flat(scene.shapes)) == 8
+    assert said.count("4096") == 2
+
+
+def test_a_window_lies_on_the_side_that_it_reads() -> None:
+    scale = scale_of("log", [(3, 64, 64), (8, 10, 20)])
+    body = solid((3, 64, 64), scale)
+    window = body.window(10, 20, (16, 8))
+    assert max(y for _, y in window) - min(y for _, y in window) == pytest.approx(body.high / 4 + body.deep / 8)
+    assert max(x for x, _ in window) - min(x for x, _ in window) == pytest.approx(body.deep / 8)
+    whole = body.window(10, 20, (64, 64))
+    corner = (10 + body.thick, 20)
+    assert whole[0] == pytest.approx(corner)
+
+
+def test_what_goes_by_another_way_is_said_and_no_arrow_is_drawn() -> None:
+    said = [words_of(s) for s in flat(picture([load("unet")], "volumes", Sheet(), depth=1).scene.shapes)
+            if isinstance(s, Words)]  # fmt: skip
+    assert "concat skip[3]" in " ".join(said)
+    assert "double → skip[0]" in " ".join(said)
+
+
+@pytest.mark.parametrize(
+    ("spec", "variant", "why"),
+    [
+        ("language/gpt2", "gpt2_small", "has none"),
+        ("graphs/yolov8n", None, "from one input to one output"),
+        ("torchvision/swin_transformer", "swin_t", "works on the last one of 56 × 56 × 96"),
+        ("vision/r3d", None, "maps of height and width"),
+    ],
+)
+def test_what_it_cannot_draw_truly_it_refuses_and_names_a_style_that_can(
+    spec: str, variant: str | None, why: str
+) -> None:
+    with pytest.raises(UsageError, match="`--style map` and `--style stack` draw it") as refused:
+        picture([load(spec, variant)], "volumes", Sheet())
+    assert why in str(refused.value)
+    assert picture([load(spec, variant)], "map", Sheet()).scene.shapes
+
+
+def test_symbols_are_asked_for() -> None:
+    layers = [{"Conv2d": {"out_channels": 4, "kernel_size": 3}}]
+    net = netspec.loads(json.dumps({"name": "n", "input": [3, "H", "W"], "layers": layers}))
+    with pytest.raises(UsageError, match="--set H=224 --set W=224"):
+        picture([net], "volumes", Sheet())

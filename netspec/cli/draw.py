@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.common import load_spec, spec_options
+from netspec.cli.common import load_spec, plugin_option, set_option
 from netspec.cli.files import write_atomic
 from netspec.diagnostics import UsageError, did_you_mean
-from netspec.drawing import DIRECTIONS, FORMATS, Direction, diagram, render
+from netspec.drawing import DIRECTIONS, FORMATS, Direction, LayoutTooLong, diagram, levels_of, render
+from netspec.net import Net
 
 
 def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
@@ -35,22 +36,67 @@ def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
     metavar="SECONDS",
     help="Give the layout up after this time.",
 )
-@spec_options
+@plugin_option
+@click.option(
+    "--variant",
+    "variants",
+    metavar="NAME",
+    multiple=True,
+    help="Which of the spec's variants; several of one spec are drawn side by side.",
+)
+@set_option
 def command(
     specs: tuple[str, ...],
     output: Path,
     depth: int | None,
     direction: Direction,
     timeout: float,
-    variant: str | None,
+    variants: tuple[str, ...],
     set_: tuple[str, ...],
 ) -> int:
     """Draw the network of SPEC, or several side by side, into one picture."""
     form = _format(output)
-    nets = [load_spec(spec, variant, set_) for spec in specs]
-    write_atomic(output, render(diagram(nets, depth=depth, direction=direction), form, timeout=timeout))
+    nets = [load_spec(spec, variant, set_) for spec, variant in _pairs(specs, variants)]
+    write_atomic(output, _rendered(nets, form, depth, direction, timeout))
     click.echo(f"wrote {output}", err=True)
     return 0
+
+
+def _pairs(specs: tuple[str, ...], variants: tuple[str, ...]) -> list[tuple[str, str | None]]:
+    """Each net to draw, as its spec and variant.
+
+    Raises:
+        UsageError: it is not clear which variant is that of which spec.
+    """
+    if not variants:
+        return [(spec, None) for spec in specs]
+    if len(specs) == 1:
+        return [(specs[0], variant) for variant in variants]
+    if len(variants) == 1:
+        return [(spec, variants[0]) for spec in specs]
+    if len(variants) == len(specs):
+        return list(zip(specs, variants, strict=True))
+    raise UsageError(
+        f"{len(specs)} specs and {len(variants)} `--variant`: give one for all, or one for each spec in their order"
+    )
+
+
+def _rendered(nets: list[Net], form: str, depth: int | None, direction: Direction, timeout: float) -> bytes:
+    """The picture. Where no depth was asked for and the layout takes too long, fewer levels are open, which is said."""
+    levels = depth
+    while True:
+        try:
+            return render(diagram(nets, depth=levels, direction=direction), form, timeout=timeout)
+        except LayoutTooLong:
+            open_now = max(map(levels_of, nets)) if levels is None else levels
+            if depth is not None or open_now <= 1:
+                raise
+            levels = open_now // 2
+            click.echo(
+                f"the layout took more than {timeout:g} s and was given up: drawn folded further, as by `--depth "
+                f"{levels}`; `--timeout` gives it more time",
+                err=True,
+            )
 
 
 def _format(output: Path) -> str:

@@ -314,12 +314,23 @@ def joins_values(node: Combinator) -> bool:
     return not any(True for _ in leaves(node))
 
 
+def _rounds_label(first: str, last: Node) -> str:
+    """What rounds of a `repeat` are called, of which the first and the last are given: which they are, where those are
+    not all."""
+    if not isinstance(last, Scope) or last.kind != "repeat":
+        return "repeat"
+    (start, count), (end, of_last) = first.split(" of "), last.label.split(" of ")
+    return "repeat" if (start, end) == ("1", count) or count != of_last else f"repeat ({start} to {end} of {count})"
+
+
 def _common_label(nodes: Sequence[Node]) -> str:
     """What equal containers are called together: names that differ are left out."""
     labels = {container_text(node) for node in nodes if not isinstance(node, (Leaf, As, Use))}
     if len(labels) == 1:
         return labels.pop()
     match nodes[0]:
+        case Scope(kind="repeat") as scope:
+            return _rounds_label(scope.label, nodes[-1])
         case Scope() as scope:
             return scope.block or scope.kind
         case Sequential() as chain:

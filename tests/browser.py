@@ -98,7 +98,7 @@ class Page:
     def press(self, *keys: str) -> None:
         """Press and release keys, one after the other, as a person would."""
         for key in keys:
-            code, text = _KEYS.get(key, (ord(key.upper()), key))
+            code, text = _KEYS[key] if key in _KEYS else (ord(key.upper()), key)
             about = {"key": key, "windowsVirtualKeyCode": code}
             self.call("Input.dispatchKeyEvent", type="keyDown", **about, **({"text": text} if text else {}))
             self.call("Input.dispatchKeyEvent", type="keyUp", **about)
@@ -112,7 +112,8 @@ class Page:
         """Click in the middle of the first element that a selector finds."""
         x, y = self.js(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            "e.scrollIntoView({block: 'nearest'}); const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()"
+            "e.scrollIntoView({block: 'nearest', inline: 'nearest'}); const r = e.getBoundingClientRect();"
+            "return [r.x + r.width / 2, r.y + r.height / 2] })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.mouse(kind, x, y, button="left", clickCount=1)

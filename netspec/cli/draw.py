@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.common import load_spec, plugin_option, set_option
+from netspec.cli.common import compile_spec, load_spec, plugin_option, set_option, show_diagnostics
 from netspec.cli.files import write_atomic
-from netspec.diagnostics import UsageError, did_you_mean
+from netspec.diagnostics import UsageError, did_you_mean, has_errors
 from netspec.drawing import DIRECTIONS, FORMATS, Direction, LayoutTooLong, diagram, levels_of, render
 from netspec.net import Net
+
+_FILES = (*FORMATS, "html")
 
 
 def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
@@ -23,7 +25,12 @@ def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
 @click.command()
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
 @click.option(
-    "-o", "--output", metavar="FILE", type=Path, required=True, help="Where to write: FILE.svg, .png, .pdf or .dot."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=Path,
+    required=True,
+    help="Where to write: FILE.svg, .png, .pdf, .dot, or .html for a page to look around in.",
 )
 @click.option("--depth", type=click.IntRange(min=1), help="Levels of blocks and branches to show; the rest is closed.")
 @click.option("--direction", type=click.Choice(DIRECTIONS), default="TB", show_default=True, help="Where arrows point.")
@@ -54,8 +61,14 @@ def command(
     variants: tuple[str, ...],
     set_: tuple[str, ...],
 ) -> int:
-    """Draw the network of SPEC, or several side by side, into one picture."""
+    """Draw the network of SPEC, or several side by side, into one picture.
+
+    An HTML file is one page that needs no network: its blocks open and close, it tells of what one points at, and it
+    shows a wrong spec as far as it is known, with its errors where they are.
+    """
     form = _format(output)
+    if form == "html":
+        return _write_page(_pairs(specs, variants), set_, output)
     nets = [load_spec(spec, variant, set_) for spec, variant in _pairs(specs, variants)]
     write_atomic(output, _rendered(nets, form, depth, direction, timeout))
     click.echo(f"wrote {output}", err=True)
@@ -79,6 +92,24 @@ def _pairs(specs: tuple[str, ...], variants: tuple[str, ...]) -> list[tuple[str,
     raise UsageError(
         f"{len(specs)} specs and {len(variants)} `--variant`: give one for all, or one for each spec in their order"
     )
+
+
+def _write_page(pairs: list[tuple[str, str | None]], set_: tuple[str, ...], output: Path) -> int:
+    """Write the page of specs that may be wrong. Their findings are shown too; the exit status is 1 for errors."""
+    from netspec.drawing.interactive import Drawn, page  # imported here: pictures do not need it
+
+    drawn: list[Drawn] = []
+    wrong = False
+    for spec, variant in pairs:
+        result = compile_spec(spec, variant, set_)
+        source = result.source
+        drawn.append(Drawn(result.net, source.name, source.text, result.diagnostics))
+        wrong = wrong or has_errors(result.diagnostics)
+        if result.diagnostics:
+            show_diagnostics(result.diagnostics, {source.name: source.text}, err=True)
+    write_atomic(output, page(drawn))
+    click.echo(f"wrote {output}", err=True)
+    return 1 if wrong else 0
 
 
 def _rendered(nets: list[Net], form: str, depth: int | None, direction: Direction, timeout: float) -> bytes:
@@ -106,10 +137,10 @@ def _format(output: Path) -> str:
         UsageError: the extension is not a format, or the directory does not exist.
     """
     form = output.suffix.lower().removeprefix(".")
-    if form not in FORMATS:
-        near = did_you_mean(form, FORMATS)
+    if form not in _FILES:
+        near = did_you_mean(form, _FILES)
         hint = f"; did you mean `{output.with_suffix('.' + near)}`?" if near else ""
-        known = ", ".join(f".{known}" for known in FORMATS)
+        known = ", ".join(f".{known}" for known in _FILES)
         ending = f"`.{form}` is no format of it" if form else "it has no extension"
         raise UsageError(f"cannot draw into {output}: {ending}, those are {known}{hint}")
     if not output.parent.is_dir():

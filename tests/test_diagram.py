@@ -390,7 +390,7 @@ def test_any_text_is_well_formed_after_escaping(label: str) -> None:
     made = minidom.parseString(f"<a>{text(label)}</a>".encode())
     assert made.documentElement is not None
     assert made.documentElement.firstChild is not None  # an empty label is an error to Graphviz
-    assert "&" not in re.sub(r"&(lt|gt|amp|#92);", "", text(label))
+    assert "&" not in re.sub(r"&(lt|gt|amp);", "", text(label))
 
 
 def test_no_identifier_or_attribute_comes_from_the_spec() -> None:

@@ -17,6 +17,8 @@ from netspec.drawing.dot import Direction
 from netspec.net import Net
 from tests.browser import CHROMIUM, MISSING, Page
 from tests.commands import invoke
+from tests.random_texts import texts as random_texts
+from tests.random_texts import wrong
 from tests.test_diagram import runs, words
 
 ROOT = Path(__file__).parent.parent
@@ -244,3 +246,21 @@ def test_a_layout_that_takes_too_long_is_folded_further_and_that_is_said(
     assert "took more than 1 s and was given up: drawn folded further, as by `--depth 2`" in result.stderr
     asked = invoke(command, spec, "--variant", "resnet50", "-o", out, "--timeout", "1", "--depth", "5")
     assert isinstance(asked.exception, ResourceError)  # a depth that was asked for is kept to
+
+
+# ---- any text
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_text_is_whole_and_in_its_box(seed: int, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Two hundred random texts; where there is no Chromium, they are not measured."""
+    page: Page | None = None if CHROMIUM is None else request.getfixturevalue("page")
+    assert wrong(random_texts(40, seed), page, tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5, 55))
+def test_two_thousand_texts_are_whole_and_in_their_boxes(
+    seed: int, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    test_any_text_is_whole_and_in_its_box(seed, request, tmp_path)

@@ -6,7 +6,7 @@ import html
 import re
 from typing import Final
 
-from netspec.drawing.labels import END, FOLLOWS, JOINER, MIDDLE
+from netspec.drawing.labels import BACKSLASH, END, FOLLOWS, JOINER, MIDDLE
 from netspec.drawing.text import fixed, width
 
 _GROUP: Final = re.compile(r'(<g id="[^"]*" class="(?:node|edge|cluster|graph)"[^>]*>\n)<title>[^<]*</title>\n')
@@ -35,7 +35,7 @@ def _titled(body: str) -> str:
     if tip is None:
         return body
     plain = _TIP.sub("", body).replace("</a>\n</g>\n", "")
-    words = html.escape(html.unescape(tip[1]), quote=False)
+    words = html.escape(html.unescape(tip[1]).replace(BACKSLASH, "\\"), quote=False)
     return f"<title>{words}</title>\n{plain}"
 
 

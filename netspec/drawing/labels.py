@@ -8,6 +8,7 @@ own machine, and a reader's browser may have others.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from math import ceil
 from typing import Final
@@ -33,7 +34,10 @@ _WIDEST: Final = 320
 """Points after which a text goes on in another line."""
 
 JOINER: Final = "\N{WORD JOINER}"
-"""Stands between `&` and what could make an entity of it, which older engines copy as such; an SVG loses it again."""
+"""Stands behind `&`, which with what follows might be an entity to older engines, and behind a backslash, as Graphviz
+replaces `\\N` by the node's name and `\\G` by the graph's. An SVG loses it again."""
+BACKSLASH: Final = "\N{INVISIBLE PLUS}"
+"""Stands for a backslash in a tooltip, until the SVG is finished."""
 MIDDLE: Final = "\N{FUNCTION APPLICATION}"
 END: Final = "\N{INVISIBLE TIMES}"
 """Stand before a text that is centred in its box, or ends with it. An engine writes where the text would begin by the
@@ -44,22 +48,24 @@ _MARKS: Final = {"LEFT": "", "CENTER": MIDDLE, "RIGHT": END}
 
 
 def text(words: str) -> str:
-    """Escape a text for a label. Unprintable characters are dropped, and a long text is cut. Never empty.
-
-    A backslash becomes a character reference, since Graphviz replaces `\\N` by the node name.
-    """
+    """Escape a text for a label. Unprintable characters are dropped, and a long text is cut. Never empty."""
     kept = printable(words)
     if len(kept) > _LONGEST:
         kept = kept[: _LONGEST - 1] + "…"
     if not kept.strip():
         return "…"
-    return html.escape(kept.replace("&", f"&{JOINER}"), quote=False).replace("\\", "&#92;")
+    return html.escape(_kept(kept), quote=False)
 
 
 def tip(words: str) -> str:
-    """Escape a text of several lines for Graphviz's attribute `tooltip`, in which a backslash has a meaning."""
-    kept = (printable(line).replace("\\", "\\\\").replace("&", f"&{JOINER}") for line in words.splitlines())
-    return graphviz.nohtml("\\n".join(line[:_LONGEST] for line in kept))
+    """Escape a text of several lines for Graphviz's attribute `tooltip`, where backslashes have a meaning, one or two."""
+    kept = (_kept(printable(line)[:_LONGEST].replace("\\", BACKSLASH)) for line in words.split("\n"))
+    return graphviz.nohtml("\\n".join(kept))
+
+
+def _kept(words: str) -> str:
+    """The text with what keeps Graphviz from reading more into it than there is."""
+    return re.sub(r"[&\\]", rf"\g<0>{JOINER}", words)
 
 
 def _font(words: str, size: int, color: str = TEXT, *, bold: bool = False, mark: str = "") -> str:

@@ -58,7 +58,7 @@ def text(words: str) -> str:
 
 
 def tip(words: str) -> str:
-    """Escape a text of several lines for Graphviz's attribute `tooltip`, where backslashes have a meaning, one or two."""
+    """Escape a text of several lines for Graphviz's attribute `tooltip`, where backslashes have a meaning."""
     kept = (_kept(printable(line)[:_LONGEST].replace("\\", BACKSLASH)) for line in words.split("\n"))
     return graphviz.nohtml("\\n".join(kept))
 

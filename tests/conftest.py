@@ -18,6 +18,7 @@ import pytest
 from hypothesis import settings
 
 from netspec.diagnostics import MissingExtra
+from tests.browser import Page, browser
 
 os.environ["OMP_NUM_THREADS"] = "1"  # set before torch is imported: OpenMP threads spin while they wait
 
@@ -78,3 +79,10 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ["NETSPEC_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     yield
     del os.environ["NETSPEC_CACHE"]
+
+
+@pytest.fixture(scope="session")
+def page() -> Iterator[Page]:
+    """A tab of a headless Chromium, which all tests of a run share."""
+    with browser() as tab:
+        yield tab

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -199,3 +201,52 @@ def test_a_branch_that_begins_with_a_member_of_a_family_takes_what_flows_by_anot
     written.load_state_dict(model.state_dict())
     x = torch.randn(2, 8)
     assert torch.equal(model(x), written(x))
+
+
+# ---- the rounds of a `repeat`
+
+CONV = "Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}"
+ROUNDS = {
+    "one layer": (f"  - repeat: 5\n    {CONV}\n", 1),
+    "two layers": (f"  - repeat: 4\n    do:\n      - {CONV}\n      - ReLU\n", 1),
+    "the first one differs": (
+        "  - Conv2d: {out_channels: 4, kernel_size: 1}\n"
+        f"  - repeat: 4\n    do:\n      - {CONV}\n      - Tanh\n", 2,
+    ),
+    "a combinator": (
+        f"  - repeat: 3\n    do:\n      - residual: [{{{CONV}}}, ReLU]\n", 1,
+    ),
+    "a repeat in a repeat": (
+        "  - repeat: 3\n    do:\n      - repeat: 3\n        do: [{Conv2d: {out_channels: 8, kernel_size: 1}}, GELU]\n"
+        "      - BatchNorm2d\n", 1,
+    ),
+    "in a branch": (f"  - residual:\n      - repeat: 3\n        do: [{{{CONV}}}, GELU]\n", 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ROUNDS)
+def test_equal_rounds_of_an_inline_repeat_are_a_loop(form: str) -> None:
+    layers, written = ROUNDS[form]
+    text = agrees(f"name: rounds\ninput: [8, 6, 6]\nlayers:\n{layers}")
+    assert "for _ in range(" in text
+    made = text[text.index("def rounds(") :]
+    assert made.count("nn.Conv2d(8, 8,") + made.count("nn.Conv2d(4, 8,") == written
+    for width in ("100", "120"):
+        ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", width, "-"]
+        assert subprocess.run(ruff, input=text, capture_output=True, encoding="utf-8", check=True).stdout == text
+
+
+def test_a_block_whose_only_item_is_a_repeat_is_a_function_with_a_loop() -> None:
+    spec = (
+        "name: rounds\ninput: [8, 6, 6]\nblocks:\n  stage(n):\n    - repeat: n\n      do:\n"
+        "        - Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}\n        - ReLU\n"
+        "layers:\n  - stage: 3\n  - MaxPool2d: 2\n  - stage: 4\n"
+    )
+    text = agrees(spec)
+    assert text.count("nn.Conv2d(8, 8,") == 1
+    assert "for _ in range(n)" in text or "for _ in range(count)" in text
+
+
+def test_rounds_that_share_a_module_stay_as_they_are() -> None:
+    text = agrees("name: rounds\ninput: [8]\nlayers:\n  - repeat: 4\n    do: [{Linear: 8, shared: once}, ReLU]\n")
+    assert text.count("nn.Linear(8, 8)") == 1

@@ -68,6 +68,11 @@ def spec_options(command: F) -> F:
     """Add the options `--variant NAME`, `--set key=value` and `--plugin NAME` to a command that takes a spec."""
     command = plugin_option(command)
     command = click.option("--variant", metavar="NAME", help="Which of the spec's variants.")(command)
+    return set_option(command)
+
+
+def set_option(command: F) -> F:
+    """Add the option `--set key=value`."""
     return click.option(
         "--set",
         "set_",

@@ -8,12 +8,15 @@ from typing import Any
 
 import click
 
-from netspec.cli.common import load_spec, spec_options
+from netspec.cli.common import compile_spec, load_spec, plugin_option, set_option, show_diagnostics
 from netspec.cli.files import write_atomic
 from netspec.cli.pages import check_options, page_of, page_options
-from netspec.diagnostics import UsageError, did_you_mean
-from netspec.drawing import DIRECTIONS, FORMATS, Direction, diagram, render
+from netspec.diagnostics import UsageError, did_you_mean, has_errors
+from netspec.drawing import DIRECTIONS, FORMATS, Direction, LayoutTooLong, diagram, levels_of, render
 from netspec.drawing.styles import picture
+from netspec.net import Net
+
+_FILES = (*FORMATS, "html")
 
 
 def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
@@ -25,7 +28,12 @@ def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
 @click.command()
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
 @click.option(
-    "-o", "--output", metavar="FILE", type=Path, required=True, help="Where to write: FILE.svg, .png, .pdf or .dot."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=Path,
+    required=True,
+    help="Where to write: FILE.svg, .png, .pdf, .dot, or .html for a page to look around in.",
 )
 @click.option("--depth", type=click.IntRange(min=1), help="Levels of blocks and branches to show; the rest is closed.")
 @click.option("--direction", type=click.Choice(DIRECTIONS), default="TB", show_default=True, help="Where arrows point.")
@@ -39,31 +47,100 @@ def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
     help="Give the layout up after this time.",
 )
 @page_options
-@spec_options
+@plugin_option
+@click.option(
+    "--variant",
+    "variants",
+    metavar="NAME",
+    multiple=True,
+    help="Which of the spec's variants; several of one spec are drawn side by side.",
+)
+@set_option
 def command(
     specs: tuple[str, ...],
     output: Path,
     depth: int | None,
     direction: Direction,
     timeout: float,
-    variant: str | None,
+    variants: tuple[str, ...],
     set_: tuple[str, ...],
     style: str,
     **page: Any,
 ) -> int:
-    """Draw the network of SPEC, or several side by side, into one picture."""
+    """Draw the network of SPEC, or several side by side, into one picture.
+
+    An HTML file is one page that needs no network: its blocks open and close, it tells of what one points at, and it
+    shows a wrong spec as far as it is known, with its errors where they are.
+    """
     form = _format(output)
     check_options(style, form)
     asked = page_of(page)
-    nets = [load_spec(spec, variant, set_) for spec in specs]
+    if form == "html":
+        return _write_page(_pairs(specs, variants), set_, output)
+    nets = [load_spec(spec, variant, set_) for spec, variant in _pairs(specs, variants)]
     if style == "flow":
-        write_atomic(output, render(diagram(nets, depth=depth, direction=direction), form, timeout=timeout))
+        write_atomic(output, _rendered(nets, form, depth, direction, timeout))
         click.echo(f"wrote {output}", err=True)
     else:
         drawn = picture(nets, style, asked, depth)
         write_atomic(output, drawn.file(form))
         click.echo(f"wrote {output}: {drawn.told}", err=True)
     return 0
+
+
+def _pairs(specs: tuple[str, ...], variants: tuple[str, ...]) -> list[tuple[str, str | None]]:
+    """Each net to draw, as its spec and variant.
+
+    Raises:
+        UsageError: it is not clear which variant is that of which spec.
+    """
+    if not variants:
+        return [(spec, None) for spec in specs]
+    if len(specs) == 1:
+        return [(specs[0], variant) for variant in variants]
+    if len(variants) == 1:
+        return [(spec, variants[0]) for spec in specs]
+    if len(variants) == len(specs):
+        return list(zip(specs, variants, strict=True))
+    raise UsageError(
+        f"{len(specs)} specs and {len(variants)} `--variant`: give one for all, or one for each spec in their order"
+    )
+
+
+def _write_page(pairs: list[tuple[str, str | None]], set_: tuple[str, ...], output: Path) -> int:
+    """Write the page of specs that may be wrong. Their findings are shown too; the exit status is 1 for errors."""
+    from netspec.drawing.interactive import Drawn, page  # imported here: pictures do not need it
+
+    drawn: list[Drawn] = []
+    wrong = False
+    for spec, variant in pairs:
+        result = compile_spec(spec, variant, set_)
+        source = result.source
+        drawn.append(Drawn(result.net, source.name, source.text, result.diagnostics))
+        wrong = wrong or has_errors(result.diagnostics)
+        if result.diagnostics:
+            show_diagnostics(result.diagnostics, {source.name: source.text}, err=True)
+    write_atomic(output, page(drawn))
+    click.echo(f"wrote {output}", err=True)
+    return 1 if wrong else 0
+
+
+def _rendered(nets: list[Net], form: str, depth: int | None, direction: Direction, timeout: float) -> bytes:
+    """The picture. Where no depth was asked for and the layout takes too long, fewer levels are open, which is said."""
+    levels = depth
+    while True:
+        try:
+            return render(diagram(nets, depth=levels, direction=direction), form, timeout=timeout)
+        except LayoutTooLong:
+            open_now = max(map(levels_of, nets)) if levels is None else levels
+            if depth is not None or open_now <= 1:
+                raise
+            levels = open_now // 2
+            click.echo(
+                f"the layout took more than {timeout:g} s and was given up: drawn folded further, as by `--depth "
+                f"{levels}`; `--timeout` gives it more time",
+                err=True,
+            )
 
 
 def _format(output: Path) -> str:
@@ -73,10 +150,10 @@ def _format(output: Path) -> str:
         UsageError: the extension is not a format, or the directory does not exist.
     """
     form = output.suffix.lower().removeprefix(".")
-    if form not in FORMATS:
-        near = did_you_mean(form, FORMATS)
+    if form not in _FILES:
+        near = did_you_mean(form, _FILES)
         hint = f"; did you mean `{output.with_suffix('.' + near)}`?" if near else ""
-        known = ", ".join(f".{known}" for known in FORMATS)
+        known = ", ".join(f".{known}" for known in _FILES)
         ending = f"`.{form}` is no format of it" if form else "it has no extension"
         raise UsageError(f"cannot draw into {output}: {ending}, those are {known}{hint}")
     if not output.parent.is_dir():

@@ -4,16 +4,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, get_args
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Literal, NamedTuple, get_args
 
 import graphviz
 
 from netspec.drawing import labels
 from netspec.drawing.palette import FRAME, LINE, PAGE
+from netspec.drawing.rows import rows
+from netspec.drawing.tips import cluster_tip, edge_tip, vertex_tip
 from netspec.net import As, Computed, Leaf, Net, Read, Term, Use
-from netspec.views.describe import term_text
-from netspec.views.fold import FOLLOWERS, Item, Join, LayerGroup, Unit, fold, height, ranges, stacked
+from netspec.views.describe import term_text, title_text
+from netspec.views.fold import FOLLOWERS, Join, LayerGroup, Unit, fold, height, ranges, stacked
 from netspec.views.graph import Cluster, Edge, FlowGraph, Vertex, flow
 
 Direction = Literal["TB", "BT", "LR", "RL"]
@@ -25,6 +30,8 @@ MOST_VERTICES: Final = 100
 
 _WIDEST: Final = 260
 """The greatest common width of the boxes of a chain, in points."""
+_NARROW: Final = 150
+"""The same for a chain that runs from left to right."""
 
 
 def diagram(nets: Net | Sequence[Net], *, depth: int | None = None, direction: Direction = "TB") -> graphviz.Digraph:
@@ -35,32 +42,56 @@ def diagram(nets: Net | Sequence[Net], *, depth: int | None = None, direction: D
 
     Args:
         nets: one net or several.
-        depth: levels of blocks, loops and combinators to show, at least 1; deeper ones are closed boxes. None shows
-            all levels, or as many as leave at most `MOST_VERTICES` vertices.
+        depth: levels of blocks, loops and combinators to show, at least 1; deeper ones are closed boxes. None shows all
+            levels, or as many as leave at most `MOST_VERTICES` vertices.
         direction: the direction of the edges: top to bottom (`TB`), left to right (`LR`) …
     """
     nets = [nets] if isinstance(nets, Net) else list(nets)
+    across = direction in ("LR", "RL")
     dot = graphviz.Digraph(
         "netspec",
         graph_attr={
             "rankdir": direction, "bgcolor": PAGE, "fontname": FONT, "nodesep": "0.25", "ranksep": "0.16", "pad": "0.2",
-        } | _side_by_side(len(nets)),
+            "tooltip": labels.tip(" | ".join(map(title_text, nets))),
+        },
         node_attr={"fontname": FONT, "shape": "plain"},
         edge_attr={"fontname": FONT, "color": LINE, "arrowsize": "0.7", "penwidth": "1.2"},
     )  # fmt: skip
     names = _Names()
-    for number, net in enumerate(nets):
+    pieces = [piece for net in nets for piece in _pieces(net, depth, across=across)]
+    dot.attr(**_side_by_side(len(pieces)))
+    if across:
+        pieces.reverse()  # Graphviz lays out from top to bottom and turns that: the first one is then at the bottom
+    for number, (net, begins, drawn, lasts) in enumerate(pieces):
         part = graphviz.Digraph(f"cluster_{names.next()}")
-        part.attr(label=labels.title(net), labelloc="t", penwidth="0", margin="12", sortv=str(number))
-        items = _items(net, depth)
-        _draw(part, flow(net, items, forks=True), names, ranges(items))
+        part.attr(
+            label=labels.title(net) if begins else "", labelloc="b" if direction == "BT" else "t",
+            penwidth="0", margin="12", sortv=str(number),
+            tooltip=labels.tip(title_text(net)),
+        )  # fmt: skip
+        _Drawing(part, drawn, names, lasts, across).draw()
         dot.subgraph(part)
     return dot
 
 
+class _Piece(NamedTuple):
+    """What is laid out by itself: a net, or a row of one."""
+
+    net: Net
+    begins: bool
+    drawn: FlowGraph
+    lasts: Mapping[int, Leaf]
+
+
+def _pieces(net: Net, depth: int | None, *, across: bool) -> list[_Piece]:
+    items = stacked(fold(net, levels_of(net) if depth is None else depth))
+    drawn, lasts = flow(net, items, forks=True), ranges(items)
+    return [_Piece(net, at == 0, row, lasts) for at, row in enumerate(rows(drawn, _NARROW) if across else [drawn])]
+
+
 def _side_by_side(count: int) -> dict[str, str]:
     """Attributes that make Graphviz lay out each net separately, in the given order: in a common layout, a tall box of
-    one net would stretch the ranks of the others."""
+    one net would stretch the ranks of the others. What runs from left to right stands below each other."""
     return {"pack": "24", "packmode": f"array_tu{count}"} if count > 1 else {}
 
 
@@ -75,41 +106,135 @@ class _Names:
         return f"n{self.count}"
 
 
-def _items(net: Net, depth: int | None) -> tuple[Item, ...]:
-    """The items to draw for a net, see `diagram` for the depth."""
-    levels = depth if depth is not None else height(net) + 1
-    while True:
-        items = stacked(fold(net, levels))
-        if depth is not None or levels <= 1 or len(flow(net, items, forks=True).vertices) <= MOST_VERTICES:
-            return items
+def levels_of(net: Net) -> int:
+    """The levels that are shown where no depth is given, see `diagram`."""
+    levels = height(net) + 1
+    while levels > 1 and len(flow(net, stacked(fold(net, levels)), forks=True).vertices) > MOST_VERTICES:
         levels -= 1
+    return levels
 
 
-def _draw(dot: graphviz.Digraph, drawn: FlowGraph, names: _Names, lasts: Mapping[int, Leaf]) -> None:
-    """Add the vertices of a net to `dot`, each in its frame, and then the edges."""
-    ids = {name: names.next() for name in drawn.vertices}
-    frames = [graphviz.Digraph(f"cluster_{names.next()}") for _ in drawn.clusters]
-    width = _common_width(drawn)
-    for name, vertex in drawn.vertices.items():
-        _node(dot if vertex.cluster is None else frames[vertex.cluster], ids[name], vertex, width, lasts)
-    edges = graphviz.Digraph()
-    for edge in drawn.edges:
-        tail, head = drawn.vertices[edge.tail], drawn.vertices[edge.head]
+@dataclass
+class _Drawing:
+    """One net on its way into a graph."""
+
+    dot: graphviz.Digraph
+    drawn: FlowGraph
+    names: _Names
+    lasts: Mapping[int, Leaf]
+    across: bool
+    """Whether it runs from left to right or back."""
+
+    def __post_init__(self) -> None:
+        drawn = self.drawn
+        self.ids = {name: self.names.next() for name in drawn.vertices}
+        self.frames = [graphviz.Digraph(f"cluster_{self.names.next()}") for _ in drawn.clusters]
+        self.around = {index: _around(index, drawn) for index in (None, *range(len(drawn.clusters)))}
+        """Each frame with the frames around it, the inner ones first."""
+        self.shown = {i for v in drawn.vertices.values() for i in self.around[v.cluster] if i is not None}
+        self.titles: dict[int, str] = {}
+        """The vertex that is the title of a frame, for those into which no arrow has led so far."""
+
+    @property
+    def most(self) -> int:
+        """The width of a box or a title, in points, after which its text goes on in another line."""
+        return _NARROW if self.across else _WIDEST
+
+    def draw(self) -> None:
+        """Add the vertices, each in its frame, and then the edges."""
+        drawn = self.drawn
+        width = _common_width(drawn, self.most)
+        for index in sorted(self.shown):
+            frame = drawn.clusters[index]
+            if frame.label or frame.count > 1:
+                self.titles[index] = self.names.next()
+                label = labels.cluster(frame.label, frame.count, self.most)
+                _tensor(self.frames[index], self.titles[index], label, tooltip=labels.tip(cluster_tip(frame)))
+        vertices = list(drawn.vertices.items())
+        for name, vertex in reversed(vertices) if self.across else vertices:
+            self.node(self.place(vertex.cluster), self.ids[name], vertex, width)
+        edges = graphviz.Digraph()
+        numbers = _numbers(drawn)
+        pairs = list(zip(drawn.edges, numbers, strict=True))
+        for edge, number in reversed(pairs) if self.across else pairs:  # Graphviz turns them so that the first is below
+            self.edge(edges, edge, number)
+        for index in range(len(self.frames) - 1, -1, -1):  # inner frames come after their outer ones
+            if index not in self.shown:
+                continue
+            frame = drawn.clusters[index]
+            _frame(self.frames[index], frame)
+            self.place(frame.parent).subgraph(self.frames[index])
+        self.dot.body.extend(edges.body)
+
+    def place(self, frame: int | None) -> graphviz.Digraph:
+        return self.dot if frame is None else self.frames[frame]
+
+    def edge(self, edges: graphviz.Digraph, edge: Edge, number: int | None) -> None:
+        """Add an edge, on whose way its shape and the titles of frames may stand: no arrow is drawn across them."""
+        tail, head = self.drawn.vertices[edge.tail], self.drawn.vertices[edge.head]
         called = _called(edge, tail, head)
-        if called or _says_shape(tail, head):
-            between = _common_frame(tail.cluster, head.cluster, drawn)
-            shape = names.next()
-            _tensor(dot if between is None else frames[between], shape, labels.shape(edge.tensor, called=called))
-            _edge(edges, ids[edge.tail], shape, edge, head, dir="none")
-            _edge(edges, shape, ids[edge.head], edge, head)
-        else:
-            arrow = {"dir": "none"} if head.kind == "fork" else {}
-            _edge(edges, ids[edge.tail], ids[edge.head], edge, head, **arrow)
-    for index in range(len(frames) - 1, -1, -1):  # inner frames come after their outer ones
-        frame = drawn.clusters[index]
-        _frame(frames[index], frame)
-        (dot if frame.parent is None else frames[frame.parent]).subgraph(frames[index])
-    dot.body.extend(edges.body)
+        tip = labels.tip(edge_tip(edge))
+        stops: list[str] = []
+        if called or number is not None or _says_shape(tail, head):
+            between = next(i for i in self.around[tail.cluster] if i in self.around[head.cluster])
+            stops.append(self.names.next())
+            _tensor(self.place(between), stops[0], labels.shape(edge.tensor, called=called, number=number), tooltip=tip)
+        entered = [i for i in self.around[head.cluster] if i is not None and i not in self.around[tail.cluster]]
+        stops += [self.titles.pop(i) for i in reversed(entered) if i in self.titles]
+        places = [self.ids[edge.tail], *stops, self.ids[edge.head]]
+        for start, end in pairwise(places):
+            arrow = end == places[-1] and head.kind != "fork"
+            _edge(edges, start, end, edge, head, tooltip=tip, **({} if arrow else {"dir": "none"}))
+
+    def node(self, dot: graphviz.Digraph, name: str, vertex: Vertex, width: int) -> None:
+        tip = labels.tip(vertex_tip(vertex))
+        most = self.most
+        match vertex.item:
+            case Unit() as item:
+                dot.node(name, labels.unit(item, width, self.lasts, most), tooltip=tip)
+            case LayerGroup() as item:
+                dot.node(name, labels.group(item, width, most), tooltip=tip)
+            case Join() as item:
+                _join(dot, name, item.combinator.joining.sign, item.combinator.joining.box_text(), tip)
+            case As() | Use() as item:
+                assert item.term is not None
+                _join(dot, name, _operation(item.term), term_text(item.term), tip)
+            case _ if vertex.kind == "fork":
+                _tensor(dot, name, labels.shape(vertex.tensor, vertex.part), tooltip=tip)
+            case _:
+                _tensor(dot, name, labels.end(vertex.name or vertex.kind, vertex.tensor), tooltip=tip)
+
+
+def _around(index: int | None, drawn: FlowGraph) -> list[int | None]:
+    """A frame and those around it, from the inside out; None is the whole drawing."""
+    found: list[int | None] = [index]
+    while index is not None:
+        index = drawn.clusters[index].parent
+        found.append(index)
+    return found
+
+
+def _numbers(drawn: FlowGraph) -> list[int | None]:
+    """For each edge which operand it is, 1 for the first, where several go to a vertex to which their order matters."""
+    count = Counter(edge.head for edge in drawn.edges)
+    reached: Counter[str] = Counter()
+    numbers: list[int | None] = []
+    for edge in drawn.edges:
+        reached[edge.head] += 1
+        several = count[edge.head] > 1 and _ordered(drawn.vertices[edge.head])
+        numbers.append(reached[edge.head] if several else None)
+    return numbers
+
+
+def _ordered(vertex: Vertex) -> bool:
+    """Whether it matters in which order a vertex is given its operands, and nothing else tells which is which."""
+    match vertex.item:
+        case Join(combinator=node):
+            return not node.joining.sign and not node.joining.equal_shapes
+        case As(term=term) | Use(term=term) if term is not None:
+            return _operation(term) not in ("", "+", "×")
+        case _:
+            return False
 
 
 def _called(edge: Edge, tail: Vertex, head: Vertex) -> str:
@@ -123,55 +248,26 @@ def _says_shape(tail: Vertex, head: Vertex) -> bool:
     return tail.kind not in ("input", "fork") and head.kind not in ("fork", "output") and not _keeps_shape(head)
 
 
-def _common_frame(a: int | None, b: int | None, drawn: FlowGraph) -> int | None:
-    """The innermost frame that contains both frames; None for the whole drawing."""
-    around: set[int | None] = {None}
-    while a is not None:
-        around.add(a)
-        a = drawn.clusters[a].parent
-    while b not in around:
-        assert b is not None
-        b = drawn.clusters[b].parent
-    return b
-
-
-def _common_width(drawn: FlowGraph) -> int:
+def _common_width(drawn: FlowGraph, most: int) -> int:
     """The common width of all boxes in points, if the net is a chain; 0 if it has branches, where boxes keep their own
     widths."""
     if any(vertex.kind == "join" for vertex in drawn.vertices.values()):
         return 0
     boxes = [v.item for v in drawn.vertices.values() if isinstance(v.item, Unit | LayerGroup)]
-    return min(max((labels.estimated_width(box) for box in boxes), default=0), _WIDEST)
+    return min(max((labels.estimated_width(box) for box in boxes), default=0), most)
 
 
 def _frame(dot: graphviz.Digraph, frame: Cluster) -> None:
     dot.attr(
-        label=labels.cluster(frame.label, frame.count), labelloc="t", labeljust="l", style="rounded,filled",
-        fillcolor=FRAME.fill, color=FRAME.line, penwidth="2" if frame.count > 1 else "1", margin="8",
+        label="", style="rounded,filled", fillcolor=FRAME.fill, color=FRAME.line,
+        penwidth="2" if frame.count > 1 else "1", margin="8", tooltip=labels.tip(cluster_tip(frame)),
     )  # fmt: skip
     if frame.auxiliary:
         dot.attr(style="rounded,dashed")
 
 
-def _node(dot: graphviz.Digraph, name: str, vertex: Vertex, width: int, lasts: Mapping[int, Leaf]) -> None:
-    match vertex.item:
-        case Unit() as item:
-            dot.node(name, labels.unit(item, width, lasts))
-        case LayerGroup() as item:
-            dot.node(name, labels.group(item, width))
-        case Join() as item:
-            _join(dot, name, item.combinator.joining.sign, item.combinator.joining.box_text())
-        case As() | Use() as item:
-            assert item.term is not None
-            _join(dot, name, _operation(item.term), term_text(item.term))
-        case _ if vertex.kind == "fork":
-            _tensor(dot, name, labels.shape(vertex.tensor, vertex.part))
-        case _:
-            _tensor(dot, name, labels.end(vertex.name or vertex.kind, vertex.tensor))
-
-
-def _tensor(dot: graphviz.Digraph, name: str, label: str) -> None:
-    dot.node(name, label, shape="plaintext", margin="0.04,0.02", width="0", height="0")
+def _tensor(dot: graphviz.Digraph, name: str, label: str, *, tooltip: str) -> None:
+    dot.node(name, label, shape="plaintext", margin="0.04,0.02", width="0", height="0", tooltip=tooltip)
 
 
 def _operation(term: Term) -> str:
@@ -181,16 +277,16 @@ def _operation(term: Term) -> str:
     return ""
 
 
-def _join(dot: graphviz.Digraph, name: str, sign: str, words: str) -> None:
+def _join(dot: graphviz.Digraph, name: str, sign: str, words: str, tip: str) -> None:
     if sign:
         dot.node(
             name, labels.sign(sign), shape="circle", style="filled", fillcolor=PAGE, color=LINE,
-            width="0.3", fixedsize="true", penwidth="1.4",
+            width="0.3", fixedsize="true", penwidth="1.4", tooltip=tip,
         )  # fmt: skip
     else:
         dot.node(
             name, labels.word(words), shape="box", style="filled", fillcolor=PAGE, color=LINE, height="0.25",
-            width="1.2",
+            width="1.2", tooltip=tip,
         )  # fmt: skip
 
 

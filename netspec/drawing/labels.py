@@ -1,46 +1,113 @@
 """The labels of vertices and edges, in Graphviz's HTML-like markup.
 
-Every text is escaped by `text`, which also drops characters that XML does not allow. All markup is written here.
+Every text is escaped by `text`, which also drops characters that XML does not allow. All markup is written here. Each
+line of text stands in a cell that has room for it in any common font, since an engine measures with the fonts of its
+own machine, and a reader's browser may have others.
 """
 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
+from math import ceil
 from typing import Final
+
+import graphviz  # pyright: ignore[reportMissingTypeStubs]  # it ships no stub file
 
 from netspec.dims import Size
 from netspec.drawing.palette import GROUP, LINE, QUIET, TEXT, Color, family_colors
-from netspec.drawing.text import printable
+from netspec.drawing.text import lines, printable, width
 from netspec.layers.base import TensorType
-from netspec.net import Leaf, Net, total
-from netspec.views.describe import arguments_text, count_text, plural, shape_text, title_text
+from netspec.net import Leaf, Net, Scope, total
+from netspec.views.describe import arguments_text, contents_text, count_text, plural, shape_text, title_text
 from netspec.views.fold import FOLLOWERS, LayerGroup, Unit
 
 _LARGE, _NORMAL, _SMALL = 18, 13, 11
+_GAP: Final = "\N{NO-BREAK SPACE}" * 2
+"""Between a layer's name and what stands behind it."""
 _SHORT: Final = 6
 """Characters up to which arguments are on the line of the layer's name: `Linear 4096`."""
-_LONGEST: Final = 80
+_LONGEST: Final = 600
 """Characters after which a text is cut."""
+_WIDEST: Final = 320
+"""Points after which a text goes on in another line."""
+
+JOINER: Final = "\N{WORD JOINER}"
+"""Stands behind `&`, which with what follows might be an entity to older engines, and behind a backslash, as Graphviz
+replaces `\\N` by the node's name and `\\G` by the graph's. An SVG loses it again."""
+BACKSLASH: Final = "\N{INVISIBLE PLUS}"
+"""Stands for a backslash in a tooltip, until the SVG is finished."""
+MIDDLE: Final = "\N{FUNCTION APPLICATION}"
+END: Final = "\N{INVISIBLE TIMES}"
+"""Stand before a text that is centred in its box, or ends with it. An engine writes where the text would begin by the
+fonts of its machine; `finish.py` makes it right for all."""
+FOLLOWS: Final = "\N{INVISIBLE SEPARATOR}"
+"""Stands before a text that goes on behind the one before it, on the same line."""
+_MARKS: Final = {"LEFT": "", "CENTER": MIDDLE, "RIGHT": END}
 
 
 def text(words: str) -> str:
-    """Escape a text for a label. Unprintable characters are dropped, and a long text is cut. Never empty.
-
-    `&` is replaced by its fullwidth form: older engines copy what looks like an HTML entity into the SVG, and `&nbsp;`
-    is not an entity of XML. A backslash becomes a character reference, since Graphviz replaces `\\N` by the node name.
-    """
+    """Escape a text for a label. Unprintable characters are dropped, and a long text is cut. Never empty."""
     kept = printable(words)
     if len(kept) > _LONGEST:
         kept = kept[: _LONGEST - 1] + "…"
     if not kept.strip():
         return "…"
-    return html.escape(kept.replace("&", "＆"), quote=False).replace("\\", "&#92;")
+    return html.escape(_kept(kept), quote=False)
 
 
-def _font(words: str, size: int, color: str = TEXT, *, bold: bool = False) -> str:
-    inner = text(words)
+def tip(words: str) -> str:
+    """Escape a text of several lines for Graphviz's attribute `tooltip`, where backslashes have a meaning."""
+    kept = (_kept(printable(line)[:_LONGEST].replace("\\", BACKSLASH)) for line in words.split("\n"))
+    return graphviz.nohtml("\\n".join(kept))
+
+
+def _kept(words: str) -> str:
+    """The text with what keeps Graphviz from reading more into it than there is."""
+    return re.sub(r"[&\\]", rf"\g<0>{JOINER}", words)
+
+
+def _font(words: str, size: int, color: str = TEXT, *, bold: bool = False, mark: str = "") -> str:
+    inner = mark + text(words)
     return f'<FONT POINT-SIZE="{size}" COLOR="{color}">{f"<B>{inner}</B>" if bold else inner}</FONT>'
+
+
+def _words(
+    words: str,
+    size: int,
+    color: str = TEXT,
+    *,
+    bold: bool = False,
+    most: int = _WIDEST,
+    align: str = "LEFT",
+    inset: bool = False,
+) -> str:
+    """A text in as many lines as it needs, each in a cell with room for it; `inset` by a blank."""
+    kept = printable(words)[:_LONGEST] or "…"
+    blank = "\N{NO-BREAK SPACE}" if inset else ""
+    rows: list[str] = []
+    for line in lines(kept, most, size, bold=bold):
+        font = _font(blank + line, size, color, bold=bold, mark=_MARKS[align])
+        rows.append(_row(_cell(font, align, WIDTH=_room(blank + line, size, bold))))
+    return _table(rows)
+
+
+def _room(line: str, size: int, bold: bool) -> int:
+    """Points, of which Graphviz reads 16 bits."""
+    return min(ceil(width(line, size, bold=bold)), 60_000)
+
+
+def _line(*runs: tuple[str, int, str, bool]) -> str:
+    """Texts one behind the other on one line, each with its size, colour and whether it is bold, in a cell with room
+    for all of them."""
+    parts = [((_GAP if at else "") + words, size, color, bold) for at, (words, size, color, bold) in enumerate(runs)]
+    fonts = [
+        _font(words, size, color, bold=bold, mark=FOLLOWS if at else "")
+        for at, (words, size, color, bold) in enumerate(parts)
+    ]
+    room = sum(_room(printable(words) or "…", size, bold) for words, size, _, bold in parts)
+    return _table([_row(_cell("".join(fonts), WIDTH=min(room, 60_000)))])
 
 
 def _row(*cells: str) -> str:
@@ -75,45 +142,47 @@ def _stack(boxes: list[str], width: int) -> str:
 
 def title(net: Net) -> str:
     """The heading of a net: its name, parameters and MACs."""
-    lines = [
-        _font(title_text(net), _LARGE, bold=True),
-        _font(f"{count_text(net.params)} parameters", _SMALL, QUIET),
-        _font(f"{count_text(net.macs)} MACs", _SMALL, QUIET),
+    heading = [
+        _words(title_text(net), _LARGE, bold=True, align="CENTER"),
+        _words(f"{count_text(net.params)} parameters", _SMALL, QUIET, align="CENTER"),
+        _words(f"{count_text(net.macs)} MACs", _SMALL, QUIET, align="CENTER"),
     ]
-    return "<" + _table([_row(_cell(line, "CENTER")) for line in lines], CELLPADDING=1) + ">"
+    return "<" + _table([_row(_cell(line)) for line in heading], CELLPADDING=1) + ">"
 
 
 def end(word: str, tensor: TensorType) -> str:
     """The label of the net's input or output, with its shape, and its dtype if that is not float32."""
     shape = shape_text(tensor.shape) if tensor.dtype == "float32" else f"{shape_text(tensor.shape)} {tensor.dtype}"
-    return f"<{_font(word, _SMALL, QUIET)}  {_font(shape, _NORMAL, bold=True)}>"
+    return f"<{_line((word, _SMALL, QUIET, False), (shape, _NORMAL, TEXT, True))}>"
 
 
-def shape(tensor: TensorType, part: str = "", *, called: str = "") -> str:
+def shape(tensor: TensorType, part: str = "", *, called: str = "", number: int | None = None) -> str:
     """The label of an edge: a shape, behind the name of the tensor if it has one, and followed by `part` if the tensor
-    is split there."""
-    words = _font(shape_text(tensor.shape) + part, _SMALL, QUIET)
-    return f"<{_font(called, _SMALL, bold=True)}  {words}>" if called else f"<{words}>"
+    is split there. The number is that of the operand which the tensor is, where their order matters."""
+    parts = [(str(number), _SMALL, TEXT, True)] if number is not None else []
+    parts += [(called, _SMALL, TEXT, True)] if called else []
+    return f"<{_line(*parts, (shape_text(tensor.shape) + part, _SMALL, QUIET, False))}>"
 
 
-def cluster(label: str, count: int) -> str:
-    """The heading of a frame."""
+def cluster(label: str, count: int, most: int = _WIDEST) -> str:
+    """The title of a frame."""
     words = f"{label} ×{count}" if count > 1 and label else f"×{count}" if count > 1 else label
-    return f"<{_font(words, _SMALL, QUIET, bold=count > 1)}>"
+    return f"<{_words(words, _SMALL, QUIET, bold=count > 1, most=most)}>"
 
 
-def unit(item: Unit, width: int, lasts: Mapping[int, Leaf]) -> str:
+def unit(item: Unit, width: int, lasts: Mapping[int, Leaf], most: int = _WIDEST) -> str:
     """A layer's box, with slim boxes for the activation, norm or dropout that follow it.
 
     Args:
         item: the layers.
         width: the least width in points; 0 for the width of the text.
         lasts: see `fold.ranges`.
+        most: the width in points after which arguments go on in another line.
     """
     boxes = [
-        _strip(leaf, _arguments(leaf, lasts))
+        _strip(leaf, _arguments(leaf, lasts), most)
         if at or leaf.family in FOLLOWERS
-        else _layer(leaf, _arguments(leaf, lasts))
+        else _layer(leaf, _arguments(leaf, lasts), most)
         for at, leaf in enumerate(item.layers)
     ]
     return _stack(boxes, width)
@@ -121,44 +190,72 @@ def unit(item: Unit, width: int, lasts: Mapping[int, Leaf]) -> str:
 
 def _arguments(leaf: Leaf, lasts: Mapping[int, Leaf]) -> str:
     last = lasts.get(id(leaf))
-    return arguments_text(leaf) if last is None else f"{arguments_text(leaf)} … {arguments_text(last)}"
+    return drawn_arguments(leaf) if last is None else f"{drawn_arguments(leaf)} … {drawn_arguments(last)}"
 
 
-def _layer(leaf: Leaf, arguments: str) -> str:
-    name = _font(leaf.type, _NORMAL, bold=True)
-    if leaf.params == 0 and not leaf.borrows:
-        words = f"{name}{_gap(leaf)}{_font(arguments, _SMALL)}" if arguments else name
-        rows = [_row(_cell(words))]
+_SIDES: Final = ("left", "right", "top", "bottom", "front", "back")
+
+
+def drawn_arguments(leaf: Leaf) -> str:
+    """The arguments of a layer, `96, 11×11, stride 4`; what a padding cuts off is called so: `cut 2`, `left 1, cut top
+    3`."""
+    amounts = leaf.args.get("padding") if leaf.family == "padding" else None
+    match amounts:
+        case int() if amounts < 0:
+            return f"cut {-amounts}"
+        case tuple():
+            sides: list[tuple[str, int]] = list(zip(_SIDES, amounts, strict=False))  # pyright: ignore[reportUnknownArgumentType]  # integers
+            return ", ".join(f"cut {side} {-n}" if n < 0 else f"{side} {n}" for side, n in sides if n) or "none"
+        case _:
+            return arguments_text(leaf)
+
+
+def _color(leaf: Leaf) -> Color:
+    """The colour of a layer's family; a padding that only cuts off takes a part, as the layers of shapes do."""
+    amounts = leaf.args.get("padding") if leaf.family == "padding" else None
+    given: tuple[int, ...] = amounts if isinstance(amounts, tuple) else (amounts,) if isinstance(amounts, int) else ()  # pyright: ignore[reportUnknownVariableType]  # integers
+    cuts = bool(given) and max(given) <= 0 and min(given) < 0
+    return family_colors()["shape" if cuts else leaf.layer.family]
+
+
+def _layer(leaf: Leaf, arguments: str, most: int) -> str:
+    name, words = (leaf.type, _NORMAL, TEXT, True), (arguments, _SMALL, TEXT, False)
+    inline = width(leaf.type, _NORMAL, bold=True) + width(_GAP + arguments, _SMALL) <= most
+    params = []
+    if leaf.params != 0 or leaf.borrows:
+        params = [_cell(_words(_parameters_of(leaf), _SMALL, QUIET, align="RIGHT"))]
+        inline = len(arguments) <= _SHORT
+    if not arguments or inline:
+        rows = [_row(_cell(_line(name, words) if arguments else _line(name)), *params)]
     else:
-        params = _cell(_font(_parameters_of(leaf), _SMALL, QUIET), "RIGHT")
-        if not arguments:
-            rows = [_row(_cell(name), params)]
-        elif len(arguments) <= _SHORT:
-            rows = [_row(_cell(f"{name}{_gap(leaf)}{_font(arguments, _SMALL)}"), params)]
-        else:
-            rows = [_row(_cell(name), params), _row(_cell(_font(arguments, _SMALL), COLSPAN=2))]
-    return _box(rows, family_colors()[leaf.layer.family])
+        second = _cell(_words(arguments, _SMALL, most=most), COLSPAN=1 + len(params))
+        rows = [_row(_cell(_line(name)), *params), _row(second)]
+    return _box(rows, _color(leaf))
 
 
-def _gap(leaf: Leaf) -> str:
-    """The blanks between a layer's name and its arguments. An engine without the font computes the width of bold text
-    as if it were regular, so a long name covers a part of the gap: it grows with the name."""
-    return " " + "\N{NO-BREAK SPACE}" * (1 + len(leaf.type) // 8)
+def _strip(leaf: Leaf, arguments: str, most: int) -> str:
+    words = f"{leaf.type} {arguments}".rstrip(" ")
+    return _box([_row(_cell(_words(words, _SMALL, most=most, inset=True)))], _color(leaf), padding=1)
 
 
-def _strip(leaf: Leaf, arguments: str) -> str:
-    words = f"\N{NO-BREAK SPACE}{leaf.type} {arguments}".rstrip(" ")
-    return _box([_row(_cell(_font(words, _SMALL)))], family_colors()[leaf.layer.family], padding=1)
-
-
-def group(item: LayerGroup, width: int) -> str:
-    """The box of a closed group: its label and count, and the numbers of its layers and parameters."""
-    inside = list(item.leaves)
+def group_words(item: LayerGroup) -> list[str]:
+    """The title of a closed group, and lines of what it holds. A round of a loop has the title of what is in it."""
+    node = item.nodes[0]
     name = f"{item.label} ×{item.count}" if item.count > 1 else item.label
+    inside = list(item.leaves)
     params = total(leaf.params for leaf in inside)
     details = plural(len(inside), "layer") + (f", {_parameters(params)}" if params != 0 else "")
-    lines = [_font(name, _NORMAL, bold=True), _font(details, _SMALL, QUIET)]
-    return _stack([_box([_row(_cell(line, "CENTER")) for line in lines], GROUP, padding=3, border=2)], width)
+    if isinstance(node, Scope) and node.block is None and item.count == 1 and contents_text(node):
+        return [contents_text(node), item.label, details]
+    return [name, details]
+
+
+def group(item: LayerGroup, width: int, most: int = _WIDEST) -> str:
+    """The box of a closed group: its label and count, and the numbers of its layers and parameters."""
+    name, *details = group_words(item)
+    inside = [_words(name, _NORMAL, bold=True, most=most, align="CENTER")]
+    inside += [_words(line, _SMALL, QUIET, most=most, align="CENTER") for line in details]
+    return _stack([_box([_row(_cell(line)) for line in inside], GROUP, padding=3, border=2)], width)
 
 
 def _parameters_of(leaf: Leaf) -> str:
@@ -176,21 +273,23 @@ def sign(of: str) -> str:
 
 def word(of: str) -> str:
     """The label of a join without a sign: the name of the combinator."""
-    return f"<{_font(of, _SMALL)}>"
+    return f"<{_words(of, _SMALL)}>"
 
 
 def estimated_width(item: Unit | LayerGroup) -> int:
-    """The approximate width of a box in points, from the number of characters in a sans-serif font."""
+    """The width of a box in points."""
     if isinstance(item, LayerGroup):
-        return int(len(item.label) * 8.2) + 24
+        name, *details = group_words(item)
+        widest = max(width(name, _NORMAL, bold=True), *(width(line, _SMALL) for line in details))
+        return ceil(min(_WIDEST, widest)) + 12
     widest = 0.0
     for leaf in item.layers:
-        name, arguments = len(leaf.type) * 8.6, len(arguments_text(leaf)) * 6.4
-        params = len(_parameters_of(leaf)) * 6.6
+        name, arguments = width(leaf.type, _NORMAL, bold=True), width(drawn_arguments(leaf), _SMALL)
+        params = width(_parameters_of(leaf), _SMALL)
         if leaf.family in FOLLOWERS or (leaf.params == 0 and not leaf.borrows):
             widest = max(widest, name + arguments + 24)
-        elif len(arguments_text(leaf)) <= _SHORT:
+        elif len(drawn_arguments(leaf)) <= _SHORT:
             widest = max(widest, name + arguments + params + 36)
         else:
             widest = max(widest, name + params + 26, arguments + 16)
-    return int(widest)
+    return ceil(widest)

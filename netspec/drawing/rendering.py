@@ -13,10 +13,16 @@ from typing import Final, Literal
 import graphviz  # pyright: ignore[reportMissingTypeStubs]  # it ships no stub file
 
 from netspec.diagnostics import MissingExtra, ResourceError, UsageError
+from netspec.drawing.finish import finished
 from netspec.extras import install
 
 FORMATS: Final = ("svg", "png", "pdf", "dot")
 _DPI: Final = 144
+
+
+class LayoutTooLong(ResourceError):
+    """A layout was given up. With fewer levels open it may take less time."""
+
 
 Engine = Literal["dot", "pygraphviz"]
 
@@ -46,7 +52,8 @@ def render(graph: graphviz.Digraph, format: str, *, timeout: float = 30, using: 
     Raises:
         UsageError: the format is not one of these.
         MissingExtra: no engine is installed.
-        ResourceError: the layout took too long, or the engine failed.
+        LayoutTooLong: the layout took too long.
+        ResourceError: the engine failed.
     """
     if format not in FORMATS:
         raise UsageError(f"cannot draw `{format}`: the formats are {', '.join(FORMATS)}")
@@ -56,7 +63,9 @@ def render(graph: graphviz.Digraph, format: str, *, timeout: float = 30, using: 
     if using is None:
         raise MissingExtra(f"drawing needs Graphviz: neither `dot` nor pygraphviz is here\n{install('draw')}")
     picture = _run(_command(using, format), graph.source.encode(), timeout)
-    return picture + f"<!-- dot sha256 {fingerprint(graph)} -->\n".encode() if format == "svg" else picture
+    if format != "svg":
+        return picture
+    return f"{finished(picture.decode())}<!-- dot sha256 {fingerprint(graph)} -->\n".encode()
 
 
 def fingerprint(graph: graphviz.Digraph) -> str:
@@ -75,7 +84,7 @@ def _run(command: list[str], dot: bytes, timeout: float) -> bytes:
     try:
         done = subprocess.run(command, input=dot, capture_output=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired as error:
-        raise ResourceError(
+        raise LayoutTooLong(
             f"the layout was given up after {timeout:g} s; `--depth 1` closes blocks and draws fewer boxes"
         ) from error
     except OSError as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 from netspec.dims import Dim, Shape, Size
 from netspec.layers.base import TensorType
-from netspec.net import Combinator, Computed, Leaf, Net, Read, Scope, Sequential, Term
+from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use, children
 from netspec.writing import shown
 
 _BARE: Final = frozenset({"out_channels", "out_features", "kernel_size", "output_size"})
@@ -199,6 +200,32 @@ def _term(term: Term, name: Callable[[Read], str]) -> tuple[str, int]:
 def container_text(node: Scope | Sequential | Combinator) -> str:
     """The label of a group of layers: `basic(64, stride=2)`, `layer1`, `for width = 384`, `concat`."""
     return _LONG_NUMBER.sub(lambda number: _short(float(number[0])), _label(node))
+
+
+_MOST_PARTS: Final = 3
+"""Of what is in a round so many parts are named."""
+
+
+def contents_text(node: Node) -> str:
+    """What a round of a loop holds, which has no name of its own: `bn_conv, AvgPool2d, dense ×12`."""
+    named = [(name, len(list(same))) for name, same in groupby(_parts(node))]
+    words = [name if count == 1 else f"{name} ×{count}" for name, count in named]
+    return ", ".join(words if len(words) <= _MOST_PARTS else [*words[: _MOST_PARTS - 1], _REST])
+
+
+def _parts(node: Node) -> Iterator[str]:
+    for child in children(node):
+        match child:
+            case Leaf():
+                yield child.type
+            case Scope(block=str(name)) | Sequential(block=str(name)):
+                yield name
+            case Scope():
+                yield from _parts(child)
+            case Sequential() | Combinator():
+                yield container_text(child)
+            case As() | Use():
+                continue
 
 
 def _label(node: Scope | Sequential | Combinator) -> str:

@@ -97,14 +97,14 @@ def fold(net: Net, depth: int | None = None, *, repeats: Repeats = "all") -> tup
     return _Folder(keys, repeats).items(net.root.children, limit - 1)
 
 
-def stacked(items: Iterable[Item]) -> tuple[Item, ...]:
+def stacked(items: Iterable[Item], *, rounds: bool = False) -> tuple[Item, ...]:
     """Put every layer in a `Unit`; activations, norms and dropouts join the unit of the layer before them.
 
     Groups whose label is not worth a frame (`says_little`) are replaced by their items first, so that the `ReLU` after
-    a `conv_bn(64)` can join its unit.
+    a `conv_bn(64)` can join its unit. With `rounds`, those of a loop stay groups, which a reader may open and close.
     """
     result: list[Item] = []
-    for item in _dissolved(items):
+    for item in _dissolved(items, rounds):
         match item:
             case Leaf():
                 last = result[-1] if result else None
@@ -113,20 +113,26 @@ def stacked(items: Iterable[Item]) -> tuple[Item, ...]:
                 else:
                     result.append(Unit((item,)))
             case LayerGroup(closed=False):
-                result.append(replace(item, items=stacked(item.items)))
+                result.append(replace(item, items=stacked(item.items, rounds=rounds)))
             case Join():
-                result.append(Join(item.combinator, tuple((key, stacked(branch)) for key, branch in item.branches)))
+                branches = tuple((key, stacked(branch, rounds=rounds)) for key, branch in item.branches)
+                result.append(Join(item.combinator, branches))
             case _:
                 result.append(item)
     return tuple(result)
 
 
-def _dissolved(items: Iterable[Item]) -> Iterator[Item]:
+def _dissolved(items: Iterable[Item], rounds: bool = False) -> Iterator[Item]:
     for item in items:
-        if isinstance(item, LayerGroup) and says_little(item):
-            yield from _dissolved(item.items)
+        if isinstance(item, LayerGroup) and says_little(item) and not (rounds and _is_round(item)):
+            yield from _dissolved(item.items, rounds)
         else:
             yield item
+
+
+def _is_round(group: LayerGroup) -> bool:
+    node = group.nodes[0]
+    return isinstance(node, Scope) and node.kind != "block" and not _is_small(node)
 
 
 def says_little(group: LayerGroup) -> bool:
@@ -314,12 +320,23 @@ def joins_values(node: Combinator) -> bool:
     return not any(True for _ in leaves(node))
 
 
+def _rounds_label(first: str, last: Node) -> str:
+    """What rounds of a `repeat` are called, of which the first and the last are given: which they are, where those are
+    not all."""
+    if not isinstance(last, Scope) or last.kind != "repeat":
+        return "repeat"
+    (start, count), (end, of_last) = first.split(" of "), last.label.split(" of ")
+    return "repeat" if (start, end) == ("1", count) or count != of_last else f"repeat ({start} to {end} of {count})"
+
+
 def _common_label(nodes: Sequence[Node]) -> str:
     """What equal containers are called together: names that differ are left out."""
     labels = {container_text(node) for node in nodes if not isinstance(node, (Leaf, As, Use))}
     if len(labels) == 1:
         return labels.pop()
     match nodes[0]:
+        case Scope(kind="repeat") as scope:
+            return _rounds_label(scope.label, nodes[-1])
         case Scope() as scope:
             return scope.block or scope.kind
         case Sequential() as chain:

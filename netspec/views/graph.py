@@ -66,6 +66,8 @@ class Cluster:
     count: int
     parent: int | None
     auxiliary: bool = False
+    nodes: tuple[Node, ...] = ()
+    """The tree nodes inside, those of all repetitions."""
 
 
 @dataclass(slots=True)
@@ -216,7 +218,7 @@ class _Grower:
 
     def framed(self, group: LayerGroup, place: _Place) -> _Place:
         """Add a cluster for a group. Returns the place inside it."""
-        self.flow.clusters.append(Cluster(group.label, group.count, place.cluster, place.auxiliary))
+        self.flow.clusters.append(Cluster(group.label, group.count, place.cluster, place.auxiliary, group.nodes))
         return _Place(len(self.flow.clusters) - 1, place.auxiliary)
 
     def branches(self, join: Join, source: str, place: _Place) -> str:

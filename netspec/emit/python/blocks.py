@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any, Final
 
 from netspec.emit.python.code import (
@@ -20,8 +21,10 @@ from netspec.emit.python.code import (
     FileNames,
     FunctionCall,
     Literal,
+    Loop,
     Raw,
     Repeat,
+    Round,
     flat,
     listing,
     parts,
@@ -84,7 +87,9 @@ class Functions:
         body = [_unified(items, formulas) for items in zip(*bodies, strict=True)]
         parameters = finder.ordered()
         gives_list = (
-            len(body) != 1 or isinstance(body[0], Repeat) or (isinstance(body[0], FunctionCall) and body[0].splat)
+            len(body) != 1
+            or isinstance(body[0], Repeat | Loop)
+            or (isinstance(body[0], FunctionCall) and body[0].splat)
         )
         function = self.names.take(wanted)
         gapped = any(item == NO_MODULE or self._calls_gapped(item) for item in map(_bare, body))
@@ -108,6 +113,8 @@ class Functions:
             block.resolved = (FunctionCall(function, arguments, block.comment, splat=gives_list),)
 
     def _calls_gapped(self, item: Expression) -> bool:
+        if isinstance(item, Loop):
+            return any(map(self._calls_gapped, item.items))
         call = item.call if isinstance(item, Repeat) else item
         return isinstance(call, FunctionCall) and call.splat and call.function in self.gapped
 
@@ -167,6 +174,10 @@ def _unified(expressions: Sequence[Expression], formulas: Iterator[Expression]) 
             assert isinstance(call, FunctionCall)
             assert isinstance(count, Literal | Raw)
             return Repeat(call, count)
+        case Loop():
+            *items, count = inside
+            assert isinstance(count, Literal | Raw)
+            return Loop(tuple(items), count)
         case Raw():
             comments = {expression.comment for expression in expressions if isinstance(expression, Raw)}
             return replace(first, comment=first.comment if len(comments) == 1 else "")
@@ -178,10 +189,14 @@ def _unified(expressions: Sequence[Expression], formulas: Iterator[Expression]) 
 
 
 def _spliced(items: Sequence[Expression]) -> tuple[Expression, ...]:
-    """The items with every block replaced, and equal calls in a row written once."""
+    """The items with every block replaced, and equal calls and rounds in a row written once."""
     plain: list[Expression] = []
-    for item in items:
-        plain += item.resolved if isinstance(item, BlockCall) else [_inside(item)]
+    for place, same in groupby(items, lambda item: item.place if isinstance(item, Round) else None):
+        if place is not None:
+            plain += _rounds([_spliced(one.items) for one in same if isinstance(one, Round)])
+            continue
+        for item in same:
+            plain += item.resolved if isinstance(item, BlockCall) else [_inside(item)]
     result: list[Expression] = []
     at = 0
     while at < len(plain):
@@ -200,6 +215,22 @@ def _spliced(items: Sequence[Expression]) -> tuple[Expression, ...]:
             result += plain[at:end]
         at = end
     return tuple(result)
+
+
+def _rounds(rounds: Sequence[tuple[Expression, ...]]) -> Iterator[Expression]:
+    """The rounds of one `repeat`: those that are equal, and enough to be worth it, as a loop."""
+    for made, equal in groupby(rounds):
+        count = len(list(equal))
+        calls = [item for item in made if isinstance(item, FunctionCall) and not item.splat]
+        if count >= _SHORTEST_RUN and calls and not any(map(_is_gap, made)):
+            yield Loop(made, Literal(count, "count"))
+        else:
+            yield from made * count
+
+
+def _is_gap(item: Expression) -> bool:
+    """Whether it stands in the place of a module."""
+    return isinstance(item, Raw)
 
 
 def _inside(expression: Expression) -> Expression:
@@ -240,11 +271,15 @@ def _trivial(body: Sequence[Expression]) -> bool:
     """A function for a single layer, or for nothing, would only hide it."""
     if not body:
         return True
-    return len(body) == 1 and not any(
-        isinstance(argument.value, FunctionCall | Repeat)
-        for item in body
-        if isinstance(item, FunctionCall)
-        for argument in item.arguments
+    return (
+        len(body) == 1
+        and not isinstance(body[0], Loop)
+        and not any(
+            isinstance(argument.value, FunctionCall | Repeat)
+            for item in body
+            if isinstance(item, FunctionCall)
+            for argument in item.arguments
+        )
     )
 
 

@@ -135,6 +135,28 @@ class Repeat:
         return self.call.comment
 
 
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """What one round of a `repeat` makes, `count` times in a row, spliced into the list that it stands in."""
+
+    items: tuple[Expression, ...]
+    count: Literal | Raw
+
+    @property
+    def comment(self) -> str:
+        """None of its own: every item has one."""
+        return ""
+
+
+@dataclass(eq=False, slots=True)
+class Round:
+    """One round of a `repeat`, before it is known whether others make the same; `blocks.py` resolves it."""
+
+    items: tuple[Expression, ...]
+    place: Hashable
+    """Of the `repeat` in the spec."""
+
+
 @dataclass(eq=False, slots=True)
 class BlockCall:
     """A call of a block, before it is known whether it becomes a function; `blocks.py` resolves it."""
@@ -151,7 +173,7 @@ class BlockCall:
     """As of a `FunctionCall`, of a block that gives one module."""
 
 
-Expression = Literal | Raw | FunctionCall | Dict | Repeat | BlockCall
+Expression = Literal | Raw | FunctionCall | Dict | Repeat | Loop | Round | BlockCall
 
 
 def parts(expression: Expression) -> tuple[Expression, ...]:
@@ -163,9 +185,11 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
             return tuple(value for _, value in expression.entries)
         case Repeat():
             return expression.call, expression.count
+        case Loop():
+            return *expression.items, expression.count
         case Literal() | Raw():
             return ()
-        case BlockCall():
+        case BlockCall() | Round():
             raise TypeError("a block is resolved before its parts are asked for")
 
 
@@ -245,6 +269,8 @@ def listing(items: Sequence[Expression], indent: int, prefix: str) -> list[str]:
 
 
 def _lines(expression: Expression, indent: int, prefix: str, tail: str) -> list[str]:
+    if isinstance(expression, Loop):
+        return _loop_lines(expression, indent, tail)
     pad = "    " * indent
     comment = _comment(expression)
     if not _has_comment_inside(expression):
@@ -268,6 +294,19 @@ def _lines(expression: Expression, indent: int, prefix: str, tail: str) -> list[
     return [f"{pad}{prefix}{opening}", *inside, f"{pad}{closing}{tail}{comment}"]
 
 
+def _loop_lines(loop: Loop, indent: int, tail: str) -> list[str]:
+    """A comprehension: on one line where a round is one call that fits, else with the round as a list, which its comma
+    keeps as it is at any width."""
+    pad, inner = "    " * indent, "    " * (indent + 1)
+    only = loop.items[0]
+    line = f"{pad}{flat(loop)}{tail}{_comment(only)}"
+    if len(loop.items) == 1 and len(line) <= WIDTH and not _has_comment_inside(only):
+        return [line]
+    items = [line for item in loop.items for line in _lines(item, indent + 2, "", ",")]
+    head = [f"{pad}*[", f"{inner}layer", f"{inner}for _ in range({flat(loop.count)})", f"{inner}for layer in ["]
+    return [*head, *items, f"{inner}]", f"{pad}]{tail}"]
+
+
 def _labelled(expression: Expression) -> list[tuple[str, Expression]]:
     """What stands inside, each with what stands before it."""
     match expression:
@@ -275,6 +314,8 @@ def _labelled(expression: Expression) -> list[tuple[str, Expression]]:
             return list(_written(expression))
         case Dict():
             return [(f"{literal(key)}: ", value) for key, value in expression.entries]
+        case Loop():
+            return [("", item) for item in expression.items]
         case Literal(value=tuple()):
             items: tuple[object, ...] = expression.value
             return [("", Literal(item)) for item in items]
@@ -309,7 +350,11 @@ def flat(expression: Expression) -> str:
         case Repeat():
             call, times = flat(replace(expression.call, splat=False)), f"for _ in range({flat(expression.count)})"
             return f"*[layer {times} for layer in {call}]" if expression.call.splat else f"*[{call} {times}]"
-        case BlockCall():
+        case Loop():
+            times, inside = f"for _ in range({flat(expression.count)})", ", ".join(map(flat, expression.items))
+            alone = len(expression.items) == 1
+            return f"*[{inside} {times}]" if alone else f"*[layer {times} for layer in [{inside}]]"
+        case BlockCall() | Round():
             raise TypeError("a block is resolved before it is printed")
 
 
@@ -320,7 +365,7 @@ def _brackets(call: FunctionCall) -> tuple[str, str]:
 
 
 def _comment(expression: Expression) -> str:
-    text = "" if isinstance(expression, Literal | BlockCall) else expression.comment
+    text = "" if isinstance(expression, Literal | BlockCall | Round) else expression.comment
     return f"  # {text}" if text else ""
 
 

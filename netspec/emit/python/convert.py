@@ -18,6 +18,7 @@ from netspec.emit.python.code import (
     FunctionCall,
     Literal,
     Raw,
+    Round,
     Told,
     keywords,
     literal,
@@ -128,7 +129,8 @@ class Converter:
                 case Scope():
                     with self._among({**self.local, **literals(node.arguments)}):
                         inside, level = self._unnamed(node.children)
-                    items += inside
+                    looped = node.kind == "repeat" and not self.variables  # no assignment may stand in a comprehension
+                    items += [Round(inside, node.span)] if looped and inside else inside
                 case As() | Use():  # what flows where is said in `forward`
                     continue
                 case Combinator() if self.classes.is_bare(node):

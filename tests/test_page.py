@@ -1,0 +1,294 @@
+"""`netspec draw -o FILE.html`: what the page holds, and what it does in a headless Chromium."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import netspec
+from netspec.cli.draw import command
+from netspec.drawing.interactive import Drawn, page
+from netspec.net import Scope
+from tests.browser import CHROMIUM, MISSING, Page
+from tests.commands import invoke
+from tests.test_diagram import NASTY, labelled
+
+ROOT = Path(__file__).parent.parent
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
+
+
+def written(spec: str, *options: str, to: Path) -> Path:
+    """The page of a shipped spec."""
+    out = to / "net.html"
+    result = invoke(command, ROOT / spec, *options, "-o", out)
+    assert result.exit_code == 0, result.exception
+    return out
+
+
+def data_of(text: str) -> dict[str, Any]:
+    (found,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', text, re.DOTALL)
+    return json.loads(found)
+
+
+def layers_of(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The layers of a page's data, in the order in which they run."""
+    for item in items:
+        if item["kind"] == "layer":
+            yield item
+        for branch in item.get("branches", [{"items": []}]):
+            yield from layers_of(branch["items"])
+        yield from layers_of(item["layers"] if item["kind"] == "unit" else item.get("items", []))
+
+
+# ---- what it holds
+
+
+def test_the_page_has_every_layer_with_its_line_arguments_shapes_derivation_and_costs(tmp_path: Path) -> None:
+    net = netspec.load(ROOT / "specs/alexnet.yaml")
+    (drawn,) = data_of(written("specs/alexnet.yaml", to=tmp_path).read_text())["nets"]
+    found = list(layers_of(drawn["items"]))
+    assert [(one["title"], one["path"], one["line"]) for one in found] == [
+        (leaf.type, leaf.path, leaf.span.line) for leaf in net.layers
+    ]
+    first = found[0]
+    assert first["arguments"] == "in_channels 1, out_channels 96, kernel_size 11×11, stride 4, padding 1"
+    assert (first["input"], first["output"]) == ("1 × 224 × 224", "96 × 54 × 54")
+    assert first["derivation"] == ["54 = (224 + 2·1 − 11) // 4 + 1"]
+    assert first["parameters"] == {"weight": "96 × 1 × 11 × 11", "bias": "96"}
+    assert (first["params"]["number"], first["macs"]["number"], first["memory"]["number"]) == (
+        11_712, 33_872_256, 96 * 54 * 54 * 4,
+    )  # fmt: skip
+    assert sum(one["params"]["number"] for one in found) == net.params == drawn["params"]["number"]
+
+
+def test_the_page_loads_nothing_and_no_text_of_a_spec_is_markup() -> None:
+    net = labelled([*NASTY, "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>"])
+    text = page([Drawn(net, "s.yaml", "# </script><b>\ninput: [8, 8, 8]\n")]).decode()
+    assert text.count("</script>") == 2
+    assert not re.findall(r"(?:src|href)=|url\(|@import|https?://", re.sub(r'<script id="data".*?</script>', "", text))
+    assert data_of(text)["nets"][0]["text"].startswith("# </script><b>\n")
+
+
+def test_several_specs_and_variants_stand_side_by_side(tmp_path: Path) -> None:
+    out = tmp_path / "two.html"
+    spec = ROOT / "specs/torchvision/resnet.yaml"
+    assert invoke(command, spec, "--variant", "resnet18", "--variant", "resnet34", "-o", out).exit_code == 0
+    assert [one["title"] for one in data_of(out.read_text())["nets"]] == ["resnet18", "resnet34"]
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("specs/graphs/*.yaml")), ids=lambda path: path.stem)
+def test_a_network_that_is_no_chain_is_on_its_page_layer_for_layer(path: Path) -> None:
+    from tests.test_diagram import first_variant
+
+    net = netspec.load(path, variant=first_variant(path))
+    (drawn,) = data_of(page([Drawn(net, net.source, net.text)]).decode())["nets"]
+    shown = list(layers_of(drawn["items"]))
+    told = [leaf.path for leaf in net.layers]
+    assert {one["path"] for one in shown} <= set(told)
+    if not any(isinstance(node, Scope) for node in net.root.children):
+        assert len(shown) <= len(told)
+
+
+# ---- a wrong spec
+
+
+def test_a_wrong_spec_is_drawn_as_far_as_it_is_known_with_its_errors(tmp_path: Path) -> None:
+    out = tmp_path / "wrong.html"
+    result = invoke(command, ROOT / "docs/examples/wrong_flatten.yaml", "-o", out)
+    assert result.return_value == 1
+    assert "width-mismatch" in result.stderr
+    (drawn,) = data_of(out.read_text())["nets"]
+    assert len(list(layers_of(drawn["items"]))) == 21
+    (finding,) = drawn["findings"]
+    assert (finding["code"], finding["line"], finding["column"]) == ("width-mismatch", 19, 27)
+
+
+def test_a_spec_that_cannot_be_read_is_shown_as_text_with_its_errors(tmp_path: Path) -> None:
+    spec, out = tmp_path / "bad.yaml", tmp_path / "bad.html"
+    spec.write_text("input: [1, 8, 8\nlayers:\n  - Flatten\n")
+    assert invoke(command, spec, "-o", out).return_value == 1
+    (drawn,) = data_of(out.read_text())["nets"]
+    assert drawn["findings"]
+    assert drawn["text"] == spec.read_text()
+
+
+# ---- in Chromium
+
+
+@needs_chromium
+def test_blocks_open_and_close_by_keys_and_mouse_and_what_has_the_focus_is_told(page: Page, tmp_path: Path) -> None:
+    page.resize(1280, 900)
+    page.open(written("specs/torchvision/densenet.yaml", "--variant", "densenet121", to=tmp_path))
+    page.js("document.querySelector('[role=treeitem][tabindex=\"0\"]').focus()")
+    page.press("ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown")
+    focused = "document.activeElement.getAttribute('aria-label')"
+    assert page.js(focused).startswith("block dense ×6")
+    assert page.js("getComputedStyle(document.activeElement).outlineStyle") == "solid"  # the focus is seen
+    expanded = "document.activeElement.getAttribute('aria-expanded')"
+    assert page.js(expanded) == "false"
+    page.press("Enter")
+    assert page.js(expanded) == "true"
+    page.press("ArrowRight")
+    assert page.js(focused).startswith("block dense")
+    page.press("ArrowLeft")
+    assert page.js(focused).startswith("block dense ×6")
+    assert page.js(expanded) == "true"
+    page.press("ArrowLeft")
+    assert page.js(expanded) == "false"
+    page.click("[aria-expanded] > .bar-of-group")
+    assert page.js("document.querySelector('[aria-expanded]').getAttribute('aria-expanded')") == "true"
+    details = page.js("document.getElementById('details').innerText")
+    assert "335,040" in details
+    assert "256 × 56 × 56" in details
+    lines = (ROOT / "specs/torchvision/densenet.yaml").read_text().splitlines()
+    assert f"{1 + lines.index('  - for: i, depth in enumerate(depths)')} of " in details
+    page.press("Home")
+    assert page.js(focused).startswith("Conv2d 64, 7×7")
+    assert "in_channels 3, out_channels 64" in page.js("document.getElementById('details').innerText")
+    assert page.errors == []
+
+
+@needs_chromium
+def test_the_search_opens_what_is_around_a_layer_and_escape_goes_back(page: Page, tmp_path: Path) -> None:
+    page.open(written("specs/torchvision/densenet.yaml", "--variant", "densenet121", to=tmp_path))
+    page.press("/")
+    assert page.js("document.activeElement.id") == "search"
+    page.press(*"AvgPool")
+    assert page.js("document.getElementById('found').textContent").endswith(" found")
+    page.press("Enter", "Enter")  # the first one is the title of a block
+    assert page.js("document.getElementById('found').textContent").startswith("2 of ")
+    seen = page.js(
+        "[...document.querySelectorAll('.hit')].filter(e => e.getClientRects().length).map(e => e.innerText)"
+    )
+    assert "AvgPool2d\n2×2" in seen  # inside a block that was closed
+    page.press("Escape")
+    assert page.js("document.getElementById('search').value") == ""
+    assert page.js("document.activeElement.getAttribute('role')") == "treeitem"
+    assert page.errors == []
+
+
+@needs_chromium
+def test_whoever_points_at_a_layer_is_told_of_it(page: Page, tmp_path: Path) -> None:
+    page.resize(1280, 900)
+    page.open(written("specs/lenet.yaml", to=tmp_path))
+    assert page.js("document.getElementById('details').innerText").startswith(str(ROOT / "specs/lenet.yaml"))
+    second = "document.querySelectorAll('.unit')[1].getBoundingClientRect()"
+    x, y = page.js(f"[{second}.x + 9, {second}.y + 9]")
+    page.mouse("mouseMoved", x - 2, y - 2)
+    page.mouse("mouseMoved", x, y)
+    details = page.js("document.getElementById('details').innerText")
+    assert details.startswith("AvgPool2d")
+    assert "14 = (28 − 2) // 2 + 1" in details
+
+
+@needs_chromium
+def test_no_wire_leads_into_a_value_that_comes_from_elsewhere(page: Page, tmp_path: Path) -> None:
+    page.open(written("specs/unet.yaml", to=tmp_path))
+    page.click("#open")
+    before = "[...document.querySelectorAll('.box.value')].map(e => e.parentElement.previousElementSibling.className)"
+    assert set(page.js(before)) == {"gap"}
+
+
+@needs_chromium
+def test_zoom_and_pan(page: Page, tmp_path: Path) -> None:
+    page.resize(1280, 900)
+    page.open(written("specs/unet.yaml", to=tmp_path))
+    wide = "document.getElementById('sheet').getBoundingClientRect().width"
+    before = page.js(wide)
+    page.click("#larger")
+    assert page.js(wide) == pytest.approx(before * 1.2, rel=0.01)
+    page.press("0")
+    assert page.js("document.getElementById('zoom').textContent") == "100 %"
+    page.mouse("mouseWheel", 400, 400, deltaX=0, deltaY=-300, modifiers=2)
+    page.painted()
+    assert page.js(wide) == pytest.approx(before * 2.718, rel=0.02)
+    top = page.js("document.getElementById('stage').scrollTop")
+    page.mouse("mousePressed", 20, 500, button="left", clickCount=1)
+    page.mouse("mouseMoved", 20, 300, button="left", buttons=1)
+    page.mouse("mouseReleased", 20, 300, button="left", clickCount=1)
+    assert page.js("document.getElementById('stage').scrollTop") == pytest.approx(top + 200, abs=2)
+
+
+@needs_chromium
+def test_light_and_dark_follow_the_system_and_the_switch(page: Page, tmp_path: Path) -> None:
+    file = written("specs/lenet.yaml", to=tmp_path)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page.resize(1280, 900, dark=True)
+    page.open(file)
+    assert page.js(ground) == "rgb(20, 23, 27)"
+    page.click("#theme")  # light
+    assert page.js(ground) == "rgb(255, 255, 255)"
+    page.click("#theme")  # dark
+    page.resize(1280, 900)
+    assert page.js(ground) == "rgb(20, 23, 27)"
+    page.click("#theme")  # as the system
+    assert page.js(ground) == "rgb(255, 255, 255)"
+
+
+@needs_chromium
+def test_on_a_telephone_nothing_is_wider_than_the_screen_but_the_drawing(page: Page, tmp_path: Path) -> None:
+    page.resize(390, 844, mobile=True)
+    page.open(written("specs/unet.yaml", to=tmp_path))
+    assert page.js("document.documentElement.scrollWidth") == 390
+    assert page.js("document.getElementById('details').getBoundingClientRect().top") > 300
+    page.resize(1280, 900)
+
+
+@needs_chromium
+def test_errors_stand_where_they_are(page: Page, tmp_path: Path) -> None:
+    out = tmp_path / "wrong.html"
+    invoke(command, ROOT / "docs/examples/wrong_flatten.yaml", "-o", out)
+    page.open(out)
+    assert page.js("document.querySelector('.box.wrong strong').textContent") == "Linear"
+    assert "gives 6400" in page.js("document.querySelector('.box.wrong .said').textContent")
+    page.click(".findings button")
+    assert page.js("document.activeElement.classList.contains('wrong')")
+    assert page.errors == []
+
+
+@needs_chromium
+def test_the_page_of_resnet152_opens_and_folds_in_under_a_second(page: Page, tmp_path: Path) -> None:
+    file = written("specs/torchvision/resnet.yaml", "--variant", "resnet152", to=tmp_path)
+    start = time.perf_counter()
+    page.open(file)
+    opened = time.perf_counter()
+    page.click("#open")
+    page.click("#close")
+    folded = time.perf_counter()
+    assert opened - start < 1
+    assert folded - opened < 1
+    assert page.js("document.querySelectorAll('[role=treeitem]').length") > 50
+
+
+@needs_chromium
+def test_random_labels_stay_text_on_the_page(page: Page, tmp_path: Path) -> None:
+    rng = random.Random(13)
+    labels = [
+        "".join(chr(rng.choice([rng.randrange(32, 127), rng.randrange(0x20, 0xD7FF)])) for _ in range(20))
+        for _ in range(40)
+    ]
+    labels += [
+        "</script><script>window.broken = 1</script>",
+        "<img src=x onerror='window.broken = 1'>",
+        "&lt;b&gt;",
+        "x" * 200,
+    ]
+    out = tmp_path / "net.html"
+    from netspec.drawing.interactive import page as made
+
+    out.write_bytes(made([Drawn(labelled(labels), "s.yaml", "input: [8, 8, 8]\n")]))
+    page.requests.clear()
+    page.open(out)
+    shown = page.js("[...document.querySelectorAll('.fold-title')].map(e => e.textContent)")
+    assert [label for label in labels if label not in shown] == []
+    assert page.js("window.broken") is None
+    assert page.requests == [out.resolve().as_uri()]
+    assert page.errors == []

@@ -437,10 +437,10 @@ def test_values_that_are_there_are_joined_by_torchs_functions_without_modules():
     run_of(net, text)
 
 
-@pytest.mark.parametrize("join", ["add", "mul", "concat"])
+@pytest.mark.parametrize("join", ["add: p", "mul: p", "concat: p", "sequential: [{concat: p}, ReLU]"])
 def test_a_join_of_many_values_takes_several_lines(join: str, tmp_path: Path):
     spec = "name: many\ninput: [4]\nlayers:\n  - for: i in range(300)\n    do:\n      - {Tanh: , as: 'p[i]'}\n"
-    spec += f"  - {join}: p\n"
+    spec += f"  - {join}\n"
     net = netspec.loads(spec)
     text = to_python(net)
     assert max(map(len, text.splitlines())) <= 120

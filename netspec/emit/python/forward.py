@@ -398,16 +398,16 @@ class _Body:
         if isinstance(node, Leaf) and (constant := self.wiring.constant(node)):
             types = [node.input, *(_NO_TENSOR if read is None else read.type for read in node.given)]
             given = _over_batch(given, types, constant)
-        arguments = ", ".join(given)
-        text = f"self[{key if key.isdigit() else repr(key).replace(chr(39), chr(34))}]({arguments})"
+        opening = f"self[{key if key.isdigit() else repr(key).replace(chr(39), chr(34))}]("
+        call = Bracketed(opening, tuple(given), ")")
         if not wires.gives:
-            return self._to(text, steps, at)
+            return self._to(call, steps, at)
         following = steps[at] if at < len(steps) else None
         first = self.x
         if isinstance(following, As) and following.term is None:
             first, at = self._variable(following.slot), at + 1
         read = self.wiring.read
-        self._assign(", ".join([first, *(self._variable(slot) if read[slot] else "_" for slot in wires.gives)]), text)
+        self._assign(", ".join([first, *(self._variable(slot) if read[slot] else "_" for slot in wires.gives)]), call)
         self.current = first
         return at
 
@@ -418,10 +418,7 @@ class _Body:
             operands = _over_batch(operands, [chain.output for _, chain in node.branches], constant)
         written = node.joining.written(operands)
         if written is not None:
-            at = self._to("", steps, at)
-            target = self.lines.pop().removesuffix(" = ")
-            self.lines += laid_out(f"{target} = ", written)
-            return at
+            return self._to(written, steps, at)
         sign = f" {node.joining.infix} "
         first, *rest = operands
         text = first
@@ -432,7 +429,7 @@ class _Body:
                 text = _SO_FAR
         return self._to(text, steps, at)
 
-    def _to(self, text: str, steps: Sequence[Step], at: int) -> int:
+    def _to(self, text: str | Bracketed, steps: Sequence[Step], at: int) -> int:
         """Assign what flows: to the name that it gets at once, else to the variable of what flows."""
         following = steps[at] if at < len(steps) else None
         if isinstance(following, As) and following.term is None:
@@ -441,8 +438,8 @@ class _Body:
         self._assign(self.x, text)
         return at
 
-    def _assign(self, variable: str, text: str) -> None:
-        self.lines.append(f"{variable} = {text}")
+    def _assign(self, variable: str, text: str | Bracketed) -> None:
+        self.lines += laid_out(f"{variable} = ", text)
         self.current = variable
 
 

@@ -34,6 +34,9 @@ def inside(a: Rect, b: Rect) -> bool:
 def crosses(line: Stroke, rect: Rect) -> bool:
     """Whether an upright or level piece of a line runs through a rectangle."""
     x0, y0, x1, y1 = rect[0] + 0.2, rect[1] + 0.2, rect[2] - 0.2, rect[3] - 0.2
+    xs, ys = [x for x, _ in line.points], [y for _, y in line.points]
+    if max(xs) < x0 or min(xs) > x1 or max(ys) < y0 or min(ys) > y1:
+        return False
     for (ax, ay), (bx, by) in zip(line.points, line.points[1:], strict=False):
         for step in range(41):
             x, y = ax + (bx - ax) * step / 40, ay + (by - ay) * step / 40

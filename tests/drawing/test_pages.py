@@ -66,7 +66,7 @@ def test_nothing_overlaps_in_any_spec_that_we_ship(style: str, path: Path) -> No
     variants = yaml.safe_load(path.read_text()).get("variants")
     net = netspec.load(str(path), variant=next(iter(variants), None) if variants else None)
     try:
-        drawn = picture([net], style, Sheet(fit=paper("2000x3000")))
+        drawn = picture([net], style, Sheet(fit=paper("6000x9000")))
     except UsageError:
         assert style == "volumes"
         return

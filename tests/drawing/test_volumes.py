@@ -104,3 +104,14 @@ def test_symbols_are_asked_for() -> None:
     net = netspec.loads(json.dumps({"name": "n", "input": [3, "H", "W"], "layers": layers}))
     with pytest.raises(UsageError, match="--set H=224 --set W=224"):
         picture([net], "volumes", Sheet())
+
+
+def test_a_window_that_is_no_square_is_as_high_and_as_wide_as_the_kernel() -> None:
+    conv = {"Conv2d": {"out_channels": 4, "kernel_size": [1, 7]}}
+    net = netspec.loads(json.dumps({"name": "n", "input": [3, 28, 28], "layers": [conv]}))
+    (window,) = (s for s in flat(picture([net], "volumes", Sheet()).scene.shapes) if isinstance(s, Area) and s.clear)
+    (x0, y0), (x1, y1), _, (_, y3) = window.points
+    body = solid((3, 28, 28), scale_of("log", [(3, 28, 28), (4, 28, 22)]))
+    assert x1 - x0 == pytest.approx(body.deep / 4)
+    assert y0 - y1 == pytest.approx(body.deep / 4)
+    assert y3 - y0 == pytest.approx(body.high / 28)

@@ -24,6 +24,15 @@ _SAID: Final = {"padding": "pad"}
 _EXACT: Final = frozenset({"stride", "padding", "dilation", "output_padding"})
 
 
+_LONGEST: Final = 80
+"""Letters of a value that are shown in a box: a table of constants may have thousands."""
+_LONGEST_TIP: Final = 400
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
 @dataclass(frozen=True, slots=True)
 class Voice:
     """How the words of a picture are said."""
@@ -56,7 +65,7 @@ class Voice:
 
     def _plain(self, leaf: Leaf, name: str, value: Any) -> str:
         """The argument that a spec gives without its name, unless it is a count, which `_rest` says."""
-        return "" if _counts(name) or isinstance(value, bool) else value_text(leaf.type, name, value)
+        return "" if _counts(name) or isinstance(value, bool) else _cut(value_text(leaf.type, name, value), _LONGEST)
 
     def _rest(self, leaf: Leaf, wanted: Mapping[str, Any]) -> list[str]:
         found = [self._argument(leaf, name, value) for name, value in wanted.items()]
@@ -72,7 +81,7 @@ class Voice:
             return ""
         if isinstance(value, bool):
             return name.removeprefix("is_") if value else f"no {name}" if self.everything else ""
-        text = value_text(leaf.type, name, value)
+        text = _cut(value_text(leaf.type, name, value), _LONGEST)
         if _counts(name):
             noun = name.removeprefix("num_").replace("_", " ")
             return f"{value:,} {self.word(noun)}" if isinstance(value, int) else f"{text} {self.word(noun)}"
@@ -98,7 +107,8 @@ def place_text(span: Span) -> str:
 
 def tip_text(leaf: Leaf) -> str:
     """What a layer's box tells when one points at it: all arguments, shapes, parameters, and the line of the spec."""
-    lines = [layer_text(leaf) if leaf.name is None else f"{leaf.name}: {layer_text(leaf)}"]
+    words = _cut(layer_text(leaf), _LONGEST_TIP)
+    lines = [words if leaf.name is None else f"{leaf.name}: {words}"]
     lines.append(f"{shape_text(leaf.input.shape)} → {shape_text(leaf.output.shape)}")
     if leaf.borrows:
         lines.append("shares its parameters")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import sys
@@ -240,6 +241,15 @@ def test_noise_is_left_out_unless_it_is_asked_for_and_numbers_say_what_they_are(
     assert "SelfAttention, 12 heads" in plain
     assert not any("eps" in text for text in plain)
     assert any("eps 1e-06" in text for text in whole)
+
+
+@pytest.mark.parametrize("style", ["stack", "map"])
+def test_a_table_of_constants_is_cut(style: str) -> None:
+    table = [[number / 7 for number in range(100)] for _ in range(40)]
+    net = netspec.loads(json.dumps({"name": "n", "input": [3], "layers": [{"Buffer": {"value": table}}]}))
+    svg = picture([net], style, Sheet()).file("svg").decode()
+    assert "…" in svg
+    assert len(svg) < 5000
 
 
 def test_the_few_words_are_chinese_if_asked() -> None:

@@ -16,6 +16,8 @@ _TEXT: Final = r'<text xml:space="preserve" text-anchor="start" x="([^"]*)" y="(
 _SHAPE: Final = re.compile(f"{_BOX}|{_TEXT}")
 _SIZE: Final = re.compile(r'font-size="([\d.]+)"')
 _X: Final = re.compile(r"(-?[\d.]+),-?[\d.]+")
+_FILLED: Final = 0.94
+"""The part of the room that such a text fills: marks stand out at its ends."""
 _PADDING: Final = 5
 """Points between the end of a text and the border of its box."""
 
@@ -76,7 +78,10 @@ def _written(anchor: str, x: str, y: str, runs: list[tuple[str, str]]) -> str:
         sizes = [float(found[1]) for look, _ in runs if (found := _SIZE.search(look))]
         bold = ['weight="bold"' in look for look, _ in runs]
         room = sum(width(words, size, bold=b) for words, size, b in zip(plain, sizes, bold, strict=True))
-        length = f' textLength="{room:.1f}" lengthAdjust="spacingAndGlyphs"'
+        left = float(x) - room * {"start": 0, "middle": 0.5, "end": 1}[anchor]
+        inset = room * (1 - _FILLED) / 2
+        anchor, x = "start", f"{left + inset:.2f}"  # browsers do not agree where the middle of such a text is
+        length = f' textLength="{room * _FILLED:.1f}" lengthAdjust="spacingAndGlyphs"'
     start = f'<text xml:space="preserve" text-anchor="{anchor}" x="{x}" y="{y}"{length}'
     if len(runs) == 1:
         return f"{start} {runs[0][0]}>{runs[0][1]}</text>\n"

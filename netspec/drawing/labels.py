@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Mapping
 from math import ceil
 from typing import Final
@@ -83,11 +84,13 @@ def _words(
     align: str = "LEFT",
     inset: bool = False,
 ) -> str:
-    """A text in as many lines as it needs, each in a cell with room for it; `inset` by a blank."""
+    """A text in as many lines as it needs, each in a cell with room for it. It is `inset` by a blank, and by two if it
+    begins with a mark: without a letter before it, a mark is drawn beside the box."""
     kept = printable(words)[:_LONGEST] or "…"
-    blank = "\N{NO-BREAK SPACE}" if inset else ""
     rows: list[str] = []
     for line in lines(kept, most, size, bold=bold):
+        marked = unicodedata.category(line[:1] or " ")[0] == "M"
+        blank = "\N{NO-BREAK SPACE}" * (2 if marked else inset)
         font = _font(blank + line, size, color, bold=bold, mark=_MARKS[align])
         rows.append(_row(_cell(font, align, WIDTH=_room(blank + line, size, bold))))
     return _table(rows)

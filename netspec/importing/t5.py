@@ -48,7 +48,8 @@ class T5(Configuration):
         written = ", target: [written, int64]" if decodes else ""
         stated = {
             "length": self.n_positions, "written": self.n_positions if decodes else None, "words": self.vocab_size,
-            "width": self.d_model, "hidden": self.d_ff, "heads": self.num_heads, "size": self.d_kv,
+            "width": self.d_model, "hidden": self.d_ff, "heads": self.num_heads,
+            "size": self.d_kv if decodes or self._size else None,
         }  # fmt: skip
         return lines(
             "netspec: 1",
@@ -90,11 +91,15 @@ class T5(Configuration):
         dropped = [] if self._dropped is None else [f"        - {self._dropped}"]
         return ["    - residual:", "        - $norm", *(f"        - {line}" for line in inner), *dropped]
 
+    @property
+    def _size(self) -> str | None:
+        """The width of a head, where it is not what the heads make of the width."""
+        return None if self.d_kv * self.num_heads == self.d_model else "size"
+
     def _itself(self, **more: object) -> str:
-        size = None if self.d_kv * self.num_heads == self.d_model else "size"
         dropout = self.dropout_rate or None
         return "SelfAttention: " + arguments(
-            num_heads="heads", head_dim=size, qkv_bias=False, out_bias=False, dropout=dropout, scale=1, **more
+            num_heads="heads", head_dim=self._size, qkv_bias=False, out_bias=False, dropout=dropout, scale=1, **more
         )
 
     def _feed_forward(self) -> list[str]:
@@ -125,7 +130,14 @@ class T5(Configuration):
     def _layers(self, call: str, depth: int) -> list[str]:
         """Tokens and what one half of the network makes of them."""
         dropped = [] if self._dropped is None else [f"  - {self._dropped}"]
-        return ["  - {$tokens: , shared: tokens}", *dropped, f"  - {{{call}, repeat: {depth}}}", "  - $norm", *dropped]
+        option = "name" if self.ending == "encoder" else "shared"
+        return [
+            f"  - {{$tokens: , {option}: tokens}}",
+            *dropped,
+            f"  - {{{call}, repeat: {depth}}}",
+            "  - $norm",
+            *dropped,
+        ]
 
     def _after_the_encoder(self) -> list[str]:
         tied = self.tie_word_embeddings

@@ -18,6 +18,7 @@ KNOWN = {
     ("language/gpt2", "gpt2_small"): 124_439_808,
     ("language/bert", "bert_base"): 109_482_240,
     ("language/llama", "llama3_8b"): 8_030_261_248,
+    ("language/mixtral", "mixtral_8x7b"): 46_702_792_704,
 }
 """Language models whose sizes everybody knows."""
 

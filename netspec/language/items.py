@@ -181,13 +181,13 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
     from netspec.language.strangers import instead_of_option  # once one is met
 
     own = COMBINATORS[head.text].options if head.text in COMBINATORS else ("do",) if head.text == "for" else ()
-    near, told = instead_of_option(stranger.text, own)
     fields: Collection[str] = ()
     if head.text in spec.offer.layers:
         fields = spec.offer.layer_class(head.text).model_fields
     elif head.text in spec.blocks:
         fields = [parameter.name for parameter in spec.blocks[head.text].parameters]
     argument = stranger.text if stranger.text in fields else None
+    near, told = instead_of_option(stranger.text, own if argument else (*own, *_COMMON))
     if not near and argument is None and stranger.text in OWNERS:
         told = f"`{stranger.text}` belongs to {' and '.join(f'`{owner}`' for owner in OWNERS[stranger.text])}"
     if not near and not told and argument is None:

@@ -55,6 +55,8 @@ _LAYERS: Final = {
 }
 _BETWEEN: Final = {"max": "Max", "maximum": "Max", "min": "Min", "minimum": "Min", "mean": "Mean"}
 """What reduces a stack of several values to one of their shape, element by element."""
+_CHOICE: Final = "`{when: deep, do: [ReLU]}` is an item, and `{when: not deep, do: [GELU]}` one for the other case"
+_ROUNDS: Final = "`{repeat: 3, do: [ReLU]}` is an item, and so is `{for: 'i in range(3)', do: [Linear: 8 * (i + 1)]}`"
 _HEADS: Final = {
     "from": "an item takes what stands in front of it: `use: x` lets the value `x` stand there",
     "share": "`shared: name` beside each of several items makes them one module",
@@ -73,6 +75,14 @@ _HEADS: Final = {
     "spectral_norm": "`parametrize: spectral_norm` stands beside the layer whose weight it is about",
     "stdconv2d": "`parametrize: weight_standardization` beside a `Conv2d` standardises its weight",
     "scaledstdconv2d": "`parametrize: {weight_standardization: {gain: true}}` beside a `Conv2d` is timm's layer",
+    "if": _CHOICE,
+    "else": _CHOICE,
+    "elif": _CHOICE,
+    "switch": _CHOICE,
+    "loop": _ROUNDS,
+    "times": _ROUNDS,
+    "foreach": _ROUNDS,
+    "while": f"a spec runs no code, so the number of rounds is known before: {_ROUNDS}",
     "lambda": "a spec holds no code: arithmetic stands in a `use`, as in `use: x * 2`",
 }
 _HEAD: Final = {
@@ -87,6 +97,10 @@ _BESIDE: Final = {word: f"`parametrize: {word}` stands beside the layer whose we
                   for word in ("weight_norm", "spectral_norm", "weight_standardization")}  # fmt: skip
 """What to write instead of an option that there is not."""
 _OPTIONS: Final = {
+    "if": ("when",),
+    "times": ("repeat",),
+    "count": ("repeat",),
+    "save": ("as",),
     "axis": ("dim",),
     "axes": ("dim",),
     "equation": ("pattern",),

@@ -14,6 +14,7 @@ from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.mends.arguments import mends_of_arguments
 from netspec.mends.block_calls import mends_of_call
+from netspec.mends.bodies import mends_of_bodies
 from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import drops_comment, loses
 from netspec.mends.elsewhere import mends_of_strangers
@@ -323,6 +324,7 @@ def _by_writing(
     """Other ways to write what a finding is about; `slips` takes what was wrong with a line."""
     if spec is not None:
         yield from mends_of_loops(d, source, spec)
+        yield from mends_of_bodies(d, source, spec)
         yield from mends_of_writing(d, source, spec, is_first)
         yield from mends_of_arguments(d, source, spec)
         yield from mends_of_expressions(d, source, spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from netspec.language.items import Item
 from netspec.language.scope import Here, NamesInScope, Template
 from netspec.language.spec import Block
 from netspec.layers import UNOFFERED
+from netspec.meant import argument_meant
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import flow_trap
 from netspec.validation import FAILED, Reader
@@ -117,14 +119,16 @@ def _given(block: Block, node: Node | None, at: ScalarNode, reader: Reader) -> d
     if isinstance(node, MapNode) and not _is_template(node, names, reader):
         unknown = [key for key, _ in node.entries if key.text not in names]
         for key in unknown:
-            near = did_you_mean(key.text, names)
+            slip = did_you_mean(key.text, names)
+            near = slip or _by_another_name(key.text, names)
+            sure = near is not None and (near == slip or _stem(near) == _stem(key.text))
             reader.report(
                 "unknown-argument",
                 f"`{block.name}` has no parameter `{key.text}`",
                 key,
                 related=[_defined(block, reader)],
                 help=(f"did you mean `{near}`? " if near else "") + f"its signature is `{block.signature}`",
-                fix=reader.replace(f"write `{near}`", key, near) if near else None,
+                fix=reader.replace(f"write `{near}`", key, near)._replace(certain=sure) if near else None,
             )
         return None if unknown else {key.text: child for key, child in node.entries}
     items = node.items if isinstance(node, ListNode) else [node]
@@ -140,6 +144,17 @@ def _given(block: Block, node: Node | None, at: ScalarNode, reader: Reader) -> d
         )
         return None
     return dict(zip(names, items, strict=False))
+
+
+def _by_another_name(argument: str, parameters: Sequence[str]) -> str | None:
+    """The one parameter that an argument of a layer may be meant for: `out` for `out_channels`, `s` for `stride`."""
+    alike = [name for name in parameters if _stem(name) == _stem(argument) != ""]
+    alike = alike or [name for name in parameters if argument_meant(name, (argument,))]
+    return alike[0] if len(alike) == 1 else argument_meant(argument, parameters)
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"_?(?:channels|features|size|ch|dim|planes|c)$|^c_?(?=in$|out$)", "", name)
 
 
 def _without_rest(items: Sequence[Node], number: int, reader: Reader) -> Fix:

@@ -292,6 +292,16 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
         report("layer-not-offered", f"`{name}` is a torch layer that netspec does not offer: {UNOFFERED[name]}", node)
         return
     called = re.fullmatch(_CALL, name)
+    if called is not None and called[2] and called[1] in spec.blocks:
+        signature = spec.blocks[called[1]].signature
+        report(
+            "unknown-layer",
+            f"there is no layer or block `{name}`",
+            node,
+            help=f"the arguments of a block stand in a list, `{called[1]}: […]`, or by their names, `{called[1]}: {{…}}`: "
+            f"its signature is `{signature}`",
+        )
+        return
     if called is not None and called[1] in spec.offer.layers:
         bare = called[1]
         fix = None if node.quoted or called[2] else Fix(f"write `{bare}`", (Edit(spec.source.span(node), bare),))

@@ -13,7 +13,7 @@ from netspec.language.clues import JoinClue, LayerClue, RemarkClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.mends.arguments import mends_of_arguments
-from netspec.mends.block_calls import mends_of_call
+from netspec.mends.block_calls import mends_of_call, mends_of_call_as_in_python
 from netspec.mends.bodies import mends_of_bodies
 from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import drops_comment, loses
@@ -325,6 +325,7 @@ def _by_writing(
     if spec is not None:
         yield from mends_of_loops(d, source, spec)
         yield from mends_of_bodies(d, source, spec)
+        yield from mends_of_call_as_in_python(d, source, spec)
         yield from mends_of_writing(d, source, spec, is_first)
         yield from mends_of_arguments(d, source, spec)
         yield from mends_of_expressions(d, source, spec)

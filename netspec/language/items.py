@@ -60,12 +60,10 @@ def read_item(node: Node, spec: Spec, report: Report) -> Item | None:
     if isinstance(node, ScalarNode):
         return _bare(node, spec, report)
     if not isinstance(node, MapNode):
-        report(
-            "wrong-form",
-            "a list stands where a layer should stand",
-            node,
-            help="write its items into the list around it, or `sequential: [...]` for a nested Sequential",
-        )
+        from netspec.language.strangers import instead_of_row  # once one is met
+
+        nested = "write its items into the list around it, or `sequential: [...]` for a nested Sequential"
+        report("wrong-form", "a list stands where a layer should stand", node, help=instead_of_row(node) or nested)
         return None
     if not node.entries:
         report("wrong-form", "an empty mapping stands where a layer should stand", node)
@@ -293,14 +291,10 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
         return
     called = re.fullmatch(_CALL, name)
     if called is not None and called[2] and called[1] in spec.blocks:
-        signature = spec.blocks[called[1]].signature
-        report(
-            "unknown-layer",
-            f"there is no layer or block `{name}`",
-            node,
-            help=f"the arguments of a block stand in a list, `{called[1]}: […]`, or by their names, `{called[1]}: {{…}}`: "
-            f"its signature is `{signature}`",
-        )
+        block = called[1]
+        ways = f"`{block}: […]` in their order, or `{block}: {{…}}` by their names"
+        told = f"the arguments of a block stand in a list or a mapping, {ways}: it is `{spec.blocks[block].signature}`"
+        report("unknown-layer", f"there is no layer or block `{name}`", node, help=told)
         return
     if called is not None and called[1] in spec.offer.layers:
         bare = called[1]

@@ -9,12 +9,11 @@ from netspec.combinators import COMBINATORS
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.items import Item
 from netspec.language.spec import Spec
-from netspec.language.strangers import instead_of_option
+from netspec.language.strangers import BODIES, instead_of_option
 from netspec.mends.edits import leave_out, offset
 from netspec.mends.finding import items_around
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
-_BODIES: Final = ("body", "layers", "main", "branch", "block", "path", "do", "modules", "branches", "inner", "fn")
 _NOTHING: Final = ("identity", "none", "null", "no", "false", "")
 """Words for a shortcut that lets through what flows in, which is what there is without one."""
 
@@ -42,7 +41,7 @@ def _inside(item: Item, source: Source) -> Iterator[Fix]:
         option = _option(key.text, item.head.text)
         shift = 0 if value.flow else source.span(key).column - column
         written = source.text[key.end : node.end].rstrip().replace("\n" + " " * shift, "\n")
-        if key.text in _BODIES and body is None:
+        if key.text in BODIES and body is None:
             body = written if isinstance(node, ListNode) else f": [{written[1:].strip()}]"
         elif option is None or node.start == node.end:
             return

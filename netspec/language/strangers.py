@@ -60,7 +60,7 @@ _CHOICE: Final = "`{when: deep, do: [ReLU]}` is an item, and `{when: not deep, d
 _ROUNDS: Final = "`{repeat: 3, do: [ReLU]}` is an item, and so is `{for: 'i in range(3)', do: [Linear: 8 * (i + 1)]}`"
 BODIES: Final = ("body", "layers", "main", "branch", "block", "path", "do", "modules", "branches", "inner", "fn")
 """Keys under which others put the layers of a residual and its like."""
-NAMES: Final = ("save", "store", "identity", "name_as", "remember", "keep", "mark", "checkpoint", "skip", "push")
+NAMES: Final = ("save", "store", "name_as", "remember", "keep", "mark", "checkpoint", "skip", "push")
 """Words by which others give a name to what stands in a place."""
 _HEADS: Final = {
     "from": "an item takes what stands in front of it: `use: x` lets the value `x` stand there",
@@ -85,7 +85,6 @@ _HEADS: Final = {
     "elif": _CHOICE,
     "switch": _CHOICE,
     "loop": _ROUNDS,
-    "times": _ROUNDS,
     "foreach": _ROUNDS,
     "while": f"a spec runs no code, so the number of rounds is known before: {_ROUNDS}",
     **dict.fromkeys(NAMES, "`as: x` names the value that stands here, and `add: [[], x]` adds it to a later one"),

@@ -33,7 +33,7 @@ def mends_of_values(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
 
 def _named(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
     """`save: x`, where something further down reads `x`."""
-    if item.head.text not in NAMES or not isinstance(item.node, MapNode) or len(item.node.entries) != 1:
+    if item.head.text not in (*NAMES, "identity") or not isinstance(item.node, MapNode) or len(item.node.entries) != 1:
         return
     if not isinstance(item.value, ScalarNode) or not re.fullmatch(r"[^\W\d]\w*", item.value.text):
         return

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from netspec.diagnostics import Edit, Fix, Related, did_you_mean
 from netspec.dims import UNKNOWN
 from netspec.expressions import ExpressionError
+from netspec.language.definitions import with_parameters
 from netspec.language.items import Item
 from netspec.language.scope import Here, NamesInScope, Template
 from netspec.language.spec import Block
 from netspec.layers import UNOFFERED
+from netspec.meant import argument_meant
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import flow_trap
 from netspec.validation import FAILED, Reader
@@ -117,29 +120,59 @@ def _given(block: Block, node: Node | None, at: ScalarNode, reader: Reader) -> d
     if isinstance(node, MapNode) and not _is_template(node, names, reader):
         unknown = [key for key, _ in node.entries if key.text not in names]
         for key in unknown:
-            near = did_you_mean(key.text, names)
-            reader.report(
-                "unknown-argument",
-                f"`{block.name}` has no parameter `{key.text}`",
-                key,
-                related=[_defined(block, reader)],
-                help=(f"did you mean `{near}`? " if near else "") + f"its signature is `{block.signature}`",
-                fix=reader.replace(f"write `{near}`", key, near) if near else None,
-            )
+            _unknown(key, [one.text for one in unknown], block, reader)
         return None if unknown else {key.text: child for key, child in node.entries}
     items = node.items if isinstance(node, ListNode) else [node]
     if len(items) > len(names):
-        takes = f"takes {len(names)}" if names else "takes none"
+        takes = f"takes {len(names)} argument{'s' if len(names) > 1 else ''}" if names else "has no parameters"
+        example = "" if names else f"; `{block.name}(out):` gives it one, for its layers to use"
         reader.report(
             "too-many-arguments",
-            f"`{block.name}` {takes} argument{'s' if len(names) > 1 else ''}, but {len(items)} are given",
+            f"`{block.name}` {takes}, but {len(items)} {'are' if len(items) > 1 else 'is'} given",
             items[len(names)],
             related=[_defined(block, reader)],
-            help=f"its signature is `{block.signature}`",
+            help=f"its signature is `{block.signature}`{example}",
             fix=_without_rest(items, len(names), reader) if names and isinstance(node, ListNode) else None,
         )
         return None
     return dict(zip(names, items, strict=False))
+
+
+def _unknown(key: ScalarNode, unknown: Sequence[str], block: Block, reader: Reader) -> None:
+    """Report an argument for which a block has no parameter."""
+    caller = reader.names
+    assert isinstance(caller, Here)
+    names = [p.name for p in block.parameters]
+    slip = did_you_mean(key.text, names)
+    near = slip or _by_another_name(key.text, names)
+    help_ = f"its signature is `{block.signature}`"
+    fix = None
+    if near is not None:
+        sure = near == slip or _stem(near) == _stem(key.text)
+        help_ = f"did you mean `{near}`? {help_}"
+        fix = reader.replace(f"write `{near}`", key, near)._replace(certain=sure)
+    elif (wider := with_parameters(block, unknown, caller.scope.spec)) is not None:
+        signature, fix = wider
+        help_ += f", and its layers use the name: `{signature}:` makes it a parameter"
+    reader.report(
+        "unknown-argument",
+        f"`{block.name}` has no parameter `{key.text}`",
+        key,
+        related=[_defined(block, reader)],
+        help=help_,
+        fix=fix,
+    )
+
+
+def _by_another_name(argument: str, parameters: Sequence[str]) -> str | None:
+    """The one parameter that an argument of a layer may be meant for: `out` for `out_channels`, `s` for `stride`."""
+    alike = [name for name in parameters if _stem(name) == _stem(argument) != ""]
+    alike = alike or [name for name in parameters if argument_meant(name, (argument,))]
+    return alike[0] if len(alike) == 1 else argument_meant(argument, parameters)
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"_?(?:channels|features|size|ch|dim|planes|c)$|^c_?(?=in$|out$)", "", name)
 
 
 def _without_rest(items: Sequence[Node], number: int, reader: Reader) -> Fix:

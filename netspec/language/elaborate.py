@@ -112,7 +112,9 @@ class Elaborator:
             for child in node.items:
                 self._item(child, cursor)
         elif node is not None and not (isinstance(node, ScalarNode) and node.value is None):
-            wish = "begin each with `- `"
+            from netspec.language.strangers import instead_of_list  # once one is met
+
+            wish = instead_of_list(node) or "begin each with `- `"
             if isinstance(node, ScalarNode) and node.text.partition("[")[0] in cursor.context.scope.values.known():
                 wish = f"a value stands in a list, too: `[use: {node.text}]`"
             self.reports.report("wrong-form", f"`{of}` holds a list of layers", node, help=wish)

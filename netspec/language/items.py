@@ -60,12 +60,10 @@ def read_item(node: Node, spec: Spec, report: Report) -> Item | None:
     if isinstance(node, ScalarNode):
         return _bare(node, spec, report)
     if not isinstance(node, MapNode):
-        report(
-            "wrong-form",
-            "a list stands where a layer should stand",
-            node,
-            help="write its items into the list around it, or `sequential: [...]` for a nested Sequential",
-        )
+        from netspec.language.strangers import instead_of_row  # once one is met
+
+        nested = "write its items into the list around it, or `sequential: [...]` for a nested Sequential"
+        report("wrong-form", "a list stands where a layer should stand", node, help=instead_of_row(node) or nested)
         return None
     if not node.entries:
         report("wrong-form", "an empty mapping stands where a layer should stand", node)
@@ -181,13 +179,13 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
     from netspec.language.strangers import instead_of_option  # once one is met
 
     own = COMBINATORS[head.text].options if head.text in COMBINATORS else ("do",) if head.text == "for" else ()
-    near, told = instead_of_option(stranger.text, own)
     fields: Collection[str] = ()
     if head.text in spec.offer.layers:
         fields = spec.offer.layer_class(head.text).model_fields
     elif head.text in spec.blocks:
         fields = [parameter.name for parameter in spec.blocks[head.text].parameters]
     argument = stranger.text if stranger.text in fields else None
+    near, told = instead_of_option(stranger.text, own if argument else (*own, *_COMMON))
     if not near and argument is None and stranger.text in OWNERS:
         told = f"`{stranger.text}` belongs to {' and '.join(f'`{owner}`' for owner in OWNERS[stranger.text])}"
     if not near and not told and argument is None:
@@ -292,6 +290,12 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
         report("layer-not-offered", f"`{name}` is a torch layer that netspec does not offer: {UNOFFERED[name]}", node)
         return
     called = re.fullmatch(_CALL, name)
+    if called is not None and called[2] and called[1] in spec.blocks:
+        block = called[1]
+        ways = f"`{block}: […]` in their order, or `{block}: {{…}}` by their names"
+        told = f"the arguments of a block stand in a list or a mapping, {ways}: it is `{spec.blocks[block].signature}`"
+        report("unknown-layer", f"there is no layer or block `{name}`", node, help=told)
+        return
     if called is not None and called[1] in spec.offer.layers:
         bare = called[1]
         fix = None if node.quoted or called[2] else Fix(f"write `{bare}`", (Edit(spec.source.span(node), bare),))

@@ -307,5 +307,6 @@ class Ports:
         for found in () if self.naming.left_out else unread(flow, given):
             self.reports.report(
                 "unused-value", f"nothing reads what {found.words} gives", found.span, severity="warning",
-                help="an `as` keeps it under a name; otherwise leave it out",
+                help="an `as` keeps it under a name; otherwise leave it out" if found.join is None
+                else f"`[]` makes it a branch of the `{found.join}` behind it: `{found.join}: [[], x]`",
             )  # fmt: skip

@@ -14,6 +14,7 @@ from netspec.language.aliases import meant_by
 from netspec.language.words import loop_names, module_named
 from netspec.layers import MODULE_OF, layer_class
 from netspec.meant import no_argument
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 
 if TYPE_CHECKING:
     from netspec.language.spec import Spec
@@ -55,6 +56,12 @@ _LAYERS: Final = {
 }
 _BETWEEN: Final = {"max": "Max", "maximum": "Max", "min": "Min", "minimum": "Min", "mean": "Mean"}
 """What reduces a stack of several values to one of their shape, element by element."""
+_CHOICE: Final = "`{when: deep, do: [ReLU]}` is an item, and `{when: not deep, do: [GELU]}` one for the other case"
+_ROUNDS: Final = "`{repeat: 3, do: [ReLU]}` is an item, and so is `{for: 'i in range(3)', do: [Linear: 8 * (i + 1)]}`"
+BODIES: Final = ("body", "layers", "main", "branch", "block", "path", "do", "modules", "branches", "inner", "fn")
+"""Keys under which others put the layers of a residual and its like."""
+NAMES: Final = ("save", "store", "name_as", "remember", "keep", "mark", "checkpoint", "skip", "push")
+"""Words by which others give a name to what stands in a place."""
 _HEADS: Final = {
     "from": "an item takes what stands in front of it: `use: x` lets the value `x` stand there",
     "share": "`shared: name` beside each of several items makes them one module",
@@ -73,6 +80,14 @@ _HEADS: Final = {
     "spectral_norm": "`parametrize: spectral_norm` stands beside the layer whose weight it is about",
     "stdconv2d": "`parametrize: weight_standardization` beside a `Conv2d` standardises its weight",
     "scaledstdconv2d": "`parametrize: {weight_standardization: {gain: true}}` beside a `Conv2d` is timm's layer",
+    "if": _CHOICE,
+    "else": _CHOICE,
+    "elif": _CHOICE,
+    "switch": _CHOICE,
+    "loop": _ROUNDS,
+    "foreach": _ROUNDS,
+    "while": f"a spec runs no code, so the number of rounds is known before: {_ROUNDS}",
+    **dict.fromkeys(NAMES, "`as: x` names the value that stands here, and `add: [[], x]` adds it to a later one"),
     "lambda": "a spec holds no code: arithmetic stands in a `use`, as in `use: x * 2`",
 }
 _HEAD: Final = {
@@ -87,6 +102,10 @@ _BESIDE: Final = {word: f"`parametrize: {word}` stands beside the layer whose we
                   for word in ("weight_norm", "spectral_norm", "weight_standardization")}  # fmt: skip
 """What to write instead of an option that there is not."""
 _OPTIONS: Final = {
+    "if": ("when",),
+    "times": ("repeat",),
+    "count": ("repeat",),
+    "save": ("as",),
     "axis": ("dim",),
     "axes": ("dim",),
     "equation": ("pattern",),
@@ -152,6 +171,8 @@ def instead_of_call(called: Called, blocks: Collection[str], values: Collection[
 
 def instead_of_head(text: str, values: Collection[str]) -> str | None:
     """How this language writes the head of an item that others write as `sub`, `torch.matmul` or `y = a * 2`."""
+    if (into := added(text, values)) is not None:
+        return f"`add: [[], {into}]` adds `{into}` to what stands here, which needs no name"
     assigned = re.fullmatch(r"\s*([^\W\d][\w, ]*?)\s*=(?!=)\s*(.+)", text, re.DOTALL)
     term = assigned[2] if assigned else text
     if re.search(r"[-+*/]", term) and _is_arithmetic(term, values):
@@ -164,6 +185,46 @@ def instead_of_head(text: str, values: Collection[str]) -> str | None:
         return f"did you mean `{word}`? For example `{word}: {joining_class(word).operands}`"
     meant = _HEAD.get(name.lower(), name.lower())
     return _told(name) or _told(name.lower()) or _HEADS.get(meant) or _HEADS.get(meant.replace("_", ""))
+
+
+def added(text: str, values: Collection[str]) -> str | None:
+    """The value that `out += x` and `out = out + x` add to what stands here, where `out` names no value."""
+    found = re.fullmatch(r"\s*([^\W\d]\w*)\s*(?:\+=|=\s*\1\s*\+)\s*([^\W\d]\w*)\s*", text)
+    return found[2] if found is not None and found[1] not in values and found[2] in values else None
+
+
+def instead_of_row(node: ListNode) -> str | None:
+    """How this language writes a row of YOLO's tables, `[-1, 1, Conv, [64, 3, 2]]`: where from, how often, what."""
+    if len(node.items) != 4 or not isinstance(node.items[2], ScalarNode) or not isinstance(node.items[3], ListNode):
+        return None
+    often, module, given = node.items[1], node.items[2].text.rpartition(".")[2], node.items[3].items
+    numbers = [one.value for one in given if isinstance(one, ScalarNode) and isinstance(one.value, int)]
+    if not isinstance(often, ScalarNode) or not isinstance(often.value, int):
+        return None
+    if (word := _combinator(module.lower())) is not None:
+        return f"`{word}: [[], x]` is the item, where `as: x` stands beside the other one that it takes"
+    if module in ("Conv", "ConvBNSiLU") and numbers:
+        out, kernel, stride = [*numbers, *(1, 1)[max(0, len(numbers) - 1) :]][:3]
+        text = f"Conv2d: {{out_channels: {out}, kernel_size: {kernel}, stride: {stride}, padding: {kernel // 2}, bias: "
+        told = f"`{text}false}}`, `BatchNorm2d` and `SiLU` are the items for it"
+    else:
+        layer = meant_by(module, 2) or module
+        first = next(iter(layer_class(layer).model_fields), None) if layer in MODULE_OF else None
+        told = (
+            f"`{layer}: {{{first}: {numbers[0]}}}` is the item"
+            if first and numbers
+            else f"an item is its layer: `{layer}`"
+        )
+    return f"{told}, with `repeat: {often.value}` and a `do` around it" if often.value > 1 else told
+
+
+def instead_of_list(node: Node) -> str | None:
+    """How this language writes the layers of an item that stand under a key of their own, or that do nothing."""
+    if isinstance(node, MapNode) and any(key.text in BODIES for key, _ in node.entries):
+        return "its layers stand in a list directly under it, and what is an option stands beside it"
+    if isinstance(node, ScalarNode) and node.text.lower() in ("identity", "none"):
+        return "`[]` lets through what flows in"
+    return None
 
 
 def instead_of_name(name: str, spec: Spec, values: ValueNames) -> str | None:

@@ -16,6 +16,8 @@ class Unread(NamedTuple):
     words: str
     """What gives it: "`Linear`"."""
     span: Span
+    join: str | None = None
+    """The word of a combinator right behind it that joins one branch."""
 
 
 def first_is_read(flow: Dataflow, given: Iterable[int]) -> bool:
@@ -36,10 +38,10 @@ def unread(flow: Dataflow, given: Iterable[int]) -> Iterator[Unread]:
     read = _read(flow, given) | {step.value for step in flow.steps if isinstance(step.node, As)}
     results = [
         (
-            Unread(_words(step.node), step.node.span),
+            Unread(_words(step.node), step.node.span, _join_behind(flow.steps[i + 1 :])),
             {step.value, *(flow.named[slot] for slot in slots_named(step.node))},
         )
-        for step in flow.steps
+        for i, step in enumerate(flow.steps)
         if _is_result(step)
     ]
     places = {found.span for found, values in results if values & read}
@@ -70,6 +72,13 @@ def _is_result(step: FlowStep) -> bool:
     if isinstance(step.node, Use):
         return step.term is None and isinstance(step.node.term, Computed)
     return step.computes and not isinstance(step.node, As)
+
+
+def _join_behind(steps: Iterable[FlowStep]) -> str | None:
+    """The word of the combinator that comes next, if it takes one value alone."""
+    node = next((step.node for step in steps if not isinstance(step.node, Use)), None)
+    alone = isinstance(node, Combinator) and node.joining.several and len(node.branches) == 1
+    return node.kind if isinstance(node, Combinator) and alone else None
 
 
 def _words(node: Leaf | Combinator | As | Use) -> str:

@@ -13,7 +13,8 @@ from netspec.language.clues import JoinClue, LayerClue, RemarkClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.mends.arguments import mends_of_arguments
-from netspec.mends.block_calls import mends_of_call
+from netspec.mends.block_calls import mends_of_call, mends_of_call_as_in_python
+from netspec.mends.bodies import mends_of_bodies
 from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import drops_comment, loses
 from netspec.mends.elsewhere import mends_of_strangers
@@ -27,6 +28,7 @@ from netspec.mends.recipes import mends_of_data, mends_of_recipe, mends_of_score
 from netspec.mends.recovery import BROKEN, MOST_READ, Found, Gap, Gaps, Read, gaps_of, goes_on, is_a_spec, together
 from netspec.mends.remarks import mends_of_end, mends_of_remark, mends_of_warning
 from netspec.mends.shapes import mends_of_layer, stated_width, values_that_fit
+from netspec.mends.values import mends_of_unread
 from netspec.mends.written import mends_of_writing, python_at
 from netspec.recipe.clues import DataClue, ScoresClue
 from netspec.text.source import Source
@@ -295,8 +297,10 @@ def _with(d: Diagnostic, mends: Sequence[Fix], help: str | None) -> Diagnostic:
 
 def _by_evidence(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec) -> Iterable[Fix]:
     match clue:
+        case None if d.severity == "warning" and d.code == "loss-mismatch":
+            return mends_of_end(source, spec)
         case None:
-            return mends_of_end(source, spec) if d.severity == "warning" and d.code == "loss-mismatch" else ()
+            return mends_of_unread(d, source, spec) if d.code == "unused-value" else ()
         case RemarkClue():
             return mends_of_remark(d, clue, source, spec)
         case LayerClue() if d.severity != "error":
@@ -323,6 +327,8 @@ def _by_writing(
     """Other ways to write what a finding is about; `slips` takes what was wrong with a line."""
     if spec is not None:
         yield from mends_of_loops(d, source, spec)
+        yield from mends_of_bodies(d, source, spec)
+        yield from mends_of_call_as_in_python(d, source, spec)
         yield from mends_of_writing(d, source, spec, is_first)
         yield from mends_of_arguments(d, source, spec)
         yield from mends_of_expressions(d, source, spec)

@@ -1,15 +1,18 @@
-"""Mends of the call of a block, where the block is right and what it is given is not."""
+"""Mends of the call of a block: as Python writes it, or where the block is right and what it is given is not."""
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.clues import LayerClue
 from netspec.language.items import Item
 from netspec.language.spec import Spec
-from netspec.mends.edits import replace
-from netspec.mends.finding import item_at
+from netspec.mends.edits import offset, replace
+from netspec.mends.finding import item_at, items_around
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 
@@ -57,3 +60,48 @@ def _argument(call: Item, names: list[str], name: str) -> Node | None:
             return call.value.get(name)
         case _:
             return call.value if names[0] == name else None
+
+
+_PLAIN: Final = r"(?![&*!|>%@`])[^\[\]{},:#'\"]+|\[[^\[\]{}:#'\"]*\]"
+"""What can stand as it is in a list in brackets: an expression, or a list of them."""
+
+
+def mends_of_call_as_in_python(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`- conv_bn(64, stride=2)`, `- conv_bn: 32, 3` and `- conv_bn: (32, 3)`, where `conv_bn` is a block."""
+    item = next(items_around(spec, offset(source, *d.span[1:3])), None)
+    if item is None:
+        return
+    head, value = item.head, item.value
+    if value is None and not head.quoted:
+        text = _call(head.text, spec)
+        if text is not None:
+            yield Fix(f"write `{text}`", (replace(source, item.node, text),))
+    if head.text in spec.blocks and isinstance(value, ScalarNode) and not value.quoted and "," in value.text:
+        bare = re.sub(r"^\((.*)\)$", r"\1", value.text)
+        text = _call(f"{head.text}({bare})", spec)
+        if text is not None:
+            yield Fix(f"write `{text}`", (replace(source, value, text.partition(": ")[2]),))
+
+
+def _call(text: str, spec: Spec) -> str | None:
+    """The item that a call of a block in Python is: its arguments in a list, or by their names if one of them has its
+    name; None if it is no such call."""
+    try:
+        call = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    block = spec.blocks.get(call.func.id) if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
+    if block is None or not isinstance(call, ast.Call):
+        return None
+    names = [parameter.name for parameter in block.parameters]
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    texts = [re.sub(r"^\((.*,.*)\)$", r"[\1]", ast.unparse(node)) for node in given]
+    if len(call.args) > len(names) or not all(re.fullmatch(_PLAIN, one) for one in texts):
+        return None
+    if not texts:
+        return block.name
+    if not call.keywords:
+        alone = len(texts) == 1 and texts[0][0] != "["
+        return f"{block.name}: {texts[0]}" if alone else f"{block.name}: [{', '.join(texts)}]"
+    keys = [*names[: len(call.args)], *(keyword.arg or "" for keyword in call.keywords)]
+    return f"{block.name}: {{{', '.join(f'{key}: {one}' for key, one in zip(keys, texts, strict=True))}}}"

@@ -176,6 +176,20 @@ def take_out(source: Source, item: Node) -> Edit | None:
     return None
 
 
+def leave_out(holder: MapNode, i: int, source: Source) -> Edit:
+    """Leave an entry of a mapping out, with its comma or its line."""
+    key, value = holder.entries[i]
+    if holder.flow:
+        if i + 1 < len(holder.entries):
+            return Edit(source.between(key.start, holder.entries[i + 1][0].start), "")
+        if i:
+            return Edit(source.between(holder.entries[i - 1][1].end, value.end), "")
+        return Edit(source.between(key.start, value.end), "")
+    begin = source.text.rfind("\n", 0, key.start)
+    stop = source.text.find("\n", value.end)
+    return Edit(source.between(max(begin, 0), len(source.text) if stop < 0 else stop), "")
+
+
 def set_argument(source: Source, item: Item, name: str, text: str, scalar: str | None) -> Edit | None:
     """Give an argument of the item's layer a value, as text.
 

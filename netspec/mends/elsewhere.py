@@ -12,6 +12,7 @@ from netspec.language.spec import Spec
 from netspec.meant import TAKEN
 from netspec.mends.edits import offset, put_before, replace
 from netspec.mends.finding import items_around, nodes
+from netspec.mends.values import mends_of_values
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _SHAPES: Final = frozenset(("reshape", "view"))
@@ -40,6 +41,7 @@ def mends_of_strangers(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fi
     if word in TAKEN and isinstance(item.value, ScalarNode) and item.value.text in spec.named_values:
         yield Fix(f"write `use: {item.value.text}`", (replace(source, item.head, "use"),))
     yield from _taken(at, item, source, spec)
+    yield from mends_of_values(item, source, spec)
 
 
 _ENTRY: Final = re.compile(r"(?P<key>[\w.]+): *(?P<value>[^,{}\[\]\n#]+|\[[^\[\]{}\n]*\]|\{[^\[\]{}\n]*\})")

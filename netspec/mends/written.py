@@ -15,7 +15,7 @@ from netspec.language.spec import Spec
 from netspec.layers.base import Layer
 from netspec.meant import argument_meant
 from netspec.mends.calls import call_text, items_text
-from netspec.mends.edits import add_entry, offset, put_after, put_beside, replace, set_argument
+from netspec.mends.edits import add_entry, leave_out, offset, put_after, put_beside, replace, set_argument
 from netspec.mends.finding import items_around, nodes
 from netspec.mends.heads import activation, mends_of_head
 from netspec.mends.pasted import readings, what_was_found
@@ -205,7 +205,7 @@ def _option_inside(d: Diagnostic, item: Item, source: Source) -> Iterator[Fix]:
         if len(item.value.entries) == 1:
             cut = Edit(source.between(item.head.end, item.value.end), "")
         else:
-            cut = _without(item.value, i, source)
+            cut = leave_out(item.value, i, source)
         beside = put_beside(source, item, key.text, text)
         if beside is not None:
             yield Fix(f"write `{key.text}` beside `{item.head.text}`", (cut, beside))
@@ -250,7 +250,7 @@ def _beside(d: Diagnostic, item: Item, name: str, layer: type[Layer], source: So
             continue
         under = set_argument(source, item, argument, text, layer.scalar)
         if under is not None:
-            yield Fix(f"write `{argument}: {text}` under `{name}`", (under, _without(node, i, source)))
+            yield Fix(f"write `{argument}: {text}` under `{name}`", (under, leave_out(node, i, source)))
 
 
 def _pattern(d: Diagnostic, at: int, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -288,7 +288,7 @@ def _words(item: Item, name: str, layer: type[Layer], source: Source, spec: Spec
                 behind = activation(value.text, spec)
                 if behind is None:
                     return
-                edits.append(_without(holder, i, source))
+                edits.append(leave_out(holder, i, source))
                 said.append(f"`{behind}` behind it" if behind else "no `activation`")
             elif holder is item.value and (other := argument_elsewhere(item.head.text, key.text)) is not None:
                 argument, convert = other
@@ -326,7 +326,7 @@ def _last_step(item: Item, layer: type[Layer], source: Source) -> list[Edit]:
         if key.text == "return_sequences":
             last = Edit(source.between(key.start, all_steps.end), "returns: last")
             return [
-                _without(value, i, source) if isinstance(all_steps, ScalarNode) and all_steps.value is True else last
+                leave_out(value, i, source) if isinstance(all_steps, ScalarNode) and all_steps.value is True else last
             ]
     added = None if value.get("units") is None else add_entry(source, value, "returns", "last")
     return [] if added is None else [added]
@@ -389,17 +389,3 @@ def _value(node: ScalarNode, layer: type[Layer], argument: str) -> str | None:
     bare = node.text.strip("“”‘’'\"").lower()
     known: Mapping[str, str] = {word.lower(): word for word in kind.words}
     return known[bare] if bare in known and known[bare] != node.text else None
-
-
-def _without(holder: MapNode, i: int, source: Source) -> Edit:
-    """Leave an entry of a mapping out, with its comma or its line."""
-    key, value = holder.entries[i]
-    if holder.flow:
-        if i + 1 < len(holder.entries):
-            return Edit(source.between(key.start, holder.entries[i + 1][0].start), "")
-        if i:
-            return Edit(source.between(holder.entries[i - 1][1].end, value.end), "")
-        return Edit(source.between(key.start, value.end), "")
-    begin = source.text.rfind("\n", 0, key.start)
-    stop = source.text.find("\n", value.end)
-    return Edit(source.between(max(begin, 0), len(source.text) if stop < 0 else stop), "")

@@ -14,7 +14,7 @@ import pytest
 
 import netspec
 from netspec.cli.draw import command
-from netspec.drawing.interactive import Shown, page
+from netspec.drawing.interactive import OnPage, page
 from netspec.net import Scope
 from tests.browser import CHROMIUM, MISSING, Page
 from tests.commands import invoke
@@ -71,7 +71,7 @@ def test_the_page_has_every_layer_with_its_line_arguments_shapes_derivation_and_
 
 def test_the_page_loads_nothing_and_no_text_of_a_spec_is_markup() -> None:
     net = labelled([*NASTY, "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>"])
-    text = page([Shown(net, "s.yaml", "# </script><b>\ninput: [8, 8, 8]\n")]).decode()
+    text = page([OnPage(net, "s.yaml", "# </script><b>\ninput: [8, 8, 8]\n")]).decode()
     assert text.count("</script>") == 2
     assert not re.findall(r"(?:src|href)=|url\(|@import|https?://", re.sub(r'<script id="data".*?</script>', "", text))
     assert data_of(text)["nets"][0]["text"].startswith("# </script><b>\n")
@@ -89,7 +89,7 @@ def test_a_network_that_is_no_chain_is_on_its_page_layer_for_layer(path: Path) -
     from tests.test_diagram import first_variant
 
     net = netspec.load(path, variant=first_variant(path))
-    (drawn,) = data_of(page([Shown(net, net.source, net.text)]).decode())["nets"]
+    (drawn,) = data_of(page([OnPage(net, net.source, net.text)]).decode())["nets"]
     shown = list(layers_of(drawn["items"]))
     told = [leaf.path for leaf in net.layers]
     assert {one["path"] for one in shown} <= set(told)
@@ -284,7 +284,7 @@ def test_random_labels_stay_text_on_the_page(page: Page, tmp_path: Path) -> None
     out = tmp_path / "net.html"
     from netspec.drawing.interactive import page as made
 
-    out.write_bytes(made([Shown(labelled(labels), "s.yaml", "input: [8, 8, 8]\n")]))
+    out.write_bytes(made([OnPage(labelled(labels), "s.yaml", "input: [8, 8, 8]\n")]))
     page.requests.clear()
     page.open(out)
     shown = page.js("[...document.querySelectorAll('.fold-title')].map(e => e.textContent)")

@@ -109,14 +109,14 @@ def _pairs(specs: tuple[str, ...], variants: tuple[str, ...]) -> list[tuple[str,
 
 def _write_page(pairs: list[tuple[str, str | None]], set_: tuple[str, ...], output: Path) -> int:
     """Write the page of specs that may be wrong. Their findings are shown too; the exit status is 1 for errors."""
-    from netspec.drawing.interactive import Shown, page  # imported here: pictures do not need it
+    from netspec.drawing.interactive import OnPage, page  # imported here: pictures do not need it
 
-    drawn: list[Shown] = []
+    drawn: list[OnPage] = []
     wrong = False
     for spec, variant in pairs:
         result = compile_spec(spec, variant, set_)
         source = result.source
-        drawn.append(Shown(result.net, source.name, source.text, result.diagnostics))
+        drawn.append(OnPage(result.net, source.name, source.text, result.diagnostics))
         wrong = wrong or has_errors(result.diagnostics)
         if result.diagnostics:
             show_diagnostics(result.diagnostics, {source.name: source.text}, err=True)

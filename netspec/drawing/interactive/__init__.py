@@ -8,17 +8,17 @@ from importlib.resources import files
 from string import Template
 from typing import Final
 
-from netspec.drawing.interactive.data import Shown, net_data
+from netspec.drawing.interactive.data import OnPage, net_data
 from netspec.drawing.palette import family_colors
 from netspec.drawing.text import printable
 
 _SCRIPTS: Final = ("boxes.js", "details.js", "view.js", "page.js")
 """In the order in which they run."""
 
-__all__ = ["Shown", "page"]
+__all__ = ["OnPage", "page"]
 
 
-def page(drawn: Sequence[Shown]) -> bytes:
+def page(drawn: Sequence[OnPage]) -> bytes:
     """The HTML file of one net or several side by side, each as far as it is known, with the findings about its spec.
 
     The file holds all that it needs, and asks no network for anything. Texts of a spec are in it as data, which the

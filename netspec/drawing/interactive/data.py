@@ -20,7 +20,7 @@ _BYTES: Final = {"int64": 8, "bool": 1}
 
 
 @dataclass(frozen=True)
-class Shown:
+class OnPage:
     """A spec that is drawn: its net as far as it is known, and the findings about it."""
 
     net: Net | None
@@ -35,7 +35,7 @@ class Shown:
         return self.source if self.net is None else title_text(self.net)
 
 
-def net_data(drawn: Shown) -> dict[str, Any]:
+def net_data(drawn: OnPage) -> dict[str, Any]:
     """The data of one spec. `items` is what is drawn, from the input to the output."""
     net = drawn.net
     data: dict[str, Any] = {

@@ -41,6 +41,20 @@ def mends_of_remark(d: Diagnostic, clue: RemarkClue, source: Source, spec: Spec)
             return
 
 
+def mends_of_output(source: Source, spec: Spec, d: Diagnostic) -> Iterator[Fix]:
+    """`output: [1, 28, 28]`, a shape, where the values are named that the net gives."""
+    node = spec.output
+    if not isinstance(node, ListNode) or not node.flow or not node.items:
+        return
+    if node.start != source.offset(*d.span[1:3]):
+        return
+    sizes = all(isinstance(size, ScalarNode) and isinstance(size.value, int) for size in node.items)
+    begin = source.text.rfind("\n", 0, node.start)
+    if sizes and source.text[begin + 1 : node.start].strip() == "output:":
+        edit = Edit(source.between(max(begin, 0), node.end), "")
+        yield Fix("leave out `output`: the shape is inferred, and `netspec show` tells it", (edit,), certain=False)
+
+
 def mends_of_warning(clue: LayerClue, source: Source) -> Iterator[Fix]:
     """Mends of what a layer's own rule warns of."""
     x, y = clue.x, accepted(clue.layer, clue.x)

@@ -6,6 +6,7 @@ where it is another axis the axes are in another order. What a mend leads to is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.layers.base import Layer, TensorType, shape_text
 from netspec.layers.recurrent import Recurrent
+from netspec.meant import argument_meant
 from netspec.mends.edits import add_entry, offset, put_before, replace, set_argument
 from netspec.mends.finding import item_at, item_before
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
@@ -153,7 +155,7 @@ def channels_first(sizes: list[Node], source: Source) -> Fix:
     """The sizes of the input with the last one in front."""
     texts = [source.text[size.start : size.end] for size in (sizes[-1], *sizes[:-1])]
     edit = Edit(source.between(sizes[0].start, sizes[-1].end), ", ".join(texts))
-    return Fix(f"write `[{', '.join(texts)}]`: the channels come first", (edit,))
+    return Fix(f"write `input: [{', '.join(texts)}]`: the channels come first", (edit,))
 
 
 def _pictures_with_channels_last(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -166,6 +168,28 @@ def _pictures_with_channels_last(clue: LayerClue, source: Source, spec: Spec) ->
     moved = TensorType((x.shape[-1], *x.shape[:-1]), x.dtype)
     if accepted(clue.layer, moved) is not None:
         yield channels_first(sizes, source)
+
+
+def channels_last_input(source: Source, spec: Spec) -> Fix | None:
+    """An input such as `[32, 32, 3]` that a convolution reads first; None where it is no picture of that kind."""
+    sizes = input_sizes(spec)
+    first = spec.layers.items[0] if isinstance(spec.layers, ListNode) and spec.layers.items else None
+    head = first.entries[0][0] if isinstance(first, MapNode) and first.entries else first
+    if sizes is None or len(sizes) != 3 or not isinstance(head, ScalarNode):
+        return None
+    if re.match(r"(?:\w+\.)*Conv(?:olution)?2d\b", head.text, re.IGNORECASE) is None:
+        return None
+    high, wide, last = (size.value for size in sizes if isinstance(size, ScalarNode))
+    if last not in _CHANNELS or high in _CHANNELS or wide in _CHANNELS:
+        return None
+    return channels_first(sizes, source)
+
+
+def _pictures_further_up(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """A window that does not fit on the last axis, which is that of the channels of the input."""
+    fix = None if clue.of_input else channels_last_input(source, spec)
+    if fix is not None:
+        yield fix
 
 
 def _channels_of_the_input(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -302,6 +326,10 @@ def _nearest(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     value = None if name is None else getattr(clue.layer, name, None)
     if name is None or not isinstance(value, int) or isinstance(value, bool):
         return
+    given = clue.item.value  # which may have it under a stranger's name: that is to be mended first
+    keys = [key.text for key, _ in given.entries] if isinstance(given, MapNode) else []
+    if name not in keys and any(argument_meant(key, type(clue.layer).model_fields) == name for key in keys):
+        return
     for tried in (range(value - 1, max(value - 65, -1), -1), range(value + 1, value + 65)):
         for near in tried:
             y = with_argument(clue.layer, name, near, clue.x)
@@ -371,7 +399,7 @@ _FOR: Final[dict[str, tuple[Make, ...]]] = {
         _axis_for_channels, _video, _batch_axis, _forgotten_flatten, _sequence_of_map, _another_rank
     ),
     "batch-axis": (_batch_axis, _first_axis),
-    "shape-mismatch": (_pictures_with_channels_last, _nearest, _width_at_its_origin),
+    "shape-mismatch": (_pictures_with_channels_last, _pictures_further_up, _nearest, _width_at_its_origin),
     "wrong-dtype": (_integers,),
 }  # fmt: skip
 """What may be meant, by the code of the finding, the likeliest first."""

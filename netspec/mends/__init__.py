@@ -19,6 +19,7 @@ from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import drops_comment, loses
 from netspec.mends.elsewhere import mends_of_strangers
 from netspec.mends.expressions import mends_of_expressions
+from netspec.mends.inputs import channels_last_input
 from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
 from netspec.mends.loops import mends_of_loops
@@ -27,7 +28,7 @@ from netspec.mends.proof import FOR_ALL, FOR_ONE, HIDING, OF_TEXT, Proof, Rechec
 from netspec.mends.recipes import mends_of_data, mends_of_drawn, mends_of_recipe, mends_of_scores
 from netspec.mends.recovery import BROKEN, MOST_READ, Found, Gap, Gaps, Read, gaps_of, goes_on, is_a_spec, together
 from netspec.mends.remarks import mends_of_end, mends_of_output, mends_of_remark, mends_of_warning
-from netspec.mends.shapes import channels_last_input, mends_of_layer, stated_width, values_that_fit
+from netspec.mends.shapes import mends_of_layer, stated_width, values_that_fit
 from netspec.mends.written import mends_of_writing, python_at
 from netspec.recipe.clues import DataClue, ScoresClue
 from netspec.text.source import Source

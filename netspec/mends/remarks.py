@@ -11,7 +11,8 @@ from netspec.language.spec import Spec
 from netspec.layers.base import shape_text
 from netspec.mends.edits import put_before, replace, set_argument, take_out
 from netspec.mends.finding import item_at
-from netspec.mends.shapes import accepted, channels_first, input_sizes
+from netspec.mends.inputs import channels_first, input_sizes
+from netspec.mends.shapes import accepted
 from netspec.text.source import ListNode, MapNode, ScalarNode, Source
 
 
@@ -52,7 +53,7 @@ def mends_of_output(source: Source, spec: Spec, d: Diagnostic) -> Iterator[Fix]:
     begin = source.text.rfind("\n", 0, node.start)
     if sizes and source.text[begin + 1 : node.start].strip() == "output:":
         edit = Edit(source.between(max(begin, 0), node.end), "")
-        yield Fix("leave out `output`: the shape is inferred, and `netspec show` tells it", (edit,), certain=False)
+        yield Fix("leave out `output`: the shape is inferred", (edit,), certain=False)
 
 
 def mends_of_warning(clue: LayerClue, source: Source) -> Iterator[Fix]:

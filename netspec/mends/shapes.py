@@ -6,7 +6,6 @@ where it is another axis the axes are in another order. What a mend leads to is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -20,10 +19,9 @@ from netspec.layers.recurrent import Recurrent
 from netspec.meant import argument_meant
 from netspec.mends.edits import add_entry, offset, put_before, replace, set_argument
 from netspec.mends.finding import item_at, item_before
-from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+from netspec.mends.inputs import CHANNELS, channels_first, channels_last_input, input_sizes
+from netspec.text.source import ListNode, MapNode, Source
 
-_CHANNELS: Final = (1, 3, 4)
-"""The numbers of channels that pictures have."""
 _AXES: Final = {2: ("l",), 3: ("h", "w"), 4: ("d", "h", "w")}
 """Names of the spatial axes, by the rank of an example with its channels."""
 
@@ -140,49 +138,16 @@ def _axes_in_another_order(clue: LayerClue, source: Source, spec: Spec) -> Itera
     yield from _fix(title, put_before(source, clue.item, pattern))
 
 
-def input_sizes(spec: Spec) -> list[Node] | None:
-    """The nodes of the sizes of the only input, each a number."""
-    node = spec.input
-    if isinstance(node, MapNode):
-        node = node.get("shape")
-    if not isinstance(node, ListNode):
-        return None
-    numbers = [size for size in node.items if isinstance(size, ScalarNode) and isinstance(size.value, int)]
-    return list(numbers) if numbers and len(numbers) == len(node.items) else None
-
-
-def channels_first(sizes: list[Node], source: Source) -> Fix:
-    """The sizes of the input with the last one in front."""
-    texts = [source.text[size.start : size.end] for size in (sizes[-1], *sizes[:-1])]
-    edit = Edit(source.between(sizes[0].start, sizes[-1].end), ", ".join(texts))
-    return Fix(f"write `input: [{', '.join(texts)}]`: the channels come first", (edit,))
-
-
 def _pictures_with_channels_last(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """`[28, 28, 1]` into a `Conv2d` that states no width: its window does not fit on the last axis, of one channel."""
     x, sizes = clue.x, input_sizes(spec)
     if not clue.of_input or sizes is None or len(sizes) != 3 or clue.layer.width_axis != 0:
         return
-    if x.shape[-1] not in _CHANNELS or x.shape[0] in _CHANNELS:
+    if x.shape[-1] not in CHANNELS or x.shape[0] in CHANNELS:
         return
     moved = TensorType((x.shape[-1], *x.shape[:-1]), x.dtype)
     if accepted(clue.layer, moved) is not None:
         yield channels_first(sizes, source)
-
-
-def channels_last_input(source: Source, spec: Spec) -> Fix | None:
-    """An input such as `[32, 32, 3]` that a convolution reads first; None where it is no picture of that kind."""
-    sizes = input_sizes(spec)
-    first = spec.layers.items[0] if isinstance(spec.layers, ListNode) and spec.layers.items else None
-    head = first.entries[0][0] if isinstance(first, MapNode) and first.entries else first
-    if sizes is None or len(sizes) != 3 or not isinstance(head, ScalarNode):
-        return None
-    if re.match(r"(?:\w+\.)*Conv(?:olution)?2d\b", head.text, re.IGNORECASE) is None:
-        return None
-    high, wide, last = (size.value for size in sizes if isinstance(size, ScalarNode))
-    if last not in _CHANNELS or high in _CHANNELS or wide in _CHANNELS:
-        return None
-    return channels_first(sizes, source)
 
 
 def _pictures_further_up(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -219,7 +184,7 @@ def _first_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
 def _video(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """`[3, 16, 112, 112]` into `Conv2d`: three channels of sixteen pictures, not a batch of three."""
     shape = clue.x.shape
-    if len(shape) == 4 and shape[0] in _CHANNELS and shape[1] not in _CHANNELS:
+    if len(shape) == 4 and shape[0] in CHANNELS and shape[1] not in CHANNELS:
         yield from _another_rank(clue, source, spec)
 
 
@@ -278,7 +243,7 @@ def _batch_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
         texts = [source.text[size.start : size.end] for size in sizes[1:]]
         title = f"write `input: [{', '.join(texts)}]`: one example, without the batch axis"
         first, second = clue.x.shape[0], clue.x.shape[1]
-        sure = stated_width(clue) is not None or first not in _CHANNELS or (len(sizes) > 3 and second in _CHANNELS)
+        sure = stated_width(clue) is not None or first not in CHANNELS or (len(sizes) > 3 and second in CHANNELS)
         if clue.layer.width_axis == -1 and len(sizes) == 3:  # of a sequence, which a map may become
             sure = False
         yield Fix(title, (Edit(source.between(sizes[0].start, sizes[1].start), ""),), sure)

@@ -21,6 +21,7 @@ from netspec.mends.finding import items_around, nodes
 from netspec.mends.heads import activation, mends_of_head
 from netspec.mends.paddings import Written, same_padding
 from netspec.mends.pasted import readings, what_was_found
+from netspec.mends.pools import pooled, window
 from netspec.text.source import ListNode, MapNode, ScalarNode, Source
 
 
@@ -45,8 +46,8 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) 
         yield from _level(item, name, layer, source)
         yield from _beside(d, item, name, layer, source)
         yield from _words(item, name, layer, source, spec)
-        yield from _pooled(item, name, source, in_gate=any(one.head.text == "gate" for one in items_around(spec, at)))
-        yield from _window(item, name, layer, source)
+        yield from pooled(item, name, source, in_gate=any(one.head.text == "gate" for one in items_around(spec, at)))
+        yield from window(item, name, layer, source)
         yield from _last_axis(item, name, layer, source)
         return
     yield from _sequential(at, source, spec)
@@ -357,30 +358,6 @@ def _last_step(item: Item, layer: type[Layer], source: Source) -> list[Edit]:
             ]
     added = None if value.get("units") is None else add_entry(source, value, "returns", "last")
     return [] if added is None else [added]
-
-
-def _window(item: Item, name: str, layer: type[Layer], source: Source) -> Iterator[Fix]:
-    """`MaxPooling2D` without a window, which Keras has of 2; torch asks for one."""
-    window = layer.model_fields.get("kernel_size")
-    if layer.family == "pooling" and window is not None and window.is_required() and isinstance(item.node, ScalarNode):
-        keras = "pooling" in item.head.text.lower()
-        edit = replace(source, item.head, f"{name}: 2")
-        yield Fix(f"write `{name}: 2`" + ", Keras's window" * keras, (edit,), certain=keras)
-
-
-def _pooled(item: Item, name: str, source: Source, *, in_gate: bool) -> Iterator[Fix]:
-    """`GlobalAveragePooling2D`, which leaves one value of each channel, and no map; a gate multiplies a map."""
-    if not name.startswith("Adaptive") or item.head.text == name:
-        return
-    whole = (isinstance(item.value, ScalarNode) and item.value.value is not None) or isinstance(item.value, MapNode)
-    after = put_after(source, item, "Flatten")
-    head = Edit(source.between(item.head.start, item.head.end), name if whole else f"{name}: 1")
-    if isinstance(item.node, MapNode) and not whole:  # `GAP:`, with its colon
-        head = Edit(source.between(item.head.start, item.head.end), name)
-        return
-    if after is not None and not in_gate:
-        yield Fix(f"write `{name}: 1` and `Flatten`", (head, after))
-    yield Fix(f"write `{name}: 1`", (head,))
 
 
 def _last_axis(item: Item, name: str, layer: type[Layer], source: Source) -> Iterator[Fix]:

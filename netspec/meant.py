@@ -62,7 +62,13 @@ _ARGUMENTS: Final = {
     "nhead": ("num_heads",),
     "key_dim": ("head_dim",),
     "num_hiddens": ("embed_dim", "hidden_size", "out_features"),
-    "d_model": ("embed_dim",),
+    "d_model": ("embed_dim", "embedding_dim"),
+    "dim": ("embed_dim", "embedding_dim"),
+    "d_ff": ("dim_feedforward",),
+    "ff_dim": ("dim_feedforward",),
+    "mlp_dim": ("dim_feedforward",),
+    "smoothing": ("label_smoothing",),
+    "rho": ("alpha",),
     "drop_prob": ("p",),
     "target_size": ("unflattened_size",),
     "learning_rate": ("lr",),
@@ -97,6 +103,13 @@ def no_argument(name: str) -> str | None:
         return "an item takes what stands in front of it: `- use: x` lets the value `x` stand there"
     if name in _SHARED:
         return "`shared: name` beside each of several items, which are written in full, makes them one module"
+    return None
+
+
+def instead_of_argument(name: str, known: Collection[str]) -> str | None:
+    """What to write instead of an argument of torch's or Keras's that follows from others here."""
+    if name in ("monitor", "metric") and {"mode", "patience"} <= set(known):
+        return "`mode: min` watches validation_loss, `mode: max` validation_accuracy"
     return None
 
 
@@ -175,6 +188,11 @@ def meant_call(
 def _as_mapping(name: str, fields: list[str], given: list[tuple[str | None, str]]) -> str:
     """Format a Python call as YAML; positional arguments get the names of `fields` in order."""
     free = iter([field for field in fields if field not in {key for key, _ in given}])
-    named = [(key or next(free, "…"), _PYTHON.get(value, value.replace("(", "[").replace(")", "]").replace(",]", "]")))
-             for key, value in given]  # fmt: skip
+    named = [
+        (
+            (argument_meant(key, fields) or key) if key is not None else next(free, "…"),
+            _PYTHON.get(value, value.replace("(", "[").replace(")", "]").replace(",]", "]")),
+        )
+        for key, value in given
+    ]
     return f"{{{name}: {{{', '.join(f'{key}: {value}' for key, value in named)}}}}}" if named else name

@@ -60,6 +60,17 @@ def test_fix_makes_of_a_bad_spec_what_it_says(name: str) -> None:
     assert end_of(case, fixed(case.text, check(case.text))) == case.end
 
 
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_shown_as_certain_is_what_fix_writes(name: str) -> None:
+    """Or the finding is gone with another mend."""
+    found = check(BAD[name].text)
+    made = fixed(BAD[name].text, found)
+    written = {fix.title for _, fix in made.mends}
+    left = {(d.code, d.message) for d in made.left}
+    sure = [d for d in found if d.fix is not None and d.fix.certain]
+    assert [d.fix.title for d in sure if d.fix and d.fix.title not in written and (d.code, d.message) in left] == []
+
+
 @pytest.mark.parametrize("name", [name for name, case in BAD.items() if case.mended is not None])
 def test_a_spec_as_one_would_mend_it_is_clean(name: str) -> None:
     """Clean of what it says, and of errors: it may be warned of what nobody was to mend."""

@@ -64,6 +64,7 @@ def _one_minus(text: str) -> str | None:
 _ARGUMENTS: Final[dict[tuple[str, str], tuple[str, Callable[[str], str | None]]]] = {
     ("upsampling", "size"): ("scale_factor", str),
     ("batchnormalization", "momentum"): ("momentum", _one_minus),
+    ("dropout", "keep_prob"): ("p", _one_minus),
 }
 """Arguments that have our name and another meaning in Keras: its `size` of an upsampling is a factor, its `momentum`
 the share of the old mean, ours that of the new one. By the layer there, and the argument; and how to convert it."""

@@ -12,6 +12,7 @@ from netspec.language.clues import Clue as LanguageClue
 from netspec.language.clues import JoinClue, LayerClue, RemarkClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
+from netspec.mends.agreement import agreed
 from netspec.mends.arguments import mends_of_arguments
 from netspec.mends.block_calls import mends_of_call, mends_of_call_as_in_python
 from netspec.mends.bodies import mends_of_bodies
@@ -19,14 +20,15 @@ from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import drops_comment, loses
 from netspec.mends.elsewhere import mends_of_strangers
 from netspec.mends.expressions import mends_of_expressions
+from netspec.mends.inputs import channels_last_input
 from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
 from netspec.mends.loops import mends_of_loops
 from netspec.mends.pasted import OF_PASTED, as_pasted, mends_of_pasted
-from netspec.mends.proof import FOR_ALL, FOR_ONE, HIDING, Proof, Recheck
-from netspec.mends.recipes import mends_of_data, mends_of_recipe, mends_of_scores
+from netspec.mends.proof import FOR_ALL, FOR_ONE, HIDING, OF_TEXT, Proof, Recheck
+from netspec.mends.recipes import mends_of_data, mends_of_drawn, mends_of_recipe, mends_of_scores
 from netspec.mends.recovery import BROKEN, MOST_READ, Found, Gap, Gaps, Read, gaps_of, goes_on, is_a_spec, together
-from netspec.mends.remarks import mends_of_end, mends_of_remark, mends_of_warning
+from netspec.mends.remarks import mends_of_end, mends_of_output, mends_of_remark, mends_of_warning
 from netspec.mends.shapes import mends_of_layer, stated_width, values_that_fit
 from netspec.mends.values import mends_of_unread
 from netspec.mends.written import mends_of_writing, python_at
@@ -134,12 +136,14 @@ def proven(
         left: how many checks the file may still cost.
     """
     proof = Proof(source, found, recheck, left)
+    channels = None if spec is None else channels_last_input(source, spec)
+    proof.aside = () if channels is None else channels.edits
     mended: list[Diagnostic] = []
     for d in found:
         answer = _with_mend(d, clues.get((d.code, d.span)), source, spec, proof)
         if not any(_are_one(answer, other) for other in mended):
             mended.append(answer)
-    mended = _without_rivals(mended, proof)
+    mended = agreed(_without_rivals(mended, proof), proof)
     return mended if spec is None else _with_inputs_that_fit(mended, clues, source, spec, conditions)
 
 
@@ -209,10 +213,6 @@ def _are_one(a: Diagnostic, b: Diagnostic) -> bool:
     return len(a.fix.edits) == 1
 
 
-OF_TEXT: Final[frozenset[Code]] = frozenset({"yaml-syntax", "wrong-form", "not-a-spec", "control-character"})
-"""Findings that hide what the text says, so that a rewriting cannot be expected to answer all that comes to light."""
-
-
 def depends_on_the_input(clue: Clue, d: Diagnostic) -> bool:
     """Whether another size of the input may be what is missing: where sizes do not fit and no certain mend is known, or
     where a width is that of a whole map."""
@@ -240,9 +240,12 @@ def _with_mend(
     if written and spec is not None:
         own += mends_of_recipe(d, source, spec)
     slips: dict[tuple[Edit, ...], str] = {}
+    proof.suggested.update(fix.edits for fix in own)
     is_first = not proof.found or proof.found[0] is d
     others = _by_writing(d, source, spec, slips, is_first=is_first) if written else ()
-    strangers = mends_of_strangers(d, source, spec) if written and spec is not None else ()
+    strangers: Iterable[Fix] = ()
+    if written and spec is not None:  # what stands around says more than a name that resembles another
+        strangers = chain(mends_of_strangers(d, source, spec), mends_of_loops(d, source, spec))
     likeliest = chain(others, own) if d.code in BROKEN or _is_pair(d, source) else chain(own, others)
     free = d.code == "duplicate-key"  # one of two values goes
     mends = (fix for fix in likeliest if free or not fix.certain or not loses(fix.edits, source))
@@ -299,6 +302,10 @@ def _by_evidence(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec) -
     match clue:
         case None if d.severity == "warning" and d.code == "loss-mismatch":
             return mends_of_end(source, spec)
+        case None if d.code == "recipe-conflict":
+            return mends_of_drawn(d, source, spec)
+        case None if d.code == "value-kind":
+            return mends_of_output(source, spec, d)
         case None:
             return mends_of_unread(d, source, spec) if d.code == "unused-value" else ()
         case RemarkClue():
@@ -326,7 +333,6 @@ def _by_writing(
 ) -> Iterator[Fix]:
     """Other ways to write what a finding is about; `slips` takes what was wrong with a line."""
     if spec is not None:
-        yield from mends_of_loops(d, source, spec)
         yield from mends_of_bodies(d, source, spec)
         yield from mends_of_call_as_in_python(d, source, spec)
         yield from mends_of_writing(d, source, spec, is_first)

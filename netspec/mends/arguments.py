@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from netspec.arguments import Arguments
-from netspec.diagnostics import Diagnostic, Fix
+from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.layers.base import Layer
@@ -21,6 +21,7 @@ def mends_of_arguments(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fi
     for item in items_around(spec, offset(source, d.span.line, d.span.column)):
         if item.head.text in spec.offer.layers:
             yield from _of_the_layer_within(item, spec.offer.layer_class(item.head.text), source)
+            yield from _batch_first(item, spec.offer.layer_class(item.head.text), source)
             yield from _batch_of_pattern(item, source)
             return
 
@@ -38,6 +39,8 @@ def _of_the_layer_within(item: Item, layer: type[Layer], source: Source) -> Iter
         beside: list[str] = []
         for key, given in value.entries:
             text = source.text[given.start : given.end]
+            if key.text == "batch_first":
+                continue
             argument = None if key.text in layer.model_fields else argument_meant(key.text, within.model_fields)
             if "\n" in text:
                 return
@@ -48,7 +51,21 @@ def _of_the_layer_within(item: Item, layer: type[Layer], source: Source) -> Iter
         if inside:
             entries = [f"{name}: {{{', '.join(inside)}}}", *beside]
             whole = f"{{{', '.join(entries)}}}"
-            yield Fix(f"write `{item.head.text}: {whole}`", (replace(source, value, whole),))
+            always = ": the batch is always first" if value.get("batch_first") is not None else ""
+            yield Fix(f"write `{item.head.text}: {whole}`{always}", (replace(source, value, whole),))
+
+
+def _batch_first(item: Item, layer: type[Layer], source: Source) -> Iterator[Fix]:
+    """`SelfAttention: {num_heads: 4, batch_first: true}`: a spec has no other order."""
+    value = item.value
+    if not isinstance(value, MapNode) or not value.flow or "batch_first" in layer.model_fields:
+        return
+    texts = [source.text[key.start : given.end] for key, given in value.entries if key.text != "batch_first"]
+    if len(texts) == len(value.entries):
+        return
+    whole = f"{item.head.text}: {{{', '.join(texts)}}}" if texts else item.head.text
+    edit = Edit(source.between(item.head.start, value.end), whole)
+    yield Fix("leave out `batch_first`: the batch is always first", (edit,))
 
 
 def _batch_of_pattern(item: Item, source: Source) -> Iterator[Fix]:

@@ -21,6 +21,9 @@ _OPERATORS: Final[Mapping[str, str]] = {
 }
 """Operators of other languages, and what is written here."""
 
+_TEMPLATE: Final = r"\$\{\s*([^{}]+?)\s*\}|\{\{\s*([^{}]+?)\s*\}\}"
+"""How a shell, OmegaConf and Jinja set an expression in a text."""
+
 
 _DIVIDED: Final = r"(?<=[\w)\]])(\s*)/(\s*)(?=[\w(])"
 """A division that gives a share."""
@@ -47,6 +50,11 @@ def _instead(node: ScalarNode | None, text: str, title: str, source: Source) -> 
         yield Fix(title, (replace(source, node, f"{quote}{text}{quote}"),))
 
 
+def _inside(found: re.Match[str]) -> str:
+    text = found[1] or found[2]
+    return text if re.fullmatch(r"\w+", text) else f"({text})"
+
+
 def _rewritten(code: Code, text: str) -> Iterator[tuple[str, str]]:
     """What an expression may have been meant as, with the titles of the mends."""
     match code:
@@ -55,6 +63,10 @@ def _rewritten(code: Code, text: str) -> Iterator[tuple[str, str]]:
                 if re.search(foreign, text):
                     whole = re.sub(foreign, own, text)
                     yield whole, f"write `{whole}`"
+            if re.search(_TEMPLATE, text):
+                bare = re.fullmatch(_TEMPLATE, text)
+                whole = re.sub(_TEMPLATE, _inside, text) if bare is None else bare[1] or bare[2]
+                yield whole, f"write `{whole}`"
             chosen = re.fullmatch(r"(.+?) \? (.+?) : (.+)", text)
             if chosen is not None:
                 whole = f"{chosen[2]} if {chosen[1]} else {chosen[3]}"

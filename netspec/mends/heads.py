@@ -1,4 +1,5 @@
-"""Mends of items whose head is a layer elsewhere and none here: `Activation`, `Bidirectional`."""
+"""Mends of items whose head is a layer elsewhere and none here: `Activation`, `Bidirectional`,
+`DepthwiseConv2D`."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from netspec.diagnostics import Edit, Fix
 from netspec.language.aliases import meant_by
 from netspec.language.items import Item
 from netspec.language.spec import Spec
+from netspec.meant import argument_meant
 from netspec.mends.calls import call_text
+from netspec.mends.paddings import same_padding
 from netspec.text.source import MapNode, Node, ScalarNode, Source
 
 ACTIVATIONS: Final = {"linear": "", "none": "", "null": "", "": "", "swish": "SiLU", "lrelu": "LeakyReLU",
@@ -43,21 +46,46 @@ def _activation(value: Node, source: Source, spec: Spec) -> str | None:
 
 
 def _bidirectional(value: Node, source: Source, spec: Spec) -> str | None:
-    """`Bidirectional: {LSTM: 64}`."""
+    """`Bidirectional: {LSTM: 64}`, and Keras's `Bidirectional: {LSTM: {units: 64}}`, of the last step alone."""
     if not isinstance(value, MapNode) or len(value.entries) != 1:
         return None
     head, given = value.entries[0]
     if head.text not in spec.offer.layers or "bidirectional" not in spec.offer.layer_class(head.text).model_fields:
         return None
-    scalar = spec.offer.layer_class(head.text).scalar
+    layer = spec.offer.layer_class(head.text)
     text = source.text[given.start : given.end]
     if isinstance(given, MapNode) and given.flow:
-        return f"{head.text}: {text[:-1]}, bidirectional: true}}"
-    if isinstance(given, ScalarNode) and scalar is not None and given.value is not None:
-        return call_text(head.text, [(scalar, text), ("bidirectional", "true")])
+        pairs = [(key.text, source.text[one.start : one.end]) for key, one in given.entries]
+        steps = [("returns", "last")] if given.get("units") and ("return_sequences", "true") not in pairs else []
+        named = [(argument_meant(key, layer.model_fields), one) for key, one in pairs if key != "return_sequences"]
+        known = [(key, one) for key, one in named if key is not None]
+        return call_text(head.text, [*known, ("bidirectional", "true"), *steps]) if len(known) == len(named) else None
+    if isinstance(given, ScalarNode) and layer.scalar is not None and given.value is not None:
+        return call_text(head.text, [(layer.scalar, text), ("bidirectional", "true")])
     return None
 
 
+def _depthwise(value: Node, source: Source, spec: Spec) -> str | None:
+    """`DepthwiseConv2D: {kernel_size: 3}`: a convolution with a group for each channel."""
+    layer = spec.offer.layer_class("Conv2d")
+    if isinstance(value, ScalarNode):
+        entries = [("kernel_size", source.text[value.start : value.end])]
+    elif isinstance(value, MapNode) and value.flow and same_padding(value, layer, source) == ([], ""):
+        entries = [(key.text, source.text[given.start : given.end]) for key, given in value.entries]
+    else:
+        return None
+    given = dict(entries)
+    times = given.pop("depth_multiplier", "1")
+    width = "in_channels" if times == "1" else f"{times} * in_channels"
+    pairs = [("out_channels", width), ("groups", "in_channels")]
+    for key, text in given.items():
+        own = argument_meant(key, layer.model_fields)
+        if own is None or own in ("out_channels", "groups", "in_channels"):
+            return None
+        pairs.append((own, text.lower() if own == "padding" else text))
+    return call_text("Conv2d", pairs)
+
+
 _HEADS: Final[dict[str, Callable[[Node, Source, Spec], str | None]]] = {
-    "activation": _activation, "bidirectional": _bidirectional,
+    "activation": _activation, "bidirectional": _bidirectional, "depthwiseconv2d": _depthwise,
 }  # fmt: skip

@@ -13,7 +13,7 @@ from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.layers.base import TensorType, shape_text
 from netspec.mends.block_calls import given_in_call, written
-from netspec.mends.edits import put_beside, replace, set_argument
+from netspec.mends.edits import put_beside, replace, set_argument, take_out
 from netspec.mends.finding import item_at
 from netspec.mends.shapes import with_argument
 from netspec.net import Leaf, leaves
@@ -28,6 +28,7 @@ def mends_of_join(clue: JoinClue, d: Diagnostic, source: Source, spec: Spec) -> 
         return
     if not all(isinstance(size, int) for one in (x, *types) for size in one.shape):
         return
+    yield from _linears_of_a_gate(clue, source, spec)
     yield from _last_width(clue, types, source, spec)
     yield from _parameter_without_the_batch(clue, types, source, spec)
     yield from _layer_of_the_shortcut(clue, types, source, spec)
@@ -36,6 +37,32 @@ def mends_of_join(clue: JoinClue, d: Diagnostic, source: Source, spec: Spec) -> 
     yield from _stride_given_twice(clue, source, spec)
     yield from _shortcut(clue, x, types, source, spec)
     yield from _call(clue, types, d, source, spec)
+
+
+def _linears_of_a_gate(clue: JoinClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """Squeeze and excitation with `Linear`: on one value of each channel it is a convolution with a kernel of 1, which
+    leaves a map for the gate."""
+    if clue.joining.word != "gate":
+        return
+    edits: list[Edit | None] = []
+    linears = 0
+    for leaf in leaves(clue.branches[0]):
+        item = item_at(spec, source, leaf.span)
+        if item is None or leaf.type not in ("Flatten", "Linear"):
+            continue
+        if leaf.type == "Flatten":
+            edits.append(take_out(source, item.node) if set(leaf.input.shape[1:]) == {1} else None)
+        elif isinstance(item.value, ScalarNode):
+            width = source.text[item.value.start : item.value.end]
+            whole = source.between(item.head.start, item.value.end)
+            edits.append(Edit(whole, f"Conv2d: {{out_channels: {width}, kernel_size: 1}}"))
+            linears += 1
+        else:
+            return
+    if linears and None not in edits:
+        made = "`Conv2d: {out_channels: …, kernel_size: 1}`"
+        title = f"write {made} for each `Linear` in the gate: it works on the channels, and leaves a map"
+        yield Fix(title, tuple(edit for edit in edits if edit is not None), certain=False)
 
 
 def _last_width(clue: JoinClue, types: list[TensorType], source: Source, spec: Spec) -> Iterator[Fix]:

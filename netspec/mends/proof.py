@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 
-from netspec.diagnostics import Code, Diagnostic, Fix, Span
+from netspec.diagnostics import Code, Diagnostic, Edit, Fix, Span
 from netspec.mends.edits import Changed, applied, offset
 from netspec.text.source import Source
 
@@ -57,6 +57,22 @@ OF_NEIGHBOURS: Final[frozenset[Code]] = frozenset({"nothing-between", "dropout-b
 the worse for it."""
 
 
+FROM_A_NAME: Final[frozenset[tuple[Code, Code]]] = frozenset({("unknown-loss", "loss-mismatch")})
+"""Warnings that come of a name that is known now, and of what stands elsewhere: the name is right all the same."""
+
+
+OF_EXPRESSIONS: Final[frozenset[Code]] = frozenset({"expression-syntax", "expression-forbidden", "unknown-function"})
+"""Findings about how a value is written, which the name of its argument cannot bring about."""
+
+
+OF_A_WORD: Final[tuple[Code, Code]] = ("unknown-name", "wrong-rank")
+"""A word in the place of a value, which hides how many axes the layer takes: it has no part in that."""
+
+
+OF_TEXT: Final[frozenset[Code]] = frozenset({"yaml-syntax", "wrong-form", "not-a-spec", "control-character"})
+"""Findings that hide what the text says, so that a rewriting cannot be expected to answer all that comes to light."""
+
+
 REMARKS: Final[frozenset[Code]] = frozenset({"needs-batch-2"})
 """Warnings that hold of what is right, too."""
 
@@ -70,7 +86,13 @@ class Proof:
         self.left = left
         self.answered: Final[dict[Fix, frozenset[tuple[Code, Span]]]] = {}
         """For each mend that is clean, all findings that it answers."""
-        self._recheck: Final = recheck
+        self.recheck: Final = recheck
+        self.suggested: Final[set[tuple[Edit, ...]]] = set()
+        """The mends that suggest themselves where findings are made: they do even where others come to light."""
+        self.aside: tuple[Edit, ...] = ()
+        """The mend of a mistake further up that may speak against what is right."""
+        self.last: Sequence[Diagnostic] = found
+        """The findings about the text with the mend that was tried last."""
         self._places: Final = [
             (d.code, offset(source, d.span.line, d.span.column)) for d in found if not d.span.in_setting
         ]
@@ -102,12 +124,18 @@ class Proof:
         """What comes of a mend."""
         if any(edit.span.file != self.source.name for edit in fix.edits):
             return "fails"
-        changed = applied(self.source, fix.edits)
+        verdict = self._tried(d, fix, fix.edits)
+        if verdict == "fails" and self.aside and self.left and not set(self.aside) & set(fix.edits):
+            verdict = self._tried(d, fix, (*fix.edits, *self.aside))
+        return verdict
+
+    def _tried(self, d: Diagnostic, fix: Fix, edits: Sequence[Edit]) -> Verdict:
+        changed = applied(self.source, edits)
         if changed is None or changed.text == self.source.text:
             return "fails"
         self.left -= 1
         now = Source(self.source.name, changed.text)
-        after = self._recheck(changed.text)
+        self.last = after = self.recheck(changed.text)
         verdict = self._verdict(d, changed, after, now)
         if verdict == "clean":
             left = {(other.code, offset(now, other.span.line, other.span.column)) for other in after}
@@ -120,6 +148,8 @@ class Proof:
         lines = re.split(r"\r\n?|\n", changed.text)
         before = Counter((code, changed.moved(at)) for code, at in self._places)
         gone = (d.code, changed.moved(offset(self.source, d.span.line, d.span.column)))
+        known = {(code, now.between(changed.moved(at), changed.moved(at)).line) for code, at in self._places}
+        known.discard((d.code, d.span.line))
         verdict: Verdict = "clean"
         for other in after:
             unread = other.code != "yaml-syntax" and UNREAD in lines[other.span.line - 1]
@@ -131,13 +161,19 @@ class Proof:
             if before[place]:
                 before[place] -= 1
                 continue
-            if d.severity == "error" and other.code in OF_NEIGHBOURS:
+            if d.code == "unknown-argument" and (other.code, other.span.line) in known:  # of the value, by either name
+                continue
+            if d.severity == "error" and (other.code in OF_NEIGHBOURS or (d.code, other.code) in FROM_A_NAME):
                 continue
             broken = d.code in ("yaml-syntax", "not-a-spec") or len(changed.lines) == changed.text.count("\n")
             meant = broken and other.code in MEANT
-            touched = changed.lines & set(range(other.span.line, other.span.end_line + 1))
-            if d.code == "unknown-key":  # a key that is right now has a value, which may be wrong
-                touched = touched and other.span.line == d.span.line and other.span.column == d.span.column
+            touched = set(changed.lines) & set(range(other.span.line, other.span.end_line + 1))
+            if d.code == "unknown-argument" and other.code in OF_EXPRESSIONS:
+                touched.clear()
+            if (d.code, other.code) == OF_A_WORD:
+                touched.clear()
+            if d.code == "unknown-key" and other.span[1:3] != d.span[1:3]:  # its value may be wrong
+                touched.clear()
             torn = other.code == "yaml-syntax" and not (broken and other.span.line > max(changed.lines, default=0))
             if torn or (touched and not meant) or (other.severity == "error" and d.code not in HIDING):
                 return "fails"

@@ -10,7 +10,7 @@ from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.meant import argument_meant
 from netspec.mends.block_calls import written
-from netspec.mends.edits import add_entry, offset, put_after, put_before, replace, set_argument
+from netspec.mends.edits import add_entry, offset, put_after, put_before, replace, set_argument, take_out
 from netspec.mends.finding import item_at, item_before, items
 from netspec.recipe import tables
 from netspec.recipe.clues import DataClue, ScoresClue
@@ -30,11 +30,62 @@ def _without_dashes(d: Diagnostic, source: Source, train: Node | None) -> Iterat
     yield Fix("leave out the dashes: a recipe has one value for each of its keys", tuple(edits))
 
 
+def _list_of_arguments(d: Diagnostic, at: int, source: Source, train: MapNode) -> Iterator[Fix]:
+    """`Normalize: [[0.5], [0.25]]`: the arguments in the order of torch's signature."""
+    for word in ("transforms", "augment"):
+        listed = train.get(word)
+        for item in listed.items if isinstance(listed, ListNode) else ():
+            if not isinstance(item, MapNode) or len(item.entries) != 1:
+                continue
+            head, given = item.entries[0]
+            if d.code != "list-argument" or not isinstance(given, ListNode) or given.start != at:
+                continue
+            if head.text not in tables.TRANSFORMS:
+                return
+            fields = tables.TRANSFORM.load(head.text).model_fields
+            needed = [name for name, field in fields.items() if field.is_required()]
+            texts = [source.text[one.start : one.end] for one in given.items]
+            if len(needed) == len(texts) and len(needed) > 1 and given.flow:
+                pairs = ", ".join(f"{name}: {text}" for name, text in zip(needed, texts, strict=True))
+                sure = all(isinstance(one, ListNode) for one in given.items)
+                yield Fix(f"write `{head.text}: {{{pairs}}}`", (replace(source, given, f"{{{pairs}}}"),), sure)
+
+
+def mends_of_drawn(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`RandomCrop` under `transforms`: what is drawn anew belongs under `augment`."""
+    train = spec.train
+    listed = train.get("transforms") if isinstance(train, MapNode) else None
+    if not isinstance(train, MapNode) or not isinstance(listed, ListNode) or train.get("augment") is not None:
+        return
+    at = offset(source, d.span.line, d.span.column)
+    if not any(item.start <= at < item.end for item in listed.items):
+        return
+    drawn = [item for item in listed.items if (name := _transform(item)) and tables.transform(name).random]
+    title = "write under `augment` what is drawn anew"
+    if len(drawn) == len(listed.items):
+        key = next(key for key, value in train.entries if value is listed)
+        yield Fix(title, (replace(source, key, "augment"),), certain=False)
+        return
+    texts = [source.text[item.start : item.end] for item in drawn]
+    under = add_entry(source, train, "augment", f"[{', '.join(texts)}]")
+    out = [take_out(source, item) for item in drawn]
+    cut = [edit for edit in (under, *out) if edit is not None]
+    if len(cut) == len(drawn) + 1 and not any("\n" in text for text in texts):
+        yield Fix(title, tuple(cut), certain=False)
+
+
+def _transform(item: Node) -> str | None:
+    head = item.entries[0][0] if isinstance(item, MapNode) and item.entries else item
+    return head.text if isinstance(head, ScalarNode) and head.text in tables.TRANSFORMS else None
+
+
 def mends_of_recipe(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
     """`optimizer: SGD` with `lr: 0.1` beside it: the argument belongs under the optimizer."""
     at = offset(source, d.span.line, d.span.column)
     train = spec.train
     yield from _without_dashes(d, source, train)
+    if isinstance(train, MapNode):
+        yield from _list_of_arguments(d, at, source, train)
     if d.code != "unknown-key" or not isinstance(train, MapNode) or train.flow:
         return
     optimizer = train.get("optimizer")

@@ -11,7 +11,8 @@ from netspec.language.spec import Spec
 from netspec.layers.base import shape_text
 from netspec.mends.edits import put_before, replace, set_argument, take_out
 from netspec.mends.finding import item_at
-from netspec.mends.shapes import accepted, channels_first, input_sizes
+from netspec.mends.inputs import channels_first, input_sizes
+from netspec.mends.shapes import accepted
 from netspec.text.source import ListNode, MapNode, ScalarNode, Source
 
 
@@ -39,6 +40,20 @@ def mends_of_remark(d: Diagnostic, clue: RemarkClue, source: Source, spec: Spec)
                 yield channels_first(sizes, source)
         case _:
             return
+
+
+def mends_of_output(source: Source, spec: Spec, d: Diagnostic) -> Iterator[Fix]:
+    """`output: [1, 28, 28]`, a shape, where the values are named that the net gives."""
+    node = spec.output
+    if not isinstance(node, ListNode) or not node.flow or not node.items:
+        return
+    if node.start != source.offset(*d.span[1:3]):
+        return
+    sizes = all(isinstance(size, ScalarNode) and isinstance(size.value, int) for size in node.items)
+    begin = source.text.rfind("\n", 0, node.start)
+    if sizes and source.text[begin + 1 : node.start].strip() == "output:":
+        edit = Edit(source.between(max(begin, 0), node.end), "")
+        yield Fix("leave out `output`: the shape is inferred", (edit,), certain=False)
 
 
 def mends_of_warning(clue: LayerClue, source: Source) -> Iterator[Fix]:

@@ -246,6 +246,13 @@ def _name_in_front(line: Line) -> str:
                   line.text)  # fmt: skip
 
 
+def _template(line: Line) -> str:
+    """`{{ width * 2 }}`, `${width}`."""
+    return re.sub(
+        r"\$\{\s*([^{}:,'\"]+?)\s*\}|\{\{\s*([^{}:,'\"]+?)\s*\}\}", lambda found: found[1] or found[2], line.text
+    )
+
+
 class Rewriting(NamedTuple):
     """A slip of one line."""
 
@@ -289,6 +296,7 @@ REWRITINGS: Final = (
     Rewriting("write `:` behind the name", "a `:` is missing behind the name", _colon),
     Rewriting("write commas", "between arguments stands a comma", _semicolons),
     Rewriting("write a comma", "a comma is missing between two arguments", _comma),
+    Rewriting("leave out the braces of the template", "an expression stands without braces", _template),
     Rewriting("write braces around the arguments", "arguments stand in braces", brackets.braces_for),
     Rewriting("write braces around the arguments", "arguments stand in braces", brackets.braces),
     Rewriting("write braces around the arguments", "arguments stand in braces", brackets.call, with_others=False),

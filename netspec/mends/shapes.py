@@ -16,12 +16,12 @@ from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.layers.base import Layer, TensorType, shape_text
 from netspec.layers.recurrent import Recurrent
+from netspec.meant import argument_meant
 from netspec.mends.edits import add_entry, offset, put_before, replace, set_argument
 from netspec.mends.finding import item_at, item_before
-from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+from netspec.mends.inputs import CHANNELS, channels_first, channels_last_input, input_sizes
+from netspec.text.source import ListNode, MapNode, Source
 
-_CHANNELS: Final = (1, 3, 4)
-"""The numbers of channels that pictures have."""
 _AXES: Final = {2: ("l",), 3: ("h", "w"), 4: ("d", "h", "w")}
 """Names of the spatial axes, by the rank of an example with its channels."""
 
@@ -138,34 +138,23 @@ def _axes_in_another_order(clue: LayerClue, source: Source, spec: Spec) -> Itera
     yield from _fix(title, put_before(source, clue.item, pattern))
 
 
-def input_sizes(spec: Spec) -> list[Node] | None:
-    """The nodes of the sizes of the only input, each a number."""
-    node = spec.input
-    if isinstance(node, MapNode):
-        node = node.get("shape")
-    if not isinstance(node, ListNode):
-        return None
-    numbers = [size for size in node.items if isinstance(size, ScalarNode) and isinstance(size.value, int)]
-    return list(numbers) if numbers and len(numbers) == len(node.items) else None
-
-
-def channels_first(sizes: list[Node], source: Source) -> Fix:
-    """The sizes of the input with the last one in front."""
-    texts = [source.text[size.start : size.end] for size in (sizes[-1], *sizes[:-1])]
-    edit = Edit(source.between(sizes[0].start, sizes[-1].end), ", ".join(texts))
-    return Fix(f"write `[{', '.join(texts)}]`: the channels come first", (edit,))
-
-
 def _pictures_with_channels_last(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """`[28, 28, 1]` into a `Conv2d` that states no width: its window does not fit on the last axis, of one channel."""
     x, sizes = clue.x, input_sizes(spec)
     if not clue.of_input or sizes is None or len(sizes) != 3 or clue.layer.width_axis != 0:
         return
-    if x.shape[-1] not in _CHANNELS or x.shape[0] in _CHANNELS:
+    if x.shape[-1] not in CHANNELS or x.shape[0] in CHANNELS:
         return
     moved = TensorType((x.shape[-1], *x.shape[:-1]), x.dtype)
     if accepted(clue.layer, moved) is not None:
         yield channels_first(sizes, source)
+
+
+def _pictures_further_up(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """A window that does not fit on the last axis, which is that of the channels of the input."""
+    fix = None if clue.of_input else channels_last_input(source, spec)
+    if fix is not None:
+        yield fix
 
 
 def _channels_of_the_input(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -195,7 +184,7 @@ def _first_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
 def _video(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """`[3, 16, 112, 112]` into `Conv2d`: three channels of sixteen pictures, not a batch of three."""
     shape = clue.x.shape
-    if len(shape) == 4 and shape[0] in _CHANNELS and shape[1] not in _CHANNELS:
+    if len(shape) == 4 and shape[0] in CHANNELS and shape[1] not in CHANNELS:
         yield from _another_rank(clue, source, spec)
 
 
@@ -254,7 +243,7 @@ def _batch_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
         texts = [source.text[size.start : size.end] for size in sizes[1:]]
         title = f"write `input: [{', '.join(texts)}]`: one example, without the batch axis"
         first, second = clue.x.shape[0], clue.x.shape[1]
-        sure = stated_width(clue) is not None or first not in _CHANNELS or (len(sizes) > 3 and second in _CHANNELS)
+        sure = stated_width(clue) is not None or first not in CHANNELS or (len(sizes) > 3 and second in CHANNELS)
         if clue.layer.width_axis == -1 and len(sizes) == 3:  # of a sequence, which a map may become
             sure = False
         yield Fix(title, (Edit(source.between(sizes[0].start, sizes[1].start), ""),), sure)
@@ -301,6 +290,10 @@ def _nearest(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     name = clue.problem.at
     value = None if name is None else getattr(clue.layer, name, None)
     if name is None or not isinstance(value, int) or isinstance(value, bool):
+        return
+    given = clue.item.value  # which may have it under a stranger's name: that is to be mended first
+    keys = [key.text for key, _ in given.entries] if isinstance(given, MapNode) else []
+    if name not in keys and any(argument_meant(key, type(clue.layer).model_fields) == name for key in keys):
         return
     for tried in (range(value - 1, max(value - 65, -1), -1), range(value + 1, value + 65)):
         for near in tried:
@@ -371,7 +364,7 @@ _FOR: Final[dict[str, tuple[Make, ...]]] = {
         _axis_for_channels, _video, _batch_axis, _forgotten_flatten, _sequence_of_map, _another_rank
     ),
     "batch-axis": (_batch_axis, _first_axis),
-    "shape-mismatch": (_pictures_with_channels_last, _nearest, _width_at_its_origin),
+    "shape-mismatch": (_pictures_with_channels_last, _pictures_further_up, _nearest, _width_at_its_origin),
     "wrong-dtype": (_integers,),
 }  # fmt: skip
 """What may be meant, by the code of the finding, the likeliest first."""

@@ -12,13 +12,16 @@ from netspec.kinds import kinds_of
 from netspec.language.aliases import argument_elsewhere, meant_by
 from netspec.language.items import Item
 from netspec.language.spec import Spec
+from netspec.layers import FAMILIES
 from netspec.layers.base import Layer
 from netspec.meant import argument_meant
 from netspec.mends.calls import call_text, items_text
 from netspec.mends.edits import add_entry, leave_out, offset, put_after, put_beside, replace, set_argument
 from netspec.mends.finding import items_around, nodes
 from netspec.mends.heads import activation, mends_of_head
+from netspec.mends.paddings import Written, same_padding
 from netspec.mends.pasted import readings, what_was_found
+from netspec.mends.pools import pooled, window
 from netspec.text.source import ListNode, MapNode, ScalarNode, Source
 
 
@@ -43,8 +46,8 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) 
         yield from _level(item, name, layer, source)
         yield from _beside(d, item, name, layer, source)
         yield from _words(item, name, layer, source, spec)
-        yield from _pooled(item, name, source)
-        yield from _same_with_stride(item, layer, source)
+        yield from pooled(item, name, source, in_gate=any(one.head.text == "gate" for one in items_around(spec, at)))
+        yield from window(item, name, layer, source)
         yield from _last_axis(item, name, layer, source)
         return
     yield from _sequential(at, source, spec)
@@ -107,8 +110,8 @@ def _list(item: Item, name: str, layer: type[Layer], source: Source, is_first: b
         texts = [source.text[one.start : one.end] for one in value.items]
     elif isinstance(value, ScalarNode) and "," in value.text and not value.quoted:  # `Linear: 784, 10`
         texts = [part.strip() for part in value.text.strip("()").split(",") if part.strip()]
-    elif isinstance(value, ScalarNode) and type(value.value) is int and layer.width == next(iter(layer.model_fields)):
-        texts = [value.text]  # `BatchNorm2d: 96`
+    elif isinstance(value, ScalarNode) and type(value.value) is int and _takes_first(layer, value.value):
+        texts = [value.text]  # `BatchNorm2d: 96`, `Flatten: 2`
     else:
         return
     fields = list(layer.model_fields)
@@ -121,15 +124,29 @@ def _list(item: Item, name: str, layer: type[Layer], source: Source, is_first: b
         possible = possible[:1]  # what can be left out altogether, as `eps` can, is not what comes first
     least, most = kinds_of(layer)[needed[0]].lengths or (1, 0)
     one = len(needed) == 1 and least <= len(texts) and (most is None or len(texts) <= most)
+    torchs = name not in FAMILIES["extra"]
     for i, pairs in enumerate(possible):
-        title = f"write `{call_text(name, pairs)}`, in the order of torch's signature"
-        sure = not one
+        title = f"write `{call_text(name, pairs)}`" + ", in the order of torch's signature" * torchs
+        sure = not one and torchs
         if len(possible) > 1 and (not is_first or (i and _wider(pairs))):
             way, other = ("without", "with") if i else ("with", "without")
             title += f" {way} its `{layer.width}`; {other} it, `{call_text(name, possible[1 - i])}`"
             sure = False
         written = f"{{{', '.join(f'{key}: {text}' for key, text in pairs)}}}"
         yield Fix(title, (*_head(item, name, source), replace(source, value, written)), certain=sure)
+    if not torchs and needed[0] == layer.width and not layer.model_fields[needed[0]].is_required():
+        title = f"write `{name}` alone: its sizes follow from what it takes"
+        whole = source.between(item.head.start, value.end)
+        yield Fix(title, (Edit(whole, name),), certain=False)
+
+
+def _takes_first(layer: type[Layer], value: int) -> bool:
+    """Whether a bare number that names no argument may be the first."""
+    first = next(iter(layer.model_fields), None)
+    if first is None or first == layer.width:
+        return first is not None
+    number = layer.scalar is None and layer.model_fields[first].annotation is int
+    return number and kinds_of(layer)[first].takes(value)
 
 
 def _literal(text: str) -> Any:
@@ -280,6 +297,15 @@ def _words(item: Item, name: str, layer: type[Layer], source: Source, spec: Spec
     said += ["`returns: last`, as Keras has it" if "last" in edit.text else "no `return_sequences`" for edit in steps]
     behind: str | None = None
     holders: list[MapNode] = [node for node in (item.value, item.node) if isinstance(node, MapNode)]
+    share = _value(item.value, layer, layer.scalar) if isinstance(item.value, ScalarNode) and layer.scalar else None
+    if share is not None and isinstance(item.value, ScalarNode):
+        edits.append(replace(source, item.value, share))
+        said.append(f"`{share}`")
+    same: Written | None = ([], "")
+    if isinstance(item.value, MapNode):
+        same = same_padding(item.value, layer, source)
+    if same is None:
+        return
     for holder in holders:
         for i, (key, value) in enumerate(holder.entries):
             if (holder is item.node and key is item.head) or key.text == "return_sequences":
@@ -302,11 +328,13 @@ def _words(item: Item, name: str, layer: type[Layer], source: Source, spec: Spec
                 if argument is not None and holder.get(argument) is None:
                     edits.append(replace(source, key, argument))
                     said.append(f"`{argument}`")
-            if holder is item.value and isinstance(value, ScalarNode):
+            if holder is item.value and isinstance(value, ScalarNode) and not (same[0] and key.text == "padding"):
                 text = _value(value, layer, argument_meant(key.text, layer.model_fields) or key.text)
                 if text is not None:
                     edits.append(replace(source, value, text))
                     said.append(f"`{text}`")
+    edits += same[0]
+    said += [same[1]] if same[0] else []
     if behind:
         after = put_after(source, item, behind)
         if after is None:
@@ -330,34 +358,6 @@ def _last_step(item: Item, layer: type[Layer], source: Source) -> list[Edit]:
             ]
     added = None if value.get("units") is None else add_entry(source, value, "returns", "last")
     return [] if added is None else [added]
-
-
-def _pooled(item: Item, name: str, source: Source) -> Iterator[Fix]:
-    """`GlobalAveragePooling2D`, which leaves one value of each channel, and no map."""
-    if not name.startswith("Adaptive") or item.head.text == name:
-        return
-    whole = (isinstance(item.value, ScalarNode) and item.value.value is not None) or isinstance(item.value, MapNode)
-    after = put_after(source, item, "Flatten")
-    head = Edit(source.between(item.head.start, item.head.end), name if whole else f"{name}: 1")
-    if isinstance(item.node, MapNode) and not whole:  # `GAP:`, with its colon
-        head = Edit(source.between(item.head.start, item.head.end), name)
-        return
-    if after is not None:
-        yield Fix(f"write `{name}: 1` and `Flatten`", (head, after))
-    yield Fix(f"write `{name}: 1`", (head,))
-
-
-def _same_with_stride(item: Item, layer: type[Layer], source: Source) -> Iterator[Fix]:
-    """`padding: same` with a stride: half the kernel gives the size that is meant."""
-    value = item.value
-    if not isinstance(value, MapNode) or "padding" not in layer.model_fields:
-        return
-    padding, kernel = value.get("padding"), value.get("kernel_size")
-    if not isinstance(padding, ScalarNode) or padding.text.lower() != "same" or value.get("stride") is None:
-        return
-    if isinstance(kernel, ScalarNode) and isinstance(kernel.value, int) and kernel.value % 2:
-        half = str(kernel.value // 2)
-        yield Fix(f"write `padding: {half}`, half the kernel", (replace(source, padding, half),))
 
 
 def _last_axis(item: Item, name: str, layer: type[Layer], source: Source) -> Iterator[Fix]:

@@ -9,7 +9,7 @@ from netspec.arguments import Arguments
 from netspec.diagnostics import Code, did_you_mean
 from netspec.expressions.values import described
 from netspec.kinds import FieldKind, kinds_of
-from netspec.meant import argument_meant, is_same_argument, meant_call, no_argument, python_call
+from netspec.meant import argument_meant, instead_of_argument, is_same_argument, meant_call, no_argument, python_call
 from netspec.text.nodes import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import argument_trap
 from netspec.validation.reports import Reports
@@ -76,7 +76,8 @@ def _with_list(model: type[Arguments], node: ListNode, text: str) -> list[str]:
         return []
     first = _first_needed(model)[0]
     least, most = kinds_of(model)[first].lengths or (1, 0)
-    if least <= len(node.items) and (most is None or len(node.items) <= most):
+    nested = any(isinstance(item, ListNode) for item in node.items)  # as in `Normalize: [[0.5], [0.25]]`
+    if not nested and least <= len(node.items) and (most is None or len(node.items) <= most):
         return [_with_value(model, text)]
     width = getattr(model, "width", None)
     given = [getattr(item, "text", None) or _text_of(item) for item in node.items]
@@ -121,7 +122,7 @@ def unknown_argument(
     if key.text in model.omitted:
         reports.report("omitted-argument", f"`{name}` has no `{key.text}` here: {model.omitted[key.text]}", key)
         return None
-    told = no_argument(key.text) if is_item else None
+    told = no_argument(key.text) if is_item else instead_of_argument(key.text, model.model_fields)
     near = None if told else argument_meant(key.text, model.model_fields)
     tensors: tuple[str, ...] = getattr(model, "tensors", ())  # those of a layer, which are given as values
     known = ", ".join(f"`{f}`" for f in (*model.model_fields, *(t for t in tensors if t not in model.model_fields)))

@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Final, cast
 
+from netspec.combinators.products import Gate
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.dims import product
 from netspec.language.clues import JoinClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.layers.base import TensorType, shape_text
+from netspec.layers.linear import Linear
+from netspec.layers.shape import Flatten
 from netspec.mends.block_calls import given_in_call, written
 from netspec.mends.edits import put_beside, replace, set_argument, take_out
 from netspec.mends.finding import item_at
@@ -42,15 +45,15 @@ def mends_of_join(clue: JoinClue, d: Diagnostic, source: Source, spec: Spec) -> 
 def _linears_of_a_gate(clue: JoinClue, source: Source, spec: Spec) -> Iterator[Fix]:
     """Squeeze and excitation with `Linear`: on one value of each channel it is a convolution with a kernel of 1, which
     leaves a map for the gate."""
-    if clue.joining.word != "gate":
+    if not isinstance(clue.joining, Gate):
         return
     edits: list[Edit | None] = []
     linears = 0
     for leaf in leaves(clue.branches[0]):
         item = item_at(spec, source, leaf.span)
-        if item is None or leaf.type not in ("Flatten", "Linear"):
+        if item is None or not isinstance(leaf.layer, Flatten | Linear):
             continue
-        if leaf.type == "Flatten":
+        if isinstance(leaf.layer, Flatten):
             edits.append(take_out(source, item.node) if set(leaf.input.shape[1:]) == {1} else None)
         elif isinstance(item.value, ScalarNode):
             width = source.text[item.value.start : item.value.end]

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from netspec.combinators import COMBINATORS, joining_class
+from netspec.combinators.products import Gate
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.kinds import kinds_of
 from netspec.language.aliases import argument_elsewhere, meant_by
@@ -46,11 +48,16 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) 
         yield from _level(item, name, layer, source)
         yield from _beside(d, item, name, layer, source)
         yield from _words(item, name, layer, source, spec)
-        yield from pooled(item, name, source, in_gate=any(one.head.text == "gate" for one in items_around(spec, at)))
+        yield from pooled(item, name, source, in_gate=_in_gate(spec, at))
         yield from window(item, name, layer, source)
         yield from _last_axis(item, name, layer, source)
         return
     yield from _sequential(at, source, spec)
+
+
+def _in_gate(spec: Spec, at: int) -> bool:
+    heads = (item.head.text for item in items_around(spec, at))
+    return any(head in COMBINATORS and issubclass(joining_class(head), Gate) for head in heads)
 
 
 def _meant(text: str, spec: Spec) -> str | None:

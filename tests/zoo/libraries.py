@@ -136,6 +136,26 @@ MODELS = [
     ), *_WORDS, _LLAMA, {
         "words": 90, "length": 13, "width": 32, "depth": 3, "heads": 4, "kv_heads": 2, "hidden": 44,
     }, apart=_NORM),
+    Model("language/mistral", "mistral_7b", "MistralForCausalLM", {
+        "rms_norm_eps": 1e-5, "sliding_window": 4096,
+    }, *_WORDS, _LLAMA | {"sliding_window": 4}, {
+        "words": 90, "length": 13, "width": 32, "depth": 3, "heads": 4, "kv_heads": 2, "hidden": 44, "window": 4,
+    }, apart=_NORM),
+    Model("language/qwen2", "qwen2_05b", "Qwen2ForCausalLM", {
+        "hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24, "num_attention_heads": 14,
+        "num_key_value_heads": 2, "tie_word_embeddings": True,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+    }, *_WORDS, _LLAMA, {
+        "words": 90, "length": 13, "width": 32, "depth": 3, "heads": 4, "kv_heads": 2, "hidden": 44,
+    }, apart=_NORM),
+    Model("language/qwen2", "qwen2_15b", "Qwen2ForCausalLM", {
+        "hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28, "num_attention_heads": 12,
+        "num_key_value_heads": 2, "tie_word_embeddings": True,
+    }, *_WORDS),
+    Model("language/qwen2", "qwen2_7b", "Qwen2ForCausalLM", {
+        "vocab_size": 152064, "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28,
+        "num_attention_heads": 28, "num_key_value_heads": 4,
+    }, *_WORDS),
     Model("language/bert", "bert_base", "BertModel", {}, *_BERT, {
         "vocab_size": 50, "max_position_embeddings": 9, "hidden_size": 16, "intermediate_size": 64,
         "num_hidden_layers": 2, "num_attention_heads": 4,

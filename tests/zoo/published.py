@@ -210,4 +210,9 @@ SIZES = [
     Published("graphs/unet_resnet34", None, 24_436_369, "segmentation_models.pytorch's Unet"),
     Published("graphs/fpn_resnet34", None, 23_155_393, "segmentation_models.pytorch's FPN"),
     Published("language/transformer_xl", None, 41_055_436, "41 M in the paper's table 2"),
+    Published("language/mistral", "mistral_7b", 7_241_732_096, "transformers' MistralForCausalLM"),
+    Published("language/mistral", "mistral_7b_v02", 7_241_732_096, "transformers' MistralForCausalLM"),
+    Published("language/qwen2", "qwen2_05b", 494_032_768, "transformers' Qwen2ForCausalLM"),
+    Published("language/qwen2", "qwen2_15b", 1_543_714_304, "transformers' Qwen2ForCausalLM"),
+    Published("language/qwen2", "qwen2_7b", 7_615_616_512, "transformers' Qwen2ForCausalLM"),
 ]

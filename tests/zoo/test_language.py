@@ -109,6 +109,43 @@ def test_llama_is_the_one_written_by_hand() -> None:
     agree("llama", Llama(90, 32, 3, 4, 2, 44, 500000), words=90, length=13, kv_heads=2, **sizes)
 
 
+class MistralLayer(LlamaLayer):
+    """A token sees itself and those right before it, four in all."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = self.qkv(self.norm1(x)).unflatten(-1, (-1, self.size)).transpose(1, 2)
+        q, k, v = rows.split([self.heads, self.groups, self.groups], 1)
+        k, v = (y.repeat_interleave(self.heads // self.groups, 1) for y in (k, v))
+        scores = self.turned(q) @ self.turned(k).transpose(-1, -2) / self.size**0.5
+        distance = torch.arange(x.shape[1])[:, None] - torch.arange(x.shape[1])
+        scores = scores.masked_fill((distance < 0) | (distance > 3), -torch.inf)
+        x = x + self.out((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))
+        y = self.norm2(x)
+        return x + self.down(F.silu(self.gate(y)) * self.up(y))  # type: ignore[no-any-return]
+
+
+def test_mistral_is_the_one_written_by_hand() -> None:
+    theirs = Llama(90, 32, 3, 4, 2, 44, 10000)
+    theirs.layers = nn.Sequential(*(MistralLayer(32, 4, 2, 44, 10000) for _ in range(3)))
+    sizes = {"width": 32, "depth": 3, "heads": 4, "hidden": 44, "window": 4}
+    agree("mistral", theirs, words=90, length=13, kv_heads=2, **sizes)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_qwen2_is_llama_with_biases(tied: bool) -> None:
+    theirs = Llama(90, 32, 3, 4, 2, 44, 1e6)
+    for layer in theirs.layers:
+        assert isinstance(layer, LlamaLayer)
+        layer.qkv = nn.Linear(32, 64)
+    for norm in theirs.modules():
+        if isinstance(norm, nn.RMSNorm):
+            norm.eps = 1e-6
+    if tied:
+        theirs.head.weight = theirs.tokens.weight
+    sizes = {"width": 32, "depth": 3, "heads": 4, "hidden": 44, "tied": tied}
+    agree("qwen2", theirs, words=90, length=13, kv_heads=2, **sizes)
+
+
 class Experts(nn.Module):
     """All experts on all positions; those that are not among the two best weigh nothing."""
 

@@ -159,12 +159,19 @@ def check_source(
         return found
     from netspec.mends import Found, answered  # once something is wrong
 
+    known: dict[str, list[Diagnostic]] = {}
+    """What was found about other texts: several findings may have one mend."""
+
     def again(mended: Source) -> Found:
+        if known.get(mended.text) == []:
+            return Found(None, [], {})
         more: Clues = {}
         return Found(*_checked(mended, (), limits, offer, more, remarks), more)
 
     def recheck(text: str) -> list[Diagnostic]:
-        return _checked(*decode(text.encode(), source.name, limits), limits, offer, {}, remarks)[1]
+        if text not in known:
+            known[text] = _checked(*decode(text.encode(), source.name, limits), limits, offer, {}, remarks)[1]
+        return known[text]
 
     def conditions(text: str) -> Sequence[Requirement] | None:
         read = decode(text.encode(), source.name, limits)

@@ -179,6 +179,8 @@ class Values:
             self.report(trap.code, trap.message, node, help=trap.help, fix=trap.fix)
             return
         place = self.source.inside(node, error.start, max(error.end, error.start + 1))
+        if self.reports.has(error.code, place):  # a block that is called fifty times is wrong once
+            return
         if error.name is not None:
             help_, near = self._instead_of(error.name, node, free)
             whole = node.quoted and place == self.source.span(node)  # with its quotes, which are to stay

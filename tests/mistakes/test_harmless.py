@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
+from netspec import compiler
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic
 from netspec.mends.repair import repaired
@@ -20,6 +22,7 @@ def fixed(text: str) -> str:
     return repaired(Source("spec.yaml", text), check(text), check).text
 
 
+SPECS = Path(__file__).parents[2] / "specs"
 HEAD = "input: [8, 8, 8]\nlayers:\n"
 
 
@@ -130,3 +133,31 @@ def test_what_is_long_is_answered_soon(text: str) -> None:
     began = time.process_time()
     check(text)
     assert time.process_time() - began < 4
+
+
+def test_a_mistake_in_a_block_is_thought_of_once_and_not_in_every_call() -> None:
+    """In processor time: as long as the right spec takes, which it was a multiple of."""
+    variants = "".join(f"  v{i}: {{n: {i + 300}}}\n" for i in range(20))
+    text = (
+        f"input: [8, 8, 8]\nvars: {{n: 300}}\nvariants:\n{variants}blocks:\n  conv(kernel):\n"
+        "    - Conv2d: {out_channels: 8, kernel_size: 3, padding: kernnel // 2}\n"
+        "layers:\n  - for: i in range(n)\n    do: [conv: 3]\n"
+    )
+
+    def cost(text: str) -> float:
+        began = time.process_time()
+        check_source(*decode(text.encode(), "spec.yaml"), mends=False)
+        return time.process_time() - began
+
+    assert cost(text) < 3 * cost(text.replace("kernnel", "kernel"))
+
+
+def test_a_text_is_checked_once_for_all_findings_that_it_would_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+    plain = compiler.decode
+    monkeypatch.setattr(compiler, "decode", lambda data, *given: read.append(data) or plain(data, *given))
+    right = (SPECS / "vision" / "pvt_v2.yaml").read_text(encoding="utf-8")
+    whole = "Conv2d: {out_channels: hidden, kernel_size: 3, padding: 1, groups: hidden}"
+    text = right.replace(whole, "Conv2d: {out_channels=hidden, kernel_size=3, padding=1, groups=hidden}")
+    assert check(text)
+    assert read.count(right.encode()) == 1

@@ -62,6 +62,7 @@ _READERS_OWN = {
     },
     "errors.md": {"other.yaml"},
     "recipes.md": {"tokenizer.json"},
+    "mamba.md": {"mamba.yaml", "mamba_layers.py", "mamba_modules.py"},
     "plugins.md": {"my_layers.py", "my_modules.py", "net.yaml"},
 }  # fmt: skip
 """Files that a command writes, and placeholders for a file of the reader's."""

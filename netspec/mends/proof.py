@@ -172,7 +172,7 @@ class Proof:
                 touched.clear()
             if (d.code, other.code) == OF_A_WORD:
                 touched.clear()
-            if d.code == "unknown-key" and other.span[1:3] != d.span[1:3]:  # its value may be wrong
+            if d.code in ("unknown-key", "unknown-layer") and other.span[1:3] != d.span[1:3]:  # its value may be wrong
                 touched.clear()
             torn = other.code == "yaml-syntax" and not (broken and other.span.line > max(changed.lines, default=0))
             if torn or (touched and not meant) or (other.severity == "error" and d.code not in HIDING):

@@ -8,7 +8,7 @@ item is elaborated, since a block may be handed a layer's name as a value.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Literal
 
 from netspec.combinators import COMBINATORS, OWNERS, WORDS
@@ -327,7 +327,7 @@ def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
         return
     several = any(part in layers for part in re.split(r"\W+", name)[1:])  # none of which may be lost
     bare = re.sub(r"^[\w.]+\.(?=\w+$)", "", name)  # `torch.flatten`
-    near = None if several else meant or _near(bare, layers, known)
+    near = None if several else meant or _near(bare, layers, known, axes)
     fix = None
     if near is not None and not node.quoted and not has_other_arguments(name):
         fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))
@@ -340,9 +340,10 @@ def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     )
 
 
-def _near(name: str, layers: Iterable[str], words: Sequence[str]) -> str | None:
+def _near(name: str, layers: Collection[str], words: Sequence[str], axes: int) -> str | None:
     """The layer, or the block or word, that a misspelt head is most like. One of the other kind is meant only by a
-    text that differs in its case alone, or by a layer's name in small letters."""
+    text that differs in its case alone, or by a layer's name in small letters. `Convd` is the one of as many `axes` as
+    the input has beside its channels."""
     same = next((word for word in words if word.casefold() == name.casefold()), None)
     if same is not None:
         return same
@@ -350,6 +351,9 @@ def _near(name: str, layers: Iterable[str], words: Sequence[str]) -> str | None:
     alike = [word for word in words if word[:1].isupper() == capital]
     near = did_you_mean(name, (*layers, *alike) if capital else alike)
     near = near or (None if capital else did_you_mean(name, layers))
+    spatial = None if near is None or re.search(r"\d", name) else re.fullmatch(r"(\D+)[123]d", near)
+    if spatial is not None and f"{spatial[1]}{axes}d" in layers:
+        near = f"{spatial[1]}{axes}d"
     return near if near is not None and is_near(name, near) else None
 
 

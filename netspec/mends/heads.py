@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from netspec.diagnostics import Edit, Fix
+from netspec.diagnostics import Edit, Fix, did_you_mean
 from netspec.language.aliases import meant_by
 from netspec.language.items import Item
 from netspec.language.spec import Spec
@@ -22,6 +23,7 @@ ACTIVATIONS: Final = {"linear": "", "none": "", "null": "", "": "", "swish": "Si
 
 def mends_of_head(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
     """The item that does what a stranger's layer does."""
+    yield from _of_other_axes(item, source, spec)
     node = item.node
     make = _HEADS.get(item.head.text.lower().rpartition(".")[2])
     if make is None or item.value is None or not isinstance(node, MapNode) or len(node.entries) > 1:
@@ -29,6 +31,17 @@ def mends_of_head(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
     text = make(item.value, source, spec)
     if text is not None:
         yield Fix(f"write `{text}`", (Edit(source.between(node.start, node.end), text),))
+
+
+def _of_other_axes(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`Convd`, which is as near to `Conv1d` as to `Conv2d`: what flows tells them apart."""
+    head = item.head.text
+    near = None if head in spec.offer.layers or head in spec.blocks else did_you_mean(head, spec.offer.layers)
+    found = None if near is None else re.fullmatch(r"(\D+)[123]d", near)
+    for axes in "213" if found is not None else "":
+        name = f"{found[1]}{axes}d" if found is not None else ""
+        if name in spec.offer.layers:
+            yield Fix(f"write `{name}`", (Edit(source.span(item.head), name),))
 
 
 def activation(word: str, spec: Spec) -> str | None:

@@ -36,7 +36,8 @@ def mends_of_head(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
 def _of_other_axes(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
     """`Convd`, which is as near to `Conv1d` as to `Conv2d`: what flows tells them apart."""
     head = item.head.text
-    near = None if head in spec.offer.layers or head in spec.blocks else did_you_mean(head, spec.offer.layers)
+    known = head in spec.offer.layers or head in spec.blocks or re.search(r"[^A-Za-z]", head) is not None
+    near = None if known else did_you_mean(head, spec.offer.layers)
     found = None if near is None else re.fullmatch(r"(\D+)[123]d", near)
     for axes in "213" if found is not None else "":
         name = f"{found[1]}{axes}d" if found is not None else ""

@@ -9,7 +9,6 @@ from typing import Any
 from netspec.diagnostics import Edit, Fix, Related, did_you_mean
 from netspec.dims import UNKNOWN
 from netspec.expressions import ExpressionError
-from netspec.language.definitions import with_parameters
 from netspec.language.items import Item
 from netspec.language.scope import Here, NamesInScope, Template
 from netspec.language.spec import Block
@@ -143,6 +142,8 @@ def _unknown(key: ScalarNode, unknown: Sequence[str], block: Block, reader: Read
     caller = reader.names
     assert isinstance(caller, Here)
     names = [p.name for p in block.parameters]
+    from netspec.language.definitions import with_parameters  # once a parameter is missing
+
     slip = did_you_mean(key.text, names)
     near = slip or _by_another_name(key.text, names)
     help_ = f"its signature is `{block.signature}`"

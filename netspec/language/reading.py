@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from netspec.diagnostics import Edit, Fix, Related, did_you_mean
-from netspec.language.definitions import is_a_mapping
 from netspec.language.reserved import check_name
 from netspec.language.signatures import Parameter, read_signature
 from netspec.language.spec import Block, Report, Spec
@@ -270,8 +269,11 @@ def _read_block(spec: Spec, key: ScalarNode, body: Node, report: Report) -> None
             "duplicate-block", f"there are two blocks named `{name}`", key, related=(Related("the first one", first),)
         )
         return
-    if is_a_mapping(key, body, spec, report):
-        return
+    if isinstance(body, MapNode):
+        from netspec.language.definitions import is_a_mapping  # once a block is no list
+
+        if is_a_mapping(key, body, spec, report):
+            return
     for i, parameter in enumerate(parameters):
         check_name(ScalarNode(parameter.name, parameter.name, False, key.start, key.end), "parameter", spec, report)
         if any(p.name == parameter.name for p in parameters[:i]):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from netspec.cli import cli
+from netspec.cli.files import write_atomic
 from netspec.diagnostics import UsageError
 from tests.commands import invoke
 
@@ -243,6 +244,18 @@ def test_a_file_that_is_a_symbolic_link_is_written_through_it(tmp_path: Path) ->
         assert (tmp_path / "lenet.dot").is_symlink()
         assert (tmp_path / "pictures" / "real.dot").read_text().startswith("digraph")
         assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["real.dot"]
+
+
+def test_what_is_no_ordinary_file_is_neither_written_nor_replaced(tmp_path: Path) -> None:
+    """As it would be for who may do all: a device behind a link, a pipe, a link to itself."""
+    os.mkfifo(tmp_path / "pipe.dot")
+    (tmp_path / "to.dot").symlink_to(tmp_path / "pipe.dot")
+    (tmp_path / "loop.dot").symlink_to(tmp_path / "loop.dot")
+    for name in ("pipe.dot", "to.dot", "loop.dot"):
+        with pytest.raises(UsageError, match=f"cannot write {tmp_path / name}: it is no ordinary file"):
+            write_atomic(tmp_path / name, "x")
+    assert (tmp_path / "pipe.dot").is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["loop.dot", "pipe.dot", "to.dot"]
 
 
 def test_what_a_setting_replaces_is_told_at_the_key_too() -> None:

@@ -16,11 +16,14 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     A symbolic link stays one: what it points at is written.
 
     Raises:
-        UsageError: the directory does not exist or cannot be written.
+        UsageError: the directory does not exist or cannot be written, or something that is no file has the name.
         ResourceError: the disk is full.
     """
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if target.is_symlink() or (target.exists() and not target.is_file()):  # a link to itself; a device, a pipe
+        raise UsageError(f"cannot write {path}: it is no ordinary file; name one, or remove it first")
     try:
-        replace_file(Path(os.path.realpath(path)) if path.is_symlink() else path, data, durable=False)
+        replace_file(target, data, durable=False)
     except OSError as error:
         raise unwritable(path, error) from None
 

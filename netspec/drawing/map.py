@@ -42,7 +42,8 @@ def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Itera
     made = [[_Overview(net, page.voice, depth, room) for net in nets] for room in _ROOMS]
     most = max(len(overview.insets) for overview in made[0])
     for number in range(most, -1, -1):
-        words = f"{most - number} of the blocks are not opened" if number < most else ""
+        left = most - number
+        words = f"{left} of the blocks {'is' if left == 1 else 'are'} not opened" if number < most else ""
         for overviews in made:
             scenes = [list(overview.scenes(number)) for overview in overviews]
             both = [beside, below] if len(nets) > 1 else [beside]

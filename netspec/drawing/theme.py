@@ -60,6 +60,7 @@ def _print() -> Theme:
         "group": plain,
         "end": plain,
         "tag": Color("#ffffff", "#7f7f7f"),
+        "window": plain,
     }
     return Theme(
         "#ffffff", fills, {"text": "#000000", "quiet": "#262626", "ink": "#000000", "faint": "#262626"}, "#000000"

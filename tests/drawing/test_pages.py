@@ -21,7 +21,7 @@ from netspec.drawing.page import SMALLEST, Sheet, paper
 from netspec.drawing.scene import Box, Phrase, Scene, Stroke, Words, flat
 from netspec.drawing.styles import STYLES, picture
 from netspec.drawing.text import fixed, lines, printable, width
-from netspec.drawing.theme import THEMES, theme
+from netspec.drawing.theme import THEMES, ThemeName, theme
 from netspec.net import Leaf, Net
 from tests.commands import invoke
 from tests.drawing.held import faults
@@ -318,3 +318,10 @@ def test_without_the_converter_the_message_says_what_to_install(monkeypatch: pyt
         picture([load("lenet")], "stack", Sheet()).file("png")
     assert missing.value.exit_status == 3
     assert list(flat(picture([load("lenet")], "stack", Sheet()).scene.shapes))
+
+
+@pytest.mark.parametrize("name", THEMES)
+@pytest.mark.parametrize("style", STYLES)
+def test_every_style_has_every_theme(style: str, name: ThemeName) -> None:
+    assert set(theme(name).fills) == set(theme("light").fills)
+    assert picture([load("lenet")], style, Sheet(theme=name)).file("svg").startswith(b"<")

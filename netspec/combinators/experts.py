@@ -49,14 +49,15 @@ class Mixture(Joining):
             "Layers, or a value, with a score for each expert in the last axis: a `Linear` as a rule. It is given the "
             "whole of x.",
             WorkedExample(
-                "- mixture: {repeat: 4, do: [Linear: 16]}\n  router: [Linear: 8, Tanh, Linear: 4]\n  top: 1",
+                "- mixture: {repeat: 4, do: [Linear: 16]}\n  router: [Linear: 8, Tanh, Linear: 4]\n  top: 2",
                 (10, 16),
                 (10, 16),
             ),
         ),
         "top": Option(
             "top",
-            "How many experts each position runs.",
+            "How many experts each position runs. With `top: 1` the weight of the one is 1 whatever its score is, and "
+            "nothing teaches the router, unless `normalize: false` stands beside it.",
             WorkedExample("- mixture: {repeat: 4, do: [Linear: 16]}\n  router: [Linear: 4]\n  top: 4", (16,), (16,)),
         ),
         "normalize": Option(
@@ -88,19 +89,19 @@ class Mixture(Joining):
     def part(self, x: TensorType) -> Made:
         need(
             bool(x.shape),
-            lambda: "`mixture` sends vectors to its experts, but {given}, which is one number for each example",
+            lambda: "`mixture` sends vectors to its experts, but what flows here is one number for each example",
             code="wrong-rank",
         )
         need(
             x.dtype == "float32",
-            lambda: f"`mixture` sends vectors of float32 to its experts, but {{given}} of {x.dtype}",
+            lambda: f"`mixture` sends vectors of float32 to its experts, but what flows here is of {x.dtype}",
             code="wrong-dtype",
             help="an `Embedding` gives vectors",
         )
         need(
             not x.constant,
             lambda: (
-                "`mixture` chooses for values that an example has of its own, but {given}, the same for all examples"
+                "`mixture` chooses for values that an example has of its own, but what flows here is the same for all"
             ),
             code="constant-value",
         )
@@ -122,16 +123,17 @@ class Mixture(Joining):
             code="constant-value" if router.constant else "wrong-dtype",
             help="a `Linear` makes scores of the vectors",
         )
-        fits = len(router.shape) == len(x.shape)
-        need(
-            fits and all(same(a, b) for a, b in zip(router.shape[:-1], x.shape[:-1], strict=True)),
-            lambda: (
-                f"the router of `mixture` gives scores for each position of {shape_text(x.shape)}, "
-                f"{shape_text((*x.shape[:-1], count))}, but {told(0, None)}"
-            ),
-            code="branch-mismatch",
-            help="a `Linear` keeps the axes in front of the last",
-        )
+        fits = [len(router.shape) == len(x.shape)]
+        for axis in fits + [same(a, b) for a, b in zip(router.shape[:-1], x.shape[:-1], strict=False)]:
+            need(
+                axis,
+                lambda: (
+                    f"the router of `mixture` gives scores for each position of {shape_text(x.shape)}, "
+                    f"{shape_text((*x.shape[:-1], count))}, but {told(0, None)}"
+                ),
+                code="branch-mismatch",
+                help="a `Linear` keeps the axes in front of the last",
+            )
         need(
             same(router.shape[-1], count),
             lambda: f"`mixture` has {count} expert{'s' * (count != 1)}, but the router: {told(0, -1)} scores",

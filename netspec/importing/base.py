@@ -9,6 +9,8 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 Size = Annotated[int, Field(strict=True, ge=1, le=2**31)]
+Depth = Annotated[int, Field(strict=True, ge=1, le=100_000)]
+"""Of layers; a spec holds no more."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e12)]
 

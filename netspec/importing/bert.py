@@ -10,6 +10,7 @@ from pydantic import AliasChoices, Field
 
 from netspec.importing.base import (
     ACTIVATIONS,
+    Depth,
     Labelled,
     Positive,
     Share,
@@ -33,7 +34,7 @@ class Encoder(Labelled):
 
     vocab_size: Size = 30522
     hidden_size: Size = 768
-    num_hidden_layers: Size = 12
+    num_hidden_layers: Depth = 12
     num_attention_heads: Size = 12
     intermediate_size: Size = 3072
     hidden_act: str = "gelu"
@@ -200,7 +201,7 @@ class DistilBert(Encoder):
     keys: ClassVar[tuple[str, str]] = ("dim", "n_heads")
 
     hidden_size: Size = Field(768, validation_alias=AliasChoices("dim", "hidden_size"))
-    num_hidden_layers: Size = Field(6, validation_alias=AliasChoices("n_layers", "num_hidden_layers"))
+    num_hidden_layers: Depth = Field(6, validation_alias=AliasChoices("n_layers", "num_hidden_layers"))
     num_attention_heads: Size = Field(12, validation_alias=AliasChoices("n_heads", "num_attention_heads"))
     intermediate_size: Size = Field(3072, validation_alias="hidden_dim")
     hidden_act: str = Field("gelu", validation_alias="activation")

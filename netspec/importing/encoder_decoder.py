@@ -11,6 +11,7 @@ from pydantic import Field
 from netspec.importing.base import (
     ACTIVATIONS,
     Configuration,
+    Depth,
     Positive,
     Share,
     Size,
@@ -36,10 +37,10 @@ class EncoderDecoder(Configuration):
 
     vocab_size: Size
     d_model: Size
-    encoder_layers: Size
+    encoder_layers: Depth
     encoder_attention_heads: Size
     encoder_ffn_dim: Size
-    decoder_layers: Size
+    decoder_layers: Depth
     decoder_attention_heads: Size
     decoder_ffn_dim: Size
     encoder_layerdrop: Share = 0.0
@@ -175,10 +176,10 @@ class Whisper(EncoderDecoder):
 
     vocab_size: Size = 51865
     d_model: Size = 384
-    encoder_layers: Size = 4
+    encoder_layers: Depth = 4
     encoder_attention_heads: Size = 6
     encoder_ffn_dim: Size = 1536
-    decoder_layers: Size = 4
+    decoder_layers: Depth = 4
     decoder_attention_heads: Size = 6
     decoder_ffn_dim: Size = 1536
     num_mel_bins: Size = 80
@@ -235,10 +236,10 @@ class Bart(EncoderDecoder):
 
     vocab_size: Size = 50265
     d_model: Size = 1024
-    encoder_layers: Size = 12
+    encoder_layers: Depth = 12
     encoder_attention_heads: Size = 16
     encoder_ffn_dim: Size = 4096
-    decoder_layers: Size = 12
+    decoder_layers: Depth = 12
     decoder_attention_heads: Size = 16
     decoder_ffn_dim: Size = 4096
     dropout: Share = 0.1

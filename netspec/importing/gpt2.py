@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from netspec.importing.base import (
     ACTIVATIONS,
+    Depth,
     LanguageModel,
     Positive,
     Share,
@@ -27,7 +28,7 @@ class GPT2(LanguageModel):
     vocab_size: Size = 50257
     n_positions: Size = 1024
     n_embd: Size = 768
-    n_layer: Size = 12
+    n_layer: Depth = 12
     n_head: Size = 12
     n_inner: Size | None = None
     activation_function: str = "gelu_new"

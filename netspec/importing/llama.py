@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 from netspec.importing.base import (
     ACTIVATIONS,
+    Depth,
     LanguageModel,
     Positive,
     Share,
@@ -41,7 +42,7 @@ class Llama(LanguageModel):
     vocab_size: Size = 32000
     hidden_size: Size = 4096
     intermediate_size: Size = 11008
-    num_hidden_layers: Size = 32
+    num_hidden_layers: Depth = 32
     num_attention_heads: Size = 32
     num_key_value_heads: Size | None = None
     head_dim: Size | None = None

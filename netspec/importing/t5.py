@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from netspec.importing.base import ACTIVATIONS, Configuration, Positive, Share, Size, activation, arguments, lines, text
+from netspec.importing.base import (
+    ACTIVATIONS,
+    Configuration,
+    Depth,
+    Positive,
+    Share,
+    Size,
+    activation,
+    arguments,
+    lines,
+    text,
+)
 
 
 class T5(Configuration):
@@ -22,8 +33,8 @@ class T5(Configuration):
     d_model: Size = 512
     d_kv: Size = 64
     d_ff: Size = 2048
-    num_layers: Size = 6
-    num_decoder_layers: Size | None = None
+    num_layers: Depth = 6
+    num_decoder_layers: Depth | None = None
     num_heads: Size = 8
     n_positions: Size = 512
     relative_attention_num_buckets: Size = 32

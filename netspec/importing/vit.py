@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from netspec.importing.base import (
     ACTIVATIONS,
+    Depth,
     Labelled,
     Positive,
     Share,
@@ -25,7 +26,7 @@ class ViT(Labelled):
     heads_known: ClassVar = {"ViTForImageClassification": "classes", "ViTModel": "states"}
 
     hidden_size: Size = 768
-    num_hidden_layers: Size = 12
+    num_hidden_layers: Depth = 12
     num_attention_heads: Size = 12
     intermediate_size: Size = 3072
     hidden_act: str = "gelu"

@@ -143,6 +143,7 @@ REFUSED: list[tuple[dict[str, Any] | str | list[Any], str]] = [
     ({"model_type": "lama"}, "did you mean `llama`?"),
     ({"model_type": "llama", "hidden_size": "4096"}, "`hidden_size`"),
     ({"model_type": "llama", "hidden_size": 0}, "`hidden_size`"),
+    ({"model_type": "llama", "num_hidden_layers": 2_000_000_000}, "`num_hidden_layers` cannot be 2000000000"),
     (
         {"model_type": "llama", "hidden_size": 100, "num_attention_heads": 3},
         "`num_attention_heads: 3` does not divide `hidden_size: 100`",

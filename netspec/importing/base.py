@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,6 +51,14 @@ class Configuration(BaseModel, ABC):
     def ending(self) -> str:
         """What that class ends in."""
         return self.heads_known[self.architecture]
+
+    other_names: ClassVar[Mapping[str, str]] = {}
+    """Names that transformers takes for a key, too, and the key."""
+
+    @classmethod
+    def by_its_keys(cls, found: Mapping[str, Any]) -> dict[str, Any]:
+        """A configuration in which each key has its own name. Of two names for one, what the key itself says counts."""
+        return {own: found[name] for name, own in cls.other_names.items() if name in found} | dict(found)
 
     def refused(self) -> Iterator[str]:
         """Whatever the configuration says that the spec cannot, each as a sentence that names the key."""

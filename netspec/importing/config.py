@@ -93,7 +93,8 @@ def _read(found: dict[str, Any]) -> Configuration:
         hint = f"; did you mean `{near}`?" if near else ""
         raise NotImportable(f"no spec is known for `model_type: {str(kind)[:64]}`, but for {known}{hint}")
     try:
-        return family(kind).model_validate(found)
+        reader = family(kind)
+        return reader.model_validate(reader.by_its_keys(found))
     except ValidationError as error:
         found_wrong = ((".".join(map(str, item["loc"])), json.dumps(item["input"])) for item in error.errors())
         lines = [f"  `{key}` cannot be {value[:40]}" for key, value in found_wrong]

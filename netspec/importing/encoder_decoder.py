@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -25,6 +25,11 @@ from netspec.importing.base import (
 
 class EncoderDecoder(Configuration):
     """What both have in common. Norms stand in front of attention or behind its sum, keys have a bias or none."""
+
+    other_names: ClassVar[Mapping[str, str]] = {
+        "hidden_size": "d_model",
+        "num_attention_heads": "encoder_attention_heads",
+    }
 
     norm_first: ClassVar[bool]
     key_bias: ClassVar[bool]

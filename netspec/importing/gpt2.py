@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from netspec.importing.base import (
@@ -22,6 +22,13 @@ from netspec.importing.base import (
 
 class GPT2(LanguageModel):
     """Radford et al. 2019; transformers' `GPT2Config`."""
+
+    other_names: ClassVar[Mapping[str, str]] = {
+        "hidden_size": "n_embd",
+        "max_position_embeddings": "n_positions",
+        "num_attention_heads": "n_head",
+        "num_hidden_layers": "n_layer",
+    }
 
     heads_known: ClassVar = {"GPT2LMHeadModel": "words", "GPT2Model": "states"}
 

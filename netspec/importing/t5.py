@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from netspec.importing.base import (
@@ -26,6 +26,13 @@ class T5(Configuration):
     `tie_word_embeddings: false` that scores are not scaled; up to version 4 it also unties their weight, as here.
     Weights begin as those of torch's layers do.
     """
+
+    other_names: ClassVar[Mapping[str, str]] = {
+        "hidden_size": "d_model",
+        "num_attention_heads": "num_heads",
+        "num_hidden_layers": "num_layers",
+        "head_dim": "d_kv",
+    }
 
     heads_known: ClassVar = {"T5ForConditionalGeneration": "words", "T5Model": "states", "T5EncoderModel": "encoder"}
 

@@ -136,6 +136,29 @@ def test_a_published_configuration_has_the_published_size(name: str, tmp_path: P
     assert written.text.count("\n") < (70 if "decoder_layer" in written.text else 60)
 
 
+@pytest.mark.parametrize(
+    ("config", "own"),
+    [
+        (
+            {"model_type": "gpt2", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4},
+            {"model_type": "gpt2", "n_embd": 64, "n_layer": 2, "n_head": 4},
+        ),
+        (
+            {"model_type": "t5", "hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 2, "head_dim": 16},
+            {"model_type": "t5", "d_model": 64, "num_heads": 4, "num_layers": 2, "d_kv": 16},
+        ),
+        ({"model_type": "bart", "hidden_size": 64}, {"model_type": "bart", "d_model": 64}),
+        (
+            {"model_type": "whisper", "hidden_size": 64, "num_attention_heads": 4, "d_model": 48},
+            {"model_type": "whisper", "d_model": 48, "encoder_attention_heads": 4},
+        ),
+    ],
+    ids=["GPT-2", "T5", "BART", "Whisper"],
+)
+def test_transformers_other_name_of_a_key_is_the_key(config: dict[str, Any], own: dict[str, Any]) -> None:
+    assert from_config(json.dumps(config).encode()) == from_config(json.dumps(own).encode())
+
+
 REFUSED: list[tuple[dict[str, Any] | str | list[Any], str]] = [
     ("{", "this is no JSON"),
     ([], "holds one object"),

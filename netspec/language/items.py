@@ -168,7 +168,7 @@ def _no_single_head(
     elif any(key.text == "do" for key, _ in node.entries):
         report("no-head", "a `do` needs `for: name in values`, `repeat: n` or `when: …` beside it", node.entries[0][0])
     elif not spec.lacks_block(node.entries[0][0].text):
-        trap = stray_option_trap(spec.source, node.entries[0])
+        trap = stray_option_trap(spec.source, node.entries[0], flow=node.flow)
         report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
 
 
@@ -313,7 +313,7 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
 def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     """Report a head that is misspelt, or that only other libraries know."""
     from netspec.language.aliases import has_other_arguments, meant_by  # strangers' names are told once one is met
-    from netspec.language.strangers import instead_of_head
+    from netspec.language.strangers import instead_of_head, repeated_head
 
     name = node.text
     axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
@@ -322,6 +322,11 @@ def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     layers = spec.offer.layers
     bare = name.removeprefix("torch.")
     meant = None if own else bare if bare in COMBINATORS else meant_by(bare, axes, layers)
+    often = repeated_head(name)
+    if often is not None and (often[0] in (*layers, *known) or meant_by(often[0], axes, layers)):
+        told = f"`repeat: {often[1]}` stands beside the item, as in `{{{often[0]}: …, repeat: {often[1]}}}`"
+        report("unknown-layer", f"there is no layer or block `{name}`", node, help=told)
+        return
     if meant is None and not own and (told := instead_of_head(name, spec.named_values)) is not None:
         report("unknown-layer", f"there is no layer or block `{name}`", node, help=told)
         return
@@ -329,7 +334,7 @@ def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     bare = re.sub(r"^[\w.]+\.(?=\w+$)", "", name)  # `torch.flatten`
     near = None if several else meant or _near(bare, layers, known, axes)
     fix = None
-    if near is not None and not node.quoted and not has_other_arguments(name):
+    if near is not None and not node.quoted and not has_other_arguments(name) and not _says_more(bare, near):
         fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))
     report(
         "unknown-layer",
@@ -355,6 +360,14 @@ def _near(name: str, layers: Collection[str], words: Sequence[str], axes: int) -
     if spatial is not None and f"{spatial[1]}{axes}d" in layers:
         near = f"{spatial[1]}{axes}d"
     return near if near is not None and is_near(name, near) else None
+
+
+def _says_more(head: str, near: str) -> bool:
+    """Whether a head of several words says more than the name that it resembles: `ReLU x 3`, `ReLU inplace`."""
+    words = re.findall(r"[A-Za-z]+|\d+", head)
+    numbers = [word for word in words if word.isdigit()]
+    more = len("".join(words)) > len(near) + 2 or (bool(numbers) and numbers != re.findall(r"\d+", near))
+    return more and re.search(r"\W", head) is not None
 
 
 def _of_a_plugin(node: ScalarNode, missing: list[str], spec: Spec, report: Report) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Literal
 
 from netspec.combinators import COMBINATORS, OWNERS, WORDS
-from netspec.diagnostics import Edit, Fix, Span, did_you_mean, is_near
+from netspec.diagnostics import Edit, Fix, Span, did_you_mean, is_misspelt, is_near
 from netspec.language.spec import Report, Spec
 from netspec.layers import UNOFFERED
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
@@ -191,6 +191,7 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
     if not near and not told and argument is None:
         found = did_you_mean(stranger.text, (*_EVERY_OPTION, *fields))
         argument, near = (found, None) if found in fields else (None, found)
+        near = near if near is not None and is_misspelt(stranger.text, near) else None
     under = f"arguments of `{head.text}` belong under it: `{head.text}: {{{argument or stranger.text}: …}}`"
     report(
         "unknown-option",
@@ -334,7 +335,8 @@ def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     bare = re.sub(r"^[\w.]+\.(?=\w+$)", "", name)  # `torch.flatten`
     near = None if several else meant or _near(bare, layers, known, axes)
     fix = None
-    if near is not None and not node.quoted and not has_other_arguments(name) and not _says_more(bare, near):
+    sure = near is not None and (near == meant or is_misspelt(bare, near)) and not has_other_arguments(name)
+    if near is not None and sure and not node.quoted:
         fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))
     report(
         "unknown-layer",
@@ -360,14 +362,6 @@ def _near(name: str, layers: Collection[str], words: Sequence[str], axes: int) -
     if spatial is not None and f"{spatial[1]}{axes}d" in layers:
         near = f"{spatial[1]}{axes}d"
     return near if near is not None and is_near(name, near) else None
-
-
-def _says_more(head: str, near: str) -> bool:
-    """Whether a head of several words says more than the name that it resembles: `ReLU x 3`, `ReLU inplace`."""
-    words = re.findall(r"[A-Za-z]+|\d+", head)
-    numbers = [word for word in words if word.isdigit()]
-    more = len("".join(words)) > len(near) + 2 or (bool(numbers) and numbers != re.findall(r"\d+", near))
-    return more and re.search(r"\W", head) is not None
 
 
 def _of_a_plugin(node: ScalarNode, missing: list[str], spec: Spec, report: Report) -> None:

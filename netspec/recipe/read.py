@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Final, cast
 
 from netspec.arguments import COUNT, NATURAL, NON_NEGATIVE, POSITIVE
-from netspec.diagnostics import Edit, Fix, did_you_mean, is_slip
+from netspec.diagnostics import Edit, Fix, did_you_mean, is_misspelt
 from netspec.kinds import TEXT, FieldKind, kind_of
 from netspec.meant import meant_call
 from netspec.recipe import aliases, tables
@@ -194,7 +194,7 @@ def _unknown(key: ScalarNode, node: MapNode, reader: Reader) -> str | None:
     """Report an unknown key; the key that was probably meant."""
     name = key.text
     alike = did_you_mean(name, KEYS)
-    near = _RENAMED.get(name.lower()) or (alike if alike is not None and is_slip(name, alike) else None)
+    near = _RENAMED.get(name.lower()) or (alike if alike is not None and is_misspelt(name, alike) else None)
     if name in aliases.KEYS:
         help_ = aliases.KEYS[name]
     elif near:

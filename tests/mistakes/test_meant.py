@@ -7,8 +7,9 @@ from itertools import product
 
 import pytest
 
-from netspec.layers import layer_class
+from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import TensorType
+from netspec.meant import argument_meant
 from netspec.mends.paddings import same_in_torch
 from tests.mistakes.check import check
 from tests.mistakes.test_harmless import fixed
@@ -152,6 +153,54 @@ def test_no_key_of_a_recipe_becomes_one_of_another_kind() -> None:
         "train: {data: FashionMNIST, loss: CrossEntropyLoss, optimizer: {SGD: {lr: 0.1}}, batch_size: 4, epochs: 1, "
     )
     text = f"input: [1, 28, 28]\nlayers: [Flatten, Linear: 10]\n{recipe}lr_decay: 0.1}}\n"
+    assert fixed(text) == text
+
+
+NAMES = [
+    "LayerNorm2d", "RMSNorm2d", "CReLU", "SReLU", "ELU6", "ReLU2", "GELU_new", "SwiGLU", "GeGLU", "ReGLU", "Hardtanh6",
+    "LayerNormGRU",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_layer_of_its_own_is_none_that_is_spelt_alike(name: str) -> None:
+    text = f"{HEAD}  - {name}\n"
+    assert fixed(text) == text
+
+
+def test_an_argument_of_another_layer_is_none_that_is_spelt_alike() -> None:
+    """Whatever argument of some layer is given to another that has it not, it is mended where it means the same."""
+    layers = {name: set(layer_class(name).model_fields) for name in MODULE_OF}
+    every = sorted(set[str]().union(*layers.values()))
+    found = {(name, meant) for own in layers.values() for name in every
+             if name not in own and (meant := argument_meant(name, own)) is not None}  # fmt: skip
+    assert found == SAME
+
+
+SAME = {
+    ("alpha", "negative_slope"), ("d_model", "embed_dim"), ("d_model", "embedding_dim"), ("dim", "d_model"),
+    ("dim", "dims"), ("dim", "embed_dim"), ("dim", "embedding_dim"), ("dims", "dim"), ("embed_dim", "d_model"),
+    ("embed_dim", "embedding_dim"), ("end", "end_dim"), ("end_dim", "end"), ("in_channels", "num_channels"),
+    ("in_channels", "num_features"), ("in_features", "num_features"), ("init", "init_value"), ("k", "kernel_size"),
+    ("max", "max_val"), ("max_val", "max"), ("min", "min_val"), ("min_val", "min"), ("nhead", "num_heads"),
+    ("num_groups", "groups"), ("num_heads", "nhead"), ("output_size", "out_features"), ("p", "padding"),
+    ("scale", "scale_factor"), ("scale_factor", "factor"), ("scale_factor", "upscale_factor"), ("size", "sizes"),
+    ("sizes", "size"), ("start", "start_dim"), ("start_dim", "start"), ("upscale_factor", "scale_factor"),
+    ("window", "window_size"), ("window_size", "window"),
+}  # fmt: skip
+"""Arguments of one layer, and those of another that are the same thing."""
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "LSTM: {kernel_size: 8}", "Upsample: {stride: 2}", "Upsample: {downscale_factor: 2}",
+        "Conv2d: {out_channels: 4, kernel_size: 3, output_padding: 1}", "SelfAttention: {num_layers: 4}",
+        "MaxPool2d: {kernel_size: 3, padding_mode: 1}", "GroupNorm: {num_layers: 3}",
+    ],
+)  # fmt: skip
+def test_an_argument_of_another_kind_is_left(layer: str) -> None:
+    text = f"input: [6, 8, 8]\nlayers:\n  - {layer}\n"
     assert fixed(text) == text
 
 

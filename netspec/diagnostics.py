@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
 """An error is wrong; a warning is about what is legal and hardly ever meant; a note, told where it is asked for, about
@@ -239,6 +239,29 @@ def is_slip(word: str, near: str) -> bool:
         a == b or (a.isalpha() and (min(len(a), len(b)) > 2 or set(a) == set(b)))  # `hh` is a slip of `h`
         for a, b in zip(ours, theirs, strict=True)
     )
+
+
+def is_misspelt(word: str, near: str) -> bool:
+    """Whether a word is another one, mistyped, and no name of its own: a letter or two of a word are others, behind its
+    first. `kernel_size` is no slip of `hidden_size`, nor `LayerNorm2d` of `LayerNorm`, nor `CReLU` of `ReLU`."""
+    ours, theirs = (re.findall(r"[a-z]+|\d+", name.casefold()) for name in (word, near))
+    whole, other = "".join(ours), "".join(theirs)
+    numbers = [[part for part in parts if part.isdigit()] for parts in (ours, theirs)]
+    if whole == other or numbers[0] != numbers[1] or whole in _OF_THEIR_OWN:
+        return whole == other
+    pairs = list(zip(ours, theirs, strict=True)) if len(ours) == len(theirs) else [(whole, other)]
+    return all(a == b or _is_slip_of_pen(a, b) for a, b in pairs)
+
+
+_OF_THEIR_OWN: Final = frozenset(("srelu", "geglu", "reglu", "swiglu", "bilstm", "convlstm"))
+"""Names of layers elsewhere that differ from one here by a letter."""
+
+
+def _is_slip_of_pen(a: str, b: str) -> bool:
+    first = a[:1] == b[:1] or len(a) > 5 or sorted(a) == sorted(b)
+    if min(len(a), len(b)) < 3 and set(a) != set(b):
+        return False
+    return first and _distance(a, b) <= max(1, min(2, max(len(a), len(b)) // 4))
 
 
 def _edits(a: str, b: str) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from netspec.arguments import Arguments
-from netspec.diagnostics import did_you_mean
+from netspec.diagnostics import did_you_mean, is_misspelt
 
 SAID: Final = {"yes": "true", "on": "true", "no": "false", "off": "false", "none": "null"}
 """Words that YAML 1.1 or Python reads as a boolean or null, in lower case, with their YAML 1.2 spelling."""
@@ -40,7 +40,7 @@ _ARGUMENTS: Final = {
     "num_words": ("num_embeddings",),
     "vocabulary": ("num_embeddings",),
     "emb_dim": ("embedding_dim",),
-    "embed_dim": ("embedding_dim",),
+    "embed_dim": ("embedding_dim", "d_model"),
     "embedding_size": ("embedding_dim",),
     "strides": ("stride",),
     "pool_size": ("kernel_size",),
@@ -60,10 +60,27 @@ _ARGUMENTS: Final = {
     "n_heads": ("num_heads", "nhead"),
     "num_heads": ("nhead",),
     "nhead": ("num_heads",),
+    "head": ("num_heads", "nhead"),
+    "num_groups": ("groups",),
+    "in_channels": ("num_channels", "num_features"),
+    "in_features": ("num_features",),
+    "start_dim": ("start",),
+    "end_dim": ("end",),
+    "min_val": ("min",),
+    "max_val": ("max",),
+    "scale": ("scale_factor",),
+    "upscale_factor": ("scale_factor",),
+    "scale_factor": ("upscale_factor", "factor"),
+    "window_size": ("window",),
+    "sizes": ("size",),
+    "stdev": ("std",),
+    "stddev": ("std",),
+    "sigma": ("std",),
+    "size": ("sizes",),
     "key_dim": ("head_dim",),
     "num_hiddens": ("embed_dim", "hidden_size", "out_features"),
     "d_model": ("embed_dim", "embedding_dim"),
-    "dim": ("embed_dim", "embedding_dim"),
+    "dim": ("embed_dim", "embedding_dim", "d_model"),
     "d_ff": ("dim_feedforward",),
     "ff_dim": ("dim_feedforward",),
     "mlp_dim": ("dim_feedforward",),
@@ -126,8 +143,15 @@ def argument_meant(name: str, known: Collection[str]) -> str | None:
     elsewhere = next((own for own in _ARGUMENTS.get(name, ()) if own in known), None)
     if name in _NONE:
         return None
-    begun = [own for own in known if own.startswith(f"{name}_")]
-    return elsewhere or (begun[0] if len(begun) == 1 else None) or did_you_mean(name, known)
+    begun = [own for own in known if re.fullmatch(rf"{re.escape(name)}_(?:{_UNITS})", own)]
+    if elsewhere is not None or len(begun) == 1:
+        return elsewhere or begun[0]
+    near = did_you_mean(name, known)
+    return near if near is not None and is_misspelt(name, near) else None
+
+
+_UNITS: Final = "size|dim|dims|factor|value|val|shape|channels|features|slope|corners"
+"""What people leave out at the end of an argument."""
 
 
 def readings(text: str) -> Iterable[object]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Literal
 
 from netspec.combinators import COMBINATORS, OWNERS, WORDS
-from netspec.diagnostics import Edit, Fix, Span, did_you_mean, is_near
+from netspec.diagnostics import Edit, Fix, Span, did_you_mean, is_misspelt, is_near
 from netspec.language.spec import Report, Spec
 from netspec.layers import UNOFFERED
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
@@ -168,7 +168,7 @@ def _no_single_head(
     elif any(key.text == "do" for key, _ in node.entries):
         report("no-head", "a `do` needs `for: name in values`, `repeat: n` or `when: …` beside it", node.entries[0][0])
     elif not spec.lacks_block(node.entries[0][0].text):
-        trap = stray_option_trap(spec.source, node.entries[0])
+        trap = stray_option_trap(spec.source, node.entries[0], flow=node.flow)
         report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
 
 
@@ -191,6 +191,7 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
     if not near and not told and argument is None:
         found = did_you_mean(stranger.text, (*_EVERY_OPTION, *fields))
         argument, near = (found, None) if found in fields else (None, found)
+        near = near if near is not None and is_misspelt(stranger.text, near) else None
     under = f"arguments of `{head.text}` belong under it: `{head.text}: {{{argument or stranger.text}: …}}`"
     report(
         "unknown-option",
@@ -313,7 +314,7 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
 def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     """Report a head that is misspelt, or that only other libraries know."""
     from netspec.language.aliases import has_other_arguments, meant_by  # strangers' names are told once one is met
-    from netspec.language.strangers import instead_of_head
+    from netspec.language.strangers import instead_of_head, repeated_head
 
     name = node.text
     axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
@@ -322,6 +323,11 @@ def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     layers = spec.offer.layers
     bare = name.removeprefix("torch.")
     meant = None if own else bare if bare in COMBINATORS else meant_by(bare, axes, layers)
+    often = repeated_head(name)
+    if often is not None and (often[0] in (*layers, *known) or meant_by(often[0], axes, layers)):
+        told = f"`repeat: {often[1]}` stands beside the item, as in `{{{often[0]}: …, repeat: {often[1]}}}`"
+        report("unknown-layer", f"there is no layer or block `{name}`", node, help=told)
+        return
     if meant is None and not own and (told := instead_of_head(name, spec.named_values)) is not None:
         report("unknown-layer", f"there is no layer or block `{name}`", node, help=told)
         return
@@ -329,7 +335,8 @@ def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     bare = re.sub(r"^[\w.]+\.(?=\w+$)", "", name)  # `torch.flatten`
     near = None if several else meant or _near(bare, layers, known, axes)
     fix = None
-    if near is not None and not node.quoted and not has_other_arguments(name):
+    sure = near is not None and (near == meant or is_misspelt(bare, near)) and not has_other_arguments(name)
+    if near is not None and sure and not node.quoted:
         fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))
     report(
         "unknown-layer",

@@ -186,8 +186,24 @@ def instead_of_head(text: str, values: Collection[str]) -> str | None:
     name = text.rpartition(".")[2]
     if (name != text or "_" in name) and (word := _combinator(name)) is not None:
         return f"did you mean `{word}`? For example `{word}: {joining_class(word).operands}`"
-    meant = _HEAD.get(name.lower(), name.lower())
+    begun = re.match(r"(?:if|elif|else|switch|loop|foreach|while)\b(?=\s*\S)", text)  # `if n > 2`
+    meant = begun[0] if begun else _HEAD.get(name.lower(), name.lower())
     return _told(name) or _told(name.lower()) or _HEADS.get(meant) or _HEADS.get(meant.replace("_", ""))
+
+
+_OFTEN: Final = (
+    r"(?P<item>[^\W\d][\w.]*)\s*(?:[x×*]\s*(?P<a>\d+)|[(\[]\s*[x×*]?\s*(?P<b>\d+)\s*(?:[x×*]|times)\s*[)\]]"
+    r"|[(\[]\s*[x×*]\s*(?P<c>\d+)\s*[)\]]|,?\s+(?P<d>\d+)\s*(?:[x×]|times))"
+    r"|(?P<e>\d+)\s*[x×*]\s*(?P<behind>[^\W\d][\w.]*)"
+)
+
+
+def repeated_head(text: str) -> tuple[str, str] | None:
+    """The item, and how often it is to stand there, of a head such as `ReLU x 3`, `ReLU (x3)` and `3 x ReLU`."""
+    found = re.fullmatch(_OFTEN, text)
+    if found is None:
+        return None
+    return found["item"] or found["behind"], next(found[group] for group in "abcde" if found[group])
 
 
 def added(text: str, values: Collection[str]) -> str | None:

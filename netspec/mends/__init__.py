@@ -16,6 +16,7 @@ from netspec.mends.agreement import agreed
 from netspec.mends.arguments import mends_of_arguments
 from netspec.mends.block_calls import mends_of_call, mends_of_call_as_in_python
 from netspec.mends.bodies import mends_of_bodies
+from netspec.mends.divisions import mends_of_divisions
 from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import drops_comment, loses
 from netspec.mends.elsewhere import mends_of_strangers
@@ -242,7 +243,7 @@ def _with_mend(
     slips: dict[tuple[Edit, ...], str] = {}
     proof.suggested.update(fix.edits for fix in own)
     is_first = not proof.found or proof.found[0] is d
-    others = _by_writing(d, source, spec, slips, is_first=is_first) if written else ()
+    others = _by_writing(d, source, spec, slips, proof, is_first=is_first) if written else ()
     strangers: Iterable[Fix] = ()
     if written and spec is not None:  # what stands around says more than a name that resembles another
         strangers = chain(mends_of_strangers(d, source, spec), mends_of_loops(d, source, spec))
@@ -329,7 +330,13 @@ WRITTEN: Final = HIDING - {"wrong-rank", "batch-axis"} | {
 
 
 def _by_writing(
-    d: Diagnostic, source: Source, spec: Spec | None, slips: dict[tuple[Edit, ...], str], *, is_first: bool
+    d: Diagnostic,
+    source: Source,
+    spec: Spec | None,
+    slips: dict[tuple[Edit, ...], str],
+    proof: Proof,
+    *,
+    is_first: bool,
 ) -> Iterator[Fix]:
     """Other ways to write what a finding is about; `slips` takes what was wrong with a line."""
     if spec is not None:
@@ -338,6 +345,8 @@ def _by_writing(
         yield from mends_of_writing(d, source, spec, is_first)
         yield from mends_of_arguments(d, source, spec)
         yield from mends_of_expressions(d, source, spec)
+        if d.code in ("invalid-argument", "expression-type"):
+            yield from mends_of_divisions(d, source, spec, proof)
     yield from mends_of_document(d, source, spec)
     for fix, message in mends_of_lines(d, source):
         slips.setdefault(fix.edits, message)

@@ -10,12 +10,14 @@ from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.language.strangers import BODIES, instead_of_option
-from netspec.mends.edits import leave_out, offset
+from netspec.mends.edits import leave_out, offset, replace
 from netspec.mends.finding import items_around
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _NOTHING: Final = ("identity", "none", "null", "no", "false", "")
 """Words for a shortcut that lets through what flows in, which is what there is without one."""
+_ADDS: Final = ("shortcut", "skip")
+"""Keys that elsewhere say whether anything is added at all: `shortcut: false` is YOLO's block without an addition."""
 
 
 def mends_of_bodies(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -37,6 +39,7 @@ def _inside(item: Item, source: Source) -> Iterator[Fix]:
     body: str | None = None
     said: list[str] = []
     beside: list[str] = []
+    sure = True
     for key, node in value.entries:
         option = _option(key.text, item.head.text)
         shift = 0 if value.flow else source.span(key).column - column
@@ -48,12 +51,17 @@ def _inside(item: Item, source: Source) -> Iterator[Fix]:
         elif not _is_nothing(option, node):
             beside.append(f"{option}{written}")
             said.append(f"`{option}`")
+        else:
+            sure = sure and _lets_through(key, node)
     if body is None:
         return
     between = ", " if item.node.flow else "\n" + " " * (column - 1)
     title = f"write the layers directly under `{item.head.text}`"
     title += f", and {' and '.join(said)} beside it" if said else ""
-    yield Fix(title, (Edit(source.between(item.head.end, value.end), between.join([body, *beside])),))
+    title += "" if sure else ": without a `shortcut` what flows in is added"
+    yield Fix(title, (whole := Edit(source.between(item.head.end, value.end), between.join([body, *beside])),), sure)
+    if not sure and not beside:
+        yield Fix(_WITHOUT, (replace(source, item.head, "sequential"), whole), certain=False)
 
 
 def _option(key: str, word: str) -> str | None:
@@ -69,9 +77,23 @@ def _is_nothing(option: str, node: Node) -> bool:
     )
 
 
+def _lets_through(key: ScalarNode, node: Node) -> bool:
+    """Whether no shortcut means that what flows in is added, as `identity` does, and no `downsample`."""
+    return key.text not in _ADDS or (isinstance(node, ScalarNode) and node.text.lower().endswith("identity"))
+
+
+_WITHOUT: Final = "write `sequential`, in which nothing is added"
+
+
 def _nothing(item: Item, at: int, source: Source) -> Iterator[Fix]:
-    """`shortcut: identity`."""
-    for i, (key, node) in enumerate(item.node.entries if isinstance(item.node, MapNode) else ()):
-        if key is not item.head and node.start == at and _is_nothing(key.text, node) and isinstance(item.node, MapNode):
-            cut = leave_out(item.node, i, source)
-            yield Fix("leave it out: without a `shortcut` what flows in is added", (cut,))
+    """`shortcut: identity`, `downsample: none`."""
+    node = item.node
+    for i, (key, value) in enumerate(node.entries if isinstance(node, MapNode) else ()):
+        option = _option(key.text, item.head.text)
+        here = key is not item.head and at in (key.start, value.start)
+        if not here or option is None or not _is_nothing(option, value) or not isinstance(node, MapNode):
+            continue
+        cut, sure = leave_out(node, i, source), _lets_through(key, value)
+        yield Fix("leave it out: without a `shortcut` what flows in is added", (cut,), sure)
+        if not sure:
+            yield Fix(_WITHOUT, (replace(source, item.head, "sequential"), cut), certain=False)

@@ -10,8 +10,26 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-_CHANGES: Final = frozenset(("append", "insert", "extend", "pop", "apply"))
+_CHANGES: Final = frozenset(
+    (
+        "append", "insert", "extend", "pop", "remove", "clear", "reverse", "apply", "register_module",
+        "register_forward_hook", "register_forward_pre_hook", "register_buffer", "register_parameter",
+        "set_submodule", "load_state_dict",
+    )
+)  # fmt: skip
 """Methods that change a network once it is made."""
+_OF_SELF: Final = _CHANGES - {"append", "extend", "insert", "pop", "remove", "clear", "reverse"}
+"""Those that are not followed where a class makes its parts."""
+_ANYWHERE: Final = frozenset(
+    ("setattr", "delattr", "__setitem__", "__delitem__", "__setattr__", "__delattr__", "spectral_norm", "weight_norm",
+     "orthogonal", "register_parametrization", "remove_spectral_norm", "remove_weight_norm", "fuse_modules",
+     "quantize_dynamic", "quantize_", "convert_sync_batchnorm", "replace_all_batch_norm_modules_")
+)  # fmt: skip
+"""What changes a module that it is given, wherever it is called."""
+_LOOKS: Final = frozenset(
+    ("print", "len", "type", "id", "str", "repr", "list", "sum", "iter", "enumerate", "isinstance", "next", "summary")
+)
+"""Functions that look at a module that they are given."""
 _OF_WEIGHTS: Final = frozenset(
     ("requires_grad_", "zero_", "fill_", "normal_", "uniform_", "copy_", "detach", "load_state_dict")
 )
@@ -36,6 +54,12 @@ def _doubts(tree: ast.Module, *, keras: bool) -> Iterator[ast.AST]:
         match node:
             case ast.Assign(targets=targets, value=value):
                 yield from _assigned(node, targets, value, networks)
+            case ast.AugAssign(target=target, value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
+                yield from _assigned(node, [target], value, networks)
+            case ast.Delete(targets=targets) if any(not isinstance(one, ast.Name) for one in targets):
+                yield node
+            case ast.Expr(value=ast.Call() as call) if _is_given_a_part(call, networks):
+                yield node
             case ast.Call():
                 yield from _called(node, networks)
                 if keras:
@@ -58,16 +82,31 @@ def _name_of(call: ast.Call) -> str:
 
 
 def _networks(tree: ast.Module) -> frozenset[str]:
-    """The names of networks at the top of a program."""
-    classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)} | {"Sequential", "Model"}
-    made = (node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call))
-    return frozenset(
-        target.id
-        for node in made
-        if isinstance(node.value, ast.Call) and _name_of(node.value) in classes
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    )
+    """The names of networks and of their parts: what a class or function of the program gives, what such a name is
+    given to, what a loop goes through, and what functions are given."""
+    makers = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    makers |= {"Sequential", "Model", "ModuleList", "ModuleDict"}
+    found = {
+        argument.arg
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name not in ("forward", "call", "__init__")
+        for argument in node.args.args
+    } - {"self"}
+    for _ in range(2):  # a loop over what is named further down
+        for node in ast.walk(tree):
+            match node:
+                case ast.Assign(targets=targets, value=value):
+                    made = targets
+                case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.For(target=target, iter=value):
+                    made = [target]
+                case ast.NamedExpr(target=target, value=value):
+                    made = [target]
+                case _:
+                    continue
+            calls = (one for one in ast.walk(value) if isinstance(one, ast.Call))
+            if _root(value) in found or any(_name_of(one) in makers for one in calls):
+                found |= {one.id for target in made for one in ast.walk(target) if isinstance(one, ast.Name)}
+    return frozenset(found | makers) - {"self"}
 
 
 def _forgotten(tree: ast.Module) -> Iterator[ast.AST]:
@@ -82,11 +121,21 @@ def _forgotten(tree: ast.Module) -> Iterator[ast.AST]:
             yield node
 
 
+def _is_given_a_part(call: ast.Call, networks: frozenset[str]) -> bool:
+    """Whether a call that stands by itself is given a part of a network, which it may change: `prune(model[0])`."""
+    given = [*call.args, *(k.value for k in call.keywords)]
+    parts = (one for one in given if isinstance(one, ast.Subscript | ast.Attribute))
+    return _name_of(call) not in _LOOKS and any(_root(one) in networks | {"self"} for one in parts)
+
+
 def _assigned(
-    node: ast.Assign, targets: list[ast.expr], value: ast.expr, networks: frozenset[str]
+    node: ast.Assign | ast.AugAssign | ast.AnnAssign, targets: list[ast.expr], value: ast.expr, networks: frozenset[str]
 ) -> Iterator[ast.AST]:
-    for target in targets:
-        of_network = isinstance(target, ast.Attribute | ast.Subscript) and _root(target) in networks
+    for target in (one for each in targets for one in (each.elts if isinstance(each, ast.Tuple) else [each])):
+        part_of = isinstance(target, ast.Attribute | ast.Subscript)
+        of_network = part_of and _root(target) in networks
+        of_network |= part_of and _root(target) == "self" and not isinstance(target.value, ast.Name)
+        of_network |= isinstance(node, ast.AugAssign) and isinstance(target, ast.Name) and target.id in networks
         state = isinstance(target, ast.Attribute) and target.attr in _STATES
         same = isinstance(target, ast.Attribute) and isinstance(value, ast.Attribute) and _root(value) == "self"
         part = isinstance(value, ast.Subscript) and _root(value) in networks
@@ -98,7 +147,11 @@ def _called(node: ast.Call, networks: frozenset[str]) -> Iterator[ast.AST]:
     name, function = _name_of(node), node.func
     path = ast.unparse(function)
     changed = name in _OF_WEIGHTS or (name in _CHANGES and _root(function) in networks)
-    if changed and isinstance(function, ast.Attribute):
+    if name in _ANYWHERE or (changed and isinstance(function, ast.Attribute)):
+        yield node
+    if name in _OF_SELF and _root(function) == "self":
+        yield node
+    if isinstance(function, ast.Name) and name in ("exec", "eval"):
         yield node
     if "init." in path:
         yield node

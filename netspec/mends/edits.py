@@ -72,7 +72,8 @@ def applied(source: Source, edits: Sequence[Edit]) -> Changed | None:
     return Changed("".join(parts), moved, frozenset(lines))
 
 
-_NUMBER: Final = r"(?<![\w.])\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])"
+_NUMBER: Final = r"(?:(?<![\w.])|(?<=\b[x×X]))\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])"
+"""A number by itself, or the one of `x3`."""
 
 
 def loses(edits: Sequence[Edit], source: Source) -> bool:
@@ -81,8 +82,12 @@ def loses(edits: Sequence[Edit], source: Source) -> bool:
     old: list[str] = []
     marks = 0
     for edit in edits:
-        text = source.text[offset(source, *edit.span[1:3]) : offset(source, *edit.span[3:5])]
-        text = re.sub(r" ?[x×X] ?\d+$", "", text)  # a square that becomes one number
+        start = offset(source, *edit.span[1:3])
+        text = source.text[start : offset(source, *edit.span[3:5])]
+        text = re.sub(r"\b(\d+) ?[x×X] ?\1$", r"\1", text)  # a square that becomes one number
+        side = re.fullmatch(r" ?[x×X] ?(\d+)", text)
+        if side is not None and re.search(rf"\b{side[1]}$", source.text[:start]):  # its second side alone
+            text = ""
         if not re.fullmatch(f"-?{_NUMBER}", text.strip(" ,")):
             old.append(text)
         marks += len(re.findall(r"[=:]\S", text)) - len(re.findall(r"[=:]", edit.text))

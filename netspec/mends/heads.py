@@ -90,6 +90,7 @@ def _depthwise(value: Node, source: Source, spec: Spec) -> str | None:
         return None
     given = dict(entries)
     times = given.pop("depth_multiplier", "1")
+    times = times if re.fullmatch(r"\w+", times) else f"({times})"
     width = "in_channels" if times == "1" else f"{times} * in_channels"
     pairs = [("out_channels", width), ("groups", "in_channels")]
     for key, text in given.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from netspec.language.aliases import meant_by
 from netspec.meant import argument_meant
@@ -17,11 +17,11 @@ from netspec.mends.calls import (
     called_name,
     folded,
     is_stateful,
-    one_for_all,
     shaped,
     text_of,
     unparsed,
 )
+from netspec.mends.paddings import same_in_torch
 from netspec.writing import flow, written
 
 KERAS: Final[Mapping[str, tuple[str, str]]] = {
@@ -107,7 +107,7 @@ def keras_entries(node: ast.Call, name: str, names: Mapping[str, Any], manner: M
         pairs.append(("kernel_size", "2"))
     if head == "LeakyReLU" and not pairs:
         pairs.append(("negative_slope", "0.3"))  # Keras's default
-    pairs += _padding(given, head, names)
+    pairs += _padding(given, head, names, manner)
     if "returns" in found.model_fields and not (
         "return_sequences" in given and folded(given["return_sequences"], names) is True
     ):
@@ -140,8 +140,10 @@ def norms_by_axes(entries: Sequence[WrittenItem], given: Sequence[int] | None) -
     return tuple(found)
 
 
-def _padding(given: Mapping[str, ast.expr], head: str, names: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Keras's `same`: half the kernel where there is a stride, the next whole number of windows where one pools."""
+def _padding(
+    given: Mapping[str, ast.expr], head: str, names: Mapping[str, Any], manner: Manner
+) -> list[tuple[str, str]]:
+    """Keras's `same` as torch says it."""
     if "padding" not in given:
         return []
     padding = folded(given["padding"], names)
@@ -149,15 +151,22 @@ def _padding(given: Mapping[str, ast.expr], head: str, names: Mapping[str, Any])
         return [("padding", flow(padding, written))]
     if not isinstance(padding, str) or padding.lower() != "same":
         return []
-    if "Pool" in head:
-        return [("ceil_mode", "true")]
-    strides, kernel = given.get("strides"), given.get("kernel_size")
-    if strides is None or folded(strides, names) in (1, [1, 1], [1]):
-        return [("padding", "same")]
-    size = None if kernel is None else one_for_all(folded(kernel, names))
-    if not isinstance(size, int) or size % 2 == 0:
-        raise NoChain("`padding='same'` with a stride and an even kernel, which torch has not", given["padding"].lineno)
-    return [("padding", str(size // 2))]
+    sizes = [
+        _sizes(next((given[word] for word in words if word in given), None), names)
+        for words in (("kernel_size", "pool_size"), ("strides",), ("dilation_rate",))
+    ]
+    made = same_in_torch(manner.offer.layer_class(head), *sizes)
+    if made is None:
+        found = f"`padding='same'` of a `{head}` whose two sides differ in Keras, which torch has not"
+        raise NoChain(found, given["padding"].lineno, "a layer of padding in front of it pads one side more")
+    return list(made.items())
+
+
+def _sizes(node: ast.expr | None, names: Mapping[str, Any]) -> list[int] | None:
+    """The numbers of an argument, one or one for each axis; None where it is left out."""
+    value = None if node is None else folded(node, names)
+    listed = cast(list[Any], value if isinstance(value, list) else [value])
+    return None if value is None else [one for one in listed if isinstance(one, int)]
 
 
 _ACTIVATIONS: Final = {"linear": "", "softmax": "Softmax: -1", "swish": "SiLU"}

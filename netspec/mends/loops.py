@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
+from netspec.language.aliases import meant_by
 from netspec.language.items import Item
 from netspec.language.spec import Spec
-from netspec.mends.edits import replace
+from netspec.language.strangers import repeated_head
+from netspec.mends.edits import put_beside, replace
 from netspec.mends.finding import items_around
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
@@ -19,6 +21,7 @@ _ELSEWHERE: Final[Mapping[str, str]] = {"if": "when", "foreach": "for", "loop": 
 """Words of other languages for the same."""
 _HEADER: Final = re.compile(r"(for|repeat|when|if|foreach|loop)(?:\s*\((.+)\)|\s+(.+?))\s*(?:times)?")
 _BODIES: Final = ("body", "layers", "then", "items", "modules", "block", "steps", "content")
+_OTHERWISE: Final = ("else", "otherwise")
 _COUNTS: Final = ("n", "times", "count", "num", "number", "repeat")
 
 
@@ -26,34 +29,65 @@ def mends_of_loops(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
     """A loop or a condition around a finding, with a `do`."""
     at = source.offset(*d.span[1:3])
     for item in items_around(spec, at):
+        yield from _often(item, source, spec)
         if isinstance(item.node, MapNode):
             yield from _in_the_head(item, source)
             yield from _in_other_words(item.node, source)
             yield from _under_another_name(item.node, source)
             yield from _beside(item.node, source)
             yield from _inside(item, source)
+            yield from _swapped(item.node, source)
 
 
 def _in_the_head(item: Item, source: Source) -> Iterator[Fix]:
     """`- for i in range(3): […]`, `- repeat(3): […]`."""
     found = _HEADER.fullmatch(item.head.text)
-    if found is None or not isinstance(item.value, ListNode):
+    if found is None or not isinstance(item.node, MapNode) or item.value is None:
         return
-    word, rest = _ELSEWHERE.get(found[1], found[1]), found[2] or found[3]
-    assert isinstance(item.node, MapNode)
-    if item.node.flow:
-        yield Fix(f"write `{word}: {rest}`, and `do` beside it", (replace(source, item.head, f"{word}: {rest}, do"),))
+    word, rest = _ELSEWHERE.get(found[1], found[1]), _closed(found[2]) or found[2] or found[3]
+    body: list[Edit] = []
+    if not isinstance(item.value, ListNode):  # one item alone
+        start, end = item.value.start, item.value.end
+        if start == end or "\n" in source.text[start:end]:
+            return
+        body = [Edit(source.between(at, at), bracket) for at, bracket in ((start, "["), (end, "]"))]
+    between = ", " if item.node.flow else "\n" + " " * (source.span(item.head).column - 1)
+    head = replace(source, item.head, f"{word}: {rest}{between}do")
+    title = f"write `{word}: {rest}`, and `do` beside it"
+    if len(item.node.entries) == 1:
+        yield Fix(title, (head, *body))
         return
-    indent = " " * (item.head.start - source.text.rfind("\n", 0, item.head.start) - 1)
-    edit = Edit(source.span(item.head), f"{word}: {rest}\n{indent}do")
-    yield Fix(f"write `{word}: {rest}`, and `do` beside it", (edit,))
+    key, other = item.node.entries[1]
+    if word == "when" and len(item.node.entries) == 2 and key.text in _OTHERWISE and isinstance(other, ListNode):
+        opposite = f"when: {_opposite(rest)}"
+        edits = (head, *body, _another(item.node, key, opposite, source))
+        yield Fix(f"{title}, and an item `{opposite}` for the `{key.text}`{_late(rest)}", edits, not _late(rest))
+
+
+def _closed(text: str | None) -> str | None:
+    """What stood in parentheses, with them, if those that open inside are closed by others: `n > 2) and (norm`."""
+    depth = 0
+    for c in text or "":
+        depth += (c == "(") - (c == ")")
+        if depth < 0:
+            return f"({text})"
+    return None
+
+
+def _swapped(node: MapNode, source: Source) -> Iterator[Fix]:
+    """`repeat: [ReLU]` with `times: 3` beside it."""
+    (head, body), *others = node.entries
+    count = next(((key, value) for key, value in others if key.text in _COUNTS), None)
+    if head.text == "repeat" and isinstance(body, ListNode) and count is not None and isinstance(count[1], ScalarNode):
+        edits = (replace(source, head, "do"), replace(source, count[0], "repeat"))
+        yield Fix("write `do` for the layers, and `repeat` for how often", edits)
 
 
 def _in_other_words(node: MapNode, source: Source) -> Iterator[Fix]:
     """`if: norm` with `then: […]`, and perhaps `else: […]`, beside it; `loop: 3` with `do: […]`."""
     head, value = node.entries[0]
     word = _ELSEWHERE.get(head.text, head.text)
-    known = ("do", "else", "otherwise", *_BODIES)
+    known = ("do", *_OTHERWISE, *_BODIES)
     if word not in HEADS or not isinstance(value, ScalarNode) or any(k.text not in known for k, _ in node.entries[1:]):
         return
     edits = [] if head.text == word else [replace(source, head, word)]
@@ -61,7 +95,7 @@ def _in_other_words(node: MapNode, source: Source) -> Iterator[Fix]:
     bodies = 0
     for key, body in node.entries[1:]:
         bodies += 1
-        if key.text in ("else", "otherwise"):
+        if key.text in _OTHERWISE:
             if word != "when" or bodies != 2:
                 return
             opposite = f"when: {_negated(value, source)}"
@@ -75,17 +109,28 @@ def _in_other_words(node: MapNode, source: Source) -> Iterator[Fix]:
                 return
             edits += [Edit(source.between(at, at), sign) for at, sign in ((body.start, "["), (body.end, "]"))]
     if edits and bodies and (head.text != word or bodies == 2):
-        yield Fix(f"write {', '.join(said[:-1])}{' and ' if said[1:] else ''}{said[-1]}", tuple(edits))
+        late = _late(value.text) if bodies == 2 else ""
+        title = f"write {', '.join(said[:-1])}{' and ' if said[1:] else ''}{said[-1]}{late}"
+        yield Fix(title, tuple(edits), certain=not late)
+
+
+def _late(condition: str) -> str:
+    """What to know of the second of two items, one for each way, where the condition is about what comes to the item:
+    the first has changed that. Nothing where it has not."""
+    found = re.search(r"\bin_(?:channels|features|shape)\b", condition)
+    return "" if found is None else f", which reads `{found[0]}` behind the first"
 
 
 def _negated(condition: ScalarNode, source: Source) -> str:
     """The opposite of a condition, quoted as it is."""
-    text = condition.text
-    opposite = text[4:] if re.fullmatch(r"not \w+", text) else f"not {text}"
-    if not re.fullmatch(r"(?:not )?\w+", text):
-        opposite = f"not ({text})"
     quote = source.text[condition.start] if condition.quoted else ""
-    return f"{quote}{opposite}{quote}"
+    return f"{quote}{_opposite(condition.text)}{quote}"
+
+
+def _opposite(text: str) -> str:
+    if re.fullmatch(r"(?:not )?\w+", text):
+        return text[4:] if text.startswith("not ") else f"not {text}"
+    return f"not ({text})"
 
 
 def _another(node: MapNode, key: ScalarNode, head: str, source: Source) -> Edit:
@@ -128,18 +173,49 @@ def _beside(node: MapNode, source: Source) -> Iterator[Fix]:
 
 
 def _inside(item: Item, source: Source) -> Iterator[Fix]:
-    """`repeat: {times: 3, layers: […]}`."""
-    value = item.value
-    if item.head.text not in HEADS or not isinstance(value, MapNode) or len(value.entries) != 2:
+    """`repeat: {times: 3, layers: […]}`, perhaps with options within it or beside it, which stay."""
+    value, node = item.value, item.node
+    if item.head.text not in HEADS or not isinstance(value, MapNode) or not isinstance(node, MapNode):
         return
-    body = next((node for key, node in value.entries if key.text in (*_BODIES, "do")), None)
-    count = next((node for key, node in value.entries if key.text in (*_COUNTS, "in", "values", "condition")), None)
-    if not isinstance(body, ListNode) or not isinstance(count, ScalarNode) or not body.flow:
+    counts = (*_COUNTS, "in", "values", "condition")
+    count = next(((key, one) for key, one in value.entries if key.text in counts), None)
+    body = next(((key, one) for key, one in value.entries if key.text in (*_BODIES, "do")), None)
+    if body is None or count is None or not isinstance(body[1], ListNode) or not isinstance(count[1], ScalarNode):
         return
-    written = source.text[body.start : body.end]
-    whole = f"{{{item.head.text}: {count.text}, do: {written}}}"
-    if "\n" not in written:
-        yield Fix("write `do` beside it", (Edit(source.between(item.node.start, item.node.end), whole),))
+    column = source.span(item.head).column
+    written = [f" {source.text[count[1].start : count[1].end]}"]
+    for key, one in value.entries:
+        if key is count[0]:
+            continue
+        shift = 0 if value.flow else source.span(key).column - column
+        text = source.text[key.end : one.end].rstrip().replace("\n" + " " * shift, "\n")
+        written.append(f"{'do' if key is body[0] else key.text}{text}")
+    around = node.flow and source.text[node.start] != "{"  # `[repeat: {…}]`
+    whole = (", " if node.flow else "\n" + " " * (column - 1)).join(written)
+    edits = [Edit(source.between(source.text.index(":", item.head.end) + 1, value.end), whole)]
+    if around:
+        edits += [Edit(source.between(at, at), brace) for at, brace in ((node.start, "{"), (value.end, "}"))]
+    yield Fix("write `do` beside it", tuple(edits))
+
+
+def _often(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`ReLU x 3`, `Conv2d x 3: {…}`: how often stands beside the item."""
+    found = repeated_head(item.head.text)
+    if found is None or item.head.quoted:
+        return
+    axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
+    name = found[0] if found[0] in spec.blocks else meant_by(found[0].rpartition(".")[2], axes, spec.offer.layers)
+    if name is None:
+        return
+    title = f"write `{name}`, and `repeat: {found[1]}` beside it"
+    if isinstance(item.node, MapNode):
+        beside = put_beside(source, item, "repeat", found[1])
+        if beside is not None:
+            yield Fix(title, (replace(source, item.head, name), beside))
+        return
+    layer = None if name in spec.blocks or name not in spec.offer.layers else spec.offer.layer_class(name)
+    if layer is None or not any(field.is_required() for field in layer.model_fields.values()):
+        yield Fix(title, (replace(source, item.node, f"{{{name}: , repeat: {found[1]}}}"),))
 
 
 def _end(key: ScalarNode, value: Node) -> int:

@@ -32,6 +32,8 @@ class Modules(ABC):
         self.manner: Final = manner
         self.classes: dict[str, ast.ClassDef] = {}
         self.functions: dict[str, ast.FunctionDef] = {}
+        self.methods: dict[str, ast.FunctionDef] = {}
+        """Those of the class whose constructor is followed."""
         self.used: set[str] = set()
         """The classes that another part of the text makes modules of."""
         self.bare: list[WrittenItem] = []
@@ -226,10 +228,11 @@ class Modules(ABC):
         forward = methods.get("forward") or methods.get("call")
         own: Names = {"self": None, **{key: value for key, value in names.items() if isinstance(value, int | float)}}
         if (constructor := methods.get("__init__")) is not None:
-            self._bind(constructor, node, names, own)
+            self.bind(constructor, node, names, own)
             outer, self._flowing = self._flowing, None
+            others, self.methods = self.methods, methods
             self.run(constructor.body, own, strict=False)
-            self._flowing = outer
+            self._flowing, self.methods = outer, others
         if forward is None or len(forward.args.args) < 2:
             raise NoChain(f"the class `{of.name}`, which has no `forward`", of.lineno)
         if len(forward.args.args) - len(forward.args.defaults) > 2:
@@ -247,13 +250,13 @@ class Modules(ABC):
     def returned(self, of: ast.FunctionDef, node: ast.Call | None, names: Names) -> Held:
         """The module that a function gives, for the arguments of a call."""
         own: Names = {key: value for key, value in names.items() if not isinstance(value, Tensor)}
-        self._bind(of, node, names, own)
+        self.bind(of, node, names, own)
         found = self.run(of.body, own, strict=False)
         if not isinstance(found, Held):
             raise NoChain(f"the function `{of.name}`, which gives no network", of.lineno)
         return found
 
-    def _bind(self, of: ast.FunctionDef, node: ast.Call | None, names: Names, own: Names) -> None:
+    def bind(self, of: ast.FunctionDef, node: ast.Call | None, names: Names, own: Names) -> None:
         """Give the parameters of a function the values of a call, or their defaults."""
         words = [one.arg for one in of.args.args if one.arg != "self"]
         defaults = of.args.defaults

@@ -129,6 +129,14 @@ class Proof:
             verdict = self._tried(d, fix, (*fix.edits, *self.aside))
         return verdict
 
+    def checked(self, edits: Sequence[Edit]) -> Sequence[Diagnostic] | None:
+        """All findings about the text with edits, as a question to the spec; None where no check is left for it."""
+        changed = applied(self.source, edits)
+        if changed is None or self.left == 0:
+            return None
+        self.left -= 1
+        return self.recheck(changed.text)
+
     def _tried(self, d: Diagnostic, fix: Fix, edits: Sequence[Edit]) -> Verdict:
         changed = applied(self.source, edits)
         if changed is None or changed.text == self.source.text:

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from netspec.mends.calls import NoChain, WrittenItem, called_name, folded, unparsed
 from netspec.mends.modules import Modules, Unfollowed, bounded, member
-from netspec.mends.syntax import CHANGING, changes, is_about_layers, is_about_networks, key_of, runs, targets, truth
+from netspec.mends.syntax import (
+    CHANGING,
+    changes,
+    is_about_layers,
+    is_about_networks,
+    key_of,
+    root_key,
+    runs,
+    targets,
+    truth,
+)
 from netspec.mends.tensors import BATCH, JOINED, Held, Names, is_batch
 
 
@@ -83,6 +93,8 @@ class Follower(Modules):
             case ast.AugAssign(target=ast.Name(id=name), op=ast.Add()) if isinstance(names.get(name), list):
                 more = self.value(statement.value, names)
                 names[name] = bounded([*names[name], *(more if isinstance(more, list) else [more])], statement)
+            case ast.AugAssign(target=target, op=ast.Add()) if isinstance(names.get(key_of(target) or ""), Held):
+                self._lengthen(key_of(target) or "", self.value(statement.value, names), statement, names)
             case ast.AugAssign():
                 raise NoChain(f"`{ast.unparse(statement)[:40]}`, which computes with values", statement.lineno, JOINED)
             case ast.Expr():
@@ -128,7 +140,10 @@ class Follower(Modules):
             return
         if strict and isinstance(node, ast.Call) and called_name(node.func) not in ("print", "check", "append"):
             self.value(node, names)
-        if strict or "self" in names:
+        if strict:
+            return
+        if "self" in names:
+            self._own_method(node, names)
             return
         for one in node.elts if isinstance(node, ast.Tuple | ast.List) else [node]:
             if isinstance(one, ast.Call) and is_about_layers(one, self.manner):
@@ -138,6 +153,16 @@ class Follower(Modules):
                     self.failed = self.failed or why
             elif isinstance(one, ast.Call):
                 self.keep_shape(one, names)
+
+    def _own_method(self, node: ast.expr, names: Names) -> None:
+        """`self.build()` in a constructor: what the method makes of the module's parts."""
+        key = key_of(node.func) if isinstance(node, ast.Call) else None
+        method = self.methods.get((key or "").removeprefix("self."))
+        if isinstance(node, ast.Call) and method is not None and (key or "").startswith("self."):
+            own: Names = {key: value for key, value in names.items() if key.partition(".")[0] == "self"}
+            self.bind(method, node, names, own)
+            self.run(method.body, own, strict=False)
+            names.update({key: value for key, value in own.items() if key.startswith("self.")})
 
     def _adds(self, node: ast.Call, func: ast.Attribute, names: Names) -> bool:
         """`layers.append(…)`, `model.add(…)`, `net.add_module("name", …)`: whether it is one of them."""
@@ -155,6 +180,18 @@ class Follower(Modules):
                 value = Held(tuple(bounded((*value.entries, *more), node)), True)
             names[key] = self.last = value
             return True
+        if func.attr in ("append", "extend") and isinstance(value, Held) and len(node.args) == 1 and key is not None:
+            more = self.value(node.args[0], names)
+            self._lengthen(key, more if func.attr == "extend" else [more], node, names)
+            return True
+        if (
+            func.attr in CHANGING
+            and isinstance(names.get(root_key(func.value) or ""), Held)
+            and (key is None or func.attr != "add_module")
+        ):
+            raise NoChain(
+                f"`{unparsed(node)}`, which changes a module that is made", node.lineno, "write what it is in the end"
+            )
         if func.attr != "add_module" or len(node.args) != 2 or key is None:
             return False
         name, made = folded(node.args[0], names), self.module(node.args[1], names)
@@ -163,6 +200,24 @@ class Follower(Modules):
         elif isinstance(value, Held):
             names[key] = self.last = Held((*value.entries, *member(made, str(name))), True)
         return True
+
+    def _lengthen(self, key: str, more: Any, node: ast.AST, names: Names) -> None:
+        """Put modules at the end of one that holds several.
+
+        Raises:
+            NoChain: it holds none, or what is put there is none.
+        """
+        held = cast(Held, names[key])
+        listed: Any = list(more.parts or ()) if isinstance(more, Held) else more
+        if held.parts is None or not isinstance(listed, list):
+            raise NoChain("modules that are put into another one", getattr(node, "lineno", 0))
+        modules = [one for one in cast(list[Any], listed) if isinstance(one, Held)]
+        if len(modules) < len(cast(list[Any], listed)):
+            raise NoChain("modules that are put into another one", getattr(node, "lineno", 0))
+        entries = [*held.entries, *(entry for one in modules for entry in member(one, None))]
+        names[key] = Held(tuple(bounded(entries, node)), held.container, (*held.parts, *modules))
+        if held.container and "self" not in names:
+            self.last = names[key]
 
     def _loop(self, statement: ast.For, names: Names, strict: bool) -> Any:
         """`for` over modules, a range or a list of numbers; what it returns, or None."""

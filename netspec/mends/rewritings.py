@@ -228,8 +228,12 @@ def _loop(line: Line) -> str:
 
 
 def _repeated(line: Line) -> str:
-    """`- Conv2d: {…} x 3`."""
-    return re.sub(r"^( *- )([A-Z]\w*(?:: \{.*\})?) ?[x×*] ?(\d+)$", r"\1{\2, repeat: \3}", line.text)
+    """`- Conv2d: {…} x 3`, `- Dropout: 0.5 (x3)`."""
+    return re.sub(
+        r"^( *- )([A-Za-z]\w*: (?:\{.*\}|\d*\.\d+)) ?(?:[x×*] ?(\d+)|\([x×*] ?(\d+)\))$",
+        lambda found: f"{found[1]}{{{found[2]}, repeat: {found[3] or found[4]}}}",
+        line.text,
+    )
 
 
 def _two_entries(line: Line) -> str:
@@ -247,10 +251,22 @@ def _name_in_front(line: Line) -> str:
 
 
 def _template(line: Line) -> str:
-    """`{{ width * 2 }}`, `${width}`."""
-    return re.sub(
-        r"\$\{\s*([^{}:,'\"]+?)\s*\}|\{\{\s*([^{}:,'\"]+?)\s*\}\}", lambda found: found[1] or found[2], line.text
-    )
+    """`{{ width * 2 }}`, `${width}`; parentheses hold together what is a part of an expression."""
+
+    def bare(found: re.Match[str]) -> str:
+        text = found[1] or found[2]
+        before, behind = line.text[: found.start()].rstrip(), line.text[found.end() :].lstrip()
+        whole = (before[-1:] in tuple(":,[{'\"") or before.strip() == "-") and behind[:1] in (
+            "",
+            ",",
+            "]",
+            "}",
+            "'",
+            '"',
+        )
+        return text if whole or re.fullmatch(r"\w+", text) else f"({text})"
+
+    return re.sub(r"\$\{\s*([^{}:,'\"]+?)\s*\}|\{\{\s*([^{}:,'\"]+?)\s*\}\}", bare, line.text)
 
 
 class Rewriting(NamedTuple):

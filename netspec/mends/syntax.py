@@ -23,6 +23,15 @@ def key_of(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
+def root_key(node: ast.expr) -> str | None:
+    """The key of what an expression is a part of: `self.body` for `self.body[0].act`."""
+    key = key_of(node)
+    while key is None and isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+        key = key_of(node)
+    return key
+
+
 def wrapped(node: ast.Call) -> ast.expr | None:
     """The network that `net.to(device)` or `torch.compile(net)` gives back; None for another call."""
     if called_name(node.func) not in _WRAPPERS:
@@ -61,7 +70,7 @@ def changes(statement: ast.stmt) -> set[str]:
     found = targets(statement)
     for node in ast.walk(statement):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING:
-            found.add(key_of(node.func.value) or "")
+            found.add(root_key(node.func.value) or "")
     return found - {""}
 
 

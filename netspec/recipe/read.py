@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Final, cast
 
 from netspec.arguments import COUNT, NATURAL, NON_NEGATIVE, POSITIVE
-from netspec.diagnostics import Edit, Fix, did_you_mean
+from netspec.diagnostics import Edit, Fix, did_you_mean, is_misspelt
 from netspec.kinds import TEXT, FieldKind, kind_of
 from netspec.meant import meant_call
 from netspec.recipe import aliases, tables
@@ -193,7 +193,8 @@ def _patterns(name: str, node: Node, reader: Reader) -> Any:
 def _unknown(key: ScalarNode, node: MapNode, reader: Reader) -> str | None:
     """Report an unknown key; the key that was probably meant."""
     name = key.text
-    near = _RENAMED.get(name.lower()) or did_you_mean(name, KEYS)
+    alike = did_you_mean(name, KEYS)
+    near = _RENAMED.get(name.lower()) or (alike if alike is not None and is_misspelt(name, alike) else None)
     if name in aliases.KEYS:
         help_ = aliases.KEYS[name]
     elif near:

@@ -116,14 +116,25 @@ def argument_trap(source: Source, key: ScalarNode, node: MapNode, name: str) -> 
     )
 
 
-def stray_option_trap(source: Source, entry: tuple[ScalarNode, Node]) -> Trap:
-    """The trap `[conv: 64, when: x]`: the comma separates two items where one was intended."""
+def stray_option_trap(source: Source, entry: tuple[ScalarNode, Node], *, flow: bool) -> Trap:
+    """The trap `[conv: 64, when: x]`: the comma separates two items where one was intended. In block style a dash
+    does, in front of the option."""
     key, value = entry
     written = _line(source, key.start, value.end)
+    span = source.between(key.start, value.end)
+    message = f"`{key.text}` stands alone as an item of the list"
+    if not isinstance(value, ScalarNode):
+        return Trap(
+            "option-without-item", message, span,
+            f"a `{key.text}` has one value, and the items that it is about stand under a `do` beside it",
+        )  # fmt: skip
+    if not flow:
+        beside = "an option stands in line with the item that it is about, without a dash of its own"
+        return Trap("option-without-item", message, span, f"{beside}; one of several items has a `do` beside it")
     return Trap(
         "option-without-item",
-        f"`{key.text}` stands alone as an item of the list: in […] each `key: value` is an item of its own",
-        source.between(key.start, value.end),
+        f"{message}: in […] each `key: value` is an item of its own",
+        span,
         f"put the layer and its options into braces, as in `[{{Conv2d: …, {written}}}]`",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,8 @@ def unknown_argument(
         return None
     told = no_argument(key.text) if is_item else instead_of_argument(key.text, model.model_fields)
     near = None if told else argument_meant(key.text, model.model_fields)
+    written = re.match(r"\w+(?=[=:])", key.text)  # `{kernel_size=3}`, a key without a value
+    meant = near if told or written is None else argument_meant(written[0], model.model_fields)
     tensors: tuple[str, ...] = getattr(model, "tensors", ())  # those of a layer, which are given as values
     known = ", ".join(f"`{f}`" for f in (*model.model_fields, *(t for t in tensors if t not in model.model_fields)))
     free = near is not None and node.get(near) is None and is_same_argument(key.text, near)
@@ -135,7 +138,7 @@ def unknown_argument(
         help=told,
         fix=reports.replace(f"write `{near}`", key, near) if near and free else None,
     )
-    return near
+    return meant
 
 
 def no_call(reports: Reports, node: Node, table: Mapping[str, str], kind: str) -> None:

@@ -78,6 +78,26 @@ PROGRAMS = [
     NETWORK + "model.pop(1)\n",
     NETWORK + "model[1] = nn.Tanh()\n",
     NETWORK + "model = model[:2]\n",
+    *(
+        NETWORK + line + "\n"
+        for line in (
+            "del model[1]", "model.__delitem__(1)", "model.__setitem__(1, nn.Tanh())", "setattr(model, '1', nn.Tanh())",
+            "nn.utils.spectral_norm(model[0])", "parametrizations.weight_norm(model[0])", "exec('model.pop(1)')",
+            "prune.l1_unstructured(model[0], 'weight', 0.5)", "model[0].register_forward_hook(hook)", "model *= 2",
+            "m = model\nm.pop(1)", "for m in model:\n    m.inplace = True", "model._modules['1'] = nn.Tanh()",
+            "def f(m):\n    m[1] = nn.Tanh()\nf(model)", "def f(m):\n    del m[1]\nf(model)", "model += [nn.ReLU()]",
+            "model[0], model[2] = model[2], model[0]",
+            "if True:\n    model.pop(1)", "model.set_submodule('1', nn.Tanh())",
+        )
+    ),
+    *(
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = nn.Linear(8, 8)\n"
+        f"        self.b = nn.ReLU()\n        {line}\n    def forward(self, x):\n        return self.b(self.a(x))\n"
+        for line in (
+            "nn.utils.spectral_norm(self.a)", "self.apply(self.start)", "del self.b", "self.b.inplace = True",
+            "self.a.register_forward_hook(hook)", "setattr(self, 'b', nn.Tanh())", "self._modules['b'] = nn.Tanh()",
+        )
+    ),
     NETWORK + "model[0].weight.requires_grad = False\n",
     NETWORK + "nn.init.zeros_(model[2].weight)\n",
     NETWORK.replace("model", "encoder") + NETWORK,
@@ -98,6 +118,23 @@ def test_a_program_that_says_more_than_its_layers_is_not_written_anew_unasked(pr
     assert fixed(program) == program
     (d,) = [d for d in check(program) if d.severity == "error"][:1]
     assert d.fix is None or (not d.fix.certain and ", without `" in d.fix.title)
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "print(model[0])", "y = model(torch.randn(1, 8))", "opt = torch.optim.SGD(model.parameters(), lr=0.1)",
+        "model.to('cuda').eval()", "n = sum(p.numel() for p in model.parameters())", "summary(model, (8,))",
+        "for name, p in model.named_parameters():\n    print(name, p.shape)",
+        "def train(model, data):\n    total = 0\n    for x, y in data:\n        total += f(model(x), y).item()\n"
+        "train(model, data)",
+    ],
+)  # fmt: skip
+def test_a_program_that_only_uses_its_network_is(behind: str) -> None:
+    assert fixed(NETWORK + behind + "\n") == (
+        "input: [8]\nlayers:\n  - Linear: {in_features: 8, out_features: 4}\n  - ReLU\n"
+        "  - Linear: {in_features: 4, out_features: 2}\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,228 @@
+"""A mend that is told to be certain gives what was meant, with every value that stood there; where another thing may be
+meant, it is told as perhaps."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from netspec.layers import MODULE_OF, layer_class
+from netspec.layers.base import TensorType
+from netspec.meant import argument_meant
+from netspec.mends.paddings import same_in_torch
+from tests.mistakes.check import check
+from tests.mistakes.test_harmless import fixed
+
+HEAD = "input: [3, 8, 8]\nvars: {n: 3, k: 5, w: 15, h: 10, e: 16, on_: true, off_: false}\nlayers:\n"
+CONV = "Conv2d: {out_channels: 3, kernel_size: 1}"
+TWO = f"[{{{CONV}}}, ReLU]"
+
+MENDED = {
+    "repeat with options beside it": (
+        f"  - repeat: {{times: n, do: {TWO}}}\n    freeze: true\n",
+        f"  - repeat: n\n    do: {TWO}\n    freeze: true\n",
+    ),
+    "repeat with a name beside it, in braces": (
+        f"  - {{repeat: {{times: 3, do: {TWO}}}, name: x}}\n", f"  - {{repeat: 3, do: {TWO}, name: x}}\n"
+    ),
+    "repeat with an option inside": (
+        f"  - repeat: {{times: 3, do: {TWO}, freeze: true}}\n", f"  - repeat: 3\n    do: {TWO}\n    freeze: true\n"
+    ),
+    "repeat in lines": (
+        f"  - repeat:\n      layers:\n        - {CONV}\n        - ReLU\n      n: 3\n    freeze: true\n  - Flatten\n",
+        f"  - repeat: 3\n    do:\n      - {CONV}\n      - ReLU\n    freeze: true\n  - Flatten\n",
+    ),
+    "repeat, the other way round": (
+        "  - repeat:\n      - ReLU\n    times: 3\n    name: x\n", "  - do:\n      - ReLU\n    repeat: 3\n    name: x\n"
+    ),
+    "repeat 3": (f"  - repeat 3: {{{CONV}}}\n", f"  - repeat: 3\n    do: [{{{CONV}}}]\n"),
+    "x 3": ("  - ReLU x 3\n", "  - {ReLU: , repeat: 3}\n"),
+    "(x3)": ("  - relu (x3)\n", "  - {ReLU: , repeat: 3}\n"),
+    "3 x": ("  - 3 x ReLU\n", "  - {ReLU: , repeat: 3}\n"),
+    "x 3 before arguments": (f"  - Conv2d x 3:{CONV[7:]}\n", f"  - {CONV}\n    repeat: 3\n"),
+    "x 3 behind arguments": (f"  - {CONV} (x3)\n", f"  - {{{CONV}, repeat: 3}}\n"),
+    "x 3 behind a share": ("  - Dropout: 0.5 x 3\n", "  - {Dropout: 0.5, repeat: 3}\n"),
+    "two conditions in parentheses": (
+        "  - if (n > 2) and (on_): [ReLU]\n", "  - when: (n > 2) and (on_)\n    do: [ReLU]\n"
+    ),
+    "if and else in the heads": (
+        "  - if (n > 2):\n      - ReLU\n    else:\n      - Tanh\n",
+        "  - when: n > 2\n    do:\n      - ReLU\n  - when: not (n > 2)\n    do:\n      - Tanh\n",
+    ),
+    "a whole quotient": ("  - Flatten\n  - Linear: e / 2\n", "  - Flatten\n  - Linear: e // 2\n"),
+    "a whole number on the way": ("  - Flatten\n  - Linear: h / 4 * 2\n", "  - Flatten\n  - Linear: h * 2 // 4\n"),
+    "a whole number of parts": ("  - Flatten\n  - Linear: e * (3 / 2)\n", "  - Flatten\n  - Linear: e * 3 // 2\n"),
+    "half a kernel": (
+        "  - Conv2d: {out_channels: 3, kernel_size: k, padding: k / 2}\n",
+        "  - Conv2d: {out_channels: 3, kernel_size: k, padding: k // 2}\n",
+    ),
+    "a template in an expression": (
+        "  - Flatten\n  - Linear: {{ n + 1 }} * 2\n", "  - Flatten\n  - Linear: (n + 1) * 2\n"
+    ),
+    "a template in braces": (
+        "  - Conv2d: {out_channels: -${n - 7}, kernel_size: ${n}}\n",
+        "  - Conv2d: {out_channels: -(n - 7), kernel_size: n}\n",
+    ),
+    "not, which binds closer": ("  - {ReLU: , when: '!on_ == off_'}\n", "  - {ReLU: , when: '(not on_) == off_'}\n"),
+    "not behind a comparison": ("  - {ReLU: , when: 'off_ == !on_'}\n", "  - {ReLU: , when: 'off_ == (not on_)'}\n"),
+    "all of C at once": (
+        "  - {ReLU: , when: '!(on_ && off_) || n^2 > 3'}\n", "  - {ReLU: , when: 'not (on_ and off_) or n**2 > 3'}\n"
+    ),
+    "a count that nothing reads": ("  - for: i in n\n    do: [ReLU]\n", "  - for: i in range(n)\n    do: [ReLU]\n"),
+    "a shortcut of identity": (f"  - {{residual: [{CONV}], shortcut: identity}}\n", f"  - {{residual: [{CONV}]}}\n"),
+    "no downsampling": (f"  - residual: {{body: [{CONV}], downsample: None}}\n", f"  - residual: [{CONV}]\n"),
+    "channels of each channel": (
+        "  - DepthwiseConv2D: {kernel_size: 3, depth_multiplier: n - 1}\n",
+        "  - Conv2d: {out_channels: (n - 1) * in_channels, groups: in_channels, kernel_size: 3}\n",
+    ),
+    "same with a dilation": (
+        "  - Conv2d: {out_channels: 4, kernel_size: 3, stride: 2, dilation: 2, padding: same}\n",
+        "  - Conv2d: {out_channels: 4, kernel_size: 3, stride: 2, dilation: 2, padding: 2}\n",
+    ),
+    "same with two kernels": (
+        "  - Conv2d: {out_channels: 4, kernel_size: [3, 5], stride: 2, padding: same}\n",
+        "  - Conv2d: {out_channels: 4, kernel_size: [3, 5], stride: 2, padding: [1, 2]}\n",
+    ),
+    "same in an even pool": (
+        "  - MaxPool2d: {kernel_size: 4, stride: 2, padding: same}\n",
+        "  - MaxPool2d: {kernel_size: 4, stride: 2, padding: 1, ceil_mode: true}\n",
+    ),
+    "same in a mean": (
+        "  - AvgPool2d: {kernel_size: 3, stride: 2, padding: same}\n",
+        "  - AvgPool2d: {kernel_size: 3, stride: 2, padding: 1, count_include_pad: false}\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MENDED)
+def test_the_mend_gives_what_was_meant(case: str) -> None:
+    wrong, right = MENDED[case]
+    assert fixed(HEAD + wrong) == HEAD + right
+
+
+_ADDED = "leave it out: without a `shortcut` what flows in is added"
+_ALONE = "write `sequential`, in which nothing is added"
+_UNDER = "write the layers directly under `residual`: without a `shortcut` what flows in is added"
+OPEN: dict[str, tuple[str, tuple[str, ...]]] = {
+    "a condition on what comes to it": (
+        f"  - if: in_channels > 2\n    then: [{{{CONV}}}]\n    else: [ReLU]\n",
+        ("write `when: in_channels > 2`, `do` and an item `when: not (in_channels > 2)` for the `else`, which reads "
+         "`in_channels` behind the first",),
+    ),
+    "a condition on what comes to it, in the head": (
+        f"  - if in_channels > 2: [{{{CONV}}}]\n    else: [ReLU]\n",
+        ("write `when: in_channels > 2`, and `do` beside it, and an item `when: not (in_channels > 2)` for the `else`, "
+         "which reads `in_channels` behind the first",),
+    ),
+    "a quotient with a rest": ("  - Flatten\n  - Linear: w / 2\n", ("write `//`, which leaves the rest out",)),
+    "a quotient with a rest in one round": (
+        "  - for: i in [8, 6, 9]\n    do: [{Conv2d: {out_channels: i / 2, kernel_size: 1}}, ReLU]\n",
+        ("write `//`, which leaves the rest out",),
+    ),
+    "parts with a rest": ("  - Flatten\n  - Linear: w * (3 / 2)\n", ("write `w * 3 // 2`, which leaves the rest out",)),
+    "a bit that is flipped": ("  - {ReLU: , repeat: n^1}\n", ("write `n**1`",)),
+    "one value or a count": (
+        "  - for: i in n\n    do: [{Conv2d: {out_channels: i + 1, kernel_size: 1}}, ReLU]\n",
+        ("write `range(n)`, which counts from 0", "write `[n]`, which is one value"),
+    ),
+    "no shortcut": (f"  - residual: [{CONV}]\n    shortcut: false\n", (_ADDED, _ALONE)),
+    "no skip": (f"  - residual: [{CONV}]\n    skip: none\n", (_ADDED, _ALONE)),
+    "no shortcut, inside": (f"  - residual: {{body: [{CONV}], shortcut: no}}\n", (_UNDER, _ALONE)),
+    "no shortcut where nothing can be added": (
+        "  - residual: [Conv2d: {out_channels: 16, kernel_size: 1}]\n    shortcut: false\n", (_ALONE,)
+    ),
+    "sizes or how often": ("  - MaxPool2d: 2 x 3\n", ()),
+    "a word behind a layer": ("  - ReLU inplace\n", ()),
+    "a layer without its width": ("  - Flatten\n  - Linear x 10\n", ()),
+    "same in an even pool of stride 1": ("  - MaxPool2d: {kernel_size: 2, stride: 1, padding: same}\n", ()),
+    "same in an even convolution": ("  - Conv2d: {out_channels: 4, kernel_size: 4, stride: 2, padding: same}\n", ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OPEN)
+def test_what_may_be_meant_otherwise_is_offered_and_not_done(case: str) -> None:
+    wrong, titles = OPEN[case]
+    assert fixed(HEAD + wrong) == HEAD + wrong
+    (d,) = [d for d in check(HEAD + wrong) if d.severity == "error"][:1]
+    assert tuple(fix.title for fix in (d.fix, d.otherwise) if fix is not None) == titles
+
+
+def test_no_key_of_a_recipe_becomes_one_of_another_kind() -> None:
+    recipe = (
+        "train: {data: FashionMNIST, loss: CrossEntropyLoss, optimizer: {SGD: {lr: 0.1}}, batch_size: 4, epochs: 1, "
+    )
+    text = f"input: [1, 28, 28]\nlayers: [Flatten, Linear: 10]\n{recipe}lr_decay: 0.1}}\n"
+    assert fixed(text) == text
+
+
+NAMES = [
+    "LayerNorm2d", "RMSNorm2d", "CReLU", "SReLU", "ELU6", "ReLU2", "GELU_new", "SwiGLU", "GeGLU", "ReGLU", "Hardtanh6",
+    "LayerNormGRU",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_layer_of_its_own_is_none_that_is_spelt_alike(name: str) -> None:
+    text = f"{HEAD}  - {name}\n"
+    assert fixed(text) == text
+
+
+def test_an_argument_of_another_layer_is_none_that_is_spelt_alike() -> None:
+    """Whatever argument of some layer is given to another that has it not, it is mended where it means the same."""
+    layers = {name: set(layer_class(name).model_fields) for name in MODULE_OF}
+    every = sorted(set[str]().union(*layers.values()))
+    found = {(name, meant) for own in layers.values() for name in every
+             if name not in own and (meant := argument_meant(name, own)) is not None}  # fmt: skip
+    assert found == SAME
+
+
+SAME = {
+    ("alpha", "negative_slope"), ("d_model", "embed_dim"), ("d_model", "embedding_dim"), ("dim", "d_model"),
+    ("dim", "dims"), ("dim", "embed_dim"), ("dim", "embedding_dim"), ("dims", "dim"), ("embed_dim", "d_model"),
+    ("embed_dim", "embedding_dim"), ("end", "end_dim"), ("end_dim", "end"), ("in_channels", "num_channels"),
+    ("in_channels", "num_features"), ("in_features", "num_features"), ("init", "init_value"), ("k", "kernel_size"),
+    ("max", "max_val"), ("max_val", "max"), ("min", "min_val"), ("min_val", "min"), ("nhead", "num_heads"),
+    ("num_groups", "groups"), ("num_heads", "nhead"), ("output_size", "out_features"), ("p", "padding"),
+    ("scale", "scale_factor"), ("scale_factor", "factor"), ("scale_factor", "upscale_factor"), ("size", "sizes"),
+    ("sizes", "size"), ("start", "start_dim"), ("start_dim", "start"), ("upscale_factor", "scale_factor"),
+    ("window", "window_size"), ("window_size", "window"),
+}  # fmt: skip
+"""Arguments of one layer, and those of another that are the same thing."""
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "LSTM: {kernel_size: 8}", "Upsample: {stride: 2}", "Upsample: {downscale_factor: 2}",
+        "Conv2d: {out_channels: 4, kernel_size: 3, output_padding: 1}", "SelfAttention: {num_layers: 4}",
+        "MaxPool2d: {kernel_size: 3, padding_mode: 1}", "GroupNorm: {num_layers: 3}",
+    ],
+)  # fmt: skip
+def test_an_argument_of_another_kind_is_left(layer: str) -> None:
+    text = f"input: [6, 8, 8]\nlayers:\n  - {layer}\n"
+    assert fixed(text) == text
+
+
+@pytest.mark.parametrize("name", ["Conv1d", "ConvTranspose1d", "MaxPool1d", "AvgPool1d"])
+def test_same_gives_the_sizes_of_keras(name: str) -> None:
+    """⌈n / stride⌉ values; a transposed convolution gives n · stride. It is found wherever both sides are alike."""
+    layer = layer_class(name)
+    found = 0
+    for kernel, stride, dilation in product(range(1, 7), range(1, 5), (1, 2)):
+        if "dilation" not in layer.model_fields and dilation > 1:
+            continue
+        made = same_in_torch(layer, (kernel,), (stride,), (dilation,))
+        given = {} if made is None else {key: {"true": True, "false": False}.get(text) for key, text in made.items()}
+        if made is None or made == {"padding": "same"}:
+            continue
+        found += 1
+        given = {key: int(text) if given[key] is None else given[key] for key, text in made.items()}
+        if dilation > 1:
+            given["dilation"] = dilation
+        width = {"out_channels": 2} if "out_channels" in layer.model_fields else {}
+        one = layer.model_validate({"kernel_size": kernel, "stride": stride, **width, **given})
+        for n in range(12, 25):
+            want = n * stride if "Transpose" in name else -(-n // stride)
+            assert one.output(TensorType((2, n))).shape[-1] == want, (kernel, stride, dilation, n, made)
+    assert found > 12

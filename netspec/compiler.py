@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
-from netspec.diagnostics import Code, Diagnostic, Related, Span, UsageError, did_you_mean, has_errors
+from netspec.diagnostics import Diagnostic, Related, UsageError, did_you_mean, has_errors
 from netspec.dims import UNKNOWN, Requirement
 from netspec.errors import SpecError
 from netspec.language.binding import value_of
+from netspec.language.clues import Clues
 from netspec.language.cursor import NOTHING
 from netspec.language.elaborate import Elaborator
 from netspec.language.flow import Origin
@@ -31,12 +32,8 @@ from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decod
 from netspec.validation import FAILED, Reader, Reports
 
 if TYPE_CHECKING:
-    from netspec.language.clues import Clue
     from netspec.layers.base import Layer
     from netspec.recipe.resolved import Recipe
-
-Clues = dict[tuple[Code, Span], "Clue"]
-"""What was at hand where mistakes were found, by code and place."""
 
 Remarks = Literal["none", "warnings", "notes"]
 """What is looked for in a net beside mistakes; with notes come warnings."""
@@ -152,31 +149,31 @@ def check_source(
     Args:
         mends: whether to look for mends. With False, those that suggest themselves are not proven, nor others found.
     """
-    clues: Clues = {}
+    clues = Clues()
     remarks: Remarks = "notes" if notes else "warnings"
     spec, found = _checked(source, problems, limits, offer, clues, remarks)
     if not found or not mends:
         return found
     from netspec.mends import Found, answered  # once something is wrong
 
-    known: dict[str, list[Diagnostic]] = {}
+    known: dict[str, Found] = {}
     """What was found about other texts: several findings may have one mend."""
 
-    def again(mended: Source) -> Found:
-        if known.get(mended.text) == []:
-            return Found(None, [], {})
-        more: Clues = {}
-        return Found(*_checked(mended, (), limits, offer, more, remarks), more)
+    def again(mended: Source, problems: Sequence[Diagnostic] = ()) -> Found:
+        if mended.text in known and not known[mended.text].found:
+            return known[mended.text]
+        more = Clues()
+        return Found(*_checked(mended, problems, limits, offer, more, remarks), more)
 
-    def recheck(text: str) -> list[Diagnostic]:
+    def recheck(text: str) -> Found:
         if text not in known:
-            known[text] = _checked(*decode(text.encode(), source.name, limits), limits, offer, {}, remarks)[1]
+            known[text] = again(*decode(text.encode(), source.name, limits))
         return known[text]
 
     def conditions(text: str) -> Sequence[Requirement] | None:
         read = decode(text.encode(), source.name, limits)
         variant = None if spec is None or is_complete(spec) else next(iter(spec.variants), None)
-        return _requirements(_compiled(*read, _stem(source.name), variant, {}, limits, offer, {}, "none"))
+        return _requirements(_compiled(*read, _stem(source.name), variant, {}, limits, offer, Clues(), "none"))
 
     return answered(source, Found(spec, found, clues), again, recheck, conditions)
 
@@ -249,24 +246,23 @@ def _compile(
     offer: Offer,
     remarks: Remarks,
 ) -> Result:
-    clues: Clues = {}
+    clues = Clues()
     result = _compiled(source, problems, stem, variant, settings, limits, offer, clues, remarks)
     if not result.diagnostics or (remarks == "none" and not has_errors(result.diagnostics)):
         return result
     from netspec.mends import Found, answered  # once something is wrong
 
-    def again(mended: Source) -> Found:
-        more: Clues = {}
-        made = _compiled(mended, (), stem, variant, settings, limits, offer, more, remarks)
+    def again(mended: Source, problems: Sequence[Diagnostic] = ()) -> Found:
+        more = Clues()
+        made = _compiled(mended, problems, stem, variant, settings, limits, offer, more, remarks)
         return Found(made.spec, made.diagnostics, more)
 
-    def recheck(text: str) -> list[Diagnostic]:
-        read = decode(text.encode(), source.name, limits)
-        return _compiled(*read, stem, variant, settings, limits, offer, {}, remarks).diagnostics
+    def recheck(text: str) -> Found:
+        return again(*decode(text.encode(), source.name, limits))
 
     def conditions(text: str) -> Sequence[Requirement] | None:
         read = decode(text.encode(), source.name, limits)
-        return _requirements(_compiled(*read, stem, variant, settings, limits, offer, {}, "none"))
+        return _requirements(_compiled(*read, stem, variant, settings, limits, offer, Clues(), "none"))
 
     first = Found(result.spec, result.diagnostics, clues)
     return result._replace(diagnostics=answered(source, first, again, recheck, conditions))
@@ -386,6 +382,7 @@ def _elaborate_whole(
     if remarks != "none" and not has_errors(reports.diagnostics) and not spec.lost and input_type is not None:
         _remark(net, spec, reports, remarks)
     clues.update(reports.clues)
+    clues.items_walked += elaborator.expansion.steps
     return net, reports.diagnostics
 
 

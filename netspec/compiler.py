@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from netspec.diagnostics import Diagnostic, UsageError, has_errors
 from netspec.errors import SpecError
+from netspec.language.clues import Clues
 from netspec.language.words import is_complete
 from netspec.layers import OWN, Offer
-from netspec.passes import Checked, Clues, Result, Terms, checked, compiled, stem_of
+from netspec.passes import Checked, Result, Terms, checked, compiled, stem_of
 from netspec.text.source import Limits, Source, decode, read
 
 if TYPE_CHECKING:
@@ -122,14 +123,14 @@ def check_source(
         mends: whether to look for mends. With False, those that suggest themselves are not proven, nor others found.
     """
     terms = Terms(limits, offer, "notes" if notes else "warnings")
-    clues: Clues = {}
+    clues = Clues()
     spec, found = checked(source, problems, terms, clues)
     if not found or not mends:
         return found
 
     def required(mended: Source, wrong: Sequence[Diagnostic]) -> Result:
         variant = None if spec is None or is_complete(spec) else next(iter(spec.variants), None)
-        return compiled(mended, wrong, stem_of(source.name), variant, {}, terms._replace(remarks="none"), {})
+        return compiled(mended, wrong, stem_of(source.name), variant, {}, terms._replace(remarks="none"), Clues())
 
     return _with_mends(source, Checked(spec, found), clues, terms, checked, required)
 
@@ -162,7 +163,7 @@ def _compile(
     settings: Mapping[str, Any],
     terms: Terms,
 ) -> Result:
-    clues: Clues = {}
+    clues = Clues()
     result = compiled(source, problems, stem, variant, settings, terms, clues)
     if not result.diagnostics or (terms.remarks == "none" and not has_errors(result.diagnostics)):
         return result
@@ -172,7 +173,7 @@ def _compile(
         return Checked(made.spec, made.diagnostics)
 
     def required(mended: Source, wrong: Sequence[Diagnostic]) -> Result:
-        return compiled(mended, wrong, stem, variant, settings, terms._replace(remarks="none"), {})
+        return compiled(mended, wrong, stem, variant, settings, terms._replace(remarks="none"), Clues())
 
     first = Checked(result.spec, result.diagnostics)
     return result._replace(diagnostics=_with_mends(source, first, clues, terms, again, required))
@@ -198,18 +199,18 @@ def _with_mends(
     """
     from netspec.mends import Found, answered  # once something is wrong
 
-    known: dict[str, list[Diagnostic]] = {}
+    known: dict[str, Found] = {}
     """What was found about other texts: several findings may have one mend."""
 
-    def anew(mended: Source) -> Found:
-        if known.get(mended.text) == []:
-            return Found(None, [], {})
-        more: Clues = {}
-        return Found(*again(mended, (), terms, more), more)
+    def anew(mended: Source, problems: Sequence[Diagnostic] = ()) -> Found:
+        if mended.text in known and not known[mended.text].found:
+            return known[mended.text]
+        more = Clues()
+        return Found(*again(mended, problems, terms, more), more)
 
-    def recheck(text: str) -> list[Diagnostic]:
+    def recheck(text: str) -> Found:
         if text not in known:
-            known[text] = again(*decode(text.encode(), source.name, terms.limits), terms, {}).diagnostics
+            known[text] = anew(*decode(text.encode(), source.name, terms.limits))
         return known[text]
 
     def conditions(text: str) -> Sequence[Requirement] | None:

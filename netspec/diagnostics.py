@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
@@ -194,7 +195,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     In this order: equal except for case; the same letters in another order; the greatest difflib ratio from 0.6 on, if
     at most half of the letters change, or one is the beginning of the other. (`floor` is not meant by `foo`.)
     """
-    candidates = list(known)
+    return _did_you_mean(word, tuple(known))
+
+
+@lru_cache(maxsize=1024)
+def _did_you_mean(word: str, candidates: tuple[str, ...]) -> str | None:
+    """The same, remembered: a text with a mistake is checked again with each of its mends."""
     folded = word.casefold()
     for candidate in candidates:
         if candidate.casefold() == folded:

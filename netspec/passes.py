@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from netspec.diagnostics import Code, Diagnostic, Related, Span, UsageError, did_you_mean, has_errors
+from netspec.diagnostics import Diagnostic, Related, UsageError, did_you_mean, has_errors
 from netspec.dims import UNKNOWN, Requirement
 from netspec.language.binding import value_of
+from netspec.language.clues import Clues
 from netspec.language.cursor import NOTHING
 from netspec.language.elaborate import Elaborator
 from netspec.language.flow import Origin
@@ -30,11 +31,7 @@ from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, parse
 from netspec.validation import FAILED, Reader, Reports
 
 if TYPE_CHECKING:
-    from netspec.language.clues import Clue
     from netspec.recipe.resolved import Recipe
-
-Clues = dict[tuple[Code, Span], "Clue"]
-"""What was at hand where mistakes were found, by code and place."""
 
 Remarks = Literal["none", "warnings", "notes"]
 """What is looked for in a net beside mistakes; with notes come warnings."""
@@ -197,6 +194,7 @@ def _elaborate_whole(
     if terms.remarks != "none" and whole:
         _remark(net, spec, reports, terms.remarks)
     clues.update(reports.clues)
+    clues.items_walked += elaborator.expansion.steps
     return net, reports.diagnostics
 
 

@@ -40,6 +40,8 @@ def write_back(path: str, made: Repair) -> None:
     write_atomic(file, ((_MARK if marked else "") + made.text).encode())
     for _, fix in made.mends:
         click.echo(f"{path}: {fix.title}", err=True)
+    if not made.ended:
+        click.echo(f"{path}: so many mends are made in one go and no more; `--fix` again makes others", err=True)
 
 
 def show_diff(name: str, before: str, after: str) -> None:

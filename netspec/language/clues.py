@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from netspec.combinators.base import Joining
+    from netspec.diagnostics import Code, Span
     from netspec.dims import Problem
     from netspec.language.flow import Flow
     from netspec.language.items import Item
@@ -44,3 +45,10 @@ class RemarkClue(NamedTuple):
 
 
 Clue = LayerClue | JoinClue | RemarkClue
+
+
+class Clues(dict["tuple[Code, Span]", Any]):
+    """What was at hand where mistakes were found, by code and place."""
+
+    items_walked = 0
+    """How many items the walk came by, which is what the check cost."""

@@ -38,7 +38,8 @@ class Expansion:
         self.frames: list[Frame] = []
         self.layers = 0
         """How many there are."""
-        self._steps = 0
+        self.steps = 0
+        """How many items were elaborated."""
 
     def deeper(self, context: Context, item: Item) -> Context:
         """The context in a branch or body of an item."""
@@ -81,8 +82,8 @@ class Expansion:
 
     def step(self, node: Node) -> None:
         """Count an item that is elaborated."""
-        self._steps += 1
-        if self.layers > self.limits.max_layers or self._steps > 4 * self.limits.max_layers:
+        self.steps += 1
+        if self.layers > self.limits.max_layers or self.steps > 4 * self.limits.max_layers:
             self._too_many(node, "the templates make too many layers")
 
     def trail(self) -> tuple[Related, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
-from netspec.diagnostics import Code, Diagnostic, Edit, Fix, Span
+from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.clues import Clue as LanguageClue
-from netspec.language.clues import JoinClue, LayerClue, RemarkClue
+from netspec.language.clues import Clues, JoinClue, LayerClue, RemarkClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.mends.agreement import agreed
@@ -26,9 +26,9 @@ from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
 from netspec.mends.loops import mends_of_loops
 from netspec.mends.pasted import OF_PASTED, as_pasted, mends_of_pasted
-from netspec.mends.proof import FOR_ALL, FOR_ONE, HIDING, OF_TEXT, Proof, Recheck
+from netspec.mends.proof import FOR_ONE, HIDING, OF_TEXT, Budget, Found, Proof, Recheck
 from netspec.mends.recipes import mends_of_data, mends_of_drawn, mends_of_recipe, mends_of_scores
-from netspec.mends.recovery import BROKEN, MOST_READ, Found, Gap, Gaps, Read, gaps_of, goes_on, is_a_spec, together
+from netspec.mends.recovery import BROKEN, MOST_READ, Gap, Gaps, Read, gaps_of, goes_on, is_a_spec, together
 from netspec.mends.remarks import mends_of_end, mends_of_output, mends_of_remark, mends_of_warning
 from netspec.mends.shapes import mends_of_layer, stated_width, values_that_fit
 from netspec.mends.values import mends_of_unread
@@ -57,11 +57,10 @@ def answered(source: Source, first: Found, read: Read, recheck: Recheck, conditi
         return pasted
     if first.spec is not None or not any(d.code in BROKEN for d in first.found):
         return proven(source, first.spec, first.found, first.clues, recheck, conditions)
-    gaps, left = gaps_of(Gaps(source, ())), FOR_ALL
+    gaps, budget = gaps_of(Gaps(source, ())), Budget()
     while gaps.unread is not None:  # no item is known that it is part of
-        proof = Proof(gaps.filled(), first.found, recheck, left)
+        proof = Proof(gaps.filled(), first.found, recheck, budget)
         d = gaps.without_loss(_with_mend(gaps.unread, None, gaps.filled(), None, proof))
-        left = proof.left
         further = gaps.beyond(d)
         if further is None:
             gaps = gaps._replace(unread=d)
@@ -70,7 +69,7 @@ def answered(source: Source, first: Found, read: Read, recheck: Recheck, conditi
     known = read(gaps.filled()).found
     for gap in gaps.gaps:
         if gap.text and gap in gaps.gaps:
-            gaps, left = _filled(gaps, gap, known, recheck, left)
+            gaps = _filled(gaps, gap, known, recheck, budget)
     told = [gap.d for gap in gaps.gaps]
     if gaps.unread is not None:
         return _told([*told, gaps.unread], source)
@@ -78,32 +77,35 @@ def answered(source: Source, first: Found, read: Read, recheck: Recheck, conditi
     reading = read(whole)
     left_out = any(gap.text for gap in gaps.gaps)
     found = [d for d in reading.found if not gaps.follows(d) and (d.severity == "error" or not left_out)]
-    return _told([*told, *proven(whole, reading.spec, found, reading.clues, recheck, conditions, left)], source)
+    return _told([*told, *proven(whole, reading.spec, found, reading.clues, recheck, conditions, budget)], source)
 
+
+_SPENT: Final = "from here on no mends are looked for, as a file is given so many and no more: mend what is above first"
 
 _SEARCHED: Final = 3
 """The mistakes for which one mend is looked for that answers those below, too."""
 
 
-def _filled(gaps: Gaps, gap: Gap, known: Sequence[Diagnostic], recheck: Recheck, left: int) -> tuple[Gaps, int]:
+def _filled(gaps: Gaps, gap: Gap, known: Sequence[Diagnostic], recheck: Recheck, budget: Budget) -> Gaps:
     """A certain mend in the place of what was left out for a mistake, and perhaps for others that it mends, too.
 
     Returns:
-        What is left out then, and how many checks the file may still cost.
+        What is left out then.
     """
     if not gap.edits:  # it stands in a larger piece that was left out
-        return gaps.mended([gap], gap.d._replace(fix=None)), left
+        return gaps.mended([gap], gap.d._replace(fix=None))
     further = gaps.gaps[gaps.gaps.index(gap) :]
     searched = len(further) > 1 and len(gaps.gaps) - len(further) < _SEARCHED
     slips = {slip.fix: slip.wrong for slip in mends_of_lines(gap.d, gaps.filled(further))} if searched else {}
-    for fix, one in islice(together(gaps, further, slips), min(FOR_ONE, left)):
-        proof = Proof(gaps.filled(one), [*(each.d for each in one), *known], recheck, left)
-        verdict, left = proof.tried(gap.d, fix), proof.left
-        if verdict != "fails":
-            return gaps.mended(one, _as_slip(gap.d, fix, slips[fix], gaps.filled(one))), left
+    for fix, one in islice(together(gaps, further, slips), FOR_ONE):
+        if budget.spent:
+            break
+        proof = Proof(gaps.filled(one), [*(each.d for each in one), *known], recheck, budget)
+        if proof.tried(gap.d, fix) != "fails":
+            return gaps.mended(one, _as_slip(gap.d, fix, slips[fix], gaps.filled(one)))
     text = gaps.filled([gap])
-    proof = Proof(text, [gap.d, *known], recheck, left)
-    return gaps.mended([gap], _with_mend(gap.d, None, text, None, proof, gaps.rest)), proof.left
+    proof = Proof(text, [gap.d, *known], recheck, budget)
+    return gaps.mended([gap], _with_mend(gap.d, None, text, None, proof, gaps.rest))
 
 
 def _told(found: list[Diagnostic], source: Source) -> list[Diagnostic]:
@@ -120,10 +122,10 @@ def proven(
     source: Source,
     spec: Spec | None,
     found: Sequence[Diagnostic],
-    clues: Mapping[tuple[Code, Span], Clue],
+    clues: Clues,
     recheck: Recheck,
     conditions: Conditions,
-    left: int = FOR_ALL,
+    budget: Budget | None = None,
 ) -> list[Diagnostic]:
     """The findings, each with a mend that is known to mend, or none.
 
@@ -134,14 +136,17 @@ def proven(
         clues: what was at hand where findings were made, by code and place.
         recheck: checks another text as this one was.
         conditions: compiles another text as this one was, and gives what it requires of its symbols.
-        left: how many checks the file may still cost.
+        budget: what the checks of the file may still cost.
     """
-    proof = Proof(source, found, recheck, left)
+    proof = Proof(source, found, recheck, budget)
     channels = None if spec is None else channels_last_input(source, spec)
     proof.aside = () if channels is None else channels.edits
     mended: list[Diagnostic] = []
     for d in found:
+        refused = proof.refused
         answer = _with_mend(d, clues.get((d.code, d.span)), source, spec, proof)
+        if proof.refused and not refused:
+            answer = answer._replace(help=_SPENT if answer.help is None else f"{answer.help}\n{_SPENT}")
         if not any(_are_one(answer, other) for other in mended):
             mended.append(answer)
     mended = agreed(_without_rivals(mended, proof), proof)
@@ -182,7 +187,7 @@ def _of_pasted(
 
 def _with_inputs_that_fit(
     found: list[Diagnostic],
-    clues: Mapping[tuple[Code, Span], Clue],
+    clues: Clues,
     source: Source,
     spec: Spec,
     conditions: Conditions,

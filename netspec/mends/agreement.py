@@ -3,70 +3,125 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.mends.edits import applied, places
-from netspec.mends.proof import OF_TEXT, Proof
+from netspec.mends.proof import HIDING, OF_TEXT, Proof
 from netspec.text.source import Source
 
 
 def agreed(found: list[Diagnostic], proof: Proof) -> list[Diagnostic]:
     """The findings, in which a mend that fails behind the certain ones further up is certain no longer: what was wrong
-    there hid that it mends nothing."""
+    there hid that it mends nothing. Nor is one that could not be tried behind them."""
     sure = [d for d in found if d.fix is not None and d.fix.certain and d.severity == "error"]
-    if len(sure) < 2 or proof.left == 0 or _holds_at_once(sure, proof):
+    if len(sure) < 2:
         return found
-    told: list[Diagnostic] = []
-    done: list[Edit] = []
-    behind = proof
-    for d in found:
-        fix = d.fix if d in sure else None
-        moved = None if fix is None else _behind(d, fix, done, proof.source)
-        if fix is None or moved is None or behind.left == 0:
-            told.append(d)
-            continue
-        now, own = moved
-        if not any((other.code, other.span[1:3]) == (now.code, now.span[1:3]) for other in behind.found):
-            told.append(d)  # one further up answers it
-            continue
-        verdict = behind.tried(now, own)
-        suggested = d.code in OF_TEXT or fix.edits in proof.suggested
-        if verdict == "fails" or (verdict == "reveals" and not suggested):
-            told.append(d._replace(fix=fix._replace(certain=False)))
+    agreement = _Agreement(proof)
+    if agreement.holds(sure):
+        return found
+    half = len(sure) // 2
+    agreement.take(sure[:half])
+    agreement.take(sure[half:])
+    return [agreement.told.get(d, d) for d in found]
+
+
+class _Agreement:
+    """Certain mends, applied one behind another; as many at a time as hold together."""
+
+    def __init__(self, proof: Proof) -> None:
+        self.told: Final[dict[Diagnostic, Diagnostic]] = {}
+        """The findings of which something else is to be told."""
+        self._source: Final = proof.source
+        self._suggested: Final = proof.suggested
+        self._behind = proof
+        """The text with those that hold."""
+        self._done: list[Edit] = []
+
+    def take(self, group: Sequence[Diagnostic]) -> None:
+        """Apply those of some findings' mends that hold behind the ones before."""
+        if self._behind.budget.is_empty and self._done:
+            self._doubt(group)
+        elif len(group) == 1:
+            self._take_one(group[0])
+        elif self.holds(group):
+            self._go_on(group)
         else:
-            told.append(d)
-            done += [edit for edit in fix.edits if edit not in done]
-            changed = applied(proof.source, done)
-            if changed is not None:
-                behind = Proof(Source(proof.source.name, changed.text), behind.last, proof.recheck, behind.left)
-    proof.left = behind.left
-    return told
+            self.take(group[: len(group) // 2])
+            self.take(group[len(group) // 2 :])
 
+    def holds(self, group: Sequence[Diagnostic]) -> bool:
+        """Whether nothing is found with the mends of all these that was not found before, or nothing but what they
+        hid elsewhere."""
+        moved = [self._moved(d) for d in group]
+        known = {(d.code, d.span[1:3]) for d in self._behind.found}
+        if any(pair is None or (pair[0].code, pair[0].span[1:3]) not in known for pair in moved):
+            return False
+        pairs = [pair for pair in moved if pair is not None]
+        source = self._behind.source
+        changed = applied(source, sorted({edit for _, fix in pairs for edit in fix.edits}))
+        if changed is None:
+            return False
+        after = self._behind.checked(changed.text)
+        self._behind.last = after
+        now = Source(source.name, changed.text)
+        answered = {(d.code, d.span[1:3]) for d, _ in pairs}
+        before = {
+            (d.code, changed.moved(source.offset(*d.span[1:3])))
+            for d in self._behind.found
+            if (d.code, d.span[1:3]) not in answered and not d.span.in_setting
+        }
+        new = [d for d in after if not d.span.in_setting and (d.code, now.offset(*d.span[1:3])) not in before]
+        hides = any(d.code in HIDING for d in group) and all(self._may_reveal(d) for d in group)
+        still = {(d.code, changed.moved(source.offset(*d.span[1:3]))) for d, _ in pairs}
+        return not new or (
+            hides
+            and not any((d.code, now.offset(*d.span[1:3])) in still for d in new)
+            and all(changed.lines.isdisjoint(range(d.span.line, d.span.end_line + 1)) for d in new)
+        )
 
-def _holds_at_once(sure: Sequence[Diagnostic], proof: Proof) -> bool:
-    """Whether all is right with all certain mends, or nothing is found that was not found before."""
-    edits = {edit for d in sure if d.fix is not None for edit in d.fix.edits}
-    changed = applied(proof.source, sorted(edits))
-    if changed is None:
-        return False
-    proof.left -= 1
-    after = proof.recheck(changed.text)
-    now = Source(proof.source.name, changed.text)
-    before = {
-        (d.code, changed.moved(proof.source.offset(*d.span[1:3])))
-        for d in proof.found
-        if d not in sure and not d.span.in_setting
-    }
-    return all(d.span.in_setting or (d.code, now.offset(*d.span[1:3])) in before for d in after)
+    def _take_one(self, d: Diagnostic) -> None:
+        moved = self._moved(d)
+        if moved is None:  # another one writes the same place
+            self._doubt([d])
+            return
+        now, own = moved
+        if not any((other.code, other.span[1:3]) == (now.code, now.span[1:3]) for other in self._behind.found):
+            self.told[d] = d._replace(fix=None, otherwise=None, help="a fix further up answers this, too")
+            return
+        verdict = self._behind.tried(now, own)
+        if verdict == "fails" or (verdict == "reveals" and not self._may_reveal(d)):
+            self._doubt([d])
+        else:
+            self._go_on([d])
 
+    def _may_reveal(self, d: Diagnostic) -> bool:
+        return d.code in OF_TEXT or (d.fix is not None and d.fix.edits in self._suggested)
 
-def _behind(d: Diagnostic, fix: Fix, done: Sequence[Edit], source: Source) -> tuple[Diagnostic, Fix] | None:
-    """A finding and its mend in the text with others; None where two write the same place."""
-    changed = applied(source, done)
-    own = places(source, [edit for edit in fix.edits if edit not in done])
-    if changed is None or own is None or places(source, [*done, *(e for e in fix.edits if e not in done)]) is None:
-        return None
-    now = Source(source.name, changed.text)
-    edits = [Edit(now.between(changed.moved(start), changed.moved(end)), text) for start, end, text in own]
-    at = changed.moved(source.offset(*d.span[1:3]))
-    return d._replace(span=now.between(at, at)), fix._replace(edits=tuple(edits))
+    def _go_on(self, group: Sequence[Diagnostic]) -> None:
+        edits = [edit for d in group if d.fix is not None for edit in d.fix.edits]
+        self._done += [edit for edit in dict.fromkeys(edits) if edit not in self._done]
+        changed = applied(self._source, self._done)
+        if changed is not None:
+            now = Source(self._source.name, changed.text)
+            self._behind = Proof(now, self._behind.last, self._behind.recheck, self._behind.budget)
+
+    def _doubt(self, group: Sequence[Diagnostic]) -> None:
+        for d in group:
+            if d.fix is not None:
+                self.told[d] = d._replace(fix=d.fix._replace(certain=False))
+
+    def _moved(self, d: Diagnostic) -> tuple[Diagnostic, Fix] | None:
+        """A finding and its mend in the text with those that hold; None where two write the same place."""
+        fix, source = d.fix, self._source
+        if fix is None:
+            return None
+        changed = applied(source, self._done)
+        new = [edit for edit in fix.edits if edit not in self._done]
+        own = places(source, new)
+        if changed is None or own is None or places(source, [*self._done, *new]) is None:
+            return None
+        now = Source(source.name, changed.text)
+        edits = [Edit(now.between(changed.moved(start), changed.moved(end)), text) for start, end, text in own]
+        at = changed.moved(source.offset(*d.span[1:3]))
+        return d._replace(span=now.between(at, at)), fix._replace(edits=tuple(edits))

@@ -83,7 +83,7 @@ def _is_exact(whole: str, node: ScalarNode, parts: list[Divided], source: Source
         for text, part in zip(written, parts, strict=True)
     ]
     edit = replace(source, node, f"'{_with(node.text, parts, asked)}'")
-    after = None if "'" in node.text else proof.checked((edit,))
+    after = None if "'" in node.text else proof.asked((edit,))
     return after is not None and all(d.code != _FAILURE for d in after)
 
 

@@ -3,7 +3,8 @@
 A mend is proven if its finding is gone and no other error has come. Where what was wrong hid what stands behind it (a
 name that is none, say), errors elsewhere may come to light; on the lines that the mend writes none may.
 
-The number of checks is bounded for each finding and for each file, so that no clock decides what is said.
+The number of checks is bounded for each finding and for each file, and so is what they may walk together: the items
+of the spec, each as often as it is repeated. So no clock decides what is said.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from netspec.diagnostics import Code, Diagnostic, Edit, Fix, Span
+from netspec.language.clues import Clues
+from netspec.language.spec import Spec
 from netspec.mends.edits import Changed, applied, offset
 from netspec.text.source import Source
 
@@ -21,11 +24,26 @@ FOR_ONE: Final = 5
 """The checks that one finding may cost."""
 FOR_ALL: Final = 40
 """The checks that a file may cost."""
+FOR_AGREEMENT: Final = 8
+"""How many of those are kept to see whether the certain mends hold together."""
+ITEMS: Final = 12_000
+"""The items that those checks may walk. The first may walk more, that of a large net."""
+OF_A_FINDING: Final = 2
+"""What it takes to tell of a finding, in items."""
 
 UNREAD: Final = "_unread"
 """How the names begin that stand for what cannot be read: findings in their lines do not count."""
 
-Recheck = Callable[[str], Sequence[Diagnostic]]
+
+class Found(NamedTuple):
+    """What was read of a text, and what was found in it."""
+
+    spec: Spec | None
+    found: Sequence[Diagnostic]
+    clues: Clues
+
+
+Recheck = Callable[[str], Found]
 """All findings about a text, as the spec was checked."""
 
 Verdict = Literal["clean", "reveals", "fails"]
@@ -77,13 +95,38 @@ REMARKS: Final[frozenset[Code]] = frozenset({"needs-batch-2"})
 """Warnings that hold of what is right, too."""
 
 
+class Budget:
+    """What the mends of a file may cost, counted in checks and in what they walk."""
+
+    def __init__(self, checks: int = FOR_ALL, items: int = ITEMS) -> None:
+        self.checks = checks
+        self.items = items
+
+    @property
+    def spent(self) -> bool:
+        """Whether no more mends are to be checked, each alone."""
+        return self.checks <= FOR_AGREEMENT or self.items <= 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing more is to be checked."""
+        return self.checks <= 0 or self.items <= 0
+
+    def pay(self, checked: Found) -> None:
+        """Count a check."""
+        self.checks -= 1
+        self.items -= checked.clues.items_walked + OF_A_FINDING * len(checked.found)
+
+
 class Proof:
     """The mends of one file, tried one after another."""
 
-    def __init__(self, source: Source, found: Sequence[Diagnostic], recheck: Recheck, left: int = FOR_ALL) -> None:
+    def __init__(
+        self, source: Source, found: Sequence[Diagnostic], recheck: Recheck, budget: Budget | None = None
+    ) -> None:
         self.source: Final = source
         self.found: Final = found
-        self.left = left
+        self.budget: Final = budget or Budget()
         self.answered: Final[dict[Fix, frozenset[tuple[Code, Span]]]] = {}
         """For each mend that is clean, all findings that it answers."""
         self.recheck: Final = recheck
@@ -91,11 +134,19 @@ class Proof:
         """The mends that suggest themselves where findings are made: they do even where others come to light."""
         self.aside: tuple[Edit, ...] = ()
         """The mend of a mistake further up that may speak against what is right."""
+        self.refused = False
+        """Whether mends were left untried, since all that the file may cost was spent."""
         self.last: Sequence[Diagnostic] = found
         """The findings about the text with the mend that was tried last."""
         self._places: Final = [
             (d.code, offset(source, d.span.line, d.span.column)) for d in found if not d.span.in_setting
         ]
+
+    def checked(self, text: str) -> Sequence[Diagnostic]:
+        """All findings about another text, whose check is paid for."""
+        made = self.recheck(text)
+        self.budget.pay(made)
+        return made.found
 
     def first(self, d: Diagnostic, mends: Iterable[Fix], reveals: Callable[[Fix], bool] = lambda _: True) -> list[Fix]:
         """The first of some mends of a finding that is proven, and the next one if that is not certain: then neither
@@ -106,8 +157,12 @@ class Proof:
         """
         clean: list[Fix] = []
         second: Fix | None = None
-        for _, fix in zip(range(FOR_ONE), mends, strict=False):
-            if self.left == 0:
+        left = iter(mends)
+        for _ in range(FOR_ONE):
+            if self.budget.spent:
+                self.refused = True
+                break
+            if (fix := next(left, None)) is None:
                 break
             verdict = self.tried(d, fix)
             if verdict == "clean":
@@ -125,25 +180,21 @@ class Proof:
         if any(edit.span.file != self.source.name for edit in fix.edits):
             return "fails"
         verdict = self._tried(d, fix, fix.edits)
-        if verdict == "fails" and self.aside and self.left and not set(self.aside) & set(fix.edits):
+        if verdict == "fails" and self.aside and not self.budget.spent and not set(self.aside) & set(fix.edits):
             verdict = self._tried(d, fix, (*fix.edits, *self.aside))
         return verdict
 
-    def checked(self, edits: Sequence[Edit]) -> Sequence[Diagnostic] | None:
+    def asked(self, edits: Sequence[Edit]) -> Sequence[Diagnostic] | None:
         """All findings about the text with edits, as a question to the spec; None where no check is left for it."""
         changed = applied(self.source, edits)
-        if changed is None or self.left == 0:
-            return None
-        self.left -= 1
-        return self.recheck(changed.text)
+        return None if changed is None or self.budget.is_empty else self.checked(changed.text)
 
     def _tried(self, d: Diagnostic, fix: Fix, edits: Sequence[Edit]) -> Verdict:
         changed = applied(self.source, edits)
         if changed is None or changed.text == self.source.text:
             return "fails"
-        self.left -= 1
         now = Source(self.source.name, changed.text)
-        self.last = after = self.recheck(changed.text)
+        self.last = after = self.checked(changed.text)
         verdict = self._verdict(d, changed, after, now)
         if verdict == "clean":
             left = {(other.code, offset(now, other.span.line, other.span.column)) for other in after}

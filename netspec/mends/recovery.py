@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from netspec.diagnostics import Code, Diagnostic, Fix, Span
-from netspec.language.clues import Clue
-from netspec.language.spec import Spec
+from netspec.diagnostics import Code, Diagnostic, Fix
 from netspec.mends.edits import applied, places
 from netspec.mends.holes import Hole, holes
-from netspec.mends.proof import UNREAD
+from netspec.mends.proof import UNREAD, Found
 from netspec.text.source import Mended, Source, parse
 
 MOST: Final = 8
@@ -44,14 +42,6 @@ _NAMES: Final[frozenset[Code]] = frozenset(
 
 
 _WORDS: Final = re.compile(r"\w+")
-
-
-class Found(NamedTuple):
-    """What was read of a text, and what was found in it."""
-
-    spec: Spec | None
-    found: Sequence[Diagnostic]
-    clues: Mapping[tuple[Code, Span], Clue]
 
 
 class Gap(NamedTuple):

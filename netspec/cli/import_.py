@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -37,4 +38,6 @@ def command(config: str, output: str | None, force: bool) -> None:
         click.echo(written.text, nl=False)
         return
     write_atomic(target, written.text)
-    click.echo(f"wrote {target}, {count_text(written.params)} parameters; next: netspec compile {target}", err=True)
+    click.echo(
+        f"wrote {target}, {count_text(written.params)} parameters; next: netspec compile {quote(str(target))}", err=True
+    )

@@ -407,6 +407,7 @@ ASKED: Final = {
     ),
     "MultiheadAttention": ("cross attention, attention on another sequence", "key padding mask, key_padding_mask"),
     "TransformerDecoder": ("encoder decoder, transformer decoder",),
+    "Transformer": ("nn.Transformer, encoder and decoder in one, sequence to sequence",),
     "RelativePositionBias": ("T5 relative attention bias, relative_attention_num_buckets", "distances in buckets"),
     "Sinusoids": ("PositionalEncoding, sinusoidal positions",),
     "parametrize": ("weight norm, weight_norm, spectral norm", "weight standardization"),

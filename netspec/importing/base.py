@@ -32,7 +32,8 @@ class Configuration(BaseModel, ABC):
     """The configuration of one family. Keys that say nothing of the network are passed over; defaults are those of
     transformers."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())  # `model_type` is theirs
+    # strict: a number that stands there as text is no number to transformers either; `model_type` is their own name
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, protected_namespaces=())
 
     heads_known: ClassVar[dict[str, str]]
     """The classes of transformers that a spec is known for, each with what it ends in; the first is taken where the
@@ -40,6 +41,7 @@ class Configuration(BaseModel, ABC):
 
     model_type: str
     architectures: list[str] | None = None
+    pruned_heads: dict[str, Any] | list[Any] | None = None
     initializer_range: Positive = 0.02
 
     @property
@@ -57,15 +59,33 @@ class Configuration(BaseModel, ABC):
 
     @classmethod
     def by_its_keys(cls, found: Mapping[str, Any]) -> dict[str, Any]:
-        """A configuration in which each key has its own name. Of two names for one, what the key itself says counts."""
-        return {own: found[name] for name, own in cls.other_names.items() if name in found} | dict(found)
+        """A configuration in which each key has its own name."""
+        said = {own: found[name] for name, own in cls.other_names.items() if found.get(name) is not None}
+        return dict(found) | {own: value for own, value in said.items() if found.get(own) is None}
+
+    @classmethod
+    def said_twice(cls, found: Mapping[str, Any]) -> Iterator[str]:
+        """Why a configuration is refused that has two values for one key, under two names."""
+        for name, own in cls.other_names.items():
+            both = found.get(name), found.get(own)
+            if None not in both and both[0] != both[1]:
+                said = [f"`{key}: {str(value)[:40]}`" for key, value in zip((name, own), both, strict=True)]
+                yield f"{said[0]} and {said[1]} are two names of one number: leave one out"
 
     def refused(self) -> Iterator[str]:
         """Whatever the configuration says that the spec cannot, each as a sentence that names the key."""
         if self.architecture not in self.heads_known:
             known = ", ".join(f"`{name}`" for name in self.heads_known)
             yield f"`architectures` has `{self.architecture}`; those that are known are {known}"
+        if self.pruned_heads:
+            layers = ", ".join(map(str, self.pruned_heads))[:40]
+            yield f"`pruned_heads` takes heads out of some layers ({layers}), and the layers of a spec are all alike"
+        yield from self.shared()
         yield from self.unsayable()
+
+    def shared(self) -> Iterator[str]:
+        """What of the keys of several families a spec cannot say."""
+        yield from ()
 
     def title(self) -> str:
         """The class of transformers, for the comment at the top."""
@@ -96,6 +116,11 @@ class LanguageModel(Configuration):
     """What models of tokens have in common: a table of them at the beginning, and perhaps as many scores at the end."""
 
     tie_word_embeddings: bool = False
+    is_causal: bool = True
+
+    def shared(self) -> Iterator[str]:
+        if not self.is_causal:
+            yield "`is_causal: false` lets a token see those behind it, which in this family it does not"
 
     @property
     def linears_have_biases(self) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from pydantic import AliasChoices, Field
+from pydantic import Field
 
 from netspec.importing.base import (
     ACTIVATIONS,
@@ -197,12 +197,17 @@ class DistilBert(Encoder):
         "DistilBertForSequenceClassification": "classes",
         "DistilBertForTokenClassification": "tags",
     }
+    other_names: ClassVar[Mapping[str, str]] = {
+        "hidden_size": "dim",
+        "num_attention_heads": "n_heads",
+        "num_hidden_layers": "n_layers",
+    }
     act_key: ClassVar[str] = "activation"
     keys: ClassVar[tuple[str, str]] = ("dim", "n_heads")
 
-    hidden_size: Size = Field(768, validation_alias=AliasChoices("dim", "hidden_size"))
-    num_hidden_layers: Depth = Field(6, validation_alias=AliasChoices("n_layers", "num_hidden_layers"))
-    num_attention_heads: Size = Field(12, validation_alias=AliasChoices("n_heads", "num_attention_heads"))
+    hidden_size: Size = Field(768, validation_alias="dim")
+    num_hidden_layers: Depth = Field(6, validation_alias="n_layers")
+    num_attention_heads: Size = Field(12, validation_alias="n_heads")
     intermediate_size: Size = Field(3072, validation_alias="hidden_dim")
     hidden_act: str = Field("gelu", validation_alias="activation")
     hidden_dropout_prob: Share = Field(0.1, validation_alias="dropout")

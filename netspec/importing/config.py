@@ -75,12 +75,32 @@ def _parsed(text: bytes) -> dict[str, Any]:
     if len(text) > LARGEST:
         raise NotImportable(f"the file has {len(text):,} bytes; a `config.json` has at most {LARGEST:,}")
     try:
-        found: Any = json.loads(text)
+        found: Any = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise NotImportable(f"this is no JSON: {error}") from None
     if not isinstance(found, dict):
         raise NotImportable("a `config.json` holds one object, `{…}`, and this one does not")
     return cast("dict[str, Any]", found)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, whose keys stand in it once: JSON leaves open which of two counts."""
+    made: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in made and made[key] != value:
+            both = " and ".join(json.dumps(each)[:40] for each in (made[key], value))
+            raise NotImportable(f"`{key[:64]}` stands there twice, with {both}")
+        made[key] = value
+    return made
+
+
+def _near(kind: str) -> str | None:
+    """The known `model_type` that is spelled like this one. Others that share a name and differ in a number or an affix
+    are families of their own: a `qwen3` is no `qwen2`."""
+    near = did_you_mean(kind, _FAMILIES)
+    if near is None or abs(len(near) - len(kind)) > 1 or near[0] != kind[0].lower():
+        return None
+    return near if re.sub(r"\D", "", near) == re.sub(r"\D", "", kind) else None
 
 
 def _read(found: dict[str, Any]) -> Configuration:
@@ -89,11 +109,13 @@ def _read(found: dict[str, Any]) -> Configuration:
         known = ", ".join(f"`{name}`" for name in _FAMILIES)
         if kind is None:
             raise NotImportable(f"it has no `model_type`; those that are known are {known}")
-        near = did_you_mean(str(kind), _FAMILIES)
+        near = _near(str(kind))
         hint = f"; did you mean `{near}`?" if near else ""
         raise NotImportable(f"no spec is known for `model_type: {str(kind)[:64]}`, but for {known}{hint}")
     try:
         reader = family(kind)
+        if twice := list(reader.said_twice(found)):
+            raise NotImportable("\n".join(twice))
         return reader.model_validate(reader.by_its_keys(found))
     except ValidationError as error:
         found_wrong = ((".".join(map(str, item["loc"])), json.dumps(item["input"])) for item in error.errors())

@@ -29,6 +29,7 @@ class EncoderDecoder(Configuration):
     other_names: ClassVar[Mapping[str, str]] = {
         "hidden_size": "d_model",
         "num_attention_heads": "encoder_attention_heads",
+        "num_hidden_layers": "encoder_layers",
     }
 
     norm_first: ClassVar[bool]
@@ -250,6 +251,21 @@ class Bart(EncoderDecoder):
     dropout: Share = 0.1
     max_position_embeddings: Size = 1024
     scale_embedding: bool = False
+    normalize_before: bool = False
+    normalize_embedding: bool = True
+    add_final_layer_norm: bool = False
+    static_position_embeddings: bool = False
+
+    def unsayable(self) -> Iterator[str]:
+        yield from super().unsayable()
+        for key, value, other in (
+            ("normalize_before", False, "norms behind the sums"),
+            ("normalize_embedding", True, "a norm behind the positions"),
+            ("add_final_layer_norm", False, "no norm behind the last layer"),
+            ("static_position_embeddings", False, "positions that are learned"),
+        ):
+            if getattr(self, key) != value:
+                yield f"`{key}: {str(not value).lower()}`: in transformers a `bart` has {other}, whatever stands there"
 
     def remark(self) -> str:
         return "The buffer `final_logits_bias` of transformers is left out: it is zero, and no one learns it."

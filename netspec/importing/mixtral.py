@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from netspec.importing.base import Positive, Size, arguments, text
@@ -14,6 +14,7 @@ class Mixtral(Mistral):
 
     heads_known: ClassVar = {"MixtralForCausalLM": "words", "MixtralModel": "states"}
     base: ClassVar = 1000000.0
+    other_names: ClassVar[Mapping[str, str]] = {"num_experts": "num_local_experts"}
 
     rms_norm_eps: Positive = 1e-5
     sliding_window: Size | None = None

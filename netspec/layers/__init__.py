@@ -119,6 +119,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "attention": ("SelfAttention",),
     "multihead": ("MultiheadAttention",),
     "decoder": ("TransformerDecoderLayer", "TransformerDecoder"),
+    "encoder_decoder": ("Transformer",),
     "local_attention": ("WindowAttention", "GridAttention"),
 }  # fmt: skip
 """Module of this package → the layers in it."""

@@ -1,4 +1,4 @@
-"""The transformer decoder of "Attention Is All You Need" (Vaswani et al., 2017), and encoder and decoder together."""
+"""The transformer decoder of "Attention Is All You Need" (Vaswani et al., 2017)."""
 
 from __future__ import annotations
 

@@ -31,11 +31,6 @@ UNOFFERED: Final[dict[str, str]] = {
     "RNNCell": _CELL.format("RNN"),
     "LSTMCell": _CELL.format("LSTM"),
     "GRUCell": _CELL.format("GRU"),
-    "Transformer": "it takes a second sequence; of values `source` and `target` of width 512 write what it is made of, "
-    "`- use: source`, `- TransformerEncoder: {num_layers: 6, encoder_layer: {nhead: 8}}`, "
-    "`- LayerNorm: {normalized_shape: 512}`, `- as: memory`, `- use: target`, "
-    "`- TransformerDecoder: {num_layers: 6, decoder_layer: {nhead: 8, tgt_is_causal: true}, memory: memory}`, "
-    "`- LayerNorm: {normalized_shape: 512}`",
     "AdaptiveLogSoftmaxWithLoss": "it takes the labels as a second input; write `Linear` and `LogSoftmax`",
     **dict.fromkeys(_LOSSES, _LOSS),
     "Sequential": _BASE.format("write `sequential: [...]`, or name a block"),

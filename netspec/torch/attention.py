@@ -7,6 +7,7 @@ Masks and biases are (N, S), (N, L, S) or (N, heads, L, S) for queries of length
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -321,7 +322,7 @@ class MaskedEncoder(nn.TransformerEncoder):
     ) -> Tensor:
         for layer in self.layers:
             src = layer(src, mask, src_key_padding_mask)
-        return src
+        return src if self.norm is None else self.norm(src)
 
 
 class MaskedDecoderLayer(nn.TransformerDecoderLayer):
@@ -365,4 +366,27 @@ class MaskedDecoder(nn.TransformerDecoder):
     ) -> Tensor:
         for layer in self.layers:
             tgt = layer(tgt, memory, *masks)
-        return tgt
+        return tgt if self.norm is None else self.norm(tgt)
+
+
+class MaskedTransformer(nn.Transformer):
+    """`nn.Transformer`, batch first, of such an encoder and decoder."""
+
+    def __init__(
+        self, d_model: int, nhead: int = 8, num_encoder_layers: int = 6, num_decoder_layers: int = 6, *,
+        src_is_causal: bool = False, tgt_is_causal: bool = False, **shared: Any,
+    ) -> None:  # fmt: skip
+        first = MaskedEncoderLayer(d_model, nhead, is_causal=src_is_causal, **shared)
+        encoder = MaskedEncoder(first, num_encoder_layers, deepcopy(first.norm1), enable_nested_tensor=False)
+        layer = MaskedDecoderLayer(d_model, nhead, tgt_is_causal=tgt_is_causal, **shared)
+        decoder = MaskedDecoder(layer, num_decoder_layers, deepcopy(layer.norm1))
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]  # torch leaves types out
+            d_model, nhead, custom_encoder=encoder, custom_decoder=decoder, batch_first=True
+        )
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # likewise
+        self, src: Tensor, tgt: Tensor, *masks: Tensor | None
+    ) -> Tensor:
+        src_mask, tgt_mask, memory_mask, src_padding, tgt_padding, memory_padding = (*masks, *(None,) * 6)[:6]
+        memory = self.encoder(src, src_mask, src_padding)
+        return self.decoder(tgt, memory, tgt_mask, memory_mask, tgt_padding, memory_padding)

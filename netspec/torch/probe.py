@@ -17,7 +17,7 @@ from netspec.diagnostics import PluginError
 from netspec.dims import UNKNOWN, Dim, Findings, Unmet, collecting
 from netspec.layers.base import Example, Layer, TensorType, TorchCall
 from netspec.layers.reference import spelled, tupled
-from netspec.plugins.asking import Fault, asked, output_of, roots, told
+from netspec.plugins.asking import Fault, asked, output_of, results_of, roots, told
 from netspec.plugins.registration import check_class
 from netspec.symbols import symbol
 from netspec.torch.build import constructed, seeded
@@ -142,9 +142,7 @@ class _Trial:
             return
         try:
             with collecting(Findings()) as findings:
-                y = output_of(layer, x)
-                if layer.several or others:
-                    asked(f"`results` of `{self.cls.__name__}`", lambda: layer.results(x, others), self.cls)
+                y = _ruled(layer, x, others)
             refusals = [problem.message for problem in findings.problems if problem.severity == "error"]
         except Unmet as unmet:
             y, refusals = None, [unmet.problem.message]
@@ -240,7 +238,7 @@ def _compared(
             return
     yield from _costs(case, layer, x, others, module, indices, tolerance)
     yield from _promises(case, layer, x, others, module, indices)
-    yield from _other_sizes(case, layer, x, y)
+    yield from _other_sizes(case, layer, x, others, y)
 
 
 def _costs(
@@ -319,7 +317,12 @@ def _run(module: nn.Module, values: list[Tensor]) -> tuple[Tensor, ...]:
         return _parts(deepcopy(module)(*(value.clone() for value in values)))
 
 
-def _other_sizes(case: str, layer: Layer, x: TensorType, y: TensorType) -> Iterator[Difference]:
+def _ruled(layer: Layer, x: TensorType, others: Others) -> TensorType:
+    """What the layer gives by its rule, the first of several results."""
+    return results_of(layer, x, others)[0] if layer.several or others else output_of(layer, x)
+
+
+def _other_sizes(case: str, layer: Layer, x: TensorType, others: Others, y: TensorType) -> Iterator[Difference]:
     """What the rule makes of sizes that are no numbers: unknown behind a mistake, symbols of an open input."""
     for axis in range(len(x.shape)):
         for size, what in ((UNKNOWN, "an unknown size"), (symbol("H"), "a symbol")):
@@ -327,7 +330,7 @@ def _other_sizes(case: str, layer: Layer, x: TensorType, y: TensorType) -> Itera
             named = f"output for {what} on axis {axis}"
             try:
                 with collecting(Findings()) as findings:
-                    found = output_of(layer, TensorType(shape, x.dtype))
+                    found = _ruled(layer, TensorType(shape, x.dtype), others)
             except Unmet as unmet:
                 if size is UNKNOWN:
                     yield Difference(case, named, f"it is refused: {unmet.problem.message}", "was not asked")

@@ -149,11 +149,14 @@ def test_a_published_configuration_has_the_published_size(name: str, tmp_path: P
         ),
         ({"model_type": "bart", "hidden_size": 64}, {"model_type": "bart", "d_model": 64}),
         (
-            {"model_type": "whisper", "hidden_size": 64, "num_attention_heads": 4, "d_model": 48},
+            {"model_type": "whisper", "hidden_size": 48, "num_attention_heads": 4, "d_model": None},
             {"model_type": "whisper", "d_model": 48, "encoder_attention_heads": 4},
         ),
+        ({"model_type": "bart", "num_hidden_layers": 3}, {"model_type": "bart", "encoder_layers": 3}),
+        ({"model_type": "distilbert", "num_hidden_layers": 3}, {"model_type": "distilbert", "n_layers": 3}),
+        ({"model_type": "mixtral", "num_experts": 4}, {"model_type": "mixtral", "num_local_experts": 4}),
     ],
-    ids=["GPT-2", "T5", "BART", "Whisper"],
+    ids=["GPT-2", "T5", "BART", "Whisper", "BART's depth", "DistilBERT", "Mixtral"],
 )
 def test_transformers_other_name_of_a_key_is_the_key(config: dict[str, Any], own: dict[str, Any]) -> None:
     assert from_config(json.dumps(config).encode()) == from_config(json.dumps(own).encode())
@@ -171,14 +174,25 @@ REFUSED: list[tuple[dict[str, Any] | str | list[Any], str]] = [
         {"model_type": "llama", "hidden_size": 100, "num_attention_heads": 3},
         "`num_attention_heads: 3` does not divide `hidden_size: 100`",
     ),
+    ({"model_type": "bart", "encoder_layers": 6, "num_hidden_layers": 12}, "are two names of one number"),
+    (
+        '{"model_type": "llama", "hidden_size": 64, "hidden_size": 128}',
+        "`hidden_size` stands there twice, with 64 and 128",
+    ),
     ({"model_type": "llama", "hidden_act": "quick_gelu"}, "`hidden_act: quick_gelu`"),
     ({"model_type": "llama", "rope_scaling": {"rope_type": "yarn", "factor": 8.0}}, "`rope_type: yarn`"),
     (
         {"model_type": "llama", "rope_scaling": {"type": "dynamic", "factor": 2.0}},
         "a base that grows with the sequence",
     ),
-    ({"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "`low_freq_factor: None`"),
-    ({"model_type": "llama", "rope_scaling": {"type": "linear", "factor": "2)"}}, "`factor: 2)` is no positive number"),
+    (
+        {"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 8.0}},
+        "`rope_scaling.low_freq_factor: None`",
+    ),
+    (
+        {"model_type": "llama", "rope_scaling": {"type": "linear", "factor": "2)"}},
+        "`rope_scaling.factor: 2)` is no positive number",
+    ),
     ({"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]}, "`LlamaForCausalLM`"),
     ({"model_type": "gpt2", "add_cross_attention": True}, "`add_cross_attention: true`"),
     ({"model_type": "gpt2", "scale_attn_by_inverse_layer_idx": True}, "`scale_attn_by_inverse_layer_idx: true`"),

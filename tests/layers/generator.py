@@ -18,6 +18,7 @@ from tests.layers.values import draw_arguments, draw_value, fields_of, wrong_val
 
 GIVEN_MORE = (
     "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "MultiheadAttention", "TransformerDecoderLayer", "TransformerDecoder",
+    "Transformer",
 )  # fmt: skip
 """Those that cannot run on what flows alone, and do not stand in a chain: `test_unpooling.py` and
 `test_given_more.py` compare them."""

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from random import Random
@@ -19,7 +18,7 @@ from torch.func import functional_call
 import netspec
 from netspec.compiler import check_source
 from netspec.cost import estimate
-from netspec.layers import UNOFFERED, layer_class
+from netspec.layers import layer_class
 from netspec.text.source import decode
 from netspec.trainer.run.sameness import identity
 from netspec.writing import flow
@@ -309,23 +308,6 @@ def test_gelu_keeps_its_input_where_no_dropout_stands_behind_it() -> None:
     )
     found, _ = kept(netspec.build(net), torch.randn(4, 5, 8))
     assert estimate(net, 4, device="cpu").activations == sum(found.values())
-
-
-def test_what_is_written_instead_of_a_whole_transformer_computes_the_same() -> None:
-    """With fewer layers of fewer features."""
-    words = UNOFFERED["Transformer"]
-    for before, after in (("512", "16"), ("num_layers: 6", "num_layers: 2"), ("nhead: 8", "nhead: 2")):
-        words = words.replace(before, after)
-    items = "".join(f"  {item}\n" for item in re.findall(r"`(- [^`]+)`", words))
-    net = netspec.loads(f"input: {{source: [5, 16], target: [4, 16]}}\nlayers:\n{items}")
-    theirs = nn.Transformer(16, 2, 2, 2, batch_first=True).double().eval()
-    model = netspec.build(net).double().eval()
-    with torch.no_grad():
-        for ours, value in zip(model.parameters(), theirs.parameters(), strict=True):
-            ours.copy_(value)
-    source, target = torch.randn(3, 5, 16).double(), torch.randn(3, 4, 16).double()
-    causal = nn.Transformer.generate_square_subsequent_mask(4, dtype=torch.float64)
-    assert near(model(source, target), theirs(source, target, tgt_mask=causal))
 
 
 def test_encoder_and_decoder_are_exported_with_an_open_batch() -> None:

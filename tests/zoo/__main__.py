@@ -126,7 +126,7 @@ def main() -> int:
         f"of the processors {took.processor:.0f} s" + (f"; not installed: {', '.join(missing)}" if missing else "")
     )
     if given.write and not wrong and not missing:
-        write(results, "" if given.names else took.said(len(networks), compared))
+        write(results, "" if given.names else took.said())
     elif given.write:
         print("docs/zoo.md stays as it is: all libraries are needed, and nothing may differ")
     return int(wrong > 0)
@@ -147,14 +147,13 @@ class Took(NamedTuple):
     seconds: float
     processor: float
 
-    def said(self, networks: int, compared: int) -> str:
+    def said(self) -> str:
         """In words, for the page."""
         names = "torch", "torchvision", *LIBRARIES
         releases = ", ".join(f"{name} {version(name).partition('+')[0]}" for name in names)
         return (
-            f"The last whole run held {networks} networks and compared outputs {compared} times: all are equal.\nIt "
-            f"took {self.processor / 60:.0f} minutes of the processors, and {self.seconds / 60:.0f} of the clock, with "
-            f"`--jobs {self.jobs}` on two cores that others used, too.\nIt had {releases}."
+            f"The last whole run took {self.processor / 60:.0f} minutes of the processors, and {self.seconds / 60:.0f} "
+            f"of the clock, with `--jobs {self.jobs}` on two cores that others used, too.\nIt had {releases}."
         )
 
 

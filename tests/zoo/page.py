@@ -23,6 +23,8 @@ each network, a sum, and status 1 if anything differs. What is not installed of 
 which `pip install -e ".[zoo]"` brings, is left out, and the line says so. With `--write` it brings this page up to
 date, whose numbers the ordinary tests compute again.
 
+{sizes} networks of {specs} specs stand here, and {outputs} comparisons of outputs: all are equal.
+
 {last}
 
 ## Outputs
@@ -111,11 +113,14 @@ def rows_of(text: str) -> tuple[list[Row], list[Row]]:
 
 
 def written(outputs: Iterable[Row], last: str) -> str:
-    """The whole page. `last`: what the last whole run took."""
-    lines = [HEAD.format(last=last).rstrip("\n"), *map(str, outputs), SIZE_HEAD.rstrip("\n"), *map(str, size_rows())]
+    """The whole page, whose numbers of rows are counted. `last`: what the last whole run took."""
+    compared, sizes = list(outputs), size_rows()
+    counted = {"sizes": len(sizes), "specs": len({row.spec for row in sizes}), "outputs": len(compared)}
+    head = HEAD.format(last=last, **counted)
+    lines = [head.rstrip("\n"), *map(str, compared), SIZE_HEAD.rstrip("\n"), *map(str, sizes)]
     return "\n".join([*lines, ""])
 
 
 def last_of(text: str) -> str:
     """The paragraph of a page that says what the last whole run took."""
-    return text.split("\n\n")[3]
+    return text.split("\n\n")[4]

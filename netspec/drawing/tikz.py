@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from netspec.drawing import latex
 from netspec.drawing.page import MARGIN, Drawn
 from netspec.drawing.scene import Area, Box, Circle, Phrase, Shape, Stroke, Tip, Words, flat
 from netspec.drawing.text import fixed, printable
 from netspec.drawing.theme import Theme, theme
+from netspec.views import latex
 
 _ANCHORS: Final = {"start": "base west", "middle": "base", "end": "base east"}
 _FIT: Final = r"""\providecommand\netspecfit[2]{%  a text that is no wider than there is room

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from netspec.cli.draw import command
-from netspec.drawing import latex
 from netspec.drawing.page import Sheet, paper
 from netspec.drawing.scene import Box, Words, flat
 from netspec.drawing.styles import picture
 from netspec.drawing.text import printable
 from netspec.drawing.tikz import tikz
+from netspec.views import latex
 from tests.commands import invoke
 from tests.drawing.nets import ROOT, load
 from tests.drawing.test_pages import renamed

@@ -10,7 +10,7 @@ import unicodedata
 from functools import cache
 from typing import Final
 
-from netspec.drawing.text import printable
+from netspec.views.letters import printable
 
 LETTER: Final = r"""\providecommand\netspecletter[2]{%  a letter that not every font has, and its code
   \ifdefined\Umathchar\iffontchar\font"#1 #2\else\netspeccode{#1}\fi\else\netspeccode{#1}\fi}

@@ -97,6 +97,22 @@ def test_the_text_names_additions_removals_and_changes_by_sign_and_path() -> Non
     assert "```diff" in comparison.to_markdown()
 
 
+def test_the_differences_begin_with_whose_paths_stand_there() -> None:
+    """Only for the signs that there are, and with an example where a layer has two paths."""
+    lines = compare(netspec.load("specs/lenet.yaml"), netspec.load("specs/alexnet.yaml")).to_text().splitlines()
+    at = lines.index("25 differences between the layers: 15 added, 6 removed, 4 changed")
+    assert lines[at + 1 : at + 4] == [
+        "  + only in alexnet, with its path there",
+        "  - only in lenet, with its path there",
+        "  ~ in both, with other arguments; 7 → 14: its path in lenet → in alexnet",
+    ]
+    assert any(line.startswith("~ 7 → 14  Linear") for line in lines)
+    assert "  ~ in both, with other arguments" in compare(_net(width=8), _net(width=9)).to_text().splitlines()
+    alone = compare(_net("one"), _net("two", extra="  - MaxPool2d: 2\n")).to_text()
+    assert "+ only in two" in alone
+    assert "only in one" not in alone
+
+
 def test_all_changes_applied_to_a_give_b() -> None:
     """An invariant: without the layers named in the changes, both nets have the same layers."""
     a, b = netspec.load("specs/lenet.yaml"), netspec.load("specs/alexnet.yaml")

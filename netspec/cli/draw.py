@@ -10,13 +10,15 @@ import click
 
 from netspec.cli.common import compile_spec, load_spec, plugin_option, set_option, show_diagnostics
 from netspec.cli.files import write_atomic
-from netspec.cli.pages import check_options, page_of, page_options
+from netspec.cli.pages import page_of, page_options, style_of
 from netspec.diagnostics import UsageError, did_you_mean, has_errors
 from netspec.drawing import DIRECTIONS, FORMATS, Direction, LayoutTooLong, diagram, levels_of, render
+from netspec.drawing.mermaid import in_markdown, mermaid
 from netspec.drawing.styles import picture
+from netspec.drawing.tikz import tikz
 from netspec.net import Net
 
-_FILES = (*FORMATS, "html")
+_FILES = (*FORMATS, "html", "tex", "mmd", "md")
 
 
 def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
@@ -33,7 +35,8 @@ def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
     metavar="FILE",
     type=Path,
     required=True,
-    help="Where to write: FILE.svg, .png, .pdf, .dot, or .html for a page to look around in.",
+    help="Where to write: FILE.svg, .png, .pdf, .dot, .html for a page to look around in, .tex for TikZ, .mmd or .md "
+    "for Mermaid.",
 )
 @click.option("--depth", type=click.IntRange(min=1), help="Levels of blocks and branches to show; the rest is closed.")
 @click.option("--direction", type=click.Choice(DIRECTIONS), default="TB", show_default=True, help="Where arrows point.")
@@ -65,6 +68,7 @@ def command(
     variants: tuple[str, ...],
     set_: tuple[str, ...],
     style: str,
+    snippet: bool,
     **page: Any,
 ) -> int:
     """Draw the network of SPEC, or several side by side, into one picture.
@@ -73,17 +77,20 @@ def command(
     shows a wrong spec as far as it is known, with its errors where they are.
     """
     form = _format(output)
-    check_options(style, form)
+    style = style_of(style, form)
     asked = page_of(page)
     if form == "html":
         return _write_page(_pairs(specs, variants), set_, output)
     nets = [load_spec(spec, variant, set_) for spec, variant in _pairs(specs, variants)]
-    if style == "flow":
+    if form in ("mmd", "md"):
+        write_atomic(output, _chart(nets, form, depth, direction))
+        click.echo(f"wrote {output}", err=True)
+    elif style == "flow":
         write_atomic(output, _rendered(nets, form, depth, direction, timeout))
         click.echo(f"wrote {output}", err=True)
     else:
         drawn = picture(nets, style, asked, depth)
-        write_atomic(output, drawn.file(form))
+        write_atomic(output, tikz(drawn, snippet=snippet) if form == "tex" else drawn.file(form))
         click.echo(f"wrote {output}: {drawn.told}", err=True)
     return 0
 
@@ -123,6 +130,14 @@ def _write_page(pairs: list[tuple[str, str | None]], set_: tuple[str, ...], outp
     write_atomic(output, page(drawn))
     click.echo(f"wrote {output}", err=True)
     return 1 if wrong else 0
+
+
+def _chart(nets: list[Net], form: str, depth: int | None, direction: Direction) -> str:
+    """The flowchart of Mermaid; where it takes fewer open levels than a picture would have, that is said."""
+    chart, level = mermaid(nets, depth=depth, direction=direction)
+    if level is not None:
+        click.echo(f"drawn folded further, as by `--depth {level}`, since Mermaid draws no more", err=True)
+    return in_markdown(chart) if form == "md" else chart
 
 
 def _rendered(nets: list[Net], form: str, depth: int | None, direction: Direction, timeout: float) -> bytes:

@@ -17,7 +17,7 @@ from netspec.drawing.theme import THEMES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FORMATS: Final = ("svg", "png", "pdf")
+FORMATS: Final = ("svg", "png", "pdf", "tex")
 """Of the styles other than `flow`."""
 _FLOWS: Final = ("direction", "timeout")
 """Options of `flow` alone."""
@@ -30,8 +30,9 @@ _OPTIONS: Final = (
     click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the few words."),
     click.option("--scale", type=click.Choice(SCALES), default="log", show_default=True, help="Of volumes."),
     click.option("--all-arguments", is_flag=True, help="Say every argument, also eps and the like."),
+    click.option("--snippet", is_flag=True, help="Of .tex the picture alone, for a document that \\inputs it."),
 )
-_PAGES: Final = ("fit", "title", "caption", "legend", "theme", "lang", "scale", "all_arguments")
+_PAGES: Final = ("fit", "title", "caption", "legend", "theme", "lang", "scale", "all_arguments", "snippet")
 """Options of the page, which `flow` does not have."""
 
 
@@ -49,24 +50,34 @@ def page_options(command: F) -> F:
     )(command)
 
 
-def check_options(style: str, form: str) -> None:
-    """Refuse options and formats that the style does not have.
+def style_of(style: str, form: str) -> str:
+    """The style of a file: what was asked for, or else `flow`, and `stack` for TikZ, which has no `flow`.
 
     Raises:
-        UsageError: one of them is given.
+        UsageError: options or the format are none of the style's.
     """
     context = click.get_current_context()
-    foreign = [
-        name
-        for name in (_PAGES if style == "flow" else _FLOWS)
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    ]
+    if form == "tex" and not _given(context, "style"):
+        style = "stack"
+    foreign = [name for name in (_PAGES if style == "flow" else _FLOWS) if _given(context, name)]
     if foreign:
         has = ", ".join(f"`--style {name}`" for name in STYLES) if style == "flow" else "`--style flow`"
         raise UsageError(f"--{foreign[0].replace('_', '-')} is an option of {has}, not of `--style {style}`")
     if style != "flow" and form not in FORMATS:
         known = ", ".join(f".{known}" for known in FORMATS)
         raise UsageError(f"`--style {style}` writes {known}; .{form} is a format of `--style flow`")
+    if style == "flow" and form == "tex":
+        has = ", ".join(f"`--style {name}`" for name in STYLES)
+        raise UsageError(
+            f"`--style flow` writes no .tex, which is a format of {has}; .svg and .pdf go into papers, too"
+        )
+    if form != "tex" and _given(context, "snippet"):
+        raise UsageError(f"--snippet is an option of .tex, not of .{form}")
+    return style
+
+
+def _given(context: click.Context, option: str) -> bool:
+    return context.get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def page_of(asked: Mapping[str, Any]) -> Sheet:

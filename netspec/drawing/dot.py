@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,13 +11,13 @@ from typing import Final, Literal, NamedTuple, get_args
 
 import graphviz
 
-from netspec.drawing import labels
+from netspec.drawing import arrows, labels
 from netspec.drawing.palette import FRAME, LINE, PAGE
 from netspec.drawing.rows import rows
 from netspec.drawing.tips import cluster_tip, edge_tip, vertex_tip
-from netspec.net import As, Computed, Leaf, Net, Read, Term, Use
+from netspec.net import As, Leaf, Net, Use
 from netspec.views.describe import term_text, title_text
-from netspec.views.fold import FOLLOWERS, Join, LayerGroup, Unit, fold, height, ranges, stacked
+from netspec.views.fold import Join, LayerGroup, Unit, fold, height, ranges, stacked
 from netspec.views.graph import Cluster, Edge, FlowGraph, Vertex, flow
 
 Direction = Literal["TB", "BT", "LR", "RL"]
@@ -154,7 +153,7 @@ class _Drawing:
         for name, vertex in reversed(vertices) if self.across else vertices:
             self.node(self.place(vertex.cluster), self.ids[name], vertex, width)
         edges = graphviz.Digraph()
-        numbers = _numbers(drawn)
+        numbers = arrows.numbers(drawn)
         pairs = list(zip(drawn.edges, numbers, strict=True))
         for edge, number in reversed(pairs) if self.across else pairs:  # Graphviz turns them so that the first is below
             self.edge(edges, edge, number)
@@ -172,10 +171,10 @@ class _Drawing:
     def edge(self, edges: graphviz.Digraph, edge: Edge, number: int | None) -> None:
         """Add an edge, on whose way its shape and the titles of frames may stand: no arrow is drawn across them."""
         tail, head = self.drawn.vertices[edge.tail], self.drawn.vertices[edge.head]
-        called = _called(edge, tail, head)
+        called = arrows.called(edge, tail, head)
         tip = labels.tip(edge_tip(edge))
         stops: list[str] = []
-        if called or number is not None or _says_shape(tail, head):
+        if called or number is not None or arrows.says_shape(tail, head):
             between = next(i for i in self.around[tail.cluster] if i in self.around[head.cluster])
             stops.append(self.names.next())
             _tensor(self.place(between), stops[0], labels.shape(edge.tensor, called=called, number=number), tooltip=tip)
@@ -198,7 +197,7 @@ class _Drawing:
                 _join(dot, name, item.combinator.joining.sign, item.combinator.joining.box_text(), tip)
             case As() | Use() as item:
                 assert item.term is not None
-                _join(dot, name, _operation(item.term), term_text(item.term), tip)
+                _join(dot, name, arrows.operation(item.term), term_text(item.term), tip)
             case _ if vertex.kind == "fork":
                 _tensor(dot, name, labels.shape(vertex.tensor, vertex.part), tooltip=tip)
             case _:
@@ -212,40 +211,6 @@ def _around(index: int | None, drawn: FlowGraph) -> list[int | None]:
         index = drawn.clusters[index].parent
         found.append(index)
     return found
-
-
-def _numbers(drawn: FlowGraph) -> list[int | None]:
-    """For each edge which operand it is, 1 for the first, where several go to a vertex to which their order matters."""
-    count = Counter(edge.head for edge in drawn.edges)
-    reached: Counter[str] = Counter()
-    numbers: list[int | None] = []
-    for edge in drawn.edges:
-        reached[edge.head] += 1
-        several = count[edge.head] > 1 and _ordered(drawn.vertices[edge.head])
-        numbers.append(reached[edge.head] if several else None)
-    return numbers
-
-
-def _ordered(vertex: Vertex) -> bool:
-    """Whether it matters in which order a vertex is given its operands, and nothing else tells which is which."""
-    match vertex.item:
-        case Join(combinator=node):
-            return not node.joining.sign and not node.joining.equal_shapes
-        case As(term=term) | Use(term=term) if term is not None:
-            return _operation(term) not in ("", "+", "×")
-        case _:
-            return False
-
-
-def _called(edge: Edge, tail: Vertex, head: Vertex) -> str:
-    """The name of the tensor of an edge, where the box that it goes to says it and what it comes from does not."""
-    in_words = isinstance(head.item, As | Use) and head.item.term is not None and not _operation(head.item.term)
-    return edge.name if in_words and edge.name != tail.name else ""
-
-
-def _says_shape(tail: Vertex, head: Vertex) -> bool:
-    """Whether an edge is labelled with its shape: once per tensor, and not before a vertex that keeps the shape."""
-    return tail.kind not in ("input", "fork") and head.kind not in ("fork", "output") and not _keeps_shape(head)
 
 
 def _common_width(drawn: FlowGraph, most: int) -> int:
@@ -270,13 +235,6 @@ def _tensor(dot: graphviz.Digraph, name: str, label: str, *, tooltip: str) -> No
     dot.node(name, label, shape="plaintext", margin="0.04,0.02", width="0", height="0", tooltip=tooltip)
 
 
-def _operation(term: Term) -> str:
-    """The sign of a single operation over two values; empty for longer arithmetic, which stands in words."""
-    if isinstance(term, Computed) and isinstance(term.left, Read) and isinstance(term.right, Read):
-        return {"*": "×", "-": "−", "/": "÷", "**": ""}.get(term.op, term.op)
-    return ""
-
-
 def _join(dot: graphviz.Digraph, name: str, sign: str, words: str, tip: str) -> None:
     if sign:
         dot.node(
@@ -295,19 +253,3 @@ def _edge(dot: graphviz.Digraph, tail: str, head: str, edge: Edge, to: Vertex, *
         attributes["style"] = "dashed"
     weight = "1" if edge.skip else "2" if to.kind == "join" else "30"  # heavy edges are straight and short
     dot.edge(tail, head, weight=weight, **attributes)
-
-
-def _keeps_shape(vertex: Vertex) -> bool:
-    """Whether a vertex has equal input and output shapes, so that only its outgoing edge needs a label: joins of equal
-    shapes such as sums, and followers that are units of their own."""
-    match vertex.item:
-        case Join() as item:
-            node = item.combinator
-            equal = all(chain.output.shape == node.output.shape for _, chain in node.branches)
-            return node.joining.equal_shapes and equal
-        case As() | Use():
-            return True
-        case Unit() as item:
-            return item.layers[0].family in FOLLOWERS and item.input == item.output
-        case _:
-            return False

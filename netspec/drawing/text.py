@@ -1,4 +1,4 @@
-"""The measure of text without a font at hand: its width by a table, its lines, and what of it can be printed."""
+"""The measure of text without a font at hand: its width by a table, and its lines."""
 
 from __future__ import annotations
 
@@ -7,22 +7,14 @@ from functools import cache
 from typing import Final
 
 from netspec.drawing.widths import BOLD, PLAIN
+from netspec.views.letters import printable as printable  # what is measured is printable
 
-_UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _MARGIN: Final = 1.02
 """Fonts that are not DejaVu may have single letters that are wider by a little."""
 _WIDE: Final = 1000
 """Of an East Asian letter, which its fonts give a square: twice the mean of a Latin one."""
 _UNKNOWN: Final = 1250
 """Of a letter that only a font knows the width of, an emoji or one of a further script; `fixed` tells of such."""
-
-
-def printable(words: str) -> str:
-    """A text on one line, without what no reader sees and no XML allows: control characters, lone surrogates, marks of
-    direction, code points that are no characters."""
-    return "".join(
-        c for c in words.replace("\t", " ").replace("\n", " ") if unicodedata.category(c) not in _UNPRINTABLE
-    )
 
 
 @cache

@@ -23,7 +23,8 @@ class Theme:
     page: str | None
     """None for no background."""
     fills: Mapping[str, Color]
-    """Fill and line of every role: the families, `frame`, `group`, `end` (inputs and outputs), `tag`, `window`."""
+    """Fill and line of every role: the families, `frame`, `group`, `end` (inputs and outputs), `tag`, `window`, and of
+    two networks side by side `same`, `changed`, `removed` and `added`."""
     inks: Mapping[str, str]
     """Of text: `text` and `quiet` in boxes, `ink` and `faint` on the page and on frames."""
     line: str
@@ -33,6 +34,8 @@ def _light() -> Theme:
     fills = {
         **family_colors(), "frame": FRAME, "group": GROUP, "end": Color(PAGE, LINE),
         "tag": Color(PAGE, "#aab4be"), "window": Color(PAGE, TEXT),
+        "same": Color(PAGE, "#aab4be"), "changed": Color("#fdf08f", "#7d6f00"), "removed": Color("#f9d3ab", "#a34700"),
+        "added": Color("#bcdcf8", "#0b5c94"),
     }  # fmt: skip
     return Theme(PAGE, fills, {"text": TEXT, "quiet": QUIET, "ink": TEXT, "faint": QUIET}, LINE)
 
@@ -44,7 +47,8 @@ def _dark() -> Theme:
     fills = {
         **families, "frame": Color("#161b22", "#59626b"), "group": Color("#21262d", "#c9d1d9"),
         "end": Color(page, "#c9d1d9"), "tag": Color(page, "#59626b"),
-        "window": Color(page, "#ffffff"),
+        "window": Color(page, "#ffffff"), "same": Color(page, "#59626b"), "changed": Color("#4b4610", "#fdf08f"),
+        "removed": Color("#5c3010", "#f6c389"), "added": Color("#0f3c5c", "#7dc0f9"),
     }  # fmt: skip
     return Theme(page, fills, {"text": "#f5f7fa", "quiet": "#d0d7de", "ink": "#f5f7fa", "faint": "#b8c0c8"}, "#aab4be")
 
@@ -61,6 +65,10 @@ def _print() -> Theme:
         "end": plain,
         "tag": Color("#ffffff", "#7f7f7f"),
         "window": plain,
+        "same": Color("#ffffff", "#7f7f7f"),
+        "changed": Color("#e6e6e6", "#000000"),
+        "removed": plain,
+        "added": Color("#c4c4c4", "#000000"),
     }
     return Theme(
         "#ffffff", fills, {"text": "#000000", "quiet": "#262626", "ink": "#000000", "faint": "#262626"}, "#000000"

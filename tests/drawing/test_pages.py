@@ -291,7 +291,7 @@ def test_the_command_says_the_size_of_type(tmp_path: Path) -> None:
         (("--fit", "a4"), "--fit is an option of `--style stack`"),
         (("--all-arguments",), "--all-arguments is an option of"),
         (("--style", "stack", "--direction", "LR"), "--direction is an option of `--style flow`"),
-        (("--style", "stack", "-o", "x.dot"), "`--style stack` writes .svg, .png, .pdf; .dot"),
+        (("--style", "stack", "-o", "x.dot"), "`--style stack` writes .svg, .png, .pdf, .tex; .dot"),
     ],
 )
 def test_options_of_other_styles_are_refused(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:

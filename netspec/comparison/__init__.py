@@ -1,0 +1,285 @@
+"""Compare nets: sizes and costs with their ratios, and of two nets the differences between their layers."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, cast
+
+from netspec.comparison.changes import Change, changes_of
+from netspec.comparison.grid import as_csv, as_html, as_latex, as_markdown, as_text
+from netspec.comparison.parts import SideBySide, pairs_of
+from netspec.comparison.quantities import QUANTITIES, Quantity, Row, names_of, ratio, rows_of
+from netspec.dims import Size
+from netspec.layers.base import TensorType
+from netspec.net import Net
+from netspec.views.describe import bytes_text, count_text, ends_text, layer_text, plural, times, value_text
+
+__all__ = ["FORMAT", "FORMAT_OF_SEVERAL", "Change", "Comparison", "Row", "SeveralNets", "compare"]
+
+FORMAT: Final = "netspec.comparison/1"
+FORMAT_OF_SEVERAL: Final = "netspec.comparisons/1"
+
+_COLUMNS: Final = ("layers", "depth", "params", "macs", "weight_bytes")
+"""The quantities of several nets that a table has, which has a line for each net."""
+_WITH_RATIO: Final = ("params", "macs")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The result of `compare`."""
+
+    a: Net
+    b: Net
+    rows: tuple[Row, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def sentence(self) -> str:
+        """A summary: "alexnet has 757.9 times the parameters of lenet and 2,252.3 times its MACs"."""
+        return _sentence(self)
+
+    @cached_property
+    def pairs(self) -> tuple[SideBySide, ...]:
+        """The blocks and layers of both nets as people see them, side by side."""
+        return pairs_of(self.a, self.b)
+
+    @property
+    def cells(self) -> list[tuple[str, ...]]:
+        """The quantities as rows of texts: title, the value of either net, the ratio; the first one has the names."""
+        return _cells(self)
+
+    def to_text(self) -> str:
+        """The quantities as an aligned table, the sentence, and the differences between the layers."""
+        return "\n".join([*as_text(self.cells), "", f"{self.sentence}.", "", *_difference(self)])
+
+    def to_markdown(self) -> str:
+        """The same as `to_text` in GitHub's Markdown, with the differences as a diff."""
+        return "\n".join(
+            [*as_markdown(self.cells), "", f"{self.sentence}.", "", "```diff", *_difference(self), "```"]
+        )  # fmt: skip
+
+    def to_latex(self) -> str:
+        """The quantities as a `tabular` of LaTeX, which takes no package."""
+        return "\n".join(as_latex(self.cells))
+
+    def to_csv(self) -> str:
+        """The quantities as CSV: `quantity`, the value of either net, `ratio`; numbers without separators."""
+        names = names_of((self.a, self.b))
+        rows = [[row.key, row.a, row.b, "" if row.ratio is None else row.ratio] for row in self.rows]
+        return as_csv([["quantity", *names, "ratio"], *rows])
+
+    def to_html(self) -> str:
+        """The same as `to_text` as a piece of HTML without a style: a table, a paragraph, a list of differences."""
+        lines = [*as_html(self.cells), f"<p>{html.escape(self.sentence)}.</p>"]
+        return "\n".join([*lines, "<pre>" + html.escape("\n".join(_difference(self))) + "</pre>"])
+
+    def to_json(self) -> dict[str, Any]:
+        """The comparison as plain dicts, lists, strings and numbers, in the format `netspec.comparison/1`."""
+        return {
+            "format": FORMAT,
+            "a": _net(self.a),
+            "b": _net(self.b),
+            "rows": [
+                {"quantity": row.key, "a": _number(row.a), "b": _number(row.b), "ratio": row.ratio} for row in self.rows
+            ],
+            "changes": [_change(change) for change in self.changes],
+        }
+
+
+def compare(a: Net, b: Net) -> Comparison:
+    """Compare two nets; ratios are b / a.
+
+    Activations are the number of elements of all layer outputs for one example; the longest path is the number of
+    layers on the longest way from the input to the output; weights are in bytes of float32.
+    """
+    return Comparison(a, b, rows_of(a, b), tuple(changes_of(a.layers, b.layers)))
+
+
+class SeveralNets:
+    """The quantities of several nets; ratios are those to the first one."""
+
+    def __init__(self, nets: Sequence[Net]) -> None:
+        self.nets = tuple(nets)
+        self.names = names_of(self.nets)
+        self.rows: tuple[tuple[Quantity, tuple[Size, ...]], ...] = tuple(
+            (quantity, tuple(map(quantity.of, self.nets))) for quantity in QUANTITIES
+        )
+
+    @property
+    def cells(self) -> list[tuple[str, ...]]:
+        """A row of texts for each net, behind the titles of the columns."""
+        head = [""]
+        lines = [[name] for name in self.names]
+        shown = {quantity.key: (quantity, values) for quantity, values in self.rows}
+        for quantity, values in (shown[key] for key in _COLUMNS):
+            head += [quantity.title, *(["ratio"] if quantity.key in _WITH_RATIO else [])]
+            for line, value in zip(lines, values, strict=True):
+                line.append(quantity.text(value))
+                if quantity.key in _WITH_RATIO:
+                    line.append(_ratio_text(ratio(values[0], value)))
+        return [tuple(head), *map(tuple, lines)]
+
+    def to_text(self) -> str:
+        """An aligned table with a line for each net."""
+        return "\n".join(as_text(self.cells))
+
+    def to_markdown(self) -> str:
+        """The same in GitHub's Markdown."""
+        return "\n".join(as_markdown(self.cells))
+
+    def to_latex(self) -> str:
+        """The same as a `tabular` of LaTeX, which takes no package."""
+        return "\n".join(as_latex(self.cells))
+
+    def to_html(self) -> str:
+        """The same as a table of HTML without a style."""
+        return "\n".join(as_html(self.cells))
+
+    def to_csv(self) -> str:
+        """Every quantity as CSV, with a line for each net; numbers without separators."""
+        head = ["net", *(quantity.key for quantity, _ in self.rows)]
+        return as_csv([head, *([name, *values] for name, *values in zip(self.names, *self.values(), strict=True))])
+
+    def to_json(self) -> dict[str, Any]:
+        """Every quantity as plain dicts, lists, strings and numbers, in the format `netspec.comparisons/1`."""
+        rows = [
+            {
+                "quantity": quantity.key,
+                "values": [_number(value) for value in values],
+                "ratios": [ratio(values[0], value) for value in values],
+            }
+            for quantity, values in self.rows
+        ]
+        return {"format": FORMAT_OF_SEVERAL, "nets": [_net(net) for net in self.nets], "rows": rows}
+
+    def values(self) -> list[tuple[Size, ...]]:
+        """The values of every quantity, in the order of the nets."""
+        return [values for _, values in self.rows]
+
+
+# ---- texts
+
+
+def _sentence(comparison: Comparison) -> str:
+    a, b = comparison.a.name, comparison.b.name
+    if a == b:
+        a, b = "A", "B"
+    ratios = {row.key: row.ratio for row in comparison.rows}
+    params, macs = ratios["params"], ratios["macs"]
+    if params is None:
+        return f"{a} has {count_text(comparison.a.params)} parameters, {b} has {count_text(comparison.b.params)}"
+    if macs is None:
+        return f"{b} has {_times(params)} the parameters of {a}"
+    if params == 1 and macs == 1:
+        return f"{a} and {b} have equally many parameters and MACs"
+    return f"{b} has {_times(params)} the parameters of {a} and {_times(macs)} its MACs"
+
+
+def _times(ratio: float) -> str:
+    return "exactly" if ratio == 1 else f"{times(ratio)} times"
+
+
+def _ratio_text(value: float | None) -> str:
+    return "" if value is None else f"{times(value)} ×"
+
+
+def _cells(comparison: Comparison) -> list[tuple[str, ...]]:
+    a, b = comparison.a, comparison.b
+    rows: list[tuple[str, ...]] = [("", *names_of((a, b)), "ratio")]
+    for word, one, other in zip(("input", "output"), ends_text(a), ends_text(b), strict=True):
+        rows.append((word, one, other, ""))
+    rows += ((r.title, _amount(r, r.a), _amount(r, r.b), _ratio_text(r.ratio)) for r in comparison.rows)
+    return rows
+
+
+def _amount(row: Row, value: Size) -> str:
+    return bytes_text(value) if row.in_bytes and isinstance(value, int) else count_text(value)
+
+
+_SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
+
+
+def _difference(comparison: Comparison) -> list[str]:
+    """The layers that differ, below a line for each sign that says whose paths stand behind it."""
+    if not comparison.changes:
+        return ["The layers are the same, one by one."]
+    places = [_place(change) for change in comparison.changes]
+    width = max(len(place) for place in places)
+    kinds = [change.kind for change in comparison.changes]
+    counts = [f"{kinds.count(kind)} {kind}" for kind in _SIGNS if kind in kinds]
+    a, b = names_of((comparison.a, comparison.b))
+    both = next((f"; {place}: its path in {a} → in {b}" for place in places if " → " in place), "")
+    said = {
+        "added": f"only in {b}, with its path there",
+        "removed": f"only in {a}, with its path there",
+        "changed": f"in both, with other arguments{both}",
+    }
+    lines = [f"{plural(len(kinds), 'difference')} between the layers: {', '.join(counts)}"]
+    lines += [f"  {_SIGNS[kind]} {said[kind]}" for kind in _SIGNS if kind in kinds]
+    for change, place in zip(comparison.changes, places, strict=True):
+        lines.append(f"{_SIGNS[change.kind]} {place.ljust(width)}  {_words(change)}")
+    return lines
+
+
+def _place(change: Change) -> str:
+    """The layer's path; `7 → 14` if it has different paths in the two nets."""
+    paths = [leaf.path for leaf in (change.a, change.b) if leaf is not None]
+    return " → ".join(dict.fromkeys(paths))
+
+
+def _words(change: Change) -> str:
+    if change.kind != "changed":
+        leaf = change.a or change.b
+        assert leaf is not None
+        return layer_text(leaf)
+    assert change.a is not None
+    layer = change.a.type
+    parts = [
+        f"{name} {value_text(layer, name, old)} → {value_text(layer, name, new)}" for name, old, new in change.arguments
+    ]
+    return f"{layer}: {', '.join(parts)}"
+
+
+# ---- JSON
+
+
+def _net(net: Net) -> dict[str, Any]:
+    return {
+        "name": net.name,
+        "source": net.source,
+        "variant": net.variant,
+        "input_shape": [_number(size) for size in net.input_shape],
+        "output_shape": [_number(size) for size in net.output_shape],
+        "inputs": [{"name": value.name, **_tensor(value.type)} for value in net.inputs],
+        "outputs": [
+            {"name": value.name, "family": value.family, "values": [_tensor(type_) for type_ in value.types]}
+            for value in net.outputs
+        ],
+    }
+
+
+def _tensor(type_: TensorType) -> dict[str, Any]:
+    return {"shape": [_number(size) for size in type_.shape], "dtype": type_.dtype}
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "kind": change.kind,
+        "a": None if change.a is None else {"path": change.a.path, "layer": layer_text(change.a)},
+        "b": None if change.b is None else {"path": change.b.path, "layer": layer_text(change.b)},
+        "arguments": [{"name": name, "a": _plain(old), "b": _plain(new)} for name, old, new in change.arguments],
+    }
+
+
+def _number(size: Size) -> int | str:
+    return size if isinstance(size, int) else str(size)
+
+
+def _plain(value: Any) -> Any:
+    """A value for JSON: tuples become lists, other types strings."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in cast("tuple[Any, ...]", value)]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

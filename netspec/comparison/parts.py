@@ -1,0 +1,304 @@
+"""Two nets as people see them, side by side: which blocks and layers of the one are which of the other.
+
+The layers of `changes.py` are held against each other one by one. Here the items of a picture are: a block of which
+there are more is one that is repeated more often, and a block that differs inside is opened.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from netspec.comparison.changes import aligned, key
+from netspec.layers.base import TensorType
+from netspec.net import As, Leaf, Net, Node, Scope, Sequential, Use
+from netspec.views.describe import term_text
+from netspec.views.fold import Item, Join, LayerGroup, Unit, fold, stacked
+
+Kind = Literal["same", "changed", "replaced", "added", "removed"]
+
+_LONGEST_PERIOD: Final = 8
+"""The most parts in the repeated part of a run."""
+_MOST_CELLS: Final = 400_000
+"""Pairs of items up to which the best alignment is looked for; beyond, equal ones are aligned in a hurry."""
+
+
+@dataclass(frozen=True, slots=True)
+class BranchOf:
+    """One of several branches of a combinator."""
+
+    label: str
+    join: Join
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """An item of a net with what is in it."""
+
+    item: Item | BranchOf
+    parts: tuple[Portion, ...]
+    key: int
+    """Equal for what is the same in both nets, wherever it stands and whatever it is called."""
+    kin: Hashable
+    """Equal for layers of one type, joins of one kind, calls of one block."""
+    contents: Hashable
+    """What a group or a join holds, by kin: equal for what may be versions of each other, whatever they are called."""
+    family: Hashable
+    """Equal for layers that may stand in each other's place."""
+    layers: Counter[Hashable]
+    """The layers inside, those of all repetitions."""
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """What stands side by side: a part of either net, or of one alone."""
+
+    kind: Kind
+    a: Portion | None
+    b: Portion | None
+    inside: tuple[SideBySide, ...] = ()
+    """The pairs in a block that differs inside; else it is shown as one."""
+
+
+def pairs_of(a: Net, b: Net) -> tuple[SideBySide, ...]:
+    """The items of two nets, aligned from the input to the output.
+
+    Two parts are the same if their layers are, with arguments and order; they are changed if they are layers of one
+    type, calls of one block or joins of one kind, and replaced if they are layers of one family.
+    """
+    maker = _Maker()
+    return tuple(_pairs(maker.parts(a), maker.parts(b)))
+
+
+@dataclass(slots=True)
+class _Maker:
+    """Makes parts of nets with keys that are equal across them."""
+
+    numbers: dict[Hashable, int] = field(default_factory=dict[Hashable, int])
+
+    def parts(self, net: Net) -> tuple[Portion, ...]:
+        return self.chain(stacked(fold(net)))
+
+    def number(self, what: Hashable) -> int:
+        return self.numbers.setdefault(what, len(self.numbers))
+
+    def chain(self, items: Sequence[Item]) -> tuple[Portion, ...]:
+        """The parts of a chain. Values that get a name are left out, and rounds that read one are folded, too."""
+        parts = [self.part(item) for item in items if not (isinstance(item, As) and item.term is None)]
+        found: list[Portion] = []
+        at = 0
+        while at < len(parts):
+            period, count = _run(parts, at)
+            run = parts[at : at + period * count]
+            found.append(self.repeated(run, count) if count > 1 else parts[at])
+            at += len(run)
+        return tuple(found)
+
+    def repeated(self, run: Sequence[Portion], count: int) -> Portion:
+        """One part for equal parts in a row."""
+        first = run[0].item
+        if len(run) == count and isinstance(first, LayerGroup):
+            nodes = tuple(node for part in run for node in nodes_of(part.item))
+            label = first.label if len({_label(part) for part in run}) == 1 else block_of(first) or first.label
+            total = sum(part.item.count for part in run if isinstance(part.item, LayerGroup))
+            whole = replace(first, label=label, count=total, nodes=nodes, output=output_of(run[-1].item))
+            return self.grouped(whole, run[0].parts)
+        nodes = tuple(node for part in run for node in nodes_of(part.item))
+        whole = LayerGroup("", count, nodes, (), input_of(first), output_of(run[-1].item), closed=False)
+        return self.grouped(whole, tuple(run[: len(run) // count]))
+
+    def part(self, item: Item) -> Portion:
+        match item:
+            case Leaf():
+                return self.part(Unit((item,)))
+            case Unit():
+                keys = tuple(self.number(key(leaf)) for leaf in item.layers)
+                first = item.layers[0]
+                layers = Counter[Hashable](keys)
+                return Portion(item, (), self.number(("unit", keys)), first.type, None, first.family, layers)
+            case LayerGroup():
+                return self.grouped(item, self.chain(item.items))
+            case Join():
+                return self.join(item)
+            case As() | Use():
+                text = "" if item.term is None else term_text(item.term)
+                kind = type(item).__name__
+                return Portion(item, (), self.number((kind, text)), kind, None, kind, Counter())
+
+    def grouped(self, group: LayerGroup, parts: tuple[Portion, ...]) -> Portion:
+        found = self.number(("group", group.count, tuple(part.key for part in parts)))
+        kin = ("group", block_of(group) or group.label)
+        layers = Counter({one: count * group.count for one, count in _layers(parts).items()})
+        return Portion(group, parts, found, kin, _contents(parts), "group", layers)
+
+    def join(self, join: Join) -> Portion:
+        node = join.combinator
+        chains = [(label, self.chain(items)) for label, items in join.branches]
+        inside = tuple(tuple(part.key for part in parts) for _, parts in chains)
+        branches = tuple(self.branch(BranchOf(label, join), parts) for label, parts in chains if parts)
+        found = self.number(("join", repr(node.joining), inside))
+        return Portion(join, branches, found, ("join", node.kind), None, "join", _layers(branches))
+
+    def branch(self, branch: BranchOf, parts: tuple[Portion, ...]) -> Portion:
+        found = self.number(("branch", tuple(part.key for part in parts)))
+        return Portion(branch, parts, found, "branch", None, "branch", _layers(parts))
+
+
+def _run(parts: Sequence[Portion], at: int) -> tuple[int, int]:
+    """Period and count of the shortest run of equal parts that begins there; `(1, 1)` if there is none. Two layers are
+    no run, and what changes its shape from round to round is none."""
+    for period in range(1, min(_LONGEST_PERIOD, (len(parts) - at) // 2) + 1):
+        pattern = [_look(part) for part in parts[at : at + period]]
+        count = 1
+        while [_look(part) for part in parts[at + count * period : at + (count + 1) * period]] == pattern:
+            count += 1
+        plain = all(isinstance(part.item, Unit) for part in parts[at : at + period])
+        if count >= (3 if plain else 2):
+            return period, count
+    return 1, 1
+
+
+def _look(part: Portion) -> Hashable:
+    return part.key, input_of(part.item), output_of(part.item)
+
+
+def _layers(parts: Iterable[Portion]) -> Counter[Hashable]:
+    layers = Counter[Hashable]()
+    for part in parts:
+        layers.update(part.layers)
+    return layers
+
+
+def _contents(parts: Sequence[Portion]) -> Hashable:
+    return tuple(part.kin for part in parts)
+
+
+def _label(part: Portion) -> str:
+    return part.item.label if isinstance(part.item, LayerGroup) else ""
+
+
+def block_of(group: LayerGroup) -> str:
+    """The name of the block that a group is a call of; empty if it is none."""
+    first = group.nodes[0]
+    return first.block or "" if isinstance(first, Scope | Sequential) else ""
+
+
+def nodes_of(item: Item | BranchOf) -> tuple[Node, ...]:
+    """The nodes that an item stands for, those of all repetitions."""
+    match item:
+        case Unit():
+            return item.layers
+        case LayerGroup():
+            return item.nodes
+        case Join():
+            return (item.combinator,)
+        case BranchOf():
+            return (dict(item.join.combinator.branches)[item.label],)
+        case _:
+            return (item,)
+
+
+def input_of(item: Item | BranchOf) -> TensorType:
+    """What flows into an item."""
+    match item:
+        case Join():
+            return item.combinator.input
+        case BranchOf():
+            return item.join.combinator.input
+        case _:
+            return item.input
+
+
+def output_of(item: Item | BranchOf) -> TensorType:
+    """What an item gives."""
+    match item:
+        case Join():
+            return item.combinator.output
+        case BranchOf():
+            return dict(item.join.combinator.branches)[item.label].output
+        case As():
+            return item.type
+        case _:
+            return item.output
+
+
+# ---- which is which
+
+
+def _pairs(a: Sequence[Portion], b: Sequence[Portion]) -> Iterator[SideBySide]:
+    """The pairs of two chains: equal ends first, which most comparisons have, and the best alignment between."""
+    start = 0
+    while start < min(len(a), len(b)) and a[start].key == b[start].key:
+        yield SideBySide("same", a[start], b[start])
+        start += 1
+    end = 0
+    while end < min(len(a), len(b)) - start and a[-1 - end].key == b[-1 - end].key:
+        end += 1
+    inner_a, inner_b = a[start : len(a) - end], b[start : len(b) - end]
+    small = len(inner_a) * len(inner_b) <= _MOST_CELLS
+    yield from _best(inner_a, inner_b) if small else _hurried(inner_a, inner_b)
+    yield from (SideBySide("same", old, new) for old, new in zip(a[len(a) - end :], b[len(b) - end :], strict=True))
+
+
+def _best(a: Sequence[Portion], b: Sequence[Portion]) -> Iterator[SideBySide]:
+    """The pairing in order of the greatest likeness, by dynamic programming from the end."""
+    best = [[0.0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    likeness = [[_likeness(old, new) for new in b] for old in a]
+    for i in range(len(a) - 1, -1, -1):
+        row, below, like = best[i], best[i + 1], likeness[i]
+        for j in range(len(b) - 1, -1, -1):
+            row[j] = max(below[j], row[j + 1], below[j + 1] + like[j] if like[j] else 0.0)
+    i = j = 0
+    while i < len(a) and j < len(b):
+        if likeness[i][j] and best[i][j] == best[i + 1][j + 1] + likeness[i][j]:
+            yield _pair(a[i], b[j])
+            i, j = i + 1, j + 1
+        elif best[i][j] == best[i + 1][j]:
+            yield SideBySide("removed", a[i], None)
+            i += 1
+        else:
+            yield SideBySide("added", None, b[j])
+            j += 1
+    yield from (SideBySide("removed", old, None) for old in a[i:])
+    yield from (SideBySide("added", None, new) for new in b[j:])
+
+
+def _hurried(a: Sequence[Portion], b: Sequence[Portion]) -> Iterator[SideBySide]:
+    """Equal parts by `difflib`, and between them parts of one kin."""
+    for tag, a0, a1, b0, b1 in aligned([part.key for part in a], [part.key for part in b]):
+        if tag == "equal":
+            yield from (SideBySide("same", old, new) for old, new in zip(a[a0:a1], b[b0:b1], strict=True))
+            continue
+        for inner, c0, c1, d0, d1 in aligned([part.kin for part in a[a0:a1]], [part.kin for part in b[b0:b1]]):
+            olds, news = a[a0 + c0 : a0 + c1], b[b0 + d0 : b0 + d1]
+            if inner == "equal":
+                yield from map(_pair, olds, news)
+            else:
+                yield from (SideBySide("removed", old, None) for old in olds)
+                yield from (SideBySide("added", None, new) for new in news)
+
+
+def _likeness(a: Portion, b: Portion) -> float:
+    """How much two parts are one: the number of layers that both have, more if they are the same; 0 if they have
+    nothing to do with each other."""
+    if a.key == b.key:
+        return 2.0 + a.layers.total()
+    if _akin(a, b):
+        return 0.6 + 0.9 * (a.layers & b.layers).total()
+    return 0.5 if a.family == b.family and isinstance(a.item, Unit) else 0.0
+
+
+def _akin(a: Portion, b: Portion) -> bool:
+    return a.kin == b.kin or (a.family == b.family == "group" and a.contents == b.contents)
+
+
+def _pair(a: Portion, b: Portion) -> SideBySide:
+    if a.key == b.key:
+        return SideBySide("same", a, b)
+    if not _akin(a, b):
+        return SideBySide("replaced", a, b)
+    inside = tuple(_pairs(a.parts, b.parts))
+    same = all(pair.kind == "same" for pair in inside)
+    return SideBySide("changed", a, b, () if same else inside)

@@ -48,4 +48,4 @@ def test_the_notebook_runs_and_every_command_says_what_the_page_shows(
     (trained,) = (cell for cell in book.cells if "netspec.train(net)" in cell.source)
     assert re.search(r"^loss \d\.\d+, train acc", said(trained), re.MULTILINE)
     (drawn,) = (cell for cell in book.cells if "SVG(" in cell.source)
-    assert [output["data"].keys() & {"image/svg+xml"} for output in drawn.outputs if "data" in output] == [{"image/svg+xml"}]
+    assert any("image/svg+xml" in output.get("data", {}) for output in drawn.outputs)

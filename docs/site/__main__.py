@@ -95,7 +95,8 @@ def build(out: Path, jobs: int) -> Path:
              "-d", f"{folder}/doctrees", "-D", f"html_static_path={static}", str(sources), str(place)]
         )  # fmt: skip
     if status:
-        raise SystemExit(status)
+        raise SystemExit(f"Sphinx warned, which ends the build: status {status}")
+    (place / "_static" / "webpack-macros.html").unlink(missing_ok=True)  # a template that the theme leaves there
     return place
 
 

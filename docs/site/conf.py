@@ -4,7 +4,7 @@ from netspec import __version__
 
 project = "netspec"
 author = "The netspec developers"
-copyright = author  # noqa: A001  # Sphinx's name
+copyright = author  # Sphinx's name
 version = release = __version__
 
 extensions = ["myst_parser"]

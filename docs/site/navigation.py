@@ -52,7 +52,7 @@ SECTIONS: Final = (
     Section(
         "reference",
         "Reference",
-        "Everything that can be written, and everything that netspec says. Made from the classes and commands themselves.",
+        "Everything that can be written, and everything that netspec says; made from the classes and commands.",
         (
             Entry("layers", "Every layer: shapes, arguments, examples, cost."),
             Entry("recipes", "Every key of a recipe; data sets, transforms, optimizers, schedules, losses."),

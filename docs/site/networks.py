@@ -28,7 +28,8 @@ FAMILIES: Final = {
 
 def gallery(start: str, networks: Sequence[Network]) -> str:
     """The page of all networks: what the document shows, and below it every spec at a glance."""
-    lines = [start, "## Every shipped spec", "", "Each leads to its pictures, to a page to look around in, and to its file.", ""]
+    words = "Each leads to its pictures, to a page to look around in, and to its file."
+    lines = [start, "## Every shipped spec", "", words, ""]
     for family, heading in FAMILIES.items():
         some = [network for network in networks if network.family == family]
         lines += [f"### {heading}", "", cards((f"gallery/{n.page}.md", title(n), _glance(n)) for n in some)]
@@ -56,14 +57,14 @@ def network_page(network: Network, suiting: Sequence[str]) -> str:
     lines += ["| | |", "|---|---|", *(f"| {name} | {words} |" for name, words in facts.items())]
     if network.variants:
         lines.append(f"| variants | {', '.join(f'`{variant}`' for variant in network.variants)} |")
-    page = f"{network.page}.html"
-    lines += ["", f'<p><a href="../_static/networks/{page}">Look around in it</a>: zoom, open and close blocks, point.</p>', ""]
+    page = f'<a href="../_static/networks/{network.page}.html">Look around in it</a>'
+    lines += ["", f"<p>{page}: zoom, open and close blocks, point at them.</p>", ""]
     for style in suiting:
         option = [] if style == "flow" else ["--style", style]
         words = " ".join(["netspec draw", *network.words, *option, "-o", f"{net.name}.svg"])
         picture = shown(
             f"{net.name}: {STYLES[style].lower()}", files_of(style, PICTURES / f"{network.page}-{style}"), "../"
         )
-        lines += [f"## {STYLES[style]}", "", f"`{words}`", "", f'<div class="drawing">', "", picture, "", "</div>", ""]
+        lines += [f"## {STYLES[style]}", "", f"`{words}`", "", '<div class="drawing">', "", picture, "", "</div>", ""]
     text = (ROOT / network.path).read_text(encoding="utf-8").rstrip("\n")
     return "\n".join([*lines, f"## `{network.path}`", "", "```yaml", text, "```", ""])

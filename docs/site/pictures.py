@@ -1,4 +1,4 @@
-"""Pictures that the site has and the repository has not: every layer, and every shipped spec in the styles that suit it.
+"""Pictures that the site has and the repository has not: every layer, every shipped spec in the styles that suit it.
 
 Each is made by `netspec draw` in the root of the repository, with the command that the page shows.
 """
@@ -54,7 +54,7 @@ def layer_names() -> list[str]:
 
 
 def layer_spec(cls: type[Layer], example: Example) -> str:
-    """A spec of nothing but a layer, with an example's arguments and input; further tensors are inputs of their names."""
+    """A spec of one layer, with an example's arguments and input; further tensors are inputs of their names."""
     given = {name: f"{{shape: {flow(shape)}, dtype: {example.others_dtype}}}" for name, shape in example.others.items()}
     arguments: dict[str, Any] = {**example.arguments, **{name: name for name in given}}
     item = f"  - {spelled(cls, arguments)}"

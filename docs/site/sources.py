@@ -80,6 +80,8 @@ class Rewriting:
 
         def link(match: re.Match[str]) -> str:
             target, anchor = match[1], match[2] or ""
+            if page == "changelog":
+                target = target.removeprefix("docs/")
             if target == "" and document.removesuffix(".md") not in SPLIT:
                 return anchor
             if target == "../CHANGELOG.md":

@@ -62,6 +62,7 @@ class Picture:
 
 
 GALLERY = (
+    Picture("first", "The six lines of the first page", (("docs/examples/first.yaml", None),), style="volumes"),
     Picture("lenet-alexnet", "LeNet and AlexNet", (("specs/lenet.yaml", None), ("specs/alexnet.yaml", None))),
     Picture(
         "lenet-alexnet-stack",
@@ -75,6 +76,7 @@ GALLERY = (
         (("specs/lenet.yaml", None), ("specs/alexnet.yaml", None)),
         style="volumes",
     ),
+    Picture("alexnet-volumes", "AlexNet as volumes", (("specs/alexnet.yaml", None),), style="volumes"),
     Picture("alexnet", "AlexNet", (("specs/alexnet.yaml", None),)),
     Picture("resnet18", "ResNet-18: repeats are drawn once", (("specs/torchvision/resnet.yaml", "resnet18"),)),
     Picture("resnet50-map", "ResNet-50 at a glance", (("specs/torchvision/resnet.yaml", "resnet50"),), style="map"),

@@ -2,9 +2,11 @@
 
 - `docs/layers.md`, `docs/recipes.md`, `docs/errors.md`, `docs/symptoms.md` and `docs/commands.md` come from the
   classes, the table of codes and the commands themselves.
-- The table of combinators in `docs/language.md` comes from their classes.
+- The table of combinators in `docs/language.md` comes from their classes, the list of pages in `docs/index.md` from
+  the site's navigation.
 - In every document, a block that begins with ```` ```console ```` and `$ netspec …` shows what that command prints; it
   is run again and its output replaced. A block marked ```` ```console recorded ```` was run once, where the text says.
+- `docs/tutorial.ipynb` is the tutorial as a notebook.
 - `docs/images/` holds the gallery's diagrams.
 
 The tests run the same functions and find what is stale.
@@ -26,16 +28,21 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from docs.gallery import GALLERY, stale_pictures, write_pictures  # noqa: E402  # the checkout is on the path now
+from docs.notebook import NOTEBOOK, notebook  # noqa: E402
+from docs.site.navigation import listed  # noqa: E402
 from netspec.cli import COMMANDS  # noqa: E402
 from netspec.cli.explain import asked_of_names  # noqa: E402
-from netspec.codes import CODES  # noqa: E402
+from netspec.codes import CODES, GROUPS  # noqa: E402
+from netspec.codes.base import Page  # noqa: E402
 from netspec.codes.said import SAID, Said  # noqa: E402
 from netspec.combinators.reference import combinator_table  # noqa: E402
-from netspec.layers.reference import cell, reference_page  # noqa: E402
+from netspec.diagnostics import Code  # noqa: E402
+from netspec.layers.reference import cell, index, reference_page  # noqa: E402
 from netspec.recipe.reference import recipe_page  # noqa: E402
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _COMBINATORS = re.compile(r"(?<=from netspec/combinators. -->\n\n)(?:\|.*\n)+")
+_PAGES = re.compile(r"(?<=from docs/site/navigation.py. -->\n\n).*", re.DOTALL)
 _BLOCK = re.compile(r"^```console\n(\$ netspec [^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -50,14 +57,22 @@ def errors_page() -> str:
         "prints what stands here. Warnings and notes can be silenced: `# netspec: ignore[code]`, `--ignore CODE`.",
         "",
     ]
-    for name, code in CODES.items():
-        lines += [f"## {name}", "", f"*{code.severity}* — {code.summary} {code.meaning}", ""]
-        if name in SAID and SAID[name].messages:
-            lines += ["Other tools say:", "", *(f"- `{text.replace('`', '')}`" for text in SAID[name].messages), ""]
-        if code.bad and max(map(len, code.bad.splitlines())) <= 120 and code.bad.count("\n") < 30:
-            lines += ["Wrong:", "", "```yaml", code.bad.rstrip("\n"), "```", ""]
-            lines += ["Right:", "", "```yaml", code.good.rstrip("\n"), "```", ""]
+    lines += index(GROUPS)
+    for title, group in GROUPS.items():
+        lines += [f"## {title}", ""]
+        for name, code in group.items():
+            lines += _code_section(name, code)
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _code_section(name: Code, code: Page) -> list[str]:
+    lines = [f"### {name}", "", f"*{code.severity}* — {code.summary} {code.meaning}", ""]
+    if name in SAID and SAID[name].messages:
+        lines += ["Other tools say:", "", *(f"- `{text.replace('`', '')}`" for text in SAID[name].messages), ""]
+    if code.bad and max(map(len, code.bad.splitlines())) <= 120 and code.bad.count("\n") < 30:
+        lines += ["Wrong:", "", "```yaml", code.bad.rstrip("\n"), "```", ""]
+        lines += ["Right:", "", "```yaml", code.good.rstrip("\n"), "```", ""]
+    return lines
 
 
 def symptoms_page() -> str:
@@ -161,8 +176,10 @@ def printed(command: str) -> str:
 
 
 def refreshed(text: str) -> str:
-    """The text of a document with each command's output and the table of combinators replaced by current ones."""
+    """The text of a document with each command's output, the table of combinators and the list of pages replaced by
+    current ones."""
     text = _COMBINATORS.sub(lambda m: combinator_table(), text)
+    text = _PAGES.sub(lambda m: listed(), text)
     return _BLOCK.sub(lambda m: f"```console\n{m[1]}\n{printed(m[1][2:])}```", text)
 
 
@@ -174,7 +191,7 @@ def generated() -> dict[Path, str]:
     for path in DOCUMENTS:
         if path not in pages and path.exists():
             pages[path] = refreshed(path.read_text(encoding="utf-8"))
-    return pages
+    return pages | {NOTEBOOK: notebook(pages[ROOT / "docs" / "tutorial.md"])}
 
 
 def stale() -> list[str]:

@@ -17,5 +17,18 @@ from netspec.codes.values import VALUES
 from netspec.codes.work import WORK
 from netspec.diagnostics import Code
 
-CODES: dict[Code, Page] = {**TEXT, **LANGUAGE, **VALUES, **SHARING, **LAYERS, **RECIPE, **REMARKS, **EXPECTED, **WORK}
-"""Every code, in the order of the passes that report them."""
+GROUPS: dict[str, dict[Code, Page]] = {
+    "The text": TEXT,
+    "The language": LANGUAGE,
+    "Named values": VALUES,
+    "Shared modules and tied parameters": SHARING,
+    "Layers and shapes": LAYERS,
+    "Recipes": RECIPE,
+    "Warnings and notes": REMARKS,
+    "What a spec expects": EXPECTED,
+    "While a command runs": WORK,
+}
+"""The codes by what they are about, in the order of the passes that report them."""
+
+CODES: dict[Code, Page] = {code: page for group in GROUPS.values() for code, page in group.items()}
+"""Every code, in that order."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,7 @@ def _listener(trainer: Trainer, reporter: Reporter | None, stack: ExitStack, *, 
 def _facts(trainer: Trainer, options: Mapping[str, Any]) -> dict[str, Any]:
     """The contents of `environment.json`."""
     return environment(trainer.arithmetic, trainer.world.size) | {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "options": options,
         "data": data_facts(trainer.data),
     }

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, cast
@@ -94,6 +95,22 @@ class RunDirectory:
         """The plugins whose layers the run's net has, each with its version."""
         found = _mapping(self.environment.get("plugins"))
         return {name: version if isinstance(version, str) else None for name, version in found.items()}
+
+    @property
+    def started(self) -> datetime | None:
+        """When the run began, in UTC; None for a run of a version that noted no time."""
+        try:
+            return datetime.fromisoformat(str(self.environment.get("started"))).astimezone(UTC)
+        except ValueError:
+            return None
+
+    @property
+    def examples(self) -> dict[str, tuple[int, int]]:
+        """For each part of the data how many examples the run used of it, and how many there were."""
+        data = _mapping(self.environment.get("data"))
+        used, there = _mapping(data.get("examples")), _mapping(data.get("available"))
+        counts = {name: (count, there.get(name, count)) for name, count in used.items()}
+        return {n: (a, b) for n, (a, b) in counts.items() if type(a) is int and type(b) is int}
 
     @property
     def resume(self) -> str:

@@ -217,6 +217,7 @@ def data_facts(data: DataSplits) -> dict[str, Any]:
     """The facts about the data in `environment.json`."""
     return {
         "examples": {name: len(split) for name, split in data.parts.items()},
+        "available": {name: split.available for name, split in data.parts.items()},
         "names": list(data.names),
         "fingerprint": data.fingerprint,
         "resident": data.train.resident,

@@ -12,16 +12,23 @@ from netspec.trainer.run.records import Record, figure_text
 
 COLOURS = {"train": "#4c72b0", "validation": "#8172b3", "test": "#c44e52"}
 """The colour of each split of the data."""
+DARK = {"train": "#8ab4f8", "validation": "#c5a5ff", "test": "#ff8a80"}
+"""Likewise on a dark page."""
+_DARK_PAGE = {
+    "figure.facecolor": "#0d1117", "axes.facecolor": "#0d1117",
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), "#f0f3f6"),
+}  # fmt: skip
 
 
-def draw_curves(records: Sequence[Record], title: str) -> str:
+def draw_curves(records: Sequence[Record], title: str, *, dark: bool = False) -> str:
     """The curves as SVG text: loss on the left, accuracy on the right if it was measured, and below them the figures of
-    several losses; `title` may be empty."""
+    several losses; `title` may be empty, and `dark` is for a dark page."""
     import matplotlib as untyped  # imported here, since it is slow and not needed before the first drawing
 
     matplotlib: Any = untyped
     with matplotlib.rc_context(
         {"svg.fonttype": "none", "svg.hashsalt": "netspec", "font.family": "sans-serif", "font.size": 10}
+        | (_DARK_PAGE if dark else {})
     ):
         from matplotlib.figure import Figure
 
@@ -33,7 +40,7 @@ def draw_curves(records: Sequence[Record], title: str) -> str:
         for axis in axes[len(quantities) :]:
             axis.set_axis_off()
         for axis, quantity in zip(axes, quantities, strict=False):
-            _draw(axis, records, quantity)
+            _draw(axis, records, quantity, dark=dark)
         if title:
             figure.suptitle(title)
         stream = io.StringIO()
@@ -48,11 +55,11 @@ def _quantities(records: Sequence[Record]) -> list[str]:
     return ["loss", *accuracy, *dict.fromkeys(parts)]
 
 
-def _draw(axis: Any, records: Sequence[Record], quantity: str) -> None:
+def _draw(axis: Any, records: Sequence[Record], quantity: str, *, dark: bool) -> None:
     from matplotlib.ticker import MaxNLocator
 
     epochs = [record.epoch for record in records]
-    for part, colour in COLOURS.items():
+    for part, colour in (DARK if dark else COLOURS).items():
         values = [record.figure(f"{part}_{quantity}") for record in records]
         if all(value is None for value in values):
             continue
@@ -62,7 +69,7 @@ def _draw(axis: Any, records: Sequence[Record], quantity: str) -> None:
     axis.set_xlabel("epoch")
     axis.set_title(quantity, loc="left")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.grid(color="#dddddd", linewidth=0.6)
+    axis.grid(color="#3d444d" if dark else "#dddddd", linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False)
 

@@ -1,4 +1,4 @@
-"""`report.html`: a run on one page, in a self-contained file without scripts and links."""
+"""`report.html`: a run on one page, in a self-contained file without scripts and links, for screen and paper."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
+from importlib.resources import files
 from string import Template
 
 from PIL import Image
 from torch import Tensor
 
-from netspec.diagnostics import NetspecError
-from netspec.drawing import diagram, render
+from netspec.drawing.page import Sheet
+from netspec.drawing.styles import picture
+from netspec.drawing.theme import ThemeName
 from netspec.net import Net
 from netspec.table import summary_csv
 from netspec.trainer.machine.disk import write_atomically
@@ -30,32 +32,12 @@ from netspec.views.describe import count_text
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title><style>
-:root { --ink: #1f2328; --soft: #656d76; --line: #d8dee4; --tint: 76, 114, 176; }
-* { box-sizing: border-box; }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.7rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.4rem 0 .8rem; }
-p.sub { color: var(--soft); margin: .2rem 0 1rem; }
-.figures { display: flex; flex-wrap: wrap; gap: .8rem; padding: 0; list-style: none; }
-.figures li { border: 1px solid var(--line); border-radius: 8px; padding: .5rem .9rem; min-width: 7rem; }
-.figures b { display: block; font-size: 1.3rem; font-variant-numeric: tabular-nums; }
-.figures span { color: var(--soft); font-size: .85rem; }
-.wide { overflow-x: auto; } img { max-width: 100%; } .diagram img { max-height: 60rem; }
-table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
-th:first-child, td:first-child, .left { text-align: left; } th { color: var(--soft); font-weight: 600; }
-.confusion td { border: 1px solid #fff; min-width: 2.2rem; text-align: center; }
-.confusion th { border: 0; } .confusion th.up { vertical-align: bottom; }
-.confusion th.up span { writing-mode: vertical-rl; transform: rotate(180deg); }
-.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .9rem; }
-figure { margin: 0; font-size: .8rem; } figcaption b { color: #b3261e; }
-figure img { width: 100%; image-rendering: pixelated; border: 1px solid var(--line); border-radius: 4px; }
-pre { background: #f6f8fa; border-radius: 8px; padding: .8rem 1rem; overflow-x: auto; font-size: .82rem; }
-details summary { cursor: pointer; color: var(--soft); }
-</style></head><body>
-<h1>$title</h1><p class="sub">$subtitle</p>
+$style</style></head><body><main>
+<h1>$title</h1>
+$about
 <ul class="figures">$figures</ul>
 $sections
-</body></html>
+</main></body></html>
 """)
 
 
@@ -77,29 +59,62 @@ def write_report(run: RunDirectory, net: Net, found: Examination | None, names: 
 def make_report(run: RunDirectory, net: Net, found: Examination | None, names: Sequence[str]) -> str:
     """The report as HTML; see `write_report` for the arguments."""
     records = read_records(run.path)
+    curves = [draw_curves(records, net.name, dark=dark).encode() for dark in (False, True)]
     sections = [
-        _section("Curves", _picture(draw_curves(records, net.name).encode(), "svg+xml", "loss and accuracy by epoch")),
+        _section("Curves", _in_both_schemes(curves, "loss and accuracy by epoch"), "whole"),
         _section("Epochs", _epochs(records)),
     ]
     if found is not None:
         sections += [
-            _section("Confusion", _confusion(found, names)),
+            _section("Confusion", _confusion(found, names), "whole"),
             _section("Worst mistakes", _gallery(found.worst, names)),
         ]
     sections += [
-        _section("Network", f'<div class="diagram">{_diagram(net)}</div>'),
+        _section("Network", _in_both_schemes(_pictures(net), f"the layers of {net.name}"), "whole"),
         _section("Layers", _layers(net)),
         _section("Spec and recipe", f"<pre>{escape(run.spec.read_text(encoding='utf-8'))}</pre>"),
         _section("Environment", f"<pre>{escape(json.dumps(run.environment, indent=1))}</pre>"),
     ]
-    subtitle = f"{run.path.name} · {count_text(net.params)} parameters · {net.description}".rstrip(" ·")
+    style = files(__package__ or "").joinpath("report.css").read_text(encoding="utf-8")
+    about = "\n".join(f'<p class="sub">{escape(line)}</p>' for line in _about(run, net))
     return _PAGE.substitute(
-        title=escape(net.name), subtitle=escape(subtitle), figures=_figures(records), sections="\n".join(sections)
+        title=escape(net.name), style=style, about=about, figures=_figures(records, run), sections="\n".join(sections)
     )
 
 
-def _section(title: str, body: str) -> str:
-    return f'<section><h2>{escape(title)}</h2><div class="wide">{body}</div></section>'
+def _section(title: str, body: str, kind: str = "") -> str:
+    """A part of the page; one of the kind `whole` stays on one sheet of paper."""
+    mark = f' class="{kind}"' if kind else ""
+    return f'<section{mark}><h2>{escape(title)}</h2><div class="wide" tabindex="0">{body}</div></section>'
+
+
+# ---- what run it is
+
+
+def _about(run: RunDirectory, net: Net) -> Iterator[str]:
+    """Lines about the run: its name, when it was, on which data."""
+    yield f"{run.path.name} · {count_text(net.params)} parameters · {net.description}".rstrip(" ·")
+    if (started := run.started) is not None:
+        yield f"{started.day} {started:%B %Y, %H:%M} UTC, on {run.environment.get('device', 'a device of no name')}"
+    if net.recipe is not None:
+        yield f"{net.recipe.data.name()}: {_amounts(run)}".rstrip(": ")
+
+
+def _amounts(run: RunDirectory) -> str:
+    """How many examples each part of the data had, and of how many: `10,000 of 57,000 for train, …`."""
+    return ", ".join(
+        f"{used:,} examples for {name}" if used == there else f"{used:,} of {there:,} examples for {name}"
+        for name, (used, there) in run.examples.items()
+    )
+
+
+def _share(run: RunDirectory) -> str:
+    """What share of the training data an accuracy comes from; empty for all."""
+    used, there = run.examples.get("train", (0, 0))
+    return "" if used >= there else f"trained on {100 * used / there:.3g} % of the data"
+
+
+# ---- pictures
 
 
 def _picture(data: bytes, kind: str, words: str) -> str:
@@ -107,18 +122,42 @@ def _picture(data: bytes, kind: str, words: str) -> str:
     return f'<img alt="{escape(words)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
 
 
-def _figures(records: Sequence[Record]) -> str:
+def _in_both_schemes(light_and_dark: Sequence[bytes], words: str) -> str:
+    """An SVG that is dark where the screen is; on paper it is light."""
+    light, dark = (f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}" for svg in light_and_dark)
+    chosen = f'<source media="screen and (prefers-color-scheme: dark)" srcset="{dark}">'
+    return f'<picture>{chosen}<img alt="{escape(words)}" src="{light}"></picture>'
+
+
+def _pictures(net: Net) -> list[bytes]:
+    """The net at a glance, light and dark."""
+    themes: tuple[ThemeName, ...] = ("light", "dark")
+    return [picture([net], "map", Sheet(theme=theme)).file("svg") for theme in themes]
+
+
+# ---- figures
+
+
+def _figures(records: Sequence[Record], run: RunDirectory) -> str:
     if not records:
         return "<li><b>—</b><span>no epoch is finished</span></li>"
     last = records[-1]
-    names = [f"{part}_{last.quantity}" for part in ("train", "validation", "test")]
-    if last.quantity != "loss":
-        names = ["train_loss", *names]
-    measured = {name.replace("_", " "): last.figure(name) for name in names}
-    shown = [(name, figure_text(value, 3)) for name, value in measured.items() if value is not None]
+    parts = [part for part in ("train", "validation", "test") if last.figure(f"{part}_loss") is not None]
+    quantities = dict.fromkeys(("loss", last.quantity))
+    share = _share(run)
+    shown: list[tuple[str, str, str]] = []
+    for quantity in quantities:
+        for part in parts:
+            if (value := last.figure(f"{part}_{quantity}")) is not None:
+                beside = share if quantity == "accuracy" and part != "train" else ""
+                shown.append((f"{part} {quantity}", figure_text(value, 3), beside))
     seconds = sum(record.seconds for record in records)
-    shown += [("seconds of training", f"{seconds:,.1f}"), ("examples per second", f"{last.examples_per_second:,.0f}")]
-    return "".join(f"<li><b>{value}</b><span>{name}</span></li>" for name, value in shown)
+    shown.append(("seconds of training", f"{seconds:,.1f}", ""))
+    shown.append(("examples per second", f"{last.examples_per_second:,.0f}", ""))
+    return "".join(
+        f"<li><b>{value}</b><span>{name}</span>{f'<span>{beside}</span>' if beside else ''}</li>"
+        for name, value, beside in shown
+    )
 
 
 def _epochs(records: Sequence[Record]) -> str:
@@ -129,7 +168,7 @@ def _epochs(records: Sequence[Record]) -> str:
     columns += ["seconds", "examples_per_second"]
     head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in columns)
     rows = ["".join(f"<td>{_cell(name, record.figure(name))}</td>" for name in columns) for record in records]
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+    return _table(head, rows)
 
 
 def _cell(name: str, value: float | None) -> str:
@@ -153,8 +192,11 @@ def _confusion(found: Examination, names: Sequence[str]) -> str:
         cells = "".join(_shaded(n, n / total, right=t == a) for a, n in enumerate(row))
         recall = found.recall[t]
         rows.append(f"<tr><th>{escape(name)}</th>{cells}<td>{'—' if recall is None else f'{recall:.3f}'}</td></tr>")
-    table = f'<table class="confusion"><tr><th></th>{head}<th>recall</th></tr>{"".join(rows)}</table>'
-    return f"<p>Rows are the truth, columns the answer; the shade is the share of the row.</p>{table}"
+    table = f'<table class="confusion"><tr><td></td>{head}<th>recall</th></tr>{"".join(rows)}</table>'
+    return (
+        f"<p>{int(found.confusion.sum()):,} examples. Rows are the truth, columns the answer; the shade is the share "
+        f"of the row.</p>{table}"
+    )
 
 
 def _shaded(count: int, share: float, *, right: bool) -> str:
@@ -186,13 +228,6 @@ def _example(image: Tensor) -> str:
     return _picture(stream.getvalue(), "png", "a wrong answer's picture")
 
 
-def _diagram(net: Net) -> str:
-    try:
-        return _picture(render(diagram(net), "svg"), "svg+xml", f"the layers of {net.name}")
-    except NetspecError as error:  # no Graphviz engine, or a layout that takes too long
-        return f"<p>{escape(str(error))}</p>"
-
-
 def _text(column: str, cell: str) -> str:
     """The text of a cell: counts with separators, empty for zero; shapes as `96 × 54 × 54`."""
     if column in ("params", "macs") and cell.isdecimal():
@@ -215,5 +250,10 @@ def _layers(net: Net) -> str:
     side = {key: " class=left" if key in left else "" for key in known}
     head = "".join(f"<th{side[key]}>{title}</th>" for key, title in known.items())
     cells = ("".join(f"<td{side[key]}>{_text(key, row[key])}</td>" for key in known) for row in rows)
-    body = "".join(f"<tr>{row}</tr>" for row in cells)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return _table(head, cells)
+
+
+def _table(head: str, rows: Iterable[str]) -> str:
+    """A table whose head is on every sheet of paper."""
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

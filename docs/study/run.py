@@ -27,8 +27,8 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported; the page says how many it were
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from docs.study.store import ROOT, Results  # noqa: E402  # the checkout is on the path now
-from netspec.diagnostics import NetspecError  # noqa: E402
+from docs.study.store import ROOT, Results  # the checkout is on the path now
+from netspec.diagnostics import NetspecError
 
 
 def _counts(results: Results, again: bool) -> None:

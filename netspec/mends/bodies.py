@@ -11,7 +11,7 @@ from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.language.strangers import BODIES, instead_of_option
 from netspec.mends.edits import leave_out, offset, replace
-from netspec.mends.finding import items_around
+from netspec.mends.finding import item_before, items_around
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _NOTHING: Final = ("identity", "none", "null", "no", "false", "")
@@ -23,6 +23,8 @@ _ADDS: Final = ("shortcut", "skip")
 def mends_of_bodies(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
     """The layers of a combinator directly under it, with its options beside it."""
     at = offset(source, d.span.line, d.span.column)
+    if d.code == "option-without-item":
+        yield from _with_a_dash(d, at, source, spec)
     for item in items_around(spec, at):
         if item.head.text in COMBINATORS:
             yield from _inside(item, source)
@@ -80,6 +82,31 @@ def _is_nothing(option: str, node: Node) -> bool:
 def _lets_through(key: ScalarNode, node: Node) -> bool:
     """Whether no shortcut means that what flows in is added, as `identity` does, and no `downsample`."""
     return key.text not in _ADDS or (isinstance(node, ScalarNode) and node.text.lower().endswith("identity"))
+
+
+def _with_a_dash(d: Diagnostic, at: int, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`- shortcut: […]` behind a residual, or at the end of its body, with a dash of its own."""
+    item = next((one for one in items_around(spec, at) if one.head.start == at), None)
+    before = None if item is None else item_before(spec, source, source.span(item.head))
+    if item is None or not isinstance(item.node, MapNode) or item.node.flow:
+        return
+    title = f"write `{item.head.text}` in line with "
+    if before is not None and _has_option(before, item.head.text) and isinstance(before.node, MapNode):
+        dash = source.text.rfind("-", 0, at)
+        edit = Edit(source.between(dash, at), " " * (at - dash))
+        yield Fix(f"{title}`{before.head.text}`, without a dash", (edit,))
+    holder = next((one for one in items_around(spec, at) if one.node is not item.node), None)
+    body = None if holder is None else holder.value
+    if holder is None or not isinstance(body, ListNode) or body.flow or not _has_option(holder, item.head.text):
+        return
+    if body.items[-1] is item.node and len(body.items) > 1:
+        begin = source.text.rfind("\n", 0, at) + 1
+        edit = Edit(source.between(begin, at), " " * (source.span(holder.head).column - 1))
+        yield Fix(f"{title}`{holder.head.text}`", (edit,))
+
+
+def _has_option(item: Item, name: str) -> bool:
+    return item.head.text in COMBINATORS and name in COMBINATORS[item.head.text].options
 
 
 _WITHOUT: Final = "write `sequential`, in which nothing is added"

@@ -26,6 +26,11 @@ _ANYWHERE: Final = frozenset(
      "quantize_dynamic", "quantize_", "convert_sync_batchnorm", "replace_all_batch_norm_modules_")
 )  # fmt: skip
 """What changes a module that it is given, wherever it is called."""
+_TRAINED: Final = {"rrelu": 3, "gumbel_softmax": 9, "dropout": 2, "dropout1d": 2, "dropout2d": 2, "dropout3d": 2,
+                   "alpha_dropout": 2, "feature_alpha_dropout": 2}  # fmt: skip
+"""Functions whose layers do another thing where nothing is trained, and the place of the argument that says so."""
+_METHODS: Final = frozenset(("__call__", "__getattr__", "__setattr__", "train", "eval", "state_dict", "parameters"))
+"""Methods of all modules, which a class may change."""
 _LOOKS: Final = frozenset(
     ("print", "len", "type", "id", "str", "repr", "list", "sum", "iter", "enumerate", "isinstance", "next", "summary")
 )
@@ -56,6 +61,8 @@ def _doubts(tree: ast.Module, *, keras: bool) -> Iterator[ast.AST]:
                 yield from _assigned(node, targets, value, networks)
             case ast.AugAssign(target=target, value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
                 yield from _assigned(node, [target], value, networks)
+            case ast.ClassDef(body=body):
+                yield from (one for one in body if isinstance(one, ast.FunctionDef) and one.name in _METHODS)
             case ast.Delete(targets=targets) if any(not isinstance(one, ast.Name) for one in targets):
                 yield node
             case ast.Expr(value=ast.Call() as call) if _is_given_a_part(call, networks):
@@ -155,9 +162,11 @@ def _called(node: ast.Call, networks: frozenset[str]) -> Iterator[ast.AST]:
         yield node
     if "init." in path:
         yield node
-    training = (*node.args[2:3], *(k.value for k in node.keywords if k.arg == "training"))
-    if name.startswith("dropout") and any(isinstance(one, ast.Constant) and one.value is False for one in training):
-        yield node
+    place = _TRAINED.get(name)
+    if place is not None:
+        given = [*node.args[place : place + 1], *(k.value for k in node.keywords if k.arg == "training")]
+        if not given or isinstance(given[0], ast.Constant):  # it is the same where nothing is trained
+            yield node
     if name in ("softmax", "log_softmax", "softmin") and len(node.args) == 1 and not node.keywords:
         yield node
     if name == "Sequential":

@@ -17,9 +17,9 @@ from netspec.layers.linear import Linear
 from netspec.layers.shape import Flatten
 from netspec.mends.block_calls import given_in_call, written
 from netspec.mends.edits import put_beside, replace, set_argument, take_out
-from netspec.mends.finding import item_at
+from netspec.mends.finding import item_at, items
 from netspec.mends.shapes import with_argument
-from netspec.net import Leaf, leaves
+from netspec.net import Leaf, Node, leaves
 from netspec.text.source import ListNode, MapNode, ScalarNode, Source
 
 
@@ -38,6 +38,7 @@ def mends_of_join(clue: JoinClue, d: Diagnostic, source: Source, spec: Spec) -> 
     yield from _padding_that_keeps_the_size(clue, types, source, spec)
     yield from _one_layer_that_differs(clue, types, source, spec)
     yield from _stride_given_twice(clue, source, spec)
+    yield from _padding_and_shortcut(clue, x, types, source, spec)
     yield from _shortcut(clue, x, types, source, spec)
     yield from _call(clue, types, d, source, spec)
 
@@ -88,22 +89,32 @@ def _padding_that_keeps_the_size(clue: JoinClue, types: list[TensorType], source
     edits: dict[Edit, Leaf] = {}
     for branch in clue.branches:
         for leaf in leaves(branch):
-            kernel = getattr(leaf.layer, "kernel_size", None)
-            if not isinstance(kernel, int) or kernel % 2 == 0 or getattr(leaf.layer, "padding", None) != 0:
-                continue
-            if leaf.input.shape[1:] == leaf.output.shape[1:] or getattr(leaf.layer, "stride", None) != 1:
-                continue
-            item = item_at(spec, source, leaf.span)
-            edit = None if item is None else set_argument(source, item, "padding", str(kernel // 2), leaf.layer.scalar)
-            if edit is None:
-                return
-            edits[edit] = leaf
+            if getattr(leaf.layer, "stride", None) == 1 and leaf.input.shape[1:] != leaf.output.shape[1:]:
+                padded = _padded(leaf, source, spec)
+                if padded is not None:
+                    edits[padded] = leaf
+                elif _half(leaf) is not None:
+                    return
     if edits:
         one = next(iter(edits.values()))
         padded = with_argument(one.layer, "padding", getattr(one.layer, "kernel_size") // 2, one.input)  # noqa: B009  # fields of some layers
         if padded is not None:
             title = f"`padding: {getattr(one.layer, 'kernel_size') // 2}` keeps the size, {shape_text(padded.shape)}"  # noqa: B009  # likewise
             yield Fix(title, tuple(edits))
+
+
+def _half(leaf: Leaf) -> int | None:
+    """Half the kernel of a layer that has no padding; None where it has one, or an even kernel."""
+    kernel = getattr(leaf.layer, "kernel_size", None)
+    if not isinstance(kernel, int) or kernel % 2 == 0 or kernel == 1 or getattr(leaf.layer, "padding", None) != 0:
+        return None
+    return kernel // 2
+
+
+def _padded(leaf: Leaf, source: Source, spec: Spec) -> Edit | None:
+    """Half the kernel as padding of a layer that has none."""
+    half, item = _half(leaf), item_at(spec, source, leaf.span)
+    return None if half is None or item is None else set_argument(source, item, "padding", str(half), leaf.layer.scalar)
 
 
 def _parameter_without_the_batch(clue: JoinClue, types: list[TensorType], source: Source, spec: Spec) -> Iterator[Fix]:
@@ -144,7 +155,8 @@ def _layer_of_the_shortcut(clue: JoinClue, types: list[TensorType], source: Sour
     edits = [set_argument(source, item, name, str(value), leaf.layer.scalar) for name, value in wanted.items()]
     if edits and len(edits) == len(known := tuple(edit for edit in edits if edit is not None)):
         said = ", ".join(f"`{name}: {value}`" for name, value in wanted.items())
-        yield Fix(f"{said} of the `{leaf.type}` of the `shortcut` gives {shape_text(body.shape)}", known)
+        sure = wanted.get("stride") in (None, _strides(clue.branches[0]))
+        yield Fix(f"{said} of the `{leaf.type}` of the `shortcut` gives {shape_text(body.shape)}", known, sure)
 
 
 _VARIED: Final = ("output_padding", "ceil_mode", "padding")
@@ -204,10 +216,41 @@ def _stride_given_twice(clue: JoinClue, source: Source, spec: Spec) -> Iterator[
                 yield Fix(title, (edit,), certain=False)
 
 
+def _strides(branch: Node) -> int | None:
+    """By how much the layers of a branch divide the size, by their strides; None where they are no numbers."""
+    found = 1
+    for leaf in leaves(branch):
+        stride: object = getattr(leaf.layer, "stride", 1)
+        stride = getattr(leaf.layer, "kernel_size", 1) if stride is None else stride  # of a pool
+        sizes = set(cast("tuple[object, ...]", stride)) if isinstance(stride, tuple) else {stride}
+        size = sizes.pop()
+        if sizes or not isinstance(size, int):
+            return None
+        found *= size
+    return found
+
+
+def _padding_and_shortcut(
+    clue: JoinClue, x: TensorType, types: list[TensorType], source: Source, spec: Spec
+) -> Iterator[Fix]:
+    """A body with a stride, whose convolutions have no padding: padding, and a shortcut with the stride."""
+    body, by = list(leaves(clue.branches[0])), _strides(clue.branches[0])
+    if clue.item.options.get("shortcut") is not None or by in (None, 1) or not any(map(_half, body)):
+        return
+    sizes = [-(-size // by) for size in x.shape[1:] if isinstance(size, int)]
+    layers = clue.joining.shortcut_for(x, [types[0]._replace(shape=(types[0].shape[0], *sizes)), x])
+    beside = None if layers is None else put_beside(source, clue.item, "shortcut", f"[{layers}]")
+    edits = [_padded(leaf, source, spec) for leaf in body if _half(leaf) is not None]
+    known = [edit for edit in dict.fromkeys(edits) if edit is not None]
+    if beside is not None and None not in edits:
+        title = f"half the kernel as `padding` in the body, and `shortcut: [{layers}]`"
+        yield Fix(title, (*known, beside), certain=False)
+
+
 def _shortcut(clue: JoinClue, x: TensorType, types: list[TensorType], source: Source, spec: Spec) -> Iterator[Fix]:
     """A 1×1 convolution on the side that skips the body, with the parameters of the block that it stands in."""
     layers = clue.joining.shortcut_for(x, types)
-    if layers is None:
+    if layers is None or any(item.head.text == "shortcut" for item in items(spec)):  # one stands behind a dash
         return
     shown = ((name, _read(clue, name, value, source, spec)) for name, value in _NUMBER.findall(layers))
     named = [(name, text) for name, text in shown if text is not None]
@@ -221,7 +264,9 @@ def _shortcut(clue: JoinClue, x: TensorType, types: list[TensorType], source: So
     if edit is not None:
         title = f"`shortcut: [{layers}]` turns {shape_text(x.shape)} into {shape_text(types[0].shape)}"
         grows = product(types[0].shape[1:]) > product(x.shape[1:])  # by nearest neighbours, or by a layer that learns
-        yield Fix(title, (edit,), certain=given is None and not named and not grows)
+        strided = next((int(value) for name, value in _NUMBER.findall(layers) if name == "stride"), 1)
+        alike = strided == _strides(clue.branches[0])  # else another size of the body is meant
+        yield Fix(title, (edit,), certain=given is None and not named and not grows and alike)
 
 
 _NUMBER: Final = re.compile(r"\b(out_channels|stride): (\d+)")

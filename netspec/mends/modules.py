@@ -10,7 +10,17 @@ from typing import Any, Final, cast
 from netspec.mends.calls import Manner, NoChain, WrittenItem, called_name, folded, layer_entries, unparsed
 from netspec.mends.keras import KERAS, keras_entries
 from netspec.mends.syntax import key_of, shape_of_data, wrapped
-from netspec.mends.tensors import JOINED, Flowing, Held, Names, Tensor, apply_function, has_tensor, selected
+from netspec.mends.tensors import (
+    JOINED,
+    Flowing,
+    Held,
+    Names,
+    Tensor,
+    apply_function,
+    gives_several,
+    has_tensor,
+    selected,
+)
 
 MOST_STEPS: Final = 5_000
 """Statements and calls that are followed, loops and blocks counted each time."""
@@ -34,6 +44,9 @@ class Modules(ABC):
         self.functions: dict[str, ast.FunctionDef] = {}
         self.methods: dict[str, ast.FunctionDef] = {}
         """Those of the class whose constructor is followed."""
+        self.doubts: list[str] = []
+        """What is not carried over: modules with weights that are made and never run, and have keys all the same."""
+        self._read: set[str] = set()
         self.used: set[str] = set()
         """The classes that another part of the text makes modules of."""
         self.bare: list[WrittenItem] = []
@@ -77,6 +90,7 @@ class Modules(ABC):
         match node:
             case ast.Name() | ast.Attribute() if (key := key_of(node)) in names:
                 found = names[key]
+                self._read.add(key or "")
                 if isinstance(found, Unfollowed):
                     raise found.why
                 if isinstance(found, Tensor) and self._flowing is not None and not self._flowing.is_current(found):
@@ -106,7 +120,7 @@ class Modules(ABC):
             raise NoChain(f"`{unparsed(node)}`", node.lineno)
         x = self.value(node.value, names)
         if isinstance(x, Tensor) and self._flowing is not None:
-            if isinstance(node.slice, ast.Constant) and node.slice.value == 0:
+            if isinstance(node.slice, ast.Constant) and node.slice.value == 0 and gives_several(self._flowing.entries):
                 return x  # the outputs of a recurrent layer, which come first
             return self._flowing.put(selected(node, names))
         raise NoChain(f"`{unparsed(node)}`, a part of a tensor", node.lineno)
@@ -125,6 +139,8 @@ class Modules(ABC):
                 module = self.value(func, names)
                 if isinstance(module, Held):
                     self._only_tensor(node, node.args, names)
+                    if isinstance(func, ast.Call) and "self" in names and any(e.stateful for e in module.entries):
+                        raise NoChain(f"`{unparsed(node)}`, a layer that is made anew each time", node.lineno)
                     name = key.removeprefix("self.") if key is not None and key.startswith("self.") else None
                     return flowing.apply(module, name, node)
             if isinstance(func, ast.Attribute) and has_tensor(func.value, names):
@@ -158,6 +174,8 @@ class Modules(ABC):
                 return found
             raise NoChain(f"`{unparsed(node)}`, which is no layer", node.lineno)
         name = called_name(node.func) or ""
+        if isinstance(node.func, ast.Name) and isinstance(other := names.get(name), Unfollowed):
+            raise other.why  # a name that was given to something else
         if name in self.classes:
             return self.instance(self.classes[name], node, names)
         if name in self.functions and isinstance(node.func, ast.Name):
@@ -213,7 +231,9 @@ class Modules(ABC):
                 members += [(None, each) for each in one.elts]
             elif isinstance(one, ast.Starred) or not isinstance(one, ast.Call):
                 found = self.value(one.value if isinstance(one, ast.Starred) else one, names)
-                if isinstance(found, Held):
+                if isinstance(found, Held) and isinstance(one, ast.Starred) and found.parts is not None:
+                    members += [(None, part) for part in found.parts]
+                elif isinstance(found, Held):
                     members.append((None, found))
                 elif isinstance(found, list):
                     members += [(None, each) for each in found]  # pyright: ignore[reportUnknownVariableType]  # any values
@@ -226,6 +246,7 @@ class Modules(ABC):
         self.used.add(of.name)
         methods = {m.name: m for m in of.body if isinstance(m, ast.FunctionDef)}
         forward = methods.get("forward") or methods.get("call")
+        read, self._read = self._read, set[str]()
         own: Names = {"self": None, **{key: value for key, value in names.items() if isinstance(value, int | float)}}
         if (constructor := methods.get("__init__")) is not None:
             self.bind(constructor, node, names, own)
@@ -237,14 +258,22 @@ class Modules(ABC):
             raise NoChain(f"the class `{of.name}`, which has no `forward`", of.lineno)
         if len(forward.args.args) - len(forward.args.defaults) > 2:
             raise NoChain(f"`forward` of `{of.name}`, which takes several values", forward.lineno)
-        outer, self._flowing = self._flowing, Flowing(self.manner)
-        own[forward.args.args[1].arg] = self._flowing.tensor()
+        outer, self._flowing = self._flowing, (of_forward := Flowing(self.manner))
+        own[forward.args.args[1].arg] = of_forward.tensor()
         given = self.run(forward.body, own, strict=True)
         if not isinstance(given, Tensor):
             raise NoChain(f"`forward` of `{of.name}`, which gives something else than one value", forward.lineno)
-        entries = self._flowing.finished()
+        entries = of_forward.finished()
         bounded(entries, of)
         self._flowing = outer
+        self.doubts += [
+            *of_forward.doubts(),
+            *(
+                key for key, held in own.items()
+                if isinstance(held, Held) and any(e.stateful for e in held.entries) and key not in self._read
+            ),
+        ]  # fmt: skip
+        self._read = read
         return Held(entries, True)
 
     def returned(self, of: ast.FunctionDef, node: ast.Call | None, names: Names) -> Held:

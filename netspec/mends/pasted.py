@@ -83,7 +83,7 @@ def chain_of(text: str, offer: Offer, *, free: bool = False, widths: bool = True
         raise NoChain("more than can be followed") from None
     if manner.keras:
         entries = norms_by_axes(entries, follower.input)
-    doubt = first_doubt(tree, keras=manner.keras)
+    doubt = first_doubt(tree, keras=manner.keras) or next(iter(follower.doubts), None)
     return ReadChain(entries, follower.input, printed is None or printed.whole, doubt)
 
 

@@ -15,6 +15,7 @@ from netspec.mends.modules import Modules, Unfollowed, bounded, member
 from netspec.mends.syntax import (
     CHANGING,
     changes,
+    decides,
     is_about_layers,
     is_about_networks,
     key_of,
@@ -65,7 +66,7 @@ class Follower(Modules):
             try:
                 given = self._statement(statement, names, strict)
             except NoChain as why:
-                if strict:
+                if strict or decides(statement) or isinstance(statement, ast.Break | ast.Continue):
                     raise
                 for key in changes(statement) & names.keys() | targets(statement):
                     names[key] = Unfollowed(why)
@@ -92,25 +93,39 @@ class Follower(Modules):
                 self._assign(target, value, names)
             case ast.AugAssign(target=ast.Name(id=name), op=ast.Add()) if isinstance(names.get(name), list):
                 more = self.value(statement.value, names)
-                names[name] = bounded([*names[name], *(more if isinstance(more, list) else [more])], statement)
+                names[name] += more if isinstance(more, list) else [more]
+                bounded(names[name], statement)
             case ast.AugAssign(target=target, op=ast.Add()) if isinstance(names.get(key_of(target) or ""), Held):
                 self._lengthen(key_of(target) or "", self.value(statement.value, names), statement, names)
             case ast.AugAssign():
                 raise NoChain(f"`{ast.unparse(statement)[:40]}`, which computes with values", statement.lineno, JOINED)
             case ast.Expr():
                 self._expression(statement.value, names, strict)
-            case ast.For() if strict or changes(statement) & names.keys():
+            case ast.Break() | ast.Continue():
+                raise NoChain(f"`{ast.unparse(statement)}`, which leaves a round", statement.lineno)
+            case ast.ImportFrom():
+                self._import(statement, names)
+            case ast.For() if strict or decides(statement) or changes(statement) & names.keys():
                 return self._loop(statement, names, strict)
             case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
                 return self.run(statement.body, names, strict=strict)
-            case ast.If() if strict or changes(statement) & names.keys():
+            case ast.If() if strict or decides(statement) or changes(statement) & names.keys():
                 taken = statement.body if truth(statement.test, names) else statement.orelse
                 return self.run(taken, names, strict=strict)
-            case ast.While() | ast.With() | ast.Try() if strict or changes(statement) & names.keys():
+            case ast.While() | ast.With() | ast.Try() if (
+                strict or decides(statement) or changes(statement) & names.keys()
+            ):
                 raise NoChain(f"`{type(statement).__name__.lower()}`, a path of its own", statement.lineno)
             case _:
                 pass
         return None
+
+    def _import(self, statement: ast.ImportFrom, names: Names) -> None:
+        """`from torch.nn import ReLU as Tanh` gives the name of a layer to another."""
+        for one in statement.names:
+            if one.asname not in (None, one.name) and one.asname in self.manner.offer.layers:
+                why = NoChain(f"`{ast.unparse(statement)[:60]}`, another name of a layer", statement.lineno)
+                names[one.asname] = Unfollowed(why)
 
     def _assign(self, target: ast.expr, node: ast.expr, names: Names) -> None:
         if isinstance(target, ast.Tuple):
@@ -172,7 +187,9 @@ class Follower(Modules):
             if func.attr not in ("append", "extend") or len(node.args) != 1:
                 raise NoChain(f"`{unparsed(node)}`", node.lineno)
             more = self.value(node.args[0], names)
-            names[key] = bounded([*value, *(more if func.attr == "extend" else [more])], node)
+            held = cast(list[Any], value)
+            held += more if func.attr == "extend" else [more]  # in its place, since it may have other names
+            bounded(held, node)
             return True
         if func.attr == "add" and isinstance(value, Held) and len(node.args) == 1 and key is not None:
             if not self.is_input(node.args[0], names):
@@ -242,4 +259,4 @@ class Follower(Modules):
                 names[key_of(target) or ""] = value
             if (given := self.run(statement.body, names, strict=strict)) is not None:
                 return given
-        return None
+        return self.run(statement.orelse, names, strict=strict)  # no round is left early

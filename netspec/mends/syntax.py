@@ -56,6 +56,13 @@ CHANGING: Final = frozenset(("append", "extend", "add", "add_module", "insert", 
 """Methods that change what they are called of."""
 
 
+def decides(statement: ast.stmt) -> bool:
+    """Whether a statement with others inside of it may end what is run."""
+    ends = (ast.Return, ast.Break, ast.Continue) if isinstance(statement, ast.If) else ast.Return
+    inside = isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Try)
+    return inside and any(isinstance(node, ends) for node in ast.walk(statement))
+
+
 def targets(statement: ast.stmt) -> set[str]:
     """The keys that a statement gives values, those inside of it included."""
     found: set[str] = set()

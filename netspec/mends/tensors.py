@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from netspec.mends.calls import Manner, NoChain, WrittenItem, called_name, folded, function_entries, shaped, unparsed
+from netspec.mends.calls import (
+    Manner,
+    NoChain,
+    WrittenItem,
+    call_text,
+    called_name,
+    folded,
+    function_entries,
+    shaped,
+    unparsed,
+)
 from netspec.writing import flow, written
 
 Names = dict[str, Any]
@@ -47,6 +58,8 @@ class Flowing:
         self.entries: list[WrittenItem] = []
         self.at = 0
         self._uses: dict[str, list[int]] = {}
+        self.flattened: list[tuple[int, int, str]] = []
+        """Where `view(-1, n)` stands, which gives each example n values only if it has as many."""
 
     def tensor(self) -> Tensor:
         """What flows now."""
@@ -78,6 +91,16 @@ class Flowing:
                 self._uses.pop(key)
         return self.put(entries)
 
+    def doubts(self) -> list[str]:
+        """The `view(-1, n)` behind which no layer wants n values."""
+        told: list[str] = []
+        for at, size, text in self.flattened:
+            behind = "\n".join("\n".join(entry.lines()) for entry in self.entries[at:])
+            wanted = re.search(r"\bin_features: (\d+)", behind)
+            if wanted is None or int(wanted[1]) != size:
+                told.append(text)
+        return told
+
     def finished(self) -> tuple[WrittenItem, ...]:
         """The items; a module with parameters that ran several times is shared."""
         for places in self._uses.values():
@@ -103,6 +126,9 @@ def apply_function(name: str, node: ast.Call, args: Sequence[ast.expr], names: M
     special = _SPECIAL.get(name)
     if special is not None:
         keywords = {k.arg: k.value for k in node.keywords if k.arg is not None}
+        sizes = _one_list(list(args)) if special is _view else []
+        if len(sizes) == 2 and _is(sizes[0], -1, names):
+            x.flattened.append((len(x.entries), folded(sizes[1], names), unparsed(node)))
         return x.put(special(node, list(args), keywords, names, x.entries))
     return x.put(function_entries(name, node, args, names, x.manner))
 
@@ -169,10 +195,12 @@ def _flatten(
     node: ast.Call, args: list[ast.expr], keywords: _Arguments, names: Mapping[str, Any], _: Sequence[WrittenItem]
 ) -> list[WrittenItem]:
     start = args[0] if args else keywords.get("start_dim")
-    first = 0 if start is None else folded(start, names)
+    end = args[1] if len(args) > 1 else keywords.get("end_dim")
+    first, last = 0 if start is None else folded(start, names), -1 if end is None else folded(end, names)
     if first == 0:
         raise NoChain(f"`{unparsed(node)}`, which makes one axis of the batch and all others", node.lineno)
-    return [WrittenItem("Flatten" if first == 1 else f"Flatten: {{start_dim: {flow(first, written)}}}")]
+    given = [("start_dim", first)] * (first != 1) + [("end_dim", last)] * (last != -1)
+    return [WrittenItem(call_text("Flatten", [(key, flow(value, written)) for key, value in given]))]
 
 
 def _squeeze(
@@ -214,9 +242,10 @@ def _mean(
     node: ast.Call, args: list[ast.expr], keywords: _Arguments, names: Mapping[str, Any], _: Sequence[WrittenItem]
 ) -> list[WrittenItem]:
     dim = args[0] if args else keywords.get("dim", keywords.get("axis"))
-    if dim is None:
+    kept = args[1] if len(args) > 1 else keywords.get("keepdim", keywords.get("keepdims"))
+    if dim is None or len(args) > 2:
         raise NoChain(f"`{unparsed(node)}`, which is over the batch, too", node.lineno)
-    keep = "keepdim" in keywords and folded(keywords["keepdim"], names) is True
+    keep = kept is not None and folded(kept, names) is True
     name = (called_name(node.func) or "").capitalize()
     return [WrittenItem(f"{name}: {{dim: {flow(folded(dim, names), written)}{', keepdim: true' if keep else ''}}}")]
 
@@ -226,6 +255,19 @@ _SPECIAL: Final[Mapping[str, _Special]] = {
     "view": _view, "reshape": _view, "flatten": _flatten, "squeeze": _squeeze, "permute": _permute,
     "transpose": _transpose, "mean": _mean, "sum": _mean,
 }  # fmt: skip
+
+
+def gives_several(entries: Sequence[WrittenItem]) -> bool:
+    """Whether the last module gives a tuple in torch: a recurrent layer its outputs and its states, `max` places."""
+    return _last_call(entries).partition(":")[0] in (
+        "LSTM",
+        "GRU",
+        "RNN",
+        "MultiheadAttention",
+        "SelfAttention",
+        "Max",
+        "Min",
+    )
 
 
 def selected(node: ast.Subscript, names: Mapping[str, Any]) -> list[WrittenItem]:

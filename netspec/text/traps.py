@@ -123,14 +123,15 @@ def stray_option_trap(source: Source, entry: tuple[ScalarNode, Node], *, flow: b
     written = _line(source, key.start, value.end)
     span = source.between(key.start, value.end)
     message = f"`{key.text}` stands alone as an item of the list"
-    if not isinstance(value, ScalarNode):
+    if key.text in ("for", "repeat", "when") and not isinstance(value, ScalarNode):
         return Trap(
             "option-without-item", message, span,
             f"a `{key.text}` has one value, and the items that it is about stand under a `do` beside it",
         )  # fmt: skip
     if not flow:
         beside = "an option stands in line with the item that it is about, without a dash of its own"
-        return Trap("option-without-item", message, span, f"{beside}; one of several items has a `do` beside it")
+        several = "; one of several items has a `do` beside it" if key.text in ("repeat", "when") else ""
+        return Trap("option-without-item", message, span, f"{beside}{several}")
     return Trap(
         "option-without-item",
         f"{message}: in […] each `key: value` is an item of its own",

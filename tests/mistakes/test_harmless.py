@@ -73,6 +73,10 @@ def test_what_may_mean_another_thing_is_left_to_the_reader(case: str) -> None:
 
 
 NETWORK = "import torch.nn as nn\nmodel = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2))\n"
+CLASS = (
+    "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = nn.Linear(8, 8)\n"
+    "        self.b = nn.ReLU()\n    def forward(self, x):\n        return self.b(self.a(x))\n"
+)
 PROGRAMS = [
     NETWORK + "model.append(nn.ReLU())\n",
     NETWORK + "model.pop(1)\n",
@@ -90,6 +94,14 @@ PROGRAMS = [
             "if True:\n    model.pop(1)", "model.set_submodule('1', nn.Tanh())",
         )
     ),
+    *(
+        CLASS.replace("return self.b(self.a(x))", f"return {what}").replace("self.b = nn.ReLU()", "self.n = 1")
+        for what in (
+            "F.dropout(self.a(x))", "F.rrelu(self.a(x))", "F.gumbel_softmax(self.a(x))", "self.a(x).view(-1, 4)",
+        )
+    ),
+    CLASS.replace("self.b = nn.ReLU()", "self.b = nn.ReLU()\n        self.c = nn.Linear(8, 8)"),
+    CLASS + "    def __call__(self, x):\n        return super().__call__(x).tanh()\n",
     *(
         "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = nn.Linear(8, 8)\n"
         f"        self.b = nn.ReLU()\n        {line}\n    def forward(self, x):\n        return self.b(self.a(x))\n"

@@ -71,6 +71,25 @@ MENDED = {
     ),
     "a count that nothing reads": ("  - for: i in n\n    do: [ReLU]\n", "  - for: i in range(n)\n    do: [ReLU]\n"),
     "a shortcut of identity": (f"  - {{residual: [{CONV}], shortcut: identity}}\n", f"  - {{residual: [{CONV}]}}\n"),
+    "a shortcut behind a dash": (
+        f"  - residual:\n      - {CONV}\n  - shortcut:\n      - {CONV}\n",
+        f"  - residual:\n      - {CONV}\n    shortcut:\n      - {CONV}\n",
+    ),
+    "a shortcut behind a dash, of other channels": (
+        "  - residual:\n      - Conv2d: {out_channels: 8, kernel_size: 1}\n"
+        "  - shortcut: [Conv2d: {out_channels: 8, kernel_size: 1}, Tanh]\n",
+        "  - residual:\n      - Conv2d: {out_channels: 8, kernel_size: 1}\n"
+        "    shortcut: [Conv2d: {out_channels: 8, kernel_size: 1}, Tanh]\n",
+    ),
+    "a shortcut in the body": (
+        f"  - residual:\n      - {CONV}\n      - shortcut: [{CONV}]\n",
+        f"  - residual:\n      - {CONV}\n    shortcut: [{CONV}]\n",
+    ),
+    "the stride of the body": (
+        "  - residual: [Conv2d: {out_channels: 3, kernel_size: 3, stride: 2, padding: 1}]\n",
+        "  - residual: [Conv2d: {out_channels: 3, kernel_size: 3, stride: 2, padding: 1}]\n"
+        "    shortcut: [Conv2d: {out_channels: 3, kernel_size: 1, stride: 2}]\n",
+    ),
     "no downsampling": (f"  - residual: {{body: [{CONV}], downsample: None}}\n", f"  - residual: [{CONV}]\n"),
     "channels of each channel": (
         "  - DepthwiseConv2D: {kernel_size: 3, depth_multiplier: n - 1}\n",
@@ -131,6 +150,17 @@ OPEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "no shortcut, inside": (f"  - residual: {{body: [{CONV}], shortcut: no}}\n", (_UNDER, _ALONE)),
     "no shortcut where nothing can be added": (
         "  - residual: [Conv2d: {out_channels: 16, kernel_size: 1}]\n    shortcut: false\n", (_ALONE,)
+    ),
+    "a stride without padding": (
+        "  - residual: [Conv2d: {out_channels: 3, kernel_size: 3, stride: 2}]\n",
+        ("half the kernel as `padding` in the body, and `shortcut: [Conv2d: {out_channels: 3, kernel_size: 1, "
+         "stride: 2}]`",
+         "`shortcut: [Conv2d: {out_channels: 3, kernel_size: 1, stride: 3}]` turns 3 × 8 × 8 into 3 × 3 × 3"),
+    ),
+    "a stride without padding, beside a shortcut": (
+        f"  - residual: [Conv2d: {{out_channels: 3, kernel_size: 3, stride: 2}}]\n    shortcut: [{CONV}]\n",
+        ("`stride: 3` of the `Conv2d` of the `shortcut` gives 3 × 3 × 3",
+         "`shortcut: [Conv2d: {out_channels: 3, kernel_size: 1, stride: 3}]` turns 3 × 8 × 8 into 3 × 3 × 3"),
     ),
     "sizes or how often": ("  - MaxPool2d: 2 x 3\n", ()),
     "a word behind a layer": ("  - ReLU inplace\n", ()),

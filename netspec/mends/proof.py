@@ -56,7 +56,7 @@ HIDING: Final[frozenset[Code]] = frozenset(
         "expression-syntax", "unknown-function", "unknown-data-set", "unknown-transform", "unknown-optimizer",
         "unknown-scheduler", "unknown-loss", "wrong-rank", "batch-axis", "unknown-output",
         "unknown-target", "unknown-initializer", "unknown-parametrization", "yaml-key", "not-a-spec", "missing-key",
-        "too-many-arguments", "expression-forbidden", "bad-loop", "expression-type",
+        "too-many-arguments", "expression-forbidden", "bad-loop", "expression-type", "bad-signature",
     }
 )  # fmt: skip
 """Findings behind which nothing, or less, is known of what follows: others may come to light once they are mended."""

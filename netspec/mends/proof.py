@@ -70,7 +70,9 @@ GUESSED: Final[frozenset[Code]] = frozenset({"wrong-rank", "batch-axis"})
 """Findings whose mends guess what the input was meant to be."""
 
 
-OF_NEIGHBOURS: Final[frozenset[Code]] = frozenset({"nothing-between", "dropout-before-norm", "inplace-corrupts"})
+OF_NEIGHBOURS: Final[frozenset[Code]] = frozenset(
+    {"nothing-between", "dropout-before-norm", "inplace-corrupts", "softmax-twice", "untaught-router"}
+)
 """Warnings about what stands beside a layer, which errors hide: a mend of an error brings them to light, and is none
 the worse for it."""
 

@@ -44,7 +44,8 @@ Code = Literal[
     "unknown-output", "unknown-target", "unread-output",
     # of what is legal and hardly ever meant
     "no-layers", "linear-on-map", "channels-last", "nothing-between", "padding-only", "enlarging-pool",
-    "softmax-of-one", "dropout-before-norm", "inplace-corrupts", "unused-ignore", "unknown-ignore", "ignored-error",
+    "softmax-of-one", "softmax-twice", "untaught-router",
+    "dropout-before-norm", "inplace-corrupts", "unused-ignore", "unknown-ignore", "ignored-error",
     # of what is legitimate and worth knowing
     "bias-before-norm", "cut-off", "heavy-layer", "low-rank", "norm-between", "mostly-padding", "dropout-shifts-norm",
     # of what the spec expects of its network

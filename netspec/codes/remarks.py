@@ -67,6 +67,27 @@ REMARKS: dict[Code, Page] = {
         layers("- Linear: 1\n- Sigmoid", "[16]"),
         "warning",
     ),
+    "softmax-twice": Page(
+        "A softmax is taken of what a softmax gives, or a router of `mixture` ends in one.",
+        "The values of a softmax lie between 0 and 1, so a second one makes none of them more than e = 2.72 times as "
+        "large as another: the choice is nearly the mean of all, and gradients are small. The weights of a `mixture` "
+        "are the softmax of the router's scores.",
+        layers("- Linear: 10\n- Softmax: -1\n- Softmax: -1", "[16]"),
+        layers("- Linear: 10\n- Softmax: -1", "[16]"),
+        "warning",
+    ),
+    "untaught-router": Page(
+        "A `mixture` with `top: 1` weights its one expert by 1, so its router has no gradient.",
+        "The weights are the softmax of the chosen scores, which of one score is 1 whatever it is. `normalize: false` "
+        "takes the softmax over all scores, as Switch Transformer does; with `top: 2` two experts are weighed against "
+        "each other.",
+        layers("- {mixture: {repeat: 4, do: [Linear: 16, ReLU]}, router: [Linear: 4], top: 1}", "[10, 16]"),
+        layers(
+            "- {mixture: {repeat: 4, do: [Linear: 16, ReLU]}, router: [Linear: 4], top: 1, normalize: false}",
+            "[10, 16]",
+        ),
+        "warning",
+    ),
     "dropout-before-norm": Page(
         "A norm over the batch stands behind a dropout, with nothing between them.",
         "Dropout keeps the mean and enlarges the variance, in training alone. The norm averages that variance for "

@@ -278,6 +278,11 @@ class Joining(Arguments):
         """The options as plain values, in the order of the fields; axes are counted without the batch axis."""
         return {name: getattr(self, name) for name in type(self).model_fields}
 
+    @property
+    def teaches(self) -> bool:
+        """Whether what decides gets a gradient."""
+        return True
+
     # ---- for the rules
 
     def knows(self, option: str) -> bool:

@@ -75,6 +75,10 @@ class Mixture(Joining):
     top: Count
     normalize: bool = True
 
+    @property
+    def teaches(self) -> bool:
+        return not (self.knows("top") and self.top == 1 and self.normalize)
+
     # ---- the rule
 
     def check_branches(self, count: int) -> None:
@@ -138,7 +142,7 @@ class Mixture(Joining):
             same(router.shape[-1], count),
             lambda: f"`mixture` has {count} expert{'s' * (count != 1)}, but the router: {told(0, -1)} scores",
             code="branch-mismatch",
-            help=f"one for each expert: end the router in `Linear: {count}`",
+            help=f"the router ends in a score for each expert, {count} values: `Linear: {count}`",
         )
         for i, expert in enumerate(experts, 1):
             rank = len(expert.shape)

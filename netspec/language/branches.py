@@ -79,10 +79,10 @@ def written_branches(
     found = _several(item, joining, scope, reader, rounds)
     if not found:
         return None
-    sides = [_side(item, side, scope, reader) for side in joining.given_sides(item.options)]
+    sides = [_side(item, side, joining, scope, reader) for side in joining.given_sides(item.options)]
     if joining.decides is not None and joining.decides not in item.options:
         if not _stands_inside(item, joining.decides):
-            example = f"write `{joining.decides}: […]` beside `{item.name}`"
+            example = f"write `{joining.decides}: [{{Linear: {len(found)}}}]` beside `{item.name}`, a score for each"
             reader.report("missing-argument", f"`{item.name}` needs `{joining.decides}`", item.head, help=example)
         return None
     if None in sides:
@@ -96,7 +96,7 @@ def written_branches(
     return [*beside, *branches] if joining.decides is not None else [*branches, *beside]
 
 
-def _side(item: Item, side: str, scope: NamesInScope, reader: Reader) -> Branch | None:
+def _side(item: Item, side: str, joining: Joining, scope: NamesInScope, reader: Reader) -> Branch | None:
     """A further branch, which is layers or a value; None once reported or where it is not known."""
     node = item.options[side]
     if isinstance(node, ListNode):
@@ -110,9 +110,19 @@ def _side(item: Item, side: str, scope: NamesInScope, reader: Reader) -> Branch 
         found = f"is {kind(value)}"
     else:
         found = "is neither"
+    scores = "; the last axis of what it gives has a score for each expert" if side == joining.decides else ""
+    head = node.entries[0][0] if isinstance(node, MapNode) and node.entries else node
+    if isinstance(head, ScalarNode) and _is_word(head.text, scope):
+        given = reader.source.text[node.start : node.end]
+        reader.report(
+            "wrong-form", f"`{side}` of `{item.name}` is a list of layers, but this is one without a list", node,
+            help=f"layers stand in a list: `{side}: [{{{head.text}: …}}]`{scores}",
+            fix=None if "\n" in given else reader.replace("write brackets around it", node, f"[{given}]"),
+        )  # fmt: skip
+        return None
     reader.report(
         "value-kind", f"`{side}` of `{item.name}` is a value of the network, or layers, but this {found}", node,
-        help=f"`as: x` names a value, and `{side}: x` gives it",
+        help=f"`as: x` names a value, and `{side}: x` gives it{scores}",
     )  # fmt: skip
     return None
 

@@ -275,6 +275,16 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
             fix=fix,
         )
         return
+    if name.partition("[")[0] in spec.named_values and re.search(r"[:,.]", name) is not None:
+        from netspec.language.strangers import part_of  # once one is met
+
+        part = part_of(name)
+        told = "a layer takes a part of a tensor, as `Slice: {dim: 1, end: 16}` does, behind the item that gives it"
+        if part is not None:
+            told = f"two items say it: `use: {part[0]}`, and behind it `{part[1]}`"
+        report("unknown-layer", f"there is no layer or block `{name}`; `{name.partition('[')[0]}` is a value", node,
+               help=told)  # fmt: skip
+        return
     if name.partition("[")[0] in spec.named_values:
         write = f"use: {name}"
         fix = None if node.quoted else Fix(f"write `{write}`", (Edit(spec.source.span(node), write),))

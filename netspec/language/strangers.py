@@ -212,6 +212,23 @@ def added(text: str, values: Collection[str]) -> str | None:
     return found[2] if found is not None and found[1] not in values and found[2] in values else None
 
 
+def part_of(text: str) -> tuple[str, str] | None:
+    """The name and the item that takes the part, of `x[:, 0]`, `x[:, -1, :]`, `x[..., 0]` or `x[:, 1:]` as numpy has
+    it, the batch first; None if it is none."""
+    found = re.fullmatch(
+        r"([^\W\d]\w*)\[\s*(\.\.\.\s*,\s*|(?::\s*,\s*)+)(-?\d+|-?\d*:-?\d*)\s*((?:,\s*:\s*)*)(,\s*\.\.\.\s*)?\]",
+        text.strip(),
+    )
+    if found is None or (found[2].startswith("...") and (found[4] or found[5])):
+        return None
+    dim, at = -1 if found[2].startswith("...") else found[2].count(":"), found[3]
+    if ":" not in at:
+        return found[1], f"Select: {{dim: {dim}, index: {at}}}"
+    start, _, end = at.partition(":")
+    given = [f"{key}: {number}" for key, number in (("start", start), ("end", end)) if number]
+    return (found[1], f"Slice: {{{', '.join([f'dim: {dim}', *given])}}}") if given else None
+
+
 def instead_of_row(node: ListNode) -> str | None:
     """How this language writes a row of YOLO's tables, `[-1, 1, Conv, [64, 3, 2]]`: where from, how often, what."""
     if len(node.items) != 4 or not isinstance(node.items[2], ScalarNode) or not isinstance(node.items[3], ListNode):

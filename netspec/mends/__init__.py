@@ -17,6 +17,7 @@ from netspec.mends.arguments import mends_of_arguments
 from netspec.mends.block_calls import mends_of_call, mends_of_call_as_in_python
 from netspec.mends.bodies import mends_of_bodies
 from netspec.mends.divisions import mends_of_divisions
+from netspec.mends.definitions import mends_of_definitions
 from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import drops_comment, loses
 from netspec.mends.elsewhere import mends_of_strangers
@@ -32,6 +33,7 @@ from netspec.mends.recovery import BROKEN, MOST_READ, Gap, Gaps, Read, gaps_of, 
 from netspec.mends.remarks import mends_of_end, mends_of_output, mends_of_remark, mends_of_warning
 from netspec.mends.shapes import mends_of_layer, stated_width, values_that_fit
 from netspec.mends.values import mends_of_unread
+from netspec.mends.words import mends_of_axis_of_map
 from netspec.mends.written import mends_of_writing, python_at
 from netspec.recipe.clues import DataClue, ScoresClue
 from netspec.text.source import Source
@@ -252,6 +254,7 @@ def _with_mend(
     strangers: Iterable[Fix] = ()
     if written and spec is not None:  # what stands around says more than a name that resembles another
         strangers = chain(mends_of_strangers(d, source, spec), mends_of_loops(d, source, spec))
+        strangers = chain(strangers, mends_of_axis_of_map(d, source, spec))
     likeliest = chain(others, own) if d.code in BROKEN or _is_pair(d, source) else chain(own, others)
     free = d.code == "duplicate-key"  # one of two values goes
     mends = (fix for fix in likeliest if free or not fix.certain or not loses(fix.edits, source))
@@ -262,7 +265,7 @@ def _with_mend(
     if d.code in BROKEN:
         mends = (fix for fix in islice(mends, MOST_READ) if goes_on(source, fix, behind))
     of_text = d.code in OF_TEXT
-    found = proof.first(d, mends, lambda fix: fix in own or of_text or fix.edits not in slips)
+    found = proof.first(d, mends, lambda fix: fix in own or (of_text and not own) or fix.edits not in slips)
     if (
         found and found[0] not in own and not of_text and found[0] not in proof.answered
     ):  # what it reveals may be its own
@@ -346,6 +349,7 @@ def _by_writing(
     """Other ways to write what a finding is about; `slips` takes what was wrong with a line."""
     if spec is not None:
         yield from mends_of_bodies(d, source, spec)
+        yield from mends_of_definitions(d, source, spec)
         yield from mends_of_call_as_in_python(d, source, spec)
         yield from mends_of_writing(d, source, spec, is_first)
         yield from mends_of_arguments(d, source, spec)

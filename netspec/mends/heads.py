@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from netspec.diagnostics import Edit, Fix, did_you_mean
-from netspec.language.aliases import meant_by
+from netspec.language.aliases import has_other_arguments, meant_by
 from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.meant import argument_meant
 from netspec.mends.calls import call_text
 from netspec.mends.paddings import same_padding
+from netspec.mends.stands import is_true
 from netspec.text.source import MapNode, Node, ScalarNode, Source
 
 ACTIVATIONS: Final = {"linear": "", "none": "", "null": "", "": "", "swish": "SiLU", "lrelu": "LeakyReLU",
@@ -37,6 +38,7 @@ def _of_other_axes(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
     """`Convd`, which is as near to `Conv1d` as to `Conv2d`: what flows tells them apart."""
     head = item.head.text
     known = head in spec.offer.layers or head in spec.blocks or re.search(r"[^A-Za-z]", head) is not None
+    known = known or has_other_arguments(head)
     near = None if known else did_you_mean(head, spec.offer.layers)
     found = None if near is None else re.fullmatch(r"(\D+)[123]d", near)
     for axes in "213" if found is not None else "":
@@ -70,7 +72,7 @@ def _bidirectional(value: Node, source: Source, spec: Spec) -> str | None:
     text = source.text[given.start : given.end]
     if isinstance(given, MapNode) and given.flow:
         pairs = [(key.text, source.text[one.start : one.end]) for key, one in given.entries]
-        steps = [("returns", "last")] if given.get("units") and ("return_sequences", "true") not in pairs else []
+        steps = [("returns", "last")] if given.get("units") and not is_true(given.get("return_sequences")) else []
         named = [(argument_meant(key, layer.model_fields), one) for key, one in pairs if key != "return_sequences"]
         known = [(key, one) for key, one in named if key is not None]
         return call_text(head.text, [*known, ("bidirectional", "true"), *steps]) if len(known) == len(named) else None

@@ -49,6 +49,8 @@ KERAS: Final[Mapping[str, tuple[str, str]]] = {
     "ELU": ("ELU", "alpha"),
     "Reshape": ("Unflatten", "target_shape"),
     "Softmax": ("Softmax", "axis"),
+    "Bidirectional": ("", "layer"),
+    "TimeDistributed": ("", "layer"),
 }
 """Keras's layers: torch's name, and Keras's arguments in their order."""
 _ONLY_KERAS: Final = frozenset(KERAS) - {
@@ -77,12 +79,19 @@ def is_keras(tree: ast.AST) -> bool:
     return any(isinstance(n, ast.Call) and called_name(n.func) in _ONLY_KERAS for n in ast.walk(tree))
 
 
-def keras_entries(node: ast.Call, name: str, names: Mapping[str, Any], manner: Manner) -> list[WrittenItem]:
+def keras_entries(
+    node: ast.Call, name: str, names: Mapping[str, Any], manner: Manner, more: Sequence[tuple[str, str]] = ()
+) -> list[WrittenItem]:
     """The items that a call of one of Keras's layers stands for; with an `activation` there is one more.
+
+    Args:
+        more: further arguments, in netspec's words.
 
     Raises:
         NoChain: its arguments are none of netspec's.
     """
+    if name in ("Bidirectional", "TimeDistributed"):
+        return _around(node, name, names, manner)
     head, order = KERAS.get(name, (name, ""))
     if len(node.args) > len(order.split()):
         raise NoChain(f"`{unparsed(node)}`, whose values have no names", node.lineno)
@@ -112,10 +121,27 @@ def keras_entries(node: ast.Call, name: str, names: Mapping[str, Any], manner: M
         "return_sequences" in given and folded(given["return_sequences"], names) is True
     ):
         pairs.append(("returns", "last"))
+    pairs += more
     entries = [WrittenItem(call_text(head, pairs), stateful=is_stateful(found))]
     if head.startswith("Adaptive"):
         entries = [WrittenItem(f"{head}: 1"), WrittenItem("Flatten")]
     return [*entries, WrittenItem(behind)] if behind else entries
+
+
+def _around(node: ast.Call, name: str, names: Mapping[str, Any], manner: Manner) -> list[WrittenItem]:
+    """A layer around a layer: both directions of a recurrent one, or the same at each position, as it is anyway."""
+    inner = node.args[0] if len(node.args) == 1 else None
+    merged = next((k.value for k in node.keywords if k.arg == "merge_mode"), None)
+    others = [k.arg for k in node.keywords if k.arg not in ("merge_mode", "input_shape", "name")]
+    if not isinstance(inner, ast.Call) or others or (merged is not None and folded(merged, names) != "concat"):
+        raise NoChain(f"`{unparsed(node)}`, which is no layer of netspec", node.lineno)
+    within = called_name(inner.func) or ""
+    recurrent = KERAS.get(within, ("", ""))[0] in ("LSTM", "GRU", "RNN")
+    if recurrent if name == "TimeDistributed" else not recurrent:
+        raise NoChain(f"`{unparsed(node)}`, which is no layer of netspec", node.lineno)
+    if name == "TimeDistributed" and within not in ("Dense", "Dropout", "Activation", "LayerNormalization"):
+        raise NoChain(f"`{unparsed(node)}`, which netspec applies to no part of a sequence", node.lineno)
+    return keras_entries(inner, within, names, manner, [("bidirectional", "true")] if recurrent else [])
 
 
 def norms_by_axes(entries: Sequence[WrittenItem], given: Sequence[int] | None) -> tuple[WrittenItem, ...]:

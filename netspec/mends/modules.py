@@ -184,8 +184,6 @@ class Modules(ABC):
             return self._sequence(node, name, names)
         if (inner := wrapped(node)) is not None:
             return self.module(inner, names)
-        if name == "TimeDistributed" and node.args:
-            return self.module(node.args[0], names)
         if self.manner.keras and (name in KERAS or name in self.manner.offer.layers):
             self.keep_shape(node, names)
             return Held(tuple(keras_entries(node, name, names, self.manner)))

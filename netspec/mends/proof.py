@@ -56,7 +56,7 @@ HIDING: Final[frozenset[Code]] = frozenset(
         "expression-syntax", "unknown-function", "unknown-data-set", "unknown-transform", "unknown-optimizer",
         "unknown-scheduler", "unknown-loss", "wrong-rank", "batch-axis", "unknown-output",
         "unknown-target", "unknown-initializer", "unknown-parametrization", "yaml-key", "not-a-spec", "missing-key",
-        "too-many-arguments", "expression-forbidden", "bad-loop", "expression-type",
+        "too-many-arguments", "expression-forbidden", "bad-loop", "expression-type", "bad-signature",
     }
 )  # fmt: skip
 """Findings behind which nothing, or less, is known of what follows: others may come to light once they are mended."""
@@ -70,7 +70,9 @@ GUESSED: Final[frozenset[Code]] = frozenset({"wrong-rank", "batch-axis"})
 """Findings whose mends guess what the input was meant to be."""
 
 
-OF_NEIGHBOURS: Final[frozenset[Code]] = frozenset({"nothing-between", "dropout-before-norm", "inplace-corrupts"})
+OF_NEIGHBOURS: Final[frozenset[Code]] = frozenset(
+    {"nothing-between", "dropout-before-norm", "inplace-corrupts", "softmax-twice", "untaught-router"}
+)
 """Warnings about what stands beside a layer, which errors hide: a mend of an error brings them to light, and is none
 the worse for it."""
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from netspec.mends import brackets
+from netspec.mends.definitions import without_types
 from netspec.mends.line import END, WORD, Line
 
 _BLANKS: Final = r"[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]"
@@ -269,6 +270,13 @@ def _template(line: Line) -> str:
     return re.sub(r"\$\{\s*([^{}:,'\"]+?)\s*\}|\{\{\s*([^{}:,'\"]+?)\s*\}\}", bare, line.text)
 
 
+def _types(line: Line) -> str:
+    """`conv_bn(out: int, kernel: int = 3):`, a signature of Python's."""
+    found = re.fullmatch(rf"(\s*(?:def )?)({WORD})\((.*:.*)\)(?:\s*->[^:]*)?:", line.text.rstrip())
+    text = None if found is None else without_types(f"{found[2]}({found[3]})")
+    return line.text if found is None or text is None else f"{found[1].removesuffix('def ')}{text}:"
+
+
 class Rewriting(NamedTuple):
     """A slip of one line."""
 
@@ -313,6 +321,8 @@ REWRITINGS: Final = (
     Rewriting("write commas", "between arguments stands a comma", _semicolons),
     Rewriting("write a comma", "a comma is missing between two arguments", _comma),
     Rewriting("leave out the braces of the template", "an expression stands without braces", _template),
+    Rewriting("leave out the types", "the signature of a block has names and defaults, and no types", _types,
+              with_others=False),
     Rewriting("write braces around the arguments", "arguments stand in braces", brackets.braces_for),
     Rewriting("write braces around the arguments", "arguments stand in braces", brackets.braces),
     Rewriting("write braces around the arguments", "arguments stand in braces", brackets.call, with_others=False),

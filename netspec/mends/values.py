@@ -11,7 +11,7 @@ from netspec.combinators import COMBINATORS
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.items import Item
 from netspec.language.spec import Spec
-from netspec.language.strangers import NAMES, added
+from netspec.language.strangers import NAMES, added, part_of
 from netspec.mends.edits import offset, replace
 from netspec.mends.finding import nodes
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
@@ -44,17 +44,23 @@ def _named(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
 
 
 def _part(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
-    """`x[:, 0]`, `x[:, -1, :]` and `x[:, 1:]`, of what stands here."""
-    found = re.fullmatch(r"([^\W\d]\w*)\[((?::\s*,\s*)+)(-?\d+|-?\d*:-?\d*)\s*((?:,\s*:\s*)*)\]", item.head.text)
-    if found is None or item.value is not None or found[1] in spec.named_values:
+    """`x[:, 0]`, `use: x[:, -1, :]` and `x[:, 1:]`: of what stands here, or of a value with that name."""
+    used = item.head.text == "use" and isinstance(item.value, ScalarNode)
+    written = item.value.text if used and isinstance(item.value, ScalarNode) else item.head.text
+    if (item.value is not None and not used) or (found := part_of(written)) is None:
         return
-    dim, at = found[2].count(":"), found[3]
-    text = f"Select: {{dim: {dim}, index: {at}}}"
-    if ":" in at:
-        start, _, end = at.partition(":")
-        given = [f"{key}: {number}" for key, number in (("start", start), ("end", end)) if number]
-        text = f"Slice: {{{', '.join([f'dim: {dim}', *given])}}}"
-    yield Fix(f"write `{text}`", (replace(source, item.node, text),))
+    name, text = found
+    if name not in spec.named_values:
+        if not used:
+            yield Fix(f"write `{text}`", (replace(source, item.node, text),))
+        return
+    begin = source.text.rfind("\n", 0, item.node.start) + 1
+    lead = source.text[begin : item.node.start]
+    if isinstance(item.node, MapNode) and len(item.node.entries) > 1:  # with `as` beside it, which names the part
+        return
+    items = f"\n{' ' * lead.index('-')}- ".join((f"use: {name}", text)) if lead.strip() == "-" else None
+    if items is not None:
+        yield Fix(f"write `use: {name}` and `{text}`", (replace(source, item.node, items),))
 
 
 def _joined(item: Item, source: Source) -> Iterator[Fix]:

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netspec.combinators import COMBINATORS, joining_class
 from netspec.combinators.products import Gate
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.kinds import kinds_of
-from netspec.language.aliases import argument_elsewhere, meant_by
+from netspec.language.aliases import meant_by
 from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.layers import FAMILIES
 from netspec.layers.base import Layer
 from netspec.meant import argument_meant
 from netspec.mends.calls import call_text, items_text
-from netspec.mends.edits import add_entry, leave_out, offset, put_after, put_beside, replace, set_argument
+from netspec.mends.edits import leave_out, offset, put_beside, replace, set_argument
 from netspec.mends.finding import items_around, nodes
-from netspec.mends.heads import activation, mends_of_head
-from netspec.mends.paddings import Written, same_padding
+from netspec.mends.heads import mends_of_head
+from netspec.mends.pairs import mends_of_pairs
 from netspec.mends.pasted import readings, what_was_found
 from netspec.mends.pools import pooled, window
+from netspec.mends.words import mends_of_axis, mends_of_words
 from netspec.text.source import ListNode, MapNode, ScalarNode, Source
 
 
@@ -44,13 +45,14 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) 
             continue
         layer = spec.offer.layer_class(name)
         yield from _list(item, name, layer, source, is_first)
+        yield from mends_of_pairs(d, item, layer, source)
         yield from _option_inside(d, item, source)
         yield from _level(item, name, layer, source)
         yield from _beside(d, item, name, layer, source)
-        yield from _words(item, name, layer, source, spec)
+        yield from mends_of_words(item, name, layer, source, spec)
         yield from pooled(item, name, source, in_gate=_in_gate(spec, at))
         yield from window(item, name, layer, source)
-        yield from _last_axis(item, name, layer, source)
+        yield from mends_of_axis(item, name, layer, source, spec)
         return
     yield from _sequential(at, source, spec)
 
@@ -292,87 +294,7 @@ def _pattern(d: Diagnostic, at: int, source: Source, spec: Spec) -> Iterator[Fix
             yield Fix(f"write `{text}`", (replace(source, node, f"{quote}{text}{quote}"),))
 
 
-# ---- other libraries' words
-
-
-def _words(item: Item, name: str, layer: type[Layer], source: Source, spec: Spec) -> Iterator[Fix]:
-    """The layer and its arguments under their own names; an `activation` becomes a layer behind."""
-    edits = [*_head(item, name, source)]
-    said = [f"`{name}`"] if edits else []
-    steps = _last_step(item, layer, source)
-    edits += steps
-    said += ["`returns: last`, as Keras has it" if "last" in edit.text else "no `return_sequences`" for edit in steps]
-    behind: str | None = None
-    holders: list[MapNode] = [node for node in (item.value, item.node) if isinstance(node, MapNode)]
-    share = _value(item.value, layer, layer.scalar) if isinstance(item.value, ScalarNode) and layer.scalar else None
-    if share is not None and isinstance(item.value, ScalarNode):
-        edits.append(replace(source, item.value, share))
-        said.append(f"`{share}`")
-    same: Written | None = ([], "")
-    if isinstance(item.value, MapNode):
-        same = same_padding(item.value, layer, source)
-    if same is None:
-        return
-    for holder in holders:
-        for i, (key, value) in enumerate(holder.entries):
-            if (holder is item.node and key is item.head) or key.text == "return_sequences":
-                continue
-            if key.text == "activation" and isinstance(value, ScalarNode) and "activation" not in layer.model_fields:
-                behind = activation(value.text, spec)
-                if behind is None:
-                    return
-                edits.append(leave_out(holder, i, source))
-                said.append(f"`{behind}` behind it" if behind else "no `activation`")
-            elif holder is item.value and (other := argument_elsewhere(item.head.text, key.text)) is not None:
-                argument, convert = other
-                text = convert(source.text[value.start : value.end])
-                if text is None:
-                    return
-                edits += [replace(source, key, argument), replace(source, value, text)]
-                said.append(f"`{argument}: {text}`")
-            elif holder is item.value and key.text not in layer.model_fields:
-                argument = argument_meant(key.text, layer.model_fields)
-                if argument is not None and holder.get(argument) is None:
-                    edits.append(replace(source, key, argument))
-                    said.append(f"`{argument}`")
-            if holder is item.value and isinstance(value, ScalarNode) and not (same[0] and key.text == "padding"):
-                text = _value(value, layer, argument_meant(key.text, layer.model_fields) or key.text)
-                if text is not None:
-                    edits.append(replace(source, value, text))
-                    said.append(f"`{text}`")
-    edits += same[0]
-    said += [same[1]] if same[0] else []
-    if behind:
-        after = put_after(source, item, behind)
-        if after is None:
-            return
-        edits.append(after)
-    if edits:
-        yield Fix(f"write {', '.join(dict.fromkeys(said))}", tuple(edits))
-
-
-def _last_step(item: Item, layer: type[Layer], source: Source) -> list[Edit]:
-    """What Keras's arguments say of the steps that a recurrent layer gives: the last alone, unless
-    `return_sequences: true`."""
-    value = item.value
-    if "returns" not in layer.model_fields or not isinstance(value, MapNode) or value.get("returns") is not None:
-        return []
-    for i, (key, all_steps) in enumerate(value.entries):
-        if key.text == "return_sequences":
-            last = Edit(source.between(key.start, all_steps.end), "returns: last")
-            return [
-                leave_out(value, i, source) if isinstance(all_steps, ScalarNode) and all_steps.value is True else last
-            ]
-    added = None if value.get("units") is None else add_entry(source, value, "returns", "last")
-    return [] if added is None else [added]
-
-
-def _last_axis(item: Item, name: str, layer: type[Layer], source: Source) -> Iterator[Fix]:
-    """`Softmax` without an axis: the last one."""
-    field = layer.model_fields.get("dim")
-    if field is None or not field.is_required() or layer.scalar != "dim" or item.value is not None:
-        return
-    yield Fix(f"write `{name}: -1`, over the last axis", (replace(source, item.head, f"{name}: -1"),))
+# ---- containers
 
 
 def _sequential(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -381,18 +303,3 @@ def _sequential(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
         if item.head.text in ("Sequential", "nn.Sequential") and isinstance(item.value, ListNode):
             yield Fix("write `sequential`", (replace(source, item.head, "sequential"),))
             return
-
-
-def _value(node: ScalarNode, layer: type[Layer], argument: str) -> str | None:
-    """The word of a field that is written in capitals or in quotes of another kind; `false` for no value at all."""
-    kind = kinds_of(layer).get(argument)
-    if kind is None:
-        return None
-    if kind.words == () and isinstance(node.value, int) and not kind.takes(node.value) and 1 < node.value <= 100:
-        share = f"{node.value / 100:.12g}"
-        return share if kind.takes(float(share)) else None  # 50 for 50 %
-    if node.value is None and node.text and kind.words == () and layer.model_fields[argument].annotation is bool:
-        return "false"
-    bare = node.text.strip("“”‘’'\"").lower()
-    known: Mapping[str, str] = {word.lower(): word for word in kind.words}
-    return known[bare] if bare in known and known[bare] != node.text else None

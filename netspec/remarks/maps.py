@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from netspec.dims import product
 from netspec.layers.base import TensorType, shape_text
-from netspec.net import Leaf, Net
+from netspec.net import Combinator, Leaf, Net
 from netspec.remarks.walk import Telling
 
 _MAPPING: Final = frozenset({"convolution", "pooling"})
@@ -20,9 +21,11 @@ _SMALLEST: Final = 5
 class Maps:
     """Follows maps whose channels come first."""
 
-    def __init__(self, net: Net, tell: Telling) -> None:
+    def __init__(self, net: Net, tell: Telling, deciding: Sequence[Combinator] = ()) -> None:
         self._net: Final = net
         self._tell: Final = tell
+        self._deciding: Final = deciding
+        """The combinators met so far of which one branch decides on the others."""
         shape = net.input.shape
         image = len(shape) == 3 and shape[0] in (1, 3) and net.input.dtype == "float32"
         self._map = shape if image else None
@@ -52,12 +55,19 @@ class Maps:
             return  # the recipe was held against what it gives
         count = product(shape)
         flat = f"a `Flatten` in front gives it all {count}" if isinstance(count, int) else "put `Flatten` in front"
+        advice = flat + ("; `Rearrange: n c h w -> n h w c` gives it the channels of each pixel" * (len(shape) == 3))
+        around = next((c for c in self._deciding if leaf.path.startswith(f"{c.path}.{c.joining.decides}.")), None)
+        if around is not None:  # a router gives scores for each position, and is given what the experts are
+            advice = (
+                f"`Rearrange: n c h w -> n h w c` in front of the `{around.kind}`, and its inverse behind it, give "
+                "the router and the experts the channels of each pixel"
+            )
         self._tell(
             "linear-on-map",
             f"`{leaf.type}` works on the last axis alone, the width of a map: it turns {shape_text(shape)} into "
             f"{shape_text(leaf.output.shape)}, each value of which is made of {shape[-1]} of the {count} values",
             leaf,
-            flat + ("; `Rearrange: n c h w -> n h w c` gives it the channels of each pixel" * (len(shape) == 3)),
+            advice,
         )
 
     def _channels_last(self, leaf: Leaf) -> None:

@@ -185,3 +185,26 @@ def tell_of_dropout(
         "put the dropout behind the last norm, or leave it out",
         dropout,
     )
+
+
+# ---- two softmaxes
+
+
+def tell_of_softmaxes(first: Leaf, second: Leaf, tell: Telling) -> None:
+    """Tell of a softmax of shares of one, along the same axis."""
+    if first.layer.gives != "probabilities" or _axis(first) != _axis(second):
+        return
+    tell(
+        "softmax-twice",
+        f"`{second.type}` behind {at(first)} is a softmax of shares of one, which makes none of them more than e = "
+        "2.72 times as large as another",
+        second,
+        "leave one of them out",
+        first,
+    )
+
+
+def _axis(softmax: Leaf) -> int:
+    """Its axis, counted from the end."""
+    dim: int = getattr(softmax.layer, "dim")  # noqa: B009  # a field of those that are asked
+    return dim if dim < 0 else dim - len(softmax.output.shape) - 1

@@ -12,11 +12,14 @@ from netspec.net import Combinator, Leaf, Net, Node, Scope, Sequential
 from netspec.validation import Reports
 
 
-def straight(net: Net) -> Iterator[tuple[bool, Leaf | None]]:
+def straight(net: Net, deciding: list[Combinator] | None = None) -> Iterator[tuple[bool, Leaf | None]]:
     """The layers in execution order, each with whether a stretch begins with it; None for one of a plugin, which says
     too little of itself.
 
     In a stretch each layer reads what the one in front of it gives, and nothing else does. Iterative, as `net.walk`.
+
+    Args:
+        deciding: takes the combinators of which one branch decides on the others, each before its layers come.
     """
     stack: list[Node | None] = [net.root]
     fresh = True
@@ -32,6 +35,8 @@ def straight(net: Net) -> Iterator[tuple[bool, Leaf | None]]:
         elif isinstance(node, Scope | Sequential):
             stack += node.children[::-1]
         elif isinstance(node, Combinator):
+            if deciding is not None and node.joining.decides is not None:
+                deciding.append(node)
             stack.append(None)
             for _, chain in reversed(node.branches):
                 stack += (chain, None)
@@ -52,6 +57,8 @@ class Role(NamedTuple):
     may_write: bool
     may_turn: bool
     """Whether another map may come out than goes in."""
+    is_share: bool
+    """Whether it gives shares of one along an axis, or their logarithms."""
 
 
 @cache
@@ -66,6 +73,7 @@ def role_of(cls: type[Layer]) -> Role:
         cls.spreads is not Layer.spreads,
         "inplace" in cls.model_fields,
         cls.family not in ("activation", "normalization", "dropout"),
+        cls.gives in ("probabilities", "log-probabilities") and "dim" in cls.model_fields,
     )
 
 

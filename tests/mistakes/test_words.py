@@ -1,0 +1,130 @@
+"""Words of other libraries that mean another thing here: names, axes, momenta, pairs, parts of a value."""
+
+from __future__ import annotations
+
+import pytest
+
+from netspec.compiler import check_source
+from netspec.diagnostics import Diagnostic
+from netspec.mends.repair import repaired
+from netspec.text.source import Source, decode
+
+
+def check(text: str) -> list[Diagnostic]:
+    return check_source(*decode(text.encode(), "spec.yaml"))
+
+
+MAP = "input: [3, 16, 16]\nlayers:\n  - Conv2d: {out_channels: 8, kernel_size: 3}\n"
+STEPS = "input: [20, 8]\nlayers:\n  - Linear: 4\n"
+NAMED = "input: {x: [20, 8], y: [4]}\nlayers:\n"
+
+MENDED = {
+    "an activation by its short name": (MAP, "lrelu", "LeakyReLU"),
+    "the same in capitals, with its slope": (MAP, "LReLU: 0.2", "LeakyReLU: 0.2"),
+    "Caffe's other one": (MAP, "ParametricReLU", "PReLU"),
+    "a momentum as Keras counts it": (MAP, "BatchNormalization: {momentum: 0.9}", "BatchNorm2d: {momentum: 0.1}"),
+    "all of Keras's norm": (
+        MAP,
+        "BatchNormalization: {momentum: 0.99, epsilon: 0.001}",
+        "BatchNorm2d: {momentum: 0.01, eps: 0.001}",
+    ),
+    "both directions, all steps": (
+        STEPS,
+        "Bidirectional: {LSTM: {units: 16, return_sequences: True}}",
+        "LSTM: {hidden_size: 16, bidirectional: true}",
+    ),
+    "both directions, all steps, in quotes": (
+        STEPS,
+        'Bidirectional: {LSTM: {units: 16, return_sequences: "yes"}}',
+        "LSTM: {hidden_size: 16, bidirectional: true}",
+    ),
+    "both directions, the last step": (
+        STEPS,
+        "Bidirectional: {GRU: {units: 16, return_sequences: False}}",
+        "GRU: {hidden_size: 16, bidirectional: true, returns: last}",
+    ),
+    "a call around a call": (
+        STEPS,
+        "Bidirectional(LSTM(16, return_sequences=True))",
+        "LSTM: {hidden_size: 16, bidirectional: true}",
+    ),
+    "a pair without brackets": (
+        MAP,
+        "AdaptiveAvgPool2d: {output_size: 7,7}",
+        "AdaptiveAvgPool2d: {output_size: [7, 7]}",
+    ),
+    "a pair among others": (
+        MAP,
+        "Conv2d: {out_channels: 4, kernel_size: 3,5, padding: 1}",
+        "Conv2d: {out_channels: 4, kernel_size: [3, 5], padding: 1}",
+    ),
+    "a part of a named value": (
+        NAMED,
+        "use: x[:, 0]\n  - Linear: 4\n  - add: [[], y]",
+        "use: x\n  - Select: {dim: 1, index: 0}\n  - Linear: 4\n  - add: [[], y]",
+    ),
+    "a part of a named value as an item": (
+        NAMED,
+        "x[:, -1, :]\n  - Linear: 4\n  - add: [[], y]",
+        "use: x\n  - Select: {dim: 1, index: -1}\n  - Linear: 4\n  - add: [[], y]",
+    ),
+    "the end of each": (
+        NAMED,
+        "use: x[..., 0]\n  - Linear: 4\n  - add: [[], y]",
+        "use: x\n  - Select: {dim: -1, index: 0}\n  - Linear: 4\n  - add: [[], y]",
+    ),
+    "some steps": (
+        "input: {x: [20, 4], y: [19, 4]}\nlayers:\n",
+        "x[:, 1:]\n  - add: [[], y]",
+        "use: x\n  - Slice: {dim: 1, start: 1}\n  - add: [[], y]",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MENDED)
+def test_a_word_is_mended_by_what_it_means(case: str) -> None:
+    head, wrong, right = MENDED[case]
+    text = f"{head}  - {wrong}\n"
+    assert repaired(Source("spec.yaml", text), check(text), check).text == f"{head}  - {right}\n"
+
+
+TWO = {
+    "the channels of a map are last in Keras": (MAP, "Softmax: {axis: -1}", "Softmax: {dim: 1}", "Softmax: {dim: -1}"),
+    "so are its height and width others": (MAP, "Mean: {axis: [1, 2]}", "Mean: {dim: [2, 3]}", "Mean: {dim: [1, 2]}"),
+    "no axis, behind a map": (MAP, "Softmax", "Softmax: 1", "Softmax: -1"),
+    "a pair, or thousands": (MAP, "Upsample: {size: 100,100}", "Upsample: {size: [100, 100]}",
+                             "Upsample: {size: 100100}"),
+    "a norm over the features of a sequence": (
+        STEPS, "BatchNormalization", "BatchNorm1d",
+        "Rearrange: n t c -> n c t\n  - BatchNorm1d\n  - Rearrange: n c t -> n t c",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TWO)
+def test_what_is_as_likely_another_is_not_mended_unasked(case: str) -> None:
+    head, wrong, first, second = TWO[case]
+    text = f"{head}  - {wrong}\n"
+    (d,) = check(text)
+    assert d.fix is not None
+    assert d.otherwise is not None
+    assert not d.fix.certain
+    source = Source("spec.yaml", text)
+    made = [repaired(source, [d._replace(fix=fix._replace(certain=True))], check).text for fix in (d.fix, d.otherwise)]
+    assert made == [f"{head}  - {first}\n", f"{head}  - {second}\n"]
+
+
+def test_the_same_axis_behind_a_vector_is_certain() -> None:
+    text = "input: [3, 16, 16]\nlayers:\n  - Flatten\n  - Linear: 4\n  - Softmax: {axis: -1}\n"
+    assert repaired(Source("spec.yaml", text), check(text), check).text == text.replace("axis", "dim")
+
+
+def test_defaults_that_are_others_in_keras_are_said() -> None:
+    (d,) = check(f"{MAP}  - BatchNormalization\n")
+    assert d.fix is not None
+    assert "`eps: 0.001` and `momentum: 0.01`" in d.fix.title
+
+
+def test_nothing_is_advised_that_cannot_be_read() -> None:
+    (d,) = check(f"{NAMED}  - x[:, 0]\n  - Linear: 4\n  - add: [[], y]\n")
+    assert d.help == "two items say it: `use: x`, and behind it `Select: {dim: 1, index: 0}`"

@@ -11,6 +11,7 @@ import click
 from netspec.cli.common import compile_spec, load_spec, plugin_option, set_option, show_diagnostics
 from netspec.cli.files import write_atomic
 from netspec.cli.pages import check_options, page_of, page_options
+from netspec.cli.shipped import variants as variants_of
 from netspec.diagnostics import UsageError, did_you_mean, has_errors
 from netspec.drawing import DIRECTIONS, FORMATS, Direction, LayoutTooLong, diagram, levels_of, render
 from netspec.drawing.styles import picture
@@ -98,13 +99,24 @@ def _pairs(specs: tuple[str, ...], variants: tuple[str, ...]) -> list[tuple[str,
         return [(spec, None) for spec in specs]
     if len(specs) == 1:
         return [(specs[0], variant) for variant in variants]
-    if len(variants) == 1:
-        return [(spec, variants[0]) for spec in specs]
-    if len(variants) == len(specs):
-        return list(zip(specs, variants, strict=True))
-    raise UsageError(
-        f"{len(specs)} specs and {len(variants)} `--variant`: give one for all, or one for each spec in their order"
-    )
+    having = [number for number, spec in enumerate(specs) if _has_variants(spec)]
+    if len(variants) not in (1, len(having)):
+        raise UsageError(
+            f"{len(specs)} specs, {len(having)} of them with variants, and {len(variants)} `--variant`: give one for "
+            "all, or one for each spec that has variants, in their order"
+        )
+    having = having or [0]  # whose variants are asked for, and told to be none
+    given = dict(zip(having, variants * len(having) if len(variants) == 1 else variants, strict=True))
+    return [(spec, given.get(number)) for number, spec in enumerate(specs)]
+
+
+def _has_variants(spec: str) -> bool:
+    """Whether a spec has variants, as far as can be known before it is compiled."""
+    file = Path(spec)
+    try:
+        return spec == "-" or not file.is_file() or bool(variants_of(file))
+    except (OSError, UnicodeDecodeError):
+        return True
 
 
 def _write_page(pairs: list[tuple[str, str | None]], set_: tuple[str, ...], output: Path) -> int:

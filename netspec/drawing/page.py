@@ -52,9 +52,10 @@ def paper(name: str) -> Paper:
     Raises:
         UsageError: it is none of these.
     """
-    if name in _PAPERS:
-        return Paper(name, *_PAPERS[name])
-    match = _SIZE.fullmatch(name)
+    small = name.lower()
+    if small in _PAPERS:
+        return Paper(small, *_PAPERS[small])
+    match = _SIZE.fullmatch(small)
     if match is None:
         raise UsageError(f"--fit {name}: write `a4`, `slide`, `column` or a size as `400x300` (points) or `160x90mm`")
     wide, high = (float(match[at]) * _UNITS[match[3]] for at in (1, 2))

@@ -10,7 +10,7 @@ import click
 
 from netspec.cli.common import compile_spec, load_spec, plugin_option, set_option, show_diagnostics
 from netspec.cli.files import write_atomic
-from netspec.cli.pages import check_options, page_of, page_options
+from netspec.cli.pages import check_options, page_of, page_options, wants_page
 from netspec.cli.shipped import variants as variants_of
 from netspec.diagnostics import UsageError, did_you_mean, has_errors
 from netspec.drawing import DIRECTIONS, FORMATS, Direction, LayoutTooLong, diagram, levels_of, render
@@ -37,7 +37,7 @@ def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
     help="Where to write: FILE.svg, .png, .pdf, .dot, or .html for a page to look around in.",
 )
 @click.option("--depth", type=click.IntRange(min=1), help="Levels of blocks and branches to show; the rest is closed.")
-@click.option("--direction", type=click.Choice(DIRECTIONS), default="TB", show_default=True, help="Where arrows point.")
+@click.option("--direction", type=click.Choice(DIRECTIONS), help="Where arrows of `flow` point.  [default: TB]")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, max=86_400, min_open=True),
@@ -45,7 +45,7 @@ def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="Give the layout up after this time.",
+    help="Give a layout of `flow` up after this time.",
 )
 @page_options
 @plugin_option
@@ -61,7 +61,7 @@ def command(
     specs: tuple[str, ...],
     output: Path,
     depth: int | None,
-    direction: Direction,
+    direction: Direction | None,
     timeout: float,
     variants: tuple[str, ...],
     set_: tuple[str, ...],
@@ -79,11 +79,11 @@ def command(
     if form == "html":
         return _write_page(_pairs(specs, variants), set_, output)
     nets = [load_spec(spec, variant, set_) for spec, variant in _pairs(specs, variants)]
-    if style == "flow":
-        write_atomic(output, _rendered(nets, form, depth, direction, timeout))
+    if style == "flow" and not wants_page():
+        write_atomic(output, _rendered(nets, form, depth, direction or "TB", timeout))
         click.echo(f"wrote {output}", err=True)
     else:
-        drawn = picture(nets, style, asked, depth)
+        drawn = picture(nets, style, asked, depth, direction=direction, timeout=timeout)
         write_atomic(output, drawn.file(form))
         click.echo(f"wrote {output}: {drawn.told}", err=True)
     return 0

@@ -1,8 +1,8 @@
-"""The styles of `netspec draw` that have a page: their options."""
+"""The options of `netspec draw` for styles and pages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import click
@@ -18,21 +18,23 @@ from netspec.drawing.theme import THEMES
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS: Final = ("svg", "png", "pdf")
-"""Of the styles other than `flow`."""
-_FLOWS: Final = ("direction", "timeout")
-"""Options of `flow` alone."""
+"""Of pictures on a page."""
+_PAGES: Final = ("fit", "title", "caption", "legend", "theme", "lang")
+"""Options of the page, which every style has."""
 _OPTIONS: Final = (
     click.option("--fit", metavar="PAGE", help="Fit into a4, slide, column or WxH (points, or 160x90mm)."),
     click.option("--title", metavar="TEXT", help="A title above."),
     click.option("--caption", metavar="TEXT", help="A caption below."),
-    click.option("--legend/--no-legend", default=True, help="Say what colours and sizes mean.  [default: legend]"),
+    click.option("--legend/--no-legend", default=None, help="Say what colours and sizes mean."),
     click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True),
     click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the few words."),
-    click.option("--scale", type=click.Choice(SCALES), default="log", show_default=True, help="Of volumes."),
-    click.option("--all-arguments", is_flag=True, help="Say every argument, also eps and the like."),
+    click.option("--scale", type=click.Choice(SCALES), default="log", show_default=True, help="Of `volumes`."),
+    click.option(
+        "--all-arguments", is_flag=True, help="Say every argument, also eps and the like, as `flow` does anyway."
+    ),
 )
-_PAGES: Final = ("fit", "title", "caption", "legend", "theme", "lang", "scale", "all_arguments")
-"""Options of the page, which `flow` does not have."""
+_OWN: Final = {"direction": "flow", "timeout": "flow", "scale": "volumes"}
+"""The options that one style alone has."""
 
 
 def page_options(command: F) -> F:
@@ -50,23 +52,45 @@ def page_options(command: F) -> F:
 
 
 def check_options(style: str, form: str) -> None:
-    """Refuse options and formats that the style does not have.
+    """Refuse options and formats that the style does not have, all of them at once.
 
     Raises:
         UsageError: one of them is given.
     """
-    context = click.get_current_context()
-    foreign = [
-        name
-        for name in (_PAGES if style == "flow" else _FLOWS)
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    ]
-    if foreign:
-        has = ", ".join(f"`--style {name}`" for name in STYLES) if style == "flow" else "`--style flow`"
-        raise UsageError(f"--{foreign[0].replace('_', '-')} is an option of {has}, not of `--style {style}`")
-    if style != "flow" and form not in FORMATS:
-        known = ", ".join(f".{known}" for known in FORMATS)
+    given = _given()
+    said: list[str] = []
+    foreign = {name: own for name, own in _OWN.items() if name in given and own != style}
+    for own in dict.fromkeys(foreign.values()):
+        names = [name for name, style_of in foreign.items() if style_of == own]
+        said.append(f"{_listed(names)} {'is an option' if len(names) == 1 else 'are options'} of `--style {own}`")
+    if said:
+        raise UsageError(f"{' and '.join(said)}, not of `--style {style}`")
+    if form in FORMATS:
+        return
+    pages = [name for name in (*_PAGES, "scale", "all_arguments") if name in given]
+    if form == "html":
+        pages += [name for name in ("style", "depth", "direction", "timeout") if name in given]
+    known = ", ".join(f".{known}" for known in FORMATS)
+    if pages:
+        raise UsageError(f"{_listed(pages)}: a .{form} has no page and no style; those are of pictures: {known}")
+    if style != "flow":
         raise UsageError(f"`--style {style}` writes {known}; .{form} is a format of `--style flow`")
+
+
+def wants_page() -> bool:
+    """Whether an option asks for a page."""
+    return not _given().isdisjoint(_PAGES)
+
+
+def _given() -> set[str]:
+    """The options that the command line names."""
+    context = click.get_current_context()
+    return {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [f"--{name.replace('_', '-')}" for name in names]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def page_of(asked: Mapping[str, Any]) -> Sheet:
@@ -79,7 +103,7 @@ def page_of(asked: Mapping[str, Any]) -> Sheet:
         fit=None if asked["fit"] is None else paper(asked["fit"]),
         title=asked["title"] or "",
         caption=asked["caption"] or "",
-        legend=asked["legend"],
+        legend=asked["legend"] is not False,
         theme=asked["theme"],
         language=asked["lang"],
         everything=asked["all_arguments"],

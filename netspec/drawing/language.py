@@ -8,7 +8,8 @@ Language = Literal["en", "zh"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 
 _CHINESE: Final = {
-    "input": "输入", "output": "输出", "parameters": "参数", "MACs": "乘加", "layers": "层", "layer": "层",
+    "input": "输入", "output": "输出", "parameters": "参数", "parameter": "参数",
+    "shares": "共用", "MACs": "乘加", "layers": "层", "layer": "层",
     "stride": "步幅", "pad": "填充", "heads": "头", "groups": "组", "Conv": "卷积", "ConvTranspose": "转置卷积",
     "MaxPool": "最大汇聚", "AvgPool": "平均汇聚", "FC": "全连接", "Flatten": "展平", "Dropout": "暂退",
     "Embedding": "嵌入",

@@ -94,6 +94,7 @@ class _Overview:
                 yield found
         if found is None:
             yield by_branch(self.boxes)
+        yield by_line(self.boxes, 1)  # the narrowest
 
     # ---- a card
 

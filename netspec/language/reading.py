@@ -178,32 +178,9 @@ def _read_key(spec: Spec, key: ScalarNode, node: Node, report: Report) -> None:
             for name, _ in spec.vars:
                 check_name(name, "variable", spec, report)
         case "variants":
-            for name, value in _entries(node, "variants", "names with what they override", report, spec):
-                if isinstance(value, MapNode):
-                    spec.variants[name.text] = value
-                else:
-                    report(
-                        "wrong-form",
-                        f"the variant `{name.text}` is a mapping of what it overrides",
-                        value,
-                        help="for example `{vars: {width: 128}}`",
-                    )
-                if not _NAME.fullmatch(name.text):
-                    report(
-                        "bad-name",
-                        f"`{name.text}` cannot name a variant: files are named after it",
-                        name,
-                        help=_NAME_HELP,
-                    )
+            _read_variants(spec, node, report)
         case "blocks":
-            if isinstance(node, MapNode) and (trap := signature_trap(spec.source, node)) is not None:
-                report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
-                spec.lost.add("blocks:")
-                return
-            for signature, body in _entries(
-                node, "blocks", "signatures with lists of layers, as in `conv_bn(out):`", report, spec
-            ):
-                _read_block(spec, signature, body, report)
+            _read_blocks(spec, node, report)
         case "layers":
             spec.layers = node
         case "output":
@@ -217,6 +194,37 @@ def _read_key(spec: Spec, key: ScalarNode, node: Node, report: Report) -> None:
         case other:
             known = ", ".join(f"`{k}`" for k in KEYS)
             report("unknown-key", f"a spec has no `{other}`", key, help=f"its keys are {known}")
+
+
+def _read_variants(spec: Spec, node: Node, report: Report) -> None:
+    for name, value in _entries(node, "variants", "names with what they override", report, spec):
+        if isinstance(value, MapNode):
+            spec.variants[name.text] = value
+        else:
+            report(
+                "wrong-form",
+                f"the variant `{name.text}` is a mapping of what it overrides",
+                value,
+                help="for example `{vars: {width: 128}}`",
+            )
+        if not _NAME.fullmatch(name.text):
+            report(
+                "bad-name",
+                f"`{name.text}` cannot name a variant: files are named after it",
+                name,
+                help=_NAME_HELP,
+            )
+
+
+def _read_blocks(spec: Spec, node: Node, report: Report) -> None:
+    if isinstance(node, MapNode) and (trap := signature_trap(spec.source, node)) is not None:
+        report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
+        spec.lost.add("blocks:")
+        return
+    for signature, body in _entries(
+        node, "blocks", "signatures with lists of layers, as in `conv_bn(out):`", report, spec
+    ):
+        _read_block(spec, signature, body, report)
 
 
 _NAME_HELP = "a name has up to 64 letters, digits, `_`, `.` and `-`, and begins with a letter or digit"

@@ -17,12 +17,12 @@ from typing import Final
 import graphviz  # pyright: ignore[reportMissingTypeStubs]  # it ships no stub file
 
 from netspec.dims import Size
-from netspec.drawing.language import Language, said
+from netspec.drawing.language import Language, layers_text, said
 from netspec.drawing.palette import GROUP, LINE, QUIET, TEXT, Color, family_colors
 from netspec.drawing.text import lines, printable, width
 from netspec.layers.base import TensorType
 from netspec.net import Leaf, Net, Scope, total
-from netspec.views.describe import arguments_text, contents_text, count_text, plural, shape_text, title_text
+from netspec.views.describe import arguments_text, contents_text, count_text, shape_text, title_text
 from netspec.views.fold import FOLLOWERS, LayerGroup, Unit
 
 _LARGE, _NORMAL = 18, 13
@@ -251,8 +251,7 @@ def group_words(item: LayerGroup, language: Language = "en") -> list[str]:
     name = f"{item.label} ×{item.count}" if item.count > 1 else item.label
     inside = list(item.leaves)
     params = total(leaf.params for leaf in inside)
-    layers = plural(len(inside), "layer") if language == "en" else f"{len(inside)} {said('layers', language)}"
-    details = layers + (f", {_parameters(params, language)}" if params != 0 else "")
+    details = layers_text(len(inside), language) + (f", {_parameters(params, language)}" if params != 0 else "")
     if isinstance(node, Scope) and node.block is None and item.count == 1 and contents_text(node):
         return [contents_text(node), item.label, details]
     return [name, details]

@@ -24,6 +24,7 @@ FLOORS = [
     {"language"},
     {"remarks"},
     {"mends"},
+    {"passes"},
     {"compiler"},
     {"views", "cost"},
     {"comparison"},

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 from pathlib import Path
 
 _TEMPORARY = re.compile(r"\.netspec-[0-9a-f]{16}-.+\.tmp")
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def temporary_beside(path: Path) -> Path:
@@ -24,7 +27,7 @@ def is_temporary(path: Path) -> bool:
 
 
 def replace_file(path: Path, content: str | bytes, *, durable: bool) -> None:
-    """Replace a file atomically: readers see the old content or the new content, never a part.
+    """Replace a file atomically: readers see the old content or the new content, never a part. Its permissions stay.
 
     Args:
         path: the file; it need not exist.
@@ -36,8 +39,12 @@ def replace_file(path: Path, content: str | bytes, *, durable: bool) -> None:
     """
     data = content.encode() if isinstance(content, str) else content
     temporary = temporary_beside(path)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
     try:
-        with temporary.open("xb") as file:
+        # never open to more readers than the file that it replaces, not even for a moment
+        with os.fdopen(os.open(temporary, _CREATE, 0o666 if mode is None else 0o600), "wb") as file:
+            if mode is not None:
+                temporary.chmod(mode)
             file.write(data)
             file.flush()
             if durable:

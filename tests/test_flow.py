@@ -169,7 +169,7 @@ def test_it_must_be_clear_which_variant_is_that_of_which_spec(tmp_path: Path) ->
     options = [option for name in ("resnet18", "resnet34") for option in ("--variant", name)]
     result = invoke(command, spec, spec, spec, *options, "-o", tmp_path / "x.svg")
     assert isinstance(result.exception, UsageError)
-    assert "3 specs and 2 `--variant`" in str(result.exception)
+    assert "3 specs, 3 of them with variants, and 2 `--variant`" in str(result.exception)
 
 
 # ---- what is said

@@ -10,6 +10,7 @@ from typing import Any, TextIO, TypeVar, get_args
 
 import click
 
+from netspec.cli.files import is_read
 from netspec.cli.streams import Shown
 from netspec.compiler import Result, compile_source
 from netspec.diagnostics import Code, Diagnostic, Severity, UsageError, did_you_mean, has_errors
@@ -156,6 +157,7 @@ def read_source(path: str) -> tuple[Source, list[Diagnostic]]:
     """Read a source from a path, or from standard input for `-`. Returns it with the diagnostics of reading it."""
     if path == "-":
         return decode(sys.stdin.buffer.read(), "<stdin>")
+    is_read(path)
     return read(path)
 
 

@@ -19,7 +19,7 @@ from netspec.cli.common import (
     width,
     without_ignored,
 )
-from netspec.cli.files import write_atomic
+from netspec.cli.files import check_target, write_atomic
 from netspec.diagnostics import DoesNotFit, MissingExtra, ResourceError, UsageError, has_errors
 from netspec.emit.json import to_json
 from netspec.net import Net
@@ -152,6 +152,8 @@ def _write(net: Net, cost: Cost | None, directory: Path) -> None:
     except OSError as error:
         raise UsageError(f"cannot make the directory {directory}: {error.strerror or error}") from None
     written = [f"{net.name}.py", f"{net.name}.json"]
+    for name in (*written, f"{net.name}.svg"):
+        check_target(directory / name)
     write_atomic(directory / written[0], to_python(net))
     write_atomic(directory / written[1], _document(net, cost) + "\n")
     try:

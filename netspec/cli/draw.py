@@ -10,7 +10,8 @@ import click
 
 from netspec.cli.common import compile_spec, load_spec, plugin_option, set_option, show_diagnostics
 from netspec.cli.files import write_atomic
-from netspec.cli.pages import page_of, page_options, style_of
+from netspec.cli.pages import page_of, page_options, style_of, wants_page
+from netspec.cli.shipped import variants as variants_of
 from netspec.diagnostics import UsageError, did_you_mean, has_errors
 from netspec.drawing import DIRECTIONS, FORMATS, Direction, LayoutTooLong, diagram, levels_of, render
 from netspec.drawing.mermaid import in_markdown, mermaid
@@ -39,7 +40,7 @@ def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
     "for Mermaid.",
 )
 @click.option("--depth", type=click.IntRange(min=1), help="Levels of blocks and branches to show; the rest is closed.")
-@click.option("--direction", type=click.Choice(DIRECTIONS), default="TB", show_default=True, help="Where arrows point.")
+@click.option("--direction", type=click.Choice(DIRECTIONS), help="Where arrows of `flow` point.  [default: TB]")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, max=86_400, min_open=True),
@@ -47,7 +48,7 @@ def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="Give the layout up after this time.",
+    help="Give a layout of `flow` up after this time.",
 )
 @page_options
 @plugin_option
@@ -63,7 +64,7 @@ def command(
     specs: tuple[str, ...],
     output: Path,
     depth: int | None,
-    direction: Direction,
+    direction: Direction | None,
     timeout: float,
     variants: tuple[str, ...],
     set_: tuple[str, ...],
@@ -83,13 +84,13 @@ def command(
         return _write_page(_pairs(specs, variants), set_, output)
     nets = [load_spec(spec, variant, set_) for spec, variant in _pairs(specs, variants)]
     if form in ("mmd", "md"):
-        write_atomic(output, _chart(nets, form, depth, direction))
+        write_atomic(output, _chart(nets, form, depth, direction or "TB"))
         click.echo(f"wrote {output}", err=True)
-    elif style == "flow":
-        write_atomic(output, _rendered(nets, form, depth, direction, timeout))
+    elif style == "flow" and not wants_page():
+        write_atomic(output, _rendered(nets, form, depth, direction or "TB", timeout))
         click.echo(f"wrote {output}", err=True)
     else:
-        drawn = picture(nets, style, asked, depth)
+        drawn = picture(nets, style, asked, depth, direction=direction, timeout=timeout)
         write_atomic(output, tikz(drawn, snippet=snippet) if form == "tex" else drawn.file(form))
         click.echo(f"wrote {output}: {drawn.told}", err=True)
     return 0
@@ -105,13 +106,24 @@ def _pairs(specs: tuple[str, ...], variants: tuple[str, ...]) -> list[tuple[str,
         return [(spec, None) for spec in specs]
     if len(specs) == 1:
         return [(specs[0], variant) for variant in variants]
-    if len(variants) == 1:
-        return [(spec, variants[0]) for spec in specs]
-    if len(variants) == len(specs):
-        return list(zip(specs, variants, strict=True))
-    raise UsageError(
-        f"{len(specs)} specs and {len(variants)} `--variant`: give one for all, or one for each spec in their order"
-    )
+    having = [number for number, spec in enumerate(specs) if _has_variants(spec)]
+    if len(variants) not in (1, len(having)):
+        raise UsageError(
+            f"{len(specs)} specs, {len(having)} of them with variants, and {len(variants)} `--variant`: give one for "
+            "all, or one for each spec that has variants, in their order"
+        )
+    having = having or [0]  # whose variants are asked for, and told to be none
+    given = dict(zip(having, variants * len(having) if len(variants) == 1 else variants, strict=True))
+    return [(spec, given.get(number)) for number, spec in enumerate(specs)]
+
+
+def _has_variants(spec: str) -> bool:
+    """Whether a spec has variants, as far as can be known before it is compiled."""
+    file = Path(spec)
+    try:
+        return spec == "-" or not file.is_file() or bool(variants_of(file))
+    except (OSError, UnicodeDecodeError):
+        return True
 
 
 def _write_page(pairs: list[tuple[str, str | None]], set_: tuple[str, ...], output: Path) -> int:

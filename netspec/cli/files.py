@@ -1,4 +1,5 @@
-"""Write the files of a command atomically. A path that cannot be written is an error of usage (status 2)."""
+"""Write the files of a command atomically, and never over what it reads. A path that cannot be written is an error of
+usage (status 2)."""
 
 from __future__ import annotations
 
@@ -6,22 +7,53 @@ import errno
 import os
 from pathlib import Path
 
+import click
+
 from netspec.diagnostics import NetspecError, ResourceError, UsageError
 from netspec.files import replace_file
 
+_READ = "netspec.read"
+"""Where a command's context has the files that it was given to read."""
 
-def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write a file atomically: afterwards it has the new contents, or on an error still the old ones.
 
-    A symbolic link stays one: what it points at is written.
+def is_read(path: str | Path) -> None:
+    """Remember that a command reads this file, so that it does not write over it."""
+    context = click.get_current_context(silent=True)
+    if context is not None and os.path.isfile(path):  # noqa: PTH113  # that of `Path` raises where nobody may look
+        context.meta.setdefault(_READ, []).append(Path(path))
+
+
+def check_target(path: Path, *, in_place: bool = False) -> None:
+    """Refuse to write what is no file, or, unless it is `in_place`, what the command was given to read.
 
     Raises:
-        UsageError: the directory does not exist or cannot be written, or something that is no file has the name.
-        ResourceError: the disk is full.
+        UsageError: the path is a directory, a device or a link to itself, or one of the command's own sources.
     """
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
     if target.is_symlink() or (target.exists() and not target.is_file()):  # a link to itself; a device, a pipe
         raise UsageError(f"cannot write {path}: it is no ordinary file; name one, or remove it first")
+    context = None if in_place else click.get_current_context(silent=True)
+    sources: list[Path] = [] if context is None else context.meta.get(_READ, [])
+    if target.exists() and any(source.exists() and source.samefile(target) for source in sources):
+        raise UsageError(f"cannot write {path}: it is the file that is read; give the result a name of its own")
+
+
+def write_atomic(path: Path, data: bytes | str, *, in_place: bool = False) -> None:
+    """Write a file atomically: afterwards it has the new contents, or on an error still the old ones.
+
+    A symbolic link stays one: what it points at is written.
+
+    Args:
+        path: the file.
+        data: its contents.
+        in_place: whether a file that the command has read may be written.
+
+    Raises:
+        UsageError: see `check_target`; or the directory does not exist or cannot be written.
+        ResourceError: the disk is full.
+    """
+    check_target(path, in_place=in_place)
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
     try:
         replace_file(target, data, durable=False)
     except OSError as error:

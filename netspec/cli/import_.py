@@ -7,7 +7,7 @@ from shlex import quote
 
 import click
 
-from netspec.cli.files import write_atomic
+from netspec.cli.files import check_target, is_read, write_atomic
 from netspec.diagnostics import UsageError
 from netspec.importing import from_config
 from netspec.views.describe import count_text
@@ -26,11 +26,14 @@ def command(config: str, output: str | None, force: bool) -> None:
     path = Path(config)
     if path.is_dir():
         path /= "config.json"
+    is_read(path)
     try:
         text = path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
     target = None if output is None else Path(output)
+    if target is not None:
+        check_target(target)
     if target is not None and target.exists() and not force:
         raise UsageError(f"{target} is there already; `--force` writes over it")
     written = from_config(text, None if target is None else target.stem)

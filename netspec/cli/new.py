@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.files import unwritable
+from netspec.cli.files import is_read, unwritable, write_atomic
 from netspec.cli.shipped import shipped, variants
 from netspec.diagnostics import UsageError
 
@@ -77,12 +77,14 @@ def command(name: str | None, start: str | None, force: bool) -> None:
         text = _TEMPLATE.format(name=Path(stem).name, file=path)
     else:
         file = shipped(start.removesuffix(".yaml"))
+        is_read(file)
         text = file.read_text(encoding="utf-8")
         text = text if name is None else re.sub(r"(?m)^name: .*$", f"name: {Path(stem).name}", text, count=1)
         variant = next((f" --variant {variant}" for variant in variants(file)), "")
     try:
-        with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
+        if not force:
+            path.open("xb").close()
+        write_atomic(path, text)
     except FileExistsError:
         raise UsageError(f"{path} is there already; `--force` writes over it") from None
     except OSError as error:

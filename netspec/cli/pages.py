@@ -1,8 +1,8 @@
-"""The styles of `netspec draw` that have a page: their options."""
+"""The options of `netspec draw` for styles and pages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import click
@@ -18,22 +18,24 @@ from netspec.drawing.theme import THEMES
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS: Final = ("svg", "png", "pdf", "tex")
-"""Of the styles other than `flow`."""
-_FLOWS: Final = ("direction", "timeout")
-"""Options of `flow` alone."""
+"""Of pictures on a page."""
+_PAGES: Final = ("fit", "title", "caption", "legend", "theme", "lang")
+"""Options of the page, which every style has."""
 _OPTIONS: Final = (
     click.option("--fit", metavar="PAGE", help="Fit into a4, slide, column or WxH (points, or 160x90mm)."),
     click.option("--title", metavar="TEXT", help="A title above."),
     click.option("--caption", metavar="TEXT", help="A caption below."),
-    click.option("--legend/--no-legend", default=True, help="Say what colours and sizes mean.  [default: legend]"),
+    click.option("--legend/--no-legend", default=None, help="Say what colours and sizes mean."),
     click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True),
     click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the few words."),
-    click.option("--scale", type=click.Choice(SCALES), default="log", show_default=True, help="Of volumes."),
-    click.option("--all-arguments", is_flag=True, help="Say every argument, also eps and the like."),
+    click.option("--scale", type=click.Choice(SCALES), default="log", show_default=True, help="Of `volumes`."),
+    click.option(
+        "--all-arguments", is_flag=True, help="Say every argument, also eps and the like, as `flow` does anyway."
+    ),
     click.option("--snippet", is_flag=True, help="Of .tex the picture alone, for a document that \\inputs it."),
 )
-_PAGES: Final = ("fit", "title", "caption", "legend", "theme", "lang", "scale", "all_arguments", "snippet")
-"""Options of the page, which `flow` does not have."""
+_OWN: Final = {"direction": "flow", "timeout": "flow", "scale": "volumes"}
+"""The options that one style alone has."""
 
 
 def page_options(command: F) -> F:
@@ -53,31 +55,53 @@ def page_options(command: F) -> F:
 def style_of(style: str, form: str) -> str:
     """The style of a file: what was asked for, or else `flow`, and `stack` for TikZ, which has no `flow`.
 
+    Options and formats that the style does not have are refused, all of them at once.
+
     Raises:
         UsageError: options or the format are none of the style's.
     """
-    context = click.get_current_context()
-    if form == "tex" and not _given(context, "style"):
+    given = _given()
+    if form == "tex" and "style" not in given:
         style = "stack"
-    foreign = [name for name in (_PAGES if style == "flow" else _FLOWS) if _given(context, name)]
-    if foreign:
-        has = ", ".join(f"`--style {name}`" for name in STYLES) if style == "flow" else "`--style flow`"
-        raise UsageError(f"--{foreign[0].replace('_', '-')} is an option of {has}, not of `--style {style}`")
-    if style != "flow" and form not in FORMATS:
-        known = ", ".join(f".{known}" for known in FORMATS)
-        raise UsageError(f"`--style {style}` writes {known}; .{form} is a format of `--style flow`")
+    said: list[str] = []
+    foreign = {name: own for name, own in _OWN.items() if name in given and own != style}
+    for own in dict.fromkeys(foreign.values()):
+        names = [name for name, style_of in foreign.items() if style_of == own]
+        said.append(f"{_listed(names)} {'is an option' if len(names) == 1 else 'are options'} of `--style {own}`")
+    if said:
+        raise UsageError(f"{' and '.join(said)}, not of `--style {style}`")
+    if "snippet" in given and form != "tex":
+        raise UsageError(f"--snippet is an option of .tex, not of .{form}")
     if style == "flow" and form == "tex":
         has = ", ".join(f"`--style {name}`" for name in STYLES)
-        raise UsageError(
-            f"`--style flow` writes no .tex, which is a format of {has}; .svg and .pdf go into papers, too"
-        )
-    if form != "tex" and _given(context, "snippet"):
-        raise UsageError(f"--snippet is an option of .tex, not of .{form}")
+        raise UsageError(f"`--style flow` writes no .tex, which is a format of {has}; .pdf goes into papers, too")
+    if form in FORMATS:
+        return style
+    pages = [name for name in (*_PAGES, "scale", "all_arguments") if name in given]
+    if form == "html":
+        pages += [name for name in ("style", "depth", "direction", "timeout") if name in given]
+    known = ", ".join(f".{known}" for known in FORMATS)
+    if pages:
+        raise UsageError(f"{_listed(pages)}: a .{form} has no page and no style; those are of pictures: {known}")
+    if style != "flow":
+        raise UsageError(f"`--style {style}` writes {known}; .{form} is a format of `--style flow`")
     return style
 
 
-def _given(context: click.Context, option: str) -> bool:
-    return context.get_parameter_source(option) is ParameterSource.COMMANDLINE
+def wants_page() -> bool:
+    """Whether an option asks for a page."""
+    return not _given().isdisjoint(_PAGES)
+
+
+def _given() -> set[str]:
+    """The options that the command line names."""
+    context = click.get_current_context()
+    return {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [f"--{name.replace('_', '-')}" for name in names]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def page_of(asked: Mapping[str, Any]) -> Sheet:
@@ -90,7 +114,7 @@ def page_of(asked: Mapping[str, Any]) -> Sheet:
         fit=None if asked["fit"] is None else paper(asked["fit"]),
         title=asked["title"] or "",
         caption=asked["caption"] or "",
-        legend=asked["legend"],
+        legend=asked["legend"] is not False,
         theme=asked["theme"],
         language=asked["lang"],
         everything=asked["all_arguments"],

@@ -37,7 +37,7 @@ def write_back(path: str, made: Repair) -> None:
         return
     file = Path(path).resolve()  # a link stays one
     marked = file.read_bytes().startswith(_MARK.encode())
-    write_atomic(file, ((_MARK if marked else "") + made.text).encode())
+    write_atomic(file, ((_MARK if marked else "") + made.text).encode(), in_place=True)
     for _, fix in made.mends:
         click.echo(f"{path}: {fix.title}", err=True)
     if not made.ended:

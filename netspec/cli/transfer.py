@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from netspec.cli.common import load_spec, spec_options
-from netspec.cli.files import write_atomic
+from netspec.cli.files import check_target, is_read, write_atomic
 from netspec.diagnostics import UsageError
 from netspec.views.describe import shape_text
 
@@ -43,7 +43,10 @@ def command(
         raise UsageError(f"-o {output}: the weights are written as safetensors; name a file that ends in .safetensors")
     if not output.parent.is_dir():
         raise UsageError(f"-o {output}: there is no directory {output.parent}")
+    for file in (source, source.split(":", 2)[-1]):
+        is_read(file)
     net = load_spec(spec, variant, set_)
+    check_target(output)
 
     from netspec.torch import sources, transfer  # raises MissingExtra without torch
 

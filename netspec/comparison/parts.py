@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from netspec.comparison.changes import aligned, key
@@ -19,8 +19,6 @@ from netspec.views.fold import Item, Join, LayerGroup, Unit, fold, stacked
 
 Kind = Literal["same", "changed", "replaced", "added", "removed"]
 
-_LONGEST_PERIOD: Final = 8
-"""The most parts in the repeated part of a run."""
 _MOST_CELLS: Final = 400_000
 """Pairs of items up to which the best alignment is looked for; beyond, equal ones are aligned in a hurry."""
 
@@ -85,29 +83,8 @@ class _Maker:
         return self.numbers.setdefault(what, len(self.numbers))
 
     def chain(self, items: Sequence[Item]) -> tuple[Portion, ...]:
-        """The parts of a chain. Values that get a name are left out, and rounds that read one are folded, too."""
-        parts = [self.part(item) for item in items if not (isinstance(item, As) and item.term is None)]
-        found: list[Portion] = []
-        at = 0
-        while at < len(parts):
-            period, count = _run(parts, at)
-            run = parts[at : at + period * count]
-            found.append(self.repeated(run, count) if count > 1 else parts[at])
-            at += len(run)
-        return tuple(found)
-
-    def repeated(self, run: Sequence[Portion], count: int) -> Portion:
-        """One part for equal parts in a row."""
-        first = run[0].item
-        if len(run) == count and isinstance(first, LayerGroup):
-            nodes = tuple(node for part in run for node in nodes_of(part.item))
-            label = first.label if len({_label(part) for part in run}) == 1 else block_of(first) or first.label
-            total = sum(part.item.count for part in run if isinstance(part.item, LayerGroup))
-            whole = replace(first, label=label, count=total, nodes=nodes, output=output_of(run[-1].item))
-            return self.grouped(whole, run[0].parts)
-        nodes = tuple(node for part in run for node in nodes_of(part.item))
-        whole = LayerGroup("", count, nodes, (), input_of(first), output_of(run[-1].item), closed=False)
-        return self.grouped(whole, tuple(run[: len(run) // count]))
+        """The parts of a chain. Values that only get a name are left out."""
+        return tuple(self.part(item) for item in items if not (isinstance(item, As) and item.term is None))
 
     def part(self, item: Item) -> Portion:
         match item:
@@ -146,24 +123,6 @@ class _Maker:
         return Portion(branch, parts, found, "branch", None, "branch", _layers(parts))
 
 
-def _run(parts: Sequence[Portion], at: int) -> tuple[int, int]:
-    """Period and count of the shortest run of equal parts that begins there; `(1, 1)` if there is none. Two layers are
-    no run, and what changes its shape from round to round is none."""
-    for period in range(1, min(_LONGEST_PERIOD, (len(parts) - at) // 2) + 1):
-        pattern = [_look(part) for part in parts[at : at + period]]
-        count = 1
-        while [_look(part) for part in parts[at + count * period : at + (count + 1) * period]] == pattern:
-            count += 1
-        plain = all(isinstance(part.item, Unit) for part in parts[at : at + period])
-        if count >= (3 if plain else 2):
-            return period, count
-    return 1, 1
-
-
-def _look(part: Portion) -> Hashable:
-    return part.key, input_of(part.item), output_of(part.item)
-
-
 def _layers(parts: Iterable[Portion]) -> Counter[Hashable]:
     layers = Counter[Hashable]()
     for part in parts:
@@ -173,10 +132,6 @@ def _layers(parts: Iterable[Portion]) -> Counter[Hashable]:
 
 def _contents(parts: Sequence[Portion]) -> Hashable:
     return tuple(part.kin for part in parts)
-
-
-def _label(part: Portion) -> str:
-    return part.item.label if isinstance(part.item, LayerGroup) else ""
 
 
 def block_of(group: LayerGroup) -> str:
@@ -198,17 +153,6 @@ def nodes_of(item: Item | BranchOf) -> tuple[Node, ...]:
             return (dict(item.join.combinator.branches)[item.label],)
         case _:
             return (item,)
-
-
-def input_of(item: Item | BranchOf) -> TensorType:
-    """What flows into an item."""
-    match item:
-        case Join():
-            return item.combinator.input
-        case BranchOf():
-            return item.join.combinator.input
-        case _:
-            return item.input
 
 
 def output_of(item: Item | BranchOf) -> TensorType:

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple, get_args
 import graphviz
 
 from netspec.drawing import arrows, labels
+from netspec.drawing.language import Language, said
 from netspec.drawing.palette import FRAME, LINE, PAGE
 from netspec.drawing.rows import rows
 from netspec.drawing.tips import cluster_tip, edge_tip, vertex_tip
@@ -33,7 +34,9 @@ _NARROW: Final = 150
 """The same for a chain that runs from left to right."""
 
 
-def diagram(nets: Net | Sequence[Net], *, depth: int | None = None, direction: Direction = "TB") -> graphviz.Digraph:
+def diagram(
+    nets: Net | Sequence[Net], *, depth: int | None = None, direction: Direction = "TB", language: Language = "en"
+) -> graphviz.Digraph:
     """The diagram of a net, or of several nets side by side.
 
     Layers are coloured by family; an activation, norm or dropout after a layer is a slim box below it. Edges are
@@ -44,6 +47,7 @@ def diagram(nets: Net | Sequence[Net], *, depth: int | None = None, direction: D
         depth: levels of blocks, loops and combinators to show, at least 1; deeper ones are closed boxes. None shows all
             levels, or as many as leave at most `MOST_VERTICES` vertices.
         direction: the direction of the edges: top to bottom (`TB`), left to right (`LR`) …
+        language: that of the few words that are no names.
     """
     nets = [nets] if isinstance(nets, Net) else list(nets)
     across = direction in ("LR", "RL")
@@ -64,11 +68,11 @@ def diagram(nets: Net | Sequence[Net], *, depth: int | None = None, direction: D
     for number, (net, begins, drawn, lasts) in enumerate(pieces):
         part = graphviz.Digraph(f"cluster_{names.next()}")
         part.attr(
-            label=labels.title(net) if begins else "", labelloc="b" if direction == "BT" else "t",
+            label=labels.title(net, language) if begins else "", labelloc="b" if direction == "BT" else "t",
             penwidth="0", margin="12", sortv=str(number),
             tooltip=labels.tip(title_text(net)),
         )  # fmt: skip
-        _Drawing(part, drawn, names, lasts, across).draw()
+        _Drawing(part, drawn, names, lasts, across, language).draw()
         dot.subgraph(part)
     return dot
 
@@ -123,6 +127,7 @@ class _Drawing:
     lasts: Mapping[int, Leaf]
     across: bool
     """Whether it runs from left to right or back."""
+    language: Language
 
     def __post_init__(self) -> None:
         drawn = self.drawn
@@ -190,9 +195,9 @@ class _Drawing:
         most = self.most
         match vertex.item:
             case Unit() as item:
-                dot.node(name, labels.unit(item, width, self.lasts, most), tooltip=tip)
+                dot.node(name, labels.unit(item, width, self.lasts, most, self.language), tooltip=tip)
             case LayerGroup() as item:
-                dot.node(name, labels.group(item, width, most), tooltip=tip)
+                dot.node(name, labels.group(item, width, most, self.language), tooltip=tip)
             case Join() as item:
                 _join(dot, name, item.combinator.joining.sign, item.combinator.joining.box_text(), tip)
             case As() | Use() as item:
@@ -201,7 +206,9 @@ class _Drawing:
             case _ if vertex.kind == "fork":
                 _tensor(dot, name, labels.shape(vertex.tensor, vertex.part), tooltip=tip)
             case _:
-                _tensor(dot, name, labels.end(vertex.name or vertex.kind, vertex.tensor), tooltip=tip)
+                _tensor(
+                    dot, name, labels.end(vertex.name or said(vertex.kind, self.language), vertex.tensor), tooltip=tip
+                )
 
 
 def _around(index: int | None, drawn: FlowGraph) -> list[int | None]:

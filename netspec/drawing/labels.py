@@ -17,14 +17,17 @@ from typing import Final
 import graphviz  # pyright: ignore[reportMissingTypeStubs]  # it ships no stub file
 
 from netspec.dims import Size
+from netspec.drawing.language import Language, layers_text, said
 from netspec.drawing.palette import GROUP, LINE, QUIET, TEXT, Color, family_colors
 from netspec.drawing.text import lines, printable, width
 from netspec.layers.base import TensorType
 from netspec.net import Leaf, Net, Scope, total
-from netspec.views.describe import arguments_text, contents_text, count_text, plural, shape_text, title_text
+from netspec.views.describe import arguments_text, contents_text, count_text, shape_text, title_text
 from netspec.views.fold import FOLLOWERS, LayerGroup, Unit
 
-_LARGE, _NORMAL, _SMALL = 18, 13, 11
+_LARGE, _NORMAL = 18, 13
+SMALLEST: Final = 11
+"""The smallest size of type."""
 _GAP: Final = "\N{NO-BREAK SPACE}" * 2
 """Between a layer's name and what stands behind it."""
 _SHORT: Final = 6
@@ -143,12 +146,12 @@ def _stack(boxes: list[str], width: int) -> str:
     return f"<{_table(rows, CELLSPACING=1)}>"
 
 
-def title(net: Net) -> str:
+def title(net: Net, language: Language) -> str:
     """The heading of a net: its name, parameters and MACs."""
     heading = [
         _words(title_text(net), _LARGE, bold=True, align="CENTER"),
-        _words(f"{count_text(net.params)} parameters", _SMALL, QUIET, align="CENTER"),
-        _words(f"{count_text(net.macs)} MACs", _SMALL, QUIET, align="CENTER"),
+        _words(f"{count_text(net.params)} {said('parameters', language)}", SMALLEST, QUIET, align="CENTER"),
+        _words(f"{count_text(net.macs)} {said('MACs', language)}", SMALLEST, QUIET, align="CENTER"),
     ]
     return "<" + _table([_row(_cell(line)) for line in heading], CELLPADDING=1) + ">"
 
@@ -156,24 +159,24 @@ def title(net: Net) -> str:
 def end(word: str, tensor: TensorType) -> str:
     """The label of the net's input or output, with its shape, and its dtype if that is not float32."""
     shape = shape_text(tensor.shape) if tensor.dtype == "float32" else f"{shape_text(tensor.shape)} {tensor.dtype}"
-    return f"<{_line((word, _SMALL, QUIET, False), (shape, _NORMAL, TEXT, True))}>"
+    return f"<{_line((word, SMALLEST, QUIET, False), (shape, _NORMAL, TEXT, True))}>"
 
 
 def shape(tensor: TensorType, part: str = "", *, called: str = "", number: int | None = None) -> str:
     """The label of an edge: a shape, behind the name of the tensor if it has one, and followed by `part` if the tensor
     is split there. The number is that of the operand which the tensor is, where their order matters."""
-    parts = [(str(number), _SMALL, TEXT, True)] if number is not None else []
-    parts += [(called, _SMALL, TEXT, True)] if called else []
-    return f"<{_line(*parts, (shape_text(tensor.shape) + part, _SMALL, QUIET, False))}>"
+    parts = [(str(number), SMALLEST, TEXT, True)] if number is not None else []
+    parts += [(called, SMALLEST, TEXT, True)] if called else []
+    return f"<{_line(*parts, (shape_text(tensor.shape) + part, SMALLEST, QUIET, False))}>"
 
 
 def cluster(label: str, count: int, most: int = _WIDEST) -> str:
     """The title of a frame."""
     words = f"{label} ×{count}" if count > 1 and label else f"×{count}" if count > 1 else label
-    return f"<{_words(words, _SMALL, QUIET, bold=count > 1, most=most)}>"
+    return f"<{_words(words, SMALLEST, QUIET, bold=count > 1, most=most)}>"
 
 
-def unit(item: Unit, width: int, lasts: Mapping[int, Leaf], most: int = _WIDEST) -> str:
+def unit(item: Unit, width: int, lasts: Mapping[int, Leaf], most: int = _WIDEST, language: Language = "en") -> str:
     """A layer's box, with slim boxes for the activation, norm or dropout that follow it.
 
     Args:
@@ -181,11 +184,12 @@ def unit(item: Unit, width: int, lasts: Mapping[int, Leaf], most: int = _WIDEST)
         width: the least width in points; 0 for the width of the text.
         lasts: see `fold.ranges`.
         most: the width in points after which arguments go on in another line.
+        language: that of the few words that are no names.
     """
     boxes = [
         _strip(leaf, _arguments(leaf, lasts), most)
         if at or leaf.family in FOLLOWERS
-        else _layer(leaf, _arguments(leaf, lasts), most)
+        else _layer(leaf, _arguments(leaf, lasts), most, language)
         for at, leaf in enumerate(item.layers)
     ]
     return _stack(boxes, width)
@@ -221,52 +225,52 @@ def _color(leaf: Leaf) -> Color:
     return family_colors()["shape" if cuts else leaf.layer.family]
 
 
-def _layer(leaf: Leaf, arguments: str, most: int) -> str:
-    name, words = (leaf.type, _NORMAL, TEXT, True), (arguments, _SMALL, TEXT, False)
-    inline = width(leaf.type, _NORMAL, bold=True) + width(_GAP + arguments, _SMALL) <= most
+def _layer(leaf: Leaf, arguments: str, most: int, language: Language) -> str:
+    name, words = (leaf.type, _NORMAL, TEXT, True), (arguments, SMALLEST, TEXT, False)
+    inline = width(leaf.type, _NORMAL, bold=True) + width(_GAP + arguments, SMALLEST) <= most
     params = []
     if leaf.params != 0 or leaf.borrows:
-        params = [_cell(_words(_parameters_of(leaf), _SMALL, QUIET, align="RIGHT"))]
+        params = [_cell(_words(_parameters_of(leaf, language), SMALLEST, QUIET, align="RIGHT"))]
         inline = len(arguments) <= _SHORT
     if not arguments or inline:
         rows = [_row(_cell(_line(name, words) if arguments else _line(name)), *params)]
     else:
-        second = _cell(_words(arguments, _SMALL, most=most), COLSPAN=1 + len(params))
+        second = _cell(_words(arguments, SMALLEST, most=most), COLSPAN=1 + len(params))
         rows = [_row(_cell(_line(name)), *params), _row(second)]
     return _box(rows, _color(leaf))
 
 
 def _strip(leaf: Leaf, arguments: str, most: int) -> str:
     words = f"{leaf.type} {arguments}".rstrip(" ")
-    return _box([_row(_cell(_words(words, _SMALL, most=most, inset=True)))], _color(leaf), padding=1)
+    return _box([_row(_cell(_words(words, SMALLEST, most=most, inset=True)))], _color(leaf), padding=1)
 
 
-def group_words(item: LayerGroup) -> list[str]:
+def group_words(item: LayerGroup, language: Language = "en") -> list[str]:
     """The title of a closed group, and lines of what it holds. A round of a loop has the title of what is in it."""
     node = item.nodes[0]
     name = f"{item.label} ×{item.count}" if item.count > 1 else item.label
     inside = list(item.leaves)
     params = total(leaf.params for leaf in inside)
-    details = plural(len(inside), "layer") + (f", {_parameters(params)}" if params != 0 else "")
+    details = layers_text(len(inside), language) + (f", {_parameters(params, language)}" if params != 0 else "")
     if isinstance(node, Scope) and node.block is None and item.count == 1 and contents_text(node):
         return [contents_text(node), item.label, details]
     return [name, details]
 
 
-def group(item: LayerGroup, width: int, most: int = _WIDEST) -> str:
+def group(item: LayerGroup, width: int, most: int = _WIDEST, language: Language = "en") -> str:
     """The box of a closed group: its label and count, and the numbers of its layers and parameters."""
-    name, *details = group_words(item)
+    name, *details = group_words(item, language)
     inside = [_words(name, _NORMAL, bold=True, most=most, align="CENTER")]
-    inside += [_words(line, _SMALL, QUIET, most=most, align="CENTER") for line in details]
+    inside += [_words(line, SMALLEST, QUIET, most=most, align="CENTER") for line in details]
     return _stack([_box([_row(_cell(line)) for line in inside], GROUP, padding=3, border=2)], width)
 
 
-def _parameters_of(leaf: Leaf) -> str:
-    return f"shares {leaf.path}" if leaf.borrows else _parameters(leaf.params)
+def _parameters_of(leaf: Leaf, language: Language) -> str:
+    return f"{said('shares', language)} {leaf.path}" if leaf.borrows else _parameters(leaf.params, language)
 
 
-def _parameters(count: Size) -> str:
-    return f"{count_text(count)} parameter{'' if count == 1 else 's'}"
+def _parameters(count: Size, language: Language) -> str:
+    return f"{count_text(count)} {said('parameter' if count == 1 else 'parameters', language)}"
 
 
 def sign(of: str) -> str:
@@ -276,19 +280,19 @@ def sign(of: str) -> str:
 
 def word(of: str) -> str:
     """The label of a join without a sign: the name of the combinator."""
-    return f"<{_words(of, _SMALL)}>"
+    return f"<{_words(of, SMALLEST)}>"
 
 
 def estimated_width(item: Unit | LayerGroup) -> int:
     """The width of a box in points."""
     if isinstance(item, LayerGroup):
         name, *details = group_words(item)
-        widest = max(width(name, _NORMAL, bold=True), *(width(line, _SMALL) for line in details))
+        widest = max(width(name, _NORMAL, bold=True), *(width(line, SMALLEST) for line in details))
         return ceil(min(_WIDEST, widest)) + 12
     widest = 0.0
     for leaf in item.layers:
-        name, arguments = width(leaf.type, _NORMAL, bold=True), width(drawn_arguments(leaf), _SMALL)
-        params = width(_parameters_of(leaf), _SMALL)
+        name, arguments = width(leaf.type, _NORMAL, bold=True), width(drawn_arguments(leaf), SMALLEST)
+        params = width(_parameters_of(leaf, "en"), SMALLEST)
         if leaf.family in FOLLOWERS or (leaf.params == 0 and not leaf.borrows):
             widest = max(widest, name + arguments + 24)
         elif len(drawn_arguments(leaf)) <= _SHORT:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
+from netspec.views.describe import plural
+
 Language = Literal["en", "zh"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 
 _CHINESE: Final = {
-    "input": "输入", "output": "输出", "parameters": "参数", "MACs": "乘加", "layers": "层", "layer": "层",
+    "input": "输入", "output": "输出", "parameters": "参数", "parameter": "参数",
+    "shares": "共用", "shared": "共用", "of": "/", "MACs": "乘加", "layers": "层", "layer": "层",
     "stride": "步幅", "pad": "填充", "heads": "头", "groups": "组", "Conv": "卷积", "ConvTranspose": "转置卷积",
     "MaxPool": "最大汇聚", "AvgPool": "平均汇聚", "FC": "全连接", "Flatten": "展平", "Dropout": "暂退",
     "Embedding": "嵌入",
@@ -17,6 +20,11 @@ _CHINESE: Final = {
     "recurrent": "循环", "block": "块", "once": "一次", "height": "高", "width": "宽", "channels": "通道",
     "sides": "边长", "logarithmic scale": "对数尺度", "linear scale": "线性尺度", "training only": "仅训练",
 }  # fmt: skip
+
+
+def layers_text(count: int, language: Language) -> str:
+    """`1 layer`, `13 layers`."""
+    return plural(count, "layer") if language == "en" else f"{count:,} {said('layers', language)}"
 
 
 def said(word: str, language: Language) -> str:

@@ -6,28 +6,32 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-from netspec.drawing.closing import block_of, closed, count, opened
+from netspec.drawing.calls import Call, alike, by_kind, calls_of
+from netspec.drawing.closing import block_of, closed, count, given, label_of, opened
 from netspec.drawing.coarse import StageBox, coarse, stage_boxes
 from netspec.drawing.grid import Cell, by_branch, by_line, by_size, is_chain
 from netspec.drawing.heading import heading
 from netspec.drawing.page import Sheet
-from netspec.drawing.parts import PieceMaker
-from netspec.drawing.pieces import framed
+from netspec.drawing.parts import PieceMaker, is_shared
+from netspec.drawing.pieces import WIDEST, framed
 from netspec.drawing.routes import Grid
 from netspec.drawing.scene import SMALL, Box, Phrase, Scene, Tip, Words, below, beside, moved
 from netspec.drawing.short import Voice, place_text, tip_text
 from netspec.drawing.text import lines, width
-from netspec.net import As, Leaf, Net, Use, total
-from netspec.views.describe import count_text, shape_text, term_text
-from netspec.views.fold import Item, Join, LayerGroup, Unit
+from netspec.net import As, Combinator, Leaf, Net, Node, Use, leaves, total, walk
+from netspec.views.describe import contents_text, count_text, shape_text, tensors_text, term_text
+from netspec.views.fold import Item, Join, LayerGroup, Unit, stacked
+from netspec.wiring import Wiring
 
-_ROOMS: Final = (165.0, 100.0)
-"""The greatest width of the text of a card, and another one for narrow pages."""
+_ROOMS: Final = ((165.0, WIDEST), (100.0, 108.0))
+"""The greatest width of the text of a card and of a box in an inset, and others for narrow pages."""
 _LONGEST_LINE: Final = 10
 _PAD: Final = 7.0
 _STEP: Final = 12.0
 _MOST_LINES: Final = 6
 _INSETS: Final = 3
+_MOST_LETTERS: Final = 4
+"""Of so many kinds of one block a letter tells which is which."""
 _INSET_BOXES: Final = 16
 
 
@@ -41,14 +45,16 @@ def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Itera
     """
     made = [[_Overview(net, page.voice, depth, room) for net in nets] for room in _ROOMS]
     most = max(len(overview.insets) for overview in made[0])
-    for number in range(most, -1, -1):
-        left = most - number
-        words = f"{left} of the blocks {'is' if left == 1 else 'are'} not opened" if number < most else ""
-        for overviews in made:
-            scenes = [list(overview.scenes(number)) for overview in overviews]
-            both = [beside, below] if len(nets) > 1 else [beside]
-            found = [put(each, 36) for each in _together(scenes) for put in both]
-            yield from ((scene, words) for scene in sorted(found, key=_size))
+    chain = all(is_chain(overview.boxes) for overview in made[0])
+    for narrow in (False,) if chain else (False, True):
+        for number in range(most, -1, -1):
+            left = most - number
+            words = f"{left} of the blocks {'is' if left == 1 else 'are'} not opened" if left else ""
+            for overviews in made:
+                scenes = [list(overview.scenes(number, narrow=narrow)) for overview in overviews]
+                both = [beside, below] if len(nets) > 1 else [beside]
+                found = [put(each, 36) for each in _together(scenes) for put in both]
+                yield from ((scene, words) for scene in sorted(found, key=_size))
 
 
 def _together(scenes: Sequence[Sequence[Scene]]) -> Iterator[list[Scene]]:
@@ -65,20 +71,27 @@ def _size(scene: Scene) -> float:
 class _Overview:
     """One net: its boxes, where they stand, and the insets."""
 
-    def __init__(self, net: Net, voice: Voice, depth: int | None, room: float) -> None:
-        self.net, self.voice, self.room = net, voice, room
+    def __init__(self, net: Net, voice: Voice, depth: int | None, rooms: tuple[float, float]) -> None:
+        self.net, self.voice = net, voice
+        self.room, self.widest = rooms
         items = opened(net)
         self.boxes = stage_boxes(net, coarse(net, items))
         self.edges = [(p, at) for at, box in enumerate(self.boxes) for p in box.before]
+        self.kinds = self._kinds()
+        self.wiring = Wiring(net)
+        self.explained = True
         self.cards = [self._card(box) for box in self.boxes]
+        self.explained = False
+        self.plain = [self._card(box) for box in self.boxes]
+        """The same without letters that only insets explain."""
         self.insets = list(self._insets(items, depth))
 
-    def scenes(self, insets: int) -> Iterator[Scene]:
-        """The overview with so many insets, in all ways to arrange them."""
+    def scenes(self, insets: int, *, narrow: bool) -> Iterator[Scene]:
+        """The overview with so many insets, in all ways to arrange them; if `narrow`, in one column."""
         shown = self.insets[:insets]
         around = [put(shown, 16) for put in ((beside, below) if len(shown) > 1 else (beside,))] if shown else []
-        for cells in self._cells():
-            body = Grid(self.cards, cells).scene(self.edges)
+        for cells in [by_line(self.boxes, 1)] if narrow else self._cells():
+            body = Grid(self.cards if insets else self.plain, cells).scene(self.edges)
             wholes = [put([body, inset], 12) for inset in around for put in (beside, below)] or [body]
             for whole in wholes:
                 yield below([heading(self.net, self.voice, whole.width), whole], 4)
@@ -98,10 +111,14 @@ class _Overview:
     # ---- a card
 
     def _card(self, box: StageBox) -> Scene:
-        shape = shape_text(box.output.shape) + ("" if box.output.dtype == "float32" else f" {box.output.dtype}")
+        shape = tensors_text(None, (box.output,))
         if box.kind != "stage":
             word = ", ".join(box.called) or self.voice.word(box.kind)
             return _boxed([(word, "quiet", False), (shape, "text", True)], "end", "", self.room, heavy=False)
+        last = box.items[-1] if box.items else None
+        several = given(last, self.wiring) if isinstance(last, LayerGroup) else []
+        if several:
+            shape = " … ".join(shape_text(type_.shape) for _, type_ in (several[0], several[-1]))
         rows = [(shape, "text", True), *((text, "text", False) for text in self._texts(box.items))]
         if box.called:
             rows.append((f"→ {', '.join(box.called)}", "text", True))
@@ -123,17 +140,33 @@ class _Overview:
         match item:
             case Unit():
                 first = item.layers[0]
-                words = self.voice.layer(first, brief=True)
+                words = self.voice.layer(first, brief=True) + self._shared(item.layers)
                 return words if first.name is None else f"{first.name}: {words}"
             case LayerGroup():
-                label = block_of(item) or item.label
-                return f"{label} ×{item.count}" if item.count > 1 else label
+                return self._group_text(item)
             case Join():
                 return item.combinator.joining.sign or item.combinator.joining.box_text()
             case As() | Use():
                 return "" if item.term is None else term_text(item.term)
             case Leaf():
                 return self._text(Unit((item,)))
+
+    def _name(self, group: LayerGroup) -> str:
+        """What a closed group is called; rounds of a loop by what they hold."""
+        return block_of(group) or label_of(group) or contents_text(group.nodes[0]) or group.label
+
+    def _group_text(self, group: LayerGroup) -> str:
+        layer = one_layer(group)
+        name = self._name(group) if layer is None else self.voice.layer(layer, brief=True)
+        shared = self._shared(group.leaves)
+        if not (self.explained and self.lettered(name)):
+            return (f"{name} ×{group.count}" if group.count > 1 else name) + shared
+        letters = {id(call[0]): _letter(at) for at, calls in enumerate(self.kinds[name]) for call in calls}
+        runs = [(letter, len(list(same))) for letter, same in groupby(letters[id(call[0])] for call in calls_of(group))]
+        return f"{name} " + ", ".join(f"({a}) ×{n}" if n > 1 else f"({a})" for a, n in runs) + shared
+
+    def _shared(self, inside: Iterable[Leaf]) -> str:
+        return f", {self.voice.word('shared')}" if is_shared(inside) else ""
 
     def _tips(self, box: StageBox) -> Iterator[str]:
         for item in box.items:
@@ -148,34 +181,58 @@ class _Overview:
 
     # ---- insets
 
-    def _insets(self, items: Sequence[Item], depth: int | None) -> Iterator[Scene]:
-        """The blocks that the overview has closed, each once, those that compute most first."""
+    def _kinds(self) -> dict[str, list[list[Call]]]:
+        """The calls of each block that the overview has closed, by kind; the blocks that compute most first."""
         groups: dict[str, list[LayerGroup]] = {}
         for box in self.boxes:
             for item in box.items:
-                if isinstance(item, LayerGroup) and item.closed:
-                    groups.setdefault(block_of(item) or item.label, []).append(item)
-        inside = {id(group.nodes[0]): group for group in _all_groups(items)}
+                if isinstance(item, LayerGroup) and item.closed and one_layer(item) is None:
+                    groups.setdefault(self._name(item), []).append(item)
         ranked = sorted(groups.items(), key=lambda pair: -sum(len(list(g.leaves)) for g in pair[1]))
-        for name, same in ranked[:_INSETS]:
-            shown = _shown(same, inside)
-            if shown is None:
-                continue
-            opens = (closed(shown.items, n) for n in ([depth] if depth else (4, 3, 2, 1)))
-            inner = next((i for i in opens if count(i) <= _INSET_BOXES and not _is_closed(i)), None)
-            if inner is None:
-                continue
-            number = sum(group.count for group in same)
-            title = f"{name} ×{number}" if number > 1 else name
-            maker = PieceMaker(self.voice)
-            piece = framed(maker.chain(inner), title, heavy=number > 1)
-            yield Scene(piece.left + piece.right, piece.height, moved(piece.shapes, piece.left, 0))
+        return {name: by_kind((c for g in same for c in calls_of(g)), self.voice) for name, same in ranked}
+
+    def _insets(self, items: Sequence[Item], depth: int | None) -> Iterator[Scene]:
+        """Once each kind of block that the overview has closed."""
+        inside = {(id(group.nodes[0]), len(group.nodes) // group.count): group for group in _all_groups(items)}
+        for name, kinds in self.kinds.items():
+            every = sum(map(len, kinds))
+            for number, calls in enumerate(kinds):
+                shown = next((call for call in calls if (id(call[0]), len(call)) in inside), None)
+                if shown is None:
+                    continue
+                group = inside[id(shown[0]), len(shown)]
+                opens = (closed(group.items, n) for n in ([depth] if depth else (4, 3, 2, 1)))
+                inner = next((i for i in opens if count(i) <= _INSET_BOXES and not _is_closed(i)), None)
+                if inner is None:
+                    continue
+                title = f"{name} ({_letter(number)})" if self.lettered(name) else name
+                title = f"{title} ×{len(calls)}" if every > 1 else title
+                title += f" {self.voice.word('of')} {every}" if len(kinds) > 1 else ""
+                maker = PieceMaker(self.voice, alike(shown, calls), self.widest)
+                piece = framed(maker.chain(inner), title, heavy=every > 1)
+                yield Scene(piece.left + piece.right, piece.height, moved(piece.shapes, piece.left, 0))
+
+    def lettered(self, name: str) -> bool:
+        """Whether a block has several kinds, so that a letter tells which is which."""
+        return 1 < len(self.kinds.get(name, ())) <= _MOST_LETTERS
 
 
-def _shown(same: Sequence[LayerGroup], inside: dict[int, LayerGroup]) -> LayerGroup | None:
-    """Of calls of one block the one to open: one that repeats, else the first."""
-    found = [inside[id(node)] for group in same for node in group.nodes if id(node) in inside]
-    return max(found, key=lambda group: group.count, default=None)
+def _letter(number: int) -> str:
+    return chr(ord("a") + number)
+
+
+def one_layer(group: LayerGroup) -> Leaf | None:
+    """The layer that a loop repeats, with nothing but its followers; None for other groups."""
+    if block_of(group) or group.count < 2:
+        return None
+    period = len(group.nodes) // group.count
+    units = stacked([leaf for node in group.nodes[:period] for leaf in leaves(node)])
+    only = units[0] if len(units) == 1 and not any(_joins(node) for node in group.nodes[:period]) else None
+    return only.layers[0] if isinstance(only, Unit) else None
+
+
+def _joins(node: Node) -> bool:
+    return any(isinstance(inner, Combinator | As | Use) for inner in walk(node))
 
 
 def _is_closed(items: Sequence[Item]) -> bool:

@@ -7,7 +7,7 @@ least `COMFORTABLE` is drawn, else the one with the largest type.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,21 @@ from netspec.diagnostics import UsageError
 from netspec.drawing.conversion import converted
 from netspec.drawing.language import Language
 from netspec.drawing.palette import family_colors
-from netspec.drawing.scene import MAIN, SMALL, Area, Box, Phrase, Scene, Shape, Words, below, flat, moved, paragraph
+from netspec.drawing.scene import (
+    MAIN,
+    SMALL,
+    Area,
+    Box,
+    Embedded,
+    Phrase,
+    Scene,
+    Shape,
+    Words,
+    below,
+    flat,
+    moved,
+    paragraph,
+)
 from netspec.drawing.short import Voice
 from netspec.drawing.solids import ScaleName
 from netspec.drawing.svg import svg
@@ -28,9 +42,11 @@ COMFORTABLE: Final = 7.0
 """Points: where folding and breaking may end."""
 MARGIN: Final = 8.0
 
-_PAPERS: Final = {"a4": (482.0, 728.0, 10.0), "slide": (960.0, 540.0, 16.0), "column": (241.0, 648.0, 9.0)}
+PAPERS: Final = {"a4": (482.0, 728.0, 10.0), "slide": (960.0, 540.0, 16.0), "column": (241.0, 648.0, 9.0)}
 """Width and height in points, and the greatest size that type grows to: the text block of an A4 sheet with margins of
 2 cm, a slide of 13⅓ × 7½ inches, a column of a paper of two."""
+_GREATEST: Final = 20_000
+"""Points along a side of a page."""
 _UNITS: Final = {"": 1.0, "pt": 1.0, "mm": 72 / 25.4, "cm": 720 / 25.4, "in": 72.0}
 _SIZE: Final = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)x(\d{1,5}(?:\.\d{1,3})?)(pt|mm|cm|in|)")
 
@@ -52,14 +68,15 @@ def paper(name: str) -> Paper:
     Raises:
         UsageError: it is none of these.
     """
-    if name in _PAPERS:
-        return Paper(name, *_PAPERS[name])
-    match = _SIZE.fullmatch(name)
+    small = name.lower()
+    if small in PAPERS:
+        return Paper(small, *PAPERS[small])
+    match = _SIZE.fullmatch(small)
     if match is None:
         raise UsageError(f"--fit {name}: write `a4`, `slide`, `column` or a size as `400x300` (points) or `160x90mm`")
     wide, high = (float(match[at]) * _UNITS[match[3]] for at in (1, 2))
-    if not (36 <= wide <= 20_000 and 36 <= high <= 20_000):
-        raise UsageError(f"--fit {name}: a page has 36 to 20,000 points (12.7 mm to 7 m) each way")
+    if not (36 <= wide <= _GREATEST and 36 <= high <= _GREATEST):
+        raise UsageError(f"--fit {name}: a page has 36 to {_GREATEST:,} points (12.7 mm to 7 m) each way")
     return Paper(name, wide, high, 16.0)
 
 
@@ -72,7 +89,7 @@ class Sheet:
     title: str = ""
     caption: str = ""
     legend: bool = True
-    """Whether to say what colours and sizes mean; greys of `print` mean nothing that a box does not say."""
+    """Whether to say what colours and sizes mean."""
     theme: ThemeName = "light"
     language: Language = "en"
     everything: bool = False
@@ -156,13 +173,27 @@ def drawn(layouts: Iterable[tuple[Scene, str]], page: Sheet, label: str, notes: 
     scale, scene, folded = best
     found = Drawn(scene, page, scale, label, folded)
     if page.fit is not None and found.smallest < SMALLEST:
-        need = SMALLEST / found.smallest
-        raise UsageError(
-            f"--fit {page.fit.name}: on {page.fit.width:.0f} × {page.fit.height:.0f} points type would be of "
-            f"{found.smallest:.1f} points, below {SMALLEST:g}; {page.fit.width * need + 1:.0f} × "
-            f"{page.fit.height * need + 1:.0f} points are enough"
-        )
+        raise TooSmall(page.fit, found.smallest)
     return found
+
+
+class TooSmall(UsageError):
+    """A picture does not fit its page with type that can be read."""
+
+    def __init__(self, fit: Paper, smallest: float) -> None:
+        self.told = (
+            f"--fit {fit.name}: on {fit.width:.0f} × {fit.height:.0f} points type would be of {smallest:.1f} points, "
+            f"below {SMALLEST:g}"
+        )
+        wide, high = (int(side * SMALLEST / smallest) + 2 for side in (fit.width, fit.height))
+        self.enough = f"`--fit {wide}x{high}`" if max(wide, high) <= _GREATEST else ""
+        super().__init__(self.told)
+        self.add([])
+
+    def add(self, ways: Sequence[str]) -> None:
+        """Say what fits: options, each of which has been tried, and a page of the same form that is large enough."""
+        every = [*ways, *([self.enough] if self.enough else [])]
+        self.args = (f"{self.told}; it fits with {' or '.join(every)}" if every else self.told,)
 
 
 def _scale(scene: Scene, fit: Paper | None) -> float:
@@ -179,7 +210,7 @@ def _furnished(scene: Scene, page: Sheet, notes: tuple[str, ...]) -> Scene:
     if page.title:
         parts.insert(0, paragraph(lines(page.title, room, MAIN + 4, bold=True), MAIN + 4, "ink", bold=True))
     if page.legend:
-        colors = None if page.theme == "print" else _legend(scene, page.voice, room)
+        colors = _legend(scene, page, room)
         parts += [part for part in (colors, _noted(notes, room)) if part is not None]
     if page.caption:
         parts.append(paragraph(lines(page.caption, room, MAIN), MAIN, "ink"))
@@ -191,21 +222,34 @@ def _noted(notes: tuple[str, ...], room: float) -> Scene | None:
     return paragraph(rows, SMALL, "faint") if rows else None
 
 
-def _legend(scene: Scene, voice: Voice, room: float) -> Scene | None:
-    """The colours that the scene has, in rows; None if there is only one."""
-    used = {shape.role for shape in flat(scene.shapes) if isinstance(shape, Box | Area)}
-    families = [family for family in family_colors() if family in used]
-    if len(families) < 2:
+def _legend(scene: Scene, page: Sheet, room: float) -> Scene | None:
+    """The colours that the scene has, in rows, families of one colour together; None if there is only one."""
+    used = {role for shape in flat(scene.shapes) for role in _roles(shape)}
+    fills = theme(page.theme).fills
+    same: dict[str, list[str]] = {}
+    for family in (family for family in family_colors() if family in used):
+        same.setdefault(fills[family].fill, []).append(family)
+    if len(same) < 2:
         return None
     shapes: list[Shape] = []
     x = y = widest = 0.0
-    for family in families:
-        words = voice.word(family)
+    for families in same.values():
+        words = ", ".join(map(page.voice.word, families))
         wide = 14 + width(words, SMALL) + 12
         if x and x + wide > room:
             x, y = 0.0, y + 14
-        shapes.append(Box(x, y, 9, 9, family, radius=1.5))
+        shapes.append(Box(x, y, 9, 9, families[0], radius=1.5))
         shapes.append(Words(x + 13, y + 8, (Phrase(words, "ink"),), SMALL, "start"))
         x += wide
         widest = max(widest, x - 12)
     return Scene(widest, y + 11, moved(shapes, 0, 1))
+
+
+def _roles(shape: Shape) -> Iterable[str]:
+    match shape:
+        case Box() | Area():
+            return (shape.role,)
+        case Embedded():
+            return shape.roles
+        case _:
+            return ()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from netspec.dims import Shape
+from netspec.drawing.calls import label_of_all, layer_of_all, value_of_all
 from netspec.drawing.closing import flowing, label_of
-from netspec.drawing.pieces import Joint, Piece, box, chain, framed, headed, joined, measured, named, noted
+from netspec.drawing.language import layers_text
+from netspec.drawing.pieces import WIDEST, Joint, Piece, box, chain, framed, headed, joined, measured, named, noted
 from netspec.drawing.scene import Phrase
 from netspec.drawing.short import Voice, place_text, tip_text
 from netspec.layers.base import TensorType
-from netspec.net import As, Leaf, Scope, Sequential, Use, total
-from netspec.views.describe import container_text, count_text, plural, shape_text, term_text
+from netspec.net import As, Leaf, Node, Scope, Sequential, Use, total
+from netspec.views.describe import container_text, count_text, shape_text, term_text
 from netspec.views.fold import Item, Join, LayerGroup, Unit
 from netspec.views.graph import takes_input
 
@@ -22,6 +24,10 @@ class PieceMaker:
     """Makes pieces of items, with words in one voice."""
 
     voice: Voice
+    same: Mapping[int, Sequence[Node]] = field(default_factory=dict[int, Sequence[Node]])
+    """For a block that is shown once for several calls: see `calls.alike`."""
+    widest: float = WIDEST
+    """The greatest length of a line in a box."""
 
     def chain(self, items: Sequence[Item], *, shapes: bool = False, before: Shape | None = None) -> Piece:
         """The items of a chain, one above the other. With `shapes` a layer's shape stands beside its box where it is
@@ -30,7 +36,7 @@ class PieceMaker:
 
     def pieces(self, items: Sequence[Item], *, shapes: bool, before: Shape | None = None) -> list[Piece]:
         """A piece for each item; all boxes are as wide as the widest."""
-        least = max((measured(self.runs(item)) for item in items if isinstance(item, Unit)), default=0.0)
+        least = max((measured(self.runs(item), self.widest) for item in items if isinstance(item, Unit)), default=0.0)
         found: list[Piece] = []
         for item in items:
             drawn = self.piece(item, least, shapes)
@@ -51,7 +57,7 @@ class PieceMaker:
             case Unit():
                 leaf = item.layers[0]
                 tip = "\n\n".join(tip_text(layer) for layer in item.layers)
-                drawn = box(self.runs(item), leaf.layer.family, tip, least=least)
+                drawn = box(self.runs(item), leaf.layer.family, tip, least=least, most=self.widest)
                 return _reading(drawn, takes=not leaf.layer.source)
             case Leaf():
                 return self.piece(Unit((item,)), least, shapes)
@@ -59,32 +65,47 @@ class PieceMaker:
                 return self.closed(item, least)
             case LayerGroup():
                 inside = self.chain(item.items, shapes=shapes, before=item.input.shape)
-                return framed(inside, _times(item), heavy=item.count > 1, tip=_place(item))
+                return framed(inside, self.times(item), heavy=item.count > 1, tip=_place(item))
             case Join():
                 return self.join(item)
             case As():
                 text = item.name if item.term is None else f"{item.name} = {term_text(item.term)}"
                 return named(text)
             case Use():
-                drawn = box((Phrase(term_text(item.term), "text", bold=True),), "tag", place_text(item.span))
+                drawn = box((Phrase(value_of_all(item, self.same), "text", bold=True),), "tag", place_text(item.span))
                 return _reading(drawn, takes=False)
 
     def runs(self, unit: Unit) -> tuple[Phrase, ...]:
         """The words in a layer's box: its name if it has one, what it is, and in a quieter colour what follows it."""
         first, *rest = unit.layers
         name = () if first.name is None else (Phrase(f"{first.name}:", bold=True),)
-        behind = tuple(Phrase(f"· {self.voice.layer(leaf)}", "quiet") for leaf in rest)
-        return (*name, Phrase(self.voice.layer(first)), *behind)
+        behind = [layer_of_all(leaf, self.same, self.voice) for leaf in rest]
+        behind += [self.voice.word("shared")] if any(leaf.borrows for leaf in unit.layers) else []
+        quiet = (Phrase(f"· {words}", "quiet") for words in behind)
+        return (*name, Phrase(layer_of_all(first, self.same, self.voice)), *quiet)
+
+    def times(self, group: LayerGroup) -> str:
+        """The title of a block, with how often it stands there."""
+        label = label_of_all(group.nodes[0], self.same) or label_of(group)
+        return f"{label} ×{group.count}".strip() if group.count > 1 else label
 
     def closed(self, group: LayerGroup, least: float) -> Piece:
         """A block that is not opened: what it is called, how often it stands there, how many layers it has."""
         inside = list(group.leaves)
-        count = Phrase(plural(len(inside), "layer"), "quiet")
+        shared = f" · {self.voice.word('shared')}" if is_shared(inside) else ""
+        count = Phrase(layers_text(len(inside), self.voice.language) + shared, "quiet")
         tip = f"{_place(group)}\n{shape_text(group.input.shape)} → {shape_text(group.output.shape)}"
         params = total(leaf.params for leaf in inside)
         if params != 0:
             tip += f"\n{count_text(params)} parameters"
-        drawn = box((Phrase(_times(group), bold=True), count), "group", tip, least=least, heavy=group.count > 1)
+        drawn = box(
+            (Phrase(self.times(group), bold=True), count),
+            "group",
+            tip,
+            least=least,
+            most=self.widest,
+            heavy=group.count > 1,
+        )
         return _reading(drawn, takes=takes_input(group.nodes))
 
     def join(self, join: Join) -> Piece:
@@ -119,9 +140,10 @@ def _reading(piece: Piece, *, takes: bool) -> Piece:
     return replace(piece, takes=takes)
 
 
-def _times(group: LayerGroup) -> str:
-    label = label_of(group)
-    return f"{label} ×{group.count}".strip() if group.count > 1 else label
+def is_shared(leaves: Iterable[Leaf]) -> bool:
+    """Whether layers have no parameters of their own, but those of earlier ones."""
+    having = [leaf for leaf in leaves if leaf.borrows or leaf.params != 0]
+    return bool(having) and all(leaf.borrows for leaf in having)
 
 
 def _place(group: LayerGroup) -> str:

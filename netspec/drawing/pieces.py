@@ -67,17 +67,25 @@ def _stripped(row: tuple[Phrase, ...]) -> tuple[Phrase, ...]:
     return (*runs[:-1], Phrase(last.words.rstrip(), last.role, last.bold))
 
 
-def measured(runs: Sequence[Phrase]) -> float:
+def measured(runs: Sequence[Phrase], most: float = WIDEST) -> float:
     """The width of a box around a text, that of its longest line."""
-    return max(sum(width(run.words, MAIN, bold=run.bold) for run in line) for line in text_lines(runs)) + 2 * _PAD
+    rows = text_lines(runs, most)
+    return max(sum(width(run.words, MAIN, bold=run.bold) for run in line) for line in rows) + 2 * _PAD
 
 
 def box(
-    runs: Sequence[Phrase], role: str, tip: str, *, least: float = 0, heavy: bool = False, dashed: bool = False
+    runs: Sequence[Phrase],
+    role: str,
+    tip: str,
+    *,
+    least: float = 0,
+    most: float = WIDEST,
+    heavy: bool = False,
+    dashed: bool = False,
 ) -> Piece:
-    """A box with text, at least as wide as `least`."""
-    rows = text_lines(runs)
-    half = max(measured(runs), least) / 2
+    """A box with text, at least as wide as `least`; its lines are no longer than `most`."""
+    rows = text_lines(runs, most)
+    half = max(measured(runs, most), least) / 2
     high = _STEP * len(rows) + 6
     words = tuple(Words(0, 4 + MAIN * 0.86 + _STEP * number, row) for number, row in enumerate(rows))
     shape = Box(-half, 0, 2 * half, high, role, heavy=heavy, dashed=dashed)

@@ -49,6 +49,8 @@ class Grid:
         """Left of each column, and one behind the last."""
         self.level = [_Channel() for _ in range(rows + 1)]
         """Above each row, and one below the last."""
+        self.ports: dict[tuple[int, str, int | None], float] = {}
+        """Where along a side of a box a line begins (None), or the one that comes from another box ends: 0 to 1."""
 
     def _placed(self) -> list[tuple[Scene, Cell]]:
         return list(zip(self.cards, self.cells, strict=True))
@@ -56,6 +58,7 @@ class Grid:
     def scene(self, edges: Sequence[tuple[int, int]]) -> Scene:
         """The cards with lines between them: `edges` are pairs of indices, from and to."""
         routes = [self._route(*edge) for edge in edges]
+        self.ports = self._chosen(routes)
         width = sum(self.widths) + sum(channel.size for channel in self.upright)
         height = sum(self.heights) + sum(channel.size for channel in self.level)
         shapes: list[Shape] = [Stroke(self._points(route), arrow=True) for route in routes]
@@ -83,6 +86,8 @@ class Grid:
                 return [("bottom" if rb > ra else "top", a, 0), ("corner", a, b), ("left", b, 0)]
             if first:
                 return [("right", a, 0), ("corner", b, a), ("top" if rb > ra else "bottom", b, 0)]
+        if ca == cb:  # past what stands between them, on one side
+            return [("right", a, 0), ("side", ca + 1, self.upright[ca + 1].take(ra, rb)), ("back", b, 0)]
         if rb == ra + 1:
             return [("bottom", a, 0), ("lane", rb, self.level[rb].take(ca, cb)), ("top", b, 0)]
         if ra == rb + 1:
@@ -117,42 +122,73 @@ class Grid:
 
     def _points(self, route: list[tuple[str, int, int]]) -> tuple[Point, ...]:
         """The corners of a route: a lane is level, a side upright, and each begins where the one before it ends."""
-        points: list[Point] = []
-        for kind, at, number in route:
+        start, end = self._port(route, first=True), self._port(route, first=False)
+        points: list[Point] = [start]
+        for kind, at, number in route[1:-1]:
             if kind == "lane":
                 y = self._top(at) - self.level[at].size / 2 + _LANE * (number - (len(self.level[at].lanes) - 1) / 2)
-                points += [(points[-1][0], y)]
+                points.append((points[-1][0], y))
             elif kind == "side":
                 lanes = len(self.upright[at].lanes)
                 right = self._left(at) if at < len(self.widths) else self._left(at - 1) + self.widths[-1]
                 middle = right + (-1 if at < len(self.widths) else 1) * self.upright[at].size / 2
-                points += [(middle + _LANE * (number - (lanes - 1) / 2), points[-1][1])]
-            elif kind == "corner":
-                points += [(self._middle(at)[0], self._middle(number)[1])]
-            else:
-                point = self._edge(kind, at)
-                if len(points) > 1 or route[0][0] in ("bottom", "top", "up", "right"):
-                    points += self._bent(points, point, kind)
-                points.append(point)
-        return tuple(points)
+                points.append((middle + _LANE * (number - (lanes - 1) / 2), points[-1][1]))
+            else:  # a corner: below or above where the line begins, or where it ends
+                upright = _SIDES[route[0][0]] in ("top", "bottom")
+                points.append((start[0], end[1]) if upright else (end[0], start[1]))
+        points += _bent(points[-1], end, level=_SIDES[route[-1][0]] in ("left", "right"))
+        return (*points, end)
 
-    def _bent(self, points: list[Point], point: Point, kind: str) -> list[Point]:
-        """The corner in front of the last point, where the line in front of it is not in line with it."""
-        if not points or abs(points[-1][0] - point[0]) < 0.01 or abs(points[-1][1] - point[1]) < 0.01:
-            return []
-        x, y = points[-1]
-        return [(x, point[1])] if kind in ("left", "right") else [(point[0], y)]
-
-    def _middle(self, at: int) -> Point:
+    def _port(self, route: list[tuple[str, int, int]], *, first: bool) -> Point:
+        """Where a route begins, or where it ends."""
+        kind, at, _ = route[0 if first else -1]
+        side = _SIDES[kind]
+        share = self.ports[at, side, None if first else route[0][1]]
         x, y, right, bottom = self._box(at)
-        return (x + right) / 2, (y + bottom) / 2
+        across, down = x + (right - x) * share, y + (bottom - y) * share
+        return {"left": (x, down), "right": (right, down), "top": (across, y), "bottom": (across, bottom)}[side]
 
-    def _edge(self, side: str, at: int) -> Point:
-        """The middle of a side; beside it `up` leaves and `down` enters at the top, `under` enters at the bottom."""
-        x, y, right, bottom = self._box(at)
-        middle, level = (x + right) / 2, (y + bottom) / 2
-        return {
-            "left": (x, level), "right": (right, level), "top": (middle, y), "bottom": (middle, bottom),
-            "up": (middle + (right - x) / 4, y), "down": (middle - (right - x) / 4, y),
-            "under": (middle - (right - x) / 4, bottom),
-        }[side]  # fmt: skip
+    def _chosen(self, routes: Sequence[list[tuple[str, int, int]]]) -> dict[tuple[int, str, int | None], float]:
+        """Places for the ends of lines, so that lines of different values never meet: a straight one has the middle of
+        a side, others stand beside it in the order of where they come from or go to."""
+        straight: set[tuple[int, str, int | None]] = set()
+        ends: dict[tuple[int, str], dict[int | None, int]] = {}
+        for route in routes:
+            (out, a, _), (into, b, _) = route[0], route[-1]
+            for key, side, at, other in ((None, _SIDES[out], a, b), (a, _SIDES[into], b, a)):
+                ends.setdefault((at, side), {}).setdefault(key, other)
+                if len(route) == 2:
+                    straight.add((at, side, key))
+        found: dict[tuple[int, str, int | None], float] = {}
+        for (at, side), keys in ends.items():
+            axis = 0 if side in ("top", "bottom") else 1
+            order = sorted(
+                keys, key=lambda key: (self.cells[keys[key]][axis], self.cells[keys[key]][1 - axis])
+            )  # called here
+            middle = next((number for number, key in enumerate(order) if (at, side, key) in straight), None)
+            for number, key in enumerate(order):
+                found[at, side, key] = _share(number, len(order), middle)
+        return found
+
+
+_SIDES: Final = {
+    "left": "left", "right": "right", "back": "right", "top": "top", "up": "top", "down": "top", "bottom": "bottom",
+    "under": "bottom",
+}  # fmt: skip
+"""The side of a box at which a route begins or ends."""
+
+
+def _share(number: int, count: int, middle: int | None) -> float:
+    """Where one of several ends stands along a side; the one that is `middle` in its middle."""
+    if middle is None:
+        return (number + 1) / (count + 1)
+    if number <= middle:
+        return 0.5 * (number + 1) / (middle + 1)
+    return 0.5 + 0.5 * (number - middle) / (count - middle)
+
+
+def _bent(start: Point, end: Point, *, level: bool) -> list[Point]:
+    """The corner in front of an end that is entered on the level or from above; none where it lies straight ahead."""
+    if abs(start[0] - end[0]) < 0.01 or abs(start[1] - end[1]) < 0.01:
+        return []
+    return [(start[0], end[1])] if level else [(end[0], start[1])]

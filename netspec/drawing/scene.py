@@ -100,6 +100,18 @@ class Circle:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedded:
+    """A picture that another program made: elements of SVG in its own units, at a scale, in colours that stay."""
+
+    x: float
+    y: float
+    scale: float
+    elements: str
+    roles: frozenset[str]
+    """The families of layers that it shows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tip:
     """Shapes that tell more when one points at them."""
 
@@ -107,7 +119,7 @@ class Tip:
     shapes: tuple[Shape, ...]
 
 
-Shape = Box | Words | Stroke | Area | Circle | Tip
+Shape = Box | Words | Stroke | Area | Circle | Embedded | Tip
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,7 @@ class Scene:
     shapes: tuple[Shape, ...]
 
 
-def flat(shapes: Iterable[Shape]) -> Iterator[Box | Words | Stroke | Area | Circle]:
+def flat(shapes: Iterable[Shape]) -> Iterator[Box | Words | Stroke | Area | Circle | Embedded]:
     """All shapes, those of tips in their place."""
     for shape in shapes:
         if isinstance(shape, Tip):

@@ -6,7 +6,7 @@ import html
 from dataclasses import replace
 from typing import Final
 
-from netspec.drawing.scene import Area, Box, Circle, Phrase, Scene, Shape, Stroke, Tip, Words
+from netspec.drawing.scene import Area, Box, Circle, Embedded, Phrase, Scene, Shape, Stroke, Tip, Words
 from netspec.drawing.text import fixed, printable
 from netspec.drawing.theme import Theme, shaded
 
@@ -81,6 +81,9 @@ def _shape(shape: Shape, theme: Theme) -> str:
             return _area(shape, theme)
         case Circle():
             return _circle(shape, theme)
+        case Embedded():
+            place = f"translate({_n(shape.x)} {_n(shape.y)}) scale({shape.scale:.6g})"
+            return f'<g transform="{place}">\n{shape.elements}</g>'
 
 
 def _box(box: Box, theme: Theme) -> str:

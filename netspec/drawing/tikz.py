@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from netspec.diagnostics import UsageError
 from netspec.drawing.page import MARGIN, Drawn
-from netspec.drawing.scene import Area, Box, Circle, Phrase, Shape, Stroke, Tip, Words, flat
+from netspec.drawing.scene import Area, Box, Circle, Embedded, Phrase, Shape, Stroke, Tip, Words, flat
 from netspec.drawing.text import fixed, printable
 from netspec.drawing.theme import Theme, theme
 from netspec.views import latex
@@ -143,6 +144,8 @@ class _Tikz:
                 yield self.area(shape)
             case Circle():
                 yield from self.circle(shape)
+            case Embedded():
+                raise UsageError("a picture of Graphviz is no TikZ; `--style stack`, `map` and `volumes` are")
 
     def box(self, box: Box) -> str:
         look = [f"ns {box.role}", *(["ns heavy"] if box.heavy else []), *(["ns dashed"] if box.dashed else [])]

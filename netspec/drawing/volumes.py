@@ -8,17 +8,19 @@ from typing import Final
 
 from netspec.diagnostics import UsageError
 from netspec.dims import Shape
-from netspec.drawing.closing import block_of, closed, closing_text, label_of, levels, opened
+from netspec.drawing.closing import block_of, closed, closing_text, given, label_of, levels, opened
 from netspec.drawing.heading import heading
 from netspec.drawing.page import Sheet
 from netspec.drawing.scene import SMALL, Area, Phrase, Scene, Stroke, Tip, Words, below
 from netspec.drawing.short import Voice, place_text, tip_text
 from netspec.drawing.solids import Scale, between, scale_of, solid
 from netspec.drawing.text import lines, width
+from netspec.layers.base import TensorType
 from netspec.net import As, Leaf, Net, Use, leaves, need_numbers
 from netspec.views.describe import container_text, shape_text, term_text
 from netspec.views.fold import Item, Join, LayerGroup, Unit, joins_values
-from netspec.views.graph import takes_input
+from netspec.views.graph import is_auxiliary, takes_input
+from netspec.wiring import Wiring
 
 _MOST: Final = 32
 """So many volumes are drawn at most, unless a net has more at its coarsest."""
@@ -50,7 +52,7 @@ def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Itera
     """
     for net in nets:
         _check(net)
-    items = [opened(net) for net in nets]
+    items = [_unwrapped(net) for net in nets]
     deepest = max(map(levels, items))
     for level in [depth] if depth is not None else range(deepest, -1, -1):
         lines_of = [_volumes(net, closed(inside, level), page.voice) for net, inside in zip(nets, items, strict=True)]
@@ -74,6 +76,23 @@ def note(page: Sheet) -> str:
     name = page.voice.word("logarithmic scale" if page.scale == "log" else "linear scale")
     sides = ", ".join(page.voice.word(word) for word in ("channels", "height", "width"))
     return f"{page.voice.word('sides')}: {sides}; {name}"
+
+
+def _unwrapped(net: Net) -> tuple[Item, ...]:
+    """All items of a net. A block that is nearly all of it is the net itself, and no level of it."""
+    items = opened(net)
+    most = len(net.layers) / 2
+    while any(isinstance(item, LayerGroup) and _is_net(item, most) for item in items):
+        items = tuple(
+            inner
+            for item in items
+            for inner in (item.items if isinstance(item, LayerGroup) and _is_net(item, most) else (item,))
+        )
+    return items
+
+
+def _is_net(group: LayerGroup, most: float) -> bool:
+    return not group.closed and group.count == 1 and len(list(group.leaves)) > most
 
 
 def _check(net: Net) -> None:
@@ -115,11 +134,12 @@ def _check_axes(net: Net, line: Sequence[_Volume]) -> None:
 def _volumes(net: Net, items: Sequence[Item], voice: Voice) -> list[_Volume]:
     first = _sizes(net.input.shape)
     found = [_Volume(first, voice.word("input"), "end", "")]
+    wiring = Wiring(net)
     for item in _in_line(items):
         if isinstance(item, As):
             found[-1] = replace(found[-1], words=f"{found[-1].words} → {item.name}")
         else:
-            found += (volume for volume in _made(item, voice) if volume.shape)
+            found += (volume for volume in _made(item, voice, wiring) if volume.shape)
     return found
 
 
@@ -140,7 +160,7 @@ def _is_line(items: Sequence[Item]) -> bool:
     )
 
 
-def _made(item: Item, voice: Voice) -> Iterator[_Volume]:
+def _made(item: Item, voice: Voice, wiring: Wiring) -> Iterator[_Volume]:
     """The values that an item gives, one for a layer; what only passes on is none."""
     match item:
         case Unit():
@@ -150,12 +170,17 @@ def _made(item: Item, voice: Voice) -> Iterator[_Volume]:
                 words = f"{leaf.name}: {voice.layer(leaf)}" if leaf.name else voice.layer(leaf)
                 sizes, family = _sizes(item.output.shape), leaf.layer.family
                 yield _Volume(sizes, words, family, tip, _kernel(leaf), not leaf.layer.source)
+        case LayerGroup() if is_auxiliary(item):
+            return
         case LayerGroup():
             label = block_of(item) or label_of(item) or _inside(item, voice)
             words = f"{label} ×{item.count}" if item.count > 1 else label
-            tip = f"{words}\n→ {shape_text(item.output.shape)}\n{place_text(item.nodes[0].span)}"
             linked = takes_input(item.nodes)
-            yield _Volume(_sizes(item.output.shape), words, _role(item.leaves), tip, None, linked)
+            for name, type_ in _values(item, wiring):
+                tip = f"{words}\n→ {shape_text(type_.shape)}\n{place_text(item.nodes[0].span)}"
+                said = f"{words} → {name}" if name else words
+                yield _Volume(_sizes(type_.shape), said, _role(item.leaves), tip, None, linked)
+                linked = False
         case Join():
             node = item.combinator
             if not node.joining.training_only:
@@ -167,6 +192,12 @@ def _made(item: Item, voice: Voice) -> Iterator[_Volume]:
             yield _Volume(_sizes(item.output.shape), term_text(item.term), "end", place_text(item.span), None, False)
         case _:
             pass
+
+
+def _values(group: LayerGroup, wiring: Wiring) -> list[tuple[str, TensorType]]:
+    """What a closed block gives: the value that flows on, or those that it names where none does."""
+    flows = all(isinstance(size, int) for size in group.output.shape)
+    return [("", group.output)] if flows else given(group, wiring)
 
 
 def _begun(join: Join) -> list[tuple[str, tuple[Item, ...]]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Mapping
+from pathlib import PurePath
 from typing import Any, Final
 
 from netspec.diagnostics import Edit, Fix, Related, did_you_mean
@@ -59,6 +61,9 @@ def read_spec(root: Node, source: Source, stem: str, report: Report, offer: Offe
         )
         return spec
     given = {key.text for key, _ in root.entries}
+    if "layers" not in given and (kind := next((key for key, _ in root.entries if key.text == "model_type"), None)):
+        _report_configuration(spec, kind, report)
+        return spec
     for key, node in root.entries:
         known = key.text in KEYS or key.text in _LATER
         near = None if known else _meant(key.text, node, given) or did_you_mean(key.text, KEYS)
@@ -84,6 +89,17 @@ def read_spec(root: Node, source: Source, stem: str, report: Report, offer: Offe
             help="add `input: [1, 28, 28]`, the shape of one example without the batch axis",
         )
     return spec
+
+
+def _report_configuration(spec: Spec, kind: ScalarNode, report: Report) -> None:
+    """Report that this is no spec, but a configuration of transformers, of which a spec can be made."""
+    name = spec.source.name
+    file = "config.json" if name.startswith("<") else shlex.quote(name)
+    target = shlex.quote(str(PurePath(name).with_suffix(".yaml"))) if file != "config.json" else "config.yaml"
+    report(
+        "not-a-spec", "this is no spec: by its `model_type` it is a configuration of Hugging Face's transformers", kind,
+        help=f"`netspec import {file} -o {target}` writes the spec of the network that it describes",
+    )  # fmt: skip
 
 
 def _check_variant(spec: Spec, name: str, report: Report) -> None:

@@ -16,9 +16,23 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from netspec.layers.base import TensorType
-from netspec.net import As, Combinator, Leaf, Net, Node, Scope, Sequential, Use, children, folded, leaves, walk
+from netspec.net import (
+    As,
+    Combinator,
+    Leaf,
+    Net,
+    Node,
+    Scope,
+    Sequential,
+    Use,
+    children,
+    folded,
+    leaves,
+    slots_named,
+    walk,
+)
 from netspec.views.describe import container_text, term_text
-from netspec.wiring import NONE, Wiring
+from netspec.wiring import Wiring, slots_read
 
 DEEPEST: Final = 24
 """The greatest depth of a view; deeper groups are closed. Neither readers nor layout engines can follow deeper ones."""
@@ -193,15 +207,29 @@ def structure(net: Net) -> dict[int, int]:
     """A number for every node, by its `id`: equal numbers mean equal layers, arguments and shapes throughout.
 
     Names and places do not count, nor do the probabilities of dropouts: a stochastic depth that grows from block to
-    block leaves the blocks the same to a reader. What reads or names a value for others is equal to nothing else.
+    block leaves the blocks the same to a reader. What reads values of others is equal to what reads the same ones; what
+    gives a value to others is equal to nothing else.
     """
     numbers: dict[Hashable, int] = {}
     found: dict[int, int] = {}
     wiring = Wiring(net)
 
-    def number(node: Node, inside: list[int]) -> int:
-        key: Hashable = _key(node, tuple(inside)) if wiring.of(node) == NONE else id(node)
-        return found.setdefault(id(node), numbers.setdefault(key, len(numbers)))
+    def number(node: Node, inside: list[tuple[int, tuple[int, ...]]]) -> tuple[int, tuple[int, ...]]:
+        """The number of a node whatever values it reads, and the slots that it and what it holds name and read."""
+        key = _key(node, tuple(base for base, _ in inside))
+        base = numbers.setdefault(key, len(numbers))
+        slots: tuple[int, ...] = ()
+        if wiring.named:
+            slots = (*slots_named(node), *slots_read(node), *(slot for _, inner in inside for slot in inner))
+        whole: Hashable = key
+        if wiring.of(node).gives:
+            whole = id(node)
+        elif slots and not isinstance(node, As | Use):
+            outside = {slot: at for at, slot in enumerate(wiring.of(node).reads)}
+            own = {slot: -1 - at for at, slot in enumerate(dict.fromkeys(s for s in slots if s not in outside))}
+            whole = base, tuple(own.get(slot, slot) for slot in slots)
+        found.setdefault(id(node), numbers.setdefault(whole, len(numbers)))
+        return base, slots
 
     folded(net.root, number)
     return found
@@ -218,7 +246,8 @@ def _key(node: Node, inside: tuple[int, ...]) -> Hashable:
             arguments = repr(given)  # some arguments are dicts, which cannot be hashed
             return (
                 node.type, arguments, node.input, node.output, node.frozen, node.borrows and node.path,
-                node.parametrization,
+                node.parametrization, tuple((name, len(reads)) for name, reads in node.inputs.items()),
+                len(node.results),
             )  # fmt: skip
         case Combinator():
             return node.kind, repr(node.joining), tuple(key for key, _ in node.branches), inside

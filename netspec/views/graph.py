@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from netspec.layers.base import TensorType
-from netspec.net import As, Combinator, Leaf, Net, Node, Read, Scope, Term, Use, reads
+from netspec.net import As, Combinator, Leaf, Net, Node, Read, Scope, Sequential, Term, Use, reads
 from netspec.views.fold import Item, Join, LayerGroup, Unit, fold
 from netspec.wiring import Wiring
 
@@ -167,7 +167,7 @@ class _Grower:
                     for leaf in item.layers:
                         self.wire(leaf, source, place)
                 case LayerGroup(closed=True):
-                    auxiliary = place.auxiliary or _is_auxiliary(item)
+                    auxiliary = place.auxiliary or is_auxiliary(item)
                     end = self.closed(item, source, _Place(place.cluster, auxiliary))
                     source = source if auxiliary and not place.auxiliary else end
                 case LayerGroup(items=(Join() as join,)) if join.combinator.joining.training_only:
@@ -327,6 +327,9 @@ def _is_source(item: Leaf | Unit | LayerGroup) -> bool:
     return isinstance(first, Leaf) and first.layer.source
 
 
-def _is_auxiliary(group: LayerGroup) -> bool:
-    first = group.nodes[0]
-    return isinstance(first, Combinator) and first.joining.training_only
+def is_auxiliary(group: LayerGroup) -> bool:
+    """Whether a group runs in training alone: a head, or a block that holds nothing else."""
+    node = group.nodes[0]
+    while isinstance(node, Scope | Sequential) and len(node.children) == 1:
+        node = node.children[0]
+    return len(group.nodes) == 1 and isinstance(node, Combinator) and node.joining.training_only

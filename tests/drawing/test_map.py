@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations, pairwise
+
+import pytest
 
 import netspec
+from netspec.drawing.calls import several
 from netspec.drawing.closing import opened
 from netspec.drawing.coarse import StageBox, coarse, stage_boxes
-from netspec.drawing.grid import by_branch, by_size, is_chain
-from netspec.drawing.page import Sheet, paper
-from netspec.drawing.scene import Words, flat
+from netspec.drawing.grid import by_branch, by_line, by_size, is_chain
+from netspec.drawing.map import _ROOMS, _Overview
+from netspec.drawing.page import SMALLEST, Sheet, paper
+from netspec.drawing.routes import Grid
+from netspec.drawing.scene import Stroke, Words, flat
 from netspec.drawing.styles import picture
 from netspec.net import Net
-from tests.drawing.held import words_of
+from tests.drawing.held import faults, words_of
 from tests.drawing.nets import load
 
 
@@ -27,16 +33,99 @@ def boxes_of(net: Net) -> list[StageBox]:
 
 def test_stages_say_their_size_and_how_often_a_block_stands_there() -> None:
     said = shown(load("torchvision/resnet", "resnet50"))
-    assert {"256 × 56 × 56", "bottleneck ×3", "bottleneck ×4", "bottleneck ×6", "2048 × 7 × 7", "FC (1000)"} <= set(
-        said
-    )
+    stages = {"bottleneck (c), (a) ×2", "bottleneck (b), (a) ×3", "bottleneck (b), (a) ×5", "bottleneck (b), (a) ×2"}
+    assert {"256 × 56 × 56", "2048 × 7 × 7", "FC (1000)"} | stages <= set(said)
     assert not any("layer1" in text for text in said)
 
 
-def test_a_block_is_opened_once_beside_the_overview() -> None:
+def test_what_stands_for_all_calls_of_a_block_says_the_numbers_of_all() -> None:
+    """The three ways in which a ResNet-50 has its bottleneck: as it is, with a projection, with one of stride 2."""
     said = shown(load("torchvision/resnet", "resnet50"))
-    assert "bottleneck ×16" in said
-    assert said.count("3×3 Conv (256), pad 1 · BatchNorm · ReLU") == 1
+    assert {"bottleneck (a) ×12 of 16", "bottleneck (b) ×3 of 16", "bottleneck (c) ×1 of 16"} <= set(said)
+    assert "3×3 Conv (64/128/256/512), pad 1" in " ".join(said)
+    assert "3×3 Conv (128/256/512), stride 2, pad 1" in " ".join(said)
+    assert sum(text.startswith("1×1 Conv (512/1024/2048), stride 2") for text in said) == 1
+
+
+def test_of_many_numbers_the_least_and_the_greatest_are_said() -> None:
+    assert several(["FC (8)", "FC (16)"]) == "FC (8/16)"
+    assert several([f"FC ({n}), 2 heads" for n in (96, 8, 16, 32, 1_000)]) == "FC (8 … 1000), 2 heads"
+    assert several(["3×3 Conv (1,024)", "5×5 Conv (1,024)"]) == "3×3/5×5 Conv (1,024)"
+    assert several(["pad 2, dilation 2", "pad 4, dilation 4"]) == "pad 2/4, dilation 2/4"
+    assert several(["FC (8)", "FC (8), bias"]) == ""
+    assert several(["c4", "c3"]) == ""
+
+
+def test_bodies_of_residuals_that_differ_are_each_shown() -> None:
+    said = " ".join(shown(load("language/bert")))
+    assert "SelfAttention, 12 heads" in said
+    assert "FC (3072)" in said
+    layers = [{"repeat": 3, "do": [{"residual": [{"Linear": 8}, {"Linear": 8}]}, {"residual": ["Tanh", "ReLU"]}]}]
+    said = shown(netspec.loads(json.dumps({"name": "n", "input": [8], "layers": [*layers, *layers[0]["do"]]})))
+    assert any("Tanh" in text for text in said)
+    assert any("FC (8)" in text for text in said)
+
+
+def test_a_layer_that_a_loop_repeats_is_called_so() -> None:
+    said = shown(load("torchvision/vgg", "vgg16"))
+    assert {"3×3 Conv (512) ×2", "3×3 Conv (512) ×3"} <= set(said)
+    assert not any("repeat" in text for text in said)
+
+
+@pytest.mark.parametrize("style", ["map", "stack"])
+def test_what_shares_its_parameters_says_so(style: str) -> None:
+    texts = [
+        words_of(s)
+        for s in flat(picture([load("graphs/siamese")], style, Sheet(), depth=1).scene.shapes)
+        if isinstance(s, Words)
+    ]
+    assert sum("shared" in text for text in texts) >= 1
+    texts = [words_of(s) for s in flat(picture([load("lenet")], style, Sheet()).scene.shapes) if isinstance(s, Words)]
+    assert not any("shared" in text for text in texts)
+
+
+def test_a_block_of_several_values_says_their_shapes() -> None:
+    said = shown(load("graphs/hrnet_w18"))
+    assert "18 × 56 × 56 … 144 × 7 × 7" in said
+    assert "?" not in said
+
+
+def test_a_u_net_fits_a_column() -> None:
+    drawn = picture([load("unet")], "map", Sheet(fit=paper("column")))
+    assert drawn.smallest >= SMALLEST
+    assert faults(drawn.scene) == []
+
+
+@pytest.mark.parametrize("spec", ["unet", "graphs/yolov8n", "graphs/fpn", "graphs/unetpp", "language/t5"])
+def test_lines_of_different_values_never_run_along_each_other(spec: str) -> None:
+    net = load(spec)
+    overview = _Overview(net, Sheet().voice, None, _ROOMS[0])
+    for cells in [*overview._cells(), by_line(overview.boxes, 1)]:
+        grid = Grid(overview.cards, cells)
+        lines = [shape for shape in grid.scene(overview.edges).shapes if isinstance(shape, Stroke)]
+        found: dict[int, list[Pieces]] = {}
+        for (tail, _), line in zip(overview.edges, lines, strict=True):
+            found.setdefault(tail, []).append(pieces_of(line))
+        for (a, mine), (b, others) in combinations(found.items(), 2):
+            assert not any(along(p, q) for x in mine for y in others for p in x for q in y), (a, b)
+
+
+Pieces = list[tuple[float, float, float, float]]
+
+
+def pieces_of(line: Stroke) -> Pieces:
+    return [(*a, *b) for a, b in pairwise(line.points)]
+
+
+def along(p: tuple[float, float, float, float], q: tuple[float, float, float, float]) -> bool:
+    """Whether two upright or level pieces have more than a point in common."""
+    for axis in (0, 1):
+        level = abs(p[axis] - p[axis + 2]) < 0.01 and abs(q[axis] - q[axis + 2]) < 0.01
+        if level and abs(p[axis] - q[axis]) < 0.5:
+            low = max(min(p[1 - axis], p[3 - axis]), min(q[1 - axis], q[3 - axis]))
+            high = min(max(p[1 - axis], p[3 - axis]), max(q[1 - axis], q[3 - axis]))
+            return high - low > 0.5
+    return False
 
 
 def test_a_u_net_is_a_u_by_its_structure() -> None:

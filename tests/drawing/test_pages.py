@@ -90,13 +90,27 @@ def test_the_checks_find_what_is_wrong() -> None:
         assert any(fault in found for found in faults(Scene(100, 100, shapes))), fault
 
 
-def test_what_does_not_fit_is_refused_with_a_page_that_is_large_enough() -> None:
-    with pytest.raises(UsageError, match="below 6; ") as refused:
-        picture([load("alexnet")], "stack", Sheet(fit=paper("200x100")))
-    enough = re.search(r"(\d+) × (\d+) points are enough", str(refused.value))
-    assert enough is not None
-    fitting = picture([load("alexnet")], "stack", Sheet(fit=paper(f"{enough[1]}x{enough[2]}")))
-    assert fitting.smallest >= SMALLEST
+def test_what_does_not_fit_is_refused_with_what_does() -> None:
+    """Each way out is taken."""
+    unet = load("unet")
+    with pytest.raises(UsageError, match=r"below 6; it fits with (.*)$") as refused:
+        picture([unet], "stack", Sheet(fit=paper("column")))
+    ways = re.findall(r"`--(\w+) (\S+)`", str(refused.value))
+    assert ("style", "map") in ways
+    assert ("fit", "a4") in ways
+    for option, value in ways:
+        style, fit = (value, "column") if option == "style" else ("stack", value)
+        assert picture([unet], style, Sheet(fit=paper(fit))).smallest >= SMALLEST
+
+
+def test_no_larger_page_is_advised_than_there_may_be() -> None:
+    with pytest.raises(UsageError, match=r"below 6$"):
+        picture([load("torchvision/vgg", "vgg16")], "stack", Sheet(fit=paper("20000x36")))
+
+
+def test_a_page_is_called_in_small_letters_and_in_capitals() -> None:
+    assert paper("A4") == paper("a4")
+    assert paper("90MMx3CM".replace("MM", "")) == paper("90x3cm")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +231,7 @@ def test_a_transparent_picture_has_no_page_and_a_printed_one_no_colour() -> None
     svg = picture([load("lenet")], "stack", Sheet(theme="transparent")).file("svg").decode()
     assert svg.count("<rect") == picture([load("lenet")], "stack", Sheet()).file("svg").decode().count("<rect") - 1
     printed = picture([load("alexnet")], "stack", Sheet(theme="print")).file("svg").decode()
-    assert "convolution" not in printed  # a legend of greys would say nothing
+    assert ">linear<" in printed  # the greys are told, too
     assert all(len({color[0:2], color[2:4], color[4:6]}) == 1 for color in re.findall(r'"#([0-9a-f]{6})"', printed))
 
 
@@ -288,9 +302,17 @@ def test_the_command_says_the_size_of_type(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--fit", "a4"), "--fit is an option of `--style stack`"),
-        (("--all-arguments",), "--all-arguments is an option of"),
-        (("--style", "stack", "--direction", "LR"), "--direction is an option of `--style flow`"),
+        (("--scale", "log"), "--scale is an option of `--style volumes`, not of `--style flow`"),
+        (
+            ("--style", "stack", "--direction", "LR"),
+            "--direction is an option of `--style flow`, not of `--style stack`",
+        ),
+        (
+            ("--style", "map", "--scale", "log", "--direction", "LR", "--timeout", "3"),
+            "--direction and --timeout are options of `--style flow` and --scale is an option of `--style volumes`",
+        ),
+        (("--fit", "a4", "--title", "T", "-o", "x.html"), "--fit and --title: a .html has no page and no style"),
+        (("--theme", "dark", "-o", "x.dot"), "--theme: a .dot has no page and no style; those are of pictures: .svg"),
         (("--style", "stack", "-o", "x.dot"), "`--style stack` writes .svg, .png, .pdf, .tex; .dot"),
     ],
 )

@@ -115,3 +115,18 @@ def test_a_window_that_is_no_square_is_as_high_and_as_wide_as_the_kernel() -> No
     assert x1 - x0 == pytest.approx(body.deep / 4)
     assert y0 - y1 == pytest.approx(body.deep / 4)
     assert y3 - y0 == pytest.approx(body.high / 28)
+
+
+def test_a_closed_block_of_several_values_is_drawn_as_those() -> None:
+    drawn = picture([load("graphs/hrnet_w18")], "volumes", Sheet(fit=paper("slide")))
+    said = [words_of(shape) for shape in flat(drawn.scene.shapes) if isinstance(shape, Words)]
+    assert {"18×56×56", "36×28×28", "72×14×14", "144×7×7"} <= set(said)
+    assert any("z[3]" in text for text in said)
+
+
+@pytest.mark.parametrize("depth", [None, 1, 2, 3, 4, 5])
+def test_a_block_that_is_the_whole_net_is_open_at_every_depth(depth: int | None) -> None:
+    drawn = picture([load("vision/deeplabv3")], "volumes", Sheet(), depth)
+    said = [words_of(shape) for shape in flat(drawn.scene.shapes) if isinstance(shape, Words)]
+    assert {"64×260×260", "256×130×130", "1024×65×65", "21×520×520"} <= set(said)
+    assert "head" not in said  # in training only

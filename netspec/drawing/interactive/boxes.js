@@ -40,13 +40,29 @@ function wire(shape, { arrow = true, number = 0, name = "" } = {}) {
   return make("div", arrow ? `wire ${SVG_ARROW}` : "wire", inside);
 }
 
-/** Whether an item begins with a value that has a name: what flows towards it goes nowhere. */
+/** Whether an item begins with another value, or with one that it makes itself: what flows towards it goes nowhere. */
 function beginsApart(item) {
   if (!item) return false;
   if (item.kind === "value") return true;
-  if (item.kind === "group") return beginsApart(item.items.find((inner) => inner.kind !== "name"));
-  return item.kind === "join" && !item.inputJoins && item.branches.every((branch) => beginsApart(branch.items[0]));
+  if (item.kind === "unit") return item.layers[0].source;
+  if (item.kind === "layer") return item.source;
+  if (item.kind === "group") return chainApart(item.items);
+  return item.kind === "join" && !item.inputJoins && !item.training && item.branches.every((branch) => chainApart(branch.items));
 }
+
+/** The same of items in a row. A name takes what flows, unless it is that of something else. */
+function chainApart(items) {
+  return beginsApart(items.find((item) => item.kind !== "name" || item.here));
+}
+
+/** What leads to a join's branches, from the middle to each that takes what flows. */
+const rails = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+  const middle = (element) => element.offsetLeft + element.offsetWidth / 2;
+  const ends = [target.offsetWidth / 2, ...[...target.querySelectorAll(":scope > .taking")].map(middle)];
+  const rail = target.querySelector(":scope > .rail");
+  rail.style.left = `${Math.min(...ends) - 1}px`;
+  rail.style.width = `${Math.max(...ends) - Math.min(...ends) + 2}px`;
+}));
 
 /** Mark an element as one of the tree that arrow keys walk through. */
 function treeItem(element, item, label) {
@@ -89,7 +105,7 @@ function setOpen(group, open) {
   const box = elementOf.get(group);
   const inside = box.querySelector(":scope > [role=group]");
   if (open && !inside.hasChildNodes()) {
-    inside.append(beginsApart(group) ? make("div", "gap") : wire(group.input), chain(group.items), wire(group.output, { arrow: false }));
+    inside.append(chainApart(group.items) ? make("div", "gap") : wire(group.input), chain(group.items), wire(group.output, { arrow: false }));
   }
   inside.hidden = !open;
   box.setAttribute("aria-expanded", String(open));
@@ -97,18 +113,21 @@ function setOpen(group, open) {
 
 /** The branches of a combinator side by side between two rails, and what joins them. */
 function joinBox(join) {
-  const apart = join.branches.map(({ items }) => beginsApart(items[0]));
-  const connected = [apart.indexOf(false), join.inputJoins ? join.branches.length : apart.lastIndexOf(false)];
+  const apart = join.branches.map(({ items }) => chainApart(items));
   const branches = join.branches.map(({ key, items, output }, index) => {
     const identity = items.length === 0;
-    const outside = index < connected[0] || index > connected[1] || connected[0] < 0;
     const first = apart[index] ? make("div", "gap") : wire(identity ? "" : join.part ? `part ${index + 1}` : "", { arrow: !identity });
     const last = wire(join.ordered || identity || join.branches.length > 1 ? output : "", { arrow: false, number: join.ordered ? index + 1 : 0 });
-    return make("div", `branch${outside ? " apart" : ""}${index === connected[1] ? " last-in" : ""}`, [first, chain(items), make("div", "rest"), last], { "data-key": key });
+    return make("div", `branch${apart[index] ? "" : " taking"}`, [first, chain(items), make("div", "rest"), last], { "data-key": key });
   });
-  if (join.inputJoins) branches.push(make("div", "branch", [wire(join.input, { arrow: false }), make("div", "rest")]));
+  if (join.inputJoins) branches.push(make("div", "branch taking", [wire(join.input, { arrow: false }), make("div", "rest")]));
   const sign = treeItem(make("div", join.sign ? "box join sign" : "box join", join.sign || join.title), join, `${join.title}, gives ${join.output}`);
-  return make("div", "chain", [make("div", "branches", branches), wire("", { arrow: true }), sign]);
+  const beside = make("div", "branches", branches);
+  if (branches.length > 1 && (join.inputJoins || apart.includes(false))) {
+    beside.append(make("i", "rail"));
+    rails.observe(beside);
+  }
+  return make("div", "chain", [beside, wire("", { arrow: true }), sign]);
 }
 
 /** Layers that run in training alone: a frame beside the way of the value, which goes on unchanged. */

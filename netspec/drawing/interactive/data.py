@@ -121,14 +121,19 @@ class _Writer:
             case Leaf():
                 return self.layer(item)
             case As(term=None):
-                return {"kind": "name", "title": item.name, "output": _tensor(item.type), **_place(item.span)}
+                return self.name(item, item.name)
             case As(term=term) if term is not None:
-                title = f"{item.name} = {term_text(term)}"
-                return {"kind": "name", "title": title, "output": _tensor(item.type), **_place(item.span)}
+                return self.name(item, f"{item.name} = {term_text(term)}")
             case Use(term=term):
                 return {"kind": "value", "title": term_text(term), "output": _tensor(item.output), **_place(item.span)}
             case As():
                 raise AssertionError("told above")
+
+    @staticmethod
+    def name(node: As, title: str) -> dict[str, Any]:
+        """A name; `here` for that of the value that flows where it stands."""
+        here = node.term is None
+        return {"kind": "name", "title": title, "here": here, "output": _tensor(node.type), **_place(node.span)}
 
     def layer(self, leaf: Leaf) -> dict[str, Any]:
         arguments = drawn_arguments(leaf)
@@ -136,6 +141,7 @@ class _Writer:
         return {
             "kind": "layer",
             "title": leaf.type,
+            "source": leaf.layer.source,
             "name": leaf.name or "",
             "path": leaf.path,
             "family": leaf.family,

@@ -73,7 +73,7 @@ function drawing(net) {
     })));
   }
   for (const { name, shape } of net.inputs || []) parts.push(make("div", "end", [`${name} `, make("b", "", shape)]));
-  if (net.items.length) parts.push(make("div", "chain", [wire("", {}), chain(net.items), wire("", {})], { role: "tree", "aria-label": net.title }));
+  if (net.items.length) parts.push(make("div", "chain", [chainApart(net.items) ? make("div", "gap") : wire("", {}), chain(net.items), wire("", {})], { role: "tree", "aria-label": net.title }));
   for (const { name, shape } of net.outputs || []) parts.push(make("div", "end", [`${name} `, make("b", "", shape)]));
   return make("section", "net", parts);
 }

@@ -1,0 +1,116 @@
+"""The style `flow` on a page: Graphviz's picture with a title, in every theme, folded until it can be read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.dom import minidom
+
+import pytest
+
+from netspec.cli.draw import command
+from netspec.diagnostics import MissingExtra, UsageError
+from netspec.drawing import engine, flow
+from netspec.drawing.dot import diagram
+from netspec.drawing.page import SMALLEST, Sheet, paper
+from netspec.drawing.rendering import LayoutTooLong, render
+from netspec.drawing.styles import picture
+from netspec.drawing.theme import THEMES, ThemeName, theme
+from tests.commands import ROOT, invoke
+from tests.drawing.nets import load
+
+pytestmark = pytest.mark.skipif(engine() is None, reason="needs a Graphviz engine")
+
+
+def texts(svg: bytes) -> list[str]:
+    found = minidom.parseString(svg).getElementsByTagName("text")
+    return ["".join(n.data for n in e.childNodes if hasattr(n, "data")) for e in found]  # type: ignore[union-attr]
+
+
+def test_title_caption_and_legend_stand_around_it(tmp_path: Path) -> None:
+    output = tmp_path / "a.svg"
+    run = invoke(
+        command, ROOT / "specs/lenet.yaml", "-o", output, "--fit", "a4", "--title", "LeNet & <co>", "--caption", "1998"
+    )
+    assert run.exception is None
+    assert re.search(r"a\.svg: \d+ × \d+ points, type of at least \d+\.\d points", run.stderr)
+    assert {"LeNet & <co>", "1998", "convolution", "linear"} <= set(texts(output.read_bytes()))
+
+
+@pytest.mark.parametrize("fit", ["a4", "slide"])
+def test_it_is_folded_until_type_can_be_read(fit: str) -> None:
+    drawn = picture([load("torchvision/resnet", "resnet18")], "flow", Sheet(fit=paper(fit)))
+    assert drawn.smallest >= SMALLEST
+    assert drawn.folded.startswith("folded as by `--depth 1`")
+    svg = drawn.file("svg").decode()
+    scale = float(re.search(r"scale\(([\d.]+)\)", svg)[1]) * drawn.scale  # type: ignore[index]
+    sizes = [float(size) for size in re.findall(r'font-size="(1[138])\.00"', svg)]
+    assert min(sizes) * scale == pytest.approx(drawn.smallest, rel=1e-3)
+
+
+def test_it_has_rows_where_the_page_is_wide_and_none_if_a_direction_is_asked_for() -> None:
+    slide = Sheet(fit=paper("slide"))
+    assert "--direction LR" in picture([load("alexnet")], "flow", slide).folded
+    assert picture([load("lenet")], "flow", slide, direction="TB").folded == ""
+
+
+def test_what_fits_nowhere_is_refused_with_a_style_that_does() -> None:
+    with pytest.raises(UsageError, match=r"below 6; it fits with .*`--style map`"):
+        picture([load("graphs/yolov8n")], "flow", Sheet(fit=paper("a4")), depth=1)
+
+
+@pytest.mark.parametrize("name", THEMES)
+def test_every_colour_is_one_of_the_theme(name: ThemeName) -> None:
+    """In a net with groups, joins, frames, dropouts and a title."""
+    svg = picture([load("graphs/fpn_resnet34")], "flow", Sheet(theme=name)).file("svg").decode()
+    colors = theme(name)
+    known = {c for pair in colors.fills.values() for c in pair} | {*colors.inks.values(), colors.line, colors.page}
+    assert set(re.findall(r'(?:fill|stroke)="([^"]+)"', svg)) <= known | {"none"}
+    assert colors.fills["group"].line in svg or colors.fills["frame"].line in svg
+
+
+def test_a_text_that_looks_like_a_colour_stays_as_it_is() -> None:
+    net = replace(load("lenet"), name='fill="#16191d" stroke="#0b5c94"')
+    svg = picture([net], "flow", Sheet(theme="dark", title="x")).file("svg")
+    assert {'fill="#16191d"', 'stroke="#0b5c94"'} <= set(texts(svg))
+
+
+def test_the_few_words_are_chinese_if_asked() -> None:
+    shown = " ".join(texts(picture([load("lenet")], "flow", Sheet(language="zh")).file("svg")))
+    assert "61,706 参数" in shown
+    assert "卷积" in shown
+    assert "parameters" not in shown
+
+
+def test_a_layout_that_runs_away_is_given_up_folded_further_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(graph: object, form: str, *, timeout: float) -> bytes:
+        if ">basic" in str(graph):  # more than one level is open
+            raise LayoutTooLong("given up")
+        return render(graph, form, timeout=timeout)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(flow, "render", slow)
+    drawn = picture([load("torchvision/resnet", "resnet18")], "flow", Sheet(fit=paper("a4")), timeout=7)
+    assert "more levels took over 7 s" in drawn.folded
+    with pytest.raises(LayoutTooLong):
+        picture([load("torchvision/resnet", "resnet18")], "flow", Sheet(fit=paper("a4")), depth=3)
+
+
+def test_without_page_options_it_is_what_it_was(tmp_path: Path) -> None:
+    output = tmp_path / "a.svg"
+    assert invoke(command, ROOT / "specs/lenet.yaml", "-o", output).exception is None
+    assert output.read_bytes() == render(diagram(load("lenet")), "svg")
+
+
+def test_png_and_pdf_have_the_page_too(tmp_path: Path) -> None:
+    pytest.importorskip("cairosvg")
+    drawn = picture([load("lenet")], "flow", Sheet(fit=paper("a4"), title="LeNet"))
+    png = drawn.file("png")
+    assert int.from_bytes(png[16:20], "big") == pytest.approx(2 * drawn.width, abs=1)
+    assert drawn.file("pdf").startswith(b"%PDF")
+
+
+def test_an_engine_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netspec.drawing.rendering.engine", lambda: None)
+    with pytest.raises(MissingExtra, match="neither `dot` nor pygraphviz"):
+        picture([load("lenet")], "flow", Sheet(title="x"))

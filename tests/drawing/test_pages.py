@@ -18,7 +18,7 @@ import netspec
 from netspec.cli.draw import command
 from netspec.diagnostics import MissingExtra, UsageError
 from netspec.drawing.page import SMALLEST, Sheet, paper
-from netspec.drawing.scene import Box, Phrase, Scene, Stroke, Words, flat
+from netspec.drawing.scene import SMALL, Box, Phrase, Scene, Stroke, Words, flat
 from netspec.drawing.styles import STYLES, picture
 from netspec.drawing.text import fixed, lines, printable, width
 from netspec.drawing.theme import THEMES, ThemeName, theme
@@ -181,6 +181,12 @@ def test_lines_are_no_wider_than_they_may_be_and_lose_nothing(words: str) -> Non
     rows = lines(words, 80, 10)
     assert "".join(rows).replace(" ", "") == words.replace(" ", "")
     assert all(width(row, 10) <= 80 for row in rows)
+
+
+def test_a_long_word_is_broken_between_its_parts() -> None:
+    assert lines("PositionEmbedding", 70, SMALL) == ["Position", "Embedding"]
+    assert lines("conv_bn_activation", 60, SMALL) == ["conv_bn_", "activation"]
+    assert lines("x" * 30, 60, SMALL) == ["x" * 10] * 3
 
 
 def test_the_measure_is_not_below_that_of_a_common_font() -> None:

@@ -219,7 +219,7 @@ def contrast(a: str, b: str) -> float:
 
 
 @pytest.mark.parametrize("name", THEMES)
-def test_every_text_has_contrast_in_every_theme(name: str) -> None:
+def test_every_text_has_contrast_in_every_theme(name: ThemeName) -> None:
     colors = theme(name)
     pages = ["#ffffff", "#000000"] if colors.page is None else [colors.page]
     frames = [colors.fills["frame"].fill] if colors.fills["frame"].fill != "none" else pages

@@ -44,11 +44,11 @@ def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Itera
         depth: how many levels of a block its inset shows; None for as many as stay small.
     """
     made = [[Overview(net, page.voice, depth, room) for net in nets] for room in ROOMS]
-    most = max(len(overview.insets) for overview in made[0])
+    every = max(len(overview.insets) for overview in made[0])
     chain = all(is_chain(overview.boxes) for overview in made[0])
     for narrow in (False,) if chain else (False, True):
-        for number in range(most, -1, -1):
-            left = most - number
+        for number in range(min(every, _INSETS), -1, -1):
+            left = every - number
             words = f"{left} of the blocks {'is' if left == 1 else 'are'} not opened" if left else ""
             for overviews in made:
                 scenes = [list(overview.scenes(number, narrow=narrow)) for overview in overviews]
@@ -79,6 +79,7 @@ class Overview:
         self.edges = [(p, at) for at, box in enumerate(self.boxes) for p in box.before]
         self.kinds = self._kinds()
         self.wiring = Wiring(net)
+        self.bodies: dict[tuple[bool, bool], list[Scene]] = {}
         self.explained = True
         self.cards = [self._card(box) for box in self.boxes]
         self.explained = False
@@ -90,11 +91,19 @@ class Overview:
         """The overview with so many insets, in all ways to arrange them; if `narrow`, in one column."""
         shown = self.insets[:insets]
         around = [put(shown, 16) for put in ((beside, below) if len(shown) > 1 else (beside,))] if shown else []
-        for cells in [by_line(self.boxes, 1)] if narrow else self.cells():
-            body = Grid(self.cards if insets else self.plain, cells).scene(self.edges)
+        for body in self._bodies(lettered=insets > 0, narrow=narrow):
             wholes = [put([body, inset], 12) for inset in around for put in (beside, below)] or [body]
             for whole in wholes:
                 yield below([heading(self.net, self.voice, whole.width), whole], 4)
+
+    def _bodies(self, *, lettered: bool, narrow: bool) -> list[Scene]:
+        """The boxes with their lines, in all ways in which they may stand."""
+        known = self.bodies.get((lettered, narrow))
+        if known is None:
+            cards = self.cards if lettered else self.plain
+            ways = [by_line(self.boxes, 1)] if narrow else self.cells()
+            known = self.bodies[lettered, narrow] = [Grid(cards, cells).scene(self.edges) for cells in ways]
+        return known
 
     def cells(self) -> Iterator[Sequence[Cell]]:
         """The ways in which the boxes may stand."""

@@ -22,10 +22,10 @@ FORMATS: Final = ("svg", "png", "pdf", "tex")
 _PAGES: Final = ("fit", "title", "caption", "legend", "theme", "lang")
 """Options of the page, which every style has."""
 _OPTIONS: Final = (
-    click.option("--fit", metavar="PAGE", help="Fit into a4, slide, column or WxH (points, or 160x90mm)."),
+    click.option("--fit", metavar="PAGE", help="Fit into a4, slide, column or WxH (points, 160x90mm); in any style."),
     click.option("--title", metavar="TEXT", help="A title above."),
     click.option("--caption", metavar="TEXT", help="A caption below."),
-    click.option("--legend/--no-legend", default=None, help="Say what colours and sizes mean."),
+    click.option("--legend/--no-legend", default=None, help="Say what colours and sizes mean, as every page does."),
     click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True),
     click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the few words."),
     click.option("--scale", type=click.Choice(SCALES), default="log", show_default=True, help="Of `volumes`."),

@@ -33,11 +33,12 @@ def layouts(
         LayoutTooLong: none was found in time.
     """
     deepest = max(map(levels_of, nets))
+    ways: tuple[Direction, ...] = ("TB", "LR") if direction is None else (direction,)
     late: LayoutTooLong | None = None
     found = False
     for level in [depth] if depth is not None else range(deepest, 0, -1):
         closed = "" if level >= deepest else f"folded as by `--depth {level}`"
-        for way in [direction] if direction is not None else ("TB", "LR"):
+        for way in ways:
             try:
                 svg = render(diagram(nets, depth=level, direction=way, language=page.language), "svg", timeout=timeout)
             except LayoutTooLong as error:

@@ -16,8 +16,8 @@ from netspec.mends.agreement import agreed
 from netspec.mends.arguments import mends_of_arguments
 from netspec.mends.block_calls import mends_of_call, mends_of_call_as_in_python
 from netspec.mends.bodies import mends_of_bodies
-from netspec.mends.divisions import mends_of_divisions
 from netspec.mends.definitions import mends_of_definitions
+from netspec.mends.divisions import mends_of_divisions
 from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import drops_comment, loses
 from netspec.mends.elsewhere import mends_of_strangers

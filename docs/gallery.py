@@ -62,7 +62,7 @@ class Picture:
 
 
 GALLERY = (
-    Picture("first", "The six lines of the first page", (("docs/examples/first.yaml", None),), style="volumes"),
+    Picture("small-cnn", "The six lines of the first page", (("docs/examples/small_cnn.yaml", None),), style="volumes"),
     Picture("lenet-alexnet", "LeNet and AlexNet", (("specs/lenet.yaml", None), ("specs/alexnet.yaml", None))),
     Picture(
         "lenet-alexnet-stack",

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 
+import netspec
+from netspec.cli.check import command
 from netspec.compiler import check_source
 from netspec.text.source import decode
+from tests.commands import invoke
 
 ROOT = Path(__file__).parent.parent
 HAND_WRITTEN = [
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("language", "tutorial", "architecture")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("index", "language", "tutorial", "architecture")),
 ]
+WRONG = {path.read_text(encoding="utf-8"): path for path in (ROOT / "docs" / "examples").glob("*_wrong.yaml")}
+"""The examples that are shown for their mistakes, by their texts."""
 
 
 def yaml_examples() -> list[tuple[str, str]]:
@@ -26,13 +31,30 @@ def yaml_examples() -> list[tuple[str, str]]:
     return found
 
 
-EXAMPLES = yaml_examples()
+EXAMPLES = [(name, text) for name, text in yaml_examples() if text not in WRONG]
 
 
 @pytest.mark.parametrize("text", [t for _, t in EXAMPLES], ids=[n for n, _ in EXAMPLES])
 def test_every_yaml_example_is_a_spec_without_mistakes(text: str) -> None:
     source, problems = decode(text.encode(), "example.yaml")
     assert [(d.span.line, d.code, d.message) for d in check_source(source, problems)] == []
+
+
+def test_what_the_first_pages_show_as_wrong_is_the_file_that_they_check_and_mended_the_one_that_they_draw(
+    tmp_path: Path,
+) -> None:
+    for page in (ROOT / "README.md", ROOT / "docs" / "index.md"):
+        text = page.read_text(encoding="utf-8")
+        ((wrong, file),) = ((wrong, file) for wrong, file in WRONG.items() if f"```yaml\n{wrong}```" in text)
+        assert f"$ netspec check {file.relative_to(ROOT).as_posix()}\n" in text
+        assert wrong.count("\n") == 6
+        copy = tmp_path / "spec.yaml"
+        copy.write_text(wrong, encoding="utf-8")
+        assert [found.code for found in netspec.check(copy)] == ["width-mismatch"]
+        invoke(command, copy, "--fix")
+        mended = copy.read_text(encoding="utf-8")
+        assert mended == file.with_name(file.name.replace("_wrong", "")).read_text(encoding="utf-8")
+        assert netspec.check(copy) == []
 
 
 def test_what_is_generated_is_up_to_date() -> None:
@@ -55,6 +77,7 @@ _HERE = [
 _READERS_OWN = {
     "README.md": {"alexnet.json", "build/alexnet/alexnet.py"},
     "CHANGELOG.md": {"config.json"},
+    "ci.md": {"net.svg", "specs/net.yaml"},
     "commands.md": {"NAME.yaml", "config.json"},
     "contributing.md": {
         "netspec/cli/count.py", "netspec/combinators/halves.py", "netspec/layers/pointwise.py",
@@ -70,7 +93,7 @@ _READERS_OWN = {
 
 def is_here(name: str) -> bool:
     """Whether a file of the repository has this path or one that ends with it: pages may shorten paths."""
-    return any(f"/{path}".endswith(f"/{name.rstrip('/')}") for path in _HERE)
+    return any(f"/{path}".endswith(f"/{name.removeprefix('../').rstrip('/')}") for path in _HERE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -83,7 +106,8 @@ def test_a_page_names_files_that_are_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_link_leads_to_a_file_and_a_heading_that_are_there(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+    text = page.read_text(encoding="utf-8")
+    for link in [*re.findall(r"\]\(([^)\s]+)\)", text), *re.findall(r'<img src="([^"]+)"', text)]:
         if "://" in link:
             continue
         name, _, anchor = link.partition("#")

@@ -28,11 +28,10 @@ from docs.site.navigation import DOCS, sections
 from docs.site.networks import PICTURES, gallery, network_page
 from docs.site.pictures import ROOT, draw_layer, draw_network, draw_of_documents, layer_names, networks
 from docs.site.references import LAYERS, code_table, layer_cards, with_pictures
-from docs.site.sources import SPLIT, Rewriting, moved, parts_of, section_page, tree
+from docs.site.sources import SPLIT, Rewriting, first_page, moved, parts_of, section_page, tree
 from netspec import __version__
 
 HERE: Final = Path(__file__).resolve().parent
-_WITHOUT_SIDES: Final = "---\nhtml_theme.sidebar_primary.remove: true\nhtml_theme.sidebar_secondary.remove: true\n---\n"
 
 
 def write_sources(place: Path, static: Path, jobs: int) -> None:
@@ -64,8 +63,8 @@ def write_sources(place: Path, static: Path, jobs: int) -> None:
     write("gallery", gallery(rewritten((DOCS / "gallery.md").read_text(encoding="utf-8"), "gallery"), shipped))
     for network, some in zip(shipped, styles, strict=True):
         write(f"gallery/{network.page}", network_page(network, some))
-    first = rewritten((DOCS / "index.md").read_text(encoding="utf-8"), "index")
-    write("index", f"{_WITHOUT_SIDES}{first}\n{tree(section.page for section in sections())}")
+    first = first_page(rewritten((DOCS / "index.md").read_text(encoding="utf-8"), "index"))
+    write("index", f"{first}\n{tree(section.page for section in sections())}")
 
 
 _INDEX: Final = {"layers": layer_cards, "errors": code_table}

@@ -16,7 +16,7 @@ suppress_warnings = ["misc.highlighting_failure"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"netspec {version}"
 html_css_files = ["site.css"]
-html_js_files = ["versions.js"]
+html_js_files = ["site.js"]
 html_extra_path: list[str] = []
 html_copy_source = html_show_sourcelink = False
 html_show_sphinx = False
@@ -26,6 +26,7 @@ html_theme_options = {
     "logo": {"text": "netspec"},
     "navbar_align": "left",
     "navbar_end": ["versions", "theme-switcher"],
+    "navbar_persistent": ["find"],
     "navigation_depth": 2,
     "collapse_navigation": True,
     "show_toc_level": 2,

@@ -37,7 +37,7 @@ def gallery(start: str, networks: Sequence[Network]) -> str:
 
 
 def title(network: Network) -> str:
-    return f"`{network.variant or Path(network.path).stem}`"
+    return network.variant or Path(network.path).stem
 
 
 def _glance(network: Network) -> str:
@@ -65,6 +65,17 @@ def network_page(network: Network, suiting: Sequence[str]) -> str:
         picture = shown(
             f"{net.name}: {STYLES[style].lower()}", files_of(style, PICTURES / f"{network.page}-{style}"), "../"
         )
-        lines += [f"## {STYLES[style]}", "", f"`{words}`", "", '<div class="drawing">', "", picture, "", "</div>", ""]
+        lines += [
+            f"## {STYLES[style]}",
+            "",
+            f"`{words}`",
+            "",
+            '<div class="drawing" tabindex="0">',
+            "",
+            picture,
+            "",
+            "</div>",
+            "",
+        ]
     text = (ROOT / network.path).read_text(encoding="utf-8").rstrip("\n")
     return "\n".join([*lines, f"## `{network.path}`", "", "```yaml", text, "```", ""])

@@ -21,6 +21,7 @@ SPLIT: Final = ("layers", "errors")
 _LINK: Final = re.compile(r"(?<=\]\()([\w./-]*)(#[\w-]+)?(?=\))")
 _PICTURE: Final = re.compile(r"^!\[([^\]]*)\]\(images/([\w-]+)\.svg\)$", re.MULTILINE)
 _SPEC: Final = re.compile(r"(?<!\[)`(specs/[\w/]+\.yaml)`(?!\])")
+_WITHOUT_SIDES: Final = "---\nhtml_theme.sidebar_primary.remove: true\nhtml_theme.sidebar_secondary.remove: true\n---\n"
 _FENCED: Final = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 _INDEX: Final = re.compile(r"^<!-- index -->.*?^<!-- end of the index -->\n", re.MULTILINE | re.DOTALL)
 
@@ -115,6 +116,12 @@ def shown(words: str, files: Iterable[Path], up: str = "", marks: str = "") -> s
 
 
 # ---- pages that only the site has
+
+
+def first_page(text: str) -> str:
+    """The first page without sides, its spec, what netspec says of it and its picture beside each other."""
+    start, beside, rest = re.split(r"^(```yaml\n.*?^!\[[^\n]*\n)", text, maxsplit=1, flags=re.MULTILINE | re.DOTALL)
+    return f'{_WITHOUT_SIDES}{start}<div class="first">\n\n{beside}\n</div>\n{rest}'
 
 
 def tree(pages: Iterable[str]) -> str:

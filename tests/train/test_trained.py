@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import json
 import math
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -291,69 +288,6 @@ def test_a_comparison_of_long_names_fits_and_keeps_their_numbers() -> None:
     lines = compare_text(runs, 80).splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[0].split()[0].endswith("-1")
-
-
-class Links(HTMLParser):
-    """Collects what a page would fetch or run."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.sources: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
-
-
-def test_the_report_is_one_file_that_fetches_and_runs_nothing(run: RunResult) -> None:
-    page = (run.run / "report.html").read_text(encoding="utf-8")
-    links = Links()
-    links.feed(page)
-    assert "script" not in links.tags
-    assert "link" not in links.tags
-    assert links.sources
-    assert all(source.startswith("data:image/") for source in links.sources)
-    for title in (
-        "Curves",
-        "Epochs",
-        "Confusion",
-        "Worst mistakes",
-        "Network",
-        "Layers",
-        "Spec and recipe",
-        "Environment",
-    ):
-        assert f"<h2>{title}</h2>" in page
-    for source in links.sources:
-        head, data = source.split(",", 1)
-        if "png" in head:
-            assert Image.open(io.BytesIO(base64.b64decode(data))).size == (6, 6)
-
-
-def test_the_report_of_a_net_without_accuracy_shows_the_losses_of_all_parts(tmp_path: Path) -> None:
-    text = PLAIN.replace("CrossEntropyLoss", "MSELoss")
-    finish(small_net(text, epochs=1, validation=0.3), tmp_path / "run", report=True)
-    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
-    for part in ("train", "validation", "test"):
-        assert f"</b><span>{part} loss</span>" in page
-    assert "accuracy</th>" not in page
-    assert "accuracy</span>" not in page
-
-
-def test_the_report_names_the_first_layer_and_leaves_counts_of_zero_out(run: RunResult) -> None:
-    layers = (run.run / "report.html").read_text(encoding="utf-8").partition("<h2>Layers</h2>")[2]
-    flatten, linear, *_ = re.findall(r"<tr><td>.*?</tr>", layers)
-    assert flatten == "<tr><td>0</td><td class=left>Flatten</td><td class=left></td><td>36</td><td></td><td></td></tr>"
-    assert linear.startswith("<tr><td>1</td><td class=left>Linear</td><td class=left>8</td><td>8</td><td>296</td>")
-
-
-def test_the_report_shows_markup_in_names_as_text(tmp_path: Path) -> None:
-    text = IMAGES.replace("name: plain", 'name: plain\ndescription: "<script>alert(1)</script>"')
-    finish(small_net(text, epochs=1), tmp_path / "run", report=True)
-    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
-    assert "<script>" not in page
-    assert "&lt;script&gt;" in page
 
 
 def test_train_eval_and_resume_by_the_command_line(tmp_path: Path) -> None:

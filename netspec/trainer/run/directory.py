@@ -105,6 +105,12 @@ class RunDirectory:
             return None
 
     @property
+    def device(self) -> str:
+        """What the run began on, in words."""
+        found = self.environment.get("device")
+        return found if isinstance(found, str) else "an unknown device"
+
+    @property
     def examples(self) -> dict[str, tuple[int, int]]:
         """For each part of the data how many examples the run used of it, and how many there were."""
         data = _mapping(self.environment.get("data"))

@@ -95,7 +95,7 @@ def _about(run: RunDirectory, net: Net) -> Iterator[str]:
     """Lines about the run: its name, when it was, on which data."""
     yield f"{run.path.name} · {count_text(net.params)} parameters · {net.description}".rstrip(" ·")
     if (started := run.started) is not None:
-        yield f"{started.day} {started:%B %Y, %H:%M} UTC, on {run.environment.get('device', 'a device of no name')}"
+        yield f"{started.day} {started:%B %Y, %H:%M} UTC, on {run.device}"
     if net.recipe is not None:
         yield f"{net.recipe.data.name()}: {_amounts(run)}".rstrip(": ")
 

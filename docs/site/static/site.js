@@ -1,5 +1,9 @@
-// The menu of versions. Another version may lack the page: then its first page is opened.
 addEventListener("DOMContentLoaded", () => {
+  // The theme gives the signs that open a part of the navigation no name.
+  for (const sign of document.querySelectorAll("nav summary:not([aria-label])")) {
+    sign.setAttribute("aria-label", `Pages below ${sign.closest("li").querySelector("a").textContent.trim()}`);
+  }
+  // The menu of versions. Another version may lack the page: then its first page is opened.
   for (const menu of document.querySelectorAll("select.versions")) {
     const { page, root } = menu.dataset;
     for (const version of window.netspecVersions) {

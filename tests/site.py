@@ -1,0 +1,104 @@
+"""Look at a site that is built, in a headless Chromium: `python -m tests.site build/site/0.1.0 --axe axe.min.js`.
+
+A page of every kind, with `--every` each page, is opened wide and light, narrow and dark. No console may say an error,
+nothing may be asked of a network, nothing may stand beyond the window, and axe-core (`npm install axe-core`) may find
+nothing serious. The search must find, the themes must change, and the menu of versions must name this one. `--pictures
+FOLDER` keeps what was seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.browser import Page, browser
+
+KINDS = (
+    "index", "guide", "tutorial", "layers", "layers/convolutions", "recipes", "errors/layers-and-shapes", "gallery",
+    "gallery/lenet", "performance", "security", "search",
+)  # fmt: skip
+"""A page of every kind."""
+WINDOWS = ((1280, 900, False), (390, 844, True))
+"""Width, height, dark."""
+SERIOUS = ("serious", "critical")
+
+
+def findings(page: Page, axe: str) -> Iterator[str]:
+    """What axe-core finds serious on the open page, a line for each rule."""
+    page.js(axe)
+    found = json.loads(page.js("axe.run({preload: false}).then(found => JSON.stringify(found.violations))"))
+    for rule in found:
+        if rule["impact"] in SERIOUS:
+            places = [" ".join(node["target"]) for node in rule["nodes"]]
+            yield f"{rule['id']} ({rule['impact']}): {rule['help']}: {len(places)} times, first {places[0]}"
+
+
+def looked_at(page: Page, site: Path, names: Sequence[str], axe: str, pictures: Path | None) -> Iterator[str]:
+    """Everything that is wrong with the pages, each with where."""
+    for name in names:
+        for width, height, dark in WINDOWS:
+            page.errors.clear()
+            page.requests.clear()
+            page.resize(width, height, dark=dark, mobile=width < 600)
+            page.open(site / f"{name}.html")
+            if pictures is not None:
+                page.picture(pictures / f"{name.replace('/', '-')}-{width}.png")
+            found = [*findings(page, axe), *(f"console: {error}" for error in page.errors)]
+            found += [f"asks the network for {one}" for one in page.requests if not one.startswith(("file:", "data:"))]
+            if (there := page.js("document.documentElement.scrollWidth")) > width:
+                found.append(f"is {there} pixels wide")
+            yield from (f"{name}, {width} pixels: {one}" for one in found)
+
+
+def used(page: Page, site: Path) -> Iterator[str]:
+    """What does not work of search, themes and versions."""
+    page.resize(1280, 900)
+    page.open(site / "search.html")
+    page.call("Page.navigate", url=f"{(site / 'search.html').resolve().as_uri()}?q=width-mismatch")
+    hits = 0
+    for _ in range(100):
+        hits = page.js("document.querySelectorAll('#search-results li a').length")
+        if hits:
+            break
+        time.sleep(0.1)
+    if not hits:
+        yield "the search finds no width-mismatch"
+    page.open(site / "index.html")
+    named = page.js("[...document.querySelector('select.versions').options].map(o => o.value)")
+    if site.name not in named:
+        yield f"the menu of versions has {named} without {site.name}"
+    for theme in ("dark", "light"):
+        page.click("button.theme-switch-button")
+        page.click(f"button.theme-change-button[data-mode={theme}]")
+        if (given := page.js("document.documentElement.dataset.theme")) != theme:
+            yield f"the switch to {theme} gives {given}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("site", type=Path, help="the folder of a version")
+    parser.add_argument("--axe", type=Path, required=True, help="axe.min.js of axe-core")
+    parser.add_argument("--pictures", type=Path, help="where to keep a picture of each page")
+    parser.add_argument("--every", action="store_true", help="open every page, not one of each kind")
+    given = parser.parse_args()
+    if given.pictures is not None:
+        given.pictures.mkdir(parents=True, exist_ok=True)
+    names = KINDS
+    if given.every:
+        files = (p for p in given.site.rglob("*.html") if "_static" not in p.parts)
+        names = tuple(sorted(p.relative_to(given.site).with_suffix("").as_posix() for p in files))
+    with browser() as page:
+        axe = given.axe.read_text(encoding="utf-8")
+        wrong = [*looked_at(page, given.site, names, axe, given.pictures), *used(page, given.site)]
+    for line in wrong:
+        print(line)
+    print(f"{len(names)} pages, {len(WINDOWS)} windows each: {len(wrong)} findings")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netspec.capture.importing import from_torch as from_torch
     from netspec.comparison import compare as compare
     from netspec.compiler import check as check
     from netspec.compiler import load as load
@@ -55,6 +56,7 @@ _HOME = {
     "diagram": "netspec.drawing",
     "estimate": "netspec.cost",
     "expand": "netspec.emit.yaml",
+    "from_torch": "netspec.capture.importing",
     "load": "netspec.compiler",
     "loads": "netspec.compiler",
     "probe": "netspec.torch.probe",
@@ -67,7 +69,7 @@ _HOME = {
 }
 """The module that defines each public name. No submodule may have such a name: its import would rebind the name."""
 
-_NEEDS_TORCH = ("netspec.torch", "netspec.trainer")
+_NEEDS_TORCH = ("netspec.torch", "netspec.trainer", "netspec.capture")
 
 __all__ = [
     "Diagnostic",
@@ -85,6 +87,7 @@ __all__ = [
     "diagram",
     "estimate",
     "expand",
+    "from_torch",
     "load",
     "loads",
     "probe",

@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 import click
 
 from netspec.cli.files import check_target, is_read, write_atomic
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import MissingExtra, UsageError
+from netspec.extras import install
 from netspec.importing import from_config
 from netspec.views.describe import count_text
 
+if TYPE_CHECKING:
+    from netspec.capture.importing import FromTorch
+
 
 @click.command("import")
-@click.argument("config")
+@click.argument("source")
 @click.option("-o", "--output", metavar="FILE", help="Where to write the spec; printed if left out.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
-def command(config: str, output: str | None, force: bool) -> None:
-    """Write the spec of the network that CONFIG describes: a `config.json` of Hugging Face's transformers.
+@click.option(
+    "--input", "inputs", multiple=True, metavar="SIZES",
+    help="Of a module: one example's sizes, `3,224,224`, or `16,int64`; once for each argument.",
+)  # fmt: skip
+def command(source: str, output: str | None, force: bool, inputs: tuple[str, ...]) -> None:
+    """Write the spec of the network that SOURCE is.
 
-    Known are BART, BERT, DistilBERT, GPT-2, Llama, Mistral, Mixtral, Qwen2, T5, the Vision Transformer and Whisper.
-    What a spec cannot say is an error that names the key. The file is read as data, and nothing is fetched.
+    SOURCE is a `config.json` of Hugging Face's transformers, or a module of yours: `package.module:factory`. The file
+    is read as data, and nothing is fetched; known are BART, BERT, DistilBERT, GPT-2, Llama, Mistral, Mixtral, Qwen2,
+    T5, the Vision Transformer and Whisper. What a spec cannot say is an error that names the key.
+
+    A module is imported, made and run, in this directory. Its spec is held against it, with random weights, in outputs
+    and gradients: without that proof nothing is written. What a spec cannot say is an error that names the line of your
+    code. Weights load by the same keys; where a spec cannot keep one, FILE.keys.json says which is which.
     """
-    path = Path(config)
+    target = None if output is None else Path(output)
+    if target is not None:
+        check_target(target)
+    if target is not None and target.exists() and not force:
+        raise UsageError(f"{target} is there already; `--force` writes over it")
+    name = None if target is None else target.stem
+    if _is_factory(source):
+        _from_module(source, inputs, target, name)
+        return
+    if inputs:
+        raise UsageError(f"`--input` is for modules, `package.module:factory`; {source} says itself what it takes")
+    path = Path(source)
     if path.is_dir():
         path /= "config.json"
     is_read(path)
@@ -31,12 +57,7 @@ def command(config: str, output: str | None, force: bool) -> None:
         text = path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
-    target = None if output is None else Path(output)
-    if target is not None:
-        check_target(target)
-    if target is not None and target.exists() and not force:
-        raise UsageError(f"{target} is there already; `--force` writes over it")
-    written = from_config(text, None if target is None else target.stem)
+    written = from_config(text, name)
     if target is None:
         click.echo(written.text, nl=False)
         return
@@ -44,3 +65,51 @@ def command(config: str, output: str | None, force: bool) -> None:
     click.echo(
         f"wrote {target}, {count_text(written.params)} parameters; next: netspec compile {quote(str(target))}", err=True
     )
+
+
+def _is_factory(source: str) -> bool:
+    """Whether it names something in a module of Python's, and no file."""
+    module, colon, name = source.partition(":")
+    return bool(colon and name) and all(part.isidentifier() for part in module.split(".")) and not Path(source).exists()
+
+
+def _from_module(source: str, inputs: tuple[str, ...], target: Path | None, name: str | None) -> None:
+    try:
+        from netspec.capture.factory import example, module_from
+        from netspec.capture.importing import from_torch
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "torchvision"):
+            raise
+        raise MissingExtra(f"a module needs {error.name} to run: {install('torch')}") from None
+    made = module_from(source)
+    found = from_torch(made, *example(made, inputs), name=name or source.rpartition(":")[2].partition("(")[0])
+    if target is None:
+        click.echo(found.text, nl=False)
+    else:
+        write_atomic(target, found.text)
+    _told(found, target)
+
+
+def _told(found: FromTorch, target: Path | None) -> None:
+    """Say what was proven and what was not."""
+    params = found.net.params
+    assert isinstance(params, int)
+    what = "the spec" if target is None else f"wrote {target}"
+    click.echo(f"{what}: {count_text(params)} parameters, {len(found.text.splitlines())} lines", err=True)
+    click.echo(
+        f"equal to the module in outputs and gradients, {', '.join(found.proven)}: within {found.difference:.0e} of "
+        "the largest value, in 64 bits",
+        err=True,
+    )
+    for note in found.notes:
+        click.echo(f"note: {note}", err=True)
+    if found.keeps_keys:
+        click.echo("its `state_dict` has the module's keys", err=True)
+    elif target is None:
+        click.echo("note: its `state_dict` has other keys; with `-o FILE` the map of them is written beside", err=True)
+    else:
+        beside = target.with_suffix(".keys.json")
+        write_atomic(beside, json.dumps(found.keys, indent=1) + "\n")
+        click.echo(f"wrote {beside}: for each key of the spec's `state_dict` that of the module", err=True)
+    if target is not None:
+        click.echo(f"next: netspec compile {quote(str(target))}", err=True)

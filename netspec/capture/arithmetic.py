@@ -1,0 +1,161 @@
+"""Sums, products and the like of tensors and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from netspec.capture.binding import bound
+from netspec.capture.forms import Form
+from netspec.capture.graph import Traced, TracedCall
+from netspec.capture.items import made
+from netspec.capture.lowering import Handler, Lowering, NoForm
+
+
+def _binary(op: str, *, turned: bool = False) -> Handler:
+    def handle(lowering: Lowering, call: TracedCall) -> None:
+        given = bound(call, "input other alpha=1")
+        left, right = given["input"], given["other"]
+        if given.get("alpha", 1) != 1 or given.get("rounding_mode") is not None:
+            raise NoForm(f"`{call.name}` with `alpha` or `rounding_mode` has no form in a spec")
+        if turned:
+            left, right = right, left
+        combined(lowering, call, op, left, right)
+
+    return handle
+
+
+def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: Any) -> None:
+    """Two tensors, or a tensor and a number, element by element."""
+    result = call.results[0]
+    a, b = _operand(lowering, left, result), _operand(lowering, right, result)
+    forms = {form for _, form in (a, b) if form is not None}
+    if len(forms) > 1:
+        raise NoForm("the batch is not in the same place in both tensors")
+    form = forms.pop() if forms else Form()
+    values = [value for value, _ in (a, b) if isinstance(value, Traced)]
+    if op in ("+", "*") and len(values) == 2 and values[0] is not values[1]:
+        lowering.add(call, {"+": "add", "*": "mul"}[op], None, branches=tuple(values), form=form)
+        return
+    if op == "*" and len(values) == 1:
+        number = b[0] if isinstance(a[0], Traced) else a[0]
+        if number == 1:
+            lowering.is_same(result, values[0])
+            return
+        lowering.add(call, "Scale", values[0], {"factor": number}, form=form)
+        return
+    if op in ("+", "-", "/") and len(values) == 1 and not isinstance(b[0], Traced) and b[0] == (op == "/"):
+        lowering.is_same(result, values[0])
+        return
+    lowering.add(call, "use", None, terms=(a[0], op, b[0]), form=form)
+
+
+def _operand(lowering: Lowering, value: Any, result: Traced) -> tuple[Traced | float, Form | None]:
+    """A value with as many axes as the result, or a number; None for the form of what is one for all examples."""
+    if isinstance(value, bool) or not isinstance(value, (Traced, int, float)):
+        raise NoForm(f"it is given {value!r}")
+    if not isinstance(value, Traced):
+        return value, None
+    if value.dtype != "float32":
+        raise NoForm(f"it computes with {value.dtype}")
+    if not value.varies:
+        number = _number(lowering, value)
+        if number is not None:
+            return number, None
+        shape = (*(1 for _ in range(len(result.shape) - len(value.shape))), *value.shape)
+        return lowering.constant(value, shape), None
+    ready, form = lowering.anywhere(value)
+    missing = len(result.shape) - len(value.shape)
+    if missing:
+        raise NoForm("the tensors have different numbers of axes, so that the batch meets another axis")
+    if value.shape != result.shape and not _broadcasts(value.shape, result.shape, form):
+        raise NoForm("the batch is broadcast")
+    return ready, form
+
+
+def _number(lowering: Lowering, value: Traced) -> float | None:
+    """The number that a tensor of one value is."""
+    if value.kind != "numbers" or value.tensor is None or value.tensor.numel() != 1:
+        return None
+    return float(value.tensor)
+
+
+def _broadcasts(shape: Sequence[int], result: Sequence[int], form: Form) -> bool:
+    return len(shape) == len(result) and shape[form.at] == result[form.at]
+
+
+def _unary(*terms: Any) -> Handler:
+    def handle(lowering: Lowering, call: TracedCall) -> None:
+        value, form = lowering.anywhere(call.args[0])
+        lowering.add(call, "use", None, terms=tuple(value if term is None else term for term in terms), form=form)
+
+    return handle
+
+
+def _power(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input exponent")
+    if not isinstance(given["input"], Traced) or isinstance(given["exponent"], Traced):
+        raise NoForm("a power whose exponent is a tensor has no form in a spec")
+    value, form = lowering.anywhere(given["input"])
+    lowering.add(call, "use", None, terms=(value, "**", given["exponent"]), form=form)
+
+
+def _negative(lowering: Lowering, call: TracedCall) -> None:
+    value, form = lowering.anywhere(call.args[0])
+    lowering.add(call, "Scale", value, {"factor": -1}, form=form)
+
+
+def _concat(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "tensors dim=0")
+    tensors: list[Traced] = list(given["tensors"])
+    result = call.results[0]
+    rank = len(result.shape)
+    varying = [value for value in tensors if value.varies]
+    forms = {lowering.anywhere(value)[1] for value in varying}
+    if len(forms) != 1:
+        raise NoForm("the batch is not in the same place in all tensors")
+    form = forms.pop()
+    dim = form.axis(given["dim"], rank)
+    if dim is None:
+        raise NoForm("it puts one batch behind another")
+    values = tuple(lowering.anywhere(v)[0] if v.varies else _repeated(lowering, v) for v in tensors)
+    if len(values) == 1:
+        lowering.is_same(result, values[0])
+        return
+    lowering.add(call, "concat", None, branches=values, options={} if dim == 1 else {"dim": dim}, form=form)
+
+
+def _repeated(lowering: Lowering, value: Traced) -> Traced:
+    """A constant that is repeated for each example; the join repeats it by itself."""
+    return lowering.constant(value, (1, *value.shape[1:]))
+
+
+def _stack(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "tensors dim=0")
+    result = call.results[0]
+    dim = given["dim"] % len(result.shape)
+    values = tuple(lowering.taken(value) for value in given["tensors"])
+    if dim == 0:
+        between = made((result.shape[1], result.shape[0], *result.shape[2:]), result)
+        lowering.add(call, "stack", None, branches=values, gives=(between,))
+        lowering.move(between, result, lambda layout: layout.permuted([1, 0, *range(2, len(result.shape))]))
+        return
+    lowering.add(call, "stack", None, branches=values, options={} if dim == 1 else {"dim": dim})
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    **dict.fromkeys(("add", "__add__", "__radd__", "__iadd__"), _binary("+")),
+    **dict.fromkeys(("mul", "multiply", "__mul__", "__rmul__", "__imul__"), _binary("*")),
+    **dict.fromkeys(("sub", "subtract", "__sub__", "__isub__"), _binary("-")),
+    **dict.fromkeys(("__rsub__", "rsub"), _binary("-", turned=True)),
+    **dict.fromkeys(("div", "true_divide", "divide", "__truediv__", "__itruediv__"), _binary("/")),
+    **dict.fromkeys(("__rtruediv__", "__rdiv__"), _binary("/", turned=True)),
+    **dict.fromkeys(("pow", "__pow__"), _power),
+    **dict.fromkeys(("neg", "negative", "__neg__"), _negative),
+    "square": _unary(None, "**", 2),
+    "sqrt": _unary(None, "**", 0.5),
+    "rsqrt": _unary(None, "**", -0.5),
+    "reciprocal": _unary(1, "/", None),
+    **dict.fromkeys(("cat", "concat", "concatenate"), _concat),
+    "stack": _stack,
+}

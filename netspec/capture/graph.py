@@ -1,0 +1,150 @@
+"""What a module did when it ran: calls of modules and functions, and the values that passed between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from torch import nn
+
+from netspec.diagnostics import Code, NetspecError
+
+
+class NotCaptured(NetspecError):
+    """The module does something that a spec cannot say; the message names each such place in the user's source."""
+
+    code: Code = "not-importable"
+
+
+class Place:
+    """A line of the user's source."""
+
+    __slots__ = ("file", "line")
+
+    def __init__(self, file: str, line: int) -> None:
+        self.file = file
+        self.line = line
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(eq=False, slots=True)
+class Traced:
+    """A tensor: an input, a parameter, a buffer, numbers, or what a call gave."""
+
+    kind: Literal["input", "parameter", "buffer", "numbers", "made"]
+    shape: tuple[int, ...]
+    dtype: str
+    key: str = ""
+    """Of a parameter or a buffer, its key in the `state_dict`; of an input, its name."""
+    maker: TracedCall | None = None
+    tensor: Any = None
+    """Of numbers, the tensor itself."""
+    varies: bool = False
+    """Whether it depends on an input."""
+
+
+@dataclass(eq=False, slots=True)
+class TracedCall:
+    """A function or a layer that was called."""
+
+    function: Callable[..., Any] | None
+    """None for a layer."""
+    layer: nn.Module | None
+    path: str
+    """Of a layer, its path in the module."""
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    place: Place | None
+    results: list[Traced] = field(default_factory=list[Traced])
+    result: Any = None
+    """As it was given: a value, or values in tuples."""
+    constant: Any = None
+    """The tensor that it gave, where no input decides it."""
+    region: Region | None = None
+
+    @property
+    def name(self) -> str:
+        """The function's name, or the layer's class."""
+        if self.layer is not None:
+            return type(self.layer).__name__
+        return str(getattr(self.function, "__name__", self.function))
+
+    def reads(self) -> Iterator[Traced]:
+        """The values among its arguments."""
+        yield from values_in((self.args, self.kwargs))
+
+
+@dataclass(eq=False, slots=True)
+class Region:
+    """A call of a module that is no layer: what was called inside of it, in order."""
+
+    module: nn.Module
+    path: str
+    inputs: list[Traced]
+    place: Place | None
+    parent: Region | None
+    steps: list[TracedCall | Region] = field(default_factory=list["TracedCall | Region"])
+    result: Any = None
+
+    @property
+    def outputs(self) -> list[Traced]:
+        """The values that it gave."""
+        return list(values_in(self.result))
+
+
+@dataclass(eq=False, slots=True)
+class Trace:
+    """One run of a module."""
+
+    root: Region
+    inputs: list[Traced]
+    batch: int
+    training: bool
+    read: list[tuple[str, Place | None]] = field(default_factory=list["tuple[str, Place | None]"])
+    """Where the program looked at the numbers of a tensor that an input decides, and by which function."""
+
+
+def values_in(tree: Any) -> Iterator[Traced]:
+    """The values in nested tuples, lists and mappings."""
+    if isinstance(tree, Traced):
+        yield tree
+    elif isinstance(tree, (tuple, list)):
+        for item in tree:  # pyright: ignore[reportUnknownVariableType]  # a program's own arguments
+            yield from values_in(item)
+    elif isinstance(tree, dict):
+        for item in tree.values():  # pyright: ignore[reportUnknownVariableType]  # as above
+            yield from values_in(item)
+    elif isinstance(tree, slice):
+        ends = cast("slice[Any, Any, Any]", tree)
+        yield from values_in((ends.start, ends.stop, ends.step))
+
+
+def calls_in(region: Region) -> Iterator[TracedCall]:
+    """The calls in a region, in order."""
+    for step in region.steps:
+        if isinstance(step, Region):
+            yield from calls_in(step)
+        else:
+            yield step
+
+
+def without_unused(trace: Trace) -> None:
+    """Take away the calls whose results reach no output, and the regions that are empty then."""
+    wanted = {id(value) for value in trace.root.outputs}
+
+    def prune(region: Region) -> None:
+        kept: list[TracedCall | Region] = []
+        for step in reversed(region.steps):
+            if isinstance(step, Region):
+                prune(step)
+                if step.steps:
+                    kept.append(step)
+            elif any(id(value) in wanted for value in step.results):
+                wanted.update(id(value) for value in step.reads())
+                kept.append(step)
+        region.steps[:] = reversed(kept)
+
+    prune(trace.root)

@@ -1,0 +1,192 @@
+"""A module of torch's → the spec of the same network, with the proof that it is."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from netspec.capture.functions import HANDLERS
+from netspec.capture.graph import NotCaptured, Place, Trace, Traced
+from netspec.capture.items import PlacedItem, leaves_of
+from netspec.capture.layers import is_layer
+from netspec.capture.lowering import Lowering
+from netspec.capture.proof import EqualityProof, Unproven, key_map
+from netspec.capture.schedule import JOINS, BodyNames
+from netspec.capture.shape import shaped, share
+from netspec.capture.trace import traced
+from netspec.capture.written import lines
+from netspec.compiler import loads
+from netspec.errors import SpecError
+from netspec.net import Net
+
+
+class FromTorch(NamedTuple):
+    """The spec of a module, and what was found out about it."""
+
+    text: str
+    keys: dict[str, str]
+    """For each key of the built net that of the module."""
+    net: Net
+    difference: float
+    """The largest of outputs and gradients, as a share of the largest value."""
+    proven: tuple[str, ...]
+    """In which runs they were compared, in words."""
+    notes: tuple[str, ...]
+    """What the spec has not: other sizes that the module takes."""
+
+    @property
+    def keeps_keys(self) -> bool:
+        """Whether weights load without a transfer."""
+        return all(own == key for own, key in self.keys.items())
+
+
+class WrittenTrace(NamedTuple):
+    """The spec of one trace."""
+
+    text: str
+    items: list[PlacedItem]
+
+    @property
+    def layers(self) -> list[PlacedItem]:
+        """The layers, in order."""
+        return [item for item in leaves_of(self.items) if item.word not in JOINS and item.word not in ("use", "as")]
+
+
+def from_torch(module: nn.Module, *example: Tensor, name: str | None = None, is_flat: bool = False) -> FromTorch:
+    """The spec of the network that a module is, proven to be the same.
+
+    The module runs on the example, on batches of two sizes, on another size, and in training mode. It is not changed.
+
+    Args:
+        module: the module, on the CPU.
+        example: its arguments, the batch first. Only their shapes and, of integers, their values are of interest.
+        name: of the network; that of the module's class if left out.
+        is_flat: say everything once, without blocks and loops.
+
+    Raises:
+        NotCaptured: the module does what a spec cannot say, or the spec differs from it.
+    """
+    del is_flat
+    title = re.sub(r"\W+", "_", name or type(module).__name__.lower()).strip("_") or "network"
+    two = [resized(tensor, 2) for tensor in example]
+    written = flat(_traced(module, two, training=False), title)
+    for what, batch, training in (("with a batch of 3 instead of 2", 3, False), ("in training mode", 2, True)):
+        again = [resized(tensor, batch) for tensor in example]
+        _compare(written, flat(_traced(module, again, training=training), title), what)
+    try:
+        net = loads(written.text)
+    except SpecError as error:
+        raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
+    keys = key_map(net, written.layers)
+    try:
+        proof = EqualityProof(module, net, keys, 1)
+        worst = 0.0
+        proven = ["in eval mode", "in training mode", "on a batch of 3"]
+        for batch, training in ((2, False), (2, True), (3, False)):
+            worst = max(worst, proof.check([resized(tensor, batch) for tensor in example], training=training))
+    except Unproven as error:
+        raise NotCaptured(f"the spec and the module differ: {error}") from None
+    notes: list[str] = []
+    found = _other_size(proof, example)
+    (proven if found.startswith("on") else notes).append(found)
+    return FromTorch(written.text, keys, net, worst, tuple(proven), tuple(notes))
+
+
+def _traced(module: nn.Module, inputs: Sequence[Tensor], *, training: bool) -> Trace:
+    names = [f"x{i}" if i else "x" for i in range(len(inputs))]
+    return traced(module, list(zip(names, inputs, strict=True)), is_layer, training=training)
+
+
+def resized(tensor: Tensor, batch: int, sizes: Sequence[int] | None = None) -> Tensor:
+    """An example of another batch, perhaps of other sizes: random numbers, or the integers again."""
+    generator = torch.Generator().manual_seed(batch)
+    shape = (batch, *(tensor.shape[1:] if sizes is None else sizes))
+    if tensor.is_floating_point():
+        return torch.randn(shape, generator=generator)
+    high = int(tensor.max()) + 1 if tensor.numel() else 1
+    return torch.randint(0, high, shape, generator=generator).to(tensor.dtype)
+
+
+def _compare(first: WrittenTrace, other: WrittenTrace, what: str) -> None:
+    """Refuse a module that does something else in another run."""
+    if first.text == other.text:
+        return
+    changed = [
+        line
+        for line in difflib.unified_diff(first.text.splitlines(), other.text.splitlines(), lineterm="", n=0)
+        if line[0] in "-+" and line[:3] not in ("---", "+++")
+    ]
+    raise NotCaptured(
+        "\n".join(
+            [f"{what} the module is another network, which one spec cannot say:", *(f"  {c}" for c in changed[:6])]
+        )
+    )
+
+
+def _other_size(proof: EqualityProof, example: Sequence[Tensor]) -> str:
+    """What becomes of a larger input: proven, too, or why not."""
+    sizes = [[n + 32 if len(x.shape) == 4 and i else n for i, n in enumerate(x.shape[1:])] for x in example]
+    if all(list(x.shape[1:]) == size for x, size in zip(example, sizes, strict=True)):
+        return "it was compared at this size alone"
+    told = " and ".join(" x ".join(map(str, size)) for size in sizes)
+    larger = [resized(x, 2, size) for x, size in zip(example, sizes, strict=True)]
+    try:
+        with torch.no_grad():
+            proof.theirs.eval()(*(x.double() if x.is_floating_point() else x for x in larger))
+    except Exception:  # the user's own module may raise anything
+        return f"the module does not take {told}, nor need the spec"
+    try:
+        proof.check(larger, training=False)
+    except (Unproven, RuntimeError):
+        return f"at {told} the module is another network: sizes that it computes are numbers in the spec"
+    return f"on {told}"
+
+
+def flat(trace: Trace, name: str) -> WrittenTrace:
+    """The spec of a trace that says everything once."""
+    lowering = Lowering(trace, HANDLERS)
+    items = lowering.body(trace.root)
+    if trace.read:
+        lowering.refused.extend(
+            (place, f"`{function}` reads the numbers in a tensor, and the program may go on as they say")
+            for function, place in trace.read
+        )
+    if lowering.refused:
+        raise NotCaptured(_refusal(lowering.refused))
+    items = shaped(items)
+    trouble = share(items)
+    if trouble:
+        raise NotCaptured(f"`{trouble[0]}` runs in several modules, which a spec cannot say")
+    scope = BodyNames({value: value.key for value in trace.inputs} if len(trace.inputs) > 1 else {})
+    items, last = scope.scheduled(items, trace.inputs[0])
+    outputs = [lowering.find(value) for value in trace.root.outputs]
+    head = ["netspec: 1", f"name: {name}", f"input: {_input(trace)}", "", "layers:"]
+    tail: list[str] = []
+    if len(outputs) > 1:
+        tail = ["", f"output: [{', '.join(scope.need(value) for value in outputs)}]"]
+    elif outputs[0] is not last:
+        scope.use(outputs[0], items)
+    text = "\n".join([*head, *lines(items, scope.names, "  "), *tail]) + "\n"
+    return WrittenTrace(text, items)
+
+
+def _refusal(refused: Sequence[tuple[Place | None, str]]) -> str:
+    """All that has no form, each once, in the order of the source."""
+    told = list(dict.fromkeys(f"  {place}: {reason}" for place, reason in refused))
+    more = [f"  … and {len(told) - 12} more"] if len(told) > 12 else []
+    return "\n".join(["a spec cannot say what this module does:", *told[:12], *more])
+
+
+def _input(trace: Trace) -> str:
+    def one(value: Traced) -> str:
+        sizes = [str(size) for size in value.shape[1:]]
+        return f"[{', '.join(sizes if value.dtype == 'float32' else [*sizes, value.dtype])}]"
+
+    if len(trace.inputs) == 1:
+        return one(trace.inputs[0])
+    return "{" + ", ".join(f"{value.key}: {one(value)}" for value in trace.inputs) + "}"

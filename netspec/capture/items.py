@@ -1,0 +1,70 @@
+"""Items of a spec before they have names: what each takes, reads and gives are values of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from netspec.capture.graph import Place, Traced
+
+Operand = Traced | float | str
+"""A part of the text of a `use`: a value, a number, or an operator."""
+
+
+@dataclass(eq=False, slots=True)
+class PlacedItem:
+    """An item of a list of layers."""
+
+    word: str
+    """The type of a layer, or a word of the language."""
+    takes: Traced | None = None
+    """The value that has to stand in front of it; None where it reads none that stands there."""
+    gives: tuple[Traced, ...] = ()
+    """Its results; the first flows on."""
+    arguments: dict[str, Any] = field(default_factory=dict[str, Any])
+    reads: dict[str, tuple[Traced, ...]] = field(default_factory=dict[str, tuple[Traced, ...]])
+    """The tensors that a layer is given beside what flows, by name."""
+    branches: tuple[Traced, ...] = ()
+    """Of a combinator."""
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What stands beside a combinator; values among them are written as their names."""
+    terms: tuple[Operand, ...] = ()
+    """Of a `use`."""
+    name: str | None = None
+    keys: dict[str, str] = field(default_factory=dict[str, str])
+    """For each parameter and buffer of the layer its key in the module."""
+    body: list[PlacedItem] | None = None
+    """Of a `sequential`."""
+    path: str = ""
+    """Of the module in the source."""
+    class_name: str = ""
+    place: Place | None = None
+    labels: list[str | None] = field(default_factory=list[str | None])
+    """The names that `as` gives to its results."""
+    shared: bool = False
+
+    def values(self) -> Iterator[Traced]:
+        """The values that it reads by name, perhaps."""
+        for values in self.reads.values():
+            yield from values
+        yield from self.branches
+        yield from (term for term in self.terms if isinstance(term, Traced))
+        yield from (value for value in self.options.values() if isinstance(value, Traced))
+
+
+def leaves_of(items: list[PlacedItem]) -> Iterator[PlacedItem]:
+    """The layers and combinators, in order."""
+    for item in items:
+        if item.body is not None:
+            yield from leaves_of(item.body)
+        else:
+            yield item
+
+
+def made(shape: tuple[int, ...], like: Traced, varies: bool | None = None) -> Traced:
+    """A value between two items that stand for one call."""
+    return Traced("made", shape, like.dtype, varies=like.varies if varies is None else varies)
+
+
+Names = Mapping[Traced, str]

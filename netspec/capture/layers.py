@@ -1,0 +1,228 @@
+"""Which modules are layers of a spec, and with which arguments."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from importlib import import_module
+from typing import Any, Final, cast
+
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from netspec.emit.yaml import written_arguments
+from netspec.layers import MODULE_OF
+from netspec.layers.base import NAMESPACES, Layer
+
+_OTHERWISE: Final = frozenset(
+    {"__init__", "__repr__", "extra_repr", "reset_parameters", "_reset_parameters", "__new__"}
+)
+"""Methods of a layer that decide nothing of what it computes."""
+
+
+def layer_class(name: str) -> type[Layer]:
+    """The class of a layer that a spec may name."""
+    return cast("type[Layer]", getattr(import_module(f"netspec.layers.{MODULE_OF[name]}"), name))
+
+
+def is_layer(module: nn.Module) -> bool:
+    """Whether a module is one of a layer's class, or of a subclass that computes the same, and nothing is done around
+    it."""
+    return not _is_disturbed(module) and layer_of(module) is not None
+
+
+def layer_of(module: nn.Module) -> Layer | None:
+    """The layer that a module is; None if there is none."""
+    base = _base(type(module))
+    if base is None:
+        return _drops_examples(module)
+    name = _SPECIAL.get(base.__name__, base.__name__)
+    read = _READERS.get(base.__name__)
+    found = _fields(layer_class(name), module) if read is None else read(module)
+    if found is None:
+        return None
+    return made(name, found)
+
+
+def made(name: str, arguments: dict[str, Any]) -> Layer | None:
+    """A layer with these arguments, as it is written most shortly; None if they are none of its."""
+    kind = layer_class(name)
+    given = {key: _short(value) for key, value in arguments.items() if key != kind.width}
+    stride = kind.model_fields.get("stride")
+    if stride is not None and stride.default is None and given.get("stride") == given.get("kernel_size"):
+        given.pop("stride", None)
+    try:
+        return kind.model_validate(given)
+    except ValidationError:
+        try:
+            return kind.model_validate({key: value for key, value in arguments.items() if key != kind.width})
+        except ValidationError:
+            return None
+
+
+def written(layer: Layer) -> dict[str, Any]:
+    """The arguments of a layer that differ from their defaults."""
+    found = written_arguments(layer)
+    found.pop("inplace", None)
+    return found
+
+
+def _short(value: Any) -> Any:
+    """A list of equal numbers as one number, as a person writes it."""
+    if isinstance(value, list):
+        value = tuple(cast("list[Any]", value))
+    if isinstance(value, tuple):
+        numbers = cast("tuple[Any, ...]", value)
+        if numbers and all(type(number) is type(numbers[0]) and number == numbers[0] for number in numbers):
+            return numbers[0]
+    return cast("Any", value)
+
+
+def _is_disturbed(module: nn.Module) -> bool:
+    """Whether something is done around the module, or its weight is computed."""
+    inside = vars(module)
+    return (
+        bool(inside["_forward_hooks"] or inside["_forward_pre_hooks"])
+        or "forward" in inside
+        or hasattr(module, "parametrizations")
+    )
+
+
+@cache
+def _base(kind: type[nn.Module]) -> type[nn.Module] | None:
+    """The class of a layer that a class is, or that it is derived from without other computations."""
+    for base in kind.__mro__:
+        if base.__name__ in MODULE_OF and base.__module__.startswith("torch.nn.modules"):
+            break
+        if base.__name__ in _SPECIAL and base.__module__ in NAMESPACES:
+            break
+        known = base.__module__ in NAMESPACES or base.__module__.startswith("torchvision.ops.")
+        if known and base.__name__ in MODULE_OF:
+            break
+    else:
+        return None
+    helpers = (name for name, _ in inspect.getmembers(base, inspect.isfunction) if name not in _OTHERWISE)
+    return base if all(getattr(kind, name) is getattr(base, name) for name in helpers) else None
+
+
+def _fields(kind: type[Layer], module: nn.Module) -> dict[str, Any] | None:
+    """The arguments of a layer, which its module has as attributes of the same names."""
+    found: dict[str, Any] = {}
+    for name in kind.model_fields:
+        if not hasattr(module, name):
+            return None
+        value = getattr(module, name)
+        if name == "bias" and not isinstance(value, bool):
+            value = value is not None
+        found[name] = value
+    return found
+
+
+# ---- modules that keep their arguments in another way
+
+
+def _recurrent(module: Any) -> dict[str, Any] | None:
+    if not module.batch_first and type(module).__module__.startswith("torch"):
+        return None
+    kind = layer_class(type(module).__name__)
+    names = [name for name in kind.model_fields if name not in ("returns", "nonlinearity")]
+    found = {name: getattr(module, name) for name in names if hasattr(module, name)}
+    if module.mode in ("RNN_TANH", "RNN_RELU"):
+        found["nonlinearity"] = module.mode[4:].lower()
+    return found
+
+
+def _window_attention(version: int) -> Any:
+    def read(module: Any) -> dict[str, Any]:
+        return {
+            "num_heads": module.num_heads,
+            "window_size": list(module.window_size),
+            "shift_size": list(module.shift_size),
+            "qkv_bias": module.qkv.bias is not None,
+            "proj_bias": module.proj.bias is not None,
+            "attention_dropout": float(module.attention_dropout),
+            "dropout": float(module.dropout),
+            "version": version,
+        }
+
+    return read
+
+
+def _grid_attention(module: Any) -> dict[str, Any]:
+    return {"head_dim": module.head_dim}
+
+
+def _attention(module: Any) -> dict[str, Any] | None:
+    if module.bias_k is not None or module.add_zero_attn or not module._qkv_same_embed_dim:
+        return None
+    bias = module.in_proj_bias is not None
+    if bias != (module.out_proj.bias is not None) or not module.batch_first:
+        return None
+    return {"num_heads": module.num_heads, "dropout": float(module.dropout), "bias": bias}
+
+
+def _layer_scale(module: Any) -> dict[str, Any]:
+    return {"init_value": module.init_value, "dim": -module.weight.ndim}
+
+
+def _scaled(module: Any) -> dict[str, Any] | None:
+    found = _fields(layer_class("Upsample"), module)
+    if found is not None and found.get("recompute_scale_factor"):
+        return None
+    return found
+
+
+_SPECIAL: Final = {
+    "ShiftedWindowAttention": "WindowAttention",
+    "ShiftedWindowAttentionV2": "WindowAttention",
+    "RelativePositionalMultiHeadAttention": "GridAttention",
+    "MultiheadAttention": "SelfAttention",
+}
+_READERS: Final[dict[str, Any]] = {
+    "RNN": _recurrent,
+    "LSTM": _recurrent,
+    "GRU": _recurrent,
+    "ShiftedWindowAttention": _window_attention(1),
+    "ShiftedWindowAttentionV2": _window_attention(2),
+    "RelativePositionalMultiHeadAttention": _grid_attention,
+    "MultiheadAttention": _attention,
+    "SelfAttention": _attention,
+    "LayerScale": _layer_scale,
+    "Upsample": _scaled,
+    "TransformerEncoderLayer": lambda module: None,  # pyright: ignore[reportUnknownLambdaType]  # traced through
+    "TransformerEncoder": lambda module: None,  # pyright: ignore[reportUnknownLambdaType]  # as above
+    "TransformerDecoderLayer": lambda module: None,  # pyright: ignore[reportUnknownLambdaType]  # as above
+    "TransformerDecoder": lambda module: None,  # pyright: ignore[reportUnknownLambdaType]  # as above
+}
+
+
+def _drops_examples(module: nn.Module) -> Layer | None:
+    """Whether a module without parameters is `StochasticDepth` under another name: by what it does, not by what it is
+    called."""
+    if any(True for _ in module.children()) or any(True for _ in module.parameters()):
+        return None
+    share = getattr(module, "drop_prob", None)
+    if not isinstance(share, (int, float)) or not 0 <= share < 1:
+        return None
+    from torchvision.ops import StochasticDepth  # pyright: ignore[reportMissingTypeStubs]  # it has none
+
+    x = torch.arange(1.0, 25.0).view(12, 2)
+    ours, mode = StochasticDepth(float(share), "row"), module.training
+    state = torch.get_rng_state()
+    try:
+        for training in (True, False):
+            ours.train(training)
+            module.training = training
+            found: list[Any] = []
+            for one in (module, ours):
+                torch.default_generator.manual_seed(3)
+                found.append(one(x))
+            if not torch.allclose(found[0], found[1]):
+                return None
+    except Exception:  # a module that does not take this is another one
+        return None
+    finally:
+        module.training = mode
+        torch.set_rng_state(state)
+    return made("StochasticDepth", {"p": float(share)})

@@ -1,0 +1,361 @@
+"""A trace → the items of a spec, which say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from netspec.capture import layers
+from netspec.capture.forms import AxisMoves, Form, Unmovable
+from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
+from netspec.capture.items import PlacedItem, made
+from netspec.layers.base import Layer
+
+Handler = Callable[["Lowering", TracedCall], None]
+
+
+class NoForm(Exception):
+    """A call that a spec cannot say; why, as a sentence without its place."""
+
+
+class Lowering:
+    """Writes the items of one trace."""
+
+    def __init__(self, trace: Trace, functions: dict[str, Handler]) -> None:
+        self.trace = trace
+        self.batch = trace.batch
+        self.functions = functions
+        self.forms: dict[Traced, Form] = {}
+        self.pending: dict[Traced, tuple[Traced, AxisMoves]] = {}
+        """Values whose axes are only moved, which is written where they are read: what they are made of, and how."""
+        self.same: dict[Traced, Traced] = {}
+        """Values that are others, and which."""
+        self.constants: dict[Traced, tuple[Traced, tuple[int, ...]]] = {}
+        """Of a parameter that is seen in another shape, the parameter and the shape."""
+        self.refused: list[tuple[Place | None, str]] = []
+        self.items: list[PlacedItem] = []
+        self.refused_results: set[Traced] = set()
+        """Results that have no form: indices."""
+        self.parameters: dict[tuple[Traced, tuple[int, ...]], Traced] = {}
+        for value in trace.inputs:
+            self.forms[value] = Form()
+
+    # ---- the walk
+
+    def body(self, region: Region) -> list[PlacedItem]:
+        """The items of a region."""
+        before, self.items = self.items, []
+        for step in region.steps:
+            try:
+                if isinstance(step, Region):
+                    self._region(step)
+                else:
+                    self._call(step)
+            except NoForm as reason:
+                self.refused.append((step.place, str(reason)))
+                for value in step.results if isinstance(step, TracedCall) else step.outputs:
+                    self.forms.setdefault(value, Form())
+        for value in region.outputs:
+            self.ready(value)
+        items, self.items = self.items, before
+        return items
+
+    def _region(self, region: Region) -> None:
+        for value in region.inputs:
+            if value.varies:
+                self.ready(value)
+        given = [self.find(value) for value in region.inputs]
+        items = self.body(region)
+        outputs = [self.find(value) for value in region.outputs]
+        if not items:
+            return
+        takes = next((value for value in given if value.varies), None)
+        self.items.append(
+            PlacedItem(
+                "sequential", takes, tuple(outputs), body=items, path=region.path,
+                class_name=type(region.module).__name__, place=region.place,
+            )
+        )  # fmt: skip
+
+    def _call(self, call: TracedCall) -> None:
+        if not call.results:
+            return
+        if call.layer is not None:
+            self.layer(call)
+            return
+        name = call.name
+        handler = self.functions.get(name) or self.functions.get(name.strip("_"))
+        if not any(value.varies for value in call.results) and self._constant(call):
+            return
+        if handler is None:
+            raise NoForm(f"`{name}` has no form in a spec")
+        handler(self, call)
+
+    def _constant(self, call: TracedCall) -> bool:
+        """Note what is made of parameters and numbers alone, where that is a parameter in another shape, or numbers."""
+        result = call.results[0]
+        learned = [value for value in call.reads() if self._is_learned(value)]
+        if not learned:
+            result.kind, result.tensor = "numbers", call.constant
+            return True
+        moves = ("view", "reshape", "unsqueeze", "squeeze", "flatten", "contiguous", "to", "type_as", "__getitem__")
+        if call.name not in moves or len(learned) > 1 or result.dtype != learned[0].dtype:
+            return False
+        if _product(result.shape) != _product(learned[0].shape):
+            return False
+        source, _ = self.constants.get(learned[0], (learned[0], ()))
+        self.constants[result] = (source, result.shape)
+        return True
+
+    def _is_learned(self, value: Traced) -> bool:
+        """Whether it is a parameter or a buffer, or made of some."""
+        if value.kind in ("parameter", "buffer") or value in self.constants:
+            return True
+        return value.kind == "made" and not value.varies and value not in self.constants
+
+    # ---- values
+
+    def find(self, value: Traced) -> Traced:
+        """The value itself, where this is another name of it."""
+        while value in self.same:
+            value = self.same[value]
+        if value in self.refused_results:
+            raise NoForm("indices of a maximum are used")
+        return value
+
+    def ready(self, value: Traced) -> Traced:
+        """The value in a spec that a tensor is; what moves its axes is written here if it was not yet."""
+        value = self.find(value)
+        if value in self.pending:
+            base, layout = self.pending.pop(value)
+            form = layout.form()
+            moved = layout.item()
+            if moved is None:
+                self.same[value] = base
+                self.forms[value] = form
+                return self.find(base)
+            word, arguments = moved
+            self.items.append(PlacedItem(word, base, (value,), arguments))
+            self.forms[value] = form
+        return value
+
+    def form(self, value: Traced) -> Form:
+        """Where its batch is, once it is ready."""
+        found = self.forms.get(value) or self.forms.get(self.find(value))
+        if found is None:
+            raise NoForm("it depends on what has no form in a spec")
+        return found
+
+    def taken(self, value: Any) -> Traced:
+        """A tensor that depends on the input, with the batch first."""
+        if not isinstance(value, Traced):
+            raise NoForm(f"it is given {value!r}, which is no tensor")
+        if not value.varies:
+            return self.constant(value, value.shape)
+        ready = self.ready(value)
+        if not self._form_of(value, ready).plain:
+            raise NoForm("its batch is merged with another axis, or is not the first")
+        return ready
+
+    def _form_of(self, value: Traced, ready: Traced) -> Form:
+        return self.forms[value] if value in self.forms else self.form(ready)
+
+    def anywhere(self, value: Any) -> tuple[Traced, Form]:
+        """A tensor that depends on the input, and where its batch is."""
+        if not isinstance(value, Traced):
+            raise NoForm(f"it is given {value!r}, which is no tensor")
+        if not value.varies:
+            return self.constant(value, value.shape), Form()
+        ready = self.ready(value)
+        return ready, self._form_of(value, ready)
+
+    def constant(self, value: Traced, shape: Sequence[int]) -> Traced:
+        """A parameter or a buffer as a value whose first axis, of 1, is that of the batch."""
+        source, seen = self.constants.get(value, (value, value.shape))
+        if source.kind == "made":
+            ready = self.ready(value)
+            if ready in self.forms:
+                return ready
+            raise NoForm("it is computed of parameters in a way that has no form in a spec")
+        if not shape or shape[0] != 1 or _product(shape) != _product(seen):
+            raise NoForm(f"a {source.kind} of the shape {tuple(seen)} is used as one for each example")
+        wanted = tuple(shape[1:])
+        known = self.parameters.get((source, wanted))
+        if known is not None:
+            return known
+        if source.kind == "parameter":
+            arguments: dict[str, Any] = {"shape": list(wanted)}
+        else:
+            if source.tensor is None:
+                source.tensor = dict(self.trace.root.module.named_buffers()).get(source.key)
+            if source.tensor is None or _product(wanted) > 4096:
+                raise NoForm(f"numbers of the shape {tuple(seen)} are too many to be written into a spec")
+            numbers = source.tensor.detach().reshape(wanted).tolist()
+            arguments = {"value": numbers, "persistent": None if source.kind == "buffer" else False}
+            arguments = {key: each for key, each in arguments.items() if each is not None}
+            if source.dtype != "float32":
+                arguments["dtype"] = source.dtype
+        word = "Parameter" if source.kind == "parameter" else "Buffer"
+        result = made((1, *wanted), source, varies=False)
+        self.parameters[source, wanted] = result
+        keys = {} if source.kind == "numbers" else {"weight" if word == "Parameter" else "value": source.key}
+        self.items.append(PlacedItem(word, None, (result,), arguments, keys=keys, path=source.key))
+        self.forms[result] = Form()
+        return result
+
+    # ---- results
+
+    def add(
+        self, call: TracedCall, word: str, takes: Traced | None, arguments: dict[str, Any] | None = None, **more: Any
+    ) -> PlacedItem:
+        """An item for a call of one result, whose batch is where that of its input was, unless `form` says it."""
+        form: Form = more.pop("form", Form())
+        gives: tuple[Traced, ...] = more.pop("gives", None) or tuple(call.results)
+        item = PlacedItem(word, takes, gives, arguments or {}, place=call.place, **more)
+        self.items.append(item)
+        for value in gives:
+            self.forms[value] = form
+            wanted = form.shape(value.shape, self.batch) if value.varies else None
+            if wanted is not None and (len(value.shape) <= form.at or _product(wanted) != _product(value.shape)):
+                raise NoForm("what it gives has no batch")
+        return item
+
+    def layered(self, call: TracedCall, name: str, takes: Traced, arguments: dict[str, Any], **more: Any) -> PlacedItem:
+        """As `add`, for a layer with these arguments of torch's."""
+        layer = layers.made(name, arguments)
+        if layer is None:
+            raise NoForm(f"`{name}` does not take {arguments}")
+        return self.add(call, name, takes, layers.written(layer), **more)
+
+    def is_same(self, value: Traced, as_one: Traced) -> None:
+        """Note that a tensor has the numbers of another."""
+        self.same[value] = as_one
+
+    def move(self, value: Traced, result: Traced, move: Callable[[AxisMoves], None]) -> None:
+        """Note that a tensor is another whose axes were moved."""
+        value = self.find(value)
+        if value in self.pending:
+            base, before = self.pending[value]
+            layout = _copied(before)
+        else:
+            base = value
+            layout = AxisMoves.of(value.shape, self.form(value), self.batch)
+        try:
+            move(layout)
+            layout.form()
+        except Unmovable:
+            if value in self.pending:  # written out so far, and begun anew
+                ready = self.ready(value)
+                self.move(ready, result, move)
+                return
+            raise NoForm("it cuts axes where no part of them ends, or takes the batch apart") from None
+        self.pending[result] = (base, layout)
+
+    # ---- layers
+
+    def layer(self, call: TracedCall) -> None:
+        """The item of a layer's call."""
+        assert call.layer is not None
+        layer = layers.layer_of(call.layer)
+        assert layer is not None
+        name = type(layer).__name__
+        keys = {key: f"{call.path}.{key}" for key in call.layer.state_dict()}
+        given = [arg for arg in (*call.args, *call.kwargs.values()) if isinstance(arg, Traced)]
+        if not given:
+            raise NoForm(f"`{name}` is given no tensor")
+        more: dict[str, Any] = {"keys": keys, "path": call.path, "class_name": type(call.layer).__name__}
+        special = _CALLS.get(name)
+        if special is not None:
+            special(self, call, layer, more)
+            return
+        if len(given) > 1:
+            raise NoForm(f"`{name}` is given {len(given)} tensors")
+        value, form = self.anywhere(given[0])
+        arguments = layers.written(layer)
+        if name == "Identity" or (name == "StochasticDepth" and not arguments.get("p")):
+            self.is_same(call.results[0], value)
+            self.items.append(PlacedItem("Identity", value, (), path=call.path))
+            return
+        if not form.plain and not _position_free(name, layer, form, len(given[0].shape)):
+            raise NoForm(f"`{name}` works on a batch that is merged with another axis, or is not the first")
+        self.add(call, name, value, arguments, form=form, **more)
+
+
+_POINTWISE: Final = {
+    "activation", "sigmoids", "smooth_units", "linear_units", "thresholds", "elementary",
+}  # fmt: skip
+
+
+def _position_free(name: str, layer: Layer, form: Form, rank: int) -> bool:
+    """Whether a layer does not care where the batch is."""
+    home = type(layer).__module__.rpartition(".")[2]
+    if name in ("Dropout", "Embedding", "Scale") or (home in _POINTWISE and name not in ("GLU", "PReLU")):
+        return True
+    if name == "Linear":
+        return form.at != rank - 1
+    if name in ("LayerNorm", "RMSNorm"):
+        shape: Any = getattr(layer, "normalized_shape", None)
+        axes = len(shape) if isinstance(shape, tuple) else 1  # pyright: ignore[reportUnknownArgumentType]  # sizes
+        return form.at < rank - axes
+    if name in ("Softmax", "LogSoftmax"):
+        dim: Any = getattr(layer, "dim", None)
+        return dim == -1 and form.at != rank - 1
+    return False
+
+
+def _attention(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[str, Any]) -> None:
+    """`nn.MultiheadAttention` of one sequence on itself or on another, without masks."""
+    names = (
+        "query",
+        "key",
+        "value",
+        "key_padding_mask",
+        "need_weights",
+        "attn_mask",
+        "average_attn_weights",
+        "is_causal",
+    )
+    given = dict(zip(names, call.args, strict=False)) | call.kwargs
+    query, key, value = (lowering.find(given[name]) for name in names[:3])
+    if any(given.get(name) is not None for name in ("key_padding_mask", "attn_mask")) or given.get("is_causal"):
+        raise NoForm("`MultiheadAttention` with a mask has no form yet")
+    if call.result is not None and len(call.results) > 1:
+        call.results[:] = call.results[:1]
+    arguments = layers.written(layer)
+    if query is key and key is value:
+        lowering.add(call, "SelfAttention", lowering.taken(query), arguments, **more)
+        return
+    reads = {"key": (lowering.taken(key),), "value": (lowering.taken(value),)}
+    lowering.add(call, "MultiheadAttention", lowering.taken(query), arguments, reads=reads, **more)
+
+
+def _recurrent(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[str, Any]) -> None:
+    """A recurrent layer and its states. A program has the layers of the states in front, a spec the batch."""
+    further = [*call.args[1:], *call.kwargs.values()]
+    states = further[0] if further else None
+    if states is not None:
+        raise NoForm("a recurrent layer that is given its states has no form yet")
+    value = lowering.taken(next(iter(call.args), None))
+    item = lowering.add(call, type(layer).__name__, value, layers.written(layer), **more)
+    for value in item.gives[1:]:
+        lowering.forms[value] = Form(1)
+
+
+_CALLS: Final[dict[str, Any]] = {
+    "SelfAttention": _attention,
+    "RNN": _recurrent,
+    "LSTM": _recurrent,
+    "GRU": _recurrent,
+}
+
+
+def _copied(layout: AxisMoves) -> AxisMoves:
+    """A layout with groups of its own; the axes are the same."""
+    return AxisMoves([list(group) for group in layout.left], [list(group) for group in layout.right])
+
+
+def _product(sizes: Sequence[int]) -> int:
+    found = 1
+    for size in sizes:
+        found *= size
+    return found

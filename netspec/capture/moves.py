@@ -1,0 +1,220 @@
+"""Functions that move, cut and choose values without computing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+from netspec.capture.binding import bound, several
+from netspec.capture.graph import Traced, TracedCall
+from netspec.capture.items import PlacedItem, made
+from netspec.capture.lowering import Handler, Lowering, NoForm
+
+
+def _source(lowering: Lowering, call: TracedCall) -> Traced:
+    value = call.args[0] if call.args else call.kwargs.get("input")
+    if not isinstance(value, Traced) or not value.varies:
+        raise NoForm(f"`{call.name}` of what no input decides has no form in a spec")
+    return lowering.find(value)
+
+
+def _reshape(lowering: Lowering, call: TracedCall) -> None:
+    """Any of the functions that cut and merge axes: what they give says how."""
+    result = call.results[0]
+    value = _source(lowering, call)
+    if result.dtype != value.dtype:
+        raise NoForm(f"it turns {value.dtype} into {result.dtype}")
+    lowering.move(value, result, lambda layout: layout.reshaped(result.shape))
+
+
+def _permuted(lowering: Lowering, call: TracedCall, dims: Sequence[int]) -> None:
+    lowering.move(_source(lowering, call), call.results[0], lambda layout: layout.permuted(dims))
+
+
+def _permute(lowering: Lowering, call: TracedCall) -> None:
+    _permuted(lowering, call, several(call))
+
+
+def _transpose(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input dim0 dim1")
+    names = ("dim0", "dim1") if "dim0" in given else ("axis0", "axis1")
+    rank = len(call.results[0].shape)
+    a, b = (given[name] % rank for name in names)
+    dims = list(range(rank))
+    dims[a], dims[b] = b, a
+    _permuted(lowering, call, dims)
+
+
+def _movedim(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input source destination")
+    rank = len(call.results[0].shape)
+    sources, targets = (
+        [each] if isinstance(each, int) else list(each) for each in (given["source"], given["destination"])
+    )
+    placed = {target % rank: source % rank for source, target in zip(sources, targets, strict=True)}
+    rest = iter([dim for dim in range(rank) if dim not in placed.values()])
+    _permuted(lowering, call, [placed[i] if i in placed else next(rest) for i in range(rank)])
+
+
+def _turned(lowering: Lowering, call: TracedCall) -> None:
+    """`x.T`, `x.mT`."""
+    rank = len(call.results[0].shape)
+    _permuted(lowering, call, [*range(rank - 2), rank - 1, rank - 2])
+
+
+def _choose(lowering: Lowering, call: TracedCall) -> None:
+    """`x[:, 0]`, `x[..., None]`, `x[:, :, 2:4]`."""
+    index = cast("tuple[Any, ...]", call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],))
+    if any(isinstance(part, (Traced, list, bool)) for part in index):
+        raise NoForm("values are chosen by a tensor or a list of indices")
+    value = _source(lowering, call)
+    rank = len(value.shape)
+    used = sum(part is not None and part is not Ellipsis for part in index)
+    if Ellipsis not in index:
+        index = (*index, Ellipsis)
+    at = index.index(Ellipsis)
+    parts: list[Any] = [*index[:at], *[slice(None)] * (rank - used), *index[at + 1 :]]
+    _indexed(lowering, call, value, parts)
+
+
+def _indexed(lowering: Lowering, call: TracedCall, value: Traced, parts: list[Any]) -> None:
+    """Choose along each axis; what is left is moved into the shape of the result."""
+    dim = 0
+    shape = list(value.shape)
+    steps: list[tuple[str, int, Any]] = []
+    for part in parts:
+        if part is None:
+            continue
+        if isinstance(part, slice):
+            part = cast("slice[Any, Any, Any]", part)
+            if part.indices(shape[dim]) != (0, shape[dim], 1):
+                steps.append(("Slice", dim, part))
+            dim += 1
+            continue
+        steps.append(("Select", dim, int(part)))
+        dim += 1
+    form = None
+    if steps:
+        value, form = lowering.anywhere(value)
+    gone = 0
+    for number, (word, dim, part) in enumerate(steps):
+        assert form is not None
+        here = dim - gone
+        axis = form.axis(here, len(shape))
+        if axis is None:
+            raise NoForm("examples are chosen from the batch")
+        if word == "Slice":
+            shape[here] = len(range(*part.indices(shape[here])))
+            arguments = {"dim": axis, "start": part.start, "end": part.stop, "step": part.step}
+            if part.stop is not None and part.stop >= value.shape[dim]:
+                del arguments["end"]
+            arguments = {name: n for name, n in arguments.items() if n not in (None, 1 if name == "step" else None)}
+            if arguments.get("start") == 0:
+                del arguments["start"]
+        else:
+            arguments = {"dim": axis, "index": part}
+            del shape[here]
+            gone += 1
+            form = form._replace(at=form.at - (here < form.at))
+        last = number == len(steps) - 1 and None not in parts
+        after = call.results[0] if last else made(tuple(shape), call.results[0])
+        lowering.items.append(PlacedItem(word, value, (after,), arguments, place=call.place))
+        lowering.forms[after] = form
+        value = after
+    if value is not call.results[0]:
+        result = call.results[0]
+        lowering.move(value, result, lambda layout: layout.reshaped(result.shape))
+
+
+def _select(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input dim index")
+    value = _source(lowering, call)
+    dim = given["dim"] % len(value.shape)
+    _indexed(lowering, call, value, [given["index"] if i == dim else slice(None) for i in range(len(value.shape))])
+
+
+def _narrow(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input dim start length")
+    value = _source(lowering, call)
+    dim = given["dim"] % len(value.shape)
+    part = slice(given["start"], given["start"] + given["length"])
+    _indexed(lowering, call, value, [part if i == dim else slice(None) for i in range(len(value.shape))])
+
+
+def _parts(lowering: Lowering, call: TracedCall, dim: int, word: str, arguments: dict[str, Any]) -> None:
+    value, form = lowering.anywhere(_source(lowering, call))
+    axis = form.axis(dim, len(call.results[0].shape))
+    if axis is None:
+        raise NoForm("the batch is taken apart")
+    if len(call.results) == 1:
+        lowering.is_same(call.results[0], value)
+        return
+    options = {} if axis == 1 else {"dim": axis}
+    lowering.add(call, word, value, arguments | options, form=form)
+
+
+def _chunk(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input chunks dim=0")
+    dim: int = given["dim"]
+    sizes = {value.shape[dim] for value in call.results}
+    if len(sizes) > 1:
+        raise NoForm("it cuts an axis into unequal parts")
+    _parts(lowering, call, given["dim"], "Chunk", {"chunks": len(call.results)})
+
+
+def _split(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input split_size_or_sections dim=0")
+    dim: int = given["dim"]
+    sizes = [value.shape[dim] for value in call.results]
+    if len(set(sizes)) == 1:
+        _parts(lowering, call, given["dim"], "Chunk", {"chunks": len(sizes)})
+    else:
+        _parts(lowering, call, given["dim"], "Split", {"sizes": sizes})
+
+
+def _unbind(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input dim=0")
+    value, form = lowering.anywhere(_source(lowering, call))
+    rank = len(call.results[0].shape) + 1
+    dim = given["dim"] % rank
+    axis = form.axis(dim, rank)
+    if axis is None:
+        raise NoForm("the batch is taken apart")
+    after = form._replace(at=form.at - (dim < form.at))
+    for i, result in enumerate(call.results):
+        lowering.items.append(PlacedItem("Select", value, (result,), {"dim": axis, "index": i}, place=call.place))
+        lowering.forms[result] = after
+
+
+def _expand(lowering: Lowering, call: TracedCall) -> None:
+    """What is repeated along the batch is one for all examples; along another axis only joins repeat."""
+    result = call.results[0]
+    source = next(call.reads())
+    if not source.varies:
+        known, shape = lowering.constants.get(source, (source, source.shape))
+        aligned = (*(1 for _ in range(len(result.shape) - len(shape))), *shape)
+        if aligned[0] == 1 and result.shape[1:] == tuple(aligned[1:]):
+            lowering.constants[result] = (known, tuple(aligned))
+            return
+        raise NoForm("it repeats values along an axis")
+    if source.shape != result.shape:
+        raise NoForm("it repeats values along an axis")
+    lowering.is_same(result, source)
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    **dict.fromkeys(
+        ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as", "ravel"), _reshape
+    ),
+    "permute": _permute,
+    **dict.fromkeys(("transpose", "swapaxes", "swapdims"), _transpose),
+    **dict.fromkeys(("movedim", "moveaxis"), _movedim),
+    "__getitem__": _choose,
+    "select": _select,
+    "narrow": _narrow,
+    "chunk": _chunk,
+    **dict.fromkeys(("split", "split_with_sizes", "tensor_split"), _split),
+    "unbind": _unbind,
+    **dict.fromkeys(("expand", "expand_as", "broadcast_to", "repeat"), _expand),
+    "t": _turned,
+}

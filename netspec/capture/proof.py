@@ -1,0 +1,197 @@
+"""The proof that a spec is the module: random weights in both, and equal outputs and gradients."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from netspec.capture.items import PlacedItem
+from netspec.capture.shape import identity
+from netspec.net import Net
+from netspec.torch.build import build
+
+CLOSE: Final = 1e-9
+"""The largest difference, as a share of the largest value, with 64 bits."""
+
+
+class Unproven(Exception):
+    """The spec and the module differ; the message says in what."""
+
+
+def key_map(net: Net, leaves: Sequence[PlacedItem]) -> dict[str, str]:
+    """For each key of the built net that of the module: layer by layer, in the order in which they were written."""
+    rows = [leaf for leaf in net.layers if not leaf.again]
+    seen: set[tuple[str, ...]] = set()
+    items: list[PlacedItem] = []
+    for item in leaves:
+        if item.keys and identity(item) in seen:
+            continue
+        seen.add(identity(item))
+        items.append(item)
+    if len(rows) != len(items):
+        raise Unproven(f"the spec has {len(rows)} layers, and {len(items)} were written")
+    found: dict[str, str] = {}
+    for leaf, item in zip(rows, items, strict=True):
+        if leaf.type != item.word:
+            raise Unproven(f"`{leaf.type}` at {leaf.span.place} was written as `{item.word}`")
+        found.update({f"{leaf.path}.{name}": key for name, key in item.keys.items()})
+    return found
+
+
+def fill(module: nn.Module, seed: int) -> None:
+    """Fill every parameter and buffer of floats with random numbers; variances are positive."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for key, tensor in module.state_dict().items():
+            if not tensor.is_floating_point():
+                continue
+            drawn = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+            fan = max(tensor[0].numel(), 1) if tensor.ndim > 1 else 4
+            values = 0.5 + drawn.abs() if key.endswith("running_var") else drawn / fan**0.5
+            if tensor.ndim == 1 and key.endswith("weight"):
+                values = 1 + drawn / 4
+            tensor.copy_(values)
+
+
+class EqualityProof:
+    """A module and the net that is to be the same, with the same random weights, in 64 bits.
+
+    Raises:
+        Unproven: the weights of the one do not fit the other.
+    """
+
+    def __init__(self, module: nn.Module, net: Net, keys: Mapping[str, str], seed: int) -> None:
+        self.keys = keys
+        self.seed = seed
+        self.theirs = copy.deepcopy(module).double()
+        for parameter in self.theirs.parameters():
+            parameter.requires_grad_(parameter.is_floating_point())
+        fill(self.theirs, seed)
+        self.ours = build(net, check_memory=False).double()
+        self._check_keys()
+        state = self.theirs.state_dict()
+        shapes = {key: value.shape for key, value in self.ours.state_dict().items()}
+        self.ours.load_state_dict({own: state[key].reshape(shapes[own]) for own, key in keys.items()})
+
+    def _check_keys(self) -> None:
+        missing = sorted(set(self.theirs.state_dict()) - set(self.keys.values()))
+        if missing:
+            others = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
+            raise Unproven(f"`{missing[0]}`{others} used in no run that was seen, so that the spec has not all weights")
+
+    def check(self, inputs: Sequence[Tensor], *, training: bool) -> float:
+        """The largest difference of outputs and gradients, as a share of the largest value.
+
+        Raises:
+            Unproven: it is more than `CLOSE`.
+        """
+        theirs, ours = (self._run(model, inputs, training) for model in (self.theirs, self.ours))
+        if len(theirs.outputs) != len(ours.outputs):
+            raise Unproven(f"the module gives {len(theirs.outputs)} tensors, the spec {len(ours.outputs)}")
+        worst = 0.0
+        for i, (a, b) in enumerate(zip(theirs.outputs, ours.outputs, strict=True)):
+            worst = max(worst, _close(a, b, f"output {i + 1}"))
+        for a, b in zip(theirs.inputs, ours.inputs, strict=True):
+            worst = max(worst, _close(a, b, "the gradient of the input"))
+        scale = max((float(gradient.abs().max()) for gradient in theirs.weights.values()), default=0.0)
+        for own, gradient in ours.weights.items():
+            other = theirs.weights.get(self.keys[own])
+            if other is None:
+                raise Unproven(f"`{self.keys[own]}` has a gradient in the spec alone")
+            told = f"the gradient of `{self.keys[own]}`"
+            worst = max(worst, _close(other.reshape(gradient.shape), gradient, told, scale))
+        alone = sorted(set(theirs.weights) - {self.keys[own] for own in ours.weights})
+        if alone:
+            raise Unproven(f"`{alone[0]}` has a gradient in the module alone")
+        return worst
+
+    def _run(self, model: nn.Module, inputs: Sequence[Tensor], training: bool) -> _RunResult:
+        for part in model.modules():
+            part.training = training
+        model.zero_grad(set_to_none=True)
+        torch.default_generator.manual_seed(self.seed)
+        given = [x.double().requires_grad_() if x.is_floating_point() else x for x in (one.clone() for one in inputs)]
+        with _SteadyDropout():
+            outputs = tensors_of(model(*given))
+        torch.autograd.backward(_score(outputs, self.seed))
+        weights = {key: p.grad for key, p in model.named_parameters() if p.grad is not None}
+        return _RunResult(
+            [output.detach() for output in outputs], [x.grad for x in given if x.grad is not None], weights
+        )
+
+
+class _RunResult(NamedTuple):
+    """What a run gave."""
+
+    outputs: list[Tensor]
+    inputs: list[Tensor]
+    """The gradients of the inputs."""
+    weights: dict[str, Tensor]
+    """Those of the parameters."""
+
+
+class _SteadyDropout(TorchFunctionMode):
+    """Dropout scales by its share in place of drawing, so that two models agree wherever their batches lie."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
+            found = dict(zip(("input", "p", "training"), args, strict=False)) | given
+            if not found.get("training", True):
+                return func(*args, **given)
+            return found["input"] * (1 - found.get("p", 0.5) / 2)
+        share = 0.0
+        if name == "scaled_dot_product_attention":
+            share = given.get("dropout_p", args[4] if len(args) > 4 else 0.0)
+            args, given = args[:4], {**given, "dropout_p": 0.0}
+        elif name == "multi_head_attention_forward" and given.get("training", True):
+            share = args[10]
+            args = (*args[:10], 0.0, *args[11:])
+        result = func(*args, **given)
+        if not share:
+            return result
+        scaled = 1 - share / 2
+        return (result[0] * scaled, *result[1:]) if isinstance(result, tuple) else result * scaled
+
+
+def tensors_of(tree: Any) -> list[Tensor]:
+    """The tensors in nested tuples and mappings."""
+    if isinstance(tree, Tensor):
+        return [tree]
+    if isinstance(tree, dict):
+        tree = list(tree.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any outputs
+    if isinstance(tree, (tuple, list)):
+        return [tensor for item in tree for tensor in tensors_of(item)]  # pyright: ignore[reportUnknownVariableType]  # as above
+    return []
+
+
+def _score(outputs: Sequence[Tensor], seed: int) -> Tensor:
+    """A number that depends on each value of the outputs."""
+    generator = torch.Generator().manual_seed(seed + 1)
+    total = torch.zeros((), dtype=torch.float64)
+    for output in outputs:
+        if output.is_floating_point():
+            total = total + (output * torch.randn(output.shape, generator=generator, dtype=torch.float64)).sum()
+    return total
+
+
+def _close(a: Tensor, b: Tensor, what: str, scale: float = 0.0) -> float:
+    if a.shape != b.shape:
+        raise Unproven(f"{what} is {tuple(a.shape)} in the module and {tuple(b.shape)} in the spec")
+    if a.numel() == 0:
+        return 0.0
+    if not bool(torch.isfinite(a).all()):
+        raise Unproven(f"{what} of the module is not finite with random weights")
+    largest = max(float(a.abs().max()), scale, 1e-300)
+    difference = float((a.double() - b.double()).abs().max()) / largest
+    if not difference <= CLOSE:
+        raise Unproven(f"{what} differs by {difference:.1e} of its largest value")
+    return difference

@@ -1,0 +1,165 @@
+"""Where the items stand: the names and indices of their modules, so that the keys of the `state_dict` stay."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from netspec.capture.items import PlacedItem
+from netspec.language.names import MODULE_ATTRIBUTES
+
+_NO_MODULES = frozenset(("use", "as"))
+"""Words that take up no index."""
+
+
+def shaped(items: list[PlacedItem], path: str = "") -> list[PlacedItem]:
+    """The items of the module at a path, with names, in nested lists where the module has nested ones."""
+    found = [one for item in items for one in _spliced(item, path)]
+    found = _containers(found, path)
+    return _named(found, path)
+
+
+def share(items: list[PlacedItem]) -> list[str]:
+    """Mark the modules that run more than once, and name those that a spec cannot say: they run in several bodies."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    homes: dict[tuple[str, ...], set[int]] = {}
+    trouble: list[str] = []
+
+    def visit(body: list[PlacedItem]) -> None:
+        for item in body:
+            if has_keys(item):
+                counts[identity(item)] += 1
+                homes.setdefault(identity(item), set()).add(id(body))
+            if item.body is not None and counts[identity(item)] < 2:
+                visit(item.body)
+
+    def mark(body: list[PlacedItem]) -> None:
+        for item in body:
+            if counts[identity(item)] > 1 and has_keys(item):
+                item.shared = True
+                item.name = item.name or _identifier(item.path.rpartition(".")[2])
+                if len(homes[identity(item)]) > 1:
+                    trouble.append(item.path)
+            if item.body is not None:
+                mark(item.body)
+
+    visit(items)
+    mark(items)
+    return list(dict.fromkeys(trouble))
+
+
+def identity(item: PlacedItem) -> tuple[str, ...]:
+    """What is equal of two items that are one module."""
+    return (item.path, "body") if item.body is not None else (item.path, *item.keys.values())
+
+
+def has_keys(item: PlacedItem) -> bool:
+    """Whether there are parameters or buffers in it."""
+    return bool(item.keys) or any(map(has_keys, item.body or ()))
+
+
+def _own_name(item: PlacedItem, path: str) -> list[str]:
+    """The path of an item below a module, in parts; none if it is not below it."""
+    if not item.path:
+        return []
+    if not path:
+        return item.path.split(".")
+    return item.path.removeprefix(f"{path}.").split(".") if item.path.startswith(f"{path}.") else []
+
+
+def _spliced(item: PlacedItem, path: str) -> Iterator[PlacedItem]:
+    """An item, or those in it where no module of a spec is needed for it."""
+    if item.body is None:
+        if not item.path and item.keys:
+            item.path = _common(item)
+        yield item
+        return
+    item.body = shaped(item.body, item.path)
+    keyed = [one for one in item.body if has_keys(one)]
+    numbered = (_own_name(item, path) or [""])[-1].isdigit()
+    if not keyed and (not numbered or len(item.body) == 1):
+        yield from item.body
+        return
+    if len(keyed) == 1 and keyed[0].path == item.path and (not numbered or len(item.body) == 1):
+        yield from item.body  # the parameters are the module's own, as in a norm with axes moved around it
+        return
+    yield item
+
+
+def _common(item: PlacedItem) -> str:
+    """The path that the keys of an item have in common, where it has them under its own names; else empty."""
+    name, key = next(iter(item.keys.items()))
+    path = key.removesuffix(name)
+    if not all(other == f"{path}{one}" for one, other in item.keys.items()):
+        return ""
+    return path.removesuffix(".")
+
+
+def _containers(items: list[PlacedItem], path: str) -> list[PlacedItem]:
+    """Put what stands in a list of modules, which is run through by hand, into one."""
+    found: list[PlacedItem] = []
+    rest = list(items)
+    while rest:
+        parts = _own_name(rest[0], path)
+        if len(parts) < 2 or not has_keys(rest[0]):
+            found.append(rest.pop(0))
+            continue
+        last = max(i for i, item in enumerate(rest) if _own_name(item, path)[:1] == parts[:1])
+        group = rest[: last + 1]
+        outer = f"{path}.{parts[0]}" if path else parts[0]
+        inside = [has_keys(item) and _own_name(item, path)[:1] != parts[:1] for item in group]
+        again = any(_own_name(item, path)[:1] == parts[:1] for item in found)
+        if any(inside) or again:
+            found.append(rest.pop(0))
+            continue
+        body = _named(_containers(_gathered(group, outer), outer), outer)
+        takes = next((item.takes for item in group if item.takes is not None), None)
+        found.append(PlacedItem("sequential", takes, group[-1].gives, body=body, path=outer, place=group[0].place))
+        del rest[: last + 1]
+    return found
+
+
+def _gathered(group: list[PlacedItem], outer: str) -> list[PlacedItem]:
+    """The items of a container; what stands behind a numbered list and is no part of the container joins that list."""
+    found: list[PlacedItem] = []
+    for item in group:
+        member = bool(_own_name(item, outer))
+        before = found[-1] if found else None
+        if not member and before is not None and before.body is not None and item.word not in _NO_MODULES:
+            before.body.append(item)
+            before.gives = (item.gives[0], *before.gives, *item.gives[1:]) if item.gives else before.gives
+        else:
+            found.append(item)
+    return found
+
+
+def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:
+    """Give the items their names, and fill the places in front of those that have a number."""
+    found: list[PlacedItem] = []
+    index = 0
+    numbered = any(has_keys(item) and (_own_name(item, path) or [""])[-1].isdigit() for item in items)
+    taken: set[str] = set()
+    for item in items:
+        name = ".".join(_own_name(item, path))
+        if not numbered and item.word == "Identity" and not item.gives:
+            continue
+        if has_keys(item) and name.isdigit():
+            while index < int(name):
+                found.append(PlacedItem("Identity"))
+                index += 1
+        elif has_keys(item):
+            item.name = _identifier(name or item.path or next(iter(item.keys.values()), "part"))
+            if item.name in taken:
+                item.name = None
+            taken.add(item.name or "")
+        found.append(item)
+        index += item.word not in _NO_MODULES
+    return found
+
+
+def _identifier(text: str) -> str:
+    """A name that a module may have."""
+    plain = text.replace(".", "_").strip("_")
+    if not plain.isidentifier() or plain in MODULE_ATTRIBUTES:
+        plain = f"m_{plain}"
+    return plain

@@ -1,0 +1,275 @@
+"""Run a module and write down what it does."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, cast
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from netspec.capture.graph import NotCaptured, Place, Region, Trace, Traced, TracedCall, values_in, without_unused
+
+_TORCH: Final = str(Path(torch.__file__).parent) + os.sep
+_OWN: Final = str(Path(__file__).parent) + os.sep
+_DTYPES: Final = {torch.int64: "int64", torch.bool: "bool"}
+
+
+def traced(
+    module: nn.Module, inputs: Sequence[tuple[str, Tensor]], is_layer: Callable[[nn.Module], bool], *, training: bool
+) -> Trace:
+    """Run a module on inputs, without gradients, and write down what it does. Calls that reach no output are left out.
+
+    Args:
+        module: the module. Its mode and buffers are those that it had when this returns.
+        inputs: its arguments, each with a name, the batch first.
+        is_layer: whether a module is a layer, whose inside is of no interest.
+        training: run it in training mode.
+    """
+    recorder = _Recorder(module, inputs, is_layer, training=training)
+    with _as_it_was(module), torch.no_grad(), _without_fast_paths():
+        for part in module.modules():
+            part.training = training
+        with recorder.calls_of_modules(), recorder:
+            result = module(*(tensor for _, tensor in inputs))
+        recorder.finish(result)
+    without_unused(recorder.trace)
+    return recorder.trace
+
+
+@contextmanager
+def _as_it_was(module: nn.Module) -> Generator[None]:
+    """Put the modes and the buffers back."""
+    modes = {part: part.training for part in module.modules()}
+    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    try:
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
+
+
+@contextmanager
+def _without_fast_paths() -> Generator[None]:
+    """Transformer layers compute step by step, as they do while training."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+class _Recorder(TorchFunctionMode):
+    def __init__(
+        self,
+        module: nn.Module,
+        inputs: Sequence[tuple[str, Tensor]],
+        is_layer: Callable[[nn.Module], bool],
+        *,
+        training: bool,
+    ) -> None:
+        super().__init__()
+        self._is_layer = is_layer
+        self._paths: dict[nn.Module, str] = {part: path for path, part in named_modules(module).items()}
+        self._values: Any = WeakTensorKeyDictionary()
+        """Of each tensor its value, and the number of times that it had been changed in place by then."""
+        for kind, named in (("parameter", module.named_parameters()), ("buffer", module.named_buffers())):
+            for key, tensor in named:
+                self._keep(
+                    tensor,
+                    Traced(
+                        "parameter" if kind == "parameter" else "buffer", tuple(tensor.shape), dtype_of(tensor), key
+                    ),
+                )
+        given: list[Traced] = []
+        for name, tensor in inputs:
+            value = Traced("input", tuple(tensor.shape), dtype_of(tensor), name, varies=True)
+            self._keep(tensor, value)
+            given.append(value)
+        root = Region(module, "", given, None, None)
+        self.trace = Trace(root, given, inputs[0][1].shape[0], training)
+        self._region = root
+        self._inside = False
+        """Whether a layer runs."""
+
+    # ---- modules
+
+    @contextmanager
+    def calls_of_modules(self) -> Generator[None]:
+        """See each call of a module."""
+        before = nn.Module.__call__
+
+        def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            return self._module(before, module, args, kwargs)
+
+        nn.Module.__call__ = call
+        try:
+            yield
+        finally:
+            nn.Module.__call__ = before
+
+    def _module(
+        self, call: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if self._inside or (module is self.trace.root.module and self._region.parent is None):
+            return call(module, *args, **kwargs)
+        path = self._paths.get(module)
+        place = _place()
+        if path is None:
+            raise NotCaptured(
+                f"{place}: `{type(module).__name__}` is made while the module runs: it has no place in it"
+            )
+        given = self._told((args, kwargs))
+        if self._is_layer(module):
+            self._inside = True
+            try:
+                result = call(module, *args, **kwargs)
+            finally:
+                self._inside = False
+            self._record(TracedCall(None, module, path, given[0], given[1], place), result)
+            return result
+        region = Region(module, path, list(_values(given)), place, self._region)
+        self._region.steps.append(region)
+        self._region = region
+        try:
+            result = call(module, *args, **kwargs)
+        finally:
+            assert region.parent is not None
+            self._region = region.parent
+        region.result = self._told(result)
+        return result
+
+    # ---- functions
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if self._inside:
+            return func(*args, **kwargs)
+        given = None if _says_no_values(func) else self._told((args, kwargs))
+        result: Any = func(*args, **kwargs)
+        if given is None:
+            return result
+        if _tensors(result):
+            self._record(TracedCall(func, None, "", given[0], given[1], _place()), result)
+        elif any(value.varies for value in _values(given)) and isinstance(result, (bool, int, float, list)):
+            self.trace.read.append((getattr(func, "__name__", "it"), _place()))
+        return cast("object", result)
+
+    def _record(self, call: TracedCall, result: Any) -> None:
+        varies = any(value.varies for value in call.reads())
+
+        def told(tree: Any) -> Any:
+            if isinstance(tree, Tensor):
+                value = Traced("made", tuple(tree.shape), dtype_of(tree), "", call, None, varies)
+                call.results.append(value)
+                self._keep(tree, value)
+                return value
+            if isinstance(tree, (tuple, list)):
+                return tuple(told(item) for item in tree)  # pyright: ignore[reportUnknownVariableType]  # any results
+            return tree
+
+        call.result = told(result)
+        call.region = self._region
+        if not varies and isinstance(result, Tensor):
+            call.constant = result.detach().clone() if result.numel() <= 2**16 else None
+        self._region.steps.append(call)
+
+    def _keep(self, tensor: Tensor, value: Traced) -> None:
+        self._values[tensor] = (value, tensor._version)
+
+    def _told(self, tree: Any) -> Any:
+        """The same with values in the places of tensors."""
+        if isinstance(tree, Tensor):
+            return self._value(tree)
+        if isinstance(tree, (tuple, list)):
+            return tuple(self._told(item) for item in tree)  # pyright: ignore[reportUnknownVariableType]  # any arguments
+        if isinstance(tree, dict):
+            return {key: self._told(item) for key, item in tree.items()}  # pyright: ignore[reportUnknownVariableType]  # as above
+        if isinstance(tree, slice):
+            ends = cast("slice[Any, Any, Any]", tree)
+            return slice(self._told(ends.start), self._told(ends.stop), self._told(ends.step))
+        return tree
+
+    def _value(self, tensor: Tensor) -> Traced:
+        found = self._values.get(tensor)
+        if found is None:
+            numbers = tensor.detach().clone()
+            value = Traced("numbers", tuple(tensor.shape), dtype_of(tensor), tensor=numbers)
+            self._keep(tensor, value)
+            return value
+        value, version = found
+        if version != tensor._version and not value.varies and value.kind != "parameter":  # numbers in the making
+            changed = Traced("numbers", value.shape, value.dtype, tensor=tensor.detach().clone())
+            self._keep(tensor, changed)
+            return changed
+        if version != tensor._version and value.kind in ("made", "input"):
+            raise NotCaptured(
+                f"{_place()}: a tensor is used that was changed in place through another one that shares its memory; "
+                "a spec has no values that change"
+            )
+        return value
+
+    def finish(self, result: Any) -> None:
+        """Note what the module gave."""
+        self.trace.root.result = self._told(result)
+
+
+def dtype_of(tensor: Tensor) -> str:
+    """The dtype as a spec says it."""
+    return "float32" if tensor.is_floating_point() else _DTYPES.get(tensor.dtype, str(tensor.dtype))
+
+
+_SILENT: Final = frozenset(
+    """
+    __get__ size dim ndimension numel nelement stride is_contiguous get_device is_floating_point data_ptr __len__
+    is_complex has_names __format__ __repr__ element_size storage_offset is_nested is_same_size type untyped_storage
+    is_tensor is_inference __hash__ has_torch_function requires_grad_ dtype
+    """.split()  # noqa: SIM905  # a list of thirty words reads best as words
+)
+"""Functions that say nothing of the numbers in a tensor."""
+
+_VIEWS: Final = frozenset(
+    getattr(torch.Tensor, name).__get__ for name in ("T", "mT", "H", "mH", "data", "real")
+)  # properties that are tensors
+
+
+def named_modules(module: nn.Module) -> dict[str, nn.Module]:
+    """The modules in a module, by path."""
+    return dict(cast("Iterable[tuple[str, nn.Module]]", module.named_modules()))
+
+
+def _says_no_values(function: Callable[..., Any]) -> bool:
+    return getattr(function, "__name__", "") in _SILENT and function not in _VIEWS
+
+
+def _tensors(tree: Any) -> bool:
+    if isinstance(tree, (tuple, list)):
+        return any(_tensors(item) for item in tree)  # pyright: ignore[reportUnknownVariableType]  # any results
+    return isinstance(tree, Tensor)
+
+
+def _values(tree: Any) -> list[Traced]:
+    return list(values_in(tree))
+
+
+def _place() -> Place | None:
+    """The innermost line that is neither torch's nor netspec's."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith((_TORCH, _OWN)) and not file.startswith("<"):
+            return Place(file, frame.f_lineno)
+        frame = frame.f_back
+    return None

@@ -1,0 +1,237 @@
+"""Functions that are given parameters, products of tensors, and attention."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from netspec.capture.binding import bound
+from netspec.capture.forms import Form
+from netspec.capture.graph import Traced, TracedCall
+from netspec.capture.items import made
+from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.trace import named_modules
+
+
+def _learned(value: Any, what: str) -> Traced:
+    if not isinstance(value, Traced) or value.kind not in ("parameter", "buffer"):
+        raise NoForm(f"its {what} is computed, and is no parameter of the module")
+    return value
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    """Sizes as a tuple."""
+    return tuple(cast("tuple[Any, ...]", value)) if isinstance(value, (tuple, list)) else (value,)
+
+
+def _keys(**given: Any) -> dict[str, str]:
+    """For each parameter of a layer its key in the module."""
+    return {name: _learned(value, name).key for name, value in given.items() if value is not None}
+
+
+def _linear(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input weight bias=None")
+    weight = _learned(given["weight"], "weight")
+    value, form = lowering.anywhere(given["input"])
+    if form.at == len(given["input"].shape) - 1:
+        raise NoForm("the batch is its last axis")
+    keys = _keys(weight=weight, bias=given["bias"])
+    arguments = {"out_features": weight.shape[0], "bias": given["bias"] is not None}
+    lowering.layered(call, "Linear", value, arguments, form=form, keys=keys)
+
+
+def _convolution(axes: int) -> Handler:
+    def handle(lowering: Lowering, call: TracedCall) -> None:
+        given = bound(call, "input weight bias=None stride=1 padding=0 dilation=1 groups=1")
+        weight = _learned(given["weight"], "weight")
+        arguments = {name: given[name] for name in ("stride", "padding", "dilation", "groups")}
+        arguments |= {
+            "out_channels": weight.shape[0],
+            "kernel_size": weight.shape[2:],
+            "bias": given["bias"] is not None,
+        }
+        keys = _keys(weight=weight, bias=given["bias"])
+        lowering.layered(call, f"Conv{axes}d", lowering.taken(given["input"]), arguments, keys=keys)
+
+    return handle
+
+
+def _batch_norm(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input running_mean running_var weight=None bias=None training=False momentum=0.1 eps=1e-5")
+    tracked = given["running_mean"] is not None
+    if tracked and bool(given["training"]) != lowering.trace.training:
+        raise NoForm("it uses the statistics of the batch always, or never, whatever the mode of the module")
+    value = lowering.taken(given["input"])
+    axes = max(len(value.shape) - 2, 1)
+    keys = _keys(**{name: given[name] for name in ("weight", "bias", "running_mean", "running_var")})
+    if tracked:
+        counter = keys["running_mean"].removesuffix("running_mean") + "num_batches_tracked"
+        if counter in dict(lowering.trace.root.module.named_buffers()):
+            keys["num_batches_tracked"] = counter
+    arguments = {
+        "eps": given["eps"],
+        "momentum": given["momentum"],
+        "affine": given["weight"] is not None,
+        "track_running_stats": tracked,
+    }
+    lowering.layered(call, f"BatchNorm{axes}d", value, arguments, keys=keys)
+
+
+def _layer_norm(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input normalized_shape weight=None bias=None eps=1e-5")
+    value, form = lowering.anywhere(given["input"])
+    sizes = given["normalized_shape"]
+    axes = len(_tuple(sizes))
+    if form.at >= len(given["input"].shape) - axes:
+        raise NoForm("it normalises over the batch")
+    affine = given["weight"] is not None
+    arguments: dict[str, Any] = {"eps": given["eps"], "elementwise_affine": affine}
+    if affine:
+        arguments["bias"] = given["bias"] is not None
+    if axes > 1:
+        arguments["normalized_shape"] = _tuple(sizes)
+    keys = _keys(weight=given["weight"], bias=given["bias"])
+    lowering.layered(call, "LayerNorm", value, arguments, form=form, keys=keys)
+
+
+def _rms_norm(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input normalized_shape weight=None eps=None")
+    value, form = lowering.anywhere(given["input"])
+    sizes = given["normalized_shape"]
+    axes = len(_tuple(sizes))
+    if axes > 1 or form.at >= len(given["input"].shape) - axes:
+        raise NoForm("it normalises over several axes, or over the batch")
+    arguments = {"eps": given["eps"], "elementwise_affine": given["weight"] is not None}
+    lowering.layered(call, "RMSNorm", value, arguments, form=form, keys=_keys(weight=given["weight"]))
+
+
+def _group_norm(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input num_groups weight=None bias=None eps=1e-5")
+    arguments = {"num_groups": given["num_groups"], "eps": given["eps"], "affine": given["weight"] is not None}
+    keys = _keys(weight=given["weight"], bias=given["bias"])
+    lowering.layered(call, "GroupNorm", lowering.taken(given["input"]), arguments, keys=keys)
+
+
+def _embedding(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(
+        call, "input weight padding_idx=None max_norm=None norm_type=2.0 scale_grad_by_freq=False sparse=False"
+    )
+    weight = _learned(given["weight"], "weight")
+    arguments = {"num_embeddings": weight.shape[0], "embedding_dim": weight.shape[1]}
+    if given["padding_idx"] not in (None, -1):
+        arguments["padding_idx"] = given["padding_idx"]
+    lowering.layered(call, "Embedding", lowering.taken(given["input"]), arguments, keys=_keys(weight=weight))
+
+
+# ---- products
+
+
+def _matmul(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input other")
+    left, right = given["input"], given["other"]
+    if isinstance(right, Traced) and not right.varies:
+        raise NoForm("a product with a parameter that is no `linear` has no form yet")
+    a, form = lowering.anywhere(left)
+    b, other = lowering.anywhere(right)
+    rank = len(left.shape)
+    if form != other or len(right.shape) != rank or form.at >= rank - 2:
+        raise NoForm("the batch is not in the same place in both tensors")
+    if left.shape[:-2] != right.shape[:-2]:
+        raise NoForm("it repeats one of the tensors along an axis")
+    axes = "habcefg"[: rank - 3 + len(form.inner)]
+    front = " ".join(("n", *axes))
+    pattern = f"{front} i d, {front} d j -> {front} i j"
+    lowering.add(call, "einsum", None, branches=(a, b), options={"pattern": pattern}, form=form)
+
+
+def _einsum(lowering: Lowering, call: TracedCall) -> None:
+    equation: Any = call.args[0]
+    operands = _tuple(call.args[1]) if isinstance(call.args[1], tuple) else call.args[1:]
+    if not isinstance(equation, str) or "..." in equation or not all(o.varies for o in operands):
+        raise NoForm("an einsum with `...` or with a parameter has no form yet")
+    values = [lowering.taken(operand) for operand in operands]
+    left, _, right = equation.replace(" ", "").partition("->")
+    parts = left.split(",")
+    batch = parts[0][0]
+    if not right.startswith(batch) or any(not part.startswith(batch) for part in parts):
+        raise NoForm("the batch is not the first axis of each of its tensors")
+    spaced = ", ".join(" ".join(part) for part in parts) + " -> " + " ".join(right)
+    lowering.add(call, "einsum", None, branches=tuple(values), options={"pattern": spaced})
+
+
+def _attention(lowering: Lowering, call: TracedCall) -> None:
+    """`scaled_dot_product_attention` of heads. Its result has them as an axis; `attend` puts them side by side."""
+    given = bound(call, "query key value attn_mask=None dropout_p=0.0 is_causal=False scale=None enable_gqa=False")
+    query, key, value = (lowering.taken(given[name]) for name in ("query", "key", "value"))
+    result = call.results[0]
+    if len(result.shape) != 4 or given["attn_mask"] is not None:
+        raise NoForm("attention with a mask, or of other than 4 axes, has no form yet")
+    options: dict[str, Any] = {}
+    if given["enable_gqa"]:
+        options["kv_heads"] = given["key"].shape[1]
+    if given["is_causal"]:
+        options["is_causal"] = True
+    if given["scale"] is not None and given["scale"] != given["query"].shape[-1] ** -0.5:
+        options["scale"] = given["scale"]
+    if given["dropout_p"]:
+        options["dropout"] = given["dropout_p"]
+    batch, heads, length, size = result.shape
+    flat = made((batch, length, heads * size), result)
+    lowering.add(call, "attend", None, branches=(query, key, value), options=options, gives=(flat,))
+    lowering.move(
+        flat, result, lambda layout: (layout.reshaped((batch, length, heads, size)), layout.permuted((0, 2, 1, 3)))[0]
+    )
+
+
+def _multi_head(lowering: Lowering, call: TracedCall) -> None:
+    """`multi_head_attention_forward`, which `nn.MultiheadAttention` calls with the batch in second place."""
+    names = (
+        "query key value embed_dim_to_check num_heads in_proj_weight in_proj_bias bias_k bias_v add_zero_attn "
+        "dropout_p out_proj_weight out_proj_bias training=True key_padding_mask=None need_weights=True attn_mask=None "
+        "use_separate_proj_weight=False q_proj_weight=None k_proj_weight=None v_proj_weight=None static_k=None "
+        "static_v=None average_attn_weights=True is_causal=False"
+    )
+    given = bound(call, names)
+    refused = ("bias_k", "bias_v", "key_padding_mask", "attn_mask", "static_k", "static_v")
+    if any(given[name] is not None for name in refused) or given["add_zero_attn"] or given["use_separate_proj_weight"]:
+        raise NoForm("`MultiheadAttention` with a mask, with keys of its own or with separate widths has no form yet")
+    weight = _learned(given["in_proj_weight"], "weight")
+    prefix = weight.key.removesuffix("in_proj_weight")
+    keys = {"in_proj_weight": weight.key}
+    if given["in_proj_bias"] is not None:
+        keys["in_proj_bias"] = given["in_proj_bias"].key
+    for name in ("weight", "bias"):
+        if given[f"out_proj_{name}"] is not None:
+            keys[f"out_proj.{name}"] = f"{prefix}out_proj.{name}"
+    found = [lowering.anywhere(given[name]) for name in ("query", "key", "value")]
+    if any(form != Form(1) for _, form in found):
+        raise NoForm("the batch is not the second axis of query, key and value")
+    values = [lowering.find(value) for value, _ in found]
+    module = named_modules(lowering.trace.root.module)[prefix.removesuffix(".")]
+    arguments = {
+        "num_heads": given["num_heads"],
+        "dropout": float(getattr(module, "dropout", 0.0)),
+        "bias": given["in_proj_bias"] is not None,
+    }
+    call.results[:] = call.results[:1]
+    if values[0] is values[1] is values[2]:
+        lowering.layered(call, "SelfAttention", values[0], arguments, form=Form(1), keys=keys)
+        return
+    reads = {"key": (values[1],), "value": (values[2],)}
+    lowering.layered(call, "MultiheadAttention", values[0], arguments, form=Form(1), keys=keys, reads=reads)
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "linear": _linear,
+    "conv1d": _convolution(1),
+    "conv2d": _convolution(2),
+    "conv3d": _convolution(3),
+    "batch_norm": _batch_norm,
+    "layer_norm": _layer_norm,
+    "rms_norm": _rms_norm,
+    "group_norm": _group_norm,
+    "embedding": _embedding,
+    **dict.fromkeys(("matmul", "bmm", "__matmul__"), _matmul),
+    "einsum": _einsum,
+    "scaled_dot_product_attention": _attention,
+    "multi_head_attention_forward": _multi_head,
+}

@@ -1,0 +1,197 @@
+"""A module becomes the spec of the same network, proven, or is refused with a place and a reason."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import netspec
+from netspec.capture import importing
+from netspec.capture.graph import NotCaptured
+from netspec.capture.importing import FromTorch, from_torch
+from tests.capture.modules import (
+    Attention,
+    Dense,
+    NormOfChannels,
+    Residual,
+    SequenceFirst,
+    Shared,
+    Shuffle,
+    around,
+)
+
+
+def imported(module: nn.Module, *shapes: tuple[int, ...]) -> FromTorch:
+    """The import, after it was checked that nothing of the module was changed by it."""
+    module.train()
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    found = from_torch(module, *(torch.randn(2, *shape) for shape in shapes), name="net")
+    assert module.training
+    assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+    assert found.difference <= 1e-9
+    return found
+
+
+def equal(module: nn.Module, found: FromTorch, *shapes: tuple[int, ...]) -> bool:
+    """Whether the spec, read again, gives what the module gives, with its weights by their keys."""
+    model = netspec.build(netspec.loads(found.text))
+    state = module.state_dict()
+    wanted = model.state_dict()
+    model.load_state_dict({own: state[key].reshape(wanted[own].shape) for own, key in found.keys.items()})
+    inputs = [torch.randn(4, *shape) for shape in shapes]
+    with torch.no_grad():
+        ours, theirs = model.eval()(*inputs), module.eval()(*inputs)
+    ours, theirs = (list(x) if isinstance(x, tuple) else [x] for x in (ours, theirs))
+    return all(torch.allclose(a, b, atol=1e-5) for a, b in zip(ours, theirs, strict=True))
+
+
+CASES: list[tuple[Any, tuple[tuple[int, ...], ...], bool]] = [
+    (Residual, ((3, 16, 16),), True),
+    (Dense, ((4, 8, 8),), False),
+    (Attention, ((9, 16),), False),
+    (SequenceFirst, ((7, 16),), True),
+    (Shuffle, ((8, 6, 6),), True),
+    (Shared, ((6,), (6,)), True),
+]
+
+
+@pytest.mark.parametrize(("kind", "shapes", "keeps"), CASES, ids=[case[0].__name__ for case in CASES])
+def test_a_module_and_its_spec_are_equal(kind: Any, shapes: tuple[tuple[int, ...], ...], keeps: bool) -> None:
+    module = kind()
+    found = imported(module, *shapes)
+    assert equal(module, found, *shapes)
+    assert sorted(found.keys.values()) == sorted(module.state_dict())
+    assert found.keeps_keys is keeps
+    if keeps:
+        netspec.build(found.net).load_state_dict(module.state_dict())
+
+
+def test_a_chain_is_the_list_that_a_person_writes() -> None:
+    chain = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(1176, 10)
+    )
+    assert imported(chain, (1, 28, 28)).text == (
+        "netspec: 1\nname: net\ninput: [1, 28, 28]\n\nlayers:\n"
+        "  - Conv2d: {out_channels: 6, kernel_size: 5, padding: 2}\n  - Sigmoid\n  - AvgPool2d: 2\n  - Flatten\n"
+        "  - Linear: 10\n"
+    )
+
+
+def test_functions_are_layers() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        x = F.max_pool2d(F.leaky_relu(self.a(x), 0.2), 2)
+        x = F.adaptive_avg_pool2d(F.pad(x, (1, 1, 2, 2)), (2, 2))
+        return self.b(x.view(-1, 4 * 2 * 2))
+
+    text = imported(around(forward, nn.Conv2d(3, 4, 3), nn.Linear(16, 5)), (3, 12, 12)).text
+    words = re.findall(r"- \{?(\w+)", text)
+    assert words == ["Conv2d", "LeakyReLU", "MaxPool2d", "ZeroPad2d", "AdaptiveAvgPool2d", "Flatten", "Linear"]
+
+
+def test_a_subclass_that_computes_otherwise_is_no_layer() -> None:
+    class Named(nn.LayerNorm):
+        pass
+
+    found = imported(nn.Sequential(nn.Conv2d(3, 4, 1), NormOfChannels(4), nn.Flatten(2), Named(36)), (3, 6, 6))
+    assert found.text.count("LayerNorm") == 2
+    assert found.text.count("Rearrange") == 2
+
+
+def test_gaps_in_a_list_of_modules_keep_the_keys() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return self.a[3](torch.relu(self.a[1](x)))
+
+    module = around(forward, nn.ModuleList([nn.Identity(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2)]))
+    assert imported(module, (4,)).keeps_keys
+
+
+# ---- what is refused
+
+
+def refusal(module: nn.Module, *shapes: tuple[int, ...]) -> str:
+    with pytest.raises(NotCaptured) as caught:
+        imported(module, *shapes)
+    return str(caught.value)
+
+
+def _decides(self: Any, x: Tensor) -> Tensor:
+    return self.a(x) if x.sum() > 0 else x
+
+
+def _counts_examples(self: Any, x: Tensor) -> Tensor:
+    return self.a(x) * x.shape[0]
+
+
+def _other_in_training(self: Any, x: Tensor) -> Tensor:
+    return torch.relu(self.a(x)) if self.training else self.a(x)
+
+
+def _drops_always(self: Any, x: Tensor) -> Tensor:
+    return F.dropout(self.a(x), 0.5)
+
+
+def _sorts(self: Any, x: Tensor) -> Tensor:
+    return torch.sort(self.a(x), -1)[0]
+
+
+def _mixes_examples(self: Any, x: Tensor) -> Tensor:
+    return self.a(x) - x.mean(0, keepdim=True)
+
+
+def _changes_a_view(self: Any, x: Tensor) -> Tensor:
+    y = self.a(x)
+    z = y.view(-1, 2, 2)
+    y += 1
+    return z
+
+
+@pytest.mark.parametrize(
+    ("forward", "told"),
+    [
+        (_decides, r"test_from_torch.py:\d+: `__bool__` reads the numbers in a tensor"),
+        (_counts_examples, "with a batch of 3 instead of 2 the module is another network"),
+        (_other_in_training, r"in training mode the module is another network(.|\n)*\+ .*ReLU"),
+        (_drops_always, r"test_from_torch.py:\d+: `dropout` drops values always"),
+        (_sorts, r"test_from_torch.py:\d+: `sort` has no form"),
+        (_mixes_examples, r"test_from_torch.py:\d+: `mean` over the batch mixes examples"),
+        (_changes_a_view, r"test_from_torch.py:\d+: a tensor is used that was changed in place"),
+    ],
+    ids=lambda case: getattr(case, "__name__", ""),
+)
+def test_what_has_no_form_is_named_with_its_place(forward: Any, told: str) -> None:
+    assert re.search(told, refusal(around(forward, nn.Linear(4, 4)), (4,)))
+
+
+def _doubled(module: nn.Module, args: Any, output: Tensor) -> Tensor:
+    return output * 2
+
+
+def test_a_hook_that_changes_what_a_layer_gives_is_seen() -> None:
+    layer = nn.Linear(4, 4)
+    layer.register_forward_hook(_doubled)
+    assert "Scale: 2" in imported(nn.Sequential(layer), (4,)).text
+
+
+def _first(self: Any, x: Tensor) -> Tensor:
+    return self.a(x)
+
+
+def _rectified(self: Any, x: Tensor) -> Tensor:
+    return F.relu(self.a(x))
+
+
+def test_weights_that_no_run_uses_are_told() -> None:
+    module = around(_first, nn.Linear(4, 4), nn.Linear(4, 4))
+    assert "`b.bias` and 1 more are used in no run" in refusal(module, (4,))
+
+
+def test_without_the_proof_there_is_no_spec(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong spec is found out: here each `relu` is written as another layer."""
+    monkeypatch.setitem(importing.HANDLERS, "relu", importing.HANDLERS["silu"])
+    module = around(_rectified, nn.Linear(4, 4))
+    assert "the spec and the module differ: output 1 differs" in refusal(module, (4,))

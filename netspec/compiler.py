@@ -202,11 +202,11 @@ def _with_mends(
     known: dict[str, Found] = {}
     """What was found about other texts: several findings may have one mend."""
 
-    def anew(mended: Source, problems: Sequence[Diagnostic] = ()) -> Found:
+    def anew(mended: Source, wrong: Sequence[Diagnostic] = ()) -> Found:
         if mended.text in known and not known[mended.text].found:
             return known[mended.text]
         more = Clues()
-        return Found(*again(mended, problems, terms, more), more)
+        return Found(*again(mended, wrong, terms, more), more)
 
     def recheck(text: str) -> Found:
         if text not in known:

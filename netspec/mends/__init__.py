@@ -265,7 +265,8 @@ def _with_mend(
     if d.code in BROKEN:
         mends = (fix for fix in islice(mends, MOST_READ) if goes_on(source, fix, behind))
     of_text = d.code in OF_TEXT
-    found = proof.first(d, mends, lambda fix: fix in own or (of_text and not own) or fix.edits not in slips)
+    may_reveal = of_text and not (own and d.code == "wrong-form")  # whose own mend says what is meant
+    found = proof.first(d, mends, lambda fix: fix in own or may_reveal or fix.edits not in slips)
     if (
         found and found[0] not in own and not of_text and found[0] not in proof.answered
     ):  # what it reveals may be its own

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -195,7 +195,19 @@ def _footer(net: Net) -> str:
         parts.append(f"MACs of constants, once for a whole batch: {count_text(net.constant_macs)}")
     if total(node.macs for node in multiplying(net.root)) != net.macs:
         parts.append("MACs in brackets run in training only and are not in the total")
+    parts += dict.fromkeys(_chosen(net))
     return " · ".join([*parts, *(requirements(net) if net.conditions else ())])
+
+
+def _chosen(net: Net) -> Iterator[str]:
+    """Where values decide which branches run, beside which of them their MACs stand."""
+    for node in multiplying(net.root):
+        if not isinstance(node, Combinator):
+            continue
+        slices, count = node.joining.sliced(node.input), len(node.branches) - len(node.joining.sides)
+        if slices is not None and slices.chosen is not None and slices.chosen < count:
+            beside = "the first" if slices.chosen == 1 else f"the first {slices.chosen}"
+            yield f"`{node.joining.word}` runs {slices.chosen} of {count} branches: their MACs are beside {beside}"
 
 
 def _amount(count: Size) -> str:

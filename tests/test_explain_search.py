@@ -131,7 +131,38 @@ def test_of_most_questions_it_is_the_first() -> None:
     ],
 )
 def test_layers_and_words_are_found_too(words: str, name: str) -> None:
-    assert name in nearest_names(words, OWN)
+    assert name in [hit.name for hit in nearest_names(words, OWN)]
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("mixture of experts", "mixture"),
+        ("multi-head attention", "SelfAttention"),
+        ("cross attention", "attend"),
+        ("transformer decoder", "TransformerDecoder"),
+        ("rotary position embedding", "SelfAttention"),
+        ("key padding mask", "MultiheadAttention"),
+    ],
+)
+def test_what_people_call_a_layer_or_a_word_is_answered_with_it_first(words: str, name: str) -> None:
+    text = explain(words)
+    assert re.findall(r"^([\w-]+) \([a-z ]+\)$", text, re.MULTILINE)[0] == name, text
+    assert text.endswith(f"`netspec explain {name}` says more, with an example.")
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_message_of_another_tool_is_answered_with_codes_first() -> None:
+    led = [
+        words for words in QUERIES if " " in words and not re.search(r"^[\w-]+ \((?:error|warning)\)$", first(words))
+    ]
+    assert not [words for words in led if "Error" in words or "must" in words]
+    assert len(led) <= 0.05 * len(QUERIES), led
+
+
+def first(words: str) -> str:
+    """The first answer's first line."""
+    return explain(words).split("\n\n")[1].splitlines()[0]
 
 
 def test_an_answer_has_three_codes_with_their_sentences_at_80_columns() -> None:

@@ -187,3 +187,24 @@ def test_what_is_unknown_for_a_mistake_is_not_given_as_a_scalar(text: str, title
     assert result.net is not None
     assert partial_table(result.net).splitlines()[0] == f"s: input {title}"
     assert "scalar" not in partial_table(result.net)
+
+
+@pytest.mark.parametrize(
+    ("top", "told"),
+    [
+        (1, "`mixture` runs 1 of 4 branches: their MACs are beside the first"),
+        (2, "`mixture` runs 2 of 4 branches: their MACs are beside the first 2"),
+        (4, None),
+    ],
+)
+def test_rows_without_macs_of_experts_are_explained_below_the_table(top: int, told: str | None) -> None:
+    net = netspec.loads(
+        "input: [10, 32]\nlayers:\n  - repeat: 2\n    do:\n      - mixture: {repeat: 4, do: [Linear: 32]}\n"
+        f"        router: [Linear: 4]\n        top: {top}\n"
+    )
+    text = netspec.summary(net)
+    rows = [line for line in text.splitlines() if ".branches." in line]
+    assert [len(line.split()) > 5 for line in rows] == ([True] * top + [False] * (4 - top)) * 2
+    assert text.count("`mixture` runs") == (told is not None)
+    assert told is None or text.endswith(told)
+    assert max(map(len, text.splitlines())) <= 80

@@ -9,7 +9,7 @@ import re
 import textwrap
 from collections.abc import Iterable
 from itertools import chain
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import click
 from pydantic import ValidationError
@@ -34,6 +34,9 @@ from netspec.recipe.reference import KINDS, NAMES, explain_recipe
 from netspec.recipe.unoffered import UNOFFERED as UNOFFERED_RECIPE
 from netspec.recipe.unoffered import explain_unoffered
 from netspec.writing import flow, shown
+
+if TYPE_CHECKING:
+    from netspec.cli.search import Hit
 
 
 @click.command()
@@ -78,11 +81,12 @@ def explain(name: str, offer: Offer = OWN) -> str:
         found.append(why)
     if found:
         return "\n\n".join(textwrap.fill(sentence, 80) for sentence in found)
-    codes = nearest_codes(name)
+    hits = _code_hits(name)
+    codes = [hit.name for hit in hits]
     near = None if " " in name.strip() else _nearest(name, offer)
     like_a_code = "-" in name and " " not in name.strip()
     if codes and near is None and not like_a_code:
-        return _answers(name, codes, offer)
+        return _answers(name, hits, offer)
     meant = "`netspec explain` lists what there is" if near is None else f"did you mean `{near}`?"
     nearest = f" By its meaning, {', '.join(f'`{code}`' for code in codes)}" if codes and near is not None else ""
     raise UsageError(f"there is nothing called `{name}` to explain; {meant}{nearest}")
@@ -149,24 +153,31 @@ def _cut(text: str) -> str:
 
 def nearest_codes(words: str) -> list[Code]:
     """The three codes that words most likely mean, the likeliest first; fewer where fewer come near."""
+    return [cast("Code", hit.name) for hit in _code_hits(words)]
+
+
+def _code_hits(words: str) -> list[Hit]:
     from netspec.cli.search import Index  # imported here: most names need no search
 
     phrases = {
         code: (page.summary, *_sentences(page.meaning), *_said(code).messages, *_said(code).asked)
         for code, page in CODES.items()
     }
-    return [cast("Code", hit.name) for hit in Index(phrases).nearest(words)]
+    return Index(phrases).nearest(words)
 
 
-def nearest_names(words: str, offer: Offer) -> list[str]:
+def nearest_names(words: str, offer: Offer) -> list[Hit]:
     """The three layers and words of the language that words most likely mean; none where none comes near."""
     from netspec.cli.search import Index  # likewise
 
     texts = {word: explained.meaning for word, explained in EXPLAINED.items()}
     texts |= {layer: offer.layer_class(layer).__doc__ or "" for layer in offer.layers}
     asked = asked_of_names()
-    phrases = {name: (*_sentences(text), *asked.get(name, ())) for name, text in texts.items()}
-    return [hit.name for hit in Index(phrases).nearest(words) if hit.score > _NEAR]
+    phrases = {
+        name: (*_sentences(text), *(phrase for said in asked.get(name, ()) for phrase in said.split(", ")))
+        for name, text in texts.items()
+    }
+    return [hit for hit in Index(phrases).nearest(words) if hit.score > _NEAR]
 
 
 def asked_of_names() -> dict[str, tuple[str, ...]]:
@@ -176,6 +187,9 @@ def asked_of_names() -> dict[str, tuple[str, ...]]:
 
 _NEAR: Final = 0.6
 """The score from which on a layer or a word is named beside the codes."""
+_CALLED: Final = 1.5
+"""How many times the score of the nearest code is that of a layer or a word which stands in front of the codes: words
+are then what people call it, and no message of another tool."""
 
 
 def _sentences(text: str) -> list[str]:
@@ -186,16 +200,31 @@ def _said(code: str) -> Said:
     return SAID.get(cast("Code", code), Said())
 
 
-def _answers(words: str, codes: list[Code], offer: Offer) -> str:
+def _answers(words: str, hits: list[Hit], offer: Offer) -> str:
     """The codes that words may mean, each with its sentence, and the layers and words of the language."""
     shown = words if len(words) <= 60 else f"{words[:57]}..."
     parts = [textwrap.fill(f'Nothing is called "{shown}"; what comes nearest:', 80)]
-    for code in codes:
-        page = CODES[code]
-        parts.append(f"{code} ({page.severity})\n" + textwrap.indent(textwrap.fill(page.summary, 76), "    "))
-    if names := nearest_names(words, offer):
-        parts.append(f"Layers and words: {', '.join(names)}")
-    return "\n\n".join([*parts, f"`netspec explain {codes[0]}` says more, with an example."])
+    names = nearest_names(words, offer)
+    called = [hit.name for hit in names if hit.score >= max(1.0, _CALLED * hits[0].score)]
+    pages = {hit.name: CODES[cast("Code", hit.name)] for hit in hits}
+    found = {name: _in_short(name, offer) for name in called}
+    found |= {code: (page.severity, page.summary) for code, page in pages.items()}
+    for name, (kind, summary) in found.items():
+        parts.append(f"{name} ({kind})\n" + textwrap.indent(textwrap.fill(summary, 76), "    "))
+    if beside := [hit.name for hit in names if hit.name not in called]:
+        parts.append(f"Layers and words: {', '.join(beside)}")
+    return "\n\n".join([*parts, f"`netspec explain {next(iter(found))}` says more, with an example."])
+
+
+def _in_short(name: str, offer: Offer) -> tuple[str, str]:
+    """What a layer or a word of the language is, and the first sentence about it."""
+    if name in offer.layers:
+        return "layer", _sentence(offer.layer_class(name).__doc__ or "")
+    return EXPLAINED[name].kind, _sentence(EXPLAINED[name].meaning)
+
+
+def _sentence(text: str) -> str:
+    return re.split(r"(?<=\.) +", " ".join(text.split()))[0]
 
 
 # ---- all of them

@@ -406,7 +406,7 @@ ASKED: Final = {
         "rotary position embedding, rope_scaling, rope_theta",
     ),
     "MultiheadAttention": ("cross attention, attention on another sequence", "key padding mask, key_padding_mask"),
-    "TransformerDecoder": ("encoder decoder, transformer decoder",),
+    "TransformerDecoder": ("transformer decoder, encoder decoder",),
     "Transformer": ("nn.Transformer, encoder and decoder in one, sequence to sequence",),
     "RelativePositionBias": ("T5 relative attention bias, relative_attention_num_buckets", "distances in buckets"),
     "Sinusoids": ("PositionalEncoding, sinusoidal positions",),

@@ -153,7 +153,7 @@ class Took(NamedTuple):
         releases = ", ".join(f"{name} {version(name).partition('+')[0]}" for name in names)
         return (
             f"The last whole run took {self.processor / 60:.0f} minutes of the processors, and {self.seconds / 60:.0f} "
-            f"of the clock, with `--jobs {self.jobs}` on two cores that others used, too.\nIt had {releases}."
+            f"of the clock,\nwith `--jobs {self.jobs}` on two cores that others used, too. It had {releases}."
         )
 
 

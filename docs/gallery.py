@@ -13,7 +13,9 @@ from pathlib import Path
 import graphviz
 
 import netspec
+from netspec.comparison import compare
 from netspec.drawing import diagram, render, styles
+from netspec.drawing.differences import differences
 from netspec.drawing.page import Sheet
 from netspec.drawing.rendering import fingerprint
 from netspec.net import Net
@@ -33,6 +35,7 @@ class Picture:
     """(path relative to the repository, variant) of each spec in the diagram."""
     depth: int | None = None
     style: str = "flow"
+    """`differences` for what `netspec compare` draws."""
 
     @property
     def path(self) -> Path:
@@ -41,6 +44,10 @@ class Picture:
     @property
     def command(self) -> str:
         """The command line that draws the same diagram."""
+        if self.style == "differences":
+            one, *more = dict.fromkeys(spec for spec, _ in self.specs)
+            words = ["netspec compare", one, *more, *(f"--variant {variant}" for _, variant in self.specs if variant)]
+            return " ".join([*words, f"--draw {self.name}.svg"])
         (_, variant), *_ = self.specs
         words = ["netspec draw", *(spec for spec, _ in self.specs)]
         words += [f"--variant {variant}"] if variant else []
@@ -58,6 +65,8 @@ class Picture:
     def svg(self) -> bytes:
         if self.style == "flow":
             return render(self.graph(), "svg")
+        if self.style == "differences":
+            return differences(compare(*self.nets()), Sheet(), self.depth).file("svg")
         return styles.picture(self.nets(), self.style, Sheet(), self.depth).file("svg")
 
 
@@ -85,6 +94,12 @@ GALLERY = (
     Picture("vit-stack", "A vision transformer, a line a layer", (("specs/d2l/vit.yaml", None),), style="stack"),
     Picture("unet", "U-Net", (("specs/unet.yaml", None),)),
     Picture("unet-map", "U-Net at a glance", (("specs/unet.yaml", None),), style="map"),
+    Picture(
+        "resnet18-34",
+        "What ResNet-34 has more than ResNet-18",
+        (("specs/torchvision/resnet.yaml", "resnet18"), ("specs/torchvision/resnet.yaml", "resnet34")),
+        style="differences",
+    ),
     Picture("fpn", "A feature pyramid: four inputs, five outputs", (("specs/graphs/fpn.yaml", None),)),
 )
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "check": "Report every mistake in the specs.",
     "compile": "Print the layer table; write Python, a diagram and JSON.",
-    "draw": "Draw a spec, or several side by side, as SVG, PNG, PDF or DOT.",
-    "compare": "Compare two networks: shapes, parameters, MACs.",
+    "draw": "Draw a spec, or several side by side: SVG, PNG, PDF, HTML, TikZ, Mermaid.",
+    "compare": "Compare networks: parameters, MACs, layers, as text and as a picture.",
     "expand": "Print the flat YAML that a spec's templates stand for.",
     "train": "Train a spec by its recipe.",
     "eval": "Measure a trained run on its test set.",

@@ -1,44 +1,126 @@
-"""`netspec compare`: two networks side by side."""
+"""`netspec compare`: networks side by side, as numbers and as a picture."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
-from netspec.cli.common import format_option, load_spec, spec_options
-from netspec.comparison import compare
+from netspec.cli.common import format_option, load_spec, plugin_option, set_option
+from netspec.cli.files import write_atomic
+from netspec.cli.pages import check_sheet, format_of, page_of, sheet_options
+from netspec.cli.variants import spec_pairs
+from netspec.comparison import Comparison, SeveralNets, compare
+from netspec.diagnostics import UsageError
+from netspec.drawing.page import Sheet
+
+_FILES: Final = ("svg", "png", "pdf", "tex", "html")
 
 
 @click.command()
-@click.argument("a")
-@click.argument("b")
-@format_option("table", "json", "markdown")
-@click.option("--variant-a", metavar="NAME", help="Which variant of the first spec; overrides --variant.")
-@click.option("--variant-b", metavar="NAME", help="Which variant of the second spec; overrides --variant.")
-@spec_options
+@click.argument("specs", metavar="A B...", nargs=-1, required=True)
+@format_option("table", "json", "markdown", "latex", "csv", "html")
+@click.option(
+    "--draw",
+    "output",
+    metavar="FILE",
+    type=Path,
+    help="Draw them side by side, too, with what differs marked: FILE.svg, .png, .pdf, .tex or .html.",
+)
+@click.option("--depth", type=click.IntRange(min=1), help="Levels of blocks to open in the picture.")
+@sheet_options
+@click.option("--variant-a", metavar="NAME", help="Which variant of the first of two specs; overrides --variant.")
+@click.option("--variant-b", metavar="NAME", help="Which variant of the second one; overrides --variant.")
+@plugin_option
+@click.option(
+    "--variant",
+    "variants",
+    metavar="NAME",
+    multiple=True,
+    help="Which of the spec's variants; several of one spec are compared.",
+)
+@set_option
 def command(
-    a: str,
-    b: str,
+    specs: tuple[str, ...],
     form: str,
+    output: Path | None,
+    depth: int | None,
     variant_a: str | None,
     variant_b: str | None,
-    variant: str | None,
+    variants: tuple[str, ...],
     set_: tuple[str, ...],
+    snippet: bool,
+    **page: Any,
 ) -> int:
-    """Compare the networks of specs A and B: costs with ratios, and the layers that differ.
+    """Compare the networks of specs: costs with ratios, and of two the layers that differ.
 
-    Ratios are B / A. Two variants of one file: `netspec compare resnet.yaml resnet.yaml --variant-a resnet18
-    --variant-b resnet50`.
+    Ratios are B / A; of more than two, to the first. Variants of one file: `netspec compare resnet.yaml --variant
+    resnet18 --variant resnet50`.
     """
-    first = load_spec(a, variant_a or variant, set_)
-    second = load_spec(b, variant_b or variant, set_)
-    comparison = compare(first, second)
+    kind = None if output is None else format_of(output, _FILES)
+    check_sheet(kind)
+    sheet = page_of(page)
+    pairs = _pairs(specs, variants, variant_a, variant_b)
+    nets = [load_spec(spec, variant, set_) for spec, variant in pairs]
+    comparison = compare(*nets) if len(nets) == 2 else SeveralNets(nets)
+    if output is not None and kind is not None:
+        made, told = _drawn(comparison, kind, sheet, depth, snippet=snippet)
+        write_atomic(output, made)
+        click.echo(f"wrote {output}{told}", err=True)
+    click.echo(_told(comparison, form).rstrip("\n"))
+    return 0
+
+
+def _pairs(
+    specs: tuple[str, ...], variants: tuple[str, ...], first: str | None, second: str | None
+) -> list[tuple[str, str | None]]:
+    """At least two nets, each as its spec and variant.
+
+    Raises:
+        UsageError: there are fewer, or it is not clear which variant is that of which.
+    """
+    if (first or second) and len(specs) == 1:
+        specs *= 2
+    pairs = spec_pairs(specs, variants)
+    if len(pairs) < 2:
+        raise UsageError(
+            "a comparison takes two networks: name a second spec, or several variants of one, as in `netspec compare "
+            f"{specs[0]} --variant NAME --variant NAME`"
+        )
+    if (first or second) and len(pairs) != 2:
+        raise UsageError(f"--variant-a and --variant-b are for two networks, and these are {len(pairs)}: use --variant")
+    if first or second:
+        (a, one), (b, other) = pairs
+        return [(a, first or one), (b, second or other)]
+    return pairs
+
+
+def _told(comparison: Comparison | SeveralNets, form: str) -> str:
     match form:
         case "json":
-            click.echo(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
+            return json.dumps(comparison.to_json(), indent=2, ensure_ascii=False)
         case "markdown":
-            click.echo(comparison.to_markdown())
+            return comparison.to_markdown()
+        case "latex":
+            return comparison.to_latex()
+        case "csv":
+            return comparison.to_csv()
+        case "html":
+            return comparison.to_html()
         case _:
-            click.echo(comparison.to_text())
-    return 0
+            return comparison.to_text()
+
+
+def _drawn(
+    comparison: Comparison | SeveralNets, form: str, sheet: Sheet, depth: int | None, *, snippet: bool
+) -> tuple[str | bytes, str]:
+    """The file of the picture, and what there is to say of it."""
+    from netspec.drawing.differences import differences, page, table_of  # imported here: text needs none of it
+    from netspec.drawing.tikz import tikz
+
+    if form == "html":
+        return page(comparison, sheet, depth), ""
+    drawn = differences(comparison, sheet, depth) if isinstance(comparison, Comparison) else table_of(comparison, sheet)
+    return (tikz(drawn, snippet=snippet) if form == "tex" else drawn.file(form)), f": {drawn.told}"

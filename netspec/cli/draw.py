@@ -10,9 +10,9 @@ import click
 
 from netspec.cli.common import compile_spec, load_spec, plugin_option, set_option, show_diagnostics
 from netspec.cli.files import write_atomic
-from netspec.cli.pages import page_of, page_options, style_of, wants_page
-from netspec.cli.shipped import variants as variants_of
-from netspec.diagnostics import UsageError, did_you_mean, has_errors
+from netspec.cli.pages import format_of, page_of, page_options, style_of, wants_page
+from netspec.cli.variants import spec_pairs
+from netspec.diagnostics import has_errors
 from netspec.drawing import DIRECTIONS, FORMATS, Direction, LayoutTooLong, diagram, levels_of, render
 from netspec.drawing.mermaid import in_markdown, mermaid
 from netspec.drawing.styles import picture
@@ -77,12 +77,12 @@ def command(
     An HTML file is one page that needs no network: its blocks open and close, it tells of what one points at, and it
     shows a wrong spec as far as it is known, with its errors where they are.
     """
-    form = _format(output)
+    form = format_of(output, _FILES)
     style = style_of(style, form)
     asked = page_of(page)
     if form == "html":
-        return _write_page(_pairs(specs, variants), set_, output)
-    nets = [load_spec(spec, variant, set_) for spec, variant in _pairs(specs, variants)]
+        return _write_page(spec_pairs(specs, variants), set_, output)
+    nets = [load_spec(spec, variant, set_) for spec, variant in spec_pairs(specs, variants)]
     if form in ("mmd", "md"):
         write_atomic(output, _chart(nets, form, depth, direction or "TB"))
         click.echo(f"wrote {output}", err=True)
@@ -94,36 +94,6 @@ def command(
         write_atomic(output, tikz(drawn, snippet=snippet) if form == "tex" else drawn.file(form))
         click.echo(f"wrote {output}: {drawn.told}", err=True)
     return 0
-
-
-def _pairs(specs: tuple[str, ...], variants: tuple[str, ...]) -> list[tuple[str, str | None]]:
-    """Each net to draw, as its spec and variant.
-
-    Raises:
-        UsageError: it is not clear which variant is that of which spec.
-    """
-    if not variants:
-        return [(spec, None) for spec in specs]
-    if len(specs) == 1:
-        return [(specs[0], variant) for variant in variants]
-    having = [number for number, spec in enumerate(specs) if _has_variants(spec)]
-    if len(variants) not in (1, len(having)):
-        raise UsageError(
-            f"{len(specs)} specs, {len(having)} of them with variants, and {len(variants)} `--variant`: give one for "
-            "all, or one for each spec that has variants, in their order"
-        )
-    having = having or [0]  # whose variants are asked for, and told to be none
-    given = dict(zip(having, variants * len(having) if len(variants) == 1 else variants, strict=True))
-    return [(spec, given.get(number)) for number, spec in enumerate(specs)]
-
-
-def _has_variants(spec: str) -> bool:
-    """Whether a spec has variants, as far as can be known before it is compiled."""
-    file = Path(spec)
-    try:
-        return spec == "-" or not file.is_file() or bool(variants_of(file))
-    except (OSError, UnicodeDecodeError):
-        return True
 
 
 def _write_page(pairs: list[tuple[str, str | None]], set_: tuple[str, ...], output: Path) -> int:
@@ -168,21 +138,3 @@ def _rendered(nets: list[Net], form: str, depth: int | None, direction: Directio
                 f"{levels}`; `--timeout` gives it more time",
                 err=True,
             )
-
-
-def _format(output: Path) -> str:
-    """The format by the file's extension. It and the directory are checked before the net is compiled.
-
-    Raises:
-        UsageError: the extension is not a format, or the directory does not exist.
-    """
-    form = output.suffix.lower().removeprefix(".")
-    if form not in _FILES:
-        near = did_you_mean(form, _FILES)
-        hint = f"; did you mean `{output.with_suffix('.' + near)}`?" if near else ""
-        known = ", ".join(f".{known}" for known in _FILES)
-        ending = f"`.{form}` is no format of it" if form else "it has no extension"
-        raise UsageError(f"cannot draw into {output}: {ending}, those are {known}{hint}")
-    if not output.parent.is_dir():
-        raise UsageError(f"cannot write {output}: there is no directory {output.parent}; make it first")
-    return form

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import UsageError, did_you_mean
 from netspec.drawing.language import LANGUAGES
 from netspec.drawing.page import Sheet, paper
 from netspec.drawing.solids import SCALES
@@ -21,26 +22,39 @@ FORMATS: Final = ("svg", "png", "pdf", "tex")
 """Of pictures on a page."""
 _PAGES: Final = ("fit", "title", "caption", "legend", "theme", "lang")
 """Options of the page, which every style has."""
-_OPTIONS: Final = (
-    click.option("--fit", metavar="PAGE", help="Fit into a4, slide, column or WxH (points, 160x90mm); in any style."),
-    click.option("--title", metavar="TEXT", help="A title above."),
-    click.option("--caption", metavar="TEXT", help="A caption below."),
-    click.option("--legend/--no-legend", default=None, help="Say what colours and sizes mean, as every page does."),
-    click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True),
-    click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the few words."),
-    click.option("--scale", type=click.Choice(SCALES), default="log", show_default=True, help="Of `volumes`."),
-    click.option(
-        "--all-arguments", is_flag=True, help="Say every argument, also eps and the like, as `flow` does anyway."
+_OPTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "fit": click.option(
+        "--fit", metavar="PAGE", help="Fit into a4, slide, column or WxH (points, 160x90mm); in any style."
     ),
-    click.option("--snippet", is_flag=True, help="Of .tex the picture alone, for a document that \\inputs it."),
-)
+    "title": click.option("--title", metavar="TEXT", help="A title above."),
+    "caption": click.option("--caption", metavar="TEXT", help="A caption below."),
+    "legend": click.option(
+        "--legend/--no-legend", default=None, help="Say what colours and sizes mean, as every page does."
+    ),
+    "theme": click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True),
+    "lang": click.option(
+        "--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the few words."
+    ),
+    "scale": click.option("--scale", type=click.Choice(SCALES), default="log", show_default=True, help="Of `volumes`."),
+    "all_arguments": click.option("--all-arguments", is_flag=True, help="Say every argument, also eps and the like."),
+    "snippet": click.option(
+        "--snippet", is_flag=True, help="Of .tex the picture alone, for a document that \\inputs it."
+    ),
+}
 _OWN: Final = {"direction": "flow", "timeout": "flow", "scale": "volumes"}
 """The options that one style alone has."""
 
 
+def sheet_options(command: F) -> F:
+    """Add the options of the page that any picture has; the command takes them as `**page`."""
+    for name, option in reversed(_OPTIONS.items()):
+        command = command if name in _OWN else option(command)
+    return command
+
+
 def page_options(command: F) -> F:
     """Add `--style` and the options of the page; the command takes the latter as `**page`."""
-    for option in reversed(_OPTIONS):
+    for option in reversed(_OPTIONS.values()):
         command = option(command)
     summaries = ["flow: boxes and arrows, by Graphviz", *(f"{name}: {style.summary}" for name, style in STYLES.items())]
     return click.option(
@@ -88,6 +102,19 @@ def style_of(style: str, form: str) -> str:
     return style
 
 
+def check_sheet(form: str | None) -> None:
+    """Refuse the options of a page where nothing is drawn, and of TikZ for another format.
+
+    Raises:
+        UsageError: one of them is given.
+    """
+    given = _given()
+    if form is None and (idle := [name for name in (*_OPTIONS, "depth") if name in given]):
+        raise UsageError(f"{_listed(idle)}: those are options of the picture; `--draw FILE` draws one")
+    if "snippet" in given and form != "tex":
+        raise UsageError(f"--snippet is an option of .tex, not of .{form}")
+
+
 def wants_page() -> bool:
     """Whether an option asks for a page."""
     return not _given().isdisjoint(_PAGES)
@@ -104,6 +131,24 @@ def _listed(names: Sequence[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
+def format_of(output: Path, formats: Sequence[str]) -> str:
+    """The format by the file's extension. It and the directory are checked before the net is compiled.
+
+    Raises:
+        UsageError: the extension is not a format, or the directory does not exist.
+    """
+    form = output.suffix.lower().removeprefix(".")
+    if form not in formats:
+        near = did_you_mean(form, formats)
+        hint = f"; did you mean `{output.with_suffix('.' + near)}`?" if near else ""
+        known = ", ".join(f".{known}" for known in formats)
+        ending = f"`.{form}` is no format of it" if form else "it has no extension"
+        raise UsageError(f"cannot draw into {output}: {ending}, those are {known}{hint}")
+    if not output.parent.is_dir():
+        raise UsageError(f"cannot write {output}: there is no directory {output.parent}; make it first")
+    return form
+
+
 def page_of(asked: Mapping[str, Any]) -> Sheet:
     """The page that the options ask for.
 
@@ -118,5 +163,5 @@ def page_of(asked: Mapping[str, Any]) -> Sheet:
         theme=asked["theme"],
         language=asked["lang"],
         everything=asked["all_arguments"],
-        scale=asked["scale"],
+        scale=asked.get("scale", "log"),
     )

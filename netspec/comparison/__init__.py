@@ -22,7 +22,7 @@ __all__ = ["FORMAT", "FORMAT_OF_SEVERAL", "Change", "Comparison", "Row", "Severa
 FORMAT: Final = "netspec.comparison/1"
 FORMAT_OF_SEVERAL: Final = "netspec.comparisons/1"
 
-_COLUMNS: Final = ("layers", "depth", "params", "macs", "weight_bytes")
+_COLUMNS: Final = ("layers", "params", "macs", "weight_bytes")
 """The quantities of several nets that a table has, which has a line for each net."""
 _WITH_RATIO: Final = ("params", "macs")
 
@@ -51,14 +51,19 @@ class Comparison:
         """The quantities as rows of texts: title, the value of either net, the ratio; the first one has the names."""
         return _cells(self)
 
+    @property
+    def differences(self) -> list[str]:
+        """Lines of text: how many layers differ, what the signs and paths mean, and each of those layers."""
+        return _difference(self)
+
     def to_text(self) -> str:
         """The quantities as an aligned table, the sentence, and the differences between the layers."""
-        return "\n".join([*as_text(self.cells), "", f"{self.sentence}.", "", *_difference(self)])
+        return "\n".join([*as_text(self.cells), "", f"{self.sentence}.", "", *self.differences])
 
     def to_markdown(self) -> str:
         """The same as `to_text` in GitHub's Markdown, with the differences as a diff."""
         return "\n".join(
-            [*as_markdown(self.cells), "", f"{self.sentence}.", "", "```diff", *_difference(self), "```"]
+            [*as_markdown(self.cells), "", f"{self.sentence}.", "", "```diff", *self.differences, "```"]
         )  # fmt: skip
 
     def to_latex(self) -> str:
@@ -74,7 +79,7 @@ class Comparison:
     def to_html(self) -> str:
         """The same as `to_text` as a piece of HTML without a style: a table, a paragraph, a list of differences."""
         lines = [*as_html(self.cells), f"<p>{html.escape(self.sentence)}.</p>"]
-        return "\n".join([*lines, "<pre>" + html.escape("\n".join(_difference(self))) + "</pre>"])
+        return "\n".join([*lines, "<pre>" + html.escape("\n".join(self.differences)) + "</pre>"])
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as plain dicts, lists, strings and numbers, in the format `netspec.comparison/1`."""

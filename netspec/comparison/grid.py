@@ -7,7 +7,7 @@ import html
 import io
 from collections.abc import Sequence
 
-from netspec.views.latex import escaped
+from netspec.views import latex
 from netspec.views.letters import printable
 
 Grid = Sequence[Sequence[str]]
@@ -34,9 +34,10 @@ def as_markdown(grid: Grid) -> list[str]:
 
 def as_latex(grid: Grid) -> list[str]:
     """The lines of a `tabular`, which takes no package."""
-    lines = [rf"\begin{{tabular}}{{l{'r' * (len(grid[0]) - 1)}}}", r"  \hline"]
+    letters = latex.LETTER.rstrip().split("\n") if any(latex.named(cell) for row in grid for cell in row) else []
+    lines = [*letters, rf"\begin{{tabular}}{{l{'r' * (len(grid[0]) - 1)}}}", r"  \hline"]
     for number, row in enumerate(grid):
-        lines.append("  " + " & ".join(map(escaped, row)) + r" \\")
+        lines.append("  " + " & ".join(map(latex.escaped, row)) + r" \\")
         if number == 0:
             lines.append(r"  \hline")
     return [*lines, r"  \hline", r"\end{tabular}"]

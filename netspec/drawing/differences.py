@@ -7,13 +7,16 @@ dashed, `+` blue and heavy. `drawn_rows.py` says what stands in the rows, and th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
-from netspec.comparison import Comparison
+from netspec.comparison import Comparison, SeveralNets
+from netspec.comparison.grid import as_html
 from netspec.comparison.parts import Kind
 from netspec.diagnostics import UsageError
 from netspec.dims import Size
 from netspec.drawing.closing import closing_text
+from netspec.drawing.comparison_page import comparison_page
 from netspec.drawing.drawn_rows import Cell, DrawnRow, RowMaker, depth_of
 from netspec.drawing.heading import heading
 from netspec.drawing.page import Drawn, Sheet, drawn
@@ -22,6 +25,7 @@ from netspec.drawing.scene import MAIN, SMALL, Box, Phrase, Scene, Shape, Stroke
 from netspec.drawing.short import Voice
 from netspec.drawing.tables import table
 from netspec.drawing.text import width
+from netspec.drawing.theme import ThemeName
 from netspec.views.describe import count_text, title_text
 
 _SIGNS: Final[dict[Kind, tuple[str, str]]] = {
@@ -51,17 +55,23 @@ class _Way(NamedTuple):
 
 _NUMBERED: Final = (_Way(230, "exact"), _Way(150, "exact"), _Way(150, "rounded"), _Way(105, "rounded"))
 _BARE: Final = (_Way(105, "none"), _Way(80, "none"))
+_BRIEF: Final[tuple[list[str], ...]] = (
+    [],
+    ["layers in a row that one network has are one row"],
+    ["what differs in a row is one row"],
+)
 _MOST_ROWS: Final = 90
 """Without a stated depth or page, levels at which there would be more rows are left closed."""
 
 
-def differences(comparison: Comparison, page: Sheet, depth: int | None = None) -> Drawn:
+def differences(comparison: Comparison, page: Sheet, depth: int | None = None, *, quantities: bool = True) -> Drawn:
     """The picture of what two nets have in common and what not.
 
     Args:
         comparison: the nets with their quantities.
         page: what is asked of the picture.
         depth: the levels of blocks to show; None for as many as the page can take.
+        quantities: whether the table of quantities stands below it.
 
     Raises:
         UsageError: type would be too small on the page.
@@ -71,7 +81,7 @@ def differences(comparison: Comparison, page: Sheet, depth: int | None = None) -
     signs = ", ".join(f"{sign} {page.voice.word(words)}" for kind, (sign, words) in _SIGNS.items() if kind in used)
     notes = (signs,) if page.legend else ()
     small: UsageError | None = None
-    for layouts in _layouts(comparison, page, depth):
+    for layouts in _layouts(comparison, page, depth, quantities):
         try:
             return drawn(layouts, page, label, notes)
         except UsageError as error:
@@ -80,30 +90,60 @@ def differences(comparison: Comparison, page: Sheet, depth: int | None = None) -
     raise small
 
 
-def _layouts(comparison: Comparison, page: Sheet, depth: int | None) -> Iterator[Iterator[tuple[Scene, str]]]:
+def table_of(several: SeveralNets, page: Sheet) -> Drawn:
+    """The quantities of several nets as a picture.
+
+    Raises:
+        UsageError: type would be too small on the page.
+    """
+    head, *rows = several.cells
+    scene = table([tuple(map(page.voice.word, head)), *rows])
+    return drawn([(scene, "")], page, " | ".join(several.names))
+
+
+def page(comparison: Comparison | SeveralNets, sheet: Sheet, depth: int | None = None) -> bytes:
+    """An HTML file of a comparison; in the theme `light`, also one for dark screens."""
+    if isinstance(comparison, SeveralNets):
+        title = sheet.title or ", ".join(comparison.names)
+        return comparison_page(title, as_html(comparison.cells))
+    title = sheet.title or " | ".join(map(title_text, (comparison.a, comparison.b)))
+    themes: list[ThemeName] = ["light", "dark"] if sheet.theme == "light" else [sheet.theme]
+    pictures = [
+        (theme, differences(comparison, replace(sheet, theme=theme, title=""), depth, quantities=False).file("svg"))
+        for theme in themes
+    ]
+    return comparison_page(
+        title,
+        as_html(comparison.cells),
+        sentence=f"{comparison.sentence}.",
+        pictures=pictures,
+        differences=comparison.differences,
+    )
+
+
+def _layouts(
+    comparison: Comparison, page: Sheet, depth: int | None, quantities: bool
+) -> Iterator[Iterator[tuple[Scene, str]]]:
     """The layouts that show the same, for each way to fold; what says most comes first. The numbers beside the boxes go
     last."""
     deepest = depth_of(comparison.pairs)
     levels = range(deepest, -1, -1) if depth is None else (min(depth, deepest),)
-    folds = [(level, brief) for level in levels for brief in (False, True)]
+    folds = [(level, brief) for level in levels for brief in ((0, 1) if level else (0, 1, 2))]
     made = {fold: RowMaker(page.voice, *fold).rows(comparison.pairs) for fold in folds}
     if depth is None and page.fit is None:
         folds = [fold for fold in folds if len(made[fold]) <= _MOST_ROWS] or folds[-1:]
     for ways in (_NUMBERED, _BARE):
-        yield from (_ways(comparison, page, made[fold], _told(*fold, deepest, depth), ways) for fold in folds)
+        for fold in folds:
+            told = _told(*fold, deepest, depth)
+            yield (
+                (layout.scene(quantities), ", ".join([*told, *layout.left_out]))
+                for layout in (_Layout(comparison, page.voice, made[fold], way) for way in ways)
+            )
 
 
-def _told(level: int, brief: bool, deepest: int, depth: int | None) -> list[str]:
+def _told(level: int, brief: int, deepest: int, depth: int | None) -> list[str]:
     told = [closing_text(level)] if level < deepest and depth is None else []
-    return [*told, *(["layers in a row that one network has are one row"] if brief else [])]
-
-
-def _ways(
-    comparison: Comparison, page: Sheet, rows: Sequence[DrawnRow], told: Sequence[str], ways: Sequence[_Way]
-) -> Iterator[tuple[Scene, str]]:
-    for way in ways:
-        left = {"exact": [], "rounded": ["counts are rounded"], "none": ["no numbers beside the boxes"]}[way.numbers]
-        yield _Layout(comparison, page.voice, rows, way).scene(), ", ".join([*told, *left])
+    return [*told, *_BRIEF[brief]]
 
 
 def rounded(count: Size) -> str:
@@ -123,6 +163,9 @@ class _Layout:
         self.comparison, self.voice, self.rows = comparison, voice, rows
         self.count = count_text if way.numbers == "exact" else rounded
         self.numbered = way.numbers != "none"
+        self.left_out = {"exact": [], "rounded": ["counts are rounded"], "none": ["no numbers beside the boxes"]}[
+            way.numbers
+        ]
         cells = [(row.level, cell) for row in rows for cell in (row.a, row.b) if cell is not None]
         deepest = max((level for level, _ in cells), default=0)
         wide = max((measured(cell.runs) + 2 * _INSET * level for level, cell in cells), default=0.0)
@@ -154,8 +197,8 @@ class _Layout:
         params, macs = (self.count(count) if count != 0 else "" for count in (cell.params, cell.macs))
         return cell.shape, params, macs
 
-    def scene(self) -> Scene:
-        """The whole picture: headings, rows, and the table of quantities."""
+    def scene(self, quantities: bool) -> Scene:
+        """The whole picture: headings, rows, and perhaps the table of quantities."""
         y = self.headings()
         open_frames: list[tuple[int, float, DrawnRow]] = []
         for at, row in enumerate(self.rows):
@@ -170,7 +213,7 @@ class _Layout:
         wide = self.left["b"] + self.wide + self.beside["b"]
         frames = [shape for _, shape in sorted(self.frames, key=lambda pair: pair[0])]
         body = Scene(wide, y - _GAP, (*frames, *self.shapes))
-        return below([body, table(self.quantities())], 16)
+        return below([body, table(self.quantities())], 16) if quantities else body
 
     def quantities(self) -> list[tuple[str, ...]]:
         """The rows of the table below the picture."""

@@ -10,15 +10,17 @@ from typing import Final
 from netspec.comparison.parts import BranchOf, Kind, Portion, SideBySide, nodes_of, output_of
 from netspec.dims import Size
 from netspec.drawing.closing import label_of
+from netspec.drawing.language import layers_text
 from netspec.drawing.parts import PieceMaker
 from netspec.drawing.scene import Phrase
 from netspec.drawing.short import Voice, place_text, tip_text
 from netspec.net import Leaf, Node, leaves, multiplying, total
-from netspec.views.describe import container_text, count_text, plural, shape_text, term_text
+from netspec.views.describe import container_text, count_text, shape_text, term_text
 from netspec.views.fold import Join, LayerGroup, Unit
 
 _FOLDED: Final = 3
 """So many equal rows, or more, are one."""
+_ALONE: Final = ("added", "removed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +53,22 @@ class RowMaker:
     voice: Voice
     depth: int
     """Levels of blocks to open."""
-    brief: bool = False
-    """Whether several added rows are one, too, and several removed ones."""
+    brief: int = 0
+    """1 if several added rows are one, too, and several removed ones; 2 if all rows between equal ones are."""
 
     def rows(self, pairs: Sequence[SideBySide], level: int = 0) -> list[DrawnRow]:
         """The rows of a chain, those in frames among them."""
         found: list[DrawnRow] = []
-        for _, run in groupby(pairs, key=lambda pair: pair.kind):
+        for _, run in groupby(pairs, key=lambda pair: pair.kind == "same" if self.brief > 1 else pair.kind):
             same = list(run)
             kind = same[0].kind
-            foldable = kind == "same" or (self.brief and kind in ("added", "removed"))
-            if foldable and len(same) >= _FOLDED:
+            if len(same) >= _FOLDED and (self.brief > 1 or kind == "same" or (self.brief and kind in _ALONE)):
                 sides = [[part for part in (getattr(pair, side) for pair in same) if part] for side in "ab"]
                 a, b = (self.several(parts) if parts else None for parts in sides)
-                found.append(DrawnRow(kind, level, a, b))
+                whole: Kind = (
+                    kind if kind == "same" else "removed" if b is None else "added" if a is None else "replaced"
+                )
+                found.append(DrawnRow(whole, level, a, b))
                 continue
             for pair in same:
                 found += self.pair(pair, level)
@@ -90,7 +94,7 @@ class RowMaker:
         nodes = [node for part in parts for node in nodes_of(part.item)]
         inside = [leaf for node in nodes for leaf in leaves(node)]
         first, last = (self.runs(part)[0].words for part in (parts[0], parts[-1]))
-        runs = (Phrase(f"{first} … {last}"), Phrase(f"· {plural(len(inside), 'layer')}", "quiet"))
+        runs = (Phrase(f"{first} … {last}"), Phrase(f"· {layers_text(len(inside), self.voice.language)}", "quiet"))
         tip = "\n".join("".join(run.words + " " for run in self.runs(part)).strip() for part in parts)
         shape = shape_text(output_of(parts[-1].item).shape)
         return Cell(runs, tip, shape, total(leaf.params for leaf in inside), _macs(nodes))
@@ -104,11 +108,13 @@ class RowMaker:
             case LayerGroup():
                 name = label_of(item) or ", ".join(self.runs(inner)[0].words for inner in part.parts)
                 words = f"{name} ×{item.count}" if item.count > 1 else name
-                return Phrase(words, bold=True), Phrase(f"· {plural(len(list(item.leaves)), 'layer')}", "quiet")
+                return Phrase(words, bold=True), Phrase(
+                    f"· {layers_text(len(list(item.leaves)), self.voice.language)}", "quiet"
+                )
             case Join():
                 inside = len(list(leaves(item.combinator)))
                 words = Phrase(container_text(item.combinator), bold=True)
-                return (words, Phrase(f"· {plural(inside, 'layer')}", "quiet")) if inside else (words,)
+                return (words, Phrase(f"· {layers_text(inside, self.voice.language)}", "quiet")) if inside else (words,)
             case BranchOf():
                 return (Phrase(_branch_text(item), bold=True),)
             case Leaf():

@@ -77,7 +77,7 @@ def paper(name: str) -> Paper:
     wide, high = (float(match[at]) * _UNITS[match[3]] for at in (1, 2))
     if not (36 <= wide <= _GREATEST and 36 <= high <= _GREATEST):
         raise UsageError(f"--fit {name}: a page has 36 to {_GREATEST:,} points (12.7 mm to 7 m) each way")
-    return Paper(name, wide, high, 16.0)
+    return Paper(small, wide, high, 16.0)
 
 
 @dataclass(frozen=True, slots=True)

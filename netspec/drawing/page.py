@@ -181,8 +181,9 @@ class TooSmall(UsageError):
     """A picture does not fit its page with type that can be read."""
 
     def __init__(self, fit: Paper, smallest: float) -> None:
+        shown = f"{smallest:.1f}" if smallest < SMALLEST - 0.05 else f"{smallest:.3f}"
         self.told = (
-            f"--fit {fit.name}: on {fit.width:.0f} × {fit.height:.0f} points type would be of {smallest:.1f} points, "
+            f"--fit {fit.name}: on {fit.width:.0f} × {fit.height:.0f} points type would be of {shown} points, "
             f"below {SMALLEST:g}"
         )
         wide, high = (int(side * SMALLEST / smallest) + 2 for side in (fit.width, fit.height))

@@ -19,6 +19,7 @@ from netspec.language.items import read_item
 from netspec.language.overrides import Overridden, apply_settings, apply_variant
 from netspec.language.ports import GivenInput
 from netspec.language.reading import read_spec
+from netspec.language.reserved import OVERRIDDEN
 from netspec.language.scope import NamesInScope
 from netspec.language.spec import Block, Spec
 from netspec.language.words import calls_of, is_complete, mentioned
@@ -188,7 +189,12 @@ def _elaborate_whole(
         variables={name: value for name, value in variables.items() if isinstance(value, int | float | str)},
         plugins=_used_plugins(spec.offer, root),
     )
-    if terms.remarks != "none" and not has_errors(reports.diagnostics) and not spec.lost and input_type is not None:
+    whole = not has_errors(reports.diagnostics) and not spec.lost and input_type is not None
+    if over.expect is not None:
+        from netspec.expectations import check_expectations  # imported here: few specs expect anything
+
+        check_expectations(over.expect, Reader(reports, scope, plain=True), net if whole else None)
+    if terms.remarks != "none" and whole:
         _remark(net, spec, reports, terms.remarks)
     clues.update(reports.clues)
     return net, reports.diagnostics
@@ -305,7 +311,7 @@ def _definitions(spec: Spec) -> dict[str, ScalarNode]:
         for key, value in variant.entries:
             if key.text == "vars" and isinstance(value, MapNode):
                 definitions.update({k.text: k for k, _ in value.entries if k.text not in definitions})
-            elif key.text not in ("input", "train") and key.text not in definitions:
+            elif key.text not in OVERRIDDEN and key.text not in definitions:
                 definitions[key.text] = key
     return definitions
 

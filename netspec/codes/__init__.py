@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from netspec.codes.base import Page
+from netspec.codes.expected import EXPECTED
 from netspec.codes.language import LANGUAGE
 from netspec.codes.layers import LAYERS
 from netspec.codes.recipe import RECIPE
@@ -16,5 +17,5 @@ from netspec.codes.values import VALUES
 from netspec.codes.work import WORK
 from netspec.diagnostics import Code
 
-CODES: dict[Code, Page] = {**TEXT, **LANGUAGE, **VALUES, **SHARING, **LAYERS, **RECIPE, **REMARKS, **WORK}
+CODES: dict[Code, Page] = {**TEXT, **LANGUAGE, **VALUES, **SHARING, **LAYERS, **RECIPE, **REMARKS, **EXPECTED, **WORK}
 """Every code, in the order of the passes that report them."""

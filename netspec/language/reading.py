@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from netspec.diagnostics import Edit, Fix, Related, did_you_mean
-from netspec.language.reserved import check_name
+from netspec.language.reserved import OVERRIDDEN, check_name
 from netspec.language.signatures import Parameter, read_signature
 from netspec.language.spec import Block, Report, Spec
 from netspec.layers import OWN, Offer
@@ -18,7 +18,7 @@ from netspec.text.traps import signature_trap
 
 KEYS: Final = (
     "netspec", "name", "description", "plugins", "input", "vars", "variants", "blocks", "layers", "output", "init",
-    "train",
+    "train", "expect",
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _PLUGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -118,7 +118,7 @@ def _check_variant(spec: Spec, name: str, report: Report) -> None:
         return key.text in base or check_name(key, "variable", spec, report)
 
     for key, node in variant.entries:
-        if key.text in ("input", "train"):
+        if key.text in OVERRIDDEN:
             _check_taken_away(spec, node if key.text == "input" else None, report)
             kept.append((key, node))
         elif key.text == "vars":
@@ -127,7 +127,7 @@ def _check_variant(spec: Spec, name: str, report: Report) -> None:
         elif key.text in KEYS:
             report(
                 "unknown-key",
-                f"a variant overrides variables, `input` and `train`; it cannot have `{key.text}`",
+                f"a variant overrides variables, `input`, `train` and `expect`; it cannot have `{key.text}`",
                 key,
                 help="a variable and `when` choose between layers" if key.text in ("layers", "blocks") else None,
             )
@@ -189,6 +189,8 @@ def _read_key(spec: Spec, key: ScalarNode, node: Node, report: Report) -> None:
             spec.init = node
         case "train":
             spec.train = node
+        case "expect":
+            spec.expect = node
         case other if other in _LATER:
             report("not-in-version-1", f"there is no `{other}`: {_LATER[other]}", key)
         case other:

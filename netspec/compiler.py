@@ -1,56 +1,24 @@
-"""The compiler's pipeline: text → nodes → spec → net. Every pass adds its diagnostics."""
+"""The compiler's entrances: a text or a file becomes a net and findings, each with a mend that is known to mend."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from netspec.diagnostics import Code, Diagnostic, Related, Span, UsageError, did_you_mean, has_errors
-from netspec.dims import UNKNOWN, Requirement
+from netspec.diagnostics import Diagnostic, UsageError, has_errors
 from netspec.errors import SpecError
-from netspec.language.binding import value_of
-from netspec.language.cursor import NOTHING
-from netspec.language.elaborate import Elaborator
-from netspec.language.flow import Origin
-from netspec.language.initialization import InitRules
-from netspec.language.inputs import check_input_names, read_input, symbol_sizes, symbols_of, written_inputs
-from netspec.language.items import read_item
-from netspec.language.overrides import Overridden, apply_settings, apply_variant
-from netspec.language.ports import GivenInput
-from netspec.language.reading import read_spec
-from netspec.language.scope import NamesInScope
-from netspec.language.spec import Block, Spec
-from netspec.language.words import calls_of, is_complete, mentioned
-from netspec.layers import OWN, Offer, Plugin
-from netspec.net import Net, Sequential, leaves
-from netspec.remarks.warnings import find_warnings
-from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, decode, parse, read, without_gc
-from netspec.validation import FAILED, Reader, Reports
+from netspec.language.words import is_complete
+from netspec.layers import OWN, Offer
+from netspec.passes import Checked, Clues, Result, Terms, checked, compiled, stem_of
+from netspec.text.source import Limits, Source, decode, read
 
 if TYPE_CHECKING:
-    from netspec.language.clues import Clue
+    from netspec.dims import Requirement
     from netspec.layers.base import Layer
-    from netspec.recipe.resolved import Recipe
-
-Clues = dict[tuple[Code, Span], "Clue"]
-"""What was at hand where mistakes were found, by code and place."""
-
-Remarks = Literal["none", "warnings", "notes"]
-"""What is looked for in a net beside mistakes; with notes come warnings."""
+    from netspec.net import Net
 
 _DEFAULT: Final = Limits()
-
-
-class Result(NamedTuple):
-    """The result of compiling: the net (incomplete if there are errors, perhaps None) and all diagnostics."""
-
-    net: Net | None
-    diagnostics: list[Diagnostic]
-    source: Source
-    spec: Spec | None
 
 
 def load(
@@ -91,7 +59,8 @@ def load_offered(
     """Like `load`, with the layers of plugins that are imported already."""
     _check_arguments(variant, set, limits)
     source, problems = read(path, limits)
-    return _net_or_raise(_compile(source, problems, _stem(source.name), variant, set or {}, limits, offer, "none"))
+    terms = Terms(limits, offer)
+    return _net_or_raise(_compile(source, problems, stem_of(source.name), variant, set or {}, terms))
 
 
 def loads(
@@ -110,9 +79,9 @@ def loads(
     _check_arguments(variant, set, limits)
     _want(text, "a text, the spec", str)
     _want(filename, "`filename` as a text, which messages show", str, os.PathLike)
-    offer = _offer(layers)
+    terms = Terms(limits, _offer(layers))
     source, problems = decode(text.encode("utf-8", "surrogatepass"), filename, limits)
-    return _net_or_raise(_compile(source, problems, _stem(filename), variant, set or {}, limits, offer, "none"))
+    return _net_or_raise(_compile(source, problems, stem_of(filename), variant, set or {}, terms))
 
 
 def check(
@@ -152,58 +121,17 @@ def check_source(
     Args:
         mends: whether to look for mends. With False, those that suggest themselves are not proven, nor others found.
     """
+    terms = Terms(limits, offer, "notes" if notes else "warnings")
     clues: Clues = {}
-    remarks: Remarks = "notes" if notes else "warnings"
-    spec, found = _checked(source, problems, limits, offer, clues, remarks)
+    spec, found = checked(source, problems, terms, clues)
     if not found or not mends:
         return found
-    from netspec.mends import Found, answered  # once something is wrong
 
-    known: dict[str, list[Diagnostic]] = {}
-    """What was found about other texts: several findings may have one mend."""
-
-    def again(mended: Source) -> Found:
-        if known.get(mended.text) == []:
-            return Found(None, [], {})
-        more: Clues = {}
-        return Found(*_checked(mended, (), limits, offer, more, remarks), more)
-
-    def recheck(text: str) -> list[Diagnostic]:
-        if text not in known:
-            known[text] = _checked(*decode(text.encode(), source.name, limits), limits, offer, {}, remarks)[1]
-        return known[text]
-
-    def conditions(text: str) -> Sequence[Requirement] | None:
-        read = decode(text.encode(), source.name, limits)
+    def required(mended: Source, wrong: Sequence[Diagnostic]) -> Result:
         variant = None if spec is None or is_complete(spec) else next(iter(spec.variants), None)
-        return _requirements(_compiled(*read, _stem(source.name), variant, {}, limits, offer, {}, "none"))
+        return compiled(mended, wrong, stem_of(source.name), variant, {}, terms._replace(remarks="none"), {})
 
-    return answered(source, Found(spec, found, clues), again, recheck, conditions)
-
-
-def _requirements(result: Result) -> Sequence[Requirement] | None:
-    """What a net requires of the symbols of its input; None if it has errors."""
-    return None if result.net is None or has_errors(result.diagnostics) else result.net.conditions
-
-
-def _checked(
-    source: Source, problems: Sequence[Diagnostic], limits: Limits, offer: Offer, clues: Clues, remarks: Remarks
-) -> tuple[Spec | None, list[Diagnostic]]:
-    """Check a source with all its variants. Mends are not proven yet; `clues` takes what will help to find some."""
-    with without_gc(source.text):
-        spec, found = _read(source, problems, _stem(source.name), limits, offer)
-        if spec is None:
-            return None, _ordered(found)
-        used: set[str] = set()
-        for variant in ([None] if is_complete(spec) else []) + list(spec.variants):
-            _, more = _elaborate(spec, variant, {}, limits, used, clues, remarks)
-            _add_new(found, more, spec, variant)
-        uncalled = [block for name, block in spec.blocks.items() if name not in used]
-        if uncalled:
-            _add_new(found, _check_uncalled(spec, uncalled, limits, used), spec, None)
-        if not has_errors(found):
-            found += _unused(spec, used)
-        return spec, _without_ignored(source, _ordered(found), remarks, unused=True)
+    return _with_mends(source, Checked(spec, found), clues, terms, checked, required)
 
 
 def compile_source(
@@ -222,8 +150,79 @@ def compile_source(
     Raises:
         UsageError: there is no such variant, the spec is incomplete without one, or `set` has an unknown key.
     """
-    remarks: Remarks = "notes" if notes else "warnings"
-    return _compile(source, problems, _stem(source.name), variant, set or {}, limits, offer, remarks)
+    terms = Terms(limits, offer, "notes" if notes else "warnings")
+    return _compile(source, problems, stem_of(source.name), variant, set or {}, terms)
+
+
+def _compile(
+    source: Source,
+    problems: Sequence[Diagnostic],
+    stem: str,
+    variant: str | None,
+    settings: Mapping[str, Any],
+    terms: Terms,
+) -> Result:
+    clues: Clues = {}
+    result = compiled(source, problems, stem, variant, settings, terms, clues)
+    if not result.diagnostics or (terms.remarks == "none" and not has_errors(result.diagnostics)):
+        return result
+
+    def again(mended: Source, wrong: Sequence[Diagnostic], terms: Terms, clues: Clues) -> Checked:
+        made = compiled(mended, wrong, stem, variant, settings, terms, clues)
+        return Checked(made.spec, made.diagnostics)
+
+    def required(mended: Source, wrong: Sequence[Diagnostic]) -> Result:
+        return compiled(mended, wrong, stem, variant, settings, terms._replace(remarks="none"), {})
+
+    first = Checked(result.spec, result.diagnostics)
+    return result._replace(diagnostics=_with_mends(source, first, clues, terms, again, required))
+
+
+def _with_mends(
+    source: Source,
+    first: Checked,
+    clues: Clues,
+    terms: Terms,
+    again: Callable[[Source, Sequence[Diagnostic], Terms, Clues], Checked],
+    required: Callable[[Source, Sequence[Diagnostic]], Result],
+) -> list[Diagnostic]:
+    """The findings about a text, each with a mend that is known to mend, or none.
+
+    Args:
+        source: the text.
+        first: what was found about it.
+        clues: what was at hand where that was found.
+        terms: what it was read by.
+        again: reads another text as this one was read.
+        required: compiles another text, for what it requires of its symbols.
+    """
+    from netspec.mends import Found, answered  # once something is wrong
+
+    known: dict[str, list[Diagnostic]] = {}
+    """What was found about other texts: several findings may have one mend."""
+
+    def anew(mended: Source) -> Found:
+        if known.get(mended.text) == []:
+            return Found(None, [], {})
+        more: Clues = {}
+        return Found(*again(mended, (), terms, more), more)
+
+    def recheck(text: str) -> list[Diagnostic]:
+        if text not in known:
+            known[text] = again(*decode(text.encode(), source.name, terms.limits), terms, {}).diagnostics
+        return known[text]
+
+    def conditions(text: str) -> Sequence[Requirement] | None:
+        net, wrong, *_ = required(*decode(text.encode(), source.name, terms.limits))
+        return None if net is None or has_errors(wrong) else net.conditions
+
+    return answered(source, Found(*first, clues), anew, recheck, conditions)
+
+
+def _net_or_raise(result: Result) -> Net:
+    if has_errors(result.diagnostics) or result.net is None:
+        raise SpecError(result.diagnostics, {result.source.name: result.source.text})
+    return result.net
 
 
 def _offer(layers: Iterable[type[Layer]]) -> Offer:
@@ -234,238 +233,6 @@ def _offer(layers: Iterable[type[Layer]]) -> Offer:
     from netspec.plugins.registration import offer_of, plugins_of  # imported here: few calls bring layers
 
     return offer_of(plugins_of(given))
-
-
-# ---- the passes
-
-
-def _compile(
-    source: Source,
-    problems: Sequence[Diagnostic],
-    stem: str,
-    variant: str | None,
-    settings: Mapping[str, Any],
-    limits: Limits,
-    offer: Offer,
-    remarks: Remarks,
-) -> Result:
-    clues: Clues = {}
-    result = _compiled(source, problems, stem, variant, settings, limits, offer, clues, remarks)
-    if not result.diagnostics or (remarks == "none" and not has_errors(result.diagnostics)):
-        return result
-    from netspec.mends import Found, answered  # once something is wrong
-
-    def again(mended: Source) -> Found:
-        more: Clues = {}
-        made = _compiled(mended, (), stem, variant, settings, limits, offer, more, remarks)
-        return Found(made.spec, made.diagnostics, more)
-
-    def recheck(text: str) -> list[Diagnostic]:
-        read = decode(text.encode(), source.name, limits)
-        return _compiled(*read, stem, variant, settings, limits, offer, {}, remarks).diagnostics
-
-    def conditions(text: str) -> Sequence[Requirement] | None:
-        read = decode(text.encode(), source.name, limits)
-        return _requirements(_compiled(*read, stem, variant, settings, limits, offer, {}, "none"))
-
-    first = Found(result.spec, result.diagnostics, clues)
-    return result._replace(diagnostics=answered(source, first, again, recheck, conditions))
-
-
-def _compiled(
-    source: Source,
-    problems: Sequence[Diagnostic],
-    stem: str,
-    variant: str | None,
-    settings: Mapping[str, Any],
-    limits: Limits,
-    offer: Offer,
-    clues: Clues,
-    remarks: Remarks,
-) -> Result:
-    """Compile one variant. Mends are not proven yet; `clues` takes what will help to find some."""
-    with without_gc(source.text):
-        spec, found = _read(source, problems, stem, limits, offer)
-        if spec is None:
-            return Result(None, _ordered(found), source, None)
-        if variant is None and not is_complete(spec) and not has_errors(found):
-            raise UsageError(
-                f"{source.name} means nothing without a variant; it has {', '.join(spec.variants)}: "
-                "name one with `--variant NAME`"
-            )
-        net, more = _elaborate(spec, variant, settings, limits, set(), clues, remarks)
-        return Result(net, _without_ignored(source, _ordered([*found, *more]), remarks), source, spec)
-
-
-def _read(
-    source: Source, problems: Sequence[Diagnostic], stem: str, limits: Limits, offer: Offer
-) -> tuple[Spec | None, list[Diagnostic]]:
-    """Text → nodes → spec."""
-    found = list(problems)
-    if has_errors(found):
-        return None, found
-    root, more = parse(source, limits)
-    found += more
-    if root is None or any(d.code != "duplicate-key" for d in more):  # more errors would follow from missing nodes
-        return None, found
-    reports = Reports(source)
-    spec = read_spec(root, source, stem, reports.report, offer)
-    found += reports.diagnostics
-    return (spec if isinstance(root, MapNode) else None), found
-
-
-def _elaborate(
-    spec: Spec,
-    variant: str | None,
-    settings: Mapping[str, Any],
-    limits: Limits,
-    used: set[str],
-    clues: Clues,
-    remarks: Remarks,
-) -> tuple[Net | None, list[Diagnostic]]:
-    """Spec → net, for one variant and its overrides."""
-    with without_gc(spec.source.text, grows=bool(spec.blocks)):  # blocks may expand to far more than the text
-        return _elaborate_whole(spec, variant, settings, limits, used, clues, remarks)
-
-
-def _elaborate_whole(
-    spec: Spec,
-    variant: str | None,
-    settings: Mapping[str, Any],
-    limits: Limits,
-    used: set[str],
-    clues: Clues,
-    remarks: Remarks,
-) -> tuple[Net | None, list[Diagnostic]]:
-    over = apply_variant(spec, variant) if variant is not None else Overridden(spec)
-    if settings:
-        apply_settings(spec, over, settings)
-    symbols = symbols_of(over.input, {key.text for key, _ in over.vars})
-    variables: dict[str, Any] = {}
-    scope = NamesInScope(spec, variables, {})
-    scope.used = used
-    source = over.source
-    reports = Reports(source, [(source.between(start, end), setting) for start, end, setting in over.marks])
-    reader = Reader(reports, scope)
-    _define(over, variables, spec, reader, scope)
-    scope.symbols = symbol_sizes(symbols, over.symbols)
-    inputs = _inputs(over, spec, reader, scope.symbols)
-    scope.has_values = scope.has_values or inputs[0].name is not None
-    input_type = inputs[0].type
-    init = InitRules(spec, spec.init, reader)
-    elaborator = Elaborator(spec, reader, scope, init, limits)
-    if over.train is not None:
-        from netspec.language.training import targets_in  # imported here: a spec without a recipe is checked faster
-
-        elaborator.ports.targets = targets_in(over.train)
-    root = elaborator.run(inputs)
-    init.finish(reader)
-    if elaborator.inference.conditions:
-        _symbols_agree(elaborator.inference.conditions, over.input, reader)
-    recipe: Recipe | None = None
-    if over.train is not None:
-        from netspec.language.training import training_section  # likewise
-
-        recipe = training_section(over.train, over, input_type, root, elaborator)
-    net = Net(
-        name=_named(spec, variant),
-        description=spec.description,
-        source=spec.source.name,
-        variant=variant,
-        input=input_type or NOTHING,
-        root=root,
-        recipe=recipe,
-        conditions=tuple(elaborator.inference.conditions),
-        text=spec.source.text,
-        overrides=dict(settings),
-        named_inputs=elaborator.ports.inputs,
-        named_outputs=elaborator.ports.outputs,
-        variables={name: value for name, value in variables.items() if isinstance(value, int | float | str)},
-        plugins=_used_plugins(spec.offer, root),
-    )
-    if remarks != "none" and not has_errors(reports.diagnostics) and not spec.lost and input_type is not None:
-        _remark(net, spec, reports, remarks)
-    clues.update(reports.clues)
-    return net, reports.diagnostics
-
-
-def _remark(net: Net, spec: Spec, reports: Reports, remarks: Remarks) -> None:
-    """What is no mistake and yet worth a word."""
-    find_warnings(net, spec.layers, reports)
-    if remarks == "notes":
-        from netspec.remarks.notes import find_notes  # imported here: they are asked for
-
-        find_notes(net, reports)
-
-
-def _without_ignored(
-    source: Source, found: list[Diagnostic], remarks: Remarks, *, unused: bool = False
-) -> list[Diagnostic]:
-    """The findings that no comment silences, and those about such comments.
-
-    Args:
-        unused: whether all variants are checked, so that a comment that silences nothing does so nowhere.
-    """
-    if remarks == "none" or "ignore" not in source.text:
-        return found
-    from netspec.remarks.ignoring import without_ignored  # imported here: few specs silence anything
-
-    return _ordered(without_ignored(source, found, notes=remarks == "notes", unused=unused))
-
-
-def _used_plugins(offer: Offer, root: Sequential) -> tuple[Plugin, ...]:
-    """The plugins that have a layer in the net."""
-    if not offer.plugins:
-        return ()
-    used = {type(leaf.layer) for leaf in leaves(root)}
-    return tuple(plugin for plugin in offer.plugins if not used.isdisjoint(plugin.layers))
-
-
-def _inputs(over: Overridden, spec: Spec, reader: Reader, sizes: Mapping[str, Any]) -> list[GivenInput]:
-    """The inputs of the net; one of which nothing is known where the spec has none."""
-    written = written_inputs(over.input)
-    refused = check_input_names(written, spec, {key.text for key, _ in over.vars}, sizes, reader)
-    found: list[GivenInput] = []
-    for each in written:
-        name = None if each.name is None else each.name.text
-        origin = Origin("`input`" if name is None else f"input `{name}`", over.source.span(each.name or each.node))
-        found.append(GivenInput(name, read_input(each, sizes, reader), origin, name not in refused))
-    return found or [GivenInput(None, None, Origin("`input`", over.source.between(0, 0)))]
-
-
-def _check_uncalled(spec: Spec, blocks: Sequence[Block], limits: Limits, used: set[str]) -> list[Diagnostic]:
-    """Check the bodies of blocks that no variant calls. Their parameters, and so most sizes, are `UNKNOWN`."""
-    variables: dict[str, Any] = {key.text: UNKNOWN for key in _definitions(spec).values()}
-    scope = NamesInScope(spec, variables, {})
-    scope.used = used
-    reports = Reports(spec.source)
-    reader = Reader(reports, scope)
-    elaborator = Elaborator(spec, reader, scope, InitRules(spec, None, reader), limits)
-    for block in blocks:
-        elaborator.uncalled(block)
-    return reports.diagnostics
-
-
-def _define(over: Overridden, variables: dict[str, Any], spec: Spec, reader: Reader, scope: NamesInScope) -> None:
-    """Evaluate `vars` in order into `variables`, which the scope reads: a definition may use earlier ones."""
-    for key, node in over.vars:
-        value = value_of(node, reader, scope, lambda n: read_item(n, spec, reader.report))
-        variables[key.text] = UNKNOWN if value is FAILED else value
-
-
-def _symbols_agree(conditions: Sequence[Requirement], node: Node | None, reader: Reader) -> None:
-    """Report requirements on the symbols of the input that contradict each other."""
-    from netspec.symbols import contradiction  # imported here: only a symbolic input needs formulas
-
-    conflict = contradiction(conditions)
-    if conflict is not None and node is not None:
-        reader.report(
-            "symbols-conflict",
-            "no size of the symbols meets what the layers require together: "
-            + "; ".join(dict.fromkeys(requirement.sentence for requirement in conflict)),
-            node,
-            help="`--set` gives a symbol a number, and each layer then says what it makes of it",
-        )
 
 
 # ---- arguments
@@ -487,92 +254,6 @@ def _want(value: object, what: str, *kinds: type) -> None:
         text = repr(value)
         excerpt = text if len(text) <= 60 else text[:57] + "…"
         raise UsageError(f"compiling wants {what}, but here is {excerpt}, of the type {type(value).__name__}")
-
-
-# ---- names, order, results
-
-
-def _stem(name: str) -> str:
-    """The default name of a spec: the file's stem, with characters replaced that a name may not have."""
-    stem = re.sub(r"[^A-Za-z0-9_.-]", "-", PurePath(name).stem)[:64].strip("_.-")
-    return stem or "net"
-
-
-def _named(spec: Spec, variant: str | None) -> str:
-    """The net's name: that of the variant if it starts with the spec's name, else SPEC-VARIANT."""
-    if variant is None:
-        return spec.name
-    return variant if variant.startswith(spec.name) else f"{spec.name}-{variant}"
-
-
-def _net_or_raise(result: Result) -> Net:
-    if has_errors(result.diagnostics) or result.net is None:
-        raise SpecError(result.diagnostics, {result.source.name: result.source.text})
-    return result.net
-
-
-def _add_new(found: list[Diagnostic], more: list[Diagnostic], spec: Spec, variant: str | None) -> None:
-    """Add the diagnostics of a variant that no earlier variant had, with a note that names the variant."""
-    known = {(d.code, d.span) for d in found}
-    fresh = [d for d in more if (d.code, d.span) not in known]
-    if (variant is not None and is_complete(spec)) or len(spec.variants) > 1:
-        key = next((v for k, v in spec.variants.items() if k == variant), None)
-        if key is not None:
-            note = Related(f"in the variant `{variant}`", spec.source.span(key))
-            fresh = [d._replace(related=(*d.related, note)) for d in fresh]
-    found += fresh
-
-
-def _definitions(spec: Spec) -> dict[str, ScalarNode]:
-    """The variables of a spec and its variants, name → the key node that defines it first."""
-    definitions = {key.text: key for key, _ in spec.vars}
-    for variant in spec.variants.values():
-        for key, value in variant.entries:
-            if key.text == "vars" and isinstance(value, MapNode):
-                definitions.update({k.text: k for k, _ in value.entries if k.text not in definitions})
-            elif key.text not in ("input", "train") and key.text not in definitions:
-                definitions[key.text] = key
-    return definitions
-
-
-def _unused(spec: Spec, used: set[str]) -> list[Diagnostic]:
-    """A warning for each block that nothing calls and each variable that nothing reads, often a misspelt override.
-
-    A variable counts as used if only a layer reads it that `when` or `repeat` leaves out: other values include it.
-    """
-    definitions = _definitions(spec)
-    if all(name in used for name in (*definitions, *spec.blocks)):
-        return []
-    reports = Reports(spec.source)
-    for name, block in spec.blocks.items():
-        if name not in used and not calls_of(spec, block):
-            reports.report(
-                "unused-block", f"nothing calls the block `{name}`", block.key, severity="warning",
-                help="remove it, or call it among the layers",
-            )  # fmt: skip
-    used = used | mentioned(spec, variants=True)
-    for name, key in definitions.items():
-        if name not in used:
-            near = did_you_mean(name, [n for n in definitions if n in used])
-            reports.report(
-                "unused-variable",
-                f"nothing uses the variable `{name}`",
-                key,
-                severity="warning",
-                help=f"did you mean `{near}`?" if near else "remove it, or use it",
-            )
-    return reports.diagnostics
-
-
-_RANK: Final = {"error": 0, "warning": 1, "note": 2}
-
-
-def _ordered(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
-    """Sort by place in the file. Diagnostics of a `--set` come last, in the order of their detection."""
-    inside = [d for d in diagnostics if not d.span.in_setting]
-    return sorted(inside, key=lambda d: (d.span.line, d.span.column, _RANK[d.severity])) + [
-        d for d in diagnostics if d.span.in_setting
-    ]
 
 
 __all__ = ["Limits", "Result", "check", "check_source", "compile_source", "load", "loads"]

@@ -46,6 +46,8 @@ Code = Literal[
     "softmax-of-one", "dropout-before-norm", "inplace-corrupts", "unused-ignore", "unknown-ignore", "ignored-error",
     # of what is legitimate and worth knowing
     "bias-before-norm", "cut-off", "heavy-layer", "low-rank", "norm-between", "mostly-padding", "dropout-shifts-norm",
+    # of what the spec expects of its network
+    "expectation-unmet",
     # of a command's work
     "wrong-usage", "bad-plugin", "not-importable", "weights-mismatch", "missing-extra", "not-finite",
     "resource-failed", "out-of-memory", "damaged-checkpoint", "does-not-fit", "own-defect", "run-interrupted",

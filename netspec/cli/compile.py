@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,7 +25,7 @@ from netspec.emit.json import to_json
 from netspec.net import Net
 from netspec.render import render_json
 from netspec.table import partial_table, summary, summary_csv, summary_markdown
-from netspec.views.describe import bytes_text
+from netspec.views.describe import bytes_of, bytes_text
 
 if TYPE_CHECKING:
     from netspec.compiler import Result
@@ -105,7 +104,9 @@ def _cost(net: Net, batch: int | None, precision: str | None, optimizer: str | N
 
 
 def _fit(cost: Cost, memory: str) -> None:
-    limit = memory_size(memory)
+    limit = bytes_of(memory)
+    if limit is None:
+        raise UsageError(f"--memory {memory}: write a size such as 8GiB or 500MB")
     needed = bytes_text(cost.peak)
     if not cost.fits(limit):
         raise DoesNotFit(
@@ -113,27 +114,6 @@ def _fit(cost: Cost, memory: str) -> None:
             f"{bytes_text(limit)}; a smaller `--batch` keeps less for the backward pass"
         )
     click.echo(f"it fits: {needed} of {bytes_text(limit)}", err=True)
-
-
-_UNITS: Final = {
-    "": 1,
-    "B": 1,
-    **{prefix + end: 1000**power for power, prefix in enumerate("KMGT", 1) for end in ("", "B")},
-    **{f"{prefix}I{end}": 1024**power for power, prefix in enumerate("KMGT", 1) for end in ("", "B")},
-}
-"""Units of memory, in capitals, as multiples of a byte."""
-
-
-def memory_size(text: str) -> int:
-    """The bytes of a size such as `8GiB` (binary), `500MB` (decimal) or a plain number.
-
-    Raises:
-        UsageError: the text is not a size.
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?B?)\s*", text, re.IGNORECASE)
-    if found is None or found[2].upper() not in _UNITS:
-        raise UsageError(f"--memory {text}: write a size such as 8GiB or 500MB")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
 def _table(net: Net, form: str, depth: int | None, cost: Cost | None) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from netspec.codes.base import Page
+from netspec.codes.expected import EXPECTED
 from netspec.codes.language import LANGUAGE
 from netspec.codes.layers import LAYERS
 from netspec.codes.recipe import RECIPE
@@ -24,6 +25,7 @@ GROUPS: dict[str, dict[Code, Page]] = {
     "Layers and shapes": LAYERS,
     "Recipes": RECIPE,
     "Warnings and notes": REMARKS,
+    "What a spec expects": EXPECTED,
     "While a command runs": WORK,
 }
 """The codes by what they are about, in the order of the passes that report them."""

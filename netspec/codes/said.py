@@ -333,6 +333,8 @@ SAID: Final[dict[Code, Said]] = {
     ),
     "unknown-output": Said((), ("output of that name", "loss of several outputs")),
     "unread-output": Said((), ("output without a loss", "auxiliary head is not trained")),
+    # of what the spec expects
+    "expectation-unmet": Said((), ("parameter budget", "too many parameters", "model size limit", "memory budget")),
     # of a command's work
     "wrong-usage": Said(("No such option", "No such file or directory"), ("command line", "wrong option")),
     "bad-plugin": Said(("ModuleNotFoundError of a plugin",), ("layers of my own in a plugin",)),

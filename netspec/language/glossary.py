@@ -63,8 +63,8 @@ _KEYS: Final = {
     ),
     "variants": Word(
         "key of a spec",
-        "Several networks in one file: each variant replaces some of `vars`, or adds to them, and may replace `input` "
-        "and `train`. `--variant NAME` chooses one; `netspec check` checks them all.",
+        "Several networks in one file: each variant replaces some of `vars`, or adds to them, and may replace `input`, "
+        "`train` and `expect`. `--variant NAME` chooses one; `netspec check` checks them all.",
         "name: mlp\nvariants:\n  mlp2: {widths: [64]}\n  mlp3: {widths: [128, 64]}\n"
         + layers("- Flatten\n- for: w in widths\n  do: [Linear: w, ReLU]\n- Linear: 10"),
     ),
@@ -88,6 +88,14 @@ _KEYS: Final = {
         layers("- Flatten\n- Linear: 10")
         + "train:\n  data: FashionMNIST\n  batch_size: 128\n  epochs: 5\n  optimizer: {SGD: {lr: 0.1}}\n"
         "  loss: CrossEntropyLoss\n",
+    ),
+    "expect": Word(
+        "key of a spec",
+        "What the network must be, checked with it: `params`, `trainable_params` and `macs` as a number or with "
+        "`at_most` and `at_least`; `memory` of a training step, with `batch`, `precision`, `optimizer` and `device` "
+        "where the recipe does not say them; the `output`. A variant replaces what it names.",
+        layers("- Flatten\n- Linear: 10")
+        + "expect:\n  params: 7_850\n  macs: {at_most: 1e5}\n  memory: {batch: 128, at_most: 8 MiB}\n  output: [10]\n",
     ),
 }
 

@@ -30,6 +30,7 @@ class Overridden:
     def __init__(self, spec: Spec) -> None:
         self.input = spec.input
         self.train = spec.train
+        self.expect = spec.expect
         self.vars: list[Definition] = list(spec.vars)
         self.marks: list[tuple[int, int, str]] = []
         """Stretches of the file in whose place something else stands, each with the `--set` that put it there."""
@@ -68,6 +69,8 @@ def apply_variant(spec: Spec, variant: str) -> Overridden:
             result.input = _merged_input(result.input, value)
         elif key.text == "train":
             result.train = _merged(result.train, value)
+        elif key.text == "expect":
+            result.expect = _merged(result.expect, value)
         elif key.text == "vars" and isinstance(value, MapNode):
             for name, definition in value.entries:
                 _define(result.vars, name, definition)

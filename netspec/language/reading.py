@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from netspec.diagnostics import Edit, Fix, Related, did_you_mean
-from netspec.language.reserved import check_name
+from netspec.language.reserved import OVERRIDDEN, check_name
 from netspec.language.signatures import Parameter, read_signature
 from netspec.language.spec import Block, Report, Spec
 from netspec.layers import OWN, Offer
@@ -16,7 +16,7 @@ from netspec.text.traps import signature_trap
 
 KEYS: Final = (
     "netspec", "name", "description", "plugins", "input", "vars", "variants", "blocks", "layers", "output", "init",
-    "train",
+    "train", "expect",
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _PLUGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -102,7 +102,7 @@ def _check_variant(spec: Spec, name: str, report: Report) -> None:
         return key.text in base or check_name(key, "variable", spec, report)
 
     for key, node in variant.entries:
-        if key.text in ("input", "train"):
+        if key.text in OVERRIDDEN:
             _check_taken_away(spec, node if key.text == "input" else None, report)
             kept.append((key, node))
         elif key.text == "vars":
@@ -111,7 +111,7 @@ def _check_variant(spec: Spec, name: str, report: Report) -> None:
         elif key.text in KEYS:
             report(
                 "unknown-key",
-                f"a variant overrides variables, `input` and `train`; it cannot have `{key.text}`",
+                f"a variant overrides variables, `input`, `train` and `expect`; it cannot have `{key.text}`",
                 key,
                 help="a variable and `when` choose between layers" if key.text in ("layers", "blocks") else None,
             )
@@ -162,32 +162,9 @@ def _read_key(spec: Spec, key: ScalarNode, node: Node, report: Report) -> None:
             for name, _ in spec.vars:
                 check_name(name, "variable", spec, report)
         case "variants":
-            for name, value in _entries(node, "variants", "names with what they override", report, spec):
-                if isinstance(value, MapNode):
-                    spec.variants[name.text] = value
-                else:
-                    report(
-                        "wrong-form",
-                        f"the variant `{name.text}` is a mapping of what it overrides",
-                        value,
-                        help="for example `{vars: {width: 128}}`",
-                    )
-                if not _NAME.fullmatch(name.text):
-                    report(
-                        "bad-name",
-                        f"`{name.text}` cannot name a variant: files are named after it",
-                        name,
-                        help=_NAME_HELP,
-                    )
+            _read_variants(spec, node, report)
         case "blocks":
-            if isinstance(node, MapNode) and (trap := signature_trap(spec.source, node)) is not None:
-                report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
-                spec.lost.add("blocks:")
-                return
-            for signature, body in _entries(
-                node, "blocks", "signatures with lists of layers, as in `conv_bn(out):`", report, spec
-            ):
-                _read_block(spec, signature, body, report)
+            _read_blocks(spec, node, report)
         case "layers":
             spec.layers = node
         case "output":
@@ -196,11 +173,44 @@ def _read_key(spec: Spec, key: ScalarNode, node: Node, report: Report) -> None:
             spec.init = node
         case "train":
             spec.train = node
+        case "expect":
+            spec.expect = node
         case other if other in _LATER:
             report("not-in-version-1", f"there is no `{other}`: {_LATER[other]}", key)
         case other:
             known = ", ".join(f"`{k}`" for k in KEYS)
             report("unknown-key", f"a spec has no `{other}`", key, help=f"its keys are {known}")
+
+
+def _read_variants(spec: Spec, node: Node, report: Report) -> None:
+    for name, value in _entries(node, "variants", "names with what they override", report, spec):
+        if isinstance(value, MapNode):
+            spec.variants[name.text] = value
+        else:
+            report(
+                "wrong-form",
+                f"the variant `{name.text}` is a mapping of what it overrides",
+                value,
+                help="for example `{vars: {width: 128}}`",
+            )
+        if not _NAME.fullmatch(name.text):
+            report(
+                "bad-name",
+                f"`{name.text}` cannot name a variant: files are named after it",
+                name,
+                help=_NAME_HELP,
+            )
+
+
+def _read_blocks(spec: Spec, node: Node, report: Report) -> None:
+    if isinstance(node, MapNode) and (trap := signature_trap(spec.source, node)) is not None:
+        report(trap.code, trap.message, trap.span, help=trap.help, fix=trap.fix)
+        spec.lost.add("blocks:")
+        return
+    for signature, body in _entries(
+        node, "blocks", "signatures with lists of layers, as in `conv_bn(out):`", report, spec
+    ):
+        _read_block(spec, signature, body, report)
 
 
 _NAME_HELP = "a name has up to 64 letters, digits, `_`, `.` and `-`, and begins with a letter or digit"

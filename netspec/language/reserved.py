@@ -34,7 +34,9 @@ WORDS: Final = frozenset(
 """The words of the language that stand where a block's name could stand."""
 PLACES: Final = frozenset(("in_shape", "in_channels", "in_features"))
 """What an expression among the layers may ask of the place where it stands."""
-RESERVED: Final = WORDS | PLACES | {"input", "train"}
+OVERRIDDEN: Final = frozenset(("input", "train", "expect"))
+"""What a variant may override beside variables."""
+RESERVED: Final = WORDS | PLACES | OVERRIDDEN
 _TRUTHS: Final = frozenset(("on", "off", "yes", "no"))
 
 
@@ -65,7 +67,7 @@ def check_name(key: ScalarNode, kind: str, spec: Spec, report: Report) -> bool:
             key,
         )
         return False
-    if name in (RESERVED if kind == "block" else PLACES if kind != "variable" else PLACES | {"input", "train"}):
+    if name in (RESERVED if kind == "block" else PLACES if kind != "variable" else PLACES | OVERRIDDEN):
         taken = "a word of the language"
     elif name.lower() in _TRUTHS:
         taken = "a truth value to many readers of YAML"

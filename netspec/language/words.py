@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from netspec.language.reserved import OVERRIDDEN
 from netspec.language.spec import Block, Spec
 from netspec.language.targets import entries_below
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
@@ -92,5 +93,5 @@ def is_complete(spec: Spec) -> bool:
 
 def _variable_names(variant: MapNode) -> set[str]:
     overrides = variant.get("vars")
-    direct = {key.text for key, _ in variant.entries if key.text not in ("vars", "input", "train")}
+    direct = {key.text for key, _ in variant.entries if key.text not in {"vars", *OVERRIDDEN}}
     return direct | ({key.text for key, _ in overrides.entries} if isinstance(overrides, MapNode) else set())

@@ -24,7 +24,7 @@ _MOST_REMAINDERS: Final = 3
 
 
 class Conditional(Protocol):
-    """Has conditions, as a `Net` has. A protocol, since `symbols/` must not import `net.py`."""
+    """Has conditions, as a `Net` has. A protocol, since `symbols/` must not import `net`."""
 
     @property
     def conditions(self) -> Sequence[Requirement]:

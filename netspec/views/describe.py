@@ -22,6 +22,14 @@ _LONGEST_LIST: Final = 16
 """So many numbers in a list are shown."""
 _REST: Final = "…"
 
+_UNITS: Final = {
+    "": 1,
+    "B": 1,
+    **{prefix + end: 1000**power for power, prefix in enumerate("KMGT", 1) for end in ("", "B")},
+    **{f"{prefix}I{end}": 1024**power for power, prefix in enumerate("KMGT", 1) for end in ("", "B")},
+}
+"""Units of memory, in capitals, as multiples of a byte."""
+
 _LONG_NUMBER: Final = re.compile(r"\b\d+\.\d{5,}(e-?\d+)?\b")
 _AXES: Final = re.compile(r"([123])d$")
 
@@ -87,6 +95,14 @@ def bytes_text(count: int) -> str:
         if unit != "TiB":
             value /= 1024
     return f"{count:,} B" if unit == "B" else f"{value:,.1f} {unit}"
+
+
+def bytes_of(text: str) -> int | None:
+    """The bytes of a size such as `8 GiB` (binary), `500MB` (decimal) or a plain number; None for any other text."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?B?)\s*", text, re.IGNORECASE)
+    if found is None or found[2].upper() not in _UNITS:
+        return None
+    return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
 def arguments_text(leaf: Leaf) -> str:

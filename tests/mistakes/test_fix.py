@@ -130,13 +130,13 @@ def test_mends_are_bounded_by_count(monkeypatch: pytest.MonkeyPatch) -> None:
     from netspec.mends import proof
 
     checked: list[str] = []
-    check = compiler._checked
+    check = compiler.checked
 
     def counted(source: object, *rest: object) -> object:
         checked.append("")
         return check(source, *rest)  # pyright: ignore[reportArgumentType]  # as it is called
 
-    monkeypatch.setattr(compiler, "_checked", counted)
+    monkeypatch.setattr(compiler, "checked", counted)
     layers = "".join(f"  - ReLu\n  - Linaer: {n + 1}\n" for n in range(60))
     with pytest.raises(netspec.SpecError):
         netspec.loads(f"input: [8]\nlayers:\n{layers}")

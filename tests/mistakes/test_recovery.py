@@ -147,13 +147,13 @@ def test_what_is_no_spec_is_told_once() -> None:
 
 def test_the_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[object] = []
-    once = compiler._checked
+    once = compiler.checked
 
     def counted(*given: object) -> object:
         checked.append(given)
         return once(*given)  # pyright: ignore[reportArgumentType]  # as it is called
 
-    monkeypatch.setattr(compiler, "_checked", counted)
+    monkeypatch.setattr(compiler, "checked", counted)
     text = "input: [8]\nlayers:\n" + "".join(f"  - @Linear: {{{n}\n  - ReLu\n" for n in range(60))
     found = compiler.check_source(*decode(text.encode(), "spec.yaml"))
     assert len(checked) <= proof.FOR_ALL + 3

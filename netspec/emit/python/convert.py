@@ -24,6 +24,7 @@ from netspec.emit.python.code import (
     literal,
 )
 from netspec.emit.python.forward import Classes
+from netspec.emit.python.statements import is_bare, runs_on, start_of
 from netspec.emit.python.told import Texts, literals
 from netspec.layers.base import NAMESPACES, REQUIRED, Layer, TensorType, TorchCall, torch_defaults
 from netspec.net import As, Combinator, Leaf, Node, Scope, Sequential, Use, members, module_key, walk
@@ -101,7 +102,7 @@ class Converter:
         entries: list[tuple[str, Expression]] = []
         highest = 0
         for node in nodes:
-            if self.classes.is_bare(node):
+            if is_bare(node, self.classes.wiring):
                 continue
             value, level = self._placed(node)
             entries += [*self._first.pop(chain.path, {}).items(), (module_key(node), value)]
@@ -133,7 +134,7 @@ class Converter:
                     items += [Round(inside, node.span)] if looped and inside else inside
                 case As() | Use():  # what flows where is said in `forward`
                     continue
-                case Combinator() if self.classes.is_bare(node):
+                case Combinator() if is_bare(node, self.classes.wiring):
                     items.append(replace(NO_MODULE, comment=f"{node.kind}: {shape_text(node.output.shape)}"))
                     continue
                 case Leaf() | Sequential() | Combinator():
@@ -173,7 +174,7 @@ class Converter:
     def _chain(self, node: Sequential) -> tuple[Expression, int]:
         """A nested Sequential; one that stands for a named block call shares that block's function."""
         wires = self.classes.wiring.of(node)
-        plain = not self.classes.needed(node, wires) or self.classes.runs_on(node) is not None
+        plain = not self.classes.needed(node, wires) or runs_on(node, self.classes.wiring) is not None
         function = "nn.Sequential" if plain else self.classes.of(node, wires)
         if node.block is None:
             items, level = self._items(node)
@@ -242,7 +243,7 @@ class Converter:
         """A branch of a combinator, whose branches are given the values of these wires."""
         if not self.classes.needed(chain, wires):
             return _sequential(items) if items else _IDENTITY
-        start = self.classes.start(chain, wires)
+        start = start_of(chain, wires, self.classes.wiring)
         if start is None:
             return _sequential(items, self.classes.of(chain, wires))
         call = _sequential(items, self._helper("Chain"))

@@ -74,17 +74,22 @@ def resumed(
     for note in (*notes, *plugin_notes(directory, trainer.net.plugins)):
         reporter.note(note)
     if place.first:
-        if read_records(directory.path) != progress.records:  # damaged, or with epochs after the checkpoint
-            write_records(directory.path, progress.records)
-        best = best_of(directory.checkpoints, progress.best_epoch, progress.records)
-        if best is not None and pointed(directory.checkpoints, "best") is None:
-            point(directory.checkpoints, "best", best)
+        _bring_up_to(directory, progress)
     step = progress.step
     if changed:
         return progress, lambda: directory.supersede_sources(trainer.net, facts, step, trainer.data.tokenizer)
     if directory.options != facts["options"]:
         return progress, lambda: directory.note_options(facts["options"])
     return progress, None
+
+
+def _bring_up_to(directory: RunDirectory, progress: Progress) -> None:
+    """Make the records and the pointer to the best checkpoint those of the checkpoint that is used."""
+    if read_records(directory.path) != progress.records:  # damaged, or with epochs after the checkpoint
+        write_records(directory.path, progress.records)
+    best = best_of(directory.checkpoints, progress.best_epoch, progress.records)
+    if best is not None and pointed(directory.checkpoints, "best") is None:
+        point(directory.checkpoints, "best", best)
 
 
 def _of_another_machine(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -1,19 +1,17 @@
-"""The checked network: a tree of layers with shapes, arguments, parameter counts and costs.
+"""The nodes of a checked network: layers, chains, joins and names, with shapes, arguments, parameter counts and costs.
 
-`elaborate.py` builds it, all other modules read it. A `Leaf` is a layer; a `Sequential` is a chain with a module path;
-a `Combinator` joins branches; a `Scope` (a block call, one iteration of a loop) groups nodes that come from one place
-in the source, and has no module of its own. `net.layers` lists the leaves in execution order.
+A `Leaf` is a layer; a `Sequential` is a chain with a module path; a `Combinator` joins branches; a `Scope` (a block
+call, one iteration of a loop) groups nodes that come from one place in the source, and has no module of its own; `As`
+names a value and `Use` takes one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from netspec.diagnostics import Span, UsageError
-from netspec.dims import Dim, Requirement, Shape, Size, counted, product
+from netspec.diagnostics import Span
+from netspec.dims import Shape, Size, counted, product
 from netspec.layers.base import Layer, TensorType, TorchCall, sum_sizes
 
 PARAMETRIZED: Final = "parametrizations."
@@ -21,9 +19,7 @@ PARAMETRIZED: Final = "parametrizations."
 
 if TYPE_CHECKING:
     from netspec.combinators.base import Joining
-    from netspec.layers import Plugin
     from netspec.layers.parametrizations import Parametrization
-    from netspec.recipe.resolved import Recipe
 
 
 class Call(NamedTuple):
@@ -216,11 +212,6 @@ class Leaf(NamedTuple):
         return self.layer.family
 
 
-def total(counts: Iterable[Size]) -> Size:
-    """The sum of counts; `UNKNOWN` if its formula exceeds the limits."""
-    return counted(lambda: sum_sizes(counts))
-
-
 class Read(NamedTuple):
     """A named value where it is read."""
 
@@ -361,253 +352,3 @@ class Combinator(NamedTuple):
 
 
 Node = Leaf | Scope | Sequential | Combinator | As | Use
-T = TypeVar("T")
-
-
-def module_key(node: Leaf | Sequential | Combinator) -> str:
-    """The key of a node's module among the children of the chain that runs it."""
-    return node.path.rpartition(".")[2] if node.stand_in is None else node.stand_in
-
-
-def children(node: Node) -> Sequence[Node]:
-    """The direct children of a node, in execution order: none for a layer, the branches for a combinator."""
-    match node:
-        case Leaf() | As() | Use():
-            return ()
-        case Combinator():
-            return [chain for _, chain in node.branches]
-        case Scope() | Sequential():
-            return node.children
-
-
-def members(chain: Sequential | Scope) -> Iterator[Leaf | Sequential | Combinator | As | Use]:
-    """What a chain does, step by step: its children, with those of a scope in that scope's place."""
-    for child in chain.children:
-        if isinstance(child, Scope):
-            yield from members(child)
-        else:
-            yield child
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """Traverse a node and its descendants in pre-order, which is execution order.
-
-    Iterative, as `folded`: the depth of a net must not be limited by Python's call stack.
-    """
-    stack = [node]
-    while stack:
-        node = stack.pop()
-        yield node
-        stack.extend(reversed(children(node)))
-
-
-def slots_named(node: Node) -> tuple[int, ...]:
-    """The slots of the values that a node itself gives beside what flows on."""
-    match node:
-        case As():
-            return (node.slot,)
-        case Leaf():
-            return tuple(result.slot for result in node.results) if node.results else ()
-        case _:
-            return ()
-
-
-def reads(term: Term | None) -> Iterator[Read]:
-    """The named values that a term reads, from left to right."""
-    match term:
-        case Read():
-            yield term
-        case Computed():
-            yield from reads(term.left)
-            yield from reads(term.right)
-        case _:
-            pass
-
-
-def leaves(node: Node) -> Iterator[Leaf]:
-    """The layers of a node, in execution order."""
-    return (found for found in walk(node) if isinstance(found, Leaf))
-
-
-def multiplying(node: Node) -> Iterator[Leaf | Combinator]:
-    """What may multiply, of a node and all below it: layers and the joins of combinators."""
-    return (found for found in walk(node) if isinstance(found, Leaf | Combinator))
-
-
-def folded(node: Node, combine: Callable[[Node, list[T]], T]) -> T:
-    """Fold the tree bottom-up: `combine(node, results of its children)`, for every node in post-order."""
-    made: dict[int, T] = {}
-    stack: list[tuple[Node, bool]] = [(node, False)]
-    while stack:
-        below, ready = stack.pop()
-        inside = children(below)
-        if not ready and inside:
-            stack.append((below, True))
-            stack.extend((child, False) for child in inside)
-        else:
-            made[id(below)] = combine(below, [made[id(child)] for child in inside])
-    return made[id(node)]
-
-
-class InputValue(NamedTuple):
-    """One of the values that a network takes."""
-
-    name: str | None
-    """Its name, if the spec gives it one: the argument of `forward`."""
-    type: TensorType
-    slot: int | None = None
-    """Under which it is kept; None where it has no name."""
-
-
-class OutputValue(NamedTuple):
-    """One of the values that a network gives."""
-
-    name: str | None
-    """Its field, if the network gives a named tuple."""
-    types: tuple[TensorType, ...]
-    """One type, or that of each member of a family."""
-    slots: tuple[int, ...] = ()
-    """Where they are kept; empty for what flows out at the end."""
-    family: bool = False
-    """Whether it is a tuple of tensors, in the order of the family's indices, and no tensor."""
-
-
-@dataclass(frozen=True, repr=False)
-class Net:
-    """A checked network. `netspec.load` returns one only if the spec has no errors."""
-
-    name: str
-    description: str
-    source: str
-    """The spec's file name, as given."""
-    variant: str | None
-    input: TensorType
-    root: Sequential
-    recipe: Recipe | None = None
-    """The checked `train:` recipe, if the spec has one."""
-    conditions: tuple[Requirement, ...] = ()
-    """The requirements on the symbols of the input."""
-    text: str = ""
-    """The text of the spec file."""
-    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What `--set` changed."""
-    variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The values of the spec's variables, those that are numbers or text."""
-    named_inputs: tuple[InputValue, ...] = ()
-    """The inputs, where the spec names them; the first flows into the first layer."""
-    named_outputs: tuple[OutputValue, ...] = ()
-    """What the network gives, where `output` says it."""
-    plugins: tuple[Plugin, ...] = ()
-    """What its layers came from that are not netspec's own."""
-
-    def __repr__(self) -> str:
-        inputs = ", ".join(_brief(value.name, (value.type,)) for value in self.inputs)
-        outputs = ", ".join(_brief(value.name, value.types) for value in self.outputs)
-        return f"<Net {self.name}: {inputs} → {outputs}, {len(self.layers)} layers, {self.params} parameters>"
-
-    @cached_property
-    def layers(self) -> tuple[Leaf, ...]:
-        """The leaves in execution order."""
-        return tuple(leaves(self.root))
-
-    @property
-    def inputs(self) -> tuple[InputValue, ...]:
-        """What the network takes, in the order of `forward`."""
-        return self.named_inputs or (InputValue(None, self.input),)
-
-    @property
-    def outputs(self) -> tuple[OutputValue, ...]:
-        """What the network gives: one value, or the fields of a named tuple."""
-        return self.named_outputs or (OutputValue(None, (self.root.output,)),)
-
-    @property
-    def output(self) -> TensorType:
-        """Shape and dtype of one result: the first, where there are several."""
-        return self.outputs[0].types[0]
-
-    @property
-    def input_shape(self) -> Shape:
-        """The input shape of one example, without the batch axis: of the first of several `inputs`."""
-        return self.input.shape
-
-    @property
-    def output_shape(self) -> Shape:
-        """The shape of one result, without the batch axis: the first of several `outputs`."""
-        return self.output.shape
-
-    @cached_property
-    def params(self) -> Size:
-        """The number of parameters."""
-        return total(leaf.params for leaf in self.layers)
-
-    @cached_property
-    def trainable_params(self) -> Size:
-        """The number of parameters that are not frozen."""
-        return total(leaf.params for leaf in self.layers if not leaf.frozen)
-
-    @cached_property
-    def buffers(self) -> Size:
-        """The number of elements of persistent buffers (running statistics)."""
-        return total(leaf.buffers for leaf in self.layers)
-
-    @cached_property
-    def macs(self) -> Size:
-        """Multiply-accumulates of one example's forward pass in eval mode, hence without auxiliary heads."""
-        return total(node.macs for node in multiplying(self.root) if node.path not in self.training_only)
-
-    @cached_property
-    def constant_macs(self) -> Size:
-        """Those of the multiply-accumulates that a whole batch does once: of what is computed of parameters and
-        buffers alone."""
-        found = (node for node in multiplying(self.root) if node.output.constant)
-        return total(node.macs for node in found if node.path not in self.training_only)
-
-    @property
-    def flops(self) -> Size:
-        """Floating-point operations, counted as two for each multiply-accumulate."""
-        return counted(lambda: self.macs * 2)
-
-    @cached_property
-    def training_only(self) -> frozenset[str]:
-        """The paths of the layers and combinators that run in training mode only: those of auxiliary heads."""
-        heads = (node for node in walk(self.root) if isinstance(node, Combinator) and node.joining.training_only)
-        return frozenset(node.path for head in heads for node in multiplying(head))
-
-
-def routed(net: Net) -> frozenset[str]:
-    """The paths of the layers and combinators that run on as many slices as values decide."""
-    found: set[str] = set()
-    for node in walk(net.root):
-        if isinstance(node, Combinator) and node.joining.decides is not None:
-            chains = (chain for key, chain in node.branches if key != node.joining.decides)
-            found.update(inner.path for chain in chains for inner in multiplying(chain))
-    return frozenset(found)
-
-
-def _brief(name: str | None, types: Sequence[TensorType]) -> str:
-    """A value in the least words: `3×32×32`, `mask 1×64×64`, `levels (8×4×4, 8×2×2)`."""
-    shapes = ["×".join(map(str, type_.shape)) for type_ in types]
-    text = shapes[0] if len(shapes) == 1 else f"({', '.join(shapes)})"
-    return text if name is None else f"{name} {text}".rstrip()
-
-
-def need_numbers(net: Net, purpose: str) -> None:
-    """Require that the input has no symbols, for what needs concrete sizes.
-
-    `purpose` begins the message, as in "building `resnet18`".
-
-    Raises:
-        UsageError: the input has symbols; the message names them and says how to set them.
-    """
-    formulas = (size for value in net.inputs for size in value.type.shape if isinstance(size, Dim))
-    symbols = list(dict.fromkeys(symbol for formula in formulas for symbol in sorted(formula.symbols)))
-    if not symbols:
-        return
-    sizes = " and ".join(" × ".join(map(str, value.type.shape)) for value in net.inputs)
-    options = " ".join(f"--set {symbol}=224" for symbol in symbols)
-    arguments = ", ".join(f'"{symbol}": 224' for symbol in symbols)
-    raise UsageError(
-        f"{purpose} needs numbers, but the input {sizes} has the symbol{'s' * (len(symbols) > 1)} "
-        f"{', '.join(symbols)}: give {'them' if len(symbols) > 1 else 'it'} with `{options}`, in Python with "
-        f"`netspec.load(..., set={{{arguments}}})`"
-    )

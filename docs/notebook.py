@@ -28,6 +28,7 @@ from pathlib import Path
 if importlib.util.find_spec("netspec") is None:  # in Colab: the wheel, beside this notebook
     (wheel,) = Path().glob("netspec_compiler-*.whl")
     %pip install --quiet "{wheel}[torch]"
+    importlib.invalidate_caches()
 
 import netspec
 

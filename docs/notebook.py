@@ -16,6 +16,7 @@ NOTEBOOK: Final = DOCS / "tutorial.ipynb"
 _FENCE: Final = re.compile(r"^```(\w+)( recorded)?\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"\[([^\]]*)\]\(([\w-]+\.md)(#[\w-]+)?\)")
 _PICTURE: Final = re.compile(r"^!\[[^\]]*\]\(images/([\w-]+)\.svg\)\n", re.MULTILINE)
+_ITSELF: Final = re.compile(r"^.*\(tutorial\.ipynb\).*\n", re.MULTILINE)
 _EXAMPLES: Final = "docs/examples/"
 
 _BEGIN: Final = """\
@@ -28,6 +29,7 @@ from pathlib import Path
 if importlib.util.find_spec("netspec") is None:  # in Colab: the wheel, beside this notebook
     (wheel,) = Path().glob("netspec_compiler-*.whl")
     %pip install --quiet "{wheel}[torch]"
+    importlib.invalidate_caches()
 
 import netspec
 
@@ -105,8 +107,8 @@ def _command(block: str, *, recorded: bool) -> list[dict[str, Any]]:
 
 
 def _text(text: str) -> dict[str, Any]:
-    """A cell of text. Links to pages beside it would lead nowhere in Colab."""
-    named = _LINK.sub(lambda m: f"{m[1]} (`docs/{m[2]}`)", text.strip())
+    """A cell of text, without the link to the notebook. Links to pages beside it would lead nowhere in Colab."""
+    named = _LINK.sub(lambda m: f"{m[1]} (`docs/{m[2]}`)", _ITSELF.sub("", text).strip())
     return {"cell_type": "markdown", "metadata": {}, "source": named.splitlines(keepends=True)}
 
 

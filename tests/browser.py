@@ -77,10 +77,10 @@ class Page:
                 pass
         return message
 
-    def open(self, file: Path) -> None:
-        """Load a file, and wait until it has loaded and is painted."""
+    def open(self, page: Path | str) -> None:
+        """Load a file or an address, and wait until it has loaded and is painted."""
         self._events.clear()
-        self.call("Page.navigate", url=file.resolve().as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         while "Page.loadEventFired" not in self._events:
             self._read()
         self.painted()

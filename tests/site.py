@@ -13,7 +13,11 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 from tests.browser import Page, browser
 
@@ -37,28 +41,47 @@ def findings(page: Page, axe: str) -> Iterator[str]:
             yield f"{rule['id']} ({rule['impact']}): {rule['help']}: {len(places)} times, first {places[0]}"
 
 
-def looked_at(page: Page, site: Path, names: Sequence[str], axe: str, pictures: Path | None) -> Iterator[str]:
+class Handler(SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a server of a folder, on this machine alone."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def looked_at(page: Page, site: str, names: Sequence[str], axe: str, pictures: Path | None) -> Iterator[str]:
     """Everything that is wrong with the pages, each with where."""
     for name in names:
         for width, height, dark in WINDOWS:
             page.errors.clear()
             page.requests.clear()
             page.resize(width, height, dark=dark, mobile=width < 600)
-            page.open(site / f"{name}.html")
+            page.open(f"{site}/{name}.html")
             if pictures is not None:
                 page.picture(pictures / f"{name.replace('/', '-')}-{width}.png")
             found = [*findings(page, axe), *(f"console: {error}" for error in page.errors)]
-            found += [f"asks the network for {one}" for one in page.requests if not one.startswith(("file:", "data:"))]
+            found += [
+                f"asks the network for {one}"
+                for one in page.requests
+                if not one.startswith((site.rpartition("/")[0], "data:"))
+            ]
             if (there := page.js("document.documentElement.scrollWidth")) > width:
                 found.append(f"is {there} pixels wide")
             yield from (f"{name}, {width} pixels: {one}" for one in found)
 
 
-def used(page: Page, site: Path) -> Iterator[str]:
+def used(page: Page, site: str) -> Iterator[str]:
     """What does not work of search, themes and versions."""
     page.resize(1280, 900)
-    page.open(site / "search.html")
-    page.call("Page.navigate", url=f"{(site / 'search.html').resolve().as_uri()}?q=width-mismatch")
+    page.open(f"{site}/search.html?q=width-mismatch")
     hits = 0
     for _ in range(100):
         hits = page.js("document.querySelectorAll('#search-results li a').length")
@@ -67,10 +90,10 @@ def used(page: Page, site: Path) -> Iterator[str]:
         time.sleep(0.1)
     if not hits:
         yield "the search finds no width-mismatch"
-    page.open(site / "index.html")
+    page.open(f"{site}/index.html")
     named = page.js("[...document.querySelector('select.versions').options].map(o => o.value)")
-    if site.name not in named:
-        yield f"the menu of versions has {named} without {site.name}"
+    if site.rpartition("/")[2] not in named:
+        yield f"the menu of versions has {named} without {site}"
     for theme in ("dark", "light"):
         page.click("button.theme-switch-button")
         page.click(f"button.theme-change-button[data-mode={theme}]")
@@ -91,9 +114,11 @@ def main() -> int:
     if given.every:
         files = (p for p in given.site.rglob("*.html") if "_static" not in p.parts)
         names = tuple(sorted(p.relative_to(given.site).with_suffix("").as_posix() for p in files))
-    with browser() as page:
-        axe = given.axe.read_text(encoding="utf-8")
-        wrong = [*looked_at(page, given.site, names, axe, given.pictures), *used(page, given.site)]
+    folder: Path = given.site.resolve()
+    axe = given.axe.read_text(encoding="utf-8")
+    with served(folder.parent) as address, browser() as page:
+        site = f"{address}/{folder.name}"
+        wrong = [*looked_at(page, site, names, axe, given.pictures), *used(page, site)]
     for line in wrong:
         print(line)
     print(f"{len(names)} pages, {len(WINDOWS)} windows each: {len(wrong)} findings")

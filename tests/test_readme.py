@@ -30,6 +30,22 @@ def test_continuous_integration_runs_the_other_versions_that_the_architecture_pa
     assert cases == [command.split()[1] for command in named[1:]]
 
 
+def test_the_page_of_a_wheel_has_the_same_words_without_pictures_and_links_that_only_the_repository_can_follow() -> (
+    None
+):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    hook = project["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    readme = page = (ROOT / "README.md").read_text(encoding="utf-8")
+    for change in hook["substitutions"]:
+        page = re.sub(change["pattern"], change["replacement"], page)
+    assert "<img" in readme
+    assert "](docs/" in readme
+    assert "<img" not in page
+    assert re.findall(r"\]\((?!https?://)[^)]*\)", page) == []
+    assert "`docs/tutorial.md` | from shapes printed by hand to a trained LeNet; as a notebook |" in page
+    assert re.findall(r"^```.*?^```$", page, re.M | re.S) == re.findall(r"^```.*?^```$", readme, re.M | re.S)
+
+
 def test_every_dependency_has_an_oldest_release() -> None:
     """CI tests with the oldest releases; of a dependency without a lower bound it would take the newest."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

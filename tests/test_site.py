@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import netspec
+from docs.site.__main__ import list_versions
 from docs.site.links import checked
 from docs.site.navigation import DOCS, sections
 from docs.site.pictures import Network, draw_layer, draw_network, layer_names, layer_spec, networks
@@ -152,3 +153,17 @@ def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
             "a.html: d.svg: there is no such file",
         ],
     )
+
+
+# ---- versions
+
+
+def test_versions_are_listed_newest_first_and_the_first_page_leads_to_the_newest(tmp_path: Path) -> None:
+    for name in ("0.9.0", "0.10.0", "0.10.0rc1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").touch()
+    (tmp_path / "pictures").mkdir()
+    list_versions(tmp_path)
+    assert (tmp_path / "versions.js").read_text() == 'window.netspecVersions = ["0.10.0", "0.10.0rc1", "0.9.0"];\n'
+    assert 'content="0; url=0.10.0/index.html"' in (tmp_path / "index.html").read_text()
+    assert checked(tmp_path)[2] == []

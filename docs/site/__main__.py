@@ -109,6 +109,7 @@ def list_versions(out: Path) -> None:
 
 _FIRST: Final = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>netspec</title>
+<link rel="icon" href="$newest/_static/icon.svg">
 <meta http-equiv="refresh" content="0; url=$newest/index.html"></head>
 <body><p><a href="$newest/index.html">netspec $newest</a></p></body></html>
 """)

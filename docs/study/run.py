@@ -4,6 +4,7 @@
     gradients       at the beginning, sigmoid and ReLU     seconds
     speed           one forward pass                       seconds
     pieces          LeNet: activation and pooling          quarter of an hour of one core
+    schedule        LeNet with a falling learning rate     minutes
     regularisation  dropout and augmentation               quarter of an hour
     depth           AlexNet with sigmoids                  minutes
     classical       SVM, random forest, HOG, shifts        minutes; needs the extra `study`
@@ -27,8 +28,8 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported; the page says how many it were
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from docs.study.store import ROOT, Results  # noqa: E402  # the checkout is on the path now
-from netspec.diagnostics import NetspecError  # noqa: E402
+from docs.study.store import ROOT, Results  # the checkout is on the path now
+from netspec.diagnostics import NetspecError
 
 
 def _counts(results: Results, again: bool) -> None:
@@ -85,6 +86,7 @@ PARTS: dict[str, Callable[[Results, bool], None]] = {
     "gradients": _gradients,
     "speed": _speed,
     "pieces": _training("pieces"),
+    "schedule": _training("schedule"),
     "regularisation": _training("regularisation"),
     "depth": _training("depth"),
     "classical": _classical,

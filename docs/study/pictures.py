@@ -91,14 +91,14 @@ def shifts(results: Results) -> Data:
 
 def draw_where(figure: Any, data: Data) -> None:
     """Two bars for each network, convolutions in blue, linear layers in red."""
-    for axes, (title, shares) in zip(figure.subplots(1, 2), data.items(), strict=True):
+    for axes, (title, shares) in zip(figure.subplots(1, 2, sharey=True), data.items(), strict=True):
         for height, what in enumerate(("macs", "params")):
             left = 0.0
             for name, share in shares[what]:
                 kind, number = name.split()
                 color = BLUE if kind == "Conv2d" else RED
                 axes.barh(height, share, left=left, color=color, edgecolor="#ffffff", linewidth=0.8, height=0.62)
-                if share > 0.09:
+                if share > 0.125:  # the text has room
                     text = f"{'conv' if kind == 'Conv2d' else 'linear'} {number}\n{100 * share:.0f} %"
                     axes.text(left + share / 2, height, text, color="#ffffff", ha="center", va="center", fontsize=8)
                 left += share
@@ -149,7 +149,7 @@ def draw_kernels(figure: Any, data: dict[str, list[float]]) -> None:
     """A dot for each method at its mean, and a line from the lowest seed to the highest."""
     axes = figure.subplots()
     for height, (name, values) in enumerate(reversed(data.items())):
-        color, marker = (RED, "^") if name.startswith("LeNet") else (BLUE, "o")
+        color, marker = (RED, "^") if name.startswith(("LeNet", "the same")) else (BLUE, "o")
         mean, low, high = (100 * f(values) for f in (statistics.mean, min, max))
         axes.plot([low, high], [height, height], color=color, lw=1.4)
         axes.plot(mean, height, marker, color=color, markersize=6)

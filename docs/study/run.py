@@ -4,6 +4,7 @@
     gradients       at the beginning, sigmoid and ReLU     seconds
     speed           one forward pass                       seconds
     pieces          LeNet: activation and pooling          quarter of an hour of one core
+    schedule        LeNet with a falling learning rate     minutes
     regularisation  dropout and augmentation               quarter of an hour
     depth           AlexNet with sigmoids                  minutes
     classical       SVM, random forest, HOG, shifts        minutes; needs the extra `study`
@@ -85,6 +86,7 @@ PARTS: dict[str, Callable[[Results, bool], None]] = {
     "gradients": _gradients,
     "speed": _speed,
     "pieces": _training("pieces"),
+    "schedule": _training("schedule"),
     "regularisation": _training("regularisation"),
     "depth": _training("depth"),
     "classical": _classical,

@@ -91,21 +91,6 @@ def alexnets(results: Results) -> str:
     return table(["network", "command", "parameters", "MACs"], cells, 2)
 
 
-def shapes(results: Results) -> str:
-    """Every layer of AlexNet."""
-    rows = [
-        [
-            str(number),
-            layer["type"],
-            " × ".join(map(str, layer["output"])),
-            f"{layer['params']:,}" if layer["params"] else "",
-            f"{layer['macs']:,}" if layer["macs"] else "",
-        ]
-        for number, layer in enumerate(results.part("counts")["alexnet"]["layers"])
-    ]
-    return table(["", "layer", "gives", "parameters", "MACs"], rows, 3)
-
-
 def where(results: Results) -> str:
     """Which layers hold the parameters, and which the computation."""
     rows = results.part("counts")
@@ -210,7 +195,6 @@ def regularisation(results: Results) -> str:
 def kernels(results: Results) -> str:
     """Classical methods and LeNet on the same pictures."""
     from docs.study.classical import METHODS
-    from docs.study.training import best_rate
 
     accuracies, found = compared(results), []
     for name in METHODS:
@@ -218,25 +202,26 @@ def kernels(results: Results) -> str:
         chosen = ", ".join(f"{key} = {value:g}" for key, value in own[0]["chosen"].items())
         seconds = [statistics.mean(column(own, f"cpu_seconds_{what}")) for what in ("training", "testing")]
         found.append([name, chosen, spread(accuracies[name]), *(f"{s:.0f} s" for s in seconds)])
-    for name, variant in LENETS.items():
-        rate = best_rate(results, variant)
-        wall = statistics.mean(column(seeds_of(results, "pieces", variant, rate), "seconds"))
-        found.append([name, f"lr = {rate:g}", spread(accuracies[name]), f"{wall:.0f} s", ""])
+    found += [[name, f"{own[0]['epochs']} epochs", spread(accuracies[name]), "", ""] for name, own in lenets(results)]
     return table(["method", "chosen", "test", "training takes", "testing takes"], found, 3)
 
 
-LENETS = {"LeNet: sigmoid, average": "sigmoid_average", "LeNet: ReLU, max": "relu_max"}
+def lenets(results: Results) -> list[tuple[str, list[Row]]]:
+    """Three LeNets that were trained on the pictures of the classical methods, each with its rows."""
+    from docs.study.training import best_rate
+
+    sigmoid, relu = (
+        seeds_of(results, "pieces", variant, best_rate(results, variant)) for variant in ("sigmoid_average", "relu_max")
+    )
+    falling = seeds_of(results, "schedule", "relu_max", 0.1)
+    return [("LeNet: sigmoid, average", sigmoid), ("LeNet: ReLU, max", relu), ("the same, the rate falling", falling)]
 
 
 def compared(results: Results) -> dict[str, list[float]]:
     """Test accuracy of each seed, for each classical method and two LeNets, all trained on the same pictures."""
     from docs.study.classical import METHODS
-    from docs.study.training import best_rate
 
-    rows = {name: seeds_of(results, "classical", name) for name in METHODS}
-    rows |= {
-        name: seeds_of(results, "pieces", variant, best_rate(results, variant)) for name, variant in LENETS.items()
-    }
+    rows = {name: seeds_of(results, "classical", name) for name in METHODS} | dict(lenets(results))
     return {name: column(own, "test_accuracy") for name, own in rows.items()}
 
 
@@ -263,7 +248,6 @@ def shifts(results: Results) -> str:
 TABLES: dict[str, Callable[[Results], str]] = {
     "folklore": folklore,
     "alexnets": alexnets,
-    "shapes": shapes,
     "where": where,
     "speed": speed,
     "rates": rates,

@@ -144,7 +144,14 @@ def depth(results: Results) -> Iterator[Training]:
         )
 
 
-PARTS = {"pieces": pieces, "regularisation": regularisation, "depth": depth}
+def schedule(results: Results) -> Iterator[Training]:
+    """LeNet with ReLU and max pooling and a learning rate that falls to nothing, as one would train it in earnest."""
+    settings = ("train.epochs=15", "train.scheduler=CosineAnnealingLR")
+    spec, variant = "docs/study/lenet_pieces.yaml", "relu_max"
+    yield from (Training("schedule", variant, spec, variant, seed, 10_000, settings, 0.1) for seed in SEEDS)
+
+
+PARTS = {"pieces": pieces, "schedule": schedule, "regularisation": regularisation, "depth": depth}
 
 
 def train_all(part: str, results: Results, again: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from netspec.capture import moves, weighted
 from netspec.capture.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.binding import bound
-from netspec.capture.graph import TracedCall, Traced
+from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering import Handler, Lowering, NoForm
 
 _LAYERS: Final = {

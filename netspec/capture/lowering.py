@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from netspec.capture import layers
 from netspec.capture.forms import AxisMoves, Form, Unmovable
-from netspec.capture.graph import TracedCall, Place, Region, Trace, Traced
+from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.layers.base import Layer
 
@@ -73,7 +73,7 @@ class Lowering:
         self.items.append(
             PlacedItem(
                 "sequential", takes, tuple(outputs), body=items, path=region.path,
-                class_name=type(region.module).__name__, place=region.place,
+                class_name=type(region.module).__name__, kind=type(region.module), place=region.place,
             )
         )  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from netspec.capture.binding import bound, several
-from netspec.capture.graph import TracedCall, Traced
+from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering import Handler, Lowering, NoForm
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from netspec.capture.graph import TracedCall, NotCaptured, Place, Region, Trace, Traced, values_in, without_unused
+from netspec.capture.graph import NotCaptured, Place, Region, Trace, Traced, TracedCall, values_in, without_unused
 
 _TORCH: Final = str(Path(torch.__file__).parent) + os.sep
 _OWN: Final = str(Path(__file__).parent) + os.sep

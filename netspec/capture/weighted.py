@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from netspec.capture.binding import bound
 from netspec.capture.forms import Form
-from netspec.capture.graph import TracedCall, Traced
+from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering import Handler, Lowering, NoForm
 from netspec.capture.trace import named_modules

@@ -143,6 +143,8 @@ class AxisMoves:
 
     def _simple(self, left: Groups, right: Groups) -> tuple[str, dict[str, Any]] | None:
         """One merging of axes, or one cut."""
+        if len(right) == 1 and len(left) > 1:
+            return "Flatten", {}
         start = 0
         while start < min(len(left), len(right)) and left[start] == right[start]:
             start += 1

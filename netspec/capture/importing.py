@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from netspec.capture.blocks import BlockFound, with_blocks
+from netspec.capture.folding import Folding
 from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
 from netspec.capture.items import PlacedItem, leaves_of
@@ -19,7 +21,7 @@ from netspec.capture.proof import EqualityProof, Unproven, key_map
 from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
 from netspec.capture.trace import traced
-from netspec.capture.written import lines
+from netspec.capture.written import lines, source_of
 from netspec.compiler import loads
 from netspec.errors import SpecError
 from netspec.net import Net
@@ -38,6 +40,8 @@ class FromTorch(NamedTuple):
     """In which runs they were compared, in words."""
     notes: tuple[str, ...]
     """What the spec has not: other sizes that the module takes."""
+    blocks: int
+    """How many blocks it has."""
 
     @property
     def keeps_keys(self) -> bool:
@@ -50,6 +54,7 @@ class WrittenTrace(NamedTuple):
 
     text: str
     items: list[PlacedItem]
+    blocks: int = 0
 
     @property
     def layers(self) -> list[PlacedItem]:
@@ -71,22 +76,31 @@ def from_torch(module: nn.Module, *example: Tensor, name: str | None = None, is_
     Raises:
         NotCaptured: the module does what a spec cannot say, or the spec differs from it.
     """
-    del is_flat
     title = re.sub(r"\W+", "_", name or type(module).__name__.lower()).strip("_") or "network"
     two = [resized(tensor, 2) for tensor in example]
     written = flat(_traced(module, two, training=False), title)
     for what, batch, training in (("with a batch of 3 instead of 2", 3, False), ("in training mode", 2, True)):
         again = [resized(tensor, batch) for tensor in example]
         _compare(written, flat(_traced(module, again, training=training), title), what)
+    if not is_flat:
+        try:
+            return _proven(module, example, structured(_traced(module, two, training=False), title))
+        except NotCaptured:  # what says everything once is the judge
+            pass
+    return _proven(module, example, written)
+
+
+def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) -> FromTorch:
+    """The spec that is written, held against the module."""
     try:
         net = loads(written.text)
     except SpecError as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
-    keys = key_map(net, written.layers)
+    proven = ["in eval mode", "in training mode", "on a batch of 3"]
     try:
+        keys = key_map(net, written.layers)
         proof = EqualityProof(module, net, keys, 1)
         worst = 0.0
-        proven = ["in eval mode", "in training mode", "on a batch of 3"]
         for batch, training in ((2, False), (2, True), (3, False)):
             worst = max(worst, proof.check([resized(tensor, batch) for tensor in example], training=training))
     except Unproven as error:
@@ -94,7 +108,7 @@ def from_torch(module: nn.Module, *example: Tensor, name: str | None = None, is_
     notes: list[str] = []
     found = _other_size(proof, example)
     (proven if found.startswith("on") else notes).append(found)
-    return FromTorch(written.text, keys, net, worst, tuple(proven), tuple(notes))
+    return FromTorch(written.text, keys, net, worst, tuple(proven), tuple(notes), written.blocks)
 
 
 def _traced(module: nn.Module, inputs: Sequence[Tensor], *, training: bool) -> Trace:
@@ -149,30 +163,72 @@ def _other_size(proof: EqualityProof, example: Sequence[Tensor]) -> str:
 
 def flat(trace: Trace, name: str) -> WrittenTrace:
     """The spec of a trace that says everything once."""
+    items, lowering = _items(trace)
+    return _written(trace, name, items, lowering, [], is_flat=True)
+
+
+def structured(trace: Trace, name: str) -> WrittenTrace:
+    """The spec of a trace with a block for each part that occurs several times, and loops."""
+    items, lowering = _items(trace)
+    blocks = with_blocks(items)
+    return _written(trace, name, items, lowering, blocks, is_flat=False)
+
+
+def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     lowering = Lowering(trace, HANDLERS)
     items = lowering.body(trace.root)
-    if trace.read:
-        lowering.refused.extend(
-            (place, f"`{function}` reads the numbers in a tensor, and the program may go on as they say")
-            for function, place in trace.read
-        )
+    lowering.refused.extend(
+        (place, f"`{function}` reads the numbers in a tensor, and the program may go on as they say")
+        for function, place in trace.read
+    )
     if lowering.refused:
         raise NotCaptured(_refusal(lowering.refused))
     items = shaped(items)
     trouble = share(items)
     if trouble:
         raise NotCaptured(f"`{trouble[0]}` runs in several modules, which a spec cannot say")
-    scope = BodyNames({value: value.key for value in trace.inputs} if len(trace.inputs) > 1 else {})
-    items, last = scope.scheduled(items, trace.inputs[0])
+    return items, lowering
+
+
+def _written(
+    trace: Trace, name: str, items: list[PlacedItem], lowering: Lowering, blocks: Sequence[BlockFound], *, is_flat: bool
+) -> WrittenTrace:
     outputs = [lowering.find(value) for value in trace.root.outputs]
-    head = ["netspec: 1", f"name: {name}", f"input: {_input(trace)}", "", "layers:"]
+    text = ["netspec: 1", f"name: {name}", f"input: {_input(trace)}", ""]
+    folding = None if is_flat else Folding({block.name: block.given for block in blocks})
+    parts = [line for block in blocks for line in _block(block, folding)]
+    names = BodyNames({value: value.key for value in trace.inputs} if len(trace.inputs) > 1 else {})
+    done, last = names.scheduled(items, trace.inputs[0])
     tail: list[str] = []
     if len(outputs) > 1:
-        tail = ["", f"output: [{', '.join(scope.need(value) for value in outputs)}]"]
+        tail = ["", f"output: [{', '.join(names.need(value) for value in outputs)}]"]
     elif outputs[0] is not last:
-        scope.use(outputs[0], items)
-    text = "\n".join([*head, *lines(items, scope.names, "  "), *tail]) + "\n"
-    return WrittenTrace(text, items)
+        names.use(outputs[0], done)
+    body = list(lines(done, names.names, "  ", folding))
+    if folding is not None and folding.tables:
+        text.append("vars:")
+        for table, rows in folding.tables.items():
+            text += [f"  {table}:", *(f"    {row}" for row in rows)]
+        text.append("")
+    text += [*(["blocks:", *parts] if parts else []), "layers:", *body, *tail]
+    return WrittenTrace("\n".join(text) + "\n", items, len(blocks))
+
+
+def _block(block: BlockFound, folding: Folding | None) -> list[str]:
+    """The lines of a block."""
+    given = block.given
+    names = BodyNames(dict(zip(block.values, given, strict=False)), given)
+    items, last = names.scheduled(block.item.body or [], block.item.takes)
+    gives = block.item.gives
+    if len(gives) > 1:
+        items.append(PlacedItem("output", branches=gives))
+        for value in gives:
+            names.need(value)
+    elif gives and last is not gives[0]:
+        names.use(gives[0], items)
+    head = f"  {block.name}({', '.join(given)}):" if given else f"  {block.name}:"
+    source = source_of(block.item.kind)
+    return [f"{head}  # {source}" if source else head, *lines(items, names.names, "    ", folding), ""]
 
 
 def _refusal(refused: Sequence[tuple[Place | None, str]]) -> str:

@@ -39,16 +39,26 @@ class PlacedItem:
     path: str = ""
     """Of the module in the source."""
     class_name: str = ""
+    kind: type | None = None
+    """The class of the module."""
     place: Place | None = None
     labels: list[str | None] = field(default_factory=list[str | None])
     """The names that `as` gives to its results."""
     shared: bool = False
+    call: list[Any] | None = None
+    """Of a call of a block, its values and the numbers of its parameters; its body is what they stand for."""
+    given: list[str] = field(default_factory=list[str])
+    """Of a call, the names of what the block is given."""
+    when: str | None = None
+    template: str | None = None
+    """What is written in the place of the word: a parameter that is a layer, `$act`."""
 
     def values(self) -> Iterator[Traced]:
         """The values that it reads by name, perhaps."""
         for values in self.reads.values():
             yield from values
         yield from self.branches
+        yield from (each for each in self.call or () if isinstance(each, Traced))
         yield from (term for term in self.terms if isinstance(term, Traced))
         yield from (value for value in self.options.values() if isinstance(value, Traced))
 

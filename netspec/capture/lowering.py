@@ -73,7 +73,7 @@ class Lowering:
         self.items.append(
             PlacedItem(
                 "sequential", takes, tuple(outputs), body=items, path=region.path,
-                class_name=type(region.module).__name__, place=region.place,
+                class_name=type(region.module).__name__, kind=type(region.module), place=region.place,
             )
         )  # fmt: skip
 

@@ -42,7 +42,7 @@ class BodyNames:
                 if value is not current or item.word not in JOINS:
                     self.need(value)
             item.takes = current
-            if item.body is not None:
+            if item.body is not None and item.call is None:
                 item.body, last = self.scheduled(item.body, current)
                 if item.gives and last is not item.gives[0]:
                     self.use(item.gives[0], item.body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -159,7 +160,7 @@ def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:
 
 def _identifier(text: str) -> str:
     """A name that a module may have."""
-    plain = text.replace(".", "_").strip("_")
+    plain = re.sub(r"\W+", "_", text).strip("_")
     if not plain.isidentifier() or plain in MODULE_ATTRIBUTES:
         plain = f"m_{plain}"
     return plain

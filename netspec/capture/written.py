@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from netspec.capture.folding import Folding
 from netspec.capture.graph import Traced
 from netspec.capture.items import Names, PlacedItem
 from netspec.writing import flow, written
@@ -18,10 +21,24 @@ class ExpressionText(str):
     __slots__ = ()
 
 
-def lines(items: Sequence[PlacedItem], names: Names, indent: str) -> Iterator[str]:
+def lines(items: Sequence[PlacedItem], names: Names, indent: str, folding: Folding | None = None) -> Iterator[str]:
     """The lines of a list of items."""
-    for item in items:
-        yield from (indent + line for line in _item(item, names))
+    entries = [tuple(_item(item, names, folding)) for item in items]
+    for entry in entries if folding is None else folding.folded(entries):
+        yield from (indent + line for line in entry)
+
+
+def source_of(kind: type | None) -> str:
+    """Where a class stands, for a comment: `torchvision/models/resnet.py:59`."""
+    try:
+        file = inspect.getsourcefile(kind) if kind is not None else None
+        line = inspect.getsourcelines(kind)[1] if kind is not None else 0
+    except (OSError, TypeError):
+        return ""
+    if file is None or kind is None:
+        return ""
+    depth = len(kind.__module__.split(".")) + file.endswith("__init__.py")
+    return f"{'/'.join(Path(file).parts[-depth:])}:{line}"
 
 
 def value_text(value: Any) -> str:
@@ -29,14 +46,19 @@ def value_text(value: Any) -> str:
     return flow(value, text=lambda text: written(text))
 
 
-def _item(item: PlacedItem, names: Names) -> Iterator[str]:
+def _item(item: PlacedItem, names: Names, folding: Folding | None) -> Iterator[str]:
     head, beside = _head(item, names), list(_beside(item))
-    if item.body is not None and item.word == "sequential":
+    if item.call is not None:
+        call = f"{item.word}:{_called(item.call, names)}".removesuffix(":")
+        inside = f"{call}: " if call == item.word and item.name else call
+        yield _one_line(inside if item.name else f"sequential: [{call}]", beside)
+        return
+    if item.body is not None:
         if not item.body:
             yield _one_line("sequential: []", beside)
             return
         yield "- sequential:"
-        yield from lines(item.body, names, "    ")
+        yield from lines(item.body, names, "    ", folding)
         yield from (f"  {option}" for option in beside)
         return
     line = _one_line(head, beside)
@@ -45,6 +67,14 @@ def _item(item: PlacedItem, names: Names) -> Iterator[str]:
         return
     yield f"- {head}"
     yield from (f"  {option}" for option in beside)
+
+
+def _called(call: Sequence[Any], names: Names) -> str:
+    """What a block is given: its values by name, its numbers."""
+    given = [ExpressionText(names[each]) if isinstance(each, Traced) else each for each in call]
+    if not given:
+        return ""
+    return f" {value_text(given[0] if len(given) == 1 and not isinstance(given[0], list) else given)}"
 
 
 def _one_line(head: str, beside: Sequence[str]) -> str:
@@ -57,13 +87,15 @@ def _head(item: PlacedItem, names: Names) -> str:
     match item.word:
         case "use":
             return f"use: {_expression(item, names)}"
+        case "output":
+            return f"output: [{', '.join(names[value] for value in item.branches)}]"
         case "as":
             return f"as: {item.labels[0]}"
         case "add" | "mul" | "concat" | "stack" | "einsum" | "attend":
             branches = ["[]" if value is item.takes else names[value] for value in item.branches]
             return f"{item.word}: [{', '.join(branches)}]"
         case _:
-            return f"{item.word}:{_arguments(item, names)}"
+            return f"{item.template or item.word}:{_arguments(item, names)}"
 
 
 def _expression(item: PlacedItem, names: Names) -> str:
@@ -105,7 +137,9 @@ def _beside(item: PlacedItem) -> Iterator[str]:
         yield f"{name}: {value_text(value)}"
     if item.name is not None:
         yield f"{'shared' if item.shared else 'name'}: {written(item.name)}"
+    if item.when is not None:
+        yield f"when: {written(item.when)}"
     if item.word != "as" and any(item.labels):
         labels = [label or "_" for label in item.labels]
-        several = len(item.labels) > 1 and item.body is None
+        several = len(item.labels) > 1 and (item.body is None or item.call is not None)
         yield f"as: [{', '.join(labels)}]" if several else f"as: {next(label for label in item.labels if label)}"

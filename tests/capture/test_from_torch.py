@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -108,6 +109,42 @@ def test_gaps_in_a_list_of_modules_keep_the_keys() -> None:
 
     module = around(forward, nn.ModuleList([nn.Identity(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2)]))
     assert imported(module, (4,)).keeps_keys
+
+
+# ---- blocks and loops
+
+
+def test_parts_of_one_class_are_a_block_and_runs_are_loops() -> None:
+    text = imported(Residual(), (3, 16, 16)).text
+    assert "  block(out, stride):" in text
+    assert 'when: "stride != 1' in text or 'when: "in_channels != out' in text
+    assert text.count("Conv2d:") == 4
+    assert len(text.splitlines()) < 40
+
+
+def test_activations_and_widths_are_parameters() -> None:
+    class Unit(nn.Sequential):
+        def __init__(self, width: int, out: int, act: type[nn.Module], *, last: bool = False) -> None:
+            super().__init__(nn.Linear(width, 2 * out), act(), nn.Linear(2 * out, out), *([] if last else [act()]))
+
+    found = imported(nn.Sequential(Unit(4, 6, nn.ReLU), Unit(6, 8, nn.GELU), Unit(8, 5, nn.ReLU, last=True)), (4,))
+    assert found.blocks == 1
+    assert "$act" in found.text
+    assert found.keeps_keys
+
+
+def test_equal_rounds_are_one_item() -> None:
+    chain = nn.Sequential(*(layer for _ in range(5) for layer in (nn.Linear(4, 4), nn.Tanh())))
+    assert "repeat: 5" in imported(chain, (4,)).text
+
+
+def test_rounds_that_differ_in_numbers_are_a_loop() -> None:
+    sizes = [4, 8, 16, 32, 64]
+    chain = nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(sizes)))
+    found = imported(chain, (4,))
+    assert "in [8, 16, 32, 64]" in found.text
+    assert found.keeps_keys
+    assert "for" not in from_torch(chain, torch.randn(2, 4), is_flat=True).text
 
 
 # ---- what is refused

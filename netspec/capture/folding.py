@@ -1,0 +1,188 @@
+"""Runs of equal items become `repeat`, runs that differ in numbers alone become `for`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from netspec.emit.naming import FreeNames
+from netspec.language.reserved import RESERVED, reserved
+
+Entry = tuple[str, ...]
+"""The lines of an item."""
+
+_TOKEN: Final = re.compile(r"(?<![\w.\"-])(-?\d+(?:\.\d+)?(?:e-?\d+)?|true|false)(?![\w.])")
+_NAME: Final = re.compile(r"(?<=name: )([A-Za-z_]\w*?)(\d+)(?=$|[,}])")
+_LONGEST: Final = 180
+"""Characters of an expression with rows; longer ones are variables."""
+_SHORT: Final = {"repeat": "times", "out_channels": "out", "kernel_size": "kernel", "out_features": "out"}
+
+
+class Folding:
+    """Folds the lists of one spec.
+
+    Args:
+        parameters: of each block, the names of what it is given.
+    """
+
+    def __init__(self, parameters: Mapping[str, Sequence[str]]) -> None:
+        self.parameters = parameters
+        self.tables: dict[str, list[str]] = {}
+        """Variables that hold the rows of long loops, each a list of lines."""
+
+    def folded(self, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries of a list, shorter where some repeat."""
+        return self._counted(_repeated(list(entries)))
+
+    # ---- loops
+
+    def _counted(self, entries: list[Entry]) -> list[Entry]:
+        done: list[Entry] = []
+        at = 0
+        while at < len(entries):
+            best = (1, 1)
+            for period in (1, 2):
+                count = _alike(entries, at, period)
+                if count >= 3 and period * count > best[0] * best[1]:
+                    best = (period, count)
+            period, count = best
+            loop = self._loop(entries[at : at + period * count], period, count) if count > 1 else None
+            if loop is None:
+                done.append(entries[at])
+                at += 1
+            else:
+                done.append(loop)
+                at += period * count
+        return done
+
+    def _loop(self, entries: Sequence[Entry], period: int, count: int) -> Entry | None:
+        rounds = ["\n".join("\n".join(entry) for entry in entries[i * period : (i + 1) * period]) for i in range(count)]
+        tokens = [_tokens(text) for text in rounds]
+        columns = list(zip(*tokens, strict=True))
+        free = FreeNames(())
+        chosen: list[str] = []
+        rows: dict[tuple[str, ...], str] = {}
+        first = rounds[0]
+        spans = [match.span(match.lastindex or 1) for match in _matches(first)]
+        for column, (start, _) in zip(columns, spans, strict=True):
+            if len(set(column)) == 1:
+                chosen.append(column[0])
+                continue
+            if column not in rows:
+                rows[column] = free(self._name(first, start))
+            chosen.append(rows[column])
+        if not rows:
+            return None
+        named = [match.span(2) for match in _NAME.finditer(first)]
+        body, last = "", 0
+        for text, (start, end) in zip(chosen, spans, strict=True):
+            in_name = (start, end) in named and not text.isdigit()
+            body += first[last:start] + (f"{{{text}}}" if in_name else text)
+            last = end
+        body = re.sub(r"name: (\w*\{\w+\}\w*)", r'name: "\1"', body + first[last:])
+        return self._written(rows, count, body.split("\n"))
+
+    def _written(self, rows: Mapping[tuple[str, ...], str], count: int, body: Sequence[str]) -> Entry | None:
+        names = ", ".join(rows.values())
+        if len(rows) == 1:
+            values = [column[i] for column in rows for i in range(count)]
+        else:
+            values = [f"[{', '.join(column[i] for column in rows)}]" for i in range(count)]
+        text = f"[{', '.join(values)}]"
+        if len(text) > _LONGEST:
+            table = f"rows_{len(self.tables) + 1}" if self.tables else "rows"
+            self.tables[table] = [f"- {value}" for value in values]
+            text = table
+        head = f"- for: {names} in {text}"
+        if len(body) == 1 and len(body[0]) < 100:
+            return (head, f"  do: [{_inline(body[0])}]")
+        if sum(len(line) for line in (head, *body)) > 0.9 * count * sum(map(len, body)):
+            return None
+        return (head, "  do:", *(f"    {line}" for line in body))
+
+    def _name(self, text: str, at: int) -> str:
+        """What a number is called: the parameter of a block, or the argument that it is."""
+        before = text[:at]
+        call = re.search(r"(\w+): \[([^\[\]]*)$", before)
+        if call is not None and call[1] in self.parameters:
+            place = call[2].count(",")
+            given = self.parameters[call[1]]
+            name = given[place] if place < len(given) else "n"
+        else:
+            key = re.search(r"(\w+): (?:[A-Za-z_]\w*?)?$", before)
+            name = "i" if key is not None and key[1] == "name" else (key[1] if key is not None else "n")
+            if key is not None and key[1] in self.parameters:
+                name = self.parameters[key[1]][0]
+            if name[:1].isupper():
+                name = "n"
+        name = _SHORT.get(name, name)
+        return name if reserved(name) is None and name not in RESERVED else f"{name}_"
+
+
+def _matches(text: str) -> list[re.Match[str]]:
+    found = [*_TOKEN.finditer(text), *_NAME.finditer(text)]
+    return sorted(found, key=lambda match: match.start(match.lastindex or 1))
+
+
+def _tokens(text: str) -> list[str]:
+    return [match[match.lastindex or 1] for match in _matches(text)]
+
+
+def _skeleton(entry: Entry) -> str:
+    text = "\n".join(entry)
+    if "pattern:" in text or "Rearrange" in text or "unflattened_size" in text or "as: " in text:
+        return text
+    last, found = 0, ""
+    for match in _matches(text):
+        start, end = match.span(match.lastindex or 1)
+        found += text[last:start] + "#"
+        last = end
+    return found + text[last:]
+
+
+def _alike(entries: Sequence[Entry], at: int, period: int) -> int:
+    """How many rounds of this period begin here that differ in numbers alone."""
+    wanted = [_skeleton(entry) for entry in entries[at : at + period]]
+    if len(wanted) < period or not any("#" in text for text in wanted):
+        return 1
+    count = 1
+    while [_skeleton(e) for e in entries[at + count * period : at + (count + 1) * period]] == wanted:
+        count += 1
+    return count
+
+
+def _repeated(entries: list[Entry]) -> list[Entry]:
+    """Equal neighbours as one with `repeat`."""
+    done: list[Entry] = []
+    at = 0
+    while at < len(entries):
+        best = (1, 1)
+        for period in range(1, 9):
+            count = 1
+            while entries[at : at + period] == entries[at + count * period : at + (count + 1) * period]:
+                count += 1
+            if count > 1 and period * count > best[0] * best[1]:
+                best = (period, count)
+        period, count = best
+        part = entries[at : at + period]
+        if count == 1:
+            done.append(entries[at])
+            at += 1
+            continue
+        at += period * count
+        if period == 1 and len(part[0]) == 1:
+            done.append((f"- {{{_inline(part[0][0], beside=True)}, repeat: {count}}}",))
+        elif period == 1:
+            done.append((*part[0], f"  repeat: {count}"))
+        else:
+            done.append((f"- repeat: {count}", "  do:", *(f"    {line}" for entry in part for line in entry)))
+    return done
+
+
+def _inline(line: str, *, beside: bool = False) -> str:
+    """An item of one line as it stands in a list of flow style."""
+    text = line.removeprefix("- ")
+    if beside and text.startswith("{") and text.endswith("}"):
+        return text[1:-1]
+    return f"{text}: " if beside and ":" not in text else text

@@ -1,0 +1,123 @@
+"""What differs between equal parts, as few parameters: one may follow from another, or from what stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from netspec.emit.naming import FreeNames
+
+W = TypeVar("W")
+I = TypeVar("I")  # noqa: E741  # items
+
+
+@dataclass
+class Columns(Generic[W]):
+    """The numbers of a block that differ: for each place a column, one value for each occurrence."""
+
+    values: Mapping[W, list[Any]]
+    channels: Mapping[W, list[tuple[int, int] | None]]
+    """`in_channels` and `in_features` where the item of the place stands."""
+    names: Mapping[W, str]
+    missing: Any
+    """In the place of a value that is not needed."""
+
+
+@dataclass
+class Solved(Generic[W, I]):
+    """The parameters of a block, and what stands in its places."""
+
+    parameters: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
+    texts: dict[W, str] = field(default_factory=dict[W, str])
+    conditions: dict[I, str] = field(default_factory=dict[I, str])
+
+
+def formulas(
+    columns: Columns[W], flags: Mapping[I, list[bool]], channels: Mapping[I, list[tuple[int, int] | None]]
+) -> Solved[W, I]:
+    """Parameters for columns and flags: a column that equals another, or follows from it, is none."""
+    solved: Solved[W, I] = Solved()
+    free = FreeNames(())
+    for where, values in columns.values.items():
+        text = _follows(values, solved.parameters, columns.channels[where], columns.missing)
+        if text is None:
+            text = free(columns.names[where])
+            solved.parameters[text] = list(values)
+        elif text in solved.parameters:
+            column = solved.parameters[text]
+            solved.parameters[text] = [b if a is columns.missing else a for a, b in zip(column, values, strict=True)]
+        solved.texts[where] = text
+    for column in solved.parameters.values():
+        known = next(value for value in column if value is not columns.missing)
+        column[:] = [known if value is columns.missing else value for value in column]
+    for item, there in flags.items():
+        text = next(_conditions(there, solved.parameters, channels[item]), None)
+        if text is None:
+            text = next((name for name, column in solved.parameters.items() if column == there), None)
+        if text is None:
+            text = free("present")
+            solved.parameters[text] = list(there)
+        solved.conditions[item] = text
+    return solved
+
+
+def _follows(
+    values: Sequence[Any],
+    parameters: Mapping[str, list[Any]],
+    channels: Sequence[tuple[int, int] | None],
+    missing: Any,
+) -> str | None:
+    """What gives these values: a parameter, what stands there, or a multiple of either."""
+
+    def equals(other: Sequence[Any]) -> bool:
+        pairs = list(zip(values, other, strict=True))
+        same = all(a is missing or b is missing or (type(a) is type(b) and a == b) for a, b in pairs)
+        return same and any(a is not missing and b is not missing for a, b in pairs)
+
+    def follows(other: Sequence[Any], change: Callable[[int], int | None]) -> bool:
+        pairs = [(a, b) for a, b in zip(values, other, strict=True) if a is not missing]
+        return all(type(a) is type(b) is int and a == change(b) for a, b in pairs)
+
+    if any(isinstance(value, (bool, str)) for value in values):
+        return next((name for name, column in parameters.items() if equals(column)), None)
+    here = [missing if pair is None else pair[0] for pair in channels]
+    known = [*parameters.items(), *([("in_channels", here)] if missing not in here else [])]
+    for name, column in known:
+        if equals(column) and (name != "in_channels" or follows(column, lambda value: value)):
+            return name
+    for name, column in known:
+        for factor in (2, 3, 4, 6, 8):
+            if follows(column, lambda value, factor=factor: value * factor):
+                return f"{factor} * {name}"
+            if follows(column, lambda value, factor=factor: _part(value, factor)):
+                return f"{name} // {factor}"
+    return None
+
+
+def _part(value: int, factor: int) -> int | None:
+    """A part of a number; half of a kernel is rounded down."""
+    return value // factor if factor == 2 or value % factor == 0 else None
+
+
+def _conditions(
+    there: Sequence[bool], parameters: Mapping[str, list[Any]], channels: Sequence[tuple[int, int] | None]
+) -> Iterator[str]:
+    """Conditions that hold where the item is there: `stride != 1 or in_channels != out`."""
+    tests: dict[str, list[bool]] = {}
+    for name, column in parameters.items():
+        if all(type(value) is int for value in column):
+            tests[f"{name} != 1"] = [value != 1 for value in column]
+            if not all(pair is not None for pair in channels):
+                continue
+            for factor in (1, 4, 2):
+                pairs = zip(column, channels, strict=True)
+                text = f"in_channels != {name}" if factor == 1 else f"in_channels != {factor} * {name}"
+                tests[text] = [pair is not None and pair[0] != factor * value for value, pair in pairs]
+    for text, result in tests.items():
+        if result == list(there):
+            yield text
+    for a, first in tests.items():
+        for b, second in tests.items():
+            if a != b and [x or y for x, y in zip(first, second, strict=True)] == list(there):
+                yield f"{a} or {b}"

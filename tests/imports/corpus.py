@@ -1,0 +1,112 @@
+"""The networks of libraries, and what became of each that was imported."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from netspec.capture.graph import NotCaptured
+from netspec.capture.importing import from_torch
+
+
+class Outcome(NamedTuple):
+    """What became of a network."""
+
+    kind: str
+    """`proven with blocks`, `proven but flat`, `refused`, `wrong` or `crashed`."""
+    told: str
+    text: str | None = None
+
+
+class Corpus(NamedTuple):
+    """The networks of a library."""
+
+    names: Callable[[], Sequence[str]]
+    make: Callable[[str], nn.Module]
+    sizes: Callable[[str], Sequence[int]]
+    """The edges of images to try, the first that the network takes counts."""
+
+
+def _torchvision_names() -> list[str]:
+    from torchvision import models
+
+    return models.list_models(module=models)
+
+
+def _torchvision(name: str) -> nn.Module:
+    from torchvision import models
+
+    return models.get_model(name, weights=None)
+
+
+def _torchvision_sizes(name: str) -> Sequence[int]:
+    if name.startswith(("vit", "maxvit")):
+        return (224,)
+    return (128,) if name.startswith(("inception", "googlenet")) else (64, 224)
+
+
+def _timm_names() -> list[str]:
+    from tests.imports.drawn import drawn
+
+    return drawn()
+
+
+def _timm(name: str) -> nn.Module:
+    import timm  # pyright: ignore[reportMissingImports]  # installed beside, where it is wanted
+
+    return timm.create_model(name, pretrained=False)
+
+
+def _timm_sizes(name: str) -> Sequence[int]:
+    import timm  # pyright: ignore[reportMissingImports]  # as above
+
+    config: Any = timm.get_pretrained_cfg(name)
+    size = config.input_size[-1] if config is not None else 224
+    return (64, size) if config is not None and not config.fixed_input_size else (size,)
+
+
+LIBRARIES = {
+    "torchvision": Corpus(_torchvision_names, _torchvision, _torchvision_sizes),
+    "timm": Corpus(_timm_names, _timm, _timm_sizes),
+}
+
+
+def imported(corpus: Corpus, name: str) -> Outcome:
+    """Import a network, and say what became of it."""
+    torch.default_generator.manual_seed(0)
+    module = corpus.make(name)
+    example = _example(module, corpus.sizes(name))
+    try:
+        found = from_torch(module, example, name=name)
+    except NotCaptured as error:
+        first = str(error).splitlines()
+        kind = (
+            "wrong" if "the spec and the module differ" in first[0] and "used in no run" not in first[0] else "refused"
+        )
+        return Outcome(kind, " ".join(line.strip() for line in first[:3])[:300])
+    except Exception:
+        return Outcome("crashed", traceback.format_exc(limit=-2).replace("\n", " ")[-300:])
+    kept = sum(own == key for own, key in found.keys.items())
+    lines = len(found.text.splitlines())
+    keys = "keys kept" if kept == len(found.keys) else f"{kept} of {len(found.keys)} keys kept"
+    kind = "proven with blocks" if found.blocks or lines < 60 else "proven but flat"
+    return Outcome(kind, f"{lines} lines, {found.blocks} blocks, {keys}; {found.difference:.0e}", found.text)
+
+
+def _example(module: nn.Module, sizes: Sequence[int]) -> torch.Tensor:
+    """An image that the network takes."""
+    for size in sizes[:-1]:
+        x = torch.randn(2, 3, size, size)
+        try:
+            with torch.no_grad():
+                module.train()(x)
+        except Exception:  # a library's network may raise anything where a size does not suit it
+            continue
+        finally:
+            module.train()
+        return x
+    return torch.randn(2, 3, sizes[-1], sizes[-1])

@@ -36,7 +36,9 @@ _OPTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
         "--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the few words."
     ),
     "scale": click.option("--scale", type=click.Choice(SCALES), default="log", show_default=True, help="Of `volumes`."),
-    "all_arguments": click.option("--all-arguments", is_flag=True, help="Say every argument, also eps and the like."),
+    "all_arguments": click.option(
+        "--all-arguments", is_flag=True, help="Say every argument, also eps and the like, as `flow` does anyway."
+    ),
     "snippet": click.option(
         "--snippet", is_flag=True, help="Of .tex the picture alone, for a document that \\inputs it."
     ),

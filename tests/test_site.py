@@ -14,6 +14,7 @@ import netspec
 from docs.site.__main__ import list_versions
 from docs.site.links import checked
 from docs.site.navigation import DOCS, sections
+from docs.site.networks import FAMILIES
 from docs.site.pictures import Network, draw_layer, draw_network, layer_names, layer_spec, networks
 from docs.site.references import with_pictures
 from docs.site.sources import SPLIT, Rewriting, first_page, moved, parts_of
@@ -118,6 +119,10 @@ def test_a_layer_is_drawn_and_its_picture_stands_below_its_name(name: str, tmp_p
     text = with_pictures(f"# Some\n\n## {name}\n\nwords\n\n## What torch has\n")
     assert f"## {name}\n\n![{name}: what its first example takes and gives](../pictures/layers/{name}.svg)" in text
     assert text.count("![") == 1
+
+
+def test_every_folder_of_specs_has_a_heading_in_the_gallery() -> None:
+    assert {network.family for network in networks()} == set(FAMILIES)
 
 
 def test_every_shipped_spec_has_a_page_of_its_own_and_the_styles_that_suit_it(

@@ -165,8 +165,9 @@ def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
 
 def test_versions_are_listed_newest_first_and_the_first_page_leads_to_the_newest(tmp_path: Path) -> None:
     for name in ("0.9.0", "0.10.0", "0.10.0rc1"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "index.html").touch()
+        (tmp_path / name / "_static").mkdir(parents=True)
+        for file in ("index.html", "_static/icon.svg"):
+            (tmp_path / name / file).touch()
     (tmp_path / "pictures").mkdir()
     list_versions(tmp_path)
     assert (tmp_path / "versions.js").read_text() == 'window.netspecVersions = ["0.10.0", "0.10.0rc1", "0.9.0"];\n'

@@ -14,6 +14,7 @@ import netspec
 from docs.site.__main__ import list_versions
 from docs.site.links import checked
 from docs.site.navigation import DOCS, sections
+from docs.site.networks import FAMILIES
 from docs.site.pictures import Network, draw_layer, draw_network, layer_names, layer_spec, networks
 from docs.site.references import with_pictures
 from docs.site.sources import SPLIT, Rewriting, first_page, moved, parts_of
@@ -120,6 +121,10 @@ def test_a_layer_is_drawn_and_its_picture_stands_below_its_name(name: str, tmp_p
     assert text.count("![") == 1
 
 
+def test_every_folder_of_specs_has_a_heading_in_the_gallery() -> None:
+    assert {network.family for network in networks()} == set(FAMILIES)
+
+
 def test_every_shipped_spec_has_a_page_of_its_own_and_the_styles_that_suit_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,8 +165,9 @@ def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
 
 def test_versions_are_listed_newest_first_and_the_first_page_leads_to_the_newest(tmp_path: Path) -> None:
     for name in ("0.9.0", "0.10.0", "0.10.0rc1"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "index.html").touch()
+        (tmp_path / name / "_static").mkdir(parents=True)
+        for file in ("index.html", "_static/icon.svg"):
+            (tmp_path / name / file).touch()
     (tmp_path / "pictures").mkdir()
     list_versions(tmp_path)
     assert (tmp_path / "versions.js").read_text() == 'window.netspecVersions = ["0.10.0", "0.10.0rc1", "0.9.0"];\n'

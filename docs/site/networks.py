@@ -30,10 +30,12 @@ def gallery(start: str, networks: Sequence[Network]) -> str:
     """The page of all networks: what the document shows, and below it every spec at a glance."""
     words = "Each leads to its pictures, to a page to look around in, and to its file."
     lines = [start, "## Every shipped spec", "", words, ""]
+    shown_below: list[Network] = []
     for family, heading in FAMILIES.items():
         some = [network for network in networks if network.family == family]
+        shown_below += some
         lines += [f"### {heading}", "", cards((f"gallery/{n.page}.md", title(n), _glance(n)) for n in some)]
-    return "\n".join([*lines, tree(f"gallery/{network.page}" for network in networks)])
+    return "\n".join([*lines, tree(f"gallery/{network.page}" for network in shown_below)])
 
 
 def title(network: Network) -> str:

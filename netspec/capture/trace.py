@@ -36,8 +36,15 @@ def traced(
     with _as_it_was(module), torch.no_grad(), _without_fast_paths():
         for part in module.modules():
             part.training = training
-        with recorder.calls_of_modules(), recorder:
-            result = module(*(tensor for _, tensor in inputs))
+        try:
+            with recorder.calls_of_modules(), recorder:
+                result = module(*(tensor for _, tensor in inputs))
+        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+            sizes = " and ".join(" x ".join(map(str, tensor.shape)) or "one number" for _, tensor in inputs)
+            told = str(error).strip().splitlines() or [type(error).__name__]
+            raise NotCaptured(
+                f"the module does not take this input, {sizes} with the batch: {told[0]}; `--input` says another"
+            ) from error
         recorder.finish(result)
     without_unused(recorder.trace)
     return recorder.trace

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     "--input", "inputs", multiple=True, metavar="SIZES",
     help="Of a module: one example's sizes, `3,224,224`, or `16,int64`; once for each argument.",
 )  # fmt: skip
-def command(source: str, output: str | None, force: bool, inputs: tuple[str, ...]) -> None:
+@click.option("--flat", is_flag=True, help="Of a module: say everything once, without blocks and loops.")
+@click.option("--unverified", is_flag=True, help="Of a module: write what one run in eval mode did, without the proof.")
+def command(
+    source: str, output: str | None, force: bool, inputs: tuple[str, ...], flat: bool, unverified: bool
+) -> None:
     """Write the spec of the network that SOURCE is.
 
     SOURCE is a `config.json` of Hugging Face's transformers, or a module of yours: `package.module:factory`. The file
@@ -45,10 +49,11 @@ def command(source: str, output: str | None, force: bool, inputs: tuple[str, ...
         raise UsageError(f"{target} is there already; `--force` writes over it")
     name = None if target is None else target.stem
     if _is_factory(source):
-        _from_module(source, inputs, target, name)
+        _from_module(source, inputs, target, name, is_flat=flat, is_verified=not unverified)
         return
-    if inputs:
-        raise UsageError(f"`--input` is for modules, `package.module:factory`; {source} says itself what it takes")
+    given = {"--input": bool(inputs), "--flat": flat, "--unverified": unverified}
+    for option in (option for option, is_given in given.items() if is_given):
+        raise UsageError(f"`{option}` is for a module, `package.module:factory`, and {source} is none")
     path = Path(source)
     if path.is_dir():
         path /= "config.json"
@@ -73,7 +78,9 @@ def _is_factory(source: str) -> bool:
     return bool(colon and name) and all(part.isidentifier() for part in module.split(".")) and not Path(source).exists()
 
 
-def _from_module(source: str, inputs: tuple[str, ...], target: Path | None, name: str | None) -> None:
+def _from_module(
+    source: str, inputs: tuple[str, ...], target: Path | None, name: str | None, *, is_flat: bool, is_verified: bool
+) -> None:
     try:
         from netspec.capture.factory import example, module_from
         from netspec.capture.importing import from_torch
@@ -82,7 +89,8 @@ def _from_module(source: str, inputs: tuple[str, ...], target: Path | None, name
             raise
         raise MissingExtra(f"a module needs {error.name} to run: {install('torch')}") from None
     made = module_from(source)
-    found = from_torch(made, *example(made, inputs), name=name or source.rpartition(":")[2].partition("(")[0])
+    title = name or source.rpartition(":")[2].partition("(")[0]
+    found = from_torch(made, *example(made, inputs), name=title, is_flat=is_flat, is_verified=is_verified)
     if target is None:
         click.echo(found.text, nl=False)
     else:
@@ -96,11 +104,8 @@ def _told(found: FromTorch, target: Path | None) -> None:
     assert isinstance(params, int)
     what = "the spec" if target is None else f"wrote {target}"
     click.echo(f"{what}: {count_text(params)} parameters, {len(found.text.splitlines())} lines", err=True)
-    click.echo(
-        f"equal to the module in outputs and gradients, {', '.join(found.proven)}: within {found.difference:.0e} of "
-        "the largest value, in 64 bits",
-        err=True,
-    )
+    if found.difference is not None:
+        _told_proof(found)
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
     if found.keeps_keys:
@@ -113,3 +118,11 @@ def _told(found: FromTorch, target: Path | None) -> None:
         click.echo(f"wrote {beside}: for each key of the spec's `state_dict` that of the module", err=True)
     if target is not None:
         click.echo(f"next: netspec compile {quote(str(target))}", err=True)
+
+
+def _told_proof(found: FromTorch) -> None:
+    click.echo(
+        f"equal to the module in outputs and gradients, {', '.join(found.proven)}: within {found.difference:.0e} of "
+        "the largest value, in 64 bits",
+        err=True,
+    )

@@ -94,7 +94,7 @@ def imported(corpus: Corpus, name: str) -> Outcome:
     lines = len(found.text.splitlines())
     keys = "keys kept" if kept == len(found.keys) else f"{kept} of {len(found.keys)} keys kept"
     kind = "proven with blocks" if found.blocks or lines < 60 else "proven but flat"
-    return Outcome(kind, f"{lines} lines, {found.blocks} blocks, {keys}; {found.difference:.0e}", found.text)
+    return Outcome(kind, f"{lines} lines, {found.blocks} blocks, {keys}; {found.difference or 0:.0e}", found.text)
 
 
 def _example(module: nn.Module, sizes: Sequence[int]) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """Random names, labels and titles: Unicode, markup, control characters, two hundred letters, by a seed.
 
-`python -m tests.random_texts 2000` draws so many and holds each picture against them, as Chromium renders it.
+`python -m tests.random_texts 2000` draws so many in every style and holds each picture against them, as Chromium
+renders it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from xml.dom import minidom
 
 import netspec
 from netspec.drawing import diagram, render
+from netspec.drawing.page import Sheet
+from netspec.drawing.styles import STYLES, picture
 from netspec.drawing.text import printable
 from netspec.net import Net, Scope
 from tests.browser import Page, browser
@@ -111,21 +114,73 @@ def wrong(labels: list[str], page: Page | None, folder: Path) -> list[str]:
     return found
 
 
+STACKED: Final = """\
+input: [2, 4, 4]
+layers:
+  - {Conv2d: {out_channels: 2, kernel_size: 1}, name: a}
+  - {Conv2d: {out_channels: 4, kernel_size: 2}, name: b}
+  - {Conv2d: {out_channels: 4, kernel_size: 1}, name: c}
+  - {Conv2d: {out_channels: 8, kernel_size: 2}, name: d}
+  - {Conv2d: {out_channels: 9, kernel_size: 2}, name: e}
+"""
+ON_PAGE: Final = 8
+"""So many texts are in a picture on a page: the net's name, the title, the caption and the names of five layers."""
+LOOSE: Final = """
+(() => {
+  const boxes = [...document.querySelectorAll('rect, g.node > :is(path, polygon), g.cluster > :is(path, polygon)')]
+    .map(e => e.getBoundingClientRect());
+  const texts = [...document.querySelectorAll('text')].map(e => [e.textContent, e.getBoundingClientRect()]);
+  const out = texts.filter(([, t]) => {
+    const [x, y] = [t.x + t.width / 2, t.y + t.height / 2];
+    const home = boxes.filter(r => r.x <= x && x <= r.x + r.width && r.y <= y && y <= r.y + r.height)
+      .sort((p, q) => p.width * p.height - q.width * q.height)[0];
+    return !home || t.x < home.x - 0.5 || t.x + t.width > home.x + home.width + 0.5;
+  });
+  const met = texts.filter(([, t], at) => texts.slice(at + 1).some(([, u]) =>
+    Math.abs(t.y + t.height / 2 - u.y - u.height / 2) < 3 && t.x + 0.5 < u.x + u.width && u.x + 0.5 < t.x + t.width));
+  return [...out, ...met].map(([words]) => words);
+})()
+"""
+"""The texts that leave the smallest box, or the page, in which their middle lies, and those that meet others."""
+
+
+def wrong_on_page(labels: list[str], style: str, page: Page | None, folder: Path) -> list[str]:
+    """What is wrong with a picture of a net in a style, with `ON_PAGE` texts in all places."""
+    name, title, caption, *names = labels
+    net = netspec.loads(STACKED)
+    layers = (leaf._replace(name=label) for leaf, label in zip(net.layers, names, strict=True))
+    net = replace(net, name=name, root=net.root._replace(children=tuple(layers)))
+    svg = picture([net], style, Sheet(title=title, caption=caption)).file("svg")
+    shown = "".join("".join(map(text_of, minidom.parseString(svg).getElementsByTagName("text"))).split())
+    written = labels if style != "flow" else labels[:3]  # a name is in the tips of `flow`
+    found = [f"{style}: {label!r} is not there" for label in written if "".join(printable(label).split()) not in shown]
+    if page is not None:
+        file = folder / "net.svg"
+        file.write_bytes(svg)
+        page.open(file)
+        found += [f"{style}: {words!r} is out of its place" for words in page.js(LOOSE)]
+    return found
+
+
 def text_of(element: minidom.Element) -> str:
     """All text in an element."""
     return "".join(node.data if node.nodeType == node.TEXT_NODE else text_of(node) for node in element.childNodes)  # type: ignore[union-attr,arg-type]
 
 
 def main(count: int) -> None:
-    """Draw so many texts, forty in a picture, and print what is wrong."""
-    failed = 0
+    """Draw so many texts in the default picture, forty in each, and as many in every style on a page; print what is
+    wrong."""
+    faults: list[str] = []
     with browser() as page, tempfile.TemporaryDirectory() as folder:
         for seed in range(count // 40):
-            for fault in wrong(texts(40, seed), page, Path(folder)):
-                failed += 1
-                print(f"seed {seed}: {fault}")
-    print(f"{count} texts, {failed} faults")
-    raise SystemExit(bool(failed))
+            faults += [f"seed {seed}: {fault}" for fault in wrong(texts(40, seed), page, Path(folder))]
+        for style in STYLES:
+            for seed in range(count // ON_PAGE):
+                found = wrong_on_page(texts(ON_PAGE, seed), style, page, Path(folder))
+                faults += [f"seed {seed}: {fault}" for fault in found]
+    print(*faults, sep="\n")
+    print(f"{count} texts in each of {1 + len(STYLES)} styles, {len(faults)} faults")
+    raise SystemExit(bool(faults))
 
 
 if __name__ == "__main__":

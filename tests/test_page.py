@@ -129,21 +129,21 @@ def test_blocks_open_and_close_by_keys_and_mouse_and_what_has_the_focus_is_told(
     page.open(written("specs/torchvision/densenet.yaml", "--variant", "densenet121", to=tmp_path))
     page.js("document.querySelector('[role=treeitem][tabindex=\"0\"]').focus()")
     page.press("ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown")
-    focused = "document.activeElement.getAttribute('aria-label')"
-    assert page.js(focused).startswith("block dense ×6")
+    focused = "document.activeElement.textContent"
+    assert page.js(focused).startswith("dense ×6")
     assert page.js("getComputedStyle(document.activeElement).outlineStyle") == "solid"  # the focus is seen
     expanded = "document.activeElement.getAttribute('aria-expanded')"
     assert page.js(expanded) == "false"
     page.press("Enter")
     assert page.js(expanded) == "true"
     page.press("ArrowRight")
-    assert page.js(focused).startswith("block dense")
+    assert page.js(focused).startswith("dense")
     page.press("ArrowLeft")
-    assert page.js(focused).startswith("block dense ×6")
+    assert page.js(focused).startswith("dense ×6")
     assert page.js(expanded) == "true"
     page.press("ArrowLeft")
     assert page.js(expanded) == "false"
-    page.click("[aria-expanded] > .bar-of-group")
+    page.click(".bar-of-group")
     assert page.js("document.querySelector('[aria-expanded]').getAttribute('aria-expanded')") == "true"
     details = page.js("document.getElementById('details').innerText")
     assert "335,040" in details
@@ -151,7 +151,7 @@ def test_blocks_open_and_close_by_keys_and_mouse_and_what_has_the_focus_is_told(
     lines = (ROOT / "specs/torchvision/densenet.yaml").read_text().splitlines()
     assert f"{1 + lines.index('  - for: i, depth in enumerate(depths)')} of " in details
     page.press("Home")
-    assert page.js(focused).startswith("Conv2d 64, 7×7")
+    assert page.js(focused) == "Conv2d9,408 parameters64, 7×7, stride 2, padding 3, no bias gives 64 × 112 × 112"
     assert "in_channels 3, out_channels 64" in page.js("document.getElementById('details').innerText")
     assert page.errors == []
 
@@ -168,7 +168,7 @@ def test_the_search_opens_what_is_around_a_layer_and_escape_goes_back(page: Page
     seen = page.js(
         "[...document.querySelectorAll('.hit')].filter(e => e.getClientRects().length).map(e => e.innerText)"
     )
-    assert "AvgPool2d\n2×2" in seen  # inside a block that was closed
+    assert any(text.startswith("AvgPool2d\n2×2") for text in seen)  # inside a block that was closed
     page.press("Escape")
     assert page.js("document.getElementById('search').value") == ""
     assert page.js("document.activeElement.getAttribute('role')") == "treeitem"

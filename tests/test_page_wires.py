@@ -115,3 +115,28 @@ def test_a_finding_about_a_join_can_be_read(tmp_path: Path) -> None:
         )
         assert wide > 120
         assert high < 140
+
+
+def test_what_is_heard_is_what_is_seen_and_a_block_is_called_by_its_title_alone(tmp_path: Path) -> None:
+    """By Chromium's own tree for assistive technology; `python -m tests.accessible` asks axe-core."""
+    spec = "input: [8]\nblocks:\n  b():\n    - residual: [Linear: 8]\n    - ReLU\nlayers:\n  - b: []\n  - Linear: 2\n"
+    file = tmp_path / "n.html"
+    file.write_bytes(page([OnPage(netspec.loads(spec), "n.yaml", spec)]))
+    with browser() as tab:
+        tab.open(file)
+        tab.click("#open")
+        tree = tab.call("Accessibility.getFullAXTree")["nodes"]
+        names = [
+            " ".join(node["name"]["value"].split())
+            for node in tree
+            if not node["ignored"] and node["role"]["value"] == "treeitem"
+        ]
+        assert sorted(names) == [
+            "+ residual gives 8",
+            "Linear 18 parameters 2 gives 2",
+            "Linear 72 parameters 8 gives 8",
+            "ReLU gives 8",
+            "b 2 layers, 72 parameters block, gives 8",
+        ]
+        owned = [node for node in tree if not node["ignored"] and node["role"]["value"] == "group"]
+        assert len(owned) == 1

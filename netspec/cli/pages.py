@@ -23,7 +23,7 @@ FORMATS: Final = ("svg", "png", "pdf", "tex")
 _PAGES: Final = ("fit", "title", "caption", "legend", "theme", "lang")
 """Options of the page, which every style has."""
 _OPTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "fit": click.option("--fit", metavar="PAGE", help="Fit into a4, slide, column or WxH (points, or 160x90mm)."),
+    "fit": click.option("--fit", metavar="PAGE", help="Fit into a4, slide, column or WxH (points, 160x90mm)."),
     "title": click.option("--title", metavar="TEXT", help="A title above."),
     "caption": click.option("--caption", metavar="TEXT", help="A caption below."),
     "legend": click.option("--legend/--no-legend", default=None, help="Say what colours and sizes mean."),

@@ -14,7 +14,7 @@ import graphviz
 from netspec.drawing import arrows, labels
 from netspec.drawing.language import Language, said
 from netspec.drawing.palette import FRAME, LINE, PAGE
-from netspec.drawing.rows import rows
+from netspec.drawing.rows import columns, rows
 from netspec.drawing.tips import cluster_tip, edge_tip, vertex_tip
 from netspec.net import As, Leaf, Net, Use
 from netspec.views.describe import term_text, title_text
@@ -35,7 +35,12 @@ _NARROW: Final = 150
 
 
 def diagram(
-    nets: Net | Sequence[Net], *, depth: int | None = None, direction: Direction = "TB", language: Language = "en"
+    nets: Net | Sequence[Net],
+    *,
+    depth: int | None = None,
+    direction: Direction = "TB",
+    language: Language = "en",
+    most_columns: int = 1,
 ) -> graphviz.Digraph:
     """The diagram of a net, or of several nets side by side.
 
@@ -48,6 +53,7 @@ def diagram(
             levels, or as many as leave at most `MOST_VERTICES` vertices.
         direction: the direction of the edges: top to bottom (`TB`), left to right (`LR`) …
         language: that of the few words that are no names.
+        most_columns: into so many columns a net may be broken that runs up or down.
     """
     nets = [nets] if isinstance(nets, Net) else list(nets)
     across = direction in ("LR", "RL")
@@ -61,7 +67,7 @@ def diagram(
         edge_attr={"fontname": FONT, "color": LINE, "arrowsize": "0.7", "penwidth": "1.2"},
     )  # fmt: skip
     names = _Names()
-    pieces = [piece for net in nets for piece in _pieces(net, depth, across=across)]
+    pieces = [piece for net in nets for piece in _pieces(net, depth, across, most_columns)]
     dot.attr(**_side_by_side(len(pieces)))
     if across:
         pieces.reverse()  # Graphviz lays out from top to bottom and turns that: the first one is then at the bottom
@@ -86,10 +92,11 @@ class _Piece(NamedTuple):
     lasts: Mapping[int, Leaf]
 
 
-def _pieces(net: Net, depth: int | None, *, across: bool) -> list[_Piece]:
+def _pieces(net: Net, depth: int | None, across: bool, most_columns: int) -> list[_Piece]:
     items = stacked(fold(net, levels_of(net) if depth is None else depth))
     drawn, lasts = flow(net, items, forks=True), ranges(items)
-    return [_Piece(net, at == 0, row, lasts) for at, row in enumerate(rows(drawn, _NARROW) if across else [drawn])]
+    parts = rows(drawn, _NARROW) if across else columns(drawn, most_columns)
+    return [_Piece(net, at == 0, part, lasts) for at, part in enumerate(parts)]
 
 
 def _side_by_side(count: int) -> dict[str, str]:

@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from netspec.drawing.labels import BACKSLASH, END, FOLLOWS, JOINER, MIDDLE
-from netspec.drawing.text import fixed, width
+from netspec.drawing.text import FILLED, fixed, width
 
 _GROUP: Final = re.compile(r'(<g id="[^"]*" class="(?:node|edge|cluster|graph)"[^>]*>\n)<title>[^<]*</title>\n')
 _TIP: Final = re.compile(r'<g id="a_[^"]*"><a xlink:title="([^"]*)">\n')
@@ -16,8 +16,6 @@ _TEXT: Final = r'<text xml:space="preserve" text-anchor="start" x="([^"]*)" y="(
 _SHAPE: Final = re.compile(f"{_BOX}|{_TEXT}")
 _SIZE: Final = re.compile(r'font-size="([\d.]+)"')
 _X: Final = re.compile(r"(-?[\d.]+),-?[\d.]+")
-_FILLED: Final = 0.94
-"""The part of the room that such a text fills: marks stand out at its ends."""
 _PADDING: Final = 5
 """Points between the end of a text and the border of its box."""
 
@@ -79,9 +77,9 @@ def _written(anchor: str, x: str, y: str, runs: list[tuple[str, str]]) -> str:
         bold = ['weight="bold"' in look for look, _ in runs]
         room = sum(width(words, size, bold=b) for words, size, b in zip(plain, sizes, bold, strict=True))
         left = float(x) - room * {"start": 0, "middle": 0.5, "end": 1}[anchor]
-        inset = room * (1 - _FILLED) / 2
+        inset = room * (1 - FILLED) / 2
         anchor, x = "start", f"{left + inset:.2f}"  # browsers do not agree where the middle of such a text is
-        length = f' textLength="{room * _FILLED:.1f}" lengthAdjust="spacingAndGlyphs"'
+        length = f' textLength="{room * FILLED:.1f}" lengthAdjust="spacingAndGlyphs"'
     start = f'<text xml:space="preserve" text-anchor="{anchor}" x="{x}" y="{y}"{length}'
     if len(runs) == 1:
         return f"{start} {runs[0][0]}>{runs[0][1]}</text>\n"

@@ -37,18 +37,27 @@ def layouts(
     found = False
     for level in [depth] if depth is not None else range(deepest, 0, -1):
         closed = "" if level >= deepest else f"folded as by `--depth {level}`"
-        for way in [direction] if direction is not None else ("TB", "LR"):
+        for way, number, said in _ways(direction, several=len(nets) > 1):
+            graph = diagram(nets, depth=level, direction=way, language=page.language, most_columns=number)
             try:
-                svg = render(diagram(nets, depth=level, direction=way, language=page.language), "svg", timeout=timeout)
+                svg = render(graph, "svg", timeout=timeout)
             except LayoutTooLong as error:
                 late = error
                 break
             found = True
-            words = [closed, f"in rows as by `--direction {way}`" if direction is None and way != "TB" else ""]
-            words += [f"more levels took over {timeout:g} s"] if late is not None else []
+            words = [closed, said, f"more levels took over {timeout:g} s" if late is not None else ""]
             yield _scene(svg.decode(), page), ", ".join(filter(None, words))
     if not found and late is not None:
         raise late
+
+
+def _ways(direction: Direction | None, *, several: bool) -> Iterator[tuple[Direction, int, str]]:
+    """The ways to lay out nets: direction and greatest number of columns, each with words for it."""
+    yield direction or "TB", 1, ""
+    if direction is None:
+        if not several:
+            yield "TB", 2, "in 2 columns"
+        yield "LR", 1, "in rows as by `--direction LR`"
 
 
 def _scene(svg: str, page: Sheet) -> Scene:

@@ -23,7 +23,7 @@ from netspec.views.describe import contents_text, count_text, shape_text, tensor
 from netspec.views.fold import Item, Join, LayerGroup, Unit, stacked
 from netspec.wiring import Wiring
 
-_ROOMS: Final = ((165.0, WIDEST), (100.0, 108.0))
+ROOMS: Final = ((165.0, WIDEST), (100.0, 108.0))
 """The greatest width of the text of a card and of a box in an inset, and others for narrow pages."""
 _LONGEST_LINE: Final = 10
 _PAD: Final = 7.0
@@ -43,12 +43,12 @@ def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Itera
         page: what is asked of the picture.
         depth: how many levels of a block its inset shows; None for as many as stay small.
     """
-    made = [[_Overview(net, page.voice, depth, room) for net in nets] for room in _ROOMS]
-    most = max(len(overview.insets) for overview in made[0])
+    made = [[Overview(net, page.voice, depth, room) for net in nets] for room in ROOMS]
+    every = max(len(overview.insets) for overview in made[0])
     chain = all(is_chain(overview.boxes) for overview in made[0])
     for narrow in (False,) if chain else (False, True):
-        for number in range(most, -1, -1):
-            left = most - number
+        for number in range(min(every, _INSETS), -1, -1):
+            left = every - number
             words = f"{left} of the blocks {'is' if left == 1 else 'are'} not opened" if left else ""
             for overviews in made:
                 scenes = [list(overview.scenes(number, narrow=narrow)) for overview in overviews]
@@ -68,7 +68,7 @@ def _size(scene: Scene) -> float:
     return max(scene.width / 1.3, scene.height)
 
 
-class _Overview:
+class Overview:
     """One net: its boxes, where they stand, and the insets."""
 
     def __init__(self, net: Net, voice: Voice, depth: int | None, rooms: tuple[float, float]) -> None:
@@ -79,6 +79,7 @@ class _Overview:
         self.edges = [(p, at) for at, box in enumerate(self.boxes) for p in box.before]
         self.kinds = self._kinds()
         self.wiring = Wiring(net)
+        self.bodies: dict[tuple[bool, bool], list[Scene]] = {}
         self.explained = True
         self.cards = [self._card(box) for box in self.boxes]
         self.explained = False
@@ -90,13 +91,21 @@ class _Overview:
         """The overview with so many insets, in all ways to arrange them; if `narrow`, in one column."""
         shown = self.insets[:insets]
         around = [put(shown, 16) for put in ((beside, below) if len(shown) > 1 else (beside,))] if shown else []
-        for cells in [by_line(self.boxes, 1)] if narrow else self._cells():
-            body = Grid(self.cards if insets else self.plain, cells).scene(self.edges)
+        for body in self._bodies(lettered=insets > 0, narrow=narrow):
             wholes = [put([body, inset], 12) for inset in around for put in (beside, below)] or [body]
             for whole in wholes:
                 yield below([heading(self.net, self.voice, whole.width), whole], 4)
 
-    def _cells(self) -> Iterator[Sequence[Cell]]:
+    def _bodies(self, *, lettered: bool, narrow: bool) -> list[Scene]:
+        """The boxes with their lines, in all ways in which they may stand."""
+        known = self.bodies.get((lettered, narrow))
+        if known is None:
+            cards = self.cards if lettered else self.plain
+            ways = [by_line(self.boxes, 1)] if narrow else self.cells()
+            known = self.bodies[lettered, narrow] = [Grid(cards, cells).scene(self.edges) for cells in ways]
+        return known
+
+    def cells(self) -> Iterator[Sequence[Cell]]:
         """The ways in which the boxes may stand."""
         if is_chain(self.boxes):
             yield from (by_line(self.boxes, number) for number in range(1, min(len(self.boxes), _LONGEST_LINE) + 1))

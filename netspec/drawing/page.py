@@ -77,7 +77,7 @@ def paper(name: str) -> Paper:
     wide, high = (float(match[at]) * _UNITS[match[3]] for at in (1, 2))
     if not (36 <= wide <= _GREATEST and 36 <= high <= _GREATEST):
         raise UsageError(f"--fit {name}: a page has 36 to {_GREATEST:,} points (12.7 mm to 7 m) each way")
-    return Paper(name, wide, high, 16.0)
+    return Paper(small, wide, high, 16.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +181,9 @@ class TooSmall(UsageError):
     """A picture does not fit its page with type that can be read."""
 
     def __init__(self, fit: Paper, smallest: float) -> None:
+        shown = f"{smallest:.1f}" if smallest < SMALLEST - 0.05 else f"{smallest:.3f}"
         self.told = (
-            f"--fit {fit.name}: on {fit.width:.0f} × {fit.height:.0f} points type would be of {smallest:.1f} points, "
+            f"--fit {fit.name}: on {fit.width:.0f} × {fit.height:.0f} points type would be of {shown} points, "
             f"below {SMALLEST:g}"
         )
         wide, high = (int(side * SMALLEST / smallest) + 2 for side in (fit.width, fit.height))

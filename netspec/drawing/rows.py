@@ -1,4 +1,4 @@
-"""A net that runs from left to right, in rows of about a page's width: as one line of boxes it would be a ribbon."""
+"""A net in rows or in columns: as one line of boxes from left to right it would be a ribbon, and downwards a ladder."""
 
 from __future__ import annotations
 
@@ -16,28 +16,36 @@ _BETWEEN: Final = 90
 """Points of an arrow with its shape."""
 _OTHER: Final = 60
 """Points of a vertex that is neither a layer nor a group."""
+_DOWN, _BOX, _STRIP = 42, 42, 17
+"""Points of an arrow with its shape and what it leads from, of a box, and of each slim one below it."""
 
 
 def rows(drawn: FlowGraph, most: int) -> list[FlowGraph]:
-    """The graph in pieces, each about a row long; one that cannot be cut stays whole. It is cut where one tensor alone
-    goes on, in no frame.
+    """The graph in rows of about a page's width; `most` is the width of a box that is not exceeded."""
+    return _cut(drawn, [_length(vertex, most) for vertex in drawn.vertices.values()], _WIDEST)
 
-    Args:
-        drawn: the graph.
-        most: the width of a box that is not exceeded.
-    """
+
+def columns(drawn: FlowGraph, number: int) -> list[FlowGraph]:
+    """The graph in at most so many columns of about one height."""
+    if number < 2:
+        return [drawn]
+    heights = [_height(vertex) for vertex in drawn.vertices.values()]
+    return _cut(drawn, heights, sum(heights) / number + max(heights) / 2)
+
+
+def _cut(drawn: FlowGraph, lengths: list[int], most: float) -> list[FlowGraph]:
+    """The graph in pieces of about this length; one that cannot be cut stays whole. It is cut where one tensor alone
+    goes on, in no frame."""
     order = list(drawn.vertices)
     ends = [0]
     length = 0
     cut: int | None = None
-    lengths: list[int] = []
     crossing = _crossing(drawn, order)
-    for at, name in enumerate(order):
-        lengths.append(_length(drawn.vertices[name], most))
-        length += lengths[-1]
-        if length > _WIDEST and cut is not None and at + 1 < len(order):
+    for at in range(len(order)):
+        length += lengths[at]
+        if length > most and cut is not None and at + 1 < len(order):
             ends.append(cut)
-            length, cut = sum(lengths[cut:]), None
+            length, cut = sum(lengths[cut : at + 1]), None
         if at > ends[-1] and _may_cut(drawn, order, at, crossing):
             cut = at
     return [_piece(drawn, order[a:b], order) for a, b in zip(ends, [*ends[1:], len(order)], strict=True)]
@@ -46,6 +54,16 @@ def rows(drawn: FlowGraph, most: int) -> list[FlowGraph]:
 def _length(vertex: Vertex, most: int) -> int:
     item = vertex.item
     return _BETWEEN + (min(estimated_width(item), most) if isinstance(item, Unit | LayerGroup) else _OTHER)
+
+
+def _height(vertex: Vertex) -> int:
+    match vertex.item:
+        case Unit(layers=layers):
+            return _DOWN + _BOX + _STRIP * (len(layers) - 1)
+        case LayerGroup():
+            return _DOWN + _BOX
+        case _:
+            return _DOWN
 
 
 def _crossing(drawn: FlowGraph, order: list[str]) -> list[int]:

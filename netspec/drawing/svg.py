@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import html
+import unicodedata
 from dataclasses import replace
 from typing import Final
 
 from netspec.drawing.scene import Area, Box, Circle, Embedded, Phrase, Scene, Shape, Stroke, Tip, Words
-from netspec.drawing.text import fixed, printable
+from netspec.drawing.text import FILLED, fixed, printable
 from netspec.drawing.theme import Theme, shaded
 
 FONTS: Final = "Helvetica, Arial, Liberation Sans, DejaVu Sans, Noto Sans CJK SC, Microsoft YaHei, sans-serif"
@@ -98,13 +99,21 @@ def _box(box: Box, theme: Theme) -> str:
 
 def _words(words: Words, theme: Theme) -> str:
     whole = "".join(run.words for run in words.runs)
-    length = f' textLength="{_n(words.width)}" lengthAdjust="spacingAndGlyphs"' if fixed(printable(whole)) else ""
+    x, length = words.x, ""
     anchor = "" if words.anchor == "start" else f' text-anchor="{words.anchor}"'
-    start = f'<text x="{_n(words.x)}" y="{_n(words.y)}" font-size="{_n(words.size)}"{anchor}{length}'
+    if fixed(printable(whole)):  # from its left end, since browsers do not agree where the middle of such a text is
+        x, anchor = words.left + words.width * (1 - FILLED) / 2, ""
+        length = f' textLength="{_n(words.width * FILLED)}" lengthAdjust="spacingAndGlyphs"'
+    start = f'<text x="{_n(x)}" y="{_n(words.y)}" font-size="{_n(words.size)}"{anchor}{length}'
     if len(words.runs) == 1:
-        return f"{start}{_look(words.runs[0], theme)}>{_text(whole)}</text>"
-    spans = "".join(f"<tspan{_look(run, theme)}>{_text(run.words)}</tspan>" for run in words.runs)
+        return f"{start}{_look(words.runs[0], theme)}>{_led(_text(whole))}</text>"
+    spans = "".join(f"<tspan{_look(run, theme)}>{_led(_text(run.words))}</tspan>" for run in words.runs)
     return f'{start} xml:space="preserve">{spans}</text>'
+
+
+def _led(text: str) -> str:
+    """A text that begins with a mark behind a blank: without a letter before it, a mark is drawn to the left of it."""
+    return f"\N{NO-BREAK SPACE}{text}" if unicodedata.category(text[:1] or " ")[0] == "M" else text
 
 
 def _look(run: Phrase, theme: Theme) -> str:

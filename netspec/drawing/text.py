@@ -9,6 +9,8 @@ from typing import Final
 from netspec.drawing.widths import BOLD, PLAIN
 from netspec.views.letters import printable as printable  # what is measured is printable
 
+FILLED: Final = 0.94
+"""The part of its room that a text fills whose width only a font knows: marks stand out at its ends."""
 _MARGIN: Final = 1.02
 """Fonts that are not DejaVu may have single letters that are wider by a little."""
 _WIDE: Final = 1000
@@ -43,7 +45,8 @@ def fixed(words: str) -> bool:
 
 def lines(words: str, most: float, size: float, *, bold: bool = False) -> list[str]:
     """What can be printed of a text, in as few lines of at most `most` as can be, which are equally long as far as
-    that takes no further line. Broken at blanks where there are some, else anywhere; only blanks are lost."""
+    that takes no further line. Broken at blanks where there are some, else between the parts of a word, else anywhere;
+    only blanks are lost."""
     rows = _filled(words, most, size, bold=bold)
     if len(rows) > 1:
         mean = width(printable(words), size, bold=bold) / len(rows)
@@ -60,10 +63,20 @@ def _filled(words: str, most: float, size: float, *, bold: bool) -> list[str]:
     while width(rest, size, bold=bold) > most:
         end = _most_letters(rest, most, size, bold)
         blank = rest.rfind(" ", 1, end + 1)
-        at = blank if blank > 0 else end
+        at = blank if blank > 0 else _seam(rest, end)
         found.append(rest[:at].rstrip())
         rest = rest[at:].lstrip()
     return [*found, rest] if rest or not found else found
+
+
+def _seam(words: str, end: int) -> int:
+    """Where a word that is too long is best broken at or before a letter: `Position|Embedding`, `conv_|bn`."""
+    seams = (
+        at
+        for at in range(end, end // 2, -1)
+        if words[at - 1] in "_-/.,)" or (words[at - 1].islower() and words[at : at + 1].isupper())
+    )
+    return next(seams, end)
 
 
 def _most_letters(words: str, most: float, size: float, bold: bool) -> int:

@@ -11,7 +11,7 @@ from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.dims import product
 from netspec.language.clues import JoinClue
 from netspec.language.flow import LayerOrigin
-from netspec.language.spec import Spec
+from netspec.language.spec import Block, Spec
 from netspec.layers.base import TensorType, shape_text
 from netspec.layers.linear import Linear
 from netspec.layers.shape import Flatten
@@ -20,7 +20,7 @@ from netspec.mends.edits import put_beside, replace, set_argument, take_out
 from netspec.mends.finding import item_at
 from netspec.mends.shapes import with_argument
 from netspec.net import Leaf, leaves
-from netspec.text.source import ListNode, MapNode, ScalarNode, Source
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 
 def mends_of_join(clue: JoinClue, d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -213,6 +213,8 @@ def _shortcut(clue: JoinClue, x: TensorType, types: list[TensorType], source: So
     named = [(name, text) for name, text in shown if text is not None]
     for name, text in named:
         layers = re.sub(rf"\b{name}: \d+", f"{name}: {text}", layers)
+    around = _block_around(clue.item.node, spec)
+    plain = around is None or not around.parameters  # numbers in a block that is called with others are a guess
     given = clue.item.options.get("shortcut")
     if given is None:
         edit = put_beside(source, clue.item, "shortcut", f"[{layers}]")
@@ -221,20 +223,32 @@ def _shortcut(clue: JoinClue, x: TensorType, types: list[TensorType], source: So
     if edit is not None:
         title = f"`shortcut: [{layers}]` turns {shape_text(x.shape)} into {shape_text(types[0].shape)}"
         grows = product(types[0].shape[1:]) > product(x.shape[1:])  # by nearest neighbours, or by a layer that learns
-        yield Fix(title, (edit,), certain=given is None and not named and not grows)
+        yield Fix(title, (edit,), certain=given is None and not named and not grows and plain)
 
 
 _NUMBER: Final = re.compile(r"\b(out_channels|stride): (\d+)")
 
 
 def _read(clue: JoinClue, name: str, value: str, source: Source, spec: Spec) -> str | None:
-    """How the body writes the number that a layer of its has for an argument; None if it writes the number."""
+    """How the body writes the number that a layer of its has for an argument; None if it writes the number, or with
+    parameters of another block, which mean nothing here."""
+    here = _block_around(clue.item.node, spec)
+    known = {p.name for p in here.parameters} if here is not None else set[str]()
+    known |= {key.text for key, _ in spec.vars}
     for leaf in leaves(clue.branches[0]):
         item = item_at(spec, source, leaf.span)
         node = None if item is None or str(getattr(leaf.layer, name, None)) != value else written(item, name)
-        if isinstance(node, ScalarNode) and isinstance(node.value, str):
+        if item is None or not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+            continue
+        if _block_around(item.node, spec) is here or known.issuperset(re.findall(r"[A-Za-z_]\w*", node.text)):
             return node.text
     return None
+
+
+def _block_around(node: Node, spec: Spec) -> Block | None:
+    """The block in whose body a node stands."""
+    blocks = spec.blocks.values()
+    return next((block for block in blocks if block.body.start <= node.start < block.body.end), None)
 
 
 def _call(clue: JoinClue, types: list[TensorType], d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,13 @@ from xml.dom import minidom
 
 import pytest
 
+import netspec
 from netspec.cli.draw import command
 from netspec.diagnostics import MissingExtra, UsageError
 from netspec.drawing import engine, flow
 from netspec.drawing.dot import diagram
 from netspec.drawing.page import SMALLEST, Sheet, paper
+from netspec.drawing.recolor import size_of
 from netspec.drawing.rendering import LayoutTooLong, render
 from netspec.drawing.styles import picture
 from netspec.drawing.theme import THEMES, ThemeName, theme
@@ -42,16 +45,18 @@ def test_title_caption_and_legend_stand_around_it(tmp_path: Path) -> None:
 def test_it_is_folded_until_type_can_be_read(fit: str) -> None:
     drawn = picture([load("torchvision/resnet", "resnet18")], "flow", Sheet(fit=paper(fit)))
     assert drawn.smallest >= SMALLEST
-    assert drawn.folded.startswith("folded as by `--depth 1`")
+    assert drawn.folded.startswith("folded as by `--depth ")
     svg = drawn.file("svg").decode()
     scale = float(re.search(r"scale\(([\d.]+)\)", svg)[1]) * drawn.scale  # type: ignore[index]
     sizes = [float(size) for size in re.findall(r'font-size="(1[138])\.00"', svg)]
     assert min(sizes) * scale == pytest.approx(drawn.smallest, rel=1e-3)
 
 
-def test_it_has_rows_where_the_page_is_wide_and_none_if_a_direction_is_asked_for() -> None:
+def test_it_has_columns_or_rows_where_the_page_is_wide_and_neither_if_a_direction_is_asked_for() -> None:
     slide = Sheet(fit=paper("slide"))
-    assert "--direction LR" in picture([load("alexnet")], "flow", slide).folded
+    assert picture([load("alexnet")], "flow", slide).folded == "in 2 columns"
+    both = picture([load("lenet"), load("alexnet")], "flow", slide)
+    assert both.folded == "in rows as by `--direction LR`"
     assert picture([load("lenet")], "flow", slide, direction="TB").folded == ""
 
 
@@ -114,3 +119,22 @@ def test_an_engine_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netspec.drawing.rendering.engine", lambda: None)
     with pytest.raises(MissingExtra, match="neither `dot` nor pygraphviz"):
         picture([load("lenet")], "flow", Sheet(title="x"))
+
+
+def test_columns_are_of_about_one_height_and_hold_every_layer_once() -> None:
+    net = load("torchvision/vgg", "vgg16")
+    svg = picture([net], "flow", Sheet(fit=paper("a4"))).file("svg")
+    assert svg.decode().count(">⋯</tspan>") == 2  # where it goes on
+    whole = render(diagram(net), "svg")
+    broken = render(diagram(net, most_columns=2), "svg")
+    for layer in ("Conv2d", "MaxPool2d", "Linear"):
+        assert sum(layer in text for text in texts(broken)) == sum(layer in text for text in texts(whole))
+    (width, height), (wide, high) = map(size_of, (whole.decode(), broken.decode()))
+    assert high < 0.6 * height
+    assert wide < 2.3 * width
+
+
+def test_what_has_a_skip_all_along_stays_in_one_column() -> None:
+    layers = [{"Linear": 8 + at} for at in range(12)]
+    net = netspec.loads(json.dumps({"name": "n", "input": [19], "layers": [{"residual": layers}]}))
+    assert diagram(net, most_columns=2).source == diagram(net).source

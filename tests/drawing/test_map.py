@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import combinations, pairwise
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from netspec.drawing.calls import several
 from netspec.drawing.closing import opened
 from netspec.drawing.coarse import StageBox, coarse, stage_boxes
 from netspec.drawing.grid import by_branch, by_line, by_size, is_chain
-from netspec.drawing.map import _ROOMS, _Overview
+from netspec.drawing.map import ROOMS, Overview
 from netspec.drawing.page import SMALLEST, Sheet, paper
 from netspec.drawing.routes import Grid
 from netspec.drawing.scene import Stroke, Words, flat
@@ -60,8 +61,9 @@ def test_bodies_of_residuals_that_differ_are_each_shown() -> None:
     said = " ".join(shown(load("language/bert")))
     assert "SelfAttention, 12 heads" in said
     assert "FC (3072)" in said
-    layers = [{"repeat": 3, "do": [{"residual": [{"Linear": 8}, {"Linear": 8}]}, {"residual": ["Tanh", "ReLU"]}]}]
-    said = shown(netspec.loads(json.dumps({"name": "n", "input": [8], "layers": [*layers, *layers[0]["do"]]})))
+    pair: list[Any] = [{"residual": [{"Linear": 8}, {"Linear": 8}]}, {"residual": ["Tanh", "ReLU"]}]
+    layers = [{"repeat": 3, "do": pair}, *pair]
+    said = shown(netspec.loads(json.dumps({"name": "n", "input": [8], "layers": layers})))
     assert any("Tanh" in text for text in said)
     assert any("FC (8)" in text for text in said)
 
@@ -99,8 +101,8 @@ def test_a_u_net_fits_a_column() -> None:
 @pytest.mark.parametrize("spec", ["unet", "graphs/yolov8n", "graphs/fpn", "graphs/unetpp", "language/t5"])
 def test_lines_of_different_values_never_run_along_each_other(spec: str) -> None:
     net = load(spec)
-    overview = _Overview(net, Sheet().voice, None, _ROOMS[0])
-    for cells in [*overview._cells(), by_line(overview.boxes, 1)]:
+    overview = Overview(net, Sheet().voice, None, ROOMS[0])
+    for cells in [*overview.cells(), by_line(overview.boxes, 1)]:
         grid = Grid(overview.cards, cells)
         lines = [shape for shape in grid.scene(overview.edges).shapes if isinstance(shape, Stroke)]
         found: dict[int, list[Pieces]] = {}

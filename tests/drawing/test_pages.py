@@ -18,7 +18,7 @@ import netspec
 from netspec.cli.draw import command
 from netspec.diagnostics import MissingExtra, UsageError
 from netspec.drawing.page import SMALLEST, Sheet, paper
-from netspec.drawing.scene import Box, Phrase, Scene, Stroke, Words, flat
+from netspec.drawing.scene import SMALL, Box, Phrase, Scene, Stroke, Words, flat
 from netspec.drawing.styles import STYLES, picture
 from netspec.drawing.text import fixed, lines, printable, width
 from netspec.drawing.theme import THEMES, ThemeName, theme
@@ -104,13 +104,14 @@ def test_what_does_not_fit_is_refused_with_what_does() -> None:
 
 
 def test_no_larger_page_is_advised_than_there_may_be() -> None:
-    with pytest.raises(UsageError, match=r"below 6$"):
+    with pytest.raises(UsageError, match="below 6; it fits with `--fit a4`") as refused:
         picture([load("torchvision/vgg", "vgg16")], "stack", Sheet(fit=paper("20000x36")))
+    assert re.findall(r"--fit \d+x", str(refused.value)) == ["--fit 20000x"]
 
 
 def test_a_page_is_called_in_small_letters_and_in_capitals() -> None:
     assert paper("A4") == paper("a4")
-    assert paper("90MMx3CM".replace("MM", "")) == paper("90x3cm")
+    assert paper("90x3CM") == paper("90x3cm")
 
 
 @pytest.mark.parametrize(
@@ -183,6 +184,12 @@ def test_lines_are_no_wider_than_they_may_be_and_lose_nothing(words: str) -> Non
     assert all(width(row, 10) <= 80 for row in rows)
 
 
+def test_a_long_word_is_broken_between_its_parts() -> None:
+    assert lines("PositionEmbedding", 70, SMALL) == ["Position", "Embedding"]
+    assert lines("conv_bn_activation", 60, SMALL) == ["conv_bn_", "activation"]
+    assert lines("x" * 30, 60, SMALL) == ["x" * 10] * 3
+
+
 def test_the_measure_is_not_below_that_of_a_common_font() -> None:
     """Helvetica's widths of its AFM file, in thousandths."""
     helvetica = {"a": 556, "i": 222, "m": 833, "W": 944, "1": 556, " ": 278, "(": 333, "M": 833, "w": 722, "@": 1015}
@@ -213,7 +220,7 @@ def contrast(a: str, b: str) -> float:
 
 
 @pytest.mark.parametrize("name", THEMES)
-def test_every_text_has_contrast_in_every_theme(name: str) -> None:
+def test_every_text_has_contrast_in_every_theme(name: ThemeName) -> None:
     colors = theme(name)
     pages = ["#ffffff", "#000000"] if colors.page is None else [colors.page]
     frames = [colors.fills["frame"].fill] if colors.fills["frame"].fill != "none" else pages

@@ -142,6 +142,47 @@ def test_a_shortcut_in_a_block_has_the_parameters_of_the_block() -> None:
     assert not d.fix.certain
 
 
+CONV = """
+blocks:
+  conv(out, stride=1):
+    - Conv2d: {out_channels: out, kernel_size: 3, stride: stride, padding: 1}
+    - BatchNorm2d
+"""
+
+
+@pytest.mark.parametrize(
+    ("layers", "shortcut", "certain"),
+    [
+        (f"{CONV}layers:\n  - residual: [conv: [64, 2], ReLU]\n", "out_channels: 64, kernel_size: 1, stride: 2", True),
+        (
+            f"{CONV}  basic(width, s):\n    - residual: [conv: [width, s], ReLU]\nlayers:\n  - basic: [64, 2]\n",
+            "out_channels: 64, kernel_size: 1, stride: 2",
+            False,
+        ),
+        (
+            f"{CONV}  basic(out, stride):\n    - residual: [conv: [out, stride]]\nlayers:\n  - basic: [64, 2]\n",
+            "out_channels: out, kernel_size: 1, stride: stride",
+            False,
+        ),
+        (
+            f"vars: {{out: 64, stride: 2}}\n{CONV}layers:\n  - residual: [conv: [out, stride]]\n",
+            "out_channels: out, kernel_size: 1, stride: stride",
+            False,
+        ),
+    ],
+)
+def test_a_shortcut_around_a_block_has_no_parameters_of_that_block(layers: str, shortcut: str, certain: bool) -> None:
+    text = f"input: [64, 32, 32]\n{layers}".lstrip()
+    found = [d for d in check(text) if d.code == "branch-mismatch"]
+    (d,) = found
+    assert d.fix is not None
+    assert d.fix.title.startswith(f"`shortcut: [Conv2d: {{{shortcut}}}]`")
+    assert d.fix.certain == certain
+    changed = applied(Source("spec.yaml", text), d.fix.edits)
+    assert changed is not None
+    assert [d for d in check(changed.text) if d.severity == "error"] == []
+
+
 def test_no_mend_is_offered_that_another_finding_s_certain_mend_makes_needless() -> None:
     text = (
         "input: [1, 32, 32]\nlayers:\n  - Conv2d: {in_channels: 3, out_channels: 8, kernel_size: 3}\n  - Flatten\n"

@@ -64,11 +64,15 @@ const rails = new ResizeObserver((entries) => entries.forEach(({ target }) => {
   rail.style.width = `${Math.max(...ends) - Math.min(...ends) + 2}px`;
 }));
 
-/** Mark an element as one of the tree that arrow keys walk through. */
-function treeItem(element, item, label) {
+/** Words for those who hear the page, and see neither wires nor what stands around. */
+function unseen(words) {
+  return make("span", "unseen", ` ${words}`);
+}
+
+/** Mark an element as one of the tree that arrow keys walk through. It is called by what it says, and by no other words. */
+function treeItem(element, item) {
   element.setAttribute("role", "treeitem");
   element.setAttribute("tabindex", "-1");
-  element.setAttribute("aria-label", label);
   elementOf.set(item, element);
   itemOf.set(element, item);
   for (const finding of findingsOf.get(item) || []) {
@@ -84,8 +88,18 @@ function layerBox(layer) {
   const inside = [head];
   if (layer.brief) inside.push(make("div", "brief", layer.brief));
   if (layer.name) inside.push(make("div", "called", layer.name));
-  const box = make("div", "box layer", inside, { "data-family": layer.family });
-  return treeItem(box, layer, `${layer.title} ${layer.brief}, gives ${layer.output}`);
+  inside.push(unseen(`gives ${layer.output}`));
+  return treeItem(make("div", "box layer", inside, { "data-family": layer.family }), layer);
+}
+
+/** A block: its bar is the item of the tree, which opens and closes what stands below it. */
+function block(item, bar, inside, className, open) {
+  inside.id = `inside-${(block.count = (block.count || 0) + 1)}`;
+  treeItem(bar, item);
+  bar.setAttribute("aria-owns", inside.id);
+  bar.setAttribute("aria-expanded", String(open));
+  bar.addEventListener("click", () => { setOpen(item, bar.getAttribute("aria-expanded") !== "true"); focusItem(item); });
+  return make("div", className, [bar, inside]);
 }
 
 function groupBox(group) {
@@ -93,22 +107,21 @@ function groupBox(group) {
   const words = [make("span", "fold-title", title)];
   if (group.round) words.push(make("small", "", group.round));
   words.push(make("small", "", `${plural(group.layers, "layer")}, ${group.params.text} parameters`));
+  words.push(unseen(`block, gives ${group.output}`));
   const bar = make("div", "bar-of-group", words);
   const inside = make("div", "", [], { role: "group", hidden: "" });
-  const box = make("div", `box group${group.count > 1 ? " repeated" : ""}`, [bar, inside], { "aria-expanded": "false" });
-  bar.addEventListener("click", () => { setOpen(group, box.getAttribute("aria-expanded") !== "true"); focusItem(group); });
-  return treeItem(box, group, `block ${title}, ${plural(group.layers, "layer")}, gives ${group.output}`);
+  return block(group, bar, inside, `box group${group.count > 1 ? " repeated" : ""}`, false);
 }
 
 /** Open or close a block. Its inside is made when it is first opened. */
 function setOpen(group, open) {
-  const box = elementOf.get(group);
-  const inside = box.querySelector(":scope > [role=group]");
+  const bar = elementOf.get(group);
+  const inside = bar.nextElementSibling;
   if (open && !inside.hasChildNodes()) {
     inside.append(chainApart(group.items) ? make("div", "gap") : wire(group.input), chain(group.items), wire(group.output, { arrow: false }));
   }
   inside.hidden = !open;
-  box.setAttribute("aria-expanded", String(open));
+  bar.setAttribute("aria-expanded", String(open));
 }
 
 /** The branches of a combinator side by side between two rails, and what joins them. */
@@ -121,7 +134,8 @@ function joinBox(join) {
     return make("div", `branch${apart[index] ? "" : " taking"}`, [first, chain(items), make("div", "rest"), last], { "data-key": key });
   });
   if (join.inputJoins) branches.push(make("div", "branch taking", [wire(join.input, { arrow: false }), make("div", "rest")]));
-  const sign = treeItem(make("div", join.sign ? "box join sign" : "box join", join.sign || join.title), join, `${join.title}, gives ${join.output}`);
+  const words = [join.sign || join.title, unseen(`${join.sign ? join.title : ""} gives ${join.output}`)];
+  const sign = treeItem(make("div", join.sign ? "box join sign" : "box join", words), join);
   const beside = make("div", "branches", branches);
   if (branches.length > 1 && (join.inputJoins || apart.includes(false))) {
     beside.append(make("i", "rail"));
@@ -134,9 +148,7 @@ function joinBox(join) {
 function trainingBox(join) {
   const inside = join.branches.map(({ items }) => chain(items));
   const bar = make("div", "bar-of-group", [make("span", "fold-title", `${join.title}: in training only`)]);
-  const box = make("div", "box group training", [bar, make("div", "", inside, { role: "group" })], { "aria-expanded": "true" });
-  bar.addEventListener("click", () => setOpen(join, box.getAttribute("aria-expanded") !== "true"));
-  return treeItem(box, join, `${join.title}: in training only`);
+  return block(join, bar, make("div", "", inside, { role: "group" }), "box group training", true);
 }
 
 function box(item) {
@@ -145,8 +157,8 @@ function box(item) {
     case "layer": return layerBox(item);
     case "group": return groupBox(item);
     case "join": return item.training ? trainingBox(item) : joinBox(item);
-    case "name": return treeItem(make("div", "name", `as ${item.title}`), item, `named ${item.title}`);
-    default: return treeItem(make("div", "box value", item.title), item, `value ${item.title}, gives ${item.output}`);
+    case "name": return treeItem(make("div", "name", `as ${item.title}`), item);
+    default: return treeItem(make("div", "box value", [item.title, unseen(`gives ${item.output}`)]), item);
   }
 }
 

@@ -92,8 +92,7 @@ function focusItem(item) {
   current = item;
   element.setAttribute("tabindex", "0");
   element.focus({ preventScroll: true });
-  const target = element.querySelector(":scope > .bar-of-group") || element;
-  target.scrollIntoView({ block: "nearest", inline: "nearest" });
+  element.scrollIntoView({ block: "nearest", inline: "nearest" });
   showDetails(item);
 }
 

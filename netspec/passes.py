@@ -147,8 +147,9 @@ def _elaborate_whole(
     variables: dict[str, Any] = {}
     scope = NamesInScope(spec, variables, {})
     scope.used = used
-    source = over.source
-    reports = Reports(source, [(source.between(start, end), setting) for start, end, setting in over.marks])
+    reports = Reports(
+        source := over.source, [(source.between(start, end), setting) for start, end, setting in over.marks]
+    )
     reader = Reader(reports, scope)
     _define(over, variables, spec, reader, scope)
     scope.symbols = symbol_sizes(symbols, over.symbols)
@@ -188,14 +189,19 @@ def _elaborate_whole(
     )
     whole = not has_errors(reports.diagnostics) and not spec.lost and input_type is not None
     if over.expect is not None:
-        from netspec.expectations import check_expectations  # imported here: few specs expect anything
-
-        check_expectations(over.expect, Reader(reports, scope, plain=True), net if whole else None)
+        _expect(over.expect, net if whole else None, reports, scope)
     if terms.remarks != "none" and whole:
         _remark(net, spec, reports, terms.remarks)
     clues.update(reports.clues)
     clues.items_walked += elaborator.expansion.steps
     return net, reports.diagnostics
+
+
+def _expect(node: Node, net: Net | None, reports: Reports, scope: NamesInScope) -> None:
+    """Hold the net against what the spec expects of it."""
+    from netspec.expectations import check_expectations  # imported here: few specs expect anything
+
+    check_expectations(node, Reader(reports, scope, plain=True), net)
 
 
 def _remark(net: Net, spec: Spec, reports: Reports, remarks: Remarks) -> None:

@@ -23,22 +23,16 @@ FORMATS: Final = ("svg", "png", "pdf", "tex")
 _PAGES: Final = ("fit", "title", "caption", "legend", "theme", "lang")
 """Options of the page, which every style has."""
 _OPTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "fit": click.option(
-        "--fit", metavar="PAGE", help="Fit into a4, slide, column or WxH (points, 160x90mm); in any style."
-    ),
+    "fit": click.option("--fit", metavar="PAGE", help="Fit into a4, slide, column or WxH (points, 160x90mm)."),
     "title": click.option("--title", metavar="TEXT", help="A title above."),
     "caption": click.option("--caption", metavar="TEXT", help="A caption below."),
-    "legend": click.option(
-        "--legend/--no-legend", default=None, help="Say what colours and sizes mean, as every page does."
-    ),
+    "legend": click.option("--legend/--no-legend", default=None, help="Say what colours and sizes mean."),
     "theme": click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True),
     "lang": click.option(
         "--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the few words."
     ),
     "scale": click.option("--scale", type=click.Choice(SCALES), default="log", show_default=True, help="Of `volumes`."),
-    "all_arguments": click.option(
-        "--all-arguments", is_flag=True, help="Say every argument, also eps and the like, as `flow` does anyway."
-    ),
+    "all_arguments": click.option("--all-arguments", is_flag=True, help="Say every argument, also eps and the like."),
     "snippet": click.option(
         "--snippet", is_flag=True, help="Of .tex the picture alone, for a document that \\inputs it."
     ),

@@ -16,7 +16,7 @@ from netspec.mends.edits import offset, replace
 from netspec.mends.finding import nodes
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
-_JOINS: Final = {"Add": "add", "Concat": "concat", "Concatenate": "concat", "Cat": "concat", "Multiply": "multiply"}
+_JOINS: Final = {"Add": "add", "Concat": "concat", "Concatenate": "concat", "Cat": "concat", "Multiply": "mul"}
 
 
 def mends_of_values(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:

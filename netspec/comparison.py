@@ -103,7 +103,10 @@ def compare(a: Net, b: Net) -> Comparison:
 
 
 def _activations(net: Net) -> Size:
-    return total(product(leaf.output_shape) for leaf in net.layers)
+    return total(
+        counted(lambda leaf=leaf: product(leaf.output_shape) * (1 if leaf.output.constant else leaf.slices))
+        for leaf in net.layers
+    )
 
 
 def _bytes(net: Net) -> Size:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 import netspec
 from netspec.cli.compare import command
 from netspec.comparison import Change, compare
@@ -174,3 +176,17 @@ def test_a_net_of_several_inputs_and_outputs_is_told_with_all_of_them() -> None:
         ("levels", True, [[8], [4]]), ("told", False, [[32]]),
     ]  # fmt: skip
     assert compare(net, _net()).to_json()["b"]["outputs"][0]["name"] is None
+
+
+@pytest.mark.parametrize(
+    ("layers", "count"),
+    [
+        ("[each: [Linear: 64, ReLU]]", 2 * 10 * 64),
+        ("[Linear: 64, ReLU]", 2 * 10 * 64),
+        ("[{mixture: {repeat: 4, do: [Linear: 64]}, router: [Linear: 4], top: 2}]", 10 * 4 + 2 * 10 * 64),
+    ],
+)
+def test_activations_in_slices_are_those_of_all_of_them(layers: str, count: int) -> None:
+    net = netspec.loads(f"input: [10, 32]\nlayers: {layers}")
+    rows = {row.key: row for row in compare(net, net).rows}
+    assert rows["activations"].a == count

@@ -138,6 +138,7 @@ OVERRIDDEN = """train:
         ({"n": Written("[max(1, 2)]")}, "quotes"),
         ({"H": 2**31}, "between 1 and"),
         ({"H": 3, "input": "[4]"}, "no variable, symbol"),
+        ({"W": 3}, "its input leaves `H` open: write `--set H=3`"),
         ({"train..epochs": 3}, "at a dot"),
         ({"train.optimizer.lr": 0.1}, "write `--set train.optimizer.SGD.lr=0.1`"),
         ({"train.optimizer.sgd.lr": 0.1}, "write `--set train.optimizer.SGD.lr=0.1`"),

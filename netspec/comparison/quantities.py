@@ -33,7 +33,10 @@ class Quantity:
 
 
 def _activations(net: Net) -> Size:
-    return total(product(leaf.output_shape) for leaf in net.layers)
+    return total(
+        counted(lambda leaf=leaf: product(leaf.output_shape) * (1 if leaf.output.constant else leaf.slices))
+        for leaf in net.layers
+    )
 
 
 def _depth(net: Net) -> int:

@@ -150,6 +150,10 @@ def apply_settings(spec: Spec, base: Overridden, settings: Mapping[str, Any]) ->
             known = [*(k.text for k, _ in base.vars), *symbols, "input", *_recipe_keys(base.train)]
             near = did_you_mean(key, known)
             hint = f"did you mean `{near}`?" if near else f"there are: {', '.join(known)}"
+            if near is None and key.isupper() and symbols:
+                open_ = sorted(symbols)
+                listed = " and ".join(f"`{name}`" for name in open_)
+                hint = f"its input leaves {listed} open: write `--set {open_[0]}={setting.value}`"
             raise UsageError(f"--set {key}: {spec.source.name} has no variable, symbol or recipe key `{key}`; {hint}")
 
 

@@ -52,7 +52,8 @@ def mistake(name: str, **arguments: Any) -> str:
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
 def test_every_example_holds_on_real_tensors_in_train_and_eval_mode(name: str, example: Example) -> None:
     layer = made(name, **example.arguments)
-    y = layer.output(TensorType(example.input, example.dtype))
+    others = {key: (TensorType(shape, example.others_dtype),) for key, shape in example.others.items()}
+    y, *_ = layer.results(TensorType(example.input, example.dtype), others)
     assert y == (example.output, example.dtype)
     module = module_of(layer, *example.input)
     for mode in (True, False):

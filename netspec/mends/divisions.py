@@ -54,12 +54,13 @@ def mends_of_divisions(d: Diagnostic, source: Source, spec: Spec, proof: Proof) 
         if _same(*wholes):
             wholes = wholes[:1]
         exact = next((whole for whole in wholes if _is_exact(whole, node, parts, source, proof)), None)
-        edit = _instead(node, exact or wholes[-1], source)
-        if edit is not None:
-            sign = len(wholes) == 1 or exact == wholes[0]
-            rest = "leaves the rest out" if exact is None else "gives a whole number"
-            title = f"write `{'//' if sign else exact or wholes[-1]}`, which {rest}"
-            yield Fix(title, (edit,), certain=exact is not None or half)
+        for whole in reversed(wholes):  # of those that leave a rest out, what is nearest to the number first
+            edit = _instead(node, whole, source) if exact in (None, whole) else None
+            if edit is not None:
+                rest = "leaves the rest out" if exact is None else "gives a whole number"
+                sign = len(wholes) == 1 or exact == wholes[0]
+                title = f"write `{'//' if sign else whole}`, which {rest}"
+                yield Fix(title, (edit,), certain=exact is not None or half)
 
 
 def _instead(node: ScalarNode, text: str, source: Source) -> Edit | None:

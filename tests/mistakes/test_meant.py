@@ -139,7 +139,10 @@ OPEN: dict[str, tuple[str, tuple[str, ...]]] = {
         "  - for: i in [8, 6, 9]\n    do: [{Conv2d: {out_channels: i / 2, kernel_size: 1}}, ReLU]\n",
         ("write `//`, which leaves the rest out",),
     ),
-    "parts with a rest": ("  - Flatten\n  - Linear: w * (3 / 2)\n", ("write `w * 3 // 2`, which leaves the rest out",)),
+    "parts with a rest": (
+        "  - Flatten\n  - Linear: w * (3 / 2)\n",
+        ("write `w * 3 // 2`, which leaves the rest out", "write `w * (3 // 2)`, which leaves the rest out"),
+    ),
     "a bit that is flipped": ("  - {ReLU: , repeat: n^1}\n", ("write `n**1`",)),
     "one value or a count": (
         "  - for: i in n\n    do: [{Conv2d: {out_channels: i + 1, kernel_size: 1}}, ReLU]\n",

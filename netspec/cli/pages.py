@@ -72,7 +72,7 @@ def style_of(style: str, form: str) -> str:
     """
     given = _given()
     if form == "tex" and "style" not in given:
-        style = "stack"
+        style = next(iter(STYLES))
     said: list[str] = []
     foreign = {name: own for name, own in _OWN.items() if name in given and own != style}
     for own in dict.fromkeys(foreign.values()):

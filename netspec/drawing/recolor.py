@@ -13,6 +13,8 @@ _CLASS: Final = re.compile(r' class="([a-z]+)"')
 _TAG: Final = re.compile(r"<(path|polygon|ellipse|polyline|tspan|text) [^>]*>")
 _FILL: Final = re.compile(r' fill="(#[0-9a-f]{6})"')
 _FONT: Final = re.compile(r' font-family="[^"]*"')
+_LETTERS: Final = frozenset(("text", "tspan"))
+"""The elements that hold letters."""
 _STROKE: Final = re.compile(r' stroke="(#[0-9a-f]{6})"')
 _BODY: Final = re.compile(r"<svg\s[^>]*>\n?(.*)</svg>", re.DOTALL)
 _SIZE: Final = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
@@ -60,7 +62,7 @@ def _part(inside: str, kind: str, theme: Theme) -> str:
 
     def tag(found: re.Match[str]) -> str:
         whole = found[0]
-        if found[1] in ("text", "tspan"):
+        if found[1] in _LETTERS:
             plain = _FONT.sub("", whole)  # that of the picture around it, which knows Chinese letters
             return _FILL.sub(lambda fill: f' fill="{_ink(fill[1], boxed, theme)}"', plain)
         if kind == "edge":

@@ -18,8 +18,8 @@ CLASSES = {kind.load(name).__name__ for kind in KINDS for name in kind.names}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-OF_OTHER_LIBRARIES = {f"mends/{name}.py" for name in ("keras", "sizes", "syntax", "tensors")}
-"""What reads programs of other libraries."""
+OF_OTHER_LIBRARIES = {f"mends/{name}.py" for name in ("keras", "sizes", "syntax", "tensors", "words")}
+"""What reads programs of other libraries, as `capture/` does."""
 
 
 def decisions(tree: ast.AST, names: set[str], classes: set[str]) -> Iterator[str]:
@@ -43,7 +43,8 @@ def decisions(tree: ast.AST, names: set[str], classes: set[str]) -> Iterator[str
 def test_nothing_is_decided_by_the_name_of_a_part_of_a_recipe_or_of_a_layer(path: Path) -> None:
     """`Tensors` is a data set, and `train` its argument; `Linear` is a layer. Programs of other libraries are told by
     the names that those give their layers."""
-    own = set() if path.relative_to(PACKAGE).as_posix() in OF_OTHER_LIBRARIES else set(MODULE_OF)
+    reads = path.is_relative_to(PACKAGE / "capture") or path.relative_to(PACKAGE).as_posix() in OF_OTHER_LIBRARIES
+    own = set[str]() if reads else set(MODULE_OF)
     found = decisions(ast.parse(path.read_text(encoding="utf-8")), NAMED | own, CLASSES)
     assert list(found) == []
 

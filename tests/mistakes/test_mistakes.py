@@ -20,7 +20,7 @@ def test_what_is_offered_mends_and_restores(part: int) -> None:
     assert [(x.broken.name, x.broken.kinds, x.faults) for x in made if x.faults] == []
     answered = [x for x in made if x.certain]
     assert sum(x.restored for x in answered) >= 0.95 * len(answered), others(answered)
-    assert len(answered) >= 0.9 * len(made), Counter(x.broken.kinds for x in made if not x.certain)
+    assert len(answered) >= 0.85 * len(made), Counter(x.broken.kinds for x in made if not x.certain)
 
 
 @pytest.mark.parametrize("part", range(4))

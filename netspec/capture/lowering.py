@@ -328,7 +328,7 @@ def _attention(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[st
         "is_causal",
     )
     given = dict(zip(names, call.args, strict=False)) | call.kwargs
-    query, key, value = (lowering.find(given[name]) for name in names[:3])
+    query, key, value = (lowering.find(given.get(name, given["query"])) for name in names[:3])
     if any(given.get(name) is not None for name in ("key_padding_mask", "attn_mask")) or given.get("is_causal"):
         raise NoForm("`MultiheadAttention` with a mask has no form yet")
     if call.result is not None and len(call.results) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from netspec.capture.binding import bound
 from netspec.capture.forms import Form
@@ -56,6 +56,7 @@ def _operand(lowering: Lowering, value: Any, result: Traced) -> tuple[Traced | f
         raise NoForm(f"it is given {value!r}")
     if not isinstance(value, Traced):
         return value, None
+    value = lowering.expanded.get(value, value)
     if value.dtype != "float32":
         raise NoForm(f"it computes with {value.dtype}")
     if not value.varies:
@@ -103,6 +104,41 @@ def _power(lowering: Lowering, call: TracedCall) -> None:
 def _negative(lowering: Lowering, call: TracedCall) -> None:
     value, form = lowering.anywhere(call.args[0])
     lowering.add(call, "Scale", value, {"factor": -1}, form=form)
+
+
+def _addcmul(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input tensor1 tensor2 value=1")
+    if given["value"] != 1:
+        raise NoForm("`addcmul` with a factor has no form in a spec")
+    result = call.results[0]
+    product = made(result.shape, result)
+    combined(lowering, _of(call, product), "*", given["tensor1"], given["tensor2"])
+    combined(lowering, call, "+", given["input"], product)
+
+
+def _of(call: TracedCall, result: Traced) -> TracedCall:
+    """A part of a call, which gives a result between."""
+    return TracedCall(call.function, None, "", call.args, call.kwargs, call.place, [result])
+
+
+def _norm(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input p='fro' dim=None keepdim=False dtype=None")
+    order = given.get("ord", given["p"])
+    if order not in ("fro", 2, None) or given["dim"] is None:
+        raise NoForm("a norm other than the root of the squares' sum along axes has no form in a spec")
+    value, form = lowering.anywhere(given["input"])
+    rank = len(given["input"].shape)
+    dims = cast("tuple[int, ...]", given["dim"] if isinstance(given["dim"], tuple) else (given["dim"],))
+    found = [form.axis(dim, rank) for dim in dims]
+    if None in found or not given["keepdim"]:
+        raise NoForm("a norm over the batch, or without `keepdim`, has no form in a spec")
+    result = call.results[0]
+    squares, total = made(given["input"].shape, result), made(result.shape, result)
+    lowering.add(call, "use", None, terms=(value, "**", 2), form=form, gives=(squares,))
+    axes = sorted(axis for axis in found if axis is not None)
+    arguments = {"dim": axes[0] if len(axes) == 1 else axes, "keepdim": True}
+    lowering.add(call, "Sum", squares, arguments, form=form, gives=(total,))
+    lowering.add(call, "use", None, terms=(total, "**", 0.5), form=form)
 
 
 def _concat(lowering: Lowering, call: TracedCall) -> None:
@@ -158,4 +194,6 @@ HANDLERS: Final[dict[str, Handler]] = {
     "reciprocal": _unary(1, "/", None),
     **dict.fromkeys(("cat", "concat", "concatenate"), _concat),
     "stack": _stack,
+    "addcmul": _addcmul,
+    **dict.fromkeys(("norm", "vector_norm", "linalg_vector_norm", "linalg_norm"), _norm),
 }

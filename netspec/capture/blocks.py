@@ -66,7 +66,12 @@ def with_blocks(items: list[PlacedItem], taken: Sequence[str] = ()) -> list[Bloc
     that blocks are made of blocks."""
     by_class: defaultdict[str, list[PlacedItem]] = defaultdict(list)
     for item in _parts(items):
-        if item.class_name and item.class_name not in ("Sequential", "ModuleList") and len(item.body or ()) >= _FEWEST:
+        if (
+            item.class_name
+            and item.class_name not in ("Sequential", "ModuleList")
+            and len(item.body or ()) >= _FEWEST
+            and (len(item.gives) == 1 or item.name)
+        ):
             by_class[item.class_name].append(item)
     free = FreeNames(taken)
     found: list[BlockFound] = []

@@ -166,6 +166,11 @@ def _layer_scale(module: Any) -> dict[str, Any]:
     return {"init_value": module.init_value, "dim": -module.weight.ndim}
 
 
+def _nothing(module: Any) -> dict[str, Any]:
+    """No arguments: all follow from the input."""
+    return {}
+
+
 def _scaled(module: Any) -> dict[str, Any] | None:
     found = _fields(layer_class("Upsample"), module)
     if found is not None and found.get("recompute_scale_factor"):
@@ -190,6 +195,8 @@ _READERS: Final[dict[str, Any]] = {
     "SelfAttention": _attention,
     "LayerScale": _layer_scale,
     "Upsample": _scaled,
+    "ClassToken": _nothing,
+    "PositionEmbedding": _nothing,
     "TransformerEncoderLayer": lambda module: None,  # pyright: ignore[reportUnknownLambdaType]  # traced through
     "TransformerEncoder": lambda module: None,  # pyright: ignore[reportUnknownLambdaType]  # as above
     "TransformerDecoderLayer": lambda module: None,  # pyright: ignore[reportUnknownLambdaType]  # as above

@@ -9,6 +9,7 @@ from netspec.capture import layers
 from netspec.capture.forms import AxisMoves, Form, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
+from netspec.capture.trace import OF_THE_SHAPE
 from netspec.layers.base import Layer
 
 Handler = Callable[["Lowering", TracedCall], None]
@@ -34,6 +35,8 @@ class Lowering:
         """Of a parameter that is seen in another shape, the parameter and the shape."""
         self.refused: list[tuple[Place | None, str]] = []
         self.items: list[PlacedItem] = []
+        self.expanded: dict[Traced, Traced] = {}
+        """Tensors that are others, repeated along axes; joins repeat by themselves."""
         self.refused_results: set[Traced] = set()
         """Results that have no form: indices."""
         self.parameters: dict[tuple[Traced, tuple[int, ...]], Traced] = {}
@@ -95,7 +98,7 @@ class Lowering:
         """Note what is made of parameters and numbers alone, where that is a parameter in another shape, or numbers."""
         result = call.results[0]
         learned = [value for value in call.reads() if self._is_learned(value)]
-        if not learned:
+        if not learned or call.name in OF_THE_SHAPE:
             result.kind, result.tensor = "numbers", call.constant
             return True
         moves = ("view", "reshape", "unsqueeze", "squeeze", "flatten", "contiguous", "to", "type_as", "__getitem__")
@@ -121,6 +124,8 @@ class Lowering:
             value = self.same[value]
         if value in self.refused_results:
             raise NoForm("indices of a maximum are used")
+        if value in self.expanded:
+            raise NoForm("values are repeated along an axis, other than for sums and products")
         return value
 
     def ready(self, value: Traced) -> Traced:
@@ -177,6 +182,13 @@ class Lowering:
             if ready in self.forms:
                 return ready
             raise NoForm("it is computed of parameters in a way that has no form in a spec")
+        if source.kind == "numbers" and source.tensor is not None and len(shape) and shape[0] == self.batch != 1:
+            first = source.tensor[:1]
+            if bool((source.tensor == first).all()):  # one for all examples, made for each
+                source.tensor, source.shape = first, tuple(first.shape)
+                seen = source.shape
+        if len(seen) == len(shape) and len(seen) and seen[0] == 1:
+            shape = (1, *shape[1:])
         if not shape or shape[0] != 1 or _product(shape) != _product(seen):
             raise NoForm(f"a {source.kind} of the shape {tuple(seen)} is used as one for each example")
         wanted = tuple(shape[1:])
@@ -316,7 +328,7 @@ def _attention(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[st
         "is_causal",
     )
     given = dict(zip(names, call.args, strict=False)) | call.kwargs
-    query, key, value = (lowering.find(given[name]) for name in names[:3])
+    query, key, value = (lowering.find(given.get(name, given["query"])) for name in names[:3])
     if any(given.get(name) is not None for name in ("key_padding_mask", "attn_mask")) or given.get("is_causal"):
         raise NoForm("`MultiheadAttention` with a mask has no form yet")
     if call.result is not None and len(call.results) > 1:

@@ -197,9 +197,12 @@ def _expand(lowering: Lowering, call: TracedCall) -> None:
             lowering.constants[result] = (known, tuple(aligned))
             return
         raise NoForm("it repeats values along an axis")
-    if source.shape != result.shape:
+    if source.shape == result.shape:
+        lowering.is_same(result, source)
+    elif len(source.shape) == len(result.shape) and call.name != "repeat":
+        lowering.expanded[result] = source
+    else:
         raise NoForm("it repeats values along an axis")
-    lowering.is_same(result, source)
 
 
 HANDLERS: Final[dict[str, Handler]] = {

@@ -47,7 +47,8 @@ class BodyNames:
                 if item.gives and last is not item.gives[0]:
                     self.use(item.gives[0], item.body)
             done.append(item)
-            for value in item.gives:
+            nested = item.body is not None and item.call is None
+            for value in item.gives[:1] if nested else item.gives:  # what else a nested list gives has its names inside
                 self._makers[value] = item
             current = item.gives[0] if item.gives else current
         return done, current

@@ -175,7 +175,9 @@ class _Recorder(TorchFunctionMode):
         return cast("object", result)
 
     def _record(self, call: TracedCall, result: Any) -> None:
-        varies = any(value.varies for value in call.reads())
+        read = list(call.reads())
+        counted = [] if call.name in OF_THE_SHAPE else read[:1] if call.name in _OF_THE_FIRST else read
+        varies = any(value.varies for value in counted)
 
         def told(tree: Any) -> Any:
             if isinstance(tree, Tensor):
@@ -246,6 +248,12 @@ _SILENT: Final = frozenset(
     """.split()  # noqa: SIM905  # a list of thirty words reads best as words
 )
 """Functions that say nothing of the numbers in a tensor."""
+
+OF_THE_SHAPE: Final = frozenset(("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"))
+"""Functions whose numbers do not depend on those that they are given."""
+
+_OF_THE_FIRST: Final = frozenset(("to", "type_as", "view_as", "reshape_as", "expand_as"))
+"""Functions that take of their second tensor what is no number of it."""
 
 _VIEWS: Final = frozenset(
     getattr(torch.Tensor, name).__get__ for name in ("T", "mT", "H", "mH", "data", "real")

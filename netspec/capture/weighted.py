@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
+from netspec.capture.arithmetic import combined
 from netspec.capture.binding import bound
 from netspec.capture.forms import Form
 from netspec.capture.graph import Traced, TracedCall
@@ -161,10 +162,11 @@ def _einsum(lowering: Lowering, call: TracedCall) -> None:
 def _attention(lowering: Lowering, call: TracedCall) -> None:
     """`scaled_dot_product_attention` of heads. Its result has them as an axis; `attend` puts them side by side."""
     given = bound(call, "query key value attn_mask=None dropout_p=0.0 is_causal=False scale=None enable_gqa=False")
-    query, key, value = (lowering.taken(given[name]) for name in ("query", "key", "value"))
     result = call.results[0]
     if len(result.shape) != 4 or given["attn_mask"] is not None:
-        raise NoForm("attention with a mask, or of other than 4 axes, has no form yet")
+        _attention_by_steps(lowering, call, given)
+        return
+    query, key, value = (lowering.taken(given[name]) for name in ("query", "key", "value"))
     options: dict[str, Any] = {}
     if given["enable_gqa"]:
         options["kv_heads"] = given["key"].shape[1]
@@ -180,6 +182,36 @@ def _attention(lowering: Lowering, call: TracedCall) -> None:
     lowering.move(
         flat, result, lambda layout: (layout.reshaped((batch, length, heads, size)), layout.permuted((0, 2, 1, 3)))[0]
     )
+
+
+def _attention_by_steps(lowering: Lowering, call: TracedCall, given: dict[str, Any]) -> None:
+    """Attention with numbers added to its scores, or in windows, as products, a softmax and a product."""
+    query, key, value, mask = (given[name] for name in ("query", "key", "value", "attn_mask"))
+    if given["is_causal"] or given["enable_gqa"] or (mask is not None and mask.dtype != "float32"):
+        raise NoForm("attention with a mask of truth values, of groups or of the past alone has no form yet here")
+    found = [lowering.anywhere(each) for each in (query, key, value)]
+    form = found[0][1]
+    rank = len(query.shape)
+    if any(other != form for _, other in found) or form.at >= rank - 2 or query.shape[:-2] != key.shape[:-2]:
+        raise NoForm("the batch is not in the same place in query, key and value")
+    front = " ".join(("n", *"habcefg"[: rank - 3 + len(form.inner)]))
+    scale = given["scale"] if given["scale"] is not None else query.shape[-1] ** -0.5
+    shape = (*query.shape[:-1], key.shape[-2])
+    scaled = made(query.shape, query)
+    lowering.add(call, "Scale", found[0][0], {"factor": scale}, form=form, gives=(scaled,))
+    scores = made(shape, query)
+    options = {"pattern": f"{front} i d, {front} j d -> {front} i j"}
+    lowering.add(call, "einsum", None, branches=(scaled, found[1][0]), options=options, form=form, gives=(scores,))
+    if mask is not None:
+        added = made(shape, query)
+        combined(lowering, TracedCall(None, None, "", (), {}, call.place, [added]), "+", scores, mask)
+        scores = added
+    weights = made(shape, query)
+    lowering.add(call, "Softmax", lowering.find(scores), {"dim": -1}, form=form, gives=(weights,))
+    if given["dropout_p"]:
+        raise NoForm("attention with a mask and dropout has no form yet")
+    options = {"pattern": f"{front} i j, {front} j d -> {front} i d"}
+    lowering.add(call, "einsum", None, branches=(weights, found[2][0]), options=options, form=form)
 
 
 def _multi_head(lowering: Lowering, call: TracedCall) -> None:

@@ -19,7 +19,7 @@ from netspec.net import As, Combinator, Leaf, Net, Sequential, Use, members, mod
 from netspec.torch import modules
 from netspec.torch.foreign import lacks_memory
 from netspec.torch.foreign_modules import module_class, refused
-from netspec.torch.graphs import Field, Graph, KeepValue, Network, RunModule, Step, TakeValue
+from netspec.torch.graphs import Field, Graph, KeepValue, Network, RunModule, Step, TakeValue, program
 from netspec.views.describe import bytes_text, count_text, shape_text
 from netspec.wiring import NONE, Wires, Wiring, slots_read
 
@@ -243,7 +243,7 @@ class _Builder:
         written = {
             side: chain
             for side, chain in sides.items()
-            if node.joining.several or len(chain) or (isinstance(chain, Graph) and chain.steps)
+            if node.joining.several or len(chain) or (isinstance(chain, Graph) and program(chain))
         }
         return constructor(call)(*chains.values(), **written, **call.arguments)
 

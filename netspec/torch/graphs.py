@@ -56,7 +56,10 @@ Step = RunModule | KeepValue | TakeValue
 
 
 class Graph(nn.Sequential):
-    """The modules of a chain, and the program that runs them."""
+    """The modules of a chain, and the program that runs them.
+
+    What it keeps begins with `_`, as no name of a module does: a child may be called `heads` or `steps`.
+    """
 
     def __init__(
         self,
@@ -79,12 +82,12 @@ class Graph(nn.Sequential):
             names: the names of the values that it gives, for people.
         """
         super().__init__()
-        self.takes = tuple(takes)
-        self.names = tuple(names)
-        self.steps = tuple(steps)
-        self.reads = tuple(reads)
-        self.gives = tuple(gives)
-        self.places = None if places is None else tuple(places)
+        self._takes = tuple(takes)
+        self._names = tuple(names)
+        self._steps = tuple(steps)
+        self._reads = tuple(reads)
+        self._gives = tuple(gives)
+        self._places = None if places is None else tuple(places)
 
     def forward(self, input: Tensor, *values: Any) -> Any:
         """What flows out; with the values that it gives behind it, if it gives any.
@@ -93,14 +96,14 @@ class Graph(nn.Sequential):
             input: what flows in.
             values: those of `reads`, in that order; of a branch, the tuple in which they have their `places`.
         """
-        given = values if self.places is None else [values[0][place] for place in self.places]
-        kept = dict(zip(self.reads, given, strict=True))
-        x = self.run(input, kept)
-        return (x, *(kept[slot] for slot in self.gives)) if self.gives else x
+        given = values if self._places is None else [values[0][place] for place in self._places]
+        kept = dict(zip(self._reads, given, strict=True))
+        x = self._run(input, kept)
+        return (x, *(kept[slot] for slot in self._gives)) if self._gives else x
 
-    def run(self, x: Any, kept: dict[int, Tensor]) -> Any:
+    def _run(self, x: Any, kept: dict[int, Tensor]) -> Any:
         """Run the program on what flows in and on what is kept; returns what flows out."""
-        for step in self.steps:
+        for step in self._steps:
             if isinstance(step, RunModule):
                 given: list[Any] = [x, *[None if slot is None else kept[slot] for slot in step.reads]]
                 if step.repeated:
@@ -124,8 +127,13 @@ class Graph(nn.Sequential):
 
     def extra_repr(self) -> str:
         """The names of the values that it uses and gives beside what flows: `reads q, k; gives p[3]`."""
-        words = (("reads", self.takes), ("gives", self.names))
+        words = (("reads", self._takes), ("gives", self._names))
         return "; ".join(f"{word} {', '.join(names)}" for word, names in words if names)
+
+
+def program(graph: Graph) -> tuple[Step, ...]:
+    """The program of a chain."""
+    return graph._steps  # pyright: ignore[reportPrivateUsage]  # hidden from the names of children alone
 
 
 class Field(NamedTuple):
@@ -170,9 +178,9 @@ class Network(Graph):
             constant: whether what flows out is a constant, repeated for each example.
         """
         super().__init__(steps, reads, ())
-        self.constant = constant
-        self.outputs = tuple(outputs)
-        self.heads = heads
+        self._constant = constant
+        self._outputs = tuple(outputs)
+        self._heads = heads
 
     def forward(self, input: Tensor, *values: Tensor) -> Any:
         """The outputs; see the class.
@@ -181,17 +189,17 @@ class Network(Graph):
             input: the first input.
             values: the further ones, in their order.
         """
-        kept = dict(zip(self.reads, values, strict=True))
-        x = self.run(input, kept)
+        kept = dict(zip(self._reads, values, strict=True))
+        x = self._run(input, kept)
         batch = input.shape[0]
-        x = repeat(x, batch) if self.constant else x
-        given = [field.taken(kept, batch) for field in self.outputs]
-        names = [field.name for field in self.outputs if field.name is not None]
-        heads = self._results() if self.heads else ()
+        x = repeat(x, batch) if self._constant else x
+        given = [field.taken(kept, batch) for field in self._outputs]
+        names = [field.name for field in self._outputs if field.name is not None]
+        heads = self._results() if self._heads else ()
         if not names:
             y: Any = given[0] if given else x
-            return Outputs(y, heads) if self.heads and self.training else y
-        if self.heads:
+            return Outputs(y, heads) if self._heads and self.training else y
+        if self._heads:
             return named_tuple((*names, HEADS))(*given, heads)
         return named_tuple(tuple(names))(*given)
 

@@ -353,11 +353,11 @@ class Chain(Layers):
 
     def __init__(self, *modules: nn.Module | OrderedDict[str, nn.Module], start: int | None = None) -> None:
         super().__init__(*modules)
-        self.start = start
+        self._start = start
 
     def forward(self, x: Tensor, *values: Tensor) -> Tensor:
         """What the layers make of the value; the value itself without layers."""
-        y = x if self.start is None else values[self.start]
+        y = x if self._start is None else values[self._start]
         for layer in self.children():
             y = layer(y)
         return y

@@ -111,6 +111,59 @@ def test_gaps_in_a_list_of_modules_keep_the_keys() -> None:
     assert imported(module, (4,)).keeps_keys
 
 
+class Streams(nn.Module):
+    """Two streams that come out of a module together, twice."""
+
+    class Exchange(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Conv2d(3, 3, 1)
+            self.b = nn.Conv2d(3, 3, 3, padding=1)
+
+        def forward(self, x: list[Tensor]) -> list[Tensor]:
+            return [self.a(x[0]) + x[1], self.b(x[1]) + x[0]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = nn.ModuleList(self.Exchange() for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        streams = [x, torch.sigmoid(x)]
+        for step in self.steps:
+            streams = step(streams)
+        return torch.cat(streams, 1)
+
+
+def _channel_attention(self: Any, x: Tensor) -> Tensor:
+    y = self.a(x).mean([2, 3], keepdim=True)
+    return x * torch.sigmoid(y).expand_as(x)
+
+
+def _response_norm(self: Any, x: Tensor) -> Tensor:
+    gain = x.norm(p=2, dim=(2, 3), keepdim=True)
+    return torch.addcmul(self.a(x), x, gain / (gain.mean(1, keepdim=True) + 1e-6))
+
+
+def _biased_attention(self: Any, x: Tensor) -> Tensor:
+    q, k, v = (part.unflatten(-1, (2, 4)).transpose(1, 2) for part in self.a(x).chunk(3, -1))
+    bias = torch.linspace(0, 0.75, 25).view(1, 1, 5, 5).to(x) + x.new_ones(5)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).flatten(2)
+
+
+@pytest.mark.parametrize(
+    ("module", "shape"),
+    [
+        (Streams(), (3, 5, 5)),
+        (around(_channel_attention, nn.Conv2d(4, 4, 1)), (4, 6, 6)),
+        (around(_response_norm, nn.Conv2d(4, 4, 1)), (4, 6, 6)),
+        (around(_biased_attention, nn.Linear(8, 24)), (5, 8)),
+    ],
+    ids=["streams", "expand", "norm", "attention"],
+)
+def test_functional_forms_are_proven(module: nn.Module, shape: tuple[int, ...]) -> None:
+    assert equal(module, imported(module, shape), shape)
+
+
 # ---- blocks and loops
 
 

@@ -3,6 +3,7 @@
     python -m tests.imports torchvision [NAME…]     # all of its classification networks, or these
     python -m tests.imports torchvision --specs DIR  # and keep what is written
     python -m tests.imports timm                     # a third of its architectures, drawn by the seed in drawn.py
+    python -m tests.imports timm --limit 60          # those of at most 60 million parameters
 
 Exits with status 1 if a network was imported wrongly: netspec would have written another network than the module.
 """
@@ -23,6 +24,11 @@ from tests.imports.corpus import LIBRARIES, Outcome, imported
 def main(arguments: list[str]) -> int:
     """Import and print."""
     library, *names = arguments
+    limit = 400
+    if "--limit" in names:
+        at = names.index("--limit")
+        limit = int(names[at + 1])
+        del names[at : at + 2]
     specs: Path | None = None
     if "--specs" in names:
         at = names.index("--specs")
@@ -35,7 +41,7 @@ def main(arguments: list[str]) -> int:
     counts: Counter[str] = Counter()
     for name in names or corpus.names():
         began = time.process_time()
-        outcome: Outcome = imported(corpus, name)
+        outcome: Outcome = imported(corpus, name, limit)
         counts[outcome.kind] += 1
         print(f"{name}: {outcome.kind}, {outcome.told} ({time.process_time() - began:.0f} s)", flush=True)
         if specs is not None and outcome.text is not None:

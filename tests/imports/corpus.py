@@ -9,15 +9,17 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import from_torch
+from netspec.capture.proof import EqualityProof, Unproven
 
 
 class Outcome(NamedTuple):
     """What became of a network."""
 
     kind: str
-    """`proven with blocks`, `proven but flat`, `refused`, `wrong` or `crashed`."""
+    """`proven with blocks`, `proven but flat`, `refused`, `wrong`, `crashed` or `apart`."""
     told: str
     text: str | None = None
 
@@ -75,21 +77,29 @@ LIBRARIES = {
 }
 
 
-def imported(corpus: Corpus, name: str) -> Outcome:
-    """Import a network, and say what became of it."""
+def imported(corpus: Corpus, name: str, limit: int) -> Outcome:
+    """Import a network of at most so many million parameters, and say what became of it."""
     torch.default_generator.manual_seed(0)
+    with torch.device("meta"):
+        try:
+            params = sum(parameter.numel() for parameter in corpus.make(name).parameters())
+        except (RuntimeError, NotImplementedError):  # a library may compute while it makes a network
+            params = 0
+    if params > limit * 1_000_000:
+        return Outcome("apart", f"{params / 1e6:.0f} million parameters")
     module = corpus.make(name)
     example = _example(module, corpus.sizes(name))
     try:
         found = from_torch(module, example, name=name)
     except NotCaptured as error:
         first = str(error).splitlines()
-        kind = (
-            "wrong" if "the spec and the module differ" in first[0] and "used in no run" not in first[0] else "refused"
-        )
-        return Outcome(kind, " ".join(line.strip() for line in first[:3])[:300])
+        return Outcome("refused", " ".join(line.strip() for line in first[:3])[:300])
     except Exception:
         return Outcome("crashed", traceback.format_exc(limit=-2).replace("\n", " ")[-300:])
+    try:
+        EqualityProof(module, netspec.loads(found.text), found.keys, seed=7).check([example], training=False)
+    except Unproven as error:
+        return Outcome("wrong", f"proven with one seed, and not with another: {error}", found.text)
     kept = sum(own == key for own, key in found.keys.items())
     lines = len(found.text.splitlines())
     keys = "keys kept" if kept == len(found.keys) else f"{kept} of {len(found.keys)} keys kept"

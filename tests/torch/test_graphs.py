@@ -351,3 +351,12 @@ def test_what_random_graphs_keep_is_what_autograd_keeps() -> None:
         net = netspec.loads(json.dumps(Generator(seed).spec()))
         found, _ = kept(netspec.build(net, seed=seed), *inputs_of(net))
         assert estimate(net, 2, device="cpu").activations == pytest.approx(sum(found.values()), rel=0.01), seed
+
+
+@pytest.mark.parametrize("name", ["heads", "steps", "reads", "outputs", "run", "start", "constant"])
+def test_a_module_may_have_the_name_of_what_a_graph_keeps(name: str) -> None:
+    text = f"input: [4]\nlayers:\n  - as: x\n  - {{Linear: 4, name: {name}}}\n  - add: [[], x]\n"
+    text += f"  - sequential: [as: y, {{Linear: 4, name: {name}}}, use: x + y]\n"
+    model = netspec.build(netspec.loads(text))
+    assert f"{name}.weight" in model.state_dict()
+    assert model(torch.randn(2, 4)).shape == (2, 4)

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netspec.torch.graphs import Graph, RunModule
+from netspec.torch.graphs import Graph, RunModule, program
 
 _FEW = 4
 """The most input channels for which computing by phases is faster."""
@@ -140,7 +140,7 @@ def _run(parent: nn.Module) -> list[nn.Module | None]:
     """What a module runs, in that order; None between two of which the second does not take the output of the first
     alone."""
     if isinstance(parent, Graph):
-        return [parent.get_submodule(step.key) if isinstance(step, RunModule) else None for step in parent.steps]
+        return [parent.get_submodule(step.key) if isinstance(step, RunModule) else None for step in program(parent)]
     if isinstance(parent, nn.Sequential):
         return list(parent)
     return [part for module in parent.children() for part in (module, None)]

@@ -65,7 +65,7 @@ def _turned(lowering: Lowering, call: TracedCall) -> None:
 def _choose(lowering: Lowering, call: TracedCall) -> None:
     """`x[:, 0]`, `x[..., None]`, `x[:, :, 2:4]`."""
     index = cast("tuple[Any, ...]", call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],))
-    if any(isinstance(part, (Traced, list, bool)) for part in index):
+    if any(isinstance(part, (Traced, list, tuple, bool)) for part in index):
         raise NoForm("values are chosen by a tensor or a list of indices")
     value = _source(lowering, call)
     rank = len(value.shape)

@@ -5,7 +5,8 @@
 - The table of combinators in `docs/language.md` comes from their classes.
 - In every document, a block that begins with ```` ```console ```` and `$ netspec …` shows what that command prints; it
   is run again and its output replaced. A block marked ```` ```console recorded ```` was run once, where the text says.
-- `docs/images/` holds the gallery's diagrams.
+- The tables of `docs/study-alexnet.md` come from the rows of `docs/study/results.json`.
+- `docs/images/` holds the gallery's diagrams and the charts of the study.
 
 The tests run the same functions and find what is stale.
 """
@@ -26,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from docs.gallery import GALLERY, stale_pictures, write_pictures  # noqa: E402  # the checkout is on the path now
+from docs.study import pictures, tables  # noqa: E402
+from docs.study.store import Results  # noqa: E402
 from netspec.cli import COMMANDS  # noqa: E402
 from netspec.cli.explain import asked_of_names  # noqa: E402
 from netspec.codes import CODES  # noqa: E402
@@ -174,6 +177,7 @@ def generated() -> dict[Path, str]:
     for path in DOCUMENTS:
         if path not in pages and path.exists():
             pages[path] = refreshed(path.read_text(encoding="utf-8"))
+    pages[tables.PAGE] = tables.filled(pages[tables.PAGE], Results())
     return pages
 
 
@@ -182,7 +186,8 @@ def stale() -> list[str]:
     pages = [
         str(p.relative_to(ROOT)) for p, text in generated().items() if not p.exists() or p.read_text("utf-8") != text
     ]
-    return pages + stale_pictures()
+    charts = [f"docs/images/{name}.svg" for name in pictures.stale(Results())]
+    return pages + stale_pictures() + charts
 
 
 def main() -> int:
@@ -197,7 +202,8 @@ def main() -> int:
     for path, text in documents.items():
         path.write_text(text, encoding="utf-8")
     write_pictures()
-    print(f"{len(GALLERY)} pictures and {len(documents)} documents are up to date")
+    pictures.write_pictures(Results())
+    print(f"{len(GALLERY) + len(pictures.PICTURES)} pictures and {len(documents)} documents are up to date")
     return 0
 
 

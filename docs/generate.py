@@ -7,7 +7,8 @@
 - In every document, a block that begins with ```` ```console ```` and `$ netspec …` shows what that command prints; it
   is run again and its output replaced. A block marked ```` ```console recorded ```` was run once, where the text says.
 - `docs/tutorial.ipynb` is the tutorial as a notebook.
-- `docs/images/` holds the gallery's diagrams.
+- The tables of `docs/study-alexnet.md` come from the rows of `docs/study/results.json`.
+- `docs/images/` holds the gallery's diagrams and the charts of the study.
 
 The tests run the same functions and find what is stale.
 """
@@ -30,6 +31,8 @@ sys.path.insert(0, str(ROOT))
 from docs.gallery import GALLERY, stale_pictures, write_pictures  # noqa: E402  # the checkout is on the path now
 from docs.notebook import NOTEBOOK, notebook  # noqa: E402
 from docs.site.navigation import listed  # noqa: E402
+from docs.study import pictures, tables  # noqa: E402
+from docs.study.store import Results  # noqa: E402
 from netspec.cli import COMMANDS  # noqa: E402
 from netspec.cli.explain import asked_of_names  # noqa: E402
 from netspec.codes import CODES, GROUPS  # noqa: E402
@@ -191,6 +194,7 @@ def generated() -> dict[Path, str]:
     for path in DOCUMENTS:
         if path not in pages and path.exists():
             pages[path] = refreshed(path.read_text(encoding="utf-8"))
+    pages[tables.PAGE] = tables.filled(pages[tables.PAGE], Results())
     return pages | {NOTEBOOK: notebook(pages[ROOT / "docs" / "tutorial.md"])}
 
 
@@ -199,7 +203,8 @@ def stale() -> list[str]:
     pages = [
         str(p.relative_to(ROOT)) for p, text in generated().items() if not p.exists() or p.read_text("utf-8") != text
     ]
-    return pages + stale_pictures()
+    charts = [f"docs/images/{name}.svg" for name in pictures.stale(Results())]
+    return pages + stale_pictures() + charts
 
 
 def main() -> int:
@@ -214,7 +219,8 @@ def main() -> int:
     for path, text in documents.items():
         path.write_text(text, encoding="utf-8")
     write_pictures()
-    print(f"{len(GALLERY)} pictures and {len(documents)} documents are up to date")
+    pictures.write_pictures(Results())
+    print(f"{len(GALLERY) + len(pictures.PICTURES)} pictures and {len(documents)} documents are up to date")
     return 0
 
 

@@ -24,7 +24,7 @@ def test_continuous_integration_runs_the_two_commands_of_the_readme_as_they_stan
 def test_continuous_integration_runs_the_other_versions_that_the_architecture_page_names() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Versions")[2]
     named = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
-    run = (ROOT / ".ci" / "run").read_text().splitlines()
+    run = [line.strip() for line in (ROOT / ".ci" / "run").read_text().splitlines()]
     assert [command for command in named[:3] if command not in run] == []
     cases = re.findall(r"^  (\w+)\)$", (ROOT / ".ci" / "versions").read_text(), re.MULTILINE)
     assert cases == [command.split()[1] for command in named[1:]]

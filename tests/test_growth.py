@@ -95,6 +95,6 @@ def test_the_branches_of_a_join_are_given_what_they_read() -> None:
     """All of them were given what any of them reads, a thousand values to each of a thousand branches."""
     net = netspec.loads(SHAPES["a family is joined once"].replace("{n}", "1000"))
     model = netspec.build(net)
-    assert sum(len(module.reads) for module in model.modules() if isinstance(module, Graph)) == 1000
+    assert sum(len(module._reads) for module in model.modules() if isinstance(module, Graph)) == 1000
     x = torch.randn(2, 8)
     assert torch.equal(model(x), x.relu().repeat(1, 1000))

@@ -193,16 +193,19 @@ def regularisation(results: Results) -> str:
 
 def kernels(results: Results) -> str:
     """Classical methods and LeNet on the same pictures."""
-    from docs.study.classical import METHODS
-
     accuracies, found = compared(results), []
-    for name in METHODS:
+    for name in methods(results):
         own = seeds_of(results, "classical", name)
         chosen = ", ".join(f"{key} = {value:g}" for key, value in own[0]["chosen"].items())
         seconds = [statistics.mean(column(own, f"cpu_seconds_{what}")) for what in ("training", "testing")]
         found.append([name, chosen, spread(accuracies[name]), *(f"{s:.0f} s" for s in seconds)])
     found += [[name, f"{own[0]['epochs']} epochs", spread(accuracies[name]), "", ""] for name, own in lenets(results)]
     return table(["method", "chosen", "test", "training takes", "testing takes"], found, 3)
+
+
+def methods(results: Results) -> list[str]:
+    """The names of the classical methods, read off their rows: their module needs numpy, which tables do not."""
+    return list(dict.fromkeys(key.partition(" seed=")[0] for key in results.part("classical")))
 
 
 def lenets(results: Results) -> list[tuple[str, list[Row]]]:
@@ -218,9 +221,7 @@ def lenets(results: Results) -> list[tuple[str, list[Row]]]:
 
 def compared(results: Results) -> dict[str, list[float]]:
     """Test accuracy of each seed, for each classical method and two LeNets, all trained on the same pictures."""
-    from docs.study.classical import METHODS
-
-    rows = {name: seeds_of(results, "classical", name) for name in METHODS} | dict(lenets(results))
+    rows = {name: seeds_of(results, "classical", name) for name in methods(results)} | dict(lenets(results))
     return {name: column(own, "test_accuracy") for name, own in rows.items()}
 
 

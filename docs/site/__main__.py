@@ -88,7 +88,9 @@ def build(out: Path, jobs: int) -> Path:
         sources, static = Path(folder, "sources"), Path(folder, "static")
         shutil.copytree(HERE / "static", static)
         write_sources(sources, static, jobs)
-        (sources / "tutorial.ipynb").write_bytes((DOCS / "tutorial.ipynb").read_bytes())
+        for path in ("tutorial.ipynb", *_beside_pages()):
+            (sources / path).parent.mkdir(exist_ok=True)
+            (sources / path).write_bytes((DOCS / path).read_bytes())
         status = build_main(
             ["-b", "html", "-W", "--keep-going", "-n", "-q", "-E", "-j", str(jobs), "-c", str(HERE),
              "-d", f"{folder}/doctrees", "-D", f"html_static_path={static}", str(sources), str(place)]
@@ -97,6 +99,12 @@ def build(out: Path, jobs: int) -> Path:
         raise SystemExit(f"Sphinx warned, which ends the build: status {status}")
     (place / "_static" / "webpack-macros.html").unlink(missing_ok=True)  # a template that the theme leaves there
     return place
+
+
+def _beside_pages() -> list[str]:
+    """The charts of the study, and the specs and figures that it links to."""
+    charts = [f"images/{file.name}" for file in (DOCS / "images").glob("study-*.svg")]
+    return charts + [f"study/{file.name}" for file in (DOCS / "study").iterdir() if file.suffix in (".yaml", ".json")]
 
 
 def list_versions(out: Path) -> None:

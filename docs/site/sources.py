@@ -103,7 +103,9 @@ class Rewriting:
 
 
 def _in_both_themes(match: re.Match[str]) -> str:
-    style = next(picture.style for picture in GALLERY if picture.name == match[2])
+    style = next((picture.style for picture in GALLERY if picture.name == match[2]), None)
+    if style is None:  # a chart, whose colours suit both themes
+        return match[0]
     return shown(match[1], files_of(style, Path("images", match[2])))
 
 

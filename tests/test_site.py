@@ -1,6 +1,6 @@
 """What the site is made of: the navigation, documents on their way into it, pictures, links that are followed.
 
-`.ci/site` builds it and looks at it in a browser (tests/site.py).
+`.ci/site` builds it; tests/site.py looks at it in a browser.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class TorchFreeModule(pytest.Module):
             return super().collect()
         except self.CollectError as error:
             missing = error.__cause__
-            if isinstance(missing, ModuleNotFoundError) and missing.name in EXTRAS:
+            if isinstance(missing, ModuleNotFoundError) and missing.name in {*EXTRAS, "numpy"}:
                 pytest.skip(f"imports {missing.name}", allow_module_level=True)
             raise
         except MissingExtra as error:

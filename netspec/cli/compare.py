@@ -11,7 +11,7 @@ import click
 from netspec.cli.common import format_option, load_spec, plugin_option, set_option
 from netspec.cli.files import write_atomic
 from netspec.cli.pages import check_sheet, format_of, page_of, sheet_options
-from netspec.cli.variants import spec_pairs
+from netspec.cli.variants import spec_pairs, variants_option
 from netspec.comparison import Comparison, SeveralNets, compare
 from netspec.diagnostics import UsageError
 from netspec.drawing.page import Sheet
@@ -34,13 +34,7 @@ _FILES: Final = ("svg", "png", "pdf", "tex", "html")
 @click.option("--variant-a", metavar="NAME", help="Which variant of the first of two specs; overrides --variant.")
 @click.option("--variant-b", metavar="NAME", help="Which variant of the second one; overrides --variant.")
 @plugin_option
-@click.option(
-    "--variant",
-    "variants",
-    metavar="NAME",
-    multiple=True,
-    help="Which of the spec's variants; several of one spec are compared.",
-)
+@variants_option("several of one spec are compared")
 @set_option
 def command(
     specs: tuple[str, ...],

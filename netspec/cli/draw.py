@@ -11,7 +11,7 @@ import click
 from netspec.cli.common import compile_spec, load_spec, plugin_option, set_option, show_diagnostics
 from netspec.cli.files import write_atomic
 from netspec.cli.pages import format_of, page_of, page_options, style_of, wants_page
-from netspec.cli.variants import spec_pairs
+from netspec.cli.variants import spec_pairs, variants_option
 from netspec.diagnostics import has_errors
 from netspec.drawing import DIRECTIONS, FORMATS, Direction, LayoutTooLong, diagram, levels_of, render
 from netspec.drawing.mermaid import in_markdown, mermaid
@@ -52,13 +52,7 @@ def _a_number(_: click.Context, __: click.Parameter, seconds: float) -> float:
 )
 @page_options
 @plugin_option
-@click.option(
-    "--variant",
-    "variants",
-    metavar="NAME",
-    multiple=True,
-    help="Which of the spec's variants; several of one spec are drawn side by side.",
-)
+@variants_option("several of one spec are drawn side by side")
 @set_option
 def command(
     specs: tuple[str, ...],

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import click
 
 from netspec.cli.shipped import variants as variants_of
 from netspec.diagnostics import UsageError
+
+
+def variants_option(what: str) -> Callable[[Any], Any]:
+    """`--variant`, which may be repeated; the help ends with what is done with several of one spec."""
+    return click.option(
+        "--variant", "variants", metavar="NAME", multiple=True, help=f"Which of the spec's variants; {what}."
+    )
 
 
 def spec_pairs(specs: tuple[str, ...], variants: tuple[str, ...]) -> list[tuple[str, str | None]]:

@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Literal
 
 from netspec.arguments import Count, NonNegative, Probability
-from netspec.dims import Shape, Size, expect, need, product, same
-from netspec.layers.base import Autocast, Example, Family, Layer, Saved, TensorType, TorchCall, shape_text
+from netspec.dims import Shape, Size, product
+from netspec.layers.base import Autocast, Example, Family, Layer, Saved, TensorType, TorchCall
 from netspec.layers.fields import BatchFirst
+from netspec.layers.given import given_sequence
 from netspec.layers.masks import check_masks, masked_scores
 from netspec.layers.scores import Others
 from netspec.layers.stacks import behind_attention, stacked
-from netspec.layers.transformer import TransformerEncoderLayer
+from netspec.layers.transformer import TransformerEncoderLayer, encoder_arguments
 
 _OWN = "netspec.torch.attention"
 _TENSORS = ("memory", "tgt_mask", "memory_mask", "tgt_key_padding_mask", "memory_key_padding_mask")
@@ -76,7 +77,11 @@ class TransformerDecoderLayer(Layer):
             Unmet: something does not fit.
         """
         y = self.output(x)
-        memory = self._memory(name, x, others.get("memory", ()))
+        memory = given_sequence(
+            name, "memory", x, others.get("memory", ()), wider="a `Linear` behind the encoder gives it that width",
+            missing=f"for example `{name}: {{…, memory: m}}`, where `as: m` stands beside the last layer of the "
+            "encoder",
+        )  # fmt: skip
         heads, length, keys = self.nhead, x.shape[0], memory.shape[0]
         said, of_memory = f"`nhead` is {heads}", f"`memory` has {keys}"
         own, more = (heads, length, length), (heads, length, keys)
@@ -84,35 +89,9 @@ class TransformerDecoderLayer(Layer):
         check_masks(name, "memory_mask", "memory_key_padding_mask", others, more, (said, "{given}", of_memory), 0)
         return y
 
-    def _memory(self, name: str, x: TensorType, given: tuple[TensorType, ...]) -> TensorType:
-        need(
-            len(given) == 1,
-            lambda: f"`{name}` wants a value as `memory`" + (f", not {len(given)} of them" if given else ""),
-            code="value-kind" if given else "missing-argument",
-            help=f"for example `{name}: {{…, memory: m}}`, where `as: m` stands beside the last layer of the encoder",
-        )
-        found = given[0]
-        need(
-            len(found.shape) == 2 and found.dtype == "float32",
-            lambda: (
-                f"`memory` of `{name}` is float32 of length × features, but what it is given is "
-                f"{shape_text(found.shape)} of {found.dtype}"
-            ),
-            code="wrong-rank" if found.dtype == "float32" else "wrong-dtype", at="memory",
-        )  # fmt: skip
-        expect(
-            same(found.shape[1], x.shape[1]),
-            lambda: (
-                f"`memory` of `{name}` has the features of the input: it is {shape_text(found.shape)}, but {{given}}"
-            ),
-            code="width-mismatch", at="memory", axis=-1, help="a `Linear` behind the encoder gives it that width",
-        )  # fmt: skip
-        return found
-
     def _encoder(self) -> TransformerEncoderLayer:
         """The layer without attention to the memory, which has the same arguments."""
-        own = {name: getattr(self, name) for name in TransformerEncoderLayer.model_fields if name != "is_causal"}
-        return TransformerEncoderLayer.model_construct(**own, is_causal=self.tgt_is_causal)
+        return TransformerEncoderLayer.model_construct(**encoder_arguments(self), is_causal=self.tgt_is_causal)
 
     def inferred(self, x: TensorType) -> dict[str, Any]:
         return {"d_model": x.shape[-1], "batch_first": True}

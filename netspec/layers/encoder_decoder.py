@@ -7,14 +7,15 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Final, Literal
 
 from netspec.arguments import Count, NonNegative, Probability
-from netspec.dims import Shape, Size, expect, need, product, same
-from netspec.layers.base import Autocast, Example, Family, Layer, Saved, TensorType, TorchCall, shape_text
+from netspec.dims import Shape, Size, expect, product, same
+from netspec.layers.base import Autocast, Example, Family, Layer, Saved, TensorType, TorchCall
 from netspec.layers.decoder import TransformerDecoderLayer
 from netspec.layers.fields import BatchFirst
+from netspec.layers.given import given_sequence
 from netspec.layers.masks import check_masks
 from netspec.layers.scores import Others
 from netspec.layers.stacks import stacked
-from netspec.layers.transformer import TransformerEncoderLayer
+from netspec.layers.transformer import TransformerEncoderLayer, encoder_arguments
 
 _MASKS: Final = ("src_mask", "tgt_mask", "memory_mask")
 _PADDING: Final = ("src_key_padding_mask", "tgt_key_padding_mask", "memory_key_padding_mask")
@@ -75,15 +76,11 @@ class Transformer(Layer):
 
     @property
     def _encodes(self) -> TransformerEncoderLayer:
-        return TransformerEncoderLayer.model_construct(**self._shared(), is_causal=self.src_is_causal)
+        return TransformerEncoderLayer.model_construct(**encoder_arguments(self), is_causal=self.src_is_causal)
 
     @property
     def _decodes(self) -> TransformerDecoderLayer:
-        return TransformerDecoderLayer.model_construct(**self._shared(), tgt_is_causal=self.tgt_is_causal)
-
-    def _shared(self) -> dict[str, Any]:
-        """The arguments that the layers of both have."""
-        return {name: getattr(self, name) for name in TransformerEncoderLayer.model_fields if name != "is_causal"}
+        return TransformerDecoderLayer.model_construct(**encoder_arguments(self), tgt_is_causal=self.tgt_is_causal)
 
     def output(self, x: TensorType) -> TensorType:
         self.need_float(x)
@@ -98,7 +95,13 @@ class Transformer(Layer):
 
     def results(self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> tuple[TensorType, ...]:
         self.output(x)
-        target = self._target(x, others.get("tgt", ()))
+        target = given_sequence(
+            "Transformer", "tgt", x, others.get("tgt", ()),
+            missing="for example `Transformer: {tgt: target}`, where `target` is an input, or `as: target` has named "
+            "it; of one sequence write `TransformerEncoder`",
+            wider="a `Linear` in front of one of them gives it that width",
+            integers="an `Embedding` in front of it turns integers into vectors",
+        )  # fmt: skip
         read, written = x.shape[0], target.shape[0]
         said, of_target = f"`nhead` is {self.nhead}", f"`tgt` has {written}"
         for part, sizes, told in (
@@ -109,33 +112,6 @@ class Transformer(Layer):
             names = ("Transformer", f"{part}_mask", f"{part}_key_padding_mask")
             check_masks(*names, others, (self.nhead, *sizes), (said, *told), 0)
         return (target,)
-
-    def _target(self, x: TensorType, given: tuple[TensorType, ...]) -> TensorType:
-        need(
-            len(given) == 1,
-            lambda: "`Transformer` wants a value as `tgt`" + (f", not {len(given)} of them" if given else ""),
-            code="value-kind" if given else "missing-argument",
-            help="for example `Transformer: {tgt: target}`, where `target` is an input, or `as: target` has named it; "
-            "of one sequence write `TransformerEncoder`",
-        )
-        found = given[0]
-        need(
-            len(found.shape) == 2 and found.dtype == "float32",
-            lambda: (
-                f"`tgt` of `Transformer` is float32 of length × features, but what it is given is "
-                f"{shape_text(found.shape)} of {found.dtype}"
-            ),
-            code="wrong-rank" if found.dtype == "float32" else "wrong-dtype", at="tgt",
-            help="an `Embedding` in front of it turns integers into vectors" if found.dtype == "int64" else None,
-        )  # fmt: skip
-        expect(
-            same(found.shape[1], x.shape[1]),
-            lambda: (
-                f"`tgt` of `Transformer` has the features of the input: it is {shape_text(found.shape)}, but {{given}}"
-            ),
-            code="width-mismatch", at="tgt", axis=-1, help="a `Linear` in front of one of them gives it that width",
-        )  # fmt: skip
-        return found
 
     def inferred(self, x: TensorType) -> dict[str, Any]:
         return {"d_model": x.shape[-1], "batch_first": True}

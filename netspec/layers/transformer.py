@@ -148,6 +148,11 @@ class TransformerEncoderLayer(Layer):
         return Saved(input=self.norm_first, extra=whole + hidden, mask=2 * values + hidden, cpu=cpu)
 
 
+def encoder_arguments(layer: Layer) -> dict[str, Any]:
+    """The arguments that a layer of a decoder, or a whole transformer, has in common with a layer of an encoder."""
+    return {name: getattr(layer, name) for name in TransformerEncoderLayer.model_fields if name != "is_causal"}
+
+
 class TransformerEncoder(Layer):
     """(L, d_model) → (L, d_model): num_layers encoder layers in a row, equal but with weights of their own.
 

@@ -31,6 +31,7 @@ from netspec.text.source import Limits, MapNode, Node, ScalarNode, Source, parse
 from netspec.validation import FAILED, Reader, Reports
 
 if TYPE_CHECKING:
+    from netspec.layers.base import TensorType
     from netspec.recipe.resolved import Recipe
 
 Remarks = Literal["none", "warnings", "notes"]
@@ -128,73 +129,68 @@ def _elaborate(
     clues: Clues,
 ) -> tuple[Net | None, list[Diagnostic]]:
     """Spec → net, for one variant and its overrides."""
-    with without_gc(spec.source.text, grows=bool(spec.blocks)):  # blocks may expand to far more than the text
-        return _elaborate_whole(spec, variant, settings, terms, used, clues)
-
-
-def _elaborate_whole(
-    spec: Spec,
-    variant: str | None,
-    settings: Mapping[str, Any],
-    terms: Terms,
-    used: set[str],
-    clues: Clues,
-) -> tuple[Net | None, list[Diagnostic]]:
     over = apply_variant(spec, variant) if variant is not None else Overridden(spec)
     if settings:
         apply_settings(spec, over, settings)
-    symbols = symbols_of(over.input, {key.text for key, _ in over.vars})
+    source = over.source
+    reports = Reports(source, [(source.between(start, end), setting) for start, end, setting in over.marks])
     variables: dict[str, Any] = {}
     scope = NamesInScope(spec, variables, {})
     scope.used = used
-    reports = Reports(
-        source := over.source, [(source.between(start, end), setting) for start, end, setting in over.marks]
-    )
     reader = Reader(reports, scope)
-    _define(over, variables, spec, reader, scope)
+    with without_gc(spec.source.text, grows=bool(spec.blocks)):  # blocks may expand to far more than the text
+        _define(over, variables, spec, reader, scope)
+        elaborator, root, input_type = _walk(over, spec, reader, scope, terms.limits)
+        recipe: Recipe | None = None
+        if over.train is not None:
+            from netspec.language.training import training_section  # imported here: few specs have a recipe
+
+            recipe = training_section(over.train, over, input_type, root, elaborator)
+        net = Net(
+            name=_named(spec, variant),
+            description=spec.description,
+            source=spec.source.name,
+            variant=variant,
+            input=input_type or NOTHING,
+            root=root,
+            recipe=recipe,
+            conditions=tuple(elaborator.inference.conditions),
+            text=spec.source.text,
+            overrides=dict(settings),
+            named_inputs=elaborator.ports.inputs,
+            named_outputs=elaborator.ports.outputs,
+            variables={name: value for name, value in variables.items() if isinstance(value, int | float | str)},
+            plugins=_used_plugins(spec.offer, root),
+        )
+        whole = not has_errors(reports.diagnostics) and not spec.lost and input_type is not None
+        if over.expect is not None:
+            _expect(over.expect, net if whole else None, reports, scope)
+        if terms.remarks != "none" and whole:
+            _remark(net, spec, reports, terms.remarks)
+    clues.update(reports.clues)
+    clues.items_walked += elaborator.expansion.steps
+    return net, reports.diagnostics
+
+
+def _walk(
+    over: Overridden, spec: Spec, reader: Reader, scope: NamesInScope, limits: Limits
+) -> tuple[Elaborator, Sequential, TensorType | None]:
+    """The one walk of templates and shapes: what it has found, its root, and the type of the first input."""
+    symbols = symbols_of(over.input, {key.text for key, _ in over.vars})
     scope.symbols = symbol_sizes(symbols, over.symbols)
     inputs = _inputs(over, spec, reader, scope.symbols)
     scope.has_values = scope.has_values or inputs[0].name is not None
-    input_type = inputs[0].type
     init = InitRules(spec, spec.init, reader)
-    elaborator = Elaborator(spec, reader, scope, init, terms.limits)
+    elaborator = Elaborator(spec, reader, scope, init, limits)
     if over.train is not None:
-        from netspec.language.training import targets_in  # imported here: a spec without a recipe is checked faster
+        from netspec.language.training import targets_in  # imported here: few specs have a recipe
 
         elaborator.ports.targets = targets_in(over.train)
     root = elaborator.run(inputs)
     init.finish(reader)
     if elaborator.inference.conditions:
         _symbols_agree(elaborator.inference.conditions, over.input, reader)
-    recipe: Recipe | None = None
-    if over.train is not None:
-        from netspec.language.training import training_section  # likewise
-
-        recipe = training_section(over.train, over, input_type, root, elaborator)
-    net = Net(
-        name=_named(spec, variant),
-        description=spec.description,
-        source=spec.source.name,
-        variant=variant,
-        input=input_type or NOTHING,
-        root=root,
-        recipe=recipe,
-        conditions=tuple(elaborator.inference.conditions),
-        text=spec.source.text,
-        overrides=dict(settings),
-        named_inputs=elaborator.ports.inputs,
-        named_outputs=elaborator.ports.outputs,
-        variables={name: value for name, value in variables.items() if isinstance(value, int | float | str)},
-        plugins=_used_plugins(spec.offer, root),
-    )
-    whole = not has_errors(reports.diagnostics) and not spec.lost and input_type is not None
-    if over.expect is not None:
-        _expect(over.expect, net if whole else None, reports, scope)
-    if terms.remarks != "none" and whole:
-        _remark(net, spec, reports, terms.remarks)
-    clues.update(reports.clues)
-    clues.items_walked += elaborator.expansion.steps
-    return net, reports.diagnostics
+    return elaborator, root, inputs[0].type
 
 
 def _expect(node: Node, net: Net | None, reports: Reports, scope: NamesInScope) -> None:

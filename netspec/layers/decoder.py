@@ -9,7 +9,7 @@ from netspec.arguments import Count, NonNegative, Probability
 from netspec.dims import Shape, Size, product
 from netspec.layers.base import Autocast, Example, Family, Layer, Saved, TensorType, TorchCall
 from netspec.layers.fields import BatchFirst
-from netspec.layers.given import given_sequence
+from netspec.layers.given import check_sequence, given_sequence
 from netspec.layers.masks import check_masks, masked_scores
 from netspec.layers.scores import Others
 from netspec.layers.stacks import behind_attention, stacked
@@ -65,7 +65,8 @@ class TransformerDecoderLayer(Layer):
     tgt_is_causal: bool = False
 
     def output(self, x: TensorType) -> TensorType:
-        return self._encoder().output(x)
+        check_sequence(self, x, self.nhead)
+        return x
 
     def results(self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> tuple[TensorType, ...]:
         return (self.checked("TransformerDecoderLayer", x, others),)

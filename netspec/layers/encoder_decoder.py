@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Final, Literal
 
 from netspec.arguments import Count, NonNegative, Probability
-from netspec.dims import Shape, Size, expect, product, same
+from netspec.dims import Shape, Size, product
 from netspec.layers.base import Autocast, Example, Family, Layer, Saved, TensorType, TorchCall
 from netspec.layers.decoder import TransformerDecoderLayer
 from netspec.layers.fields import BatchFirst
-from netspec.layers.given import given_sequence
+from netspec.layers.given import check_sequence, given_sequence
 from netspec.layers.masks import check_masks
 from netspec.layers.scores import Others
 from netspec.layers.stacks import stacked
@@ -83,14 +83,7 @@ class Transformer(Layer):
         return TransformerDecoderLayer.model_construct(**encoder_arguments(self), tgt_is_causal=self.tgt_is_causal)
 
     def output(self, x: TensorType) -> TensorType:
-        self.need_float(x)
-        self.need_rank(x, 2, "(length, features)")
-        features = self.check_width(x)
-        expect(
-            same(features % self.nhead, 0),
-            lambda: f"`nhead: {self.nhead}` does not divide the features: {{given}}",
-            code="shape-mismatch", at="nhead", axis=-1, help="every head works on an equal share of the features",
-        )  # fmt: skip
+        check_sequence(self, x, self.nhead)
         return x
 
     def results(self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> tuple[TensorType, ...]:

@@ -1,9 +1,25 @@
-"""The sequence that torch's own decoders are given beside the one that flows in."""
+"""The sequences that torch's own transformers take: the one that flows in, and the one given beside it."""
 
 from __future__ import annotations
 
 from netspec.dims import expect, need, same
-from netspec.layers.base import TensorType, shape_text
+from netspec.layers.base import Layer, TensorType, shape_text
+
+
+def check_sequence(layer: Layer, x: TensorType, heads: int) -> None:
+    """Require a sequence of vectors as the input of a layer, whose features its heads share.
+
+    Raises:
+        Unmet: it has another dtype, other axes, another width than is stated, or one that the heads do not divide.
+    """
+    layer.need_float(x)
+    layer.need_rank(x, 2, "(length, features)")
+    features = layer.check_width(x)
+    expect(
+        same(features % heads, 0),
+        lambda: f"`nhead: {heads}` does not divide the features: {{given}}",
+        code="shape-mismatch", at="nhead", axis=-1, help="every head works on an equal share of the features",
+    )  # fmt: skip
 
 
 def given_sequence(

@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Literal
 
 from netspec.arguments import Count, NonNegative, Probability
-from netspec.dims import Shape, Size, expect, product, same
+from netspec.dims import Shape, Size, product
 from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
 from netspec.layers.fields import BatchFirst
+from netspec.layers.given import check_sequence
 from netspec.layers.masks import check_masks, masked_scores
 from netspec.layers.scores import Others
 from netspec.layers.stacks import behind_attention, stacked
@@ -57,17 +58,7 @@ class TransformerEncoderLayer(Layer):
     is_causal: bool = False
 
     def output(self, x: TensorType) -> TensorType:
-        self.need_float(x)
-        self.need_rank(x, 2, "(length, features)")
-        features = self.check_width(x)
-        expect(
-            same(features % self.nhead, 0),
-            lambda: f"`nhead: {self.nhead}` does not divide the features: {{given}}",
-            code="shape-mismatch",
-            at="nhead",
-            axis=-1,
-            help="every head works on an equal share of the features",
-        )
+        check_sequence(self, x, self.nhead)
         return x
 
     def results(self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> tuple[TensorType, ...]:

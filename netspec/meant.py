@@ -154,8 +154,27 @@ _UNITS: Final = "size|dim|dims|factor|value|val|shape|channels|features|slope|co
 """What people leave out at the end of an argument."""
 
 
+_MULTIPLES: Final = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
+MULTIPLE: Final = rf"(\d+(?:\.\d+)?)\s?([{''.join(_MULTIPLES)}])"
+"""A pattern for the text of a number of thousands, millions and so on."""
+
+
+def in_full(text: str) -> int | None:
+    """The whole number that `5M` or `2.5k` stands for; None for any other text."""
+    found = re.fullmatch(MULTIPLE, text)
+    if found is None:
+        return None
+    whole, _, part = found[1].partition(".")
+    value, rest = divmod(int(whole + part) * _MULTIPLES[found[2]], 10 ** len(part))
+    return None if rest else value
+
+
 def readings(text: str) -> Iterable[object]:
-    """Yield the values that a string may stand for: True for `yes`, 0.1 for `10%`, 1024 for `1,024`."""
+    """Yield the values that a string may stand for: True for `yes`, 0.1 for `10%`, 1024 for `1,024`, 2000 for `2k`."""
+    if re.fullmatch(MULTIPLE, text):
+        if (whole := in_full(text)) is not None:
+            yield whole
+        return
     word = SAID.get(text.lower())
     if word is not None:
         yield {"true": True, "false": False, "null": None}[word]

@@ -89,6 +89,10 @@ class Unmet(NamedTuple):
         Unmet(MLP, "memory: {batch: 8, at_most: 1 GiB, optimizer: Sgd}", "unknown-optimizer",
               "there is no optimizer `Sgd` whose memory is known; did you mean `SGD`?", "Sgd"),
         Unmet(MLP, "parms: 4", "unknown-key", "nothing called `parms` can be expected", "parms"),
+        Unmet(MLP, "params: 5M", "invalid-argument",
+              "`exactly` of `params` wants a whole number of at least 0, such as 5_000_000 or 6e8, and `5M` is no "
+              "number",
+              "5M"),
         Unmet(MLP, "params: -4", "invalid-argument",
               "`exactly` of `params` wants a whole number of at least 0, such as 5_000_000 or 6e8, not -4", "-4"),
         Unmet(MLP, "params: 0.5", "invalid-argument",
@@ -105,6 +109,16 @@ def test_what_does_not_hold_is_told_with_both_numbers(case: Unmet) -> None:
     assert (d.code, d.message) == (case.code, case.message)
     line = text.splitlines()[d.span.line - 1]
     assert line[d.span.column - 1 :].startswith(case.at)
+
+
+@pytest.mark.parametrize(("text", "number"), [("5M", "5_000_000"), ("2.5k", "2_500"), ("7B", "7_000_000_000")])
+def test_a_number_of_thousands_and_more_is_written_out(text: str, number: str) -> None:
+    (d,) = found(f"{MLP}expect: {{params: {{at_most: {text}}}}}\n")
+    assert d.help == f"write `at_most: {int(number)}`"
+    assert [d.code for d in found(f"{MLP}expect: {{params: {{at_most: {int(number)}}}}}\n")] in (
+        [],
+        ["expectation-unmet"],
+    )
 
 
 def test_expect_is_a_mapping() -> None:

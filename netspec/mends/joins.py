@@ -234,9 +234,10 @@ def _strides(branch: NetNode) -> int | None:
 def _padding_and_shortcut(
     clue: JoinClue, x: TensorType, types: list[TensorType], source: Source, spec: Spec
 ) -> Iterator[Fix]:
-    """A body with a stride, whose convolutions have no padding: padding, and a shortcut with the stride."""
+    """A body of another width or with a stride, whose convolutions have no padding: padding, and a shortcut."""
     body, by = list(leaves(clue.branches[0])), _strides(clue.branches[0])
-    if clue.item.options.get("shortcut") is not None or by in (None, 1) or not any(map(_half, body)):
+    plain = by == 1 and types[0].shape[:1] == x.shape[:1]  # padding alone keeps its shape
+    if clue.item.options.get("shortcut") is not None or by is None or plain or not any(map(_half, body)):
         return
     sizes = [-(-size // by) for size in x.shape[1:] if isinstance(size, int)]
     layers = clue.joining.shortcut_for(x, [types[0]._replace(shape=(types[0].shape[0], *sizes)), x])

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from netspec.meant import MULTIPLE, in_full
 from netspec.mends import brackets
 from netspec.mends.definitions import without_types
 from netspec.mends.line import END, WORD, Line
@@ -189,7 +190,7 @@ def _percent(line: Line) -> str:
 
 
 def _thousands(line: Line) -> str:
-    text = re.sub(r"(?<=: )(\d+)[kK]\b", r"\g<1>000", line.text)
+    text = re.sub(rf"(?<=: ){MULTIPLE}\b", lambda found: str(in_full(found[0]) or found[0]), line.text)
     return re.sub(rf"(?<=: )(\d{{1,3}}),(\d{{3}}){END}", r"\1\2", text)
 
 

@@ -336,6 +336,8 @@ LAYERS: Final[dict[str, tuple[str, str]]] = {
     }.items()
 } | {
     "Linear: 2k": ("layers:\n  - Flatten\n  - Linear: 2k", "layers:\n  - Flatten\n  - Linear: 2000"),
+    "Linear: 2.5k": ("layers:\n  - Flatten\n  - Linear: 2.5k", "layers:\n  - Flatten\n  - Linear: 2500"),
+    "Linear: 1M": ("layers:\n  - Flatten\n  - Linear: 1M", "layers:\n  - Flatten\n  - Linear: 1000000"),
     "Linear: 1,000": ("layers:\n  - Flatten\n  - Linear: 1,000", "layers:\n  - Flatten\n  - Linear: 1000"),
     "Linear: 1_000": ("layers:\n  - Flatten\n  - Linear: 1_000", "layers:\n  - Flatten\n  - Linear: 1000"),
     "out_features: 2k": (

@@ -154,6 +154,10 @@ OPEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "no shortcut where nothing can be added": (
         "  - residual: [Conv2d: {out_channels: 16, kernel_size: 1}]\n    shortcut: false\n", (_ALONE,)
     ),
+    "another width without padding": (
+        "  - residual: [Conv2d: {out_channels: 16, kernel_size: 3}, ReLU]\n",
+        ("half the kernel as `padding` in the body, and `shortcut: [Conv2d: {out_channels: 16, kernel_size: 1}]`",),
+    ),
     "a stride without padding": (
         "  - residual: [Conv2d: {out_channels: 3, kernel_size: 3, stride: 2}]\n",
         ("half the kernel as `padding` in the body, and `shortcut: [Conv2d: {out_channels: 3, kernel_size: 1, "

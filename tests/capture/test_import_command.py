@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.needs_torch
+
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """

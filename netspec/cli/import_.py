@@ -63,6 +63,8 @@ def command(
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
     written = from_config(text, name)
+    for note in written.notes:
+        click.echo(f"note: {note}", err=True)
     if target is None:
         click.echo(written.text, nl=False)
         return

@@ -77,6 +77,7 @@ class Configuration(BaseModel, ABC):
         if self.architecture not in self.heads_known:
             known = ", ".join(f"`{name}`" for name in self.heads_known)
             yield f"`architectures` has `{self.architecture}`; those that are known are {known}"
+            return  # the rest depends on what it ends in
         if self.pruned_heads:
             layers = ", ".join(map(str, self.pruned_heads))[:40]
             yield f"`pruned_heads` takes heads out of some layers ({layers}), and the layers of a spec are all alike"

@@ -13,12 +13,13 @@ from netspec.compiler import loads
 from netspec.diagnostics import Code, NetspecError, did_you_mean
 from netspec.errors import SpecError
 from netspec.importing.base import Configuration
+from netspec.importing.keys import misspelt, passed_over
 from netspec.views.describe import count_text
 
 LARGEST: Final = 2**20
 """Bytes of a file. A configuration of a thousand labels has a tenth of that."""
 
-_FAMILIES: Final = {
+FAMILIES: Final = {
     "bart": ("encoder_decoder", "Bart"),
     "bert": ("bert", "Bert"),
     "distilbert": ("bert", "DistilBert"),
@@ -45,6 +46,8 @@ class ImportedSpec(NamedTuple):
 
     text: str
     params: int
+    notes: tuple[str, ...]
+    """What of the file was passed over, and what it leaves to the defaults of transformers."""
 
 
 def from_config(text: bytes, name: str | None = None) -> ImportedSpec:
@@ -57,7 +60,8 @@ def from_config(text: bytes, name: str | None = None) -> ImportedSpec:
     Raises:
         NotImportable: the file is damaged, its family is not known, or it says what a spec cannot.
     """
-    found = _read(_parsed(text))
+    written = _parsed(text)
+    found = _read(written)
     refused = list(found.refused())
     if refused:
         raise NotImportable("\n".join(["the spec would be another network:", *(f"  {line}" for line in refused)]))
@@ -68,7 +72,8 @@ def from_config(text: bytes, name: str | None = None) -> ImportedSpec:
         first = next(d for d in error.diagnostics if d.severity == "error")
         raise NotImportable(f"its numbers do not make a network: {first.message}") from None
     assert isinstance(params, int)
-    return ImportedSpec(f"# {found.title()}, from a config.json: {count_text(params)} parameters.\n{body}", params)
+    titled = f"# {found.title()}, from a config.json: {count_text(params)} parameters.\n{body}"
+    return ImportedSpec(titled, params, tuple(passed_over(type(found), written)))
 
 
 def _parsed(text: bytes) -> dict[str, Any]:
@@ -97,7 +102,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _near(kind: str) -> str | None:
     """The known `model_type` that is spelled like this one. Others that share a name and differ in a number or an affix
     are families of their own: a `qwen3` is no `qwen2`."""
-    near = did_you_mean(kind, _FAMILIES)
+    near = did_you_mean(kind, FAMILIES)
     if near is None or abs(len(near) - len(kind)) > 1 or near[0] != kind[0].lower():
         return None
     return near if re.sub(r"\D", "", near) == re.sub(r"\D", "", kind) else None
@@ -105,8 +110,8 @@ def _near(kind: str) -> str | None:
 
 def _read(found: dict[str, Any]) -> Configuration:
     kind = found.get("model_type")
-    if not isinstance(kind, str) or kind not in _FAMILIES:
-        known = ", ".join(f"`{name}`" for name in _FAMILIES)
+    if not isinstance(kind, str) or kind not in FAMILIES:
+        known = ", ".join(f"`{name}`" for name in FAMILIES)
         if kind is None:
             raise NotImportable(f"it has no `model_type`; those that are known are {known}")
         near = _near(str(kind))
@@ -114,8 +119,8 @@ def _read(found: dict[str, Any]) -> Configuration:
         raise NotImportable(f"no spec is known for `model_type: {str(kind)[:64]}`, but for {known}{hint}")
     try:
         reader = family(kind)
-        if twice := list(reader.said_twice(found)):
-            raise NotImportable("\n".join(twice))
+        if wrong := [*reader.said_twice(found), *misspelt(reader, found)]:
+            raise NotImportable("\n".join(wrong))
         return reader.model_validate(reader.by_its_keys(found))
     except ValidationError as error:
         found_wrong = ((".".join(map(str, item["loc"])), json.dumps(item["input"])) for item in error.errors())
@@ -125,6 +130,6 @@ def _read(found: dict[str, Any]) -> Configuration:
 
 def family(kind: str) -> type[Configuration]:
     """The class that reads the configurations of a known `model_type`."""
-    module, name = _FAMILIES[kind]
+    module, name = FAMILIES[kind]
     found: type[Configuration] = getattr(import_module(f"netspec.importing.{module}"), name)
     return found

@@ -43,13 +43,16 @@ class T5(Configuration):
     num_layers: Depth = 6
     num_decoder_layers: Depth | None = None
     num_heads: Size = 8
-    n_positions: Size = 512
+    n_positions: Size | None = None
     relative_attention_num_buckets: Size = 32
     relative_attention_max_distance: Size = 128
     dropout_rate: Share = 0.1
     layer_norm_epsilon: Positive = 1e-6
     feed_forward_proj: str = "relu"
     tie_word_embeddings: bool = True
+    dense_act_fn: str | None = None
+    is_gated_act: bool | None = None
+    scale_decoder_outputs: bool | None = None
 
     @property
     def projection(self) -> tuple[bool, str]:
@@ -60,12 +63,21 @@ class T5(Configuration):
 
     def unsayable(self) -> Iterator[str]:
         yield from activation("feed_forward_proj", self.projection[1])
+        gated, name = self.projection
+        for key, follows, other in (
+            ("dense_act_fn", name, f"feed_forward_proj: {self.feed_forward_proj}"),
+            ("is_gated_act", gated, f"feed_forward_proj: {self.feed_forward_proj}"),
+            ("scale_decoder_outputs", self.tie_word_embeddings, f"tie_word_embeddings: {self.tie_word_embeddings}"),
+        ):
+            if getattr(self, key) not in (None, follows):
+                yield f"`{key}: {getattr(self, key)}` contradicts `{other}`, from which transformers derives it"
 
     def spec(self, name: str) -> str:
         decodes = self.ending != "encoder"
+        length = self.n_positions or 512  # of no weight: positions are relative
         written = ", target: [written, int64]" if decodes else ""
         stated = {
-            "length": self.n_positions, "written": self.n_positions if decodes else None, "words": self.vocab_size,
+            "length": length, "written": length if decodes else None, "words": self.vocab_size,
             "width": self.d_model, "hidden": self.d_ff, "heads": self.num_heads,
             "size": self.d_kv if decodes or self._size else None,
         }  # fmt: skip

@@ -15,7 +15,7 @@ from netspec.combinators import COMBINATORS, OWNERS, WORDS
 from netspec.diagnostics import Edit, Fix, Span, did_you_mean, is_misspelt, is_near
 from netspec.language.spec import Report, Spec
 from netspec.layers import UNOFFERED
-from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+from netspec.text.source import MapNode, Node, ScalarNode, Source
 from netspec.text.traps import stray_option_trap
 
 Kind = Literal["layer", "block", "reference", "combinator", "for", "repeat", "group", "as", "use", "output"]
@@ -327,7 +327,7 @@ def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     from netspec.language.strangers import instead_of_head, repeated_head
 
     name = node.text
-    axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
+    axes = spec.spatial_axes
     known = (*spec.blocks, *COMBINATORS, *_HEAD_WORDS)
     own = name.lower() in (word.lower() for word in known)
     layers = spec.offer.layers

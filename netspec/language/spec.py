@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Final, NamedTuple, Protocol
@@ -11,7 +12,7 @@ from netspec.diagnostics import Code, Fix, Related, Span
 from netspec.language.signatures import Parameter
 from netspec.language.targets import entries_below, target_names
 from netspec.layers import OWN, Offer
-from netspec.text.source import MapNode, Node, ScalarNode, Source
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 
 class Report(Protocol):
@@ -75,6 +76,14 @@ class Spec:
         """The names of variables and of blocks' parameters."""
         names = {key.text for key, _ in self.vars}
         return frozenset(names.union(p.name for block in self.blocks.values() for p in block.parameters))
+
+    @cached_property
+    def spatial_axes(self) -> int:
+        """How many spatial axes a layer means whose name does not say it: those of the input, or those that the names
+        of other layers say where none of them says as many."""
+        of_input = len(self.input.items) - 1 if isinstance(self.input, ListNode) else 2
+        said = Counter(map(int, re.findall(r"\b[A-Z]\w*?([123])[dD]\b", self.source.text)))
+        return of_input if of_input in said or not said else said.most_common(1)[0][0]
 
     @cached_property
     def input_names(self) -> dict[str, Node]:

@@ -203,7 +203,7 @@ def _often(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
     found = repeated_head(item.head.text)
     if found is None or item.head.quoted:
         return
-    axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
+    axes = spec.spatial_axes
     name = found[0] if found[0] in spec.blocks else meant_by(found[0].rpartition(".")[2], axes, spec.offer.layers)
     if name is None:
         return

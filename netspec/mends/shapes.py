@@ -126,6 +126,10 @@ def _axes_in_another_order(clue: LayerClue, source: Source, spec: Spec) -> Itera
     rank = len(x.shape)
     if stated is None or clue.layer.width_axis != 0 or rank not in _AXES or x.shape[-1] != stated:
         return
+    origin = clue.flow.origins[0] if clue.flow.origins else None
+    first = origin.leaf.layer if isinstance(origin, LayerOrigin) else None
+    if first is not None and first.width is not None and first.width_axis == 0:  # which gives its channels first
+        return
     moved = TensorType((x.shape[-1], *x.shape[:-1]), x.dtype)
     if accepted(clue.layer, moved) is None:
         return
@@ -202,7 +206,12 @@ def _another_rank(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
         y = None if layer is None else accepted(layer, clue.x)
         if y is not None and (rank != "1d" or len(clue.x.shape) == 1 or not _spatial(clue.layer)):
             title = f"write `{other}`, which turns {shape_text(clue.x.shape)} into {shape_text(y.shape)}"
-            yield from _fix(title, replace(source, clue.item.head, other))
+            yield from _fix(title, replace(source, clue.item.head, other), certain=not _has_batch(clue))
+
+
+def _has_batch(clue: LayerClue) -> bool:
+    """Whether an input looks like one picture with the batch's axis: `[1, 3, 32, 32]`."""
+    return clue.of_input and len(clue.x.shape) == 4 and clue.x.shape[0] == 1 and clue.x.shape[1] in CHANNELS
 
 
 def _spatial(layer: Layer) -> bool:
@@ -239,18 +248,32 @@ def _batch_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     sizes = input_sizes(spec)
     if not clue.of_input or sizes is None or len(sizes) != len(clue.x.shape) or len(sizes) < 2:
         return
-    if accepted(clue.layer, TensorType(clue.x.shape[1:], clue.x.dtype)) is not None:
+    one = TensorType(clue.x.shape[1:], clue.x.dtype)
+    drop = Edit(source.between(sizes[0].start, sizes[1].start), "")
+    if accepted(clue.layer, one) is None and _has_batch(clue):
+        yield from _batch_axis_and_width(clue, one, drop, source)
+    if accepted(clue.layer, one) is not None:
         texts = [source.text[size.start : size.end] for size in sizes[1:]]
         title = f"write `input: [{', '.join(texts)}]`: one example, without the batch axis"
         first, second = clue.x.shape[0], clue.x.shape[1]
         sure = stated_width(clue) is not None or first not in CHANNELS or (len(sizes) > 3 and second in CHANNELS)
         if clue.layer.width_axis == -1 and len(sizes) == 3:  # of a sequence, which a map may become
             sure = False
-        yield Fix(title, (Edit(source.between(sizes[0].start, sizes[1].start), ""),), sure)
+        yield Fix(title, (drop,), sure)
         if not sure and len(sizes) == 3 and accepted(clue.layer, TensorType((product(clue.x.shape[1:]), first))):
             pattern = "Rearrange: n c h w -> n (h w) c"
             yield from _fix(f"put `{pattern}` in front: a sequence of the places of a map",
                             put_before(source, clue.item, pattern), certain=False)  # fmt: skip
+
+
+def _batch_axis_and_width(clue: LayerClue, one: TensorType, drop: Edit, source: Source) -> Iterator[Fix]:
+    """One picture with the batch's axis into a layer that states another number of channels."""
+    width, channels = clue.layer.width, one.shape[0]
+    if width is None or not isinstance(channels, int) or with_argument(clue.layer, width, channels, one) is None:
+        return
+    title = f"`{shape_text(one.shape)}` is one example, without the batch axis, and `{width}: {channels}`"
+    edit = set_argument(source, clue.item, width, str(channels), clue.layer.scalar)
+    yield from _fix(title, drop, edit, certain=False)
 
 
 def _sequence_of_map(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:

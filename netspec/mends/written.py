@@ -66,7 +66,7 @@ def _meant(text: str, spec: Spec) -> str | None:
     """The layer that a head means; none is meant by the name of a block."""
     if text in spec.offer.layers or text in spec.blocks:
         return text if text in spec.offer.layers else None
-    axes = len(spec.input.items) - 1 if isinstance(spec.input, ListNode) else 2
+    axes = spec.spatial_axes
     bare = re.sub(r"^(?:torch\.)?(?:nn|layers|keras\.layers|tf\.keras\.layers)\.", "", text)
     found = meant_by(bare.removeprefix("Lazy"), axes, spec.offer.layers)
     return found if found in spec.offer.layers else None

@@ -135,6 +135,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"model_type": "bart", "static_position_embeddings": True}, "`static_position_embeddings: true`"),
     ({"model_type": "bart", "add_final_layer_norm": True}, "`add_final_layer_norm: true`"),
     ({"model_type": "bart", "normalize_embedding": False}, "`normalize_embedding: false`"),
+    ({"model_type": "bert", "hiden_size": 1024}, "`hiden_size` is no key of a `bert`: did you mean `hidden_size`?"),
+    ({"model_type": "gpt2", "n_layers": 24}, "`n_layers` is no key of a `gpt2`: did you mean `n_layer`?"),
+    ({"model_type": "distilbert", "n_layer": 3}, "`n_layer` is no key of a `distilbert`: did you mean `n_layers`?"),
+    ({"model_type": "t5", "dense_act_fn": "gelu"}, "`dense_act_fn: gelu` contradicts `feed_forward_proj: relu`"),
+    ({"model_type": "t5", "scale_decoder_outputs": False}, "contradicts `tie_word_embeddings: True`"),
 ]
 
 
@@ -152,6 +157,24 @@ def test_a_family_of_its_own_is_not_taken_for_one_of_a_like_name(kind: str) -> N
     with pytest.raises(NotImportable) as caught:
         written({"model_type": kind})
     assert "did you mean" not in str(caught.value)
+
+
+NOTED: list[tuple[dict[str, Any], str]] = [
+    (LLAMA | {"quantum_flux": 3}, "passed over, since no network of this family is known to have `quantum_flux`"),
+    (
+        {key: value for key, value in LLAMA.items() if key != "intermediate_size"},
+        "not said, and as transformers has it: `intermediate_size: 11008`",
+    ),
+    ({"model_type": "distilbert", "dim": 96, "n_heads": 4, "n_layers": 2, "hidden_dim": 100, "vocab_size": 10},
+     "not said, and as transformers has it: `max_position_embeddings: 512`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("config", "told"), NOTED)
+def test_what_is_passed_over_or_not_said_is_noted(config: dict[str, Any], told: str, tmp_path: Path) -> None:
+    assert from_config(json.dumps(config).encode()).notes == (told,)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert f"note: {told}" in program("import", "config.json", cwd=tmp_path).stderr
 
 
 def test_the_next_line_can_be_pasted_whatever_the_file_is_called(tmp_path: Path) -> None:

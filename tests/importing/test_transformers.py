@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 import netspec
 from netspec.importing import from_config
+from netspec.importing.config import FAMILIES
 from netspec.net import Net
 from netspec.torch import verify
 from tests.importing.test_config import PUBLISHED
@@ -169,3 +170,10 @@ def test_a_published_one_has_as_many_parameters_as_transformers_counts(name: str
     architecture = written.text.partition(",")[0].removeprefix("# ")
     with torch.device("meta"):
         assert learned(model_of(config, architecture)) == params
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_every_key_that_transformers_writes_is_known(kind: str) -> None:
+    config = transformers.AutoConfig.for_model(kind)
+    for text in (config.to_json_string(), config.to_json_string(use_diff=False)):
+        assert from_config(text.encode()).notes == ()

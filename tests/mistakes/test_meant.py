@@ -11,7 +11,7 @@ from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import TensorType
 from netspec.meant import argument_meant
 from netspec.mends.paddings import same_in_torch
-from tests.mistakes.check import check
+from tests.mistakes.check import apply, check
 from tests.mistakes.test_harmless import fixed
 
 HEAD = "input: [3, 8, 8]\nvars: {n: 3, k: 5, w: 15, h: 10, e: 16, on_: true, off_: false}\nlayers:\n"
@@ -183,6 +183,36 @@ def test_what_may_be_meant_otherwise_is_offered_and_not_done(case: str) -> None:
     assert fixed(HEAD + wrong) == HEAD + wrong
     (d,) = [d for d in check(HEAD + wrong) if d.severity == "error"][:1]
     assert tuple(fix.title for fix in (d.fix, d.otherwise) if fix is not None) == titles
+
+
+BATCHED = """input: [1, 3, 32, 32]
+layers:
+  - Conv2d: {out_channels: 16, kernel_size: 3, in_channels: 1}
+  - Flatten
+"""
+
+
+def test_the_axis_of_a_batch_and_a_width_that_was_read_off_it_go_together() -> None:
+    assert fixed(BATCHED) == BATCHED  # a volume of one channel may be meant
+    (d,) = check(BATCHED)
+    right = BATCHED.replace("[1, 3", "[3").replace("in_channels: 1", "in_channels: 3")
+    assert d.fix is not None and apply(BATCHED, d.fix) == right
+    assert d.otherwise is not None and apply(BATCHED, d.otherwise) == BATCHED.replace("Conv2d", "Conv3d")
+    without = BATCHED.replace(", in_channels: 1", "")
+    assert fixed(without) == without.replace("[1, 3", "[3")
+
+
+def test_a_norm_behind_a_convolution_is_of_its_channels_even_where_the_width_is_as_many() -> None:
+    wrong = f"input: [3, 32, 32]\nlayers:\n  - {CONV}\n  - BatchNorm2d: {{num_features: 32}}\n"
+    assert fixed(wrong) == wrong.replace("features: 32", "features: 3")
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_a_name_without_its_axes_has_those_of_the_other_layers(axes: int) -> None:
+    wrong = f"input: [1, 16, 16, 16]\nlayers:\n  - Rearrange: n 1 d h w -> n {'(d h)' if axes == 1 else 'd h'} w\n"
+    wrong = wrong if axes < 3 else "input: [1, 16, 16, 16]\nlayers:\n"
+    wrong += f"  - Conv{axes}d: {{out_channels: 4, kernel_size: 3}}\n  - MaxPool: 2\n"
+    assert fixed(wrong) == wrong.replace("MaxPool:", f"MaxPool{axes}d:")
 
 
 def test_no_key_of_a_recipe_becomes_one_of_another_kind() -> None:

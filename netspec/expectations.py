@@ -17,7 +17,7 @@ from netspec.dims import UNKNOWN, Dim, Size
 from netspec.kinds import FieldKind, kind_of
 from netspec.net import Net, OutputValue, leaves, multiplying
 from netspec.recipe.base import Precision
-from netspec.text.source import MapNode, Node, ScalarNode
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader
 from netspec.views.describe import bytes_of, bytes_text, count_text, shape_text
 
@@ -67,8 +67,6 @@ class Bounds(Arguments):
             raise invalid("`exactly` stands alone: what is met exactly needs no bounds")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
             raise invalid(f"no number is at least {self.at_least:,} and at most {self.at_most:,}")
-        if self.exactly is None and self.at_least is None and self.at_most is None:
-            raise invalid("it says nothing: give a number, `at_most` or `at_least`")
         return self
 
 
@@ -86,6 +84,8 @@ class Memory(Arguments):
 
 def check_expectations(node: Node, reader: Reader, net: Net | None) -> None:
     """Read `expect:`, and hold a net against it; None for one that has mistakes, of which nothing is known."""
+    if isinstance(node, ScalarNode) and node.value is None:  # a variant that expects nothing
+        return
     if not isinstance(node, MapNode):
         reader.report("wrong-form", "`expect` is a mapping: " + ", ".join(f"`{key}`" for key in KEYS), node,
                       help="for example `expect: {params: {at_most: 5_000_000}}`")  # fmt: skip
@@ -96,7 +96,10 @@ def check_expectations(node: Node, reader: Reader, net: Net | None) -> None:
             continue
         if name in COUNTS:
             bounds = reader.arguments(Bounds, value, name=name, at=key)
-            if bounds is not None and net is not None:
+            if bounds is not None and bounds == Bounds():
+                reader.report("invalid-argument", f"`{name}: {{}}` says nothing", value,
+                              help="give a number, `at_most` or `at_least`")  # fmt: skip
+            elif bounds is not None and net is not None:
                 _hold_count(name, bounds, value, reader, net)
         elif name == "memory":
             memory = reader.arguments(Memory, value, name=name, at=key)
@@ -105,10 +108,15 @@ def check_expectations(node: Node, reader: Reader, net: Net | None) -> None:
         elif name == "output":
             _hold_outputs(value, reader, net)
         else:
-            near = did_you_mean(name, KEYS)
-            known = ", ".join(f"`{key}`" for key in KEYS)
-            reader.report("unknown-key", f"nothing called `{name}` can be expected", key,
-                          help=f"did you mean `{near}`?" if near else f"what can be expected: {known}")  # fmt: skip
+            reader.report("unknown-key", f"nothing called `{name}` can be expected", key, help=_meant(name))
+
+
+def _meant(name: str) -> str:
+    """What helps where a key is none."""
+    if name.lower() in ("flops", "gflops", "flop"):
+        return "`macs` counts multiply-accumulates for one example, each of which is two operations"
+    near = did_you_mean(name, KEYS)
+    return f"did you mean `{near}`?" if near else f"what can be expected: {', '.join(f'`{key}`' for key in KEYS)}"
 
 
 # ---- counts
@@ -155,7 +163,8 @@ def _heaviest(weights: Iterable[tuple[Span, int]], whole: int, text: Callable[[i
         if weight:
             by_place[span] = by_place.get(span, 0) + weight
             times[span] = times.get(span, 0) + 1
-    first = sorted(by_place.items(), key=lambda entry: -entry[1])[:_HEAVIEST]
+    heavy = [entry for entry in by_place.items() if 200 * entry[1] >= whole]  # a share that is no 0 %
+    first = sorted(heavy, key=lambda entry: -entry[1])[:_HEAVIEST]
     return [
         Related(
             f"{text(weight)}, {100 * weight / whole:.0f} %"
@@ -220,7 +229,7 @@ def _hold_memory(memory: Memory, node: Node, key: ScalarNode, reader: Reader, ne
 
 
 def _hold_outputs(node: Node, reader: Reader, net: Net | None) -> None:
-    """`output: [10]`, or with the names of several: `output: {kind: [3], size: [1]}`."""
+    """`output: [10]`; of several `output: {kind: [3], size: [1]}`, or `output: [[3], [1]]` if they have no names."""
     outputs = net.outputs if net is not None else ()
     if isinstance(node, MapNode):
         named = {value.name: value for value in outputs if value.name is not None}
@@ -241,19 +250,42 @@ def _hold_outputs(node: Node, reader: Reader, net: Net | None) -> None:
 
 
 def _hold_shape(node: Node, value: OutputValue | None, reader: Reader, net: Net | None) -> None:
-    wanted = reader.scalar(node, _SHAPE, name="output")
-    if wanted is FAILED or value is None or net is None:
+    """A shape; of a family a shape for each member, or one for all if they are alike."""
+    nested = isinstance(node, ListNode) and any(isinstance(item, ListNode) for item in node.items)
+    places = node.items if nested and isinstance(node, ListNode) else [node]
+    wanted = [_shape_at(place, reader) for place in places]
+    if value is None or net is None or None in wanted:
         return
-    sizes: tuple[int, ...] = wanted if isinstance(wanted, tuple) else (wanted,)  # pyright: ignore[reportUnknownVariableType]  # of ints, as the kind says
-    word = "the output" if value.name is None else f"output `{value.name}`"
-    for type_ in value.types:
-        if any(isinstance(size, Dim) for size in type_.shape):
-            _needs_sizes(f"{word} of `{net.name}` is {shape_text(type_.shape)}", node, reader)
+    word = f"the output of `{net.name}`" if value.name is None else f"output `{value.name}` of `{net.name}`"
+    given = [type_.shape for type_ in value.types]
+    if len(places) != len(given) and (nested or len(set(given)) > 1):
+        shapes = f"{len(places)} shapes stand" if len(places) > 1 else "one shape stands"
+        written = ", ".join(f"[{', '.join(map(str, shape))}]" for shape in given)
+        reader.report(
+            "wrong-form",
+            f"{word} is {len(given)} tensor{'s' * (len(given) > 1)}, but {shapes} here",
+            node,
+            help=f"write `output: [{written}]`, a shape for each" if len(given) > 1 else f"write `output: {written}`",
+        )
+        return
+    for i, shape in enumerate(given):
+        which = word if len(given) == 1 else f"tensor {i} of {word}"
+        at, sizes = (places[i], wanted[i]) if nested else (node, wanted[0])
+        if any(isinstance(size, Dim) for size in shape):
+            _needs_sizes(f"{which} is {shape_text(shape)}", at, reader)
             return
-        if tuple(type_.shape) != sizes:
-            reader.report(_UNMET, f"{word} of `{net.name}` is {shape_text(type_.shape)}, but {shape_text(sizes)} is "
-                          "expected", node)  # fmt: skip
+        if sizes is not None and tuple(shape) != sizes:
+            reader.report(_UNMET, f"{which} is {shape_text(shape)}, but {shape_text(sizes)} is expected", at)
             return
+
+
+def _shape_at(node: Node, reader: Reader) -> tuple[int, ...] | None:
+    """The sizes that are written; None once reported."""
+    found = reader.scalar(node, _SHAPE, name="output")
+    if found is FAILED:
+        return None
+    sizes: tuple[int, ...] = found if isinstance(found, tuple) else (found,)  # pyright: ignore[reportUnknownVariableType]  # of ints, as the kind says
+    return sizes
 
 
 _SHAPE: Final = kind_of(Counts, getattr(Counts, "__metadata__", ()))

@@ -21,6 +21,8 @@ from tests.commands import invoke
 LENET = (Path(__file__).parent.parent / "specs" / "lenet.yaml").read_text(encoding="utf-8")
 MLP = "name: mlp\ninput: [784]\nvars: {width: 64}\nlayers: [Linear: width, ReLU, Linear: 10]\n"
 TWO = "name: two\ninput: [4]\nlayers: [Linear: 8, ReLU]\noutput: {kind: [Linear: 3], size: [Linear: 1]}\n"
+PAIR = "name: pair\ninput: [4]\nlayers: [{Linear: 8, as: a}, {Linear: 3, as: b}]\noutput: [a, b]\n"
+ALIKE = PAIR.replace("Linear: 3", "Linear: 8")
 MAPS = "name: maps\ninput: [3, H, W]\nlayers: [Conv2d: {out_channels: 8, kernel_size: 3}, ReLU]\n"
 
 
@@ -44,6 +46,10 @@ def found(text: str) -> list[Diagnostic]:
         (TWO, "output: {kind: [3]}"),
         (TWO, "output: {kind: [3], size: 1}"),
         (MAPS, "params: 224"),
+        (PAIR, "output: [[8], [3]]"),
+        (PAIR, "output: [[8], 3]"),
+        (ALIKE, "output: [[8], [8]]"),
+        (ALIKE, "output: [8]"),
     ],
 )
 def test_what_holds_is_silent(spec: str, expectation: str) -> None:
@@ -75,6 +81,15 @@ class Unmet(NamedTuple):
         Unmet(TWO, "output: {sise: [1]}", "unknown-output",
               "`two` has no output `sise`: there are `kind`, `size`", "sise"),
         Unmet(TWO, "output: [3]", "wrong-form", "`two` has 2 outputs: name each with its shape", "[3]"),
+        Unmet(PAIR, "output: [3]", "wrong-form", "the output of `pair` is 2 tensors, but one shape stands here", "[3]"),
+        Unmet(PAIR, "output: [[8], [3], [1]]", "wrong-form",
+              "the output of `pair` is 2 tensors, but 3 shapes stand here", "[[8]"),
+        Unmet(PAIR, "output: [[8], [4]]", "expectation-unmet",
+              "tensor 1 of the output of `pair` is 3, but 4 is expected", "[4]"),
+        Unmet(MLP, "output: [[10], [1]]", "wrong-form", "the output of `mlp` is 1 tensor, but 2 shapes stand here",
+              "[[10]"),
+        Unmet(MLP, "macs: {}", "invalid-argument", "`macs: {}` says nothing", "{}"),
+        Unmet(MLP, "flops: 9", "unknown-key", "nothing called `flops` can be expected", "flops"),
         Unmet(MLP, "output: {y: [10]}", "unknown-output", "`mlp` has no output `y`: its output has no name", "y"),
         Unmet(MAPS, "output: [8, 30, 30]", "needs-number",
               "the output of `maps` is 8 × (H - 2) × (W - 2), which depends on the symbols of the input",
@@ -119,6 +134,35 @@ def test_a_number_of_thousands_and_more_is_written_out(text: str, number: str) -
         [],
         ["expectation-unmet"],
     )
+
+
+def test_the_help_for_a_shape_of_several_can_be_pasted() -> None:
+    for wrong in ("output: [3]", "output: [[8], [3], [1]]"):
+        (d,) = found(f"{PAIR}expect: {{{wrong}}}\n")
+        assert d.help == "write `output: [[8], [3]]`, a shape for each"
+    (d,) = found(f"{MLP}expect: {{output: [[10], [1]]}}\n")
+    assert d.help == "write `output: [10]`"
+
+
+@pytest.mark.parametrize(("word", "own"), [("max", "at_most"), ("minimum", "at_least"), ("equals", "exactly")])
+def test_another_word_for_a_bound_is_mended(word: str, own: str) -> None:
+    d = next(d for d in found(f"{MLP}expect: {{params: {{{word}: 50_890}}}}\n") if d.code == "unknown-argument")
+    assert d.fix is not None
+    assert [edit.text for edit in d.fix.edits] == [own]
+
+
+def test_a_variant_may_expect_nothing() -> None:
+    text = f"{MLP}expect: {{params: 1}}\nvariants: {{free: {{expect: null}}, bare: {{expect: {{params: null}}}}}}\n"
+    source = Source("spec.yaml", text)
+    assert [d.code for d in compile_source(source).diagnostics] == ["expectation-unmet"]
+    for variant in ("free", "bare"):
+        assert compile_source(source, variant=variant).diagnostics == []
+
+
+def test_a_layer_without_a_share_is_not_among_those_that_weigh_most() -> None:
+    text = "input: [784]\nlayers: [Linear: 300, BatchNorm1d, ReLU]\nexpect: {params: {at_most: 9}}\n"
+    (d,) = (d for d in found(text) if d.code == "expectation-unmet")
+    assert [r.message for r in d.related] == ["235,500, 100 %"]
 
 
 def test_expect_is_a_mapping() -> None:

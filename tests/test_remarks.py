@@ -268,6 +268,26 @@ def test_an_activation_in_front_of_a_loss_of_scores_is_left_out(end: str) -> Non
     assert changed is not None and found(changed.text) == []
 
 
+@pytest.mark.parametrize(
+    ("router", "experts", "codes"),
+    [
+        ("[Linear: 4, Softmax: -1]", 4, ["softmax-twice"]),
+        ("[Linear: 4, Softmax: 2]", 4, ["softmax-twice"]),
+        ("[Linear: 4, Softmax: 1]", 4, []),  # over the positions
+        ("[Linear: 4, LogSoftmax: -1]", 4, []),  # its softmax is that of the scores
+        ("[Linear: 4, Sigmoid]", 4, []),
+        ("[Linear: 1]", 1, ["untaught-router"]),
+    ],
+)
+def test_a_router_is_warned_of_only_where_it_learns_less(router: str, experts: int, codes: list[str]) -> None:
+    top = min(2, experts)
+    text = f"- {{mixture: {{repeat: {experts}, do: [Linear: 16, ReLU]}}, router: {router}, top: {top}}}"
+    findings = found(f"input: [10, 16]\nlayers:\n  {text}\n")
+    assert [d.code for d in findings] == codes
+    if experts == 1:
+        assert findings[0].message.startswith("a single expert has the weight 1")
+
+
 def test_a_heavy_table_is_told_by_its_rows_and_not_by_what_it_reads() -> None:
     layers = "- Embedding: {num_embeddings: 5000, embedding_dim: 64}\n" + "- Linear: 8\n- ReLU\n" * 5
     (told,) = found(f"input: [7, int64]\nlayers:\n{layers}", notes=True)

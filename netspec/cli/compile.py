@@ -69,7 +69,7 @@ def command(
     if result.net is None or failed(result.diagnostics, strict=strict):
         _show_failure(result, form)
         if (batch, precision, optimizer, memory) != (None, None, None, None) and form == "table":
-            click.echo("the memory of training is that of a whole net: mend the spec, and it is estimated", err=True)
+            click.echo("the memory of training is that of a whole net without errors, and so not estimated", err=True)
         return 1
     if result.diagnostics:
         show_diagnostics(result.diagnostics, sources, err=True)

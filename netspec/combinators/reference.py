@@ -18,6 +18,8 @@ def combinator_table() -> str:
 def _form(kind: type[Joining]) -> str:
     form = f"`{kind.word}: {'[[…], […], …]' if kind.several else '[...]'}`"
     needed = [name for name, field in kind.model_fields.items() if field.is_required()]
+    if kind.decides:
+        needed.insert(0, kind.decides)
     for names, word in ((needed, "with"), ([name for name in kind.options if name not in needed], "optional")):
         if names:
             form += f", {word} " + ", ".join(f"`{kind.options[name].form}`" for name in names)

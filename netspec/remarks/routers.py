@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from netspec.diagnostics import Related
 from netspec.language.clues import RemarkClue
-from netspec.net import Combinator, leaves
-from netspec.remarks.walk import Telling, role_of
+from netspec.net import Combinator, Leaf, leaves
+from netspec.remarks.walk import Telling
 from netspec.validation import Reports
 
 
@@ -19,7 +19,7 @@ def find_routers(mixtures: Sequence[Combinator], tell: Telling, reports: Reports
         if not found:
             continue
         last = found[-1]
-        if role_of(type(last.layer)).is_share and router is not None and last.output == router.output:
+        if router is not None and last.output == router.output and _gives_shares(last):
             tell(
                 "softmax-twice",
                 f"the router of `{mixture.kind}` ends in `{last.type}`, and the weights are the softmax of what it "
@@ -27,15 +27,25 @@ def find_routers(mixtures: Sequence[Combinator], tell: Telling, reports: Reports
                 last,
                 f"leave `{last.type}` out: the router gives scores",
             )
+        alone = len(mixture.branches) == 2  # the router and one expert
         learns = any(leaf.params for leaf in found)
         if learns and not mixture.joining.teaches:
             reports.report(
                 "untaught-router",
-                f"with `top: 1` the weight of the one expert is 1 whatever its score is, so nothing teaches the router "
-                f"of `{mixture.kind}`: it stays as it was first drawn",
+                f"{'a single expert has the weight' if alone else 'with `top: 1` the weight of the one expert is'} 1 "
+                f"whatever its score is, so nothing teaches the router of `{mixture.kind}`: it stays as it was first "
+                "drawn",
                 mixture.span,
                 related=[Related(f"`{last.type}` of the router", last.span)],
-                help="write `normalize: false`, which weights the one by its share among all, or `top: 2`",
+                help="write `normalize: false`, which weights the one by its share among all, or `top: 2`"
+                if not alone
+                else "write the layers of the expert in the place of the mixture, or give it more experts",
                 clue=RemarkClue(last, ()),
                 severity="warning",
             )
+
+
+def _gives_shares(last: Leaf) -> bool:
+    """Whether it is a softmax over the experts. The logarithm of one gives the weights that the scores do."""
+    axis = getattr(last.layer, "dim", None)
+    return last.layer.gives == "probabilities" and axis in (-1, len(last.output.shape))

@@ -79,6 +79,7 @@ _READERS_OWN = {
     "CHANGELOG.md": {"config.json"},
     "ci.md": {"net.svg", "specs/net.yaml"},
     "commands.md": {"NAME.yaml", "config.json"},
+    "tutorial.md": {"config.json"},
     "contributing.md": {
         "netspec/cli/count.py", "netspec/combinators/halves.py", "netspec/layers/pointwise.py",
         "netspec/recipe/datasets/patterns.py", "netspec/trainer/data/stripes.py",

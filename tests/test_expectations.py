@@ -239,3 +239,19 @@ def test_nothing_is_held_against_a_network_that_has_mistakes() -> None:
 )  # fmt: skip
 def test_sizes(text: str, count: int | None) -> None:
     assert bytes_of(text) == count
+
+
+def test_what_is_only_not_as_expected_can_be_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "fat.yaml").write_text(f"{MLP}expect: {{params: {{at_most: 9}}}}\n")
+    fat, out = str(tmp_path / "fat.yaml"), tmp_path / "out"
+    compiled = invoke(cli, "compile", fat, "--batch", 8, "-o", out)
+    assert (compiled.return_value, out.exists()) == (1, False)
+    assert "3 layers" in compiled.stdout
+    assert "peak of a training step" in compiled.stdout
+    drawn = invoke(cli, "draw", fat, "-o", tmp_path / "fat.svg")
+    assert (drawn.return_value, (tmp_path / "fat.svg").exists()) == (0, True)
+    compared = invoke(cli, "compare", fat, fat, "--set", "width=32")
+    assert compared.return_value == 0
+    for run in (compiled, drawn, compared):
+        assert "but at most 9 are expected" in run.stderr
+    assert isinstance(invoke(cli, "train", fat, "--dry-run").exception, netspec.SpecError)

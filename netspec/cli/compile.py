@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -12,6 +12,7 @@ from netspec.cli.common import (
     compile_spec,
     failed,
     format_option,
+    is_whole,
     json_is_out,
     remark_options,
     show_diagnostics,
@@ -63,18 +64,17 @@ def command(
     set_: tuple[str, ...],
 ) -> int:
     """Compile SPEC: print its layer table and write NAME.py, NAME.svg and NAME.json into build/NAME/."""
+    wish = Wish(batch, precision, optimizer, memory)
     result = compile_spec(spec, variant, set_, notes=notes)
     result = result._replace(diagnostics=without_ignored(result.diagnostics, ignore))
     sources = {result.source.name: result.source.text}
     if result.net is None or failed(result.diagnostics, strict=strict):
-        _show_failure(result, form)
-        if (batch, precision, optimizer, memory) != (None, None, None, None) and form == "table":
-            click.echo("the memory of training is that of a whole net without errors, and so not estimated", err=True)
+        _show_failure(result, form, depth, wish)
         return 1
     if result.diagnostics:
         show_diagnostics(result.diagnostics, sources, err=True)
     net = result.net
-    cost = _cost(net, batch, precision, optimizer, memory)
+    cost = _cost(net, wish)
     click.echo(_table(net, form, depth, cost).rstrip("\n"))
     json_is_out()
     if not no_write:
@@ -86,10 +86,25 @@ def command(
     return 0
 
 
-def _cost(net: Net, batch: int | None, precision: str | None, optimizer: str | None, memory: str | None) -> Cost | None:
+class Wish(NamedTuple):
+    """The options of an estimate."""
+
+    batch: int | None
+    precision: str | None
+    optimizer: str | None
+    memory: str | None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether one of them is given."""
+        return self != Wish(None, None, None, None)
+
+
+def _cost(net: Net, wish: Wish) -> Cost | None:
     """The estimate by the options, completed by the recipe if there is one; None if no option asks for an estimate."""
-    if (batch, precision, optimizer, memory) == (None, None, None, None):
+    if not wish.is_there:
         return None
+    batch, precision, optimizer, _ = wish
     from netspec.cost import estimate  # imported here, since most compilations do not need it
 
     recipe = net.recipe
@@ -134,14 +149,20 @@ def _document(net: Net, cost: Cost | None) -> str:
     return json.dumps(to_json(net) | ({"memory": cost.to_json()} if cost else {}), indent=2, ensure_ascii=False)
 
 
-def _show_failure(result: Result, form: str) -> None:
-    """Show the diagnostics; in the form `table`, after the part of the table whose shapes are known."""
+def _show_failure(result: Result, form: str, depth: int | None, wish: Wish) -> None:
+    """Show the diagnostics; in the form `table`, after the part of the table whose shapes are known. That is all of it
+    where the network is but not what its spec expects."""
+    found = result.diagnostics
     if form == "json":
-        click.echo(render_json(result.diagnostics))
+        click.echo(render_json(found))
         return
-    if form == "table" and result.net is not None and result.net.layers and has_errors(result.diagnostics):
-        click.echo(partial_table(result.net, width=width()))
-    show_diagnostics(result.diagnostics, {result.source.name: result.source.text}, err=True)
+    whole = is_whole(found)
+    if form == "table" and result.net is not None and result.net.layers and has_errors(found):
+        net = result.net
+        click.echo(_table(net, form, depth, _cost(net, wish)).rstrip() if whole else partial_table(net, width=width()))
+    show_diagnostics(found, {result.source.name: result.source.text}, err=True)
+    if wish.is_there and form == "table" and not whole:
+        click.echo("the memory of training is that of a whole net: mend the spec, and it is estimated", err=True)
 
 
 def _write(net: Net, cost: Cost | None, directory: Path) -> None:

@@ -76,7 +76,7 @@ def command(
     asked = page_of(page)
     if form == "html":
         return _write_page(spec_pairs(specs, variants), set_, output)
-    nets = [load_spec(spec, variant, set_) for spec, variant in spec_pairs(specs, variants)]
+    nets = [load_spec(spec, variant, set_, to_look_at=True) for spec, variant in spec_pairs(specs, variants)]
     if form in ("mmd", "md"):
         write_atomic(output, _chart(nets, form, depth, direction or "TB"))
         click.echo(f"wrote {output}", err=True)

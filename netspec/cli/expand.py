@@ -13,4 +13,4 @@ from netspec.emit.yaml import expand
 @spec_options
 def command(spec: str, variant: str | None, set_: tuple[str, ...]) -> None:
     """Print the flat YAML that SPEC stands for: no variables, blocks or loops. It compiles to the same network."""
-    click.echo(expand(load_spec(spec, variant, set_)), nl=False)
+    click.echo(expand(load_spec(spec, variant, set_, to_look_at=True)), nl=False)

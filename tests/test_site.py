@@ -11,11 +11,20 @@ from pathlib import Path
 import pytest
 
 import netspec
+from docs.gallery import GALLERY, Picture
 from docs.site.__main__ import list_versions
 from docs.site.links import checked
 from docs.site.navigation import DOCS, sections
 from docs.site.networks import FAMILIES
-from docs.site.pictures import Network, draw_layer, draw_network, layer_names, layer_spec, networks
+from docs.site.pictures import (
+    Network,
+    draw_layer,
+    draw_network,
+    draw_of_documents,
+    layer_names,
+    layer_spec,
+    networks,
+)
 from docs.site.references import with_pictures
 from docs.site.sources import SPLIT, Rewriting, first_page, moved, parts_of
 from netspec.codes import CODES
@@ -87,12 +96,23 @@ def test_the_path_of_a_spec_leads_to_its_page_unless_it_is_a_link_already_or_no_
     )
 
 
-def test_a_picture_is_shown_in_both_themes_and_that_of_flow_is_one() -> None:
+@pytest.mark.parametrize("name", ["lenet-alexnet-stack", "lenet-alexnet", "resnet18-34"])
+def test_a_picture_is_shown_in_both_themes(name: str) -> None:
     rewritten = Rewriting({}, [])
-    assert rewritten("![two](images/lenet-alexnet-stack.svg)", "gallery") == (
-        "![two](images/lenet-alexnet-stack-light.svg){.only-light}![two](images/lenet-alexnet-stack-dark.svg){.only-dark}"
+    assert rewritten(f"![two](images/{name}.svg)", "gallery") == (
+        f"![two](images/{name}-light.svg){{.only-light}}![two](images/{name}-dark.svg){{.only-dark}}"
     )
-    assert rewritten("![two](images/lenet-alexnet.svg)", "gallery") == "![two](images/lenet-alexnet.svg)"
+    assert rewritten("![chart](images/loss.svg)", "gallery") == "![chart](images/loss.svg)"
+
+
+@pytest.mark.parametrize("picture", [p for p in GALLERY if p.style == "differences"], ids=lambda p: p.name)
+def test_what_differs_is_drawn_as_such_in_both_themes(
+    picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    draw_of_documents(picture, tmp_path)
+    assert (tmp_path / f"{picture.name}-light.svg").read_bytes() == picture.path.read_bytes()
+    assert "with other arguments" in (tmp_path / f"{picture.name}-dark.svg").read_text(encoding="utf-8")
 
 
 def test_the_first_page_puts_spec_finding_and_picture_beside_each_other() -> None:
@@ -135,7 +155,7 @@ def test_every_shipped_spec_has_a_page_of_its_own_and_the_styles_that_suit_it(
     lenet, yolo = by_path["specs/lenet.yaml"], by_path["specs/graphs/yolov8n.yaml"]
     assert draw_network(lenet, tmp_path, tmp_path) == ["map", "volumes", "stack", "flow"]
     assert draw_network(yolo, tmp_path, tmp_path) == ["map", "stack", "flow"]  # no one line from input to output
-    assert {"lenet.html", "lenet-map-light.svg", "lenet-map-dark.svg", "lenet-flow.svg"} <= {
+    assert {"lenet.html", "lenet-map-light.svg", "lenet-map-dark.svg", "lenet-flow-dark.svg"} <= {
         path.name for path in tmp_path.iterdir()
     }
 

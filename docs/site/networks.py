@@ -43,7 +43,7 @@ def title(network: Network) -> str:
 
 
 def _glance(network: Network) -> str:
-    return shown("", files_of("map", PICTURES / f"{network.page}-map"))
+    return shown("", files_of(PICTURES / f"{network.page}-map"))
 
 
 def network_page(network: Network, suiting: Sequence[str]) -> str:
@@ -64,9 +64,7 @@ def network_page(network: Network, suiting: Sequence[str]) -> str:
     for style in suiting:
         option = [] if style == "flow" else ["--style", style]
         words = " ".join(["netspec draw", *network.words, *option, "-o", f"{net.name}.svg"])
-        picture = shown(
-            f"{net.name}: {STYLES[style].lower()}", files_of(style, PICTURES / f"{network.page}-{style}"), "../"
-        )
+        picture = shown(f"{net.name}: {STYLES[style].lower()}", files_of(PICTURES / f"{network.page}-{style}"), "../")
         lines += [
             f"## {STYLES[style]}",
             "",

@@ -16,7 +16,7 @@ import yaml
 
 import netspec
 from docs.gallery import Picture
-from netspec.cli.draw import command
+from netspec.cli import cli
 from netspec.diagnostics import UsageError
 from netspec.layers import FAMILIES, layer_class
 from netspec.layers.base import Example, Layer
@@ -37,10 +37,15 @@ STYLES: Final = {
 
 def drawn(arguments: Sequence[str], file: Path) -> bool:
     """Run `netspec draw` without what it says on the way; False if the style does not suit the network."""
+    return _run(["draw", *arguments, "-o"], file)
+
+
+def _run(words: Sequence[str], file: Path) -> bool:
+    """Run a command that ends in the file to draw."""
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            command.main([*arguments, "-o", str(file)], standalone_mode=False)
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+            cli.main([*words, str(file)], standalone_mode=False)
     except UsageError:
         return False
     return True
@@ -147,17 +152,16 @@ def draw_network(network: Network, place: Path, pages: Path) -> list[str]:
 
 def draw_of_documents(picture: Picture, place: Path) -> None:
     """Write the files of a picture of the documents into a folder."""
-    words = shlex.split(picture.command)[2:-2]  # without `netspec draw` in front, and `-o FILE` behind
-    for file, theme in files_of(picture.style, place / picture.name).items():
-        drawn([*words, *theme], file)
+    _, *words, option, _ = shlex.split(picture.command)  # behind `netspec` and before the file
+    for file, theme in files_of(place / picture.name).items():
+        if not _run([*words, *theme, option], file):
+            raise AssertionError(f"{picture.name} cannot be drawn")
 
 
-def files_of(style: str, stem: Path) -> dict[Path, list[str]]:
-    """The files that show a picture in the two themes, each with its options; `flow` has one for both."""
-    if style == "flow":
-        return {stem.with_name(f"{stem.name}.svg"): []}
+def files_of(stem: Path) -> dict[Path, list[str]]:
+    """The files that show a picture in the two themes, each with its options."""
     return {stem.with_name(f"{stem.name}-{theme}.svg"): ["--theme", theme] for theme in THEMES}
 
 
 def _drawn_in(style: str, spec: list[str], stem: Path) -> bool:
-    return all(drawn([*spec, "--style", style, *theme], file) for file, theme in files_of(style, stem).items())
+    return all(drawn([*spec, "--style", style, *theme], file) for file, theme in files_of(stem).items())

@@ -103,18 +103,15 @@ class Rewriting:
 
 
 def _in_both_themes(match: re.Match[str]) -> str:
-    style = next((picture.style for picture in GALLERY if picture.name == match[2]), None)
-    if style is None:  # a chart, whose colours suit both themes
+    if all(picture.name != match[2] for picture in GALLERY):  # a chart, whose colours suit both themes
         return match[0]
-    return shown(match[1], files_of(style, Path("images", match[2])))
+    return shown(match[1], files_of(Path("images", match[2])))
 
 
 def shown(words: str, files: Iterable[Path], up: str = "", marks: str = "") -> str:
-    """Markdown that shows a picture in the theme of the reader, or one picture in both."""
-    places = [f"![{words}]({up}{file.as_posix()})" for file in files]
-    themes = [f".only-{theme}" for theme in THEMES] if len(places) == len(THEMES) else [""]
-    marked = (" ".join(filter(None, (theme, marks))) for theme in themes)
-    return "".join(f"{p}{{{m}}}" if m else p for p, m in zip(places, marked, strict=True))
+    """Markdown that shows a picture in the theme of the reader."""
+    marked = [" ".join(filter(None, (f".only-{theme}", marks))) for theme in THEMES]
+    return "".join(f"![{words}]({up}{f.as_posix()}){{{m}}}" for f, m in zip(files, marked, strict=True))
 
 
 # ---- pages that only the site has

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
@@ -77,6 +77,10 @@ class RowMaker:
     def pair(self, pair: SideBySide, level: int) -> list[DrawnRow]:
         """The row of a pair; those of what is in it, if it is opened."""
         a, b = (None if part is None else self.cell(part) for part in (pair.a, pair.b))
+        if pair.kind == "changed" and a is not None and b is not None and a.runs == b.runs:
+            # what differs is among the arguments that a picture leaves out
+            all_said = replace(self, voice=replace(self.voice, everything=True))
+            a, b = (None if part is None else all_said.cell(part) for part in (pair.a, pair.b))
         if not pair.inside or level >= self.depth:
             return [DrawnRow(pair.kind, level, a, b)]
         inside = self.rows(_bare(pair.inside), level + 1)

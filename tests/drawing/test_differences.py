@@ -15,8 +15,10 @@ from netspec.comparison import Comparison, SeveralNets, compare
 from netspec.comparison.parts import SideBySide
 from netspec.diagnostics import UsageError
 from netspec.drawing.differences import differences, page, rounded, table_of
+from netspec.drawing.drawn_rows import RowMaker
 from netspec.drawing.page import SMALLEST, Sheet, paper
 from netspec.drawing.scene import Box, Words, flat
+from netspec.drawing.short import Voice
 from netspec.drawing.theme import THEMES
 from netspec.drawing.tikz import tikz
 from netspec.net import Net
@@ -183,6 +185,24 @@ def test_tips_have_the_line_of_the_spec() -> None:
     tips = [e.firstChild.data for e in svg.getElementsByTagName("title") if e.firstChild]  # type: ignore[union-attr]
     assert any("Conv2d 96, 11×11" in tip and "alexnet.yaml, line " in tip for tip in tips)
     assert any("Conv2d 6, 5×5" in tip and "lenet.yaml, line " in tip for tip in tips)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("RMSNorm: {eps: 1e-5}", "RMSNorm: {eps: 1e-6}"),
+        ("BatchNorm1d: {momentum: 0.01}", "BatchNorm1d"),
+        ("Linear: {out_features: 8, bias: false}", "Linear: 8"),
+        ("LeakyReLU: 0.2", "LeakyReLU"),
+        ("GELU", "GELU: {approximate: tanh}"),
+    ],
+)
+@pytest.mark.parametrize("lines", ["  - Linear: 8\n  - {}\n  - ReLU\n", "  - {}\n", "  - residual: [{}]\n"])
+def test_what_is_changed_does_not_read_the_same(one: str, other: str, lines: str) -> None:
+    a, b = (netspec.loads(f"input: [8]\nlayers:\n{lines.format(item)}") for item in (one, other))
+    changed = [row for row in RowMaker(Voice(), 9).rows(compare(a, b).pairs) if row.kind == "changed" and not row.opens]
+    assert changed
+    assert all(row.a is not None and row.b is not None and row.a.runs != row.b.runs for row in changed)
 
 
 def test_fewer_levels_are_open_where_that_is_asked() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
@@ -43,6 +43,22 @@ class Block(NamedTuple):
     key: ScalarNode
 
 
+def nodes_below(roots: Iterable[Node | None], known: Collection[int] = ()) -> Iterator[Node]:
+    """Nodes and all that they hold, each once, without those of known identities; keys of mappings are none."""
+    left = list(roots)
+    seen = set(known)
+    while left:
+        node = left.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        yield node
+        if isinstance(node, ListNode):
+            left += node.items
+        elif isinstance(node, MapNode):
+            left += [value for _, value in node.entries]
+
+
 class Spec:
     """A document with its parts told apart. Nodes keep their places."""
 
@@ -76,6 +92,11 @@ class Spec:
         """The names of variables and of blocks' parameters."""
         names = {key.text for key, _ in self.vars}
         return frozenset(names.union(p.name for block in self.blocks.values() for p in block.parameters))
+
+    @cached_property
+    def nodes(self) -> Sequence[Node]:
+        """All nodes among the layers, in the blocks and outputs, each once; keys of mappings are none."""
+        return tuple(nodes_below([self.layers, self.output, *(block.body for block in self.blocks.values())]))
 
     @cached_property
     def spatial_axes(self) -> int:

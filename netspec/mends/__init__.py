@@ -26,12 +26,13 @@ from netspec.mends.inputs import channels_last_input
 from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
 from netspec.mends.loops import mends_of_loops
+from netspec.mends.orders import stated_width
 from netspec.mends.pasted import OF_PASTED, as_pasted, mends_of_pasted
 from netspec.mends.proof import FOR_ONE, HIDING, OF_TEXT, Budget, Found, Proof, Recheck
 from netspec.mends.recipes import mends_of_data, mends_of_drawn, mends_of_recipe, mends_of_scores
 from netspec.mends.recovery import BROKEN, MOST_READ, Gap, Gaps, Read, gaps_of, goes_on, is_a_spec, together
 from netspec.mends.remarks import mends_of_end, mends_of_output, mends_of_remark, mends_of_warning
-from netspec.mends.shapes import mends_of_layer, stated_width, values_that_fit
+from netspec.mends.shapes import mends_of_layer, values_that_fit
 from netspec.mends.values import mends_of_unread
 from netspec.mends.words import mends_of_axis_of_map
 from netspec.mends.written import mends_of_writing, python_at

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
-from netspec.mends.edits import applied, places
-from netspec.mends.proof import HIDING, OF_TEXT, Proof
+from netspec.mends.edits import Changed, applied, places
+from netspec.mends.proof import HIDING, NAMES, OF_TEXT, Proof
 from netspec.text.source import Source
 
 
@@ -74,10 +74,11 @@ class _Agreement:
         new = [d for d in after if not d.span.in_setting and (d.code, now.offset(*d.span[1:3])) not in before]
         hides = any(d.code in HIDING for d in group) and all(self._may_reveal(d) for d in group)
         still = {(d.code, changed.moved(source.offset(*d.span[1:3]))) for d, _ in pairs}
-        return not new or (
-            hides
-            and not any((d.code, now.offset(*d.span[1:3])) in still for d in new)
-            and all(changed.lines.isdisjoint(range(d.span.line, d.span.end_line + 1)) for d in new)
+        if not new or not hides:
+            return not new
+        touched = _touched(pairs, source, changed, now)
+        return not any((d.code, now.offset(*d.span[1:3])) in still for d in new) and all(
+            touched.isdisjoint(range(d.span.line, d.span.end_line + 1)) for d in new
         )
 
     def _take_one(self, d: Diagnostic) -> None:
@@ -125,3 +126,15 @@ class _Agreement:
         edits = [Edit(now.between(changed.moved(start), changed.moved(end)), text) for start, end, text in own]
         at = changed.moved(source.offset(*d.span[1:3]))
         return d._replace(span=now.between(at, at)), fix._replace(edits=tuple(edits))
+
+
+def _touched(pairs: Sequence[tuple[Diagnostic, Fix]], source: Source, changed: Changed, now: Source) -> frozenset[int]:
+    """The lines on which mends were made that nothing else may come of. Behind a name that is known now anything may
+    be wrong that stands beside it."""
+    lines = set(changed.lines)
+    for d, fix in pairs:
+        whole = any("\n" in edit.text or edit.span.line != edit.span.end_line for edit in fix.edits)
+        if d.code in NAMES and not whole:
+            at = changed.moved(source.offset(*fix.edits[0].span[1:3]))
+            lines.discard(now.between(at, at).line)
+    return frozenset(lines)

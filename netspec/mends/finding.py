@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from netspec.diagnostics import Span
 from netspec.language.items import Item
-from netspec.language.spec import Spec
+from netspec.language.spec import Spec, nodes_below
 from netspec.mends.edits import offset
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
@@ -15,19 +15,10 @@ from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 def nodes(spec: Spec, *, defined: bool = False) -> Iterator[Node]:
     """All nodes among the layers, in the blocks and outputs, each once; keys of mappings are none. With `defined` also
     those of `vars`."""
-    left: list[Node | None] = [spec.layers, spec.output, *(block.body for block in spec.blocks.values())]
-    left += [value for _, value in spec.vars] if defined else []
-    seen: set[int] = set()
-    while left:
-        node = left.pop()
-        if node is None or id(node) in seen:
-            continue
-        seen.add(id(node))
-        yield node
-        if isinstance(node, ListNode):
-            left += node.items
-        elif isinstance(node, MapNode):
-            left += [value for _, value in node.entries]
+    found = spec.nodes
+    yield from found
+    if defined:
+        yield from nodes_below([value for _, value in spec.vars], {id(node) for node in found})
 
 
 def items(spec: Spec) -> Iterator[Item]:
@@ -70,6 +61,16 @@ def item_before(spec: Spec, source: Source, span: Span) -> Item | None:
                 if child is not None and child.head.start == at:
                     return before
     return None
+
+
+def items_behind(spec: Spec, at: int) -> Iterator[Item]:
+    """The items behind the one whose head begins at an offset, in the same list."""
+    for node in nodes(spec):
+        if isinstance(node, ListNode):
+            found = [_item(child) for child in node.items]
+            places = [None if item is None else item.head.start for item in found]
+            if at in places:
+                yield from (item for item in found[places.index(at) + 1 :] if item is not None)
 
 
 def items_around(spec: Spec, at: int) -> Iterator[Item]:

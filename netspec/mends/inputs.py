@@ -24,11 +24,11 @@ def input_sizes(spec: Spec) -> list[Node] | None:
     return list(numbers) if numbers and len(numbers) == len(node.items) else None
 
 
-def channels_first(sizes: list[Node], source: Source) -> Fix:
+def channels_first(sizes: list[Node], source: Source, *, certain: bool = True) -> Fix:
     """The sizes of the input with the last one in front."""
     texts = [source.text[size.start : size.end] for size in (sizes[-1], *sizes[:-1])]
     edit = Edit(source.between(sizes[0].start, sizes[-1].end), ", ".join(texts))
-    return Fix(f"write `input: [{', '.join(texts)}]`: the channels come first", (edit,))
+    return Fix(f"write `input: [{', '.join(texts)}]`: the channels come first", (edit,), certain)
 
 
 def channels_last_input(source: Source, spec: Spec) -> Fix | None:

@@ -19,7 +19,8 @@ from netspec.mends.block_calls import given_in_call, written
 from netspec.mends.edits import put_beside, replace, set_argument, take_out
 from netspec.mends.finding import item_at, items
 from netspec.mends.shapes import with_argument
-from netspec.net import Leaf, leaves
+from netspec.mends.widths import width_of_a_body
+from netspec.net import Leaf, Sequential, leaves
 from netspec.net import Node as NetNode
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
@@ -40,6 +41,7 @@ def mends_of_join(clue: JoinClue, d: Diagnostic, source: Source, spec: Spec) -> 
     yield from _one_layer_that_differs(clue, types, source, spec)
     yield from _stride_given_twice(clue, source, spec)
     yield from _padding_and_shortcut(clue, x, types, source, spec)
+    yield from width_of_a_body(clue, x, types, source, spec)
     yield from _shortcut(clue, x, types, source, spec)
     yield from _call(clue, types, d, source, spec)
 
@@ -270,7 +272,14 @@ def _shortcut(clue: JoinClue, x: TensorType, types: list[TensorType], source: So
         grows = product(types[0].shape[1:]) > product(x.shape[1:])  # by nearest neighbours, or by a layer that learns
         strided = next((int(value) for name, value in _NUMBER.findall(layers) if name == "stride"), 1)
         alike = strided == _strides(clue.branches[0])  # else another size of the body is meant
-        yield Fix(title, (edit,), certain=given is None and not named and not grows and plain and alike)
+        certain = given is None and not named and not grows and plain and alike and not _is_pooled(clue.branches[0])
+        yield Fix(title, (edit,), certain)
+
+
+def _is_pooled(body: Sequential) -> bool:
+    """Whether a layer without weights makes the map smaller: the other side may want the same one."""
+    shrunk = (leaf for leaf in leaves(body) if getattr(leaf.layer, "stride", 1) != 1)
+    return any(not leaf.params for leaf in shrunk)
 
 
 _NUMBER: Final = re.compile(r"\b(out_channels|stride): (\d+)")

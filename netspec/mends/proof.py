@@ -81,6 +81,10 @@ FROM_A_NAME: Final[frozenset[tuple[Code, Code]]] = frozenset({("unknown-loss", "
 """Warnings that come of a name that is known now, and of what stands elsewhere: the name is right all the same."""
 
 
+NAMES: Final[frozenset[Code]] = frozenset({"unknown-key", "unknown-layer"})
+"""Names that are none, behind which whatever stands beside them was not read."""
+
+
 OF_EXPRESSIONS: Final[frozenset[Code]] = frozenset({"expression-syntax", "expression-forbidden", "unknown-function"})
 """Findings about how a value is written, which the name of its argument cannot bring about."""
 
@@ -138,6 +142,12 @@ class Proof:
         """The mend of a mistake further up that may speak against what is right."""
         self.refused = False
         """Whether mends were left untried, since all that the file may cost was spent."""
+        self._alike: Final[dict[tuple[str, ...], Verdict]] = {}
+        """What came of the mend of the same mistake further up. Whether all of them hold is seen once, of all certain
+        mends together."""
+        self._failed: Final[set[tuple[str, ...]]] = set()
+        self._mended: Final[set[tuple[Code, str]]] = set()
+        """The mistakes, as they are told, for which a certain mend is known: those that failed are not tried again."""
         self.last: Sequence[Diagnostic] = found
         """The findings about the text with the mend that was tried last."""
         self._places: Final = [
@@ -161,12 +171,14 @@ class Proof:
         second: Fix | None = None
         left = iter(mends)
         for _ in range(FOR_ONE):
-            if self.budget.spent:
-                self.refused = True
-                break
             if (fix := next(left, None)) is None:
                 break
-            verdict = self.tried(d, fix)
+            verdict = self._remembered(d, fix)
+            if verdict is None and self.budget.spent:
+                self.refused = True
+                break
+            verdict = verdict or self.tried(d, fix)
+            self._remember(d, fix, verdict)
             if verdict == "clean":
                 clean.append(fix._replace(certain=False) if clean else fix)
             if verdict == "reveals" and second is None and reveals(fix):
@@ -176,6 +188,22 @@ class Proof:
         if second is not None and d.code in GUESSED:  # what comes to light may say that another one is meant
             second = second._replace(certain=False)
         return clean or ([] if second is None else [second])
+
+    def _remembered(self, d: Diagnostic, fix: Fix) -> Verdict | None:
+        """What came of a mend further up that writes the same for the same mistake; None where that is to be tried."""
+        verdict = self._alike.get(_kind_of(d, fix)) if fix.certain else None
+        if verdict == "clean":
+            self.answered[fix] = frozenset([(d.code, d.span)])
+        failed = (d.code, d.message) in self._mended and (d.message, *_kind_of(d, fix)) in self._failed
+        return "fails" if verdict is None and failed else verdict
+
+    def _remember(self, d: Diagnostic, fix: Fix, verdict: Verdict) -> None:
+        if verdict == "fails":
+            self._failed.add((d.message, *_kind_of(d, fix)))
+            return
+        self._alike[_kind_of(d, fix)] = verdict
+        if fix.certain:
+            self._mended.add((d.code, d.message))
 
     def tried(self, d: Diagnostic, fix: Fix) -> Verdict:
         """What comes of a mend."""
@@ -233,7 +261,7 @@ class Proof:
                 touched.clear()
             if (d.code, other.code) == OF_A_WORD:
                 touched.clear()
-            if d.code in ("unknown-key", "unknown-layer") and other.span[1:3] != d.span[1:3]:  # its value may be wrong
+            if d.code in NAMES and other.span[1:3] != d.span[1:3]:  # its value may be wrong
                 touched.clear()
             torn = other.code == "yaml-syntax" and not (broken and other.span.line > max(changed.lines, default=0))
             if torn or (touched and not meant) or (other.severity == "error" and d.code not in HIDING):
@@ -241,3 +269,7 @@ class Proof:
             if other.severity == "error":
                 verdict = "reveals"
         return verdict
+
+
+def _kind_of(d: Diagnostic, fix: Fix) -> tuple[str, ...]:
+    return (d.code, fix.title, *(edit.text for edit in fix.edits))

@@ -12,7 +12,7 @@ from netspec.layers.base import shape_text
 from netspec.mends.edits import put_before, replace, set_argument, take_out
 from netspec.mends.finding import item_at
 from netspec.mends.inputs import channels_first, input_sizes
-from netspec.mends.shapes import accepted
+from netspec.mends.orders import accepted
 from netspec.text.source import ListNode, MapNode, ScalarNode, Source
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from netspec.diagnostics import Edit, Fix
-from netspec.dims import Findings, Unmet, collecting, product
+from netspec.dims import product
 from netspec.language.clues import LayerClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
@@ -19,11 +19,18 @@ from netspec.layers.recurrent import Recurrent
 from netspec.meant import argument_meant
 from netspec.mends.edits import add_entry, offset, put_before, replace, set_argument
 from netspec.mends.finding import item_at, item_before
-from netspec.mends.inputs import CHANNELS, channels_first, channels_last_input, input_sizes
+from netspec.mends.inputs import CHANNELS, input_sizes
+from netspec.mends.orders import (
+    accepted,
+    axes_in_another_order,
+    channels_of_a_map,
+    offered,
+    pictures_further_up,
+    pictures_with_channels_last,
+    stated_width,
+)
+from netspec.mends.widths import BY_WHAT_STANDS_AROUND
 from netspec.text.source import ListNode, MapNode, Source
-
-_AXES: Final = {2: ("l",), 3: ("h", "w"), 4: ("d", "h", "w")}
-"""Names of the spatial axes, by the rank of an example with its channels."""
 
 
 def mends_of_layer(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -33,29 +40,6 @@ def mends_of_layer(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]
         return
     for make in _FOR.get(clue.problem.code, ()):
         yield from make(clue, source, spec)
-
-
-def stated_width(clue: LayerClue) -> int | None:
-    """The width that the spec states."""
-    value = None if clue.layer.width is None else getattr(clue.layer, clue.layer.width)
-    return value if isinstance(value, int) else None
-
-
-def accepted(layer: Layer, x: TensorType) -> TensorType | None:
-    """What the layer gives for an input, by its own rule; None if it does not take it."""
-    findings = Findings()
-    with collecting(findings):
-        try:
-            y = layer.output(x)
-        except Unmet:
-            return None
-    return None if any(problem.severity == "error" for problem in findings.problems) else y
-
-
-def _fix(title: str, *edits: Edit | None, certain: bool = True) -> Iterator[Fix]:
-    known = tuple(edit for edit in edits if edit is not None)
-    if len(known) == len(edits):
-        yield Fix(title, known, certain)
 
 
 # ---- a stated width
@@ -68,7 +52,7 @@ def _forgotten_flatten(clue: LayerClue, source: Source, spec: Spec) -> Iterator[
     flat = TensorType((stated,), x.dtype)
     if accepted(clue.layer, flat) is not None:
         title = f"put `Flatten` in front, which turns {shape_text(x.shape)} into {stated}"
-        yield from _fix(title, put_before(source, clue.item, "Flatten"))
+        yield from offered(title, put_before(source, clue.item, "Flatten"))
 
 
 def _forgotten_pool(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -104,61 +88,14 @@ def _pooled_to_another_size(clue: LayerClue, source: Source, spec: Spec) -> Iter
         if channels * size ** len(sizes) == stated:
             edit = set_argument(source, pool, "output_size", str(size), "output_size")
             left = shape_text((channels, *(size for _ in sizes)))
-            yield from _fix(f"write `{pool.head.text}: {size}`, which leaves {left}", edit, certain=False)
+            yield from offered(f"write `{pool.head.text}: {size}`, which leaves {left}", edit, certain=False)
 
 
-def _channels_of_a_map(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
-    """A layer along the last axis, of a map whose channels it states: they may be put last in front of it."""
-    x, stated = clue.x, stated_width(clue)
-    if stated is None or clue.layer.width_axis != -1 or len(x.shape) not in (3, 4) or x.shape[0] != stated:
-        return
-    moved = TensorType((*x.shape[1:], x.shape[0]), x.dtype)
-    if accepted(clue.layer, moved) is not None:
-        names = " ".join(_AXES[len(x.shape)])
-        pattern = f"Rearrange: n c {names} -> n {names} c"
-        title = f"put `{pattern}` in front, which turns {shape_text(x.shape)} into {shape_text(moved.shape)}"
-        yield from _fix(title, put_before(source, clue.item, pattern), certain=False)
-
-
-def _axes_in_another_order(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
-    """A stated number of channels that is the size of the last axis: torch has the channels first."""
-    x, stated = clue.x, stated_width(clue)
-    rank = len(x.shape)
-    if stated is None or clue.layer.width_axis != 0 or rank not in _AXES or x.shape[-1] != stated:
-        return
-    origin = clue.flow.origins[0] if clue.flow.origins else None
-    first = origin.leaf.layer if isinstance(origin, LayerOrigin) else None
-    if first is not None and first.width is not None and first.width_axis == 0:  # which gives its channels first
-        return
-    moved = TensorType((x.shape[-1], *x.shape[:-1]), x.dtype)
-    if accepted(clue.layer, moved) is None:
-        return
-    if clue.of_input and rank > 2 and (sizes := input_sizes(spec)) is not None:
-        yield channels_first(sizes, source)
-        return
-    names = " ".join(_AXES[rank])
-    pattern = f"Rearrange: n {names} c -> n c {names}"
-    title = f"put `{pattern}` in front, which turns {shape_text(x.shape)} into {shape_text(moved.shape)}"
-    yield from _fix(title, put_before(source, clue.item, pattern))
-
-
-def _pictures_with_channels_last(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
-    """`[28, 28, 1]` into a `Conv2d` that states no width: its window does not fit on the last axis, of one channel."""
-    x, sizes = clue.x, input_sizes(spec)
-    if not clue.of_input or sizes is None or len(sizes) != 3 or clue.layer.width_axis != 0:
-        return
-    if x.shape[-1] not in CHANNELS or x.shape[0] in CHANNELS:
-        return
-    moved = TensorType((x.shape[-1], *x.shape[:-1]), x.dtype)
-    if accepted(clue.layer, moved) is not None:
-        yield channels_first(sizes, source)
-
-
-def _pictures_further_up(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
-    """A window that does not fit on the last axis, which is that of the channels of the input."""
-    fix = None if clue.of_input else channels_last_input(source, spec)
-    if fix is not None:
-        yield fix
+def _by_what_stands_around(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    stated = stated_width(clue)
+    if stated is not None:
+        for make in BY_WHAT_STANDS_AROUND:
+            yield from make(clue, stated, source, spec)
 
 
 def _channels_of_the_input(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -182,7 +119,7 @@ def _first_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
         y = with_argument(clue.layer, name, 1, clue.x)
         if y is not None:
             title = f"write `{name}: 1`, which turns {shape_text(clue.x.shape)} into {shape_text(y.shape)}"
-            yield from _fix(title, set_argument(source, clue.item, name, "1", clue.layer.scalar), certain=False)
+            yield from offered(title, set_argument(source, clue.item, name, "1", clue.layer.scalar), certain=False)
 
 
 def _video(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -206,7 +143,7 @@ def _another_rank(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
         y = None if layer is None else accepted(layer, clue.x)
         if y is not None and (rank != "1d" or len(clue.x.shape) == 1 or not _spatial(clue.layer)):
             title = f"write `{other}`, which turns {shape_text(clue.x.shape)} into {shape_text(y.shape)}"
-            yield from _fix(title, replace(source, clue.item.head, other), certain=not _has_batch(clue))
+            yield from offered(title, replace(source, clue.item.head, other), certain=not _has_batch(clue))
 
 
 def _has_batch(clue: LayerClue) -> bool:
@@ -262,7 +199,7 @@ def _batch_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
         yield Fix(title, (drop,), sure)
         if not sure and len(sizes) == 3 and accepted(clue.layer, TensorType((product(clue.x.shape[1:]), first))):
             pattern = "Rearrange: n c h w -> n (h w) c"
-            yield from _fix(f"put `{pattern}` in front: a sequence of the places of a map",
+            yield from offered(f"put `{pattern}` in front: a sequence of the places of a map",
                             put_before(source, clue.item, pattern), certain=False)  # fmt: skip
 
 
@@ -273,7 +210,7 @@ def _batch_axis_and_width(clue: LayerClue, one: TensorType, drop: Edit, source: 
         return
     title = f"`{shape_text(one.shape)}` is one example, without the batch axis, and `{width}: {channels}`"
     edit = set_argument(source, clue.item, width, str(channels), clue.layer.scalar)
-    yield from _fix(title, drop, edit, certain=False)
+    yield from offered(title, drop, edit, certain=False)
 
 
 def _sequence_of_map(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -286,7 +223,7 @@ def _sequence_of_map(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fi
         sequence = TensorType((length, width), clue.x.dtype)
         if accepted(clue.layer, sequence) is not None:
             title = f"put `Rearrange: {pattern}` in front, which makes {length} steps of {width} of the map"
-            yield from _fix(title, put_before(source, clue.item, f"Rearrange: {pattern}"), certain=False)
+            yield from offered(title, put_before(source, clue.item, f"Rearrange: {pattern}"), certain=False)
 
 
 def _integers(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -297,7 +234,7 @@ def _integers(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
     if isinstance(node, MapNode) and node.get("shape") is not None:
         dtype = node.get("dtype")
         edit = add_entry(source, node, "dtype", "int64") if dtype is None else replace(source, dtype, "int64")
-        yield from _fix("write `dtype: int64`: the values are numbers of rows", edit)
+        yield from offered("write `dtype: int64`: the values are numbers of rows", edit)
     elif isinstance(node, ListNode) and node.flow and node.items:
         end = node.items[-1].end
         said = f"[{source.text[node.items[0].start : end]}, int64]"
@@ -324,7 +261,9 @@ def _nearest(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
             if y is None or (near == 1 and y == clue.x and not clue.layer.parameters(clue.x)):  # it would do nothing
                 continue
             title = f"write `{name}: {near}`, which turns {shape_text(clue.x.shape)} into {shape_text(y.shape)}"
-            yield from _fix(title, set_argument(source, clue.item, name, str(near), clue.layer.scalar), certain=False)
+            yield from offered(
+                title, set_argument(source, clue.item, name, str(near), clue.layer.scalar), certain=False
+            )
             break
 
 
@@ -347,7 +286,7 @@ def _width_at_its_origin(clue: LayerClue, source: Source, spec: Spec) -> Iterato
                 if accepted(clue.layer, TensorType(tuple(shape), clue.x.dtype)) is not None:
                     edit = set_argument(source, item, name, str(near), origin.leaf.layer.scalar)
                     title = f"let `{origin.leaf.type}` (line {origin.span.line}) give {near}"
-                    yield from _fix(title, edit, certain=False)
+                    yield from offered(title, edit, certain=False)
                     break
 
 
@@ -380,14 +319,14 @@ Make = Callable[[LayerClue, Source, Spec], Iterable[Fix]]
 
 _FOR: Final[dict[str, tuple[Make, ...]]] = {
     "width-mismatch": (
-        _forgotten_flatten, _forgotten_pool, _pooled_to_another_size, _axes_in_another_order, _channels_of_a_map,
-        _channels_of_the_input,
+        _forgotten_flatten, _forgotten_pool, _pooled_to_another_size, axes_in_another_order, channels_of_a_map,
+        _channels_of_the_input, _by_what_stands_around,
     ),
     "wrong-rank": (
         _axis_for_channels, _video, _batch_axis, _forgotten_flatten, _sequence_of_map, _another_rank
     ),
     "batch-axis": (_batch_axis, _first_axis),
-    "shape-mismatch": (_pictures_with_channels_last, _pictures_further_up, _nearest, _width_at_its_origin),
+    "shape-mismatch": (pictures_with_channels_last, pictures_further_up, _nearest, _width_at_its_origin),
     "wrong-dtype": (_integers,),
 }  # fmt: skip
 """What may be meant, by the code of the finding, the likeliest first."""

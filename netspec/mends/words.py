@@ -148,15 +148,18 @@ def _last_step(item: Item, layer: type[Layer], source: Source) -> list[Edit]:
 
 
 def mends_of_axis(item: Item, name: str, layer: type[Layer], source: Source, spec: Spec) -> Iterator[Fix]:
-    """`Softmax` without an axis: the last one, or else the channels of a map."""
+    """`Softmax` without an axis: the last one, or else the channels of a map. `Mean` takes an axis away: that of the
+    steps of a sequence as a rule, or the last one."""
     field = layer.model_fields.get("dim")
     if field is None or not field.is_required() or layer.scalar != "dim" or item.value is not None:
         return
     on_map = stands_behind(item, spec) == "map"
-    if on_map:
-        yield Fix(f"write `{name}: 1`, over the channels", (replace(source, item.head, f"{name}: 1"),), certain=False)
+    takes_away = "keepdim" in layer.model_fields
+    if on_map or takes_away:
+        first = "channels" if on_map else "first axis of an example"
+        yield Fix(f"write `{name}: 1`, over the {first}", (replace(source, item.head, f"{name}: 1"),), certain=False)
     title = f"write `{name}: -1`, over the last axis" + ", the width" * on_map
-    yield Fix(title, (replace(source, item.head, f"{name}: -1"),), certain=not on_map)
+    yield Fix(title, (replace(source, item.head, f"{name}: -1"),), certain=not on_map and not takes_away)
 
 
 def _value(node: ScalarNode, layer: type[Layer], argument: str) -> str | None:

@@ -75,3 +75,30 @@ def test_mends_are_written_together_and_not_one_for_each_check(case: str) -> Non
     assert made.ended
     assert len(made.mends) >= 60
     assert len(checks) <= len(made.mends) // 8 + 2
+
+
+AGAIN = {
+    "a name, and an argument that it hid": (
+        "  - Lniear: {in_feature: 50, out_features: 50}\n",
+        "  - Linear: {in_features: 50, out_features: 50}\n",
+        2,
+    ),
+    "marks": ("  - Linear: {out_features: 50 bias=false}\n", "  - Linear: {out_features: 50, bias: false}\n", 1),
+    "widths": ("  - Linear: {in_features: 49, out_features: 50}\n",
+               "  - Linear: {in_features: 50, out_features: 50}\n", 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", AGAIN)
+def test_a_mistake_that_is_made_again_and_again_is_mended_at_once(case: str) -> None:
+    wrong, right, most = AGAIN[case]
+    text = "input: [50]\nlayers:\n" + wrong * 120
+    checks: list[str] = []
+
+    def again(changed: str) -> list[Diagnostic]:
+        checks.append(changed)
+        return check(changed)
+
+    done = repaired(Source("spec.yaml", text), check(text), again)
+    assert done.text == "input: [50]\nlayers:\n" + right * 120
+    assert len(checks) <= most

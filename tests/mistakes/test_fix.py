@@ -137,7 +137,7 @@ def test_mends_are_bounded_by_count(monkeypatch: pytest.MonkeyPatch) -> None:
         return check(source, *rest)  # pyright: ignore[reportArgumentType]  # as it is called
 
     monkeypatch.setattr(compiler, "checked", counted)
-    layers = "".join(f"  - ReLu\n  - Linaer: {n + 1}\n" for n in range(60))
+    layers = "".join(f"  - Linear: {{in_features: {n + 900}, out_features: {n + 10}}}\n" for n in range(60))
     with pytest.raises(netspec.SpecError):
         netspec.loads(f"input: [8]\nlayers:\n{layers}")
     source, problems = compiler.decode(f"input: [8]\nlayers:\n{layers}".encode(), "spec.yaml")

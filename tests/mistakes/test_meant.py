@@ -238,7 +238,8 @@ WIDTHS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "several against one": (
         "input: [3, 8, 8]\nlayers:\n  - Conv2d: {out_channels: 48, kernel_size: 3}\n"
-        "  - BatchNorm2d: {num_features: 64}\n  - ReLU\n  - Conv2d: {in_channels: 64, out_channels: 8, kernel_size: 3}\n",
+        "  - BatchNorm2d: {num_features: 64}\n  - ReLU\n"
+        "  - Conv2d: {in_channels: 64, out_channels: 8, kernel_size: 3}\n",
         ("let `Conv2d` (line 3) give 64", "write 48"),
     ),
     "the other way round": (

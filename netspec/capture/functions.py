@@ -96,17 +96,19 @@ def _of_maps(name: str, signature: str) -> Handler:
 def _dropout(name: str) -> Handler:
     def handle(lowering: Lowering, call: TracedCall) -> None:
         given = bound(call, "input p=0.5 training=True inplace=False")
-        if bool(given["training"]) != lowering.trace.training:
+        never = lowering.is_steady(call) and not given["training"]
+        if bool(given["training"]) != lowering.trace.training and not never:
             raise NoForm(
                 f"`{call.name}` drops values {'always' if given['training'] else 'never'}, whether or not the module "
                 "is in training mode"
             )
         value, form = lowering.anywhere(given["input"]) if name == "Dropout" else (lowering.taken(given["input"]), None)
         more = {} if form is None else {"form": form}
-        if given["p"] == 0:
+        if given["p"] == 0 or never:
             lowering.is_same(call.results[0], value)
             lowering.forms.setdefault(call.results[0], form or lowering.form(value))
             return
+        lowering.draws_for_each(call)
         lowering.layered(call, name, value, {"p": given["p"]}, **more)
 
     return handle

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from netspec.capture.blocks import BlockFound, with_blocks
+from netspec.capture.calls import CALLS
 from netspec.capture.folding import Folding
 from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
 from netspec.capture.items import PlacedItem, leaves_of
 from netspec.capture.layers import is_layer
 from netspec.capture.lowering import Lowering
+from netspec.capture.modes import freeze
 from netspec.capture.proof import EqualityProof, Unproven, key_map
 from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
@@ -125,10 +127,24 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
             worst = max(worst, proof.check([resized(tensor, batch) for tensor in example], training=training))
     except Unproven as error:
         raise NotCaptured(f"the spec and the module differ: {error}") from None
-    notes: list[str] = []
+    notes = _otherwise_trained(proof)
     found = _other_size(proof, example)
     (proven if found.startswith("on") else notes).append(found)
     return FromTorch(written.text, keys, net, worst, tuple(proven), tuple(notes), written.blocks)
+
+
+def _otherwise_trained(proof: EqualityProof) -> list[str]:
+    """What `freeze` cannot say."""
+    if proof.trained_by_module:
+        raise NotCaptured(f"the spec and the module differ: `{proof.trained_by_module[0]}` trains in the module alone")
+    keys = proof.trained_by_spec
+    if not keys:
+        return []
+    told = f"`{keys[0]}`" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
+    return [
+        f"{told} require no gradient in the module, but train in the spec, whose `freeze` stops all of a layer: each "
+        "parameter, and the statistics of a norm"
+    ]
 
 
 def _traced(module: nn.Module, inputs: Sequence[Tensor], *, training: bool) -> Trace:
@@ -195,7 +211,7 @@ def structured(trace: Trace, name: str) -> WrittenTrace:
 
 
 def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
-    lowering = Lowering(trace, HANDLERS)
+    lowering = Lowering(trace, HANDLERS, CALLS)
     items = lowering.body(trace.root)
     lowering.refused.extend(
         (place, f"`{function}` reads the numbers in a tensor, and the program may go on as they say")
@@ -207,6 +223,7 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     trouble = share(items)
     if trouble:
         raise NotCaptured(f"`{trouble[0]}` runs in several modules, which a spec cannot say")
+    freeze(items, trace.root.module, trace.modes)
     return items, lowering
 
 

@@ -72,7 +72,7 @@ def test_other_keys_are_written_beside(tmp_path: Path) -> None:
         (("mine:chain(depth=3)",), 2, "`chain` cannot be called so"),
         (("mine:chain", "--input", "4,x"), 2, "sizes of one example"),
         (("mine:Sorted",), 2, "nothing says what the module takes"),
-        (("mine:chain", "--input", "7"), 1, "the module does not take this input"),
+        (("mine:chain", "--input", "7"), 1, "the module, on an input of 2 x 7 with the batch, fails: RuntimeError"),
         (("net.yaml", "--flat"), 2, "`--flat` is for a module"),
     ],
     ids=lambda case: case[0] if isinstance(case, tuple) else "",

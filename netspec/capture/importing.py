@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +19,11 @@ from netspec.capture.items import PlacedItem, leaves_of
 from netspec.capture.layers import is_layer
 from netspec.capture.lowering import Lowering
 from netspec.capture.modes import freeze
+from netspec.capture.prepared import prepared
 from netspec.capture.proof import EqualityProof, Unproven, key_map
 from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
+from netspec.capture.ties import tie
 from netspec.capture.trace import traced
 from netspec.capture.written import lines, source_of
 from netspec.compiler import loads
@@ -82,24 +84,36 @@ def from_torch(
         NotCaptured: the module does what a spec cannot say, or the spec differs from it.
     """
     title = re.sub(r"\W+", "_", name or type(module).__name__.lower()).strip("_") or "network"
-    two = [resized(tensor, 2) for tensor in example]
-    written = flat(_traced(module, two, training=False), title)
+    module = prepared(module, example)
     if not is_verified:
+        return _unproven(_written_once(module, example, title, is_flat=is_flat))
+    eval_mode = flat(_traced(module, example, 2, training=False), title)
+    _compare(eval_mode, flat(_traced(module, example, 3, training=False), title), "with a batch of 3 instead of 2")
+    train_mode = flat(_traced(module, example, 2, training=True), title)
+    training = eval_mode.text != train_mode.text  # what a program does while it trains alone may be dropout
+    try:
         if not is_flat:
             try:
-                return _unproven(structured(_traced(module, two, training=False), title))
-            except NotCaptured:
+                return _proven(module, example, structured(_traced(module, example, 2, training=training), title))
+            except NotCaptured:  # what says everything once is the judge
                 pass
-        return _unproven(written)
-    for what, batch, training in (("with a batch of 3 instead of 2", 3, False), ("in training mode", 2, True)):
-        again = [resized(tensor, batch) for tensor in example]
-        _compare(written, flat(_traced(module, again, training=training), title), what)
+        return _proven(module, example, train_mode if training else eval_mode)
+    except NotCaptured:
+        _compare(eval_mode, train_mode, "in training mode")
+        raise
+
+
+def _written_once(module: nn.Module, example: Sequence[Tensor], title: str, *, is_flat: bool) -> WrittenTrace:
+    """The spec of one run in eval mode."""
     if not is_flat:
         try:
-            return _proven(module, example, structured(_traced(module, two, training=False), title))
-        except NotCaptured:  # what says everything once is the judge
+            written = structured(_traced(module, example, 2, training=False), title)
+            key_map(loads(written.text), written.layers)
+        except (NotCaptured, SpecError, Unproven):
             pass
-    return _proven(module, example, written)
+        else:
+            return written
+    return flat(_traced(module, example, 2, training=False), title)
 
 
 def _unproven(written: WrittenTrace) -> FromTorch:
@@ -118,19 +132,42 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
         net = loads(written.text)
     except SpecError as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
-    proven = ["in eval mode", "in training mode", "on a batch of 3"]
+    proven = ["in eval and in training mode"]
     try:
         keys = key_map(net, written.layers)
         proof = EqualityProof(module, net, keys, 1)
-        worst = 0.0
-        for batch, training in ((2, False), (2, True), (3, False)):
-            worst = max(worst, proof.check([resized(tensor, batch) for tensor in example], training=training))
+        worst = max(_run_of(proof, example, batch, training=training) for batch, training in _RUNS)
     except Unproven as error:
         raise NotCaptured(f"the spec and the module differ: {error}") from None
     notes = _otherwise_trained(proof)
+    alone = _alone(proof, example)
+    proven.append("on batches of 2, 3 and 7" if alone else "on batches of 1, 2, 3 and 7")
     found = _other_size(proof, example)
     (proven if found.startswith("on") else notes).append(found)
+    notes += [alone] if alone else []
     return FromTorch(written.text, keys, net, worst, tuple(proven), tuple(notes), written.blocks)
+
+
+def _run_of(proof: EqualityProof, example: Sequence[Tensor], batch: int, *, training: bool) -> float:
+    """The largest difference in one run; what differs is told with it."""
+    try:
+        return proof.check(_resized(example, batch), training=training)
+    except Unproven as error:
+        mode = "training" if training else "eval"
+        raise Unproven(f"on a batch of {batch} in {mode} mode {error}") from None
+
+
+_RUNS: Final = ((2, False), (2, True), (3, True), (7, False))
+"""Batches, and whether in training mode."""
+
+
+def _alone(proof: EqualityProof, example: Sequence[Tensor]) -> str:
+    """What becomes of one example alone: why the module is another network; nothing where it is the same."""
+    try:
+        proof.check(_resized(example, 1), training=False)
+    except (Unproven, NotCaptured) as error:
+        return f"on a batch of 1 the module does something else: {error}"
+    return ""
 
 
 def _otherwise_trained(proof: EqualityProof) -> list[str]:
@@ -147,9 +184,14 @@ def _otherwise_trained(proof: EqualityProof) -> list[str]:
     ]
 
 
-def _traced(module: nn.Module, inputs: Sequence[Tensor], *, training: bool) -> Trace:
+def _traced(module: nn.Module, example: Sequence[Tensor], batch: int, *, training: bool) -> Trace:
+    inputs = _resized(example, batch)
     names = [f"x{i}" if i else "x" for i in range(len(inputs))]
     return traced(module, list(zip(names, inputs, strict=True)), is_layer, training=training)
+
+
+def _resized(example: Sequence[Tensor], batch: int) -> list[Tensor]:
+    return [resized(tensor, batch) for tensor in example]
 
 
 def resized(tensor: Tensor, batch: int, sizes: Sequence[int] | None = None) -> Tensor:
@@ -192,7 +234,7 @@ def _other_size(proof: EqualityProof, example: Sequence[Tensor]) -> str:
         return f"the module does not take {told}, nor need the spec"
     try:
         proof.check(larger, training=False)
-    except (Unproven, RuntimeError):
+    except (Unproven, NotCaptured):
         return f"at {told} the module is another network: sizes that it computes are numbers in the spec"
     return f"on {told}"
 
@@ -223,6 +265,7 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     trouble = share(items)
     if trouble:
         raise NotCaptured(f"`{trouble[0]}` runs in several modules, which a spec cannot say")
+    tie(items, trace.root.module)
     freeze(items, trace.root.module, trace.modes)
     return items, lowering
 

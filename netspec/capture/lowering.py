@@ -201,6 +201,7 @@ class Lowering:
         known = self.parameters.get((source, wanted))
         if known is not None:
             return known
+        persistent = source.kind == "buffer" and source.key in self.trace.root.module.state_dict()
         if source.kind == "parameter":
             arguments: dict[str, Any] = {"shape": list(wanted)}
         else:
@@ -209,14 +210,15 @@ class Lowering:
             if source.tensor is None or _product(wanted) > 4096:
                 raise NoForm(f"numbers of the shape {tuple(seen)} are too many to be written into a spec")
             numbers = source.tensor.detach().reshape(wanted).tolist()
-            arguments = {"value": numbers, "persistent": None if source.kind == "buffer" else False}
-            arguments = {key: each for key, each in arguments.items() if each is not None}
+            arguments = {"value": numbers} if persistent else {"value": numbers, "persistent": False}
             if source.dtype != "float32":
                 arguments["dtype"] = source.dtype
         word = "Parameter" if source.kind == "parameter" else "Buffer"
         result = made((1, *wanted), source, varies=False)
         self.parameters[source, wanted] = result
-        keys = {} if source.kind == "numbers" else {"weight" if word == "Parameter" else "value": source.key}
+        keys = {"weight" if word == "Parameter" else "value": source.key}
+        if source.kind != "parameter" and not persistent:
+            keys = {}
         self.items.append(PlacedItem(word, None, (result,), arguments, keys=keys, path=source.key))
         self.forms[result] = Form()
         return result

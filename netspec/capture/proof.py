@@ -14,7 +14,7 @@ from netspec.capture.graph import NotCaptured
 from netspec.capture.items import PlacedItem
 from netspec.capture.modes import set_mode
 from netspec.capture.shape import identity
-from netspec.capture.users import told
+from netspec.capture.users import passing, told, users_own
 from netspec.net import Net
 from netspec.torch.build import build
 
@@ -134,12 +134,19 @@ class EqualityProof:
         torch.default_generator.manual_seed(self.seed)
         given = [x.double().requires_grad_() if x.is_floating_point() else x for x in (one.clone() for one in inputs)]
         with _SteadyDropout():
-            outputs = tensors_of(model(*given))
+            outputs = tensors_of(_ran(model, given))
         torch.autograd.backward(_score(outputs, self.seed))
         weights = {key: p.grad.to_dense() for key, p in _parameters(model) if p.grad is not None}
         return _RunResult(
             [output.detach() for output in outputs], [x.grad for x in given if x.grad is not None], weights
         )
+
+
+@passing
+def _ran(model: nn.Module, given: Sequence[Tensor]) -> Any:
+    sizes = " and ".join(" x ".join(map(str, x.shape)) for x in given)
+    with users_own(f"the module, on an input of {sizes} with the batch,"):
+        return model(*given)
 
 
 class _RunResult(NamedTuple):

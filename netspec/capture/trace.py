@@ -227,6 +227,10 @@ class _Recorder(TorchFunctionMode):
                 f"the module gives a `{type(result).__name__}` without tensors in it: a spec's network gives a tensor, "
                 "or several in a tuple, a list or a dict"
             )
+        if not all(value.varies for value in self.trace.root.outputs):
+            raise NotCaptured(
+                "no input decides what the module gives, or one of its tensors: a spec says what is computed"
+            )
 
 
 def dtype_of(tensor: Tensor) -> str:

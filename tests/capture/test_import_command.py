@@ -50,7 +50,7 @@ def test_a_factory_is_imported_and_told(tmp_path: Path) -> None:
         "netspec: 1\nname: net\ninput: [4]\n\nlayers:\n  - Linear: 16\n  - ReLU\n  - Linear: 2\n"
     )
     assert "114 parameters" in done.stderr
-    assert "in eval mode, in training mode, on a batch of 3" in done.stderr
+    assert "in eval and in training mode, on batches of 1, 2, 3 and 7" in done.stderr
     assert "its `state_dict` has the module's keys" in done.stderr
     assert not (tmp_path / "net.keys.json").exists()
     assert run(tmp_path, "mine:chain", "-o", "net.yaml").returncode == 2

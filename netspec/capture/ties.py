@@ -72,8 +72,8 @@ def check_memory(module: nn.Module) -> None:
         same = first == second and one.shape == two.shape and one.stride() == two.stride()
         advice = f": `module.{other} = module.{key}` makes them one, and the spec has `tie`" if same else ""
         raise NotCaptured(
-            f"`{key}` and `{other}` share memory, but are two parameters, of which an optimizer moves each; no spec says "
-            f"that{advice}"
+            f"`{key}` and `{other}` share memory, but are two parameters, of which an optimizer moves each; no spec "
+            f"says that{advice}"
         )
 
 

@@ -159,13 +159,18 @@ def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:
                 found.append(PlacedItem("Identity"))
                 index += 1
         elif has_keys(item):
-            item.name = _identifier(name or item.path or next(iter(item.keys.values()), "part"))
+            item.name = _identifier(name or item.path or _key_of(item))
             if item.name in taken:
                 item.name = None
             taken.add(item.name or "")
         found.append(item)
         index += takes_index(item)
     return found
+
+
+def _key_of(item: PlacedItem) -> str:
+    """The name that a parameter gives to the layer that reads it."""
+    return next(iter(item.keys.values()), "part")
 
 
 def _identifier(text: str) -> str:

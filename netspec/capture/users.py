@@ -74,6 +74,8 @@ def users_own(what: str, advice: str = "", mistakes: tuple[type[Exception], ...]
         if _is_defect(error.__traceback__):
             raise
         place = place_of(error.__traceback__)
+        if isinstance(error, SyntaxError) and error.filename is not None:
+            place = Place(error.filename, error.lineno or 1)
         where = f"{place}: " if place is not None else ""
         more = f"; {advice}" if advice and isinstance(error, mistakes) else ""
         raise NotCaptured(f"{where}{what} fails: {told(error)}{more}") from error

@@ -9,6 +9,7 @@ from netspec.capture.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.binding import bound
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.transformers import masked_fill
 
 _LAYERS: Final = {
     "relu": ("ReLU", "input inplace=False"),
@@ -272,5 +273,6 @@ HANDLERS: Final[dict[str, Handler]] = {
     "clamp": _clamp,
     "clip": _clamp,
     "roll": _roll,
+    "masked_fill": masked_fill,
     **dict.fromkeys(("contiguous", "clone", "to", "type_as", "float", "identity", "alias", "cpu"), _same),
 }

@@ -46,11 +46,13 @@ class FromTorch(NamedTuple):
     """What the spec has not: other sizes that the module takes."""
     blocks: int
     """How many blocks it has."""
+    left_out: frozenset[str] = frozenset()
+    """Keys of the module that the spec has not: buffers of which it has parts as numbers."""
 
     @property
     def keeps_keys(self) -> bool:
         """Whether weights load without a transfer."""
-        return all(own == key for own, key in self.keys.items())
+        return not self.left_out and all(own == key for own, key in self.keys.items())
 
 
 class WrittenTrace(NamedTuple):
@@ -59,6 +61,8 @@ class WrittenTrace(NamedTuple):
     text: str
     items: list[PlacedItem]
     blocks: int = 0
+    left_out: frozenset[str] = frozenset()
+    """Keys of the module that the spec has not: buffers of which parts are written as numbers."""
 
     @property
     def layers(self) -> list[PlacedItem]:
@@ -123,7 +127,9 @@ def _unproven(written: WrittenTrace) -> FromTorch:
         keys = key_map(net, written.layers)
     except (SpecError, Unproven) as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
-    return FromTorch(written.text, keys, net, None, (), ("nothing was compared with the module",), written.blocks)
+    return FromTorch(
+        written.text, keys, net, None, (), ("nothing was compared with the module",), written.blocks, written.left_out
+    )
 
 
 def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) -> FromTorch:
@@ -135,17 +141,20 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
     proven = ["in eval and in training mode"]
     try:
         keys = key_map(net, written.layers)
-        proof = EqualityProof(module, net, keys, 1)
+        proof = EqualityProof(module, net, keys, 1, written.left_out)
         worst = max(_run_of(proof, example, batch, training=training) for batch, training in _RUNS)
     except Unproven as error:
         raise NotCaptured(f"the spec and the module differ: {error}") from None
     notes = _otherwise_trained(proof)
+    notes += [
+        f"`{key}` is no key of the spec, which has what is used of it as numbers" for key in sorted(written.left_out)
+    ]
     alone = _alone(proof, example)
     proven.append("on batches of 2, 3 and 7" if alone else "on batches of 1, 2, 3 and 7")
     found = _other_size(proof, example)
     (proven if found.startswith("on") else notes).append(found)
     notes += [alone] if alone else []
-    return FromTorch(written.text, keys, net, worst, tuple(proven), tuple(notes), written.blocks)
+    return FromTorch(written.text, keys, net, worst, tuple(proven), tuple(notes), written.blocks, written.left_out)
 
 
 def _run_of(proof: EqualityProof, example: Sequence[Tensor], batch: int, *, training: bool) -> float:
@@ -200,6 +209,10 @@ def resized(tensor: Tensor, batch: int, sizes: Sequence[int] | None = None) -> T
     shape = (batch, *(tensor.shape[1:] if sizes is None else sizes))
     if tensor.is_floating_point():
         return torch.randn(shape, generator=generator)
+    if tensor.dtype == torch.bool and tensor.numel():  # some of each in every row: a mask hides neither all nor nothing
+        found = torch.rand(shape, generator=generator) < 0.5
+        found[..., 0], found[..., -1] = False, True
+        return found
     high = int(tensor.max()) + 1 if tensor.numel() else 1
     return torch.randint(0, high, shape, generator=generator).to(tensor.dtype)
 
@@ -291,7 +304,9 @@ def _written(
             text += [f"  {table}:", *(f"    {row}" for row in rows)]
         text.append("")
     text += [*(["blocks:", *parts] if parts else []), "layers:", *body, *tail]
-    return WrittenTrace("\n".join(text) + "\n", items, len(blocks))
+    state = trace.root.module.state_dict()
+    left_out = frozenset(key for key in lowering.left_out if key in state)
+    return WrittenTrace("\n".join(text) + "\n", items, len(blocks), left_out)
 
 
 def _block(block: BlockFound, folding: Folding | None) -> list[str]:

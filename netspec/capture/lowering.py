@@ -23,6 +23,10 @@ class NoForm(Exception):
     """A call that a spec cannot say; why, as a sentence without its place."""
 
 
+_CHOOSE: Final = frozenset(("__getitem__", "select", "narrow"))
+"""Functions that give a part of a tensor."""
+
+
 class Lowering:
     """Writes the items of one trace."""
 
@@ -43,6 +47,10 @@ class Lowering:
         self.items: list[PlacedItem] = []
         self.expanded: dict[Traced, Traced] = {}
         """Tensors that are others, repeated along axes; joins repeat by themselves."""
+        self.hidden: dict[Traced, Traced] = {}
+        """Of a mask of numbers that of truth values which it is made of."""
+        self.left_out: set[str] = set()
+        """The keys of buffers of which parts are written as numbers."""
         self.refused_results: set[Traced] = set()
         """Results that have no form: indices."""
         self.parameters: dict[tuple[Traced, tuple[int, ...]], Traced] = {}
@@ -94,7 +102,9 @@ class Lowering:
             return
         name = call.name
         handler = self.functions.get(name) or self.functions.get(name.strip("_"))
-        if not any(value.varies for value in call.results) and self._constant(call):
+        if not any(value.varies for value in call.results) and (
+            self._constant(call) or ((handler is None or name in _CHOOSE) and self._of_buffers(call))
+        ):
             return
         if handler is None:
             raise NoForm(f"`{name}` has no form in a spec")
@@ -114,6 +124,16 @@ class Lowering:
             return False
         source, _ = self.constants.get(learned[0], (learned[0], ()))
         self.constants[result] = (source, result.shape)
+        return True
+
+    def _of_buffers(self, call: TracedCall) -> bool:
+        """Note numbers that are chosen from buffers, such as a part of a mask: they are written as they are."""
+        sources = [self.constants.get(value, (value, ()))[0] for value in call.reads() if self._is_learned(value)]
+        if call.constant is None or any(source.kind != "buffer" for source in sources):
+            return False
+        result = call.results[0]
+        result.kind, result.tensor = "numbers", call.constant
+        self.left_out.update(source.key for source in sources)
         return True
 
     def _is_learned(self, value: Traced) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import nn
@@ -70,13 +70,15 @@ def as_it_was(module: nn.Module) -> Generator[None]:
 
 
 _SHARES: Final = ("dropout", "attention_dropout")
+_INNER: Final = ("encoder_layer", "decoder_layer")
 
 
 def draws(layer: Layer) -> bool:
     """Whether a layer draws random numbers while it trains."""
     if layer.family == "dropout":
         return bool(getattr(layer, "p", 0))
-    return type(layer).__name__ == "RReLU" or any(getattr(layer, name, 0) for name in _SHARES)
+    inner = any(draws(getattr(layer, name)) for name in _INNER if hasattr(layer, name))
+    return inner or type(layer).__name__ == "RReLU" or any(getattr(layer, name, 0) for name in _SHARES)
 
 
 def keeps_statistics(layer: Layer) -> bool:
@@ -88,7 +90,9 @@ def in_eval(layer: Layer) -> Layer | None:
     """A layer that computes in both modes what this one does in eval mode; None where it changes nothing then."""
     if layer.family == "dropout":
         return None
-    return layer.model_copy(update={name: 0.0 for name in _SHARES if getattr(layer, name, 0)})
+    found: dict[str, Any] = {name: 0.0 for name in _SHARES if getattr(layer, name, 0)}
+    found |= {name: in_eval(getattr(layer, name)) for name in _INNER if hasattr(layer, name)}
+    return layer.model_copy(update=found)
 
 
 # ---- which layers do not train

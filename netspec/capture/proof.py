@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -46,12 +47,12 @@ def key_map(net: Net, leaves: Sequence[PlacedItem]) -> dict[str, str]:
     return found
 
 
-def fill(module: nn.Module, seed: int) -> None:
-    """Fill every parameter and buffer of floats with random numbers; variances are positive."""
+def fill(module: nn.Module, seed: int, left_out: Collection[str] = ()) -> None:
+    """Fill every parameter and buffer of floats but some with random numbers; variances are positive."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for key, tensor in module.state_dict().items():
-            if not tensor.is_floating_point():
+            if not tensor.is_floating_point() or key in left_out:
                 continue
             drawn = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
             fan = max(tensor[0].numel(), 1) if tensor.ndim > 1 else 4
@@ -68,7 +69,10 @@ class EqualityProof:
         Unproven: the weights of the one do not fit the other.
     """
 
-    def __init__(self, module: nn.Module, net: Net, keys: Mapping[str, str], seed: int) -> None:
+    def __init__(
+        self, module: nn.Module, net: Net, keys: Mapping[str, str], seed: int, left_out: Collection[str] = ()
+    ) -> None:
+        self.left_out = left_out
         self.keys = keys
         self.seed = seed
         self.theirs = _copied(module).double()
@@ -76,13 +80,13 @@ class EqualityProof:
         self._check_keys()
         self.trained_by_spec, self.trained_by_module = self._trained()
         """The keys in the module of the parameters that the spec alone trains, and those that the module alone does."""
-        fill(self.theirs, seed)
+        fill(self.theirs, seed, left_out)
         state = self.theirs.state_dict()
         shapes = {key: value.shape for key, value in self.ours.state_dict().items()}
         self.ours.load_state_dict({own: state[key].reshape(shapes[own]) for own, key in keys.items()})
 
     def _check_keys(self) -> None:
-        missing = sorted(set(self.theirs.state_dict()) - set(self.keys.values()))
+        missing = sorted(set(self.theirs.state_dict()) - set(self.keys.values()) - set(self.left_out))
         if missing:
             others = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
             raise Unproven(f"`{missing[0]}`{others} used in no run that was seen, so that the spec has not all weights")
@@ -133,7 +137,7 @@ class EqualityProof:
         model.zero_grad(set_to_none=True)
         torch.default_generator.manual_seed(self.seed)
         given = [x.double().requires_grad_() if x.is_floating_point() else x for x in (one.clone() for one in inputs)]
-        with _SteadyDropout():
+        with _in_64_bits():
             outputs = tensors_of(_ran(model, given))
         torch.autograd.backward(_score(outputs, self.seed))
         weights = {key: p.grad.to_dense() for key, p in _parameters(model) if p.grad is not None}
@@ -159,14 +163,36 @@ class _RunResult(NamedTuple):
     """Those of the parameters."""
 
 
-class _SteadyDropout(TorchFunctionMode):
-    """Dropout scales by its share in place of drawing, so that two models agree wherever their batches lie."""
+_WIDER: Final = {torch.float32: torch.float64, torch.float16: torch.float64, torch.bfloat16: torch.float64}
 
+
+@contextmanager
+def _in_64_bits() -> Generator[None]:
+    """Tensors that a program makes have 64 bits, too."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with _SteadyDropout():
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+class _SteadyDropout(TorchFunctionMode):
+    """Dropout scales by its share in place of drawing, so that two models agree wherever their batches lie; floats are
+    made with 64 bits."""
+
+    @passing
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        given = kwargs or {}
         name = getattr(func, "__name__", "")
+        if name == "float":
+            return args[0].double()
+        args = tuple(_WIDER.get(each, each) if isinstance(each, torch.dtype) else each for each in args)
+        given = dict(kwargs or {})
+        if given.get("dtype") in _WIDER:
+            given["dtype"] = _WIDER[given["dtype"]]
         if name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
             found = dict(zip(("input", "p", "training"), args, strict=False)) | given
             if not found.get("training", True):
@@ -191,12 +217,18 @@ class _SteadyDropout(TorchFunctionMode):
 
 def _copied(module: nn.Module) -> nn.Module:
     try:
-        return copy.deepcopy(module)
+        copied = copy.deepcopy(module)
     except Exception as error:  # whatever the parts of a user's module raise
         raise NotCaptured(
             f"the module cannot be copied, which the proof needs: {told(error)}; `--unverified`, from Python "
             "`is_verified=False`, writes the spec without the proof"
         ) from error
+    for part, twin in zip(module.modules(), copied.modules(), strict=True):
+        for name in (
+            vars(twin).keys() - vars(part).keys()
+        ):  # a copied decoder layer of torch's has `relu` before its unit
+            vars(twin).pop(name)
+    return copied
 
 
 def _parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

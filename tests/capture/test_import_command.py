@@ -14,6 +14,8 @@ from click.testing import CliRunner
 from netspec.cli.import_ import command
 from netspec.diagnostics import NetspecError
 
+pytestmark = pytest.mark.needs_torch
+
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """

@@ -19,9 +19,8 @@ def _recurrent(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[st
     if states is not None:
         raise NoForm("a recurrent layer that is given its states has no form yet")
     value = lowering.taken(next(iter(call.args), None))
-    item = lowering.add(call, type(layer).__name__, value, layers.written(layer), **more)
-    for value in item.gives[1:]:
-        lowering.forms[value] = Form(1)
+    forms = (Form(), *(Form(1) for _ in call.results[1:]))
+    lowering.add(call, type(layer).__name__, value, layers.written(layer), forms=forms, **more)
 
 
 CALLS: Final[dict[str, LayerHandler]] = {

@@ -146,9 +146,9 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
     except Unproven as error:
         raise NotCaptured(f"the spec and the module differ: {error}") from None
     notes = _otherwise_trained(proof)
-    notes += [
-        f"`{key}` is no key of the spec, which has what is used of it as numbers" for key in sorted(written.left_out)
-    ]
+    if written.left_out:
+        more = f" and {len(written.left_out) - 1} more" if len(written.left_out) > 1 else ""
+        notes.append(f"`{min(written.left_out)}`{more}: no key of the spec, which has what is used of it as numbers")
     alone = _alone(proof, example)
     proven.append("on batches of 2, 3 and 7" if alone else "on batches of 1, 2, 3 and 7")
     found = _other_size(proof, example)

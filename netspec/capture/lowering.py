@@ -13,6 +13,7 @@ from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.trace import OF_THE_SHAPE
+from netspec.capture.written import ExpressionText
 from netspec.layers.base import Layer
 
 Handler = Callable[["Lowering", TracedCall], None]
@@ -229,7 +230,9 @@ class Lowering:
                 source.tensor = dict(self.trace.root.module.named_buffers()).get(source.key)
             if source.tensor is None or _product(wanted) > 4096:
                 raise NoForm(f"numbers of the shape {tuple(seen)} are too many to be written into a spec")
-            numbers = source.tensor.detach().reshape(wanted).tolist()
+            numbers: Any = source.tensor.detach().reshape(wanted).tolist()
+            if source.dtype == "int64" and len(wanted) == 1 and wanted[0] > 3 and numbers == list(range(wanted[0])):
+                numbers = ExpressionText(f"range({wanted[0]})")
             arguments = {"value": numbers} if persistent else {"value": numbers, "persistent": False}
             if source.dtype != "float32":
                 arguments["dtype"] = source.dtype
@@ -243,20 +246,19 @@ class Lowering:
         self.forms[result] = Form()
         return result
 
-    # ---- results
-
     def add(
         self, call: TracedCall, word: str, takes: Traced | None, arguments: dict[str, Any] | None = None, **more: Any
     ) -> PlacedItem:
         """An item for a call of one result, whose batch is where that of its input was, unless `form` says it."""
         form: Form = more.pop("form", Form())
+        forms: tuple[Form, ...] = more.pop("forms", ())
         gives: tuple[Traced, ...] = more.pop("gives", None) or tuple(call.results)
         item = PlacedItem(word, takes, gives, arguments or {}, place=call.place, **more)
         self.items.append(item)
-        for value in gives:
-            self.forms[value] = form
-            wanted = form.shape(value.shape, self.batch) if value.varies else None
-            if wanted is not None and (len(value.shape) <= form.at or _product(wanted) != _product(value.shape)):
+        for value, own in zip(gives, forms or [form] * len(gives), strict=True):
+            self.forms[value] = own
+            wanted = own.shape(value.shape, self.batch) if value.varies else None
+            if wanted is not None and (len(value.shape) <= own.at or _product(wanted) != _product(value.shape)):
                 raise NoForm("what it gives has no batch")
         return item
 
@@ -315,7 +317,8 @@ class Lowering:
             return
         if len(given) > 1:
             raise NoForm(f"`{name}` is given {len(given)} tensors")
-        value, form = self.anywhere(given[0])
+        positions = name == "Embedding" and not given[0].varies and given[0].shape[:1] != (1,)
+        value, form = (self.constant(given[0], (1, *given[0].shape)), Form()) if positions else self.anywhere(given[0])
         arguments = layers.written(layer)
         if name == "Identity" or (name == "StochasticDepth" and not arguments.get("p")):
             self.passed_on(call, value)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import from_torch
-from tests.capture.modules import around
+from tests.capture.modules import Block, around
 from tests.capture.test_from_torch import equal, imported, refusal
 
 # ---- batches
@@ -217,3 +217,40 @@ def test_sparse_gradients_are_compared() -> None:
 def test_a_module_on_another_device_is_refused() -> None:
     with pytest.raises(NotCaptured, match="is on the device `meta`"):
         from_torch(nn.Linear(4, 4, device="meta"), torch.zeros(2, 4))
+
+
+# ---- as people write them
+
+
+class Sentences(nn.Module):
+    """The last states of both directions of an LSTM, of words at positions that are counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(20, 8)
+        self.positions = nn.Embedding(12, 8)
+        self.lstm = nn.LSTM(8, 6, num_layers=2, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(12, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.words(x) + self.positions(torch.arange(x.shape[1]))
+        _, (hidden, _) = self.lstm(x)
+        return self.head(torch.cat([hidden[-2], hidden[-1]], 1))
+
+
+def test_counted_positions_and_the_states_of_several_layers_are_read() -> None:
+    module = Sentences()
+    found = from_torch(module, torch.randint(0, 20, (2, 7)))
+    assert 'Buffer: {value: "range(7)", persistent: false, dtype: int64}' in found.text
+    assert "Select: {dim: 1, index: -1}" in found.text
+    model = netspec.build(found.net)
+    model.load_state_dict(module.state_dict())
+    x = torch.randint(0, 20, (5, 7))
+    assert torch.allclose(model.eval()(x), module.eval()(x), atol=1e-5)
+
+
+def test_a_number_that_is_equal_wherever_it_stands_is_a_parameter_that_says_the_same() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 8, 1), Block(8, 8), Block(8, 16, 2), Block(16, 16), Block(16, 32, 2))
+    text = imported(module, (3, 16, 16)).text
+    assert "Conv2d: {out_channels: out, kernel_size: 1, stride: stride, bias: false}" in text
+    assert "stride: 2" not in text

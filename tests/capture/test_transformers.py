@@ -136,7 +136,7 @@ def test_a_part_of_a_mask_that_hides_what_comes_later_is_a_word(persistent: bool
     assert "SelfAttention: {num_heads: 2, is_causal: true}" in found.text
     assert found.keeps_keys is not persistent
     assert found.left_out == ({"later"} if persistent else frozenset())
-    assert any(note.startswith("`later` is no key of the spec") for note in found.notes) is persistent
+    assert any(note.startswith("`later`: no key of the spec") for note in found.notes) is persistent
 
 
 def _in_windows(self: Any, x: Tensor) -> Tensor:

@@ -319,6 +319,13 @@ def _parametrised(block: BlockFound) -> None:
     solved = formulas(columns, block.there, channels)
     for where, text in solved.texts.items():
         _put(where, ExpressionText(text))
+    for where, values in block.numbers.items():  # what is equal wherever its item is there may be a parameter's
+        item, name, at = where
+        given = solved.parameters.get(_plain_name(name, item, at))
+        if where in places or given is None or MISSING not in values or name not in item.arguments:
+            continue
+        if all(a is MISSING or (type(a) is type(b) and a == b) for a, b in zip(values, given, strict=True)):
+            _put(where, ExpressionText(_plain_name(name, item, at)))
     for item, text in solved.conditions.items():
         item.when = text
     block.parameters = list(solved.parameters)

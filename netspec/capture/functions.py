@@ -9,6 +9,7 @@ from netspec.capture.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.binding import bound
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.transformers import masked_fill
 
 _LAYERS: Final = {
     "relu": ("ReLU", "input inplace=False"),
@@ -96,17 +97,19 @@ def _of_maps(name: str, signature: str) -> Handler:
 def _dropout(name: str) -> Handler:
     def handle(lowering: Lowering, call: TracedCall) -> None:
         given = bound(call, "input p=0.5 training=True inplace=False")
-        if bool(given["training"]) != lowering.trace.training:
+        never = lowering.is_steady(call) and not given["training"]
+        if bool(given["training"]) != lowering.trace.training and not never:
             raise NoForm(
                 f"`{call.name}` drops values {'always' if given['training'] else 'never'}, whether or not the module "
                 "is in training mode"
             )
         value, form = lowering.anywhere(given["input"]) if name == "Dropout" else (lowering.taken(given["input"]), None)
         more = {} if form is None else {"form": form}
-        if given["p"] == 0:
+        if given["p"] == 0 or never:
             lowering.is_same(call.results[0], value)
             lowering.forms.setdefault(call.results[0], form or lowering.form(value))
             return
+        lowering.draws_for_each(call)
         lowering.layered(call, name, value, {"p": given["p"]}, **more)
 
     return handle
@@ -270,5 +273,6 @@ HANDLERS: Final[dict[str, Handler]] = {
     "clamp": _clamp,
     "clip": _clamp,
     "roll": _roll,
+    "masked_fill": masked_fill,
     **dict.fromkeys(("contiguous", "clone", "to", "type_as", "float", "identity", "alias", "cpu"), _same),
 }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from torch import nn
 
 from netspec.diagnostics import Code, NetspecError
+
+if TYPE_CHECKING:
+    from netspec.capture.modes import Modes
 
 
 class NotCaptured(NetspecError):
@@ -64,6 +67,8 @@ class TracedCall:
     constant: Any = None
     """The tensor that it gave, where no input decides it."""
     region: Region | None = None
+    training: bool = False
+    """Of a layer, its mode when it was called."""
 
     @property
     def name(self) -> str:
@@ -103,6 +108,7 @@ class Trace:
     inputs: list[Traced]
     batch: int
     training: bool
+    modes: Modes
     read: list[tuple[str, Place | None]] = field(default_factory=list["tuple[str, Place | None]"])
     """Where the program looked at the numbers of a tensor that an input decides, and by which function."""
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from netspec.capture.blocks import BlockFound, with_blocks
+from netspec.capture.calls import CALLS
 from netspec.capture.folding import Folding
 from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
 from netspec.capture.items import PlacedItem, leaves_of
 from netspec.capture.layers import is_layer
 from netspec.capture.lowering import Lowering
+from netspec.capture.modes import freeze
+from netspec.capture.prepared import prepared
 from netspec.capture.proof import EqualityProof, Unproven, key_map
 from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
+from netspec.capture.ties import tie
 from netspec.capture.trace import traced
 from netspec.capture.written import lines, source_of
 from netspec.compiler import loads
@@ -42,11 +46,13 @@ class FromTorch(NamedTuple):
     """What the spec has not: other sizes that the module takes."""
     blocks: int
     """How many blocks it has."""
+    left_out: frozenset[str] = frozenset()
+    """Keys of the module that the spec has not: buffers of which it has parts as numbers."""
 
     @property
     def keeps_keys(self) -> bool:
         """Whether weights load without a transfer."""
-        return all(own == key for own, key in self.keys.items())
+        return not self.left_out and all(own == key for own, key in self.keys.items())
 
 
 class WrittenTrace(NamedTuple):
@@ -55,6 +61,8 @@ class WrittenTrace(NamedTuple):
     text: str
     items: list[PlacedItem]
     blocks: int = 0
+    left_out: frozenset[str] = frozenset()
+    """Keys of the module that the spec has not: buffers of which parts are written as numbers."""
 
     @property
     def layers(self) -> list[PlacedItem]:
@@ -80,24 +88,36 @@ def from_torch(
         NotCaptured: the module does what a spec cannot say, or the spec differs from it.
     """
     title = re.sub(r"\W+", "_", name or type(module).__name__.lower()).strip("_") or "network"
-    two = [resized(tensor, 2) for tensor in example]
-    written = flat(_traced(module, two, training=False), title)
+    module = prepared(module, example)
     if not is_verified:
+        return _unproven(_written_once(module, example, title, is_flat=is_flat))
+    eval_mode = flat(_traced(module, example, 2, training=False), title)
+    _compare(eval_mode, flat(_traced(module, example, 3, training=False), title), "with a batch of 3 instead of 2")
+    train_mode = flat(_traced(module, example, 2, training=True), title)
+    training = eval_mode.text != train_mode.text  # what a program does while it trains alone may be dropout
+    try:
         if not is_flat:
             try:
-                return _unproven(structured(_traced(module, two, training=False), title))
-            except NotCaptured:
+                return _proven(module, example, structured(_traced(module, example, 2, training=training), title))
+            except NotCaptured:  # what says everything once is the judge
                 pass
-        return _unproven(written)
-    for what, batch, training in (("with a batch of 3 instead of 2", 3, False), ("in training mode", 2, True)):
-        again = [resized(tensor, batch) for tensor in example]
-        _compare(written, flat(_traced(module, again, training=training), title), what)
+        return _proven(module, example, train_mode if training else eval_mode)
+    except NotCaptured:
+        _compare(eval_mode, train_mode, "in training mode")
+        raise
+
+
+def _written_once(module: nn.Module, example: Sequence[Tensor], title: str, *, is_flat: bool) -> WrittenTrace:
+    """The spec of one run in eval mode."""
     if not is_flat:
         try:
-            return _proven(module, example, structured(_traced(module, two, training=False), title))
-        except NotCaptured:  # what says everything once is the judge
+            written = structured(_traced(module, example, 2, training=False), title)
+            key_map(loads(written.text), written.layers)
+        except (NotCaptured, SpecError, Unproven):
             pass
-    return _proven(module, example, written)
+        else:
+            return written
+    return flat(_traced(module, example, 2, training=False), title)
 
 
 def _unproven(written: WrittenTrace) -> FromTorch:
@@ -107,7 +127,9 @@ def _unproven(written: WrittenTrace) -> FromTorch:
         keys = key_map(net, written.layers)
     except (SpecError, Unproven) as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
-    return FromTorch(written.text, keys, net, None, (), ("nothing was compared with the module",), written.blocks)
+    return FromTorch(
+        written.text, keys, net, None, (), ("nothing was compared with the module",), written.blocks, written.left_out
+    )
 
 
 def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) -> FromTorch:
@@ -116,24 +138,69 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
         net = loads(written.text)
     except SpecError as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
-    proven = ["in eval mode", "in training mode", "on a batch of 3"]
+    proven = ["in eval and in training mode"]
     try:
         keys = key_map(net, written.layers)
-        proof = EqualityProof(module, net, keys, 1)
-        worst = 0.0
-        for batch, training in ((2, False), (2, True), (3, False)):
-            worst = max(worst, proof.check([resized(tensor, batch) for tensor in example], training=training))
+        proof = EqualityProof(module, net, keys, 1, written.left_out)
+        worst = max(_run_of(proof, example, batch, training=training) for batch, training in _RUNS)
     except Unproven as error:
         raise NotCaptured(f"the spec and the module differ: {error}") from None
-    notes: list[str] = []
+    notes = _otherwise_trained(proof)
+    if written.left_out:
+        more = f" and {len(written.left_out) - 1} more" if len(written.left_out) > 1 else ""
+        notes.append(f"`{min(written.left_out)}`{more}: no key of the spec, which has what is used of it as numbers")
+    alone = _alone(proof, example)
+    proven.append("on batches of 2, 3 and 7" if alone else "on batches of 1, 2, 3 and 7")
     found = _other_size(proof, example)
     (proven if found.startswith("on") else notes).append(found)
-    return FromTorch(written.text, keys, net, worst, tuple(proven), tuple(notes), written.blocks)
+    notes += [alone] if alone else []
+    return FromTorch(written.text, keys, net, worst, tuple(proven), tuple(notes), written.blocks, written.left_out)
 
 
-def _traced(module: nn.Module, inputs: Sequence[Tensor], *, training: bool) -> Trace:
+def _run_of(proof: EqualityProof, example: Sequence[Tensor], batch: int, *, training: bool) -> float:
+    """The largest difference in one run; what differs is told with it."""
+    try:
+        return proof.check(_resized(example, batch), training=training)
+    except Unproven as error:
+        mode = "training" if training else "eval"
+        raise Unproven(f"on a batch of {batch} in {mode} mode {error}") from None
+
+
+_RUNS: Final = ((2, False), (2, True), (3, True), (7, False))
+"""Batches, and whether in training mode."""
+
+
+def _alone(proof: EqualityProof, example: Sequence[Tensor]) -> str:
+    """What becomes of one example alone: why the module is another network; nothing where it is the same."""
+    try:
+        proof.check(_resized(example, 1), training=False)
+    except (Unproven, NotCaptured) as error:
+        return f"on a batch of 1 the module does something else: {error}"
+    return ""
+
+
+def _otherwise_trained(proof: EqualityProof) -> list[str]:
+    """What `freeze` cannot say."""
+    if proof.trained_by_module:
+        raise NotCaptured(f"the spec and the module differ: `{proof.trained_by_module[0]}` trains in the module alone")
+    keys = proof.trained_by_spec
+    if not keys:
+        return []
+    told = f"`{keys[0]}`" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
+    return [
+        f"{told} require no gradient in the module, but train in the spec, whose `freeze` stops all of a layer: each "
+        "parameter, and the statistics of a norm"
+    ]
+
+
+def _traced(module: nn.Module, example: Sequence[Tensor], batch: int, *, training: bool) -> Trace:
+    inputs = _resized(example, batch)
     names = [f"x{i}" if i else "x" for i in range(len(inputs))]
     return traced(module, list(zip(names, inputs, strict=True)), is_layer, training=training)
+
+
+def _resized(example: Sequence[Tensor], batch: int) -> list[Tensor]:
+    return [resized(tensor, batch) for tensor in example]
 
 
 def resized(tensor: Tensor, batch: int, sizes: Sequence[int] | None = None) -> Tensor:
@@ -142,6 +209,10 @@ def resized(tensor: Tensor, batch: int, sizes: Sequence[int] | None = None) -> T
     shape = (batch, *(tensor.shape[1:] if sizes is None else sizes))
     if tensor.is_floating_point():
         return torch.randn(shape, generator=generator)
+    if tensor.dtype == torch.bool and tensor.numel():  # some of each in every row: a mask hides neither all nor nothing
+        found = torch.rand(shape, generator=generator) < 0.5
+        found[..., 0], found[..., -1] = False, True
+        return found
     high = int(tensor.max()) + 1 if tensor.numel() else 1
     return torch.randint(0, high, shape, generator=generator).to(tensor.dtype)
 
@@ -176,7 +247,7 @@ def _other_size(proof: EqualityProof, example: Sequence[Tensor]) -> str:
         return f"the module does not take {told}, nor need the spec"
     try:
         proof.check(larger, training=False)
-    except (Unproven, RuntimeError):
+    except (Unproven, NotCaptured):
         return f"at {told} the module is another network: sizes that it computes are numbers in the spec"
     return f"on {told}"
 
@@ -195,7 +266,7 @@ def structured(trace: Trace, name: str) -> WrittenTrace:
 
 
 def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
-    lowering = Lowering(trace, HANDLERS)
+    lowering = Lowering(trace, HANDLERS, CALLS)
     items = lowering.body(trace.root)
     lowering.refused.extend(
         (place, f"`{function}` reads the numbers in a tensor, and the program may go on as they say")
@@ -207,6 +278,8 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     trouble = share(items)
     if trouble:
         raise NotCaptured(f"`{trouble[0]}` runs in several modules, which a spec cannot say")
+    tie(items, trace.root.module)
+    freeze(items, trace.root.module, trace.modes)
     return items, lowering
 
 
@@ -231,7 +304,9 @@ def _written(
             text += [f"  {table}:", *(f"    {row}" for row in rows)]
         text.append("")
     text += [*(["blocks:", *parts] if parts else []), "layers:", *body, *tail]
-    return WrittenTrace("\n".join(text) + "\n", items, len(blocks))
+    state = trace.root.module.state_dict()
+    left_out = frozenset(key for key in lowering.left_out if key in state)
+    return WrittenTrace("\n".join(text) + "\n", items, len(blocks), left_out)
 
 
 def _block(block: BlockFound, folding: Folding | None) -> list[str]:

@@ -53,6 +53,11 @@ class PlacedItem:
     template: str | None = None
     """What is written in the place of the word: a parameter that is a layer, `$act`."""
 
+    keeps_statistics: bool = False
+    """Of a layer, whether it keeps the statistics of what it has seen."""
+    is_steady: bool = False
+    """Of such a layer, whether it stays in eval mode while the module trains."""
+
     def values(self) -> Iterator[Traced]:
         """The values that it reads by name, perhaps."""
         for values in self.reads.values():

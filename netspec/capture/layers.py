@@ -11,6 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from netspec.capture.transformer_arguments import one_layer, stack, whole
 from netspec.emit.yaml import written_arguments
 from netspec.layers import MODULE_OF
 from netspec.layers.base import NAMESPACES, Layer
@@ -157,7 +158,7 @@ def _attention(module: Any) -> dict[str, Any] | None:
     if module.bias_k is not None or module.add_zero_attn or not module._qkv_same_embed_dim:
         return None
     bias = module.in_proj_bias is not None
-    if bias != (module.out_proj.bias is not None) or not module.batch_first:
+    if bias != (module.out_proj.bias is not None):
         return None
     return {"num_heads": module.num_heads, "dropout": float(module.dropout), "bias": bias}
 
@@ -197,10 +198,11 @@ _READERS: Final[dict[str, Any]] = {
     "Upsample": _scaled,
     "ClassToken": _nothing,
     "PositionEmbedding": _nothing,
-    "TransformerEncoderLayer": lambda module: None,  # pyright: ignore[reportUnknownLambdaType]  # traced through
-    "TransformerEncoder": lambda module: None,  # pyright: ignore[reportUnknownLambdaType]  # as above
-    "TransformerDecoderLayer": lambda module: None,  # pyright: ignore[reportUnknownLambdaType]  # as above
-    "TransformerDecoder": lambda module: None,  # pyright: ignore[reportUnknownLambdaType]  # as above
+    "TransformerEncoderLayer": one_layer,
+    "TransformerEncoder": stack("encoder_layer"),
+    "TransformerDecoderLayer": one_layer,
+    "TransformerDecoder": stack("decoder_layer"),
+    "Transformer": whole,
 }
 
 

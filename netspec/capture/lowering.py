@@ -5,27 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from torch import nn
+
 from netspec.capture import layers
 from netspec.capture.forms import AxisMoves, Form, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
+from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.trace import OF_THE_SHAPE
+from netspec.capture.written import ExpressionText
 from netspec.layers.base import Layer
 
 Handler = Callable[["Lowering", TracedCall], None]
+LayerHandler = Callable[["Lowering", TracedCall, Layer, dict[str, Any]], None]
 
 
 class NoForm(Exception):
     """A call that a spec cannot say; why, as a sentence without its place."""
 
 
+_CHOOSE: Final = frozenset(("__getitem__", "select", "narrow"))
+"""Functions that give a part of a tensor."""
+
+
 class Lowering:
     """Writes the items of one trace."""
 
-    def __init__(self, trace: Trace, functions: dict[str, Handler]) -> None:
+    def __init__(self, trace: Trace, functions: dict[str, Handler], calls: dict[str, LayerHandler]) -> None:
         self.trace = trace
         self.batch = trace.batch
         self.functions = functions
+        self.calls = calls
+        """Of layers that take other tensors than one, by the names of their classes."""
         self.forms: dict[Traced, Form] = {}
         self.pending: dict[Traced, tuple[Traced, AxisMoves]] = {}
         """Values whose axes are only moved, which is written where they are read: what they are made of, and how."""
@@ -37,6 +48,10 @@ class Lowering:
         self.items: list[PlacedItem] = []
         self.expanded: dict[Traced, Traced] = {}
         """Tensors that are others, repeated along axes; joins repeat by themselves."""
+        self.hidden: dict[Traced, Traced] = {}
+        """Of a mask of numbers that of truth values which it is made of."""
+        self.left_out: set[str] = set()
+        """The keys of buffers of which parts are written as numbers."""
         self.refused_results: set[Traced] = set()
         """Results that have no form: indices."""
         self.parameters: dict[tuple[Traced, tuple[int, ...]], Traced] = {}
@@ -88,7 +103,9 @@ class Lowering:
             return
         name = call.name
         handler = self.functions.get(name) or self.functions.get(name.strip("_"))
-        if not any(value.varies for value in call.results) and self._constant(call):
+        if not any(value.varies for value in call.results) and (
+            self._constant(call) or ((handler is None or name in _CHOOSE) and self._of_buffers(call))
+        ):
             return
         if handler is None:
             raise NoForm(f"`{name}` has no form in a spec")
@@ -108,6 +125,16 @@ class Lowering:
             return False
         source, _ = self.constants.get(learned[0], (learned[0], ()))
         self.constants[result] = (source, result.shape)
+        return True
+
+    def _of_buffers(self, call: TracedCall) -> bool:
+        """Note numbers that are chosen from buffers, such as a part of a mask: they are written as they are."""
+        sources = [self.constants.get(value, (value, ()))[0] for value in call.reads() if self._is_learned(value)]
+        if call.constant is None or any(source.kind != "buffer" for source in sources):
+            return False
+        result = call.results[0]
+        result.kind, result.tensor = "numbers", call.constant
+        self.left_out.update(source.key for source in sources)
         return True
 
     def _is_learned(self, value: Traced) -> bool:
@@ -195,6 +222,7 @@ class Lowering:
         known = self.parameters.get((source, wanted))
         if known is not None:
             return known
+        persistent = source.kind == "buffer" and source.key in self.trace.root.module.state_dict()
         if source.kind == "parameter":
             arguments: dict[str, Any] = {"shape": list(wanted)}
         else:
@@ -202,33 +230,35 @@ class Lowering:
                 source.tensor = dict(self.trace.root.module.named_buffers()).get(source.key)
             if source.tensor is None or _product(wanted) > 4096:
                 raise NoForm(f"numbers of the shape {tuple(seen)} are too many to be written into a spec")
-            numbers = source.tensor.detach().reshape(wanted).tolist()
-            arguments = {"value": numbers, "persistent": None if source.kind == "buffer" else False}
-            arguments = {key: each for key, each in arguments.items() if each is not None}
+            numbers: Any = source.tensor.detach().reshape(wanted).tolist()
+            if source.dtype == "int64" and len(wanted) == 1 and wanted[0] > 3 and numbers == list(range(wanted[0])):
+                numbers = ExpressionText(f"range({wanted[0]})")
+            arguments = {"value": numbers} if persistent else {"value": numbers, "persistent": False}
             if source.dtype != "float32":
                 arguments["dtype"] = source.dtype
         word = "Parameter" if source.kind == "parameter" else "Buffer"
         result = made((1, *wanted), source, varies=False)
         self.parameters[source, wanted] = result
-        keys = {} if source.kind == "numbers" else {"weight" if word == "Parameter" else "value": source.key}
+        keys = {"weight" if word == "Parameter" else "value": source.key}
+        if source.kind != "parameter" and not persistent:
+            keys = {}
         self.items.append(PlacedItem(word, None, (result,), arguments, keys=keys, path=source.key))
         self.forms[result] = Form()
         return result
-
-    # ---- results
 
     def add(
         self, call: TracedCall, word: str, takes: Traced | None, arguments: dict[str, Any] | None = None, **more: Any
     ) -> PlacedItem:
         """An item for a call of one result, whose batch is where that of its input was, unless `form` says it."""
         form: Form = more.pop("form", Form())
+        forms: tuple[Form, ...] = more.pop("forms", ())
         gives: tuple[Traced, ...] = more.pop("gives", None) or tuple(call.results)
         item = PlacedItem(word, takes, gives, arguments or {}, place=call.place, **more)
         self.items.append(item)
-        for value in gives:
-            self.forms[value] = form
-            wanted = form.shape(value.shape, self.batch) if value.varies else None
-            if wanted is not None and (len(value.shape) <= form.at or _product(wanted) != _product(value.shape)):
+        for value, own in zip(gives, forms or [form] * len(gives), strict=True):
+            self.forms[value] = own
+            wanted = own.shape(value.shape, self.batch) if value.varies else None
+            if wanted is not None and (len(value.shape) <= own.at or _product(wanted) != _product(value.shape)):
                 raise NoForm("what it gives has no batch")
         return item
 
@@ -276,21 +306,63 @@ class Lowering:
         if not given:
             raise NoForm(f"`{name}` is given no tensor")
         more: dict[str, Any] = {"keys": keys, "path": call.path, "class_name": type(call.layer).__name__}
-        special = _CALLS.get(name)
+        computed = self._in_its_mode(call, call.layer, layer, more)
+        if computed is None:
+            self.passed_on(call, given[0])
+            return
+        layer = computed
+        special = self.calls.get(name)
         if special is not None:
             special(self, call, layer, more)
             return
         if len(given) > 1:
             raise NoForm(f"`{name}` is given {len(given)} tensors")
-        value, form = self.anywhere(given[0])
+        positions = name == "Embedding" and not given[0].varies and given[0].shape[:1] != (1,)
+        value, form = (self.constant(given[0], (1, *given[0].shape)), Form()) if positions else self.anywhere(given[0])
         arguments = layers.written(layer)
         if name == "Identity" or (name == "StochasticDepth" and not arguments.get("p")):
-            self.is_same(call.results[0], value)
-            self.items.append(PlacedItem("Identity", value, (), path=call.path))
+            self.passed_on(call, value)
             return
         if not form.plain and not _position_free(name, layer, form, len(given[0].shape)):
             raise NoForm(f"`{name}` works on a batch that is merged with another axis, or is not the first")
         self.add(call, name, value, arguments, form=form, **more)
+
+    def is_steady(self, call: TracedCall) -> bool:
+        """Whether the module that calls a function stays in eval mode while the whole trains."""
+        return call.region is not None and call.region.module in self.trace.modes.steady
+
+    def passed_on(self, call: TracedCall, value: Traced) -> None:
+        """Note that a layer changes nothing; it has a place among its siblings."""
+        value, _ = self.anywhere(value)
+        self.is_same(call.results[0], value)
+        self.items.append(PlacedItem("Identity", value, (), path=call.path))
+
+    def _in_its_mode(self, call: TracedCall, module: nn.Module, layer: Layer, more: dict[str, Any]) -> Layer | None:
+        """The layer with its mode in mind, which may be another than the module's; None where it does nothing."""
+        statistics = keeps_statistics(layer)
+        more["keeps_statistics"] = statistics
+        if not statistics and not draws(layer):
+            return layer
+        modes, name = self.trace.modes, type(layer).__name__
+        if call.training != modes.expects(module, training=self.trace.training) or module in modes.always:
+            raise NoForm(
+                f"`{name}` is in {'training' if call.training else 'eval'} mode, whatever mode the module is in"
+            )
+        if module in modes.steady:
+            more["is_steady"] = statistics
+            return layer if statistics else in_eval(layer)
+        if draws(layer):
+            self.draws_for_each(call)
+        return layer
+
+    def draws_for_each(self, call: TracedCall) -> None:
+        """Refuse numbers drawn for each example where a spec has one value for all of them."""
+        result = call.results[0]
+        if not result.varies and result.shape[:1] == (self.batch,):
+            raise NoForm(
+                "random numbers are drawn for each example, of what a spec has once for all of them: a parameter or "
+                "numbers that are repeated"
+            )
 
 
 _POINTWISE: Final = {
@@ -313,52 +385,6 @@ def _position_free(name: str, layer: Layer, form: Form, rank: int) -> bool:
         dim: Any = getattr(layer, "dim", None)
         return dim == -1 and form.at != rank - 1
     return False
-
-
-def _attention(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[str, Any]) -> None:
-    """`nn.MultiheadAttention` of one sequence on itself or on another, without masks."""
-    names = (
-        "query",
-        "key",
-        "value",
-        "key_padding_mask",
-        "need_weights",
-        "attn_mask",
-        "average_attn_weights",
-        "is_causal",
-    )
-    given = dict(zip(names, call.args, strict=False)) | call.kwargs
-    query, key, value = (lowering.find(given.get(name, given["query"])) for name in names[:3])
-    if any(given.get(name) is not None for name in ("key_padding_mask", "attn_mask")) or given.get("is_causal"):
-        raise NoForm("`MultiheadAttention` with a mask has no form yet")
-    if call.result is not None and len(call.results) > 1:
-        call.results[:] = call.results[:1]
-    arguments = layers.written(layer)
-    if query is key and key is value:
-        lowering.add(call, "SelfAttention", lowering.taken(query), arguments, **more)
-        return
-    reads = {"key": (lowering.taken(key),), "value": (lowering.taken(value),)}
-    lowering.add(call, "MultiheadAttention", lowering.taken(query), arguments, reads=reads, **more)
-
-
-def _recurrent(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[str, Any]) -> None:
-    """A recurrent layer and its states. A program has the layers of the states in front, a spec the batch."""
-    further = [*call.args[1:], *call.kwargs.values()]
-    states = further[0] if further else None
-    if states is not None:
-        raise NoForm("a recurrent layer that is given its states has no form yet")
-    value = lowering.taken(next(iter(call.args), None))
-    item = lowering.add(call, type(layer).__name__, value, layers.written(layer), **more)
-    for value in item.gives[1:]:
-        lowering.forms[value] = Form(1)
-
-
-_CALLS: Final[dict[str, Any]] = {
-    "SelfAttention": _attention,
-    "RNN": _recurrent,
-    "LSTM": _recurrent,
-    "GRU": _recurrent,
-}
 
 
 def _copied(layout: AxisMoves) -> AxisMoves:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from netspec.capture.graph import NotCaptured
 from netspec.capture.items import PlacedItem
+from netspec.capture.modes import set_mode
 from netspec.capture.shape import identity
+from netspec.capture.users import passing, told, users_own
 from netspec.net import Net
 from netspec.torch.build import build
 
@@ -43,12 +47,12 @@ def key_map(net: Net, leaves: Sequence[PlacedItem]) -> dict[str, str]:
     return found
 
 
-def fill(module: nn.Module, seed: int) -> None:
-    """Fill every parameter and buffer of floats with random numbers; variances are positive."""
+def fill(module: nn.Module, seed: int, left_out: Collection[str] = ()) -> None:
+    """Fill every parameter and buffer of floats but some with random numbers; variances are positive."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for key, tensor in module.state_dict().items():
-            if not tensor.is_floating_point():
+            if not tensor.is_floating_point() or key in left_out:
                 continue
             drawn = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
             fan = max(tensor[0].numel(), 1) if tensor.ndim > 1 else 4
@@ -65,24 +69,34 @@ class EqualityProof:
         Unproven: the weights of the one do not fit the other.
     """
 
-    def __init__(self, module: nn.Module, net: Net, keys: Mapping[str, str], seed: int) -> None:
+    def __init__(
+        self, module: nn.Module, net: Net, keys: Mapping[str, str], seed: int, left_out: Collection[str] = ()
+    ) -> None:
+        self.left_out = left_out
         self.keys = keys
         self.seed = seed
-        self.theirs = copy.deepcopy(module).double()
-        for parameter in self.theirs.parameters():
-            parameter.requires_grad_(parameter.is_floating_point())
-        fill(self.theirs, seed)
+        self.theirs = _copied(module).double()
         self.ours = build(net, check_memory=False).double()
         self._check_keys()
+        self.trained_by_spec, self.trained_by_module = self._trained()
+        """The keys in the module of the parameters that the spec alone trains, and those that the module alone does."""
+        fill(self.theirs, seed, left_out)
         state = self.theirs.state_dict()
         shapes = {key: value.shape for key, value in self.ours.state_dict().items()}
         self.ours.load_state_dict({own: state[key].reshape(shapes[own]) for own, key in keys.items()})
 
     def _check_keys(self) -> None:
-        missing = sorted(set(self.theirs.state_dict()) - set(self.keys.values()))
+        missing = sorted(set(self.theirs.state_dict()) - set(self.keys.values()) - set(self.left_out))
         if missing:
             others = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
             raise Unproven(f"`{missing[0]}`{others} used in no run that was seen, so that the spec has not all weights")
+
+    def _trained(self) -> tuple[list[str], list[str]]:
+        """What only one of the two trains."""
+        set_mode(self.theirs, training=True)
+        theirs = {key for key, value in _parameters(self.theirs) if value.requires_grad}
+        ours = {self.keys[key] for key, value in _parameters(self.ours) if value.requires_grad}
+        return sorted(ours - theirs), sorted(theirs - ours)
 
     def check(self, inputs: Sequence[Tensor], *, training: bool) -> float:
         """The largest difference of outputs and gradients, as a share of the largest value.
@@ -108,21 +122,35 @@ class EqualityProof:
         alone = sorted(set(theirs.weights) - {self.keys[own] for own in ours.weights})
         if alone:
             raise Unproven(f"`{alone[0]}` has a gradient in the module alone")
-        return worst
+        return max(worst, self._buffers())
+
+    def _buffers(self) -> float:
+        """The largest difference of the statistics that both keep."""
+        theirs = dict(self.theirs.named_buffers())
+        pairs = ((self.keys[own], value) for own, value in self.ours.named_buffers() if own in self.keys)
+        return max((_close(theirs[key].reshape(b.shape), b, f"`{key}`") for key, b in pairs), default=0.0)
 
     def _run(self, model: nn.Module, inputs: Sequence[Tensor], training: bool) -> _RunResult:
-        for part in model.modules():
-            part.training = training
+        set_mode(model, training=training)
+        for parameter in model.parameters():  # all gradients are compared, also of what does not train
+            parameter.requires_grad_(parameter.is_floating_point())
         model.zero_grad(set_to_none=True)
         torch.default_generator.manual_seed(self.seed)
         given = [x.double().requires_grad_() if x.is_floating_point() else x for x in (one.clone() for one in inputs)]
-        with _SteadyDropout():
-            outputs = tensors_of(model(*given))
+        with _in_64_bits():
+            outputs = tensors_of(_ran(model, given))
         torch.autograd.backward(_score(outputs, self.seed))
-        weights = {key: p.grad for key, p in model.named_parameters() if p.grad is not None}
+        weights = {key: p.grad.to_dense() for key, p in _parameters(model) if p.grad is not None}
         return _RunResult(
             [output.detach() for output in outputs], [x.grad for x in given if x.grad is not None], weights
         )
+
+
+@passing
+def _ran(model: nn.Module, given: Sequence[Tensor]) -> Any:
+    sizes = " and ".join(" x ".join(map(str, x.shape)) for x in given)
+    with users_own(f"the module, on an input of {sizes} with the batch,"):
+        return model(*given)
 
 
 class _RunResult(NamedTuple):
@@ -135,31 +163,77 @@ class _RunResult(NamedTuple):
     """Those of the parameters."""
 
 
-class _SteadyDropout(TorchFunctionMode):
-    """Dropout scales by its share in place of drawing, so that two models agree wherever their batches lie."""
+_WIDER: Final = {torch.float32: torch.float64, torch.float16: torch.float64, torch.bfloat16: torch.float64}
 
+
+@contextmanager
+def _in_64_bits() -> Generator[None]:
+    """Tensors that a program makes have 64 bits, too."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with _SteadyDropout():
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+class _SteadyDropout(TorchFunctionMode):
+    """Dropout scales by its share in place of drawing, so that two models agree wherever their batches lie; floats are
+    made with 64 bits."""
+
+    @passing
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        given = kwargs or {}
         name = getattr(func, "__name__", "")
+        if name == "float":
+            return args[0].double()
+        args = tuple(_WIDER.get(each, each) if isinstance(each, torch.dtype) else each for each in args)
+        given = dict(kwargs or {})
+        if given.get("dtype") in _WIDER:
+            given["dtype"] = _WIDER[given["dtype"]]
         if name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
             found = dict(zip(("input", "p", "training"), args, strict=False)) | given
             if not found.get("training", True):
                 return func(*args, **given)
             return found["input"] * (1 - found.get("p", 0.5) / 2)
-        share = 0.0
+        share, bias = 0.0, None
         if name == "scaled_dot_product_attention":
             share = given.get("dropout_p", args[4] if len(args) > 4 else 0.0)
             args, given = args[:4], {**given, "dropout_p": 0.0}
         elif name == "multi_head_attention_forward" and given.get("training", True):
-            share = args[10]
+            share, bias = args[10], args[12]
             args = (*args[:10], 0.0, *args[11:])
         result = func(*args, **given)
         if not share:
             return result
         scaled = 1 - share / 2
-        return (result[0] * scaled, *result[1:]) if isinstance(result, tuple) else result * scaled
+        if not isinstance(result, tuple):
+            return result * scaled
+        unscaled = 0.0 if bias is None else bias * (1 - scaled)  # what is dropped stands in front of the last matrix
+        return (result[0] * scaled + unscaled, *result[1:])
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    try:
+        copied = copy.deepcopy(module)
+    except Exception as error:  # whatever the parts of a user's module raise
+        raise NotCaptured(
+            f"the module cannot be copied, which the proof needs: {told(error)}; `--unverified`, from Python "
+            "`is_verified=False`, writes the spec without the proof"
+        ) from error
+    for part, twin in zip(module.modules(), copied.modules(), strict=True):
+        for name in (
+            vars(twin).keys() - vars(part).keys()
+        ):  # a copied decoder layer of torch's has `relu` before its unit
+            vars(twin).pop(name)
+    return copied
+
+
+def _parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The parameters under each of their keys."""
+    return model.named_parameters(remove_duplicate=False)
 
 
 def tensors_of(tree: Any) -> list[Tensor]:

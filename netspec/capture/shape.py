@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 from netspec.capture.items import PlacedItem
 from netspec.language.names import MODULE_ATTRIBUTES
 
 _NO_MODULES = frozenset(("use", "as"))
 """Words that take up no index."""
+
+_MOST_GAPS: Final = 64
+"""Places that are filled so that a module keeps its number; one with a larger number gets a name."""
 
 
 def shaped(items: list[PlacedItem], path: str = "") -> list[PlacedItem]:
@@ -51,12 +56,17 @@ def share(items: list[PlacedItem]) -> list[str]:
 
 def identity(item: PlacedItem) -> tuple[str, ...]:
     """What is equal of two items that are one module."""
-    return (item.path, "body") if item.body is not None else (item.path, *item.keys.values())
+    return (item.path, "body") if item.body is not None else (item.path, item.word, *item.keys.values())
 
 
 def has_keys(item: PlacedItem) -> bool:
     """Whether there are parameters or buffers in it."""
     return bool(item.keys) or any(map(has_keys, item.body or ()))
+
+
+def takes_index(item: PlacedItem) -> bool:
+    """Whether an item is a module of the list that it stands in."""
+    return item.word not in _NO_MODULES
 
 
 def _own_name(item: PlacedItem, path: str) -> list[str]:
@@ -144,23 +154,28 @@ def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:
         name = ".".join(_own_name(item, path))
         if not numbered and item.word == "Identity" and not item.gives:
             continue
-        if has_keys(item) and name.isdigit():
+        if has_keys(item) and name.isdigit() and int(name) <= index + _MOST_GAPS:
             while index < int(name):
                 found.append(PlacedItem("Identity"))
                 index += 1
         elif has_keys(item):
-            item.name = _identifier(name or item.path or next(iter(item.keys.values()), "part"))
+            item.name = _identifier(name or item.path or _key_of(item))
             if item.name in taken:
                 item.name = None
             taken.add(item.name or "")
         found.append(item)
-        index += item.word not in _NO_MODULES
+        index += takes_index(item)
     return found
+
+
+def _key_of(item: PlacedItem) -> str:
+    """The name that a parameter gives to the layer that reads it."""
+    return next(iter(item.keys.values()), "part")
 
 
 def _identifier(text: str) -> str:
     """A name that a module may have."""
     plain = re.sub(r"\W+", "_", text).strip("_")
-    if not plain.isidentifier() or plain in MODULE_ATTRIBUTES:
+    if not plain.isidentifier() or plain in MODULE_ATTRIBUTES or keyword.iskeyword(plain):
         plain = f"m_{plain}"
     return plain

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, cast
 
 import torch
@@ -15,12 +13,13 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from netspec.capture.graph import NotCaptured, Place, Region, Trace, Traced, TracedCall, values_in, without_unused
+from netspec.capture.modes import Modes, as_it_was, modes_of, set_mode
+from netspec.capture.users import is_users, passing, users_own
 
-_TORCH: Final = str(Path(torch.__file__).parent) + os.sep
-_OWN: Final = str(Path(__file__).parent) + os.sep
 _DTYPES: Final = {torch.int64: "int64", torch.bool: "bool"}
 
 
+@passing
 def traced(
     module: nn.Module, inputs: Sequence[tuple[str, Tensor]], is_layer: Callable[[nn.Module], bool], *, training: bool
 ) -> Trace:
@@ -32,37 +31,22 @@ def traced(
         is_layer: whether a module is a layer, whose inside is of no interest.
         training: run it in training mode.
     """
-    recorder = _Recorder(module, inputs, is_layer, training=training)
-    with _as_it_was(module), torch.no_grad(), _without_fast_paths():
-        for part in module.modules():
-            part.training = training
-        try:
-            with recorder.calls_of_modules(), recorder:
-                result = module(*(tensor for _, tensor in inputs))
-        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
-            sizes = " and ".join(" x ".join(map(str, tensor.shape)) or "one number" for _, tensor in inputs)
-            told = str(error).strip().splitlines() or [type(error).__name__]
-            raise NotCaptured(
-                f"the module does not take this input, {sizes} with the batch: {told[0]}; `--input` says another"
-            ) from error
+    sizes = " and ".join(" x ".join(map(str, tensor.shape)) or "one number" for _, tensor in inputs)
+    with as_it_was(module), torch.no_grad(), _without_fast_paths():
+        recorder = _Recorder(module, inputs, is_layer, modes_of(module), training=training)
+        set_mode(module, training=training)
+        fails = users_own(f"the module, on an input of {sizes} with the batch,", _ADVICE, _MISTAKES)
+        with fails, recorder.calls_of_modules(), recorder:
+            result = module(*(tensor for _, tensor in inputs))
         recorder.finish(result)
     without_unused(recorder.trace)
     return recorder.trace
 
 
-@contextmanager
-def _as_it_was(module: nn.Module) -> Generator[None]:
-    """Put the modes and the buffers back."""
-    modes = {part: part.training for part in module.modules()}
-    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
-    try:
-        yield
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
-        with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
+_MISTAKES: Final = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
+"""What a module raises that is given other sizes than it takes."""
+
+_ADVICE: Final = "`--input` says another input, once for each argument"
 
 
 @contextmanager
@@ -82,6 +66,7 @@ class _Recorder(TorchFunctionMode):
         module: nn.Module,
         inputs: Sequence[tuple[str, Tensor]],
         is_layer: Callable[[nn.Module], bool],
+        modes: Modes,
         *,
         training: bool,
     ) -> None:
@@ -104,7 +89,7 @@ class _Recorder(TorchFunctionMode):
             self._keep(tensor, value)
             given.append(value)
         root = Region(module, "", given, None, None)
-        self.trace = Trace(root, given, inputs[0][1].shape[0], training)
+        self.trace = Trace(root, given, inputs[0][1].shape[0], training, modes)
         self._region = root
         self._inside = False
         """Whether a layer runs."""
@@ -116,6 +101,7 @@ class _Recorder(TorchFunctionMode):
         """See each call of a module."""
         before = nn.Module.__call__
 
+        @passing
         def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             return self._module(before, module, args, kwargs)
 
@@ -125,6 +111,7 @@ class _Recorder(TorchFunctionMode):
         finally:
             nn.Module.__call__ = before
 
+    @passing
     def _module(
         self, call: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
@@ -143,7 +130,8 @@ class _Recorder(TorchFunctionMode):
                 result = call(module, *args, **kwargs)
             finally:
                 self._inside = False
-            self._record(TracedCall(None, module, path, given[0], given[1], place), result)
+            called = TracedCall(None, module, path, given[0], given[1], place, training=module.training)
+            self._record(called, result)
             return result
         region = Region(module, path, list(_values(given)), place, self._region)
         self._region.steps.append(region)
@@ -158,6 +146,7 @@ class _Recorder(TorchFunctionMode):
 
     # ---- functions
 
+    @passing
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
@@ -233,6 +222,15 @@ class _Recorder(TorchFunctionMode):
     def finish(self, result: Any) -> None:
         """Note what the module gave."""
         self.trace.root.result = self._told(result)
+        if not self.trace.root.outputs:
+            raise NotCaptured(
+                f"the module gives a `{type(result).__name__}` without tensors in it: a spec's network gives a tensor, "
+                "or several in a tuple, a list or a dict"
+            )
+        if not all(value.varies for value in self.trace.root.outputs):
+            raise NotCaptured(
+                "no input decides what the module gives, or one of its tensors: a spec says what is computed"
+            )
 
 
 def dtype_of(tensor: Tensor) -> str:
@@ -284,7 +282,7 @@ def _place() -> Place | None:
     frame = inspect.currentframe()
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith((_TORCH, _OWN)) and not file.startswith("<"):
+        if is_users(file):
             return Place(file, frame.f_lineno)
         frame = frame.f_back
     return None

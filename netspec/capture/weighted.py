@@ -59,7 +59,8 @@ def _convolution(axes: int) -> Handler:
 def _batch_norm(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input running_mean running_var weight=None bias=None training=False momentum=0.1 eps=1e-5")
     tracked = given["running_mean"] is not None
-    if tracked and bool(given["training"]) != lowering.trace.training:
+    steady = lowering.is_steady(call) and not given["training"]
+    if tracked and bool(given["training"]) != lowering.trace.training and not steady:
         raise NoForm("it uses the statistics of the batch always, or never, whatever the mode of the module")
     value = lowering.taken(given["input"])
     axes = max(len(value.shape) - 2, 1)
@@ -74,7 +75,8 @@ def _batch_norm(lowering: Lowering, call: TracedCall) -> None:
         "affine": given["weight"] is not None,
         "track_running_stats": tracked,
     }
-    lowering.layered(call, f"BatchNorm{axes}d", value, arguments, keys=keys)
+    more = {"keys": keys, "keeps_statistics": tracked, "is_steady": tracked and steady}
+    lowering.layered(call, f"BatchNorm{axes}d", value, arguments, **more)
 
 
 def _layer_norm(lowering: Lowering, call: TracedCall) -> None:
@@ -176,6 +178,7 @@ def _attention(lowering: Lowering, call: TracedCall) -> None:
         options["scale"] = given["scale"]
     if given["dropout_p"]:
         options["dropout"] = given["dropout_p"]
+        lowering.draws_for_each(call)
     batch, heads, length, size = result.shape
     flat = made((batch, length, heads * size), result)
     lowering.add(call, "attend", None, branches=(query, key, value), options=options, gives=(flat,))

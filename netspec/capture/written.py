@@ -133,10 +133,11 @@ def _scalar(word: str) -> str | None:
 
 
 def _beside(item: PlacedItem) -> Iterator[str]:
-    for name, value in item.options.items():
-        yield f"{name}: {value_text(value)}"
+    yield from (f"{name}: {value_text(value)}" for name, value in item.options.items() if name != "freeze")
     if item.name is not None:
         yield f"{'shared' if item.shared else 'name'}: {written(item.name)}"
+    if "freeze" in item.options:
+        yield "freeze: true"
     if item.when is not None:
         yield f"when: {written(item.when)}"
     if item.word != "as" and any(item.labels):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from netspec.capture.sources import ModuleSource, check_there, module_source
 from netspec.cli.files import check_target, is_read, write_atomic
 from netspec.diagnostics import MissingExtra, UsageError
 from netspec.extras import install
@@ -34,9 +37,10 @@ def command(
 ) -> None:
     """Write the spec of the network that SOURCE is.
 
-    SOURCE is a `config.json` of Hugging Face's transformers, or a module of yours: `package.module:factory`. The file
-    is read as data, and nothing is fetched; known are BART, BERT, DistilBERT, GPT-2, Llama, Mistral, Mixtral, Qwen2,
-    T5, the Vision Transformer and Whisper. What a spec cannot say is an error that names the key.
+    SOURCE is a `config.json` of Hugging Face's transformers, or a module of yours: `package.module:factory`, or
+    `file.py:Net`. The config is read as data, and nothing is fetched; known are BART, BERT, DistilBERT, GPT-2, Llama,
+    Mistral, Mixtral, Qwen2, T5, the Vision Transformer and Whisper. What a spec cannot say is an error that names the
+    key.
 
     A module is imported, made and run, in this directory. Its spec is held against it, with random weights, in outputs
     and gradients: without that proof nothing is written. What a spec cannot say is an error that names the line of your
@@ -48,12 +52,14 @@ def command(
     if target is not None and target.exists() and not force:
         raise UsageError(f"{target} is there already; `--force` writes over it")
     name = None if target is None else target.stem
-    if _is_factory(source):
-        _from_module(source, inputs, target, name, is_flat=flat, is_verified=not unverified)
+    program = module_source(source)
+    if program is not None:
+        options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified, force=force)
+        _from_module(program, options, target, name)
         return
     given = {"--input": bool(inputs), "--flat": flat, "--unverified": unverified}
     for option in (option for option, is_given in given.items() if is_given):
-        raise UsageError(f"`{option}` is for a module, `package.module:factory`, and {source} is none")
+        raise UsageError(f"`{option}` is for a module, `package.module:factory` or `file.py:Net`, and {source} is none")
     path = Path(source)
     if path.is_dir():
         path /= "config.json"
@@ -74,15 +80,17 @@ def command(
     )
 
 
-def _is_factory(source: str) -> bool:
-    """Whether it names something in a module of Python's, and no file."""
-    module, colon, name = source.partition(":")
-    return bool(colon and name) and all(part.isidentifier() for part in module.split(".")) and not Path(source).exists()
+class ImportOptions(NamedTuple):
+    """How a module is imported."""
+
+    inputs: tuple[str, ...]
+    is_flat: bool
+    is_verified: bool
+    force: bool
 
 
-def _from_module(
-    source: str, inputs: tuple[str, ...], target: Path | None, name: str | None, *, is_flat: bool, is_verified: bool
-) -> None:
+def _from_module(source: ModuleSource, options: ImportOptions, target: Path | None, name: str | None) -> None:
+    check_there(source)
     try:
         from netspec.capture.factory import example, module_from
         from netspec.capture.importing import from_torch
@@ -90,17 +98,26 @@ def _from_module(
         if error.name not in ("torch", "torchvision"):
             raise
         raise MissingExtra(f"a module needs {error.name} to run: {install('torch')}") from None
-    made = module_from(source)
-    title = name or source.rpartition(":")[2].partition("(")[0]
-    found = from_torch(made, *example(made, inputs), name=title, is_flat=is_flat, is_verified=is_verified)
+    with redirect_stdout(sys.stderr):  # the program may print, too
+        made = module_from(source)
+        title = name or source.rest.partition("(")[0].rpartition(".")[2]
+        given = example(made, options.inputs)
+        found = from_torch(made, *given.tensors, name=title, is_flat=options.is_flat, is_verified=options.is_verified)
+    if given.guess:
+        click.echo(f"note: {given.guess}; `--input` says another", err=True)
+    beside = None if target is None or found.keeps_keys else target.with_suffix(".keys.json")
+    if beside is not None and beside.exists() and not options.force:
+        raise UsageError(f"{beside} is there already, and the keys would be written to it; `--force` writes over it")
     if target is None:
         click.echo(found.text, nl=False)
     else:
+        if beside is not None:
+            write_atomic(beside, json.dumps(found.keys, indent=1) + "\n")
         write_atomic(target, found.text)
-    _told(found, target)
+    _told(found, target, beside)
 
 
-def _told(found: FromTorch, target: Path | None) -> None:
+def _told(found: FromTorch, target: Path | None, beside: Path | None) -> None:
     """Say what was proven and what was not."""
     params = found.net.params
     assert isinstance(params, int)
@@ -112,12 +129,12 @@ def _told(found: FromTorch, target: Path | None) -> None:
         click.echo(f"note: {note}", err=True)
     if found.keeps_keys:
         click.echo("its `state_dict` has the module's keys", err=True)
-    elif target is None:
+    elif beside is None:
         click.echo("note: its `state_dict` has other keys; with `-o FILE` the map of them is written beside", err=True)
     else:
-        beside = target.with_suffix(".keys.json")
-        write_atomic(beside, json.dumps(found.keys, indent=1) + "\n")
         click.echo(f"wrote {beside}: for each key of the spec's `state_dict` that of the module", err=True)
+    if target is not None and beside is None and target.with_suffix(".keys.json").exists():
+        click.echo(f"note: {target.with_suffix('.keys.json')} is from before; the spec needs none", err=True)
     if target is not None:
         click.echo(f"next: netspec compile {quote(str(target))}", err=True)
 

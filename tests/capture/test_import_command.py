@@ -9,6 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from netspec.cli.import_ import command
+from netspec.diagnostics import NetspecError
+
+pytestmark = pytest.mark.needs_torch
 
 pytestmark = pytest.mark.needs_torch
 
@@ -52,7 +58,7 @@ def test_a_factory_is_imported_and_told(tmp_path: Path) -> None:
         "netspec: 1\nname: net\ninput: [4]\n\nlayers:\n  - Linear: 16\n  - ReLU\n  - Linear: 2\n"
     )
     assert "114 parameters" in done.stderr
-    assert "in eval mode, in training mode, on a batch of 3" in done.stderr
+    assert "in eval and in training mode, on batches of 1, 2, 3 and 7" in done.stderr
     assert "its `state_dict` has the module's keys" in done.stderr
     assert not (tmp_path / "net.keys.json").exists()
     assert run(tmp_path, "mine:chain", "-o", "net.yaml").returncode == 2
@@ -74,7 +80,7 @@ def test_other_keys_are_written_beside(tmp_path: Path) -> None:
         (("mine:chain(depth=3)",), 2, "`chain` cannot be called so"),
         (("mine:chain", "--input", "4,x"), 2, "sizes of one example"),
         (("mine:Sorted",), 2, "nothing says what the module takes"),
-        (("mine:chain", "--input", "7"), 1, "the module does not take this input"),
+        (("mine:chain", "--input", "7"), 1, "the module, on an input of 2 x 7 with the batch, fails: RuntimeError"),
         (("net.yaml", "--flat"), 2, "`--flat` is for a module"),
     ],
     ids=lambda case: case[0] if isinstance(case, tuple) else "",
@@ -86,3 +92,118 @@ def test_what_is_wrong_is_told_and_nothing_is_written(
     assert (done.returncode, told in done.stderr) == (status, True), done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out.yaml").exists()
+
+
+FAILING = """
+import sys
+import torch
+from torch import nn
+
+def broken():
+    return {}["nothing"]
+
+def stops():
+    sys.exit("no network today")
+
+def wide(width, *, depth=2):
+    return nn.Sequential(*(nn.Linear(width, width) for _ in range(depth)))
+
+class Forgets(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.liner(x)
+
+class Stubborn(nn.Linear):
+    def __init__(self):
+        super().__init__(4, 4)
+
+    def train(self, mode=True):
+        raise ValueError("never trains")
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "told"),
+    [
+        ("failing:broken", 1, "failing.py:7: `failing:broken` fails: KeyError: 'nothing'"),
+        ("failing:stops", 1, "failing.py:10: `failing:stops` fails: SystemExit: no network today"),
+        ("failing:wide", 2, "missing 1 required positional argument: 'width'; it is `wide(width, *, depth=2)`"),
+        ("failing:Forgets", 1, "failing.py:21: the module, on an input of 2 x 4 with the batch, fails: AttributeError"),
+        ("failing:Stubborn", 1, "failing.py:28: `train` of the module fails: ValueError: never trains"),
+        ("lacking:net", 1, "lacking.py:1: the import of `lacking` fails: ModuleNotFoundError: No module named 'timmm'"),
+        ("wrong.py:net", 1, "wrong.py:2: the import of `wrong.py` fails: SyntaxError"),
+        ("gone.py:net", 2, "cannot read gone.py: there is no such file"),
+        ("failing", 2, "for example `netspec import failing:Stubborn`; it has `Stubborn`, `Forgets`, `broken`"),
+        ("failing.py", 2, "for example `netspec import failing.py:Stubborn`"),
+        ("pack", 2, "for example `netspec import pack:Net`; it has `Net`"),
+    ],
+)
+def test_what_the_program_itself_does_wrong_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, status: int, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("failing", "lacking", "wrong", "pack"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    (tmp_path / "failing.py").write_text(FAILING)
+    (tmp_path / "lacking.py").write_text("import timmm\n")
+    (tmp_path / "wrong.py").write_text("x = 1\ny = = 2\n")
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "__init__.py").write_text("from .net import *\nraise SystemError('a list runs nothing')\n")
+    (tmp_path / "pack" / "net.py").write_text("from torch import nn\nclass Net(nn.Linear): pass\n")
+    done = CliRunner().invoke(command, [source])
+    assert isinstance(done.exception, NetspecError), done.exception
+    assert done.exception.exit_status == status
+    assert told in str(done.exception)
+    assert done.output == ""
+
+
+NET = """
+from dataclasses import dataclass
+from torch import nn
+from {home} import WIDTH
+
+print("this is told, and no part of the spec")
+
+@dataclass
+class Config:
+    width: int = WIDTH
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, Config().width, 3), nn.ReLU())
+"""
+
+
+@pytest.mark.parametrize("in_package", [False, True], ids=["script", "package"])
+def test_a_file_is_named_by_its_path(tmp_path: Path, in_package: bool) -> None:
+    folder = tmp_path / "code" / "nets"
+    folder.mkdir(parents=True)
+    if in_package:
+        (folder / "__init__.py").touch()
+    (folder / "sizes.py").write_text("WIDTH = 7\n")
+    (folder / "colorsys.py").write_text(NET.format(home=".sizes" if in_package else "sizes"))
+    done = run(tmp_path, "code/nets/colorsys.py:Net")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("netspec: 1\nname: Net\n")
+    assert "out_channels: 7" in done.stdout
+    assert "this is told" in done.stderr
+    assert "it ran on an input of 3,224,224, which `Conv2d` at `0` takes; `--input` says another" in done.stderr
+
+
+def test_the_map_of_keys_is_not_written_over(tmp_path: Path) -> None:
+    beside = tmp_path / "scaled.keys.json"
+    beside.write_text("mine")
+    arguments = ("mine:Scaled", "--input", "4", "-o", "scaled.yaml")
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert "scaled.keys.json is there already" in done.stderr
+    assert beside.read_text() == "mine"
+    assert not (tmp_path / "scaled.yaml").exists()
+    assert run(tmp_path, *arguments, "--force").returncode == 0
+    assert json.loads(beside.read_text()) == {"gain.weight": "gain"}
+    done = run(tmp_path, "mine:chain", "-o", "scaled.yaml", "--force")
+    assert "scaled.keys.json is from before; the spec needs none" in done.stderr

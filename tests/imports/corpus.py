@@ -48,7 +48,9 @@ def _torchvision(name: str) -> nn.Module:
 def _torchvision_sizes(name: str) -> Sequence[int]:
     if name.startswith(("vit", "maxvit")):
         return (224,)
-    return (128,) if name.startswith(("inception", "googlenet")) else (64, 224)
+    if name.startswith("inception"):
+        return (299,)
+    return (128,) if name.startswith("googlenet") else (64, 224)
 
 
 def _timm_names() -> list[str]:

@@ -1,0 +1,31 @@
+"""Layers that take several tensors, or give several."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from netspec.capture import layers
+from netspec.capture.forms import Form
+from netspec.capture.graph import TracedCall
+from netspec.capture.lowering import LayerHandler, Lowering, NoForm
+from netspec.capture.transformers import TRANSFORMERS
+from netspec.layers.base import Layer
+
+
+def _recurrent(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[str, Any]) -> None:
+    """A recurrent layer and its states. A program has the layers of the states in front, a spec the batch."""
+    further = [*call.args[1:], *call.kwargs.values()]
+    states = further[0] if further else None
+    if states is not None:
+        raise NoForm("a recurrent layer that is given its states has no form yet")
+    value = lowering.taken(next(iter(call.args), None))
+    forms = (Form(), *(Form(1) for _ in call.results[1:]))
+    lowering.add(call, type(layer).__name__, value, layers.written(layer), forms=forms, **more)
+
+
+CALLS: Final[dict[str, LayerHandler]] = {
+    **TRANSFORMERS,
+    "RNN": _recurrent,
+    "LSTM": _recurrent,
+    "GRU": _recurrent,
+}

@@ -1,0 +1,137 @@
+"""Which parts of a module train: modes and parameters, once its own `train` has had its say."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import nn
+
+from netspec.capture.graph import NotCaptured
+from netspec.capture.items import PlacedItem, leaves_of
+from netspec.capture.users import passing, users_own
+from netspec.layers.base import Layer
+
+
+class Modes(NamedTuple):
+    """What a module's own `train` and `eval` leave as they are."""
+
+    steady: frozenset[nn.Module]
+    """Parts that stay in eval mode while the module trains."""
+    always: frozenset[nn.Module]
+    """Parts that stay in training mode in eval mode."""
+    frozen: frozenset[str]
+    """The keys of the parameters that require no gradient while the module trains."""
+
+    def expects(self, part: nn.Module, *, training: bool) -> bool:
+        """Whether a part is in training mode while the module is in this one."""
+        return part not in self.steady if training else part in self.always
+
+
+@passing
+def set_mode(module: nn.Module, *, training: bool) -> None:
+    """Put a module into a mode as its user does: it may have a `train` of its own."""
+    with users_own("`train` of the module" if training else "`eval` of the module"):
+        if training:
+            module.train()
+        else:
+            module.eval()
+
+
+def modes_of(module: nn.Module) -> Modes:
+    """Ask a module for its modes; they are those of eval when this returns."""
+    set_mode(module, training=True)
+    parts = list(module.modules())
+    steady = frozenset(part for part in parts if not part.training)
+    named = module.named_parameters(remove_duplicate=False)
+    frozen = frozenset(key for key, value in named if not value.requires_grad and value.is_floating_point())
+    set_mode(module, training=False)
+    return Modes(steady, frozenset(part for part in parts if part.training), frozen)
+
+
+@contextmanager
+def as_it_was(module: nn.Module) -> Generator[None]:
+    """Put the modes, the buffers and what requires gradients back."""
+    modes = {part: part.training for part in module.modules()}
+    gradients = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
+    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    try:
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+        for parameter, required in gradients:
+            parameter.requires_grad_(required)
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
+
+
+_SHARES: Final = ("dropout", "attention_dropout")
+_INNER: Final = ("encoder_layer", "decoder_layer")
+
+
+def draws(layer: Layer) -> bool:
+    """Whether a layer draws random numbers while it trains."""
+    if layer.family == "dropout":
+        return bool(getattr(layer, "p", 0))
+    inner = any(draws(getattr(layer, name)) for name in _INNER if hasattr(layer, name))
+    return inner or type(layer).__name__ == "RReLU" or any(getattr(layer, name, 0) for name in _SHARES)
+
+
+def keeps_statistics(layer: Layer) -> bool:
+    """Whether a layer keeps the statistics of what it has seen."""
+    return bool(getattr(layer, "track_running_stats", False))
+
+
+def in_eval(layer: Layer) -> Layer | None:
+    """A layer that computes in both modes what this one does in eval mode; None where it changes nothing then."""
+    if layer.family == "dropout":
+        return None
+    found: dict[str, Any] = {name: 0.0 for name in _SHARES if getattr(layer, name, 0)}
+    found |= {name: in_eval(getattr(layer, name)) for name in _INNER if hasattr(layer, name)}
+    return layer.model_copy(update=found)
+
+
+# ---- which layers do not train
+
+
+def freeze(items: list[PlacedItem], module: nn.Module, modes: Modes) -> None:
+    """Write `freeze` beside the layers whose parameters do not train, or around them.
+
+    Raises:
+        NotCaptured: the statistics of a norm stay as they are, but its parameters train.
+    """
+    trained = {key for key, _ in module.named_parameters(remove_duplicate=False)}
+    for item in leaves_of(items):
+        keys = [key for key in item.keys.values() if key in trained]
+        is_frozen = all(key in modes.frozen for key in keys)
+        if item.is_steady and not is_frozen:
+            where = f"{item.place}: " if item.place is not None else ""
+            raise NotCaptured(
+                f"{where}`{item.path or item.word}` stays in eval mode while the module trains, but its parameters "
+                f"train, which no spec says; with `requires_grad_(False)` on it the spec has `freeze: true`"
+            )
+        if is_frozen and (item.is_steady or (keys and not item.keeps_statistics)):
+            item.options["freeze"] = True
+    for item in items:
+        _lift(item)
+
+
+def _lift(item: PlacedItem) -> None:
+    """Put `freeze` beside a body in which nothing trains, in the place of its layers."""
+    for inner in item.body or ():
+        _lift(inner)
+    if item.body is None or not any("freeze" in inner.options for inner in item.body):
+        return
+    if all("freeze" in inner.options or not _cares(inner) for inner in item.body):
+        for inner in item.body:
+            inner.options.pop("freeze", None)
+        item.options["freeze"] = True
+
+
+def _cares(item: PlacedItem) -> bool:
+    """Whether there is something that `freeze` would stop."""
+    return bool(item.keys) or item.keeps_statistics or any(map(_cares, item.body or ()))

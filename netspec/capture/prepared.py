@@ -1,0 +1,63 @@
+"""A module as it is before it runs: what could not be followed is refused, what is not there yet is made."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+
+from netspec.capture.graph import NotCaptured
+from netspec.capture.ties import check_memory
+from netspec.capture.trace import named_modules
+from netspec.capture.users import passing, told, users_own
+
+
+def check_followed(module: nn.Module) -> None:
+    """Refuse a module that hides what it does.
+
+    Raises:
+        NotCaptured: it is compiled.
+    """
+    for path, part in named_modules(module).items():
+        where = f"`{path}`" if path else "the module"
+        if isinstance(part, torch.jit.ScriptModule):
+            raise NotCaptured(
+                f"{where} was compiled by `torch.jit`, which hides what it does: give the module before that"
+            )
+        if type(part).__module__.startswith("torch._dynamo"):
+            raise NotCaptured(f"{where} was compiled by `torch.compile`: give the module before that, its `_orig_mod`")
+
+
+def prepared(module: nn.Module, example: Sequence[Tensor]) -> nn.Module:
+    """The module; a copy of it where its layers have their sizes from what they are given first.
+
+    Raises:
+        NotCaptured: it is compiled, or its parameters are not what they seem.
+    """
+    check_followed(module)
+    if any(isinstance(value, (UninitializedParameter, UninitializedBuffer)) for value in _tensors(module)):
+        module = _initialised(module, example)
+    check_memory(module)
+    return module
+
+
+def _tensors(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()]
+
+
+@passing
+def _initialised(module: nn.Module, example: Sequence[Tensor]) -> nn.Module:
+    """A copy whose lazy layers have their sizes."""
+    try:
+        module = copy.deepcopy(module)
+    except Exception as error:  # whatever the parts of a user's module raise
+        raise NotCaptured(
+            f"the module has lazy layers, and cannot be copied to give them sizes: {told(error)}"
+        ) from error
+    mode = module.training
+    with torch.no_grad(), users_own("the module, whose lazy layers are given their sizes,"):
+        module.eval()(*example)
+    return module.train(mode)

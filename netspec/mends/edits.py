@@ -248,6 +248,13 @@ def add_entry(source: Source, node: MapNode, key: str, text: str) -> Edit | None
     return Edit(source.between(stop, stop), f"\n{' ' * (first.start - begin)}{key}: {text}")
 
 
+def add_entries(node: MapNode, pairs: Sequence[tuple[str, str]], source: Source) -> Edit:
+    """Write further entries at the end of a mapping in flow style that has some."""
+    last = node.entries[-1][1]
+    end = max(last.end, node.entries[-1][0].end)
+    return Edit(source.between(end, end), "".join(f", {key}: {text}" for key, text in pairs))
+
+
 def put_beside(source: Source, item: Item, option: str, text: str) -> Edit | None:
     """Write an option beside an item."""
     if isinstance(item.node, MapNode):

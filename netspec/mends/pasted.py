@@ -13,8 +13,9 @@ from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.reading import KEYS
 from netspec.layers import OWN, Offer
 from netspec.mends.calls import Manner, NoChain, WrittenItem, items_text
+from netspec.mends.channels_last import InOrder
 from netspec.mends.doubts import first_doubt
-from netspec.mends.keras import is_keras, norms_by_axes
+from netspec.mends.keras import is_keras
 from netspec.mends.printed import as_calls
 from netspec.mends.python import Follower
 from netspec.text.source import Source
@@ -81,10 +82,13 @@ def chain_of(text: str, offer: Offer, *, free: bool = False, widths: bool = True
         entries = follower.network(tree)
     except RecursionError:
         raise NoChain("more than can be followed") from None
+    given, doubts = follower.input, follower.doubts
     if manner.keras:
-        entries = norms_by_axes(entries, follower.input)
-    doubt = first_doubt(tree, keras=manner.keras) or next(iter(follower.doubts), None)
-    return ReadChain(entries, follower.input, printed is None or printed.whole, doubt)
+        order = InOrder(offer, given, entries)
+        entries = order.written(entries)
+        given, doubts = order.input, [*doubts, *order.doubts]
+    doubt = first_doubt(tree, keras=manner.keras) or next(iter(doubts), None)
+    return ReadChain(entries, given, printed is None or printed.whole, doubt)
 
 
 def _tree(text: str) -> ast.Module | None:

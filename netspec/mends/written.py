@@ -152,10 +152,9 @@ def _list(item: Item, name: str, layer: type[Layer], source: Source, is_first: b
 def _takes_first(layer: type[Layer], value: int) -> bool:
     """Whether a bare number that names no argument may be the first."""
     first = next(iter(layer.model_fields), None)
-    if first is None or first == layer.width:
-        return first is not None
-    number = layer.scalar is None and layer.model_fields[first].annotation is int
-    return number and kinds_of(layer)[first].takes(value)
+    if first is None or layer.scalar is not None:
+        return False
+    return first == layer.width or (layer.model_fields[first].annotation is int and kinds_of(layer)[first].takes(value))
 
 
 def _literal(text: str) -> Any:

@@ -54,7 +54,8 @@ def applied(source: Source, edits: Sequence[Edit]) -> Changed | None:
         before = source.text[done:start]
         parts += [before, text]
         first = 1 + "".join(parts[:-1]).count("\n")
-        lines.update(range(first, first + text.count("\n") + 1))
+        within = not text.endswith("\n") or source.text[end - 1 : end] != "\n"  # else the next line is as it was
+        lines.update(range(first, first + text.count("\n") + within))
         written += len(before) + len(text)
         done = end
     parts.append(source.text[done:])

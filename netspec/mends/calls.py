@@ -289,6 +289,8 @@ def function_entries(
     fields = list(found.model_fields)
     arguments = _arguments(call, list(values)[: 1 if dropout else None], fields, found, names, manner)
     if not arguments and found.model_fields.get("dim") is not None and found.model_fields["dim"].is_required():
+        if not head.endswith(("Softmax", "Softmin")):
+            raise NoChain(f"`{unparsed(node)}`, which is over the batch, too", node.lineno)
         arguments = [("dim", "-1")]
     return [WrittenItem(call_text(head, arguments))]
 

@@ -86,6 +86,8 @@ def loses(edits: Sequence[Edit], source: Source) -> bool:
         start = offset(source, *edit.span[1:3])
         text = source.text[start : offset(source, *edit.span[3:5])]
         text = re.sub(r"\b(\d+) ?[x×X] ?\1$", r"\1", text)  # a square that becomes one number
+        if text[:1].isalpha() and _bare(text) == _bare(edit.text):  # `CIFAR-10`
+            text = ""
         side = re.fullmatch(r" ?[x×X] ?(\d+)", text)
         if side is not None and re.search(rf"\b{side[1]}$", source.text[:start]):  # its second side alone
             text = ""
@@ -99,6 +101,11 @@ def loses(edits: Sequence[Edit], source: Source) -> bool:
 
 def _numbers(texts: Iterable[str]) -> Counter[float]:
     return Counter(_plain(number) for text in texts for number in re.findall(_NUMBER, text))
+
+
+def _bare(text: str) -> str:
+    """The letters and digits of a text."""
+    return "".join(re.findall(r"[^\W_]", text)).casefold()
 
 
 def _computed(text: str) -> str:

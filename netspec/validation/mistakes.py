@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, get_args
 
 from netspec.arguments import Arguments
-from netspec.diagnostics import Code, did_you_mean
+from netspec.diagnostics import Code, did_you_mean, is_misspelt
 from netspec.expressions.values import described
 from netspec.kinds import FieldKind, kinds_of
 from netspec.meant import argument_meant, instead_of_argument, is_same_argument, meant_call, no_argument, python_call
@@ -168,8 +168,10 @@ def unknown_call(
     """Report a name that is not in the table; Python's `Adam(lr=0.1)` is answered with its mapping."""
     near, whole = meant_call(head.text, table, load, elsewhere)
     whole = whole if alone else near  # before a colon there is no room for a mapping
+    bare = python_call(head.text)[0]
+    sure = near is not None and (elsewhere.get(bare.lower()) == near or is_misspelt(bare, near))
     if near is None:
-        advice = elsewhere.get(python_call(head.text)[0].lower())
+        advice = elsewhere.get(bare.lower())
         help_ = advice or f"there are: {', '.join(sorted(table))}"
     else:
         help_ = f"did you mean `{near}`?" if whole == near else f"write `{whole}`"
@@ -179,7 +181,7 @@ def unknown_call(
         + (": a name and its arguments are a mapping here" if whole != near else ""),
         head,
         help=help_,
-        fix=reports.replace(f"write `{whole}`", head, whole) if whole else None,
+        fix=reports.replace(f"write `{whole}`", head, whole)._replace(certain=sure) if whole else None,
     )
 
 

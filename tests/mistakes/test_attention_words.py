@@ -16,13 +16,15 @@ TOLD = {
     "SelfAttention: {num_heads: 4, rotary: {other: 500000}}": "it has `base`, `layout`",
     "{mixture: [Linear, GELU, Linear], top: 2}": "`mixture: {repeat: 8, do: [Linear: 128, GELU, Linear: 32]}`",
     "{mixture: [[Linear: 32], [Linear: 32]], router: [Linear: 2], top: 1, experts: 2}": "as many experts as branches",
+    "SelfAttention: {num_heads: 4, mask: n}": "a mask is of bool, as an input `pad: [16, bool]` is",
+    "TransformerEncoderLayer: {nhead: 4, src_key_padding_mask: n}": "a mask is of bool, as an input",
     "attention: {num_heads: 4}": "`SelfAttention: {num_heads: 4}` is a layer with its projections",
 }
 
 
 @pytest.mark.parametrize("item", TOLD)
 def test_it_is_told_what_to_write(item: str) -> None:
-    text = f"input: {{x: [10, 32], y: [12, 32], m: [10, bool]}}\nlayers:\n  - use: x\n  - {item}\n"
+    text = f"input: {{x: [10, 32], y: [12, 32], m: [10, bool], n: [10, int64]}}\nlayers:\n  - use: x\n  - {item}\n"
     found = [d for d in check(text) if d.severity == "error"]
     assert TOLD[item] in " ".join(d.help or "" for d in found)
     assert fixed(text) == text

@@ -198,6 +198,14 @@ def test_no_key_of_a_recipe_becomes_one_of_another_kind() -> None:
     assert fixed(text) == text
 
 
+@pytest.mark.parametrize(("name", "meant"), [("CIFAR-10", "CIFAR10"), ("cifar_100", "CIFAR100")])
+def test_a_data_set_is_the_one_whose_name_it_is(name: str, meant: str) -> None:
+    recipe = "loss: CrossEntropyLoss, optimizer: {SGD: {lr: 0.1}}, batch_size: 4, epochs: 1}"
+    classes = 100 if name.endswith("100") else 10
+    text = f"input: [3, 32, 32]\nlayers: [Flatten, Linear: {classes}]\ntrain: {{data: {name}, {recipe}\n"
+    assert fixed(text) == text.replace(name, meant)
+
+
 NAMES = [
     "LayerNorm2d", "RMSNorm2d", "CReLU", "SReLU", "ELU6", "ReLU2", "GELU_new", "SwiGLU", "GeGLU", "ReGLU", "Hardtanh6",
     "LayerNormGRU",

@@ -170,3 +170,12 @@ def test_defaults_that_are_others_in_keras_are_written() -> None:
 def test_nothing_is_advised_that_cannot_be_read() -> None:
     (d,) = check(f"{NAMED}  - x[:, 0]\n  - Linear: 4\n  - add: [[], y]\n")
     assert d.help == "two items say it: `use: x`, and behind it `Select: {dim: 1, index: 0}`"
+
+
+def test_a_stranger_s_arguments_are_part_of_the_first_mend() -> None:
+    """What a large network lets be tried is a mend or two."""
+    text = "input: [3, 8, 8]\nlayers:\n  - Conv2D: {filters: 8, kernel_size: 1}\n"
+    text += "  - {repeat: 4000, do: [ReLU, Tanh, ReLU]}\n"
+    (d,) = [d for d in check(text) if d.severity == "error"]
+    assert d.fix is not None
+    assert d.fix.title == "write `Conv2d`, `out_channels`"

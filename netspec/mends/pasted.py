@@ -187,7 +187,7 @@ class _Part(NamedTuple):
         return [" " * self.cut + own[0][self.cut :].lstrip("\"'"), *own[1:]]
 
 
-_LAYERS: Final = re.compile(r"layers[ \t]*:[ \t]*(?:(?P<scalar>[|>][-+]?)|(?P<text>[\"']?[A-Z]\w*\())?[ \t]*(#.*)?")
+_LAYERS: Final = re.compile(r"layers[ \t]*:[ \t]*(?:(?P<scalar>[|>][-+]?)|(?P<printed>[\"']?[A-Z]\w*\())?[ \t]*(#.*)?")
 """The line of the layers, with what stands behind it: nothing, or how a network that is printed begins."""
 _NAMED: Final = re.compile(r"\s+\w+: (?=[A-Z]\w*\($)")
 """What stands in front of a printed network that has a name: `net: Sequential(`."""
@@ -208,8 +208,8 @@ def _below(lines: Sequence[str], keys: Sequence[int], layers: int) -> _Part | No
     head = _LAYERS.fullmatch(lines[layers].rstrip())
     if part is None or head is None:
         return None
-    if head["text"] is not None:  # `layers: Sequential(`
-        return part._replace(first=layers, cut=head.start("text"), lead="layers:\n")
+    if head["printed"] is not None:  # `layers: Sequential(`
+        return part._replace(first=layers, cut=head.start("printed"), lead="layers:\n")
     if head["scalar"] is not None:  # `layers: |`
         return part._replace(first=layers, cut=len(lines[layers].rstrip()), lead="layers:\n")
     for n in range(part.first, part.last):

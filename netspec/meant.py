@@ -66,6 +66,24 @@ _ARGUMENTS: Final = {
     "heads": ("num_heads", "nhead"),
     "n_heads": ("num_heads", "nhead"),
     "num_heads": ("nhead",),
+    "num_attention_heads": ("num_heads", "nhead"),
+    "n_head": ("num_heads", "nhead"),
+    "num_key_value_heads": ("kv_heads",),
+    "num_kv_heads": ("kv_heads",),
+    "n_kv_heads": ("kv_heads",),
+    "hidden_size": ("d_model", "embed_dim", "embedding_dim"),
+    "intermediate_size": ("dim_feedforward",),
+    "hidden_act": ("activation",),
+    "activation_function": ("activation",),
+    "layer_norm_eps": ("eps",),
+    "layer_norm_epsilon": ("eps", "layer_norm_eps"),
+    "rms_norm_eps": ("eps",),
+    "hidden_dropout_prob": ("dropout", "p"),
+    "attention_probs_dropout_prob": ("dropout",),
+    "num_hidden_layers": ("num_layers",),
+    "theta": ("base",),
+    "rope_theta": ("base",),
+    "sliding_window": ("window",),
     "nhead": ("num_heads",),
     "head": ("num_heads", "nhead"),
     "num_groups": ("groups",),
@@ -131,7 +149,13 @@ def no_argument(name: str) -> str | None:
 
 
 def instead_of_argument(name: str, known: Collection[str]) -> str | None:
-    """What to write instead of an argument of torch's or Keras's that follows from others here."""
+    """What to write instead of an argument of torch's or Keras's that follows from others here, or has several here."""
+    several = [f"{part}_{name}" for part in ("src", "tgt", "memory")]
+    meant = [f"`{own}`" for own in several if own in known]
+    if name not in known and len(meant) > 1 and name in ("is_causal", "mask", "key_padding_mask"):
+        return f"it has {', '.join(meant[:-1])} and {meant[-1]}: of the encoder, of the decoder" + (
+            ", and of what the decoder reads of the encoder" if len(meant) > 2 else ""
+        )
     if name in ("monitor", "metric") and {"mode", "patience"} <= set(known):
         return "`mode: min` watches validation_loss, `mode: max` validation_accuracy"
     return None

@@ -119,3 +119,18 @@ def test_output_is_explained_as_what_a_network_gives_and_as_what_a_block_gives()
     text = " ".join(explain("output").split())
     assert text.startswith("output (key of a spec, and item at the end of a block's body)")
     assert "what the network gives" in text and "what the block gives" in text and "{scores: [Linear: 10]" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nhead", "`nhead` is an argument of TransformerEncoderLayer, TransformerDecoderLayer and\nTransformer."),
+        ("tgt_is_causal", "tgt_is_causal        true or false; false if left out"),
+        ("kernel_size", "MaxPool2d and 14 more"),
+        ("at_most", "expect (key of a spec)"),
+        ("rope", "rotary (option of `attend`)"),
+        ("deconvolution", "ConvTranspose2d (convolution)"),
+    ],
+)
+def test_an_argument_and_what_people_call_a_thing_are_explained(name: str, said: str) -> None:
+    assert said in explain(name)

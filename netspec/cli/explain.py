@@ -21,6 +21,7 @@ from netspec.codes.said import ASKED, SAID, Said
 from netspec.combinators import COMBINATORS
 from netspec.diagnostics import Code, PluginError, UsageError, did_you_mean
 from netspec.dims import Unmet
+from netspec.expectations import Bounds
 from netspec.initializers import FUNCTIONS as INITIALIZERS
 from netspec.initializers import arguments_of
 from netspec.language.aliases import meant_by
@@ -81,6 +82,8 @@ def explain(name: str, offer: Offer = OWN) -> str:
         found.append(why)
     if found:
         return "\n\n".join(textwrap.fill(sentence, 80) for sentence in found)
+    if (told := _of_arguments(name, offer) or _called_so(name, offer)) is not None:
+        return told
     hits = _code_hits(name)
     codes = [hit.name for hit in hits]
     near = None if " " in name.strip() else _nearest(name, offer)
@@ -90,6 +93,44 @@ def explain(name: str, offer: Offer = OWN) -> str:
     meant = "`netspec explain` lists what there is" if near is None else f"did you mean `{near}`?"
     nearest = f" By its meaning, {', '.join(f'`{code}`' for code in codes)}" if codes and near is not None else ""
     raise UsageError(f"there is nothing called `{name}` to explain; {meant}{nearest}")
+
+
+def _of_arguments(name: str, offer: Offer) -> str | None:
+    """What has an argument of a name: layers, or what a spec expects; None if nothing has."""
+    owners = [layer for layer in offer.layers if name in _fields(offer.layer_class(layer))] if name.islower() else []
+    if owners:
+        *others, last = owners[:_MOST_OWNERS]
+        more = f" and {len(owners) - _MOST_OWNERS} more" if len(owners) > _MOST_OWNERS else ""
+        named = f"{', '.join(others)}{', ' if more else ' and '}{last}{more}" if others else last
+        said = [textwrap.fill(f"`{name}` is an argument of {named}.", 80)]
+        return "\n\n".join([*said, _in_its_words(name, offer.layer_class(owners[0]))])
+    if name in Bounds.model_fields:
+        return f"`{name}` is a bound of what a spec expects.\n\n{explain_word('expect', EXPLAINED['expect'])}"
+    return None
+
+
+_MOST_OWNERS: Final = 8
+"""The layers that are named as those that have an argument."""
+
+
+def _fields(layer: type[Layer]) -> Iterable[str]:
+    return (*layer.model_fields, *layer.tensors)
+
+
+def _in_its_words(name: str, layer: type[Layer]) -> str:
+    """The lines of a layer's explanation about an argument, and where there is more."""
+    lines = re.search(rf"^  {re.escape(name)} .*(?:\n {{10,}}.*)*", explain_layer(layer), re.MULTILINE)
+    parts = [] if lines is None else [lines[0]]
+    return "\n\n".join([*parts, f"`netspec explain {layer.__name__}` says what it does, with examples."])
+
+
+def _called_so(name: str, offer: Offer) -> str | None:
+    """The explanation of the one thing that people call by a name; None if there is none, or several are."""
+    called = [
+        owner for owner, said in asked_of_names().items()
+        if any(name.casefold() == phrase.casefold() for each in said for phrase in each.split(", "))
+    ]  # fmt: skip
+    return explain(called[0], offer) if len(called) == 1 and called[0] != name and " " not in name else None
 
 
 def _of_plugin(cls: type[Layer]) -> str:

@@ -405,6 +405,7 @@ ASKED: Final = {
         "causal mask, grouped query attention, key and value heads",
         "rotary position embedding, rope_scaling, rope_theta",
     ),
+    "rotary": ("rope", "RoPE"),
     "MultiheadAttention": ("cross attention, attention on another sequence", "key padding mask, key_padding_mask"),
     "TransformerDecoder": ("transformer decoder, encoder decoder",),
     "Transformer": ("nn.Transformer, encoder and decoder in one, sequence to sequence",),

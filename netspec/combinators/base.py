@@ -143,6 +143,8 @@ class Joining(Arguments):
 
     shown: ClassVar[str] = "[[Conv2d: 64], []]"
     """Branches, in an example in messages."""
+    in_brackets: ClassVar[str] = "put it into […]"
+    """What to write in the place of a layer that stands where a branch, which is a list of layers, should."""
     operands: ClassVar[str] = "[a, b]"
     """Branches that are values, likewise."""
     of_one: ClassVar[str] = "`{1}: [[], {0}]` joins it with what stands here"

@@ -29,6 +29,7 @@ class Mixture(Joining):
     decides = "router"
     target = "Mixture"
     shown = "{repeat: 8, do: [Linear: 64]}"
+    in_brackets = "each branch is an expert: `mixture: {repeat: 8, do: [Linear: 128, GELU, Linear: 32]}` has eight"
     of_one = "`{1}: [[], [Linear: 64]]` has layers in the place of values"
     examples = (
         WorkedExample(

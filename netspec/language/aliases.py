@@ -83,13 +83,31 @@ def argument_elsewhere(head: str, argument: str) -> tuple[str, Callable[[str], s
     return _ARGUMENTS.get((_family(head), argument))
 
 
-def has_other_arguments(head: str) -> bool:
-    """Whether some argument of a stranger's layer has the name of one of ours, and another meaning."""
-    return _family(head) in {family for family, _ in _ARGUMENTS}
+_DEFAULTS: Final = {
+    "batchnormalization": (("eps", "0.001"), ("momentum", "0.01")),
+    "layernormalization": (("eps", "0.001"),),
+    "groupnormalization": (("eps", "0.001"),),
+}
+"""Our arguments that Keras has other values for where they are left out, by the layer there."""
+_AXES: Final = ("dense",)
+"""Layers that work on the last axis there and here, which is that of the channels there."""
+
+
+def defaults_elsewhere(head: str) -> tuple[tuple[str, str], ...]:
+    """Our arguments, and the values that a stranger's layer has for them where they are left out, if ours has
+    others."""
+    return _DEFAULTS.get(_family(head), ())
+
+
+def is_otherwise(head: str) -> bool:
+    """Whether a stranger's layer is another one than ours that does the same: by an argument of the same name, by what
+    is so where one is left out, or by the axis that it works on."""
+    family = _family(head)
+    return family in _AXES or family in _DEFAULTS or family in {family for family, _ in _ARGUMENTS}
 
 
 def _family(head: str) -> str:
-    return re.sub(r"[123]d$", "", head.rpartition(".")[2].lower())
+    return re.sub(r"[123]d$", "", head.rpartition(".")[2].replace("_", "").lower())
 
 
 def meant_by(name: str, dimensions: int, layers: Iterable[str] = MODULE_OF) -> str | None:

@@ -173,7 +173,7 @@ def _several(item: Item, joining: Joining, scope: NamesInScope, reader: Reader, 
                 layer = isinstance(branch, MapNode) or isinstance(branch.value, str)
                 reader.report(
                     "wrong-form", f"each branch of `{word}` is a list of layers", branch,
-                    help="put it into […]" if layer else "`[]` is identity, a name the value that `as` has named",
+                    help=joining.in_brackets if layer else "`[]` is identity, a name the value that `as` has named",
                 )  # fmt: skip
                 return None
     if not found:

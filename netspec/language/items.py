@@ -323,7 +323,7 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
 
 def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     """Report a head that is misspelt, or that only other libraries know."""
-    from netspec.language.aliases import has_other_arguments, meant_by  # strangers' names are told once one is met
+    from netspec.language.aliases import is_otherwise, meant_by  # strangers' names are told once one is met
     from netspec.language.strangers import instead_of_head, repeated_head
 
     name = node.text
@@ -345,7 +345,7 @@ def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     bare = re.sub(r"^[\w.]+\.(?=\w+$)", "", name)  # `torch.flatten`
     near = None if several else meant or _near(bare, layers, known, axes)
     fix = None
-    sure = near is not None and (near == meant or is_misspelt(bare, near)) and not has_other_arguments(name)
+    sure = near is not None and (near == meant or is_misspelt(bare, near)) and not is_otherwise(name)
     if near is not None and sure and not node.quoted:
         fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))
     report(

@@ -286,6 +286,13 @@ class Naming:
         if value is FAILED or value is UNKNOWN or isinstance(value, (Value, Family)):
             return UNKNOWN if value is FAILED else value
         example = isinstance(value, (LayerName, list, tuple))
+        if isinstance(value, bool):
+            causal = word.removesuffix("mask") + "is_causal"
+            help = f"it is an input of bool, as in `input: {{x: [10, 32], pad: [10, bool]}}` and `{word}: pad`"
+            help += f"; `{causal}: true` lets no position see later ones, without a mask" * (
+                word in ("mask", "src_mask", "tgt_mask")
+            )
+            example = True
         self.reports.report(
             "value-kind", f"`{word}` takes a value of the network, but `{text}` is {kind(value)}", node,
             help=help if example else "`as: x` beside an item, or as an item, names a value",

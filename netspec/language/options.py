@@ -33,6 +33,13 @@ def option_value(item: Item, option: str, model: type[Arguments], reader: Reader
     annotation = model.model_fields[option].annotation
     for kind in (annotation, *get_args(annotation)):
         if isinstance(kind, type) and issubclass(kind, Arguments):  # it has arguments of its own
+            if isinstance(node, ScalarNode) and node.value is True:
+                reader.report(
+                    "invalid-argument", f"`{option}` wants a mapping, not true", node,
+                    help=f"write `{option}: {{}}`, which leaves all at its defaults",
+                    fix=reader.reports.replace(f"write `{option}: {{}}`", node, "{}"),
+                )  # fmt: skip
+                return UNKNOWN
             found = reader.arguments(kind, node, name=option, at=node)
             return UNKNOWN if found is None else found
     value = reader.scalar(node, kinds_of(model)[option], name=option, owner=item.name)

@@ -69,6 +69,10 @@ _HEADS: Final = {
         "squeeze and excitation of 16 channels is `gate: [{AdaptiveAvgPool2d: 1}, {Conv2d: {out_channels: 4, "
         "kernel_size: 1}}, ReLU, {Conv2d: {out_channels: 16, kernel_size: 1}}, Sigmoid]`"
     ),
+    "attention": (
+        "`SelfAttention: {num_heads: 4}` is a layer with its projections; `attend: [q, k, v]`, with `heads: 4` beside "
+        "it, is attention of three values alone"
+    ),
     "timedistributed": "a layer along the last axis is applied at each position of the others: write it alone",
     "return": "the value behind the last item is what a list gives; `output` says another",
     "input": "`use: x` lets the input `x` stand here; `input` stands at the top of a spec",
@@ -116,7 +120,14 @@ _OPTIONS: Final = {
     "downsample": ("shortcut",),
     "num_heads": ("heads",),
     "nhead": ("heads",),
+    "num_attention_heads": ("heads",),
+    "n_heads": ("heads",),
+    "n_head": ("heads",),
     "num_kv_heads": ("kv_heads",),
+    "num_key_value_heads": ("kv_heads",),
+    "n_kv_heads": ("kv_heads",),
+    "attention_dropout": ("dropout",),
+    "sliding_window": ("window",),
     "causal": ("is_causal",),
     "attn_mask": ("mask",),
     "attn_bias": ("bias",),
@@ -128,6 +139,8 @@ _OPTIONS: Final = {
     "then": ("do",),
     "dropout_p": ("dropout",),
 }
+_OF_EXPERTS: Final = ("experts", "num_experts", "n_experts", "num_local_experts", "count", "n")
+_EXPERTS: Final = "there are as many experts as branches: `mixture: {repeat: 8, do: […]}` has eight"
 _NO_FUNCTION: Final = (
     "arithmetic over values has `+ - * / **` and parentheses; what else is computed of a value is a layer, and "
     "`netspec explain` lists them"
@@ -294,6 +307,8 @@ def instead_of_name(name: str, spec: Spec, values: ValueNames) -> str | None:
 def instead_of_option(name: str, own: Collection[str]) -> tuple[str | None, str | None]:
     """The option of a combinator with the options `own` that is meant by another name, or else what to write instead
     of an option that there is not."""
+    if name in _OF_EXPERTS and "router" in own:
+        return None, _EXPERTS
     near = next((option for option in _OPTIONS.get(name, ()) if option in own), None)
     told = _OPPOSITE if name == "key_padding_mask" and "mask" in own else _BESIDE.get(name) or no_argument(name)
     return near, told if near is None else None

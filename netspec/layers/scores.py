@@ -13,8 +13,9 @@ Others = Mapping[str, tuple[TensorType, ...]]
 
 _ROLES: Final = ("heads", "queries", "keys")
 _DTYPES: Final = {"mask": {"bool": "where True takes part"}, "bias": {"float32": "and added to the scores"}}
+_OF_BOOL: Final = "a mask is of bool, as an input `pad: [16, bool]` is"
 _INSTEAD: Final = {
-    "mask": "a value that is added to the scores is a `bias`; a mask is of bool, as an input `pad: [16, bool]` is",
+    "mask": f"a value that is added to the scores is a `bias`; {_OF_BOOL}",
     "bias": "a value of bool that says what takes part is a `mask`",
 }
 
@@ -134,7 +135,7 @@ def _in_form(
             f"`{what}` of `{name}` is {' or '.join(f'{dtype}, {told}' for dtype, told in dtypes.items())}, but what it "
             f"is given is {found.dtype}"
         ),
-        code="wrong-dtype", at=what, help=_INSTEAD.get(what),
+        code="wrong-dtype", at=what, help=_INSTEAD.get(what, _OF_BOOL),
     )  # fmt: skip
     need(
         1 <= len(found.shape) <= 3,

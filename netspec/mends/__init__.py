@@ -22,6 +22,7 @@ from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import drops_comment, loses
 from netspec.mends.elsewhere import mends_of_strangers
 from netspec.mends.expressions import mends_of_expressions
+from netspec.mends.finding import item_at
 from netspec.mends.inputs import channels_last_input
 from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
@@ -37,7 +38,7 @@ from netspec.mends.values import mends_of_unread
 from netspec.mends.words import mends_of_axis_of_map
 from netspec.mends.written import mends_of_writing, python_at
 from netspec.recipe.clues import DataClue, ScoresClue
-from netspec.text.source import Source
+from netspec.text.source import MapNode, Source
 
 if TYPE_CHECKING:
     from netspec.mends.fitting import Conditions
@@ -256,7 +257,8 @@ def _with_mend(
     if written and spec is not None:  # what stands around says more than a name that resembles another
         strangers = chain(mends_of_strangers(d, source, spec), mends_of_loops(d, source, spec))
         strangers = chain(strangers, mends_of_axis_of_map(d, source, spec))
-    likeliest = chain(others, own) if d.code in BROKEN or _is_pair(d, source) else chain(own, others)
+    more = d.code in BROKEN or _is_pair(d, source) or (spec is not None and _has_other_words(d, own, source, spec))
+    likeliest = chain(others, own) if more else chain(own, others)
     free = d.code == "duplicate-key"  # one of two values goes
     mends = (fix for fix in likeliest if free or not fix.certain or not loses(fix.edits, source))
     mends = (
@@ -280,6 +282,16 @@ def _with_mend(
     told = None if spec is None or d.code != "unknown-layer" else python_at(d, source, spec)
     told = told or (values_that_fit(clue) if isinstance(clue, LayerClue) and d.help is None else None)
     return d._replace(fix=None, help=told or (None if clue is not None and d.fix is not None else d.help))
+
+
+def _has_other_words(d: Diagnostic, own: Sequence[Fix], source: Source, spec: Spec) -> bool:
+    """Whether a layer under a stranger's name has a stranger's arguments, too, so that its name alone is half of it."""
+    if d.code != "unknown-layer" or not own or own[0].edits[0].text not in spec.offer.layers:
+        return False
+    item = item_at(spec, source, d.span)
+    layer = spec.offer.layer_class(own[0].edits[0].text)
+    keys = [key.text for key, _ in item.value.entries] if item is not None and isinstance(item.value, MapNode) else []
+    return any(key not in layer.model_fields for key in keys)
 
 
 def _is_pair(d: Diagnostic, source: Source) -> bool:

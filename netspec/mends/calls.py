@@ -35,6 +35,22 @@ class NoChain(Exception):  # no error: what was pasted is something else
         self.instead: Final = instead
 
 
+class Theirs(NamedTuple):
+    """A layer of Keras's, which has the channels last: what comes to it decides what it is here."""
+
+    layer: str
+    """The layer that it is, or resembles."""
+    given: tuple[tuple[str, str], ...] = ()
+    """Arguments, in netspec's words."""
+    padding: str | None = None
+    """Keras's word for one."""
+    window: tuple[Sequence[int] | None, Sequence[int] | None, Sequence[int] | None] = (None, None, None)
+    """Kernel, stride and dilation, where there is such a word."""
+    sizes: tuple[int, ...] = ()
+    """The shape that it gives each example, or the axes over which it shares its weights."""
+    line: int = 0
+
+
 class WrittenItem(NamedTuple):
     """An item of a list of layers, as it will be written."""
 
@@ -46,6 +62,8 @@ class WrittenItem(NamedTuple):
     inside: tuple[WrittenItem, ...] = ()
     stateful: bool = False
     """Whether it has parameters, so that its name is part of keys."""
+    theirs: Theirs | None = None
+    """What it is in Keras, as long as it is not known what comes to it."""
 
     def lines(self) -> list[str]:
         """The lines of the item, those behind the first in the column of its dash."""
@@ -271,6 +289,8 @@ def function_entries(
     fields = list(found.model_fields)
     arguments = _arguments(call, list(values)[: 1 if dropout else None], fields, found, names, manner)
     if not arguments and found.model_fields.get("dim") is not None and found.model_fields["dim"].is_required():
+        if not head.endswith(("Softmax", "Softmin")):
+            raise NoChain(f"`{unparsed(node)}`, which is over the batch, too", node.lineno)
         arguments = [("dim", "-1")]
     return [WrittenItem(call_text(head, arguments))]
 
@@ -278,7 +298,7 @@ def function_entries(
 _FUNCTIONS: Final = {"interpolate": "Upsample", "upsample": "Upsample", "clip": "Clamp", "swish": "SiLU"}
 
 
-def shaped(shape: Any, line: int, *, channels_last: bool = False) -> list[WrittenItem]:
+def shaped(shape: Any, line: int) -> list[WrittenItem]:
     """Layers that give each example a shape: `Flatten`, and `Unflatten` where it has more axes than one.
 
     Raises:
@@ -289,6 +309,4 @@ def shaped(shape: Any, line: int, *, channels_last: bool = False) -> list[Writte
     sizes = [int(size) for size in shape]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # likewise
     if len(sizes) == 1:
         return [WrittenItem("Flatten")]
-    if channels_last and len(sizes) > 2:
-        sizes = [sizes[-1], *sizes[:-1]]
     return [WrittenItem("Flatten"), WrittenItem(f"Unflatten: {{dim: 1, unflattened_size: {flow(sizes, written)}}}")]

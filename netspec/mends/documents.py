@@ -95,13 +95,14 @@ def _layers_under_keys(source: Source, spec: Spec) -> Iterator[Fix]:
     node = spec.layers
     if isinstance(node, MapNode) and all(_is_head(key.text, spec) for key, _ in node.entries):
         yield from _without_dashes(node, source)
-    elif isinstance(node, MapNode) and not node.flow:
+    elif isinstance(node, MapNode):
         items = [_named(key, value, spec, source) for key, value in node.entries]
         if all(items):
             first = node.entries[0][0]
             begin = source.text.rfind("\n", 0, first.start) + 1
-            indent = " " * (first.start - begin)
-            text = f"\n{indent}".join(f"- {item}" for item in items)
+            indent = "" if node.flow else " " * (first.start - begin)
+            lines = [f"- {item}" for item in items]
+            text = f"[{', '.join(filter(None, items))}]" if node.flow else f"\n{indent}".join(lines)
             yield Fix("write each layer as an item, with its name", (Edit(source.between(node.start, node.end), text),))
     if isinstance(node, ListNode) and not node.flow:
         edits: list[Edit] = []
@@ -155,11 +156,26 @@ def _wraps(text: str) -> bool:
 
 
 def _named(key: ScalarNode, value: Node, spec: Spec, source: Source) -> str | None:
-    """An item with a name, in flow style."""
+    """An item with a name, in flow style; a layer that is a key itself has none."""
+    if _is_head(key.text, spec):
+        text = _in_line(value, source)
+        return None if text is None else f"{{{key.text}: {text}}}"
     if isinstance(value, ScalarNode) and _is_head(value.text, spec):
         return f"{{{value.text}: , name: {key.text}}}"
     if isinstance(value, MapNode) and len(value.entries) == 1 and _is_head(value.entries[0][0].text, spec):
         head, arguments = value.entries[0]
-        text = source.text[arguments.start : arguments.end]
-        return None if "\n" in text else f"{{{head.text}: {text}, name: {key.text}}}"
+        text = _in_line(arguments, source)
+        return None if text is None else f"{{{head.text}: {text}, name: {key.text}}}"
     return None
+
+
+def _in_line(node: Node, source: Source) -> str | None:
+    """A value, or arguments in lines of their own, in one line; None if there is more inside."""
+    text = source.text[node.start : node.end]
+    if "\n" not in text and not (isinstance(node, MapNode) and not node.flow):
+        return text
+    values = list(node.entries) if isinstance(node, MapNode) else []
+    given = [(key.text, _in_line(value, source)) for key, value in values if not isinstance(value, MapNode)]
+    if not given or len(given) < len(values) or "#" in text or any(one is None for _, one in given):
+        return None
+    return f"{{{', '.join(f'{key}: {one}' for key, one in given)}}}"

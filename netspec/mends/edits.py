@@ -54,7 +54,8 @@ def applied(source: Source, edits: Sequence[Edit]) -> Changed | None:
         before = source.text[done:start]
         parts += [before, text]
         first = 1 + "".join(parts[:-1]).count("\n")
-        lines.update(range(first, first + text.count("\n") + 1))
+        within = not text.endswith("\n") or source.text[end - 1 : end] != "\n"  # else the next line is as it was
+        lines.update(range(first, first + text.count("\n") + within))
         written += len(before) + len(text)
         done = end
     parts.append(source.text[done:])
@@ -85,6 +86,8 @@ def loses(edits: Sequence[Edit], source: Source) -> bool:
         start = offset(source, *edit.span[1:3])
         text = source.text[start : offset(source, *edit.span[3:5])]
         text = re.sub(r"\b(\d+) ?[x×X] ?\1$", r"\1", text)  # a square that becomes one number
+        if text[:1].isalpha() and _bare(text) == _bare(edit.text):  # `CIFAR-10`
+            text = ""
         side = re.fullmatch(r" ?[x×X] ?(\d+)", text)
         if side is not None and re.search(rf"\b{side[1]}$", source.text[:start]):  # its second side alone
             text = ""
@@ -98,6 +101,11 @@ def loses(edits: Sequence[Edit], source: Source) -> bool:
 
 def _numbers(texts: Iterable[str]) -> Counter[float]:
     return Counter(_plain(number) for text in texts for number in re.findall(_NUMBER, text))
+
+
+def _bare(text: str) -> str:
+    """The letters and digits of a text."""
+    return "".join(re.findall(r"[^\W_]", text)).casefold()
 
 
 def _computed(text: str) -> str:
@@ -246,6 +254,13 @@ def add_entry(source: Source, node: MapNode, key: str, text: str) -> Edit | None
     begin = source.text.rfind("\n", 0, first.start) + 1
     stop = line_end(source, node.end)
     return Edit(source.between(stop, stop), f"\n{' ' * (first.start - begin)}{key}: {text}")
+
+
+def add_entries(node: MapNode, pairs: Sequence[tuple[str, str]], source: Source) -> Edit:
+    """Write further entries at the end of a mapping in flow style that has some."""
+    last = node.entries[-1][1]
+    end = max(last.end, node.entries[-1][0].end)
+    return Edit(source.between(end, end), "".join(f", {key}: {text}" for key, text in pairs))
 
 
 def put_beside(source: Source, item: Item, option: str, text: str) -> Edit | None:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from netspec.diagnostics import Edit, Fix, did_you_mean
-from netspec.language.aliases import has_other_arguments, meant_by
+from netspec.language.aliases import is_otherwise, meant_by
 from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.meant import argument_meant
 from netspec.mends.calls import call_text
-from netspec.mends.paddings import same_padding
+from netspec.mends.paddings import is_torchs
 from netspec.mends.stands import is_true
 from netspec.text.source import MapNode, Node, ScalarNode, Source
 
@@ -38,7 +38,7 @@ def _of_other_axes(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
     """`Convd`, which is as near to `Conv1d` as to `Conv2d`: what flows tells them apart."""
     head = item.head.text
     known = head in spec.offer.layers or head in spec.blocks or re.search(r"[^A-Za-z]", head) is not None
-    known = known or has_other_arguments(head)
+    known = known or is_otherwise(head)
     near = None if known else did_you_mean(head, spec.offer.layers)
     found = None if near is None else re.fullmatch(r"(\D+)[123]d", near)
     for axes in "213" if found is not None else "":
@@ -47,9 +47,19 @@ def _of_other_axes(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
             yield Fix(f"write `{name}`", (Edit(source.span(item.head), name),))
 
 
-def activation(word: str, spec: Spec) -> str | None:
-    """The item of an activation's name: `relu` is `ReLU`; an empty text for none."""
+LEAKY: Final = "LeakyReLU: 0.2"
+"""Keras's function `leaky_relu`, whose slope is another one than that of its layer, and of torch."""
+
+
+def activation(word: str, spec: Spec, *, theirs: bool) -> str | None:
+    """The item of an activation's name: `relu` is `ReLU`; an empty text for none.
+
+    Args:
+        theirs: whether it is Keras's.
+    """
     bare = word.rpartition(".")[2].removesuffix("()").strip("'\"")
+    if theirs and bare.lower() == "leaky_relu":
+        return LEAKY
     found = ACTIVATIONS.get(bare.lower())
     if found is not None:
         return found
@@ -58,7 +68,7 @@ def activation(word: str, spec: Spec) -> str | None:
 
 
 def _activation(value: Node, source: Source, spec: Spec) -> str | None:
-    return activation(value.text, spec) or None if isinstance(value, ScalarNode) else None
+    return activation(value.text, spec, theirs=True) or None if isinstance(value, ScalarNode) else None
 
 
 def _bidirectional(value: Node, source: Source, spec: Spec) -> str | None:
@@ -86,7 +96,7 @@ def _depthwise(value: Node, source: Source, spec: Spec) -> str | None:
     layer = spec.offer.layer_class("Conv2d")
     if isinstance(value, ScalarNode):
         entries = [("kernel_size", source.text[value.start : value.end])]
-    elif isinstance(value, MapNode) and value.flow and same_padding(value, layer, source) == ([], ""):
+    elif isinstance(value, MapNode) and value.flow and is_torchs(value, layer):
         entries = [(key.text, source.text[given.start : given.end]) for key, given in value.entries]
     else:
         return None

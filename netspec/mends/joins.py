@@ -8,11 +8,11 @@ from typing import Final, cast
 
 from netspec.combinators.products import Gate
 from netspec.diagnostics import Diagnostic, Edit, Fix
-from netspec.dims import product
+from netspec.dims import Size, product
 from netspec.language.clues import JoinClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Block, Spec
-from netspec.layers.base import TensorType, shape_text
+from netspec.layers.base import Layer, TensorType, shape_text
 from netspec.layers.linear import Linear
 from netspec.layers.shape import Flatten
 from netspec.mends.block_calls import given_in_call, written
@@ -162,45 +162,39 @@ def _layer_of_the_shortcut(clue: JoinClue, types: list[TensorType], source: Sour
         yield Fix(f"{said} of the `{leaf.type}` of the `shortcut` gives {shape_text(body.shape)}", known, sure)
 
 
-_VARIED: Final = ("output_padding", "ceil_mode", "padding")
-"""Arguments by which a layer's map may be one longer or shorter."""
-
-
 def _one_layer_that_differs(clue: JoinClue, types: list[TensorType], source: Source, spec: Spec) -> Iterator[Fix]:
     """A layer that set a size that does not fit, with an argument that makes it the other branch's."""
-    ranks = {len(one.shape) for one in types}
-    if len(ranks) != 1:
+    if len({len(one.shape) for one in types}) > 1:
         return
-    for here, end in enumerate(clue.ends):
-        for axis in range(1, len(types[here].shape)):
+    for end, own in zip(clue.ends, types, strict=True):
+        for axis in range(1, len(own.shape)):
             origin = end.origins[axis]
-            wanted = {one.shape[axis] for one in types} - {types[here].shape[axis]}
-            if len(wanted) != 1 or not isinstance(origin, LayerOrigin):
-                continue
-            yield from _varied(origin.leaf, axis, next(iter(wanted)), source, spec)
-            break
+            others = {one.shape[axis] for one in types} - {own.shape[axis]}
+            if len(others) == 1 and isinstance(origin, LayerOrigin):
+                yield from _of_size(others.pop(), axis, origin.leaf, source, spec)
+                break
 
 
-def _varied(leaf: Leaf, axis: int, wanted: object, source: Source, spec: Spec) -> Iterator[Fix]:
+def _of_size(wanted: Size, axis: int, leaf: Leaf, source: Source, spec: Spec) -> Iterator[Fix]:
+    """A layer with an argument a little changed, so that it gives an axis the size that is wanted."""
     item = item_at(spec, source, leaf.span)
-    if item is None:
-        return
-    for name in _VARIED:
-        old = getattr(leaf.layer, name, None)
-        if isinstance(old, bool):
-            values: tuple[int, ...] = (not old,)
-        elif isinstance(old, int):
-            values = tuple(value for value in (old + 1, old - 1, old + 2) if value >= 0)
-        else:
-            continue
-        for value in values:
-            y = with_argument(leaf.layer, name, value, leaf.input)
-            if y is not None and len(y.shape) > axis and y.shape[axis] == wanted:
-                text = str(value).lower()
-                edit = set_argument(source, item, name, text, leaf.layer.scalar)
-                if edit is not None:
-                    turns = f"turns {shape_text(leaf.input.shape)} into {shape_text(y.shape)}"
-                    yield Fix(f"`{name}: {text}` of `{leaf.type}` (line {leaf.span.line}) {turns}", (edit,))
+    for name, value in _a_little_changed(leaf.layer) if item is not None else ():
+        y = with_argument(leaf.layer, name, value, leaf.input)
+        text = str(value).lower()
+        edit = None if item is None else set_argument(source, item, name, text, leaf.layer.scalar)
+        if edit is not None and y is not None and y.shape[axis : axis + 1] == (wanted,):
+            turns = f"turns {shape_text(leaf.input.shape)} into {shape_text(y.shape)}"
+            yield Fix(f"`{name}: {text}` of `{leaf.type}` (line {leaf.span.line}) {turns}", (edit,))
+
+
+def _a_little_changed(layer: Layer) -> Iterator[tuple[str, int]]:
+    """The arguments by which a layer's map may be a value longer or shorter, with values beside its own."""
+    for name in ("output_padding", "ceil_mode", "padding"):
+        own = getattr(layer, name, None)
+        if isinstance(own, bool):
+            yield name, not own
+        elif isinstance(own, int):
+            yield from ((name, value) for value in (own + 1, own - 1, own + 2) if value >= 0)
 
 
 def _stride_given_twice(clue: JoinClue, source: Source, spec: Spec) -> Iterator[Fix]:

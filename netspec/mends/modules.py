@@ -121,7 +121,7 @@ class Modules(ABC):
         x = self.value(node.value, names)
         if isinstance(x, Tensor) and self._flowing is not None:
             if isinstance(node.slice, ast.Constant) and node.slice.value == 0 and gives_several(self._flowing.entries):
-                return x  # the outputs of a recurrent layer, which come first
+                return x._replace(several=False)  # the outputs of a recurrent layer, which come first
             return self._flowing.put(selected(node, names))
         raise NoChain(f"`{unparsed(node)}`, a part of a tensor", node.lineno)
 
@@ -261,6 +261,8 @@ class Modules(ABC):
         given = self.run(forward.body, own, strict=True)
         if not isinstance(given, Tensor):
             raise NoChain(f"`forward` of `{of.name}`, which gives something else than one value", forward.lineno)
+        if given.several:
+            self.doubts.append(next(ast.unparse(n) for n in reversed(forward.body) if isinstance(n, ast.Return)))
         entries = of_forward.finished()
         bounded(entries, of)
         self._flowing = outer

@@ -13,8 +13,9 @@ from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.reading import KEYS
 from netspec.layers import OWN, Offer
 from netspec.mends.calls import Manner, NoChain, WrittenItem, items_text
+from netspec.mends.channels_last import InOrder
 from netspec.mends.doubts import first_doubt
-from netspec.mends.keras import is_keras, norms_by_axes
+from netspec.mends.keras import is_keras
 from netspec.mends.printed import as_calls
 from netspec.mends.python import Follower
 from netspec.text.source import Source
@@ -81,10 +82,13 @@ def chain_of(text: str, offer: Offer, *, free: bool = False, widths: bool = True
         entries = follower.network(tree)
     except RecursionError:
         raise NoChain("more than can be followed") from None
+    given, doubts = follower.input, follower.doubts
     if manner.keras:
-        entries = norms_by_axes(entries, follower.input)
-    doubt = first_doubt(tree, keras=manner.keras) or next(iter(follower.doubts), None)
-    return ReadChain(entries, follower.input, printed is None or printed.whole, doubt)
+        order = InOrder(offer, given, entries)
+        entries = order.written(entries)
+        given, doubts = order.input, [*doubts, *order.doubts]
+    doubt = first_doubt(tree, keras=manner.keras) or next(iter(doubts), None)
+    return ReadChain(entries, given, printed is None or printed.whole, doubt)
 
 
 def _tree(text: str) -> ast.Module | None:
@@ -118,8 +122,14 @@ class PastedAt(NamedTuple):
     """Without what is around it, a line for each of the file's, so that they are counted alike."""
     under_layers: bool
     has_input: bool
+    lead: str
+    """What stands in front of the first item in what is written: `layers:` and its line break, or nothing."""
+    column: int
+    """Where the dashes of the items stand."""
     line: int
     """The line of the file that the text begins in."""
+    first: int
+    """The offset where its text begins, behind `layers:` or a dash."""
 
 
 _TOP: Final = re.compile(rf"(?:{'|'.join(KEYS)})[ \t]*:(?=[ \t]|$)")
@@ -140,24 +150,91 @@ def place_of(source: Source) -> PastedAt | None:
         return None
     lines = text.splitlines(keepends=True)
     keys = [n for n, line in enumerate(lines) if _TOP.match(line)]
-    layers = next((n for n in keys if re.match(r"layers[ \t]*:[ \t|>-]*(#.*)?$", lines[n].rstrip())), None)
-    has_input = any(lines[n].startswith("input") for n in keys)
-    if layers is not None:
-        first, last = layers + 1, next((n for n in keys if n > layers), len(lines))
-    else:
-        first = 0
-        while first < len(lines) and not _begins(lines, first, keys):
-            first += 1
-        last = next((n for n in keys if n > first), len(lines))
-    while first < last and not lines[first].strip():
-        first += 1
-    while last > first and not lines[last - 1].strip():
-        last -= 1
-    if first >= last or any(re.match(r" *- ", line) for line in lines[first:last][:1]):
+    layers = next((n for n in keys if _LAYERS.fullmatch(lines[n].rstrip())), None)
+    part = _top(lines, keys) if layers is None else _below(lines, keys, layers)
+    if part is None:
         return None
     starts = [*source.line_starts, len(text)]
-    kept = "".join(_cleaned(lines[first:last]))
-    return PastedAt(starts[first], starts[last], kept, layers is not None, has_input, first + 1)
+    return PastedAt(
+        start=starts[part.first],
+        end=starts[part.last],
+        text="".join(_cleaned(part.text(lines))),
+        under_layers=layers is not None,
+        has_input=any(lines[n].startswith("input") for n in keys),
+        lead=part.lead,
+        column=part.column,
+        line=part.first + 1,
+        first=starts[part.first] + part.cut,
+    )
+
+
+class _Part(NamedTuple):
+    """Lines that are Python, the last excluded."""
+
+    first: int
+    last: int
+    cut: int = 0
+    """What stands in front of it in its first line, in characters."""
+    lead: str = ""
+    column: int = 2
+
+    def text(self, lines: Sequence[str]) -> list[str]:
+        """The lines, without what is around them."""
+        own = list(lines[self.first : self.last])
+        quote = own[0][self.cut : self.cut + 1]
+        if quote in ("'", '"'):
+            own[-1] = re.sub(rf"{quote}(?=\s*$)", "", own[-1])
+        return [" " * self.cut + own[0][self.cut :].lstrip("\"'"), *own[1:]]
+
+
+_LAYERS: Final = re.compile(r"layers[ \t]*:[ \t]*(?:(?P<scalar>[|>][-+]?)|(?P<printed>[\"']?[A-Z]\w*\())?[ \t]*(#.*)?")
+"""The line of the layers, with what stands behind it: nothing, or how a network that is printed begins."""
+_NAMED: Final = re.compile(r"\s+\w+: (?=[A-Z]\w*\($)")
+"""What stands in front of a printed network that has a name: `net: Sequential(`."""
+_DASHED: Final = re.compile(r" *- (?=[A-Z]\w*\($)")
+"""What stands in front of a printed network among items: `- Sequential(`."""
+
+
+def _top(lines: Sequence[str], keys: Sequence[int]) -> _Part | None:
+    """Python in the place of a spec."""
+    first = next((n for n in range(len(lines)) if _begins(lines, n, keys)), len(lines))
+    part = _without_blanks(lines, first, next((n for n in keys if n > first), len(lines)))
+    return None if part is None or re.match(r" *- ", lines[part.first]) else part._replace(lead="layers:\n")
+
+
+def _below(lines: Sequence[str], keys: Sequence[int], layers: int) -> _Part | None:
+    """Python under `layers`, or behind it; or an item that is a printed network."""
+    part = _without_blanks(lines, layers + 1, next((n for n in keys if n > layers), len(lines)))
+    head = _LAYERS.fullmatch(lines[layers].rstrip())
+    if part is None or head is None:
+        return None
+    if head["printed"] is not None:  # `layers: Sequential(`
+        return part._replace(first=layers, cut=head.start("printed"), lead="layers:\n")
+    if head["scalar"] is not None:  # `layers: |`
+        return part._replace(first=layers, cut=len(lines[layers].rstrip()), lead="layers:\n")
+    for n in range(part.first, part.last):
+        if (dashed := _DASHED.match(lines[n].rstrip())) is not None:
+            return _Part(n, _closed(lines, n, part.last), dashed.end(), column=dashed.end() - 2)
+    named = _NAMED.match(lines[part.first].rstrip())
+    if named is not None:
+        return part._replace(cut=named.end())
+    return None if re.match(r" *- ", lines[part.first]) else part
+
+
+def _without_blanks(lines: Sequence[str], first: int, last: int) -> _Part | None:
+    """Lines without blank ones at either end; None if there are no others."""
+    kept = [n for n in range(first, last) if lines[n].strip()]
+    return _Part(kept[0], kept[-1] + 1) if kept else None
+
+
+def _closed(lines: Sequence[str], first: int, last: int) -> int:
+    """The line behind the one that closes the brackets of another one."""
+    depth = 0
+    for n in range(first, last):
+        depth += lines[n].count("(") - lines[n].count(")")
+        if depth == 0:
+            return n + 1
+    return last
 
 
 def _begins(lines: Sequence[str], at: int, keys: Sequence[int]) -> bool:
@@ -194,9 +271,8 @@ def mends_of_pasted(source: Source, offer: Offer | None, conditions: Conditions)
         return
     from netspec.mends.sizes import input_for  # which reads formulas
 
-    indent = "  "
-    items = "".join(f"{indent}{line}\n" for line in items_text(chain.entries))
-    layers = items if place.under_layers else f"layers:\n{items}"
+    indent = " " * place.column
+    layers = place.lead + "".join(f"{indent}{line}\n" for line in items_text(chain.entries))
     tail = "" if place.end == len(source.text) else "\n" * (not source.text[: place.end].endswith("\n"))
 
     def written(given: str | None) -> tuple[Edit, ...]:
@@ -231,12 +307,12 @@ def as_pasted(d: Diagnostic, fix: Fix | None, source: Source, offer: Offer | Non
     help_ = None if fix is not None else what_was_found(place.text, offer or OWN, place.line)
     if fix is None and help_ is None:
         return None
-    first = source.text[place.start : place.end].split("\n", 1)[0].rstrip()
+    first = source.text[place.first : place.end].split("\n", 1)[0].rstrip()
     where = "layers" if place.under_layers else "a spec"
     what = "Python" if as_calls(place.text) is None else "a printed network"
     return d._replace(
         message=f"{what} stands where {where} should stand",
-        span=source.between(place.start + len(first) - len(first.lstrip()), place.start + len(first)),
+        span=source.between(place.first + len(first) - len(first.lstrip()), place.first + len(first)),
         fix=fix,
         help=help_,
     )

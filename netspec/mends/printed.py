@@ -24,20 +24,23 @@ def as_calls(text: str) -> Printed | None:
     lines = text.strip("\n").split("\n")
     blank = len(text) - len(text.lstrip("\n"))
     root = next((n for n, line in enumerate(lines) if line.strip()), 0)
-    head = _ROOT.match(lines[root].strip())
-    if head is None or not any(_MEMBER.match(line) for line in lines):
+    head, inside = _ROOT.match(lines[root].strip()), _MEMBER.match(lines[root])
+    if (head is None and inside is None) or not any(_MEMBER.match(line) for line in lines):
         return None
     made = [""] * blank
-    whole = head["class"] == "Sequential"
+    whole = head is not None and head["class"] == "Sequential"
     for n, line in enumerate(lines):
         member = _MEMBER.match(line)
-        if n == root:
+        if n == root and member is None:
             made.append("Sequential(")
         elif member is None:
             bare = line.strip()
-            made.append(f"{bare}," if bare == ")" and n < len(lines) - 1 else bare)
+            made.append(f"{bare}," if bare == ")" and (n < len(lines) - 1 or head is None) else bare)
         else:
             what = member["what"]
             name = member["name"] if not member["name"].isdigit() else f"_{member['name']}"
             made.append(f"{name}={what}" if what.endswith("(") else f"{name}={what},")
+    if head is None:  # its members alone
+        made[blank + root] = f"Sequential({made[blank + root]}"
+        made[-1] += ")"
     return Printed("\n".join(made), whole)

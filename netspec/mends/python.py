@@ -24,7 +24,7 @@ from netspec.mends.syntax import (
     targets,
     truth,
 )
-from netspec.mends.tensors import BATCH, JOINED, Held, Names, is_batch
+from netspec.mends.tensors import BATCH, JOINED, Held, Names, Tensor, is_batch
 
 
 class Follower(Modules):
@@ -137,6 +137,7 @@ class Follower(Modules):
                 node.func if isinstance(node, ast.Call) else node
             ) in ("shape", "size")
             value: Any = BATCH if sizes else self.value(node, names)  # a recurrent layer's states come second
+            value = value._replace(several=False) if isinstance(value, Tensor) else value
             target = target.elts[0]
         else:
             value = BATCH if is_batch(node, names) else self.value(node, names)

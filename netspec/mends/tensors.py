@@ -38,6 +38,8 @@ class Tensor(NamedTuple):
     """What flowed at some place."""
 
     at: int
+    several: bool = False
+    """Whether torch gives a tuple there, of which this is the first: values and their places, outputs and states."""
 
 
 JOINED: Final = "`residual`, `add`, `concat`, and `as` with `use` say it"
@@ -63,7 +65,7 @@ class Flowing:
 
     def tensor(self) -> Tensor:
         """What flows now."""
-        return Tensor(self.at)
+        return Tensor(self.at, not self.manner.keras and gives_several(self.entries))
 
     def is_current(self, x: Tensor) -> bool:
         """Whether a tensor is the one that flows now."""

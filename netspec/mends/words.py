@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.kinds import kinds_of
-from netspec.language.aliases import argument_elsewhere, has_other_arguments
+from netspec.language.aliases import argument_elsewhere, defaults_elsewhere
 from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.layers.base import Layer
 from netspec.meant import argument_meant
-from netspec.mends.edits import add_entry, leave_out, offset, put_after, put_before, replace
+from netspec.mends.calls import call_text
+from netspec.mends.edits import add_entries, add_entry, leave_out, offset, put_after, put_before, replace
 from netspec.mends.finding import items_around
 from netspec.mends.heads import activation
-from netspec.mends.paddings import Written, same_padding
+from netspec.mends.paddings import paddings
 from netspec.mends.stands import is_true, stands_behind
 from netspec.text.source import ListNode, MapNode, ScalarNode, Source
 
@@ -28,24 +30,24 @@ def mends_of_words(item: Item, name: str, layer: type[Layer], source: Source, sp
     edits += steps
     said += ["`returns: last`, as Keras has it" if "last" in edit.text else "no `return_sequences`" for edit in steps]
     behind: str | None = None
+    is_theirs, sure = item.head.text not in spec.offer.layers, True
     holders: list[MapNode] = [node for node in (item.value, item.node) if isinstance(node, MapNode)]
     share = _value(item.value, layer, layer.scalar) if isinstance(item.value, ScalarNode) and layer.scalar else None
     if share is not None and isinstance(item.value, ScalarNode):
         edits.append(replace(source, item.value, share))
         said.append(f"`{share}`")
-    same: Written | None = ([], "")
-    if isinstance(item.value, MapNode):
-        same = same_padding(item.value, layer, source)
-    if same is None:
-        return
+    ways = paddings(item, layer, source)
+    padded = bool(ways and ways[0].edits)
     for holder in holders:
         for i, (key, value) in enumerate(holder.entries):
             if (holder is item.node and key is item.head) or key.text == "return_sequences":
                 continue
             if key.text == "activation" and isinstance(value, ScalarNode) and "activation" not in layer.model_fields:
-                behind = activation(value.text, spec)
+                behind = activation(value.text, spec, theirs=is_theirs)
                 if behind is None:
                     return
+                behind = "Softmax: 1" if behind == "Softmax: -1" and layer.family == "convolution" else behind
+                sure = is_theirs or behind not in ("LeakyReLU", "Softmax: 1")
                 edits.append(leave_out(holder, i, source))
                 said.append(f"`{behind}` behind it" if behind else "no `activation`")
             elif holder is item.value and (other := argument_elsewhere(item.head.text, key.text)) is not None:
@@ -60,44 +62,96 @@ def mends_of_words(item: Item, name: str, layer: type[Layer], source: Source, sp
                 if argument is not None and holder.get(argument) is None:
                     edits.append(replace(source, key, argument))
                     said.append(f"`{argument}`")
-            if holder is item.value and isinstance(value, ScalarNode) and not (same[0] and key.text == "padding"):
+            if holder is item.value and isinstance(value, ScalarNode) and not (padded and key.text == "padding"):
                 text = _value(value, layer, argument_meant(key.text, layer.model_fields) or key.text)
                 if text is not None:
                     edits.append(replace(source, value, text))
                     said.append(f"`{text}`")
-    edits += same[0]
-    said += [same[1]] if same[0] else []
+    defaults = _defaults(item)
+    if defaults and isinstance(item.value, MapNode):
+        edits.append(add_entries(item.value, defaults, source))
+    elif defaults:
+        colon = source.text[item.head.end : item.head.end + 1] == ":"
+        edits[0] = Edit(source.between(item.head.start, item.head.end + colon), call_text(name, defaults))
+    if defaults:
+        texts = ", ".join(f"{key}: {text}" for key, text in defaults)
+        said.append(f"`{texts}`, Keras's default{'s' * (len(defaults) > 1)}")
     if behind:
         after = put_after(source, item, behind)
         if after is None:
             return
         edits.append(after)
-    if not edits:
-        return
-    fix = Fix(f"write {', '.join(dict.fromkeys(said))}{_defaults(item)}", tuple(edits))
+    for way in ways:
+        if edits or way.edits:
+            title = f"write {', '.join(dict.fromkeys([*said, *filter(None, [way.said])]))}"
+            fix = Fix(title, (*edits, *way.edits), certain=sure and way.certain)
+            yield from _by_channels(item, name, fix, source, spec)
+
+
+def _by_channels(item: Item, name: str, fix: Fix, source: Source, spec: Spec) -> Iterator[Fix]:
+    """A mend of a layer that in Keras works on the last axis, the channels, which torch has first."""
     where = stands_behind(item, spec)
-    if name == "BatchNorm1d" and item.head.text != name and where == "features":
+    if item.head.text == name:
+        yield fix
+    elif name == "BatchNorm1d" and where == "features":
         yield from _over_features(item, fix, source)
+    elif name == "LayerNorm" and where == "map":
+        yield from _between(item, fix, source, "n c h w", "n h w c", "the channels are the last axis in Keras")
+        yield fix._replace(title=f"{fix.title}; it normalises along the width", certain=False)
+    elif name == "Linear" and where == "map" and len(fix.edits) == 1 and isinstance(item.value, ScalarNode):
+        width = source.text[item.value.start : item.value.end]
+        text = f"Conv2d: {{out_channels: {width}, kernel_size: 1}}"
+        whole = Edit(source.between(item.head.start, item.value.end), text)
+        yield Fix(f"write `{text}`: in Keras it works along the channels", (whole,), certain=False)
+        yield fix._replace(title=f"{fix.title}; it works along the width", certain=False)
+    elif name.endswith("1d") and re.search(r"1D(?:Transpose)?$", item.head.text) and _has_steps_first(item, spec):
+        before = put_before(source, item, "Rearrange: n l c -> n c l")
+        if before is not None:
+            title = f"{fix.title}, behind `Rearrange: n l c -> n c l`: the channels are the last axis in Keras"
+            yield Fix(title, (before, *fix.edits), certain=False)
+        yield fix._replace(title=f"{fix.title}; it has the channels first", certain=False)
     else:
         yield fix
 
 
-def _defaults(item: Item) -> str:
-    """What Keras has in the place of torch's defaults, for a norm under Keras's name that leaves them."""
-    if not has_other_arguments(item.head.text) or "norm" not in item.head.text.lower():
-        return ""
-    given = {key.text for key, _ in item.value.entries} if isinstance(item.value, MapNode) else set[str]()
-    left = ["`eps: 0.001`"] * (not given & {"eps", "epsilon"}) + ["`momentum: 0.01`"] * ("momentum" not in given)
-    return f", whose defaults are torch's: Keras has {' and '.join(left)}" if left else ""
+def _defaults(item: Item) -> list[tuple[str, str]]:
+    """Our arguments, and what Keras has for them where a norm under Keras's name leaves them out, if torch has another
+    value."""
+    value = item.value
+    if isinstance(value, MapNode):
+        given = {key.text for key, _ in value.entries}
+        if not value.flow:
+            return []
+    elif value is None or (isinstance(value, ScalarNode) and value.value is None):
+        given = set[str]()
+    else:
+        return []
+    given |= {"eps"} if "epsilon" in given else set()
+    return [(key, text) for key, text in defaults_elsewhere(item.head.text) if key not in given]
+
+
+def _has_steps_first(item: Item, spec: Spec) -> bool:
+    """Whether the channels may be the last axis of the sequence that comes to an item, as Keras has them."""
+    if stands_behind(item, spec) == "features":
+        return True
+    sizes = spec.input.items if isinstance(spec.input, ListNode) else []
+    numbers = [one.value for one in sizes if isinstance(one, ScalarNode) and isinstance(one.value, int)]
+    first = isinstance(spec.layers, ListNode) and spec.layers.items[:1] == [item.node]
+    return first and len(sizes) == len(numbers) == 2 and numbers[0] > numbers[1]
 
 
 def _over_features(item: Item, fix: Fix, source: Source) -> Iterator[Fix]:
     """A batch norm of a sequence: torch's is over axis 0, the channels; Keras's over the last one, the features."""
     yield fix._replace(title=f"{fix.title}; it takes the steps for channels", certain=False)
-    before, after = put_before(source, item, "Rearrange: n t c -> n c t"), put_after(
-        source, item, "Rearrange: n c t -> n t c")  # fmt: skip
+    yield from _between(item, fix, source, "n t c", "n c t", "the features are the channels")
+
+
+def _between(item: Item, fix: Fix, source: Source, axes: str, order: str, why: str) -> Iterator[Fix]:
+    """The layer between a change of the order of the axes, and its inverse."""
+    before = put_before(source, item, f"Rearrange: {axes} -> {order}")
+    after = put_after(source, item, f"Rearrange: {order} -> {axes}")
     if before is not None and after is not None:
-        title = "write `BatchNorm1d` between `Rearrange: n t c -> n c t` and its inverse: the features are the channels"
+        title = f"{fix.title}, between `Rearrange: {axes} -> {order}` and its inverse: {why}"
         yield Fix(title, (before, *fix.edits, after), certain=False)
 
 

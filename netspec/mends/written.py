@@ -49,6 +49,7 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) 
         yield from _option_inside(d, item, source)
         yield from _level(item, name, layer, source)
         yield from _beside(d, item, name, layer, source)
+        yield from _batch_first(d, item, source)
         yield from mends_of_words(item, name, layer, source, spec)
         yield from pooled(item, name, source, in_gate=_in_gate(spec, at))
         yield from window(item, name, layer, source)
@@ -137,14 +138,17 @@ def _list(item: Item, name: str, layer: type[Layer], source: Source, is_first: b
     for i, pairs in enumerate(possible):
         title = f"write `{call_text(name, pairs)}`" + ", in the order of torch's signature" * torchs
         sure = not one and torchs
+        if len(texts) == 1 and needed[0] == layer.width and not is_first:
+            sure = False  # what comes to it is not known
         if len(possible) > 1 and (not is_first or (i and _wider(pairs))):
             way, other = ("without", "with") if i else ("with", "without")
             title += f" {way} its `{layer.width}`; {other} it, `{call_text(name, possible[1 - i])}`"
             sure = False
         written = f"{{{', '.join(f'{key}: {text}' for key, text in pairs)}}}"
         yield Fix(title, (*_head(item, name, source), replace(source, value, written)), certain=sure)
-    if not torchs and needed[0] == layer.width and not layer.model_fields[needed[0]].is_required():
-        title = f"write `{name}` alone: its sizes follow from what it takes"
+    alone = not torchs or len(texts) == 1
+    if alone and needed[0] == layer.width and not layer.model_fields[needed[0]].is_required():
+        title = f"write `{name}` alone: its {'sizes follow' if not torchs else 'width follows'} from what it takes"
         whole = source.between(item.head.start, value.end)
         yield Fix(title, (Edit(whole, name),), certain=False)
 
@@ -152,10 +156,9 @@ def _list(item: Item, name: str, layer: type[Layer], source: Source, is_first: b
 def _takes_first(layer: type[Layer], value: int) -> bool:
     """Whether a bare number that names no argument may be the first."""
     first = next(iter(layer.model_fields), None)
-    if first is None or first == layer.width:
-        return first is not None
-    number = layer.scalar is None and layer.model_fields[first].annotation is int
-    return number and kinds_of(layer)[first].takes(value)
+    if first is None or layer.scalar is not None:
+        return False
+    return first == layer.width or (layer.model_fields[first].annotation is int and kinds_of(layer)[first].takes(value))
 
 
 def _literal(text: str) -> Any:
@@ -236,6 +239,16 @@ def _option_inside(d: Diagnostic, item: Item, source: Source) -> Iterator[Fix]:
         if beside is not None:
             yield Fix(f"write `{key.text}` beside `{item.head.text}`", (cut, beside))
         return
+
+
+def _batch_first(d: Diagnostic, item: Item, source: Source) -> Iterator[Fix]:
+    """`batch_first: false`, torch's default: here it is true, and what flows has the batch first."""
+    if not isinstance(item.value, MapNode):
+        return
+    for i, (key, value) in enumerate(item.value.entries):
+        if key.text == "batch_first" and value.start == offset(source, d.span.line, d.span.column):
+            title = "leave `batch_first` out: the batch is the first axis here, and the steps are the second"
+            yield Fix(title, (leave_out(item.value, i, source),), certain=False)
 
 
 def _level(item: Item, name: str, layer: type[Layer], source: Source) -> Iterator[Fix]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from netspec.arguments import Arguments
-from netspec.diagnostics import Code, did_you_mean
+from netspec.diagnostics import Code, did_you_mean, is_misspelt
 from netspec.expressions.values import described
 from netspec.kinds import FieldKind, kinds_of
 from netspec.meant import argument_meant, instead_of_argument, is_same_argument, meant_call, no_argument, python_call
 from netspec.text.nodes import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import argument_trap
 from netspec.validation.reports import Reports
+from netspec.writing import shown
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -123,11 +124,12 @@ def unknown_argument(
     if key.text in model.omitted:
         reports.report("omitted-argument", f"`{name}` has no `{key.text}` here: {model.omitted[key.text]}", key)
         return None
-    told = no_argument(key.text) if is_item else instead_of_argument(key.text, model.model_fields)
+    tensors: tuple[str, ...] = getattr(model, "tensors", ())  # those of a layer, which are given as values
+    told = no_argument(key.text) if is_item else None
+    told = told or instead_of_argument(key.text, {*model.model_fields, *tensors})
     near = None if told else argument_meant(key.text, model.model_fields)
     written = re.match(r"\w+(?=[=:])", key.text)  # `{kernel_size=3}`, a key without a value
     meant = near if told or written is None else argument_meant(written[0], model.model_fields)
-    tensors: tuple[str, ...] = getattr(model, "tensors", ())  # those of a layer, which are given as values
     known = ", ".join(f"`{f}`" for f in (*model.model_fields, *(t for t in tensors if t not in model.model_fields)))
     free = near is not None and node.get(near) is None and is_same_argument(key.text, near)
     told = told or (f"did you mean `{near}`?" if near else f"its arguments are {known}" if known else "it takes none")
@@ -166,8 +168,10 @@ def unknown_call(
     """Report a name that is not in the table; Python's `Adam(lr=0.1)` is answered with its mapping."""
     near, whole = meant_call(head.text, table, load, elsewhere)
     whole = whole if alone else near  # before a colon there is no room for a mapping
+    bare = python_call(head.text)[0]
+    sure = near is not None and (elsewhere.get(bare.lower()) == near or is_misspelt(bare, near))
     if near is None:
-        advice = elsewhere.get(python_call(head.text)[0].lower())
+        advice = elsewhere.get(bare.lower())
         help_ = advice or f"there are: {', '.join(sorted(table))}"
     else:
         help_ = f"did you mean `{near}`?" if whole == near else f"write `{whole}`"
@@ -177,7 +181,7 @@ def unknown_call(
         + (": a name and its arguments are a mapping here" if whole != near else ""),
         head,
         help=help_,
-        fix=reports.replace(f"write `{whole}`", head, whole) if whole else None,
+        fix=reports.replace(f"write `{whole}`", head, whole)._replace(certain=sure) if whole else None,
     )
 
 
@@ -216,15 +220,32 @@ def invalid_argument(
     if item["type"] == "missing":
         reports.report("missing-argument", f"`{name}` needs `{path}`", node, help=f"write `{name}: {{{path}: …}}`")
     elif kind is None:
-        reports.report("unknown-argument", f"`{field}` of `{name}` has no `{loc[-1]}`", node)
+        inner = _inner(model, field)
+        near = None if inner is None else argument_meant(str(loc[-1]), inner.model_fields)
+        known = "" if inner is None else ", ".join(f"`{key}`" for key in inner.model_fields)
+        told = f"did you mean `{near}`?" if near else f"it has {known}" if known else None
+        reports.report("unknown-argument", f"`{field}` of `{name}` has no `{loc[-1]}`", node, help=told)
     else:
         value = item["input"]
+        told, whole = _near(kind, value, variables) if item["type"] != "argument" else None, None
+        inner = _inner(model, field) if len(loc) == 1 else None
+        if inner is not None and (value is True or (type(value) in (int, float) and inner.scalar is not None)):
+            whole = "{}" if value is True else f"{{{inner.scalar}: {shown(value)}}}"
+            told = f"write `{field}: {whole}`" + (", which leaves all at its defaults" if value is True else "")
         reports.report(
             "invalid-argument",
             f"`{path}` of `{name}` {refusal(kind, item['type'], item['msg'], value)}",
             node,
-            help=_near(kind, value, variables) if item["type"] != "argument" else None,
+            help=told,
+            fix=None if whole is None else reports.replace(f"write `{field}: {whole}`", node, whole),
         )
+
+
+def _inner(model: type[Arguments], field: str) -> type[Arguments] | None:
+    """The class of the arguments that an argument has itself; None if it has none."""
+    annotation = model.model_fields[field].annotation if field in model.model_fields else None
+    kinds = (annotation, *get_args(annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Arguments)), None)
 
 
 def refusal(kind: FieldKind, type_: str, message: str, value: object) -> str:

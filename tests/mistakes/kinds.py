@@ -110,7 +110,13 @@ def keras_words(text: str, rng: random.Random) -> str | None:
     words = {"out_channels": "filters", "out_features": "units", "stride": "strides", "eps": "epsilon"}
     if m["name"] == "MaxPool2d":
         words["kernel_size"] = "pool_size"
-    given = ", ".join(f"{words.get(k, k)}: {v}" for k, v in arguments(m))
+    written = dict(arguments(m))
+    if m["name"] == "BatchNorm2d":  # whose defaults are others there, and whose momentum is the share of the old mean
+        momentum = written.get("momentum", "0.1")
+        if not re.fullmatch(r"[\d.]+", momentum):
+            return None
+        written |= {"eps": written.get("eps", "1e-5"), "momentum": f"{1 - float(momentum):.6g}"}
+    given = ", ".join(f"{words.get(k, k)}: {v}" for k, v in written.items())
     return put(text, *m.span(), f"{m['indent']}- {name[m['name']]}: {{{given}}}")
 
 

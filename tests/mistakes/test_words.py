@@ -19,10 +19,31 @@ STEPS = "input: [20, 8]\nlayers:\n  - Linear: 4\n"
 NAMED = "input: {x: [20, 8], y: [4]}\nlayers:\n"
 
 MENDED = {
+    "Keras's function of leaky ReLU": (MAP, "Activation: leaky_relu", "LeakyReLU: 0.2"),
+    "the same as an argument": (
+        MAP,
+        "Conv2D: {filters: 4, kernel_size: 1, activation: leaky_relu}",
+        "Conv2d: {out_channels: 4, kernel_size: 1}\n  - LeakyReLU: 0.2",
+    ),
+    "Keras's norm of features": (STEPS, "LayerNormalization", "LayerNorm: {eps: 0.001}"),
+    "Keras's norm of features, with what it has": (
+        STEPS,
+        "LayerNormalization: {epsilon: 0.01}",
+        "LayerNorm: {eps: 0.01}",
+    ),
+    "shares of channels": (
+        MAP,
+        "Conv2D: {filters: 4, kernel_size: 1, activation: softmax}",
+        "Conv2d: {out_channels: 4, kernel_size: 1}\n  - Softmax: 1",
+    ),
     "an activation by its short name": (MAP, "lrelu", "LeakyReLU"),
     "the same in capitals, with its slope": (MAP, "LReLU: 0.2", "LeakyReLU: 0.2"),
     "Caffe's other one": (MAP, "ParametricReLU", "PReLU"),
-    "a momentum as Keras counts it": (MAP, "BatchNormalization: {momentum: 0.9}", "BatchNorm2d: {momentum: 0.1}"),
+    "a momentum as Keras counts it": (
+        MAP,
+        "BatchNormalization: {momentum: 0.9}",
+        "BatchNorm2d: {momentum: 0.1, eps: 0.001}",
+    ),
     "all of Keras's norm": (
         MAP,
         "BatchNormalization: {momentum: 0.99, epsilon: 0.001}",
@@ -95,8 +116,18 @@ TWO = {
     "a pair, or thousands": (MAP, "Upsample: {size: 100,100}", "Upsample: {size: [100, 100]}",
                              "Upsample: {size: 100100}"),
     "a norm over the features of a sequence": (
-        STEPS, "BatchNormalization", "BatchNorm1d",
-        "Rearrange: n t c -> n c t\n  - BatchNorm1d\n  - Rearrange: n c t -> n t c",
+        STEPS, "BatchNormalization", "BatchNorm1d: {eps: 0.001, momentum: 0.01}",
+        "Rearrange: n t c -> n c t\n  - BatchNorm1d: {eps: 0.001, momentum: 0.01}\n  - Rearrange: n c t -> n t c",
+    ),
+    "a norm over the channels of a map": (
+        MAP, "LayerNormalization",
+        "Rearrange: n c h w -> n h w c\n  - LayerNorm: {eps: 0.001}\n  - Rearrange: n h w c -> n c h w",
+        "LayerNorm: {eps: 0.001}",
+    ),
+    "a convolution of a sequence": (
+        STEPS, "Conv1D: {filters: 8, kernel_size: 3}",
+        "Rearrange: n l c -> n c l\n  - Conv1d: {out_channels: 8, kernel_size: 3}",
+        "Conv1d: {out_channels: 8, kernel_size: 3}",
     ),
 }  # fmt: skip
 
@@ -119,12 +150,32 @@ def test_the_same_axis_behind_a_vector_is_certain() -> None:
     assert repaired(Source("spec.yaml", text), check(text), check).text == text.replace("axis", "dim")
 
 
-def test_defaults_that_are_others_in_keras_are_said() -> None:
-    (d,) = check(f"{MAP}  - BatchNormalization\n")
+def test_a_dense_layer_works_on_the_channels_of_a_map_in_keras() -> None:
+    text = f"{MAP}  - Dense: 10\n"
+    (d,) = check(text)
     assert d.fix is not None
-    assert "`eps: 0.001` and `momentum: 0.01`" in d.fix.title
+    assert not d.fix.certain
+    assert d.fix.edits[0].text == "Conv2d: {out_channels: 10, kernel_size: 1}"
+
+
+def test_defaults_that_are_others_in_keras_are_written() -> None:
+    text = f"{MAP}  - BatchNormalization\n"
+    (d,) = check(text)
+    assert d.fix is not None
+    assert d.fix.title == "write `BatchNorm2d`, `eps: 0.001, momentum: 0.01`, Keras's defaults"
+    made = repaired(Source("spec.yaml", text), check(text), check).text
+    assert made == f"{MAP}  - BatchNorm2d: {{eps: 0.001, momentum: 0.01}}\n"
 
 
 def test_nothing_is_advised_that_cannot_be_read() -> None:
     (d,) = check(f"{NAMED}  - x[:, 0]\n  - Linear: 4\n  - add: [[], y]\n")
     assert d.help == "two items say it: `use: x`, and behind it `Select: {dim: 1, index: 0}`"
+
+
+def test_a_stranger_s_arguments_are_part_of_the_first_mend() -> None:
+    """What a large network lets be tried is a mend or two."""
+    text = "input: [3, 8, 8]\nlayers:\n  - Conv2D: {filters: 8, kernel_size: 1}\n"
+    text += "  - {repeat: 4000, do: [ReLU, Tanh, ReLU]}\n"
+    (d,) = [d for d in check(text) if d.severity == "error"]
+    assert d.fix is not None
+    assert d.fix.title == "write `Conv2d`, `out_channels`"

@@ -18,7 +18,7 @@ CLASSES = {kind.load(name).__name__ for kind in KINDS for name in kind.names}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-OF_OTHER_LIBRARIES = {f"mends/{name}.py" for name in ("keras", "sizes", "syntax", "tensors", "words")}
+OF_OTHER_LIBRARIES = {f"mends/{name}.py" for name in ("channels_last", "keras", "sizes", "syntax", "tensors", "words")}
 """What reads programs of other libraries, as `capture/` does."""
 
 

@@ -64,17 +64,17 @@ def command(
     set_: tuple[str, ...],
 ) -> int:
     """Compile SPEC: print its layer table and write NAME.py, NAME.svg and NAME.json into build/NAME/."""
-    wish = Wish(batch, precision, optimizer, memory)
+    asked = EstimateOptions(batch, precision, optimizer, memory)
     result = compile_spec(spec, variant, set_, notes=notes)
     result = result._replace(diagnostics=without_ignored(result.diagnostics, ignore))
     sources = {result.source.name: result.source.text}
     if result.net is None or failed(result.diagnostics, strict=strict):
-        _show_failure(result, form, depth, wish)
+        _show_failure(result, form, depth, asked)
         return 1
     if result.diagnostics:
         show_diagnostics(result.diagnostics, sources, err=True)
     net = result.net
-    cost = _cost(net, wish)
+    cost = _cost(net, asked)
     click.echo(_table(net, form, depth, cost).rstrip("\n"))
     json_is_out()
     if not no_write:
@@ -86,7 +86,7 @@ def command(
     return 0
 
 
-class Wish(NamedTuple):
+class EstimateOptions(NamedTuple):
     """The options of an estimate."""
 
     batch: int | None
@@ -97,14 +97,14 @@ class Wish(NamedTuple):
     @property
     def is_there(self) -> bool:
         """Whether one of them is given."""
-        return self != Wish(None, None, None, None)
+        return self != EstimateOptions(None, None, None, None)
 
 
-def _cost(net: Net, wish: Wish) -> Cost | None:
+def _cost(net: Net, asked: EstimateOptions) -> Cost | None:
     """The estimate by the options, completed by the recipe if there is one; None if no option asks for an estimate."""
-    if not wish.is_there:
+    if not asked.is_there:
         return None
-    batch, precision, optimizer, _ = wish
+    batch, precision, optimizer, _ = asked
     from netspec.cost import estimate  # imported here, since most compilations do not need it
 
     recipe = net.recipe
@@ -149,7 +149,7 @@ def _document(net: Net, cost: Cost | None) -> str:
     return json.dumps(to_json(net) | ({"memory": cost.to_json()} if cost else {}), indent=2, ensure_ascii=False)
 
 
-def _show_failure(result: Result, form: str, depth: int | None, wish: Wish) -> None:
+def _show_failure(result: Result, form: str, depth: int | None, asked: EstimateOptions) -> None:
     """Show the diagnostics; in the form `table`, after the part of the table whose shapes are known. That is all of it
     where the network is but not what its spec expects."""
     found = result.diagnostics
@@ -159,9 +159,9 @@ def _show_failure(result: Result, form: str, depth: int | None, wish: Wish) -> N
     whole = is_whole(found)
     if form == "table" and result.net is not None and result.net.layers and has_errors(found):
         net = result.net
-        click.echo(_table(net, form, depth, _cost(net, wish)).rstrip() if whole else partial_table(net, width=width()))
+        click.echo(_table(net, form, depth, _cost(net, asked)).rstrip() if whole else partial_table(net, width=width()))
     show_diagnostics(found, {result.source.name: result.source.text}, err=True)
-    if wish.is_there and form == "table" and not whole:
+    if asked.is_there and form == "table" and not whole:
         click.echo("the memory of training is that of a whole net: mend the spec, and it is estimated", err=True)
 
 

@@ -21,14 +21,14 @@ _KEEPS: Final = ("num_features", "num_channels", "normalized_shape")
 """Arguments of layers that give as many channels as they state."""
 
 
-class Said(NamedTuple):
+class StatedWidths(NamedTuple):
     """The widths that an item states."""
 
     into: int
     out: int | None
 
 
-def widths_behind(spec: Spec, at: int) -> Iterator[Said]:
+def widths_behind(spec: Spec, at: int) -> Iterator[StatedWidths]:
     """What the items behind one state of the width that it gives, up to the first that gives another."""
     for item in items_behind(spec, at):
         entries = item.value.entries if isinstance(item.value, MapNode) else ()
@@ -36,7 +36,7 @@ def widths_behind(spec: Spec, at: int) -> Iterator[Said]:
         into = next((said[name] for name in (*_GIVEN, *_KEEPS) if type(said.get(name)) is int), None)
         out = next((said[name] for name in _GIVEN.values() if name in said), None)
         if isinstance(into, int):
-            yield Said(into, out if isinstance(out, int) else None)
+            yield StatedWidths(into, out if isinstance(out, int) else None)
         if out is not None:
             return
 

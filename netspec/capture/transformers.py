@@ -98,7 +98,8 @@ def _attention(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[st
     """`nn.MultiheadAttention` of a sequence on itself or on another."""
     given = bound(call, _ATTENTION)
     first = _batch_first(call.layer)
-    query, key, value = (sequence(lowering, given[name], batch_first=first) for name in ("query", "key", "value"))
+    taken = (given.get(name, given["query"]) for name in ("query", "key", "value"))  # netspec's own layer takes one
+    query, key, value = (sequence(lowering, one, batch_first=first) for one in taken)
     causal, mask = mask_of(lowering, given["attn_mask"])
     if given["is_causal"] and not causal:
         raise NoForm("`is_causal` stands beside a mask that says something else")

@@ -142,10 +142,10 @@ class Proof:
         """The mend of a mistake further up that may speak against what is right."""
         self.refused = False
         """Whether mends were left untried, since all that the file may cost was spent."""
-        self._alike: Final[dict[tuple[str, ...], Verdict]] = {}
+        self._alike: Final[dict[tuple[object, ...], Verdict]] = {}
         """What came of the mend of the same mistake further up. Whether all of them hold is seen once, of all certain
         mends together."""
-        self._failed: Final[set[tuple[str, ...]]] = set()
+        self._failed: Final[set[tuple[object, ...]]] = set()
         self._mended: Final[set[tuple[Code, str]]] = set()
         """The mistakes, as they are told, for which a certain mend is known: those that failed are not tried again."""
         self.last: Sequence[Diagnostic] = found
@@ -271,5 +271,7 @@ class Proof:
         return verdict
 
 
-def _kind_of(d: Diagnostic, fix: Fix) -> tuple[str, ...]:
-    return (d.code, fix.title, *(edit.text for edit in fix.edits))
+def _kind_of(d: Diagnostic, fix: Fix) -> tuple[object, ...]:
+    """What is written for what, and where it stands as seen from the finding."""
+    edits = ((e.span.line - d.span.line, e.span.column - d.span.column, e.text) for e in fix.edits)
+    return (d.code, fix.title, *edits)

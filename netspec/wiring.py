@@ -54,6 +54,10 @@ class Wiring:
         """What the spec calls each value, by slot."""
         self.names |= {r.slot: r.name for node in walk(root) if isinstance(node, Leaf) for r in node.results}
         self.names |= {value.slot: value.name for value in net.named_inputs if value.slot is not None and value.name}
+        self.types = {value.slot: value.type for value in net.named_inputs if value.slot is not None}
+        """The type of each value, by slot."""
+        self.types |= {node.slot: node.type for node in walk(root) if isinstance(node, As)}
+        self.types |= {r.slot: r.type for node in walk(root) if isinstance(node, Leaf) for r in node.results}
         self.named = any(
             isinstance(node, (As, Use)) or (isinstance(node, Leaf) and (node.inputs or node.results))
             for node in walk(root)

@@ -15,6 +15,8 @@ from netspec.diagnostics import ResourceError, UsageError
 from netspec.drawing import diagram, render
 from netspec.drawing.dot import Direction
 from netspec.net import Net
+from netspec.views.fold import fold, stacked
+from netspec.views.graph import flow
 from tests.browser import CHROMIUM, MISSING, Page
 from tests.commands import invoke
 from tests.random_texts import texts as random_texts
@@ -264,3 +266,34 @@ def test_two_thousand_texts_are_whole_and_in_their_boxes(
     seed: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     test_any_text_is_whole_and_in_its_box(seed, request, tmp_path)
+
+
+# ---- what arrows say
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_an_arrow_out_of_a_closed_block_says_the_shape_of_what_is_read(forks: bool) -> None:
+    """The skips of a folded U-Net leave before the pooling at the end of each round, with maps of twice the size."""
+    net = netspec.load(ROOT / "specs/unet.yaml")
+    drawn = flow(net, stacked(fold(net, 1)), forks=forks)
+    place = {name: at for at, name in enumerate(drawn.vertices)}
+    skips = [edge.tensor.shape for edge in drawn.edges if place[edge.head] > place[edge.tail] + 1]
+    assert sorted(skips) == [(64, 256, 256), (128, 128, 128), (256, 64, 64), (512, 32, 32)]
+
+
+def test_two_values_out_of_one_closed_block_have_an_arrow_each() -> None:
+    text = """\
+input: [4, 8, 8]
+layers:
+  - for: i in [0]
+    do:
+      - {Conv2d: {out_channels: 4, kernel_size: 2, stride: 2}, as: "half[i]"}
+      - {Conv2d: {out_channels: 4, kernel_size: 2, stride: 2}, as: "quarter[i]"}
+      - AdaptiveAvgPool2d: 1
+  - for: i in [0]
+    do:
+      - concat: [[Flatten], [use: "half[i]", Flatten], [use: "quarter[i]", Flatten]]
+"""
+    net = netspec.loads(text)
+    drawn = flow(net, stacked(fold(net, 1)), forks=True)
+    assert [e.tensor.shape for e in drawn.edges][1:4] == [(4, 1, 1), (4, 4, 4), (4, 2, 2)]

@@ -201,18 +201,19 @@ class _Grower:
         return name
 
     def closed(self, group: LayerGroup, source: str, place: _Place) -> str:
-        """Add a group that is not opened, with the named values that it reads and gives."""
+        """Add a group that is not opened, with the named values that it reads and gives. Another group may give it
+        values of several shapes: an edge each."""
         name = self.name(group)
         self.flow.vertices[name] = Vertex("group", group.output, group, place.cluster, place.auxiliary)
-        tails: dict[str, TensorType] = {source: group.input} if takes_input(group.nodes) else {}
+        taken = {(source, group.input): None} if takes_input(group.nodes) else {}
         for node in group.nodes:
             wires = self.wiring.of(node)
             for slot in wires.reads:
                 tail = self.named[slot]
                 if tail != name:  # what an earlier round in the same box gives
-                    tails.setdefault(tail, self.flow.vertices[tail].tensor)
+                    taken[tail, self.wiring.types[slot]] = None
             self.named.update(dict.fromkeys(wires.gives, name))
-        for tail, tensor in tails.items():
+        for tail, tensor in taken:
             self.edge(tail, name, tensor, place)
         return name
 

@@ -157,6 +157,32 @@ def test_blocks_open_and_close_by_keys_and_mouse_and_what_has_the_focus_is_told(
 
 
 @needs_chromium
+def test_a_head_of_training_stands_beside_the_line_closed_and_open(page: Page, tmp_path: Path) -> None:
+    out = written("specs/torchvision/googlenet.yaml", to=tmp_path)
+    heads = [item for item in data_of(out.read_text())["nets"][0]["items"] if item.get("training")]
+    assert [(head["title"], head["input"], head["output"]) for head in heads] == [
+        ("head", "512 × 14 × 14", "1000"), ("head", "528 × 14 × 14", "1000"),
+    ]  # fmt: skip
+    page.open(out)
+    places = """(() => {
+      const middle = (e) => { const r = e.getBoundingClientRect(); return r.x + r.width / 2; };
+      const line = middle(document.querySelector(".net > .chain"));
+      return [...document.querySelectorAll(".training")].map((e) => ({
+        words: e.querySelector(".bar-of-group").textContent, apart: e.getBoundingClientRect().x - line,
+        through: middle(e.parentElement.previousElementSibling) - line,
+      }));
+    })()"""
+    for button in ("#close", "#open"):
+        page.click(button)
+        found = page.js(places)
+        assert len(found) == 2
+        assert all("headtraining only" in head["words"] for head in found)
+        assert all(head["apart"] > 0 for head in found)
+        assert all(abs(head["through"]) < 1.5 for head in found)
+    assert page.js("document.querySelector('.training .training')") is None
+
+
+@needs_chromium
 def test_the_search_opens_what_is_around_a_layer_and_escape_goes_back(page: Page, tmp_path: Path) -> None:
     page.open(written("specs/torchvision/densenet.yaml", "--variant", "densenet121", to=tmp_path))
     page.press("/")

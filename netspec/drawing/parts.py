@@ -16,7 +16,7 @@ from netspec.layers.base import TensorType
 from netspec.net import As, Leaf, Node, Scope, Sequential, Use, total
 from netspec.views.describe import container_text, count_text, shape_text, term_text
 from netspec.views.fold import Item, Join, LayerGroup, Unit
-from netspec.views.graph import takes_input
+from netspec.views.graph import given_by, is_auxiliary, takes_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class PieceMaker:
         inside = list(group.leaves)
         shared = f" · {self.voice.word('shared')}" if is_shared(inside) else ""
         count = Phrase(layers_text(len(inside), self.voice.language) + shared, "quiet")
-        tip = f"{_place(group)}\n{shape_text(group.input.shape)} → {shape_text(group.output.shape)}"
+        tip = f"{_place(group)}\n{shape_text(group.input.shape)} → {shape_text(given_by(group).shape)}"
         params = total(leaf.params for leaf in inside)
         if params != 0:
             tip += f"\n{count_text(params)} parameters"
@@ -106,7 +106,13 @@ class PieceMaker:
             most=self.widest,
             heavy=group.count > 1,
         )
+        if is_auxiliary(group):
+            return headed(None, self.head(drawn))
         return _reading(drawn, takes=takes_input(group.nodes))
+
+    def head(self, piece: Piece) -> Piece:
+        """A frame around what runs in training alone."""
+        return framed(piece, self.voice.word("training only"), heavy=False, dashed=True)
 
     def join(self, join: Join) -> Piece:
         """A combinator with its branches; a head that runs in training alone stands beside the line."""
@@ -118,8 +124,7 @@ class PieceMaker:
         if node.joining.training_only:
             piece: Piece | None = None
             for branch in branches:
-                head = framed(branch, self.voice.word("training only"), heavy=False, dashed=True)
-                piece = headed(piece, head)
+                piece = headed(piece, self.head(branch))
             assert piece is not None
             return piece
         tip = f"{container_text(node)} → {shape_text(node.output.shape)}\n{place_text(node.span)}"

@@ -200,3 +200,8 @@ def test_a_head_of_training_says_so() -> None:
     ]
     said = shown(netspec.loads(json.dumps({"name": "n", "input": [3, 8, 8], "layers": layers})))
     assert "training only" in said
+
+
+def test_a_head_of_training_has_the_shape_of_what_it_gives() -> None:
+    heads = [box for box in boxes_of(load("torchvision/googlenet")) if box.auxiliary]
+    assert [box.output.shape for box in heads] == [(1000,), (1000,)]

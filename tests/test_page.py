@@ -183,6 +183,17 @@ def test_a_head_of_training_stands_beside_the_line_closed_and_open(page: Page, t
 
 
 @needs_chromium
+def test_a_closed_block_says_the_values_that_it_reads_and_gives(page: Page, tmp_path: Path) -> None:
+    page.open(written("specs/graphs/yolov8n.yaml", to=tmp_path))
+    page.click("#close")
+    bars = "[...document.querySelectorAll('.bar-of-group')].filter(e => e.getClientRects().length)"
+    small = page.js(f"{bars}.map(e => [...e.querySelectorAll('small')].map(s => s.textContent))")
+    said = [[word for word in words if word[0] in "←→"] for words in small]
+    wires = [["→ c[3]"], ["→ c[4]"], ["← p[3]", "→ maps[3]"], ["← p[4]", "→ maps[4]"], ["← p[5]", "→ maps[5]"]]
+    assert [words for words in said if words] == wires
+
+
+@needs_chromium
 def test_the_search_opens_what_is_around_a_layer_and_escape_goes_back(page: Page, tmp_path: Path) -> None:
     page.open(written("specs/torchvision/densenet.yaml", "--variant", "densenet121", to=tmp_path))
     page.press("/")

@@ -217,7 +217,7 @@ class Overview:
                 title = f"{name} ({_letter(number)})" if self.lettered(name) else name
                 title = f"{title} ×{len(calls)}" if every > 1 else title
                 title += f" {self.voice.word('of')} {every}" if len(kinds) > 1 else ""
-                maker = PieceMaker(self.voice, alike(shown, calls), self.widest)
+                maker = PieceMaker(self.voice, self.wiring, alike(shown, calls), self.widest)
                 piece = framed(maker.chain(inner), title, heavy=every > 1)
                 yield Scene(piece.left + piece.right, piece.height, moved(piece.shapes, piece.left, 0))
 

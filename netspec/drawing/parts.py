@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from netspec.dims import Shape
-from netspec.drawing.calls import label_of_all, layer_of_all, value_of_all
+from netspec.drawing.calls import crossing_of_all, label_of_all, layer_of_all, value_of_all
 from netspec.drawing.closing import flowing, label_of
 from netspec.drawing.language import layers_text
 from netspec.drawing.pieces import WIDEST, Joint, Piece, box, chain, framed, headed, joined, measured, named, noted
@@ -17,6 +17,7 @@ from netspec.net import As, Leaf, Node, Scope, Sequential, Use, total
 from netspec.views.describe import container_text, count_text, shape_text, term_text
 from netspec.views.fold import Item, Join, LayerGroup, Unit
 from netspec.views.graph import given_by, is_auxiliary, takes_input
+from netspec.wiring import Wiring
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class PieceMaker:
     """Makes pieces of items, with words in one voice."""
 
     voice: Voice
+    wiring: Wiring | None = None
+    """Of the net, where closed blocks say the values that they read and give."""
     same: Mapping[int, Sequence[Node]] = field(default_factory=dict[int, Sequence[Node]])
     """For a block that is shown once for several calls: see `calls.alike`."""
     widest: float = WIDEST
@@ -94,12 +97,13 @@ class PieceMaker:
         inside = list(group.leaves)
         shared = f" · {self.voice.word('shared')}" if is_shared(inside) else ""
         count = Phrase(layers_text(len(inside), self.voice.language) + shared, "quiet")
+        wires = [] if self.wiring is None else crossing_of_all(group, self.same, self.wiring)
         tip = f"{_place(group)}\n{shape_text(group.input.shape)} → {shape_text(given_by(group).shape)}"
         params = total(leaf.params for leaf in inside)
         if params != 0:
             tip += f"\n{count_text(params)} parameters"
         drawn = box(
-            (Phrase(self.times(group), bold=True), count),
+            (Phrase(self.times(group), bold=True), count, *(Phrase(f"· {words}", "quiet") for words in wires)),
             "group",
             tip,
             least=least,

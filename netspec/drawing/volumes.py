@@ -175,6 +175,8 @@ def _made(item: Item, voice: Voice, wiring: Wiring) -> Iterator[_Volume]:
         case LayerGroup():
             label = block_of(item) or label_of(item) or _inside(item, voice)
             words = f"{label} ×{item.count}" if item.count > 1 else label
+            read = [wiring.names[slot] for slot in wiring.across(item.nodes).reads]
+            words += f" ← {', '.join(read)}" if read else ""
             linked = takes_input(item.nodes)
             for name, type_ in _values(item, wiring):
                 tip = f"{words}\n→ {shape_text(type_.shape)}\n{place_text(item.nodes[0].span)}"

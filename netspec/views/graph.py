@@ -206,13 +206,9 @@ class _Grower:
         name = self.name(group)
         self.flow.vertices[name] = Vertex("group", given_by(group), group, place.cluster, place.auxiliary)
         taken = {(source, group.input): None} if takes_input(group.nodes) else {}
-        for node in group.nodes:
-            wires = self.wiring.of(node)
-            for slot in wires.reads:
-                tail = self.named[slot]
-                if tail != name:  # what an earlier round in the same box gives
-                    taken[tail, self.wiring.types[slot]] = None
-            self.named.update(dict.fromkeys(wires.gives, name))
+        wires = self.wiring.across(group.nodes)
+        taken |= {(self.named[slot], self.wiring.types[slot]): None for slot in wires.reads}
+        self.named.update(dict.fromkeys(wires.gives, name))
         for tail, tensor in taken:
             self.edge(tail, name, tensor, place)
         return name

@@ -98,3 +98,12 @@ def test_a_closed_head_of_training_stands_beside_the_line_and_says_so(depth: int
     assert len(heads) == len(frames) == [words_of(shape) for shape in words].count("training only") == 2
     assert all(frame.x > line for frame in frames)
     assert all(frame.x < head.x < frame.x + frame.width for head, frame in zip(heads, frames, strict=True))
+
+
+def test_a_closed_block_says_the_values_that_it_reads_and_gives() -> None:
+    said = shown(picture([load("graphs/yolov8n")], "stack", Sheet(fit=paper("slide"))).scene)
+    assert sorted(text for text in said if "←" in text) == [
+        "3 layers · ← maps[3], maps[4], maps[5]", "concat 14 layers · ← p[3]", "concat 14 layers · ← p[4]",
+        "concat 14 layers · ← p[5]",
+    ]  # fmt: skip
+    assert not any("→" in text for text in said)  # what it gives has a name on the line

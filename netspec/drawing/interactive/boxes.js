@@ -108,6 +108,7 @@ function groupBox(group) {
   if (group.training) words.push(make("small", "", "training only"));
   if (group.round) words.push(make("small", "", group.round));
   words.push(make("small", "", `${plural(group.layers, "layer")}, ${group.params.text} parameters`));
+  words.push(...group.crossing.map((names) => make("small", "", names)));
   words.push(unseen(`block, gives ${group.output}`));
   const bar = make("div", "bar-of-group", words);
   const inside = make("div", "", [], { role: "group", hidden: "" });

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from netspec.diagnostics import Diagnostic, Span
 from netspec.dims import Size, counted, product
+from netspec.drawing.closing import crossing
 from netspec.drawing.labels import drawn_arguments
 from netspec.drawing.tips import all_arguments
 from netspec.layers.base import TensorType
@@ -15,6 +16,7 @@ from netspec.net import As, Combinator, Leaf, Net, Node, Scope, Use, multiplying
 from netspec.views.describe import contents_text, count_text, shape_text, tensors_text, term_text, title_text
 from netspec.views.fold import Item, Join, LayerGroup, Unit, fold, ranges, stacked
 from netspec.views.graph import given_by, is_auxiliary
+from netspec.wiring import Wiring
 
 _BYTES: Final = {"int64": 8, "bool": 1}
 """Bytes of an element where it is not four."""
@@ -59,7 +61,8 @@ def net_data(drawn: OnPage) -> dict[str, Any]:
 
 def _items(net: Net) -> list[dict[str, Any]]:
     items = stacked(fold(net), rounds=True)
-    return _Writer({key: drawn_arguments(leaf) for key, leaf in ranges(items).items()}).items(items)
+    lasts = {key: drawn_arguments(leaf) for key, leaf in ranges(items).items()}
+    return _Writer(lasts, Wiring(net)).items(items)
 
 
 def _output(types: Sequence[TensorType]) -> str:
@@ -107,6 +110,7 @@ class _Writer:
 
     lasts: dict[int, str]
     """The arguments of the last of several layers that are drawn once, by the `id` of the first."""
+    wiring: Wiring
 
     def items(self, items: Iterable[Item]) -> list[dict[str, Any]]:
         return [self.item(item) for item in items]
@@ -171,6 +175,7 @@ class _Writer:
             "round": round_,
             "count": group.count,
             "training": is_auxiliary(group),
+            "crossing": crossing(group.nodes, self.wiring),
             "items": self.items(_inside(group)),
             "input": _tensor(group.input),
             "output": _tensor(given_by(group)),

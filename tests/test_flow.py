@@ -213,6 +213,33 @@ def test_a_frame_around_some_rounds_of_a_repeat_says_which() -> None:
     assert "repeat ×4" in alike
 
 
+def test_what_is_drawn_once_for_several_calls_says_what_differs_as_a_range() -> None:
+    """In stage 3 of a Swin-T two blocks stand three times, with a stochastic depth that grows throughout."""
+    net = netspec.load(ROOT / "specs/torchvision/swin_transformer.yaml", "swin_t")
+    said = " ".join(words(diagram(net, depth=2)))
+    assert "block1(12, 0, 0.07273 … 0.1455)" in said
+    assert "block1(12, 3, 0.09091 … 0.1636)" in said
+    assert "block1(24, 3, 0.2)" in said
+
+
+def test_a_block_in_what_is_drawn_once_says_the_arguments_of_all_calls() -> None:
+    text = """\
+input: [8]
+blocks:
+  drop(p): [{Linear: 8}, {Dropout: p}, {Linear: 8}]
+  whole(p):
+    - drop: p
+    - Linear: 4
+    - Linear: 8
+    - drop: p / 2
+layers:
+  - for: p in [0.1, 0.2, 0.3]
+    do: [whole: p]
+"""
+    said = words(diagram(netspec.loads(text)))
+    assert {"whole ×3", "drop(0.1 … 0.3)", "drop(0.05 … 0.15)"} <= set(said), said
+
+
 def test_what_a_padding_cuts_off_is_drawn_as_a_cut() -> None:
     spec = "input: [4, 9, 9]\nlayers:\n  - ZeroPad2d: PADDING\n"
     for padding, said, color in (

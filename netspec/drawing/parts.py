@@ -13,7 +13,7 @@ from netspec.drawing.pieces import WIDEST, Joint, Piece, box, chain, framed, hea
 from netspec.drawing.scene import Phrase
 from netspec.drawing.short import Voice, place_text, tip_text
 from netspec.layers.base import TensorType
-from netspec.net import As, Leaf, Node, Scope, Sequential, Use, total
+from netspec.net import As, Leaf, Node, Use, total
 from netspec.views.describe import container_text, count_text, shape_text, term_text
 from netspec.views.fold import Item, Join, LayerGroup, Unit
 from netspec.views.graph import given_by, is_auxiliary, takes_input
@@ -157,5 +157,4 @@ def is_shared(leaves: Iterable[Leaf]) -> bool:
 
 def _place(group: LayerGroup) -> str:
     first = group.nodes[0]
-    label = container_text(first) if isinstance(first, Scope | Sequential) else group.label
-    return f"{label}\n{place_text(first.span)}" if label else place_text(first.span)
+    return f"{group.label}\n{place_text(first.span)}" if group.label else place_text(first.span)

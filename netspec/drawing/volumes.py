@@ -24,6 +24,8 @@ from netspec.wiring import Wiring
 
 _MOST: Final = 32
 """So many volumes are drawn at most, unless a net has more at its coarsest."""
+_MOST_APART: Final = 1 / 3
+"""A larger share of values that are not made of the one in front is no line."""
 _LABEL: Final = 74.0
 """The width of what stands below a volume."""
 _APART: Final = 16.0
@@ -48,7 +50,7 @@ def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Itera
     """Layouts of nets, below each other, each with words for what it leaves out.
 
     Raises:
-        UsageError: a net has no maps, or is no single line from one input to one output.
+        UsageError: a net has no maps, or is no single line from one input to one output, by its ends or in between.
     """
     for net in nets:
         _check(net)
@@ -61,6 +63,8 @@ def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Itera
         longest = max(map(len, lines_of))
         if depth is None and level and longest > _MOST:
             continue
+        for net, line in zip(nets, lines_of, strict=True):
+            _check_line(net, line)
         told = "" if level >= deepest else closing_text(level)
         scale = scale_of(page.scale, (volume.shape for line in lines_of for volume in line))
         for rows in range(1, 7):
@@ -126,6 +130,16 @@ def _check_axes(net: Net, line: Sequence[_Volume]) -> None:
                 f"`--style volumes` takes the first axis of a map for its channels, and {leaf.type} of {net.name} "
                 f"({place_text(leaf.span)}) works on the last one of {shape_text(leaf.input.shape)}; {_SUITS}"
             )
+
+
+def _check_line(net: Net, line: Sequence[_Volume]) -> None:
+    """Refuse what is no line: many values that are made of others than the one in front."""
+    apart = sum(not volume.linked for volume in line[1:])
+    if apart > _MOST_APART * len(line):
+        raise UsageError(
+            f"`--style volumes` draws one line, in which a value is made of the one in front of it, and of the "
+            f"{len(line)} of {net.name} {apart} are made of others; {_SUITS}"
+        )
 
 
 # ---- the line of values

@@ -112,7 +112,7 @@ def test_what_differs_is_drawn_as_such_in_both_themes(
     monkeypatch.chdir(ROOT)
     draw_of_documents(picture, tmp_path)
     assert (tmp_path / f"{picture.name}-light.svg").read_bytes() == picture.path.read_bytes()
-    assert "with other arguments" in (tmp_path / f"{picture.name}-dark.svg").read_text(encoding="utf-8")
+    assert "~ differs" in (tmp_path / f"{picture.name}-dark.svg").read_text(encoding="utf-8")
 
 
 def test_the_first_page_puts_spec_finding_and_picture_beside_each_other() -> None:

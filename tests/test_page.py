@@ -151,7 +151,7 @@ def test_blocks_open_and_close_by_keys_and_mouse_and_what_has_the_focus_is_told(
     lines = (ROOT / "specs/torchvision/densenet.yaml").read_text().splitlines()
     assert f"{1 + lines.index('  - for: i, depth in enumerate(depths)')} of " in details
     page.press("Home")
-    assert page.js(focused) == "Conv2d9,408 parameters64, 7×7, stride 2, padding 3, no bias gives 64 × 112 × 112"
+    assert page.js(focused) == "Conv2d9,408 parameters64, 7×7, stride 2, padding 3 gives 64 × 112 × 112"
     assert "in_channels 3, out_channels 64" in page.js("document.getElementById('details').innerText")
     assert page.errors == []
 

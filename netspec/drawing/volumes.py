@@ -100,7 +100,6 @@ def _is_net(group: LayerGroup, most: float) -> bool:
 
 
 def _check(net: Net) -> None:
-    need_numbers(net, f"drawing volumes of `{net.name}`")
     outputs = sum(len(value.types) for value in net.outputs)
     if len(net.inputs) != 1 or outputs != 1:
         raise UsageError(
@@ -118,6 +117,7 @@ def _check(net: Net) -> None:
         raise UsageError(
             f"`--style volumes` draws maps of channels, height and width, and {net.name} has none; {_SUITS}"
         )
+    need_numbers(net, f"drawing volumes of `{net.name}`")  # last, since with numbers it must be drawn
 
 
 def _check_axes(net: Net, line: Sequence[_Volume]) -> None:

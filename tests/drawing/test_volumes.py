@@ -107,6 +107,13 @@ def test_symbols_are_asked_for() -> None:
         picture([net], "volumes", Sheet())
 
 
+def test_numbers_are_asked_for_only_where_they_help() -> None:
+    layers = [{"Embedding": {"num_embeddings": 9, "embedding_dim": 4}}, {"LSTM": 4}]
+    net = netspec.loads(json.dumps({"name": "n", "input": {"shape": ["T"], "dtype": "int64"}, "layers": layers}))
+    with pytest.raises(UsageError, match="has none; `--style map`"):
+        picture([net], "volumes", Sheet())
+
+
 def test_a_window_that_is_no_square_is_as_high_and_as_wide_as_the_kernel() -> None:
     conv = {"Conv2d": {"out_channels": 4, "kernel_size": [1, 7]}}
     net = netspec.loads(json.dumps({"name": "n", "input": [3, 28, 28], "layers": [conv]}))

@@ -8,7 +8,7 @@ gives, beside the value that flows out, those that it names and something behind
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from netspec.net import (
@@ -54,6 +54,10 @@ class Wiring:
         """What the spec calls each value, by slot."""
         self.names |= {r.slot: r.name for node in walk(root) if isinstance(node, Leaf) for r in node.results}
         self.names |= {value.slot: value.name for value in net.named_inputs if value.slot is not None and value.name}
+        self.types = {value.slot: value.type for value in net.named_inputs if value.slot is not None}
+        """The type of each value, by slot."""
+        self.types |= {node.slot: node.type for node in walk(root) if isinstance(node, As)}
+        self.types |= {r.slot: r.type for node in walk(root) if isinstance(node, Leaf) for r in node.results}
         self.named = any(
             isinstance(node, (As, Use)) or (isinstance(node, Leaf) and (node.inputs or node.results))
             for node in walk(root)
@@ -103,6 +107,17 @@ class Wiring:
     def of(self, node: Node) -> Wires:
         """The wires of one node."""
         return self._wires.get(id(node), NONE)
+
+    def across(self, nodes: Sequence[Node]) -> Wires:
+        """The wires of nodes in a row as if they were one module."""
+        inside = Counter(slot for top in nodes for node in walk(top) for slot in slots_read(node))
+        wires = [
+            Wires(tuple(slots_read(node)), tuple(slots_named(node))) if isinstance(node, As | Use) else self.of(node)
+            for node in nodes
+        ]
+        named = dict.fromkeys(slot for each in wires for slot in each.gives)
+        taken = dict.fromkeys(slot for each in wires for slot in each.reads if slot not in named)
+        return Wires(tuple(taken), tuple(slot for slot in named if self.read[slot] > inside[slot]))
 
     def constant(self, node: Leaf | Combinator) -> tuple[int, ...]:
         """Which of what a layer is given, or of a combinator's branches, are constants where others are none, in any of

@@ -186,7 +186,8 @@ def test_a_closed_block_that_begins_with_a_value_has_no_arrow_from_what_stands_b
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("specs/graphs/*.yaml")), ids=lambda path: path.stem)
 def test_an_arrow_into_a_closed_box_is_one_of_the_exact_graph_and_is_drawn_once(path: Path) -> None:
-    """Each vertex of the folded graph stands for vertices of the exact one: an edge is there where one of those is."""
+    """Each vertex of the folded graph stands for vertices of the exact one: an edge is there where one of those is, and
+    once for each shape."""
     net = netspec.load(path, variant=first_variant(path))
     exact = graph(net)
     drawn = flow(net, fold(net, 1, repeats="none"), forks=False)
@@ -202,9 +203,9 @@ def test_an_arrow_into_a_closed_box_is_one_of_the_exact_graph_and_is_drawn_once(
     again = any(isinstance(node, Leaf) and node.again for node in walk(net.root))  # then paths are not unique
     between: nx.DiGraph[str] = nx.DiGraph()
     between.add_edges_from((inside.get(tail, tail), inside.get(head, head)) for tail, head in exact.edges())
-    closed = [(e.tail, e.head) for e in drawn.edges if {e.tail, e.head} <= boxes]
+    closed = [(e.tail, e.head, e.tensor) for e in drawn.edges if {e.tail, e.head} <= boxes]
     assert len(closed) == len(set(closed))
-    for tail, head in () if again else closed:
+    for tail, head, _ in () if again else closed:
         assert nx.has_path(between.subgraph(set(between) - boxes | {tail, head}), tail, head), (tail, head)
 
 

@@ -15,6 +15,8 @@ from netspec.diagnostics import ResourceError, UsageError
 from netspec.drawing import diagram, render
 from netspec.drawing.dot import Direction
 from netspec.net import Net
+from netspec.views.fold import fold, stacked
+from netspec.views.graph import flow
 from tests.browser import CHROMIUM, MISSING, Page
 from tests.commands import invoke
 from tests.random_texts import texts as random_texts
@@ -211,6 +213,33 @@ def test_a_frame_around_some_rounds_of_a_repeat_says_which() -> None:
     assert "repeat ×4" in alike
 
 
+def test_what_is_drawn_once_for_several_calls_says_what_differs_as_a_range() -> None:
+    """In stage 3 of a Swin-T two blocks stand three times, with a stochastic depth that grows throughout."""
+    net = netspec.load(ROOT / "specs/torchvision/swin_transformer.yaml", "swin_t")
+    said = " ".join(words(diagram(net, depth=2)))
+    assert "block1(12, 0, 0.07273 … 0.1455)" in said
+    assert "block1(12, 3, 0.09091 … 0.1636)" in said
+    assert "block1(24, 3, 0.2)" in said
+
+
+def test_a_block_in_what_is_drawn_once_says_the_arguments_of_all_calls() -> None:
+    text = """\
+input: [8]
+blocks:
+  drop(p): [{Linear: 8}, {Dropout: p}, {Linear: 8}]
+  whole(p):
+    - drop: p
+    - Linear: 4
+    - Linear: 8
+    - drop: p / 2
+layers:
+  - for: p in [0.1, 0.2, 0.3]
+    do: [whole: p]
+"""
+    said = words(diagram(netspec.loads(text)))
+    assert {"whole ×3", "drop(0.1 … 0.3)", "drop(0.05 … 0.15)"} <= set(said), said
+
+
 def test_what_a_padding_cuts_off_is_drawn_as_a_cut() -> None:
     spec = "input: [4, 9, 9]\nlayers:\n  - ZeroPad2d: PADDING\n"
     for padding, said, color in (
@@ -264,3 +293,34 @@ def test_two_thousand_texts_are_whole_and_in_their_boxes(
     seed: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     test_any_text_is_whole_and_in_its_box(seed, request, tmp_path)
+
+
+# ---- what arrows say
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_an_arrow_out_of_a_closed_block_says_the_shape_of_what_is_read(forks: bool) -> None:
+    """The skips of a folded U-Net leave before the pooling at the end of each round, with maps of twice the size."""
+    net = netspec.load(ROOT / "specs/unet.yaml")
+    drawn = flow(net, stacked(fold(net, 1)), forks=forks)
+    place = {name: at for at, name in enumerate(drawn.vertices)}
+    skips = [edge.tensor.shape for edge in drawn.edges if place[edge.head] > place[edge.tail] + 1]
+    assert sorted(skips) == [(64, 256, 256), (128, 128, 128), (256, 64, 64), (512, 32, 32)]
+
+
+def test_two_values_out_of_one_closed_block_have_an_arrow_each() -> None:
+    text = """\
+input: [4, 8, 8]
+layers:
+  - for: i in [0]
+    do:
+      - {Conv2d: {out_channels: 4, kernel_size: 2, stride: 2}, as: "half[i]"}
+      - {Conv2d: {out_channels: 4, kernel_size: 2, stride: 2}, as: "quarter[i]"}
+      - AdaptiveAvgPool2d: 1
+  - for: i in [0]
+    do:
+      - concat: [[Flatten], [use: "half[i]", Flatten], [use: "quarter[i]", Flatten]]
+"""
+    net = netspec.loads(text)
+    drawn = flow(net, stacked(fold(net, 1)), forks=True)
+    assert [e.tensor.shape for e in drawn.edges][1:4] == [(4, 1, 1), (4, 4, 4), (4, 2, 2)]

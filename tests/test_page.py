@@ -151,9 +151,46 @@ def test_blocks_open_and_close_by_keys_and_mouse_and_what_has_the_focus_is_told(
     lines = (ROOT / "specs/torchvision/densenet.yaml").read_text().splitlines()
     assert f"{1 + lines.index('  - for: i, depth in enumerate(depths)')} of " in details
     page.press("Home")
-    assert page.js(focused) == "Conv2d9,408 parameters64, 7×7, stride 2, padding 3, no bias gives 64 × 112 × 112"
+    assert page.js(focused) == "Conv2d9,408 parameters64, 7×7, stride 2, padding 3 gives 64 × 112 × 112"
     assert "in_channels 3, out_channels 64" in page.js("document.getElementById('details').innerText")
     assert page.errors == []
+
+
+@needs_chromium
+def test_a_head_of_training_stands_beside_the_line_closed_and_open(page: Page, tmp_path: Path) -> None:
+    out = written("specs/torchvision/googlenet.yaml", to=tmp_path)
+    heads = [item for item in data_of(out.read_text())["nets"][0]["items"] if item.get("training")]
+    assert [(head["title"], head["input"], head["output"]) for head in heads] == [
+        ("head", "512 × 14 × 14", "1000"), ("head", "528 × 14 × 14", "1000"),
+    ]  # fmt: skip
+    page.open(out)
+    places = """(() => {
+      const middle = (e) => { const r = e.getBoundingClientRect(); return r.x + r.width / 2; };
+      const line = middle(document.querySelector(".net > .chain"));
+      return [...document.querySelectorAll(".training")].map((e) => ({
+        words: e.querySelector(".bar-of-group").textContent, apart: e.getBoundingClientRect().x - line,
+        through: middle(e.parentElement.previousElementSibling) - line,
+      }));
+    })()"""
+    for button in ("#close", "#open"):
+        page.click(button)
+        found = page.js(places)
+        assert len(found) == 2
+        assert all("headtraining only" in head["words"] for head in found)
+        assert all(head["apart"] > 0 for head in found)
+        assert all(abs(head["through"]) < 1.5 for head in found)
+    assert page.js("document.querySelector('.training .training')") is None
+
+
+@needs_chromium
+def test_a_closed_block_says_the_values_that_it_reads_and_gives(page: Page, tmp_path: Path) -> None:
+    page.open(written("specs/graphs/yolov8n.yaml", to=tmp_path))
+    page.click("#close")
+    bars = "[...document.querySelectorAll('.bar-of-group')].filter(e => e.getClientRects().length)"
+    small = page.js(f"{bars}.map(e => [...e.querySelectorAll('small')].map(s => s.textContent))")
+    said = [[word for word in words if word[0] in "←→"] for words in small]
+    wires = [["→ c[3]"], ["→ c[4]"], ["← p[3]", "→ maps[3]"], ["← p[4]", "→ maps[4]"], ["← p[5]", "→ maps[5]"]]
+    assert [words for words in said if words] == wires
 
 
 @needs_chromium

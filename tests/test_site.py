@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 import netspec
 from docs.gallery import GALLERY, Picture
-from docs.site.__main__ import list_versions
+from docs.site.__main__ import list_versions, main
 from docs.site.links import checked
 from docs.site.navigation import DOCS, sections
 from docs.site.networks import FAMILIES
@@ -112,7 +113,7 @@ def test_what_differs_is_drawn_as_such_in_both_themes(
     monkeypatch.chdir(ROOT)
     draw_of_documents(picture, tmp_path)
     assert (tmp_path / f"{picture.name}-light.svg").read_bytes() == picture.path.read_bytes()
-    assert "with other arguments" in (tmp_path / f"{picture.name}-dark.svg").read_text(encoding="utf-8")
+    assert "~ differs" in (tmp_path / f"{picture.name}-dark.svg").read_text(encoding="utf-8")
 
 
 def test_the_first_page_puts_spec_finding_and_picture_beside_each_other() -> None:
@@ -193,3 +194,17 @@ def test_versions_are_listed_newest_first_and_the_first_page_leads_to_the_newest
     assert (tmp_path / "versions.js").read_text() == 'window.netspecVersions = ["0.10.0", "0.10.0rc1", "0.9.0"];\n'
     assert 'content="0; url=0.10.0/index.html"' in (tmp_path / "index.html").read_text()
     assert checked(tmp_path)[2] == []
+
+
+def test_without_the_extra_it_is_said_what_is_missing_and_nothing_is_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sys.path", [entry for entry in sys.path if "site-packages" not in entry])
+    monkeypatch.setattr("sys.argv", ["docs.site", "--out", str(tmp_path / "site")])
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("sphinx", "myst_parser")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert main() == 3
+    said = capsys.readouterr().err
+    assert "sphinx, myst_parser" in said
+    assert "pip install" in said
+    assert not (tmp_path / "site").exists()

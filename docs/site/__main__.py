@@ -15,12 +15,11 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from string import Template
 from typing import Final
-
-from packaging.version import Version
 
 from docs.gallery import GALLERY
 from docs.site.links import checked
@@ -30,6 +29,7 @@ from docs.site.pictures import ROOT, draw_layer, draw_network, draw_of_documents
 from docs.site.references import LAYERS, code_table, layer_cards, with_pictures
 from docs.site.sources import SPLIT, Rewriting, first_page, moved, parts_of, section_page, tree
 from netspec import __version__
+from netspec.extras import install
 
 HERE: Final = Path(__file__).resolve().parent
 
@@ -109,6 +109,8 @@ def _beside_pages() -> list[str]:
 
 def list_versions(out: Path) -> None:
     """Write what the menus of all versions read, and a first page that leads to the newest one."""
+    from packaging.version import Version  # imported here: an extra
+
     names = [file.parent.name for file in out.glob("*/index.html")]
     newest_first = sorted(names, key=Version, reverse=True)
     (out / "versions.js").write_text(f"window.netspecVersions = {json.dumps(newest_first)};\n", encoding="utf-8")
@@ -123,11 +125,18 @@ _FIRST: Final = Template("""<!doctype html>
 """)
 
 
+_NEEDS: Final = ("sphinx", "myst_parser", "pydata_sphinx_theme", "packaging")
+"""The modules of the extra `docs`."""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "site", help="where the versions lie side by side")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     given = parser.parse_args()
+    if missing := [name for name in _NEEDS if find_spec(name) is None]:
+        print(f"the site is built with {', '.join(missing)}, not installed here: {install('docs')}", file=sys.stderr)
+        return 3
     out: Path = given.out.resolve()
     started = time.monotonic()
     place = build(out, given.jobs)

@@ -81,7 +81,7 @@ def command(
         write_atomic(output, _chart(nets, form, depth, direction or "TB"))
         click.echo(f"wrote {output}", err=True)
     elif style == "flow" and not wants_page():
-        write_atomic(output, _rendered(nets, form, depth, direction or "TB", timeout))
+        write_atomic(output, _rendered(nets, form, depth, direction or "TB", timeout, everything=asked.everything))
         click.echo(f"wrote {output}", err=True)
     else:
         drawn = picture(nets, style, asked, depth, direction=direction, timeout=timeout)
@@ -116,12 +116,15 @@ def _chart(nets: list[Net], form: str, depth: int | None, direction: Direction) 
     return in_markdown(chart) if form == "md" else chart
 
 
-def _rendered(nets: list[Net], form: str, depth: int | None, direction: Direction, timeout: float) -> bytes:
+def _rendered(
+    nets: list[Net], form: str, depth: int | None, direction: Direction, timeout: float, *, everything: bool
+) -> bytes:
     """The picture. Where no depth was asked for and the layout takes too long, fewer levels are open, which is said."""
     levels = depth
     while True:
         try:
-            return render(diagram(nets, depth=levels, direction=direction), form, timeout=timeout)
+            graph = diagram(nets, depth=levels, direction=direction, everything=everything)
+            return render(graph, form, timeout=timeout)
         except LayoutTooLong:
             open_now = max(map(levels_of, nets)) if levels is None else levels
             if depth is not None or open_now <= 1:

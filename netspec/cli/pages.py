@@ -87,7 +87,7 @@ def style_of(style: str, form: str) -> str:
         raise UsageError(f"`--style flow` writes no .tex, which is a format of {has}; .pdf goes into papers, too")
     if form in FORMATS:
         return style
-    pages = [name for name in (*_PAGES, "scale", "all_arguments") if name in given]
+    pages = [name for name in (*_PAGES, "scale", *(["all_arguments"] if form != "dot" else [])) if name in given]
     if form == "html":
         pages += [name for name in ("style", "depth", "direction", "timeout") if name in given]
     known = ", ".join(f".{known}" for known in FORMATS)

@@ -11,10 +11,12 @@ import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from netspec.drawing.closing import crossing
 from netspec.drawing.short import Voice
 from netspec.net import As, Combinator, Leaf, Node, Read, Scope, Sequential, Use, children
 from netspec.views.describe import container_text, term_text
 from netspec.views.fold import LayerGroup
+from netspec.wiring import Wiring
 
 Call = tuple[Node, ...]
 """The nodes of a call: one, or those of one round of something that repeats."""
@@ -115,6 +117,13 @@ def value_of_all(node: Use, same: Mapping[int, Sequence[Node]]) -> str:
     """The value that a call reads, by the names that it has in all calls."""
     names = [term_text(other.term) for other in same.get(id(node), ()) if isinstance(other, Use)]
     return _values(list(dict.fromkeys(names))) or term_text(node.term)
+
+
+def crossing_of_all(group: LayerGroup, same: Mapping[int, Sequence[Node]], wiring: Wiring) -> list[str]:
+    """What crosses the border of a closed group in all calls; see `closing.crossing`."""
+    calls = list(zip(*(same.get(id(node), (node,)) for node in group.nodes), strict=False))
+    texts = [crossing(call, wiring) for call in calls]
+    return [several(column) or column[0] for column in zip(*texts, strict=False)]
 
 
 def several(texts: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from netspec.layers.base import TensorType
-from netspec.net import As, Combinator, Net, Scope, Sequential, walk
+from netspec.net import As, Combinator, Net, Node, Scope, Sequential
 from netspec.views.describe import container_text
 from netspec.views.fold import Item, Join, LayerGroup, fold, joins_values, stacked
 from netspec.wiring import Wiring
@@ -104,9 +104,14 @@ def block_of(group: LayerGroup) -> str:
 
 def given(group: LayerGroup, wiring: Wiring) -> list[tuple[str, TensorType]]:
     """The values that a block gives where it gives several, each with its name."""
-    slots = [slot for node in group.nodes for slot in wiring.of(node).gives]
-    types = {node.slot: node.type for top in group.nodes for node in walk(top) if isinstance(node, As)}
-    return [(wiring.names[slot], types[slot]) for slot in slots if slot in types]
+    return [(wiring.names[slot], wiring.types[slot]) for slot in wiring.across(group.nodes).gives]
+
+
+def crossing(nodes: Sequence[Node], wiring: Wiring) -> list[str]:
+    """The names of the values that nodes in a row read, and of those that they give to others: `← p[4]`, `→ c[4]`."""
+    wires = wiring.across(nodes)
+    ways = (("←", wires.reads), ("→", wires.gives))
+    return [f"{arrow} {', '.join(wiring.names[slot] for slot in slots)}" for arrow, slots in ways if slots]
 
 
 def _closed(item: Item, depth: int) -> Item:

@@ -101,7 +101,13 @@ def stage_boxes(net: Net, items: Sequence[Item]) -> list[StageBox]:
         kind = vertex.kind if vertex.kind in ("input", "output") else "stage"
         latest = max(before[name], key=lambda p: place[p], default=None)
         at = len(boxes)
-        if latest is not None and after[latest] == 1 and _joins(boxes[home[latest]], latest, vertex):
+        others = {home[p] for p in before[name] if p != latest}
+        if (
+            latest is not None
+            and after[latest] == 1
+            and _joins(boxes[home[latest]], latest, vertex)
+            and others.isdisjoint(boxes[home[latest]].before)  # else there is no line of its own for what passes by
+        ):
             at = home[latest]
         else:
             boxes.append(StageBox(kind, [], [], vertex.tensor, [vertex.name] if vertex.name else [], vertex.auxiliary))

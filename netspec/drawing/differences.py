@@ -29,7 +29,7 @@ from netspec.drawing.theme import ThemeName
 from netspec.views.describe import count_text, title_text
 
 _SIGNS: Final[dict[Kind, tuple[str, str]]] = {
-    "same": ("=", "in both"), "changed": ("~", "with other arguments"), "replaced": ("≠", "another layer in its place"),
+    "same": ("=", "in both"), "changed": ("~", "differs"), "replaced": ("≠", "another layer in its place"),
     "removed": ("−", "in the left one alone"), "added": ("+", "in the right one alone"),
 }  # fmt: skip
 Side = Literal["a", "b"]
@@ -77,13 +77,10 @@ def differences(comparison: Comparison, page: Sheet, depth: int | None = None, *
         UsageError: type would be too small on the page.
     """
     label = f"{title_text(comparison.a)} | {title_text(comparison.b)}"
-    used = {entry.kind for entry in RowMaker(page.voice, depth_of(comparison.pairs)).rows(comparison.pairs)}
-    signs = ", ".join(f"{sign} {page.voice.word(words)}" for kind, (sign, words) in _SIGNS.items() if kind in used)
-    notes = (signs,) if page.legend else ()
     small: UsageError | None = None
-    for layouts in _layouts(comparison, page, depth, quantities):
+    for rows, layouts in _layouts(comparison, page, depth, quantities):
         try:
-            return drawn(layouts, page, label, notes)
+            return drawn(layouts, page, label, (_legend(rows, page.voice),) if page.legend else ())
         except UsageError as error:
             small = error
     assert small is not None
@@ -123,9 +120,9 @@ def page(comparison: Comparison | SeveralNets, sheet: Sheet, depth: int | None =
 
 def _layouts(
     comparison: Comparison, page: Sheet, depth: int | None, quantities: bool
-) -> Iterator[Iterator[tuple[Scene, str]]]:
-    """The layouts that show the same, for each way to fold; what says most comes first. The numbers beside the boxes go
-    last."""
+) -> Iterator[tuple[Sequence[DrawnRow], Iterator[tuple[Scene, str]]]]:
+    """The rows for each way to fold, and the layouts that show them; what says most comes first. The numbers beside the
+    boxes go last."""
     deepest = depth_of(comparison.pairs)
     levels = range(deepest, -1, -1) if depth is None else (min(depth, deepest),)
     folds = [(level, brief) for level in levels for brief in ((0, 1) if level else (0, 1, 2))]
@@ -135,10 +132,15 @@ def _layouts(
     for ways in (_NUMBERED, _BARE):
         for fold in folds:
             told = _told(*fold, deepest, depth)
-            yield (
-                (layout.scene(quantities), ", ".join([*told, *layout.left_out]))
-                for layout in (_Layout(comparison, page.voice, made[fold], way) for way in ways)
-            )
+            layouts = (_Layout(comparison, page.voice, made[fold], way) for way in ways)
+            said = ((layout.scene(quantities), ", ".join([*told, *layout.left_out])) for layout in layouts)
+            yield made[fold], said
+
+
+def _legend(rows: Sequence[DrawnRow], voice: Voice) -> str:
+    """What the signs of these rows mean."""
+    used = {row.kind for row in rows}
+    return ", ".join(f"{sign} {voice.word(words)}" for kind, (sign, words) in _SIGNS.items() if kind in used)
 
 
 def _told(level: int, brief: int, deepest: int, depth: int | None) -> list[str]:

@@ -41,6 +41,7 @@ def diagram(
     direction: Direction = "TB",
     language: Language = "en",
     most_columns: int = 1,
+    everything: bool = False,
 ) -> graphviz.Digraph:
     """The diagram of a net, or of several nets side by side.
 
@@ -54,6 +55,7 @@ def diagram(
         direction: the direction of the edges: top to bottom (`TB`), left to right (`LR`) …
         language: that of the few words that are no names.
         most_columns: into so many columns a net may be broken that runs up or down.
+        everything: whether arguments are said that tell nothing of the structure, as `eps 1e-06`.
     """
     nets = [nets] if isinstance(nets, Net) else list(nets)
     across = direction in ("LR", "RL")
@@ -78,7 +80,7 @@ def diagram(
             penwidth="0", margin="12", sortv=str(number),
             tooltip=labels.tip(title_text(net)),
         )  # fmt: skip
-        _Drawing(part, drawn, names, lasts, across, language).draw()
+        _Drawing(part, drawn, names, lasts, across, language, everything).draw()
         dot.subgraph(part)
     return dot
 
@@ -97,6 +99,11 @@ def _pieces(net: Net, depth: int | None, across: bool, most_columns: int) -> lis
     drawn, lasts = flow(net, items, forks=True), ranges(items)
     parts = rows(drawn, _NARROW) if across else columns(drawn, most_columns)
     return [_Piece(net, at == 0, part, lasts) for at, part in enumerate(parts)]
+
+
+def columns_of(net: Net, depth: int, most: int) -> int:
+    """Into how many columns, at most so many, a net can be broken."""
+    return len(_pieces(net, depth, across=False, most_columns=most))
 
 
 def _side_by_side(count: int) -> dict[str, str]:
@@ -135,6 +142,7 @@ class _Drawing:
     across: bool
     """Whether it runs from left to right or back."""
     language: Language
+    everything: bool
 
     def __post_init__(self) -> None:
         drawn = self.drawn
@@ -202,7 +210,8 @@ class _Drawing:
         most = self.most
         match vertex.item:
             case Unit() as item:
-                dot.node(name, labels.unit(item, width, self.lasts, most, self.language), tooltip=tip)
+                words = labels.unit(item, width, self.lasts, most, self.language, everything=self.everything)
+                dot.node(name, words, tooltip=tip)
             case LayerGroup() as item:
                 dot.node(name, labels.group(item, width, most, self.language), tooltip=tip)
             case Join() as item:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from netspec.drawing.dot import Direction, diagram, levels_of
+from netspec.drawing.dot import Direction, columns_of, diagram, levels_of
 from netspec.drawing.labels import SMALLEST
 from netspec.drawing.page import Sheet
 from netspec.drawing.recolor import recolored, roles_of, size_of
@@ -38,7 +38,16 @@ def layouts(
     for level in [depth] if depth is not None else range(deepest, 0, -1):
         closed = "" if level >= deepest else f"folded as by `--depth {level}`"
         for way, number, said in _ways(direction, several=len(nets) > 1):
-            graph = diagram(nets, depth=level, direction=way, language=page.language, most_columns=number)
+            if number > 1 and columns_of(nets[0], level, number) < number:
+                continue
+            graph = diagram(
+                nets,
+                depth=level,
+                direction=way,
+                language=page.language,
+                most_columns=number,
+                everything=page.everything,
+            )
             try:
                 svg = render(graph, "svg", timeout=timeout)
             except LayoutTooLong as error:
@@ -57,6 +66,7 @@ def _ways(direction: Direction | None, *, several: bool) -> Iterator[tuple[Direc
     if direction is None:
         if not several:
             yield "TB", 2, "in 2 columns"
+            yield "TB", 3, "in 3 columns"
         yield "LR", 1, "in rows as by `--direction LR`"
 
 

@@ -19,6 +19,7 @@ import graphviz  # pyright: ignore[reportMissingTypeStubs]  # it ships no stub f
 from netspec.dims import Size
 from netspec.drawing.language import Language, layers_text, said
 from netspec.drawing.palette import GROUP, LINE, QUIET, TEXT, Color, family_colors
+from netspec.drawing.short import drawn_argument
 from netspec.drawing.text import lines, printable, width
 from netspec.layers.base import TensorType
 from netspec.net import Leaf, Net, Scope, total
@@ -176,7 +177,15 @@ def cluster(label: str, count: int, most: int = _WIDEST) -> str:
     return f"<{_words(words, SMALLEST, QUIET, bold=count > 1, most=most)}>"
 
 
-def unit(item: Unit, width: int, lasts: Mapping[int, Leaf], most: int = _WIDEST, language: Language = "en") -> str:
+def unit(
+    item: Unit,
+    width: int,
+    lasts: Mapping[int, Leaf],
+    most: int = _WIDEST,
+    language: Language = "en",
+    *,
+    everything: bool = False,
+) -> str:
     """A layer's box, with slim boxes for the activation, norm or dropout that follow it.
 
     Args:
@@ -185,27 +194,30 @@ def unit(item: Unit, width: int, lasts: Mapping[int, Leaf], most: int = _WIDEST,
         lasts: see `fold.ranges`.
         most: the width in points after which arguments go on in another line.
         language: that of the few words that are no names.
+        everything: whether arguments are said that tell nothing of the structure.
     """
     boxes = [
-        _strip(leaf, _arguments(leaf, lasts), most)
+        _strip(leaf, ranged_arguments(leaf, lasts, everything=everything), most)
         if at or leaf.family in FOLLOWERS
-        else _layer(leaf, _arguments(leaf, lasts), most, language)
+        else _layer(leaf, ranged_arguments(leaf, lasts, everything=everything), most, language)
         for at, leaf in enumerate(item.layers)
     ]
     return _stack(boxes, width)
 
 
-def _arguments(leaf: Leaf, lasts: Mapping[int, Leaf]) -> str:
+def ranged_arguments(leaf: Leaf, lasts: Mapping[int, Leaf], *, everything: bool = False) -> str:
+    """The arguments of a layer, and of the last one that it is drawn for where those differ; see `fold.ranges`."""
     last = lasts.get(id(leaf))
-    return drawn_arguments(leaf) if last is None else f"{drawn_arguments(leaf)} … {drawn_arguments(last)}"
+    first, *other = (drawn_arguments(shown, everything=everything) for shown in (leaf, last) if shown is not None)
+    return f"{first} … {other[0]}" if other else first
 
 
 _SIDES: Final = ("left", "right", "top", "bottom", "front", "back")
 
 
-def drawn_arguments(leaf: Leaf) -> str:
-    """The arguments of a layer, `96, 11×11, stride 4`; what a padding cuts off is called so: `cut 2`, `left 1, cut top
-    3`."""
+def drawn_arguments(leaf: Leaf, *, everything: bool = False) -> str:
+    """The arguments of a layer, `96, 11×11, stride 4`, unless `everything` is asked for without those that tell nothing
+    of the structure; what a padding cuts off is called so: `cut 2`, `left 1, cut top 3`."""
     amounts = leaf.args.get("padding") if leaf.family == "padding" else None
     match amounts:
         case int() if amounts < 0:
@@ -214,7 +226,7 @@ def drawn_arguments(leaf: Leaf) -> str:
             sides: list[tuple[str, int]] = list(zip(_SIDES, amounts, strict=False))  # pyright: ignore[reportUnknownArgumentType]  # integers
             return ", ".join(f"cut {side} {-n}" if n < 0 else f"{side} {n}" for side, n in sides if n) or "none"
         case _:
-            return arguments_text(leaf)
+            return arguments_text(leaf) if everything else arguments_text(leaf, drawn_argument)
 
 
 def _color(leaf: Leaf) -> Color:
@@ -226,8 +238,9 @@ def _color(leaf: Leaf) -> Color:
 
 
 def _layer(leaf: Leaf, arguments: str, most: int, language: Language) -> str:
-    name, words = (leaf.type, _NORMAL, TEXT, True), (arguments, SMALLEST, TEXT, False)
-    inline = width(leaf.type, _NORMAL, bold=True) + width(_GAP + arguments, SMALLEST) <= most
+    called = titled(leaf)
+    name, words = (called, _NORMAL, TEXT, True), (arguments, SMALLEST, TEXT, False)
+    inline = width(called, _NORMAL, bold=True) + width(_GAP + arguments, SMALLEST) <= most
     params = []
     if leaf.params != 0 or leaf.borrows:
         params = [_cell(_words(_parameters_of(leaf, language), SMALLEST, QUIET, align="RIGHT"))]
@@ -240,8 +253,13 @@ def _layer(leaf: Leaf, arguments: str, most: int, language: Language) -> str:
     return _box(rows, _color(leaf))
 
 
+def titled(leaf: Leaf) -> str:
+    """What a layer is, behind the name that the spec gives it: `tokens: Embedding`."""
+    return leaf.type if leaf.name is None else f"{leaf.name}: {leaf.type}"
+
+
 def _strip(leaf: Leaf, arguments: str, most: int) -> str:
-    words = f"{leaf.type} {arguments}".rstrip(" ")
+    words = f"{titled(leaf)} {arguments}".rstrip(" ")
     return _box([_row(_cell(_words(words, SMALLEST, most=most, inset=True)))], _color(leaf), padding=1)
 
 
@@ -291,7 +309,7 @@ def estimated_width(item: Unit | LayerGroup) -> int:
         return ceil(min(_WIDEST, widest)) + 12
     widest = 0.0
     for leaf in item.layers:
-        name, arguments = width(leaf.type, _NORMAL, bold=True), width(drawn_arguments(leaf), SMALLEST)
+        name, arguments = width(titled(leaf), _NORMAL, bold=True), width(drawn_arguments(leaf), SMALLEST)
         params = width(_parameters_of(leaf, "en"), SMALLEST)
         if leaf.family in FOLLOWERS or (leaf.params == 0 and not leaf.borrows):
             widest = max(widest, name + arguments + 24)

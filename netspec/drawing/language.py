@@ -19,7 +19,7 @@ _CHINESE: Final = {
     "dropout": "暂退", "shape": "变形", "padding": "填充", "embedding": "嵌入", "attention": "注意力",
     "recurrent": "循环", "block": "块", "once": "一次", "height": "高", "width": "宽", "channels": "通道",
     "sides": "边长", "logarithmic scale": "对数尺度", "linear scale": "线性尺度", "training only": "仅训练",
-    "in both": "两者都有", "with other arguments": "参数不同", "another layer in its place": "换成另一层",
+    "in both": "两者都有", "differs": "有别", "another layer in its place": "换成另一层",
     "in the left one alone": "仅左边", "in the right one alone": "仅右边", "longest path": "最长路径", "ratio": "比值",
     "trainable": "可训练", "buffers": "缓冲", "FLOPs": "浮点运算", "weights": "权重", "activations": "激活值",
 }  # fmt: skip

@@ -137,13 +137,18 @@ class Overview:
         return _boxed(rows, _role(box.items), "\n\n".join(self._tips(box)), self.room, heavy=heavy)
 
     def _texts(self, items: Iterable[Item]) -> list[str]:
-        """What stands in a stage, equal neighbours once, and of many the first and the last."""
-        said = [self._text(item) for item in items]
-        texts = [(text, len(list(run))) for text, run in groupby(said)]
-        rows = [f"{text} ×{number}" if number > 1 else text for text, number in texts]
-        if len(rows) > _MOST_LINES:
-            rows = [*rows[: _MOST_LINES - 2], f"… {len(rows) - _MOST_LINES + 1} …", rows[-1]]
-        return rows
+        """What stands in a stage, equal neighbours once, and of many the first, the last, and where values meet."""
+        said = [(self._text(item), isinstance(item, Join | Use | As)) for item in items]
+        texts = [(text, meets, len(list(run))) for (text, meets), run in groupby(said) if text]
+        rows = [(f"{text} ×{number}" if number > 1 else text, meets) for text, meets, number in texts]
+        if len(rows) <= _MOST_LINES:
+            return [text for text, _ in rows]
+        first, between, last = rows[: _MOST_LINES - 2], rows[_MOST_LINES - 2 : -1], rows[-1]
+        middle: list[str] = []
+        for meets, run in groupby(between, key=lambda row: row[1]):
+            inside = [text for text, _ in run]
+            middle += inside if meets or len(inside) == 1 else [f"… {len(inside)} …"]
+        return [*(text for text, _ in first), *middle, last[0]]
 
     def _text(self, item: Item) -> str:
         match item:
@@ -217,7 +222,7 @@ class Overview:
                 title = f"{name} ({_letter(number)})" if self.lettered(name) else name
                 title = f"{title} ×{len(calls)}" if every > 1 else title
                 title += f" {self.voice.word('of')} {every}" if len(kinds) > 1 else ""
-                maker = PieceMaker(self.voice, alike(shown, calls), self.widest)
+                maker = PieceMaker(self.voice, self.wiring, alike(shown, calls), self.widest)
                 piece = framed(maker.chain(inner), title, heavy=every > 1)
                 yield Scene(piece.left + piece.right, piece.height, moved(piece.shapes, piece.left, 0))
 

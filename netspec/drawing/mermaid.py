@@ -14,7 +14,7 @@ from typing import Final
 from netspec.diagnostics import UsageError
 from netspec.drawing import arrows
 from netspec.drawing.dot import Direction, levels_of
-from netspec.drawing.labels import JOINER, drawn_arguments, group_words
+from netspec.drawing.labels import JOINER, group_words, ranged_arguments, titled
 from netspec.drawing.palette import FRAME, LINE, PAGE, TEXT, Color, family_colors
 from netspec.drawing.text import printable
 from netspec.net import As, Leaf, Net, Use
@@ -199,10 +199,7 @@ def _heading(net: Net) -> str:
 
 def _leaf(leaf: Leaf, lasts: Mapping[int, Leaf]) -> str:
     """A layer with its arguments, those of the last one too where a repetition changes them."""
-    last = lasts.get(id(leaf))
-    given = drawn_arguments(leaf) if last is None else f"{drawn_arguments(leaf)} … {drawn_arguments(last)}"
-    name = f"{leaf.name}: " if leaf.name else ""
-    return f"{name}{leaf.type} {given}".rstrip()
+    return f"{titled(leaf)} {ranged_arguments(leaf, lasts)}".rstrip()
 
 
 def _order(drawn: FlowGraph) -> dict[int | None, list[int]]:

@@ -6,17 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from netspec.dims import Shape
-from netspec.drawing.calls import label_of_all, layer_of_all, value_of_all
+from netspec.drawing.calls import crossing_of_all, label_of_all, layer_of_all, value_of_all
 from netspec.drawing.closing import flowing, label_of
 from netspec.drawing.language import layers_text
 from netspec.drawing.pieces import WIDEST, Joint, Piece, box, chain, framed, headed, joined, measured, named, noted
 from netspec.drawing.scene import Phrase
 from netspec.drawing.short import Voice, place_text, tip_text
 from netspec.layers.base import TensorType
-from netspec.net import As, Leaf, Node, Scope, Sequential, Use, total
+from netspec.net import As, Leaf, Node, Use, total
 from netspec.views.describe import container_text, count_text, shape_text, term_text
 from netspec.views.fold import Item, Join, LayerGroup, Unit
-from netspec.views.graph import takes_input
+from netspec.views.graph import given_by, is_auxiliary, takes_input
+from netspec.wiring import Wiring
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class PieceMaker:
     """Makes pieces of items, with words in one voice."""
 
     voice: Voice
+    wiring: Wiring | None = None
+    """Of the net, where closed blocks say the values that they read and give."""
     same: Mapping[int, Sequence[Node]] = field(default_factory=dict[int, Sequence[Node]])
     """For a block that is shown once for several calls: see `calls.alike`."""
     widest: float = WIDEST
@@ -94,19 +97,26 @@ class PieceMaker:
         inside = list(group.leaves)
         shared = f" · {self.voice.word('shared')}" if is_shared(inside) else ""
         count = Phrase(layers_text(len(inside), self.voice.language) + shared, "quiet")
-        tip = f"{_place(group)}\n{shape_text(group.input.shape)} → {shape_text(group.output.shape)}"
+        wires = [] if self.wiring is None else crossing_of_all(group, self.same, self.wiring)
+        tip = f"{_place(group)}\n{shape_text(group.input.shape)} → {shape_text(given_by(group).shape)}"
         params = total(leaf.params for leaf in inside)
         if params != 0:
             tip += f"\n{count_text(params)} parameters"
         drawn = box(
-            (Phrase(self.times(group), bold=True), count),
+            (Phrase(self.times(group), bold=True), count, *(Phrase(f"· {words}", "quiet") for words in wires)),
             "group",
             tip,
             least=least,
             most=self.widest,
             heavy=group.count > 1,
         )
+        if is_auxiliary(group):
+            return headed(None, self.head(drawn))
         return _reading(drawn, takes=takes_input(group.nodes))
+
+    def head(self, piece: Piece) -> Piece:
+        """A frame around what runs in training alone."""
+        return framed(piece, self.voice.word("training only"), heavy=False, dashed=True)
 
     def join(self, join: Join) -> Piece:
         """A combinator with its branches; a head that runs in training alone stands beside the line."""
@@ -118,8 +128,7 @@ class PieceMaker:
         if node.joining.training_only:
             piece: Piece | None = None
             for branch in branches:
-                head = framed(branch, self.voice.word("training only"), heavy=False, dashed=True)
-                piece = headed(piece, head)
+                piece = headed(piece, self.head(branch))
             assert piece is not None
             return piece
         tip = f"{container_text(node)} → {shape_text(node.output.shape)}\n{place_text(node.span)}"
@@ -148,5 +157,4 @@ def is_shared(leaves: Iterable[Leaf]) -> bool:
 
 def _place(group: LayerGroup) -> str:
     first = group.nodes[0]
-    label = container_text(first) if isinstance(first, Scope | Sequential) else group.label
-    return f"{label}\n{place_text(first.span)}" if label else place_text(first.span)
+    return f"{group.label}\n{place_text(first.span)}" if group.label else place_text(first.span)

@@ -26,11 +26,15 @@ def rows(drawn: FlowGraph, most: int) -> list[FlowGraph]:
 
 
 def columns(drawn: FlowGraph, number: int) -> list[FlowGraph]:
-    """The graph in at most so many columns of about one height."""
+    """The graph in at most so many columns, the tallest as short as it can be."""
     if number < 2:
         return [drawn]
     heights = [_height(vertex) for vertex in drawn.vertices.values()]
-    return _cut(drawn, heights, sum(heights) / number + max(heights) / 2)
+    low, high = max(heights), sum(heights)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if len(_cut(drawn, heights, middle)) <= number else (middle + 1, high)
+    return _cut(drawn, heights, high)
 
 
 def _cut(drawn: FlowGraph, lengths: list[int], most: float) -> list[FlowGraph]:
@@ -86,8 +90,18 @@ def _may_cut(drawn: FlowGraph, order: list[str], at: int, crossing: list[int]) -
     return (
         crossing[at] == 1
         and here.kind not in ("output", "fork")
-        and not (before.cluster is not None and here.cluster is not None)
+        and _frames(drawn, before).isdisjoint(_frames(drawn, here))
     )
+
+
+def _frames(drawn: FlowGraph, vertex: Vertex) -> set[int]:
+    """The frames around a vertex."""
+    found: set[int] = set()
+    index = vertex.cluster
+    while index is not None:
+        found.add(index)
+        index = drawn.clusters[index].parent
+    return found
 
 
 def _piece(drawn: FlowGraph, names: list[str], order: list[str]) -> FlowGraph:

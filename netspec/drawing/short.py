@@ -12,7 +12,7 @@ from netspec.diagnostics import Span
 from netspec.dims import Dim
 from netspec.drawing.language import Language, said
 from netspec.net import Leaf
-from netspec.views.describe import count_text, layer_text, shape_text, value_text, wanted_arguments
+from netspec.views.describe import argument_text, count_text, layer_text, shape_text, value_text, wanted_arguments
 
 _AXES: Final = re.compile(r"[123]d$")
 _BOOKS: Final = {"Linear": "FC"}
@@ -81,11 +81,10 @@ class Voice:
             return ""
         if isinstance(value, bool):
             return name.removeprefix("is_") if value else f"no {name}" if self.everything else ""
-        text = _cut(value_text(leaf.type, name, value), _LONGEST)
         if _counts(name):
-            noun = name.removeprefix("num_").replace("_", " ")
-            return f"{value:,} {self.word(noun)}" if isinstance(value, int) else f"{text} {self.word(noun)}"
-        if isinstance(value, int | tuple | Dim) or name in _EXACT or self.everything:
+            return count_of(leaf, name, value, self.language)
+        if self.everything or not is_noise(leaf, name, value):
+            text = _cut(value_text(leaf.type, name, value), _LONGEST)
             return f"{self.word(_SAID.get(name, name.replace('_', ' ')))} {text}"
         return ""
 
@@ -93,6 +92,30 @@ class Voice:
 def _counts(name: str | None) -> bool:
     """Whether an argument is a number of something: `num_heads`, `groups`."""
     return name is not None and (name.startswith("num_") or name.endswith("_heads") or name == "groups")
+
+
+def is_noise(leaf: Leaf, name: str, value: Any) -> bool:
+    """Whether an argument tells nothing of the structure, as `eps 1e-06` and `no bias`, nor is the one of its layer."""
+    if isinstance(value, bool):
+        return not value
+    tells = isinstance(value, int | tuple | Dim) or name in _EXACT or _counts(name)
+    return not tells and name != leaf.layer.scalar
+
+
+def count_of(leaf: Leaf, name: str, value: Any, language: Language = "en") -> str:
+    """An argument that is a number of something: `12 heads`."""
+    noun = said(name.removeprefix("num_").replace("_", " "), language)
+    text = f"{value:,}" if isinstance(value, int) else _cut(value_text(leaf.type, name, value), _LONGEST)
+    return f"{text} {noun}"
+
+
+def drawn_argument(leaf: Leaf, name: str, value: Any) -> str:
+    """An argument in a box of a diagram; nothing if it is noise."""
+    if is_noise(leaf, name, value):
+        return ""
+    if _counts(name) and not isinstance(value, bool):
+        return count_of(leaf, name, value)
+    return argument_text(leaf, name, value)
 
 
 def short_name(layer_type: str) -> str:

@@ -21,6 +21,7 @@ from netspec.drawing.short import Voice
 from netspec.drawing.stages import Key, aligned, key
 from netspec.net import Net
 from netspec.views.fold import Item
+from netspec.wiring import Wiring
 
 _BETWEEN: Final = 36.0
 """Between two networks or columns."""
@@ -64,7 +65,7 @@ def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Itera
 
 
 def _stages(net: Net, items: Sequence[Item], voice: Voice) -> list[_Stage]:
-    parts = PieceMaker(voice)
+    parts = PieceMaker(voice, Wiring(net))
     pieces = parts.pieces(items, shapes=True, before=net.input.shape)
     inputs = end(voice.word("input"), [(value.name, value.type) for value in net.inputs])
     outputs = [(value.name, type_) for value in net.outputs for type_ in value.types]

@@ -62,7 +62,8 @@ class _Tikz:
             r"\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}",
             *needs,
             *self.commands(),
-            r"\pagestyle{empty}\parindent0pt\topskip0pt\parskip0pt",
+            # TeX rounds each length: a picture that comes out a hair too high would begin on a second page
+            r"\pagestyle{empty}\parindent0pt\topskip0pt\parskip0pt\advance\textheight1bp",
             r"\begin{document}%",
             picture + "%",
             r"\end{document}",

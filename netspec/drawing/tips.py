@@ -29,7 +29,8 @@ def leaf_tip(leaf: Leaf) -> str:
     """A layer: `Conv2d · line 7`, its arguments, what it takes and gives, its counts."""
     counts = [f"{count_text(leaf.params)} parameters"] if leaf.params != 0 else []
     counts += [f"{count_text(leaf.macs)} MACs"] if leaf.macs != 0 else []
-    lines = [f"{leaf.type} · {_place(leaf.span)}", all_arguments(leaf), flow_text(leaf), ", ".join(counts)]
+    title = leaf.type if leaf.name is None else f"{leaf.name}: {leaf.type}"
+    lines = [f"{title} · {_place(leaf.span)}", all_arguments(leaf), flow_text(leaf), ", ".join(counts)]
     return "\n".join(filter(None, lines))
 
 

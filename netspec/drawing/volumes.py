@@ -24,6 +24,8 @@ from netspec.wiring import Wiring
 
 _MOST: Final = 32
 """So many volumes are drawn at most, unless a net has more at its coarsest."""
+_MOST_APART: Final = 1 / 3
+"""A larger share of values that are not made of the one in front is no line."""
 _LABEL: Final = 74.0
 """The width of what stands below a volume."""
 _APART: Final = 16.0
@@ -48,7 +50,7 @@ def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Itera
     """Layouts of nets, below each other, each with words for what it leaves out.
 
     Raises:
-        UsageError: a net has no maps, or is no single line from one input to one output.
+        UsageError: a net has no maps, or is no single line from one input to one output, by its ends or in between.
     """
     for net in nets:
         _check(net)
@@ -61,6 +63,8 @@ def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Itera
         longest = max(map(len, lines_of))
         if depth is None and level and longest > _MOST:
             continue
+        for net, line in zip(nets, lines_of, strict=True):
+            _check_line(net, line)
         told = "" if level >= deepest else closing_text(level)
         scale = scale_of(page.scale, (volume.shape for line in lines_of for volume in line))
         for rows in range(1, 7):
@@ -96,7 +100,6 @@ def _is_net(group: LayerGroup, most: float) -> bool:
 
 
 def _check(net: Net) -> None:
-    need_numbers(net, f"drawing volumes of `{net.name}`")
     outputs = sum(len(value.types) for value in net.outputs)
     if len(net.inputs) != 1 or outputs != 1:
         raise UsageError(
@@ -114,6 +117,7 @@ def _check(net: Net) -> None:
         raise UsageError(
             f"`--style volumes` draws maps of channels, height and width, and {net.name} has none; {_SUITS}"
         )
+    need_numbers(net, f"drawing volumes of `{net.name}`")  # last, since with numbers it must be drawn
 
 
 def _check_axes(net: Net, line: Sequence[_Volume]) -> None:
@@ -126,6 +130,16 @@ def _check_axes(net: Net, line: Sequence[_Volume]) -> None:
                 f"`--style volumes` takes the first axis of a map for its channels, and {leaf.type} of {net.name} "
                 f"({place_text(leaf.span)}) works on the last one of {shape_text(leaf.input.shape)}; {_SUITS}"
             )
+
+
+def _check_line(net: Net, line: Sequence[_Volume]) -> None:
+    """Refuse what is no line: many values that are made of others than the one in front."""
+    apart = sum(not volume.linked for volume in line[1:])
+    if apart > _MOST_APART * len(line):
+        raise UsageError(
+            f"`--style volumes` draws one line, in which a value is made of the one in front of it, and of the "
+            f"{len(line)} of {net.name} {apart} are made of others; {_SUITS}"
+        )
 
 
 # ---- the line of values
@@ -175,6 +189,8 @@ def _made(item: Item, voice: Voice, wiring: Wiring) -> Iterator[_Volume]:
         case LayerGroup():
             label = block_of(item) or label_of(item) or _inside(item, voice)
             words = f"{label} ×{item.count}" if item.count > 1 else label
+            read = [wiring.names[slot] for slot in wiring.across(item.nodes).reads]
+            words += f" ← {', '.join(read)}" if read else ""
             linked = takes_input(item.nodes)
             for name, type_ in _values(item, wiring):
                 tip = f"{words}\n→ {shape_text(type_.shape)}\n{place_text(item.nodes[0].span)}"

@@ -105,13 +105,22 @@ def bytes_of(text: str) -> int | None:
     return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
-def arguments_text(leaf: Leaf) -> str:
+def argument_text(leaf: Leaf, name: str, value: Any) -> str:
+    """One argument: `96`, `stride 4`, `no bias`."""
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    text = value_text(leaf.type, name, value)
+    return text if name in _BARE or name == leaf.layer.scalar else f"{name} {text}"
+
+
+def arguments_text(leaf: Leaf, argument: Callable[[Leaf, str, Any], str] = argument_text) -> str:
     """The arguments worth showing: `96, 11×11, stride 4, padding 1`.
 
     Inferred sizes and values equal to torch's defaults are left out. The best-known arguments have no names; a true
-    flag is its name, a false one `no bias`. "frozen" is added for frozen layers.
+    flag is its name, a false one `no bias`. "frozen" is added for frozen layers. `argument` says one of them, nothing
+    if it is left out.
     """
-    parts = [_argument(leaf, name, value) for name, value in wanted_arguments(leaf).items()]
+    parts = [text for name, value in wanted_arguments(leaf).items() if (text := argument(leaf, name, value))]
     parts += [f"{name} {', '.join(read.name for read in reads)}" for name, reads in leaf.inputs.items()]
     if leaf.parametrization is not None:
         stated = leaf.parametrization.stated().items()
@@ -138,13 +147,6 @@ def wanted_arguments(leaf: Leaf) -> dict[str, Any]:
         if stated or (name == leaf.layer.scalar and type(value) in (int, float)):
             wanted[name] = value
     return wanted
-
-
-def _argument(leaf: Leaf, name: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return name if value else f"no {name}"
-    text = value_text(leaf.type, name, value)
-    return text if name in _BARE or name == leaf.layer.scalar else f"{name} {text}"
 
 
 def value_text(layer_type: str, name: str, value: Any) -> str:

@@ -11,7 +11,7 @@ period that repeats is used.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -32,6 +32,7 @@ from netspec.net import (
     walk,
 )
 from netspec.views.describe import container_text, term_text
+from netspec.views.repeated import alike, common_label, ranged_label
 from netspec.wiring import Wiring, slots_read
 
 DEEPEST: Final = 24
@@ -339,40 +340,30 @@ class _Folder:
         count = len(nodes) // period
         first = self.item(nodes[0], depth)
         if period == 1 and isinstance(first, LayerGroup):  # the group gets the count, without a frame around it
-            return replace(first, label=_common_label(nodes), count=count, nodes=tuple(nodes), output=nodes[-1].output)
+            every = alike(nodes, period)
+            items = tuple(_named_for_all(item, every) for item in first.items)
+            label, last = common_label(nodes), nodes[-1].output
+            return replace(first, label=label, count=count, nodes=tuple(nodes), items=items, output=last)
         shown = (first, *(self.item(node, depth) for node in nodes[1:period]))
-        return LayerGroup("", count, tuple(nodes), shown, nodes[0].input, nodes[-1].output, closed=False)
+        every = alike(nodes, period)
+        named = tuple(_named_for_all(item, every) for item in shown)
+        return LayerGroup("", count, tuple(nodes), named, nodes[0].input, nodes[-1].output, closed=False)
+
+
+def _named_for_all(item: Item, every: Mapping[int, list[Node]]) -> Item:
+    """An item of the first repetition, its groups called what they are in all of them."""
+    match item:
+        case LayerGroup():
+            nodes = [other for node in item.nodes for other in every.get(id(node), (node,))]
+            label = ranged_label(nodes) if item.label else ""
+            return replace(item, label=label, items=tuple(_named_for_all(inner, every) for inner in item.items))
+        case Join():
+            branches = ((key, tuple(_named_for_all(inner, every) for inner in branch)) for key, branch in item.branches)
+            return replace(item, branches=tuple(branches))
+        case _:
+            return item
 
 
 def joins_values(node: Combinator) -> bool:
     """Whether a combinator has no layers: it joins values that are there, and is best shown as the join that it is."""
     return not any(True for _ in leaves(node))
-
-
-def _rounds_label(first: str, last: Node) -> str:
-    """What rounds of a `repeat` are called, of which the first and the last are given: which they are, where those are
-    not all."""
-    if not isinstance(last, Scope) or last.kind != "repeat":
-        return "repeat"
-    (start, count), (end, of_last) = first.split(" of "), last.label.split(" of ")
-    return "repeat" if (start, end) == ("1", count) or count != of_last else f"repeat ({start} to {end} of {count})"
-
-
-def _common_label(nodes: Sequence[Node]) -> str:
-    """What equal containers are called together: names that differ are left out."""
-    labels = {container_text(node) for node in nodes if not isinstance(node, (Leaf, As, Use))}
-    if len(labels) == 1:
-        return labels.pop()
-    match nodes[0]:
-        case Scope(kind="repeat") as scope:
-            return _rounds_label(scope.label, nodes[-1])
-        case Scope() as scope:
-            return scope.block or scope.kind
-        case Sequential() as chain:
-            return chain.block or "sequential"
-        case Combinator() as combinator:
-            return combinator.kind
-        case Leaf() as leaf:
-            return leaf.type
-        case As() | Use():
-            raise AssertionError("values that are named and read are no group")

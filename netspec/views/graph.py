@@ -201,18 +201,15 @@ class _Grower:
         return name
 
     def closed(self, group: LayerGroup, source: str, place: _Place) -> str:
-        """Add a group that is not opened, with the named values that it reads and gives."""
+        """Add a group that is not opened, with the named values that it reads and gives. Another group may give it
+        values of several shapes: an edge each."""
         name = self.name(group)
-        self.flow.vertices[name] = Vertex("group", group.output, group, place.cluster, place.auxiliary)
-        tails: dict[str, TensorType] = {source: group.input} if takes_input(group.nodes) else {}
-        for node in group.nodes:
-            wires = self.wiring.of(node)
-            for slot in wires.reads:
-                tail = self.named[slot]
-                if tail != name:  # what an earlier round in the same box gives
-                    tails.setdefault(tail, self.flow.vertices[tail].tensor)
-            self.named.update(dict.fromkeys(wires.gives, name))
-        for tail, tensor in tails.items():
+        self.flow.vertices[name] = Vertex("group", given_by(group), group, place.cluster, place.auxiliary)
+        taken = {(source, group.input): None} if takes_input(group.nodes) else {}
+        wires = self.wiring.across(group.nodes)
+        taken |= {(self.named[slot], self.wiring.types[slot]): None for slot in wires.reads}
+        self.named.update(dict.fromkeys(wires.gives, name))
+        for tail, tensor in taken:
             self.edge(tail, name, tensor, place)
         return name
 
@@ -328,8 +325,18 @@ def _is_source(item: Leaf | Unit | LayerGroup) -> bool:
 
 
 def is_auxiliary(group: LayerGroup) -> bool:
-    """Whether a group runs in training alone: a head, or a block that holds nothing else."""
-    node = group.nodes[0]
+    """Whether a group runs in training alone: heads, or blocks that hold nothing else."""
+    return all(head_of(node) is not None for node in group.nodes)
+
+
+def head_of(node: Node) -> Combinator | None:
+    """The head that runs in training alone, if a node is one or holds nothing else."""
     while isinstance(node, Scope | Sequential) and len(node.children) == 1:
         node = node.children[0]
-    return len(group.nodes) == 1 and isinstance(node, Combinator) and node.joining.training_only
+    return node if isinstance(node, Combinator) and node.joining.training_only else None
+
+
+def given_by(group: LayerGroup) -> TensorType:
+    """What a group gives: what flows on behind it, or, of a head that runs in training alone, what that ends with."""
+    head = head_of(group.nodes[-1])
+    return group.output if head is None else head.branches[-1][1].output

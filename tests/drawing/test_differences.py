@@ -167,9 +167,19 @@ def test_every_row_has_a_sign_and_borders_say_the_same_without_colour() -> None:
     assert {"added", "removed", "changed", "same"} <= {box.role for box in boxes}
     svg = drawn.file("svg").decode()
     assert all(len({color[0:2], color[2:4], color[4:6]}) == 1 for color in re.findall(r'"#([0-9a-f]{6})"', svg))
-    assert "= in both, ~ with other arguments, ≠ another layer in its place, + in the right one alone" in texts(
-        svg.encode()
-    )
+    assert "= in both, ~ differs, ≠ another layer in its place, + in the right one alone" in texts(svg.encode())
+
+
+@pytest.mark.parametrize("fit", [None, "a4", "slide", "column"])
+@pytest.mark.parametrize(("a", "b"), [("unet", "graphs/unet_resnet34"), ("lenet", "alexnet")])
+def test_the_legend_names_the_signs_that_are_drawn_and_no_other(a: str, b: str, fit: str | None) -> None:
+    drawn = differences(compare(load(a), load(b)), Sheet(fit=None if fit is None else paper(fit)))
+    said = [words_of(shape) for shape in flat(drawn.scene.shapes) if isinstance(shape, Words)]
+    signs = {text for text in said if text in set("=~≠−+")}
+    meanings = {"=": "in both", "~": "differs", "≠": "another layer", "−": "in the left", "+": "in the right"}
+    legend = " ".join(said)
+    assert signs
+    assert {sign for sign, meaning in meanings.items() if f"{sign} {meaning}" in legend} == signs
 
 
 def test_equal_rows_are_folded_and_numbers_stand_beside_the_boxes() -> None:

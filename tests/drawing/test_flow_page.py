@@ -14,14 +14,19 @@ import netspec
 from netspec.cli.draw import command
 from netspec.diagnostics import MissingExtra, UsageError
 from netspec.drawing import engine, flow
-from netspec.drawing.dot import diagram
+from netspec.drawing.dot import diagram, levels_of
+from netspec.drawing.mermaid import escaped, mermaid
 from netspec.drawing.page import SMALLEST, Sheet, paper
 from netspec.drawing.recolor import size_of
 from netspec.drawing.rendering import LayoutTooLong, render
+from netspec.drawing.rows import columns
 from netspec.drawing.styles import picture
 from netspec.drawing.theme import THEMES, ThemeName, theme
+from netspec.views.fold import fold, stacked
+from netspec.views.graph import flow as flow_graph
 from tests.commands import ROOT, invoke
 from tests.drawing.nets import load
+from tests.test_diagram import words
 
 pytestmark = pytest.mark.skipif(engine() is None, reason="needs a Graphviz engine")
 
@@ -132,6 +137,53 @@ def test_columns_are_of_about_one_height_and_hold_every_layer_once() -> None:
     (width, height), (wide, high) = map(size_of, (whole.decode(), broken.decode()))
     assert high < 0.6 * height
     assert wide < 2.3 * width
+
+
+@pytest.mark.parametrize(
+    ("spec", "variant", "least"),
+    [("alexnet", None, 0.7), ("torchvision/resnet", "resnet18", 0.5), ("language/gpt2", "gpt2_small", 0.2)],
+)
+def test_there_are_as_many_columns_as_is_said_and_none_is_the_rest(
+    spec: str, variant: str | None, least: float
+) -> None:
+    """A column of GPT-2 is its block, which stands in one frame and cannot be broken."""
+    net = load(spec, variant)
+    drawn = picture([net], "flow", Sheet(fit=paper("slide")))
+    said = re.search(r"in (\d) columns", drawn.folded)
+    assert said is not None
+    assert drawn.file("svg").decode().count(">⋯</tspan>") == 2 * (int(said[1]) - 1)
+    level = re.search(r"--depth (\d)", drawn.folded)
+    graph = flow_graph(net, stacked(fold(net, int(level[1]) if level else levels_of(net))), forks=True)
+    counts = [len(part.vertices) for part in columns(graph, int(said[1]))]
+    assert min(counts) > least * max(counts)
+
+
+def test_what_tells_nothing_of_the_structure_is_left_out_unless_it_is_asked_for(tmp_path: Path) -> None:
+    text = """\
+input: [T, 16]
+layers:
+  - LayerNorm: {eps: 1e-6}
+  - SelfAttention: {num_heads: 4}
+  - {Linear: {out_features: 8, bias: false}, name: narrow}
+  - {LeakyReLU: 0.2, name: bent}
+"""
+    net = netspec.loads(text)
+    said = " ".join(words(diagram(net)))
+    assert all(phrase in said for phrase in ("4 heads", "narrow: Linear 8", "bent: LeakyReLU 0.2"))
+    assert not any(noise in said for noise in ("eps", "bias"))
+    chart, _ = mermaid([net])
+    assert all(escaped(phrase) in chart for phrase in ("SelfAttention 4 heads", "narrow: Linear 8"))
+    assert escaped("1e-06") not in chart
+    spec = tmp_path / "n.yaml"
+    spec.write_text(text, encoding="utf-8")
+    for name in ("a.svg", "a.dot"):
+        for options in ((), ("--all-arguments",)):
+            assert invoke(command, spec, "-o", tmp_path / name, *options).exit_code == 0
+            shown = (tmp_path / name).read_text(encoding="utf-8")
+            assert ("LayerNorm eps 1e" in shown) == bool(options)
+            assert ("no bias" in shown) == bool(options)
+    tips = render(diagram(net), "svg").decode()
+    assert "narrow: Linear · line 5" in tips
 
 
 def test_what_has_a_skip_all_along_stays_in_one_column() -> None:

@@ -68,6 +68,28 @@ def test_bodies_of_residuals_that_differ_are_each_shown() -> None:
     assert any("FC (8)" in text for text in said)
 
 
+def test_what_passes_by_many_layers_of_one_size_has_lines_and_the_signs_where_it_arrives() -> None:
+    conv = {"kernel_size": 3, "padding": 1}
+    body = [{"Conv2d": {"out_channels": n, **conv}} for n in (*range(8, 18), 8)]
+    early = {"Conv2d": {"out_channels": 8, **conv}, "as": "early"}
+    layers = [early, *body, {"add": [[], "early"]}, {"concat": [[], "early"]}, {"Conv2d": {"out_channels": 4, **conv}}]
+    net = netspec.loads(json.dumps({"name": "n", "input": [8, 32, 32], "layers": layers}))
+    assert [box.before for box in boxes_of(net)] == [[], [0], [1], [2, 1], [3, 1], [4]]
+    said = shown(net)
+    assert "… 6 …" in said
+    assert {"+", "concat"} <= set(said)
+
+
+def test_of_many_lines_those_where_values_meet_stay() -> None:
+    """What a join takes beside what flows has a line to its box, which must say what happens there."""
+    up = {"ConvTranspose2d": {"out_channels": 8, "kernel_size": 2, "stride": 2}}
+    parts = [{"Conv2d": {"out_channels": n, "kernel_size": 3, "padding": 1}} for n in (8, 9, 10, 11, 10, 8)]
+    layers = [parts[0], {"as": "wide"}, {"MaxPool2d": 2}, up, *parts, {"add": [[], "wide"]}, *parts]
+    said = shown(netspec.loads(json.dumps({"name": "n", "input": [8, 32, 32], "layers": layers})))
+    assert "+" in said
+    assert "… 3 …" in said
+
+
 def test_a_layer_that_a_loop_repeats_is_called_so() -> None:
     said = shown(load("torchvision/vgg", "vgg16"))
     assert {"3×3 Conv (512) ×2", "3×3 Conv (512) ×3"} <= set(said)
@@ -200,3 +222,8 @@ def test_a_head_of_training_says_so() -> None:
     ]
     said = shown(netspec.loads(json.dumps({"name": "n", "input": [3, 8, 8], "layers": layers})))
     assert "training only" in said
+
+
+def test_a_head_of_training_has_the_shape_of_what_it_gives() -> None:
+    heads = [box for box in boxes_of(load("torchvision/googlenet")) if box.auxiliary]
+    assert [box.output.shape for box in heads] == [(1000,), (1000,)]

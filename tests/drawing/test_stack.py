@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 import netspec
 from netspec.drawing.page import Sheet, paper
 from netspec.drawing.scene import Box, Scene, Tip, Words, flat
@@ -83,3 +85,25 @@ def test_what_is_too_tall_is_folded_or_broken_and_that_is_told() -> None:
     assert "calls of a block in a row are one box" in folded.told
     assert "dense ×24" in " ".join(shown(folded.scene))
     assert not any(text.startswith("for ") for text in shown(folded.scene))
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_closed_head_of_training_stands_beside_the_line_and_says_so(depth: int) -> None:
+    net = load("torchvision/googlenet")
+    scene = picture([net], "stack", Sheet(fit=paper("a4")) if depth == 0 else Sheet(), depth=depth or None).scene
+    words = [shape for shape in flat(scene.shapes) if isinstance(shape, Words)]
+    heads = [shape for shape in words if words_of(shape).startswith("head")]
+    frames = [shape for shape in flat(scene.shapes) if isinstance(shape, Box) and shape.frame and shape.dashed]
+    line = next(shape.x for shape in words if words_of(shape).startswith("FC (1000)"))
+    assert len(heads) == len(frames) == [words_of(shape) for shape in words].count("training only") == 2
+    assert all(frame.x > line for frame in frames)
+    assert all(frame.x < head.x < frame.x + frame.width for head, frame in zip(heads, frames, strict=True))
+
+
+def test_a_closed_block_says_the_values_that_it_reads_and_gives() -> None:
+    said = shown(picture([load("graphs/yolov8n")], "stack", Sheet(fit=paper("slide"))).scene)
+    assert sorted(text for text in said if "←" in text) == [
+        "3 layers · ← maps[3], maps[4], maps[5]", "concat 14 layers · ← p[3]", "concat 14 layers · ← p[4]",
+        "concat 14 layers · ← p[5]",
+    ]  # fmt: skip
+    assert not any("→" in text for text in said)  # what it gives has a name on the line

@@ -64,6 +64,16 @@ def test_a_document_compiles_alone_and_has_the_size_of_the_picture(tmp_path: Pat
     assert (float(size[1]), float(size[2])) == pytest.approx((drawn.width, drawn.height), abs=0.5)
 
 
+@pytest.mark.parametrize(
+    ("spec", "variant", "fit"), [("language/gpt2", "gpt2_small", "column"), ("graphs/yolov8n", None, "a4")]
+)
+def test_a_picture_that_fills_its_page_is_on_the_first_one(
+    spec: str, variant: str | None, fit: str, tmp_path: Path
+) -> None:
+    drawn = picture([load(spec, variant)], "map", Sheet(fit=paper(fit)))
+    assert drawn.label in compiled(tikz(drawn), tmp_path)
+
+
 def test_any_text_is_whole_and_none_is_read_as_tex(tmp_path: Path) -> None:
     every = " @ ".join(HOSTILE)
     net = renamed(load("lenet"), every, every)

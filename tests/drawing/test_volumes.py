@@ -88,6 +88,7 @@ def test_what_goes_by_another_way_is_said_and_no_arrow_is_drawn() -> None:
         ("graphs/yolov8n", None, "from one input to one output"),
         ("torchvision/swin_transformer", "swin_t", "works on the last one of 56 × 56 × 96"),
         ("vision/r3d", None, "maps of height and width"),
+        ("graphs/hrnet_w18", None, "of the 32 of hrnet_w18 13 are made of others"),
     ],
 )
 def test_what_it_cannot_draw_truly_it_refuses_and_names_a_style_that_can(
@@ -106,6 +107,13 @@ def test_symbols_are_asked_for() -> None:
         picture([net], "volumes", Sheet())
 
 
+def test_numbers_are_asked_for_only_where_they_help() -> None:
+    layers = [{"Embedding": {"num_embeddings": 9, "embedding_dim": 4}}, {"LSTM": 4}]
+    net = netspec.loads(json.dumps({"name": "n", "input": {"shape": ["T"], "dtype": "int64"}, "layers": layers}))
+    with pytest.raises(UsageError, match="has none; `--style map`"):
+        picture([net], "volumes", Sheet())
+
+
 def test_a_window_that_is_no_square_is_as_high_and_as_wide_as_the_kernel() -> None:
     conv = {"Conv2d": {"out_channels": 4, "kernel_size": [1, 7]}}
     net = netspec.loads(json.dumps({"name": "n", "input": [3, 28, 28], "layers": [conv]}))
@@ -118,10 +126,25 @@ def test_a_window_that_is_no_square_is_as_high_and_as_wide_as_the_kernel() -> No
 
 
 def test_a_closed_block_of_several_values_is_drawn_as_those() -> None:
-    drawn = picture([load("graphs/hrnet_w18")], "volumes", Sheet(fit=paper("slide")))
+    text = """\
+input: [4, 32, 32]
+blocks:
+  levels():
+    - {Conv2d: {out_channels: 8, kernel_size: 2, stride: 2}, as: "z[0]"}
+    - {Conv2d: {out_channels: 16, kernel_size: 2, stride: 2}, as: "z[1]"}
+    - output: z
+layers:
+  - Conv2d: {out_channels: 6, kernel_size: 1}
+  - {levels: [], as: x}
+  - use: "x[0]"
+  - Conv2d: {out_channels: 5, kernel_size: 3}
+  - Conv2d: {out_channels: 7, kernel_size: 3}
+  - concat: [[], [use: "x[1]", ConvTranspose2d: {out_channels: 3, kernel_size: 5}]]
+"""
+    drawn = picture([netspec.loads(text)], "volumes", Sheet(), depth=1)
     said = [words_of(shape) for shape in flat(drawn.scene.shapes) if isinstance(shape, Words)]
-    assert {"18×56×56", "36×28×28", "72×14×14", "144×7×7"} <= set(said)
-    assert any("z[3]" in text for text in said)
+    assert {"8×16×16", "16×8×8"} <= set(said)
+    assert any("z[1]" in text for text in said)
 
 
 @pytest.mark.parametrize("depth", [None, 1, 2, 3, 4, 5])
@@ -130,3 +153,9 @@ def test_a_block_that_is_the_whole_net_is_open_at_every_depth(depth: int | None)
     said = [words_of(shape) for shape in flat(drawn.scene.shapes) if isinstance(shape, Words)]
     assert {"64×260×260", "256×130×130", "1024×65×65", "21×520×520"} <= set(said)
     assert "head" not in said  # in training only
+
+
+def test_no_page_advises_it_for_a_parallel_network() -> None:
+    with pytest.raises(UsageError, match="it fits with") as refused:
+        picture([load("graphs/hrnet_w18")], "map", Sheet(fit=paper("slide")))
+    assert "volumes" not in str(refused.value)

@@ -46,8 +46,8 @@ function beginsApart(item) {
   if (item.kind === "value") return true;
   if (item.kind === "unit") return item.layers[0].source;
   if (item.kind === "layer") return item.source;
-  if (item.kind === "group") return chainApart(item.items);
-  return item.kind === "join" && !item.inputJoins && !item.training && item.branches.every((branch) => chainApart(branch.items));
+  if (item.kind === "group") return !item.training && chainApart(item.items);
+  return item.kind === "join" && !item.inputJoins && item.branches.every((branch) => chainApart(branch.items));
 }
 
 /** The same of items in a row. A name takes what flows, unless it is that of something else. */
@@ -105,8 +105,10 @@ function block(item, bar, inside, className, open) {
 function groupBox(group) {
   const title = group.count > 1 ? `${group.title} ×${group.count}` : group.title;
   const words = [make("span", "fold-title", title)];
+  if (group.training) words.push(make("small", "", "training only"));
   if (group.round) words.push(make("small", "", group.round));
   words.push(make("small", "", `${plural(group.layers, "layer")}, ${group.params.text} parameters`));
+  words.push(...group.crossing.map((names) => make("small", "", names)));
   words.push(unseen(`block, gives ${group.output}`));
   const bar = make("div", "bar-of-group", words);
   const inside = make("div", "", [], { role: "group", hidden: "" });
@@ -144,19 +146,19 @@ function joinBox(join) {
   return make("div", "chain", [beside, wire("", { arrow: true }), sign]);
 }
 
-/** Layers that run in training alone: a frame beside the way of the value, which goes on unchanged. */
-function trainingBox(join) {
-  const inside = join.branches.map(({ items }) => chain(items));
-  const bar = make("div", "bar-of-group", [make("span", "fold-title", `${join.title}: in training only`)]);
-  return block(join, bar, make("div", "", inside, { role: "group" }), "box group training", true);
+/** Layers that run in training alone: a block beside the way of the value, which goes on unchanged. */
+function trainingBox(head) {
+  const frame = groupBox(head);
+  frame.classList.add("training");
+  return make("div", "aside", [make("i", "through"), make("div", "head-of-training", frame)]);
 }
 
 function box(item) {
   switch (item.kind) {
     case "unit": return make("div", "unit", item.layers.map(layerBox));
     case "layer": return layerBox(item);
-    case "group": return groupBox(item);
-    case "join": return item.training ? trainingBox(item) : joinBox(item);
+    case "group": return item.training ? trainingBox(item) : groupBox(item);
+    case "join": return joinBox(item);
     case "name": return treeItem(make("div", "name", `as ${item.title}`), item);
     default: return treeItem(make("div", "box value", [item.title, unseen(`gives ${item.output}`)]), item);
   }
@@ -169,8 +171,9 @@ function chain(items) {
     parts.push(box(item));
     if (index < items.length - 1) {
       const next = items[index + 1];
-      const quiet = item.kind === "name" || next.kind === "name";
-      parts.push(beginsApart(next) ? make("div", "gap") : wire(quiet ? "" : item.output, { arrow: !quiet }));
+      const quiet = item.kind === "name" || next.kind === "name" || next.training;
+      const said = item.kind === "name" || item.training || next.kind === "name" ? "" : item.output;
+      parts.push(beginsApart(next) ? make("div", "gap") : wire(said, { arrow: !quiet }));
     }
   });
   return make("div", "chain", parts);

@@ -8,12 +8,15 @@ from typing import Any, Final
 
 from netspec.diagnostics import Diagnostic, Span
 from netspec.dims import Size, counted, product
+from netspec.drawing.closing import crossing
 from netspec.drawing.labels import drawn_arguments
 from netspec.drawing.tips import all_arguments
 from netspec.layers.base import TensorType
 from netspec.net import As, Combinator, Leaf, Net, Node, Scope, Use, multiplying, total
 from netspec.views.describe import contents_text, count_text, shape_text, tensors_text, term_text, title_text
 from netspec.views.fold import Item, Join, LayerGroup, Unit, fold, ranges, stacked
+from netspec.views.graph import given_by, is_auxiliary
+from netspec.wiring import Wiring
 
 _BYTES: Final = {"int64": 8, "bool": 1}
 """Bytes of an element where it is not four."""
@@ -58,7 +61,8 @@ def net_data(drawn: OnPage) -> dict[str, Any]:
 
 def _items(net: Net) -> list[dict[str, Any]]:
     items = stacked(fold(net), rounds=True)
-    return _Writer({key: drawn_arguments(leaf) for key, leaf in ranges(items).items()}).items(items)
+    lasts = {key: drawn_arguments(leaf) for key, leaf in ranges(items).items()}
+    return _Writer(lasts, Wiring(net)).items(items)
 
 
 def _output(types: Sequence[TensorType]) -> str:
@@ -106,6 +110,7 @@ class _Writer:
 
     lasts: dict[int, str]
     """The arguments of the last of several layers that are drawn once, by the `id` of the first."""
+    wiring: Wiring
 
     def items(self, items: Iterable[Item]) -> list[dict[str, Any]]:
         return [self.item(item) for item in items]
@@ -116,6 +121,10 @@ class _Writer:
                 return {"kind": "unit", "layers": [self.layer(leaf) for leaf in layers], "output": _tensor(item.output)}
             case LayerGroup():
                 return self.group(item)
+            case Join(combinator=node) if node.joining.training_only:
+                return self.group(
+                    LayerGroup(node.name or node.kind, 1, (node,), (item,), node.input, node.output, False)
+                )
             case Join():
                 return self.join(item)
             case Leaf():
@@ -165,9 +174,11 @@ class _Writer:
             "title": title,
             "round": round_,
             "count": group.count,
-            "items": self.items(group.items),
+            "training": is_auxiliary(group),
+            "crossing": crossing(group.nodes, self.wiring),
+            "items": self.items(_inside(group)),
             "input": _tensor(group.input),
-            "output": _tensor(group.output),
+            "output": _tensor(given_by(group)),
             **self.sums(group.nodes),
             **_place(first.span),
         }
@@ -181,7 +192,6 @@ class _Writer:
             "sign": joining.sign,
             "name": node.name or "",
             "ordered": not joining.sign and not joining.equal_shapes and len(join.branches) > 1,
-            "training": joining.training_only,
             "inputJoins": joining.input_joins,
             "part": joining.part_text(),
             "branches": [
@@ -201,6 +211,21 @@ class _Writer:
         inside = [leaf for leaf in found if isinstance(leaf, Leaf)]
         params, memory = total(leaf.params for leaf in inside), total(map(_memory, inside))
         return {"layers": len(inside), **_counts(params, total(node.macs for node in found), memory)}
+
+
+def _inside(group: LayerGroup) -> Iterable[Item]:
+    """What a group shows when it is opened: of a head that runs in training alone its layers, since it is a frame
+    itself."""
+    items = group.items
+    while is_auxiliary(group):
+        match items:
+            case (LayerGroup(items=inner),):
+                items = inner
+            case (Join() as join,):
+                return [item for _, branch in join.branches for item in branch]
+            case _:
+                break
+    return items
 
 
 def _derivations(leaf: Leaf) -> list[str]:

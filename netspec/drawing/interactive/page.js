@@ -34,7 +34,7 @@ function everything(net) {
 function place(net, items) {
   for (const finding of net.findings) {
     finding.element = () => make("div", "said", `${finding.severity}: ${finding.message}${finding.help ? ` — ${finding.help}` : ""}`);
-    const before = items.filter((item) => item.line && item.kind !== "group" && item.line <= finding.line && finding.line <= (item.endLine || item.line) + 3);
+    const before = items.filter((item) => item.line && (item.kind !== "group" || item.training) && item.line <= finding.line && finding.line <= (item.endLine || item.line) + 3);
     const last = before.filter((item) => item.line === Math.max(...before.map((i) => i.line)));
     finding.item = last[0] || null;
     if (finding.item) findingsOf.set(finding.item, [...(findingsOf.get(finding.item) || []), finding]);

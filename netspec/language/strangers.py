@@ -99,7 +99,9 @@ _OPPOSITE: Final = (
     "it a value that says so"
 )
 _BESIDE: Final = {word: f"`parametrize: {word}` stands beside the layer whose weight it is about"
-                  for word in ("weight_norm", "spectral_norm", "weight_standardization")}  # fmt: skip
+                  for word in ("weight_norm", "spectral_norm", "weight_standardization")} | {
+    "activation": "an activation is a layer, an item behind this one: `- ReLU`"
+}  # fmt: skip
 """What to write instead of an option that there is not."""
 _OPTIONS: Final = {
     "if": ("when",),

@@ -57,6 +57,19 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) 
     yield from _sequential(at, source, spec)
 
 
+def mends_beyond(fix: Fix, d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
+    """Mends of an item whose head has another name here that write its arguments anew, too.
+
+    Args:
+        fix: writes the name alone.
+    """
+    item = next(items_around(spec, offset(source, d.span.line, d.span.column)), None)
+    name = None if item is None else _meant(item.head.text, spec)
+    if item is not None and name is not None:
+        found = mends_of_words(item, name, spec.offer.layer_class(name), source, spec)
+        yield from (other for other in found if set(fix.edits) < set(other.edits))
+
+
 def _in_gate(spec: Spec, at: int) -> bool:
     heads = (item.head.text for item in items_around(spec, at))
     return any(head in COMBINATORS and issubclass(joining_class(head), Gate) for head in heads)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from netspec.combinators import COMBINATORS, joining_class
 from netspec.combinators.products import Gate
@@ -154,6 +154,9 @@ def _list(item: Item, name: str, layer: type[Layer], source: Source, is_first: b
             way, other = ("without", "with") if i else ("with", "without")
             title += f" {way} its `{layer.width}`; {other} it, `{call_text(name, possible[1 - i])}`"
             sure = False
+        if (kernel := _unlikely_kernel(pairs)) is not None:
+            title += f"; if {kernel} is `out_channels`, the kernel is missing"
+            sure = False
         written = f"{{{', '.join(f'{key}: {text}' for key, text in pairs)}}}"
         yield Fix(title, (*_head(item, name, source), replace(source, value, written)), certain=sure)
     if not torchs and needed[0] == layer.width and not layer.model_fields[needed[0]].is_required():
@@ -196,6 +199,16 @@ def _wider(pairs: Sequence[tuple[str, str]]) -> bool:
     given = {key: _literal(text) for key, text in pairs}
     channels, kernel = given.get("out_channels"), given.get("kernel_size")
     return isinstance(channels, int) and isinstance(kernel, int) and kernel > channels
+
+
+def _unlikely_kernel(pairs: Sequence[tuple[str, str]]) -> int | None:
+    """The kernel, where it is more likely to be the channels that come out: two numbers alone, the second a width."""
+    kernel = _literal(pairs[1][1]) if [key for key, _ in pairs] == ["out_channels", "kernel_size"] else None
+    return kernel if isinstance(kernel, int) and kernel not in _KERNELS else None
+
+
+_KERNELS: Final = (1, 2, 3, 4, 5, 6, 7, 9, 11, 13, 15)
+"""Kernels that stand behind a number of channels and nothing else."""
 
 
 def _head(item: Item, name: str, source: Source) -> tuple[Edit, ...]:

@@ -169,6 +169,11 @@ OPEN: dict[str, tuple[str, tuple[str, ...]]] = {
         ("write `w * 3 // 2`, which leaves the rest out", "write `w * (3 // 2)`, which leaves the rest out"),
     ),
     "a bit that is flipped": ("  - {ReLU: , repeat: n^1}\n", ("write `n**1`",)),
+    "two numbers, the second a width": (
+        "  - Conv2d: {out_channels: 16, kernel_size: 1}\n  - Conv2d: [16, 8]\n",
+        ("write `Conv2d: {out_channels: 16, kernel_size: 8}`, in the order of torch's signature; if 8 is "
+         "`out_channels`, the kernel is missing",),
+    ),
     "one value or a count": (
         "  - for: i in n\n    do: [{Conv2d: {out_channels: i + 1, kernel_size: 1}}, ReLU]\n",
         ("write `range(n)`, which counts from 0", "write `[n]`, which is one value"),

@@ -19,7 +19,7 @@ from netspec.mends.bodies import mends_of_bodies
 from netspec.mends.definitions import mends_of_definitions
 from netspec.mends.divisions import mends_of_divisions
 from netspec.mends.documents import mends_of_document
-from netspec.mends.edits import drops_comment, loses
+from netspec.mends.edits import drops_comment, loses, with_comments
 from netspec.mends.elsewhere import mends_of_strangers
 from netspec.mends.expressions import mends_of_expressions
 from netspec.mends.inputs import channels_last_input
@@ -183,6 +183,7 @@ def _of_pasted(
     fix = next(iter(proof.first(first, mends_of_pasted(source, offer, conditions))), None)
     if fix is not None and fix not in proof.answered:  # it is read, and is wrong
         fix = fix._replace(certain=False)
+    fix = None if fix is None else fix._replace(edits=with_comments(fix.edits, source))
     told = as_pasted(first, fix, source, offer)
     return None if told is None else [told]
 

@@ -121,6 +121,20 @@ def drops_comment(edits: Sequence[Edit], source: Source) -> bool:
     return any(comment not in new for comment in said)
 
 
+def with_comments(edits: Sequence[Edit], source: Source) -> tuple[Edit, ...]:
+    """Edits that write another text each, above which the comments stand that it took away."""
+    kept: list[Edit] = []
+    for edit in edits:
+        start = offset(source, *edit.span[1:3])
+        lead = source.text[source.text.rfind("\n", 0, start) + 1 : start]
+        old = source.text[start : offset(source, *edit.span[3:5])]
+        said = [comment for comment in re.findall(r"(?:^|(?<=\s))#[^\r\n]*\w[^\r\n]*", old) if comment not in edit.text]
+        lead = "" if lead.strip() else lead
+        own = edit.text[: len(edit.text) - len(edit.text.lstrip(" "))]
+        kept.append(edit._replace(text="".join(f"{own}{comment}\n{lead}" for comment in said) + edit.text))
+    return tuple(kept)
+
+
 def _plain(number: str) -> float:
     """A number; a share as what it is of a hundred, so that `50 %` is 0.5."""
     value = float(number)

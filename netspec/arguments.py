@@ -21,6 +21,10 @@ class Arguments(BaseModel):
     scalar: ClassVar[str | None] = None
     """The argument that a bare scalar sets (`Linear: 10`), or None where that would not be obvious."""
 
+    bare: ClassVar[tuple[str, ...]] = ()
+    """Without a `scalar`, the arguments that a bare value may be meant for, the likeliest first, where they are others
+    than those that are needed."""
+
     takes_list: ClassVar[bool] = False
     """True if a bare list sets the argument that a bare scalar sets: no other could be meant."""
 

@@ -225,6 +225,12 @@ def is_near(word: str, near: str) -> bool:
     return begins or _distance(word, near) <= max(2, len(word) // 4)
 
 
+def as_near(word: str, near: str, known: Iterable[str]) -> list[str]:
+    """The known words that are as near to a word as one that it may mean, that one among them, in their order."""
+    distance = _distance(word, near)
+    return [other for other in dict.fromkeys(known) if other == near or _distance(word, other) == distance]
+
+
 def is_sure(word: str, near: str, known: Iterable[str]) -> bool:
     """Whether a word means the one that it is a slip of: no other is as near."""
     distance = _distance(word, near)

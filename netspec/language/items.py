@@ -177,6 +177,7 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
         unknown_head(stranger, spec, report)
         return
     from netspec.language.strangers import instead_of_option  # once one is met
+    from netspec.meant import argument_meant
 
     own = COMBINATORS[head.text].options if head.text in COMBINATORS else ("do",) if head.text == "for" else ()
     fields: Collection[str] = ()
@@ -186,10 +187,13 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
         fields = [parameter.name for parameter in spec.blocks[head.text].parameters]
     argument = stranger.text if stranger.text in fields else None
     near, told = instead_of_option(stranger.text, own if argument else (*own, *_COMMON))
+    told = told if argument is None else None
     if not near and argument is None and stranger.text in OWNERS:
         told = f"`{stranger.text}` belongs to {' and '.join(f'`{owner}`' for owner in OWNERS[stranger.text])}"
     if not near and not told and argument is None:
         found = did_you_mean(stranger.text, (*_EVERY_OPTION, *fields))
+        if found in fields and argument_meant(stranger.text, fields) != found:  # it only resembles it
+            found = did_you_mean(stranger.text, _EVERY_OPTION)
         argument, near = (found, None) if found in fields else (None, found)
         near = near if near is not None and is_misspelt(stranger.text, near) else None
     under = f"arguments of `{head.text}` belong under it: `{head.text}: {{{argument or stranger.text}: …}}`"

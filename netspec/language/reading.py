@@ -32,7 +32,7 @@ _LATER: Final = {
 _ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("model", "backbone", "network", "net", "architecture", "arch", "body", "modules"), "layers"),
     **dict.fromkeys(("training", "trainer"), "train"),
-    **dict.fromkeys(("input_size", "input_dim", "in_shape", "shape"), "input"),
+    **dict.fromkeys(("input_shape", "input_size", "input_dim", "in_shape", "shape"), "input"),
     **dict.fromkeys(("variables", "params", "parameters", "constants"), "vars"),
 }
 """Keys that people and other tools write at the top, in small letters, with ours."""
@@ -64,7 +64,9 @@ def read_spec(root: Node, source: Source, stem: str, report: Report, offer: Offe
     if "layers" not in given and (kind := next((key for key, _ in root.entries if key.text == "model_type"), None)):
         _report_configuration(spec, kind, report)
         return spec
-    for key, node in root.entries:
+    entries = _at_the_top(root.entries, given, source, report)
+    given = {key.text for key, _ in entries}
+    for key, node in entries:
         known = key.text in KEYS or key.text in _LATER
         near = None if known else _meant(key.text, node, given) or did_you_mean(key.text, KEYS)
         if near is None:
@@ -89,6 +91,37 @@ def read_spec(root: Node, source: Source, stem: str, report: Report, offer: Offe
             help="add `input: [1, 28, 28]`, the shape of one example without the batch axis",
         )
     return spec
+
+
+def _at_the_top(
+    entries: list[tuple[ScalarNode, Node]], given: Collection[str], source: Source, report: Report
+) -> list[tuple[ScalarNode, Node]]:
+    """The entries of a document; what stands under `model`, a spec in itself, is read as if it stood at the top."""
+    found: list[tuple[ScalarNode, Node]] = []
+    for key, node in entries:
+        if "layers" in given or key.text in KEYS or not isinstance(node, MapNode) or node.get("layers") is None:
+            found.append((key, node))
+            continue
+        twice = [inner.text for inner, _ in node.entries if inner.text in given]
+        fix = None if twice or node.flow else _dedent(key, node, source)
+        told = f"leave `{key.text}` out: its keys stand at the top of a spec"
+        told += f", where `{twice[0]}` stands already" if twice else ""
+        report("unknown-key", f"a spec has no `{key.text}`", key, help=told if fix is None else None, fix=fix)
+        found += [(inner, value) for inner, value in node.entries if inner.text not in given]
+    return found
+
+
+def _dedent(key: ScalarNode, node: MapNode, source: Source) -> Fix:
+    """The entries of a block mapping in the column of its key, which goes."""
+    text, first = source.text, node.entries[0][0].start
+    indent = first - text.rfind("\n", 0, first) - 1
+    stop = text.find("\n", key.end) + 1
+    comment = text.find("#", key.end, stop)
+    edits = [Edit(source.between(key.start, stop if comment < 0 else comment), "")]
+    for line in re.finditer(r"^ +", text[stop : node.end], re.MULTILINE):
+        begin = stop + line.start()
+        edits.append(Edit(source.between(begin, begin + min(indent, len(line[0]))), ""))
+    return Fix(f"leave `{key.text}` out, and write its keys at the top", tuple(edits))
 
 
 def _report_configuration(spec: Spec, kind: ScalarNode, report: Report) -> None:

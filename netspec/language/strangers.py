@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 _PRODUCT: Final = "`{einsum: [a, b], pattern: 'n i k, n k j -> n i j'}` is an item that multiplies values as matrices"
 _SHAPE: Final = "layers change a shape: `Flatten`, `Unflatten: {dim: 1, unflattened_size: [8, 8]}`, `Rearrange`"
 _ORDER: Final = "a layer reorders axes: `Rearrange: n a b -> n b a`"
-_ONES: Final = "a layer adds and takes away axes of size 1: `Rearrange: n a -> n a 1`"
+_ONES: Final = (
+    "a layer adds and takes away axes of size 1, all others named: `Rearrange: n a b -> n 1 a b` puts one in front "
+    "of two axes, `Rearrange: n a 1 -> n a` takes the last one away"
+)
 _PARTS: Final = (
     "a layer takes a part: `Slice: {dim: 1, end: 8}`; `split: 2` beside `concat` gives each branch its chunk"
 )
@@ -103,7 +106,9 @@ _OPPOSITE: Final = (
     "it a value that says so"
 )
 _BESIDE: Final = {word: f"`parametrize: {word}` stands beside the layer whose weight it is about"
-                  for word in ("weight_norm", "spectral_norm", "weight_standardization")}  # fmt: skip
+                  for word in ("weight_norm", "spectral_norm", "weight_standardization")} | {
+    "activation": "an activation is a layer, an item behind this one: `- ReLU`"
+}  # fmt: skip
 """What to write instead of an option that there is not."""
 _OPTIONS: Final = {
     "if": ("when",),

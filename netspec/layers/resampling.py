@@ -119,6 +119,8 @@ class Upsample(Resampling):
         Example({"size": (7, 9), "mode": "bicubic", "align_corners": True}, (2, 4, 4), (2, 7, 9)),
     )
 
+    bare = ("scale_factor", "size")
+
     mode: Mode = "nearest"
     align_corners: bool | None = None
     recompute_scale_factor: bool | None = None

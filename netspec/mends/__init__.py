@@ -19,7 +19,7 @@ from netspec.mends.bodies import mends_of_bodies
 from netspec.mends.definitions import mends_of_definitions
 from netspec.mends.divisions import mends_of_divisions
 from netspec.mends.documents import mends_of_document
-from netspec.mends.edits import drops_comment, loses
+from netspec.mends.edits import drops_comment, loses, with_comments
 from netspec.mends.elsewhere import mends_of_strangers
 from netspec.mends.expressions import mends_of_expressions
 from netspec.mends.finding import item_at
@@ -36,7 +36,7 @@ from netspec.mends.remarks import mends_of_end, mends_of_output, mends_of_remark
 from netspec.mends.shapes import mends_of_layer, values_that_fit
 from netspec.mends.values import mends_of_unread
 from netspec.mends.words import mends_of_axis_of_map
-from netspec.mends.written import mends_of_writing, python_at
+from netspec.mends.written import mends_beyond, mends_of_writing, python_at
 from netspec.recipe.clues import DataClue, ScoresClue
 from netspec.text.source import MapNode, Source
 
@@ -185,6 +185,7 @@ def _of_pasted(
     fix = next(iter(proof.first(first, mends_of_pasted(source, offer, conditions))), None)
     if fix is not None and fix not in proof.answered:  # it is read, and is wrong
         fix = fix._replace(certain=False)
+    fix = None if fix is None else fix._replace(edits=with_comments(fix.edits, source))
     told = as_pasted(first, fix, source, offer)
     return None if told is None else [told]
 
@@ -247,6 +248,8 @@ def _with_mend(
             kept = d.help if better[0] is d.fix else values_that_fit(clue) if isinstance(clue, LayerClue) else None
             return _with(d, better, kept)
     written = d.severity == "error" and (d.code in WRITTEN or d.code in BROKEN)
+    if own and spec is not None and d.code == "unknown-layer":  # its name alone leaves arguments that it has not
+        own = [*mends_beyond(own[0], d, source, spec), *own]
     if written and spec is not None:
         own += mends_of_recipe(d, source, spec)
     slips: dict[tuple[Edit, ...], str] = {}
@@ -278,6 +281,7 @@ def _with_mend(
         return _as_slip(d, found[0], slips[found[0].edits], source)
     if found:
         another = found[0] not in own and (bool(own) or d.code == "list-argument")  # than the help speaks of
+        another = another or (d.code == "unknown-layer" and own != [] and found[0] != own[-1])
         return _with(d, found, None if another and found[0].certain else d.help)
     told = None if spec is None or d.code != "unknown-layer" else python_at(d, source, spec)
     told = told or (values_that_fit(clue) if isinstance(clue, LayerClue) and d.help is None else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -88,6 +88,7 @@ def loses(edits: Sequence[Edit], source: Source) -> bool:
         text = re.sub(r"\b(\d+) ?[x×X] ?\1$", r"\1", text)  # a square that becomes one number
         if text[:1].isalpha() and _bare(text) == _bare(edit.text):  # `CIFAR-10`
             text = ""
+        text = re.sub(r"\binput_shape: *\[[\d, ]*\]", "", text)  # which goes where `input` says it
         side = re.fullmatch(r" ?[x×X] ?(\d+)", text)
         if side is not None and re.search(rf"\b{side[1]}$", source.text[:start]):  # its second side alone
             text = ""
@@ -126,6 +127,20 @@ def drops_comment(edits: Sequence[Edit], source: Source) -> bool:
     said = [found for text in old for found in re.findall(r"(?:^|(?<=\s))#[^\r\n]*\w", text)]
     new = "\n".join(edit.text for edit in edits)
     return any(comment not in new for comment in said)
+
+
+def with_comments(edits: Sequence[Edit], source: Source) -> tuple[Edit, ...]:
+    """Edits that write another text each, above which the comments stand that it took away."""
+    kept: list[Edit] = []
+    for edit in edits:
+        start = offset(source, *edit.span[1:3])
+        lead = source.text[source.text.rfind("\n", 0, start) + 1 : start]
+        old = source.text[start : offset(source, *edit.span[3:5])]
+        said = [comment for comment in re.findall(r"(?:^|(?<=\s))#[^\r\n]*\w[^\r\n]*", old) if comment not in edit.text]
+        lead = "" if lead.strip() else lead
+        own = edit.text[: len(edit.text) - len(edit.text.lstrip(" "))]
+        kept.append(edit._replace(text="".join(f"{own}{comment}\n{lead}" for comment in said) + edit.text))
+    return tuple(kept)
 
 
 def _plain(number: str) -> float:
@@ -191,16 +206,29 @@ def take_out(source: Source, item: Node) -> Edit | None:
 
 def leave_out(holder: MapNode, i: int, source: Source) -> Edit:
     """Leave an entry of a mapping out, with its comma or its line."""
-    key, value = holder.entries[i]
-    if holder.flow:
-        if i + 1 < len(holder.entries):
-            return Edit(source.between(key.start, holder.entries[i + 1][0].start), "")
-        if i:
-            return Edit(source.between(holder.entries[i - 1][1].end, value.end), "")
-        return Edit(source.between(key.start, value.end), "")
-    begin = source.text.rfind("\n", 0, key.start)
-    stop = source.text.find("\n", value.end)
-    return Edit(source.between(max(begin, 0), len(source.text) if stop < 0 else stop), "")
+    return leave_all_out(holder, (i,), source)[0]
+
+
+def leave_all_out(holder: MapNode, gone: Collection[int], source: Source) -> list[Edit]:
+    """Leave entries of a mapping out: each line in block style, runs of them with their commas in braces."""
+    entries, count = holder.entries, len(holder.entries)
+    edits: list[Edit] = []
+    for i in sorted(gone):
+        key, value = entries[i]
+        if not holder.flow:
+            begin = source.text.rfind("\n", 0, key.start)
+            stop = source.text.find("\n", value.end)
+            edits.append(Edit(source.between(max(begin, 0), len(source.text) if stop < 0 else stop), ""))
+        elif i + 1 not in gone:
+            first = next(k for k in range(i, -1, -1) if k - 1 not in gone)
+            if i + 1 < count:
+                edits.append(Edit(source.between(entries[first][0].start, entries[i + 1][0].start), ""))
+            elif first:
+                before = max(entries[first - 1][0].end, entries[first - 1][1].end)
+                edits.append(Edit(source.between(before, value.end), ""))
+            else:
+                edits.append(Edit(source.between(entries[0][0].start, value.end), ""))
+    return edits
 
 
 def set_argument(source: Source, item: Item, name: str, text: str, scalar: str | None) -> Edit | None:

@@ -35,14 +35,16 @@ class Fitting(NamedTuple):
         return min(values.values()) > 0 and all(c.holds(values) for c in self._comparisons())
 
     def nearest(self) -> list[tuple[int, ...]]:
-        """The smallest changes, below and above, that fit: all sizes by as much, or else each by as little as it
-        may."""
+        """The smallest changes, below and above, that fit: all sizes by as much where they are the same, or each by as
+        little as it may."""
         if not all(isinstance(each.condition, SizeComparison) for each in self.required):
             return []
-        found = [self._together(sign) for sign in _SIGNS]
-        if not any(found):
-            found = [self._apart(sign) for sign in _SIGNS]
-        return [by for by in found if by is not None]
+        ways = [self._together, self._apart] if len(set(self.sizes)) == 1 else [self._apart, self._together]
+        for way in ways:
+            found = [by for sign in _SIGNS if (by := way(sign)) is not None and any(by)]
+            if found:
+                return found
+        return []
 
     def _together(self, sign: int) -> tuple[int, ...] | None:
         """The smallest change in one direction, the same for each axis."""

@@ -313,6 +313,7 @@ def as_pasted(d: Diagnostic, fix: Fix | None, source: Source, offer: Offer | Non
     return d._replace(
         message=f"{what} stands where {where} should stand",
         span=source.between(place.first + len(first) - len(first.lstrip()), place.first + len(first)),
+        label="",  # which is about what YAML makes of it
         fix=fix,
         help=help_,
     )

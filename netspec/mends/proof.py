@@ -77,7 +77,9 @@ OF_NEIGHBOURS: Final[frozenset[Code]] = frozenset(
 the worse for it."""
 
 
-FROM_A_NAME: Final[frozenset[tuple[Code, Code]]] = frozenset({("unknown-loss", "loss-mismatch")})
+FROM_A_NAME: Final[frozenset[tuple[Code, Code]]] = frozenset(
+    {("unknown-loss", "loss-mismatch"), ("wrong-form", "loss-mismatch")}
+)
 """Warnings that come of a name that is known now, and of what stands elsewhere: the name is right all the same."""
 
 

@@ -87,7 +87,7 @@ def mends_of_warning(clue: LayerClue, source: Source) -> Iterator[Fix]:
 
 
 def mends_of_end(source: Source, spec: Spec) -> Iterator[Fix]:
-    """Leave out the activation at the end, where a loss wants scores."""
+    """Leave out the activation at the end, where a loss wants scores; its logarithm, where it wants that."""
     if not isinstance(spec.layers, ListNode):
         return
     for node in reversed(spec.layers.items[-3:]):
@@ -96,6 +96,8 @@ def mends_of_end(source: Source, spec: Spec) -> Iterator[Fix]:
             continue
         if spec.offer.layer_class(head.text).gives is not None:
             yield from _made(f"leave out `{head.text}`", take_out(source, node))
+        if head.text == "Softmax":
+            yield from _made("write `LogSoftmax`", replace(source, head, "LogSoftmax"))
 
 
 def _made(title: str, edit: Edit | None) -> Iterator[Fix]:

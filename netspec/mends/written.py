@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from netspec.combinators import COMBINATORS, joining_class
 from netspec.combinators.products import Gate
 from netspec.diagnostics import Diagnostic, Edit, Fix
-from netspec.kinds import kinds_of
 from netspec.language.aliases import meant_by
 from netspec.language.items import Item
 from netspec.language.spec import Spec
-from netspec.layers import FAMILIES
 from netspec.layers.base import Layer
 from netspec.meant import argument_meant
 from netspec.mends.calls import call_text, items_text
@@ -24,6 +20,7 @@ from netspec.mends.heads import mends_of_head
 from netspec.mends.pairs import mends_of_pairs
 from netspec.mends.pasted import readings, what_was_found
 from netspec.mends.pools import pooled, window
+from netspec.mends.positions import by_position
 from netspec.mends.words import mends_of_axis, mends_of_words
 from netspec.text.source import ListNode, MapNode, ScalarNode, Source
 
@@ -44,7 +41,7 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) 
         if name is None:
             continue
         layer = spec.offer.layer_class(name)
-        yield from _list(item, name, layer, source, is_first)
+        yield from by_position(item, name, layer, source, is_first)
         yield from mends_of_pairs(d, item, layer, source)
         yield from _option_inside(d, item, source)
         yield from _level(item, name, layer, source)
@@ -56,6 +53,19 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) 
         yield from mends_of_axis(item, name, layer, source, spec)
         return
     yield from _sequential(at, source, spec)
+
+
+def mends_beyond(fix: Fix, d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
+    """Mends of an item whose head has another name here that write its arguments anew, too.
+
+    Args:
+        fix: writes the name alone.
+    """
+    item = next(items_around(spec, offset(source, d.span.line, d.span.column)), None)
+    name = None if item is None else _meant(item.head.text, spec)
+    if item is not None and name is not None:
+        found = mends_of_words(item, name, spec.offer.layer_class(name), source, spec)
+        yield from (other for other in found if set(fix.edits) < set(other.edits))
 
 
 def _in_gate(spec: Spec, at: int) -> bool:
@@ -110,86 +120,7 @@ def python_at(d: Diagnostic, source: Source, spec: Spec) -> str | None:
     return next((told for text in texts if (told := what_was_found(text, spec.offer)) is not None), None)
 
 
-# ---- lists, `type:`, arguments beside their layer
-
-
-def _list(item: Item, name: str, layer: type[Layer], source: Source, is_first: bool) -> Iterator[Fix]:
-    """`Conv2d: [1, 96, 11]`: the arguments in the order of torch's signature."""
-    value = item.value
-    if isinstance(value, ListNode):
-        texts = [source.text[one.start : one.end] for one in value.items]
-    elif isinstance(value, ScalarNode) and "," in value.text and not value.quoted:  # `Linear: 784, 10`
-        texts = [part.strip() for part in value.text.strip("()").split(",") if part.strip()]
-    elif isinstance(value, ScalarNode) and type(value.value) is int and _takes_first(layer, value.value):
-        texts = [value.text]  # `BatchNorm2d: 96`, `Flatten: 2`
-    else:
-        return
-    fields = list(layer.model_fields)
-    needed = [field for field in fields if layer.model_fields[field].is_required()] or fields[:1]
-    readings = [list(zip(names, texts, strict=False))
-                for names in (fields, [field for field in fields if field != layer.width])
-                if len(texts) <= len(names)]  # fmt: skip
-    possible = [pairs for i, pairs in enumerate(readings) if pairs not in readings[:i] and _may_be(layer, pairs)]
-    if needed[0] == layer.width:
-        possible = possible[:1]  # what can be left out altogether, as `eps` can, is not what comes first
-    least, most = kinds_of(layer)[needed[0]].lengths or (1, 0)
-    one = len(needed) == 1 and least <= len(texts) and (most is None or len(texts) <= most)
-    torchs = name not in FAMILIES["extra"]
-    for i, pairs in enumerate(possible):
-        title = f"write `{call_text(name, pairs)}`" + ", in the order of torch's signature" * torchs
-        sure = not one and torchs
-        if len(texts) == 1 and needed[0] == layer.width and not is_first:
-            sure = False  # what comes to it is not known
-        if len(possible) > 1 and (not is_first or (i and _wider(pairs))):
-            way, other = ("without", "with") if i else ("with", "without")
-            title += f" {way} its `{layer.width}`; {other} it, `{call_text(name, possible[1 - i])}`"
-            sure = False
-        written = f"{{{', '.join(f'{key}: {text}' for key, text in pairs)}}}"
-        yield Fix(title, (*_head(item, name, source), replace(source, value, written)), certain=sure)
-    alone = not torchs or len(texts) == 1
-    if alone and needed[0] == layer.width and not layer.model_fields[needed[0]].is_required():
-        title = f"write `{name}` alone: its {'sizes follow' if not torchs else 'width follows'} from what it takes"
-        whole = source.between(item.head.start, value.end)
-        yield Fix(title, (Edit(whole, name),), certain=False)
-
-
-def _takes_first(layer: type[Layer], value: int) -> bool:
-    """Whether a bare number that names no argument may be the first."""
-    first = next(iter(layer.model_fields), None)
-    if first is None or layer.scalar is not None:
-        return False
-    return first == layer.width or (layer.model_fields[first].annotation is int and kinds_of(layer)[first].takes(value))
-
-
-def _literal(text: str) -> Any:
-    """A number or a list of numbers as it is written; None for what has to be computed."""
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-    return tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any values
-
-
-def _may_be(layer: type[Layer], pairs: Sequence[tuple[str, str]]) -> bool:
-    """Whether arguments are of the kinds that the layer takes, as far as they are numbers."""
-    given = {key: _literal(text) for key, text in pairs}
-    if any(value is None for value in given.values()):
-        return True
-    try:
-        layer.model_validate(given)
-    except ValueError:
-        return False
-    return True
-
-
-def _wider(pairs: Sequence[tuple[str, str]]) -> bool:
-    given = {key: _literal(text) for key, text in pairs}
-    channels, kernel = given.get("out_channels"), given.get("kernel_size")
-    return isinstance(channels, int) and isinstance(kernel, int) and kernel > channels
-
-
-def _head(item: Item, name: str, source: Source) -> tuple[Edit, ...]:
-    return () if item.head.text == name else (replace(source, item.head, name),)
+# ---- `type:`, arguments beside their layer
 
 
 def _typed(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:

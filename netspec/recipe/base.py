@@ -14,7 +14,7 @@ from typing import ClassVar, Final, Literal, NamedTuple
 
 from netspec.arguments import Arguments
 from netspec.dims import Problem, Shape, Size
-from netspec.layers.base import DType, TensorType, Values
+from netspec.layers.base import DType, Layer, TensorType, Values
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 Interval = Literal["epoch", "step"]
@@ -217,11 +217,21 @@ class Ending(NamedTuple):
     values: tuple[Values, ...]
     """What last layers give (`Layer.gives`) that is no longer scores; or that is what it takes."""
     help: str
-    """What to do where the net ends in another way."""
+    """What to do where the net ends in another way; where `layer` is given, what to do instead of that."""
     does: Literal["softmax", "sigmoid"] | None = None
     """What the loss itself makes probabilities of scores with."""
-    help_on_last_axis: str | None = None
-    """What to do where the scores stand on the last axis, if it is another thing."""
+    layer: str | None = None
+    """The layer that the net should end with."""
+    layer_on_last_axis: str | None = None
+    """The same where the scores stand on the last axis, if it is another thing."""
+
+    def advice(self, last: type[Layer], *, on_last_axis: bool) -> str:
+        """What to do with a net that ends in another layer."""
+        layer = self.layer_on_last_axis if on_last_axis and self.layer_on_last_axis else self.layer
+        if layer is None:
+            return self.help
+        instead = f" in the place of `{last.__name__}`" if last.gives in NOT_SCORES else ""
+        return f"end the net with `{layer}`{instead}, or {self.help}"
 
     def least(self, given: Values | None, classes: Size) -> float | None:
         """The value below which the loss of an example never falls where it is given probabilities as scores: between 0

@@ -118,6 +118,6 @@ def check_end(term: Term, reader: Reader) -> None:
     mismatch(
         reader, term.at, f"`{term.loss.name()}` takes {ending.takes}, but {ends} in `{last.__name__}`{cost}",
         "drop the layer" if ending.takes == "scores" and clipped
-        else ending.help_on_last_axis if term.next_token and ending.help_on_last_axis else ending.help,
+        else ending.advice(last, on_last_axis=term.next_token),
         severity="warning",
     )  # fmt: skip

@@ -128,6 +128,7 @@ def _missing_colon_at(text: str, start: int, end: int, related: tuple[str, int, 
         return Mistake(f"a blank is missing after `{name}:`", start, end, "no key without it", related, edit=edit)
     place = start + len(first)
     edit = (f"write `{first}: {words[1]}`" if len(words) > 1 else f"write `{first}:`", place, place, ":")
+    edit = None if "(" in first else edit  # a call of Python, which is no key
     return Mistake(f"a `:` is missing after `{first}`", start, end, "no `:` in this line", related, edit=edit)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, get_args
 
 from netspec.arguments import Arguments
-from netspec.diagnostics import Code, did_you_mean, is_misspelt
+from netspec.diagnostics import Code, Edit, Fix, did_you_mean, is_misspelt
 from netspec.expressions.values import described
 from netspec.kinds import FieldKind, kinds_of
 from netspec.meant import argument_meant, instead_of_argument, is_same_argument, meant_call, no_argument, python_call
@@ -26,18 +26,32 @@ def no_bare_value(reports: Reports, model: type[Arguments], node: ScalarNode, na
     """Report a bare value, `Conv2d: 64`, where nothing says which argument that would be."""
     arguments = ", ".join(model.model_fields)
     alone = f"write `{name}` alone: it needs no argument" if arguments else f"write `{name}` alone"
+    if node.text in _switches(model):
+        alone = f"write `{name}: {{{node.text}: true}}`"
     reports.report(
         "scalar-argument",
         f"`{name}` takes no bare value" + (f"; its arguments are {arguments}" if arguments else ", and no arguments"),
         node,
-        help=f"write `{name}: {{{_with_value(model, node.text)}}}`" if _may_be_meant(model, node) else alone,
+        help=_named_readings(model, node.text, name) if _may_be_meant(model, node) else alone,
     )
 
 
+def _switches(model: type[Arguments]) -> list[str]:
+    """The arguments that are on or off, which people name to switch them on."""
+    return [name for name, field in model.model_fields.items() if field.annotation is bool]
+
+
+def _named_readings(model: type[Arguments], text: str, name: str) -> str:
+    """What a bare value may be meant for, as advice."""
+    readings = [f"{argument}: {text}" for argument in model.bare] or [_with_value(model, text)]
+    return f"write {' or '.join(f'`{name}: {{{one}}}`' for one in readings)}"
+
+
 def _may_be_meant(model: type[Arguments], node: ScalarNode) -> bool:
-    """Whether a bare value may be that of an argument: a width is none of a layer whose arguments are shares."""
+    """Whether a bare value may be that of an argument: a width is none of a layer whose arguments are shares, and need
+    not be said where it follows from what comes."""
     first = next(iter(_first_needed(model)), None)
-    if first is None:
+    if first is None or node.text in _switches(model) or first == getattr(model, "width", None):
         return False
     share = model.model_fields[first].annotation is float and type(node.value) is int
     return model.model_fields[first].is_required() or (not share and kinds_of(model)[first].takes(node.value))
@@ -76,22 +90,33 @@ def _with_list(model: type[Arguments], node: ListNode, text: str) -> list[str]:
     the order of torch's signature without the width that follows from the input, and with it."""
     if not model.model_fields:
         return []
+    given = [getattr(item, "text", None) or _text_of(item) for item in node.items]
+    if all(word in _switches(model) for word in given):
+        return [", ".join(f"{word}: true" for word in given)]
+    if model.bare:
+        return [f"{argument}: {given[0] if len(given) == 1 else text}" for argument in model.bare]
     first = _first_needed(model)[0]
     least, most = kinds_of(model)[first].lengths or (1, 0)
     nested = any(isinstance(item, ListNode) for item in node.items)  # as in `Normalize: [[0.5], [0.25]]`
     if not nested and least <= len(node.items) and (most is None or len(node.items) <= most):
         return [_with_value(model, text)]
     width = getattr(model, "width", None)
-    given = [getattr(item, "text", None) or _text_of(item) for item in node.items]
     without = [name for name in model.model_fields if name != width]
     orders = [list(model.model_fields)] if first == width else [without, list(model.model_fields)]
     needed = [name for name, field in model.model_fields.items() if field.is_required()]
     found: list[str] = []
     for order in orders:
         whole = len(given) <= len(order) and set(needed) <= set(order[: len(given)])
+        if not all(_may_take(kinds_of(model)[name], value) for name, value in zip(order, node.items, strict=False)):
+            continue
         if whole or order is orders[0]:
             found.append(", ".join(f"{name}: {value}" for name, value in zip(order, given, strict=False)))
     return list(dict.fromkeys(found))
+
+
+def _may_take(kind: FieldKind, node: Node) -> bool:
+    """Whether a field may take what stands there, as far as it is a number."""
+    return not isinstance(node, ScalarNode) or type(node.value) not in (int, float) or kind.takes(node.value)
 
 
 def _text_of(node: Node) -> str:
@@ -149,10 +174,54 @@ def no_call(reports: Reports, node: Node, table: Mapping[str, str], kind: str) -
     named = f": here are {' and '.join(f'`{n}`' for n in several)}" if len(several) > 1 else ""
     reports.report(
         "wrong-form",
-        f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} is one name, or one name with its arguments{named}",
+        f"{_one(kind)} is one name, or one name with its arguments{named}",
         node,
         help=f"keep one, as in `{{{several[-1]}: {{…}}}}`" if named else f"for example `{next(iter(table))}`",
     )
+
+
+def _one(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+_NAMING = ("name", "type", "class_name", "class", "_target_")
+"""Keys under which others say which thing it is whose arguments stand beside."""
+
+
+def names_within(
+    reports: Reports, node: MapNode, table: Mapping[str, str], load: Callable[[str], type[Arguments]], kind: str,
+    elsewhere: Mapping[str, str],
+) -> bool:  # fmt: skip
+    """Report `{name: SGD, lr: 0.1}`, whose name is the key and the arguments its value here; False if it is none."""
+    at = next((i for i, (key, _) in enumerate(node.entries) if key.text in _NAMING and key.text not in table), None)
+    if at is None:
+        return False
+    key, value = node.entries[at]
+    name = meant_call(value.text, table, load, elsewhere)[0] if isinstance(value, ScalarNode) else None
+    if name is None:
+        return False
+    source = reports.source
+    others = [entry for i, entry in enumerate(node.entries) if i != at]
+    texts = [f"{other.text}: {source.text[given.start : given.end]}" for other, given in others]
+    whole = f"{{{name}: {{{', '.join(texts)}}}}}" if texts else name
+    flat = not any("\n" in text for text in texts) and source.text[key.end : key.end + 1] == ":"
+    block = not node.flow and at == 0 and others
+    edits = [Edit(source.span(node), whole)]
+    if block:  # what stands under it is indented by two more
+        lines = range(source.text.count("\n", 0, others[0][0].start), source.text.count("\n", 0, node.end) + 1)
+        starts = [source.offset(line + 1, 1) for line in lines]
+        edits = [Edit(source.between(key.start, value.end), f"{name}:")]
+        edits += [Edit(source.between(start, start), "  ") for start in starts if source.text[start : start + 1] == " "]
+    told = "`" + (f"{name}: {{{', '.join(texts)}}}" if texts else name) + "`"
+    flat = flat or bool(block)
+    reports.report(
+        "wrong-form",
+        f"{_one(kind)} is one name, or one name with its arguments, and has no `{key.text}`",
+        key,
+        help="its name is a key, whose value are its arguments" if texts else "its name stands alone",
+        fix=Fix(f"write {told}", tuple(edits)) if flat else None,
+    )
+    return True
 
 
 def unknown_call(

@@ -155,6 +155,8 @@ class Reader(Values):
         """
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
             head, value = node, None
+        elif isinstance(node, MapNode) and mistakes.names_within(self.reports, node, table, load, kind, elsewhere):
+            return None
         elif isinstance(node, MapNode) and len(node.entries) == 1:
             head, value = node.entries[0]
         else:

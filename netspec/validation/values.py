@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
-from netspec.diagnostics import Edit, Fix, did_you_mean, is_sure
+from netspec.diagnostics import Edit, Fix, as_near, did_you_mean, is_sure
 from netspec.dims import UNKNOWN
 from netspec.expressions import Called, ExpressionError, NeedsNumber, parse
 from netspec.kinds import FieldKind
@@ -186,6 +186,9 @@ class Values:
             whole = node.quoted and place == self.source.span(node)  # with its quotes, which are to stay
             sure = near is not None and is_sure(error.name, near, self._variables())
             fix = None if near is None or whole else Fix(f"write `{near}`", (Edit(place, near),), sure)
+            joined = _joined(node.text)
+            if near is None and not node.quoted and joined in self._variables():
+                fix = self.replace(f"write `{joined}`", node, joined)
             self.report(error.code, error.message, place, help=help_, fix=fix)
             return
         help_ = None if error.called is None else self.names.instead(error.called)
@@ -212,7 +215,19 @@ class Values:
         if free and node.text.strip() == name and (near is None or near[0].isupper() != name[0].isupper()):
             text = f"a text has quotes of its own: \"'{name}'\""
             return (f"did you mean `{near}`? {text}" if near else text), None
-        return (f"did you mean `{near}`?" if near else self._known(name)), near
+        if near is None:
+            return self._hyphened(name, node) or self._known(name), None
+        alike = as_near(name, near, self._variables()) if near in self._variables() else [near]
+        return f"did you mean {' or '.join(f'`{one}`' for one in alike[:3])}?", alike[0]
+
+    def _hyphened(self, name: str, node: ScalarNode) -> str | None:
+        """What `num-classes` means, which is a difference, where neither is known and both together may be a name."""
+        whole = _joined(node.text)
+        if not whole or not node.text.strip().startswith(f"{name}-"):
+            return None
+        if whole in self._variables():
+            return f"`-` subtracts, and no name has one: did you mean `{whole}`?"
+        return f"`-` subtracts, and no name has one: `vars: {{{whole}: …}}` defines `{whole}`"
 
     def _known(self, name: str) -> str:
         """What may stand in the place of a name that nothing is like."""
@@ -223,6 +238,12 @@ class Values:
     def _variables(self) -> list[str]:
         """The names in scope that may be a number's: the CapWords name of a layer is none."""
         return [word for word in self.names.known() if not word[:1].isupper() or word.isupper()]
+
+
+def _joined(text: str) -> str:
+    """`num_classes` for `num-classes`; an empty text for anything else."""
+    text = text.strip()
+    return text.replace("-", "_") if re.fullmatch(r"[^\W\d]\w*(?:-[^\W\d]\w*)+", text) else ""
 
 
 def _tuples(value: Any) -> Any:

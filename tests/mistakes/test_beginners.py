@@ -45,3 +45,12 @@ def test_each_mend_by_itself_mends(title: str) -> None:
 def test_most_end_clean() -> None:
     assert sum("(left)" not in right for _, right in CASES.values()) >= 0.84 * len(CASES)
     assert len(CASES) >= 100
+
+
+def test_what_is_written_by_itself_is_all_that_is_written() -> None:
+    """The first round gives a layer its name and its arguments together, so that what is shown as its fix compiles."""
+    for title in ("keras, the input twice", "keras, a condition that does not hold"):
+        wrong, right = CASES[title]
+        (d,) = check(wrong)
+        assert d.fix is not None
+        assert apply(wrong, d.fix).rstrip() == right.rstrip()

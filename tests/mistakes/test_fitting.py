@@ -9,7 +9,7 @@ import pytest
 
 import netspec
 from netspec.diagnostics import Diagnostic
-from tests.mistakes.check import check
+from tests.mistakes.check import apply, check
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -93,3 +93,16 @@ def test_a_spec_that_is_right_asks_for_no_symbols(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(mends, "proven", never)
     assert netspec.check(ROOT / "specs" / "unet.yaml") == []
+
+
+def test_a_softmax_gives_way_to_its_logarithm() -> None:
+    text = (
+        "input: [1, 28, 28]\nlayers: [Flatten, Linear: 10, Softmax: -1]\n"
+        "train: {data: MNIST, batch_size: 64, loss: NLLLoss, optimizer: SGD, epochs: 3}\n"
+    )
+    (d,) = check(text)
+    assert d.help is not None
+    assert "end the net with `LogSoftmax: {dim: 1}` in the place of `Softmax`" in d.help
+    assert d.fix is not None
+    assert not d.fix.certain
+    assert check(apply(text, d.fix)) == []

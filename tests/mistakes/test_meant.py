@@ -32,6 +32,31 @@ MENDED = {
     "repeat, the other way round": (
         "  - repeat:\n      - ReLU\n    times: 3\n    name: x\n", "  - do:\n      - ReLU\n    repeat: 3\n    name: x\n"
     ),
+    "an activation of a layer that is repeated": (
+        "  - Conv2D: {filters: 3, kernel_size: 1, activation: relu}\n    repeat: 3\n  - Flatten\n",
+        f"  - repeat: 3\n    do: {TWO}\n  - Flatten\n",
+    ),
+    "an activation of a layer that is repeated, in braces": (
+        "  - {Conv2d: {out_channels: 3, kernel_size: 1, activation: relu}, name: c, when: on_}\n",
+        "  - {when: on_, do: [{Conv2d: {out_channels: 3, kernel_size: 1}, name: c}, ReLU]}\n",
+    ),
+    "an activation of a layer that is repeated, in lines": (
+        "  - Conv2d:\n      out_channels: 3\n      kernel_size: 1\n      activation: relu\n    repeat: 3\n"
+        "    freeze: true\n  - Flatten\n",
+        "  - repeat: 3\n    do:\n      - Conv2d:\n          out_channels: 3\n          kernel_size: 1\n"
+        "        freeze: true\n      - ReLU\n  - Flatten\n",
+    ),
+    "an activation beside a layer with a condition": (
+        f"  - {{{CONV}, activation: relu, when: on_, as: y}}\n  - add: [y, []]\n",
+        f"  - {{when: on_, do: {TWO}, as: y}}\n  - add: [y, []]\n",
+    ),
+    "an activation of a layer whose value has a name": (
+        "  - Conv2d: {out_channels: 3, kernel_size: 1, activation: relu}\n    as: y\n  - Tanh\n  - add: [y, []]\n",
+        f"  - {CONV}\n  - {{ReLU: , as: y}}\n  - Tanh\n  - add: [y, []]\n",
+    ),
+    "no activation of a layer with a name": (
+        f"  - {{{CONV}, name: c, activation: null}}\n", f"  - {{{CONV}, name: c}}\n"
+    ),
     "repeat 3": (f"  - repeat 3: {{{CONV}}}\n", f"  - repeat: 3\n    do: [{{{CONV}}}]\n"),
     "x 3": ("  - ReLU x 3\n", "  - {ReLU: , repeat: 3}\n"),
     "(x3)": ("  - relu (x3)\n", "  - {ReLU: , repeat: 3}\n"),
@@ -130,6 +155,11 @@ OPEN: dict[str, tuple[str, tuple[str, ...]]] = {
         ("write `w * 3 // 2`, which leaves the rest out", "write `w * (3 // 2)`, which leaves the rest out"),
     ),
     "a bit that is flipped": ("  - {ReLU: , repeat: n^1}\n", ("write `n**1`",)),
+    "two numbers, the second a width": (
+        "  - Conv2d: {out_channels: 16, kernel_size: 1}\n  - Conv2d: [16, 8]\n",
+        ("write `Conv2d: {out_channels: 16, kernel_size: 8}`, in the order of torch's signature; if 8 is "
+         "`out_channels`, the kernel is missing",),
+    ),
     "one value or a count": (
         "  - for: i in n\n    do: [{Conv2d: {out_channels: i + 1, kernel_size: 1}}, ReLU]\n",
         ("write `range(n)`, which counts from 0", "write `[n]`, which is one value"),

@@ -109,3 +109,11 @@ def test_a_printed_class_is_no_certain_chain() -> None:
     assert found.fix is not None
     assert not found.fix.certain
     assert "in the order in which the class holds them" in found.fix.title
+
+
+def test_nothing_is_said_of_what_yaml_makes_of_python() -> None:
+    for text in ("```python\nnn.Sequential(\n    nn.Flatten(),\n    nn.Linear(784, 10))\n```\n",
+                 "input: [1, 28, 28]\nlayers:\n  nn.Flatten(),\n  # none\n  nn.Linear(784, 10)\n"):  # fmt: skip
+        (d,) = check(text)
+        assert d.fix is not None
+        assert d.label == ""

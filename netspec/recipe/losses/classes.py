@@ -58,6 +58,7 @@ class NLLLoss(Counting):
     ending: ClassVar[Ending | None] = Ending(
         "log-probabilities",
         ("log-probabilities",),
-        "end the net with `LogSoftmax: {dim: 1}`, or use CrossEntropyLoss, which includes it",
-        help_on_last_axis="end the net with `LogSoftmax: {dim: -1}`, or use CrossEntropyLoss, which includes it",
+        "use CrossEntropyLoss, which includes it",
+        layer="LogSoftmax: {dim: 1}",
+        layer_on_last_axis="LogSoftmax: {dim: -1}",
     )

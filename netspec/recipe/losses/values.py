@@ -49,7 +49,8 @@ class BCELoss(Loss):
     ending: ClassVar[Ending | None] = Ending(
         "probabilities",
         ("a probability each", "probabilities"),
-        "end the net with `Sigmoid`, or use BCEWithLogitsLoss, which includes it",
+        "use BCEWithLogitsLoss, which includes it",
+        layer="Sigmoid",
     )
 
 

@@ -51,7 +51,7 @@ class Elementwise(Joining):
                     f"({told(second, axis)})"
                 ),
                 code="branch-mismatch",
-                help="one branch has the whole shape, each of the others its sizes or 1 in their place",
+                help="along each axis all branches have one size, or some of them 1",
             )
         self.need_one_dtype(a, b, names[first], names[second])
 

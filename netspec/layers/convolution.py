@@ -45,7 +45,7 @@ class Convolution(Layer):
         if self.out_channels % self.groups:
             raise invalid(
                 f"`groups: {self.groups}` does not divide `out_channels: {self.out_channels}`: "
-                "every group makes the same number of channels"
+                f"every group makes as many channels, and there may be {_divisors(self.out_channels)}"
             )
         return self
 
@@ -160,6 +160,12 @@ class Convolution(Layer):
             amount = (d * (k - 1) + 1) // 2 if self.padding == "same" else p
             if amount:
                 need_source(self.padding_mode, x.shape[axis], amount, AXES[self.axes][axis - 1], axis)
+
+
+def _divisors(number: int) -> str:
+    """The numbers of groups that divide a number of channels."""
+    found = [str(n) for n in range(1, min(number, 4096) + 1) if number % n == 0]
+    return f"{', '.join(found[:-1])} or {found[-1]} groups" if len(found) > 1 else "one group"
 
 
 def need_source(mode: str, n: Size, amount: int, name: str, axis: int) -> None:

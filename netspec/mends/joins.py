@@ -19,7 +19,7 @@ from netspec.mends.block_calls import given_in_call, written
 from netspec.mends.edits import put_beside, replace, set_argument, take_out
 from netspec.mends.finding import item_at, items
 from netspec.mends.shapes import with_argument
-from netspec.mends.widths import width_of_a_body
+from netspec.mends.widths import width_of_a_body, width_of_a_branch
 from netspec.net import Leaf, Sequential, leaves
 from netspec.net import Node as NetNode
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
@@ -41,6 +41,7 @@ def mends_of_join(clue: JoinClue, d: Diagnostic, source: Source, spec: Spec) -> 
     yield from _one_layer_that_differs(clue, types, source, spec)
     yield from _stride_given_twice(clue, source, spec)
     yield from _padding_and_shortcut(clue, x, types, source, spec)
+    yield from width_of_a_branch(clue, types, source, spec)
     yield from width_of_a_body(clue, x, types, source, spec)
     yield from _shortcut(clue, x, types, source, spec)
     yield from _call(clue, types, d, source, spec)

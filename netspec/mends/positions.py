@@ -40,6 +40,9 @@ def by_position(item: Item, name: str, layer: type[Layer], source: Source, is_fi
         yield Fix(f"write `{name}: {written}`", (*_head(item, name, source), replace(source, value, written)))
         return
     fields = list(layer.model_fields)
+    if isinstance(value, ListNode) and (plain := _either_way(fields, texts)) is not None:
+        yield Fix(f"write `{name}: {{{plain}}}`", (*_head(item, name, source), replace(source, value, f"{{{plain}}}")))
+        return
     needed = [field for field in fields if layer.model_fields[field].is_required()] or fields[:1]
     readings = [list(zip(names, texts, strict=False))
                 for names in (fields, [field for field in fields if field != layer.width])
@@ -71,6 +74,13 @@ def by_position(item: Item, name: str, layer: type[Layer], source: Source, is_fi
         title = f"write `{name}` alone: its {'sizes follow' if not torchs else 'width follows'} from what it takes"
         whole = source.between(item.head.start, value.end)
         yield Fix(title, (Edit(whole, name),), certain=False)
+
+
+def _either_way(fields: Sequence[str], texts: Sequence[str]) -> str | None:
+    """`AdaptiveAvgPool2d: [1, 1]`, `MaxPool2d: [2, 2]`: where one argument with several values says what several
+    arguments say."""
+    square = list(fields[:2]) == ["kernel_size", "stride"] and len(texts) == 2 and len(set(texts)) == 1
+    return f"{fields[0]}: [{', '.join(texts)}]" if square or (len(fields) == 1 and len(texts) > 1) else None
 
 
 def _of_other_axes(item: Item, arguments: str, name: str, source: Source) -> Iterator[Fix]:

@@ -83,7 +83,12 @@ FROM_A_NAME: Final[frozenset[tuple[Code, Code]]] = frozenset(
 """Warnings that come of a name that is known now, and of what stands elsewhere: the name is right all the same."""
 
 
-NAMES: Final[frozenset[Code]] = frozenset({"unknown-key", "unknown-layer"})
+NAMES: Final[frozenset[Code]] = frozenset(
+    {
+        "unknown-key", "unknown-layer", "unknown-optimizer", "unknown-scheduler", "unknown-loss", "unknown-data-set",
+        "unknown-transform",
+    }
+)  # fmt: skip
 """Names that are none, behind which whatever stands beside them was not read."""
 
 

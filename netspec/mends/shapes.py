@@ -16,9 +16,10 @@ from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
 from netspec.layers.base import Layer, TensorType, shape_text
 from netspec.layers.recurrent import Recurrent
+from netspec.layers.shape import Flatten
 from netspec.meant import argument_meant
-from netspec.mends.edits import add_entry, offset, put_before, replace, set_argument
-from netspec.mends.finding import item_at, item_before
+from netspec.mends.edits import add_entry, offset, put_before, replace, set_argument, take_out
+from netspec.mends.finding import item_at, item_before, items_behind
 from netspec.mends.inputs import CHANNELS, input_sizes
 from netspec.mends.orders import (
     accepted,
@@ -120,6 +121,24 @@ def _first_axis(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
         if y is not None:
             title = f"write `{name}: 1`, which turns {shape_text(clue.x.shape)} into {shape_text(y.shape)}"
             yield from offered(title, set_argument(source, clue.item, name, "1", clue.layer.scalar), certain=False)
+
+
+def _flattened_too_early(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
+    """A layer of maps behind a `Flatten`, which goes in front of the next layer of features."""
+    origin = clue.flow.origins[-1] if clue.flow.origins else None
+    if not isinstance(origin, LayerOrigin) or not isinstance(origin.leaf.layer, Flatten):
+        return
+    flatten = item_at(spec, source, origin.span)
+    y = accepted(clue.layer, origin.leaf.input)
+    if flatten is None or y is None or isinstance(flatten.value, MapNode):
+        return
+    gone = take_out(source, flatten.node)
+    turns = f"`{clue.item.name}` turns {shape_text(origin.leaf.input.shape)} into {shape_text(y.shape)}"
+    features = next((item for item in items_behind(spec, clue.item.head.start) if item.name == "Linear"), None)
+    if features is not None:
+        title = f"put `Flatten` further down, in front of the next `Linear`: {turns}"
+        yield from offered(title, gone, put_before(source, features, "Flatten"), certain=False)
+    yield from offered(f"leave `Flatten` (line {origin.span.line}) out: {turns}", gone, certain=False)
 
 
 def _video(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -323,7 +342,8 @@ _FOR: Final[dict[str, tuple[Make, ...]]] = {
         _channels_of_the_input, _by_what_stands_around,
     ),
     "wrong-rank": (
-        _axis_for_channels, _video, _batch_axis, _forgotten_flatten, _sequence_of_map, _another_rank
+        _axis_for_channels, _flattened_too_early, _video, _batch_axis, _forgotten_flatten, _sequence_of_map,
+        _another_rank,
     ),
     "batch-axis": (_batch_axis, _first_axis),
     "shape-mismatch": (pictures_with_channels_last, pictures_further_up, _nearest, _width_at_its_origin),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from netspec.combinators.elementwise import Add
 from netspec.combinators.sums import Residual
-from netspec.diagnostics import Fix
+from netspec.diagnostics import Edit, Fix
+from netspec.dims import Size
 from netspec.language.clues import JoinClue, LayerClue
-from netspec.language.flow import LayerOrigin
+from netspec.language.flow import LayerOrigin, Origin
 from netspec.language.spec import Spec
 from netspec.layers.base import TensorType, shape_text
 from netspec.mends.edits import put_before, set_argument
@@ -64,18 +66,15 @@ def misspelt_in_front(clue: LayerClue, stated: int, source: Source, spec: Spec) 
     origin = clue.flow.origins[axis] if clue.flow.origins else None
     width = clue.x.shape[axis]
     item = item_at(spec, source, origin.span) if isinstance(origin, LayerOrigin) else None
-    if item is None or not isinstance(origin, LayerOrigin):
+    if item is None or origin is None:
         return
     behind = [said.into for said in widths_behind(spec, item.head.start)]
     several = behind.count(stated) > 1 and width not in behind
     if not several and sorted(str(width)) != sorted(str(stated)):
         return
-    for name in _GIVEN.values():
-        if getattr(origin.leaf.layer, name, None) == width:
-            edit = set_argument(source, item, name, str(stated), origin.leaf.layer.scalar)
-            if edit is not None:
-                title = f"let `{origin.leaf.type}` (line {origin.span.line}) give {stated}"
-                yield Fix(title, (edit,), certain=False)
+    edit = _given_by(origin, width, stated, source, spec)
+    if edit is not None:
+        yield Fix(f"let {origin.named()} give {stated}", (edit,), certain=False)
 
 
 def along_another_axis(clue: LayerClue, stated: int, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -105,13 +104,30 @@ def width_of_a_body(
     given, wanted = types[0].shape[differing[0]], x.shape[differing[0]]
     if not isinstance(given, int) or not isinstance(wanted, int) or max(given, wanted) % min(given, wanted) == 0:
         return
-    item = item_at(spec, source, origin.span)
-    for name in _GIVEN.values():
-        if item is not None and getattr(origin.leaf.layer, name, None) == given:
-            edit = set_argument(source, item, name, str(wanted), origin.leaf.layer.scalar)
-            if edit is not None:
-                title = f"let `{origin.leaf.type}` (line {origin.span.line}) give {wanted}, as what flows around it"
-                yield Fix(title, (edit,), certain=False)
+    edit = _given_by(origin, given, wanted, source, spec)
+    if edit is not None:
+        yield Fix(f"let {origin.named()} give {wanted}, as what flows around it", (edit,), certain=False)
+
+
+def width_of_a_branch(clue: JoinClue, types: Sequence[TensorType], source: Source, spec: Spec) -> Iterator[Fix]:
+    """Two values that are added, one of them of another width: that of a layer may be the other's."""
+    if not isinstance(clue.joining, Add) or len(types) != 2 or len(types[0].shape) != len(types[1].shape):
+        return
+    differing = [i for i, pair in enumerate(zip(types[0].shape, types[1].shape, strict=True)) if pair[0] != pair[1]]
+    for own, other in ((1, 0), (0, 1)) if len(differing) == 1 else ():
+        wanted, origin = types[other].shape[differing[0]], clue.ends[own].origins[differing[0]]
+        edit = _given_by(origin, types[own].shape[differing[0]], wanted, source, spec)
+        if edit is not None:
+            yield Fix(f"let {origin.named()} give {wanted}, as the other branch", (edit,), certain=False)
+
+
+def _given_by(origin: Origin, width: Size, wanted: Size, source: Source, spec: Spec) -> Edit | None:
+    """Let a layer that gives a width give another one; None where it does not state it."""
+    item = item_at(spec, source, origin.span) if isinstance(origin, LayerOrigin) else None
+    if item is None or not isinstance(origin, LayerOrigin) or not isinstance(wanted, int):
+        return None
+    name = next((name for name in _GIVEN.values() if getattr(origin.leaf.layer, name, None) == width), None)
+    return None if name is None else set_argument(source, item, name, str(wanted), origin.leaf.layer.scalar)
 
 
 BY_WHAT_STANDS_AROUND: Final = (other_way_round, misspelt_in_front, along_another_axis)

@@ -11,6 +11,14 @@ class Torchvision(DataSet):
     """Base of torchvision's data sets: `netspec.trainer.data.layouts` knows how each is kept."""
 
     reader: ClassVar[str] = "torchvision_sets"
+    omitted: ClassVar[dict[str, str]] = {
+        "root": "files are found under `$NETSPEC_DATA` or in `data`, or where `netspec train --data DIR` says",
+        "train": "a run reads both parts, and tests on the second",
+        "download": "what is missing is downloaded by itself",
+        "transform": "`transforms` and `augment` stand in the recipe, beside `data`",
+        "transforms": "they stand in the recipe, beside `data`",
+        "target_transform": "targets are the classes, as the data set numbers them",
+    }
     known: ClassVar[Facts]
     """The facts, where they do not depend on an argument."""
 

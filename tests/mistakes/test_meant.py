@@ -258,7 +258,7 @@ def test_an_argument_of_another_layer_is_none_that_is_spelt_alike() -> None:
 
 
 SAME = {
-    ("alpha", "negative_slope"), ("d_model", "embed_dim"), ("d_model", "embedding_dim"), ("dim", "d_model"),
+    ("groups", "num_groups"), ("size", "kernel_size"), ("alpha", "negative_slope"), ("d_model", "embed_dim"), ("d_model", "embedding_dim"), ("dim", "d_model"),
     ("dim", "dims"), ("dim", "embed_dim"), ("dim", "embedding_dim"), ("dims", "dim"), ("embed_dim", "d_model"),
     ("embed_dim", "embedding_dim"), ("end", "end_dim"), ("end_dim", "end"), ("in_channels", "num_channels"),
     ("in_channels", "num_features"), ("in_features", "num_features"),

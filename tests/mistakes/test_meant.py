@@ -258,11 +258,12 @@ def test_an_argument_of_another_layer_is_none_that_is_spelt_alike() -> None:
 
 
 SAME = {
-    ("groups", "num_groups"), ("size", "kernel_size"), ("alpha", "negative_slope"), ("d_model", "embed_dim"), ("d_model", "embedding_dim"), ("dim", "d_model"),
+    ("alpha", "negative_slope"), ("d_model", "embed_dim"), ("d_model", "embedding_dim"), ("dim", "d_model"),
     ("dim", "dims"), ("dim", "embed_dim"), ("dim", "embedding_dim"), ("dims", "dim"), ("embed_dim", "d_model"),
     ("embed_dim", "embedding_dim"), ("end", "end_dim"), ("end_dim", "end"), ("in_channels", "num_channels"),
     ("in_channels", "num_features"), ("in_features", "num_features"),
     ("hidden_size", "d_model"), ("hidden_size", "embed_dim"), ("hidden_size", "embedding_dim"),
+    ("groups", "num_groups"), ("size", "kernel_size"),
     ("layer_norm_eps", "eps"), ("init", "init_value"), ("k", "kernel_size"),
     ("max", "max_val"), ("max_val", "max"), ("min", "min_val"), ("min_val", "min"), ("nhead", "num_heads"),
     ("num_groups", "groups"), ("num_heads", "nhead"), ("output_size", "out_features"), ("p", "padding"),

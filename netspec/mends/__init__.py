@@ -210,6 +210,11 @@ def _with_inputs_that_fit(
             break
         stated = stated_width(clue) if isinstance(clue, LayerClue) and d.code == "width-mismatch" else None
         told = inputs_that_fit(fit) if stated is None else inputs_of_a_width(fit, stated)
+        if stated is not None and isinstance(clue, LayerClue) and d.fix is not None:
+            from netspec.mends.upstream import told_of_what_stands_in_front
+
+            further = told_of_what_stands_in_front(clue, stated, source, spec, conditions)
+            told = "\n".join(filter(None, (told, further))) or None
         if told is not None:
             found[i] = d._replace(help=told if d.help is None else f"{d.help}\n{told}")
         break

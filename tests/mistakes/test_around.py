@@ -186,3 +186,18 @@ def test_an_argument_of_torchvision_that_is_no_part_of_a_recipe_says_where_it_we
     )
     d = first_error(f"input: [1, 28, 28]\nlayers: [Flatten, Linear: 10]\n{train}batch_size: 4, epochs: 1}}\n")
     assert d.code == "omitted-argument"
+
+
+LENET = (
+    "input: [1, 28, 28]\nlayers:\n  - Conv2d: {out_channels: 6, kernel_size: 5}\n  - Sigmoid\n  - AvgPool2d: 2\n"
+    "  - Conv2d: {out_channels: 16, kernel_size: 5}\n  - Sigmoid\n  - AvgPool2d: 2\n  - Flatten\n"
+    "  - Linear: {in_features: 400, out_features: 10}\n"
+)
+
+
+def test_a_padding_that_was_forgotten_is_told_where_it_makes_the_width_right() -> None:
+    help_ = first_error(LENET).help
+    assert help_ is not None and help_.endswith("400 is also right with `padding: 2` in `Conv2d` (line 3)")
+    assert check(LENET.replace("6, kernel_size: 5", "6, kernel_size: 5, padding: 2")) == []
+    other = first_error(LENET.replace("400", "401")).help
+    assert other is not None and "also right" not in other

@@ -80,7 +80,10 @@ def test_the_inputs_for_which_a_width_is_right() -> None:
     text = (ROOT / "docs" / "examples" / "wrong_flatten.yaml").read_text(encoding="utf-8")
     (found,) = check(text)
     assert found.help is not None
-    assert found.help.endswith("9216 is right for an input of 225 × 225 to 256 × 256")
+    assert found.help.splitlines()[1:] == [
+        "9216 is right for an input of 225 × 225 to 256 × 256",
+        "9216 is also right with `padding: 2` in `Conv2d` (line 5)",  # as in torchvision's AlexNet
+    ]
     right = [size for size in range(200, 300) if compiles(with_sizes(text, [size, size]))]
     assert (right[0], right[-1], len(right)) == (225, 256, 32)
 

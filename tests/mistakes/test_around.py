@@ -198,6 +198,6 @@ LENET = (
 def test_a_padding_that_was_forgotten_is_told_where_it_makes_the_width_right() -> None:
     help_ = first_error(LENET).help
     assert help_ is not None and help_.endswith("400 is also right with `padding: 2` in `Conv2d` (line 3)")
-    assert check(LENET.replace("6, kernel_size: 5", "6, kernel_size: 5, padding: 2")) == []
+    assert check(LENET.replace("6, kernel_size: 5", "6, kernel_size: 5, padding: 2", 1)) == []
     other = first_error(LENET.replace("400", "401")).help
     assert other is not None and "also right" not in other

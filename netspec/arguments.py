@@ -30,6 +30,8 @@ class Arguments(BaseModel):
 
     omitted: ClassVar[dict[str, str]] = {}
     """Arguments of torch's that are not offered, each with the reason and what to do instead."""
+    omitted_says_nothing: ClassVar[bool] = False
+    """True if such an argument may be left out whatever it says: it is no part of what is trained."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

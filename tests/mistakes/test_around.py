@@ -179,13 +179,13 @@ def test_groups_that_do_not_divide_are_told_those_that_do() -> None:
     assert d.message.endswith("there may be 1, 2, 3, 4, 6 or 12 groups")
 
 
-@pytest.mark.parametrize("argument", ["root: ./data", "train: true", "download: true", "transform: null"])
-def test_an_argument_of_torchvision_that_is_no_part_of_a_recipe_says_where_it_went(argument: str) -> None:
-    train = (
-        f"train: {{data: {{FashionMNIST: {{{argument}}}}}, loss: CrossEntropyLoss, optimizer: {{SGD: {{lr: 0.1}}}}, "
-    )
-    d = first_error(f"input: [1, 28, 28]\nlayers: [Flatten, Linear: 10]\n{train}batch_size: 4, epochs: 1}}\n")
-    assert d.code == "omitted-argument"
+@pytest.mark.parametrize("arguments", ["root: ./data", "root: ./data, train: true, download: true"])
+def test_arguments_of_torchvision_that_are_no_part_of_a_recipe_are_left_out(arguments: str) -> None:
+    recipe = f"data: {{FashionMNIST: {{{arguments}}}}}, loss: CrossEntropyLoss, optimizer: {{SGD: {{lr: 0.1}}}}"
+    text = f"input: [1, 28, 28]\nlayers: [Flatten, Linear: 10]\ntrain: {{{recipe}, batch_size: 4, epochs: 1}}\n"
+    (d,) = check(text)
+    assert (d.code, d.fix is not None and d.fix.certain) == ("omitted-argument", True)
+    assert fixed(text) == text.replace(arguments, "")
 
 
 LENET = (

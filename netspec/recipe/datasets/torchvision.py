@@ -15,10 +15,8 @@ class Torchvision(DataSet):
         "root": "files are found under `$NETSPEC_DATA` or in `data`, or where `netspec train --data DIR` says",
         "train": "a run reads both parts, and tests on the second",
         "download": "what is missing is downloaded by itself",
-        "transform": "`transforms` and `augment` stand in the recipe, beside `data`",
-        "transforms": "they stand in the recipe, beside `data`",
-        "target_transform": "targets are the classes, as the data set numbers them",
     }
+    omitted_says_nothing: ClassVar[bool] = True
     known: ClassVar[Facts]
     """The facts, where they do not depend on an argument."""
 

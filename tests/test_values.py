@@ -257,7 +257,7 @@ def test_an_axis_is_a_dim(name: str) -> None:
     [
         ("h.view(-1)", "`Flatten`"),
         ("h.permute(0, 2, 1)", "`Rearrange: n a b -> n b a`"),
-        ("h.unsqueeze(1)", "`Rearrange: n a -> n a 1`"),
+        ("h.unsqueeze(1)", "`Rearrange: n a b -> n 1 a b`"),
         ("torch.matmul(h, h)", "{einsum: [a, b], pattern: 'n i k, n k j -> n i j'}"),
         ("h.chunk(2)", "`- use: h`, and behind it `- Chunk: {chunks: …}`"),
         ("torch.pow(h, 2)", "`use: a ** b`"),

@@ -189,6 +189,8 @@ class Layer(Arguments):
     module."""
     more_results: ClassVar[str | None] = None
     """What the help of a message says of getting more results, where an item names more than there are."""
+    logarithm: ClassVar[str | None] = None
+    """The layer that gives the logarithms of what it gives."""
     gives_family: ClassVar[bool] = False
     """True if its results are the parts of one thing, a family; else the first flows on and the others get names."""
     source: ClassVar[bool] = False

@@ -49,6 +49,7 @@ class Softmax(_AlongDim):
     """
 
     gives = "probabilities"
+    logarithm = "LogSoftmax"
     examples = (Example({"dim": 1}, (10,), (10,)), Example({"dim": -1}, (12, 197, 197), (12, 197, 197)))
 
 

@@ -30,7 +30,7 @@ from netspec.mends.loops import mends_of_loops
 from netspec.mends.orders import stated_width
 from netspec.mends.pasted import OF_PASTED, as_pasted, mends_of_pasted
 from netspec.mends.proof import FOR_ONE, HIDING, OF_TEXT, Budget, Found, Proof, Recheck
-from netspec.mends.recipes import mends_of_data, mends_of_drawn, mends_of_recipe, mends_of_scores
+from netspec.mends.recipes import mends_of_data, mends_of_drawn, mends_of_omitted, mends_of_recipe, mends_of_scores
 from netspec.mends.recovery import BROKEN, MOST_READ, Gap, Gaps, Read, gaps_of, goes_on, is_a_spec, together
 from netspec.mends.remarks import mends_of_end, mends_of_output, mends_of_remark, mends_of_warning
 from netspec.mends.shapes import mends_of_layer, values_that_fit
@@ -334,6 +334,8 @@ def _by_evidence(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec) -
     match clue:
         case None if d.severity == "warning" and d.code == "loss-mismatch":
             return mends_of_end(source, spec)
+        case None if d.code == "omitted-argument":
+            return mends_of_omitted(spec, source)
         case None if d.code == "recipe-conflict":
             return mends_of_drawn(d, source, spec)
         case None if d.code == "value-kind":

@@ -10,7 +10,7 @@ from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.meant import argument_meant
 from netspec.mends.block_calls import written
-from netspec.mends.edits import add_entry, offset, put_after, put_before, replace, set_argument, take_out
+from netspec.mends.edits import add_entry, leave_all_out, offset, put_after, put_before, replace, set_argument, take_out
 from netspec.mends.finding import item_at, item_before, items
 from netspec.recipe import tables
 from netspec.recipe.clues import DataClue, ScoresClue
@@ -49,6 +49,20 @@ def _list_of_arguments(d: Diagnostic, at: int, source: Source, train: MapNode) -
                 pairs = ", ".join(f"{name}: {text}" for name, text in zip(needed, texts, strict=True))
                 sure = all(isinstance(one, ListNode) for one in given.items)
                 yield Fix(f"write `{head.text}: {{{pairs}}}`", (replace(source, given, f"{{{pairs}}}"),), sure)
+
+
+def mends_of_omitted(spec: Spec, source: Source) -> Iterator[Fix]:
+    """`FashionMNIST: {root: …, download: true}`: what torchvision's data sets take and a recipe has no use for."""
+    data = spec.train.get("data") if isinstance(spec.train, MapNode) else None
+    if not isinstance(data, MapNode) or len(data.entries) != 1:
+        return
+    head, given = data.entries[0]
+    model = tables.data_set(head.text) if head.text in tables.DATA_SETS else None
+    if model is None or not model.omitted_says_nothing or not isinstance(given, MapNode):
+        return
+    gone = [i for i, (key, _) in enumerate(given.entries) if key.text in model.omitted]
+    names = ", ".join(f"`{given.entries[i][0].text}`" for i in gone)
+    yield Fix(f"leave {names} out", tuple(leave_all_out(given, gone, source)))
 
 
 def mends_of_drawn(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:

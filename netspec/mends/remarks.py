@@ -96,8 +96,9 @@ def mends_of_end(source: Source, spec: Spec) -> Iterator[Fix]:
             continue
         if spec.offer.layer_class(head.text).gives is not None:
             yield from _made(f"leave out `{head.text}`", take_out(source, node))
-        if head.text == "Softmax":
-            yield from _made("write `LogSoftmax`", replace(source, head, "LogSoftmax"))
+        logarithm = spec.offer.layer_class(head.text).logarithm
+        if logarithm is not None:
+            yield from _made(f"write `{logarithm}`", replace(source, head, logarithm))
 
 
 def _made(title: str, edit: Edit | None) -> Iterator[Fix]:

@@ -13,6 +13,7 @@ from netspec.diagnostics import Edit, Fix
 from netspec.dims import product
 from netspec.language.clues import LayerClue
 from netspec.language.flow import LayerOrigin
+from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.layers.base import Layer, TensorType, shape_text
 from netspec.layers.recurrent import Recurrent
@@ -134,11 +135,17 @@ def _flattened_too_early(clue: LayerClue, source: Source, spec: Spec) -> Iterato
         return
     gone = take_out(source, flatten.node)
     turns = f"`{clue.item.name}` turns {shape_text(origin.leaf.input.shape)} into {shape_text(y.shape)}"
-    features = next((item for item in items_behind(spec, clue.item.head.start) if item.name == "Linear"), None)
+    features = next((one for one in items_behind(spec, clue.item.head.start) if _takes_features(one, spec)), None)
     if features is not None:
-        title = f"put `Flatten` further down, in front of the next `Linear`: {turns}"
+        title = f"put `Flatten` further down, in front of the next `{features.name}`: {turns}"
         yield from offered(title, gone, put_before(source, features, "Flatten"), certain=False)
     yield from offered(f"leave `Flatten` (line {origin.span.line}) out: {turns}", gone, certain=False)
+
+
+def _takes_features(item: Item, spec: Spec) -> bool:
+    """Whether an item is a layer that reads the last axis, all of which it wants of one size."""
+    layer = spec.offer.layer_class(item.name) if item.name in spec.offer.layers else None
+    return layer is not None and layer.width is not None and layer.width_axis == -1
 
 
 def _video(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Fix]:

@@ -20,7 +20,7 @@ _MOST: Final = 8
 """So many changes are tried, each by a check of the whole spec."""
 
 
-class Change(NamedTuple):
+class ChangeInFront(NamedTuple):
     """One argument of an item in front, written otherwise."""
 
     words: str
@@ -39,7 +39,7 @@ def told_of_what_stands_in_front(
     return None
 
 
-def _changes(clue: LayerClue, source: Source, spec: Spec) -> Iterator[Change]:
+def _changes(clue: LayerClue, source: Source, spec: Spec) -> Iterator[ChangeInFront]:
     """Paddings that keep the size, where none are stated, then those that are one more than what is."""
     convolutions = [
         (item, item.value, kernel)
@@ -63,8 +63,8 @@ def _kernel(item: Item, value: MapNode) -> int | None:
     return kernel.value if isinstance(kernel, ScalarNode) and isinstance(kernel.value, int) else None
 
 
-def _change(item: Item, padding: int, source: Source) -> Iterator[Change]:
+def _change(item: Item, padding: int, source: Source) -> Iterator[ChangeInFront]:
     edit = set_argument(source, item, "padding", str(padding), None)
     if edit is not None:
         line = source.between(item.head.start, item.head.end).line
-        yield Change(f"`padding: {padding}` in `{item.head.text}`", line, edit)
+        yield ChangeInFront(f"`padding: {padding}` in `{item.head.text}`", line, edit)

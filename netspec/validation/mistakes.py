@@ -147,9 +147,7 @@ def unknown_argument(
         reports.report(trap.code, trap.message, key, help=trap.help, fix=trap.fix)
         return None
     if key.text in model.omitted:
-        message = f"`{name}` has no `{key.text}` here: {model.omitted[key.text]}"
-        fix = _without_omitted(reports, model, node) if model.omitted_says_nothing else None
-        reports.report("omitted-argument", message, key, fix=fix)
+        reports.report("omitted-argument", f"`{name}` has no `{key.text}` here: {model.omitted[key.text]}", key)
         return None
     tensors: tuple[str, ...] = getattr(model, "tensors", ())  # those of a layer, which are given as values
     told = no_argument(key.text) if is_item else None
@@ -168,15 +166,6 @@ def unknown_argument(
         fix=reports.replace(f"write `{near}`", key, near) if near and free else None,
     )
     return meant
-
-
-def _without_omitted(reports: Reports, model: type[Arguments], node: MapNode) -> Fix:
-    """Leave out all arguments that say nothing here."""
-    from netspec.mends.edits import leave_all_out  # imported here: few specs are wrong
-
-    gone = [i for i, (key, _) in enumerate(node.entries) if key.text in model.omitted]
-    names = ", ".join(f"`{node.entries[i][0].text}`" for i in gone)
-    return Fix(f"leave {names} out", tuple(leave_all_out(node, gone, reports.source)))
 
 
 def no_call(reports: Reports, node: Node, table: Mapping[str, str], kind: str) -> None:

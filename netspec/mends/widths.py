@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 from netspec.combinators.sums import Residual
 from netspec.diagnostics import Fix
+from netspec.dims import Size
 from netspec.language.clues import JoinClue, LayerClue
-from netspec.language.flow import LayerOrigin
+from netspec.language.flow import LayerOrigin, Origin
 from netspec.language.spec import Spec
 from netspec.layers.base import TensorType, shape_text
 from netspec.mends.edits import put_before, set_argument
@@ -64,18 +65,12 @@ def misspelt_in_front(clue: LayerClue, stated: int, source: Source, spec: Spec) 
     origin = clue.flow.origins[axis] if clue.flow.origins else None
     width = clue.x.shape[axis]
     item = item_at(spec, source, origin.span) if isinstance(origin, LayerOrigin) else None
-    if item is None or not isinstance(origin, LayerOrigin):
+    if item is None or origin is None:
         return
     behind = [said.into for said in widths_behind(spec, item.head.start)]
     several = behind.count(stated) > 1 and width not in behind
-    if not several and sorted(str(width)) != sorted(str(stated)):
-        return
-    for name in _GIVEN.values():
-        if getattr(origin.leaf.layer, name, None) == width:
-            edit = set_argument(source, item, name, str(stated), origin.leaf.layer.scalar)
-            if edit is not None:
-                title = f"let `{origin.leaf.type}` (line {origin.span.line}) give {stated}"
-                yield Fix(title, (edit,), certain=False)
+    if several or sorted(str(width)) == sorted(str(stated)):
+        yield from let_give(origin, width, stated, source, spec)
 
 
 def along_another_axis(clue: LayerClue, stated: int, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -99,19 +94,25 @@ def width_of_a_body(
     if not isinstance(clue.joining, Residual) or "shortcut" in clue.item.options or len(types[0].shape) != len(x.shape):
         return
     differing = [axis for axis, pair in enumerate(zip(types[0].shape, x.shape, strict=True)) if pair[0] != pair[1]]
-    origin = clue.ends[0].origins[differing[0]] if len(differing) == 1 else None
-    if not isinstance(origin, LayerOrigin):
+    if len(differing) != 1:
         return
+    origin = clue.ends[0].origins[differing[0]]
     given, wanted = types[0].shape[differing[0]], x.shape[differing[0]]
-    if not isinstance(given, int) or not isinstance(wanted, int) or max(given, wanted) % min(given, wanted) == 0:
+    if isinstance(given, int) and isinstance(wanted, int) and max(given, wanted) % min(given, wanted):
+        yield from let_give(origin, given, wanted, source, spec, ", as what flows around it")
+
+
+def let_give(origin: Origin, width: Size, wanted: int, source: Source, spec: Spec, why: str = "") -> Iterator[Fix]:
+    """Let the layer that a width comes from give another one, where it states it itself."""
+    item = item_at(spec, source, origin.span) if isinstance(origin, LayerOrigin) else None
+    if item is None or not isinstance(origin, LayerOrigin):
         return
-    item = item_at(spec, source, origin.span)
+    leaf = origin.leaf
     for name in _GIVEN.values():
-        if item is not None and getattr(origin.leaf.layer, name, None) == given:
-            edit = set_argument(source, item, name, str(wanted), origin.leaf.layer.scalar)
+        if getattr(leaf.layer, name, None) == width:
+            edit = set_argument(source, item, name, str(wanted), leaf.layer.scalar)
             if edit is not None:
-                title = f"let `{origin.leaf.type}` (line {origin.span.line}) give {wanted}, as what flows around it"
-                yield Fix(title, (edit,), certain=False)
+                yield Fix(f"let `{leaf.type}` (line {origin.span.line}) give {wanted}{why}", (edit,), certain=False)
 
 
 BY_WHAT_STANDS_AROUND: Final = (other_way_round, misspelt_in_front, along_another_axis)

@@ -19,73 +19,106 @@ from netspec.mends.finding import items_around
 from netspec.mends.heads import activation
 from netspec.mends.paddings import paddings
 from netspec.mends.stands import is_true, stands_behind
-from netspec.text.source import ListNode, MapNode, ScalarNode, Source
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 
 def mends_of_words(item: Item, name: str, layer: type[Layer], source: Source, spec: Spec) -> Iterator[Fix]:
     """The layer and its arguments under their own names; an `activation` becomes a layer behind."""
-    edits = [] if item.head.text == name else [replace(source, item.head, name)]
-    said = [f"`{name}`"] if edits else []
-    steps = _last_step(item, layer, source)
-    edits += steps
-    said += ["`returns: last`, as Keras has it" if "last" in edit.text else "no `return_sequences`" for edit in steps]
-    behind: str | None = None
-    is_theirs, sure = item.head.text not in spec.offer.layers, True
-    holders: list[MapNode] = [node for node in (item.value, item.node) if isinstance(node, MapNode)]
-    share = _value(item.value, layer, layer.scalar) if isinstance(item.value, ScalarNode) and layer.scalar else None
-    if share is not None and isinstance(item.value, ScalarNode):
-        edits.append(replace(source, item.value, share))
-        said.append(f"`{share}`")
     ways = paddings(item, layer, source)
-    padded = bool(ways and ways[0].edits)
-    for holder in holders:
-        for i, (key, value) in enumerate(holder.entries):
-            if (holder is item.node and key is item.head) or key.text == "return_sequences":
-                continue
-            if key.text == "activation" and isinstance(value, ScalarNode) and "activation" not in layer.model_fields:
-                behind = activation(value.text, spec, theirs=is_theirs)
-                if behind is None:
-                    return
-                behind = "Softmax: 1" if behind == "Softmax: -1" and layer.family == "convolution" else behind
-                sure = is_theirs or behind not in ("LeakyReLU", "Softmax: 1")
-                edits.append(leave_out(holder, i, source))
-                said.append(f"`{behind}` behind it" if behind else "no `activation`")
-            elif holder is item.value and (other := argument_elsewhere(item.head.text, key.text)) is not None:
-                argument, convert = other
-                text = convert(source.text[value.start : value.end])
-                if text is None:
-                    return
-                edits += [replace(source, key, argument), replace(source, value, text)]
-                said.append(f"`{argument}: {text}`")
-            elif holder is item.value and key.text not in layer.model_fields:
-                argument = argument_meant(key.text, layer.model_fields)
-                if argument is not None and holder.get(argument) is None:
-                    edits.append(replace(source, key, argument))
-                    said.append(f"`{argument}`")
-            if holder is item.value and isinstance(value, ScalarNode) and not (padded and key.text == "padding"):
-                text = _value(value, layer, argument_meant(key.text, layer.model_fields) or key.text)
-                if text is not None:
-                    edits.append(replace(source, value, text))
-                    said.append(f"`{text}`")
-    defaults = _defaults(item)
-    if defaults and isinstance(item.value, MapNode):
-        edits.append(add_entries(item.value, defaults, source))
-    elif defaults:
-        colon = source.text[item.head.end : item.head.end + 1] == ":"
-        edits[0] = Edit(source.between(item.head.start, item.head.end + colon), call_text(name, defaults))
-    if defaults:
-        texts = ", ".join(f"{key}: {text}" for key, text in defaults)
-        said.append(f"`{texts}`, Keras's default{'s' * (len(defaults) > 1)}")
-    if behind:
-        after = put_after(source, item, behind)
+    words = _Words(item, name, layer, source, spec, padded=bool(ways and ways[0].edits))
+    if not all(words.take(node) for node in (item.value, item.node) if isinstance(node, MapNode)):
+        return
+    words.take_defaults()
+    if words.behind:
+        after = put_after(source, item, words.behind)
         if after is None:
             return
-        edits.append(after)
+        words.edits.append(after)
     for way in ways:
-        if edits or way.edits:
-            title = f"write {', '.join(dict.fromkeys([*said, *filter(None, [way.said])]))}"
-            fix = Fix(title, (*edits, *way.edits), certain=sure and way.certain)
+        if words.edits or way.edits:
+            title = f"write {', '.join(dict.fromkeys([*words.said, *filter(None, [way.said])]))}"
+            fix = Fix(title, (*words.edits, *way.edits), certain=words.sure and way.certain)
             yield from _by_channels(item, name, fix, source, spec)
+
+
+class _Words:
+    """An item in netspec's words: what is rewritten, said of it, and goes behind it."""
+
+    def __init__(self, item: Item, name: str, layer: type[Layer], source: Source, spec: Spec, *, padded: bool) -> None:
+        self._item, self._name, self._layer, self._source, self._spec = item, name, layer, source, spec
+        self._padded = padded
+        """Whether its `padding` is rewritten elsewhere."""
+        self.edits = [] if item.head.text == name else [replace(source, item.head, name)]
+        self.said = [f"`{name}`"] if self.edits else []
+        self.behind: str | None = None
+        self.sure = True
+        steps = _last_step(item, layer, source)
+        self.edits += steps
+        last = "`returns: last`, as Keras has it"
+        self.said += [last if "last" in edit.text else "no `return_sequences`" for edit in steps]
+        if isinstance(item.value, ScalarNode) and layer.scalar:
+            self._take_value(item.value, layer.scalar)
+
+    def take(self, holder: MapNode) -> bool:
+        """Rewrite the arguments, or what stands beside the head; False where one cannot be written here."""
+        item, within = self._item, holder is self._item.value
+        for i, (key, value) in enumerate(holder.entries):
+            if (key is item.head and not within) or key.text == "return_sequences":
+                continue
+            if key.text == "activation" and isinstance(value, ScalarNode) and key.text not in self._layer.model_fields:
+                if not self._take_activation(value):
+                    return False
+                self.edits.append(leave_out(holder, i, self._source))
+            elif within and not self._take_argument(key, value, holder):
+                return False
+        return True
+
+    def _take_activation(self, value: ScalarNode) -> bool:
+        theirs = self._item.head.text not in self._spec.offer.layers
+        self.behind = activation(value.text, self._spec, theirs=theirs)
+        if self.behind == "Softmax: -1" and self._layer.family == "convolution":
+            self.behind = "Softmax: 1"
+        self.sure = theirs or self.behind not in ("LeakyReLU", "Softmax: 1")
+        self.said.append(f"`{self.behind}` behind it" if self.behind else "no `activation`")
+        return self.behind is not None
+
+    def _take_argument(self, key: ScalarNode, value: Node, holder: MapNode) -> bool:
+        source, fields = self._source, self._layer.model_fields
+        if (other := argument_elsewhere(self._item.head.text, key.text)) is not None:
+            argument, convert = other
+            text = convert(source.text[value.start : value.end])
+            if text is None:
+                return False
+            self.edits += [replace(source, key, argument), replace(source, value, text)]
+            self.said.append(f"`{argument}: {text}`")
+        elif key.text not in fields:
+            argument = argument_meant(key.text, fields)
+            if argument is not None and holder.get(argument) is None:
+                self.edits.append(replace(source, key, argument))
+                self.said.append(f"`{argument}`")
+        if isinstance(value, ScalarNode) and not (self._padded and key.text == "padding"):
+            self._take_value(value, argument_meant(key.text, fields) or key.text)
+        return True
+
+    def _take_value(self, value: ScalarNode, argument: str) -> None:
+        text = _value(value, self._layer, argument)
+        if text is not None:
+            self.edits.append(replace(self._source, value, text))
+            self.said.append(f"`{text}`")
+
+    def take_defaults(self) -> None:
+        """Write what Keras has for the arguments that a norm under its name leaves out."""
+        item, source, defaults = self._item, self._source, _defaults(self._item)
+        if not defaults:
+            return
+        if isinstance(item.value, MapNode):
+            self.edits.append(add_entries(item.value, defaults, source))
+        else:
+            colon = source.text[item.head.end : item.head.end + 1] == ":"
+            whole = source.between(item.head.start, item.head.end + colon)
+            self.edits[0] = Edit(whole, call_text(self._name, defaults))
+        texts = ", ".join(f"{key}: {text}" for key, text in defaults)
+        self.said.append(f"`{texts}`, Keras's default{'s' * (len(defaults) > 1)}")
 
 
 def _by_channels(item: Item, name: str, fix: Fix, source: Source, spec: Spec) -> Iterator[Fix]:

@@ -34,6 +34,7 @@ class _Agreement:
         """The findings of which something else is to be told."""
         self._source: Final = proof.source
         self._suggested: Final = proof.suggested
+        self._untried: Final = proof.remembered
         self._behind = proof
         """The text with those that hold."""
         self._done: list[Edit] = []
@@ -108,9 +109,11 @@ class _Agreement:
             self._behind = Proof(now, self._behind.last, self._behind.recheck, self._behind.budget)
 
     def _doubt(self, group: Sequence[Diagnostic]) -> None:
+        """What was proven alone may be meant all the same; what never was is not offered."""
         for d in group:
             if d.fix is not None:
-                self.told[d] = d._replace(fix=d.fix._replace(certain=False))
+                untried = d.fix in self._untried
+                self.told[d] = d._replace(fix=None if untried else d.fix._replace(certain=False))
 
     def _moved(self, d: Diagnostic) -> tuple[Diagnostic, Fix] | None:
         """A finding and its mend in the text with those that hold; None where two write the same place."""

@@ -149,6 +149,8 @@ class Proof:
         """The mend of a mistake further up that may speak against what is right."""
         self.refused = False
         """Whether mends were left untried, since all that the file may cost was spent."""
+        self.remembered: Final[set[Fix]] = set()
+        """The mends that were not tried, as the same mend of the same mistake was further up."""
         self._alike: Final[dict[tuple[object, ...], Verdict]] = {}
         """What came of the mend of the same mistake further up. Whether all of them hold is seen once, of all certain
         mends together."""
@@ -197,12 +199,17 @@ class Proof:
         return clean or ([] if second is None else [second])
 
     def _remembered(self, d: Diagnostic, fix: Fix) -> Verdict | None:
-        """What came of a mend further up that writes the same for the same mistake; None where that is to be tried."""
-        verdict = self._alike.get(_kind_of(d, fix)) if fix.certain else None
-        if verdict == "clean":
-            self.answered[fix] = frozenset([(d.code, d.span)])
+        """What came of a mend further up that writes the same for the same mistake; None where that is to be tried.
+        Only what will be told as certain is remembered, since that is what is proven once more for all together."""
+        verdict = self._alike.get(_kind_of(d, fix))
+        stays_certain = verdict == "clean" or fix.edits in self.suggested or d.code in OF_TEXT
+        if verdict is not None and fix.certain and d.severity == "error" and d.code not in GUESSED and stays_certain:
+            self.remembered.add(fix)
+            if verdict == "clean":
+                self.answered[fix] = frozenset([(d.code, d.span)])
+            return verdict
         failed = (d.code, d.message) in self._mended and (d.message, *_kind_of(d, fix)) in self._failed
-        return "fails" if verdict is None and failed else verdict
+        return "fails" if failed else None
 
     def _remember(self, d: Diagnostic, fix: Fix, verdict: Verdict) -> None:
         if verdict == "fails":

@@ -31,7 +31,7 @@ from netspec.mends.orders import (
     pictures_with_channels_last,
     stated_width,
 )
-from netspec.mends.widths import BY_WHAT_STANDS_AROUND
+from netspec.mends.widths import BY_WHAT_STANDS_AROUND, let_give
 from netspec.text.source import ListNode, MapNode, Source
 
 
@@ -299,21 +299,15 @@ def _width_at_its_origin(clue: LayerClue, source: Source, spec: Spec) -> Iterato
     if not isinstance(axis, int) or not clue.flow.origins:
         return
     origin, width = clue.flow.origins[axis], clue.x.shape[axis]
-    item = item_at(spec, source, origin.span) if isinstance(origin, LayerOrigin) else None
-    if item is None or not isinstance(origin, LayerOrigin) or not isinstance(width, int):
+    if not isinstance(width, int) or not isinstance(origin, LayerOrigin):
         return
-    for name in ("out_channels", "out_features"):
-        if getattr(origin.leaf.layer, name, None) != width:
-            continue
-        for tried in (range(width - 1, 0, -1), range(width + 1, width + 65)):
-            for near in tried:
-                shape = list(clue.x.shape)
-                shape[axis] = near
-                if accepted(clue.layer, TensorType(tuple(shape), clue.x.dtype)) is not None:
-                    edit = set_argument(source, item, name, str(near), origin.leaf.layer.scalar)
-                    title = f"let `{origin.leaf.type}` (line {origin.span.line}) give {near}"
-                    yield from offered(title, edit, certain=False)
-                    break
+    for tried in (range(width - 1, 0, -1), range(width + 1, width + 65)):
+        for near in tried:
+            shape = list(clue.x.shape)
+            shape[axis] = near
+            if accepted(clue.layer, TensorType(tuple(shape), clue.x.dtype)) is not None:
+                yield from let_give(origin, width, near, source, spec)
+                break
 
 
 def values_that_fit(clue: LayerClue) -> str | None:

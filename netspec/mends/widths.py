@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from netspec.combinators.elementwise import Add
 from netspec.combinators.sums import Residual
-from netspec.diagnostics import Edit, Fix
+from netspec.diagnostics import Fix
 from netspec.dims import Size
 from netspec.language.clues import JoinClue, LayerClue
 from netspec.language.flow import LayerOrigin, Origin
@@ -70,11 +70,8 @@ def misspelt_in_front(clue: LayerClue, stated: int, source: Source, spec: Spec) 
         return
     behind = [said.into for said in widths_behind(spec, item.head.start)]
     several = behind.count(stated) > 1 and width not in behind
-    if not several and sorted(str(width)) != sorted(str(stated)):
-        return
-    edit = _given_by(origin, width, stated, source, spec)
-    if edit is not None:
-        yield Fix(f"let {origin.named()} give {stated}", (edit,), certain=False)
+    if several or sorted(str(width)) == sorted(str(stated)):
+        yield from let_give(origin, width, stated, source, spec)
 
 
 def along_another_axis(clue: LayerClue, stated: int, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -98,15 +95,25 @@ def width_of_a_body(
     if not isinstance(clue.joining, Residual) or "shortcut" in clue.item.options or len(types[0].shape) != len(x.shape):
         return
     differing = [axis for axis, pair in enumerate(zip(types[0].shape, x.shape, strict=True)) if pair[0] != pair[1]]
-    origin = clue.ends[0].origins[differing[0]] if len(differing) == 1 else None
-    if not isinstance(origin, LayerOrigin):
+    if len(differing) != 1:
         return
+    origin = clue.ends[0].origins[differing[0]]
     given, wanted = types[0].shape[differing[0]], x.shape[differing[0]]
-    if not isinstance(given, int) or not isinstance(wanted, int) or max(given, wanted) % min(given, wanted) == 0:
+    if isinstance(given, int) and isinstance(wanted, int) and max(given, wanted) % min(given, wanted):
+        yield from let_give(origin, given, wanted, source, spec, ", as what flows around it")
+
+
+def let_give(origin: Origin, width: Size, wanted: int, source: Source, spec: Spec, why: str = "") -> Iterator[Fix]:
+    """Let the layer that a width comes from give another one, where it states it itself."""
+    item = item_at(spec, source, origin.span) if isinstance(origin, LayerOrigin) else None
+    if item is None or not isinstance(origin, LayerOrigin):
         return
-    edit = _given_by(origin, given, wanted, source, spec)
-    if edit is not None:
-        yield Fix(f"let {origin.named()} give {wanted}, as what flows around it", (edit,), certain=False)
+    leaf = origin.leaf
+    for name in _GIVEN.values():
+        if getattr(leaf.layer, name, None) == width:
+            edit = set_argument(source, item, name, str(wanted), leaf.layer.scalar)
+            if edit is not None:
+                yield Fix(f"let {origin.named()} give {wanted}{why}", (edit,), certain=False)
 
 
 def width_of_a_branch(clue: JoinClue, types: Sequence[TensorType], source: Source, spec: Spec) -> Iterator[Fix]:
@@ -116,18 +123,9 @@ def width_of_a_branch(clue: JoinClue, types: Sequence[TensorType], source: Sourc
     differing = [i for i, pair in enumerate(zip(types[0].shape, types[1].shape, strict=True)) if pair[0] != pair[1]]
     for own, other in ((1, 0), (0, 1)) if len(differing) == 1 else ():
         wanted, origin = types[other].shape[differing[0]], clue.ends[own].origins[differing[0]]
-        edit = _given_by(origin, types[own].shape[differing[0]], wanted, source, spec)
-        if edit is not None:
-            yield Fix(f"let {origin.named()} give {wanted}, as the other branch", (edit,), certain=False)
-
-
-def _given_by(origin: Origin, width: Size, wanted: Size, source: Source, spec: Spec) -> Edit | None:
-    """Let a layer that gives a width give another one; None where it does not state it."""
-    item = item_at(spec, source, origin.span) if isinstance(origin, LayerOrigin) else None
-    if item is None or not isinstance(origin, LayerOrigin) or not isinstance(wanted, int):
-        return None
-    name = next((name for name in _GIVEN.values() if getattr(origin.leaf.layer, name, None) == width), None)
-    return None if name is None else set_argument(source, item, name, str(wanted), origin.leaf.layer.scalar)
+        if isinstance(wanted, int):
+            given = types[own].shape[differing[0]]
+            yield from let_give(origin, given, wanted, source, spec, ", as the other branch")
 
 
 BY_WHAT_STANDS_AROUND: Final = (other_way_round, misspelt_in_front, along_another_axis)

@@ -79,15 +79,9 @@ class _Words:
             if (key is item.head and not within) or key.text == "return_sequences":
                 continue
             if key.text == "activation" and isinstance(value, ScalarNode) and key.text not in self._layer.model_fields:
-                theirs = item.head.text not in self._spec.offer.layers
-                self.behind = activation(value.text, self._spec, theirs=theirs)
-                if self.behind is None:
+                if not self._take_activation(value):
                     return False
-                if self.behind == "Softmax: -1" and self._layer.family == "convolution":
-                    self.behind = "Softmax: 1"
-                self.sure = theirs or self.behind not in ("LeakyReLU", "Softmax: 1")
                 gone += [i] if within or not self.behind else []  # else what goes behind takes it away
-                self.said += [] if self.behind else ["no `activation`"]
             elif within and key.text == "input_shape":
                 shape = sizes_of_first(item, value, self._source, self._spec)
                 if shape is not None:
@@ -101,6 +95,15 @@ class _Words:
         else:
             self.edits += leave_all_out(holder, gone, self._source)
         return True
+
+    def _take_activation(self, value: ScalarNode) -> bool:
+        theirs = self._item.head.text not in self._spec.offer.layers
+        self.behind = activation(value.text, self._spec, theirs=theirs)
+        if self.behind == "Softmax: -1" and self._layer.family == "convolution":
+            self.behind = "Softmax: 1"
+        self.sure = theirs or self.behind not in ("LeakyReLU", "Softmax: 1")
+        self.said += [] if self.behind else ["no `activation`"]
+        return self.behind is not None
 
     def _take_argument(self, key: ScalarNode, value: Node, holder: MapNode) -> bool:
         source, fields = self._source, self._layer.model_fields

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from netspec.compiler import check_source
@@ -10,6 +12,7 @@ from netspec.language.limits import Expansion
 from netspec.mends import proof
 from netspec.mends.repair import repaired
 from netspec.text.source import Source, decode
+from tests.test_specs import BAD
 
 MANY = 150
 CASES = {
@@ -101,3 +104,17 @@ def test_a_mistake_that_is_made_again_and_again_is_mended_at_once(case: str) -> 
     done = repaired(Source("spec.yaml", text), check(text), again)
     assert done.text == "input: [50]\nlayers:\n" + right * 120
     assert len(checks) <= most + 1
+
+
+REPEATED = [name for name, case in BAD.items() if max(Counter(code for *_, code in case.found).values(), default=0) > 1]
+
+
+def test_what_is_remembered_of_a_mend_is_what_comes_of_trying_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every broken spec that has one kind of mistake several times is told the same without the memory."""
+    assert len(REPEATED) > 40
+    texts = [BAD[name].text for name in REPEATED] + [
+        f"input: [50]\nlayers:\n{wrong * 9}" for wrong, *_ in AGAIN.values()
+    ]
+    told = [check(text) for text in texts]
+    monkeypatch.setattr(proof.Proof, "_remembered", lambda *_: None)
+    assert [check(text) for text in texts] == told

@@ -22,7 +22,7 @@ def main() -> int:
             if made is None:
                 continue
             faults += bool(made.faults)
-            for kind in made.broken.kinds if most == 1 else ("several",):
+            for kind in made.kinds if most == 1 else ("several",):
                 table = tables.setdefault(kind, Counter())
                 table["all"] += 1
                 table["answered"] += made.answered
@@ -31,7 +31,7 @@ def main() -> int:
                 table["restored"] += made.restored
                 table["other"] += made.clean and not made.restored
             for fault in made.faults:
-                print(made.broken.name, made.broken.kinds, fault)
+                print(made.name, made.kinds, fault)
     columns = ("all", "answered", "certain", "clean", "restored")
     print(f"{'kind':26}", *(f"{column:>8}" for column in columns))
     for kind, table in [*sorted(tables.items()), ("all", sum(tables.values(), Counter[str]()))]:

@@ -18,26 +18,35 @@ from tests.mistakes.kinds import net_of
 ROOT = Path(__file__).parent.parent.parent
 
 
+class Shipped(NamedTuple):
+    """A spec that compiles as it stands."""
+
+    name: str
+    text: str
+    net: netspec.Net
+
+
 @cache
-def specs() -> tuple[tuple[str, str], ...]:
-    """The shipped specs of ordinary size that compile as they stand: name and text."""
+def specs() -> tuple[Shipped, ...]:
+    """The shipped specs of ordinary size that compile as they stand."""
     found = [(path.stem, path.read_text(encoding="utf-8")) for path in sorted((ROOT / "specs").glob("**/*.yaml"))]
-    return tuple((name, text) for name, text in found if len(text) < 8000 and net_of(text) is not None)
+    nets = [(name, text, net_of(text)) for name, text in found if len(text) < 8000]
+    return tuple(Shipped(name, text, net) for name, text, net in nets if net is not None)
 
 
 class Broken(NamedTuple):
     """A spec with mistakes."""
 
-    name: str
+    shipped: Shipped
     kinds: tuple[str, ...]
-    right: str
     wrong: str
 
 
 class Outcome(NamedTuple):
     """What netspec made of it."""
 
-    broken: Broken
+    name: str
+    kinds: tuple[str, ...]
     answered: bool
     """Whether some finding had a mend."""
     faults: tuple[str, ...]
@@ -52,15 +61,15 @@ class Outcome(NamedTuple):
 def broken(seed: int, most: int = 1) -> Broken | None:
     """A shipped spec with one mistake, or up to `most`; None where the kinds that were drawn have no place in it."""
     rng = random.Random(seed)
-    name, right = rng.choice(specs())
-    wrong, done = right, list[str]()
+    shipped = rng.choice(specs())
+    wrong, done = shipped.text, list[str]()
     for kind in rng.sample(sorted(KINDS), rng.randint(1, most)):
         made = KINDS[kind](wrong, rng)
         if made is not None and made != wrong:
             wrong, done = made, [*done, kind]
-    if not done or wrong == right or not check(wrong, mends=False):
+    if not done or wrong == shipped.text or not check(wrong, mends=False):
         return None
-    return Broken(name, tuple(done), right, wrong)
+    return Broken(shipped, tuple(done), wrong)
 
 
 def check(text: str, *, mends: bool = True) -> list[Diagnostic]:
@@ -101,10 +110,10 @@ def outcome(case: Broken) -> Outcome:
     made = repaired(source, found, check)
     clean = not any(d.severity == "error" for d in made.left)
     net = net_of(made.text) if clean else None
-    right = net_of(case.right)
-    restored = net is not None and right is not None and same_network(net, right)
+    restored = net is not None and same_network(net, case.shipped.net)
     return Outcome(
-        case,
+        case.shipped.name,
+        case.kinds,
         any(d.fix is not None for d in found),
         tuple(faults_of(case.wrong, found, len(case.kinds) == 1)),
         len(made.mends),

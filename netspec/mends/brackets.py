@@ -22,6 +22,16 @@ def brackets(line: Line) -> str:
     return re.sub(r"^(\s*(?:- )?\w+:) +([^\[\]{}(]+?)\]?$", r"\1 [\2]", line.text)
 
 
+def indexed(line: Line) -> str:
+    """`{out_channels: widths[i], kernel_size: 3}`: inside braces an expression with brackets is quoted."""
+    opened = re.search(r"[{\[]", line.text)
+    if opened is None or re.search(r":\s+$", line.text[: opened.start()]) is None:
+        return line.text
+    at = opened.end()
+    expression = r"(?<=[\s\[])([A-Za-z_][\w. +*/-]*\[[^\[\]{}\"',:]+\][\w. +*/-]*?)(?=\s*[,}\]])"
+    return line.text[:at] + re.sub(expression, r'"\1"', line.text[at:])
+
+
 def numbers(line: Line) -> str:
     """`1 28 28`, `1; 28; 28`, `{1, 28, 28}`."""
     text = re.sub(r"(?<=[\d\s\[{,])(\d+) *[ ;] *(?=\d+\b(?!\w))", r"\1, ", line.text)

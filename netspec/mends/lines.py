@@ -10,7 +10,9 @@ from typing import Final, NamedTuple
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.reading import KEYS
+from netspec.layers import OWN
 from netspec.mends.line import WORD, Line
+from netspec.mends.pasted import readings
 from netspec.mends.rewritings import REWRITINGS, Rewriting
 from netspec.text.source import Source
 
@@ -114,6 +116,7 @@ def mends_of_lines(d: Diagnostic, source: Source) -> Iterator[Slip]:
         for near in dict.fromkeys((min(last, len(lines.texts) - 1), n, max(n - 1, 0))):
             yield from _in_line(lines, near)
         return
+    yield from _called_with_options(lines, n)
     yield from _under_a_loop(lines, n)
     yield from _deeper_above(lines, n)
     around = [near for near in (n, lines.beside(n, 1), lines.beside(n, -1)) if near is not None]
@@ -125,6 +128,19 @@ def mends_of_lines(d: Diagnostic, source: Source) -> Iterator[Slip]:
         yield from _in_another_column(lines, near)
     yield from _habits(lines)
     yield from _tabs(lines)
+
+
+def _called_with_options(lines: TextLines, n: int) -> Iterator[Slip]:
+    """`- nn.Linear(784, 128)` with `name: fc1` beneath it: the call as an item, to which the option belongs."""
+    found = re.match(r"(\s*- )([\w.]+\(.*\)),?$", lines.texts[n])
+    below = lines.beside(n, 1)
+    if found is None or below is None or lines.is_item(below) or lines.indent(below) != len(found[1]):
+        return
+    for items in readings(found[2], OWN):
+        if len(items) == 1:
+            call = items[0].call if ":" in items[0].call else f"{items[0].call}:"
+            fix = lines.fix(f"write `{items[0].call}`", {n: found[1] + call})
+            yield Slip(fix, "a call of Python stands where an item should stand")
 
 
 def _under_a_loop(lines: TextLines, n: int) -> Iterator[Slip]:

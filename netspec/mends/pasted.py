@@ -18,6 +18,7 @@ from netspec.mends.doubts import first_doubt
 from netspec.mends.keras import is_keras
 from netspec.mends.printed import as_calls
 from netspec.mends.python import Follower
+from netspec.mends.syntax import key_of
 from netspec.text.source import Source
 
 if TYPE_CHECKING:
@@ -52,14 +53,43 @@ def readings(text: str, offer: Offer) -> Iterator[list[WrittenItem]]:
     """The items that calls of layers stand for where items should stand, perhaps inside a `Sequential`: first with all
     arguments in torch's order, then without the width, which a spec leaves out."""
     found: list[list[WrittenItem]] = []
+    text, name = _of_one_line(text)
     for widths in (True, False):
         try:
             made = list(chain_of(text, offer, free=True, widths=widths).entries)
         except NoChain:
             continue
+        if name is not None and len(made) == 1:
+            made = [made[0]._replace(name=name)]
         if made and made not in found:
             found.append(made)
             yield made
+
+
+def _of_one_line(text: str) -> tuple[str, str | None]:
+    """A line of a class as a text of its own: `self.fc1 = nn.Linear(784, 128)` as its call and its name, and
+    `x = F.relu(x)`, `torch.flatten(x, 1)` or `x.view(-1, 784)` as a `forward` that does no more."""
+    tree = _tree(text)
+    if tree is None or len(tree.body) != 1:
+        return text, None
+    statement, name, given = tree.body[0], None, None
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        key = key_of(statement.targets[0]) or ""
+        name = key.removeprefix("self.") if key.startswith("self.") else None
+        text, given = ast.unparse(statement.value), statement.value
+    elif isinstance(statement, ast.Expr):
+        given = statement.value
+    if not isinstance(given, ast.Call) or name is not None:
+        return text, name
+    of = [*given.args[:1], *([given.func.value] if isinstance(given.func, ast.Attribute) else [])]
+    tensor = next((each.id for each in of if isinstance(each, ast.Name) and each.id in _TENSORS), None)
+    if tensor is None:
+        return text, None
+    return f"class Net(nn.Module):\n    def forward(self, {tensor}):\n        return {ast.unparse(given)}\n", None
+
+
+_TENSORS: Final = frozenset(("x", "out", "input", "inputs", "X", "h", "y"))
+"""What people call the value that flows."""
 
 
 def chain_of(text: str, offer: Offer, *, free: bool = False, widths: bool = True) -> ReadChain:

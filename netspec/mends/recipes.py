@@ -10,10 +10,23 @@ from netspec.language.items import Item
 from netspec.language.spec import Spec
 from netspec.meant import argument_meant
 from netspec.mends.block_calls import written
-from netspec.mends.edits import add_entry, leave_all_out, offset, put_after, put_before, replace, set_argument, take_out
+from netspec.mends.edits import (
+    add_entry,
+    leave_all_out,
+    leave_out,
+    line_end,
+    offset,
+    put_after,
+    put_before,
+    replace,
+    set_argument,
+    take_out,
+)
 from netspec.mends.finding import item_at, item_before, items
 from netspec.recipe import tables
 from netspec.recipe.clues import DataClue, ScoresClue
+from netspec.recipe.read import EXAMPLES, REQUIRED
+from netspec.recipe.unoffered import DONE_ANYWAY
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 
@@ -65,6 +78,45 @@ def mends_of_omitted(spec: Spec, source: Source) -> Iterator[Fix]:
     yield Fix(f"leave {names} out", tuple(leave_all_out(given, gone, source)))
 
 
+def _done_anyway(at: int, source: Source, train: MapNode) -> Iterator[Fix]:
+    """`ToTensor` among the transforms: images are tensors when those begin."""
+    for i, (_, listed) in enumerate(train.entries):
+        if not isinstance(listed, ListNode):
+            continue
+        for item in listed.items:
+            head = item.entries[0][0] if isinstance(item, MapNode) and item.entries else item
+            if head.start != at or not isinstance(head, ScalarNode) or head.text not in DONE_ANYWAY:
+                continue
+            edit = take_out(source, item) if len(listed.items) > 1 else leave_out(train, i, source)
+            if edit is not None:
+                yield Fix(f"leave `{head.text}` out", (edit,))
+
+
+def _one_for_each_channel(d: Diagnostic, at: int, source: Source, train: MapNode) -> Iterator[Fix]:
+    """`Normalize: {mean: 0.5, std: 0.25}`: a list has one number for each channel."""
+    for _, listed in train.entries if d.code == "invalid-argument" else ():
+        for item in listed.items if isinstance(listed, ListNode) else ():
+            given = item.entries[0][1] if isinstance(item, MapNode) and len(item.entries) == 1 else None
+            values = [value for _, value in given.entries] if isinstance(given, MapNode) else []
+            bare = [value for value in values if isinstance(value, ScalarNode) and isinstance(value.value, int | float)]
+            if any(value.start == at for value in bare):
+                edits = tuple(replace(source, value, f"[{value.text}]") for value in bare)
+                yield Fix("write a list: a number for each channel", edits)
+
+
+def _what_is_missing(d: Diagnostic, source: Source, train: MapNode) -> Iterator[Fix]:
+    """The keys that every recipe has, each with what it is in most; whose data those are is not guessed."""
+    missing = [name for name in REQUIRED if train.get(name) is None] if d.code == "missing-key" else []
+    if not missing or "data" in missing or train.flow:
+        return
+    first = train.entries[0][0]
+    indent = " " * (first.start - source.text.rfind("\n", 0, first.start) - 1)
+    stop = line_end(source, train.end)
+    texts = [f"{name}: {EXAMPLES[name]}" for name in missing]
+    edit = Edit(source.between(stop, stop), "".join(f"\n{indent}{text}" for text in texts))
+    yield Fix(f"write {' and '.join(f'`{text}`' for text in texts)}", (edit,), certain=False)
+
+
 def mends_of_drawn(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
     """`RandomCrop` under `transforms`: what is drawn anew belongs under `augment`."""
     train = spec.train
@@ -100,6 +152,9 @@ def mends_of_recipe(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
     yield from _without_dashes(d, source, train)
     if isinstance(train, MapNode):
         yield from _list_of_arguments(d, at, source, train)
+        yield from _done_anyway(at, source, train)
+        yield from _one_for_each_channel(d, at, source, train)
+        yield from _what_is_missing(d, source, train)
     if d.code != "unknown-key" or not isinstance(train, MapNode) or train.flow:
         return
     optimizer = train.get("optimizer")

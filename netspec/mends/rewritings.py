@@ -324,6 +324,8 @@ REWRITINGS: Final = (
     Rewriting("leave out the braces of the template", "an expression stands without braces", _template),
     Rewriting("leave out the types", "the signature of a block has names and defaults, and no types", _types,
               with_others=False),
+    Rewriting("quote the expression", "inside `{…}` an expression with brackets has to be quoted", brackets.indexed,
+              habit=True),
     Rewriting("write braces around the arguments", "arguments stand in braces", brackets.braces_for),
     Rewriting("write braces around the arguments", "arguments stand in braces", brackets.braces),
     Rewriting("write braces around the arguments", "arguments stand in braces", brackets.call, with_others=False),

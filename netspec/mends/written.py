@@ -108,8 +108,9 @@ def _python(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
             for items in readings(child.text, spec.offer):
                 lines = items_text(items)
                 text = f"\n{dash}".join(lines)[2:]
-                yield Fix(f"write `{lines[0][2:]}`" if len(lines) == 1 else "write each call as an item",
+                fix = Fix(f"write `{lines[0][2:]}`" if len(lines) == 1 else "write each call as an item",
                           (replace(source, child, text),))  # fmt: skip
+                yield from (fix, fix._replace(certain=False))  # where a number is lost, as that of `x.view(-1, 784)`
             return
 
 

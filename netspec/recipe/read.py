@@ -108,15 +108,27 @@ def read_recipe(node: MapNode, reader: Reader, outputs: Collection[str] = ()) ->
                 unread.add(key.text)
             else:
                 values[key.text] = read
-    for name in REQUIRED:
-        if name not in values and name not in unread:
-            reader.report("missing-key", f"the recipe has no `{name}`", _head(node), help=_example(name))
-            unread.add(name)
+    missing = [name for name in REQUIRED if name not in values and name not in unread]
+    if missing:
+        said = " and no ".join(filter(None, (", no ".join(f"`{n}`" for n in missing[:-1]), f"`{missing[-1]}`")))
+        examples = " and ".join(f"`{name}: {EXAMPLES[name]}`" for name in missing)
+        reader.report("missing-key", f"the recipe has no {said}", _head(node), help=f"for example {examples}")
+        unread.update(missing)
     if whole and not unread:
         _fill_in(Recipe(**values), values, unread)
         return Recipe(**values)
     _fill_in(cast("Recipe", Draft(values, unread, losses)), values, unread)
     return Draft(values, unread, losses)
+
+
+EXAMPLES: Final[Mapping[str, str]] = {
+    "data": "{FashionMNIST: {}}",
+    "loss": "CrossEntropyLoss",
+    "optimizer": "{SGD: {lr: 0.1}}",
+    "batch_size": "128",
+    "epochs": "10",
+}
+"""What may stand under each key that a recipe needs."""
 
 
 def _fill_in(draft: Recipe, values: dict[str, Any], unread: set[str]) -> None:
@@ -209,13 +221,3 @@ def _unknown(key: ScalarNode, node: MapNode, reader: Reader) -> str | None:
 
 def _head(node: MapNode) -> Node:
     return node.entries[0][0] if node.entries else node
-
-
-def _example(name: str) -> str:
-    return {
-        "data": "for example `data: {FashionMNIST: {}}`",
-        "loss": "for example `loss: CrossEntropyLoss`",
-        "optimizer": "for example `optimizer: {SGD: {lr: 0.1}}`",
-        "batch_size": "for example `batch_size: 128`",
-        "epochs": "for example `epochs: 10`",
-    }[name]

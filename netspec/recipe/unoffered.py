@@ -19,6 +19,9 @@ _SEVERAL: Final = "it makes several images of one; write `{}`"
 _NEAREST: Final = "the trainer's own code has none of it; `{}` comes closest"
 _HOLDS: Final = "it holds other transforms; a list carries out all of its own in their order, most of them with a `p`"
 
+DONE_ANYWAY: Final = ("ToTensor", "ToImage", "ToDtype", "PILToTensor", "ConvertImageDtype", "ToPureTensor")
+"""Transforms of torchvision whose work is done when a recipe's transforms begin."""
+
 UNOFFERED: Final[Mapping[str, Mapping[str, str]]] = {
     "optimizer": {
         "LBFGS": "it evaluates the loss several times in one step, and a step here does so once; write `AdamW`",
@@ -48,9 +51,7 @@ UNOFFERED: Final[Mapping[str, Mapping[str, str]]] = {
     "transform": {
         **dict.fromkeys(("RandAugment", "AutoAugment", "TrivialAugmentWide", "AugMix"), _POLICY),
         "AutoAugmentPolicy": _POLICY.replace("is a policy", "names a policy"),
-        **dict.fromkeys(
-            ("ToTensor", "ToImage", "ToDtype", "PILToTensor", "ConvertImageDtype", "ToPureTensor"), _ARRIVE
-        ),
+        **dict.fromkeys(DONE_ANYWAY, _ARRIVE),
         "ToPILImage": "leave it out: the trainer works on tensors",
         "RGB": "leave it out: `channels` of the data says how pictures are read",
         "Identity": "leave it out: it does nothing",

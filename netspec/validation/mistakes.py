@@ -184,7 +184,7 @@ def _one(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-_NAMING = ("name", "type", "class_name", "class", "_target_")
+_NAMING = ("name", "type", "dataset", "class_name", "class", "_target_")
 """Keys under which others say which thing it is whose arguments stand beside."""
 
 
@@ -201,7 +201,9 @@ def names_within(
     if name is None:
         return False
     source = reports.source
-    others = [entry for i, entry in enumerate(node.entries) if i != at]
+    model = load(name)
+    gone = model.omitted if model.omitted_says_nothing else {}
+    others = [entry for i, entry in enumerate(node.entries) if i != at and entry[0].text not in gone]
     texts = [f"{other.text}: {source.text[given.start : given.end]}" for other, given in others]
     whole = f"{{{name}: {{{', '.join(texts)}}}}}" if texts else name
     flat = not any("\n" in text for text in texts) and source.text[key.end : key.end + 1] == ":"

@@ -35,6 +35,13 @@ MAX_CHARACTERS: Final = 256
 """The most characters of an expression."""
 
 
+_MOST_LISTS: Final = 16
+"""Computed lists that are kept."""
+
+_LISTS: Final[dict[tuple[object, ...], tuple[object, list[object]]]] = {}
+"""The values of expressions with comprehensions, by their text and what their names stand for, with the latter."""
+
+
 class Expression:
     """A compiled expression. `names` are the names that it reads from its scope, `bound` the variables of its
     comprehensions."""
@@ -67,6 +74,25 @@ class Expression:
             else:
                 if value.__class__ is int:
                     return value
+        return self._listed(scope, known) if self.bound else self._compute(scope, known)
+
+    def _listed(self, scope: Meanings, known: Callable[[], Iterable[str]] | None) -> object:
+        """The value of an expression with a comprehension, which is computed once for the same values of its names:
+        every block of a transformer asks for the same table of positions, and every variant of it does so again."""
+        try:
+            values = [scope[name] for name in sorted(self.names)]
+        except (KeyError, ExpressionError):
+            return self._compute(scope, known)  # which says what is missing
+        key = (self.text, *((v.__class__, v) if isinstance(v, int | float | str) else (None, id(v)) for v in values))
+        found = _LISTS.get(key)
+        if found is None:
+            if len(_LISTS) >= _MOST_LISTS:
+                _LISTS.clear()
+            # The values are kept, too: while they live no other object has the `id` of one.
+            found = _LISTS[key] = (self._compute(scope, known), values)
+        return found[0]
+
+    def _compute(self, scope: Meanings, known: Callable[[], Iterable[str]] | None) -> object:
         state: list[Any] = [None] * (self._slots + 1)
         try:
             value = self._run(scope, state)

@@ -48,6 +48,10 @@ def _shape_of(value: Numbers) -> tuple[int, ...]:
         raise invalid("wants a number, or lists of numbers")
     if not value:
         raise invalid("wants at least one number in each list")
+    if set(map(type, value)) == {int}:  # a row of a matrix, as a whole
+        row = cast("tuple[int, ...]", value)
+        if min(row) >= -LARGEST_FLOAT and max(row) <= LARGEST_FLOAT:
+            return (len(row),)
     shapes = [_shape_of(item) for item in value]
     other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
     if other is not None:
@@ -136,7 +140,7 @@ class Buffer(_Source):
 
     @model_validator(mode="after")
     def _fits(self) -> Buffer:
-        for number in _flat(self.value):
+        for number in _flat(self.value) if self.dtype in ("int64", "bool") else ():
             if self.dtype == "int64" and type(number) is not int:
                 raise invalid(f"`dtype: int64` wants integers in `value`, not {number}")
             if self.dtype == "bool" and number not in (0, 1):
@@ -146,7 +150,12 @@ class Buffer(_Source):
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the numbers."""
-        return _shape_of(self.value)
+        sizes: list[int] = []
+        found = self.value
+        while isinstance(found, tuple):
+            sizes.append(len(found))
+            found = found[0]
+        return tuple(sizes)
 
     def output(self, x: TensorType) -> TensorType:
         return ConstantType(self.shape, self.dtype)

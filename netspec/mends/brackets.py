@@ -29,7 +29,7 @@ def indexed(line: Line) -> str:
         return line.text
     at = opened.end()
     expression = r"(?<=[\s\[])([A-Za-z_][\w. +*/-]*\[[^\[\]{}\"',:]+\][\w. +*/-]*?)(?=\s*[,}\]])"
-    return line.text[:at] + re.sub(expression, r'"\1"', line.text[at:])
+    return line.text[:at] + re.sub(expression, r"'\1'", line.text[at:])
 
 
 def numbers(line: Line) -> str:

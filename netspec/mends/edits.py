@@ -201,6 +201,9 @@ def take_out(source: Source, item: Node) -> Edit | None:
     before = text[: item.start].rstrip()
     if before[-1:] == ",":
         return Edit(source.between(len(before) - 1, item.end), "")
+    comma = re.compile(r"\s*,[ \t]*").match(text, item.end)
+    if before[-1:] == "[" and comma is not None:
+        return Edit(source.between(item.start, comma.end()), "")
     return None
 
 

@@ -209,6 +209,9 @@ def names_within(
     flat = not any("\n" in text for text in texts) and source.text[key.end : key.end + 1] == ":"
     block = not node.flow and at == 0 and others
     edits = [Edit(source.span(node), whole)]
+    colon = len(source.text[: node.start].rstrip())
+    if not node.flow and not texts and source.text[colon - 1 : colon] == ":":  # a name alone stands behind its key
+        edits = [Edit(source.between(colon, node.end), f" {whole}")]
     if block:  # what stands under it is indented by two more
         lines = range(source.text.count("\n", 0, others[0][0].start), source.text.count("\n", 0, node.end) + 1)
         starts = [source.offset(line + 1, 1) for line in lines]

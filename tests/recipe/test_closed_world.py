@@ -17,7 +17,7 @@ from netspec.compiler import check_source
 from netspec.layers import MODULE_OF
 from netspec.recipe import tables
 from netspec.recipe.read import KEYS
-from netspec.recipe.unoffered import LIBRARY, UNOFFERED
+from netspec.recipe.unoffered import DONE_ANYWAY, LIBRARY, UNOFFERED
 from netspec.text.source import Source
 
 OFFERED = {kind.word: kind.names for kind in (*tables.CALLS.values(), tables.TRANSFORM)}
@@ -62,7 +62,7 @@ def test_a_refused_class_is_answered_with_its_reason_and_not_with_one_of_a_simil
     (found,) = check_source(Source("a.yaml", text), [])
     assert (found.code, found.message) == (f"unknown-{kind}", f"there is no {kind} `{name}`")
     assert found.help == UNOFFERED[kind][name]
-    assert found.fix is None
+    assert (found.fix is not None) == (name in DONE_ANYWAY)
 
 
 @pytest.mark.parametrize(("kind", "name"), REFUSED)

@@ -108,7 +108,8 @@ def _python(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
             for items in readings(child.text, spec.offer):
                 lines = items_text(items)
                 text = f"\n{dash}".join(lines)[2:]
-                fix = Fix(f"write `{lines[0][2:]}`" if len(lines) == 1 else "write each call as an item",
+                one = f"write `{lines[0][2:]}`" + (f" with the name `{items[0].name}`" if items[0].name else "")
+                fix = Fix(one if len(items) == 1 else "write each call as an item",
                           (replace(source, child, text),))  # fmt: skip
                 yield from (fix, fix._replace(certain=False))  # where a number is lost, as that of `x.view(-1, 784)`
             return

@@ -104,13 +104,29 @@ def _fix(label: str, fix: Fix, texts: Mapping[str, SourceLines], paint: Painter,
     for file in dict.fromkeys(edit.span.file for edit in fix.edits):
         if file in texts:
             edits = sorted((e.span, e.text) for e in fix.edits if e.span.file == file)
-            for number, old, new in _hunks(texts[file], edits):
-                skip = max(_common(old[0], new[0]) - (width - gutter) // 2, 0)
-                for sign, style, rows in (("-", "old", old), ("+", "new", new)):
-                    for i, row in enumerate(rows):
-                        place = f"{number + i:>{gutter}}" if sign == "-" or len(old) == len(new) else " " * gutter
-                        shown = _cut(printable(row), skip, width - gutter - 3)
-                        lines.append(f"{paint('gutter', place)} {paint(style, f'{sign} {shown}')}")
+            for hunk in _hunks(texts[file], edits):
+                lines += _shown(*hunk, paint, gutter, width)
+    return lines
+
+
+def _shown(number: int, old: list[str], new: list[str], paint: Painter, gutter: int, width: int) -> list[str]:
+    """The lines of a hunk as they differ. What is only put in has the line beside it that stays, for its place."""
+    least = min(len(old), len(new))
+    above = next((i for i in range(least) if old[i] != new[i]), least)
+    below = next((i for i in range(least - above) if old[-1 - i] != new[-1 - i]), least - above)
+    gone, come = old[above : len(old) - below], new[above : len(new) - below]
+    skip = max(_common(gone[0], come[0]) - (width - gutter) // 2, 0) if gone and come else 0
+    rows = [("-", "old", number + above + i, row) for i, row in enumerate(gone)]
+    rows += [("+", "new", number + above + i if len(gone) == len(come) else None, row) for i, row in enumerate(come)]
+    if not gone and above:
+        rows.insert(0, (" ", "gutter", number + above - 1, old[above - 1]))
+    elif not gone and below:
+        rows.append((" ", "gutter", number + above, old[above]))
+    lines: list[str] = []
+    for sign, style, at, row in rows:
+        place = " " * gutter if at is None else f"{at:>{gutter}}"
+        shown = _cut(printable(row), skip, width - gutter - 3)
+        lines.append(f"{paint('gutter', place)} {paint(style, f'{sign} {shown}')}")
     return lines
 
 

@@ -53,7 +53,8 @@ class Record:
     examples_per_second: float
     parts: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
     """Of several losses, the figures of each under the names of their columns: `train_loss/recon`,
-    `test_accuracy/policy`. Of text the perplexities, `train_perplexity`."""
+    `test_accuracy/policy`. Of text the perplexities, `train_perplexity`. And what a program's metrics measured:
+    `validation_f1`."""
 
     def figure(self, name: str) -> float | None:
         """The figure of a column; None if it was not measured."""
@@ -154,7 +155,7 @@ def record_of(row: Any) -> Record:
         LookupError, TypeError, ValueError: the values are not those of a record.
     """
     values: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    parts = {name: value for name, value in row.items() if "/" in name or name.endswith("_perplexity")}
+    parts = {name: value for name, value in row.items() if name not in COLUMNS}
     needed = ("train_loss", "seconds", "examples_per_second")  # never None: null means that it was not finite
     values |= {name: math.nan for name in needed if values[name] is None}
     for name, value in (values | parts).items():

@@ -50,7 +50,7 @@ LOSSES: Final = _table(
     values="MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss SoftMarginLoss MultiLabelSoftMarginLoss"
     " PoissonNLLLoss",
     several="GaussianKL GaussianNLLLoss CosineEmbeddingLoss MarginRankingLoss TripletMarginLoss",
-    given="given",
+    function="function",
 )
 
 SETTINGS: Final = {"warmup": "Warmup", "ema": "Ema", "early_stopping": "EarlyStopping"}

@@ -79,7 +79,7 @@ def _check_given(recipe: Recipe, node: MapNode, reader: Reader) -> None:
                 reader, loss_item(node, number),
                 f"`{item.loss.name()}` is a loss of the program's, which is called with every output and target, so "
                 f"there can be no {what}",
-                "write `loss: given`, and let the function that the program gives do it",
+                "write `loss: function`, and let the function that the program gives do it",
             )  # fmt: skip
 
 

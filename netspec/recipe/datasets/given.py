@@ -28,7 +28,7 @@ input: [2]
 layers: [Linear: 16, Tanh, Linear: 1]
 train:
   data: given     # netspec.train(net, data=(x, y), loss=my_loss)
-  loss: given
+  loss: function
   batch_size: 32
   epochs: 20
   optimizer: {Adam: {lr: 0.01}}

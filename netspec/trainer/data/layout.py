@@ -109,7 +109,10 @@ class Layout:
         values = tuple(cast("Sequence[Any]", given)) if isinstance(given, tuple | list) else (given,)
         for value in values:
             if not isinstance(value, Tensor):
-                raise ResourceError(f"{origin} gives {_kind(value)} as an {what}, but wanted is a tensor")
+                raise ResourceError(
+                    f"{origin} gives {_kind(value)} as an {what}, but wanted is a tensor: `torch.from_numpy` makes one "
+                    "of an array; parts of the data have names, `data={'train': …, 'validation': …}`"
+                )
         if len(values) != len(names):
             raise ResourceError(
                 f"{origin} gives {len(values)} {what}{'s' * (len(values) != 1)}, but "
@@ -177,7 +180,8 @@ class Layout:
                 f"`x.{method}()`"
             )
         batched = len(got) == len(wanted) - 1 and tuple(tensor.shape) == wanted
-        hint = "; it is one example: put an axis in front, `x.unsqueeze(0)`" if batched else ""
+        hint = f"; give examples of {sizes_text(wanted)}, or let the net's input be {list(got)}"
+        hint = "; it is one example: put an axis in front, `x.unsqueeze(0)`" if batched else hint
         return f"{of} has examples of {sizes_text(got)}, but {what} is {sizes_text(wanted)}{hint}"
 
 

@@ -314,6 +314,8 @@ def _check_augment(pipeline: Pipeline, first: Tensor, recipe: Recipe, input: Ten
 def _resized(first: Tensor, recipe: Recipe, got: tuple[int, ...], wanted: Shape) -> str:
     """What to write so that the examples get the net's size, as the end of the message; nothing for no images."""
     numbers = tuple(n for n in wanted if isinstance(n, int))
+    if len(got) != 3 and not recipe.transforms:
+        return f"; let the examples be {sizes_text(wanted)}, or write `input: {list(got)}`"
     if len(got) != 3 or len(numbers) != 3 or first.dtype == torch.int64:
         return ""
     mend = told(mending(ImageType(*got), numbers, recipe.transforms, exact=True))

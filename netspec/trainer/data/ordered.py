@@ -204,11 +204,13 @@ class Ordered(Split):
                 raise self._short(number)
             batch = self._prepared(pair, number, seen, key)
             seen += len(each(batch.x)[0])
+            if self._epoch == number + 1 and not self._goes_on:
+                self._end()  # before the last step, so that a state of after it is that of an epoch that is over
             yield batch
         if not start_step:
             self._counted = seen
-        if not self._goes_on:
-            self._end()
+        if self._epoch is None:
+            self._iterator = None
 
     def _prepared(self, pair: Any, number: int, seen: int, key: Tensor | None) -> Batch:
         """A batch as the net takes it; `seen` examples of the epoch are in front of it."""
@@ -247,9 +249,8 @@ class Ordered(Split):
             ResourceError: there are more batches than the length says.
         """
         iterator, self._iterator = self._iterator, None
-        if self._epoch is None or iterator is None:
-            return
-        if self.source.next(iterator, self._epoch) is not _END:
+        assert iterator is not None, "its last batch was read"
+        if self.source.next(iterator, self._epoch or 0) is not _END:
             raise ResourceError(
                 f"{self.source.origin} gives more batches than the {self._epoch} that its length says; let `len()` be "
                 f"the number of its batches, or say `batches_per_epoch={self._epoch}`"

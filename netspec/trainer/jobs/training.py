@@ -62,7 +62,7 @@ def train(
     """Train a net by its recipe.
 
     What the recipe names may be given in its place (docs/training.md): a recipe that leaves it to the program says
-    `data: given` and `loss: given`.
+    `data: given` and `loss: function`.
 
     Args:
         net: the net, with a recipe.

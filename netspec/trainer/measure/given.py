@@ -145,7 +145,10 @@ def _told(output: Any, target: Any) -> str:
     if isinstance(output, Tensor) and isinstance(target, Tensor) and output.ndim > 1 and target.numel():
         highest = int(target.max()) if target.dtype == torch.int64 and not target.is_cuda else -1
         if highest >= output.shape[1] and target.ndim < output.ndim:
-            text += f", whose classes go up to {highest} where the output has {output.shape[1]} scores, from class 0 on"
+            text += (
+                f", whose classes go up to {highest} where the output has {output.shape[1]} scores, from class 0 on "
+                f"(let the last layer give {highest + 1}, or number the classes from 0)"
+            )
     return text
 
 

@@ -95,9 +95,16 @@ class Record:
                     start = f"{name}_accuracy/"
                     found = [(key.removeprefix(start), v) for key, v in self.parts.items() if key.startswith(start)]
                     behind = "".join(f" {label} {figure_text(value, digits)}" for label, value in found)
+                if name in of:
+                    behind += "".join(f" {key} {figure_text(value, digits)}" for key, value in self._own(name))
                 parts.append(f"{word} {figure_text(loss, digits)}{behind}")
         seconds = f"{self.seconds:.1f}" if self.seconds < 99.95 else f"{self.seconds:.0f}"
         return "  ".join([*parts, f"{seconds} s"])
+
+    def _own(self, part: str) -> list[tuple[str, float | None]]:
+        """What a program's metrics measured on a part of the data."""
+        found = [(key.removeprefix(f"{part}_"), v) for key, v in self.parts.items() if key.startswith(f"{part}_")]
+        return [(key, value) for key, value in found if "/" not in key and key != "perplexity"]
 
 
 COLUMNS = tuple(f.name for f in fields(Record) if f.name != "parts")

@@ -75,10 +75,11 @@ def assemble(
     if target.type == "cuda":
         others = torch.cuda.memory_allocated(target)
         torch.cuda.reset_peak_memory_stats(target)  # so that the peak is this run's
-    if data is None and supplied.data is not None:
-        seed_everything(recipe.seed + world.rank)  # what a first batch draws is drawn from here on
-    data = data or _load(net, recipe, options, world, target, tokenizer, supplied)
-    seed_everything(recipe.seed + world.rank)
+    seed_everything(recipe.seed + world.rank)  # before the data: a first batch of a program's may draw, and is kept
+    if data is None:
+        data = _load(net, recipe, options, world, target, tokenizer, supplied)
+        if supplied.data is None:
+            seed_everything(recipe.seed + world.rank)
     model = _model(net, recipe, options, arithmetic)
     optimization = build_optimizer(model, recipe, target)
     batches = data.train.steps(recipe.batch_size)

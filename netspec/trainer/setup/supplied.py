@@ -9,7 +9,7 @@ from typing import Any
 from netspec.diagnostics import UsageError
 from netspec.net import Net
 from netspec.recipe.datasets.given import Given as GivenSet
-from netspec.recipe.losses.given import Given as GivenTerm
+from netspec.recipe.losses.function import Function
 from netspec.recipe.resolved import Recipe, best_metric
 from netspec.trainer.data.supplied import GivenData, given_data
 from netspec.trainer.measure.given import name_of
@@ -67,7 +67,7 @@ def supplied(
         if data is None and loss is None:
             return net, found  # what it lacks is said elsewhere
         raise UsageError(
-            f"`{net.name}` has no `train:` recipe, which says how to train: add `train: {{data: given, loss: given, "
+            f"`{net.name}` has no `train:` recipe, which says how to train: add `train: {{data: given, loss: function, "
             "optimizer: {Adam: {lr: 0.001}}, batch_size: 32, epochs: 10}`, with your own choices"
         )
     _need(recipe, found, resume)
@@ -94,7 +94,8 @@ def _need(recipe: Recipe, found: Supplied, resume: Path | None) -> None:
     ]
     if not missing:
         return
-    words = " and ".join(f"`{name}: given`" for name in missing)
+    said = {"data": "data: given", "loss": "loss: function"}
+    words = " and ".join(f"`{said[name]}`" for name in missing)
     arguments = ", ".join(f"{name}=…" for name in missing)
     if resume is None:
         raise UsageError(
@@ -130,7 +131,7 @@ def _with_loss(recipe: Recipe) -> Recipe:
                 f"the recipe says `{key}: {getattr(recipe, key)}`, which mixes the targets of a loss that the recipe "
                 "names; leave it out, and mix in the data"
             )
-    return recipe._replace(loss=GivenTerm())
+    return recipe._replace(loss=Function())
 
 
 def _with_best(recipe: Recipe) -> Recipe:

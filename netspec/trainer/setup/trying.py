@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
+import torch
+
 from netspec.diagnostics import UsageError
 from netspec.trainer.errors import Refusals
 from netspec.trainer.machine.device import numerics
@@ -36,9 +40,10 @@ def try_out(trainer: Trainer, given: Supplied) -> None:
             batch = split.peek(min(trainer.recipe.batch_size, 32))
             if batch is None:
                 continue
-            with evaluating(trainer.model):
+            training = name == "train"
+            with evaluating(trainer.model), torch.enable_grad() if training else nullcontext():
                 outputs, values, _ = entries_of(trainer.model, batch, trainer.loss, trainer.arithmetic)
-                if metrics is not None and name != "train":
+                if metrics is not None and not training:
                     metrics.reset()
                     metrics.add(trainer.loss.answer(outputs), trainer.loss.aim(values), len(values[0]))
                     metrics.read()

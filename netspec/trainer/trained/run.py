@@ -15,7 +15,7 @@ from netspec.diagnostics import UsageError
 from netspec.layers import OWN
 from netspec.net import Net
 from netspec.recipe.datasets.given import Given as GivenSet
-from netspec.recipe.losses.given import Given as GivenTerm
+from netspec.recipe.losses.function import Function
 from netspec.trainer.data.ends import given_of
 from netspec.trainer.data.load import load_data
 from netspec.trainer.data.splits import DataSplits, Split
@@ -180,7 +180,7 @@ class Run:
             ResourceError: a batch does not fit the net.
         """
         trained, arithmetic = self._trained, self._trained.arithmetic
-        recipe = trained.recipe if loss is None else trained.recipe._replace(loss=GivenTerm())
+        recipe = trained.recipe if loss is None else trained.recipe._replace(loss=Function())
         call = None if loss is None else check_loss(loss, arithmetic.device)
         with kept_randomness(str(arithmetic.device)), numerics(arithmetic):
             if data is None:

@@ -232,18 +232,31 @@ def test_the_test_of_resuming_can_fail(tmp_path: Path) -> None:
     assert whole_state(tmp_path / "whole")["model"] != whole_state(tmp_path / "cut")["model"]
 
 
-def test_a_stateful_loader_of_torchdata_goes_on_to_the_bit(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of torch, when torchdata is imported
+@pytest.mark.parametrize("form", ["generator", "seeded", "workers"])
+def test_a_stateful_loader_of_torchdata_goes_on_to_the_bit(form: str, tmp_path: Path) -> None:
     stateful: Any = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
-    net = net_of(epochs=2)
 
     def loader() -> Any:
-        return stateful(Rows(), batch_size=8, shuffle=True)
+        torch.manual_seed(7)  # a loader without a generator draws its order when it is made
+        more = {"generator": {"generator": torch.Generator().manual_seed(3)}, "workers": {"num_workers": 2}}
+        return stateful(Rows(), batch_size=8, shuffle=True, **more.get(form, {}))
 
+    net = net_of(epochs=2)
     trained(net, tmp_path / "whole", loss=squares, data=loader())
     for step in (2, 5, 8):
         trained(net, tmp_path / "cut", step, loss=squares, data=loader())
     trained(net, tmp_path / "cut", loss=squares, data=loader())
     assert whole_state(tmp_path / "whole")["model"] == whole_state(tmp_path / "cut")["model"]
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_workers_of_a_loader_that_live_on_do_not_hold_the_run(stopped: bool, tmp_path: Path) -> None:
+    loader = DataLoader(Rows(), batch_size=8, num_workers=1, persistent_workers=True)
+    trained(net_of(), tmp_path / "run", 2 if stopped else None, data=loader, loss=squares)
+    made = trained(net_of(), tmp_path / "run", data=loader, loss=squares)
+    assert made is not None
+    assert len(made.records) == 3
 
 
 def test_data_that_cannot_say_where_they_stood_are_read_again_which_is_said(

@@ -7,7 +7,7 @@ generators as they were when the iterator was made: the same batches, where thei
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Any, Final, cast
@@ -240,6 +240,8 @@ class Ordered(Split):
     def _begun(self, epoch: int) -> Iterator[Any]:
         self._start = {"random": get_random_state(self._device), "generators": self.source.generator_states()}
         self._taken, self._iterator = 0, self.source.begin(epoch)
+        if self.source.stateful is not None:  # to go on it may draw another time, which must not count
+            set_random_state(self._start["random"], self._device)
         return self._iterator
 
     def _end(self) -> None:
@@ -278,6 +280,16 @@ class Ordered(Split):
     def _placed(self, tensor: Tensor) -> Tensor:
         return tensor.to(self._device, non_blocking=True)
 
+    def close(self) -> None:
+        """See `Split.close`: ends the workers of an epoch that is not read to its end. Those that a loader keeps are
+        the program's."""
+        iterator, self._iterator = self._iterator, None
+        if getattr(self.source.batches, "persistent_workers", False):
+            return
+        end: Callable[[], None] | None = getattr(iterator, "_shutdown_workers", None)  # there is no public way
+        if end is not None:
+            end()
+
     # ---- the state
 
     def state(self) -> dict[str, Any] | None:
@@ -287,10 +299,12 @@ class Ordered(Split):
             UsageError: what the data say of themselves is not made of plain values.
         """
         going = self._iterator is not None
-        start = self._start if going else {"random": None, "generators": self.source.generator_states()}
-        saved: dict[str, Any] = {**start, "taken": self._taken if going else 0, "own": None}
+        now = self.source.generator_states()
+        start = self._start if going else {"random": None, "generators": now}
+        saved: dict[str, Any] = {**start, "now": now, "taken": self._taken if going else 0, "own": None}
         if self.source.stateful is not None:
-            saved["own"] = self.source.stateful.state_dict()
+            with self.source.reading(self._taken):
+                saved["own"] = self.source.stateful.state_dict()
             _check_plain(saved["own"], self.source.origin)
         return saved
 
@@ -314,9 +328,14 @@ class Ordered(Split):
         own, source = saved["own"], self.source
         stateful = None if own is None else source.stateful
         if stateful is not None:
-            stateful.load_state_dict(own)
+            with source.reading(saved["taken"]):
+                stateful.load_state_dict(own)
         if not saved["taken"]:
-            source.set_generators(saved["generators"])
+            if stateful is not None and source.generators:
+                now = get_random_state(self._device)
+                source.begin(epoch)  # torchdata's loader ends the old epoch so, and then draws from where that began
+                set_random_state(now, self._device)
+            source.set_generators(saved["now"])
             return self._begun(epoch)
         now = get_random_state(self._device)
         set_random_state(saved["random"], self._device)
@@ -328,6 +347,8 @@ class Ordered(Split):
                     raise ResourceError(
                         f"{source.origin} ends after {number} batches, but the run has read {saved['taken']} of it"
                     )
+        else:
+            source.set_generators(saved["now"])  # what the workers' seeds were drawn from, too
         self._taken = saved["taken"]
         set_random_state(now, self._device)
         return iterator

@@ -166,8 +166,8 @@ class Callbacks:
 
 
 def _overridden(callback: Any, point: str) -> bool:
-    method = getattr(type(callback), point, None) or getattr(callback, point, None)
-    return callable(method) and method is not getattr(Callback, point)
+    method: Any = getattr(callback, point, None)
+    return callable(method) and getattr(method, "__func__", method) is not getattr(Callback, point)
 
 
 def _name(callback: Any) -> str:

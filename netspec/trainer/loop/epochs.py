@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -181,7 +182,8 @@ class Training:
                 accuracy = {} if scores.accuracy is None else {"accuracy": scores.accuracy}
                 figures = MappingProxyType({"loss": scores.loss, **accuracy, **scores.parts})
                 self.calls.call("after_evaluation", self._event(epoch=epoch, part=part, figures=figures))
-        self.calls.call("after_epoch", self._event(epoch=epoch, record=record))
+        fixed = replace(record, parts=MappingProxyType(dict(record.parts)))
+        self.calls.call("after_epoch", self._event(epoch=epoch, record=fixed))
         failed = self.calls.agree()
         self.progress.stopped = self.calls.stop
         return failed

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from netspec.trainer.loop.callbacks import Callback as Callback
     from netspec.trainer.loop.callbacks import Event as Event
     from netspec.trainer.run.result import RunResult as RunResult
-    from netspec.trainer.trained.run import Run as Run
-    from netspec.trainer.trained.run import open_run as open_run
+    from netspec.trainer.trained.opened import OpenedRun as OpenedRun
+    from netspec.trainer.trained.opened import open_run as open_run
 
 _OFFERED = {
     "Callback": "netspec.trainer.loop.callbacks",
     "Event": "netspec.trainer.loop.callbacks",
-    "Run": "netspec.trainer.trained.run",
+    "OpenedRun": "netspec.trainer.trained.opened",
     "RunResult": "netspec.trainer.run.result",
-    "open_run": "netspec.trainer.trained.run",
+    "open_run": "netspec.trainer.trained.opened",
     "train": "netspec.trainer.jobs.training",
 }
 

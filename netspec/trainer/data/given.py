@@ -17,8 +17,8 @@ from netspec.recipe.resolved import Recipe
 from netspec.recipe.terms import LossTerms
 from netspec.trainer.data.fingerprint import hash_of_tensors
 from netspec.trainer.data.items import Examples, Items
-from netspec.trainer.data.layout import Layout
-from netspec.trainer.data.ordered import Ordered, Source
+from netspec.trainer.data.ordered import BatchSource, Ordered
+from netspec.trainer.data.pairs import Pairs
 from netspec.trainer.data.parts import Part, Parts, Request
 from netspec.trainer.data.splits import Batch, Split
 from netspec.trainer.data.supplied import GivenData, kind_of_data, length_of
@@ -39,8 +39,8 @@ def read(data: Given, request: Request) -> Parts:
             "the recipe says `data: given`: a program gives them, as `netspec.train(net, data=…)`; there are none here"
         )
     free = any(item.loss.given for item in request.recipe.losses)
-    layout = Layout(request.inputs, LossTerms(request.terms, request.fields), free=free)
-    parts = {name: _Maker(name, value, given, request, layout).part() for name, value in given.parts.items()}
+    layout = Pairs(request.inputs, LossTerms(request.terms, request.fields), free=free)
+    parts = {name: _PartMaker(name, value, given, request, layout).part() for name, value in given.parts.items()}
     tensors = {name: part for name, part in parts.items() if part.stream is None}
     told = given.told
 
@@ -57,10 +57,10 @@ def read(data: Given, request: Request) -> Parts:
 
 
 @dataclass(frozen=True)
-class Stream:
+class GivenStream:
     """Examples that are read while a run goes on."""
 
-    layout: Layout
+    layout: Pairs
     origin: str
     examples: Examples | None
     """Examples one by one; or"""
@@ -78,10 +78,10 @@ class Stream:
         return Items(name, rows, self.examples, self.layout, self.origin, pipeline, device, workers or 0)
 
 
-class _Maker:
+class _PartMaker:
     """Makes a part of what a program gives for it."""
 
-    def __init__(self, name: str, value: Any, given: GivenData, request: Request, layout: Layout) -> None:
+    def __init__(self, name: str, value: Any, given: GivenData, request: Request, layout: Pairs) -> None:
         self.name, self.value, self.given, self.request, self.layout = name, value, given, request, layout
         self.recipe: Recipe = request.recipe
         self.where = "`data`" if set(given.parts) == {"train"} else f"`data[{name!r}]`"
@@ -110,7 +110,7 @@ class _Maker:
             )
         if hasattr(value, "__getitem__"):
             return self._examples(value)
-        return self._ordered(Source(
+        return self._ordered(BatchSource(
             value, self.origin, length=length_of(value), examples=None, stateful=_with_state(value)
         ))  # fmt: skip
 
@@ -146,19 +146,19 @@ class _Maker:
         state = get_random_state(torch.device("cpu"))
         sample = items.sample()
         set_random_state(state, torch.device("cpu"))
-        return self._made(sample, Stream(self.layout, self.origin, value, None, count))
+        return self._made(sample, GivenStream(self.layout, self.origin, value, None, count))
 
     # ---- batches in an order of their own
 
-    def _iterable_dataset(self, value: IterableDataset[Any]) -> Source:
+    def _iterable_dataset(self, value: IterableDataset[Any]) -> BatchSource:
         size = self.recipe.batch_size
         loader: Any = DataLoader(value, batch_size=size, num_workers=self.request.workers or 0)
         count = length_of(value)
         stateful = None if self.request.workers else _with_state(value)
         length = None if count is None else -(-count // size)
-        return Source(loader, self.origin, length=length, examples=count, stateful=stateful)
+        return BatchSource(loader, self.origin, length=length, examples=count, stateful=stateful)
 
-    def _ordered(self, source: Source) -> Part:
+    def _ordered(self, source: BatchSource) -> Part:
         training, epoch = self.name == "train" and not self.given.measured, self.given.batches_per_epoch
         if source.length == 0:
             self._need_examples(0)
@@ -179,9 +179,9 @@ class _Maker:
             self.name, source, self.layout, self.request.device, epoch if training else None, goes_on=goes_on
         )
         sample = split.sample(keep=training and not self.given.resumed)
-        return self._made(sample, Stream(self.layout, self.origin, None, split, 0))
+        return self._made(sample, GivenStream(self.layout, self.origin, None, split, 0))
 
-    def _check_order(self, source: Source) -> None:
+    def _check_order(self, source: BatchSource) -> None:
         """What needs an order that netspec draws, or the number of examples.
 
         Raises:
@@ -210,7 +210,7 @@ class _Maker:
 
     # ---- parts
 
-    def _made(self, sample: Batch, stream: Stream | None) -> Part:
+    def _made(self, sample: Batch, stream: GivenStream | None) -> Part:
         x, y = each(sample.x), each(sample.y)
         first = y[0] if y else torch.empty(len(x[0]), 0)
         self._check_maps(y)
@@ -250,7 +250,7 @@ def _is(value: object, *kinds: type) -> bool:
     return isinstance(value, kinds)
 
 
-def _of_loader(loader: Any, origin: str) -> Source:
+def _of_loader(loader: Any, origin: str) -> BatchSource:
     dataset: Any = loader.dataset
     iterable = isinstance(dataset, IterableDataset)
     length = length_of(loader)
@@ -266,7 +266,7 @@ def _of_loader(loader: Any, origin: str) -> Source:
     owners = [loader, sampler, inner]
     generators = {id(g): g for o in owners if isinstance(g := getattr(o, "generator", None), torch.Generator)}
     samplers = {id(o): o for o in owners[1:] if callable(getattr(o, "set_epoch", None))}
-    return Source(
+    return BatchSource(
         loader, origin, length=length, examples=examples, stateful=_with_state(loader),
         generators=tuple(generators.values()), samplers=tuple(samplers.values()),
     )  # fmt: skip

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate, get_worker_info  # pyright: ignore[reportUnknownVariableType]  # torch leaves the items open
 
 from netspec.diagnostics import NetspecError, ResourceError
-from netspec.trainer.data.layout import Layout
 from netspec.trainer.data.loaded import Loaded
+from netspec.trainer.data.pairs import Pairs
 from netspec.trainer.data.splits import Batch, slices
 from netspec.trainer.data.workers import shared
 from netspec.trainer.machine.host import ints
@@ -45,7 +45,7 @@ class _Asked(NamedTuple):
 class _Whole(Dataset[Any]):
     """Makes whole batches of the examples."""
 
-    def __init__(self, examples: Examples, layout: Layout, origin: str) -> None:
+    def __init__(self, examples: Examples, layout: Pairs, origin: str) -> None:
         self.examples, self.layout, self.origin = examples, layout, origin
 
     def __getitems__(self, asked: _Asked) -> Any:
@@ -114,7 +114,7 @@ class Items(Loaded):
         name: str,
         rows: Tensor,
         examples: Examples,
-        layout: Layout,
+        layout: Pairs,
         origin: str,
         pipeline: Pipeline | Pipelines | None,
         device: torch.device,

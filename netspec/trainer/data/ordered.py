@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from netspec.diagnostics import NetspecError, ResourceError, UsageError
-from netspec.trainer.data.layout import Layout
+from netspec.trainer.data.pairs import Pairs
 from netspec.trainer.data.splits import Batch, Split
 from netspec.trainer.machine.random_state import get_random_state, set_random_state
 from netspec.trainer.machine.values import each, mapped
@@ -26,7 +26,7 @@ from netspec.trainer.transforms.pipeline import Pipeline, Pipelines
 _END: Final = object()
 
 
-class Source:
+class BatchSource:
     """An iterable of batches, and what it can say of itself.
 
     Args:
@@ -112,8 +112,8 @@ class Ordered(Split):
     def __init__(
         self,
         name: str,
-        source: Source,
-        layout: Layout,
+        source: BatchSource,
+        layout: Pairs,
         device: torch.device,
         epoch: int | None,
         *,

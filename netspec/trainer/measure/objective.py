@@ -12,7 +12,7 @@ from netspec.net import Net
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.terms import LossTerms, NetEnds, resolve
 from netspec.trainer.data.ends import ends_of
-from netspec.trainer.data.layout import form_of
+from netspec.trainer.data.pairs import form_of
 from netspec.trainer.data.splits import TargetForm
 from netspec.trainer.measure.given import Call, GivenLoss, as_float
 from netspec.trainer.measure.losses import LossFunction, Objective

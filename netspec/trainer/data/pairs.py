@@ -28,7 +28,7 @@ class _Bound(NamedTuple):
     loss: str
 
 
-class Layout:
+class Pairs:
     """Takes a program's pairs apart, and holds the batches against the net.
 
     Args:

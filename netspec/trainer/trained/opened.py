@@ -33,7 +33,7 @@ from netspec.trainer.trained.opening import Trained, open_trained
 
 def open_run(
     path: str | os.PathLike[str], *, plugins: Sequence[str] = (), device: str = "auto", best: bool = False
-) -> Run:
+) -> OpenedRun:
     """Open a trained run, with its weights at the end, or those of its newest checkpoint if it is unfinished.
 
     Args:
@@ -56,10 +56,10 @@ def open_run(
         from netspec.plugins.registration import offer_of
 
         offer = offer_of(import_plugins(tuple(plugins)))
-    return Run(open_trained(Path(path), device=device, best=best, offer=offer))
+    return OpenedRun(open_trained(Path(path), device=device, best=best, offer=offer))
 
 
-class Run:
+class OpenedRun:
     """A trained run."""
 
     def __init__(self, trained: Trained) -> None:

@@ -260,7 +260,7 @@ def _carry_out(training: Training, *, report: bool) -> None:
         reporter.note(finished(directory, progress, trainer.recipe))
     else:
         training.run()
-        if (why := training.stopped_early) is not None:
+        if trainer.world.first and (why := training.stopped_early) is not None:
             reporter.note(why)
         training.keeper.finish(trainer, progress)
     if report and trainer.world.first and not directory.report.is_file():

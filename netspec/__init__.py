@@ -36,11 +36,14 @@ if TYPE_CHECKING:
     from netspec.torch.probe import probe as probe
     from netspec.torch.transfer import transfer as transfer
     from netspec.torch.verify import verify as verify
+    from netspec.trainer import Callback as Callback
+    from netspec.trainer import open_run as open_run
     from netspec.trainer import train as train
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Callback": "netspec.trainer",
     "Diagnostic": "netspec.diagnostics",
     "Dim": "netspec.dims",
     "Limits": "netspec.text.nodes",
@@ -59,6 +62,7 @@ _HOME = {
     "from_torch": "netspec.capture.importing",
     "load": "netspec.compiler",
     "loads": "netspec.compiler",
+    "open_run": "netspec.trainer",
     "probe": "netspec.torch.probe",
     "summary": "netspec.table",
     "to_json": "netspec.emit.json",
@@ -72,6 +76,7 @@ _HOME = {
 _NEEDS_TORCH = ("netspec.torch", "netspec.trainer", "netspec.capture")
 
 __all__ = [
+    "Callback",
     "Diagnostic",
     "Dim",
     "Limits",
@@ -90,6 +95,7 @@ __all__ = [
     "from_torch",
     "load",
     "loads",
+    "open_run",
     "probe",
     "summary",
     "to_json",

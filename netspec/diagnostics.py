@@ -52,7 +52,8 @@ Code = Literal[
     "expectation-unmet",
     # of a command's work
     "wrong-usage", "bad-plugin", "not-importable", "weights-mismatch", "missing-extra", "not-finite",
-    "resource-failed", "out-of-memory", "damaged-checkpoint", "does-not-fit", "own-defect", "run-interrupted",
+    "callback-failed", "resource-failed", "out-of-memory", "damaged-checkpoint", "does-not-fit", "own-defect",
+    "run-interrupted",
 ]  # fmt: skip
 """The kind of a finding. `netspec explain CODE` prints its explanation from `codes`."""
 

@@ -36,9 +36,9 @@ def command(
     report: bool,
 ) -> None:
     """Measure a trained RUN on its test set."""
-    from netspec.trainer.run.directory import open_run  # needs no torch, so what is wrong with a run is said without
+    from netspec.trainer.run.directory import find_run  # needs no torch, so what is wrong with a run is said without
 
-    open_run(run)
+    find_run(run)
     need_torch()
     from netspec.trainer.show.report import write_report
     from netspec.trainer.trained.inspection import inspect  # after parsing: torch is slow to import

@@ -73,9 +73,9 @@ def command(
             "name files (pictures, .safetensors, or texts where the run is on text), or part of the run's data by "
             "`--split test`, or give a text by `--text`; one of them"
         )
-    from netspec.trainer.run.directory import open_run  # needs no torch, so what is wrong with a run is said without
+    from netspec.trainer.run.directory import find_run  # needs no torch, so what is wrong with a run is said without
 
-    open_run(run)
+    find_run(run)
     need_torch()
     from netspec.trainer.trained.opening import open_trained
     from netspec.trainer.trained.prediction import TENSORS, predict, predict_split  # after parsing: torch is slow

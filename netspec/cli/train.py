@@ -112,10 +112,10 @@ def _net(spec: str | None, resume: Path | None, force: bool, variant: str | None
                 "name a spec to train, or a run to go on with: `netspec train SPEC`, `netspec train --resume RUN`"
             )
         return load_spec(spec, variant, set_)
-    from netspec.trainer.run.directory import open_run  # imported here, since only `--resume` needs them
+    from netspec.trainer.run.directory import find_run  # imported here, since only `--resume` needs them
     from netspec.trainer.run.plugins import need_plugins
 
-    run = open_run(resume)
+    run = find_run(resume)
     if not (spec and force):  # which may have other layers
         need_plugins(run, offer().plugins)
     return load_spec(spec or str(run.spec), variant, set_)

@@ -358,6 +358,7 @@ SAID: Final[dict[Code, Said]] = {
         ("Function returned nan values in its 0th output",),
         ("loss is nan", "loss becomes inf, goes to infinity", "exploding gradients", "training diverges"),
     ),
+    "callback-failed": Said((), ("my callback raises", "error in a callback")),
     "resource-failed": Said(
         (
             "No space left on device",

@@ -39,6 +39,11 @@ WORK: dict[Code, Page] = {
         "smaller learning rate, `clip_grad_norm` or more bits of precision are what helps most often. Commands end "
         "with status 4.",
     ),
+    "callback-failed": Page(
+        "A callback that a program gave `netspec.train` raised an error.",
+        "The message names the callback and what it raised. The state of the run is saved: once it is mended, "
+        "`netspec.train(net, resume=RUN, …)` goes on from there. docs/training.md says what a callback is given.",
+    ),
     "resource-failed": Page(
         "Memory, a disk or data failed.",
         "Data are missing, are damaged or do not fit the network, the disk is full, or another process of the run is "

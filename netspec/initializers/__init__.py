@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Final
 
-from netspec.initializers.base import Function
+from netspec.initializers.base import InitFunction
 
 FUNCTIONS: Final[dict[str, tuple[str, str]]] = {
     "uniform_": ("draws", "Uniform"),
@@ -30,7 +30,7 @@ FUNCTIONS: Final[dict[str, tuple[str, str]]] = {
 """Function → the module of this package, and the class in it that defines its arguments."""
 
 
-def arguments_of(name: str) -> type[Function]:
+def arguments_of(name: str) -> type[InitFunction]:
     """The class that defines the arguments of a function.
 
     Raises:

@@ -8,7 +8,7 @@ from netspec.arguments import Arguments
 from netspec.dims import Shape
 
 
-class Function(Arguments):
+class InitFunction(Arguments):
     """The arguments of an initialiser."""
 
     axes: ClassVar[tuple[int, int]] = (0, 99)

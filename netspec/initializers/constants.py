@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.arguments import Real
-from netspec.initializers.base import Function
+from netspec.initializers.base import InitFunction
 
 
-class Constant(Function):
+class Constant(InitFunction):
     """The value `val`."""
 
     scalar: ClassVar[str | None] = "val"
     val: Real
 
 
-class Plain(Function):
+class Plain(InitFunction):
     """The value in the function's name, zero or one; no arguments."""

@@ -7,9 +7,9 @@ from typing import TypeVar
 from pydantic import model_validator
 
 from netspec.arguments import NonNegative, Positive, Real, invalid
-from netspec.initializers.base import Function
+from netspec.initializers.base import InitFunction
 
-F = TypeVar("F", bound=Function)
+F = TypeVar("F", bound=InitFunction)
 
 
 def _in_order(function: F, a: float, b: float) -> F:
@@ -18,7 +18,7 @@ def _in_order(function: F, a: float, b: float) -> F:
     return function
 
 
-class Uniform(Function):
+class Uniform(InitFunction):
     """Uniform on [a, b)."""
 
     a: Real = 0.0
@@ -29,14 +29,14 @@ class Uniform(Function):
         return _in_order(self, self.a, self.b)
 
 
-class Normal(Function):
+class Normal(InitFunction):
     """Normal with mean `mean` and standard deviation `std`."""
 
     mean: Real = 0.0
     std: NonNegative = 1.0
 
 
-class TruncatedNormal(Function):
+class TruncatedNormal(InitFunction):
     """Normal with mean `mean` and standard deviation `std`, truncated to [a, b]."""
 
     mean: Real = 0.0

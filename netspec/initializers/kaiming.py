@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from netspec.arguments import Real
-from netspec.initializers.base import Function
+from netspec.initializers.base import InitFunction
 
 _Nonlinearity = Literal[
     "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "sigmoid",
@@ -16,7 +16,7 @@ _Nonlinearity = Literal[
 ]  # fmt: skip
 
 
-class Kaiming(Function):
+class Kaiming(InitFunction):
     """He's initialisation; `a` is the negative slope of the `leaky_relu` after the layer."""
 
     axes: ClassVar[tuple[int, int]] = (2, 99)

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from netspec.arguments import Count, NonNegative, Probability, Real
 from netspec.dims import Shape
-from netspec.initializers.base import Function
+from netspec.initializers.base import InitFunction
 
 
-class Matrix(Function):
+class Matrix(InitFunction):
     """An initialiser for matrices without arguments, such as `eye_`."""
 
     axes: ClassVar[tuple[int, int]] = (2, 2)
@@ -22,21 +22,21 @@ class Sparse(Matrix):
     std: NonNegative = 0.01
 
 
-class Orthogonal(Function):
+class Orthogonal(InitFunction):
     """An orthogonal or semi-orthogonal matrix, times `gain`; axes after the first are flattened."""
 
     axes: ClassVar[tuple[int, int]] = (2, 99)
     gain: Real = 1.0
 
 
-class Dirac(Function):
+class Dirac(InitFunction):
     """The kernel of a convolution that is the identity, in each of `groups`."""
 
     axes: ClassVar[tuple[int, int]] = (3, 5)
     groups: Count = 1
 
     def refusal(self, shape: Shape) -> str | None:
-        """See `Function.refusal`: `groups` must divide the first axis."""
+        """See `InitFunction.refusal`: `groups` must divide the first axis."""
         if isinstance(shape[0], int) and shape[0] % self.groups:
             return f"a first axis that `groups: {self.groups}` divides"
         return None

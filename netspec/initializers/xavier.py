@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.arguments import NonNegative
-from netspec.initializers.base import Function
+from netspec.initializers.base import InitFunction
 
 
-class Xavier(Function):
+class Xavier(InitFunction):
     """Glorot's initialisation, times `gain`."""
 
     axes: ClassVar[tuple[int, int]] = (2, 99)

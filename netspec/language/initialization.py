@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from netspec.diagnostics import Fix, Span, did_you_mean
 from netspec.dims import Shape
 from netspec.initializers import FUNCTIONS, arguments_of
-from netspec.initializers.base import Function
+from netspec.initializers.base import InitFunction
 from netspec.language.items import Item, unknown_head
 from netspec.language.spec import Spec
 from netspec.layers.base import Layer, TensorType
@@ -25,7 +25,7 @@ class InitRule(NamedTuple):
 
     type: str | None
     initializer: Initializer
-    arguments: Function
+    arguments: InitFunction
     place: Node
 
 

@@ -71,6 +71,8 @@ class DataSet(Named):
     """True if the target of an example is one class, whatever the net and the loss."""
     labels_key: ClassVar[str | None] = None
     """The name of the labels among several inputs by name; None where no input can be mistaken for them."""
+    given: ClassVar[bool] = False
+    """True if a program gives the examples: the recipe says nothing of them."""
     made_up: ClassVar[bool] = False
     """True if it holds a field under whatever name a loss takes for its target."""
     many: ClassVar[bool] = False
@@ -264,6 +266,8 @@ class Loss(Named):
     """True if an output is a vector for each example, and the target, if there is one, a number."""
     own: ClassVar[bool] = False
     """True if it is none of torch's; then `netspec.trainer.measure.own` has its module."""
+    given: ClassVar[bool] = False
+    """True if a program gives it: it reads whatever the net and the data give, and nothing is known of it."""
     shares: ClassVar[bool] = False
     """True if values lie between 0 and 1."""
     signs: ClassVar[bool] = False

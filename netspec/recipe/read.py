@@ -14,7 +14,7 @@ from netspec.recipe import aliases, tables
 from netspec.recipe.base import Interval, Metric, Named, Precision
 from netspec.recipe.fields import SHARE
 from netspec.recipe.items import read_losses
-from netspec.recipe.resolved import Draft, NotRead, Recipe
+from netspec.recipe.resolved import Draft, NotRead, Recipe, best_metric
 from netspec.recipe.terms import LossItem
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import Trap, flow_trap
@@ -135,8 +135,7 @@ def _fill_in(draft: Recipe, values: dict[str, Any], unread: set[str]) -> None:
     """Fill in the defaults that depend on other values; one that depends on what was not read is not read itself."""
     try:
         if draft.validates and draft.best is None:
-            accurate = draft.has_accuracy and len(draft.losses) == 1 and not draft.data.next_token
-            values["best"] = "validation_accuracy" if accurate else "validation_loss"
+            values["best"] = best_metric(draft)
     except NotRead:
         unread.add("best")
     with suppress(NotRead):

@@ -110,6 +110,12 @@ class Recipe(NamedTuple):
         return self.validation > 0 or self.data.has_validation
 
 
+def best_metric(recipe: Recipe) -> Metric:
+    """The metric that chooses the best checkpoint where the recipe names none."""
+    accurate = recipe.has_accuracy and len(recipe.losses) == 1 and not recipe.data.next_token
+    return "validation_accuracy" if accurate else "validation_loss"
+
+
 class NotRead(Exception):
     """A check has asked for a part of a recipe that could not be read."""
 

@@ -24,6 +24,7 @@ DATA_SETS: Final = _table(
     photographs="CIFAR10 CIFAR100 SVHN STL10",
     local="folder tensors synthetic",
     text="text",
+    given="given",
 )
 TRANSFORMS: Final = _table(
     fixed="Resize CenterCrop Pad",
@@ -49,6 +50,7 @@ LOSSES: Final = _table(
     values="MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss SoftMarginLoss MultiLabelSoftMarginLoss"
     " PoissonNLLLoss",
     several="GaussianKL GaussianNLLLoss CosineEmbeddingLoss MarginRankingLoss TripletMarginLoss",
+    function="function",
 )
 
 SETTINGS: Final = {"warmup": "Warmup", "ema": "Ema", "early_stopping": "EarlyStopping"}

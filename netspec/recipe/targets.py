@@ -23,6 +23,9 @@ from netspec.validation import Reader
 def check_losses(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
     """Hold each loss against the outputs that it reads and its target, and see that every output is read."""
     terms: list[Term] = []
+    if any(item.loss.given for _, item in recipe.numbered_losses):
+        _check_given(recipe, node, reader)
+        return
     for number, item in recipe.numbered_losses:
         at = loss_item(node, number)
         of = _outputs(item, at, reader, net)
@@ -61,6 +64,23 @@ def check_losses(recipe: Recipe, node: MapNode, reader: Reader, net: Against) ->
             if one
             else f"what only they need does not train; add a loss for each, as `of: {first}`, or leave them out",
         )
+
+
+def _check_given(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """A loss that a program gives reads all outputs: it stands alone, and nothing is said beside it."""
+    for number, item in recipe.numbered_losses:
+        if not item.loss.given:
+            continue
+        beside = {"of": bool(item.of), "target": item.target is not None, "weight": item.weight != 1}
+        said = [f"`{key}`" for key, there in beside.items() if there]
+        if said or len(recipe.numbered_losses) > 1:
+            what = f"{' and '.join(said)} beside it" if said else "other losses beside it"
+            mismatch(
+                reader, loss_item(node, number),
+                f"`{item.loss.name()}` is a loss of the program's, which is called with every output and target, so "
+                f"there can be no {what}",
+                "write `loss: function`, and let the function that the program gives do it",
+            )  # fmt: skip
 
 
 def _term(item: LossItem, at: Node, of: tuple[int, ...], recipe: Recipe, net: Against) -> Term:

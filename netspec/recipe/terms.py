@@ -101,6 +101,10 @@ def resolve(losses: Sequence[LossItem], ends: NetEnds, *, text: bool = False) ->
     fields: dict[str, TargetField] = {}
     terms: list[LossTerm] = []
     for item, label in zip(losses, labels, strict=True):
+        if item.loss.given:  # it is called with all outputs, and with all that the data give as targets
+            every = tuple(range(len(ends.outputs)))
+            terms.append(LossTerm(item.loss, label, every, None, item.weight, ends.outputs[0].type))
+            continue
         of = tuple(outputs[name] for name in item.of) or (0,)
         type_ = ends.outputs[of[0]].type
         assert type_ is not None, "a family is no output that a loss can read"

@@ -10,9 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from netspec.trainer.jobs.training import train as train
+    from netspec.trainer.loop.callbacks import Callback as Callback
+    from netspec.trainer.loop.callbacks import Event as Event
     from netspec.trainer.run.result import RunResult as RunResult
+    from netspec.trainer.trained.opened import OpenedRun as OpenedRun
+    from netspec.trainer.trained.opened import open_run as open_run
 
-_OFFERED = {"RunResult": "netspec.trainer.run.result", "train": "netspec.trainer.jobs.training"}
+_OFFERED = {
+    "Callback": "netspec.trainer.loop.callbacks",
+    "Event": "netspec.trainer.loop.callbacks",
+    "OpenedRun": "netspec.trainer.trained.opened",
+    "RunResult": "netspec.trainer.run.result",
+    "open_run": "netspec.trainer.trained.opened",
+    "train": "netspec.trainer.jobs.training",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from types import TracebackType
 
 import torch
 
-from netspec.diagnostics import Code, NetspecError, ResourceError
+from netspec.diagnostics import Code, NetspecError, ResourceError, UsageError
 from netspec.torch.foreign import lacks_memory
 
 
@@ -30,6 +30,12 @@ class Interrupted(NetspecError):
         self.run = run
         self.step = step
         super().__init__(f"{signal}: stopped after step {step}, checkpoint written; go on with `{resume}`")
+
+
+class CallbackFailed(UsageError):
+    """A callback of the program raised. The state from before it is saved, and the run can go on."""
+
+    code: Code = "callback-failed"
 
 
 _REFUSALS = (RuntimeError, ValueError, IndexError, ArithmeticError)

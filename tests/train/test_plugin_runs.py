@@ -13,7 +13,7 @@ from PIL import Image
 import netspec
 from netspec.cli import cli
 from netspec.trainer.errors import Interrupted
-from netspec.trainer.run.directory import open_run
+from netspec.trainer.run.directory import find_run
 from tests.commands import invoke, program
 from tests.plugged import LAYERS
 
@@ -112,7 +112,7 @@ def test_a_run_without_plugins_records_none(here: Path) -> None:
     Path("plain.yaml").write_text(SPEC.replace("SquaredReLU, ChannelScale: 0.5, ", ""))
     made = netspec.train(netspec.load("plain.yaml", layers=LAYERS), run="plain", quiet=True, device="cpu", report=False)
     assert "plugins" not in json.loads((made.run / "environment.json").read_text())
-    assert open_run(made.run).resume == "netspec train --resume plain"
+    assert find_run(made.run).resume == "netspec train --resume plain"
 
 
 BREAKING = """\

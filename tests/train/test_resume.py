@@ -30,7 +30,7 @@ from netspec.trainer.loop.state import capture, restore
 from netspec.trainer.machine.device import environment
 from netspec.trainer.machine.processes import World
 from netspec.trainer.run.checkpoint import Checkpoint, checkpoints
-from netspec.trainer.run.directory import RunDirectory, open_run
+from netspec.trainer.run.directory import RunDirectory, find_run
 from netspec.trainer.run.overview import find_runs, list_text
 from netspec.trainer.run.progress import Progress
 from netspec.trainer.run.sameness import differences, identity
@@ -116,7 +116,7 @@ def test_a_run_of_a_driver_that_is_gone_goes_on_eagerly_and_says_so(
     net = small_net(epochs=1)
     finish(net, tmp_path / "eager", driver="eager")
     run_until(net, tmp_path / "run", 4, driver="replay")
-    assert open_run(tmp_path / "run").options["driver"] == "replay"
+    assert find_run(tmp_path / "run").options["driver"] == "replay"
     monkeypatch.delitem(RECORDERS, "replay")
     assert "two steps, a checkpoint, a resume: all well" in rehearse(net, {}, tmp_path / "run")
     notes = Notes()
@@ -124,7 +124,7 @@ def test_a_run_of_a_driver_that_is_gone_goes_on_eagerly_and_says_so(
     assert notes.notes[0] == (
         "note: the run was started with `--driver replay`, which is gone: it goes on with `--driver eager`"
     )
-    assert open_run(tmp_path / "run").options["driver"] == "eager"
+    assert find_run(tmp_path / "run").options["driver"] == "eager"
     assert whole_state(tmp_path / "run") == whole_state(tmp_path / "eager")
 
 
@@ -454,17 +454,17 @@ def test_a_run_remembers_where_its_data_are_from_every_directory(
     there = inspect(open_trained(home / "run"), "test")
     monkeypatch.chdir(home)
     assert inspect(open_trained(home / "run"), "test").score == there.score
-    assert open_run(home / "run").options["budget"] == 0
+    assert find_run(home / "run").options["budget"] == 0
 
 
 def test_a_run_remembers_the_folder_of_the_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     net = small_net(PLAIN)
     run_until(net, tmp_path / "run", 1, data_root="sets")
-    saved = open_run(tmp_path / "run").options
+    saved = find_run(tmp_path / "run").options
     assert Options().remembered(saved).data_root == tmp_path / "sets"
     run_until(net, tmp_path / "run", 2, data_root="moved")
-    assert Options().remembered(open_run(tmp_path / "run").options).data_root == tmp_path / "moved"
+    assert Options().remembered(find_run(tmp_path / "run").options).data_root == tmp_path / "moved"
 
 
 @pytest.mark.skipif(find_spec("tensorboard") is None, reason="TensorBoard is not installed")
@@ -604,9 +604,9 @@ def test_a_run_that_is_not_there_is_answered_with_the_one_that_may_be_meant(
     finish(small_net(PLAIN), tmp_path / "runs" / "small-1")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=f"there is no run `{typed}`; did you mean `runs/small-1`"):
-        open_run(Path(typed))
+        find_run(Path(typed))
     with pytest.raises(UsageError, match="there is no run `q`; `netspec runs` lists"):
-        open_run(Path("q"))
+        find_run(Path("q"))
 
 
 # ---- a run that is forced to go on with another recipe

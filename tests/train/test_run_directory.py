@@ -21,7 +21,7 @@ from netspec.diagnostics import NetspecError, ResourceError, UsageError
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.jobs.dry_run import rehearse
 from netspec.trainer.run.checkpoint import checkpoints, newest
-from netspec.trainer.run.directory import open_run
+from netspec.trainer.run.directory import find_run
 from netspec.trainer.run.overview import compare_text, find_runs
 from netspec.trainer.run.records import Record, read_records, write_records
 from netspec.trainer.setup.options import Options
@@ -51,7 +51,7 @@ ODD = ["", "[]", "null", "3", '{"options": null, "data": null}', '{"data": []}',
 def test_an_environment_of_any_shape_hinders_nobody(text: str, run: Path) -> None:
     (run / "environment.json").write_text(text)
     assert open_trained(run).names == ["0", "1", "2"]
-    assert Options().remembered(open_run(run).options) == Options()
+    assert Options().remembered(find_run(run).options) == Options()
     assert len(finish(small_net(PLAIN), run).records) == 3
 
 

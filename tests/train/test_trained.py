@@ -25,7 +25,7 @@ from netspec.trainer.errors import NonFinite
 from netspec.trainer.jobs.training import train
 from netspec.trainer.measure.evaluation import examine
 from netspec.trainer.measure.losses import LossFunction
-from netspec.trainer.run.directory import open_run
+from netspec.trainer.run.directory import find_run
 from netspec.trainer.run.overview import Run, compare_text, list_text
 from netspec.trainer.run.records import Record
 from netspec.trainer.run.result import RunResult
@@ -59,7 +59,7 @@ def test_eval_gives_the_figures_of_the_last_epoch(run: RunResult) -> None:
 
 def replace_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
     """Give a run other weights, and the sum that belongs to them."""
-    run = open_run(path)
+    run = find_run(path)
     save_file(weights, run.weights)
     run.weights_sum.write_text(hashlib.sha256(run.weights.read_bytes()).hexdigest())
 

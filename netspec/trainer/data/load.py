@@ -24,6 +24,7 @@ from netspec.trainer.data.folder import ImageFiles
 from netspec.trainer.data.parts import Part, Parts, Request, data_root
 from netspec.trainer.data.splits import DataSplits, Resident, Split, hold_out
 from netspec.trainer.data.streamed import HostExamples, Streamed
+from netspec.trainer.data.supplied import GivenData
 from netspec.trainer.data.targets import check_targets, dtype_text, sizes_text
 from netspec.trainer.data.tensors import read_examples
 from netspec.trainer.machine.device import gpu_memory
@@ -44,6 +45,8 @@ def load_data(
     workers: int | None = None,
     download: bool = True,
     tokenizer: Path | None = None,
+    given: GivenData | None = None,
+    processes: int = 1,
 ) -> DataSplits:
     """Load, divide and check the data of a recipe.
 
@@ -60,16 +63,22 @@ def load_data(
         workers: processes that decode streamed images; None is one per processor, at most 8. 0 decodes in this one.
         download: fetch torchvision data sets that are missing.
         tokenizer: the tokens that a run keeps, which a text then has in place of those that the recipe names.
+        given: what a program gives, for a recipe that leaves it to one.
+        processes: the number of processes that share each batch.
 
     Raises:
         ResourceError: data are missing, damaged, or do not fit the net.
+        UsageError: a program gives none, or such as do not go with the recipe.
     """
     started, device = time.perf_counter(), torch.device(device)
     limit = default_budget(device) if budget is None else budget
     ends = NetEnds(values_of(input), values_of(output))
     terms = resolve(recipe.losses, ends, text=recipe.data.next_token)
     first = ends.outputs[0].type or TensorType(())
-    request = Request(recipe, ends.inputs, first, terms.fields, data_root(root, base), base, limit, download, tokenizer)
+    request = Request(
+        recipe, ends.inputs, first, terms.fields, data_root(root, base), base, limit, download, tokenizer,
+        given, terms.terms, device, workers, processes,
+    )  # fmt: skip
     parts = _read(recipe.data, request)
     named = parts.named
     classes, ignores = check_targets(named, parts.classes, terms, len(ends.inputs))
@@ -88,8 +97,9 @@ def load_data(
         seconds=time.perf_counter() - started,
         bytes=size,
         tokenizer=parts.tokenizer,
+        form=parts.form,
         ignores=tuple(
-            found or _leaves_gaps(recipe, term, parts.train, ends)
+            found or _may_ignore(term, parts.train, terms) or _leaves_gaps(recipe, term, parts.train, ends)
             for found, term in zip(ignores, terms.terms, strict=True)
         ),
     )
@@ -139,14 +149,15 @@ def _splits(
             splits[name] = block_split(name, part.x, part.blocks, device, fits=fits)
             continue
         pipeline = _pipeline(recipe, terms, part, ends, device)
-        rows = torch.arange(len(part.y))
+        rows = torch.arange(len(part.y) if part.stream is None else part.stream.count)
         if name == "train" and validates:
-            if len(part.y) < 2:
+            if len(rows) < 2:
                 raise ResourceError(
                     f"{part.origin} has one example, which cannot be divided into training and validation; "
                     "give more, or leave `validation` out"
                 )
-            rows, held = hold_out(part.y, recipe.validation, recipe.seed)
+            labels = part.y if part.stream is None else rows.unsqueeze(1)  # those of a stream are not known
+            rows, held = hold_out(labels, recipe.validation, recipe.seed)
             splits["validation"] = _split("validation", held, part, pipeline, device, fits, workers)
             if isinstance(splits["validation"], Resident):  # both parts are rows of the same tensors on the device
                 part.x, *inputs = each(splits["validation"].x)
@@ -180,6 +191,8 @@ def _split(
     fits: bool,
     workers: int | None,
 ) -> Split:
+    if part.stream is not None:
+        return part.stream.split(name, rows, pipeline, device, workers)
     if fits and isinstance(part.x, Tensor):
         x, y = (joined(tuple(tensor.to(device) for tensor in tensors)) for tensors in (
             (part.x, *part.inputs), (part.y, *part.targets)
@@ -229,6 +242,11 @@ def _image(ends: NetEnds) -> TensorType | None:
     """The type of the input that is an image: augmentation is refused where there are several."""
     types = [value.type for value in ends.inputs if value.type is not None]
     return types[0] if len(types) == 1 else next((type_ for type_ in types if is_image(type_)), None)
+
+
+def _may_ignore(term: LossTerm, part: Part, terms: LossTerms) -> bool:
+    """True if targets that are not seen yet may be such as the loss ignores."""
+    return part.stream is not None and term.loss.divisor is not None and len(terms.terms) == 1
 
 
 def _leaves_gaps(recipe: Recipe, term: LossTerm, part: Part, ends: NetEnds) -> bool:
@@ -296,6 +314,8 @@ def _check_augment(pipeline: Pipeline, first: Tensor, recipe: Recipe, input: Ten
 def _resized(first: Tensor, recipe: Recipe, got: tuple[int, ...], wanted: Shape) -> str:
     """What to write so that the examples get the net's size, as the end of the message; nothing for no images."""
     numbers = tuple(n for n in wanted if isinstance(n, int))
+    if len(got) != 3 and not recipe.transforms:
+        return f"; let the examples be {sizes_text(wanted)}, or write `input: {list(got)}`"
     if len(got) != 3 or len(numbers) != 3 or first.dtype == torch.int64:
         return ""
     mend = told(mending(ImageType(*got), numbers, recipe.transforms, exact=True))

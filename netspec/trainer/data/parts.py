@@ -6,16 +6,19 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from netspec.diagnostics import ResourceError
 from netspec.layers.base import TensorType
 from netspec.recipe.resolved import Recipe
-from netspec.recipe.terms import EndValue, TargetField
+from netspec.recipe.terms import EndValue, LossTerm, TargetField
 from netspec.trainer.data.blocks import Blocking
+from netspec.trainer.data.splits import Split, TargetForm
+from netspec.trainer.data.supplied import GivenData
 
 
 class Request(NamedTuple):
@@ -38,6 +41,16 @@ class Request(NamedTuple):
     """Fetch torchvision's data sets that are missing."""
     tokenizer: Path | None = None
     """The tokens that the run keeps, in place of those that the recipe names; None if it keeps none."""
+    given: GivenData | None = None
+    """What a program gives; None if the recipe names the data."""
+    terms: tuple[LossTerm, ...] = ()
+    """The losses that `fields` are read by."""
+    device: torch.device = torch.device("cpu")
+    """Where batches are wanted."""
+    workers: int | None = None
+    """Processes that read examples; None for what the data think best."""
+    processes: int = 1
+    """The processes that share each batch."""
 
     @property
     def input(self) -> TensorType:
@@ -45,6 +58,19 @@ class Request(NamedTuple):
         first = self.inputs[0].type
         assert first is not None, "a net that trains has known inputs"
         return first
+
+
+class Stream(Protocol):
+    """Examples of a program's, of which only some are here."""
+
+    @property
+    def count(self) -> int:
+        """How many an order can be drawn of; 0 if they have an order of their own."""
+        ...
+
+    def split(self, name: str, rows: Tensor, pipeline: Any, device: torch.device, workers: int | None) -> Split:
+        """The part as batches come out of it."""
+        ...
 
 
 @dataclass
@@ -68,6 +94,8 @@ class Part:
     """The stored examples of the net's inputs behind the first, in their order."""
     targets: tuple[Tensor, ...] = ()
     """The targets of `Request.fields` behind the first, in their order."""
+    stream: Stream | None = None
+    """Where the examples come from while the run goes on; then the tensors are a first batch of them."""
     blocks: Blocking | None = None
     """How `x`, a text of tokens (M,), becomes examples and their targets; then `y` is (N, 0). None for all else."""
 
@@ -94,6 +122,8 @@ class Parts:
     classes: int | None = None
     notes: tuple[str, ...] = ()
     """Notes for the user, a line each."""
+    form: TargetForm | None = None
+    """How the targets stand together, of data that a program gives."""
     tokenizer: str | None = None
     """The text of the `tokenizer.json` that says the tokens of a text; None for bytes, and for all else."""
     hash: Callable[[], str] = field(kw_only=True)

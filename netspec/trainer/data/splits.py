@@ -8,10 +8,10 @@ processes, each takes its share of every global batch, so the global batches do 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,6 +32,21 @@ class Batch(NamedTuple):
     def fetch(self) -> Batch:
         """The batch itself; see `Picked.fetch`."""
         return self
+
+
+class TargetForm(NamedTuple):
+    """How the targets of a batch stand together, where a program's function is given them."""
+
+    names: tuple[str, ...] = ()
+    """Of a dict; empty for none."""
+    number: int = 1
+    """How many there are."""
+
+    def make(self, values: Sequence[Tensor]) -> Any:
+        """The targets as a program knows them: a tensor, a tuple, a dict, or None for none."""
+        if self.names:
+            return dict(zip(self.names, values, strict=True))
+        return None if not self.number else values[0] if self.number == 1 else tuple(values)
 
 
 @dataclass(frozen=True)
@@ -58,9 +73,11 @@ class Split(ABC):
         rows: int64 (n,), on the host: the indices of its stored examples. A validation share and the rest for training
             are two sets of indices into the same store.
         resident: True if the examples are on the training device, so that fetching can be captured in a CUDA graph.
+        replays: True if the batches of a past step can be fetched again.
     """
 
     resident: bool
+    replays: bool = True
 
     def __init__(self, name: str, rows: Tensor) -> None:
         self.name = name
@@ -69,6 +86,23 @@ class Split(ABC):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def known(self) -> int | None:
+        """The number of examples; None where only reading them tells."""
+        return len(self)
+
+    def state(self) -> dict[str, Any] | None:
+        """What a checkpoint keeps of how far the data are; None where seed, epoch and step say it."""
+        return None
+
+    def load(self, state: dict[str, Any]) -> str | None:
+        """Go on from a result of `state`. Returns a note for the user where that may not be to the bit."""
+        return None
+
+    def peek(self, batch_size: int) -> Batch | None:
+        """A batch of at most so many examples, to try something out on."""
+        return next(iter(self.batches(min(batch_size, max(len(self), 1)))), None)
 
     def steps(self, batch_size: int) -> int:
         """The number of batches in an epoch; the last one may be smaller."""
@@ -208,6 +242,8 @@ class DataSplits:
     """Memory of the examples where they are stored, in bytes."""
     tokenizer: str | None = None
     """The text of the `tokenizer.json` that says the tokens of a text; None for bytes, and for all else."""
+    form: TargetForm | None = None
+    """How the targets stand together, where a program's function is given them; None for those of the recipe."""
     ignores: tuple[bool, ...] = ()
     """For each loss of the recipe, True if some targets have the class that it ignores; empty is False for all."""
 

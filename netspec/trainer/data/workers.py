@@ -12,11 +12,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from torch import Tensor
 from torch.utils.data import get_worker_info
@@ -24,6 +24,7 @@ from torch.utils.data import get_worker_info
 from netspec.diagnostics import ResourceError
 from netspec.trainer.machine.signals import STOPPING
 
+T = TypeVar("T")
 _WITHOUT = "`--workers 0` decodes in the process that trains"
 
 
@@ -54,8 +55,8 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def shared(batch: Tensor) -> Tensor | str:
-    """Move a batch to shared memory, in a worker.
+def shared(batch: T, tensors: Sequence[Tensor]) -> T | str:
+    """Move the tensors of a batch to shared memory, in a worker.
 
     The DataLoader's queue would do this in a thread of the worker, where a lack of shared memory is only logged, and
     the training process would wait for the batch forever.
@@ -66,13 +67,15 @@ def shared(batch: Tensor) -> Tensor | str:
     if get_worker_info() is None:
         return batch
     try:
-        batch.share_memory_()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
-        return batch
+        for tensor in tensors:
+            tensor.share_memory_()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
     except (RuntimeError, OSError) as error:
+        size = sum(tensor.nbytes for tensor in tensors)
         return (
-            f"a batch of {batch.nbytes:,} bytes does not fit into the shared memory through which worker processes "
+            f"a batch of {size:,} bytes does not fit into the shared memory through which worker processes "
             f"send it ({str(error).splitlines()[0]}); make /dev/shm larger, or do without workers: {_WITHOUT}"
         )
+    return batch
 
 
 @contextmanager

@@ -17,11 +17,12 @@ from netspec.trainer.jobs.tune import seconds_per_step
 from netspec.trainer.machine.device import describe
 from netspec.trainer.machine.processes import World
 from netspec.trainer.run.checkpoint import checkpoints, newest
-from netspec.trainer.run.directory import open_run
+from netspec.trainer.run.directory import find_run
 from netspec.trainer.run.records import read_records
 from netspec.trainer.setup.assembly import assemble
 from netspec.trainer.setup.memory import device_memory, estimated, memory_in_use
 from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.supplied import supplied
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.reporters import Quiet
 from netspec.views.describe import bytes_text, plural
@@ -41,12 +42,13 @@ def rehearse(net: Net, options: Mapping[str, Any], resume: Path | None = None) -
     Raises:
         NetspecError: any error that would end the real run.
     """
+    net, _ = supplied(net, data=None, loss=None, metrics=None, batches_per_epoch=None, resume=resume)
     recipe = net.recipe
     if recipe is not None:  # three steps must not exceed the last epoch, even if an epoch is one step
         net = replace(net, recipe=recipe._replace(epochs=max(recipe.epochs, 4)))
     chosen, done = Options.of(options), 0
     if resume is not None:
-        chosen, done = chosen.remembered(open_run(resume).options), len(read_records(resume))
+        chosen, done = chosen.remembered(find_run(resume).options), len(read_records(resume))
         options = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
     trainer = assemble(net, chosen, World(), chosen.device)
     with tempfile.TemporaryDirectory(prefix="netspec-") as place:

@@ -14,6 +14,7 @@ from typing import Any
 from netspec.diagnostics import UsageError
 from netspec.net import Net
 from netspec.trainer.loop.background import Keeper
+from netspec.trainer.loop.callbacks import Callbacks
 from netspec.trainer.loop.epochs import Training
 from netspec.trainer.loop.resuming import finished, resumed
 from netspec.trainer.machine.device import environment, fix_cublas, numerics
@@ -21,7 +22,8 @@ from netspec.trainer.machine.processes import world
 from netspec.trainer.machine.signals import Interrupts, interrupts
 from netspec.trainer.machine.undisturbed import kept_child_handler, kept_environment, kept_randomness
 from netspec.trainer.measure.evaluation import examine
-from netspec.trainer.run.directory import RunDirectory, class_names, create_run, open_run
+from netspec.trainer.measure.given import name_of
+from netspec.trainer.run.directory import RunDirectory, class_names, create_run, find_run
 from netspec.trainer.run.lock import locked
 from netspec.trainer.run.progress import Progress
 from netspec.trainer.run.records import Record
@@ -30,7 +32,9 @@ from netspec.trainer.run.sameness import identity
 from netspec.trainer.setup.assembly import assemble, data_facts
 from netspec.trainer.setup.memory import memory_in_use, out_of_memory, spare_memory
 from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.supplied import Supplied, supplied
 from netspec.trainer.setup.trainer import Trainer
+from netspec.trainer.setup.trying import try_out
 from netspec.trainer.show.report import write_report
 from netspec.trainer.show.reporters import Quiet, Reporter, choose_reporter
 from netspec.trainer.show.tensorboard import need_tensorboard, tensorboard_log
@@ -40,6 +44,11 @@ from netspec.views.describe import bytes_text
 def train(
     net: Net,
     *,
+    data: Any = None,
+    loss: Any = None,
+    metrics: Any = None,
+    callbacks: Any = None,
+    batches_per_epoch: int | None = None,
     run: str | Path | None = None,
     resume: str | Path | None = None,
     force: bool = False,
@@ -52,8 +61,19 @@ def train(
 ) -> RunResult:
     """Train a net by its recipe.
 
+    What the recipe names may be given in its place (docs/training.md): a recipe that leaves it to the program says
+    `data: given` and `loss: function`.
+
     Args:
         net: the net, with a recipe.
+        data: what to train on, or a mapping with the parts `train`, `validation` and `test`. A part is a pair of
+            tensors `(x, y)`, a torch `Dataset` of pairs, a `DataLoader`, or another iterable of batches. Several inputs
+            or targets stand together in a dict by their names, or in a tuple.
+        loss: a function or module `loss(output, target)`, which gives the mean over a batch: a tensor of one number.
+        metrics: by name, functions `metric(output, target)` that give a number for a batch, or objects with `update`,
+            `compute` and `reset`, such as those of torchmetrics. They are measured on validation and test data.
+        callbacks: functions that are called after each epoch with an `Event`, or `Callback`s; one, or a list.
+        batches_per_epoch: the batches of an epoch, for data without a length.
         run: the new run directory; `runs/NAME-N` if None.
         resume: a run directory to resume, in place of `run`.
         force: resume even if spec, data or the number of processes differ.
@@ -73,28 +93,35 @@ def train(
         UsageError: an option does not fit the spec, the run or the machine.
         ResourceError: memory, disk or data failed.
         NonFinite: a loss or gradient was not finite; the message names the layer.
+        CallbackFailed: a callback raised; a checkpoint is written.
         Interrupted: a signal arrived, or `max_steps` is reached; a checkpoint is written.
     """
     with ExitStack() as stack:
         # ---- processes, device, arithmetic
         stack.enter_context(kept_environment())
         stack.enter_context(kept_child_handler())
-        saved = {} if resume is None else open_run(Path(resume)).options
+        saved = {} if resume is None else find_run(Path(resume)).options
         chosen = _chosen(net, options, saved, resuming=resume is not None)
+        net, given = supplied(
+            net, data=data, loss=loss, metrics=metrics, batches_per_epoch=batches_per_epoch,
+            resume=None if resume is None else Path(resume),
+        )  # fmt: skip
         extras = _extras(saved, tensorboard=tensorboard, report=report)
-        trainer, caught = _assembled(net, chosen, _kept_tokens(net, resume), stack)
+        trainer, caught = _assembled(net, chosen, _kept_tokens(net, resume), given, stack)
+        calls = Callbacks(callbacks, trainer.world, trainer.arithmetic.device)
+        try_out(trainer, given)
         reporter = _listener(trainer, reporter, stack, quiet=quiet)
 
         # ---- a new run directory, or an existing one with its state
-        facts = _facts(trainer, chosen.to_dict() | extras)
+        facts = _facts(trainer, chosen.to_dict() | extras, given, calls)
         directory = _directory(trainer, facts, run, resume, stack)
         progress, keeper = _standing(
-            trainer, directory, facts, reporter, stack, resuming=resume is not None, force=force
+            trainer, directory, facts, given, reporter, stack, resuming=resume is not None, force=force
         )
         log = _log(trainer, directory, stack) if extras["tensorboard"] else None
 
         # ---- the loop and the final files
-        training = Training(trainer, directory, progress, keeper, reporter, caught, max_steps, log)
+        training = Training(trainer, directory, progress, keeper, reporter, caught, max_steps, log, calls)
         with out_of_memory(trainer):
             _carry_out(training, report=extras["report"])
     return training.result()
@@ -135,12 +162,14 @@ def _kept_tokens(net: Net, resume: str | Path | None) -> Path | None:
     return kept if kept.is_file() else None
 
 
-def _assembled(net: Net, chosen: Options, tokenizer: Path | None, stack: ExitStack) -> tuple[Trainer, Interrupts]:
+def _assembled(
+    net: Net, chosen: Options, tokenizer: Path | None, given: Supplied, stack: ExitStack
+) -> tuple[Trainer, Interrupts]:
     """Join the other processes, install signal handlers, assemble the trainer, and set torch's global switches."""
     place, device = stack.enter_context(world(chosen.device))
     stack.enter_context(kept_randomness(device))
     caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
-    trainer = assemble(net, chosen, place, device, tokenizer=tokenizer)
+    trainer = assemble(net, chosen, place, device, tokenizer=tokenizer, supplied=given)
     stack.callback(trainer.data.close)
     stack.enter_context(numerics(trainer.arithmetic))
     stack.enter_context(spare_memory(trainer))
@@ -159,13 +188,22 @@ def _listener(trainer: Trainer, reporter: Reporter | None, stack: ExitStack, *, 
     return reporter
 
 
-def _facts(trainer: Trainer, options: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(trainer: Trainer, options: Mapping[str, Any], given: Supplied, calls: Callbacks) -> dict[str, Any]:
     """The contents of `environment.json`."""
-    return environment(trainer.arithmetic, trainer.world.size) | {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "options": options,
-        "data": data_facts(trainer.data),
-    }
+    told = given.told
+    if trainer.metrics is not None:
+        told["metrics"] = list(trainer.metrics.names)
+    if calls.names:
+        told["callbacks"] = calls.names
+    return (
+        environment(trainer.arithmetic, trainer.world.size)
+        | ({"given": told} if told else {})
+        | {
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "options": options,
+            "data": data_facts(trainer.data),
+        }
+    )
 
 
 def _directory(
@@ -174,7 +212,7 @@ def _directory(
     """The directory of the resumed run, or a new one with spec and environment. It is locked for this process."""
     place = trainer.world
     if resume is not None:
-        directory = open_run(Path(resume))
+        directory = find_run(Path(resume))
     else:
         directory = RunDirectory(place.tell(_create(trainer, run, facts) if place.first else None))
     if place.first:
@@ -192,6 +230,7 @@ def _standing(
     trainer: Trainer,
     directory: RunDirectory,
     facts: dict[str, Any],
+    given: Supplied,
     reporter: Reporter,
     stack: ExitStack,
     *,
@@ -200,7 +239,8 @@ def _standing(
 ) -> tuple[Progress, Keeper]:
     """The progress of the run (of a new one, or of the newest checkpoint, which is restored), and its `Keeper`."""
     examples = facts["options"]["examples"]
-    who = identity(trainer.net, trainer.recipe, trainer.data.fingerprint, trainer.world.size, examples)
+    loss = None if given.loss is None else name_of(given.loss)
+    who = identity(trainer.net, trainer.recipe, trainer.data.fingerprint, trainer.world.size, examples, loss)
     progress, change = Progress(), None
     if resuming:
         progress, change = resumed(trainer, directory, who, facts, force, reporter)
@@ -220,7 +260,7 @@ def _carry_out(training: Training, *, report: bool) -> None:
         reporter.note(finished(directory, progress, trainer.recipe))
     else:
         training.run()
-        if (why := training.stopped_early) is not None:
+        if trainer.world.first and (why := training.stopped_early) is not None:
             reporter.note(why)
         training.keeper.finish(trainer, progress)
     if report and trainer.world.first and not directory.report.is_file():

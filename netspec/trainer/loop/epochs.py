@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
-from netspec.diagnostics import ResourceError
-from netspec.trainer.errors import ALIKE, Interrupted, NonFinite, Refusals
+from netspec.diagnostics import ResourceError, UsageError
+from netspec.trainer.errors import ALIKE, CallbackFailed, Interrupted, NonFinite, Refusals
 from netspec.trainer.loop.background import Keeper
+from netspec.trainer.loop.callbacks import Callbacks, Event
+from netspec.trainer.loop.history import History
 from netspec.trainer.loop.monitor import Monitor
 from netspec.trainer.machine.host import is_finite
-from netspec.trainer.machine.random_state import Drawn, Draws
 from netspec.trainer.machine.signals import Interrupts
 from netspec.trainer.machine.undisturbed import frozen_garbage
 from netspec.trainer.measure.evaluation import evaluate
@@ -26,8 +28,6 @@ from netspec.trainer.setup.memory import memory_in_use
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.curves import write_curves
 from netspec.trainer.show.reporters import Reporter
-from netspec.trainer.step.feed import Feed
-from netspec.trainer.step.nonfinite import explain
 from netspec.views.describe import plural
 
 
@@ -44,20 +44,21 @@ class Training:
         caught: Interrupts,
         max_steps: int | None,
         log: Callable[[Record], None] | None,
+        calls: Callbacks,
     ) -> None:
         self.trainer, self.directory, self.progress = trainer, directory, progress
         self.keeper, self.reporter, self.caught, self.max_steps = keeper, reporter, caught, max_steps
-        self.log = log
+        self.log, self.calls = log, calls
         self.monitor = Monitor(trainer.sums, trainer.step.failures)
         self.started_at = progress.step  # the monitor counts steps from here
-        self.history: deque[tuple[int, int, Drawn, list[tuple[float, ...]]]] = deque(maxlen=self.monitor.lag)
-        self.draws = Draws(trainer.arithmetic.device)
+        self.history = History(trainer, self.monitor.lag)
         self._fetching = Refusals(lambda: f"{self._place()}, transforms and augmentation")
         self._stepping = Refusals(self._place, ALIKE) if trainer.arithmetic.deterministic else Refusals(self._place)
         self.told: str | None = None  # the reason for eager steps, if it was reported
         self.next_talk = self.started_at + 1  # the step after which the processes next agree whether to stop
         self.examples = 0
         self.seconds = self.computing = 0.0
+        self._calls_steps, self._ends_here = calls.has("after_step"), False
         self._drawn = len(progress.records)  # the number of epochs in the curves
         self._next_drawing = 0.0
 
@@ -66,17 +67,19 @@ class Training:
     def run(self) -> None:
         """Train until the last epoch, or until early stopping."""
         trainer, progress = self.trainer, self.progress
-        examples = len(trainer.data.train)
+        examples = trainer.data.train.known or trainer.batches_per_epoch * trainer.recipe.batch_size
         self.reporter.begin(trainer.recipe.epochs, trainer.steps_per_epoch, examples, progress.epoch)
-        with frozen_garbage():
+        foreign = self.calls.any or trainer.data.form is not None or trainer.metrics is not None
+        with frozen_garbage(collects=foreign):
             while not self.over:
                 self._epoch()
                 self._close_epoch()
 
     @property
     def over(self) -> bool:
-        """True after the last epoch, or when the patience of early stopping is exhausted."""
-        return self.progress.epoch >= self.trainer.recipe.epochs or self._patience_is_over()
+        """True after the last epoch, when the patience of early stopping is exhausted, or when a callback ended it."""
+        progress = self.progress
+        return progress.epoch >= self.trainer.recipe.epochs or self._patience_is_over() or progress.stopped is not None
 
     def _epoch(self) -> None:
         """Train on the remaining batches of the current epoch."""
@@ -92,7 +95,8 @@ class Training:
             arrived = time.perf_counter()
             self._batch(batch)
             stopping = self._should_stop()
-            if stopping or progress.batch == trainer.batches_per_epoch:
+            ending = not stopping and self._ends_here
+            if stopping or ending or progress.batch == trainer.batches_per_epoch:
                 self._check(self.monitor.now().failed)  # waits for the device, so that its work is included in the time
                 self._check_weights()
             ended = time.perf_counter()
@@ -102,6 +106,8 @@ class Training:
             self.seconds += ended - asked
             if stopping:
                 self._stop()
+            if ending:
+                break
 
     def _place(self) -> str:
         progress = self.progress
@@ -113,11 +119,11 @@ class Training:
         phase = trainer.phase(progress.batch, progress.step)
         mix = trainer.draw_mix()
         if phase.first:  # what `_check` needs to replay this step if it fails
-            self.history.append((progress.epoch, progress.batch, self.draws.before_step(), []))
-        self.history[-1][3].append(mix)
+            self.history.begin(progress.epoch, progress.batch)
         if phase.average:
             trainer.follow(progress.step)
         feed = trainer.buffers(batch, progress.batch, mix)
+        self.history.add(mix, feed)
         with self._stepping:
             trainer.driver(feed, phase)
         progress.batch += 1
@@ -134,6 +140,8 @@ class Training:
             self._check(reading.failed)
             done = -(-progress.batch // trainer.recipe.accumulate)
             self.reporter.step(done, reading.score, self.examples * trainer.world.size)
+        if self._calls_steps:
+            self.calls.call("after_step", self._event(scores=trainer.sums.read))
 
     # ---- between epochs
 
@@ -157,10 +165,32 @@ class Training:
                 self._draw()
         if self.log is not None:
             self.log(record)
-        if improved or self.over or progress.epoch % trainer.recipe.checkpoint_every == 0:
+        failed = self._tell(record, {"validation": validation, "test": test})
+        if failed or improved or self.over or progress.epoch % trainer.recipe.checkpoint_every == 0:
             self.reporter.doing("writing a checkpoint")
             self.keeper.keep(trainer, progress, best=improved)
         self.reporter.epoch(record)
+        if failed:
+            self._fail()
+
+    def _tell(self, record: Record, found: Mapping[str, Scores | None]) -> bool:
+        """Call the callbacks of an evaluation and of an epoch, which is closed by then, so that one that fails leaves
+        the run between two epochs. True if one has failed."""
+        epoch = record.epoch
+        for part, scores in found.items():
+            if scores is not None:
+                accuracy = {} if scores.accuracy is None else {"accuracy": scores.accuracy}
+                figures = MappingProxyType({"loss": scores.loss, **accuracy, **scores.parts})
+                self.calls.call("after_evaluation", self._event(epoch=epoch, part=part, figures=figures))
+        fixed = replace(record, parts=MappingProxyType(dict(record.parts)))
+        self.calls.call("after_epoch", self._event(epoch=epoch, record=fixed))
+        failed = self.calls.agree()
+        self.progress.stopped = self.calls.stop
+        return failed
+
+    def _event(self, **more: Any) -> Event:
+        told: dict[str, Any] = {"epoch": self.progress.epoch + 1, **more}
+        return Event(self.directory.path, step=self.progress.step, rates=lambda: self.trainer.schedule.rates, **told)
 
     def _draw(self) -> None:
         """Draw the curves, and set the earliest time for the next drawing: drawing takes at most 1/21 of the time, so
@@ -180,8 +210,13 @@ class Training:
         with Refusals(lambda: f"evaluation on the {name} data"):
             return evaluate(
                 trainer.evaluated, split, trainer.loss, trainer.arithmetic,
-                batch_size=trainer.evaluation_batch, world=trainer.world,
+                batch_size=trainer.evaluation_batch, world=trainer.world, metrics=trainer.metrics,
             )  # fmt: skip
+
+    @property
+    def _seen(self) -> int:
+        """The examples of the epoch that ends."""
+        return self.trainer.data.train.known or self.progress.batch * self.trainer.recipe.batch_size
 
     def _record(self, score: Scores, validation: Scores | None, test: Scores | None) -> Record:
         progress = self.progress
@@ -196,7 +231,7 @@ class Training:
             test_loss=None if test is None else test.loss,
             test_accuracy=(test or none).accuracy,
             seconds=progress.seconds,
-            examples_per_second=len(self.trainer.data.train) / max(progress.seconds, 1e-9),
+            examples_per_second=self._seen / max(progress.seconds, 1e-9),
             parts={
                 f"{name}_{figure}": value
                 for name, scores in (("train", score), ("validation", validation), ("test", test))
@@ -230,6 +265,8 @@ class Training:
     def stopped_early(self) -> str | None:
         """A message if early stopping ended the run before the recipe's last epoch, with the best epoch; else None."""
         recipe, progress = self.trainer.recipe, self.progress
+        if progress.stopped is not None:
+            return f"stopped after epoch {progress.epoch} of {recipe.epochs} by the callback {progress.stopped}"
         stopping = recipe.early_stopping
         if stopping is None or progress.epoch >= recipe.epochs or not self._patience_is_over():
             return None
@@ -249,8 +286,14 @@ class Training:
         progress, place = self.progress, self.trainer.world
         if progress.batch % self.trainer.recipe.accumulate and progress.batch != self.trainer.batches_per_epoch:
             return False
-        wanted = self.caught.pending is not None if place.alone else self._agree_to_stop()
+        wanted = self._wants_to_stop if place.alone else self._agree_to_stop()
+        if place.alone:
+            self._ends_here = self.calls.stop is not None
         return wanted or (self.max_steps is not None and progress.step >= self.max_steps)
+
+    @property
+    def _wants_to_stop(self) -> bool:
+        return self.caught.pending is not None or self.calls.failure is not None
 
     def _agree_to_stop(self) -> bool:
         """Whether any process has received a signal. All processes must stop at the same step, so they agree on it by a
@@ -258,8 +301,9 @@ class Training:
         if self.progress.step < self.next_talk:
             return False
         step = self.seconds / max(self.progress.step - self.started_at, 1)
-        values = [float(self.caught.pending is not None), step]
-        wanted, slowest = self.trainer.world.largest(values, self.trainer.arithmetic.device)
+        values = [float(self._wants_to_stop), step, float(self.calls.stop is not None)]
+        wanted, slowest, ends = self.trainer.world.largest(values, self.trainer.arithmetic.device)
+        self._ends_here = bool(ends)
         self.next_talk = self.progress.step + max(1, min(64, int(1 / max(slowest, 1e-9))))
         return bool(wanted)
 
@@ -268,31 +312,41 @@ class Training:
         if self.trainer.world.first and self._drawn < len(self.progress.records):
             self._draw()
         self.keeper.wait()
+        if self.calls.agree():
+            self._fail()
         name = self.caught.pending or ("--max-steps" if self.max_steps is not None else "a signal to another process")
         raise Interrupted(name, self.directory.path, self.progress.step, self.directory.resume)
+
+    def _fail(self) -> None:
+        """End the run for a callback that failed, once its state is saved.
+
+        Raises:
+            CallbackFailed: in the first process, which calls them.
+            Interrupted: in the others.
+        """
+        self.keeper.wait()
+        step, resume = self.progress.step, self.directory.resume
+        if self.calls.failure is None:
+            raise Interrupted("a callback of the first process", self.directory.path, step, resume)
+        name, error = self.calls.failure
+        why = str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
+        raise CallbackFailed(
+            f"the callback `{name}` failed after step {step}: {why}; a checkpoint is written, and the run goes on "
+            f"with `{resume}`"
+        ) from error
 
     def _check(self, failed: int | None) -> None:
         """End the run if a step failed.
 
-        The failed step is replayed eagerly to find the layer: batches and augmentation are functions of the epoch, the
-        random state was saved before the step, and no parameter changed since.
-
         Raises:
-            NonFinite: a step failed.
+            NonFinite: a step failed; the message names the layer.
         """
         if failed is None:
             return
         step = self.started_at + failed
-        behind = self.progress.step - step
-        where = f"step {step + 1}"
-        reason = "its batch is no longer at hand"
-        if 0 < behind <= len(self.history):
-            epoch, first, random, mixes = self.history[-behind]
-            where = f"step {step + 1} (epoch {epoch + 1}, batch {first + 1})"
-            self.draws.restore(random)
-            reason = explain(self.trainer.model, self.trainer.step, self._again(epoch, first, mixes))
+        told = self.history.told(step, self.progress.step - step)
         raise NonFinite(
-            f"{where}: {reason}; no parameter changed on that step or after it, and {self._saved()}. "
+            f"{told}; no parameter changed on that step or after it, and {self._saved()}. "
             "A smaller learning rate, warm-up or `clip_grad_norm` are the usual remedies"
         )
 
@@ -314,14 +368,6 @@ class Training:
                     "A smaller learning rate or weight decay is the usual remedy"
                 )
 
-    def _again(self, epoch: int, first: int, mixes: list[tuple[float, ...]]) -> list[Feed]:
-        """The inputs of a past optimizer step, which begins at the batch `first` of an epoch."""
-        batches = self.trainer.batches(epoch, first)
-        return [
-            self.trainer.buffers(batch, first + number, mix)
-            for number, (mix, batch) in enumerate(zip(mixes, batches, strict=False))
-        ]
-
     def result(self) -> RunResult:
         """The result of the run.
 
@@ -332,7 +378,7 @@ class Training:
         if not records:
             raise ResourceError(f"{self.directory.path}: the recipe has no epochs, so there is nothing to tell")
         examples = self.examples * self.trainer.world.size
-        earlier = len(self.trainer.data.train) * len(records) / max(sum(r.seconds for r in records), 1e-9)
+        earlier = (self.trainer.data.train.known or 0) * len(records) / max(sum(r.seconds for r in records), 1e-9)
         return RunResult(
             self.directory.path,
             records,

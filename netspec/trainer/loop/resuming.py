@@ -76,6 +76,8 @@ def resumed(
     if place.first:
         _bring_up_to(directory, progress)
     step = progress.step
+    if force:
+        progress.stopped = None
     if changed:
         return progress, lambda: directory.supersede_sources(trainer.net, facts, step, trainer.data.tokenizer)
     if directory.options != facts["options"]:
@@ -116,7 +118,7 @@ def finished(directory: RunDirectory, progress: Progress, recipe: Recipe) -> str
     done, early = len(progress.records), len(progress.records) < recipe.epochs
     how = f"early, after {done} of {plural(recipe.epochs, 'epoch')}" if early else f"after {plural(done, 'epoch')}"
     change = "train.early_stopping=null" if early else "train.epochs=N"
-    return (
-        f"{directory.path} is finished: it ended {how}. This trains it further: "
-        f"`{directory.resume} --set {change} --force`"
-    )
+    further = directory.resumed_by(set=change, force=True)
+    if progress.stopped is not None:
+        how, further = f"{how}, by the callback {progress.stopped}", directory.resumed_by(force=True)
+    return f"{directory.path} is finished: it ended {how}. This trains it further: `{further}`"

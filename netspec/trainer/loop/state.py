@@ -39,6 +39,8 @@ def capture(trainer: Trainer, progress: Progress, identity: Mapping[str, Any], v
         "scale": trainer.step.scale.state_dict() if trainer.step.scale else None,
         "average": trainer.average.module.state_dict() if trainer.average else None,
         "random": random,
+        "data": trainer.data.train.state(),
+        "loss": trainer.loss.state_dict(),
         "sums": sums,
         "identity": dict(identity),
         "versions": versions,
@@ -109,6 +111,9 @@ def restore(
     for key in ("random", "sums"):
         if len(state[key]) != state["identity"]["world_size"]:
             raise ValueError(f"`{key}` of {len(state[key])} processes")
+    if (where := state.get("data")) is not None and (text := trainer.data.train.load(where)) is not None:
+        note(text)
+    trainer.loss.load_state_dict(state.get("loss", {}))
     rank = min(trainer.world.rank, len(state["random"]) - 1)  # `--force` allows another number of them
     set_random_state(state["random"][rank], trainer.arithmetic.device)
     sums: list[Tensor] = state["sums"]
@@ -137,7 +142,7 @@ def _batches_done(trainer: Trainer, progress: Progress, then: Mapping[str, Any],
     raise UsageError(
         f"the run stands within epoch {progress.epoch + 1}, behind {seen} = {progress.batch} × {old_size} examples, "
         f"where no {step} ends; let the epoch end first, with what it was trained with: "
-        f"`{RunDirectory(run).resume} --max-steps {progress.step + left}`"
+        f"`{RunDirectory(run).resumed_by(max_steps=progress.step + left)}`"
     )
 
 

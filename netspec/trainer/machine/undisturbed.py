@@ -61,15 +61,16 @@ def kept_randomness(device: str) -> Generator[None]:
 
 
 @contextmanager
-def frozen_garbage() -> Generator[None]:
+def frozen_garbage(*, collects: bool = False) -> Generator[None]:
     """Disable the cyclic garbage collector while training, and exclude the objects that exist now (`gc.freeze`).
 
-    A step creates no reference cycles. If the program has called `gc.freeze` itself, it is not called here, since
-    `gc.unfreeze` would undo both.
+    A step creates no reference cycles; where a program's code runs, which may, the collector goes on (`collects`). If
+    the program has called `gc.freeze` itself, it is not called here, since `gc.unfreeze` would undo both.
     """
     was_enabled, freezes = gc.isenabled(), gc.get_freeze_count() == 0
     gc.collect()
-    gc.disable()
+    if not collects:
+        gc.disable()
     if freezes:
         gc.freeze()
     try:

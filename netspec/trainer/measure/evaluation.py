@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netspec.trainer.data.splits import Split
+from netspec.trainer.data.splits import Batch, Split
 from netspec.trainer.machine.device import Arithmetic
 from netspec.trainer.machine.host import floats, ints
 from netspec.trainer.machine.processes import World
 from netspec.trainer.machine.values import Values, each
+from netspec.trainer.measure.figures import Metrics
 from netspec.trainer.measure.losses import LossFunction, Objective
 from netspec.trainer.measure.metrics import Entry, HeldSums, LossSums, Score, Scores, Sums
 
@@ -47,6 +48,7 @@ def evaluate(
     *,
     batch_size: int,
     world: World = World(),  # noqa: B008  # an immutable value
+    metrics: Metrics | None = None,
 ) -> Scores:
     """Mean loss and accuracy of a model on a split, over all processes.
 
@@ -59,16 +61,30 @@ def evaluate(
         arithmetic: device and precision.
         batch_size: examples per forward pass, over all processes.
         world: the processes, each of which evaluates its share.
+        metrics: those of the program, whose figures are `parts` of the result.
     """
     device = arithmetic.device
     sums = LossSums(objective, device, held=device.type == "cpu")
+    if metrics is not None:
+        metrics.reset()
     with evaluating(model):
         for x, y in split.batches(batch_size, shard=world.shard):
-            if len(each(x)[0]):  # the share of a small last batch may be empty
-                outputs = objective.outputs(_result(model, x, arithmetic))[0]
-                values = (*each(x), *each(y))
-                sums.add([_entry(term, outputs, values) for term in objective.terms])
-    return sums.read(world.sum_(sums.total()))
+            if count := len(each(x)[0]):  # the share of a small last batch may be empty
+                outputs, values, entries = entries_of(model, Batch(x, y), objective, arithmetic)
+                sums.add(entries)
+                if metrics is not None:
+                    metrics.add(objective.answer(outputs), objective.aim(values), count)
+    scores = sums.read(world.sum_(sums.total()))
+    return scores if metrics is None else scores._replace(parts={**scores.parts, **metrics.read()})
+
+
+def entries_of(
+    model: nn.Module, batch: Batch, objective: Objective, arithmetic: Arithmetic
+) -> tuple[Sequence[Tensor], tuple[Tensor, ...], list[Entry]]:
+    """The outputs of a net for a batch, the inputs with the targets behind them, and each loss."""
+    outputs = objective.outputs(_result(model, batch.x, arithmetic))[0]
+    values = (*each(batch.x), *each(batch.y))
+    return outputs, values, [_entry(term, outputs, values) for term in objective.terms]
 
 
 def _result(model: nn.Module, x: Values, arithmetic: Arithmetic) -> Any:
@@ -80,8 +96,7 @@ def _result(model: nn.Module, x: Values, arithmetic: Arithmetic) -> Any:
 def _entry(term: LossFunction, outputs: Sequence[Tensor], values: Sequence[Tensor]) -> Entry:
     """A loss of a batch with its output in float32. Losses are computed outside of autocast, which refuses some."""
     output, y, further = term.reads(outputs, values)
-    output = output.float()
-    return Entry(term(output, y, *[tensor.float() for tensor in further]), output, y)
+    return Entry(term(output, y, *further), output, y)
 
 
 @dataclass(frozen=True)

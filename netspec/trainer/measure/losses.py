@@ -8,7 +8,7 @@ all batches: in `metrics.py` for a data set, in `Shares` for the batches and pro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -63,14 +63,15 @@ class LossFunction:
             values: the inputs of the net and, behind them, the targets.
 
         Returns:
-            Its first output, the target, and its further outputs. A loss without a target has the first output for
-            one, which counts the examples. Of the next token they are (N · length, tokens) and (N · length,).
+            Its first output, the target, and its further outputs, in float32. A loss without a target has the first
+            output for one, which counts the examples. Of the next token they are (N · length, tokens) and
+            (N · length,).
         """
-        output = self.scored(outputs[self._of[0]])
+        output = self.scored(outputs[self._of[0]]).float()
         y = output if self._target is None else values[self._target]
         if self.term.next_token:
             y = y.flatten()
-        return output, y, () if self._single else tuple([outputs[i] for i in self._of[1:]])
+        return output, y, () if self._single else tuple([outputs[i].float() for i in self._of[1:]])
 
     def __call__(self, output: Tensor, y: Tensor, *further: Tensor) -> Tensor:
         """The loss for outputs (N, C, ...) and targets (N, ...), a 0-dim tensor; `further` are its other outputs."""
@@ -80,6 +81,13 @@ class LossFunction:
         if self._target_at is not None:
             given.insert(len(given) if self._target_at < 0 else self._target_at, y)
         return self._module(*given)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it keeps from batch to batch."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a result of `state_dict`."""
 
     def scored(self, output: Tensor) -> Tensor:
         """An output with its scores on the axis behind the first: of the next token (N · length, tokens)."""
@@ -94,6 +102,10 @@ class LossFunction:
     def counted(self, y: Tensor) -> Tensor | None:
         """A mask of the targets (N, ...) that are not ignored, bool of the same shape; None if no target is ignored."""
         return None if self._ignored is None else y != self._ignored
+
+    def count(self, y: Tensor) -> int:
+        """The number of targets, which weighs the mean of a batch; where `divides`, the divisor does."""
+        return y.numel()
 
     def divisor(self, y: Tensor) -> Tensor:
         """The divisor for targets (N, ...): the sum of the weights of those that count, 0-dim float64."""
@@ -114,17 +126,35 @@ class Objective:
     Args:
         terms: the losses, at least one.
         count: the number of the net's outputs.
+        answer: the outputs as a program's function is given them.
+        aim: the target, likewise, of the inputs and, behind them, the targets.
     """
 
-    def __init__(self, terms: Sequence[LossFunction], count: int = 1) -> None:
+    def __init__(
+        self,
+        terms: Sequence[LossFunction],
+        count: int = 1,
+        answer: Callable[[Sequence[Tensor]], Any] = tuple,
+        aim: Callable[[Sequence[Tensor]], Any] = tuple,
+    ) -> None:
         self.terms = tuple(terms)
         self._count = count
+        self.answer, self.aim = answer, aim
 
     def outputs(self, result: Any) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """The outputs of a net, and what its auxiliary heads gave, from what `forward` returned."""
         if isinstance(result, Tensor):
             return (result,), ()
         return result[: self._count], result[self._count] if len(result) > self._count else ()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What losses of the program keep from batch to batch; empty for those that keep nothing."""
+        return {name: value for term in self.terms for name, value in term.state_dict().items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a result of `state_dict`."""
+        for term in self.terms:
+            term.load_state_dict(state)
 
     @property
     def reads_all(self) -> bool:

@@ -9,7 +9,7 @@ batches, so their results are bit-identical, however often they are read.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -62,6 +62,7 @@ class Sums:
 
     def __init__(self, device: torch.device, counts_correct: bool, loss: LossFunction | None = None) -> None:
         self._own = loss if loss is not None and loss.divides else None
+        self._count: Callable[[Tensor], int] = torch.numel if loss is None else loss.count
         self._total = torch.zeros(3 if self._own is None else 4, dtype=torch.float64, device=device)
         self._loss, self._correct, self._targets = self._total[:3].unbind()
         self._counts_correct = counts_correct
@@ -75,10 +76,11 @@ class Sums:
             self._correct.add_(_correct(output, y, counted))
             self._targets.add_(y.numel() if counted is None else counted.sum())
             return
-        self._loss.add_(loss, alpha=y.numel())
+        count = self._count(y)
+        self._loss.add_(loss, alpha=count)
         if self._counts_correct:
             self._correct.add_(_correct(output, y))
-        self._targets.add_(y.numel())
+        self._targets.add_(count)
 
     def reset(self) -> None:
         """Set the sums to 0."""
@@ -153,8 +155,9 @@ class HeldSums(Sums):
     def _settle_means(self) -> None:
         loss, correct, targets = floats(self._total)
         for value, _, y in self._held:
-            loss += value.item() * y.numel()
-            targets += y.numel()
+            count = self._count(y)
+            loss += value.item() * count
+            targets += count
         if self._counts_correct:
             correct += _correct(*(torch.cat([held[i] for held in self._held]) for i in (1, 2))).item()
         self._total.copy_(torch.tensor([loss, correct, targets], dtype=torch.float64))

@@ -119,9 +119,39 @@ class RunDirectory:
         return {n: (a, b) for n, (a, b) in counts.items() if type(a) is int and type(b) is int}
 
     @property
+    def given(self) -> dict[str, Any]:
+        """What a program gave the run that its spec cannot name, in words: `data` by their parts, `loss`, `metrics`,
+        `callbacks`."""
+        return _mapping(self.environment.get("given"))
+
+    @property
+    def parts_given(self) -> dict[str, str]:
+        """The parts of the data that a program gave, each in words."""
+        return {name: str(what) for name, what in _mapping(self.given.get("data")).items()}
+
+    @property
     def resume(self) -> str:
-        """The command that goes on with the run."""
-        return " ".join([f"netspec train --resume {self.path}", *(f"--plugin {name}" for name in self.plugins)])
+        """What goes on with the run: a command, or a call for a run of a program's."""
+        return self.resumed_by()
+
+    def resumed_by(self, *, set: str | None = None, force: bool = False, max_steps: int | None = None) -> str:
+        """The same, with a recipe key set to another value (`train.epochs=N`), and with options.
+
+        Args:
+            set: the key and its value.
+            force: go on although something differs.
+            max_steps: stop after so many steps.
+        """
+        if needed := [name for name in ("data", "loss") if name in self.given]:
+            key, _, value = (set or "").partition("=")
+            setting = f", set={{{key!r}: {'None' if value == 'null' else value}}}" if set else ""
+            options = [f'resume="{self.path}"', *(f"{name}=…" for name in needed)]
+            options += ["force=True"] * force + ([f"max_steps={max_steps}"] if max_steps is not None else [])
+            return f'netspec.train(netspec.load("{self.spec}"{setting}), {", ".join(options)})'
+        words = [f"netspec train --resume {self.path}", *(f"--plugin {name}" for name in self.plugins)]
+        words += [f"--set {set}"] if set else []
+        words += ["--force"] * force + ([f"--max-steps {max_steps}"] if max_steps is not None else [])
+        return " ".join(words)
 
     @property
     def class_names(self) -> list[str]:
@@ -218,7 +248,7 @@ def _next_free(parent: Path, name: str) -> Path:
             return path
 
 
-def open_run(path: Path) -> RunDirectory:
+def find_run(path: Path) -> RunDirectory:
     """The run directory at `path`.
 
     Raises:

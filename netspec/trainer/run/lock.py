@@ -48,4 +48,5 @@ def locked(path: Path) -> Generator[None]:
     try:
         yield
     finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)  # closing would not do where a program's own loader has forked workers
         os.close(handle)

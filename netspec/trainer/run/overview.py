@@ -12,7 +12,7 @@ from netspec.compiler import load_offered
 from netspec.diagnostics import NetspecError, UsageError
 from netspec.layers import OWN, Offer
 from netspec.recipe import tables
-from netspec.trainer.run.directory import RunDirectory, open_run
+from netspec.trainer.run.directory import RunDirectory, find_run
 from netspec.trainer.run.records import Record, as_json, figure_text, read_records
 from netspec.writing import shown
 
@@ -69,7 +69,7 @@ def find_runs(paths: Sequence[Path], parent: Path, offer: Offer = OWN) -> list[R
     """
     if paths:
         for path in paths:
-            open_run(path)
+            find_run(path)
         return [_read(path, offer) for path in paths]
     if not parent.is_dir():
         raise UsageError(f"there is no directory `{parent}`; `netspec train` makes one, `--in DIR` names another")

@@ -31,6 +31,8 @@ class Progress:
     """The best value of early stopping, with the same sign."""
     waited: int = 0
     """Epochs since `stopping_best` improved."""
+    stopped: str | None = None
+    """Why a callback ended the run; None if none did."""
     records: list[Record] = field(default_factory=list[Record])
 
 
@@ -50,6 +52,8 @@ def progress_of(saved: Mapping[str, Any]) -> Progress:
         value = getattr(progress, name)
         if not isinstance(value, float | int) and (value is not None or name in ("seconds", "computing")):
             raise ValueError(f"`{name}` is {value!r}")
+    if type(progress.stopped) not in (str, type(None)):
+        raise ValueError(f"`stopped` is {progress.stopped!r}")
     if len(progress.records) != progress.epoch:
         raise ValueError(f"{len(progress.records)} records of {progress.epoch} epochs")
     return progress

@@ -53,7 +53,8 @@ class Record:
     examples_per_second: float
     parts: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
     """Of several losses, the figures of each under the names of their columns: `train_loss/recon`,
-    `test_accuracy/policy`. Of text the perplexities, `train_perplexity`."""
+    `test_accuracy/policy`. Of text the perplexities, `train_perplexity`. And what a program's metrics measured:
+    `validation_f1`."""
 
     def figure(self, name: str) -> float | None:
         """The figure of a column; None if it was not measured."""
@@ -94,9 +95,16 @@ class Record:
                     start = f"{name}_accuracy/"
                     found = [(key.removeprefix(start), v) for key, v in self.parts.items() if key.startswith(start)]
                     behind = "".join(f" {label} {figure_text(value, digits)}" for label, value in found)
+                if name in of:
+                    behind += "".join(f" {key} {figure_text(value, digits)}" for key, value in self._own(name))
                 parts.append(f"{word} {figure_text(loss, digits)}{behind}")
         seconds = f"{self.seconds:.1f}" if self.seconds < 99.95 else f"{self.seconds:.0f}"
         return "  ".join([*parts, f"{seconds} s"])
+
+    def _own(self, part: str) -> list[tuple[str, float | None]]:
+        """What a program's metrics measured on a part of the data."""
+        found = [(key.removeprefix(f"{part}_"), v) for key, v in self.parts.items() if key.startswith(f"{part}_")]
+        return [(key, value) for key, value in found if "/" not in key and key != "perplexity"]
 
 
 COLUMNS = tuple(f.name for f in fields(Record) if f.name != "parts")
@@ -154,7 +162,7 @@ def record_of(row: Any) -> Record:
         LookupError, TypeError, ValueError: the values are not those of a record.
     """
     values: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    parts = {name: value for name, value in row.items() if "/" in name or name.endswith("_perplexity")}
+    parts = {name: value for name, value in row.items() if name not in COLUMNS}
     needed = ("train_loss", "seconds", "examples_per_second")  # never None: null means that it was not finite
     values |= {name: math.nan for name in needed if values[name] is None}
     for name, value in (values | parts).items():

@@ -15,7 +15,9 @@ from netspec.writing import shown
 _FREE = frozenset({"checkpoint_every", "checkpoint_keep"})  # these do not affect the result
 
 
-def identity(net: Net, recipe: Recipe, fingerprint: str, world_size: int, examples: int | None) -> dict[str, Any]:
+def identity(
+    net: Net, recipe: Recipe, fingerprint: str, world_size: int, examples: int | None, loss: str | None = None
+) -> dict[str, Any]:
     """All that the result of a run depends on, as plain values: architecture (hashed), recipe, data, processes.
 
     Args:
@@ -24,8 +26,10 @@ def identity(net: Net, recipe: Recipe, fingerprint: str, world_size: int, exampl
         fingerprint: the hash of the data.
         world_size: the number of processes.
         examples: the value of `--examples`.
+        loss: the name of the program's loss; None for one of the recipe.
     """
-    return {
+    given = {} if loss is None else {"loss": loss}
+    return given | {
         "architecture": _hash(_architecture(net)),
         "ends": _hash(_ends(net)),
         "recipe": plain_recipe(recipe),
@@ -73,6 +77,8 @@ def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         old, new = saved["recipe"].get(key), now["recipe"].get(key)
         if old != new:
             found.append(f"`train.{key}` was {shown(old)} and is {shown(new)}")
+    if (old := saved.get("loss")) != (new := now.get("loss")) and old and new:
+        found.append(f"the loss of the program was `{old}` and is `{new}`")
     if saved["data"] != now["data"]:
         found.append("the data set's content is another")
     if saved["examples"] != now["examples"]:

@@ -25,11 +25,14 @@ from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose
 from netspec.trainer.machine.processes import World
 from netspec.trainer.machine.random_state import seed_everything
 from netspec.trainer.machine.values import each
+from netspec.trainer.measure.figures import Metrics
+from netspec.trainer.measure.given import check_loss
 from netspec.trainer.measure.losses import Objective
 from netspec.trainer.measure.metrics import LossSums
 from netspec.trainer.measure.objective import make_objective
 from netspec.trainer.setup.following import check_looks_back, check_tokens
 from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.supplied import Supplied
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.step.drivers import RECORDERS, choose_driver
 from netspec.trainer.step.optim import build_optimizer, freeze, train_mode
@@ -45,6 +48,7 @@ def assemble(
     device: str,
     data: DataSplits | None = None,
     tokenizer: Path | None = None,
+    supplied: Supplied = Supplied(),  # noqa: B008  # an immutable value
 ) -> Trainer:
     """Load the data (unless given), and build model, optimizer, schedule, step and driver.
 
@@ -55,6 +59,7 @@ def assemble(
         device: the device of this process, as `--device` names it.
         data: data that are loaded already.
         tokenizer: see `load_data`.
+        supplied: what a program gives.
 
     Raises:
         UsageError: the spec has no recipe, an option does not fit it, or the net sees the token that it is to say.
@@ -70,14 +75,19 @@ def assemble(
     if target.type == "cuda":
         others = torch.cuda.memory_allocated(target)
         torch.cuda.reset_peak_memory_stats(target)  # so that the peak is this run's
-    data = data or _load(net, recipe, options, world, target, tokenizer)
-    seed_everything(recipe.seed + world.rank)
+    seed_everything(recipe.seed + world.rank)  # before the data: a first batch of a program's may draw, and is kept
+    if data is None:
+        data = _load(net, recipe, options, world, target, tokenizer, supplied)
+        if supplied.data is None:
+            seed_everything(recipe.seed + world.rank)
     model = _model(net, recipe, options, arithmetic)
     optimization = build_optimizer(model, recipe, target)
     batches = data.train.steps(recipe.batch_size)
     steps = -(-batches // recipe.accumulate)
     schedule = Schedule(recipe, optimization, steps)
-    loss = make_objective(net, recipe, target, data.ignores)
+    given = None if supplied.loss is None else check_loss(supplied.loss, target)
+    loss = make_objective(net, recipe, target, data.ignores, given, data.form)
+    metrics = None if supplied.metrics is None else Metrics(supplied.metrics, target, world)
     _check_divisors(recipe, loss, world)
     if recipe.data.next_token and data.classes is not None:
         check_tokens(net, loss, data.classes, f"the text of `{recipe.data.name()}`")
@@ -91,7 +101,7 @@ def assemble(
     driver = choose_driver(options.driver, step, schedule.cycles_momentum, alone=world.alone)
     return Trainer(
         net, recipe, world, arithmetic, data, model, optimization, schedule, loss, sums, step, average, driver,
-        batches_per_epoch=batches, steps_per_epoch=steps, others=others,
+        batches_per_epoch=batches, steps_per_epoch=steps, others=others, metrics=metrics,
     )  # fmt: skip
 
 
@@ -175,7 +185,13 @@ def _forward(
 
 
 def _load(
-    net: Net, recipe: Recipe, options: Options, world: World, device: torch.device, tokenizer: Path | None
+    net: Net,
+    recipe: Recipe,
+    options: Options,
+    world: World,
+    device: torch.device,
+    tokenizer: Path | None,
+    supplied: Supplied,
 ) -> DataSplits:
     """Load the data. The first process goes first, and downloads what is missing.
 
@@ -190,6 +206,7 @@ def _load(
             data = load_data(
                 recipe, *given_of(net), device, root=options.data_root, base=options.base,
                 budget=options.budget, workers=options.workers, tokenizer=tokenizer,
+                given=supplied.data, processes=world.size,
             )  # fmt: skip
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
@@ -204,7 +221,7 @@ def _load(
         raise UsageError(
             f"`train.batch_size` is {recipe.batch_size}, fewer than the {world.size} processes that share a batch"
         )
-    rest = len(data.train) % recipe.batch_size
+    rest = 0 if world.alone else len(data.train) % recipe.batch_size
     if 0 < rest < world.size:
         raise UsageError(
             f"the last batch of an epoch has {rest} of {len(data.train)} examples, fewer than the {world.size} "
@@ -216,8 +233,8 @@ def _load(
 def data_facts(data: DataSplits) -> dict[str, Any]:
     """The facts about the data in `environment.json`."""
     return {
-        "examples": {name: len(split) for name, split in data.parts.items()},
-        "available": {name: split.available for name, split in data.parts.items()},
+        "examples": {name: split.known for name, split in data.parts.items()},
+        "available": {name: split.available or split.known for name, split in data.parts.items()},
         "names": list(data.names),
         "fingerprint": data.fingerprint,
         "resident": data.train.resident,

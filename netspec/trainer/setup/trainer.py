@@ -16,6 +16,7 @@ from netspec.trainer.data.splits import Batch, DataSplits, Picked, Resident
 from netspec.trainer.machine.device import Arithmetic
 from netspec.trainer.machine.processes import World
 from netspec.trainer.machine.values import each
+from netspec.trainer.measure.figures import Metrics
 from netspec.trainer.measure.losses import Objective
 from netspec.trainer.measure.metrics import LossSums
 from netspec.trainer.step.drivers import Driver
@@ -45,6 +46,8 @@ class Trainer:
     batches_per_epoch: int
     steps_per_epoch: int
     """Optimizer steps; fewer than batches if gradients are accumulated."""
+    metrics: Metrics | None = None
+    """Those of the program, measured on validation and test data."""
     others: int = 0
     """Bytes on the GPU that tensors of this process held before the run was assembled."""
     _weights: dict[float, Tensor] = field(default_factory=dict[float, Tensor])

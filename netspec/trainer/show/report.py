@@ -174,9 +174,9 @@ def _epochs(records: Sequence[Record]) -> str:
 def _cell(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    if "/" in name or name.endswith(("loss", "accuracy", "perplexity")):
-        return figure_text(value)
-    return f"{value:,.1f}" if name == "seconds" else f"{value:,.0f}"
+    if name in ("epoch", "step", "examples_per_second"):
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if name == "seconds" else figure_text(value)
 
 
 def _confusion(found: Examination, names: Sequence[str]) -> str:

@@ -182,8 +182,10 @@ class Step:
         outputs, heads = self.objective.outputs(result)
         objective: Tensor | None = None
         entries: list[Entry] = []
+        beside: list[tuple[Tensor, ...]] = []
         for term in self.objective.terms:
             output, y, further = term.reads(outputs, values)
+            beside.append(further)
             loss = self._loss(term, output, y, further, b, other)
             entries.append(Entry(loss.detach(), output.detach(), y))
             part = loss * term.share(y) if term.divides and self.shares is None else loss
@@ -194,7 +196,7 @@ class Step:
         first = self.objective.terms[0]
         for head in heads:
             objective = objective + self.recipe.aux_weight * self._loss(
-                first, first.scored(head), entries[0].y, (), b, other
+                first, first.scored(head).float(), entries[0].y, beside[0], b, other
             )
         return objective, entries
 
@@ -207,9 +209,8 @@ class Step:
         b: Buffers,
         other: Tensor | None,
     ) -> Tensor:
-        output = output.float()
         if further:
-            return term(output, y, *[tensor.float() for tensor in further])
+            return term(output, y, *further)
         own = term(output, y)
         return own if other is None else b.mix[1] * own + (1 - b.mix[1]) * term(output, other)
 

@@ -25,7 +25,7 @@ from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose
 from netspec.trainer.measure.losses import Objective
 from netspec.trainer.measure.objective import make_objective
 from netspec.trainer.run.checkpoint import Checkpoint, best_of, newest_used, pointed, used
-from netspec.trainer.run.directory import RunDirectory, class_names, open_run
+from netspec.trainer.run.directory import RunDirectory, class_names, find_run
 from netspec.trainer.run.plugins import need_plugins, plugin_notes
 from netspec.trainer.run.progress import progress_of
 from netspec.trainer.setup.options import Options
@@ -80,7 +80,19 @@ class Trained:
         return found
 
     def data(self, root: str | Path | None = None, examples: int | None = None) -> DataSplits:
-        """Load the data of the run for its device. `root` and `examples` replace the options of the run."""
+        """Load the data of the run for its device. `root` and `examples` replace the options of the run.
+
+        Raises:
+            UsageError: a program gave the data, which are in no file of the run.
+            ResourceError: data are missing or damaged.
+        """
+        if "data" in self.run.given:
+            told = ", ".join(f"{name}: {what}" for name, what in self.run.parts_given.items())
+            more = ", loss=…" * ("loss" in self.run.given)
+            raise UsageError(
+                f"the data of `{self.run.path}` were given by a program ({told}) and are in no file of the run: call "
+                f'`netspec.open_run("{self.run.path}").evaluate(data{more})`'
+            )
         options = Options().remembered(self.run.options)
         splits = load_data(
             self.recipe, *given_of(self.net), self.arithmetic.device,
@@ -108,7 +120,7 @@ def open_trained(path: Path, *, device: str = "auto", best: bool = False, offer:
         ResourceError: the weights are damaged, or there are none yet.
         NonFinite: a weight is not finite.
     """
-    run = open_run(path)
+    run = find_run(path)
     need_plugins(run, offer.plugins)
     for note in plugin_notes(run, offer.plugins):
         _warn(note)

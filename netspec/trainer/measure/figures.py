@@ -1,0 +1,165 @@
+"""The metrics that a program gives: functions of a batch, or objects that see all batches of an evaluation.
+
+A function gives a number for each batch, and the figure of a set is their mean, weighted by the examples. An object has
+`update(output, target)`, `compute()` and `reset()`, as those of torchmetrics have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from netspec.diagnostics import NetspecError, UsageError
+from netspec.torch.foreign import lacks_memory
+from netspec.trainer.data.targets import sizes_text
+from netspec.trainer.machine.processes import World
+from netspec.trainer.measure.given import name_of
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
+_TAKEN = ("loss", "accuracy", "perplexity")
+_METHODS = ("update", "compute", "reset")
+
+
+class Metrics:
+    """The metrics of a program, by name.
+
+    Args:
+        given: what `netspec.train(net, metrics=…)` is given: by name, or a list of functions, whose names are theirs.
+        device: the device of outputs and targets.
+        world: the processes of the run.
+
+    Raises:
+        UsageError: one is no metric, or its name cannot be a column of the records.
+    """
+
+    def __init__(self, given: Any, device: torch.device, world: World = World()) -> None:  # noqa: B008  # a value
+        self._functions: dict[str, Callable[[Any, Any], Any]] = {}
+        self._objects: dict[str, Any] = {}
+        self._world = world
+        for name, metric in _named(given).items():
+            _check_name(name)
+            if _is_object(metric):
+                self._objects[name] = _placed(name, metric, device, world)
+            elif callable(metric) and not isinstance(metric, type):
+                self._functions[name] = metric
+            else:
+                call = f": call it, `{metric.__name__}(…)`" if isinstance(metric, type) else ""
+                raise UsageError(
+                    f"the metric `{name}` is {metric!r}, but wanted is a function `{name}(output, target)` or an "
+                    f"object with `update`, `compute` and `reset`, as torchmetrics has them{call}"
+                )
+        self._sums = torch.zeros(len(self._functions) + 1, dtype=torch.float64, device=device)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the metrics."""
+        return (*self._functions, *self._objects)
+
+    def reset(self) -> None:
+        """Begin a set."""
+        self._sums.zero_()
+        for name, metric in self._objects.items():
+            self._asked(name, "reset", metric.reset)
+
+    def add(self, output: Any, target: Any, count: int) -> None:
+        """Add a batch of so many examples.
+
+        Raises:
+            UsageError: a metric fails, or gives more than a number.
+        """
+        for place, (name, metric) in enumerate(self._functions.items()):
+            found = self._asked(name, f"{name}(output, target)", lambda m=metric: m(output, target))
+            self._sums[place].add_(_number(name, found, f"for a batch of {count}"), alpha=count)
+        self._sums[-1].add_(count)
+        for name, metric in self._objects.items():
+            self._asked(name, "update", lambda m=metric: m.update(output, target))
+
+    def read(self) -> dict[str, float]:
+        """The figures of the set. A collective call.
+
+        Raises:
+            UsageError: a metric fails, or gives more than a number.
+        """
+        sums = self._world.sum_(self._sums.clone())
+        found = {name: float(sums[place] / sums[-1]) for place, name in enumerate(self._functions)}
+        for name, metric in self._objects.items():
+            value = self._asked(name, "compute", metric.compute)
+            if isinstance(value, Mapping):
+                for key, part in cast("Mapping[Any, Any]", value).items():
+                    found[f"{name}.{key}"] = float(_number(f"{name}.{key}", part, "by `compute()`"))
+            else:
+                found[name] = float(_number(name, value, "by `compute()`"))
+            self._asked(name, "reset", metric.reset)
+        return found
+
+    def _asked(self, name: str, what: str, ask: Callable[[], Any]) -> Any:
+        try:
+            return ask()
+        except NetspecError:
+            raise
+        except Exception as error:  # whatever the program's code raises
+            if lacks_memory(error):
+                raise
+            raise UsageError(f"the metric `{name}` fails in `{what}`: {type(error).__name__}: {error}") from error
+
+
+def _named(given: Any) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return {str(name): metric for name, metric in cast("Mapping[Any, Any]", given).items()}
+    metrics: Sequence[Any] = cast("Sequence[Any]", given) if isinstance(given, list | tuple) else [given]
+    names = [name_of(metric) if hasattr(metric, "__qualname__") else type(metric).__name__ for metric in metrics]
+    if len(set(names)) < len(names) or "<lambda>" in names:
+        raise UsageError("metrics of a list are called by their functions' names, and these have none, or one twice: "
+                         "give a dict, `metrics={'name': metric}`")  # fmt: skip
+    return dict(zip(names, metrics, strict=True))
+
+
+def _check_name(name: str) -> None:
+    if name in _TAKEN:
+        raise UsageError(f"the metric `{name}` has the name of a figure that the records have by themselves: rename it")
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"`{name}` cannot be the name of a metric: letters, digits, `_`, `.`, `-`, at most 64 of them")
+
+
+def _is_object(metric: Any) -> bool:
+    return not isinstance(metric, type) and all(callable(getattr(metric, method, None)) for method in _METHODS)
+
+
+def _placed(name: str, metric: Any, device: torch.device, world: World) -> Any:
+    """An object on the device.
+
+    Raises:
+        UsageError: there are several processes, and it does not add up what each of them sees.
+    """
+    if not world.alone and not hasattr(metric, "sync_on_compute"):
+        raise UsageError(
+            f"the metric `{name}` would see the examples of one process of {world.size}: give a function, or a metric "
+            "of torchmetrics, which adds up what all see"
+        )
+    move: Callable[[torch.device], Any] | None = getattr(metric, "to", None)
+    return metric if move is None else move(device)
+
+
+def _number(name: str, value: Any, when: str) -> Any:
+    """A single number.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Tensor) or hasattr(value, "item"):
+        size = value.numel() if isinstance(value, Tensor) else getattr(value, "size", 1)
+        if size == 1:
+            return value.detach().reshape(()) if isinstance(value, Tensor) else float(value.item())
+        raise UsageError(
+            f"the metric `{name}` gives {size} numbers, {sizes_text(tuple(value.shape))}, {when}, but wanted is 1: "
+            "take their mean, `.mean()`, or give a metric for each"
+        )
+    raise UsageError(f"the metric `{name}` gives {value!r} {when}, but wanted is a number")

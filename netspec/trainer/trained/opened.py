@@ -1,0 +1,209 @@
+"""A trained run as a program has it: `netspec.open_run`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from netspec.diagnostics import UsageError
+from netspec.layers import OWN
+from netspec.net import Net
+from netspec.recipe.datasets.given import Given as GivenSet
+from netspec.recipe.losses.function import Function
+from netspec.trainer.data.ends import given_of
+from netspec.trainer.data.load import load_data
+from netspec.trainer.data.splits import DataSplits, Split
+from netspec.trainer.data.supplied import GivenData
+from netspec.trainer.data.targets import dtype_text, sizes_text
+from netspec.trainer.machine.device import numerics
+from netspec.trainer.machine.undisturbed import kept_randomness
+from netspec.trainer.measure.evaluation import autocast, evaluate, evaluating
+from netspec.trainer.measure.figures import Metrics
+from netspec.trainer.measure.given import check_loss
+from netspec.trainer.measure.objective import make_objective
+from netspec.trainer.run.records import Record, read_records
+from netspec.trainer.trained.opening import Trained, open_trained
+
+
+def open_run(
+    path: str | os.PathLike[str], *, plugins: Sequence[str] = (), device: str = "auto", best: bool = False
+) -> OpenedRun:
+    """Open a trained run, with its weights at the end, or those of its newest checkpoint if it is unfinished.
+
+    Args:
+        path: the run directory.
+        plugins: the modules or distributions that its layers come from, as `--plugin` names them.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        best: the weights of the best checkpoint in place of those at the end.
+
+    Raises:
+        UsageError: `path` is no run, or it has no best checkpoint.
+        PluginError: the net has layers of a plugin that is not named, or not there.
+        ResourceError: the weights are damaged, or there are none yet.
+        NonFinite: a weight is not finite.
+    """
+    if isinstance(plugins, str):
+        plugins = (plugins,)
+    offer = OWN
+    if plugins:
+        from netspec.plugins.importing import import_plugins  # imported here: few runs have any
+        from netspec.plugins.registration import offer_of
+
+        offer = offer_of(import_plugins(tuple(plugins)))
+    return OpenedRun(open_trained(Path(path), device=device, best=best, offer=offer))
+
+
+class OpenedRun:
+    """A trained run."""
+
+    def __init__(self, trained: Trained) -> None:
+        self._trained = trained
+
+    def __repr__(self) -> str:
+        return f"<Run {self.path}: {self.net.name}, {self._trained.origin}, {len(self.records)} epochs>"
+
+    @property
+    def path(self) -> Path:
+        """The run directory."""
+        return self._trained.run.path
+
+    @property
+    def net(self) -> Net:
+        """The net, with the recipe that it was trained by."""
+        return self._trained.net
+
+    @property
+    def model(self) -> nn.Module:
+        """The model with its weights, in eval mode on the device."""
+        return self._trained.model
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the classes; `"0"`, `"1"` … if the data have none."""
+        return self._trained.names
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """The records of the run, one for each epoch."""
+        return read_records(self.path)
+
+    @cached_property
+    def data(self) -> Mapping[str, Split]:
+        """The parts of the data as the recipe says: `train`, `validation`, `test`. `len()` counts their examples, and
+        `batches(size)` gives them.
+
+        Raises:
+            UsageError: a program gave the data, which are in no file of the run.
+            ResourceError: data are missing or damaged.
+        """
+        return self._splits.parts
+
+    @cached_property
+    def _splits(self) -> DataSplits:
+        return self._trained.data()
+
+    def predict(self, x: Any) -> Any:
+        """What the net gives for examples.
+
+        Args:
+            x: a tensor (N, …) as the net takes it; for several inputs a dict by their names or a tuple in their order.
+
+        Returns:
+            The output on the host, (N, …); several as a dict by their names.
+
+        Raises:
+            UsageError: `x` is not what the net takes.
+        """
+        net, arithmetic = self.net, self._trained.arithmetic
+        values = self._inputs(x)
+        size, parts = self._trained.recipe.batch_size, list[Any]()
+        objective = self._trained.objective()
+        with numerics(arithmetic), evaluating(self.model), autocast(arithmetic):
+            for start in range(0, len(values[0]), size):
+                batch = [value[start : start + size].to(arithmetic.device) for value in values]
+                parts.append([_on_host(output) for output in objective.outputs(self.model(*batch))[0]])
+        outputs = [_joined([part[i] for part in parts]) for i in range(len(net.outputs))]
+        return objective.answer(outputs)
+
+    def _inputs(self, x: Any) -> tuple[Tensor, ...]:
+        inputs = self.net.inputs
+        names = [str(value.name) for value in inputs]
+        if isinstance(x, Mapping):
+            found = cast("Mapping[str, Any]", x)
+            if missing := [name for name in names if name not in found]:
+                raise UsageError(f"`predict` wants the inputs {', '.join(names)}, and `{missing[0]}` is not among them")
+            x = tuple(found[name] for name in names)
+        values: tuple[Any, ...] = tuple(cast("Sequence[Any]", x)) if isinstance(x, tuple | list) else (x,)
+        if len(values) != len(inputs):
+            raise UsageError(f"`predict` is given {len(values)} inputs, but the net takes {len(inputs)}")
+        for name, value, wanted in zip(names, values, inputs, strict=True):
+            what = f"the net's input `{name}`" if len(inputs) > 1 else "the net's input"
+            if not isinstance(value, Tensor):
+                raise UsageError(f"`predict` wants a tensor for {what}, and is given a `{type(value).__name__}`")
+            got = tuple(value.shape[1:])
+            if not value.ndim or got != wanted.type.shape:
+                one = (
+                    "; put an axis in front of one example: `x.unsqueeze(0)`"
+                    if value.shape == wanted.type.shape
+                    else ""
+                )
+                raise UsageError(f"an example is {sizes_text(got)}, but {what} is {sizes_text(wanted.type.shape)}{one}")
+            if dtype_text(value) != wanted.type.dtype:
+                raise UsageError(f"the examples are {dtype_text(value)}, but {what} is {wanted.type.dtype}")
+            if not len(value):
+                raise UsageError("`predict` is given 0 examples, and wants 1 or more")
+        return values
+
+    def evaluate(
+        self, data: Any = None, *, split: str = "test", loss: Any = None, metrics: Any = None
+    ) -> dict[str, float]:
+        """Measure the net on data.
+
+        Args:
+            data: a part, as `netspec.train` takes it: a pair of tensors, a Dataset, a DataLoader, an iterable of
+                batches. None for data that the recipe names.
+            split: which part of those that the recipe names.
+            loss: a loss of the program's in place of the recipe's.
+            metrics: as of `netspec.train`.
+
+        Returns:
+            The figures by name: `loss`, `accuracy` of classes, and the metrics.
+
+        Raises:
+            UsageError: data, loss or metrics are missing, or do not go together.
+            ResourceError: a batch does not fit the net.
+        """
+        trained, arithmetic = self._trained, self._trained.arithmetic
+        recipe = trained.recipe if loss is None else trained.recipe._replace(loss=Function())
+        call = None if loss is None else check_loss(loss, arithmetic.device)
+        with kept_randomness(str(arithmetic.device)), numerics(arithmetic):
+            if data is None:
+                splits, part = self._splits, trained.part(self._splits, split)
+            else:
+                recipe = recipe._replace(data=GivenSet(), validation=0.0, accumulate=1)
+                given = GivenData({"train": data}, measured=True)
+                splits = load_data(recipe, *given_of(self.net), arithmetic.device, given=given)
+                part = splits.train
+            objective = make_objective(self.net, recipe, arithmetic.device, splits.ignores, call, splits.form)
+            own = None if metrics is None else Metrics(metrics, arithmetic.device)
+            scores = evaluate(self.model, part, objective, arithmetic, batch_size=recipe.batch_size, metrics=own)
+        accuracy = {} if scores.accuracy is None else {"accuracy": scores.accuracy}
+        return {"loss": scores.loss, **accuracy, **scores.parts}
+
+
+def _on_host(output: Any) -> Any:
+    if isinstance(output, tuple):
+        return tuple(map(_on_host, cast("tuple[Any, ...]", output)))
+    return (output.float() if output.is_floating_point() else output).cpu()
+
+
+def _joined(parts: list[Any]) -> Any:
+    if isinstance(parts[0], tuple):
+        return tuple(_joined(list(several)) for several in zip(*parts, strict=True))
+    return torch.cat(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -15,7 +16,7 @@ from netspec.capture.calls import CALLS
 from netspec.capture.folding import Folding
 from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
-from netspec.capture.items import PlacedItem, leaves_of
+from netspec.capture.items import PlacedItem, layers_of
 from netspec.capture.layers import is_layer
 from netspec.capture.lowering import Lowering
 from netspec.capture.modes import freeze
@@ -27,7 +28,9 @@ from netspec.capture.ties import tie
 from netspec.capture.trace import traced
 from netspec.capture.written import lines, source_of
 from netspec.compiler import loads
+from netspec.emit.naming import FreeNames
 from netspec.errors import SpecError
+from netspec.language.reserved import RESERVED, reserved
 from netspec.net import Net
 
 
@@ -67,7 +70,7 @@ class WrittenTrace(NamedTuple):
     @property
     def layers(self) -> list[PlacedItem]:
         """The layers, in order."""
-        return [item for item in leaves_of(self.items) if item.word not in JOINS and item.word not in ("use", "as")]
+        return [item for item in layers_of(self.items) if item.word not in JOINS and item.word not in ("use", "as")]
 
 
 def from_torch(
@@ -195,8 +198,21 @@ def _otherwise_trained(proof: EqualityProof) -> list[str]:
 
 def _traced(module: nn.Module, example: Sequence[Tensor], batch: int, *, training: bool) -> Trace:
     inputs = _resized(example, batch)
-    names = [f"x{i}" if i else "x" for i in range(len(inputs))]
+    names = input_names(module, len(inputs))
     return traced(module, list(zip(names, inputs, strict=True)), is_layer, training=training)
+
+
+def input_names(module: nn.Module, count: int) -> list[str]:
+    """What a module calls its inputs, where a spec may call them so."""
+    free = FreeNames((), separator="")
+    found: list[str] = []
+    parameters = list(inspect.signature(module.forward).parameters.values())
+    for i in range(count):
+        own = parameters[i] if i < len(parameters) else None
+        name = own.name if own is not None and own.kind is own.POSITIONAL_OR_KEYWORD else "x"
+        is_plain = name.isascii() and reserved(name) is None and name not in RESERVED
+        found.append(free(name if is_plain else "x"))
+    return found
 
 
 def _resized(example: Sequence[Tensor], batch: int) -> list[Tensor]:

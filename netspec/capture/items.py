@@ -77,6 +77,17 @@ def leaves_of(items: list[PlacedItem]) -> Iterator[PlacedItem]:
             yield item
 
 
+def layers_of(items: list[PlacedItem], seen: set[str] | None = None) -> Iterator[PlacedItem]:
+    """As `leaves_of`, but what is in a shared list counts where it is written first."""
+    seen = set() if seen is None else seen
+    for item in items:
+        if item.body is None:
+            yield item
+        elif not item.shared or item.path not in seen:
+            seen.add(item.path)
+            yield from layers_of(item.body, seen)
+
+
 def made(shape: tuple[int, ...], like: Traced, varies: bool | None = None) -> Traced:
     """A value between two items that stand for one call."""
     return Traced("made", shape, like.dtype, varies=like.varies if varies is None else varies)

@@ -66,6 +66,7 @@ def written(layer: Layer) -> dict[str, Any]:
     """The arguments of a layer that differ from their defaults."""
     found = written_arguments(layer)
     found.pop("inplace", None)
+    found.pop("batch_first", None)  # the batch is always first
     return found
 
 

@@ -65,16 +65,29 @@ def _turned(lowering: Lowering, call: TracedCall) -> None:
 def _choose(lowering: Lowering, call: TracedCall) -> None:
     """`x[:, 0]`, `x[..., None]`, `x[:, :, 2:4]`."""
     index = cast("tuple[Any, ...]", call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],))
-    if any(isinstance(part, (Traced, list, tuple, bool)) for part in index):
-        raise NoForm("values are chosen by a tensor or a list of indices")
     value = _source(lowering, call)
     rank = len(value.shape)
+    lists = sum(isinstance(part, tuple) for part in index)
+    if lists == 1 and not any(isinstance(part, int) for part in index):
+        index = tuple(_run(part) if isinstance(part, tuple) else part for part in index)
+    if any(isinstance(part, (Traced, list, tuple, bool)) for part in index):
+        raise NoForm("values are chosen by a tensor or a list of indices")
     used = sum(part is not None and part is not Ellipsis for part in index)
     if Ellipsis not in index:
         index = (*index, Ellipsis)
     at = index.index(Ellipsis)
     parts: list[Any] = [*index[:at], *[slice(None)] * (rank - used), *index[at + 1 :]]
     _indexed(lowering, call, value, parts)
+
+
+def _run(indices: tuple[Any, ...]) -> Any:
+    """A list of indices at equal distances as a slice: `x[:, [-1]]` is `x[:, -1:]`."""
+    if not indices or not all(type(index) is int for index in indices):
+        return indices
+    step = indices[1] - indices[0] if len(indices) > 1 else 1
+    if step < 1 or indices[0] < 0 <= indices[-1] or list(indices) != list(range(indices[0], indices[-1] + 1, step)):
+        return indices
+    return slice(indices[0], None if indices[-1] == -1 else indices[-1] + 1, step)
 
 
 def _indexed(lowering: Lowering, call: TracedCall, value: Traced, parts: list[Any]) -> None:

@@ -230,7 +230,7 @@ def _sorts(self: Any, x: Tensor) -> Tensor:
 
 
 def _picks(self: Any, x: Tensor) -> Tensor:
-    return self.a(x)[:, [0, 2]]
+    return self.a(x)[:, [2, 0]]
 
 
 def _mixes_examples(self: Any, x: Tensor) -> Tensor:

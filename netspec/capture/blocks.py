@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from netspec.capture.formulas import Columns, formulas
 from netspec.capture.graph import Traced
-from netspec.capture.items import PlacedItem
+from netspec.capture.items import PlacedItem, leaves_of
 from netspec.capture.layers import layer_class
 from netspec.capture.written import ExpressionText
 from netspec.emit.naming import FreeNames
@@ -69,7 +69,7 @@ def with_blocks(items: list[PlacedItem], taken: Sequence[str] = ()) -> list[Bloc
         if (
             item.class_name
             and item.class_name not in ("Sequential", "ModuleList")
-            and len(item.body or ()) >= _FEWEST
+            and sum(1 for _ in leaves_of(item.body or [])) >= _FEWEST
             and (len(item.gives) == 1 or item.name)
         ):
             by_class[item.class_name].append(item)
@@ -205,8 +205,8 @@ class _Matching:
 
     def _alike(self, a: PlacedItem, b: PlacedItem) -> bool:
         return (
-            (_unit(a), a.name, a.shared, len(a.gives), a.body is None)
-            == (_unit(b), b.name, b.shared, len(b.gives), b.body is None)
+            (_unit(a), a.name, a.shared, a.is_inline, len(a.gives), a.body is None)
+            == (_unit(b), b.name, b.shared, b.is_inline, len(b.gives), b.body is None)
             and (a.call is None) == (b.call is None)
             and a.reads.keys() == b.reads.keys()
             and len(a.branches) == len(b.branches)

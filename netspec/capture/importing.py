@@ -16,10 +16,11 @@ from netspec.capture.calls import CALLS
 from netspec.capture.folding import Folding
 from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
-from netspec.capture.items import PlacedItem, layers_of
+from netspec.capture.items import PlacedItem, layers_of, spliced
 from netspec.capture.layers import is_layer
 from netspec.capture.lowering import Lowering
 from netspec.capture.modes import freeze
+from netspec.capture.order import chained
 from netspec.capture.prepared import prepared
 from netspec.capture.proof import EqualityProof, Unproven, key_map
 from netspec.capture.schedule import JOINS, BodyNames
@@ -32,6 +33,7 @@ from netspec.emit.naming import FreeNames
 from netspec.errors import SpecError
 from netspec.language.reserved import RESERVED, reserved
 from netspec.net import Net
+from netspec.writing import written
 
 
 class FromTorch(NamedTuple):
@@ -290,7 +292,7 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     )
     if lowering.refused:
         raise NotCaptured(_refusal(lowering.refused))
-    items = shaped(items)
+    items = shaped(chained(items, (lowering.find(value) for value in trace.root.outputs)))
     trouble = share(items)
     if trouble:
         raise NotCaptured(f"`{trouble[0]}` runs in several modules, which a spec cannot say")
@@ -307,12 +309,17 @@ def _written(
     folding = None if is_flat else Folding({block.name: block.given for block in blocks})
     parts = [line for block in blocks for line in _block(block, folding)]
     names = BodyNames({value: value.key for value in trace.inputs} if len(trace.inputs) > 1 else {})
-    done, last = names.scheduled(items, trace.inputs[0])
+    done, last = names.scheduled(spliced(items), trace.inputs[0])
     tail: list[str] = []
     if len(outputs) > 1:
-        tail = ["", f"output: [{', '.join(names.need(value) for value in outputs)}]"]
-    elif outputs[0] is not last:
-        names.use(outputs[0], done)
+        for value in outputs:
+            names.need(value)
+        names.finish(done, outputs)
+        tail = ["", f"output: [{', '.join(written(names.names[value]) for value in outputs)}]"]
+    else:
+        if outputs[0] is not last:
+            names.use(outputs[0], done)
+        names.finish(done)
     body = list(lines(done, names.names, "  ", folding))
     if folding is not None and folding.tables:
         text.append("vars:")
@@ -329,7 +336,7 @@ def _block(block: BlockFound, folding: Folding | None) -> list[str]:
     """The lines of a block."""
     given = block.given
     names = BodyNames(dict(zip(block.values, given, strict=False)), given)
-    items, last = names.scheduled(block.item.body or [], block.item.takes)
+    items, last = names.scheduled(spliced(block.item.body or []), block.item.takes)
     gives = block.item.gives
     if len(gives) > 1:
         items.append(PlacedItem("output", branches=gives))
@@ -337,6 +344,7 @@ def _block(block: BlockFound, folding: Folding | None) -> list[str]:
             names.need(value)
     elif gives and last is not gives[0]:
         names.use(gives[0], items)
+    names.finish(items)
     head = f"  {block.name}({', '.join(given)}):" if given else f"  {block.name}:"
     source = source_of(block.item.kind)
     return [f"{head}  # {source}" if source else head, *lines(items, names.names, "    ", folding), ""]

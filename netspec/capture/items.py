@@ -53,6 +53,8 @@ class PlacedItem:
     template: str | None = None
     """What is written in the place of the word: a parameter that is a layer, `$act`."""
 
+    is_inline: bool = False
+    """Of a nested list, whether what is in it stands in the list around it, without a module of its own."""
     keeps_statistics: bool = False
     """Of a layer, whether it keeps the statistics of what it has seen."""
     is_steady: bool = False
@@ -66,6 +68,33 @@ class PlacedItem:
         yield from (each for each in self.call or () if isinstance(each, Traced))
         yield from (term for term in self.terms if isinstance(term, Traced))
         yield from (value for value in self.options.values() if isinstance(value, Traced))
+
+
+def has_keys(item: PlacedItem) -> bool:
+    """Whether there are parameters or buffers in it."""
+    return bool(item.keys) or any(map(has_keys, item.body or ()))
+
+
+def flattened(items: list[PlacedItem]) -> list[PlacedItem]:
+    """The items of a list, with those of nested lists without a module of their own."""
+    return [
+        one for item in items for one in (flattened(item.body) if item.is_inline and item.body is not None else [item])
+    ]
+
+
+def spliced(items: list[PlacedItem]) -> list[PlacedItem]:
+    """The items of a list; nested lists without a module of their own stay where they are calls of blocks."""
+    found: list[PlacedItem] = []
+    for item in items:
+        if item.body is not None and item.call is None:
+            item.body = spliced(item.body)
+            if item.is_inline:
+                for inner in item.body:
+                    inner.options.update(item.options)
+                found += item.body
+                continue
+        found.append(item)
+    return found
 
 
 def leaves_of(items: list[PlacedItem]) -> Iterator[PlacedItem]:

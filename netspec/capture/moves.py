@@ -69,7 +69,7 @@ def _choose(lowering: Lowering, call: TracedCall) -> None:
     rank = len(value.shape)
     lists = sum(isinstance(part, tuple) for part in index)
     if lists == 1 and not any(isinstance(part, int) for part in index):
-        index = tuple(_run(part) if isinstance(part, tuple) else part for part in index)
+        index = tuple(_run(cast("tuple[Any, ...]", part)) if isinstance(part, tuple) else part for part in index)
     if any(isinstance(part, (Traced, list, tuple, bool)) for part in index):
         raise NoForm("values are chosen by a tensor or a list of indices")
     used = sum(part is not None and part is not Ellipsis for part in index)
@@ -80,14 +80,16 @@ def _choose(lowering: Lowering, call: TracedCall) -> None:
     _indexed(lowering, call, value, parts)
 
 
-def _run(indices: tuple[Any, ...]) -> Any:
+def _run(indices: Sequence[Any]) -> Any:
     """A list of indices at equal distances as a slice: `x[:, [-1]]` is `x[:, -1:]`."""
-    if not indices or not all(type(index) is int for index in indices):
+    numbers = [index for index in indices if type(index) is int]
+    if not numbers or len(numbers) < len(indices):
         return indices
-    step = indices[1] - indices[0] if len(indices) > 1 else 1
-    if step < 1 or indices[0] < 0 <= indices[-1] or list(indices) != list(range(indices[0], indices[-1] + 1, step)):
+    first, last = numbers[0], numbers[-1]
+    step = numbers[1] - first if len(numbers) > 1 else 1
+    if step < 1 or first < 0 <= last or numbers != list(range(first, last + 1, step)):
         return indices
-    return slice(indices[0], None if indices[-1] == -1 else indices[-1] + 1, step)
+    return slice(first, None if last == -1 else last + 1, step)
 
 
 def _indexed(lowering: Lowering, call: TracedCall, value: Traced, parts: list[Any]) -> None:

@@ -50,8 +50,9 @@ def _item(item: PlacedItem, names: Names, folding: Folding | None) -> Iterator[s
     head, beside = _head(item, names), list(_beside(item))
     if item.call is not None:
         call = f"{item.word}:{_called(item.call, names)}".removesuffix(":")
-        inside = f"{call}: " if call == item.word and item.name else call
-        yield _one_line(inside if item.name else f"sequential: [{call}]", beside)
+        is_alone = item.name is not None or item.is_inline
+        inside = f"{call}: " if call == item.word and is_alone and beside else call
+        yield _one_line(inside if is_alone else f"sequential: [{call}]", beside)
         return
     if item.body is not None:
         if not item.body:
@@ -88,14 +89,24 @@ def _head(item: PlacedItem, names: Names) -> str:
         case "use":
             return f"use: {_expression(item, names)}"
         case "output":
-            return f"output: [{', '.join(names[value] for value in item.branches)}]"
+            return f"output: [{', '.join(written(names[value]) for value in item.branches)}]"
         case "as":
-            return f"as: {item.labels[0]}"
+            return f"as: {written(item.labels[0] or '_')}"
         case "add" | "mul" | "concat" | "stack" | "einsum" | "attend":
-            branches = ["[]" if value is item.takes else names[value] for value in item.branches]
+            branches = ["[]" if value is item.takes else written(names[value]) for value in item.branches]
+            family = _family([names.get(value, "") for value in item.branches], names)
+            if family and item.takes not in item.branches:
+                return f"{item.word}: {family}"
             return f"{item.word}: [{', '.join(branches)}]"
         case _:
             return f"{item.template or item.word}:{_arguments(item, names)}"
+
+
+def _family(branches: Sequence[str], names: Names) -> str:
+    """The family whose values, all of them and in their order, these are; empty if they are not."""
+    family, bracket, _ = branches[0].partition("[") if branches else ("", "", "")
+    whole = bracket and list(branches) == [f"{family}[{i}]" for i in range(len(branches))]
+    return family if whole and f"{family}[{len(branches)}]" not in names.values() else ""
 
 
 def _expression(item: PlacedItem, names: Names) -> str:
@@ -141,6 +152,6 @@ def _beside(item: PlacedItem) -> Iterator[str]:
     if item.when is not None:
         yield f"when: {written(item.when)}"
     if item.word != "as" and any(item.labels):
-        labels = [label or "_" for label in item.labels]
+        labels = [written(label or "_") for label in item.labels]
         several = len(item.labels) > 1 and (item.body is None or item.call is not None)
-        yield f"as: [{', '.join(labels)}]" if several else f"as: {next(label for label in item.labels if label)}"
+        yield f"as: [{', '.join(labels)}]" if several else f"as: {next(label for label in labels if label != '_')}"

@@ -1,0 +1,144 @@
+"""Lists of modules that a program runs through become loops, with names, skips and keys as a person would write."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from netspec.capture.importing import from_torch
+from tests.capture.modules import around
+from tests.capture.students import Residuals, TextConvolutions
+from tests.capture.test_from_torch import equal, imported
+from tests.capture.unets import Lists, Named, Plain, Popped
+
+
+def body_of(text: str) -> str:
+    """The layers of a spec."""
+    return text.partition("\nlayers:\n")[2]
+
+
+def test_a_unet_of_lists_is_two_loops() -> None:
+    module = Lists()
+    found = imported(module, (3, 32, 32))
+    assert body_of(found.text) == (
+        """\
+  - sequential:
+      - for: i, out in enumerate([8, 16, 32, 64])
+        do:
+          - sequential:
+              - {double_conv: out, as: "skip[i]"}
+              - MaxPool2d: 2
+    name: downs
+  - {double_conv: 128, name: bottleneck}
+  - sequential:
+      - for: out, i in [[64, 3], [32, 2], [16, 1], [8, 0]]
+        do:
+          - ConvTranspose2d: {out_channels: out, kernel_size: 2, stride: 2}
+          - sequential:
+              - concat: ["skip[i]", []]
+              - double_conv: out
+    name: ups
+  - {Conv2d: {out_channels: 1, kernel_size: 1}, name: final_conv}
+"""
+    )
+    assert found.keeps_keys
+    assert equal(module, found, (3, 32, 32))
+
+
+def test_a_unet_that_pops_its_skips_is_two_loops() -> None:
+    module = Popped(width=4)
+    found = imported(module, (3, 16, 16))
+    assert "for: i, out in enumerate([4, 8, 16])" in found.text
+    assert "for: out, i in [[16, 2], [8, 1], [4, 0]]" in found.text
+    assert '- concat: [[], "skip[i]"]\n              - double_conv: out' in found.text
+    assert found.keeps_keys
+    assert equal(module, found, (3, 16, 16))
+
+
+def test_a_unet_whose_steps_have_names_counts_them() -> None:
+    module = Named()
+    found = imported(module, (3, 32, 32))
+    assert '- for: i in [1, 2, 3]\n    do: [{down: , name: "down{i}", as: "skip[i]"}]' in found.text
+    assert '- for: i in [1, 2, 3, 4]\n    do: [{up: "skip[4 - i]", name: "up{i}"}]' in found.text
+    assert len(found.text.splitlines()) < 36
+    assert found.keeps_keys
+
+
+def test_where_the_keys_cannot_stay_names_say_which_module_it_was() -> None:
+    module = Plain()
+    found = imported(module, (3, 16, 16))
+    assert found.keys["down_1.weight"] == "down.1.weight"
+    assert equal(module, found, (3, 16, 16))
+
+
+def test_residuals_over_two_lists_are_a_loop() -> None:
+    module = Residuals()
+    found = imported(module, (20,))
+    assert body_of(found.text) == (
+        """\
+  - {Linear: 64, name: input}
+  - for: i in range(4)
+    do:
+      - as: x
+      - {LayerNorm: , name: "norms_{i}"}
+      - {Linear: 64, name: "layers_{i}"}
+      - ReLU
+      - add: [x, []]
+  - {Linear: 3, name: output}
+"""
+    )
+    assert equal(module, found, (20,))
+
+
+def test_branches_over_a_list_are_one_chain_after_the_other() -> None:
+    module = TextConvolutions()
+    found = from_torch(module, torch.randint(0, 100, (2, 12)))
+    assert found.keeps_keys
+    assert (
+        """\
+  - for: i, n in enumerate([10, 9, 8])
+    do:
+      - use: "conved[i]"
+      - ReLU
+      - Rearrange: "n c h 1 -> n c h"
+      - MaxPool1d: n
+      - {Flatten: , as: "pooled[i]"}
+  - concat: pooled
+"""
+        in found.text
+    )
+
+
+def _crossed(self: Any, x: Tensor) -> Tensor:
+    """A layer in front of the second that no place in the list is free for, and that the second waits for."""
+    y = self.a[0](x)
+    return self.a[1](torch.relu(y) + x) * y
+
+
+def test_a_layer_between_two_that_have_no_parts_gives_them_names() -> None:
+    module = around(_crossed, nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)]))
+    found = imported(module, (4,))
+    assert re.findall(r"name: (\w+)", body_of(found.text)) == ["a_0", "a_1"]
+    assert equal(module, found, (4,))
+
+
+def _twice_nested(self: Any, x: Tensor) -> Tensor:
+    """Values of one name that wait for each other, and others of the same name behind them."""
+    x = self.a(x)
+    y = self.b(x)
+    z = torch.tanh(self.c(y) + x) + y
+    for _ in range(4):
+        z = z + torch.sigmoid(z)
+    return z * x
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_names_that_are_free_again_are_given_again(training: bool) -> None:
+    module = around(_twice_nested, *(nn.Linear(4, 4) for _ in range(3))).train(training)
+    found = from_torch(module, torch.randn(2, 4))
+    assert "- {repeat: 4" in found.text or "- repeat: 4" in found.text
+    assert equal(module, found, (4,))

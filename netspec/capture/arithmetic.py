@@ -10,6 +10,7 @@ from netspec.capture.forms import Form
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.masks import added
 
 
 def _binary(op: str, *, turned: bool = False) -> Handler:
@@ -27,6 +28,8 @@ def _binary(op: str, *, turned: bool = False) -> Handler:
 
 def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: Any) -> None:
     """Two tensors, or a tensor and a number, element by element."""
+    if op == "+" and added(lowering, call, left, right):
+        return
     result = call.results[0]
     a, b = _operand(lowering, left, result), _operand(lowering, right, result)
     forms = {form for _, form in (a, b) if form is not None}

@@ -9,7 +9,7 @@ from netspec.capture.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.binding import bound
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering import Handler, Lowering, NoForm
-from netspec.capture.transformers import masked_fill
+from netspec.capture.masks import HANDLERS as MASKS
 
 _LAYERS: Final = {
     "relu": ("ReLU", "input inplace=False"),
@@ -273,6 +273,6 @@ HANDLERS: Final[dict[str, Handler]] = {
     "clamp": _clamp,
     "clip": _clamp,
     "roll": _roll,
-    "masked_fill": masked_fill,
+    **MASKS,
     **dict.fromkeys(("contiguous", "clone", "to", "type_as", "float", "identity", "alias", "cpu"), _same),
 }

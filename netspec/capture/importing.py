@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from netspec.capture.attention import fused, unread
 from netspec.capture.blocks import BlockFound, with_blocks
 from netspec.capture.calls import CALLS
 from netspec.capture.folding import Folding
@@ -153,7 +154,7 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
     notes = _otherwise_trained(proof)
     if written.left_out:
         more = f" and {len(written.left_out) - 1} more" if len(written.left_out) > 1 else ""
-        notes.append(f"`{min(written.left_out)}`{more}: no key of the spec, which has what is used of it as numbers")
+        notes.append(f"`{min(written.left_out)}`{more}: no key of the spec, which says otherwise what is used of it")
     alone = _alone(proof, example)
     proven.append("on batches of 2, 3 and 7" if alone else "on batches of 1, 2, 3 and 7")
     found = _other_size(proof, example)
@@ -283,6 +284,12 @@ def structured(trace: Trace, name: str) -> WrittenTrace:
     return _written(trace, name, items, lowering, blocks, is_flat=False)
 
 
+_ALONE: Final = (
+    "scores are masked here, but what follows is no attention that a spec knows: a softmax over the keys, perhaps "
+    "dropout, and a product with the values, of which nothing else reads the scores"
+)
+
+
 def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     lowering = Lowering(trace, HANDLERS, CALLS)
     items = lowering.body(trace.root)
@@ -290,9 +297,12 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
         (place, f"`{function}` reads the numbers in a tensor, and the program may go on as they say")
         for function, place in trace.read
     )
+    outputs = [lowering.find(value) for value in trace.root.outputs]
+    fused(items, outputs, lambda value: lowering.form(value).shape(value.shape, trace.batch))
+    lowering.refused.extend((item.place, _ALONE) for item in unread(items))
     if lowering.refused:
         raise NotCaptured(_refusal(lowering.refused))
-    items = shaped(chained(items, (lowering.find(value) for value in trace.root.outputs)))
+    items = shaped(chained(items, outputs))
     trouble = share(items)
     if trouble:
         raise NotCaptured(f"`{trouble[0]}` runs in several modules, which a spec cannot say")

@@ -9,6 +9,7 @@ from netspec.capture.binding import bound, several
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.masks import moved
 
 
 def _source(lowering: Lowering, call: TracedCall) -> Traced:
@@ -20,6 +21,8 @@ def _source(lowering: Lowering, call: TracedCall) -> Traced:
 
 def _reshape(lowering: Lowering, call: TracedCall) -> None:
     """Any of the functions that cut and merge axes: what they give says how."""
+    if moved(lowering, call):
+        return
     result = call.results[0]
     value = _source(lowering, call)
     if result.dtype != value.dtype:

@@ -38,6 +38,9 @@ class BodyNames:
         self.names = dict(known)
         self._free = FreeNames({*known.values(), *taken})
         self._makers: dict[Traced, PlacedItem] = {}
+        """Of each value the item that gives it, the outermost list of those that do."""
+        self._layers: dict[Traced, PlacedItem] = {}
+        """Of each value the layer, or the call of a block, that makes it."""
         self._heads: dict[Traced, list[PlacedItem]] = {}
         self._needed: list[Traced] = []
 
@@ -52,7 +55,7 @@ class BodyNames:
                 current = item.takes
             several = self._are_several(item)
             for value in item.values():
-                if value is not current or item.word not in JOINS or several:
+                if value is not current or value not in item.branches or several:
                     self.need(value)
             item.takes = None if several else current
             if item.body is not None and item.call is None:
@@ -62,6 +65,7 @@ class BodyNames:
             done.append(item)
             nested = item.body is not None and item.call is None
             for value in item.gives[:1] if nested else item.gives:  # what else a nested list gives has its names inside
+                self._layers.setdefault(value, item)
                 if not nested or value not in self._needed:
                     self._makers[value] = item
             current = item.gives[0] if item.gives else current
@@ -71,7 +75,7 @@ class BodyNames:
         """Whether a join is of values that the program calls the same: a family, of which none stands for itself."""
         if item.word not in JOINS or len(item.branches) < _FAMILY or not all(v in self._makers for v in item.branches):
             return False
-        return len({(self._base(value), self._makers[value].word) for value in item.branches}) == 1
+        return len({(self._base(value), self._word(value)) for value in item.branches}) == 1
 
     def use(self, value: Traced, done: list[PlacedItem]) -> None:
         """Put another value in the place of the one that stands there."""
@@ -99,7 +103,7 @@ class BodyNames:
         for life in sorted(found, key=lambda life: life.first):
             stems[re.sub(r"_?\d+$", "", life.base) or life.base].append(life)
         for stem, group in stems.items():
-            self._name(stem, group)
+            self._name(stem, group, lives)
         counts = Counter(self.names[value] for value in self._needed)
         for life in sorted(found, key=lambda life: life.first):
             self._label(life.value, lives, is_item=counts[self.names[life.value]] >= _OFTEN)
@@ -109,21 +113,34 @@ class BodyNames:
         base = _name_of(value, maker) or "x"
         return base if reserved(base) is None and base not in RESERVED else f"{base}_value"
 
-    def _name(self, stem: str, group: Sequence[_Life]) -> None:
+    def _name(self, stem: str, group: Sequence[_Life], lives: _Lives) -> None:
         """Name the values that the program calls nearly the same."""
         holders: dict[str, int] = {}
         for together in _together(group):
-            if _most(together) >= _FAMILY:
-                reads = [life.read for life in together]
-                turned = all(a > b for a, b in pairwise(reads))
+            turned = all(a.last > b.last for a, b in pairwise(together))
+            words = {self._word(life.value) for life in together}
+            if _most(together) >= _FAMILY and (turned or len(words) == 1):
                 family = self._free("skip" if turned else stem)
                 self.names.update({life.value: f"{family}[{i}]" for i, life in enumerate(together)})
+                self._named_inside([life.value for life in together], lives)
                 continue
             for life in together:
                 mine = (name for name in holders if re.sub(r"_\d+$", "", name) == re.sub(r"_\d+$", "", life.base))
                 name = next((name for name in mine if holders[name] <= life.first), None) or self._free(life.base)
                 holders[name] = life.last
                 self.names[life.value] = name
+
+    def _named_inside(self, family: Sequence[Traced], lives: _Lives) -> None:
+        """A value that the last layer of a list gives is named beside that layer where its family is named there."""
+        homes = [id(lives.homes[self._makers[value]]) for value in family if value in self._makers]
+        for value in family:
+            layer = self._layers.get(value)
+            if layer is not None and len(layer.gives) == 1 and homes.count(id(lives.homes[layer])) > 1:
+                self._makers[value] = layer
+
+    def _word(self, value: Traced) -> str:
+        layer = self._layers.get(value)
+        return "" if layer is None else layer.word
 
     def _label(self, value: Traced, lives: _Lives, *, is_item: bool) -> None:
         name, maker = self.names[value], self._makers.get(value)
@@ -146,11 +163,6 @@ class _Life(NamedTuple):
     last: int
     base: str
 
-    @property
-    def read(self) -> int:
-        """Where it is read last."""
-        return self.last
-
 
 class _Lives:
     """Counts the items of a body, and notes where values are made and read."""
@@ -171,7 +183,7 @@ class _Lives:
             self.homes[item] = items
             self.now += 1
             for value in item.values():
-                if item.word not in JOINS or value is not item.takes:
+                if value is not item.takes or value not in item.branches:
                     self.last[value] = self.now
             if item.body is not None and item.call is None:
                 self.walk(item.body)

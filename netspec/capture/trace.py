@@ -124,7 +124,12 @@ class _Recorder(TorchFunctionMode):
                 f"{place}: `{type(module).__name__}` is made while the module runs: it has no place in it"
             )
         given = self._told((args, kwargs))
-        if self._is_layer(module):
+        self._inside = True  # whether it is one may be seen by what it computes
+        try:
+            is_layer = self._is_layer(module)
+        finally:
+            self._inside = False
+        if is_layer:
             self._inside = True
             try:
                 result = call(module, *args, **kwargs)
@@ -181,7 +186,7 @@ class _Recorder(TorchFunctionMode):
         call.result = told(result)
         call.region = self._region
         if not varies and isinstance(result, Tensor):
-            call.constant = result.detach().clone() if result.numel() <= 2**16 else None
+            call.constant = result.detach().clone() if result.numel() <= 2**22 else None
         self._region.steps.append(call)
 
     def _keep(self, tensor: Tensor, value: Traced) -> None:

@@ -47,7 +47,7 @@ def value_text(value: Any) -> str:
 
 
 def _item(item: PlacedItem, names: Names, folding: Folding | None) -> Iterator[str]:
-    head, beside = _head(item, names), list(_beside(item))
+    head, beside = _head(item, names), list(_beside(item, names))
     if item.call is not None:
         call = f"{item.word}:{_called(item.call, names)}".removesuffix(":")
         is_alone = item.name is not None or item.is_inline
@@ -143,8 +143,10 @@ def _scalar(word: str) -> str | None:
     return layer_class(word).scalar if word in MODULE_OF else None
 
 
-def _beside(item: PlacedItem) -> Iterator[str]:
-    yield from (f"{name}: {value_text(value)}" for name, value in item.options.items() if name != "freeze")
+def _beside(item: PlacedItem, names: Names) -> Iterator[str]:
+    for name, value in item.options.items():
+        if name != "freeze":
+            yield f"{name}: {value_text(ExpressionText(names[value]) if isinstance(value, Traced) else value)}"
     if item.name is not None:
         yield f"{'shared' if item.shared else 'name'}: {written(item.name)}"
     if "freeze" in item.options:

@@ -313,6 +313,8 @@ def _parametrised(block: BlockFound) -> None:
         places,
         {where: [_channels(where[0], env) for env in block.environments] for where in places},
         {where: _plain_name(where[1], where[0], where[2]) for where in places},
+        {where: where[0] for where in places},
+        {item: _flag_name(item) for item in block.there},
         MISSING,
     )
     channels = {item: [_channels(item, env) for env in block.environments] for item in block.there}
@@ -336,6 +338,12 @@ def _parametrised(block: BlockFound) -> None:
             *(env[value] for value in block.values),
             *(column[number] for column in solved.parameters.values()),
         ]
+
+
+def _flag_name(item: PlacedItem) -> str:
+    """What a parameter is called that says whether an item is there."""
+    name = "act" if item.word in _UNITS else item.name or _snake(item.word)
+    return name if reserved(name) is None and name not in RESERVED else "present"
 
 
 def _varies(values: Sequence[Any]) -> bool:

@@ -13,7 +13,8 @@ Entry = tuple[str, ...]
 """The lines of an item."""
 
 _TOKEN: Final = re.compile(r"(?<![\w.\"-])(-?\d+(?:\.\d+)?(?:e-?\d+)?|true|false)(?![\w.])")
-_NAME: Final = re.compile(r"(?<=name: )([A-Za-z_]\w*?)(\d+)(?=$|[,}])")
+_NAME: Final = re.compile(r"(?<=name: )([A-Za-z_]\w*?)(\d+)(?=$|[,}])", re.MULTILINE)
+_LOOP: Final = re.compile(r"for: ([\w, ]+) in ")
 _MOST: Final = 8
 """Items of one round of a loop."""
 _LONGEST: Final = 180
@@ -62,7 +63,8 @@ class Folding:
         rounds = ["\n".join("\n".join(entry) for entry in entries[i * period : (i + 1) * period]) for i in range(count)]
         tokens = [_tokens(text) for text in rounds]
         columns = list(zip(*tokens, strict=True))
-        free = FreeNames(())
+        inner = {name for names in _LOOP.findall(rounds[0]) for name in names.split(", ")}
+        free = FreeNames(inner)
         chosen: list[str] = []
         rows: dict[tuple[str, ...], str] = {}
         first = rounds[0]
@@ -71,7 +73,10 @@ class Folding:
         counters: dict[tuple[str, ...], str] = {}
         for column, (start, _) in sorted(zip(columns, spans, strict=True), key=lambda pair: counts[pair[0]]):
             if len(set(column)) > 1 and column not in rows and not (counts[column] and _shifted(column, counters)):
-                rows[column] = free(self._name(first, start))
+                name = self._name(first, start)
+                rows[column] = free(
+                    next((letter for letter in "ijk" if letter not in inner), name) if name == "i" else name
+                )
                 if counts[column]:
                     counters[column] = rows[column]
         for column in columns:
@@ -168,7 +173,7 @@ def _range(values: Sequence[str]) -> str:
     """Numbers in their order as a range; nothing where a list of them is as short."""
     if values == [str(i) for i in range(len(values))]:
         return f"range({len(values)})"
-    if len(values) > 5 and values == [str(int(values[0]) + i) for i in range(len(values)) if values[0].isdigit()]:
+    if len(values) > 3 and values == [str(int(values[0]) + i) for i in range(len(values)) if values[0].isdigit()]:
         return f"range({values[0]}, {int(values[-1]) + 1})"
     return ""
 

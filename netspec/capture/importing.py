@@ -17,6 +17,7 @@ from netspec.capture.calls import CALLS
 from netspec.capture.folding import Folding
 from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
+from netspec.capture.growing import grown
 from netspec.capture.items import PlacedItem, layers_of, spliced
 from netspec.capture.layers import is_layer
 from netspec.capture.lowering import Lowering
@@ -302,6 +303,7 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     lowering.refused.extend((item.place, _ALONE) for item in unread(items))
     if lowering.refused:
         raise NotCaptured(_refusal(lowering.refused))
+    grown(items)
     items = shaped(chained(items, outputs))
     trouble = share(items)
     if trouble:

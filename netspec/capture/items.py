@@ -53,6 +53,8 @@ class PlacedItem:
     template: str | None = None
     """What is written in the place of the word: a parameter that is a layer, `$act`."""
 
+    named_as: Traced | None = None
+    """The value whose name its result may have, too: it is the same, grown."""
     is_inline: bool = False
     """Of a nested list, whether what is in it stands in the list around it, without a module of its own."""
     keeps_statistics: bool = False

@@ -42,11 +42,15 @@ class BodyNames:
         self._layers: dict[Traced, PlacedItem] = {}
         """Of each value the layer, or the call of a block, that makes it."""
         self._heads: dict[Traced, list[PlacedItem]] = {}
+        self._starts: dict[int, Traced] = {}
+        """What stands at the head of a list."""
         self._needed: list[Traced] = []
 
     def scheduled(self, items: list[PlacedItem], current: Traced | None) -> tuple[list[PlacedItem], Traced | None]:
         """The items of a list with `use` where another value is needed, and the value that stands at its end."""
         done: list[PlacedItem] = []
+        if current is not None:
+            self._starts[id(done)] = current
         if current is not None and current not in self._makers and current not in self._heads:
             self._heads[current] = done
         for item in items:
@@ -109,7 +113,9 @@ class BodyNames:
             self._label(life.value, lives, is_item=counts[self.names[life.value]] >= _OFTEN)
 
     def _base(self, value: Traced) -> str:
-        maker = self._makers.get(value)
+        maker, layer = self._makers.get(value), self._layers.get(value)
+        if layer is not None and layer.named_as is not None:
+            return self._base(layer.named_as)
         base = _name_of(value, maker) or "x"
         return base if reserved(base) is None and base not in RESERVED else f"{base}_value"
 
@@ -144,7 +150,10 @@ class BodyNames:
 
     def _label(self, value: Traced, lives: _Lives, *, is_item: bool) -> None:
         name, maker = self.names[value], self._makers.get(value)
-        if maker is None:
+        inner = lives.readers[value][0] if is_item and len(lives.readers[value]) == 1 else None
+        if inner is not None and self._starts.get(id(inner)) is value:  # all that read it by name stand in one list
+            inner.insert(0, PlacedItem("as", value, (value,), labels=[name]))
+        elif maker is None:
             self._heads[value].insert(0, PlacedItem("as", value, (value,), labels=[name]))
         elif is_item and len(maker.gives) == 1:
             home = lives.homes[maker]
@@ -171,6 +180,8 @@ class _Lives:
         self.now = 0
         self.first: dict[Traced, int] = {}
         self.last: dict[Traced, int] = {}
+        self.readers: defaultdict[Traced, list[list[PlacedItem]]] = defaultdict(list)
+        """Of each value the lists in which it is read."""
         self.homes: dict[PlacedItem, list[PlacedItem]] = {}
         self._makers = makers
         self._heads = {id(items): value for value, items in heads.items()}
@@ -185,6 +196,8 @@ class _Lives:
             for value in item.values():
                 if value is not item.takes or value not in item.branches:
                     self.last[value] = self.now
+                    if not any(known is items for known in self.readers[value]):
+                        self.readers[value].append(items)
             if item.body is not None and item.call is None:
                 self.walk(item.body)
                 self.now += 1

@@ -164,7 +164,8 @@ def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:
                 found.append(PlacedItem("Identity"))
                 index += 1
         elif has_keys(item):
-            item.name = _identifier(name or item.path or _key_of(item))
+            own = item.word.lower() if item.path == path and path else item.path
+            item.name = _identifier(name or own or _key_of(item))
             if item.name in taken:
                 item.name = None
             taken.add(item.name or "")

@@ -63,7 +63,7 @@ def test_a_unet_whose_steps_have_names_counts_them() -> None:
     module = Named()
     found = imported(module, (3, 32, 32))
     assert '- for: i in [1, 2, 3]\n    do: [{down: , name: "down{i}", as: "skip[i]"}]' in found.text
-    assert '- for: i in [1, 2, 3, 4]\n    do: [{up: "skip[4 - i]", name: "up{i}"}]' in found.text
+    assert '- for: i in range(1, 5)\n    do: [{up: "skip[4 - i]", name: "up{i}"}]' in found.text
     assert len(found.text.splitlines()) < 36
     assert found.keeps_keys
 
@@ -142,3 +142,82 @@ def test_names_that_are_free_again_are_given_again(training: bool) -> None:
     found = from_torch(module, torch.randn(2, 4))
     assert "- {repeat: 4" in found.text or "- repeat: 4" in found.text
     assert equal(module, found, (4,))
+
+
+class Growing(nn.Module):
+    """A block of a DenseNet: each layer is given all results so far."""
+
+    class Layer(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm2d(width)
+            self.conv = nn.Conv2d(width, 4, 3, padding=1)
+
+        def forward(self, features: list[Tensor]) -> Tensor:
+            return self.conv(torch.relu(self.norm(torch.cat(features, 1))))
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        for i in range(depth):
+            self.add_module(f"layer{i + 1}", self.Layer(4 + 4 * i))
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = [x]
+        for layer in self.children():
+            features.append(layer(features))
+        return torch.cat(features, 1)
+
+
+def test_what_grows_by_each_result_is_joined_to_it() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), Growing(4))
+    found = imported(module, (3, 6, 6))
+    assert (
+        """\
+      - for: i in range(1, 5)
+        do:
+          - as: found
+          - {layer: , name: "layer{i}"}
+          - concat: [found, []]
+"""
+        in found.text
+    )
+    assert found.keeps_keys
+    assert equal(module, found, (3, 6, 6))
+
+
+def test_loops_in_loops_have_letters_of_their_own() -> None:
+    class Stages(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            for i, depth in enumerate((4, 5, 6)):
+                self.add_module(f"block{i}", Growing(depth))
+                self.add_module(f"shrink{i}", nn.Conv2d(4 + 4 * depth, 4, 1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            for part in self.children():
+                x = part(x)
+            return x
+
+    module = Stages()
+    found = imported(module, (4, 6, 6))
+    assert re.search(r'name: "block\{j\}"', found.text)
+    assert re.search(r'name: "shrink\{j\}"', found.text)
+    assert found.text.count("concat") == 1
+    assert found.keeps_keys
+    assert equal(module, found, (4, 6, 6))
+
+
+def test_a_dropout_that_some_parts_have_is_a_share_that_may_be_zero() -> None:
+    class Part(nn.Module):
+        def __init__(self, width: int, share: float) -> None:
+            super().__init__()
+            self.linear = nn.Linear(width, width)
+            self.drop = nn.Dropout(share) if share else None
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = torch.relu(self.linear(x))
+            return y if self.drop is None else self.drop(y)
+
+    found = imported(nn.Sequential(*(Part(8, share) for share in (0.0, 0.1, 0.2))), (8,))
+    assert 'when: "drop > 0"' in found.text
+    assert "present" not in found.text

@@ -364,7 +364,8 @@ def _block(block: BlockFound, folding: Folding | None) -> list[str]:
 
 def _refusal(refused: Sequence[tuple[Place | None, str]]) -> str:
     """All that has no form, each once, in the order of the source."""
-    told = list(dict.fromkeys(f"  {place}: {reason}" for place, reason in refused))
+    places = (f"{place}: " if place is not None else "" for place, _ in refused)
+    told = list(dict.fromkeys(f"  {place}{reason}" for place, (_, reason) in zip(places, refused, strict=True)))
     more = [f"  … and {len(told) - 12} more"] if len(told) > 12 else []
     return "\n".join(["a spec cannot say what this module does:", *told[:12], *more])
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from torch import nn
 
 from netspec.capture import layers
+from netspec.capture.buffers import Part, part_of, saved
 from netspec.capture.forms import AxisMoves, Form, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
@@ -51,6 +52,8 @@ class Lowering:
         """Tensors that are others, repeated along axes; joins repeat by themselves."""
         self.hidden: dict[Traced, Traced] = {}
         """Of a mask of numbers that of truth values which it is made of."""
+        self.parts: dict[Traced, Part] = {}
+        """Of numbers the buffer that they are a part of."""
         self.truths: dict[Traced, Any] = {}
         """Of computed masks who takes part."""
         self.left_out: set[str] = set()
@@ -138,6 +141,9 @@ class Lowering:
             return False
         result = call.results[0]
         result.kind, result.tensor = "numbers", call.constant
+        part = part_of(call)
+        if part is not None:
+            self.parts[result] = part
         self.left_out.update(source.key for source in sources)
         return True
 
@@ -207,6 +213,9 @@ class Lowering:
 
     def constant(self, value: Traced, shape: Sequence[int]) -> Traced:
         """A parameter or a buffer as a value whose first axis, of 1, is that of the batch."""
+        many = saved(self, value, shape)
+        if many is not None:
+            return many
         source, seen = self.constants.get(value, (value, value.shape))
         if source.kind == "made":
             ready = self.ready(value)

@@ -114,7 +114,10 @@ class EqualityProof:
         for a, b in zip(theirs.inputs, ours.inputs, strict=True):
             worst = max(worst, _close(a, b, "the gradient of the input"))
         scale = max((float(gradient.abs().max()) for gradient in theirs.weights.values()), default=0.0)
+        buffers = {key for key, _ in self.theirs.named_buffers()}
         for own, gradient in ours.weights.items():
+            if self.keys[own] in buffers:  # a parameter that does not train has the numbers of a buffer
+                continue
             other = theirs.weights.get(self.keys[own])
             if other is None:
                 raise Unproven(f"`{self.keys[own]}` has a gradient in the spec alone")

@@ -24,7 +24,8 @@ from tests.capture.test_from_torch import equal, imported, refusal
 def agrees(module: nn.Module, found: FromTorch, *inputs: Tensor) -> bool:
     model = netspec.build(found.net)
     state = module.state_dict()
-    model.load_state_dict({own: state[key] for own, key in found.keys.items()})
+    wanted = model.state_dict()
+    model.load_state_dict({own: state[key].reshape(wanted[own].shape) for own, key in found.keys.items()})
     return torch.allclose(model.eval()(*inputs), module.eval()(*inputs), atol=1e-5)
 
 

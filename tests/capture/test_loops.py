@@ -175,9 +175,9 @@ def test_what_grows_by_each_result_is_joined_to_it() -> None:
         """\
       - for: i in range(1, 5)
         do:
-          - as: found
+          - as: x
           - {layer: , name: "layer{i}"}
-          - concat: [found, []]
+          - concat: [x, []]
 """
         in found.text
     )
@@ -221,3 +221,10 @@ def test_a_dropout_that_some_parts_have_is_a_share_that_may_be_zero() -> None:
     found = imported(nn.Sequential(*(Part(8, share) for share in (0.0, 0.1, 0.2))), (8,))
     assert 'when: "drop > 0"' in found.text
     assert "present" not in found.text
+
+
+def test_values_are_called_as_in_the_program_and_not_as_where_it_was_asked_for() -> None:
+    module = nn.Sequential(nn.Linear(4, 4), Residuals())
+    module[1].input = nn.Linear(4, 64)
+    strangely_called = from_torch(module, torch.randn(2, 4))
+    assert "strangely_called" not in strangely_called.text

@@ -342,8 +342,11 @@ def _parametrised(block: BlockFound) -> None:
 
 def _flag_name(item: PlacedItem) -> str:
     """What a parameter is called that says whether an item is there."""
-    name = "act" if item.word in _UNITS else item.name or _snake(item.word)
-    return name if reserved(name) is None and name not in RESERVED else "present"
+    if item.word in _UNITS:
+        return "act"
+    if item.word == "add":
+        return "skip"
+    return f"has_{item.name or re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', item.word).lower()}"
 
 
 def _varies(values: Sequence[Any]) -> bool:

@@ -228,3 +228,31 @@ def test_values_are_called_as_in_the_program_and_not_as_where_it_was_asked_for()
     module[1].input = nn.Linear(4, 64)
     strangely_called = from_torch(module, torch.randn(2, 4))
     assert "strangely_called" not in strangely_called.text
+
+
+def test_a_part_that_is_there_or_not_has_a_parameter_that_is_called_after_it() -> None:
+    class Squeeze(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.down, self.up = nn.Linear(8, 2), nn.Linear(2, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x * torch.sigmoid(self.up(torch.relu(self.down(x))))
+
+    class Part(nn.Module):
+        def __init__(self, squeezed: bool, rectified: bool) -> None:
+            super().__init__()
+            self.linear = nn.Linear(8, 8)
+            self.squeeze = Squeeze() if squeezed else None
+            self.act = nn.ReLU() if rectified else None
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.linear(x)
+            x = x if self.squeeze is None else self.squeeze(x)
+            return x if self.act is None else self.act(x)
+
+    module = nn.Sequential(Part(True, True), Part(True, False), Part(False, True), Part(False, False))
+    found = imported(module, (8,))
+    assert "part(act, has_squeeze):" in found.text
+    assert found.blocks == 2
+    assert equal(module, found, (8,))

@@ -22,7 +22,7 @@ MANY: Final = 256
 """Numbers that nobody would write into a spec."""
 
 
-class Part(NamedTuple):
+class BufferPart(NamedTuple):
     """The first places along an axis of a buffer."""
 
     source: Traced
@@ -30,7 +30,7 @@ class Part(NamedTuple):
     stop: int
 
 
-def part_of(call: TracedCall) -> Part | None:
+def part_of(call: TracedCall) -> BufferPart | None:
     """Which part of a buffer a call gives: `pe[:, :n]`; None where it is no such part."""
     source = call.args[0] if call.name == "__getitem__" else None
     if not isinstance(source, Traced) or source.kind != "buffer" or source.dtype != "float32":
@@ -44,7 +44,7 @@ def part_of(call: TracedCall) -> Part | None:
     if any(start != 0 or step != 1 for start, _, step in ends):
         return None
     cut = [(axis, stop) for axis, (_, stop, _) in enumerate(ends) if stop < source.shape[axis]]
-    return Part(source, *(cut[0] if cut else (0, source.shape[0]))) if len(cut) <= 1 else None
+    return BufferPart(source, *(cut[0] if cut else (0, source.shape[0]))) if len(cut) <= 1 else None
 
 
 def saved(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced | None:

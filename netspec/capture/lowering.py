@@ -8,7 +8,7 @@ from typing import Any, Final
 from torch import nn
 
 from netspec.capture import layers
-from netspec.capture.buffers import Part, part_of, saved
+from netspec.capture.buffers import BufferPart, part_of, saved
 from netspec.capture.forms import AxisMoves, Form, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
@@ -52,7 +52,7 @@ class Lowering:
         """Tensors that are others, repeated along axes; joins repeat by themselves."""
         self.hidden: dict[Traced, Traced] = {}
         """Of a mask of numbers that of truth values which it is made of."""
-        self.parts: dict[Traced, Part] = {}
+        self.parts: dict[Traced, BufferPart] = {}
         """Of numbers the buffer that they are a part of."""
         self.truths: dict[Traced, Any] = {}
         """Of computed masks who takes part."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from netspec.capture.folding import Folding
 from netspec.capture.graph import Traced
@@ -13,6 +14,8 @@ from netspec.capture.items import Names, PlacedItem
 from netspec.writing import flow, written
 
 _LONGEST: Final = 116
+_LONG: Final = 12
+"""Characters of a number that nobody has typed."""
 
 
 class ExpressionText(str):
@@ -43,7 +46,20 @@ def source_of(kind: type | None) -> str:
 
 def value_text(value: Any) -> str:
     """A value of an argument in flow style."""
-    return flow(value, text=lambda text: written(text))
+    if isinstance(value, dict):
+        value = {key: _rooted(each) for key, each in cast("dict[str, Any]", value).items()}
+    return flow(_rooted(value), text=lambda text: written(text))
+
+
+def _rooted(value: Any) -> Any:
+    """A number that is the root of a whole one, or one through it, as that: 0.17677669529663687 is 32 ** -0.5."""
+    if not isinstance(value, float) or len(repr(value)) < _LONG or not 1e-4 < abs(value) < 1e4:
+        return value
+    for power, square in ((0.5, value**2), (-0.5, value**-2)):
+        whole = round(square)
+        if value > 0 and whole > 1 and math.isclose(whole**power, value, rel_tol=1e-15):
+            return ExpressionText(f"{whole} ** {power}")
+    return value
 
 
 def _item(item: PlacedItem, names: Names, folding: Folding | None) -> Iterator[str]:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import pytest
 import torch
 
 from netspec.capture.importing import from_torch
 from tests.capture.gpts import NanoGPT
-from tests.capture.students import Configured, LastStep, Sentiment, Siamese
-from tests.capture.test_from_torch import equal, imported
+from tests.capture.students import (
+    Autoencoder,
+    Branches,
+    Configured,
+    Digits,
+    EinsumAttention,
+    LastStep,
+    Sentiment,
+    Siamese,
+    SqueezeExcite,
+    Variational,
+)
+from tests.capture.test_from_torch import equal, imported, refusal
 
 
 def test_states_of_zeros_are_those_that_a_recurrent_layer_begins_with() -> None:
@@ -40,3 +55,31 @@ def test_a_list_that_a_loop_makes_is_a_list_with_repeats() -> None:
     found = imported(Configured(), (3, 32, 32))
     assert found.text.count("repeat: 2") == 2
     assert found.keeps_keys
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "lines"),
+    [
+        (Digits, (1, 28, 28), 18),
+        (Branches, (3, 16, 16), 18),
+        (Autoencoder, (1, 28, 28), 22),
+        (SqueezeExcite, (3, 8, 8), 16),
+    ],
+)
+def test_functions_and_views_are_layers(kind: Any, shape: tuple[int, ...], lines: int) -> None:
+    module = kind()
+    found = imported(module, shape)
+    assert len(found.text.splitlines()) <= lines
+    assert found.keeps_keys
+    assert equal(module, found, shape)
+
+
+def test_numbers_that_are_drawn_in_both_modes_are_refused_with_what_a_spec_has() -> None:
+    told = refusal(Variational(), (1, 28, 28))
+    assert re.search(r"students.py:\d+: `randn_like` draws random numbers in both modes", told)
+    assert "`GaussianSample`" in told
+
+
+def test_roots_of_whole_numbers_are_written_as_that() -> None:
+    found = imported(EinsumAttention(), (7, 32), (7, 32), (7, 32))
+    assert 'scale: "32 ** -0.5"' in found.text

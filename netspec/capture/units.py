@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -32,20 +33,21 @@ def known_unit(module: nn.Module) -> tuple[str, dict[str, Any]] | None:
     if type(module).__module__.startswith("torch.nn"):
         return None
     x = torch.linspace(-9, 9, 240, dtype=torch.float64).view(4, 3, 4, 5)
-    mode = module.training
     found: list[Any] = []
+    state = torch.get_rng_state()
     try:
+        twin = copy.deepcopy(module)  # it may remember what it was given
         with torch.no_grad():
             for training in (True, False):
-                module.training = training
+                twin.training = training
                 before = x.clone()
-                found.append(module(before))
+                found.append(twin(before))
                 if not torch.equal(before, x):
                     return None
     except Exception:  # a module that does not take this is another one
         return None
     finally:
-        module.training = mode
+        torch.set_rng_state(state)
     if not all(isinstance(one, Tensor) and one.shape == x.shape and one.dtype == x.dtype for one in found):
         return None
     for name, (arguments, function) in _UNITS.items():

@@ -171,3 +171,20 @@ def test_weights_that_something_else_reads_are_refused_with_the_place() -> None:
     told = refusal(around(_reads_weights, nn.Linear(8, 24)), (5, 8))
     assert "test_attention.py" in told
     assert "scores are masked here, but what follows is no attention that a spec knows" in told
+
+
+def test_asking_which_unit_it_is_leaves_no_trace_in_a_module() -> None:
+    class Remembers(nn.Module):
+        calls = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            return x * torch.sigmoid(x)
+
+    module = nn.Sequential(nn.Linear(4, 4), Remembers())
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    found = from_torch(module, torch.zeros(2, 4))
+    assert "- SiLU\n" in found.text
+    assert module[1].calls == 4  # the runs that are traced
+    assert torch.equal(torch.get_rng_state(), before)

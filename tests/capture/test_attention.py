@@ -14,6 +14,7 @@ from torch.nn import functional as F
 import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import FromTorch, from_torch
+from netspec.capture.units import known_unit
 from tests.capture.gpts import MinGPT, NanoGPT
 from tests.capture.lessons import Decoder, DecoderLayer, EncoderLayer, Lesson, Translator
 from tests.capture.modules import around
@@ -182,9 +183,16 @@ def test_asking_which_unit_it_is_leaves_no_trace_in_a_module() -> None:
             return x * torch.sigmoid(x)
 
     module = nn.Sequential(nn.Linear(4, 4), Remembers())
-    torch.manual_seed(3)
-    before = torch.get_rng_state()
-    found = from_torch(module, torch.zeros(2, 4))
-    assert "- SiLU\n" in found.text
+    assert "- SiLU\n" in from_torch(module, torch.zeros(2, 4)).text
     assert module[1].calls == 4  # the runs that are traced
+    before = torch.get_rng_state()
+    assert known_unit(nn.Dropout(0.3)) is None
+    assert known_unit(Draws()) is None
     assert torch.equal(torch.get_rng_state(), before)
+
+
+class Draws(nn.Module):
+    """What is another one each time."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.rand_like(x)

@@ -10,6 +10,7 @@ from netspec.capture.forms import Form
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.masks import added
 
 
 def _binary(op: str, *, turned: bool = False) -> Handler:
@@ -27,8 +28,11 @@ def _binary(op: str, *, turned: bool = False) -> Handler:
 
 def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: Any) -> None:
     """Two tensors, or a tensor and a number, element by element."""
+    if op == "+" and added(lowering, call, left, right):
+        return
     result = call.results[0]
-    a, b = _operand(lowering, left, result), _operand(lowering, right, result)
+    at = next((lowering.anywhere(v)[1].at for v in (left, right) if isinstance(v, Traced) and v.varies), 0)
+    a, b = _operand(lowering, left, result, at), _operand(lowering, right, result, at)
     forms = {form for _, form in (a, b) if form is not None}
     if len(forms) > 1:
         raise NoForm("the batch is not in the same place in both tensors")
@@ -50,7 +54,7 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     lowering.add(call, "use", None, terms=(a[0], op, b[0]), form=form)
 
 
-def _operand(lowering: Lowering, value: Any, result: Traced) -> tuple[Traced | float, Form | None]:
+def _operand(lowering: Lowering, value: Any, result: Traced, at: int) -> tuple[Traced | float, Form | None]:
     """A value with as many axes as the result, or a number; None for the form of what is one for all examples."""
     if isinstance(value, bool) or not isinstance(value, (Traced, int, float)):
         raise NoForm(f"it is given {value!r}")
@@ -64,6 +68,8 @@ def _operand(lowering: Lowering, value: Any, result: Traced) -> tuple[Traced | f
         if number is not None:
             return number, None
         shape = (*(1 for _ in range(len(result.shape) - len(value.shape))), *value.shape)
+        if at and shape[at] == 1:  # the batch of the other is not its first axis
+            shape = (1, *shape[:at], *shape[at + 1 :])
         return lowering.constant(value, shape), None
     ready, form = lowering.anywhere(value)
     missing = len(result.shape) - len(value.shape)

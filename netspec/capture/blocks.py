@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from netspec.capture.formulas import Columns, formulas
 from netspec.capture.graph import Traced
-from netspec.capture.items import PlacedItem
+from netspec.capture.items import PlacedItem, leaves_of
 from netspec.capture.layers import layer_class
 from netspec.capture.written import ExpressionText
 from netspec.emit.naming import FreeNames
@@ -69,7 +69,7 @@ def with_blocks(items: list[PlacedItem], taken: Sequence[str] = ()) -> list[Bloc
         if (
             item.class_name
             and item.class_name not in ("Sequential", "ModuleList")
-            and len(item.body or ()) >= _FEWEST
+            and sum(1 for _ in leaves_of(item.body or [])) >= _FEWEST
             and (len(item.gives) == 1 or item.name)
         ):
             by_class[item.class_name].append(item)
@@ -205,8 +205,8 @@ class _Matching:
 
     def _alike(self, a: PlacedItem, b: PlacedItem) -> bool:
         return (
-            (_unit(a), a.name, a.shared, len(a.gives), a.body is None)
-            == (_unit(b), b.name, b.shared, len(b.gives), b.body is None)
+            (_unit(a), a.name, a.shared, a.is_inline, len(a.gives), a.body is None)
+            == (_unit(b), b.name, b.shared, b.is_inline, len(b.gives), b.body is None)
             and (a.call is None) == (b.call is None)
             and a.reads.keys() == b.reads.keys()
             and len(a.branches) == len(b.branches)
@@ -313,6 +313,8 @@ def _parametrised(block: BlockFound) -> None:
         places,
         {where: [_channels(where[0], env) for env in block.environments] for where in places},
         {where: _plain_name(where[1], where[0], where[2]) for where in places},
+        {where: where[0] for where in places},
+        {item: _flag_name(item) for item in block.there},
         MISSING,
     )
     channels = {item: [_channels(item, env) for env in block.environments] for item in block.there}
@@ -336,6 +338,15 @@ def _parametrised(block: BlockFound) -> None:
             *(env[value] for value in block.values),
             *(column[number] for column in solved.parameters.values()),
         ]
+
+
+def _flag_name(item: PlacedItem) -> str:
+    """What a parameter is called that says whether an item is there."""
+    if item.word in _UNITS:
+        return "act"
+    if item.word == "add":
+        return "skip"
+    return f"has_{item.name or re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', item.word).lower()}"
 
 
 def _varies(values: Sequence[Any]) -> bool:

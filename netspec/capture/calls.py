@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from netspec.capture import layers
 from netspec.capture.forms import Form
-from netspec.capture.graph import TracedCall
+from netspec.capture.graph import TracedCall, values_in
 from netspec.capture.lowering import LayerHandler, Lowering, NoForm
 from netspec.capture.transformers import TRANSFORMERS
 from netspec.layers.base import Layer
@@ -16,11 +16,17 @@ def _recurrent(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[st
     """A recurrent layer and its states. A program has the layers of the states in front, a spec the batch."""
     further = [*call.args[1:], *call.kwargs.values()]
     states = further[0] if further else None
-    if states is not None:
-        raise NoForm("a recurrent layer that is given its states has no form yet")
+    if states is not None and not _are_zeros(states):
+        raise NoForm("a recurrent layer that is given its states, other than zeros, has no form yet")
     value = lowering.taken(next(iter(call.args), None))
     forms = (Form(), *(Form(1) for _ in call.results[1:]))
     lowering.add(call, type(layer).__name__, value, layers.written(layer), forms=forms, **more)
+
+
+def _are_zeros(states: Any) -> bool:
+    """Whether the states are those with which a recurrent layer begins by itself."""
+    found = list(values_in(states))
+    return all(value.kind == "numbers" and value.tensor is not None and not value.tensor.any() for value in found)
 
 
 CALLS: Final[dict[str, LayerHandler]] = {

@@ -13,7 +13,10 @@ Entry = tuple[str, ...]
 """The lines of an item."""
 
 _TOKEN: Final = re.compile(r"(?<![\w.\"-])(-?\d+(?:\.\d+)?(?:e-?\d+)?|true|false)(?![\w.])")
-_NAME: Final = re.compile(r"(?<=name: )([A-Za-z_]\w*?)(\d+)(?=$|[,}])")
+_NAME: Final = re.compile(r"(?<=name: )([A-Za-z_]\w*?)(\d+)(?=$|[,}])", re.MULTILINE)
+_LOOP: Final = re.compile(r"for: ([\w, ]+) in ")
+_MOST: Final = 8
+"""Items of one round of a loop."""
 _LONGEST: Final = 180
 """Characters of an expression with rows; longer ones are variables."""
 _SHORT: Final = {"repeat": "times", "out_channels": "out", "kernel_size": "kernel", "out_features": "out"}
@@ -42,7 +45,7 @@ class Folding:
         at = 0
         while at < len(entries):
             best = (1, 1)
-            for period in (1, 2):
+            for period in range(1, _MOST + 1):
                 count = _alike(entries, at, period)
                 if count >= 3 and period * count > best[0] * best[1]:
                     best = (period, count)
@@ -60,18 +63,25 @@ class Folding:
         rounds = ["\n".join("\n".join(entry) for entry in entries[i * period : (i + 1) * period]) for i in range(count)]
         tokens = [_tokens(text) for text in rounds]
         columns = list(zip(*tokens, strict=True))
-        free = FreeNames(())
+        inner = {name for names in _LOOP.findall(rounds[0]) for name in names.split(", ")}
+        free = FreeNames(inner)
         chosen: list[str] = []
         rows: dict[tuple[str, ...], str] = {}
         first = rounds[0]
         spans = [match.span(match.lastindex or 1) for match in _matches(first)]
-        for column, (start, _) in zip(columns, spans, strict=True):
-            if len(set(column)) == 1:
-                chosen.append(column[0])
-                continue
-            if column not in rows:
-                rows[column] = free(self._name(first, start))
-            chosen.append(rows[column])
+        counts = {column: _counts(first, span) for column, span in zip(columns, spans, strict=True)}
+        counters: dict[tuple[str, ...], str] = {}
+        for column, (start, _) in sorted(zip(columns, spans, strict=True), key=lambda pair: counts[pair[0]]):
+            if len(set(column)) > 1 and column not in rows and not (counts[column] and _shifted(column, counters)):
+                name = self._name(first, start)
+                rows[column] = free(
+                    next((letter for letter in "ijk" if letter not in inner), name) if name == "i" else name
+                )
+                if counts[column]:
+                    counters[column] = rows[column]
+        for column in columns:
+            text = column[0] if len(set(column)) == 1 else rows.get(column)
+            chosen.append(text if text is not None else _shifted(column, counters))
         if not rows:
             return None
         named = [match.span(2) for match in _NAME.finditer(first)]
@@ -84,16 +94,25 @@ class Folding:
         return self._written(rows, count, body.split("\n"))
 
     def _written(self, rows: Mapping[tuple[str, ...], str], count: int, body: Sequence[str]) -> Entry | None:
+        counted = [column for column in rows if column == tuple(map(str, range(count)))]
+        if len(rows) == 2 and counted:
+            rows = {column: rows[column] for column in sorted(rows, key=lambda column: column not in counted)}
         names = ", ".join(rows.values())
         if len(rows) == 1:
             values = [column[i] for column in rows for i in range(count)]
+        elif len(rows) == 2 and counted:
+            values = [column[i] for column in list(rows)[1:] for i in range(count)]
         else:
             values = [f"[{', '.join(column[i] for column in rows)}]" for i in range(count)]
         text = f"[{', '.join(values)}]"
+        if len(rows) == 1:
+            text = _range(values) or text
         if len(text) > _LONGEST:
             table = f"rows_{len(self.tables) + 1}" if self.tables else "rows"
             self.tables[table] = [f"- {value}" for value in values]
             text = table
+        if len(rows) == 2 and counted:
+            text = f"enumerate({text})"
         head = f"- for: {names} in {text}"
         if len(body) == 1 and len(body[0]) < 100:
             return (head, f"  do: [{_inline(body[0])}]")
@@ -104,6 +123,8 @@ class Folding:
     def _name(self, text: str, at: int) -> str:
         """What a number is called: the parameter of a block, or the argument that it is."""
         before = text[:at]
+        if _INDEX.search(before) is not None:
+            return "i"
         call = re.search(r"(\w+): \[([^\[\]]*)$", before)
         if call is not None and call[1] in self.parameters:
             place = call[2].count(",")
@@ -120,6 +141,43 @@ class Folding:
         return name if reserved(name) is None and name not in RESERVED else f"{name}_"
 
 
+_INDEX: Final = re.compile(r"[A-Za-z_]\w*\[$")
+
+
+def _counts(text: str, span: tuple[int, int]) -> int:
+    """Whether a number counts: 1 in a name, `up3`, 2 as the place of a value in its family, `skip[2]`, else 0."""
+    if _INDEX.search(text[: span[0]]) is not None and text[span[1] : span[1] + 1] == "]":
+        return 2
+    return int(text[: span[0]][-1:].isidentifier() and not text[span[0] : span[1]][:1].isalpha())
+
+
+def _shifted(column: Sequence[str], rows: Mapping[tuple[str, ...], str]) -> str:
+    """Numbers that count up or down with others: `i - 1`, `4 - i`; nothing where they do not."""
+    if not all(value.isdigit() for value in column):
+        return ""
+    mine = [int(value) for value in column]
+    for other, name in rows.items():
+        if not all(value.isdigit() for value in other):
+            continue
+        theirs = [int(value) for value in other]
+        ups, downs = ({a + sign * b for a, b in zip(mine, theirs, strict=True)} for sign in (-1, 1))
+        if len(ups) == 1:
+            shift = ups.pop()
+            return f"{name} {'-' if shift < 0 else '+'} {abs(shift)}"
+        if len(downs) == 1:
+            return f"{downs.pop()} - {name}"
+    return ""
+
+
+def _range(values: Sequence[str]) -> str:
+    """Numbers in their order as a range; nothing where a list of them is as short."""
+    if values == [str(i) for i in range(len(values))]:
+        return f"range({len(values)})"
+    if len(values) > 3 and values == [str(int(values[0]) + i) for i in range(len(values)) if values[0].isdigit()]:
+        return f"range({values[0]}, {int(values[-1]) + 1})"
+    return ""
+
+
 def _matches(text: str) -> list[re.Match[str]]:
     found = [*_TOKEN.finditer(text), *_NAME.finditer(text)]
     return sorted(found, key=lambda match: match.start(match.lastindex or 1))
@@ -131,7 +189,7 @@ def _tokens(text: str) -> list[str]:
 
 def _skeleton(entry: Entry) -> str:
     text = "\n".join(entry)
-    if "pattern:" in text or "Rearrange" in text or "unflattened_size" in text or "as: " in text:
+    if "pattern:" in text or "Rearrange" in text or "unflattened_size" in text:
         return text
     last, found = 0, ""
     for match in _matches(text):
@@ -158,7 +216,7 @@ def _repeated(entries: list[Entry]) -> list[Entry]:
     at = 0
     while at < len(entries):
         best = (1, 1)
-        for period in range(1, 9):
+        for period in range(1, _MOST + 1):
             count = 1
             while entries[at : at + period] == entries[at + count * period : at + (count + 1) * period]:
                 count += 1

@@ -20,6 +20,10 @@ class Columns(Generic[W]):
     channels: Mapping[W, list[tuple[int, int] | None]]
     """`in_channels` and `in_features` where the item of the place stands."""
     names: Mapping[W, str]
+    owners: Mapping[W, Any]
+    """The item that the place is in."""
+    flags: Mapping[Any, str]
+    """What a parameter is called that says whether an item is there."""
     missing: Any
     """In the place of a value that is not needed."""
 
@@ -48,18 +52,37 @@ def formulas(
             column = solved.parameters[text]
             solved.parameters[text] = [b if a is columns.missing else a for a, b in zip(column, values, strict=True)]
         solved.texts[where] = text
+    for item, there in flags.items():
+        name = _none_is_zero(item, there, solved, columns)
+        if name is not None:
+            zero = type(next(value for value in solved.parameters[name] if value is not columns.missing))(0)
+            solved.parameters[name] = [zero if value is columns.missing else value for value in solved.parameters[name]]
+            solved.conditions[item] = f"{name} > 0"
     for column in solved.parameters.values():
         known = next(value for value in column if value is not columns.missing)
         column[:] = [known if value is columns.missing else value for value in column]
     for item, there in flags.items():
+        if item in solved.conditions:
+            continue
         text = next(_conditions(there, solved.parameters, channels[item]), None)
         if text is None:
             text = next((name for name, column in solved.parameters.items() if column == there), None)
         if text is None:
-            text = free("present")
+            text = free(columns.flags.get(item, "present"))
             solved.parameters[text] = list(there)
         solved.conditions[item] = text
     return solved
+
+
+def _none_is_zero(item: Any, there: Sequence[bool], solved: Solved[W, Any], columns: Columns[W]) -> str | None:
+    """A parameter that says of a layer how much, and 0 where it is not there: the share of a dropout."""
+    mine = [text for where, text in solved.texts.items() if columns.owners[where] is item]
+    if len(mine) != 1 or mine[0] not in solved.parameters or list(solved.texts.values()).count(mine[0]) != 1:
+        return None
+    column = solved.parameters[mine[0]]
+    known = [value for value in column if value is not columns.missing]
+    fits = [value is not columns.missing for value in column] == list(there)
+    return mine[0] if fits and all(type(value) in (int, float) and value > 0 for value in known) else None
 
 
 def _follows(

@@ -9,7 +9,7 @@ from netspec.capture.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.binding import bound
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering import Handler, Lowering, NoForm
-from netspec.capture.transformers import masked_fill
+from netspec.capture.masks import HANDLERS as MASKS
 
 _LAYERS: Final = {
     "relu": ("ReLU", "input inplace=False"),
@@ -246,6 +246,13 @@ def _same(lowering: Lowering, call: TracedCall) -> None:
     lowering.is_same(result, source)
 
 
+def _draws(lowering: Lowering, call: TracedCall) -> None:
+    raise NoForm(
+        f"`{call.name}` draws random numbers in both modes; a spec draws in dropout and in `GaussianSample`, which is "
+        "`mean + randn_like(mean) * exp(logvar / 2)` while it trains, and the mean in eval mode"
+    )
+
+
 HANDLERS: Final[dict[str, Handler]] = {
     **{name: _value_by_value(*spec) for name, spec in _LAYERS.items()},
     **{name: _of_maps(*spec) for name, spec in _PLAIN.items()},
@@ -273,6 +280,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "clamp": _clamp,
     "clip": _clamp,
     "roll": _roll,
-    "masked_fill": masked_fill,
+    **MASKS,
+    **dict.fromkeys(("randn_like", "rand_like", "randint_like", "bernoulli", "multinomial", "normal"), _draws),
     **dict.fromkeys(("contiguous", "clone", "to", "type_as", "float", "identity", "alias", "cpu"), _same),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -10,15 +11,18 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from netspec.capture.attention import fused, unread
 from netspec.capture.blocks import BlockFound, with_blocks
 from netspec.capture.calls import CALLS
 from netspec.capture.folding import Folding
 from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
-from netspec.capture.items import PlacedItem, leaves_of
+from netspec.capture.growing import grown
+from netspec.capture.items import PlacedItem, layers_of, spliced
 from netspec.capture.layers import is_layer
 from netspec.capture.lowering import Lowering
 from netspec.capture.modes import freeze
+from netspec.capture.order import chained
 from netspec.capture.prepared import prepared
 from netspec.capture.proof import EqualityProof, Unproven, key_map
 from netspec.capture.schedule import JOINS, BodyNames
@@ -27,8 +31,11 @@ from netspec.capture.ties import tie
 from netspec.capture.trace import traced
 from netspec.capture.written import lines, source_of
 from netspec.compiler import loads
+from netspec.emit.naming import FreeNames
 from netspec.errors import SpecError
+from netspec.language.reserved import RESERVED, reserved
 from netspec.net import Net
+from netspec.writing import written
 
 
 class FromTorch(NamedTuple):
@@ -67,7 +74,7 @@ class WrittenTrace(NamedTuple):
     @property
     def layers(self) -> list[PlacedItem]:
         """The layers, in order."""
-        return [item for item in leaves_of(self.items) if item.word not in JOINS and item.word not in ("use", "as")]
+        return [item for item in layers_of(self.items) if item.word not in JOINS and item.word not in ("use", "as")]
 
 
 def from_torch(
@@ -148,7 +155,7 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
     notes = _otherwise_trained(proof)
     if written.left_out:
         more = f" and {len(written.left_out) - 1} more" if len(written.left_out) > 1 else ""
-        notes.append(f"`{min(written.left_out)}`{more}: no key of the spec, which has what is used of it as numbers")
+        notes.append(f"`{min(written.left_out)}`{more}: no key of the spec, which says otherwise what is used of it")
     alone = _alone(proof, example)
     proven.append("on batches of 2, 3 and 7" if alone else "on batches of 1, 2, 3 and 7")
     found = _other_size(proof, example)
@@ -195,8 +202,21 @@ def _otherwise_trained(proof: EqualityProof) -> list[str]:
 
 def _traced(module: nn.Module, example: Sequence[Tensor], batch: int, *, training: bool) -> Trace:
     inputs = _resized(example, batch)
-    names = [f"x{i}" if i else "x" for i in range(len(inputs))]
+    names = input_names(module, len(inputs))
     return traced(module, list(zip(names, inputs, strict=True)), is_layer, training=training)
+
+
+def input_names(module: nn.Module, count: int) -> list[str]:
+    """What a module calls its inputs, where a spec may call them so."""
+    free = FreeNames((), separator="")
+    found: list[str] = []
+    parameters = list(inspect.signature(module.forward).parameters.values())
+    for i in range(count):
+        own = parameters[i] if i < len(parameters) else None
+        name = own.name if own is not None and own.kind is own.POSITIONAL_OR_KEYWORD else "x"
+        is_plain = name.isascii() and reserved(name) is None and name not in RESERVED
+        found.append(free(name if is_plain else "x"))
+    return found
 
 
 def _resized(example: Sequence[Tensor], batch: int) -> list[Tensor]:
@@ -265,6 +285,12 @@ def structured(trace: Trace, name: str) -> WrittenTrace:
     return _written(trace, name, items, lowering, blocks, is_flat=False)
 
 
+_ALONE: Final = (
+    "scores are masked here, but what follows is no attention that a spec knows: a softmax over the keys, perhaps "
+    "dropout, and a product with the values, of which nothing else reads the scores"
+)
+
+
 def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     lowering = Lowering(trace, HANDLERS, CALLS)
     items = lowering.body(trace.root)
@@ -272,9 +298,13 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
         (place, f"`{function}` reads the numbers in a tensor, and the program may go on as they say")
         for function, place in trace.read
     )
+    outputs = [lowering.find(value) for value in trace.root.outputs]
+    fused(items, outputs, lambda value: lowering.form(value).shape(value.shape, trace.batch))
+    lowering.refused.extend((item.place, _ALONE) for item in unread(items))
     if lowering.refused:
         raise NotCaptured(_refusal(lowering.refused))
-    items = shaped(items)
+    grown(items)
+    items = shaped(chained(items, outputs))
     trouble = share(items)
     if trouble:
         raise NotCaptured(f"`{trouble[0]}` runs in several modules, which a spec cannot say")
@@ -291,12 +321,17 @@ def _written(
     folding = None if is_flat else Folding({block.name: block.given for block in blocks})
     parts = [line for block in blocks for line in _block(block, folding)]
     names = BodyNames({value: value.key for value in trace.inputs} if len(trace.inputs) > 1 else {})
-    done, last = names.scheduled(items, trace.inputs[0])
+    done, last = names.scheduled(spliced(items), trace.inputs[0])
     tail: list[str] = []
     if len(outputs) > 1:
-        tail = ["", f"output: [{', '.join(names.need(value) for value in outputs)}]"]
-    elif outputs[0] is not last:
-        names.use(outputs[0], done)
+        for value in outputs:
+            names.need(value)
+        names.finish(done, outputs)
+        tail = ["", f"output: [{', '.join(written(names.names[value]) for value in outputs)}]"]
+    else:
+        if outputs[0] is not last:
+            names.use(outputs[0], done)
+        names.finish(done)
     body = list(lines(done, names.names, "  ", folding))
     if folding is not None and folding.tables:
         text.append("vars:")
@@ -313,7 +348,7 @@ def _block(block: BlockFound, folding: Folding | None) -> list[str]:
     """The lines of a block."""
     given = block.given
     names = BodyNames(dict(zip(block.values, given, strict=False)), given)
-    items, last = names.scheduled(block.item.body or [], block.item.takes)
+    items, last = names.scheduled(spliced(block.item.body or []), block.item.takes)
     gives = block.item.gives
     if len(gives) > 1:
         items.append(PlacedItem("output", branches=gives))
@@ -321,6 +356,7 @@ def _block(block: BlockFound, folding: Folding | None) -> list[str]:
             names.need(value)
     elif gives and last is not gives[0]:
         names.use(gives[0], items)
+    names.finish(items)
     head = f"  {block.name}({', '.join(given)}):" if given else f"  {block.name}:"
     source = source_of(block.item.kind)
     return [f"{head}  # {source}" if source else head, *lines(items, names.names, "    ", folding), ""]
@@ -328,7 +364,8 @@ def _block(block: BlockFound, folding: Folding | None) -> list[str]:
 
 def _refusal(refused: Sequence[tuple[Place | None, str]]) -> str:
     """All that has no form, each once, in the order of the source."""
-    told = list(dict.fromkeys(f"  {place}: {reason}" for place, reason in refused))
+    places = (f"{place}: " if place is not None else "" for place, _ in refused)
+    told = list(dict.fromkeys(f"  {place}{reason}" for place, (_, reason) in zip(places, refused, strict=True)))
     more = [f"  … and {len(told) - 12} more"] if len(told) > 12 else []
     return "\n".join(["a spec cannot say what this module does:", *told[:12], *more])
 

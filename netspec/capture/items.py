@@ -53,6 +53,10 @@ class PlacedItem:
     template: str | None = None
     """What is written in the place of the word: a parameter that is a layer, `$act`."""
 
+    named_as: Traced | None = None
+    """The value whose name its result may have, too: it is the same, grown."""
+    is_inline: bool = False
+    """Of a nested list, whether what is in it stands in the list around it, without a module of its own."""
     keeps_statistics: bool = False
     """Of a layer, whether it keeps the statistics of what it has seen."""
     is_steady: bool = False
@@ -68,6 +72,33 @@ class PlacedItem:
         yield from (value for value in self.options.values() if isinstance(value, Traced))
 
 
+def has_keys(item: PlacedItem) -> bool:
+    """Whether there are parameters or buffers in it."""
+    return bool(item.keys) or any(map(has_keys, item.body or ()))
+
+
+def flattened(items: list[PlacedItem]) -> list[PlacedItem]:
+    """The items of a list, with those of nested lists without a module of their own."""
+    return [
+        one for item in items for one in (flattened(item.body) if item.is_inline and item.body is not None else [item])
+    ]
+
+
+def spliced(items: list[PlacedItem]) -> list[PlacedItem]:
+    """The items of a list; nested lists without a module of their own stay where they are calls of blocks."""
+    found: list[PlacedItem] = []
+    for item in items:
+        if item.body is not None and item.call is None:
+            item.body = spliced(item.body)
+            if item.is_inline:
+                for inner in item.body:
+                    inner.options.update(item.options)
+                found += item.body
+                continue
+        found.append(item)
+    return found
+
+
 def leaves_of(items: list[PlacedItem]) -> Iterator[PlacedItem]:
     """The layers and combinators, in order."""
     for item in items:
@@ -75,6 +106,17 @@ def leaves_of(items: list[PlacedItem]) -> Iterator[PlacedItem]:
             yield from leaves_of(item.body)
         else:
             yield item
+
+
+def layers_of(items: list[PlacedItem], seen: set[str] | None = None) -> Iterator[PlacedItem]:
+    """As `leaves_of`, but what is in a shared list counts where it is written first."""
+    seen = set() if seen is None else seen
+    for item in items:
+        if item.body is None:
+            yield item
+        elif not item.shared or item.path not in seen:
+            seen.add(item.path)
+            yield from layers_of(item.body, seen)
 
 
 def made(shape: tuple[int, ...], like: Traced, varies: bool | None = None) -> Traced:

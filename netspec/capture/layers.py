@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from netspec.capture.transformer_arguments import one_layer, stack, whole
+from netspec.capture.units import known_unit
 from netspec.emit.yaml import written_arguments
 from netspec.layers import MODULE_OF
 from netspec.layers.base import NAMESPACES, Layer
@@ -37,7 +38,7 @@ def layer_of(module: nn.Module) -> Layer | None:
     """The layer that a module is; None if there is none."""
     base = _base(type(module))
     if base is None:
-        return _drops_examples(module)
+        return _drops_examples(module) or unit_of(module)
     name = _SPECIAL.get(base.__name__, base.__name__)
     read = _READERS.get(base.__name__)
     found = _fields(layer_class(name), module) if read is None else read(module)
@@ -66,6 +67,7 @@ def written(layer: Layer) -> dict[str, Any]:
     """The arguments of a layer that differ from their defaults."""
     found = written_arguments(layer)
     found.pop("inplace", None)
+    found.pop("batch_first", None)  # the batch is always first
     return found
 
 
@@ -235,3 +237,9 @@ def _drops_examples(module: nn.Module) -> Layer | None:
         module.training = mode
         torch.set_rng_state(state)
     return made("StochasticDepth", {"p": float(share)})
+
+
+def unit_of(module: nn.Module) -> Layer | None:
+    """The activation that a module of somebody's own computes."""
+    found = known_unit(module)
+    return None if found is None else made(*found)

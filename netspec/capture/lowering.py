@@ -8,10 +8,12 @@ from typing import Any, Final
 from torch import nn
 
 from netspec.capture import layers
+from netspec.capture.buffers import BufferPart, part_of, saved
 from netspec.capture.forms import AxisMoves, Form, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.modes import draws, in_eval, keeps_statistics
+from netspec.capture.positions import position_free
 from netspec.capture.trace import OF_THE_SHAPE
 from netspec.capture.written import ExpressionText
 from netspec.layers.base import Layer
@@ -24,8 +26,8 @@ class NoForm(Exception):
     """A call that a spec cannot say; why, as a sentence without its place."""
 
 
-_CHOOSE: Final = frozenset(("__getitem__", "select", "narrow"))
-"""Functions that give a part of a tensor."""
+_CHOOSE: Final = frozenset(("__getitem__", "select", "narrow", "where", "masked_fill"))
+"""Functions that choose from numbers, of which the result is written."""
 
 
 class Lowering:
@@ -50,6 +52,10 @@ class Lowering:
         """Tensors that are others, repeated along axes; joins repeat by themselves."""
         self.hidden: dict[Traced, Traced] = {}
         """Of a mask of numbers that of truth values which it is made of."""
+        self.parts: dict[Traced, BufferPart] = {}
+        """Of numbers the buffer that they are a part of."""
+        self.truths: dict[Traced, Any] = {}
+        """Of computed masks who takes part."""
         self.left_out: set[str] = set()
         """The keys of buffers of which parts are written as numbers."""
         self.refused_results: set[Traced] = set()
@@ -104,7 +110,8 @@ class Lowering:
         name = call.name
         handler = self.functions.get(name) or self.functions.get(name.strip("_"))
         if not any(value.varies for value in call.results) and (
-            self._constant(call) or ((handler is None or name in _CHOOSE) and self._of_buffers(call))
+            self._constant(call)
+            or ((handler is None or name in _CHOOSE or call.results[0].dtype == "bool") and self._of_buffers(call))
         ):
             return
         if handler is None:
@@ -134,6 +141,9 @@ class Lowering:
             return False
         result = call.results[0]
         result.kind, result.tensor = "numbers", call.constant
+        part = part_of(call)
+        if part is not None:
+            self.parts[result] = part
         self.left_out.update(source.key for source in sources)
         return True
 
@@ -203,6 +213,9 @@ class Lowering:
 
     def constant(self, value: Traced, shape: Sequence[int]) -> Traced:
         """A parameter or a buffer as a value whose first axis, of 1, is that of the batch."""
+        many = saved(self, value, shape)
+        if many is not None:
+            return many
         source, seen = self.constants.get(value, (value, value.shape))
         if source.kind == "made":
             ready = self.ready(value)
@@ -323,7 +336,7 @@ class Lowering:
         if name == "Identity" or (name == "StochasticDepth" and not arguments.get("p")):
             self.passed_on(call, value)
             return
-        if not form.plain and not _position_free(name, layer, form, len(given[0].shape)):
+        if not form.plain and not position_free(name, layer, form, len(given[0].shape)):
             raise NoForm(f"`{name}` works on a batch that is merged with another axis, or is not the first")
         self.add(call, name, value, arguments, form=form, **more)
 
@@ -363,28 +376,6 @@ class Lowering:
                 "random numbers are drawn for each example, of what a spec has once for all of them: a parameter or "
                 "numbers that are repeated"
             )
-
-
-_POINTWISE: Final = {
-    "activation", "sigmoids", "smooth_units", "linear_units", "thresholds", "elementary",
-}  # fmt: skip
-
-
-def _position_free(name: str, layer: Layer, form: Form, rank: int) -> bool:
-    """Whether a layer does not care where the batch is."""
-    home = type(layer).__module__.rpartition(".")[2]
-    if name in ("Dropout", "Embedding", "Scale") or (home in _POINTWISE and name not in ("GLU", "PReLU")):
-        return True
-    if name == "Linear":
-        return form.at != rank - 1
-    if name in ("LayerNorm", "RMSNorm"):
-        shape: Any = getattr(layer, "normalized_shape", None)
-        axes = len(shape) if isinstance(shape, tuple) else 1  # pyright: ignore[reportUnknownArgumentType]  # sizes
-        return form.at < rank - axes
-    if name in ("Softmax", "LogSoftmax"):
-        dim: Any = getattr(layer, "dim", None)
-        return dim == -1 and form.at != rank - 1
-    return False
 
 
 def _copied(layout: AxisMoves) -> AxisMoves:

@@ -9,6 +9,7 @@ from netspec.capture.binding import bound, several
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.masks import moved
 
 
 def _source(lowering: Lowering, call: TracedCall) -> Traced:
@@ -20,6 +21,8 @@ def _source(lowering: Lowering, call: TracedCall) -> Traced:
 
 def _reshape(lowering: Lowering, call: TracedCall) -> None:
     """Any of the functions that cut and merge axes: what they give says how."""
+    if moved(lowering, call):
+        return
     result = call.results[0]
     value = _source(lowering, call)
     if result.dtype != value.dtype:
@@ -65,16 +68,31 @@ def _turned(lowering: Lowering, call: TracedCall) -> None:
 def _choose(lowering: Lowering, call: TracedCall) -> None:
     """`x[:, 0]`, `x[..., None]`, `x[:, :, 2:4]`."""
     index = cast("tuple[Any, ...]", call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],))
-    if any(isinstance(part, (Traced, list, tuple, bool)) for part in index):
-        raise NoForm("values are chosen by a tensor or a list of indices")
     value = _source(lowering, call)
     rank = len(value.shape)
+    lists = sum(isinstance(part, tuple) for part in index)
+    if lists == 1 and not any(isinstance(part, int) for part in index):
+        index = tuple(_run(cast("tuple[Any, ...]", part)) if isinstance(part, tuple) else part for part in index)
+    if any(isinstance(part, (Traced, list, tuple, bool)) for part in index):
+        raise NoForm("values are chosen by a tensor or a list of indices")
     used = sum(part is not None and part is not Ellipsis for part in index)
     if Ellipsis not in index:
         index = (*index, Ellipsis)
     at = index.index(Ellipsis)
     parts: list[Any] = [*index[:at], *[slice(None)] * (rank - used), *index[at + 1 :]]
     _indexed(lowering, call, value, parts)
+
+
+def _run(indices: Sequence[Any]) -> Any:
+    """A list of indices at equal distances as a slice: `x[:, [-1]]` is `x[:, -1:]`."""
+    numbers = [index for index in indices if type(index) is int]
+    if not numbers or len(numbers) < len(indices):
+        return indices
+    first, last = numbers[0], numbers[-1]
+    step = numbers[1] - first if len(numbers) > 1 else 1
+    if step < 1 or first < 0 <= last or numbers != list(range(first, last + 1, step)):
+        return indices
+    return slice(first, None if last == -1 else last + 1, step)
 
 
 def _indexed(lowering: Lowering, call: TracedCall, value: Traced, parts: list[Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import CellType, FunctionType
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -113,7 +114,10 @@ class EqualityProof:
         for a, b in zip(theirs.inputs, ours.inputs, strict=True):
             worst = max(worst, _close(a, b, "the gradient of the input"))
         scale = max((float(gradient.abs().max()) for gradient in theirs.weights.values()), default=0.0)
+        buffers = {key for key, _ in self.theirs.named_buffers()}
         for own, gradient in ours.weights.items():
+            if self.keys[own] in buffers:  # a parameter that does not train has the numbers of a buffer
+                continue
             other = theirs.weights.get(self.keys[own])
             if other is None:
                 raise Unproven(f"`{self.keys[own]}` has a gradient in the spec alone")
@@ -217,7 +221,8 @@ class _SteadyDropout(TorchFunctionMode):
 
 def _copied(module: nn.Module) -> nn.Module:
     try:
-        copied = copy.deepcopy(module)
+        memo: dict[int, Any] = {}
+        copied = copy.deepcopy(module, memo)
     except Exception as error:  # whatever the parts of a user's module raise
         raise NotCaptured(
             f"the module cannot be copied, which the proof needs: {told(error)}; `--unverified`, from Python "
@@ -228,7 +233,16 @@ def _copied(module: nn.Module) -> nn.Module:
             vars(twin).keys() - vars(part).keys()
         ):  # a copied decoder layer of torch's has `relu` before its unit
             vars(twin).pop(name)
+        for name, value in vars(twin).items():
+            if isinstance(value, FunctionType) and value.__closure__ is not None:
+                vars(twin)[name] = _closed_over(value, value.__closure__, memo)
     return copied
+
+
+def _closed_over(function: FunctionType, cells: tuple[CellType, ...], memo: Mapping[int, Any]) -> FunctionType:
+    """A function that a module has made, with the copies of what it reads: `self.f = lambda x: parts.act(x)`."""
+    found = tuple(CellType(memo.get(id(cell.cell_contents), cell.cell_contents)) for cell in cells)
+    return FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__, found)
 
 
 def _parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

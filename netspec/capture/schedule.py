@@ -1,11 +1,17 @@
-"""Which value stands where: `use` in front of what takes another one, and names for what is read again."""
+"""Which value stands where: `use` in front of what takes another one, and names for what is read again.
+
+A name is free again behind the last place that reads it, so that the rounds of a loop have the same names; values that
+wait together, as those that the way up of a U-Net reads, are a family with numbers.
+"""
 
 from __future__ import annotations
 
 import linecache
 import re
-from collections.abc import Iterable
-from typing import Final
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from netspec.capture.graph import Place, Traced
 from netspec.capture.items import PlacedItem
@@ -13,6 +19,11 @@ from netspec.emit.naming import FreeNames
 from netspec.language.reserved import RESERVED, reserved
 
 JOINS: Final = frozenset(("add", "mul", "concat", "stack", "einsum", "attend"))
+
+_FAMILY: Final = 3
+"""Values of one name that wait at the same time, and are a family."""
+_OFTEN: Final = 3
+"""Values that have one name, one after the other, and get it in an item of its own."""
 
 
 class BodyNames:
@@ -27,21 +38,30 @@ class BodyNames:
         self.names = dict(known)
         self._free = FreeNames({*known.values(), *taken})
         self._makers: dict[Traced, PlacedItem] = {}
+        """Of each value the item that gives it, the outermost list of those that do."""
+        self._layers: dict[Traced, PlacedItem] = {}
+        """Of each value the layer, or the call of a block, that makes it."""
         self._heads: dict[Traced, list[PlacedItem]] = {}
+        self._starts: dict[int, Traced] = {}
+        """What stands at the head of a list."""
+        self._needed: list[Traced] = []
 
     def scheduled(self, items: list[PlacedItem], current: Traced | None) -> tuple[list[PlacedItem], Traced | None]:
         """The items of a list with `use` where another value is needed, and the value that stands at its end."""
         done: list[PlacedItem] = []
+        if current is not None:
+            self._starts[id(done)] = current
         if current is not None and current not in self._makers and current not in self._heads:
             self._heads[current] = done
         for item in items:
             if item.word not in JOINS and item.takes is not None and item.takes is not current:
                 self.use(item.takes, done)
                 current = item.takes
+            several = self._are_several(item)
             for value in item.values():
-                if value is not current or item.word not in JOINS:
+                if value is not current or value not in item.branches or several:
                     self.need(value)
-            item.takes = current
+            item.takes = None if several else current
             if item.body is not None and item.call is None:
                 item.body, last = self.scheduled(item.body, current)
                 if item.gives and last is not item.gives[0]:
@@ -49,40 +69,172 @@ class BodyNames:
             done.append(item)
             nested = item.body is not None and item.call is None
             for value in item.gives[:1] if nested else item.gives:  # what else a nested list gives has its names inside
-                self._makers[value] = item
+                self._layers.setdefault(value, item)
+                if not nested or value not in self._needed:
+                    self._makers[value] = item
             current = item.gives[0] if item.gives else current
         return done, current
+
+    def _are_several(self, item: PlacedItem) -> bool:
+        """Whether a join is of values that the program calls the same: a family, of which none stands for itself."""
+        if item.word not in JOINS or len(item.branches) < _FAMILY or not all(v in self._makers for v in item.branches):
+            return False
+        return len({(self._base(value), self._word(value)) for value in item.branches}) == 1
 
     def use(self, value: Traced, done: list[PlacedItem]) -> None:
         """Put another value in the place of the one that stands there."""
         self.need(value)
         done.append(PlacedItem("use", None, (value,), terms=(value,)))
 
-    def need(self, value: Traced) -> str:
-        """The name of a value."""
-        if value in self.names:
-            return self.names[value]
-        maker = self._makers.get(value)
-        base = _name_of(value, maker.place if maker is not None else None) or "x"
-        name = self._free(base if reserved(base) is None and base not in RESERVED else f"{base}_value")
-        self.names[value] = name
-        if maker is not None:
+    def need(self, value: Traced) -> None:
+        """Note that a value is read by its name."""
+        if value in self.names or value in self._needed:
+            return
+        if value not in self._makers and value not in self._heads:
+            raise AssertionError(f"a value of the shape {value.shape} is read before it is made")
+        self._needed.append(value)
+
+    # ---- names
+
+    def finish(self, items: list[PlacedItem], outputs: Sequence[Traced] = ()) -> None:
+        """Give the values their names, and write `as` where they are made; those of the outputs stay to the end."""
+        lives = _Lives(self._makers, self._heads)
+        lives.walk(items)
+        for value in outputs:
+            lives.last[value] = lives.now
+        found = [_Life(value, lives.first[value], lives.last[value], self._base(value)) for value in self._needed]
+        stems: defaultdict[str, list[_Life]] = defaultdict(list)
+        for life in sorted(found, key=lambda life: life.first):
+            stems[re.sub(r"_?\d+$", "", life.base) or life.base].append(life)
+        for stem, group in stems.items():
+            self._name(stem, group, lives)
+        counts = Counter(self.names[value] for value in self._needed)
+        for life in sorted(found, key=lambda life: life.first):
+            self._label(life.value, lives, is_item=counts[self.names[life.value]] >= _OFTEN)
+
+    def _base(self, value: Traced) -> str:
+        maker, layer = self._makers.get(value), self._layers.get(value)
+        if layer is not None and layer.named_as is not None:
+            return self._base(layer.named_as)
+        base = _name_of(value, maker) or "x"
+        return base if reserved(base) is None and base not in RESERVED else f"{base}_value"
+
+    def _name(self, stem: str, group: Sequence[_Life], lives: _Lives) -> None:
+        """Name the values that the program calls nearly the same."""
+        holders: dict[str, int] = {}
+        for together in _together(group):
+            turned = all(a.last > b.last for a, b in pairwise(together))
+            words = {self._word(life.value) for life in together}
+            if _most(together) >= _FAMILY and (turned or len(words) == 1):
+                family = self._free("skip" if turned else stem)
+                self.names.update({life.value: f"{family}[{i}]" for i, life in enumerate(together)})
+                self._named_inside([life.value for life in together], lives)
+                continue
+            for life in together:
+                mine = (name for name in holders if re.sub(r"_\d+$", "", name) == re.sub(r"_\d+$", "", life.base))
+                name = next((name for name in mine if holders[name] <= life.first), None) or self._free(life.base)
+                holders[name] = life.last
+                self.names[life.value] = name
+
+    def _named_inside(self, family: Sequence[Traced], lives: _Lives) -> None:
+        """A value that the last layer of a list gives is named beside that layer where its family is named there."""
+        homes = [id(lives.homes[self._makers[value]]) for value in family if value in self._makers]
+        for value in family:
+            layer = self._layers.get(value)
+            if layer is not None and len(layer.gives) == 1 and homes.count(id(lives.homes[layer])) > 1:
+                self._makers[value] = layer
+
+    def _word(self, value: Traced) -> str:
+        layer = self._layers.get(value)
+        return "" if layer is None else layer.word
+
+    def _label(self, value: Traced, lives: _Lives, *, is_item: bool) -> None:
+        name, maker = self.names[value], self._makers.get(value)
+        inner = lives.readers[value][0] if is_item and len(lives.readers[value]) == 1 else None
+        if inner is not None and self._starts.get(id(inner)) is value:  # all that read it by name stand in one list
+            inner.insert(0, PlacedItem("as", value, (value,), labels=[name]))
+        elif maker is None:
+            self._heads[value].insert(0, PlacedItem("as", value, (value,), labels=[name]))
+        elif is_item and len(maker.gives) == 1:
+            home = lives.homes[maker]
+            home.insert(home.index(maker) + 1, PlacedItem("as", value, (value,), labels=[name]))
+        else:
             if not maker.labels:
                 maker.labels = [None] * len(maker.gives)
             maker.labels[maker.gives.index(value)] = name
-        elif value in self._heads:
-            self._heads[value].insert(0, PlacedItem("as", value, (value,), labels=[name]))
-        else:
-            raise AssertionError(f"a value of the shape {value.shape} is read before it is made")
-        return name
+
+
+class _Life(NamedTuple):
+    """Where a value is made, and where it is read last."""
+
+    value: Traced
+    first: int
+    last: int
+    base: str
+
+
+class _Lives:
+    """Counts the items of a body, and notes where values are made and read."""
+
+    def __init__(self, makers: dict[Traced, PlacedItem], heads: dict[Traced, list[PlacedItem]]) -> None:
+        self.now = 0
+        self.first: dict[Traced, int] = {}
+        self.last: dict[Traced, int] = {}
+        self.readers: defaultdict[Traced, list[list[PlacedItem]]] = defaultdict(list)
+        """Of each value the lists in which it is read."""
+        self.homes: dict[PlacedItem, list[PlacedItem]] = {}
+        self._makers = makers
+        self._heads = {id(items): value for value, items in heads.items()}
+
+    def walk(self, items: list[PlacedItem]) -> None:
+        """Note what the items of a list make and read."""
+        if id(items) in self._heads:
+            self.first[self._heads[id(items)]] = self.now
+        for item in items:
+            self.homes[item] = items
+            self.now += 1
+            for value in item.values():
+                if value is not item.takes or value not in item.branches:
+                    self.last[value] = self.now
+                    if not any(known is items for known in self.readers[value]):
+                        self.readers[value].append(items)
+            if item.body is not None and item.call is None:
+                self.walk(item.body)
+                self.now += 1
+            for value in item.gives:
+                if self._makers.get(value) is item:
+                    self.first[value] = self.now
+
+
+def _together(group: Sequence[_Life]) -> list[list[_Life]]:
+    """Values in the order in which they are made, those together of which one waits while the next is made."""
+    found: list[list[_Life]] = []
+    end = -1
+    for life in group:
+        if not found or life.first >= end:
+            found.append([])
+        found[-1].append(life)
+        end = max(end, life.last)
+    return found
+
+
+def _most(together: Sequence[_Life]) -> int:
+    """How many values wait at the same time, at most."""
+    return max(sum(other.first <= life.first < other.last for other in together) for life in together)
 
 
 _ASSIGNED: Final = re.compile(r"\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*(?::[^=]+)?[-+*/@|&]?=(?!=)")
 
 
-def _name_of(value: Traced, place: Place | None) -> str | None:
-    """The name that the program gives to what is made in a line."""
-    place = value.maker.place if value.maker is not None and value.maker.place is not None else place
+def _name_of(value: Traced, maker: PlacedItem | None) -> str | None:
+    """The name that the program gives to what is made in a line: that of the outermost module that gives it."""
+    place: Place | None = None
+    if maker is not None and maker.body is not None:
+        place = maker.place
+    elif value.maker is not None:
+        place = value.maker.place
+    if place is None and maker is not None:
+        place = maker.place
     found = _ASSIGNED.match(linecache.getline(place.file, place.line)) if place is not None else None
     if found is None:
         return None

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from netspec.capture.items import PlacedItem
+from netspec.capture.items import PlacedItem, has_keys
+from netspec.capture.packing import Packed, packed
 from netspec.language.names import MODULE_ATTRIBUTES
 
 _NO_MODULES = frozenset(("use", "as"))
@@ -33,7 +34,7 @@ def share(items: list[PlacedItem]) -> list[str]:
 
     def visit(body: list[PlacedItem]) -> None:
         for item in body:
-            if has_keys(item):
+            if has_keys(item) and not item.is_inline:
                 counts[identity(item)] += 1
                 homes.setdefault(identity(item), set()).add(id(body))
             if item.body is not None and counts[identity(item)] < 2:
@@ -41,7 +42,7 @@ def share(items: list[PlacedItem]) -> list[str]:
 
     def mark(body: list[PlacedItem]) -> None:
         for item in body:
-            if counts[identity(item)] > 1 and has_keys(item):
+            if counts[identity(item)] > 1 and has_keys(item) and not item.is_inline:
                 item.shared = True
                 item.name = item.name or _identifier(item.path.rpartition(".")[2])
                 if len(homes[identity(item)]) > 1:
@@ -57,11 +58,6 @@ def share(items: list[PlacedItem]) -> list[str]:
 def identity(item: PlacedItem) -> tuple[str, ...]:
     """What is equal of two items that are one module."""
     return (item.path, "body") if item.body is not None else (item.path, item.word, *item.keys.values())
-
-
-def has_keys(item: PlacedItem) -> bool:
-    """Whether there are parameters or buffers in it."""
-    return bool(item.keys) or any(map(has_keys, item.body or ()))
 
 
 def takes_index(item: PlacedItem) -> bool:
@@ -116,32 +112,41 @@ def _containers(items: list[PlacedItem], path: str) -> list[PlacedItem]:
             found.append(rest.pop(0))
             continue
         last = max(i for i, item in enumerate(rest) if _own_name(item, path)[:1] == parts[:1])
-        group = rest[: last + 1]
+        group, after = rest[: last + 1], rest[last + 1 :]
         outer = f"{path}.{parts[0]}" if path else parts[0]
         inside = [has_keys(item) and _own_name(item, path)[:1] != parts[:1] for item in group]
         again = any(_own_name(item, path)[:1] == parts[:1] for item in found)
-        if any(inside) or again:
+        done = None if any(inside) or again else _packed(group, found, after, outer)
+        if done is None:
             found.append(rest.pop(0))
             continue
-        body = _named(_containers(_gathered(group, outer), outer), outer)
-        takes = next((item.takes for item in group if item.takes is not None), None)
-        found.append(PlacedItem("sequential", takes, group[-1].gives, body=body, path=outer, place=group[0].place))
-        del rest[: last + 1]
+        if done.leading:
+            del found[-done.leading :]
+        body = _named(_containers(done.inside, outer), outer)
+        takes = done.inside[0].takes
+        gives = list(dict.fromkeys(value for item in reversed(done.inside) for value in item.gives))
+        found.append(PlacedItem("sequential", takes, tuple(gives), body=body, path=outer, place=group[0].place))
+        found += done.behind
+        rest = after[done.trailing :]
     return found
 
 
-def _gathered(group: list[PlacedItem], outer: str) -> list[PlacedItem]:
-    """The items of a container; what stands behind a numbered list and is no part of the container joins that list."""
-    found: list[PlacedItem] = []
-    for item in group:
-        member = bool(_own_name(item, outer))
-        before = found[-1] if found else None
-        if not member and before is not None and before.body is not None and item.word not in _NO_MODULES:
-            before.body.append(item)
-            before.gives = (item.gives[0], *before.gives, *item.gives[1:]) if item.gives else before.gives
-        else:
-            found.append(item)
-    return found
+def _packed(group: list[PlacedItem], before: list[PlacedItem], after: list[PlacedItem], outer: str) -> Packed | None:
+    """The places of a list of modules. One whose modules have names has no numbers to keep."""
+    if not all(name[0].isdigit() for name in (_own_name(item, outer) for item in group) if name):
+        return Packed(group, [], 0, 0)
+    deeper = {tuple(name) for name in (_own_name(item, outer) for item in group) if len(name) > 1}
+    if deeper:  # lists of lists
+        return Packed(group, [], 0, 0)
+
+    def number(item: PlacedItem) -> int | None:
+        name = _own_name(item, outer) if has_keys(item) else []
+        return int(name[0]) if name else None
+
+    def is_numbered(item: PlacedItem) -> bool:
+        return any(has_keys(inner) and inner.name is None for inner in item.body or ())
+
+    return packed(group, before, after, number, is_numbered)
 
 
 def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:
@@ -159,7 +164,8 @@ def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:
                 found.append(PlacedItem("Identity"))
                 index += 1
         elif has_keys(item):
-            item.name = _identifier(name or item.path or _key_of(item))
+            own = item.word.lower() if item.path == path and path else item.path
+            item.name = _identifier(name or own or _key_of(item))
             if item.name in taken:
                 item.name = None
             taken.add(item.name or "")

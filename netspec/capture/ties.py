@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.capture.graph import NotCaptured
-from netspec.capture.items import PlacedItem
+from netspec.capture.items import PlacedItem, flattened
 from netspec.capture.shape import identity, takes_index
 
 
@@ -37,7 +37,7 @@ def tie(items: list[PlacedItem], module: nn.Module) -> None:
 def _leaves(items: list[PlacedItem], path: str) -> Iterator[tuple[PlacedItem, str]]:
     """The layers, each with its key in the spec's module."""
     index = 0
-    for item in items:
+    for item in flattened(items):
         own = f"{path}{item.name or index}"
         if item.body is not None:
             yield from _leaves(item.body, f"{own}.")

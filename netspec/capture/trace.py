@@ -121,10 +121,15 @@ class _Recorder(TorchFunctionMode):
         place = _place()
         if path is None:
             raise NotCaptured(
-                f"{place}: `{type(module).__name__}` is made while the module runs: it has no place in it"
+                f"{_where(place)}`{type(module).__name__}` is made while the module runs: it has no place in it"
             )
         given = self._told((args, kwargs))
-        if self._is_layer(module):
+        self._inside = True  # whether it is one may be seen by what it computes
+        try:
+            is_layer = self._is_layer(module)
+        finally:
+            self._inside = False
+        if is_layer:
             self._inside = True
             try:
                 result = call(module, *args, **kwargs)
@@ -181,7 +186,7 @@ class _Recorder(TorchFunctionMode):
         call.result = told(result)
         call.region = self._region
         if not varies and isinstance(result, Tensor):
-            call.constant = result.detach().clone() if result.numel() <= 2**16 else None
+            call.constant = result.detach().clone() if result.numel() <= 2**22 else None
         self._region.steps.append(call)
 
     def _keep(self, tensor: Tensor, value: Traced) -> None:
@@ -213,8 +218,9 @@ class _Recorder(TorchFunctionMode):
             self._keep(tensor, changed)
             return changed
         if version != tensor._version and value.kind in ("made", "input"):
+            where = _where(_place()) or "what the module gives: "
             raise NotCaptured(
-                f"{_place()}: a tensor is used that was changed in place through another one that shares its memory; "
+                f"{where}a tensor is used that was changed in place through another one that shares its memory; "
                 "a spec has no values that change"
             )
         return value
@@ -282,7 +288,14 @@ def _place() -> Place | None:
     frame = inspect.currentframe()
     while frame is not None:
         file = frame.f_code.co_filename
+        if frame.f_code is traced.__code__:  # further out is who asked for the spec
+            return None
         if is_users(file):
             return Place(file, frame.f_lineno)
         frame = frame.f_back
     return None
+
+
+def _where(place: Place | None) -> str:
+    """A place in front of what is told of it."""
+    return f"{place}: " if place is not None else ""

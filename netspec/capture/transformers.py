@@ -12,18 +12,10 @@ from netspec.capture.binding import bound
 from netspec.capture.forms import Form
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering import LayerHandler, Lowering, NoForm
+from netspec.capture.masks import left_out, numbers_of
 from netspec.layers.base import Layer
 
 # ---- masks
-
-
-def numbers_of(lowering: Lowering, value: Traced) -> torch.Tensor | None:
-    """The numbers in a tensor that no input decides; None of a parameter."""
-    if value.tensor is not None:
-        return value.tensor
-    if value.kind == "buffer":
-        return dict(lowering.trace.root.module.named_buffers()).get(value.key)
-    return None
 
 
 def mask_of(lowering: Lowering, value: Any) -> tuple[bool, Traced | None]:
@@ -38,6 +30,7 @@ def mask_of(lowering: Lowering, value: Any) -> tuple[bool, Traced | None]:
     hidden = numbers if numbers.dtype == torch.bool else numbers == float("-inf")
     if numbers.dtype != torch.bool and bool((numbers.masked_fill(hidden, 0) != 0).any()):
         return False, lowering.constant(value, (1, *value.shape))
+    left_out(lowering, value)
     if torch.equal(hidden, torch.ones_like(hidden).triu(1)):
         return True, None
     told = Traced("numbers", tuple(hidden.shape), "bool", tensor=hidden)
@@ -52,15 +45,6 @@ def padding_of(lowering: Lowering, value: Any) -> Traced | None:
     if not value.varies or value.dtype != "bool":
         raise NoForm("a `key_padding_mask` that is no truth value of an input has no form yet")
     return lowering.taken(value)
-
-
-def masked_fill(lowering: Lowering, call: TracedCall) -> None:
-    """A mask of truth values as one of numbers, as torch's encoder turns it before it gives it to its layers."""
-    given = bound(call, "input mask value")
-    zeros = numbers_of(lowering, given["input"]) if not given["input"].varies else None
-    if zeros is None or bool(zeros.any()) or given["value"] != float("-inf") or not given["mask"].varies:
-        raise NoForm("`masked_fill` has no form in a spec; attention takes a mask by itself")
-    lowering.hidden[call.results[0]] = given["mask"]
 
 
 def sequence(lowering: Lowering, value: Any, *, batch_first: bool) -> Traced:

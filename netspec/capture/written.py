@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from netspec.capture.folding import Folding
 from netspec.capture.graph import Traced
@@ -13,6 +14,8 @@ from netspec.capture.items import Names, PlacedItem
 from netspec.writing import flow, written
 
 _LONGEST: Final = 116
+_LONG: Final = 12
+"""Characters of a number that nobody has typed."""
 
 
 class ExpressionText(str):
@@ -43,15 +46,29 @@ def source_of(kind: type | None) -> str:
 
 def value_text(value: Any) -> str:
     """A value of an argument in flow style."""
-    return flow(value, text=lambda text: written(text))
+    if isinstance(value, dict):
+        value = {key: _rooted(each) for key, each in cast("dict[str, Any]", value).items()}
+    return flow(_rooted(value), text=lambda text: written(text))
+
+
+def _rooted(value: Any) -> Any:
+    """A number that is the root of a whole one, or one through it, as that: 0.17677669529663687 is 32 ** -0.5."""
+    if not isinstance(value, float) or len(repr(value)) < _LONG or not 1e-4 < abs(value) < 1e4:
+        return value
+    for power, square in ((0.5, value**2), (-0.5, value**-2)):
+        whole = round(square)
+        if value > 0 and whole > 1 and math.isclose(whole**power, value, rel_tol=1e-15):
+            return ExpressionText(f"{whole} ** {power}")
+    return value
 
 
 def _item(item: PlacedItem, names: Names, folding: Folding | None) -> Iterator[str]:
-    head, beside = _head(item, names), list(_beside(item))
+    head, beside = _head(item, names), list(_beside(item, names))
     if item.call is not None:
         call = f"{item.word}:{_called(item.call, names)}".removesuffix(":")
-        inside = f"{call}: " if call == item.word and item.name else call
-        yield _one_line(inside if item.name else f"sequential: [{call}]", beside)
+        is_alone = item.name is not None or item.is_inline
+        inside = f"{call}: " if call == item.word and is_alone and beside else call
+        yield _one_line(inside if is_alone else f"sequential: [{call}]", beside)
         return
     if item.body is not None:
         if not item.body:
@@ -88,14 +105,24 @@ def _head(item: PlacedItem, names: Names) -> str:
         case "use":
             return f"use: {_expression(item, names)}"
         case "output":
-            return f"output: [{', '.join(names[value] for value in item.branches)}]"
+            return f"output: [{', '.join(written(names[value]) for value in item.branches)}]"
         case "as":
-            return f"as: {item.labels[0]}"
+            return f"as: {written(item.labels[0] or '_')}"
         case "add" | "mul" | "concat" | "stack" | "einsum" | "attend":
-            branches = ["[]" if value is item.takes else names[value] for value in item.branches]
+            branches = ["[]" if value is item.takes else written(names[value]) for value in item.branches]
+            family = _family([names.get(value, "") for value in item.branches], names)
+            if family and item.takes not in item.branches:
+                return f"{item.word}: {family}"
             return f"{item.word}: [{', '.join(branches)}]"
         case _:
             return f"{item.template or item.word}:{_arguments(item, names)}"
+
+
+def _family(branches: Sequence[str], names: Names) -> str:
+    """The family whose values, all of them and in their order, these are; empty if they are not."""
+    family, bracket, _ = branches[0].partition("[") if branches else ("", "", "")
+    whole = bracket and list(branches) == [f"{family}[{i}]" for i in range(len(branches))]
+    return family if whole and f"{family}[{len(branches)}]" not in names.values() else ""
 
 
 def _expression(item: PlacedItem, names: Names) -> str:
@@ -132,8 +159,10 @@ def _scalar(word: str) -> str | None:
     return layer_class(word).scalar if word in MODULE_OF else None
 
 
-def _beside(item: PlacedItem) -> Iterator[str]:
-    yield from (f"{name}: {value_text(value)}" for name, value in item.options.items() if name != "freeze")
+def _beside(item: PlacedItem, names: Names) -> Iterator[str]:
+    for name, value in item.options.items():
+        if name != "freeze":
+            yield f"{name}: {value_text(ExpressionText(names[value]) if isinstance(value, Traced) else value)}"
     if item.name is not None:
         yield f"{'shared' if item.shared else 'name'}: {written(item.name)}"
     if "freeze" in item.options:
@@ -141,6 +170,6 @@ def _beside(item: PlacedItem) -> Iterator[str]:
     if item.when is not None:
         yield f"when: {written(item.when)}"
     if item.word != "as" and any(item.labels):
-        labels = [label or "_" for label in item.labels]
+        labels = [written(label or "_") for label in item.labels]
         several = len(item.labels) > 1 and (item.body is None or item.call is not None)
-        yield f"as: [{', '.join(labels)}]" if several else f"as: {next(label for label in item.labels if label)}"
+        yield f"as: [{', '.join(labels)}]" if several else f"as: {next(label for label in labels if label != '_')}"

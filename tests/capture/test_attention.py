@@ -1,0 +1,198 @@
+"""Attention and masks that a program writes step by step are `attend`, or are refused with a reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import netspec
+from netspec.capture.graph import NotCaptured
+from netspec.capture.importing import FromTorch, from_torch
+from netspec.capture.units import known_unit
+from tests.capture.gpts import MinGPT, NanoGPT
+from tests.capture.lessons import Decoder, DecoderLayer, EncoderLayer, Lesson, Translator
+from tests.capture.modules import around
+from tests.capture.students import EinsumAttention
+from tests.capture.test_from_torch import equal, imported, refusal
+
+
+def agrees(module: nn.Module, found: FromTorch, *inputs: Tensor) -> bool:
+    model = netspec.build(found.net)
+    state = module.state_dict()
+    wanted = model.state_dict()
+    model.load_state_dict({own: state[key].reshape(wanted[own].shape) for own, key in found.keys.items()})
+    return torch.allclose(model.eval()(*inputs), module.eval()(*inputs), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "length", "told", "lines"),
+    [
+        (MinGPT, 10, "attend: [[], k, v], heads: 4, is_causal: true, dropout: 0.1", 42),
+        (NanoGPT, 10, "attend: [[], k, v], heads: 4, is_causal: true, dropout: 0.1", 42),
+        (Lesson, 8, "attend: [q, k, []], is_causal: true, dropout: 0.2", 54),
+        (Decoder, 9, "attend: [q, k, []], heads: 4, is_causal: true", 44),
+    ],
+)
+def test_transformers_from_scratch_are_a_few_lines(
+    kind: Callable[[], nn.Module], length: int, told: str, lines: int
+) -> None:
+    module = kind()
+    words = torch.randint(0, 40, (2, length))
+    found = from_torch(module, words)
+    assert told in found.text
+    assert found.blocks >= 2
+    assert len(found.text.splitlines()) <= lines
+    assert agrees(module, found, words)
+
+
+def test_a_unit_by_its_formula_is_known_by_what_it_computes() -> None:
+    assert "- GELU: tanh\n" in from_torch(MinGPT(), torch.randint(0, 40, (2, 10))).text
+
+
+def test_einsum_of_heads_is_attention() -> None:
+    module = EinsumAttention()
+    found = imported(module, (7, 32), (7, 32), (7, 32))
+    assert "attend: [[], keys_2, values_2], heads: 4, scale: " in found.text
+    assert found.keeps_keys
+    assert equal(module, found, (7, 32), (7, 32), (7, 32))
+
+
+def test_masks_that_are_inputs_are_those_of_attention() -> None:
+    x, memory = torch.randn(2, 5, 16), torch.randn(2, 6, 16)
+    source = torch.tensor([[[[True] * 4 + [False] * 2]]] * 2)
+    target = torch.ones(2, 1, 5, 5, dtype=torch.bool).tril()
+    for module, inputs in (
+        (EncoderLayer(16, 2, 32, 0.1), (memory, source)),
+        (DecoderLayer(16, 2, 32, 0.1), (x, memory, source, target)),
+    ):
+        found = from_torch(module, *inputs)
+        assert re_masks(found.text) == (["mask"] if len(inputs) == 2 else ["tgt_mask", "src_mask"])
+        assert agrees(module, found, *inputs)
+
+
+def re_masks(text: str) -> list[str]:
+    """The masks that attention is given, in order."""
+    return [line.rpartition("mask: ")[2].rstrip("}") for line in text.splitlines() if "attend" in line]
+
+
+def test_a_mask_of_compared_tokens_is_refused_with_what_to_do() -> None:
+    with pytest.raises(NotCaptured, match=r"a mask is made of int64 values of an input(.|\n)*`--input 16,bool`"):
+        from_torch(Translator(), torch.randint(0, 40, (2, 9)), torch.randint(0, 40, (2, 7)))
+
+
+def _scores(self: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    q, k, v = self.a(x).chunk(3, -1)
+    return q @ k.transpose(-2, -1) / math.sqrt(8), v
+
+
+def _filled(self: Any, x: Tensor) -> Tensor:
+    scores, v = _scores(self, x)
+    later = torch.triu(torch.ones(x.shape[1], x.shape[1]), diagonal=1).bool()
+    return scores.masked_fill(later, -1e9).softmax(-1) @ v
+
+
+def _added(self: Any, x: Tensor) -> Tensor:
+    scores, v = _scores(self, x)
+    mask = torch.full((x.shape[1], x.shape[1]), float("-inf")).triu(1)
+    return F.softmax(scores + mask, dim=-1) @ v
+
+
+def _where(self: Any, x: Tensor) -> Tensor:
+    scores, v = _scores(self, x)
+    seen = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
+    return torch.where(seen, scores, torch.tensor(float("-inf"))).softmax(2) @ v
+
+
+@pytest.mark.parametrize("forward", [_filled, _added, _where])
+def test_ways_to_hide_what_comes_later_are_one_word(forward: Any) -> None:
+    module = around(forward, nn.Linear(8, 24))
+    found = imported(module, (5, 8))
+    assert "is_causal: true" in found.text
+    assert "scale" not in found.text
+    assert equal(module, found, (5, 8))
+
+
+def _near(self: Any, x: Tensor) -> Tensor:
+    scores, v = _scores(self, x)
+    near = torch.ones(x.shape[1], x.shape[1]).tril(1).triu(-1)
+    return scores.masked_fill(near == 0, float("-inf")).softmax(-1) @ v
+
+
+def test_any_other_mask_is_written_as_truth_values() -> None:
+    module = around(_near, nn.Linear(8, 24))
+    found = imported(module, (4, 8))
+    assert "Buffer: {value: [[true, true, false, false], " in found.text
+    assert equal(module, found, (4, 8))
+
+
+def _looks(self: Any, x: Tensor) -> Tensor:
+    scores, v = _scores(self, x)
+    later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+    weights = scores.masked_fill(later, float("-inf")).softmax(-1)
+    return weights @ v + weights.mean()
+
+
+def _small(self: Any, x: Tensor) -> Tensor:
+    scores, v = _scores(self, x)
+    return scores.masked_fill(torch.eye(x.shape[1]).bool(), 0.0).softmax(-1) @ v
+
+
+def _hides(self: Any, x: Tensor, pad: Tensor) -> Tensor:
+    scores, v = _scores(self, x)
+    return scores.masked_fill(pad.unsqueeze(1), float("-inf")).softmax(-1) @ v
+
+
+@pytest.mark.parametrize(
+    ("forward", "inputs", "told"),
+    [
+        (_looks, (), "`mean` over the batch mixes examples"),
+        (_small, (), r"`masked_fill` with 0.0 has no form in a spec; scores that are left out are `-inf` or -1e9"),
+        (_hides, (torch.zeros(2, 5, dtype=torch.bool),), "a spec's mask is true where a key takes part"),
+    ],
+)
+def test_masks_that_no_spec_says_are_refused(forward: Any, inputs: tuple[Tensor, ...], told: str) -> None:
+    with pytest.raises(NotCaptured, match=told):
+        from_torch(around(forward, nn.Linear(8, 24)), torch.randn(2, 5, 8), *inputs)
+
+
+def _reads_weights(self: Any, x: Tensor) -> Tensor:
+    scores, v = _scores(self, x)
+    later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+    weights = scores.masked_fill(later, float("-inf")).softmax(-1)
+    return torch.cat([weights @ v, weights], -1)
+
+
+def test_weights_that_something_else_reads_are_refused_with_the_place() -> None:
+    told = refusal(around(_reads_weights, nn.Linear(8, 24)), (5, 8))
+    assert "test_attention.py" in told
+    assert "scores are masked here, but what follows is no attention that a spec knows" in told
+
+
+def test_asking_which_unit_it_is_leaves_no_trace_in_a_module() -> None:
+    class Remembers(nn.Module):
+        calls = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            return x * torch.sigmoid(x)
+
+    module = nn.Sequential(nn.Linear(4, 4), Remembers())
+    assert "- SiLU\n" in from_torch(module, torch.zeros(2, 4)).text
+    assert module[1].calls == 4  # the runs that are traced
+    before = torch.get_rng_state()
+    assert known_unit(nn.Dropout(0.3)) is None
+    assert known_unit(Draws()) is None
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+class Draws(nn.Module):
+    """What is another one each time."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.rand_like(x)

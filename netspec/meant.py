@@ -228,8 +228,9 @@ def python_call(text: str) -> tuple[str, list[tuple[str | None, str]] | None]:
     """Parse a text such as `torch.optim.Adam(lr=0.1)` as a Python call.
 
     Returns:
-        The name without its modules, and a list of (keyword or None, source of the value), without arguments that
-        mention `.parameters`. The list is None for a text that is not a call.
+        The name without its modules, and a list of (keyword or None, source of the value), without what a recipe gives
+        by itself: the parameters of an optimizer, the optimizer of a schedule, a mean over the examples. The list is
+        None for a text that is not a call.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
@@ -240,7 +241,15 @@ def python_call(text: str) -> tuple[str, list[tuple[str | None, str]] | None]:
     if not isinstance(tree, ast.Call):
         return name, None
     given = [(None, a) for a in tree.args] + [(k.arg, k.value) for k in tree.keywords if k.arg is not None]
-    return name, [(key, ast.unparse(value)) for key, value in given if ".parameters" not in ast.unparse(value)]
+    return name, [(key, text) for key, value in given if not _is_given_anyway(key, text := ast.unparse(value))]
+
+
+def _is_given_anyway(key: str | None, text: str) -> bool:
+    return ".parameters" in text or text in _PYTHONS or (key, text) == ("reduction", "'mean'")
+
+
+_PYTHONS: Final = ("optimizer", "optim", "opt", "params")
+"""What programs call the first argument of a schedule and of an optimizer."""
 
 
 def meant_call(
@@ -263,17 +272,25 @@ def meant_call(
     sure = near is not None and near.casefold() == name.casefold()  # a name that is only similar imports no module
     if near is None or not given or not sure:
         return near, near
-    return near, _as_mapping(near, list(load(near).model_fields), given)
+    model = load(near)
+    if model.omitted_says_nothing:
+        given = [(key, text) for key, text in given if key not in model.omitted]
+    elif any(key in model.omitted for key, _ in given):
+        return near, near
+    return near, _as_mapping(near, list(model.model_fields), given)
 
 
 def _as_mapping(name: str, fields: list[str], given: list[tuple[str | None, str]]) -> str:
-    """Format a Python call as YAML; positional arguments get the names of `fields` in order."""
+    """Format a Python call as YAML; positional arguments get the names of `fields` in order. The name alone, if there
+    are more of them."""
     free = iter([field for field in fields if field not in {key for key, _ in given}])
     named = [
         (
-            (argument_meant(key, fields) or key) if key is not None else next(free, "…"),
+            (argument_meant(key, fields) or key) if key is not None else next(free, ""),
             _PYTHON.get(value, value.replace("(", "[").replace(")", "]").replace(",]", "]")),
         )
         for key, value in given
     ]
-    return f"{{{name}: {{{', '.join(f'{key}: {value}' for key, value in named)}}}}}" if named else name
+    if not named or not all(key for key, _ in named):
+        return name
+    return f"{{{name}: {{{', '.join(f'{key}: {value}' for key, value in named)}}}}}"

@@ -16,7 +16,7 @@ from netspec.mends.agreement import agreed
 from netspec.mends.arguments import mends_of_arguments
 from netspec.mends.block_calls import mends_of_call, mends_of_call_as_in_python
 from netspec.mends.bodies import mends_of_bodies
-from netspec.mends.definitions import mends_of_definitions
+from netspec.mends.definitions import defined_at, mends_of_definitions
 from netspec.mends.divisions import mends_of_divisions
 from netspec.mends.documents import mends_of_document
 from netspec.mends.edits import drops_comment, loses, with_comments
@@ -28,6 +28,7 @@ from netspec.mends.joins import mends_of_join
 from netspec.mends.lines import mends_of_lines
 from netspec.mends.loops import mends_of_loops
 from netspec.mends.orders import stated_width
+from netspec.mends.pairs import is_pair
 from netspec.mends.pasted import OF_PASTED, as_pasted, mends_of_pasted
 from netspec.mends.proof import FOR_ONE, HIDING, OF_TEXT, Budget, Found, Proof, Recheck
 from netspec.mends.recipes import mends_of_data, mends_of_drawn, mends_of_omitted, mends_of_recipe, mends_of_scores
@@ -246,6 +247,8 @@ def _with_mend(
     """A finding with the first of its mends that is proven. `behind` says up to where a text is read with a mend."""
     if d.span.in_setting:
         return d
+    if d.code == "unknown-layer" and (line := defined_at(d, source, proof.found)) is not None:
+        return d._replace(fix=None, help=f"the block that line {line} is to define")
     own = [] if d.fix is None else [d.fix]
     if spec is not None:
         better = proof.first(d, chain(_by_evidence(d, clue, source, spec), own if clue is not None else ()))
@@ -265,7 +268,7 @@ def _with_mend(
     if written and spec is not None:  # what stands around says more than a name that resembles another
         strangers = chain(mends_of_strangers(d, source, spec), mends_of_loops(d, source, spec))
         strangers = chain(strangers, mends_of_axis_of_map(d, source, spec))
-    more = d.code in BROKEN or _is_pair(d, source) or (spec is not None and _has_other_words(d, own, source, spec))
+    more = d.code in BROKEN or is_pair(d, source) or (spec is not None and _has_other_words(d, own, source, spec))
     likeliest = chain(others, own) if more else chain(own, others)
     free = d.code == "duplicate-key"  # one of two values goes
     mends = (fix for fix in likeliest if free or not fix.certain or not loses(fix.edits, source))
@@ -301,14 +304,6 @@ def _has_other_words(d: Diagnostic, own: Sequence[Fix], source: Source, spec: Sp
     layer = spec.offer.layer_class(own[0].edits[0].text)
     keys = [key.text for key, _ in item.value.entries] if item is not None and isinstance(item.value, MapNode) else []
     return any(key not in layer.model_fields for key in keys)
-
-
-def _is_pair(d: Diagnostic, source: Source) -> bool:
-    """Whether a comma that flow style reads stands in a pair of numbers, `(5, 5)`, and in no call."""
-    if d.code != "flow-split":
-        return False
-    start, end = source.offset(*d.span[1:3]), source.offset(*d.span[3:5])
-    return not re.search(r"\w\(", source.text[start:end])
 
 
 def _each_once(mends: Iterable[Fix]) -> Iterator[Fix]:

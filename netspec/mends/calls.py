@@ -291,6 +291,8 @@ def function_entries(
     if not arguments and found.model_fields.get("dim") is not None and found.model_fields["dim"].is_required():
         if not head.endswith(("Softmax", "Softmin")):
             raise NoChain(f"`{unparsed(node)}`, which is over the batch, too", node.lineno)
+        if manner.free:  # an item among others, whose input is not known: torch's axis hangs on how many there are
+            raise NoChain(f"`{unparsed(node)}`, which says no axis", node.lineno, f"`{head}: -1` is over the last axis")
         arguments = [("dim", "-1")]
     return [WrittenItem(call_text(head, arguments))]
 

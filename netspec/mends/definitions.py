@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
@@ -29,6 +29,16 @@ def mends_of_definitions(d: Diagnostic, source: Source, spec: Spec) -> Iterator[
             yield from _in_their_order(d, source, spec)
         case _:
             return
+
+
+def defined_at(d: Diagnostic, source: Source, found: Iterable[Diagnostic]) -> int | None:
+    """The line of a signature that cannot be read and has the name that a finding is about."""
+    name = source.text[source.offset(*d.span[1:3]) : source.offset(*d.span[3:5])]
+    for other in found:
+        signature = source.text[source.offset(*other.span[1:3]) : source.offset(*other.span[3:5])]
+        if other.code == "bad-signature" and name in re.findall(r"\w+", signature.partition("(")[0]):
+            return other.span.line
+    return None
 
 
 def without_types(signature: str) -> str | None:

@@ -132,15 +132,18 @@ def mends_of_lines(d: Diagnostic, source: Source) -> Iterator[Slip]:
 
 def _called_with_options(lines: TextLines, n: int) -> Iterator[Slip]:
     """`- nn.Linear(784, 128)` with `name: fc1` beneath it: the call as an item, to which the option belongs."""
-    found = re.match(r"(\s*- )([\w.]+\(.*\)),?$", lines.texts[n])
-    below = lines.beside(n, 1)
-    if found is None or below is None or lines.is_item(below) or lines.indent(below) != len(found[1]):
-        return
-    for items in readings(found[2], OWN):
-        if len(items) == 1:
-            call = items[0].call if ":" in items[0].call else f"{items[0].call}:"
-            fix = lines.fix(f"write `{items[0].call}`", {n: found[1] + call})
-            yield Slip(fix, "a call of Python stands where an item should stand")
+    for at in (n, lines.beside(n, -1)):
+        found = None if at is None else re.match(r"(\s*- )([\w.]+(?: = [\w.]+)?\(.*\)),?$", lines.texts[at])
+        below = None if at is None else lines.beside(at, 1)
+        if found is None or at is None or below is None or lines.is_item(below) or lines.indent(below) != len(found[1]):
+            continue
+        own = re.match(r"\s*name:", lines.texts[below])
+        for items in readings(found[2], OWN):
+            if len(items) == 1:
+                call = items[0].call if ":" in items[0].call else f"{items[0].call}:"
+                named = f"\n{' ' * len(found[1])}name: {items[0].name}" if items[0].name and own is None else ""
+                fix = lines.fix(f"write `{items[0].call}`", {at: found[1] + call + named})
+                yield Slip(fix, "a call of Python stands where an item should stand")
 
 
 def _under_a_loop(lines: TextLines, n: int) -> Iterator[Slip]:
@@ -244,7 +247,10 @@ def _in_another_column(lines: TextLines, n: int) -> Iterator[Slip]:
     column = "a tab character indents this line" if "\t" in lines.texts[n][:own] else (
         f"this line begins in column {own + 1}"
     )  # fmt: skip
+    option = own > 0 and re.match(r"\s+(?:name|as|init|repeat|when|freeze|shared)\s*:", lines.texts[n]) is not None
     for to in _columns(lines, n):
+        if to == 0 and option:  # it is of a layer, and not of the whole
+            continue
         if to == own and "\t" not in lines.texts[n][:own]:
             continue
         message = f"{column}, and those that it belongs to in column {to + 1}"

@@ -45,3 +45,11 @@ def _is_stray(key: ScalarNode, value: object) -> bool:
     """Whether a key is a number without a value."""
     nothing = isinstance(value, ScalarNode) and value.value is None and not value.text
     return nothing and re.fullmatch(r"\d+", key.text) is not None
+
+
+def is_pair(d: Diagnostic, source: Source) -> bool:
+    """Whether a comma that flow style reads stands in a pair of numbers, `(5, 5)`, and in no call."""
+    if d.code != "flow-split":
+        return False
+    start, end = source.offset(*d.span[1:3]), source.offset(*d.span[3:5])
+    return not re.search(r"\w\(", source.text[start:end])

@@ -59,8 +59,9 @@ def readings(text: str, offer: Offer) -> Iterator[list[WrittenItem]]:
             made = list(chain_of(text, offer, free=True, widths=widths).entries)
         except NoChain:
             continue
-        if name is not None and len(made) == 1:
-            made = [made[0]._replace(name=name)]
+        if name is not None and made:
+            several = WrittenItem("sequential", inside=tuple(made), stateful=any(item.stateful for item in made))
+            made = [(made[0] if len(made) == 1 else several)._replace(name=name)]
         if made and made not in found:
             found.append(made)
             yield made
@@ -75,7 +76,7 @@ def _of_one_line(text: str) -> tuple[str, str | None]:
     statement, name, given = tree.body[0], None, None
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         key = key_of(statement.targets[0]) or ""
-        name = key.removeprefix("self.") if key.startswith("self.") else None
+        name = key.removeprefix("self.") if key not in _TENSORS and key.removeprefix("self.").isidentifier() else None
         text, given = ast.unparse(statement.value), statement.value
     elif isinstance(statement, ast.Expr):
         given = statement.value

@@ -35,6 +35,7 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) 
     yield from _python(at, source, spec)
     yield from _pattern(d, at, source, spec)
     for item in items_around(spec, at):
+        yield from _named(item, source, spec)
         yield from mends_of_head(item, source, spec)
         yield from _typed(item, source, spec)
         name = _meant(item.head.text, spec)
@@ -111,8 +112,31 @@ def _python(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
                 one = f"write `{lines[0][2:]}`" + (f" with the name `{items[0].name}`" if items[0].name else "")
                 fix = Fix(one if len(items) == 1 else "write each call as an item",
                           (replace(source, child, text),))  # fmt: skip
-                yield from (fix, fix._replace(certain=False))  # where a number is lost, as that of `x.view(-1, 784)`
+                steps = "return_sequences" not in child.text and any(_gives_steps(item.call, spec) for item in items)
+                yield from () if steps else (fix,)  # Keras's gives the last one
+                yield fix._replace(certain=False)  # where a number is lost, as that of `x.view(-1, 784)`
             return
+
+
+def _gives_steps(call: str, spec: Spec) -> bool:
+    """Whether an item is a recurrent layer that says no width, as in Keras, where it gives the last step alone."""
+    name = call.partition(":")[0]
+    known = name in spec.offer.layers and spec.offer.layer_class(name).family == "recurrent"
+    return known and "input_size" not in call and "returns" not in call
+
+
+def _named(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`- fc1: nn.Linear(784, 128)`: the name of a layer in the place of its kind."""
+    value, node = item.value, item.node
+    if not isinstance(value, ScalarNode) or "(" not in value.text or value.quoted or not isinstance(node, MapNode):
+        return
+    if len(node.entries) != 1 or node.flow:
+        return
+    begin = source.text.rfind("\n", 0, node.start) + 1
+    dash = source.text[begin : node.start]
+    for items in readings(f"self.{item.head.text} = {value.text}", spec.offer) if dash.strip() == "-" else ():
+        text = f"\n{' ' * dash.index('-')}".join(items_text(items))[2:]
+        yield Fix(f"write `{items[0].call}` with the name `{item.head.text}`", (replace(source, node, text),))
 
 
 def python_at(d: Diagnostic, source: Source, spec: Spec) -> str | None:

@@ -166,7 +166,7 @@ def _typed(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
             text = source.text[given.start : given.end]
             if key.text == word or "\n" in text:
                 continue
-            argument = argument_meant(key.text, layer.model_fields)
+            argument = _argument(key.text, layer)
             if argument is not None:
                 pairs.append((argument, text))
             else:
@@ -177,6 +177,11 @@ def _typed(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
             whole = f"{{{', '.join([call if pairs else f'{name}:', *beside])}}}"
         yield Fix(f"write `{whole}`", (Edit(source.between(node.start, node.end), whole),))
         return
+
+
+def _argument(word: str, layer: type[Layer]) -> str | None:
+    """The argument of a layer that a word means, the tensors that it is given beside what flows included."""
+    return word if word in layer.tensors else argument_meant(word, layer.model_fields)
 
 
 def _option_inside(d: Diagnostic, item: Item, source: Source) -> Iterator[Fix]:
@@ -213,7 +218,7 @@ def _level(item: Item, name: str, layer: type[Layer], source: Source) -> Iterato
     node = item.node
     if not isinstance(node, MapNode) or not (item.value is None or getattr(item.value, "value", 0) is None):
         return
-    stray = {key.text: argument_meant(key.text, layer.model_fields) for key, _ in node.entries if key is not item.head}
+    stray = {key.text: _argument(key.text, layer) for key, _ in node.entries if key is not item.head}
     moved = [(argument, node.get(key)) for key, argument in stray.items() if argument is not None]
     texts = [(argument, source.text[value.start : value.end]) for argument, value in moved if value is not None]
     if not texts or any("\n" in text for _, text in texts):
@@ -240,7 +245,7 @@ def _beside(d: Diagnostic, item: Item, name: str, layer: type[Layer], source: So
         return
     at = offset(source, d.span.line, d.span.column)
     for i, (key, value) in enumerate(node.entries):
-        argument = argument_meant(key.text, layer.model_fields)
+        argument = _argument(key.text, layer)
         text = source.text[value.start : value.end]
         if key.start != at or argument is None or "\n" in text:
             continue

@@ -204,6 +204,21 @@ def test_a_comprehensions_variable_is_not_in_sight_outside() -> None:
     assert value("[i for i in [j for j in widths]] + [k for k in [i]]", {**SCOPE, "i": 5}) == [8, 16, 32, 5]
 
 
+def test_a_list_is_computed_anew_where_its_names_mean_something_else() -> None:
+    """The same list, of numbers or of values of the network, may hold others the next time."""
+
+    class Value:
+        pass
+
+    first, second = Value(), Value()
+    for listed, more in (([1], 2), ([first], second), ([[1]], [1.0]), ([1], True)):
+        scope = {"p": listed}
+        assert value("[x for x in p]", scope) == listed
+        listed.append(more)
+        assert value("[x for x in p]", scope) == listed
+        assert [type(x) for x in value("[x for x in p]", {"p": [1.0]})] == [float]
+
+
 def test_a_scope_may_be_any_mapping_and_is_asked_only_for_what_is_needed() -> None:
     class Scope:
         asked: list[str] = []  # noqa: RUF012  # one test's record

@@ -12,7 +12,7 @@ import ast
 import warnings
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from netspec.diagnostics import did_you_mean
 from netspec.expressions.closures import compile_tree, is_reserved
@@ -35,11 +35,29 @@ MAX_CHARACTERS: Final = 256
 """The most characters of an expression."""
 
 
+class _NoNumbersError(Exception):
+    """A value is something else than numbers, texts and lists of them."""
+
+
+def _frozen(value: object) -> object:
+    """What a number, a text or lists of them are looked up by, their types included.
+
+    Raises:
+        _NoNumbersError: it is something else.
+    """
+    if isinstance(value, list | tuple):
+        items = cast("list[object] | tuple[object, ...]", value)
+        return tuple(items) if set(map(type, items)) == {int} else (list, *map(_frozen, items))
+    if isinstance(value, int | float | str):
+        return value.__class__, value
+    raise _NoNumbersError
+
+
 _MOST_LISTS: Final = 16
 """Computed lists that are kept."""
 
-_LISTS: Final[dict[tuple[object, ...], tuple[object, list[object]]]] = {}
-"""The values of expressions with comprehensions, by their text and what their names stand for, with the latter."""
+_LISTS: Final[dict[tuple[object, ...], object]] = {}
+"""The values of expressions with comprehensions, by their text and what their names stand for."""
 
 
 class Expression:
@@ -80,17 +98,14 @@ class Expression:
         """The value of an expression with a comprehension, which is computed once for the same values of its names:
         every block of a transformer asks for the same table of positions, and every variant of it does so again."""
         try:
-            values = [scope[name] for name in sorted(self.names)]
-        except (KeyError, ExpressionError):
-            return self._compute(scope, known)  # which says what is missing
-        key = (self.text, *((v.__class__, v) if isinstance(v, int | float | str) else (None, id(v)) for v in values))
-        found = _LISTS.get(key)
-        if found is None:
+            key = (self.text, *(_frozen(scope[name]) for name in sorted(self.names)))
+        except (KeyError, ExpressionError, _NoNumbersError):
+            return self._compute(scope, known)  # which says what is missing; a value of the network means another later
+        if key not in _LISTS:
             if len(_LISTS) >= _MOST_LISTS:
                 _LISTS.clear()
-            # The values are kept, too: while they live no other object has the `id` of one.
-            found = _LISTS[key] = (self._compute(scope, known), values)
-        return found[0]
+            _LISTS[key] = self._compute(scope, known)
+        return _LISTS[key]
 
     def _compute(self, scope: Meanings, known: Callable[[], Iterable[str]] | None) -> object:
         state: list[Any] = [None] * (self._slots + 1)

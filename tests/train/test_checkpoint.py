@@ -103,12 +103,13 @@ def test_the_layout_of_a_state_is_that_of_its_format(tmp_path: Path) -> None:
     """Who changes what a checkpoint holds counts FORMAT on, and then this."""
     run_until(small_net(EVERYTHING), tmp_path / "run", 1)
     state = last_checkpoint(tmp_path / "run").state
-    assert FORMAT == "netspec.checkpoint/3"
+    assert FORMAT == "netspec.checkpoint/4"
     assert sorted(state) == [
-        "average", "identity", "optimizer", "progress", "random", "scale", "schedule", "sums", "versions",
+        "average", "data", "identity", "loss", "optimizer", "progress", "random", "scale", "schedule", "sums", "versions",
     ]  # fmt: skip
     assert sorted(state["progress"]) == [
-        "batch", "best", "best_epoch", "computing", "epoch", "records", "seconds", "step", "stopping_best", "waited",
+        "batch", "best", "best_epoch", "computing", "epoch", "records", "seconds", "step", "stopped",
+        "stopping_best", "waited",
     ]  # fmt: skip
 
 

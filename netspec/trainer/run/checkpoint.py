@@ -36,7 +36,7 @@ from netspec.trainer.run.records import Record
 
 T = TypeVar("T")
 
-FORMAT = "netspec.checkpoint/3"
+FORMAT = "netspec.checkpoint/4"
 """The version, raised whenever the layout of the state changes. Checkpoints of other versions are refused."""
 _NAME = re.compile(r"step-(\d{8,})")
 _PARTS = ("model.safetensors", "state.pt")

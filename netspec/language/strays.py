@@ -25,7 +25,9 @@ def under_train(entries: list[Entry], strange: Collection[str], source: Source, 
 
     moved = [entry for entry in entries if entry[0].text in OF_RECIPES and entry[0].text in strange]
     inside = train[1] if train is not None and isinstance(train[1], MapNode) else None
-    if not moved or (inside is not None and any(inside.get(key.text) is not None for key, _ in moved)):
+    if inside is not None:  # what it has twice is told by itself
+        moved = [entry for entry in moved if inside.get(entry[0].text) is None]
+    if not moved:
         return entries
     (first, _), (last, value) = moved[0], moved[-1]
     end = max(value.end, last.end)

@@ -276,6 +276,8 @@ def _arguments(
         own = argument_meant(key, layer.model_fields)
         if own is None:
             raise NoChain(f"`{unparsed(node)}`, whose argument `{key}` no `{layer.__name__}` here has", node.lineno)
+        if any(own == known for known, _ in given):
+            raise NoChain(f"`{unparsed(node)}`, which gives `{own}` twice", node.lineno)
         if (within := _within(own, value, layer, names, manner)) is not None:
             given.append((own, within))
         elif manner.printed:

@@ -91,6 +91,7 @@ def _named_behind(listed: Node, at: int, source: Source) -> Iterator[Fix]:
             continue
         head, value = item.entries[0]
         model = tables.transform(head.text)
+        yield from _in_one_value(item, source)
         behind: list[tuple[str, str]] = []
         last: Node = item
         for other in items[i + 1 :]:
@@ -105,6 +106,18 @@ def _named_behind(listed: Node, at: int, source: Source) -> Iterator[Fix]:
         pairs = [(model.scalar, source.text[value.start : value.end]), *behind]
         written = f"{head.text}: {{{', '.join(f'{key}: {text}' for key, text in pairs)}}}"
         yield Fix(f"write `{written}`", (Edit(source.between(item.start, last.end), written),), says_all=True)
+
+
+def _in_one_value(item: MapNode, source: Source) -> Iterator[Fix]:
+    """`- RandomCrop: 32, padding=4`, which is one text in block style."""
+    head, value = item.entries[0]
+    if not isinstance(value, ScalarNode) or value.quoted or not re.search(r",\s*\w+\s*=", value.text):
+        return
+    names = aliases.NAMES[tables.TRANSFORM.word]
+    meant = meant_call(f"{head.text}({value.text})", tables.TRANSFORMS, tables.transform, names)
+    if meant.says_all and meant.whole is not None:
+        whole = re.sub(r"^\{(.*)\}$", r"\1", meant.whole)
+        yield Fix(f"write `{whole}`", (replace(source, item, whole),), says_all=True)
 
 
 def _list_of_arguments(d: Diagnostic, at: int, source: Source, train: MapNode) -> Iterator[Fix]:

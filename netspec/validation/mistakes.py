@@ -30,21 +30,24 @@ def no_bare_value(reports: Reports, model: type[Arguments], node: ScalarNode, na
         values: list[Node] = [ScalarNode(part, part, False, node.start, node.end) for part in parts]
         listed = ListNode(values, True, node.start, node.end)
         readings = [f"`{name}: {{{one}}}`" for one in _with_list(model, listed, node.text) if "=" not in one]
+        told = f"name the arguments: {' or '.join(readings)}" if readings else None
     else:
-        readings = []
-    alone = f"write `{name}` alone: it needs no argument" if arguments else f"write `{name}` alone"
-    if node.text in _switches(model):
-        alone = f"write `{name}: {{{node.text}: true}}`"
+        told = _told_of_one(model, node, name)
     reports.report(
         "scalar-argument",
         f"`{name}` takes no bare value" + (f"; its arguments are {arguments}" if arguments else ", and no arguments"),
         node,
-        help=f"name the arguments: {' or '.join(readings)}"
-        if readings
-        else _named_readings(model, node.text, name)
-        if _may_be_meant(model, node)
-        else alone,
+        help=told,
     )
+
+
+def _told_of_one(model: type[Arguments], node: ScalarNode, name: str) -> str:
+    """What to write for one bare value, as advice."""
+    if _may_be_meant(model, node):
+        return _named_readings(model, node.text, name)
+    if node.text in _switches(model):
+        return f"write `{name}: {{{node.text}: true}}`"
+    return f"write `{name}` alone: it needs no argument" if model.model_fields else f"write `{name}` alone"
 
 
 def _switches(model: type[Arguments]) -> list[str]:

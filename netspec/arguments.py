@@ -30,8 +30,15 @@ class Arguments(BaseModel):
 
     omitted: ClassVar[dict[str, str]] = {}
     """Arguments of torch's that are not offered, each with the reason and what to do instead."""
-    omitted_says_nothing: ClassVar[bool] = False
-    """True if such an argument may be left out whatever it says: it is no part of what is trained."""
+    in_front: ClassVar[tuple[str, ...]] = ()
+    """Those of them that stand in front of ours in torch's order."""
+
+    @classmethod
+    def says_nothing(cls, name: str, text: str) -> bool:
+        """Whether an argument that is not offered may be left out with what it says: it is no part of what is trained,
+        or is done anyway."""
+        del name, text
+        return False
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

@@ -110,6 +110,8 @@ class Fix(NamedTuple):
     edits: tuple[Edit, ...]
     certain: bool = True
     """False for a mend that makes the spec right, but perhaps into another network than was meant: a smaller kernel."""
+    says_all: bool = False
+    """Whether it is known that what it takes away says nothing, or is said by what it writes."""
 
 
 class Diagnostic(NamedTuple):

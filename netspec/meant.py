@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from netspec.arguments import Arguments
 from netspec.diagnostics import did_you_mean, is_misspelt
@@ -132,6 +132,11 @@ _ARGUMENTS: Final = {
     "ks": ("kernel_size",),
     "s": ("stride",),
     "p": ("padding",),
+    **dict.fromkeys(("root", "dir", "directory", "data_dir", "root_dir"), ("path",)),
+    "interpolation": ("mode",),
+    "dim_ff": ("dim_feedforward",),
+    "ffn_dim": ("dim_feedforward",),
+    "d_ffn": ("dim_feedforward",),
     "c": ("out_channels",),
     "d": ("dilation",),
     "g": ("groups",),
@@ -163,6 +168,8 @@ def instead_of_argument(name: str, known: Collection[str]) -> str | None:
         return f"it has {', '.join(meant[:-1])} and {meant[-1]}: of the encoder, of the decoder" + (
             ", and of what the decoder reads of the encoder" if len(meant) > 2 else ""
         )
+    if name in ("transform", "transforms") and not known:
+        return "the recipe has them: `transforms: [Resize: 32]`, or `augment` for what is drawn anew"
     if name in ("monitor", "metric") and {"mode", "patience"} <= set(known):
         return "`mode: min` watches validation_loss, `mode: max` validation_accuracy"
     return None
@@ -252,9 +259,20 @@ _PYTHONS: Final = ("optimizer", "optim", "opt", "params")
 """What programs call the first argument of a schedule and of an optimizer."""
 
 
+class MeantCall(NamedTuple):
+    """The entry of a table that a text means."""
+
+    name: str | None
+    """None if no name is similar."""
+    whole: str | None
+    """The whole suggestion, such as `{Adam: {lr: 0.1}}`."""
+    says_all: bool = False
+    """Whether it is known to say all that the text says."""
+
+
 def meant_call(
     text: str, table: Mapping[str, str], load: Callable[[str], type[Arguments]], elsewhere: Mapping[str, str]
-) -> tuple[str | None, str | None]:
+) -> MeantCall:
     """Find the entry of a table that a text means.
 
     Args:
@@ -262,35 +280,45 @@ def meant_call(
         table: the valid names.
         load: import the class of a name in the table.
         elsewhere: names in other libraries, in lower case, with the names in the table that they correspond to.
-
-    Returns:
-        The name and the whole suggestion, such as `{Adam: {lr: 0.1}}`. Both are None if no name is similar.
     """
     name, given = python_call(text)
     meant = elsewhere.get(name.lower(), "")
     near = name if name in table else meant if meant in table else did_you_mean(name, table) if not meant else None
     sure = near is not None and near.casefold() == name.casefold()  # a name that is only similar imports no module
     if near is None or not given or not sure:
-        return near, near
+        return MeantCall(near, near, given is not None and not given)
     model = load(near)
-    if model.omitted_says_nothing:
-        given = [(key, text) for key, text in given if key not in model.omitted]
-    elif any(key in model.omitted for key, _ in given):
-        return near, near
-    return near, _as_mapping(near, list(model.model_fields), given)
+    order = [*model.in_front, *(field for field in model.model_fields if field not in {key for key, _ in given})]
+    free = iter(order)
+    named = [(key or next(free, ""), text) for key, text in given]
+    named = [(key, text) for key, text in named if not model.says_nothing(key, text)]
+    if any(key in model.omitted for key, _ in named):
+        return MeantCall(near, near)
+    pairs = [(argument_meant(key, model.model_fields), _as_yaml(text)) for key, text in named]
+    known = [f"{key}: {text}" for key, text in pairs if key is not None and text is not None]
+    if len(known) < len(pairs):
+        return MeantCall(near, near)
+    return MeantCall(near, f"{{{near}: {{{', '.join(known)}}}}}" if known else near, says_all=True)
 
 
-def _as_mapping(name: str, fields: list[str], given: list[tuple[str | None, str]]) -> str:
-    """Format a Python call as YAML; positional arguments get the names of `fields` in order. The name alone, if there
-    are more of them."""
-    free = iter([field for field in fields if field not in {key for key, _ in given}])
-    named = [
-        (
-            (argument_meant(key, fields) or key) if key is not None else next(free, ""),
-            _PYTHON.get(value, value.replace("(", "[").replace(")", "]").replace(",]", "]")),
-        )
-        for key, value in given
-    ]
-    if not named or not all(key for key, _ in named):
-        return name
-    return f"{{{name}: {{{', '.join(f'{key}: {value}' for key, value in named)}}}}}"
+def _as_yaml(text: str) -> str | None:
+    """A value of Python as YAML; None for one that is none."""
+    try:
+        return _written(ast.parse(text, mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def _written(node: ast.expr) -> str | None:
+    match node:
+        case ast.Constant(value=bool() | None):
+            return _PYTHON[ast.unparse(node)]
+        case ast.Constant(value=int() | float() | str()) | ast.UnaryOp(operand=ast.Constant(value=int() | float())):
+            return ast.unparse(node)
+        case ast.Tuple() | ast.List():
+            parts = [_written(one) for one in node.elts]
+            return None if None in parts else f"[{', '.join(filter(None, parts))}]"
+        case ast.Call(args=[ast.List() as listed], keywords=[]) if ast.unparse(node.func).lower().endswith("tensor"):
+            return _written(listed)  # `torch.tensor([1.0, 2.0])`
+        case _:
+            return None

@@ -210,6 +210,8 @@ def _read_size(node: Node, sizes: Mapping[str, Size], reader: Reader, *, first: 
             node,
             help=f"did you mean `{near}`? "
             if near
+            else "a size is a number, or a symbol in capitals where it is given later"
+            if node.text.lower() in ("none", "null", "batch")
             else f"a size that is given later is a symbol, in capitals: `{node.text.upper()}`",
             fix=reader.replace(f"write `{near}`", node, near) if near else None,
         )

@@ -12,6 +12,7 @@ from netspec.diagnostics import Edit, Fix, Related, did_you_mean
 from netspec.language.reserved import OVERRIDDEN, check_name
 from netspec.language.signatures import Parameter, read_signature
 from netspec.language.spec import Block, Report, Spec
+from netspec.language.strays import under_train
 from netspec.layers import OWN, Offer
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.text.traps import signature_trap
@@ -65,7 +66,8 @@ def read_spec(root: Node, source: Source, stem: str, report: Report, offer: Offe
         _report_configuration(spec, kind, report)
         return spec
     entries = _at_the_top(root.entries, given, source, report)
-    entries = _under_train(entries, {key.text for key, _ in entries}, source, report)
+    strange = [key.text for key, _ in entries if key.text not in (*KEYS, *_ELSEWHERE, *_LATER)]
+    entries = under_train(entries, strange, source, report) if strange else entries
     given = {key.text for key, _ in entries}
     for key, node in entries:
         known = key.text in KEYS or key.text in _LATER
@@ -110,36 +112,6 @@ def _at_the_top(
         report("unknown-key", f"a spec has no `{key.text}`", key, help=told if fix is None else None, fix=fix)
         found += [(inner, value) for inner, value in node.entries if inner.text not in given]
     return found
-
-
-def _under_train(
-    entries: list[tuple[ScalarNode, Node]], given: Collection[str], source: Source, report: Report
-) -> list[tuple[ScalarNode, Node]]:
-    """The entries of a document; keys of a recipe at its top are read as if they stood under `train`."""
-    strange = [key.text for key, _ in entries if key.text not in (*KEYS, *_ELSEWHERE, *_LATER)]
-    if not strange or "train" in given:
-        return entries
-    from netspec.recipe.read import KEYS as OF_RECIPES  # imported here: few specs have a key that is none
-
-    moved = [entry for entry in entries if entry[0].text in OF_RECIPES and entry[0].text in strange]
-    if not moved:
-        return entries
-    (first, _), (last, value) = moved[0], moved[-1]
-    region = source.text[first.start : max(value.end, last.end)]
-    together = entries[entries.index(moved[0]) :][: len(moved)] == moved
-    at_begin = source.text[: first.start].rpartition("\n")[2] == ""
-    fix = None
-    if together and at_begin:
-        indented = re.sub(r"\n(?=[^\r\n])", "\n  ", region)
-        whole = source.between(first.start, first.start + len(region))
-        fix = Fix("write `train:` above, and what follows under it", (Edit(whole, f"train:\n  {indented}"),))
-    names = [f"`{key.text}`" for key, _ in moved]
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    verb = "is a key of a recipe, which stands" if len(names) == 1 else "are keys of a recipe, which stand"
-    report("unknown-key", f"{listed} {verb} under `train`", first, help="write `train:`, and them under it", fix=fix)
-    train = ScalarNode("train", "train", False, first.start, first.end)
-    kept = [entry for entry in entries if entry not in moved]
-    return [*kept, (train, MapNode(moved, False, first.start, first.start + len(region)))]
 
 
 def _dedent(key: ScalarNode, node: MapNode, source: Source) -> Fix:

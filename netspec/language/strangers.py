@@ -196,6 +196,8 @@ def instead_of_head(text: str, values: Collection[str]) -> str | None:
         return f"`add: [[], {into}]` adds `{into}` to what stands here, which needs no name"
     assigned = re.fullmatch(r"\s*([^\W\d][\w, ]*?)\s*=(?!=)\s*(.+)", text, re.DOTALL)
     term = assigned[2] if assigned else text
+    if (other := re.fullmatch(r"\s*(?:(\w+)\s*\+\s*\[\]|\[\]\s*\+\s*(\w+))\s*", term)) is not None:
+        return f"`add: [{f'{other[1]}, []' if other[1] else f'[], {other[2]}'}]` adds it to what stands here"
     if re.search(r"[-+*/]", term) and _is_arithmetic(term, values):
         item = f"{{use: {term}, as: {assigned[1]}}}" if assigned else f"use: {term}"
         return f"arithmetic stands in a `use`: `{item}`"

@@ -12,7 +12,7 @@ from netspec.language.clues import Clue as LanguageClue
 from netspec.language.clues import Clues, JoinClue, LayerClue, RemarkClue
 from netspec.language.flow import LayerOrigin
 from netspec.language.spec import Spec
-from netspec.mends.agreement import agreed
+from netspec.mends.agreement import agreed, are_one, without_rivals
 from netspec.mends.arguments import mends_of_arguments
 from netspec.mends.block_calls import mends_of_call, mends_of_call_as_in_python
 from netspec.mends.bodies import mends_of_bodies
@@ -31,11 +31,12 @@ from netspec.mends.orders import stated_width
 from netspec.mends.pairs import is_pair
 from netspec.mends.pasted import OF_PASTED, as_pasted, mends_of_pasted
 from netspec.mends.proof import FOR_ONE, HIDING, OF_TEXT, Budget, Found, Proof, Recheck
-from netspec.mends.recipes import mends_of_data, mends_of_drawn, mends_of_omitted, mends_of_recipe, mends_of_scores
+from netspec.mends.recipes import mends_of_data, mends_of_omitted, mends_of_recipe, mends_of_scores
 from netspec.mends.recovery import BROKEN, MOST_READ, Gap, Gaps, Read, gaps_of, goes_on, is_a_spec, together
 from netspec.mends.remarks import mends_of_end, mends_of_output, mends_of_remark, mends_of_warning
 from netspec.mends.shapes import mends_of_layer, values_that_fit
-from netspec.mends.values import mends_of_unread
+from netspec.mends.transforms import mends_of_drawn
+from netspec.mends.values import mends_of_one_branch, mends_of_unread
 from netspec.mends.words import mends_of_axis_of_map
 from netspec.mends.written import mends_beyond, mends_of_writing, python_at
 from netspec.recipe.clues import DataClue, ScoresClue
@@ -152,26 +153,10 @@ def proven(
         answer = _with_mend(d, clues.get((d.code, d.span)), source, spec, proof)
         if proof.refused and not refused:
             answer = answer._replace(help=_SPENT if answer.help is None else f"{answer.help}\n{_SPENT}")
-        if not any(_are_one(answer, other) for other in mended):
+        if not any(are_one(other, answer, proof) for other in mended):
             mended.append(answer)
-    mended = agreed(_without_rivals(mended, proof), proof)
+    mended = agreed(without_rivals(mended, proof), proof)
     return mended if spec is None else _with_inputs_that_fit(mended, clues, source, spec, conditions)
-
-
-def _without_rivals(found: list[Diagnostic], proof: Proof) -> list[Diagnostic]:
-    """Where the certain mend of another finding answers this one too, that one is meant: no second is offered, which
-    would undo the first."""
-    answers = {
-        d.span.line: proof.answered.get(d.fix, frozenset()) for d in found if d.fix is not None and d.fix.certain
-    }
-    told: list[Diagnostic] = []
-    for d in found:
-        sure = d.fix is not None and d.fix.certain
-        line = next((line for line, gone in answers.items() if (d.code, d.span) in gone), None)
-        if line is not None and not sure:
-            d = d._replace(fix=None, otherwise=None, help=f"the fix of line {line} answers this, too")
-        told.append(d)
-    return told
 
 
 def _of_pasted(
@@ -222,14 +207,6 @@ def _with_inputs_that_fit(
     return found
 
 
-def _are_one(a: Diagnostic, b: Diagnostic) -> bool:
-    """Whether two findings are one mistake, as `{kernel_size:5}` is: an unknown argument, and a value that is null. One
-    rewriting of one place mends both."""
-    if a.fix is None or b.fix is None or a.fix.edits != b.fix.edits or not a.fix.certain or a.severity != b.severity:
-        return False
-    return len(a.fix.edits) == 1
-
-
 def depends_on_the_input(clue: Clue, d: Diagnostic) -> bool:
     """Whether another size of the input may be what is missing: where sizes do not fit and no certain mend is known, or
     where a width is that of a whole map."""
@@ -271,7 +248,7 @@ def _with_mend(
     more = d.code in BROKEN or is_pair(d, source) or (spec is not None and _has_other_words(d, own, source, spec))
     likeliest = chain(others, own) if more else chain(own, others)
     free = d.code == "duplicate-key"  # one of two values goes
-    mends = (fix for fix in likeliest if free or not fix.certain or not loses(fix.edits, source))
+    mends = (fix for fix in likeliest if free or not fix.certain or fix.says_all or not loses(fix.edits, source))
     mends = (
         fix._replace(certain=False) if fix.certain and drops_comment(fix.edits, source) else fix
         for fix in _each_once(chain(strangers, mends))
@@ -334,7 +311,7 @@ def _by_evidence(d: Diagnostic, clue: Clue | None, source: Source, spec: Spec) -
         case None if d.code == "recipe-conflict":
             return mends_of_drawn(d, source, spec)
         case None if d.code == "value-kind":
-            return mends_of_output(source, spec, d)
+            return chain(mends_of_output(source, spec, d), mends_of_one_branch(d, source, spec))
         case None:
             return mends_of_unread(d, source, spec) if d.code == "unused-value" else ()
         case RemarkClue():

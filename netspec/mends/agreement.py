@@ -141,3 +141,33 @@ def _touched(pairs: Sequence[tuple[Diagnostic, Fix]], source: Source, changed: C
             at = changed.moved(source.offset(*fix.edits[0].span[1:3]))
             lines.discard(now.between(at, at).line)
     return frozenset(lines)
+
+
+def without_rivals(found: list[Diagnostic], proof: Proof) -> list[Diagnostic]:
+    """Where the certain mend of another finding answers this one too, that one is meant: no second is offered, which
+    would undo the first."""
+    sure = [d for d in found if d.fix is not None and d.fix.certain]
+    told: list[Diagnostic] = []
+    for d in found:
+        line = next((other.span.line for other in sure if other is not d and _answers(other, d, proof)), None)
+        if line is not None and (d not in sure or any(each.span.line == line for each in told)):
+            d = d._replace(fix=None, otherwise=None, help=f"the fix of line {line} answers this, too")
+        told.append(d)
+    return told
+
+
+def _answers(other: Diagnostic, d: Diagnostic, proof: Proof) -> bool:
+    """Whether the certain mend of another finding answers this one, and this one's own writes in the same place."""
+    if other.fix is None or (d.code, d.span) not in proof.answered.get(other.fix, frozenset()):
+        return False
+    own = () if d.fix is None else d.fix.edits
+    certain = d.fix is not None and d.fix.certain
+    return not certain or (len(own) > 0 and places(proof.source, [*other.fix.edits, *own]) is None)
+
+
+def are_one(a: Diagnostic, b: Diagnostic, proof: Proof) -> bool:
+    """Whether two findings are one mistake, as `{kernel_size:5}` is: an unknown argument, and a value that is null. One
+    mend answers both."""
+    if a.fix is None or b.fix is None or a.fix.edits != b.fix.edits or not a.fix.certain or a.severity != b.severity:
+        return False
+    return len(a.fix.edits) == 1 or (b.code, b.span) in proof.answered.get(a.fix, frozenset())

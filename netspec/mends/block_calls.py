@@ -73,8 +73,14 @@ def mends_of_call_as_in_python(d: Diagnostic, source: Source, spec: Spec) -> Ite
         return
     head, value = item.head, item.value
     if value is None and not head.quoted:
-        text = _call(head.text, spec)
-        if text is not None:
+        named = re.fullmatch(r"(?:self\.)?(\w+)\s*=\s*(\w+\(.*\))", head.text)
+        text = _call(head.text if named is None else named[2], spec)
+        begin = source.text.rfind("\n", 0, item.node.start) + 1
+        lead = source.text[begin : item.node.start]
+        if text is not None and named is not None and lead.strip() == "-":
+            whole = f"{text if ':' in text else f'{text}:'}\n{' ' * lead.index('-')}  name: {named[1]}"
+            yield Fix(f"write `{text}` with the name `{named[1]}`", (replace(source, item.node, whole),))
+        elif text is not None and named is None:
             yield Fix(f"write `{text}`", (replace(source, item.node, text),))
     if head.text in spec.blocks and isinstance(value, ScalarNode) and not value.quoted and "," in value.text:
         bare = re.sub(r"^\((.*)\)$", r"\1", value.text)

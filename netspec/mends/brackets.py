@@ -23,13 +23,57 @@ def brackets(line: Line) -> str:
 
 
 def indexed(line: Line) -> str:
-    """`{out_channels: widths[i], kernel_size: 3}`: inside braces an expression with brackets is quoted."""
-    opened = re.search(r"[{\[]", line.text)
-    if opened is None or re.search(r":\s+$", line.text[: opened.start()]) is None:
-        return line.text
-    at = opened.end()
-    expression = r"(?<=[\s\[])([A-Za-z_][\w. +*/-]*\[[^\[\]{}\"',:]+\][\w. +*/-]*?)(?=\s*[,}\]])"
-    return line.text[:at] + re.sub(expression, r"'\1'", line.text[at:])
+    """`{out_channels: widths[i], kernel_size: 3}`: inside braces an expression with brackets is quoted, as is one with
+    a comma; also in the lines of braces that a line above opens."""
+    at = 0
+    if not _is_within(line):
+        opened = re.search(r"[{\[]", line.text)
+        if opened is None or re.search(r"(?:^|[:-])\s+$", line.text[: opened.start()]) is None:
+            return line.text
+        at = opened.end()
+    return line.text[:at] + _quoted(line.text[at:])
+
+
+def _is_within(line: Line) -> bool:
+    """Whether braces or brackets are open where a line begins."""
+    depth = 0
+    for text in line.lines[: line.n]:
+        bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", text)
+        depth += sum(map(bare.count, "[{")) - sum(map(bare.count, "]}"))
+    return depth > 0
+
+
+def _quoted(text: str) -> str:
+    """The inside of braces, in which what has brackets is quoted."""
+    made: list[str] = []
+    at = 0
+    while at < len(text):
+        begin = re.compile(rf"\s*(?:{WORD}:\s+)?").match(text, at)
+        start = at if begin is None else begin.end()
+        made.append(text[at:start])
+        quoted = re.compile(r"'[^']*'|\"[^\"]*\"").match(text, start)
+        stop = _end_of_value(text, start) if quoted is None else quoted.end()
+        value = text[start:stop].rstrip()
+        is_expression = quoted is None and re.search(r"\w\[|\w\(.*,", value) and not re.search(r"[{}'\":]", value)
+        made.append(f"'{value}'" if is_expression else text[start:stop])
+        made.append(text[stop : stop + 1])
+        at = stop + 1
+    return "".join(made)
+
+
+def _end_of_value(text: str, start: int) -> int:
+    """Where a value ends that has no quotes: at a comma or bracket that is not within it."""
+    if text[start : start + 1] in ("[", "{"):
+        return start
+    depth = 0
+    for at in range(start, len(text)):
+        if text[at] in "([":
+            depth += 1
+        elif depth and text[at] in ")]":
+            depth -= 1
+        elif not depth and text[at] in ",]}":
+            return at
+    return len(text)
 
 
 def numbers(line: Line) -> str:

@@ -193,6 +193,27 @@ def text_of(node: ast.expr, names: Mapping[str, Any], manner: Manner) -> str:
 # ---- calls
 
 
+def literal(text: str) -> Any:
+    """A number or a list of numbers as it is written; None for what has to be computed."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any values
+
+
+def may_be(layer: type[Layer], pairs: Sequence[tuple[str, str]]) -> bool:
+    """Whether arguments are of the kinds that the layer takes, as far as they are numbers."""
+    given = {key: literal(text) for key, text in pairs}
+    if any(value is None for value in given.values()):
+        return True
+    try:
+        layer.model_validate(given)
+    except ValueError:
+        return False
+    return True
+
+
 def called_name(node: ast.expr) -> str | None:
     """The name that is called, without the modules in front of it."""
     if isinstance(node, ast.Attribute):
@@ -228,11 +249,10 @@ def layer_entries(node: ast.Call, names: Mapping[str, Any], manner: Manner) -> l
         raise NoChain(f"`{name}`, a layer of torch's that netspec does not offer", node.lineno, told)
     found = manner.offer.layer_class(head)
     fields = [field for field in found.model_fields if field != found.width or (manner.widths and not lazy)]
-    return [
-        WrittenItem(
-            call_text(head, _arguments(node, node.args, fields, found, names, manner)), stateful=is_stateful(found)
-        )
-    ]
+    pairs = _arguments(node, node.args, fields, found, names, manner)
+    if not manner.widths and not may_be(found, pairs):
+        raise NoChain(f"`{unparsed(node)}`, which has other arguments than torch's", node.lineno)
+    return [WrittenItem(call_text(head, pairs), stateful=is_stateful(found))]
 
 
 _PLACES: Final = frozenset(("device", "dtype"))
@@ -256,13 +276,28 @@ def _arguments(
         own = argument_meant(key, layer.model_fields)
         if own is None:
             raise NoChain(f"`{unparsed(node)}`, whose argument `{key}` no `{layer.__name__}` here has", node.lineno)
-        if manner.printed:
+        if any(own == known for known, _ in given):
+            raise NoChain(f"`{unparsed(node)}`, which gives `{own}` twice", node.lineno)
+        if (within := _within(own, value, layer, names, manner)) is not None:
+            given.append((own, within))
+        elif manner.printed:
             shown, default = one_for_all(folded(value, names)), layer.model_fields[own].default
             if shown != default or isinstance(shown, bool) != isinstance(default, bool):
                 given.append((own, flow(shown, written)))
         else:
             given.append((own, text_of(value, names, manner)))
     return given
+
+
+def _within(argument: str, value: ast.expr, layer: type[Layer], names: Mapping[str, Any], manner: Manner) -> str | None:
+    """`nn.TransformerEncoderLayer(64, 8)`, a layer that is an argument of another one: its arguments alone."""
+    inner = layer.model_fields[argument].annotation
+    if not isinstance(value, ast.Call) or not isinstance(inner, type) or not issubclass(inner, Layer):
+        return None
+    if called_name(value.func) != inner.__name__:
+        return None
+    pairs = _arguments(value, value.args, list(inner.model_fields), inner, names, manner)
+    return f"{{{', '.join(f'{key}: {text}' for key, text in pairs)}}}"
 
 
 def function_entries(

@@ -71,6 +71,10 @@ def _signature(d: Diagnostic, source: Source) -> Iterator[Fix]:
     if parts and read_signature(bare) is not None:
         yield Fix(f"write `{bare}`", (Edit(d.span, bare),))
         return
+    joined = re.sub(r"\s+\(", "(", key)
+    if joined != key and read_signature(joined) is not None:
+        yield Fix(f"write `{joined}`", (Edit(d.span, joined),))
+        return
     needed, others = [part for part in parts if "=" not in part], [part for part in parts if "=" in part]
     last = max((i for i, part in enumerate(parts) if "=" not in part), default=-1)
     ordered = f"{name}({', '.join([*needed, *others])})"

@@ -29,6 +29,7 @@ def mends_of_strangers(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fi
     item = next(items_around(spec, at), None)
     if item is None:
         return
+    item = _as_item(item)
     word = item.head.text.lower().replace("_", "").rpartition(".")[2]
     if word in _SHAPES:
         yield from _reshape(item, source)
@@ -42,6 +43,18 @@ def mends_of_strangers(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fi
         yield Fix(f"write `use: {item.value.text}`", (replace(source, item.head, "use"),))
     yield from _taken(at, item, source, spec)
     yield from mends_of_values(item, source, spec)
+
+
+def _as_item(item: Item) -> Item:
+    """`Reshape((8, 16))`, a call with sizes or axes, as a head with its value; any other item as it is."""
+    head = item.head
+    called = re.fullmatch(r"((?:\w+\.)*[A-Z]\w*)\(([(\[]?[-\d, ]+[)\]]?)\)", head.text)
+    word = "" if called is None else called[1].lower().rpartition(".")[2]
+    if called is None or item.value is not None or word not in (*_SHAPES, *_ORDERS):
+        return item
+    given = called[2].strip("()[]").strip(" ,")
+    value = ScalarNode(given, given, False, head.end, head.end)
+    return Item(item.kind, ScalarNode(called[1], called[1], False, head.start, head.end), value, {}, item.node)
 
 
 _ENTRY: Final = re.compile(r"(?P<key>[\w.]+): *(?P<value>[^,{}\[\]\n#]+|\[[^\[\]{}\n]*\]|\{[^\[\]{}\n]*\})")

@@ -65,6 +65,8 @@ _ONLY_KERAS: Final = frozenset(KERAS) - {
     "ELU",
     "PReLU",
 }
+_OF_KERAS: Final = frozenset(("return_sequences", "input_shape"))
+"""Arguments that Keras alone has."""
 _UNSAID: Final = frozenset(
     (
         "input_shape", "input_dim", "batch_input_shape", "data_format", "name", "kernel_initializer",
@@ -76,8 +78,12 @@ _UNSAID: Final = frozenset(
 
 
 def is_keras(tree: ast.AST) -> bool:
-    """Whether a text calls layers by names that Keras alone has."""
-    return any(isinstance(n, ast.Call) and called_name(n.func) in _ONLY_KERAS for n in ast.walk(tree))
+    """Whether a text calls layers by names that Keras alone has, or with arguments that it alone has."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    given = {(called_name(node.func), keyword.arg) for node in calls for keyword in node.keywords}
+    return any(called_name(node.func) in _ONLY_KERAS for node in calls) or any(
+        name in KERAS and argument in _OF_KERAS for name, argument in given
+    )
 
 
 def keras_entries(

@@ -82,6 +82,9 @@ def _of_one_line(text: str) -> tuple[str, str | None]:
         given = statement.value
     if not isinstance(given, ast.Call) or name is not None:
         return text, name
+    of = given.args if isinstance(given.func, ast.Call) and not given.keywords else []
+    if [one.id for one in of if isinstance(one, ast.Name) and one.id in _TENSORS] and len(of) == 1:
+        return ast.unparse(given.func), None  # `nn.Linear(128, 10)(x)`
     of = [*given.args[:1], *([given.func.value] if isinstance(given.func, ast.Attribute) else [])]
     tensor = next((each.id for each in of if isinstance(each, ast.Name) and each.id in _TENSORS), None)
     if tensor is None:

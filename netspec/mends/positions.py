@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from netspec.diagnostics import Edit, Fix
 from netspec.kinds import kinds_of
 from netspec.language.items import Item
 from netspec.layers import FAMILIES, MODULE_OF
 from netspec.layers.base import Layer
-from netspec.mends.calls import call_text
+from netspec.mends.calls import call_text, literal, may_be
 from netspec.mends.edits import replace
 from netspec.text.source import ListNode, ScalarNode, Source
 
@@ -47,7 +46,7 @@ def by_position(item: Item, name: str, layer: type[Layer], source: Source, is_fi
     readings = [list(zip(names, texts, strict=False))
                 for names in (fields, [field for field in fields if field != layer.width])
                 if len(texts) <= len(names)]  # fmt: skip
-    possible = [pairs for i, pairs in enumerate(readings) if pairs not in readings[:i] and _may_be(layer, pairs)]
+    possible = [pairs for i, pairs in enumerate(readings) if pairs not in readings[:i] and may_be(layer, pairs)]
     if needed[0] == layer.width:
         possible = possible[:1]  # what can be left out altogether, as `eps` can, is not what comes first
     least, most = kinds_of(layer)[needed[0]].lengths or (1, 0)
@@ -119,36 +118,15 @@ def _takes_first(layer: type[Layer], value: int) -> bool:
     return first == layer.width or (layer.model_fields[first].annotation is int and kinds_of(layer)[first].takes(value))
 
 
-def _literal(text: str) -> Any:
-    """A number or a list of numbers as it is written; None for what has to be computed."""
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-    return tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any values
-
-
-def _may_be(layer: type[Layer], pairs: Sequence[tuple[str, str]]) -> bool:
-    """Whether arguments are of the kinds that the layer takes, as far as they are numbers."""
-    given = {key: _literal(text) for key, text in pairs}
-    if any(value is None for value in given.values()):
-        return True
-    try:
-        layer.model_validate(given)
-    except ValueError:
-        return False
-    return True
-
-
 def _wider(pairs: Sequence[tuple[str, str]]) -> bool:
-    given = {key: _literal(text) for key, text in pairs}
+    given = {key: literal(text) for key, text in pairs}
     channels, kernel = given.get("out_channels"), given.get("kernel_size")
     return isinstance(channels, int) and isinstance(kernel, int) and kernel > channels
 
 
 def _unlikely_kernel(pairs: Sequence[tuple[str, str]]) -> int | None:
     """The kernel, where it is more likely to be the channels that come out: two numbers alone, the second a width."""
-    kernel = _literal(pairs[1][1]) if [key for key, _ in pairs] == ["out_channels", "kernel_size"] else None
+    kernel = literal(pairs[1][1]) if [key for key, _ in pairs] == ["out_channels", "kernel_size"] else None
     return kernel if isinstance(kernel, int) and kernel not in _KERNELS else None
 
 

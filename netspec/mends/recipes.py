@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Final
 
 from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.items import Item
 from netspec.language.spec import Spec
-from netspec.meant import argument_meant
+from netspec.meant import argument_meant, meant_call
 from netspec.mends.block_calls import written
 from netspec.mends.edits import (
+    add_entries,
     add_entry,
     leave_all_out,
-    leave_out,
     line_end,
     offset,
     put_after,
     put_before,
     replace,
     set_argument,
-    take_out,
 )
 from netspec.mends.finding import item_at, item_before, items
-from netspec.recipe import tables
+from netspec.mends.transforms import mends_of_transforms
+from netspec.recipe import aliases, tables
 from netspec.recipe.clues import DataClue, ScoresClue
-from netspec.recipe.read import EXAMPLES, REQUIRED
-from netspec.recipe.unoffered import DONE_ANYWAY
+from netspec.recipe.read import EXAMPLES, KEYS, REQUIRED
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 
@@ -43,27 +43,6 @@ def _without_dashes(d: Diagnostic, source: Source, train: Node | None) -> Iterat
     yield Fix("leave out the dashes: a recipe has one value for each of its keys", tuple(edits))
 
 
-def _list_of_arguments(d: Diagnostic, at: int, source: Source, train: MapNode) -> Iterator[Fix]:
-    """`Normalize: [[0.5], [0.25]]`: the arguments in the order of torch's signature."""
-    for word in ("transforms", "augment"):
-        listed = train.get(word)
-        for item in listed.items if isinstance(listed, ListNode) else ():
-            if not isinstance(item, MapNode) or len(item.entries) != 1:
-                continue
-            head, given = item.entries[0]
-            if d.code != "list-argument" or not isinstance(given, ListNode) or given.start != at:
-                continue
-            if head.text not in tables.TRANSFORMS:
-                return
-            fields = tables.TRANSFORM.load(head.text).model_fields
-            needed = [name for name, field in fields.items() if field.is_required()]
-            texts = [source.text[one.start : one.end] for one in given.items]
-            if len(needed) == len(texts) and len(needed) > 1 and given.flow:
-                pairs = ", ".join(f"{name}: {text}" for name, text in zip(needed, texts, strict=True))
-                sure = all(isinstance(one, ListNode) for one in given.items)
-                yield Fix(f"write `{head.text}: {{{pairs}}}`", (replace(source, given, f"{{{pairs}}}"),), sure)
-
-
 def mends_of_omitted(spec: Spec, source: Source) -> Iterator[Fix]:
     """`FashionMNIST: {root: …, download: true}`: what torchvision's data sets take and a recipe has no use for."""
     data = spec.train.get("data") if isinstance(spec.train, MapNode) else None
@@ -71,37 +50,13 @@ def mends_of_omitted(spec: Spec, source: Source) -> Iterator[Fix]:
         return
     head, given = data.entries[0]
     model = tables.data_set(head.text) if head.text in tables.DATA_SETS else None
-    if model is None or not model.omitted_says_nothing or not isinstance(given, MapNode):
+    if model is None or not isinstance(given, MapNode):
         return
-    gone = [i for i, (key, _) in enumerate(given.entries) if key.text in model.omitted]
-    names = ", ".join(f"`{given.entries[i][0].text}`" for i in gone)
-    yield Fix(f"leave {names} out", tuple(leave_all_out(given, gone, source)))
-
-
-def _done_anyway(at: int, source: Source, train: MapNode) -> Iterator[Fix]:
-    """`ToTensor` among the transforms: images are tensors when those begin."""
-    for i, (_, listed) in enumerate(train.entries):
-        if not isinstance(listed, ListNode):
-            continue
-        for item in listed.items:
-            head = item.entries[0][0] if isinstance(item, MapNode) and item.entries else item
-            if head.start != at or not isinstance(head, ScalarNode) or head.text not in DONE_ANYWAY:
-                continue
-            edit = take_out(source, item) if len(listed.items) > 1 else leave_out(train, i, source)
-            if edit is not None:
-                yield Fix(f"leave `{head.text}` out", (edit,))
-
-
-def _one_for_each_channel(d: Diagnostic, at: int, source: Source, train: MapNode) -> Iterator[Fix]:
-    """`Normalize: {mean: 0.5, std: 0.25}`: a list has one number for each channel."""
-    for _, listed in train.entries if d.code == "invalid-argument" else ():
-        for item in listed.items if isinstance(listed, ListNode) else ():
-            given = item.entries[0][1] if isinstance(item, MapNode) and len(item.entries) == 1 else None
-            values = [value for _, value in given.entries] if isinstance(given, MapNode) else []
-            bare = [value for value in values if isinstance(value, ScalarNode) and isinstance(value.value, int | float)]
-            if any(value.start == at for value in bare):
-                edits = tuple(replace(source, value, f"[{value.text}]") for value in bare)
-                yield Fix("write a list: a number for each channel", edits)
+    texts = [(key.text, source.text[value.start : value.end]) for key, value in given.entries]
+    gone = [i for i, (name, text) in enumerate(texts) if model.says_nothing(name, text)]
+    if gone:
+        names = ", ".join(f"`{texts[i][0]}`" for i in gone)
+        yield Fix(f"leave {names} out", tuple(leave_all_out(given, gone, source)), says_all=True)
 
 
 def _what_is_missing(d: Diagnostic, source: Source, train: MapNode) -> Iterator[Fix]:
@@ -117,73 +72,93 @@ def _what_is_missing(d: Diagnostic, source: Source, train: MapNode) -> Iterator[
     yield Fix(f"write {' and '.join(f'`{text}`' for text in texts)}", (edit,), certain=False)
 
 
-def mends_of_drawn(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
-    """`RandomCrop` under `transforms`: what is drawn anew belongs under `augment`."""
-    train = spec.train
-    listed = train.get("transforms") if isinstance(train, MapNode) else None
-    if not isinstance(train, MapNode) or not isinstance(listed, ListNode) or train.get("augment") is not None:
-        return
-    at = offset(source, d.span.line, d.span.column)
-    if not any(item.start <= at < item.end for item in listed.items):
-        return
-    drawn = [item for item in listed.items if (name := _transform(item)) and tables.transform(name).random]
-    title = "write under `augment` what is drawn anew"
-    if len(drawn) == len(listed.items):
-        key = next(key for key, value in train.entries if value is listed)
-        yield Fix(title, (replace(source, key, "augment"),), certain=False)
-        return
-    texts = [source.text[item.start : item.end] for item in drawn]
-    under = add_entry(source, train, "augment", f"[{', '.join(texts)}]")
-    out = [take_out(source, item) for item in drawn]
-    cut = [edit for edit in (under, *out) if edit is not None]
-    if len(cut) == len(drawn) + 1 and not any("\n" in text for text in texts):
-        yield Fix(title, tuple(cut), certain=False)
-
-
-def _transform(item: Node) -> str | None:
-    head = item.entries[0][0] if isinstance(item, MapNode) and item.entries else item
-    return head.text if isinstance(head, ScalarNode) and head.text in tables.TRANSFORMS else None
-
-
 def mends_of_recipe(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
-    """`optimizer: SGD` with `lr: 0.1` beside it: the argument belongs under the optimizer."""
+    """Other ways to write what a finding in a recipe is about."""
     at = offset(source, d.span.line, d.span.column)
     train = spec.train
     yield from _without_dashes(d, source, train)
     if isinstance(train, MapNode):
-        yield from _list_of_arguments(d, at, source, train)
-        yield from _done_anyway(at, source, train)
-        yield from _one_for_each_channel(d, at, source, train)
+        yield from mends_of_transforms(d, source, train)
+        yield from _beside_the_data(d, source, train)
         yield from _what_is_missing(d, source, train)
-    if d.code != "unknown-key" or not isinstance(train, MapNode) or train.flow:
-        return
+        yield from _arguments_of(at, source, train)
+        if d.code == "unknown-argument" and _holds(train.get("data"), at):
+            yield from mends_of_omitted(spec, source)
+        if d.code == "unknown-key":
+            yield from _of_the_optimizer(at, source, train)
+
+
+def _holds(node: Node | None, at: int) -> bool:
+    return node is not None and node.start <= at < node.end
+
+
+def _beside_the_data(d: Diagnostic, source: Source, train: MapNode) -> Iterator[Fix]:
+    """`data: {name: FashionMNIST, batch_size: 64}`: keys of the recipe among the arguments of its data."""
+    for name, kind in tables.CALLS.items():
+        node = train.get(name)
+        at = offset(source, *d.span[1:3])
+        if not isinstance(node, MapNode) or not (d.code == "missing-key" or _holds(node, at)):
+            continue
+        inner = node.entries[0][1] if len(node.entries) == 1 else node
+        known = kind.load(node.entries[0][0].text).model_fields if node.entries[0][0].text in kind.names else {}
+        entries = inner.entries if isinstance(inner, MapNode) and inner.flow else []
+        own = [i for i, (key, _) in enumerate(entries) if key.text in KEYS and key.text not in known]
+        own = [i for i in own if train.get(entries[i][0].text) is None]
+        pairs = [(entries[i][0].text, source.text[entries[i][1].start : entries[i][1].end]) for i in own]
+        if own and isinstance(inner, MapNode) and not any("\n" in text for _, text in pairs):
+            added = [add_entry(source, train, key, text) for key, text in pairs]
+            listed = " and ".join(f"`{key}: {text}`" for key, text in pairs)
+            edits = (*leave_all_out(inner, own, source), *(edit for edit in added if edit is not None))
+            yield Fix(f"write {listed} beside `{name}`", edits)
+
+
+def _arguments_of(at: int, source: Source, train: MapNode) -> Iterator[Fix]:
+    """`{ImageFolder: {root: x}}`: a stranger's name, and arguments that have other names here, too."""
+    for name, kind in tables.CALLS.items():
+        node = train.get(name)
+        if not isinstance(node, MapNode) or not _holds(node, at) or len(node.entries) != 1:
+            continue
+        head, given = node.entries[0]
+        meant = meant_call(head.text, kind.names, kind.load, aliases.NAMES[kind.word]).name
+        if meant is None or not isinstance(given, MapNode) or head.start != at or head.text in kind.names:
+            continue
+        fields = kind.load(meant).model_fields
+        renamed = [(key, argument_meant(key.text, fields)) for key, _ in given.entries if key.text not in fields]
+        if renamed and all(own is not None for _, own in renamed):
+            edits = [replace(source, key, own) for key, own in [(head, meant), *renamed] if own is not None]
+            yield Fix(f"write {', '.join(f'`{edit.text}`' for edit in edits)}", tuple(edits))
+
+
+def _of_the_optimizer(at: int, source: Source, train: MapNode) -> Iterator[Fix]:
+    """`optimizer: SGD` with `lr: 0.1` beside it: the argument belongs under the optimizer, with others like it."""
     optimizer = train.get("optimizer")
-    entry = next(((key, value) for key, value in train.entries if key.start == at), None)
-    if entry is None or optimizer is None:
-        return
-    key, value = entry
     head, given = optimizer, None
     if isinstance(optimizer, MapNode) and len(optimizer.entries) == 1:
         head, given = optimizer.entries[0]
-    if not isinstance(head, ScalarNode) or head.text not in tables.OPTIMIZERS:
+    if optimizer is None or not isinstance(head, ScalarNode) or head.text not in tables.OPTIMIZERS:
         return
-    argument = argument_meant(key.text, tables.optimizer(head.text).model_fields)
-    if argument is None:
+    fields = tables.optimizer(head.text).model_fields
+    taken = {key.text for key, _ in given.entries} if isinstance(given, MapNode) else set[str]()
+    moved: dict[int, tuple[str, str]] = {}
+    for i, (key, value) in enumerate(train.entries):
+        argument = None if key.text in KEYS else argument_meant(key.text, fields)
+        text = source.text[value.start : value.end]
+        if argument is not None and argument not in taken and "\n" not in text:
+            moved[i] = argument, text
+            taken.add(argument)
+    if not any(train.entries[i][0].start == at for i in moved):
         return
-    if isinstance(given, MapNode) and given.get(argument) is not None:
-        return
-    text = source.text[value.start : value.end]
+    pairs = ", ".join(f"{argument}: {text}" for argument, text in moved.values())
     if given is None:
-        edit: Edit | None = replace(source, optimizer, f"{{{head.text}: {{{argument}: {text}}}}}")
+        edits = [replace(source, optimizer, f"{{{head.text}: {{{pairs}}}}}")]
+    elif isinstance(given, MapNode) and given.flow and given.entries:
+        edits = [add_entries(given, list(moved.values()), source)]
     elif isinstance(given, MapNode):
-        edit = add_entry(source, given, argument, text)
+        added = [add_entry(source, given, argument, text) for argument, text in moved.values()]
+        edits = [edit for edit in added if edit is not None]
     else:
-        edit = None
-    if edit is not None:
-        begin = source.text.rfind("\n", 0, key.start) + 1
-        stop = source.text.find("\n", value.end) + 1 or len(source.text)
-        title = f"write `{argument}: {text}` under `{head.text}`"
-        yield Fix(title, (edit, Edit(source.between(begin, stop), "")))
+        return
+    yield Fix(f"write `{pairs}` under `{head.text}`", (*edits, *leave_all_out(train, list(moved), source)))
 
 
 def mends_of_data(clue: DataClue, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -201,7 +176,21 @@ def mends_of_data(clue: DataClue, source: Source, spec: Spec) -> Iterator[Fix]:
     if isinstance(node, MapNode):
         node = node.get("shape")
     if clue.input is not None and node is not None:
+        flat = _flattened(clue.input, node, source, spec)
+        if flat is not None:
+            edits = (replace(source, node, clue.input), flat)
+            yield Fix(f"write `input: {clue.input}`, and `Flatten` in front", edits)
         yield Fix(f"write `input: {clue.input}`", (replace(source, node, clue.input),), certain=False)
+
+
+def _flattened(images: str, node: Node, source: Source, spec: Spec) -> Edit | None:
+    """`Flatten` as the first item of a net whose input is as long as an image has values."""
+    first = next(items(spec), None)
+    sizes = node.items if isinstance(node, ListNode) else []
+    width = sizes[0].value if len(sizes) == 1 and isinstance(sizes[0], ScalarNode) else None
+    if first is None or prod(int(size) for size in images.strip("[]").split(",")) != width:
+        return None
+    return put_before(source, first, "Flatten")
 
 
 _WIDTHS: Final = ("out_features", "out_channels")

@@ -210,6 +210,13 @@ def _times_of_repeat(line: Line) -> str:
 # ---- two in a line, names
 
 
+def _colon_behind_signature(line: Line) -> str:
+    """`conv_bn(out)`, above the items of a block."""
+    below = next((text for text in line.lines[line.n + 1 :] if text.strip()), "")
+    above = re.match(r"\s+-\s", below) is not None and len(below) - len(below.lstrip()) >= line.indent
+    return re.sub(rf"^(\s+{WORD}\([^():]*\))$", r"\1:", line.text) if above else line.text
+
+
 def _two_items(line: Line) -> str:
     """`- ReLU, Dropout: 0.5`, `- ReLU - Dropout: 0.5`."""
     found = re.match(r"( *)- |( *)\w+: (?=- )", line.text)
@@ -319,6 +326,8 @@ REWRITINGS: Final = (
     Rewriting("leave out the colon in front of `,` or `]`", "nothing follows this colon", _colon_in_list),
     Rewriting("write a blank behind the colon", "a blank is missing behind the colon", _blank_behind_colon, habit=True),
     Rewriting("write `:` behind the name", "a `:` is missing behind the name", _colon),
+    Rewriting("write `:` behind the signature", "a `:` is missing behind the signature", _colon_behind_signature,
+              with_others=False),
     Rewriting("write commas", "between arguments stands a comma", _semicolons),
     Rewriting("write a comma", "a comma is missing between two arguments", _comma),
     Rewriting("leave out the braces of the template", "an expression stands without braces", _template),

@@ -24,6 +24,10 @@ def mends_of_values(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
     yield from _named(item, source, spec)
     yield from _part(item, source, spec)
     yield from _joined(item, source)
+    beside = re.fullmatch(r"(\w+)\s*\+\s*\[\]|\[\]\s*\+\s*(\w+)", item.head.text) if item.value is None else None
+    if beside is not None and (beside[1] or beside[2]) in spec.named_values:
+        text = f"add: [{f'{beside[1]}, []' if beside[1] else f'[], {beside[2]}'}]"
+        yield Fix(f"write `{text}`", (replace(source, item.node, text),))
     into = added(item.head.text, spec.named_values) if item.value is None else None
     if into is not None:
         text = f"add: [[], {into}]"
@@ -47,6 +51,7 @@ def _part(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
     """`x[:, 0]`, `use: x[:, -1, :]` and `x[:, 1:]`: of what stands here, or of a value with that name."""
     used = item.head.text == "use" and isinstance(item.value, ScalarNode)
     written = item.value.text if used and isinstance(item.value, ScalarNode) else item.head.text
+    written = re.sub(r"^(\w+)\s*=\s*(?=\1\[)", "", written)  # `x = x[:, -1, :]`
     if (item.value is not None and not used) or (found := part_of(written)) is None:
         return
     name, text = found
@@ -76,6 +81,18 @@ def _only(value: Node | None) -> ScalarNode | None:
     if not isinstance(value, ListNode) or len(value.items) != 1 or not value.flow:
         return None
     return value.items[0] if isinstance(value.items[0], ScalarNode) else None
+
+
+def mends_of_one_branch(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`add: x`: what stands here is the other branch."""
+    at = offset(source, *d.span[1:3])
+    for node in nodes(spec):
+        for key, value in node.entries if isinstance(node, MapNode) else ():
+            if value.start != at or key.text not in COMBINATORS or not isinstance(value, ScalarNode):
+                continue
+            if value.text in spec.named_values and not value.quoted:
+                text = f"[[], {value.text}]"
+                yield Fix(f"write `{key.text}: {text}`", (replace(source, value, text),))
 
 
 def mends_of_unread(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:

@@ -49,7 +49,9 @@ def mends_of_words(item: Item, name: str, layer: type[Layer], source: Source, sp
             edits += after[0]
             said.append(f"`{words.behind}` {after[1]}")
         if edits:
-            fix = Fix(f"write {', '.join(dict.fromkeys(said))}", tuple(edits), certain=words.sure and way.certain)
+            fix = Fix(
+                f"write {', '.join(dict.fromkeys(said))}", tuple(edits), words.sure and way.certain, words.says_all
+            )
             yield from _by_channels(item, name, fix, source, spec)
 
 
@@ -64,6 +66,8 @@ class _Words:
         self.said = [f"`{name}`"] if self.edits else []
         self.behind: str | None = None
         self.sure = True
+        self.says_all = False
+        """Whether what is left out is known to say nothing."""
         steps = _last_step(item, layer, source)
         self.edits += steps
         last = "`returns: last`, as Keras has it"
@@ -88,6 +92,10 @@ class _Words:
                     gone.append(i)
                     self.edits += shape[0]
                     self.said.append(shape[1])
+            elif within and key.text == "input_length" and self._is_length(value):
+                gone.append(i)
+                self.says_all = True
+                self.said.append("no `input_length`, which `input` says")
             elif within and not self._take_argument(key, value, holder):
                 return False
         if within and len(gone) == len(holder.entries):
@@ -95,6 +103,20 @@ class _Words:
         else:
             self.edits += leave_all_out(holder, gone, self._source)
         return True
+
+    def _is_length(self, value: Node) -> bool:
+        """Whether the length that a first layer states is that of the input."""
+        listed, given = self._spec.layers, self._spec.input
+        if (
+            not isinstance(listed, ListNode)
+            or listed.items[:1] != [self._item.node]
+            or not isinstance(value, ScalarNode)
+        ):
+            return False
+        scalars = (
+            [one.value for one in given.items if isinstance(one, ScalarNode)] if isinstance(given, ListNode) else []
+        )
+        return [size for size in scalars if isinstance(size, int)] == [value.value]  # beside a dtype
 
     def _take_activation(self, value: ScalarNode) -> bool:
         theirs = self._item.head.text not in self._spec.offer.layers
@@ -116,9 +138,10 @@ class _Words:
             self.said.append(f"`{argument}: {text}`")
         elif key.text not in fields:
             argument = argument_meant(key.text, fields)
-            if argument is not None and holder.get(argument) is None:
-                self.edits.append(replace(source, key, argument))
-                self.said.append(f"`{argument}`")
+            if argument is None or holder.get(argument) is not None:
+                return False
+            self.edits.append(replace(source, key, argument))
+            self.said.append(f"`{argument}`")
         if isinstance(value, ScalarNode) and not (self._padded and key.text == "padding"):
             self._take_value(value, argument_meant(key.text, fields) or key.text)
         return True

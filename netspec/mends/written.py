@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
+from typing import Final
 
 from netspec.combinators import COMBINATORS, joining_class
 from netspec.combinators.products import Gate
@@ -14,15 +16,17 @@ from netspec.language.spec import Spec
 from netspec.layers.base import Layer
 from netspec.meant import argument_meant
 from netspec.mends.calls import call_text, items_text
-from netspec.mends.edits import leave_out, offset, put_beside, replace, set_argument
+from netspec.mends.edits import leave_out, offset, put_beside, replace, set_argument, take_out
 from netspec.mends.finding import items_around, nodes
 from netspec.mends.heads import mends_of_head
+from netspec.mends.inputs import input_sizes
 from netspec.mends.pairs import mends_of_pairs
 from netspec.mends.pasted import readings, what_was_found
 from netspec.mends.pools import pooled, window
 from netspec.mends.positions import by_position
+from netspec.mends.syntax import shape_of_data
 from netspec.mends.words import mends_of_axis, mends_of_words
-from netspec.text.source import ListNode, MapNode, ScalarNode, Source
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 
 def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) -> Iterator[Fix]:
@@ -42,6 +46,7 @@ def mends_of_writing(d: Diagnostic, source: Source, spec: Spec, is_first: bool) 
         if name is None:
             continue
         layer = spec.offer.layer_class(name)
+        yield from _as_called(item, layer, source, spec, is_first)
         yield from by_position(item, name, layer, source, is_first)
         yield from mends_of_pairs(d, item, layer, source)
         yield from _option_inside(d, item, source)
@@ -106,16 +111,52 @@ def _python(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
             if lead.strip() != "-":
                 return
             dash = " " * lead.index("-")
+            said = _says_the_input(child.text, spec)
+            if said and (out := take_out(source, child)) is not None and re.match(r"[\w.]*Input", child.text):
+                yield Fix("leave it out: `input` says it", (out,), says_all=True)
+                return
             for items in readings(child.text, spec.offer):
                 lines = items_text(items)
                 text = f"\n{dash}".join(lines)[2:]
                 one = f"write `{lines[0][2:]}`" + (f" with the name `{items[0].name}`" if items[0].name else "")
                 fix = Fix(one if len(items) == 1 else "write each call as an item",
-                          (replace(source, child, text),))  # fmt: skip
+                          (replace(source, child, text),), says_all=said)  # fmt: skip
                 steps = "return_sequences" not in child.text and any(_gives_steps(item.call, spec) for item in items)
                 yield from () if steps else (fix,)  # Keras's gives the last one
                 yield fix._replace(certain=False)  # where a number is lost, as that of `x.view(-1, 784)`
             return
+
+
+def _says_the_input(text: str, spec: Spec) -> bool:
+    """Whether a call of Keras's has the shape of the input as it is at the top, with the channels last or first."""
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    sizes = input_sizes(spec)
+    if sizes is None or not isinstance(call, ast.Call):
+        return False
+    known = [size.value for size in sizes if isinstance(size, ScalarNode)]
+    return any(shape_of_data(call, {}, channels_last=last) == known for last in (True, False))
+
+
+def _as_called(item: Item, layer: type[Layer], source: Source, spec: Spec, is_first: bool) -> Iterator[Fix]:
+    """`Linear: 128, bias=False`: arguments behind the name as in a call."""
+    value = item.value
+    if not isinstance(value, ScalarNode) or value.quoted or not re.search(r",\s*\w+\s*=[^=]", value.text):
+        return
+    begin = source.text.rfind("\n", 0, item.node.start) + 1
+    dash = source.text[begin : item.node.start]
+    if dash.strip() != "-" or not isinstance(item.node, MapNode) or len(item.node.entries) != 1:
+        return
+    made = list(readings(f"{item.head.text}({value.text})", spec.offer))
+    needed = [name for name, field in layer.model_fields.items() if field.is_required()]
+    made = [items for items in made if all(f"{name}:" in items[0].call for name in needed)]
+    sure = len(made) == 1 or is_first
+    for items in made:
+        text = f"\n{' ' * dash.index('-')}".join(items_text(items))[2:]
+        yield Fix(f"write `{items[0].call}`" + (f" and `{items[1].call}`" if len(items) > 1 else ""),
+                  (replace(source, item.node, text),), sure, says_all=True)  # fmt: skip
 
 
 def _gives_steps(call: str, spec: Spec) -> bool:
@@ -162,10 +203,17 @@ def _typed(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
         layer = spec.offer.layer_class(name)
         pairs: list[tuple[str, str]] = []
         beside: list[str] = []
+        entries: list[tuple[ScalarNode, Node]] = []
         for key, given in node.entries:
+            within = key.text in _GIVING and isinstance(given, MapNode)
+            entries += given.entries if within and isinstance(given, MapNode) else [(key, given)]
+        for key, given in entries:
             text = source.text[given.start : given.end]
             if key.text == word or "\n" in text:
                 continue
+            if key.text in _GIVING and isinstance(given, ListNode) and len(node.entries) == 2:
+                yield from _of_a_list(item, name, text, source, spec)
+                return
             argument = _argument(key.text, layer)
             if argument is not None:
                 pairs.append((argument, text))
@@ -182,6 +230,16 @@ def _typed(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
 def _argument(word: str, layer: type[Layer]) -> str | None:
     """The argument of a layer that a word means, the tensors that it is given beside what flows included."""
     return word if word in layer.tensors else argument_meant(word, layer.model_fields)
+
+
+_GIVING: Final = ("args", "params", "kwargs", "arguments", "options", "config")
+"""Keys under which others put the arguments."""
+
+
+def _of_a_list(item: Item, name: str, text: str, source: Source, spec: Spec) -> Iterator[Fix]:
+    """`{type: Linear, args: [784, 10]}`: the arguments in torch's order."""
+    for items in readings(f"{name}({text.strip('[]')})", spec.offer):
+        yield Fix(f"write `{items[0].call}`", (Edit(source.between(item.node.start, item.node.end), items[0].call),))
 
 
 def _option_inside(d: Diagnostic, item: Item, source: Source) -> Iterator[Fix]:
@@ -251,7 +309,10 @@ def _beside(d: Diagnostic, item: Item, name: str, layer: type[Layer], source: So
             continue
         under = set_argument(source, item, argument, text, layer.scalar)
         if under is not None:
-            yield Fix(f"write `{argument}: {text}` under `{name}`", (under, leave_out(node, i, source)))
+            said = item.value.get(argument) if isinstance(item.value, MapNode) else item.value
+            said = said if isinstance(item.value, MapNode) or layer.scalar == argument else None
+            sure = said is None or source.text[said.start : said.end] in ("", text)  # else it says two things
+            yield Fix(f"write `{argument}: {text}` under `{name}`", (under, leave_out(node, i, source)), sure)
 
 
 def _pattern(d: Diagnostic, at: int, source: Source, spec: Spec) -> Iterator[Fix]:

@@ -129,7 +129,7 @@ def _is_null(node: Node) -> bool:
 def _meant(text: str) -> str | None:
     """The loss that a name stands for, here or elsewhere."""
     kind = tables.CALLS["loss"]
-    return meant_call(text, kind.names, kind.load, aliases.NAMES[kind.word])[0]
+    return meant_call(text, kind.names, kind.load, aliases.NAMES[kind.word]).name
 
 
 def _without_strangers(calls: list[Entry], beside: dict[str, Node], reader: Reader) -> list[Entry]:

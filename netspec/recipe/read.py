@@ -182,7 +182,7 @@ def _call(node: Node, kind: tables.Kind, reader: Reader) -> Named | None:
 
 def _torn(trap: Trap, reader: Reader) -> None:
     """Report a call in Python's form that YAML took apart at its comma, with the mapping that it means."""
-    _, whole = meant_call(trap.torn, tables.TRANSFORMS, tables.transform, aliases.NAMES["transform"])
+    whole = meant_call(trap.torn, tables.TRANSFORMS, tables.transform, aliases.NAMES["transform"]).whole
     fix = None if whole is None else Fix(f"write `{whole}`", (Edit(trap.span, whole),))
     message = f"YAML splits `{trap.torn}` at its comma: a transform's arguments are a mapping"
     reader.report(

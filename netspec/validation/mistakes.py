@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, get_args
 
 from netspec.arguments import Arguments
-from netspec.diagnostics import Code, Edit, Fix, did_you_mean, is_misspelt
+from netspec.diagnostics import did_you_mean
 from netspec.expressions.values import described
 from netspec.kinds import FieldKind, kinds_of
-from netspec.meant import argument_meant, instead_of_argument, is_same_argument, meant_call, no_argument, python_call
+from netspec.meant import argument_meant, instead_of_argument, is_same_argument, no_argument
 from netspec.text.nodes import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import argument_trap
 from netspec.validation.reports import Reports
@@ -25,15 +25,29 @@ if TYPE_CHECKING:
 def no_bare_value(reports: Reports, model: type[Arguments], node: ScalarNode, name: str) -> None:
     """Report a bare value, `Conv2d: 64`, where nothing says which argument that would be."""
     arguments = ", ".join(model.model_fields)
-    alone = f"write `{name}` alone: it needs no argument" if arguments else f"write `{name}` alone"
-    if node.text in _switches(model):
-        alone = f"write `{name}: {{{node.text}: true}}`"
+    parts = [part.strip() for part in node.text.strip("()").split(",")]
+    if len(parts) > 1 and not node.quoted:  # `Conv2d: 16, 3`, several values without brackets
+        values: list[Node] = [ScalarNode(part, part, False, node.start, node.end) for part in parts]
+        listed = ListNode(values, True, node.start, node.end)
+        readings = [f"`{name}: {{{one}}}`" for one in _with_list(model, listed, node.text) if "=" not in one]
+        told = f"name the arguments: {' or '.join(readings)}" if readings else None
+    else:
+        told = _told_of_one(model, node, name)
     reports.report(
         "scalar-argument",
         f"`{name}` takes no bare value" + (f"; its arguments are {arguments}" if arguments else ", and no arguments"),
         node,
-        help=_named_readings(model, node.text, name) if _may_be_meant(model, node) else alone,
+        help=told,
     )
+
+
+def _told_of_one(model: type[Arguments], node: ScalarNode, name: str) -> str:
+    """What to write for one bare value, as advice."""
+    if _may_be_meant(model, node):
+        return _named_readings(model, node.text, name)
+    if node.text in _switches(model):
+        return f"write `{name}: {{{node.text}: true}}`"
+    return f"write `{name}` alone: it needs no argument" if model.model_fields else f"write `{name}` alone"
 
 
 def _switches(model: type[Arguments]) -> list[str]:
@@ -168,97 +182,6 @@ def unknown_argument(
     return meant
 
 
-def no_call(reports: Reports, node: Node, table: Mapping[str, str], kind: str) -> None:
-    """Report what is neither a name nor a name with its arguments."""
-    several = [key.text for key, _ in node.entries] if isinstance(node, MapNode) else []
-    named = f": here are {' and '.join(f'`{n}`' for n in several)}" if len(several) > 1 else ""
-    reports.report(
-        "wrong-form",
-        f"{_one(kind)} is one name, or one name with its arguments{named}",
-        node,
-        help=f"keep one, as in `{{{several[-1]}: {{…}}}}`" if named else f"for example `{next(iter(table))}`",
-    )
-
-
-def _one(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-
-
-_NAMING = ("name", "type", "dataset", "class_name", "class", "_target_")
-"""Keys under which others say which thing it is whose arguments stand beside."""
-
-
-def names_within(
-    reports: Reports, node: MapNode, table: Mapping[str, str], load: Callable[[str], type[Arguments]], kind: str,
-    elsewhere: Mapping[str, str],
-) -> bool:  # fmt: skip
-    """Report `{name: SGD, lr: 0.1}`, whose name is the key and the arguments its value here; False if it is none."""
-    at = next((i for i, (key, _) in enumerate(node.entries) if key.text in _NAMING and key.text not in table), None)
-    if at is None:
-        return False
-    key, value = node.entries[at]
-    name = meant_call(value.text, table, load, elsewhere)[0] if isinstance(value, ScalarNode) else None
-    if name is None:
-        return False
-    source = reports.source
-    model = load(name)
-    gone = model.omitted if model.omitted_says_nothing else {}
-    others = [entry for i, entry in enumerate(node.entries) if i != at and entry[0].text not in gone]
-    texts = [f"{other.text}: {source.text[given.start : given.end]}" for other, given in others]
-    whole = f"{{{name}: {{{', '.join(texts)}}}}}" if texts else name
-    flat = not any("\n" in text for text in texts) and source.text[key.end : key.end + 1] == ":"
-    block = not node.flow and at == 0 and others
-    edits = [Edit(source.span(node), whole)]
-    colon = len(source.text[: node.start].rstrip())
-    if not node.flow and not texts and source.text[colon - 1 : colon] == ":":  # a name alone stands behind its key
-        edits = [Edit(source.between(colon, node.end), f" {whole}")]
-    if block:  # what stands under it is indented by two more
-        lines = range(source.text.count("\n", 0, others[0][0].start), source.text.count("\n", 0, node.end) + 1)
-        starts = [source.offset(line + 1, 1) for line in lines]
-        edits = [Edit(source.between(key.start, value.end), f"{name}:")]
-        edits += [Edit(source.between(start, start), "  ") for start in starts if source.text[start : start + 1] == " "]
-    told = "`" + (f"{name}: {{{', '.join(texts)}}}" if texts else name) + "`"
-    flat = flat or bool(block)
-    reports.report(
-        "wrong-form",
-        f"{_one(kind)} is one name, or one name with its arguments, and has no `{key.text}`",
-        key,
-        help="its name is a key, whose value are its arguments" if texts else "its name stands alone",
-        fix=Fix(f"write {told}", tuple(edits)) if flat else None,
-    )
-    return True
-
-
-def unknown_call(
-    reports: Reports,
-    head: ScalarNode,
-    alone: bool,
-    table: Mapping[str, str],
-    load: Callable[[str], type[Arguments]],
-    kind: str,
-    unknown: Code,
-    elsewhere: Mapping[str, str],
-) -> None:
-    """Report a name that is not in the table; Python's `Adam(lr=0.1)` is answered with its mapping."""
-    near, whole = meant_call(head.text, table, load, elsewhere)
-    whole = whole if alone else near  # before a colon there is no room for a mapping
-    bare = python_call(head.text)[0]
-    sure = near is not None and (elsewhere.get(bare.lower()) == near or is_misspelt(bare, near))
-    if near is None:
-        advice = elsewhere.get(bare.lower())
-        help_ = advice or f"there are: {', '.join(sorted(table))}"
-    else:
-        help_ = f"did you mean `{near}`?" if whole == near else f"write `{whole}`"
-    reports.report(
-        unknown,
-        f"there is no {kind} `{head.text}`"
-        + (": a name and its arguments are a mapping here" if whole != near else ""),
-        head,
-        help=help_,
-        fix=reports.replace(f"write `{whole}`", head, whole)._replace(certain=sure) if whole else None,
-    )
-
-
 # ---- what pydantic finds
 
 
@@ -306,6 +229,9 @@ def invalid_argument(
         if inner is not None and (value is True or (type(value) in (int, float) and inner.scalar is not None)):
             whole = "{}" if value is True else f"{{{inner.scalar}: {shown(value)}}}"
             told = f"write `{field}: {whole}`" + (", which leaves all at its defaults" if value is True else "")
+        literal = isinstance(node, ScalarNode) and isinstance(node.value, float)  # and nothing computed
+        if whole is None and literal and (whole := whole_number(kind, value)) is not None:
+            told = None
         reports.report(
             "invalid-argument",
             f"`{path}` of `{name}` {refusal(kind, item['type'], item['msg'], value)}",
@@ -313,6 +239,11 @@ def invalid_argument(
             help=told,
             fix=None if whole is None else reports.replace(f"write `{field}: {whole}`", node, whole),
         )
+
+
+def whole_number(kind: FieldKind, value: object) -> str | None:
+    """`64.0` without its point, where a field takes an integer."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and kind.takes(int(value)) else None
 
 
 def _inner(model: type[Arguments], field: str) -> type[Arguments] | None:

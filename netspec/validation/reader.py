@@ -14,7 +14,7 @@ from netspec.dims import UNKNOWN, Dim
 from netspec.kinds import FieldKind, kinds_of
 from netspec.text.nodes import ListNode, MapNode, Node, ScalarNode
 from netspec.text.traps import flow_trap
-from netspec.validation import mistakes
+from netspec.validation import calls, mistakes
 from netspec.validation.plans import Plan, make_plan
 from netspec.validation.reports import Reports
 from netspec.validation.values import FAILED, Names, Values, Wish
@@ -155,15 +155,15 @@ class Reader(Values):
         """
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
             head, value = node, None
-        elif isinstance(node, MapNode) and mistakes.names_within(self.reports, node, table, load, kind, elsewhere):
+        elif isinstance(node, MapNode) and calls.names_within(self.reports, node, table, load, kind, elsewhere):
             return None
         elif isinstance(node, MapNode) and len(node.entries) == 1:
             head, value = node.entries[0]
         else:
-            mistakes.no_call(self.reports, node, table, kind)
+            calls.no_call(self.reports, node, table, load, kind)
             return None
         if head.text not in table:
-            mistakes.unknown_call(self.reports, head, head is node, table, load, kind, unknown, elsewhere)
+            calls.unknown_call(self.reports, head, value, table, load, kind, unknown, elsewhere)
             return None
         return self.arguments(load(head.text), value, name=head.text, at=head)
 
@@ -177,7 +177,9 @@ class Reader(Values):
             return kind.check(value)
         except PydanticCustomError as error:
             told = mistakes.refusal(kind, error.type, error.message(), value)
-            self.report("invalid-argument", f"`{name}` {told}", node)
+            whole = mistakes.whole_number(kind, value) if isinstance(node, ScalarNode) and node.value == value else None
+            fix = None if whole is None else self.replace(f"write `{name}: {whole}`", node, whole)
+            self.report("invalid-argument", f"`{name}` {told}", node, fix=fix)
             return FAILED
 
     def needs_number(self, argument: str, value: Dim, node: Node, owner: str | None) -> None:

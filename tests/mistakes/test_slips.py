@@ -12,7 +12,7 @@ from netspec.text.source import decode
 from tests.mistakes.check import apply, check, same_network
 from tests.mistakes.slips import Slip, slips
 
-LEFT = {"recipe: optimizer with decimal commas", "recipe: optimizer with lines level"}
+LEFT = {"recipe: optimizer with decimal commas"}
 """What no mend answers."""
 SEVERAL = {
     "commas behind all", "commas behind arguments", "semicolons behind all", "no-break spaces", "input: {1, 8, 8}",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import re
+from typing import ClassVar, Final
 
 from netspec.recipe.base import DataSet, Facts
+from netspec.recipe.unoffered import DONE_ANYWAY
+
+_IN_PYTHON: Final = rf"(?:\w+\.)*(?:{'|'.join(DONE_ANYWAY)})\([\w.=, ]*\)"
+"""What is done anyway, as programs write it."""
 
 
 class Torchvision(DataSet):
@@ -16,12 +21,18 @@ class Torchvision(DataSet):
         "train": "a run reads both parts, and tests on the second",
         "download": "what is missing is downloaded by itself",
     }
-    omitted_says_nothing: ClassVar[bool] = True
+    in_front: ClassVar[tuple[str, ...]] = ("root",)
     known: ClassVar[Facts]
     """The facts, where they do not depend on an argument."""
 
     def facts(self) -> Facts:
         return self.known
+
+    @classmethod
+    def says_nothing(cls, name: str, text: str) -> bool:
+        """Also `transform=ToTensor()`: images are tensors when a recipe's transforms begin."""
+        called = re.fullmatch(rf"(?:[\w.]*Compose\(\[ *)?{_IN_PYTHON}(?:, *{_IN_PYTHON})*,?(?: *\]\))?", text)
+        return name in cls.omitted or (name == "transform" and called is not None) or text == "None"
 
 
 class MNIST(Torchvision):

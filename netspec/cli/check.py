@@ -43,6 +43,7 @@ class _Asked(NamedTuple):
     help="Only specs that differ from where the branch left this one of git's; without REF those that are not "
     "committed yet. Without SPEC those in the current directory and below.",
 )
+@click.option("--locked", is_flag=True, help="Hold them against netspec.lock.json, too, which `netspec lock` writes.")
 @format_option(*FORMS)
 @remark_options
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing when all is well.")
@@ -52,6 +53,7 @@ class _Asked(NamedTuple):
 def command(
     specs: tuple[str, ...],
     changed: str | None,
+    locked: bool,
     form: str,
     strict: bool,
     notes: bool,
@@ -65,6 +67,10 @@ def command(
     """Report every mistake in every file and variant; `-` is standard input, and a directory stands for its specs."""
     if (fix or diff) and (variant is not None or set_):
         raise UsageError("`--fix` mends a file as it stands, in all its variants: leave out `--variant` and `--set`")
+    if locked and (variant is not None or set_):
+        raise UsageError(
+            "`--locked` compares a file as it stands, in all its variants: leave out `--variant` and `--set`"
+        )
     asked = _Asked(notes, ignore, fix, diff, variant, set_)
     findings = Findings()
     paths = _paths(specs, changed, findings)
@@ -78,6 +84,10 @@ def command(
         else:
             findings.sources[name] = text
             findings.files[name] = without_ignored(found, ignore)
+    if locked:
+        from netspec.cli.locks import hold  # imported here: not every check asks for it
+
+        hold(specs or (".",), paths, findings)
     findings.show(form, strict=strict, err=fix or diff)
     if form == "text" and not quiet and not findings.found and not findings.unread:
         click.echo(_all_well(len(paths), changed), err=True)

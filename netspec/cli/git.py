@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from netspec.diagnostics import UsageError
 
-_WORDS: Final = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
-"""A checkout may name a program that watches its files: it is not run."""
+_WORDS: Final = ("git", "-c", "core.fsmonitor=false", "-c", "diff.autoRefreshIndex=false")
+"""A checkout may name a program that watches its files: it is not run. Nor is the index written anew."""
 _SUFFIXES: Final = (".yaml", ".yml")
 _SPECS: Final = tuple(f":(top,glob)**/*{suffix}" for suffix in _SUFFIXES)
 _DIFFERENCE: Final = (
-    "diff", "--raw", "-z", "--find-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--no-relative",
+    "diff", "--raw", "-z", "--no-abbrev", "--find-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--no-relative",
     "--ignore-submodules=dirty",
 )  # fmt: skip
 _READ_OTHERWISE: Final = tuple(f"GIT_{kind}_PATHSPECS" for kind in ("LITERAL", "GLOB", "NOGLOB", "ICASE"))
@@ -29,6 +29,8 @@ _READ_OTHERWISE: Final = tuple(f"GIT_{kind}_PATHSPECS" for kind in ("LITERAL", "
 _SUBMODULE: Final = "160000"
 _LINK: Final = "120000"
 _NOTHING: Final = "000000"
+_AT_ONCE: Final = 200
+"""So many paths are given to git in one call."""
 
 
 class Changed(NamedTuple):
@@ -107,15 +109,30 @@ class Repository:
 
     def _differing(self, commit: str) -> Iterator[Changed]:
         words = iter(_split(self._output(*_DIFFERENCE, commit, "--", ":(top)")))
+        touched: dict[str, str] = {}
         for head in words:
-            before_mode, now_mode, _, _, status = head.removeprefix(":").split()
+            before_mode, now_mode, blob, _, status = head.removeprefix(":").split()
             first = next(words)
             second = next(words) if status[0] in "RC" else first
             submodule = _SUBMODULE in (before_mode, now_mode)
-            if status[0] != "U":
-                before = first if before_mode != _NOTHING and (submodule or first.endswith(_SUFFIXES)) else None
-                now = second if now_mode != _NOTHING and (submodule or second.endswith(_SUFFIXES)) else None
+            before = first if before_mode != _NOTHING and (submodule or first.endswith(_SUFFIXES)) else None
+            now = second if now_mode != _NOTHING and (submodule or second.endswith(_SUFFIXES)) else None
+            if status[0] == "M" and now is not None and now_mode == before_mode and now_mode not in (_LINK, _SUBMODULE):
+                touched[now] = blob
+            elif status[0] != "U":  # one in conflict is there a second time
                 yield Changed(before, now, submodule)
+        for path, same in self._compared(touched):
+            if not same:
+                yield Changed(path, path)
+
+    def _compared(self, blobs: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+        """Whether each file has the contents that a commit has of it, as git would take them in: of a file that was
+        only touched git says that it differs unless it may write its index."""
+        paths = list(blobs)
+        for start in range(0, len(paths), _AT_ONCE):
+            some = paths[start : start + _AT_ONCE]
+            made = os.fsdecode(self._output("hash-object", "--", *some)).split()
+            yield from ((path, blob == blobs[path]) for path, blob in zip(some, made, strict=True))
 
     def _near(self, ref: str, option: str) -> str:
         if Path(ref).exists():

@@ -12,7 +12,7 @@ import pytest
 
 import netspec
 from netspec.cli.check import command
-from tests.checkouts import MLP, checkout, write
+from tests.checkouts import LENET, MLP, checkout, write
 from tests.commands import invoke
 
 WIDE = 'name: wide\ninput: [784]\nlayers:\n  - {"Linéar 😀😀": 3}\n  - {Linear: 10, name: "a"}   # 😀\n  - ReLu\n'
@@ -60,19 +60,12 @@ def marked(text: str, region: dict[str, int]) -> str:
 
 
 def test_columns_of_sarif_count_code_units_of_utf_16(root: Path) -> None:
-    text = MLP + 'vars: {"😀": 1, wrong: 2}\n'
-    write(root, "specs/wide.yaml", 'name: wide\ninput: [784]\nlayers: [{Linear: 10, name: "😀😀"}, Linaer: 5]\n')
-    run = sarif("specs/wide.yaml")
+    path = write(root, "specs/wide.yaml", 'input: [784]\nlayers: [{Linear: 10, name: "😀😀"}, Linaer: 5]\n')
+    run = sarif(path)
     assert run["columnKind"] == "utf16CodeUnits"
-    marks = {
-        result["ruleId"]: marked(
-            (root / "specs/wide.yaml").read_text(encoding="utf-8"),
-            result["locations"][0]["physicalLocation"]["region"],
-        )
-        for result in run["results"]
-    }
-    assert marks["unknown-layer"] == "Linaer"
-    assert text
+    text = path.read_text(encoding="utf-8")
+    marks = {r["ruleId"]: marked(text, r["locations"][0]["physicalLocation"]["region"]) for r in run["results"]}
+    assert marks == {"bad-name": '"😀😀"', "unknown-layer": "Linaer"}
 
 
 def test_the_fixes_of_sarif_applied_as_they_stand_mend_the_spec(root: Path) -> None:
@@ -143,6 +136,7 @@ def test_nothing_wrong_is_a_document_too(root: Path) -> None:
 
 
 def test_a_setting_has_no_place_in_a_file(root: Path) -> None:
-    (result,) = sarif("specs/good.yaml", "--set", "input=[true]")["results"]
+    write(root, "specs/good.yaml", LENET)
+    (result,) = sarif("specs/good.yaml", "--set", "train.clip_grad_norm=1 + two")["results"]
     assert result["locations"] == []
-    assert "--set input=[true]" in result["message"]["text"]
+    assert "--set train.clip_grad_norm=1 + two" in result["message"]["text"]

@@ -45,7 +45,7 @@ def test_three_changed_specs_are_told_with_both_values(root: Path) -> None:
     assert rows(text)[1:] == [
         ["`specs/lenet.yaml`", "changed", "61,706 → 62,558 (+1.4 %)", "416,520 → 535,720 (+28.6 %)",
          "15.8 MiB → 20.4 MiB (+29.1 %) at 256"],
-        ["`specs/mlp.yaml`", "changed", "407,050", "406,528", "4.7 MiB at 1"],
+        ["`specs/mlp.yaml`", "changed", "407,050", "406,528", "3.1 MiB at 1"],
         ["`specs/several.yaml small`", "changed", "27,098 → 33,870 (+25.0 %)", "51,376 → 64,220 (+25.0 %)",
          rows(text)[3][4]],
     ]  # fmt: skip

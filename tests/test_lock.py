@@ -71,7 +71,7 @@ def test_comments_names_of_blocks_and_arguments_without_a_shape_change_nothing(r
         ("[784]", "[28, 28]", "the input: 784 → 28 × 28"),
         ("[784]", "{x: [784]}", "the input: 784 → none"),
         ("Linear: 10]", "Linear: 10, Sigmoid]", "`3` is new: `Sigmoid`"),
-        ("Linear: 512, ReLU, Linear: 10", "Linear: 512, Linear: 10", "`2` is gone: `Linear`, with `2.weight`, `2.bias`"),
+        (" ReLU,", "", "`2` is gone: `Linear`, with `2.weight`, `2.bias`"),
         ("Linear: 10]", "{Linear: 10, name: head}]", "`head` is new: `Linear`, with `head.weight`, `head.bias`"),
         ("Linear: 10]", "{Linear: 10, freeze: true}]", "trainable parameters: 407,050 → 401,920"),
         ("Linear: 10]", "Linear: {out_features: 10, bias: false}]", "`2`: `bias` 10 → none"),

@@ -21,8 +21,8 @@ _WORDS: Final = ("git", "-c", "core.fsmonitor=false", "-c", "diff.autoRefreshInd
 _SUFFIXES: Final = (".yaml", ".yml")
 _SPECS: Final = tuple(f":(top,glob)**/*{suffix}" for suffix in _SUFFIXES)
 _DIFFERENCE: Final = (
-    "diff", "--raw", "-z", "--no-abbrev", "--find-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--no-relative",
-    "--ignore-submodules=dirty",
+    "diff", "--raw", "-z", "--no-abbrev", "--find-renames", "--no-ext-diff", "--no-textconv", "--no-color",
+    "--no-relative", "--ignore-submodules=dirty",
 )  # fmt: skip
 _READ_OTHERWISE: Final = tuple(f"GIT_{kind}_PATHSPECS" for kind in ("LITERAL", "GLOB", "NOGLOB", "ICASE"))
 """Variables by which git would take a pattern for another thing."""

@@ -146,7 +146,7 @@ def _indented(value: object, indent: str) -> str:
 # ---- differences
 
 
-class Difference(NamedTuple):
+class LockDifference(NamedTuple):
     """One thing that is not as it is locked."""
 
     words: str
@@ -154,7 +154,7 @@ class Difference(NamedTuple):
     """The layer that it is about."""
 
 
-def differences(old: LockedNet, new: LockedNet) -> list[Difference]:
+def differences(old: LockedNet, new: LockedNet) -> list[LockDifference]:
     """What has changed, each with both values: what is taken and given, the counts, then layer by layer."""
     return [
         *_values("input", old.inputs, new.inputs),
@@ -164,12 +164,12 @@ def differences(old: LockedNet, new: LockedNet) -> list[Difference]:
     ]
 
 
-def _values(what: str, old: Mapping[str, LockedValue], new: Mapping[str, LockedValue]) -> Iterator[Difference]:
+def _values(what: str, old: Mapping[str, LockedValue], new: Mapping[str, LockedValue]) -> Iterator[LockDifference]:
     for name in [*old, *(name for name in new if name not in old)]:
         before, after = old.get(name), new.get(name)
         if before != after:
             word = f"the {what}" if name == what else f"{what} `{name}`"
-            yield Difference(f"{word}: {_value_text(before)} → {_value_text(after)}")
+            yield LockDifference(f"{word}: {_value_text(before)} → {_value_text(after)}")
 
 
 def _value_text(value: LockedValue | None) -> str:
@@ -178,32 +178,32 @@ def _value_text(value: LockedValue | None) -> str:
     return _text(value.shape) + ("" if value.dtype == "float32" else f" {value.dtype}")
 
 
-def _counts(old: LockedNet, new: LockedNet) -> Iterator[Difference]:
+def _counts(old: LockedNet, new: LockedNet) -> Iterator[LockDifference]:
     for noun, before, after in (
         ("parameters", old.params, new.params),
         ("trainable parameters", old.trainable_params, new.trainable_params),
         ("MACs", old.macs, new.macs),
     ):
         if before != after:
-            yield Difference(f"{noun}: {_count(before)} → {_count(after)}")
+            yield LockDifference(f"{noun}: {_count(before)} → {_count(after)}")
 
 
 def _count(count: int | str) -> str:
     return count_text(count) if isinstance(count, int) else count
 
 
-def _layers(old: Mapping[str, LockedLayer], new: Mapping[str, LockedLayer]) -> Iterator[Difference]:
+def _layers(old: Mapping[str, LockedLayer], new: Mapping[str, LockedLayer]) -> Iterator[LockDifference]:
     for path, layer in new.items():
         before = old.get(path)
         if before is None:
-            yield Difference(f"`{path}` is new: `{layer.type}`{_keys(path, layer)}", path)
+            yield LockDifference(f"`{path}` is new: `{layer.type}`{_keys(path, layer)}", path)
         elif before != layer:
-            yield Difference(f"`{path}`: {', '.join(_changes(before, layer))}", path)
+            yield LockDifference(f"`{path}`: {', '.join(_changes(before, layer))}", path)
     for path, layer in old.items():
         if path not in new:
-            yield Difference(f"`{path}` is gone: `{layer.type}`{_keys(path, layer)}", path)
+            yield LockDifference(f"`{path}` is gone: `{layer.type}`{_keys(path, layer)}", path)
     if dict(old) == dict(new) and list(old) != list(new):
-        yield Difference("the layers run in another order")
+        yield LockDifference("the layers run in another order")
 
 
 def _keys(path: str, layer: LockedLayer) -> str:

@@ -1,4 +1,4 @@
-"""docs/ci.md: its commands run in a checkout with a branch, and its hooks in the real pre-commit, where that is there."""
+"""docs/ci.md: its commands run in a checkout with a branch, its hooks in the real pre-commit, where there is one."""
 
 from __future__ import annotations
 

@@ -86,6 +86,7 @@ _READERS_OWN = {
     },
     "errors.md": {"netspec.lock.json", "other.yaml"},
     "recipes.md": {"tokenizer.json"},
+    "symptoms.md": {"netspec.lock.json"},
     "training.md": {"rings.py", "rings.yaml"},
     "mamba.md": {"mamba.yaml", "mamba_layers.py", "mamba_modules.py"},
     "plugins.md": {"my_layers.py", "my_modules.py", "net.yaml"},

@@ -11,10 +11,10 @@ import click
 
 from netspec.cli.changes import is_below
 from netspec.cli.common import is_whole, offer
-from netspec.cli.git import Changed, Repository, repository
+from netspec.cli.git import ChangedFile, Repository, repository
 from netspec.cli.specs import is_spec_text
 from netspec.comparison import compare
-from netspec.comparison.request import Costs, Entry, code, render
+from netspec.comparison.request import ChangedNetwork, Costs, code, render
 from netspec.compiler import check_source, compile_every
 from netspec.cost import estimate_by_recipe
 from netspec.diagnostics import Diagnostic, UsageError
@@ -32,7 +32,7 @@ class _Told:
     """What there is to say of all specs."""
 
     ref: str
-    entries: list[Entry] = field(default_factory=list[Entry])
+    entries: list[ChangedNetwork] = field(default_factory=list[ChangedNetwork])
     notes: list[str] = field(default_factory=list[str])
     broken: bool = False
 
@@ -71,7 +71,7 @@ def branch(named: Sequence[str], ref: str) -> tuple[str, int]:
     return render(told.entries, ref, told.notes), 1 if told.broken else 0
 
 
-def _tell(repo: Repository, commit: str, change: Changed, told: _Told) -> None:
+def _tell(repo: Repository, commit: str, change: ChangedFile, told: _Told) -> None:
     before = None if change.before is None else repo.text(commit, change.before)
     now = None if change.now is None else _read(repo.root / change.now)
     old = _side(change.before, before, mends=False)
@@ -80,9 +80,9 @@ def _tell(repo: Repository, commit: str, change: Changed, told: _Told) -> None:
         return
     if new is not None and not new.is_whole:
         told.broken = True
-        told.entries.append(Entry(change.path, "broken", findings=_words(new, change.path)))
+        told.entries.append(ChangedNetwork(change.path, "broken", findings=_words(new, change.path)))
         return
-    remarks = []
+    remarks: list[str] = []
     if old is not None and not old.is_whole:
         remarks.append(f"It was broken in {code(told.ref)}: there is nothing to compare it with.")
     if old is not None and new is not None and change.before != change.now:
@@ -125,8 +125,9 @@ def _words(side: _Side, path: str) -> str:
     return render_text(side.findings, {path: side.text}, width=100)
 
 
-def _entries(path: str, old: _Side | None, new: _Side | None, remark: str) -> Iterator[Entry]:
-    before, now = ({} if side is None else side.nets for side in (old, new))
+def _entries(path: str, old: _Side | None, new: _Side | None, remark: str) -> Iterator[ChangedNetwork]:
+    nothing: Mapping[str | None, Net] = {}
+    before, now = nothing if old is None else old.nets, nothing if new is None else new.nets
     for variant in [*now, *(name for name in before if name not in now)]:
         name = path if variant is None else f"{path} {variant}"
         a, b = before.get(variant), now.get(variant)
@@ -135,12 +136,12 @@ def _entries(path: str, old: _Side | None, new: _Side | None, remark: str) -> It
             if entry is not None:
                 yield entry
         elif b is not None:
-            yield Entry(name, "added", None, _costs(b), chart=_chart(b), remark=remark)
+            yield ChangedNetwork(name, "added", None, _costs(b), chart=_chart(b), remark=remark)
         elif a is not None:
-            yield Entry(name, "removed", _costs(a), None, remark=remark)
+            yield ChangedNetwork(name, "removed", _costs(a), None, remark=remark)
 
 
-def _changed(name: str, a: Net, b: Net, remark: str) -> Entry | None:
+def _changed(name: str, a: Net, b: Net, remark: str) -> ChangedNetwork | None:
     """What differs; None for two networks that are the same."""
     comparison = compare(replace(a, name="before"), replace(b, name="now"))
     old, new = locked(a), locked(b)
@@ -150,7 +151,7 @@ def _changed(name: str, a: Net, b: Net, remark: str) -> Entry | None:
     keys = _keys(old, new)
     remarks = [*filter(None, [remark]), *([keys] if keys else [])]
     chart = _chart(replace(a, name="before"), replace(b, name="now"))
-    return Entry(name, "changed", *costs, comparison, chart=chart, remark=" ".join(remarks))
+    return ChangedNetwork(name, "changed", *costs, comparison, chart=chart, remark=" ".join(remarks))
 
 
 def _keys(old: LockedNet, new: LockedNet) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.git import Changed, Repository, repository
+from netspec.cli.git import ChangedFile, Repository, repository
 from netspec.cli.specs import is_of_several, is_spec_text, spec_files
 from netspec.diagnostics import UsageError
 
@@ -54,7 +54,7 @@ def _real(root: Path, path: str) -> str:
 
 
 def _told_gone(
-    repo: Repository, commit: str, changes: Iterable[Changed], named: Sequence[str], ref: str
+    repo: Repository, commit: str, changes: Iterable[ChangedFile], named: Sequence[str], ref: str
 ) -> Iterator[str]:
     """Say what differs and cannot be checked here. Gives the specs that are gone."""
     for change in changes:
@@ -72,7 +72,7 @@ def _told_gone(
             click.echo(f"{path}: gone since `{ref}`, not checked", err=True)
 
 
-def _was_spec(repo: Repository, commit: str, change: Changed) -> bool:
+def _was_spec(repo: Repository, commit: str, change: ChangedFile) -> bool:
     return change.before is not None and is_spec_text(change.before, repo.text(commit, change.before) or b"")
 
 

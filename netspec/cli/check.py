@@ -16,13 +16,13 @@ from netspec.cli.common import (
     spec_options,
     without_ignored,
 )
-from netspec.cli.reports import FORMS, Findings
+from netspec.cli.reports import FORMS, FindingsByFile
 from netspec.cli.specs import spec_files
 from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic, UsageError
 
 
-class _Asked(NamedTuple):
+class _CheckOptions(NamedTuple):
     """The options that decide what becomes of each file."""
 
     notes: bool
@@ -71,8 +71,8 @@ def command(
         raise UsageError(
             "`--locked` compares a file as it stands, in all its variants: leave out `--variant` and `--set`"
         )
-    asked = _Asked(notes, ignore, fix, diff, variant, set_)
-    findings = Findings()
+    asked = _CheckOptions(notes, ignore, fix, diff, variant, set_)
+    findings = FindingsByFile()
     paths = _paths(specs, changed, findings)
     for path in paths:
         try:
@@ -94,7 +94,7 @@ def command(
     return findings.status(strict=strict)
 
 
-def _paths(specs: Sequence[str], changed: str | None, findings: Findings) -> list[str]:
+def _paths(specs: Sequence[str], changed: str | None, findings: FindingsByFile) -> list[str]:
     """The files to check. A name that stands for none does not keep the others from being checked."""
     if changed is not None:
         from netspec.cli.changes import changed_specs  # imported here: it runs git
@@ -111,7 +111,7 @@ def _paths(specs: Sequence[str], changed: str | None, findings: Findings) -> lis
     return list(dict.fromkeys(found))
 
 
-def _checked(path: str, asked: _Asked) -> tuple[str, str, list[Diagnostic]]:
+def _checked(path: str, asked: _CheckOptions) -> tuple[str, str, list[Diagnostic]]:
     """The name and the text of a file, mended if that is asked for, and what there is to find in it."""
     if asked.variant is not None or asked.set:
         result = compile_spec(path, asked.variant, asked.set, notes=asked.notes)

@@ -33,7 +33,7 @@ _AT_ONCE: Final = 200
 """So many paths are given to git in one call."""
 
 
-class Changed(NamedTuple):
+class ChangedFile(NamedTuple):
     """A file that differs from a commit; paths are those below the root of the repository."""
 
     before: str | None
@@ -79,11 +79,11 @@ class Repository:
             )  # fmt: skip
         return os.fsdecode(made.stdout).strip()
 
-    def changed(self, commit: str) -> list[Changed]:
+    def changed(self, commit: str) -> list[ChangedFile]:
         """The YAML files that differ from a commit, in the order of their paths; those that git does not know yet, but
         for what it ignores, are new. Repositories within this one are among them where they are at another commit."""
         others = _split(self._output("ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", *_SPECS))
-        found = [*(Changed(None, path) for path in others), *self._differing(commit)]
+        found = [*(ChangedFile(None, path) for path in others), *self._differing(commit)]
         by_path = {
             change.path: change for change in found if change.before or change.now
         }  # one in conflict is there twice
@@ -107,7 +107,7 @@ class Repository:
                 return None
         return None
 
-    def _differing(self, commit: str) -> Iterator[Changed]:
+    def _differing(self, commit: str) -> Iterator[ChangedFile]:
         words = iter(_split(self._output(*_DIFFERENCE, commit, "--", ":(top)")))
         touched: dict[str, str] = {}
         for head in words:
@@ -120,10 +120,10 @@ class Repository:
             if status[0] == "M" and now is not None and now_mode == before_mode and now_mode not in (_LINK, _SUBMODULE):
                 touched[now] = blob
             elif status[0] != "U":  # one in conflict is there a second time
-                yield Changed(before, now, submodule)
+                yield ChangedFile(before, now, submodule)
         for path, same in self._compared(touched):
             if not same:
-                yield Changed(path, path)
+                yield ChangedFile(path, path)
 
     def _compared(self, blobs: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
         """Whether each file has the contents that a commit has of it, as git would take them in: of a file that was

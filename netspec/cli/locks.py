@@ -18,10 +18,10 @@ from pydantic import ValidationError
 from netspec.cli.common import is_whole, offer
 from netspec.cli.files import is_read
 from netspec.cli.places import checkout_of
-from netspec.cli.reports import Findings
+from netspec.cli.reports import FindingsByFile
 from netspec.compiler import compile_every
 from netspec.diagnostics import Code, Diagnostic, Span, UsageError
-from netspec.locking import Difference, Lock, LockedNet, LockedSpec, differences, locked
+from netspec.locking import Lock, LockDifference, LockedNet, LockedSpec, differences, locked
 from netspec.net import Net
 from netspec.text.source import Source
 
@@ -111,7 +111,7 @@ def nets_of(spec: LockedSpec) -> dict[str | None, LockedNet]:
     return ({} if spec.net is None else {None: spec.net}) | dict(spec.variants)
 
 
-def told(found: Sequence[Difference]) -> list[str]:
+def told(found: Sequence[LockDifference]) -> list[str]:
     """Differences as lines, not more than people read."""
     lines = [difference.words for difference in found[:MOST_TOLD]]
     return lines + ([f"and {len(found) - MOST_TOLD} more"] if len(found) > MOST_TOLD else [])
@@ -120,7 +120,7 @@ def told(found: Sequence[Difference]) -> list[str]:
 # ---- findings
 
 
-def hold(named: Sequence[str], paths: Sequence[str], findings: Findings) -> None:
+def hold(named: Sequence[str], paths: Sequence[str], findings: FindingsByFile) -> None:
     """Hold the specs that were checked, and are right, against their locks, and add what differs to the findings.
 
     `named` is what the command line has: of its directories the locks are looked at also where no spec is left.
@@ -178,7 +178,7 @@ class _Locks:
             yield _at_top(
                 "not-locked", source, f"{which} not in {shown(file)}, which has the rest of this spec", _lock_it(path)
             )
-        groups: dict[tuple[Difference, ...], list[str | None]] = {}
+        groups: dict[tuple[LockDifference, ...], list[str | None]] = {}
         for name in after:
             if name in before and (found := differences(before[name], after[name])):
                 groups.setdefault(tuple(found), []).append(name)
@@ -208,7 +208,7 @@ def _differs(
     path: str,
     source: Source,
     file: Path,
-    found: Sequence[Difference],
+    found: Sequence[LockDifference],
     names: Sequence[str | None],
     nets: Mapping[str | None, Net],
 ) -> Diagnostic:

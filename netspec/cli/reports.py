@@ -23,7 +23,7 @@ DOCUMENTS: Final = FORMS[1:]
 
 
 @dataclass
-class Findings:
+class FindingsByFile:
     """What was found, file by file, and which files could not be read."""
 
     files: dict[str, list[Diagnostic]] = field(default_factory=dict[str, list[Diagnostic]])

@@ -33,7 +33,7 @@ class Costs:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ChangedNetwork:
     """One network that is not as it was, or a spec of which that cannot be known."""
 
     name: str
@@ -51,7 +51,7 @@ class Entry:
     """A sentence of ours, in Markdown."""
 
 
-def render(entries: Sequence[Entry], ref: str, notes: Sequence[str] = ()) -> str:
+def render(entries: Sequence[ChangedNetwork], ref: str, notes: Sequence[str] = ()) -> str:
     """The Markdown of what a branch changes.
 
     Args:
@@ -94,7 +94,7 @@ def _cell(text: str) -> str:
 # ---- the table
 
 
-def _table(entries: Sequence[Entry]) -> Iterator[str]:
+def _table(entries: Sequence[ChangedNetwork]) -> Iterator[str]:
     yield "| network | | parameters | MACs | training memory, at a batch of |"
     yield "|:--|:--|--:|--:|--:|"
     for entry in entries:
@@ -131,7 +131,7 @@ def _percent(before: int, now: int) -> str:
     return f" ({change:+.1f} %)" if abs(change) < 1000 else f" (× {now / before:,.0f})"
 
 
-def _of_batch(entry: Entry) -> str:
+def _of_batch(entry: ChangedNetwork) -> str:
     batches = [costs.batch for costs in (entry.before, entry.now) if costs is not None and costs.memory is not None]
     shown = list(dict.fromkeys(batches))
     return f" at {' → '.join(map(str, shown))}" if shown else ""
@@ -140,7 +140,7 @@ def _of_batch(entry: Entry) -> str:
 # ---- a section for each network
 
 
-def _section(entry: Entry, *, chart: bool) -> str:
+def _section(entry: ChangedNetwork, *, chart: bool) -> str:
     lines = ["", f"### {code(entry.name)}", ""]
     if entry.remark:
         lines += [entry.remark, ""]

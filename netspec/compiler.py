@@ -11,7 +11,7 @@ from netspec.errors import SpecError
 from netspec.language.clues import Clues
 from netspec.language.words import is_complete
 from netspec.layers import OWN, Offer
-from netspec.passes import Checked, Result, Terms, checked, compiled, stem_of
+from netspec.passes import Checked, Result, Terms, checked, compiled, every_net, stem_of
 from netspec.text.source import Limits, Source, decode, read
 
 if TYPE_CHECKING:
@@ -153,6 +153,14 @@ def compile_source(
     """
     terms = Terms(limits, offer, "notes" if notes else "warnings")
     return _compile(source, problems, stem_of(source.name), variant, set or {}, terms)
+
+
+def compile_every(
+    source: Source, problems: Sequence[Diagnostic] = (), *, offer: Offer = OWN
+) -> dict[str | None, Result]:
+    """Compile a source in all its variants, without mends and remarks: under None the spec itself, where it means
+    something without one. There is none where the text itself is wrong."""
+    return every_net(source, problems, Terms(offer=offer))
 
 
 def _compile(

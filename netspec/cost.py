@@ -100,6 +100,31 @@ class Cost:
         return f"one training step of {self.batch} examples in {self.precision}, {where}\n" + "\n".join(lines)
 
 
+def estimate_by_recipe(
+    net: Net,
+    batch: int | None = None,
+    precision: Precision | None = None,
+    optimizer: str | None = None,
+    *,
+    device: Device = "cuda",
+) -> Cost | None:
+    """The estimate of a training step in which whatever is not said is as the recipe has it; without a recipe by SGD in
+    fp32. None where nothing says how large a batch is.
+
+    Raises:
+        UsageError: as for `estimate`.
+    """
+    recipe = net.recipe
+    size = batch if batch is not None or recipe is None else recipe.batch_size
+    if size is None:
+        return None
+    chosen = optimizer or (recipe.optimizer.name() if recipe is not None else "SGD")
+    same = recipe is not None and recipe.optimizer.name() == chosen
+    arguments = recipe.optimizer.model_dump() if recipe is not None and same else {}
+    kind = precision or (recipe.precision if recipe is not None else None) or "fp32"
+    return estimate(net, size, kind, chosen, arguments=arguments, device=device)
+
+
 def estimate(
     net: Net,
     batch: int,

@@ -48,8 +48,8 @@ Code = Literal[
     "dropout-before-norm", "inplace-corrupts", "unused-ignore", "unknown-ignore", "ignored-error",
     # of what is legitimate and worth knowing
     "bias-before-norm", "cut-off", "heavy-layer", "low-rank", "norm-between", "mostly-padding", "dropout-shifts-norm",
-    # of what the spec expects of its network
-    "expectation-unmet",
+    # of what the spec expects of its network, and what is locked of it
+    "expectation-unmet", "lock-differs", "not-locked", "lock-left-over",
     # of a command's work
     "wrong-usage", "bad-plugin", "not-importable", "weights-mismatch", "missing-extra", "not-finite",
     "callback-failed", "resource-failed", "out-of-memory", "damaged-checkpoint", "does-not-fit", "own-defect",

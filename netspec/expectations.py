@@ -193,32 +193,24 @@ def _hold_memory(memory: Memory, node: Node, key: ScalarNode, reader: Reader, ne
     if symbols:
         _needs_sizes("the memory of training is a formula", node, reader)
         return
-    recipe = net.recipe
-    batch = memory.batch or (recipe.batch_size if recipe is not None else None)
-    if batch is None:
-        reader.report("missing-argument", "`memory` needs `batch`: there is no recipe that says it", key,
-                      help="write `memory: {batch: 128, at_most: 8 GiB}`")  # fmt: skip
-        return
-    from netspec.cost import estimate  # imported here: few specs expect it
+    from netspec.cost import estimate_by_recipe  # imported here: few specs expect it
 
-    optimizer = memory.optimizer or (recipe.optimizer.name() if recipe is not None else "SGD")
-    same = recipe is not None and recipe.optimizer.name() == optimizer
-    precision: Precision = memory.precision or (recipe.precision if recipe is not None else None) or "fp32"
     try:
-        cost = estimate(
-            net, batch, precision, optimizer,
-            arguments=recipe.optimizer.model_dump() if recipe is not None and same else {}, device=memory.device,
-        )  # fmt: skip
+        cost = estimate_by_recipe(net, memory.batch, memory.precision, memory.optimizer, device=memory.device)
     except UsageError as error:  # an optimizer that there is not
         reader.report("unknown-optimizer", str(error), _place(node, "optimizer"))
+        return
+    if cost is None:
+        reader.report("missing-argument", "`memory` needs `batch`: there is no recipe that says it", key,
+                      help="write `memory: {batch: 128, at_most: 8 GiB}`")  # fmt: skip
         return
     if cost.fits(memory.at_most):
         return
     kept = [(layer.leaf.span, layer.saved + layer.weights) for layer in cost.layers]
     reader.report(
         _UNMET,
-        f"training `{net.name}` takes {bytes_text(cost.peak)} with a batch of {batch} in {cost.precision} by "
-        f"{optimizer}, but at most {bytes_text(memory.at_most)} are expected",
+        f"training `{net.name}` takes {bytes_text(cost.peak)} with a batch of {cost.batch} in {cost.precision} by "
+        f"{cost.optimizer}, but at most {bytes_text(memory.at_most)} are expected",
         _place(node, "at_most"),
         related=_heaviest(kept, cost.peak, bytes_text),
         help=f"{bytes_text(cost.activations)} of it are kept for the backward pass, which a smaller batch makes less",

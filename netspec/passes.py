@@ -103,6 +103,20 @@ def compiled(
         return Result(net, _without_ignored(source, _ordered([*found, *more]), terms.remarks), source, spec)
 
 
+def every_net(source: Source, problems: Sequence[Diagnostic], terms: Terms) -> dict[str | None, Result]:
+    """Compile a source in all its variants: under None the spec itself, where it means something without one. There is
+    none where the text itself is wrong."""
+    with without_gc(source.text):
+        spec, found = _read(source, problems, stem_of(source.name), terms)
+        if spec is None or has_errors(found):
+            return {}
+        made: dict[str | None, Result] = {}
+        for variant in ([None] if is_complete(spec) else []) + list(spec.variants):
+            net, more = _elaborate(spec, variant, {}, terms, set(), Clues())
+            made[variant] = Result(net, more, source, spec)
+        return made
+
+
 def _read(
     source: Source, problems: Sequence[Diagnostic], stem: str, terms: Terms
 ) -> tuple[Spec | None, list[Diagnostic]]:

@@ -28,7 +28,7 @@ FLOORS = [
     {"mends"},
     {"passes"},
     {"compiler"},
-    {"comparison"},
+    {"comparison", "locking"},
     {"table", "drawing", "emit", "torch", "importing"},
     {"trainer", "capture"},
     {"cli"},

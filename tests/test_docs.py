@@ -76,16 +76,17 @@ _HERE = [
 ] + [path.name for path in ROOT.iterdir()]  # fmt: skip
 _READERS_OWN = {
     "README.md": {"alexnet.json", "build/alexnet/alexnet.py"},
-    "CHANGELOG.md": {"config.json"},
-    "ci.md": {"net.svg", "specs/net.yaml"},
+    "CHANGELOG.md": {"config.json", "netspec.lock.json"},
+    "ci.md": {"comment.md", "net.svg", "netspec.lock.json", "specs/net.yaml"},
     "commands.md": {"NAME.yaml", "config.json"},
     "tutorial.md": {"config.json"},
     "contributing.md": {
         "netspec/cli/count.py", "netspec/combinators/halves.py", "netspec/layers/pointwise.py",
         "netspec/recipe/datasets/patterns.py", "netspec/trainer/data/stripes.py",
     },
-    "errors.md": {"other.yaml"},
+    "errors.md": {"netspec.lock.json", "other.yaml"},
     "recipes.md": {"tokenizer.json"},
+    "symptoms.md": {"netspec.lock.json"},
     "training.md": {"rings.py", "rings.yaml"},
     "mamba.md": {"mamba.yaml", "mamba_layers.py", "mamba_modules.py"},
     "plugins.md": {"my_layers.py", "my_modules.py", "net.yaml"},

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "check": "Report every mistake in the specs.",
+    "lock": "Write down what must not change unseen: shapes, counts, keys of the state_dict.",
     "compile": "Print the layer table; write Python, a diagram and JSON.",
     "draw": "Draw a spec, or several side by side: SVG, PNG, PDF, HTML, TikZ, Mermaid.",
     "compare": "Compare networks: parameters, MACs, layers, as text and as a picture.",

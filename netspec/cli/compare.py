@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from netspec.cli.common import format_option, load_spec, plugin_option, set_option
 from netspec.cli.files import write_atomic
@@ -20,7 +21,13 @@ _FILES: Final = ("svg", "png", "pdf", "tex", "html")
 
 
 @click.command()
-@click.argument("specs", metavar="A B...", nargs=-1, required=True)
+@click.argument("specs", metavar="A B...", nargs=-1)
+@click.option(
+    "--git",
+    metavar="REF",
+    help="Compare what this branch changes with where it left REF, as Markdown for a pull request: every spec, or "
+    "those that are named, also as directories.",
+)
 @format_option("table", "json", "markdown", "latex", "csv", "html")
 @click.option(
     "--draw",
@@ -38,6 +45,7 @@ _FILES: Final = ("svg", "png", "pdf", "tex", "html")
 @set_option
 def command(
     specs: tuple[str, ...],
+    git: str | None,
     form: str,
     output: Path | None,
     depth: int | None,
@@ -53,6 +61,10 @@ def command(
     Ratios are B / A; of more than two, to the first. Variants of one file: `netspec compare resnet.yaml --variant
     resnet18 --variant resnet50`.
     """
+    if git is not None:
+        return _branch(specs, git)
+    if not specs:
+        raise UsageError("name the specs to compare: `netspec compare A B`, or `netspec compare --git main`")
     kind = None if output is None else format_of(output, _FILES)
     check_sheet(kind)
     sheet = page_of(page)
@@ -65,6 +77,26 @@ def command(
         click.echo(f"wrote {output}{told}", err=True)
     click.echo(_told(comparison, form).rstrip("\n"))
     return 0
+
+
+def _branch(specs: tuple[str, ...], ref: str) -> int:
+    """What a branch changes, and the exit status."""
+    context = click.get_current_context()
+    given = [
+        option.opts[0] for option in context.command.params
+        if option.name not in ("specs", "git", "form", "plugin")
+        and context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+    ]  # fmt: skip
+    form = context.params["form"]
+    if context.get_parameter_source("form") is ParameterSource.COMMANDLINE and form != "markdown":
+        given.append(f"--format {form}")
+    if given:
+        raise UsageError(f"--git writes Markdown of every spec and variant that differs: leave out {', '.join(given)}")
+    from netspec.cli.branch import branch  # imported here: it runs git
+
+    text, status = branch(specs, ref)
+    click.echo(text.rstrip("\n"))
+    return status
 
 
 def _pairs(

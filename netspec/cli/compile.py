@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import click
 
@@ -30,7 +30,7 @@ from netspec.views.describe import bytes_of, bytes_text
 
 if TYPE_CHECKING:
     from netspec.compiler import Result
-    from netspec.cost import Cost
+    from netspec.cost import Cost, Precision
 
 
 @click.command()
@@ -105,17 +105,12 @@ def _cost(net: Net, asked: EstimateOptions) -> Cost | None:
     if not asked.is_there:
         return None
     batch, precision, optimizer, _ = asked
-    from netspec.cost import estimate  # imported here, since most compilations do not need it
+    from netspec.cost import estimate_by_recipe  # imported here, since most compilations do not need it
 
-    recipe = net.recipe
-    if batch is None and recipe is None:
+    cost = estimate_by_recipe(net, batch, cast("Precision | None", precision), optimizer)
+    if cost is None:
         raise UsageError(f"how many examples per step? {net.name} has no recipe that says it: add `--batch N`")
-    size = batch if batch is not None else recipe.batch_size if recipe is not None else 1
-    chosen = optimizer or (recipe.optimizer.name() if recipe is not None else "SGD")
-    same = recipe is not None and recipe.optimizer.name() == chosen
-    arguments = recipe.optimizer.model_dump() if recipe is not None and same else {}
-    kind = precision or (recipe.precision if recipe is not None else None) or "fp32"
-    return estimate(net, size, kind, chosen, arguments=arguments)  # type: ignore[arg-type]  # one of the option's choices
+    return cost
 
 
 def _fit(cost: Cost, memory: str) -> None:

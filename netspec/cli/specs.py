@@ -14,23 +14,32 @@ _HEAD = 2**20
 """Bytes of a file that are looked at to tell what it is."""
 
 
-def spec_files(named: Iterable[str]) -> list[str]:
+def spec_files(named: Iterable[str], *, may_be_none: bool = False) -> list[str]:
     """The specs that a command line names. A file is taken as it is; in a directory, and for a pattern, only YAML that
     is a spec counts, by the key `layers:` or `netspec:`.
 
     Raises:
-        UsageError: a directory or a pattern has no spec.
+        UsageError: a directory or a pattern has no spec, and it may not be so.
     """
     found: list[str] = []
     for name in named:
         path = Path(name)
-        if name != "-" and path.is_dir():
-            found += _or_none(name, _specs(path.rglob("*")), "no spec is in the directory")
-        elif name != "-" and re.search(r"[*?\[]", name) and not path.exists():
-            found += _or_none(name, _specs(_matches(path)), "no spec is named")
+        if is_of_several(name):
+            folder = path.is_dir()
+            specs = _specs(path.rglob("*") if folder else _matches(path))
+            if not specs and not may_be_none:
+                what = "no spec is in the directory" if folder else "no spec is named"
+                raise UsageError(f"{what} {name!r}: a spec is a YAML file with `layers:`")
+            found += specs
         else:
             found.append(name)
     return list(dict.fromkeys(found))
+
+
+def is_of_several(name: str) -> bool:
+    """Whether a name stands for several specs: a directory, or a pattern that is no file itself."""
+    path = Path(name)
+    return name != "-" and (path.is_dir() or (re.search(r"[*?\[]", name) is not None and not path.exists()))
 
 
 def _matches(pattern: Path) -> Iterator[Path]:
@@ -42,8 +51,12 @@ def _matches(pattern: Path) -> Iterator[Path]:
 
 
 def _specs(paths: Iterable[Path]) -> list[str]:
-    hidden = (path for path in paths if not any(part.startswith(".") and part != ".." for part in path.parts))
-    return [str(path) for path in sorted(hidden) if path.suffix in (".yaml", ".yml") and _is_spec(path)]
+    return [str(path) for path in sorted(paths) if _may_be_spec(path) and _is_spec(path)]
+
+
+def _may_be_spec(path: Path) -> bool:
+    hidden = any(part.startswith(".") and part != ".." for part in path.parts)
+    return path.suffix in (".yaml", ".yml") and not hidden
 
 
 def _is_spec(path: Path) -> bool:
@@ -54,7 +67,6 @@ def _is_spec(path: Path) -> bool:
         return False
 
 
-def _or_none(name: str, found: list[str], message: str) -> list[str]:
-    if not found:
-        raise UsageError(f"{message} {name!r}: a spec is a YAML file with `layers:`")
-    return found
+def is_spec_text(path: str, data: bytes) -> bool:
+    """Whether a file with this path and contents would count among the specs of a directory."""
+    return _may_be_spec(Path(path)) and _A_SPEC.search(data[:_HEAD]) is not None

@@ -1,4 +1,4 @@
-"""Format diagnostics as text with carets, as JSON, or as GitHub annotations. Standard library only.
+"""Format diagnostics as text with carets, as JSON, GitHub annotations, SARIF or JUnit's XML. Standard library only.
 
 The text form follows rustc: a headline, the place, the source lines with carets under the fault and dashes under
 related places, then help and the lines of the fix. Control characters of a spec never reach the terminal: `printable`
@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, get_args
 
 from netspec.diagnostics import Code, Diagnostic, Fix, Severity, Span
 from netspec.render.lines import Mark, Painter, SourceLines, excerpt, number_width, printable
 
-__all__ = ["failure_json", "render_failure", "render_github", "render_json", "render_text", "to_json"]
+__all__ = [
+    "failure_github",
+    "failure_json",
+    "failure_object",
+    "render_failure",
+    "render_github",
+    "render_json",
+    "render_text",
+    "to_json",
+]
 
 _STYLES: Final = {"error": "1;31", "warning": "1;33", "note": "1;32", "related": "1;34", "gutter": "1;34",
                   "help": "1;36", "old": "31", "new": "32", "bold": "1"}  # fmt: skip
@@ -209,15 +218,20 @@ def _place(span: Span) -> dict[str, int]:
     return {"line": span.line, "column": span.column, "end_line": span.end_line, "end_column": span.end_column}
 
 
-def render_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """A JSON list of `to_json` objects, in ASCII."""
-    return json.dumps([to_json(d) for d in diagnostics], indent=2)
+def render_json(diagnostics: Iterable[Diagnostic], failures: Iterable[dict[str, Any]] = ()) -> str:
+    """A JSON list of `to_json` objects, in ASCII, and of `failure_object`s behind them."""
+    return json.dumps([*map(to_json, diagnostics), *failures], indent=2)
 
 
 def failure_json(code: Code, message: str) -> str:
     """An error that ends a command, in the form of `render_json`: a list of one object whose places are null."""
+    return json.dumps([failure_object(code, message)], indent=2)
+
+
+def failure_object(code: Code, message: str) -> dict[str, Any]:
+    """An error that has no place in a file, in the form of `to_json`, with null for each part of its place."""
     places = dict.fromkeys(("file", "line", "column", "end_line", "end_column"))
-    told: dict[str, Any] = {
+    return {
         "code": code,
         "severity": "error",
         "message": message,
@@ -227,22 +241,27 @@ def failure_json(code: Code, message: str) -> str:
         "fix": None,
         "otherwise": None,
     }
-    return json.dumps([told], indent=2)
 
 
-def render_github(diagnostics: Iterable[Diagnostic]) -> str:
+def render_github(diagnostics: Iterable[Diagnostic], *, named: Callable[[str], str] = str) -> str:
     """GitHub Actions workflow commands, one for each diagnostic, which annotate lines in a pull request.
 
-    GitHub shows columns only for a span on one line, so others have none.
+    GitHub shows columns only for a span on one line, so others have none. `named` is the path of a file below the root
+    of the repository, by which GitHub finds it.
 
     Source: https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
     """
-    return "\n".join(_annotation(d) for d in diagnostics)
+    return "\n".join(_annotation(d, named) for d in diagnostics)
 
 
-def _annotation(d: Diagnostic) -> str:
+def failure_github(code: Code, message: str) -> str:
+    """An error that has no place in a file, as a workflow command."""
+    return f"::error title={_property(code)}::{_data(printable(message))}"
+
+
+def _annotation(d: Diagnostic, named: Callable[[str], str]) -> str:
     span = d.span
-    place: dict[str, str | int] = {"file": span.file, "line": span.line, "endLine": span.end_line}
+    place: dict[str, str | int] = {"file": named(span.file), "line": span.line, "endLine": span.end_line}
     if span.in_setting:  # no file has a line to annotate
         place = {}
     elif span.line == span.end_line:

@@ -105,7 +105,8 @@ def test_the_layout_of_a_state_is_that_of_its_format(tmp_path: Path) -> None:
     state = last_checkpoint(tmp_path / "run").state
     assert FORMAT == "netspec.checkpoint/4"
     assert sorted(state) == [
-        "average", "data", "identity", "loss", "optimizer", "progress", "random", "scale", "schedule", "sums", "versions",
+        "average", "data", "identity", "loss", "optimizer", "progress", "random", "scale", "schedule", "sums",
+        "versions",
     ]  # fmt: skip
     assert sorted(state["progress"]) == [
         "batch", "best", "best_epoch", "computing", "epoch", "records", "seconds", "step", "stopped",

@@ -11,10 +11,10 @@ from netspec.language.spec import Spec
 from netspec.meant import argument_meant
 from netspec.mends.block_calls import written
 from netspec.mends.edits import (
+    add_entries,
     add_entry,
     leave_all_out,
     leave_out,
-    line_end,
     offset,
     put_after,
     put_before,
@@ -25,7 +25,8 @@ from netspec.mends.edits import (
 from netspec.mends.finding import item_at, item_before, items
 from netspec.recipe import tables
 from netspec.recipe.clues import DataClue, ScoresClue
-from netspec.recipe.read import EXAMPLES, REQUIRED
+from netspec.recipe.examples import VALUES
+from netspec.recipe.read import REQUIRED
 from netspec.recipe.unoffered import DONE_ANYWAY
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
@@ -109,12 +110,10 @@ def _what_is_missing(d: Diagnostic, source: Source, train: MapNode) -> Iterator[
     missing = [name for name in REQUIRED if train.get(name) is None] if d.code == "missing-key" else []
     if not missing or "data" in missing or train.flow:
         return
-    first = train.entries[0][0]
-    indent = " " * (first.start - source.text.rfind("\n", 0, first.start) - 1)
-    stop = line_end(source, train.end)
-    texts = [f"{name}: {EXAMPLES[name]}" for name in missing]
-    edit = Edit(source.between(stop, stop), "".join(f"\n{indent}{text}" for text in texts))
-    yield Fix(f"write {' and '.join(f'`{text}`' for text in texts)}", (edit,), certain=False)
+    edit = add_entries(source, train, [(name, VALUES[name]) for name in missing])
+    if edit is not None:
+        title = " and ".join(f"`{name}: {VALUES[name]}`" for name in missing)
+        yield Fix(f"write {title}", (edit,), certain=False)
 
 
 def mends_of_drawn(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:

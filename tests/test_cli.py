@@ -231,7 +231,7 @@ def test_a_wrong_option_has_the_code_and_the_json_of_every_other_mistake(argumen
     assert (told["code"], told["severity"], told["line"]) == ("wrong-usage", "error", None)
     plain = netspec(*(word for word in arguments if word not in ("--format", "json", "--format=json")))
     assert (plain.returncode, plain.stdout) == (2, "")
-    assert plain.stderr.startswith("Usage: netspec ")
+    assert plain.stderr.startswith(("Usage: netspec ", "error[wrong-usage]: "))
     assert plain.stderr.endswith(f"error[wrong-usage]: {told['message']}\n")
 
 

@@ -40,7 +40,7 @@ from netspec.mends.values import mends_of_one_branch, mends_of_unread
 from netspec.mends.words import mends_of_axis_of_map
 from netspec.mends.written import mends_beyond, mends_of_writing, python_at
 from netspec.recipe.clues import DataClue, ScoresClue
-from netspec.text.source import MapNode, Source
+from netspec.text.source import MapNode, ScalarNode, Source
 
 if TYPE_CHECKING:
     from netspec.mends.fitting import Conditions
@@ -278,6 +278,8 @@ def _has_other_words(d: Diagnostic, own: Sequence[Fix], source: Source, spec: Sp
     if d.code != "unknown-layer" or not own or own[0].edits[0].text not in spec.offer.layers:
         return False
     item = item_at(spec, source, d.span)
+    if item is not None and isinstance(item.value, ScalarNode) and "(" in item.value.text:  # a call, as in Python
+        return True
     layer = spec.offer.layer_class(own[0].edits[0].text)
     keys = [key.text for key, _ in item.value.entries] if item is not None and isinstance(item.value, MapNode) else []
     return any(key not in layer.model_fields for key in keys)

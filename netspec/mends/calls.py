@@ -65,6 +65,11 @@ class WrittenItem(NamedTuple):
     theirs: Theirs | None = None
     """What it is in Keras, as long as it is not known what comes to it."""
 
+    @property
+    def said(self) -> str:
+        """The call with its name, for the title of a mend."""
+        return f"`{self.call}`" + (f" with the name `{self.name}`" if self.name else "")
+
     def lines(self) -> list[str]:
         """The lines of the item, those behind the first in the column of its dash."""
         option = [] if self.name is None else [f"  {'shared' if self.shared else 'name'}: {self.name}"]

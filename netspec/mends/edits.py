@@ -275,23 +275,22 @@ def _may_be_mapping(source: Source, item: Item) -> bool:
 
 def add_entry(source: Source, node: MapNode, key: str, text: str) -> Edit | None:
     """Write another entry at the end of a mapping."""
+    return add_entries(source, node, [(key, text)])
+
+
+def add_entries(source: Source, node: MapNode, pairs: Sequence[tuple[str, str]]) -> Edit | None:
+    """Write further entries at the end of a mapping; None where it has none, whose style they would have."""
     if not node.entries:
         return None
+    texts = [f"{key}: {text}" for key, text in pairs]
     if node.flow:
         last = node.entries[-1][1]
         end = max(last.end, node.entries[-1][0].end)
-        return Edit(source.between(end, end), f", {key}: {text}")
+        return Edit(source.between(end, end), "".join(f", {text}" for text in texts))
     first = node.entries[0][0]
     begin = source.text.rfind("\n", 0, first.start) + 1
     stop = line_end(source, node.end)
-    return Edit(source.between(stop, stop), f"\n{' ' * (first.start - begin)}{key}: {text}")
-
-
-def add_entries(node: MapNode, pairs: Sequence[tuple[str, str]], source: Source) -> Edit:
-    """Write further entries at the end of a mapping in flow style that has some."""
-    last = node.entries[-1][1]
-    end = max(last.end, node.entries[-1][0].end)
-    return Edit(source.between(end, end), "".join(f", {key}: {text}" for key, text in pairs))
+    return Edit(source.between(stop, stop), "".join(f"\n{' ' * (first.start - begin)}{text}" for text in texts))
 
 
 def put_beside(source: Source, item: Item, option: str, text: str) -> Edit | None:

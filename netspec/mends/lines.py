@@ -15,6 +15,7 @@ from netspec.mends.line import WORD, Line
 from netspec.mends.pasted import readings
 from netspec.mends.rewritings import REWRITINGS, Rewriting
 from netspec.text.source import Source
+from netspec.text.traps import OPTIONS
 
 _LONGEST: Final = 1000
 """Characters of a line that is written anew: whoever writes by hand writes less."""
@@ -142,7 +143,8 @@ def _called_with_options(lines: TextLines, n: int) -> Iterator[Slip]:
             if len(items) == 1:
                 call = items[0].call if ":" in items[0].call else f"{items[0].call}:"
                 named = f"\n{' ' * len(found[1])}name: {items[0].name}" if items[0].name and own is None else ""
-                fix = lines.fix(f"write `{items[0].call}`", {at: found[1] + call + named})
+                said = (items[0] if named else items[0]._replace(name=None)).said
+                fix = lines.fix(f"write {said}", {at: found[1] + call + named})
                 yield Slip(fix, "a call of Python stands where an item should stand")
 
 
@@ -247,7 +249,8 @@ def _in_another_column(lines: TextLines, n: int) -> Iterator[Slip]:
     column = "a tab character indents this line" if "\t" in lines.texts[n][:own] else (
         f"this line begins in column {own + 1}"
     )  # fmt: skip
-    option = own > 0 and re.match(r"\s+(?:name|as|init|repeat|when|freeze|shared)\s*:", lines.texts[n]) is not None
+    key = re.match(rf"\s+({WORD})\s*:", lines.texts[n])
+    option = key is not None and key[1] in OPTIONS
     for to in _columns(lines, n):
         if to == 0 and option:  # it is of a layer, and not of the whole
             continue

@@ -15,7 +15,6 @@ from netspec.mends.edits import (
     add_entries,
     add_entry,
     leave_all_out,
-    line_end,
     offset,
     put_after,
     put_before,
@@ -26,7 +25,8 @@ from netspec.mends.finding import item_at, item_before, items
 from netspec.mends.transforms import mends_of_transforms
 from netspec.recipe import aliases, tables
 from netspec.recipe.clues import DataClue, ScoresClue
-from netspec.recipe.read import EXAMPLES, KEYS, REQUIRED
+from netspec.recipe.examples import VALUES
+from netspec.recipe.read import KEYS, REQUIRED
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 
@@ -64,12 +64,10 @@ def _what_is_missing(d: Diagnostic, source: Source, train: MapNode) -> Iterator[
     missing = [name for name in REQUIRED if train.get(name) is None] if d.code == "missing-key" else []
     if not missing or "data" in missing or train.flow:
         return
-    first = train.entries[0][0]
-    indent = " " * (first.start - source.text.rfind("\n", 0, first.start) - 1)
-    stop = line_end(source, train.end)
-    texts = [f"{name}: {EXAMPLES[name]}" for name in missing]
-    edit = Edit(source.between(stop, stop), "".join(f"\n{indent}{text}" for text in texts))
-    yield Fix(f"write {' and '.join(f'`{text}`' for text in texts)}", (edit,), certain=False)
+    edit = add_entries(source, train, [(name, VALUES[name]) for name in missing])
+    if edit is not None:
+        title = " and ".join(f"`{name}: {VALUES[name]}`" for name in missing)
+        yield Fix(f"write {title}", (edit,), certain=False)
 
 
 def mends_of_recipe(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
@@ -106,9 +104,9 @@ def _beside_the_data(d: Diagnostic, source: Source, train: MapNode) -> Iterator[
         own = [i for i in own if train.get(entries[i][0].text) is None]
         pairs = [(entries[i][0].text, source.text[entries[i][1].start : entries[i][1].end]) for i in own]
         if own and isinstance(inner, MapNode) and not any("\n" in text for _, text in pairs):
-            added = [add_entry(source, train, key, text) for key, text in pairs]
+            added = add_entries(source, train, pairs)
             listed = " and ".join(f"`{key}: {text}`" for key, text in pairs)
-            edits = (*leave_all_out(inner, own, source), *(edit for edit in added if edit is not None))
+            edits = (*leave_all_out(inner, own, source), *filter(None, [added]))
             yield Fix(f"write {listed} beside `{name}`", edits)
 
 
@@ -151,11 +149,8 @@ def _of_the_optimizer(at: int, source: Source, train: MapNode) -> Iterator[Fix]:
     pairs = ", ".join(f"{argument}: {text}" for argument, text in moved.values())
     if given is None:
         edits = [replace(source, optimizer, f"{{{head.text}: {{{pairs}}}}}")]
-    elif isinstance(given, MapNode) and given.flow and given.entries:
-        edits = [add_entries(given, list(moved.values()), source)]
-    elif isinstance(given, MapNode):
-        added = [add_entry(source, given, argument, text) for argument, text in moved.values()]
-        edits = [edit for edit in added if edit is not None]
+    elif isinstance(given, MapNode) and (added := add_entries(source, given, list(moved.values()))) is not None:
+        edits = [added]
     else:
         return
     yield Fix(f"write `{pairs}` under `{head.text}`", (*edits, *leave_all_out(train, list(moved), source)))

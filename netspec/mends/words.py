@@ -158,7 +158,7 @@ class _Words:
         if not defaults:
             return
         if isinstance(item.value, MapNode):
-            self.edits.append(add_entries(item.value, defaults, source))
+            self.edits += filter(None, [add_entries(source, item.value, defaults)])
         else:
             colon = source.text[item.head.end : item.head.end + 1] == ":"
             whole = source.between(item.head.start, item.head.end + colon)

@@ -118,8 +118,7 @@ def _python(at: int, source: Source, spec: Spec) -> Iterator[Fix]:
             for items in readings(child.text, spec.offer):
                 lines = items_text(items)
                 text = f"\n{dash}".join(lines)[2:]
-                one = f"write `{lines[0][2:]}`" + (f" with the name `{items[0].name}`" if items[0].name else "")
-                fix = Fix(one if len(items) == 1 else "write each call as an item",
+                fix = Fix(f"write {items[0].said}" if len(items) == 1 else "write each call as an item",
                           (replace(source, child, text),), says_all=said)  # fmt: skip
                 steps = "return_sequences" not in child.text and any(_gives_steps(item.call, spec) for item in items)
                 yield from () if steps else (fix,)  # Keras's gives the last one
@@ -177,7 +176,7 @@ def _named(item: Item, source: Source, spec: Spec) -> Iterator[Fix]:
     dash = source.text[begin : node.start]
     for items in readings(f"self.{item.head.text} = {value.text}", spec.offer) if dash.strip() == "-" else ():
         text = f"\n{' ' * dash.index('-')}".join(items_text(items))[2:]
-        yield Fix(f"write `{items[0].call}` with the name `{item.head.text}`", (replace(source, node, text),))
+        yield Fix(f"write {items[0].said}", (replace(source, node, text),))
 
 
 def python_at(d: Diagnostic, source: Source, spec: Spec) -> str | None:

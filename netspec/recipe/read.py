@@ -110,8 +110,10 @@ def read_recipe(node: MapNode, reader: Reader, outputs: Collection[str] = ()) ->
                 values[key.text] = read
     missing = [name for name in REQUIRED if name not in values and name not in unread]
     if missing:
+        from netspec.recipe.examples import VALUES  # imported here: most recipes lack nothing
+
         said = " and no ".join(filter(None, (", no ".join(f"`{n}`" for n in missing[:-1]), f"`{missing[-1]}`")))
-        examples = " and ".join(f"`{name}: {EXAMPLES[name]}`" for name in missing)
+        examples = " and ".join(f"`{name}: {VALUES[name]}`" for name in missing)
         reader.report("missing-key", f"the recipe has no {said}", _head(node), help=f"for example {examples}")
         unread.update(missing)
     if whole and not unread:
@@ -119,16 +121,6 @@ def read_recipe(node: MapNode, reader: Reader, outputs: Collection[str] = ()) ->
         return Recipe(**values)
     _fill_in(cast("Recipe", Draft(values, unread, losses)), values, unread)
     return Draft(values, unread, losses)
-
-
-EXAMPLES: Final[Mapping[str, str]] = {
-    "data": "{FashionMNIST: {}}",
-    "loss": "CrossEntropyLoss",
-    "optimizer": "{SGD: {lr: 0.1}}",
-    "batch_size": "128",
-    "epochs": "10",
-}
-"""What may stand under each key that a recipe needs."""
 
 
 def _fill_in(draft: Recipe, values: dict[str, Any], unread: set[str]) -> None:

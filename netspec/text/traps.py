@@ -7,12 +7,13 @@ YAML's flow style splits at every comma, also inside parentheses: `{out: max(1, 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from netspec.diagnostics import Code, Edit, Fix, Span
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
-_OPTIONS = ("when", "repeat", "name", "freeze", "init", "as", "shared", "tie", "parametrize")
+OPTIONS: Final = ("when", "repeat", "name", "freeze", "init", "as", "shared", "tie", "parametrize")
+"""What may stand beside any item, or beside a layer."""
 
 
 class Trap(NamedTuple):
@@ -94,13 +95,13 @@ def _comment_trap(source: Source, node: ScalarNode) -> Trap | None:
 
 def argument_trap(source: Source, key: ScalarNode, node: MapNode, name: str) -> Trap | None:
     """Detect an option such as `when:` that stands under a layer's name, which makes it an argument."""
-    if key.text not in _OPTIONS:
+    if key.text not in OPTIONS:
         return None
     value = node.get(key.text)
     assert value is not None
     written = _line(source, key.start, value.end)
     if node.flow:
-        others = [_line(source, k.start, v.end) for k, v in node.entries if k.text not in _OPTIONS]
+        others = [_line(source, k.start, v.end) for k, v in node.entries if k.text not in OPTIONS]
         layer = f"{name}: {{{', '.join(others)}}}" if others else f"{name}:"
         return Trap(
             "option-as-argument",

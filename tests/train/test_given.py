@@ -66,7 +66,7 @@ def test_a_data_set_gives_the_numbers_of_a_plain_loop_over_its_order(tmp_path: P
     split = Split.order
 
     class Order(Split):
-        def batches(self, *_: Any, **__: Any) -> Any:
+        def read(self, *_: Any, **__: Any) -> Any:
             raise NotImplementedError
 
     order = Order("train", torch.arange(37))

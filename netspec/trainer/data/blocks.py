@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from netspec.trainer.data.splits import Batch, Resident, Split, slices
+from netspec.trainer.data.splits import Batch, Resident, Split, Wanted
 from netspec.trainer.machine.values import each
 from netspec.trainer.transforms.draws import stable_seed
 
@@ -88,20 +88,9 @@ class HostBlocks(_OfText):
         super().__init__(name, _starts(tokens, blocking))
         self.blocking, self._tokens, self._device = blocking, tokens, device
 
-    def batches(
-        self,
-        batch_size: int,
-        *,
-        seed: int = 0,
-        epoch: int = 0,
-        start_step: int = 0,
-        shuffle: bool = False,
-        augment: bool = False,
-        shard: tuple[int, int] = (0, 1),
-    ) -> Iterator[Batch]:
+    def read(self, wanted: Wanted) -> Iterator[Batch]:
         """See `Split.batches`; there is no augmentation."""
-        order = self.order(seed=seed, epoch=epoch, shuffle=shuffle)
-        for chosen in slices(order, batch_size, start_step, shard):
+        for chosen in self.chosen(wanted):
             x, y = (each(part)[0].to(self._device) for part in cut(self._tokens, chosen, self.blocking.length))
             yield Batch(x, y)
 

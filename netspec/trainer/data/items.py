@@ -14,11 +14,11 @@ from torch.utils.data import Dataset, default_collate, get_worker_info  # pyrigh
 from netspec.diagnostics import NetspecError, ResourceError
 from netspec.trainer.data.loaded import Loaded
 from netspec.trainer.data.pairs import Pairs
-from netspec.trainer.data.splits import Batch, slices
+from netspec.trainer.data.splits import Batch, Wanted
 from netspec.trainer.data.workers import shared
 from netspec.trainer.machine.host import ints
 from netspec.trainer.machine.values import each, mapped
-from netspec.trainer.transforms.draws import draw_key, stable_seed
+from netspec.trainer.transforms.draws import stable_seed
 from netspec.trainer.transforms.pipeline import Pipeline, Pipelines
 
 
@@ -124,26 +124,15 @@ class Items(Loaded):
         super().__init__(name, rows, whole, device, workers, None)  # torch's own: the main module has the classes
         self._layout, self._origin, self._pipeline, self._make = layout, origin, pipeline, whole.batch
 
-    def batches(
-        self,
-        batch_size: int,
-        *,
-        seed: int = 0,
-        epoch: int = 0,
-        start_step: int = 0,
-        shuffle: bool = False,
-        augment: bool = False,
-        shard: tuple[int, int] = (0, 1),
-    ) -> Iterator[Batch]:
+    def read(self, wanted: Wanted) -> Iterator[Batch]:
         """See `Split.batches`."""
-        order = self.order(seed=seed, epoch=epoch, shuffle=shuffle)
-        chosen = [rows for rows in slices(order, batch_size, start_step, shard) if len(rows)]
-        key = draw_key(seed, epoch, device=self.device) if augment else None
+        seed, epoch, first = wanted.seed, wanted.epoch, wanted.start_step
+        chosen = [rows for rows in self.chosen(wanted) if len(rows)]
+        key = wanted.key(self.device)
         plan = [
-            _Asked(ints(rows), stable_seed(seed, epoch, number, self.name))
-            for number, rows in enumerate(chosen, start_step)
+            _Asked(ints(rows), stable_seed(seed, epoch, number, self.name)) for number, rows in enumerate(chosen, first)
         ]
-        for number, (rows, found) in enumerate(zip(chosen, self._read(plan), strict=True), start_step):
+        for number, (rows, found) in enumerate(zip(chosen, self._read(plan), strict=True), first):
             if isinstance(found, str):
                 raise ResourceError(found)
             x, y = mapped(self._placed, found.x), mapped(self._placed, found.y)

@@ -17,10 +17,9 @@ from torch import Tensor
 
 from netspec.diagnostics import NetspecError, ResourceError, UsageError
 from netspec.trainer.data.pairs import Pairs
-from netspec.trainer.data.splits import Batch, Split
+from netspec.trainer.data.splits import Batch, Split, Wanted
 from netspec.trainer.machine.random_state import get_random_state, set_random_state
 from netspec.trainer.machine.values import each, mapped
-from netspec.trainer.transforms.draws import draw_key
 from netspec.trainer.transforms.pipeline import Pipeline, Pipelines
 
 _END: Final = object()
@@ -182,19 +181,9 @@ class Ordered(Split):
         """The first batch, which has been read already; None where the run goes on from another."""
         return None if self._tried is None else self._prepared(self._tried, 0, 0, None)
 
-    def batches(
-        self,
-        batch_size: int,
-        *,
-        seed: int = 0,
-        epoch: int = 0,
-        start_step: int = 0,
-        shuffle: bool = False,
-        augment: bool = False,
-        shard: tuple[int, int] = (0, 1),
-    ) -> Iterator[Batch]:
+    def read(self, wanted: Wanted) -> Iterator[Batch]:
         """The batches of an epoch from `start_step` on; size and order are the data's own."""
-        key = draw_key(seed, epoch, device=self._device) if augment else None
+        epoch, start_step, key = wanted.epoch, wanted.start_step, wanted.key(self._device)
         self._tried, seen = None, 0
         for number in count(start_step) if self._epoch is None else range(start_step, self._epoch):
             pair = self._next(epoch, number)

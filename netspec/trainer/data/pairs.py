@@ -15,6 +15,7 @@ from torch import Tensor
 from netspec.diagnostics import ResourceError
 from netspec.recipe.terms import LABELS, EndValue, LossTerms, TargetField
 from netspec.trainer.data.splits import Batch, TargetForm
+from netspec.trainer.data.supplied import kind_text
 from netspec.trainer.data.targets import dtype_text, sizes_text
 from netspec.trainer.machine.values import each, joined
 
@@ -90,7 +91,7 @@ class Pairs:
                 f"return `(item[{x!r}], item[{keys[1] if len(keys) > 1 else 'y'!r}])`"
             )
         raise ResourceError(
-            f"{origin} gives {_kind(pair)} for an example, but wanted is a pair `(x, y)` of tensors; "
+            f"{origin} gives {kind_text(pair)} for an example, but wanted is a pair `(x, y)` of tensors; "
             "`torch.from_numpy` makes a tensor of an array, torchvision's `v2.functional.to_image` of a picture"
         )
 
@@ -110,8 +111,8 @@ class Pairs:
         for value in values:
             if not isinstance(value, Tensor):
                 raise ResourceError(
-                    f"{origin} gives {_kind(value)} as an {what}, but wanted is a tensor: `torch.from_numpy` makes one "
-                    "of an array; parts of the data have names, `data={'train': …, 'validation': …}`"
+                    f"{origin} gives {kind_text(value)} as an {what}, but wanted is a tensor: `torch.from_numpy` makes "
+                    "one of an array; parts of the data have names, `data={'train': …, 'validation': …}`"
                 )
         if len(values) != len(names):
             raise ResourceError(
@@ -137,7 +138,7 @@ class Pairs:
         for value in values:
             if not isinstance(value, Tensor):
                 raise ResourceError(
-                    f"{origin} gives {_kind(value)} as a target, but wanted is a tensor, or a tuple or dict of them"
+                    f"{origin} gives {kind_text(value)} as a target, but wanted is a tensor, or a tuple or dict of them"
                 )
         form = TargetForm(tuple(map(str, names)), len(values))
         if self._seen and form != self.form:
@@ -231,8 +232,3 @@ def _of_form(form: TargetForm) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names) or "nothing"
-
-
-def _kind(value: object) -> str:
-    kind = type(value)
-    return "None" if value is None else f"{'an' if kind.__name__[:1] in 'aeiou' else 'a'} `{kind.__name__}`"

@@ -34,6 +34,22 @@ class Batch(NamedTuple):
         return self
 
 
+class Wanted(NamedTuple):
+    """Which batches of an epoch are wanted; see `Split.batches`."""
+
+    batch_size: int
+    seed: int = 0
+    epoch: int = 0
+    start_step: int = 0
+    shuffle: bool = False
+    augment: bool = False
+    shard: tuple[int, int] = (0, 1)
+
+    def key(self, device: torch.device) -> Tensor | None:
+        """The key of the augmentation, on the device; None without augmentation."""
+        return draw_key(self.seed, self.epoch, device=device) if self.augment else None
+
+
 class TargetForm(NamedTuple):
     """How the targets of a batch stand together, where a program's function is given them."""
 
@@ -120,7 +136,6 @@ class Split(ABC):
         generator = torch.Generator().manual_seed(stable_seed(seed, epoch, "order"))
         return self.rows[torch.randperm(len(self.rows), generator=generator)]
 
-    @abstractmethod
     def batches(
         self,
         batch_size: int,
@@ -143,6 +158,21 @@ class Split(ABC):
             augment: apply the recipe's `augment`.
             shard: rank and number of processes; each gets its share of every batch, which may be empty.
         """
+        return self.read(Wanted(batch_size, seed, epoch, start_step, shuffle, augment, shard))
+
+    @abstractmethod
+    def read(self, wanted: Wanted) -> Iterator[Batch]:
+        """See `batches`."""
+
+    def chosen(self, wanted: Wanted, device: torch.device | None = None) -> Iterator[Tensor]:
+        """The rows of this process in each of the batches; on the host, or on a device. Shares differ by at most one
+        row."""
+        rows = self.order(seed=wanted.seed, epoch=wanted.epoch, shuffle=wanted.shuffle)
+        rows = rows if device is None else rows.to(device)
+        rank, world = wanted.shard
+        for start in range(wanted.start_step * wanted.batch_size, len(rows), wanted.batch_size):
+            size = min(wanted.batch_size, len(rows) - start)
+            yield rows[start + rank * size // world : start + (rank + 1) * size // world]
 
     def close(self) -> None:  # noqa: B027  # most splits hold nothing
         """End the worker processes, if there are any. They are started again for the next batches."""
@@ -177,48 +207,14 @@ class Resident(Split):
         x, y = (mapped(lambda tensor: tensor.index_select(0, rows), values) for values in (self.x, self.y))
         return Batch(x, y) if self._pipeline is None else Batch(*self._pipeline.batch(x, y, rows, key))
 
-    def batches(
-        self,
-        batch_size: int,
-        *,
-        seed: int = 0,
-        epoch: int = 0,
-        start_step: int = 0,
-        shuffle: bool = False,
-        augment: bool = False,
-        shard: tuple[int, int] = (0, 1),
-    ) -> Iterator[Batch]:
+    def read(self, wanted: Wanted) -> Iterator[Batch]:
         """See `Split.batches`."""
-        picks = self.picks(
-            batch_size, seed=seed, epoch=epoch, start_step=start_step, shuffle=shuffle, augment=augment, shard=shard
-        )
-        return (picked.fetch() for picked in picks)
+        return (picked.fetch() for picked in self.picks(wanted))
 
-    def picks(
-        self,
-        batch_size: int,
-        *,
-        seed: int,
-        epoch: int,
-        start_step: int,
-        shuffle: bool,
-        augment: bool,
-        shard: tuple[int, int],
-    ) -> Iterator[Picked]:
+    def picks(self, wanted: Wanted) -> Iterator[Picked]:
         """The batches of `batches`, not yet fetched."""
-        rows = self.order(seed=seed, epoch=epoch, shuffle=shuffle).to(self.device)
-        key = draw_key(seed, epoch, device=self.device) if augment else None
-        for chosen in slices(rows, batch_size, start_step, shard):
-            yield Picked(self, chosen, key)
-
-
-def slices(rows: Tensor, batch_size: int, start_step: int, shard: tuple[int, int]) -> Iterator[Tensor]:
-    """The rows of one process in each global batch, from `start_step` on. Shares differ by at most one row."""
-    rank, world = shard
-    count = len(rows)
-    for start in range(start_step * batch_size, count, batch_size):
-        size = min(batch_size, count - start)
-        yield rows[start + rank * size // world : start + (rank + 1) * size // world]
+        key = wanted.key(self.device)
+        return (Picked(self, rows, key) for rows in self.chosen(wanted, self.device))
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ from torch.utils.data import Dataset
 from netspec.diagnostics import ResourceError
 from netspec.trainer.data.folder import ImageFiles
 from netspec.trainer.data.loaded import Loaded, Unusable
-from netspec.trainer.data.splits import Batch, slices
+from netspec.trainer.data.splits import Batch, Wanted
 from netspec.trainer.data.workers import shared, worker_context
 from netspec.trainer.machine.host import ints
 from netspec.trainer.machine.values import Values, joined, mapped
-from netspec.trainer.transforms.draws import draw_key
 from netspec.trainer.transforms.pipeline import Pipeline, Pipelines
 
 
@@ -75,21 +74,10 @@ class Streamed(Loaded):
         self._inputs = inputs
         self._pipeline = pipeline
 
-    def batches(
-        self,
-        batch_size: int,
-        *,
-        seed: int = 0,
-        epoch: int = 0,
-        start_step: int = 0,
-        shuffle: bool = False,
-        augment: bool = False,
-        shard: tuple[int, int] = (0, 1),
-    ) -> Iterator[Batch]:
+    def read(self, wanted: Wanted) -> Iterator[Batch]:
         """See `Split.batches`."""
-        order = self.order(seed=seed, epoch=epoch, shuffle=shuffle)
-        chosen = list(slices(order, batch_size, start_step, shard))
-        key = draw_key(seed, epoch, device=self.device) if augment else None
+        chosen = list(self.chosen(wanted))
+        key = wanted.key(self.device)
         for rows, images in zip(chosen, self._read([ints(rows) for rows in chosen]), strict=True):
             if isinstance(images, str):
                 raise self._refused(images)

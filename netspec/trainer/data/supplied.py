@@ -69,14 +69,20 @@ def length_of(value: Any) -> int | None:
         return None
 
 
+def kind_text(value: object) -> str:
+    """What a value of a program is, by its class, for messages: "a `dict`", "an `Order`", "None"."""
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[:1].lower() in 'aeiou' else 'a'} `{name}`"
+
+
 def kind_of_data(value: Any) -> str:
     """What a part is, for messages."""
     if isinstance(value, tuple):
         return "a pair of tensors"
-    name = type(value).__name__
     if isinstance(value, DataLoader):
-        return f"a {name} of `{type(cast('DataLoader[Any]', value).dataset).__name__}`"
-    return f"{'an' if name[:1] in 'AEIOU' else 'a'} `{name}`"
+        loader = cast("DataLoader[Any]", value)
+        return f"a {type(loader).__name__} of `{type(loader.dataset).__name__}`"
+    return kind_text(value)
 
 
 def _described(value: Any) -> str:

@@ -13,6 +13,7 @@ from netspec.diagnostics import NetspecError, UsageError
 from netspec.recipe.terms import LossTerm
 from netspec.torch.foreign import lacks_memory
 from netspec.trainer.data.splits import TargetForm
+from netspec.trainer.data.supplied import kind_text
 from netspec.trainer.data.targets import dtype_text, sizes_text
 from netspec.trainer.measure.losses import LossFunction
 
@@ -29,7 +30,7 @@ def check_loss(loss: object, device: torch.device) -> Call:
     if isinstance(loss, type):
         raise UsageError(f"`loss` is the class `{loss.__name__}`, not a loss: call it, `loss={loss.__name__}(…)`")
     if not callable(loss):
-        raise UsageError(f"`loss` is {_article(loss)}, but wanted is a function or module `loss(output, target)`")
+        raise UsageError(f"`loss` is {kind_text(loss)}, but wanted is a function or module `loss(output, target)`")
     if isinstance(loss, nn.Module):
         trained = [name for name, parameter in loss.named_parameters() if parameter.requires_grad]
         if trained:
@@ -103,7 +104,7 @@ class GivenLoss(LossFunction):
     def _checked(self, found: Any, output: Tensor, given: Any, target: Any) -> Tensor:
         if not isinstance(found, Tensor):
             raise UsageError(
-                f"the loss `{name_of(self._call)}` gives {_article(found)}, but wanted is a tensor of one number, "
+                f"the loss `{name_of(self._call)}` gives {kind_text(found)}, but wanted is a tensor of one number, "
                 "computed with torch so that gradients flow through it"
             )
         if found.numel() != 1:
@@ -158,8 +159,3 @@ def _sizes(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"`{name}` {_sizes(part)}" for name, part in cast("dict[str, Any]", value).items())
     return " and ".join(map(_sizes, cast("tuple[Any, ...]", value)))
-
-
-def _article(value: object) -> str:
-    name = type(value).__name__
-    return "None" if value is None else f"{'an' if name[:1] in 'aeiou' else 'a'} `{name}`"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from netspec.net import Net
 from netspec.recipe.resolved import Recipe
-from netspec.trainer.data.splits import Batch, DataSplits, Picked, Resident
+from netspec.trainer.data.splits import Batch, DataSplits, Picked, Resident, Wanted
 from netspec.trainer.machine.device import Arithmetic
 from netspec.trainer.machine.processes import World
 from netspec.trainer.machine.values import each
@@ -71,16 +71,9 @@ class Trainer:
         For a driver that records steps and resident data, the batches are not fetched yet: the step does that.
         """
         split = self.data.train
-        give = split.picks if self.driver.records and isinstance(split, Resident) else split.batches
-        return give(
-            self.recipe.batch_size,
-            seed=self.recipe.seed,
-            epoch=epoch,
-            start_step=start,
-            shuffle=True,
-            augment=bool(self.recipe.augment),
-            shard=self.world.shard,
-        )
+        recipe = self.recipe
+        wanted = Wanted(recipe.batch_size, recipe.seed, epoch, start, True, bool(recipe.augment), self.world.shard)
+        return split.picks(wanted) if self.driver.records and isinstance(split, Resident) else split.read(wanted)
 
     def phase(self, batch: int, step: int) -> Phase:
         """The position of a batch (index in the epoch) in its optimizer step (index in the run)."""

@@ -28,7 +28,7 @@ FLOORS = [
     {"mends"},
     {"passes"},
     {"compiler"},
-    {"comparison", "locking"},
+    {"comparison", "locking", "schema"},
     {"table", "drawing", "emit", "torch", "importing"},
     {"trainer", "capture"},
     {"cli"},

@@ -36,9 +36,10 @@ COMMANDS: Final = {
     "predict": "Say what a trained run gives for pictures or other examples.",
     "runs": "List and compare runs.",
     "transfer": "Carry weights from another model over to a spec.",
-    "import": "Write the spec of a network from its config.json.",
+    "import": "Write the spec of a network of torch's, or from its config.json.",
     "explain": "Explain a layer, a word of a spec or recipe, an error code.",
     "new": "Write a commented spec to start from.",
+    "schema": "Write the language as a JSON Schema, for editors.",
     "doctor": "Show what works here, and what to install.",
 }
 """Every command with its line in `netspec --help`, so that the help imports none of them."""

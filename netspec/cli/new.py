@@ -57,8 +57,13 @@ train:
     metavar="SPEC",
     help="Start from a spec that comes with netspec: lenet, alexnet, resnet18, unet, vit…",
 )
+@click.option(
+    "--schema",
+    metavar="FILE",
+    help="Begin with the line by which editors find a schema, a file of `netspec schema` or an address.",
+)
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
-def command(name: str | None, start: str | None, force: bool) -> None:
+def command(name: str | None, start: str | None, schema: str | None, force: bool) -> None:
     """Write NAME.yaml, a small commented convolutional network with a recipe, to start from.
 
     With --from it is one of the networks that come with netspec, under its own name if NAME is left out.
@@ -81,6 +86,8 @@ def command(name: str | None, start: str | None, force: bool) -> None:
         text = file.read_text(encoding="utf-8")
         text = text if name is None else re.sub(r"(?m)^name: .*$", f"name: {Path(stem).name}", text, count=1)
         variant = next((f" --variant {variant}" for variant in variants(file)), "")
+    if schema is not None:
+        text = f"# yaml-language-server: $schema={_of_one_line(schema)}\n{text}"
     try:
         if not force:
             path.open("xb").close()
@@ -90,3 +97,9 @@ def command(name: str | None, start: str | None, force: bool) -> None:
     except OSError as error:
         raise unwritable(path, error) from None
     click.echo(f"wrote {path}; next: netspec compile {path}{variant}", err=True)
+
+
+def _of_one_line(schema: str) -> str:
+    if not schema.isprintable() or not schema.strip() or schema != schema.strip() or " " in schema:
+        raise UsageError(f"{schema!r} cannot stand in the line by which editors find a schema: it has no blanks")
+    return schema

@@ -206,9 +206,9 @@ def _stranger(stranger: ScalarNode, head: ScalarNode, spec: Spec, report: Report
     )
 
 
-def _allowed(item: Item) -> frozenset[str]:
-    """The options that may stand beside a head."""
-    match item.kind:
+def options_of(kind: Kind, name: str = "") -> frozenset[str]:
+    """The options that may stand beside a head of a kind; `name` is a combinator's."""
+    match kind:
         case "for" | "group":
             return _LOOP
         case "repeat":
@@ -220,7 +220,7 @@ def _allowed(item: Item) -> frozenset[str]:
         case "layer" | "reference":
             return _COMMON | {"tie", "parametrize"}
         case "combinator":
-            return _COMMON.union(COMBINATORS[item.name].options)
+            return _COMMON.union(COMBINATORS[name].options)
         case _:
             return _COMMON
 
@@ -228,7 +228,7 @@ def _allowed(item: Item) -> frozenset[str]:
 def _checked(item: Item, report: Report) -> Item:
     if not item.options:
         return item
-    allowed = _allowed(item)
+    allowed = options_of(item.kind, item.name)
     entries = item.node.entries if isinstance(item.node, MapNode) else ()  # nothing else has options
     for option in [o for o in item.options if o not in allowed]:
         del item.options[option]

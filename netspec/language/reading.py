@@ -21,7 +21,9 @@ KEYS: Final = (
     "netspec", "name", "description", "plugins", "input", "vars", "variants", "blocks", "layers", "output", "init",
     "train", "expect",
 )  # fmt: skip
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+"""What may name a spec or a variant: files are named after it."""
+_NAME: Final = re.compile(NAME)
 _PLUGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _LATER: Final = {
     "include": "a spec is one file in this version of the language",

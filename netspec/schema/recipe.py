@@ -1,0 +1,77 @@
+"""A `train:` section as JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from netspec.arguments import NON_NEGATIVE
+from netspec.kinds import FieldKind
+from netspec.recipe import tables
+from netspec.recipe.items import BESIDE
+from netspec.recipe.read import KEYS, LISTS, PATTERNS, PLAIN, REQUIRED
+from netspec.recipe.reference import argument_words, key_facts, summary
+from netspec.schema.values import Schema, any_of, arguments_schema, bare_schema, call_schema, needed_of, plainly
+
+_TEXT: Final[Schema] = {"type": "string"}
+_TEXTS: Final = any_of(_TEXT, {"type": "array", "items": _TEXT})
+_BESIDE: Final[Mapping[str, Schema]] = {
+    "of": any_of(_TEXTS, {"type": "null"}),
+    "target": any_of(_TEXT, {"type": "null"}),
+    "weight": any_of(plainly(NON_NEGATIVE.schema, is_text=False), {"type": "null"}),
+}
+"""What stands beside a loss."""
+assert set(_BESIDE) == set(BESIDE)
+
+
+def recipe_definitions() -> dict[str, Schema]:
+    """The definitions of a recipe: its keys, of which a variant replaces some, and the whole."""
+    keys = {name: any_of(_key(name), {"type": "null"}) | {"description": _told(name)} for name in KEYS}
+    some: Schema = {"type": "object", "properties": keys, "additionalProperties": False}
+    return {"recipe": some | {"required": list(REQUIRED)}, "replaced": some}
+
+
+def _told(name: str) -> str:
+    """What a key takes, its default, and what it means."""
+    takes, default, meaning = key_facts(name)
+    return f"{meaning} It takes {takes}; {default if default == 'required' else f'{default} if left out'}."
+
+
+def _key(name: str) -> Schema:
+    """The value of a key."""
+    if name == "loss":
+        one = _calls(tables.CALLS[name], _BESIDE)
+        return any_of(one, {"type": "array", "items": one, "minItems": 1})
+    if name in tables.CALLS:
+        return _calls(tables.CALLS[name])
+    if name in LISTS:
+        return {"type": "array", "items": _calls(tables.TRANSFORM)}
+    if name in PATTERNS:
+        return _TEXTS
+    if name == "groups":
+        group = tables.setting(name)
+        return {"type": "array", "items": arguments_schema(group, plainly, argument_words(group))}
+    if name in tables.SETTINGS:
+        setting = tables.setting(name)
+        forms = (arguments_schema(setting, plainly, argument_words(setting)), bare_schema(setting, plainly))
+        return any_of(*(form for form in forms if form is not None))
+    return _one(PLAIN[name])
+
+
+def _one(kind: FieldKind) -> Schema:
+    return plainly(kind.schema, kind.text)
+
+
+def _calls(kind: tables.Kind, beside: Mapping[str, Schema] | None = None) -> Schema:
+    """A name, or a mapping of it to its arguments; `beside` are keys that may stand there with it."""
+    classes = {name: kind.load(name) for name in kind.names}
+    calls = {name: call_schema(cls, plainly, argument_words(cls)) for name, cls in classes.items()}
+    told = {name: calls[name] | {"description": summary(cls)} for name, cls in classes.items()}
+    mapping: Schema = {
+        "type": "object",
+        "properties": told | dict(beside or {}),
+        "additionalProperties": False,
+        "oneOf": [{"required": [name]} for name in classes],
+    }
+    bare = [name for name, cls in classes.items() if not needed_of(cls)]
+    return any_of(*([{"enum": bare}] if bare else []), mapping)

@@ -8,6 +8,7 @@ Everything here is imported when it is first used: `import netspec` costs a mill
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -125,3 +126,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOME])
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Let an IPython shell show netspec's values, and know `%%netspec`; `import netspec` does so by itself."""
+    from netspec.notebook import register
+
+    register(shell)
+
+
+if (_shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()) is not None:
+    load_ipython_extension(_shell)

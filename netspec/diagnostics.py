@@ -140,6 +140,10 @@ class NetspecError(Exception):
     code: Code
     """The code of the error in diagnostics."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in the place of a traceback: what the command line says."""
+        return f"error[{self.code}]: {self}".splitlines()
+
 
 class UsageError(NetspecError):
     """The command line or the arguments of a call are wrong: an unreadable path, an unknown variant, a bad `--set`."""
@@ -186,6 +190,11 @@ class Defect(NetspecError):
 
     exit_status = 70
     code: Code = "own-defect"
+
+    def _render_traceback_(self) -> list[str]:
+        from traceback import format_exception  # imported here: nothing else needs it
+
+        return format_exception(self)
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

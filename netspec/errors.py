@@ -27,3 +27,8 @@ class SpecError(NetspecError):
         from netspec.render import render_text  # imported only when the message is shown
 
         return render_text(self.diagnostics, self.sources)
+
+    def _render_traceback_(self) -> list[str]:
+        from netspec.render import render_text
+
+        return render_text(self.diagnostics, self.sources, color=True).splitlines()

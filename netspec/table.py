@@ -8,7 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.dims import Shape, Size, is_known
 from netspec.net import As, Combinator, Leaf, Net, Scope, Use, multiplying, total
@@ -83,7 +83,16 @@ class _TableRow:
         return (bytes_text(output) if output else "", bytes_text(kept) if kept else "")
 
 
-def summary(net: Net, *, depth: int | None = None, width: int | None = None, cost: Cost | None = None) -> str:
+class Summary(str):
+    """A table as text, which a notebook shows as it is and not as a literal of Python's."""
+
+    __slots__ = ()
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+
+def summary(net: Net, *, depth: int | None = None, width: int | None = None, cost: Cost | None = None) -> Summary:
     """The table of a net as plain text.
 
     Args:
@@ -100,7 +109,8 @@ def summary(net: Net, *, depth: int | None = None, width: int | None = None, cos
     total = (*_totals_row(net), *(("", bytes_text(cost.activations)) if cost else ()))
     body = _text(cells, total, columns)
     footer = textwrap.wrap(_held(_footer(net), "·"), columns, break_long_words=False)
-    return "\n".join([_title(net), "", *body, "", *(line.replace("\N{NO-BREAK SPACE}", " ") for line in footer)])
+    lines = [_title(net), "", *body, "", *(line.replace("\N{NO-BREAK SPACE}", " ") for line in footer)]
+    return Summary("\n".join(lines))
 
 
 def partial_table(net: Net, *, width: int | None = None) -> str:

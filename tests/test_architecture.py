@@ -32,6 +32,7 @@ FLOORS = [
     {"table", "drawing", "emit", "torch", "importing"},
     {"trainer", "capture"},
     {"cli"},
+    {"notebook"},
 ]
 """Layers of packages, lowest first: a package imports only from its own layer and from lower ones."""
 

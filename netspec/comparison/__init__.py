@@ -27,7 +27,7 @@ _COLUMNS: Final = ("layers", "params", "macs", "weight_bytes")
 _WITH_RATIO: Final = ("params", "macs")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """The result of `compare`."""
 
@@ -35,6 +35,9 @@ class Comparison:
     b: Net
     rows: tuple[Row, ...]
     changes: tuple[Change, ...]
+
+    def __repr__(self) -> str:
+        return f"<Comparison: {self.sentence}>"
 
     @property
     def sentence(self) -> str:

@@ -14,6 +14,7 @@ import graphviz
 from netspec.drawing import arrows, labels
 from netspec.drawing.language import Language, said
 from netspec.drawing.palette import FRAME, LINE, PAGE
+from netspec.drawing.rendering import Diagram
 from netspec.drawing.rows import columns, rows
 from netspec.drawing.tips import cluster_tip, edge_tip, vertex_tip
 from netspec.net import As, Leaf, Net, Use
@@ -42,7 +43,7 @@ def diagram(
     language: Language = "en",
     most_columns: int = 1,
     everything: bool = False,
-) -> graphviz.Digraph:
+) -> Diagram:
     """The diagram of a net, or of several nets side by side.
 
     Layers are coloured by family; an activation, norm or dropout after a layer is a slim box below it. Edges are
@@ -59,7 +60,7 @@ def diagram(
     """
     nets = [nets] if isinstance(nets, Net) else list(nets)
     across = direction in ("LR", "RL")
-    dot = graphviz.Digraph(
+    dot = Diagram(
         "netspec",
         graph_attr={
             "rankdir": direction, "bgcolor": PAGE, "fontname": FONT, "nodesep": "0.25", "ranksep": "0.16", "pad": "0.2",

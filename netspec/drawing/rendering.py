@@ -6,9 +6,10 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import graphviz  # pyright: ignore[reportMissingTypeStubs]  # it ships no stub file
 
@@ -16,6 +17,8 @@ from netspec.diagnostics import MissingExtra, ResourceError, UsageError
 from netspec.drawing.finish import finished
 from netspec.extras import install
 
+_SHOWN: Final = {"image/svg+xml": "svg", "image/png": "png", "application/pdf": "pdf"}
+"""The kinds of files that a notebook may ask for."""
 FORMATS: Final = ("svg", "png", "pdf", "dot")
 _DPI: Final = 144
 
@@ -25,6 +28,17 @@ class LayoutTooLong(ResourceError):
 
 
 Engine = Literal["dot", "pygraphviz"]
+
+
+class Diagram(graphviz.Digraph):
+    """A graph that a notebook shows by whichever engine is there: graphviz's own class knows `dot` alone."""
+
+    def _repr_mimebundle_(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **_: Any
+    ) -> dict[str, bytes | str]:
+        wanted = (set(_SHOWN) & set(include) if include is not None else {"image/svg+xml"}) - set(exclude or ())
+        files = {kind: render(self, _SHOWN[kind]) for kind in wanted}
+        return {kind: file.decode() if kind == "image/svg+xml" else file for kind, file in files.items()}
 
 
 def engine() -> Engine | None:

@@ -127,7 +127,7 @@ def test_nothing_that_a_checkout_configures_is_run_and_nothing_is_written(root: 
     assert (root / ".git" / "index").read_bytes() == index
 
 
-@pytest.mark.parametrize("ref", ["nothing", "--output=file", "-h", "a b", "HEAD:specs/same.yaml", "x\0y"])
+@pytest.mark.parametrize("ref", ["nothing", "--output=file", "-x", "a b", "HEAD:specs/same.yaml", "x\0y"])
 def test_a_commit_that_there_is_not_is_told_and_is_no_option_of_gits(ref: str, root: Path) -> None:
     made = invoke(command, f"--changed={ref}")
     assert isinstance(made.exception, UsageError | click.UsageError), made.stdout

@@ -89,7 +89,7 @@ def command(
 
         hold(specs or (".",), paths, findings)
     findings.show(form, strict=strict, err=fix or diff)
-    if form == "text" and not quiet and not findings.found and not findings.unread:
+    if findings.is_silent(form) and not quiet:
         click.echo(_all_well(len(paths), changed), err=True)
     return findings.status(strict=strict)
 

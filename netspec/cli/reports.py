@@ -42,10 +42,21 @@ class FindingsByFile:
     def show(self, form: str, *, strict: bool, err: bool = False) -> None:
         """Print them. As text, files that could not be read are told on standard error, behind the findings."""
         if form in DOCUMENTS:
-            click.echo(self._document(form, strict=strict), nl=form != "github" or bool(self.files or self.unread))
+            try:
+                click.echo(self._document(form, strict=strict), nl=form != "github" or bool(self.files or self.unread))
+            except OSError:  # the disk is full, and what the document says of files stands nowhere
+                self._tell_unread()
+                raise
             return
         if self.found:
             show_diagnostics(self.found, self.sources, err=err)
+        self._tell_unread()
+
+    def is_silent(self, form: str) -> bool:
+        """Whether nothing at all was printed: as text, what is right needs no word."""
+        return form not in DOCUMENTS and not self.found and not self.unread
+
+    def _tell_unread(self) -> None:
         for error in self.unread.values():
             from netspec.render import render_failure  # imported here: seldom is a file missing
 

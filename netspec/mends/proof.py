@@ -26,6 +26,8 @@ FOR_ALL: Final = 40
 """The checks that a file may cost."""
 FOR_AGREEMENT: Final = 8
 """How many of those are kept to see whether the certain mends hold together."""
+MOST_IN_VAIN: Final = 2
+"""How often the same signs are put in for findings of one code, to no avail, before others get the checks."""
 ITEMS: Final = 12_000
 """The items that those checks may walk. The first may walk more, that of a large net."""
 OF_A_FINDING: Final = 2
@@ -155,6 +157,8 @@ class Proof:
         """What came of the mend of the same mistake further up. Whether all of them hold is seen once, of all certain
         mends together."""
         self._failed: Final[set[tuple[object, ...]]] = set()
+        self._in_vain: Final[Counter[tuple[Code, tuple[str, ...]]]] = Counter()
+        """How often a slip was supposed for a code, by the signs that it would have left out, and was none."""
         self._mended: Final[set[tuple[Code, str]]] = set()
         """The mistakes, as they are told, for which a certain mend is known: those that failed are not tried again."""
         self.last: Sequence[Diagnostic] = found
@@ -182,6 +186,8 @@ class Proof:
         for _ in range(FOR_ONE):
             if (fix := next(left, None)) is None:
                 break
+            if self._in_vain[d.code, _inserted(fix)] >= MOST_IN_VAIN:
+                continue
             verdict = self._remembered(d, fix)
             if verdict is None and self.budget.spent:
                 self.refused = True
@@ -214,6 +220,8 @@ class Proof:
     def _remember(self, d: Diagnostic, fix: Fix, verdict: Verdict) -> None:
         if verdict == "fails":
             self._failed.add((d.message, *_kind_of(d, fix)))
+            if _inserted(fix):
+                self._in_vain[d.code, _inserted(fix)] += 1
             return
         self._alike[_kind_of(d, fix)] = verdict
         if fix.certain:
@@ -283,6 +291,12 @@ class Proof:
             if other.severity == "error":
                 verdict = "reveals"
         return verdict
+
+
+def _inserted(fix: Fix) -> tuple[str, ...]:
+    """The signs that a mend puts in, such as brackets around a list; empty where it writes over something."""
+    bare = all((e.span.line, e.span.column) == (e.span.end_line, e.span.end_column) for e in fix.edits)
+    return tuple(edit.text for edit in fix.edits) if bare else ()
 
 
 def _kind_of(d: Diagnostic, fix: Fix) -> tuple[object, ...]:

@@ -127,6 +127,31 @@ as writing files or `--verify` may, is told on standard error and by the status.
 [Variants and overrides](language.md#variants-and-overrides). The keys of `train` are those of the
 [recipes](recipes.md). `--plugin NAME` stands wherever a spec or a run is named: [layers of one's own](plugins.md).
 
+**In a shell.** One line in `~/.bashrc` completes commands, options, variants, keys of `--set`, codes and what `explain`
+knows:
+
+```console
+$ eval "$(_NETSPEC_COMPLETE=bash_source netspec)"
+```
+
+It is `zsh_source` for zsh in `~/.zshrc`, and for fish `_NETSPEC_COMPLETE=fish_source netspec | source`.
+
+**In a project.** A table in `pyproject.toml` says once what is checked and how things are shown, for its directory and
+those below:
+
+```toml
+[tool.netspec]
+specs = ["specs"]              # what `netspec check` checks where nothing is named
+ignore = ["low-rank"]          # findings that are left out, as by --ignore
+strict = true                  # also: notes
+
+[tool.netspec.draw]            # also: style, fit
+theme = "dark"
+lang = "en"
+```
+
+It cannot name plugins: they are code, and nothing that lies in a checkout loads code.
+
 | command | |
 |---|---|
 """

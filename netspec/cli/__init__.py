@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import gc
 import keyword
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -22,7 +23,12 @@ from netspec.cli.streams import Shown, drop_output, open_streams
 from netspec.diagnostics import NetspecError, OutOfMemory, PluginError, ResourceError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from netspec.layers import Plugin
+
+_COMPLETING: Final = "_NETSPEC_COMPLETE"
+"""The variable by which a shell asks what completes a line."""
 
 COMMANDS: Final = {
     "check": "Report every mistake in the specs.",
@@ -62,6 +68,10 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(module_of(cmd_name)).command
+        if _COMPLETING in os.environ:
+            from netspec.cli.completion import completes  # imported here: only a shell asks for it
+
+            completes(command)
         if cmd_name != "check":  # a check is so short that the garbage collector stays off
             gc.enable()
         return command
@@ -87,6 +97,12 @@ class Commands(click.Group):
             ctx.fail(f"there is no command `{args[0]}`; {hint}")
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, from `COMMANDS` and without importing them."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name, help=line) for name, line in COMMANDS.items() if name.startswith(incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands for `--help`, from `COMMANDS` and without importing them."""
         with formatter.section("Commands"):
@@ -94,9 +110,17 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="netspec-compiler", prog_name="netspec")
-def cli() -> None:
+@click.version_option(None, "-V", "--version", package_name="netspec-compiler", prog_name="netspec")
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Compile neural-network architectures: a YAML layer list in, checked shapes and a PyTorch module out."""
+    from netspec.cli.project import PROJECT, project_settings  # imported here: not for `--help`
+
+    said = project_settings()
+    context.meta[PROJECT] = said
+    context.default_map = {name: dict(said.defaults) for name in COMMANDS} | {
+        "draw": {**said.defaults, **said.pictures}
+    }
 
 
 def main() -> NoReturn:
@@ -123,9 +147,9 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 
 def _refused(error: click.ClickException, *, as_json: bool) -> int:
     """Show what click finds wrong with the command line. Returns the exit status."""
-    if not as_json and isinstance(error, click.UsageError) and error.ctx is not None:
-        click.echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
-    report(UsageError(error.format_message()), as_json=as_json)
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    help_ = "" if as_json or context is None else f"\nhelp: `{context.command_path} --help` says what it takes"
+    report(UsageError(error.format_message() + help_), as_json=as_json)
     return error.exit_code
 
 

@@ -16,6 +16,7 @@ from netspec.cli.common import (
     spec_options,
     without_ignored,
 )
+from netspec.cli.project import project_specs
 from netspec.cli.reports import FORMS, FindingsByFile
 from netspec.cli.specs import spec_files
 from netspec.compiler import check_source
@@ -71,6 +72,7 @@ def command(
         raise UsageError(
             "`--locked` compares a file as it stands, in all its variants: leave out `--variant` and `--set`"
         )
+    specs = specs or project_specs()
     asked = _CheckOptions(notes, ignore, fix, diff, variant, set_)
     findings = FindingsByFile()
     paths = _paths(specs, changed, findings)
@@ -101,7 +103,10 @@ def _paths(specs: Sequence[str], changed: str | None, findings: FindingsByFile) 
 
         return changed_specs(specs, changed)
     if not specs:
-        raise UsageError("name the specs to check, or a directory: `netspec check specs/`")
+        raise UsageError(
+            "name the specs to check, or a directory: `netspec check specs/`; or name them once, in pyproject.toml: "
+            '`[tool.netspec]`, `specs = ["specs"]`'
+        )
     found: list[str] = []
     for name in specs:
         try:

@@ -271,7 +271,7 @@ def _sentence(text: str) -> str:
 # ---- all of them
 
 
-def _groups(offer: Offer) -> dict[str, tuple[str, ...]]:
+def groups_of(offer: Offer) -> dict[str, tuple[str, ...]]:
     """All names by their form: CapWords, with hyphens, lowercase. A misspelt name usually has the right form."""
     own = tuple(name for name in NAMES if name.islower())
     return {
@@ -291,7 +291,7 @@ def _nearest(name: str, offer: Offer) -> str | None:
     if (layer := meant_by(name, 2, offer.layers)) is not None:
         return layer
     form = "capitals" if name[:1].isupper() else "hyphens" if "-" in name else "lowercase"
-    groups = _groups(offer)
+    groups = groups_of(offer)
     near = [found for key in (form, *groups) if (found := did_you_mean(name, groups[key]))]
     return max(near, key=lambda found: _likeness(name.casefold(), found.casefold()), default=None)
 

@@ -71,8 +71,10 @@ def style_of(style: str, form: str) -> str:
         UsageError: options or the format are none of the style's.
     """
     given = _given()
-    if form == "tex" and "style" not in given:
-        style = next(iter(STYLES))
+    if "style" not in given and form == "tex":
+        style = next(iter(STYLES)) if style == "flow" else style
+    elif "style" not in given and form not in FORMATS:  # the project's is meant for pictures
+        style = "flow"
     said: list[str] = []
     foreign = {name: own for name, own in _OWN.items() if name in given and own != style}
     for own in dict.fromkeys(foreign.values()):

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from netspec.diagnostics import Setting, UsageError, did_you_mean
 from netspec.kinds import LARGEST
 from netspec.language.inputs import has_named_inputs, symbols_of
+from netspec.language.settable import parts_meant
 from netspec.language.spec import Spec
 from netspec.recipe import tables
 from netspec.text.source import Extended, ListNode, MapNode, Node, ScalarNode, Source, parse
@@ -148,8 +149,11 @@ def apply_settings(spec: Spec, base: Overridden, settings: Mapping[str, Any]) ->
             base.vars[index] = (old[0], setting.placed(node, old[1]))
         else:
             known = [*(k.text for k, _ in base.vars), *symbols, "input", *_recipe_keys(base.train)]
+            meant = parts_meant(base.train, key)
             near = did_you_mean(key, known)
             hint = f"did you mean `{near}`?" if near else f"there are: {', '.join(known)}"
+            if meant and (near is None or not near.endswith(f".{key}")):
+                hint = f"did you mean {' or '.join(f'`{part}`' for part in meant)}?"
             if near is None and key.isupper() and symbols:
                 open_ = sorted(symbols)
                 listed = " and ".join(f"`{name}`" for name in open_)

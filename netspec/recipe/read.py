@@ -47,7 +47,7 @@ PATTERNS: Final = ("no_decay", "freeze")
 KEYS: Final = (*tables.CALLS, *PLAIN, *tables.SETTINGS, *LISTS, *PATTERNS, "groups")
 """Every key of a recipe."""
 
-_RENAMED: Final[Mapping[str, str]] = {
+RENAMED: Final[Mapping[str, str]] = {
     **dict.fromkeys(("criterion", "loss_fn", "loss_function", "objective", "cost"), "loss"),
     **dict.fromkeys(("lr_scheduler", "lr_schedule", "schedule", "lr_policy"), "scheduler"),
     **dict.fromkeys(("dataset", "data_set", "train_data", "train_dataset"), "data"),
@@ -197,7 +197,7 @@ def _unknown(key: ScalarNode, node: MapNode, reader: Reader) -> str | None:
     """Report an unknown key; the key that was probably meant."""
     name = key.text
     alike = did_you_mean(name, KEYS)
-    near = _RENAMED.get(name.lower()) or (alike if alike is not None and is_misspelt(name, alike) else None)
+    near = RENAMED.get(name.lower()) or (alike if alike is not None and is_misspelt(name, alike) else None)
     if name in aliases.KEYS:
         help_ = aliases.KEYS[name]
     elif near:

@@ -1,0 +1,106 @@
+"""What a shell completes behind a command: files, variants, keys of `--set`, names to explain, codes to ignore.
+
+click has the scripts for bash, zsh and fish; this says what they offer. It runs at every press of a key, so it reads
+the file that is named and compiles nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, get_args
+
+import click
+from click.shell_completion import CompletionItem, split_arg_string
+
+from netspec.diagnostics import Code, UsageError
+from netspec.language.inputs import symbols_of
+from netspec.language.reading import read_spec
+from netspec.language.settable import keys_of
+from netspec.language.spec import Spec
+from netspec.layers import OWN
+from netspec.text.source import parse, read
+
+Completing = Callable[[click.Context, str], Iterable[str | CompletionItem]]
+
+
+def completes(command: click.Command) -> None:
+    """Let the parameters of a command say what completes them."""
+    for parameter in command.params:
+        found = _BY_NAME.get(parameter.name or "")
+        if found is not None:
+            parameter.shell_complete = _items(found)
+
+
+def _items(found: Completing) -> Any:
+    def complete(context: click.Context, incomplete: str) -> list[CompletionItem]:
+        items = (
+            item if isinstance(item, CompletionItem) else CompletionItem(item) for item in found(context, incomplete)
+        )
+        return [item for item in items if item.type != "plain" or str(item.value).startswith(incomplete)]
+
+    return complete
+
+
+def _files(_: click.Context, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
+def _directories(_: click.Context, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def _spec() -> Spec | None:
+    """The spec that the line names so far, as far as it can be read. click has no arguments yet where an option is to
+    get its value, so the words of the line are looked at."""
+    for word in split_arg_string(os.environ.get("COMP_WORDS", "")):
+        if not word.endswith((".yaml", ".yml")):
+            continue
+        try:
+            source, _ = read(word)
+        except UsageError:  # there is no such file, yet
+            continue
+        root, _ = parse(source)
+        if root is not None:
+            return read_spec(root, source, "spec", _silent)
+    return None
+
+
+def _silent(*_: object, **__: object) -> None:
+    """Takes the mistakes of a spec that is only looked at."""
+
+
+def _variants(context: click.Context, _: str) -> list[str]:
+    spec = _spec()
+    return [] if spec is None else list(spec.variants)
+
+
+def _keys(context: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Variables, symbols and keys of the recipe, each with the `=` behind it."""
+    spec = _spec()
+    if spec is None or "=" in incomplete:
+        return []
+    variables = [key.text for key, _ in spec.vars]
+    symbols = symbols_of(spec.input, set(variables))
+    return [CompletionItem(f"{key}=") for key in (*variables, *sorted(symbols), "input", *keys_of(spec.train))]
+
+
+def _explained(_: click.Context, incomplete: str) -> list[str]:
+    from netspec.cli.explain import groups_of  # imported here: nothing else needs all tables
+
+    return sorted({name for group in groups_of(OWN).values() for name in group})
+
+
+def _ignorable(_: click.Context, incomplete: str) -> tuple[str, ...]:
+    return get_args(Code)
+
+
+_BY_NAME: Final[Mapping[str, Completing]] = {
+    **dict.fromkeys(("spec", "specs", "files", "output", "weights"), _files),
+    **dict.fromkeys(("run", "runs"), _directories),
+    **dict.fromkeys(("variant", "variants", "variant_a", "variant_b"), _variants),
+    "set_": _keys,
+    "words": _explained,
+    "ignore": _ignorable,
+}
+"""Name of a parameter → what completes it."""

@@ -45,6 +45,12 @@ def load(
         UsageError: the file cannot be read, there is no such variant, the spec is incomplete without one, or an
             argument has another type.
         PluginError: one of `layers` cannot be a layer.
+
+    >>> net = netspec.load("specs/alexnet.yaml")
+    >>> net
+    <Net alexnet: 1×224×224 → 10, 21 layers, 46764746 parameters>
+    >>> netspec.load("specs/torchvision/resnet.yaml", "resnet18", {"classes": 100}).output_shape
+    (100,)
     """
     return load_offered(path, _offer(layers), variant, set, limits=limits)
 
@@ -76,6 +82,11 @@ def loads(
     """Compile a spec given as text.
 
     `filename` is the name shown in messages; the other arguments and the errors are those of `load`.
+
+    >>> netspec.loads("{input: [1, 28, 28], layers: [Flatten, Linear: 10]}").params
+    7850
+    >>> netspec.loads("{input: [3, H, W], layers: [AvgPool2d: 2]}", set={"H": 64, "W": 48}).output_shape
+    (3, 32, 24)
     """
     _check_arguments(variant, set, limits)
     _want(text, "a text, the spec", str)
@@ -87,24 +98,42 @@ def loads(
 
 def check(
     path: str | os.PathLike[str],
+    text: str | None = None,
     *,
     layers: Iterable[type[Layer]] = (),
     limits: Limits = _DEFAULT,
     notes: bool = False,
 ) -> list[Diagnostic]:
-    """Check a spec file with all its variants. With `notes` legitimate things are told of that are worth knowing; the
-    other arguments are those of `load`.
+    """Check a spec with all its variants.
+
+    Args:
+        path: the YAML file.
+        text: what the file is to hold, such as the text of an editor: then nothing is read, and `path` is a name.
+        layers: classes of layers that the spec may name besides netspec's own, as of `load`.
+        limits: limits on the size of the spec.
+        notes: whether legitimate things are told of that are worth knowing.
 
     Returns:
         The diagnostics, warnings included, in source order.
 
     Raises:
-        UsageError: the file cannot be read.
+        UsageError: the file cannot be read, or an argument has another type.
         PluginError: one of `layers` cannot be a layer.
+
+    >>> text = "{input: [1, 28, 28], layers: [Flatten, Linear: {in_features: 400, out_features: 10}]}"
+    >>> print(netspec.check("mine.yaml", text)[0].message)
+    `in_features: 400`, but `Flatten` (line 1) gives 784 = 1 × 28 × 28
+    >>> netspec.check("specs/lenet.yaml")
+    []
     """
     _check_arguments(None, None, limits)
     offer = _offer(layers)
-    source, problems = read(path, limits)
+    if text is None:
+        source, problems = read(path, limits)
+    else:
+        _want(text, "a text, the spec", str)
+        _want(path, "`path` as a text, which messages show", str, os.PathLike)
+        source, problems = decode(text.encode("utf-8", "surrogatepass"), os.fspath(path), limits)
     return check_source(source, problems, limits=limits, offer=offer, notes=notes)
 
 

@@ -147,6 +147,10 @@ def estimate(
 
     Raises:
         UsageError: the net has symbolic sizes, the batch is smaller than 1, or the optimizer is unknown.
+
+    >>> cost = netspec.estimate(netspec.load("specs/alexnet.yaml"), batch=128, optimizer="Adam")
+    >>> f"{cost.peak / 2**20:.0f} MiB, of which {cost.activations / 2**20:.0f} MiB are kept for the backward pass"
+    '1245 MiB, of which 485 MiB are kept for the backward pass'
     """
     need_numbers(net, f"estimating the memory of `{net.name}`")
     if batch < 1:

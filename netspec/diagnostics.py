@@ -68,6 +68,10 @@ class Span(NamedTuple):
     """A range of a source text. Lines and columns count from 1, columns in code points; the end is exclusive.
 
     For text from a `--set`, `file` is the option as written, a `Setting`, and columns count in it.
+
+    >>> (found,) = netspec.check("mine.yaml", "{input: [784], layers: [Linaer: 10]}")
+    >>> found.span
+    Span(file='mine.yaml', line=1, column=25, end_line=1, end_column=31)
     """
 
     file: str
@@ -120,6 +124,12 @@ class Diagnostic(NamedTuple):
     `message` is one sentence that says what is wrong, with both numbers of a mismatch. `label` is the short text beside
     the carets, `help` says what to do, and `related` names other places. `otherwise` is a second fix where two are as
     likely: one of them is meant, and neither is certain.
+
+    >>> (found,) = netspec.check("mine.yaml", "{input: [784], layers: [Linaer: 10]}")
+    >>> found.code, found.severity, found.help
+    ('unknown-layer', 'error', 'did you mean `Linear`?')
+    >>> found.fix.certain
+    True
     """
 
     code: Code
@@ -134,7 +144,14 @@ class Diagnostic(NamedTuple):
 
 
 class NetspecError(Exception):
-    """The base class of the errors that netspec raises on purpose. `exit_status` is the status of a command."""
+    """The base class of the errors that netspec raises on purpose. `exit_status` is the status of a command.
+
+    >>> try:
+    ...     netspec.load("specs/none.yaml")
+    ... except netspec.NetspecError as error:
+    ...     print(error.code, error.exit_status)
+    wrong-usage 2
+    """
 
     exit_status = 1
     code: Code
@@ -146,14 +163,28 @@ class NetspecError(Exception):
 
 
 class UsageError(NetspecError):
-    """The command line or the arguments of a call are wrong: an unreadable path, an unknown variant, a bad `--set`."""
+    """The command line or the arguments of a call are wrong: an unreadable path, an unknown variant, a bad `--set`.
+
+    >>> try:
+    ...     netspec.load("specs/torchvision/resnet.yaml", "resnet99")
+    ... except netspec.UsageError as error:
+    ...     print(str(error)[:60])
+    specs/torchvision/resnet.yaml has no variant `resnet99`: did
+    """
 
     exit_status = 2
     code: Code = "wrong-usage"
 
 
 class PluginError(UsageError):
-    """A plugin is wrong: it cannot be imported, has no layers, or a layer of its is none or contradicts its module."""
+    """A plugin is wrong: it cannot be imported, has no layers, or a layer of its is none or contradicts its module.
+
+    >>> try:
+    ...     netspec.loads("{input: [4], layers: [ReLU]}", layers=[dict])
+    ... except netspec.PluginError as error:
+    ...     print(error.code)
+    bad-plugin
+    """
 
     code: Code = "bad-plugin"
 

@@ -41,6 +41,12 @@ class Dim:
 
     Raises:
         Unmet: the result is a formula that exceeds the limits (`symbols.FormulaTooLong`).
+
+    >>> net = netspec.loads("{input: [3, H, W], layers: [AvgPool2d: 2]}")
+    >>> [str(size) for size in net.output_shape]
+    ['3', 'H//2', 'W//2']
+    >>> isinstance(net.output_shape[1], netspec.Dim)
+    True
     """
 
     __slots__ = ()

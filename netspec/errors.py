@@ -12,6 +12,12 @@ class SpecError(NetspecError):
 
     `diagnostics` has every error and warning, in source order. `sources` maps file names to their text, of which the
     message quotes the lines with errors. `code` is that of the first error.
+
+    >>> try:
+    ...     netspec.loads("{input: [784], layers: [Linaer: 10]}")
+    ... except netspec.SpecError as error:
+    ...     print(error.code, "in line", error.diagnostics[0].span.line)
+    unknown-layer in line 1
     """
 
     def __init__(self, diagnostics: Sequence[Diagnostic], sources: dict[str, str] | None = None) -> None:

@@ -102,6 +102,18 @@ def summary(net: Net, *, depth: int | None = None, width: int | None = None, cos
         width: columns to fit in, 80 by default. Long arguments are wrapped; only the formula of a count is cut, after
             30 characters (the JSON has all of it).
         cost: an estimate by `netspec.estimate`, which adds memory columns.
+
+    >>> print(netspec.summary(netspec.loads("{name: small, input: [1, 28, 28], layers: [Flatten, Linear: 10]}")))
+    small: input 1 × 28 × 28, output 10
+    <BLANKLINE>
+      Layer      Output  Parameters   MACs
+    ──────────────────────────────────────
+    0 Flatten       784
+    1 Linear 10      10       7,850  7,840
+    ──────────────────────────────────────
+      2 layers                7,850  7,840
+    <BLANKLINE>
+    trainable 7,850 · FLOPs 15,680 (2 × MACs) · weights 30.7 KiB (float32)
     """
     rows = _rows(net, depth)
     columns = WIDTH if width is None else width

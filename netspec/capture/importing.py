@@ -93,6 +93,17 @@ def from_torch(
 
     Raises:
         NotCaptured: the module does what a spec cannot say, or the spec differs from it.
+
+    >>> from torch import nn, zeros
+    >>> spec = netspec.from_torch(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), zeros(2, 1, 28, 28))
+    >>> print(spec.text, end="")
+    netspec: 1
+    name: sequential
+    input: [1, 28, 28]
+    <BLANKLINE>
+    layers:
+      - Flatten
+      - Linear: 10
     """
     title = re.sub(r"\W+", "_", name or type(module).__name__.lower()).strip("_") or "network"
     module = prepared(module, example)

@@ -102,6 +102,12 @@ def compare(a: Net, b: Net) -> Comparison:
 
     Activations are the number of elements of all layer outputs for one example; the longest path is the number of
     layers on the longest way from the input to the output; weights are in bytes of float32.
+
+    >>> a, b = netspec.load("specs/lenet.yaml"), netspec.load("specs/alexnet.yaml")
+    >>> netspec.compare(a, b).sentence
+    'alexnet has 757.9 times the parameters of lenet and 2,252.3 times its MACs'
+    >>> [row.key for row in netspec.compare(a, b).rows if row.ratio and row.ratio > 1000]
+    ['macs', 'flops']
     """
     return Comparison(a, b, rows_of(a, b), tuple(changes_of(a.layers, b.layers)))
 

@@ -57,6 +57,10 @@ def diagram(
         language: that of the few words that are no names.
         most_columns: into so many columns a net may be broken that runs up or down.
         everything: whether arguments are said that tell nothing of the structure, as `eps 1e-06`.
+
+    >>> graph = netspec.diagram(netspec.load("specs/lenet.yaml"), direction="LR")
+    >>> graph.source.splitlines()[0]
+    'digraph netspec {'
     """
     nets = [nets] if isinstance(nets, Net) else list(nets)
     across = direction in ("LR", "RL")

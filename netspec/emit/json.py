@@ -18,6 +18,10 @@ def to_json(net: Net) -> dict[str, Any]:
     `layers` are the leaves in execution order, `path` + `".weight"` is a `state_dict` key, `args` are all constructor
     arguments in signature order, inferred widths included. `tree` holds the same layers by their paths, nested as the
     spec nests them. A symbolic size is its formula, a string. Lines and columns count from 1.
+
+    >>> record = netspec.to_json(netspec.load("specs/lenet.yaml"))
+    >>> record["layers"][0]["type"], record["layers"][0]["output_shape"]
+    ('Conv2d', [6, 28, 28])
     """
     return {
         "format": FORMAT,

@@ -24,7 +24,18 @@ from netspec.writing import block, flow, written
 
 
 def expand(net: Net) -> str:
-    """The flat YAML of a net."""
+    """The flat YAML of a net.
+
+    >>> print(netspec.expand(netspec.loads("{input: [4], layers: [{repeat: 2, do: [Linear: 8, ReLU]}]}")), end="")
+    name: string
+    input: [4]
+    <BLANKLINE>
+    layers:
+      - Linear: 8
+      - ReLU
+      - Linear: 8
+      - ReLU
+    """
     common = _common_initializers(net)
     first = net.named_inputs[0].slot if net.named_inputs else None
     wiring = Wiring(net)

@@ -43,7 +43,16 @@ class OutputValue(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Net:
-    """A checked network. `netspec.load` returns one only if the spec has no errors."""
+    """A checked network. `netspec.load` returns one only if the spec has no errors.
+
+    >>> net = netspec.load("specs/lenet.yaml")
+    >>> net.params, net.macs
+    (61706, 416520)
+    >>> [layer.type for layer in net.layers][:3]
+    ['Conv2d', 'Sigmoid', 'AvgPool2d']
+    >>> net.layers[0].path, net.layers[0].output_shape
+    ('0', (6, 28, 28))
+    """
 
     name: str
     description: str

@@ -181,7 +181,14 @@ def _moved(at: int, here: Sequence[tuple[int, int]], there: Sequence[tuple[int, 
 
 
 class Limits(NamedTuple):
-    """Limits on the size of a spec. A caller of the Python interface may change them; a spec cannot."""
+    """Limits on the size of a spec. A caller of the Python interface may change them; a spec cannot.
+
+    >>> try:
+    ...     netspec.loads("{input: [4], layers: [{repeat: 50, do: [ReLU]}]}", limits=netspec.Limits(max_layers=20))
+    ... except netspec.SpecError as error:
+    ...     print(error.code)
+    too-many-layers
+    """
 
     max_bytes: int = 16 * 2**20
     """Size of the file in bytes."""

@@ -79,6 +79,12 @@ def build(
         OutOfMemory: the parameters do not fit into memory.
         MissingExtra: a layer is a class of torchvision, which is not installed.
         Defect: torch refuses a layer or an initialiser that netspec accepted.
+
+    >>> model = netspec.build(netspec.load("specs/lenet.yaml"), seed=0)
+    >>> list(model.state_dict())[:2]
+    ['0.weight', '0.bias']
+    >>> sum(p.numel() for p in model.parameters())
+    61706
     """
     need_numbers(net, f"building `{net.name}`")
     target = torch.device("cpu" if device is None else device)

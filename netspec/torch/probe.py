@@ -96,6 +96,10 @@ def probe(layer: type[Layer], *examples: Example, count: int = 100, seed: int = 
     Raises:
         ProbeError: they differ; its text has both sides of every difference.
         PluginError: the class cannot be a layer, or has no example.
+
+    >>> from netspec.layers import layer_class
+    >>> print(netspec.probe(layer_class("LayerScale"), count=5))
+    `LayerScale` agrees with its module: 7 cases tried, 0 refused by both, 0 by the rule alone
     """
     check_class(layer)
     given = examples or layer.examples

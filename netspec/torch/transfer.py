@@ -58,6 +58,16 @@ def transfer(
 
     Warns:
         UserWarning: a tensor was reshaped, or the outputs differ or could not be compared.
+
+    >>> import torch
+    >>> net = netspec.load("specs/lenet.yaml")
+    >>> theirs = netspec.build(net, seed=1)
+    >>> ours = netspec.build(net, seed=2)
+    >>> ours.load_state_dict(netspec.transfer(theirs, net))
+    <All keys matched successfully>
+    >>> x = torch.zeros(1, 1, 28, 28)
+    >>> torch.equal(ours(x), theirs(x))
+    True
     """
     state, _, notes = transfer_from(source_module, net, example=example, fresh=fresh)
     for note in notes:

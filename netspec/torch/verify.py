@@ -96,6 +96,9 @@ def verify(net: Net, *, seed: int = 0) -> Verification:
         PluginVerificationError: torch and the net differ at a plugin's layer.
         UsageError: the net has symbolic sizes.
         OutOfMemory: its parameters do not fit into memory.
+
+    >>> netspec.verify(netspec.load("specs/lenet.yaml")).params
+    61706
     """
     started = time.perf_counter()
     model = build(net, seed=seed)

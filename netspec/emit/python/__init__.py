@@ -43,6 +43,10 @@ def to_python(net: Net) -> str:
 
     Raises:
         UsageError: the net has symbolic sizes.
+
+    >>> text = netspec.to_python(netspec.load("specs/lenet.yaml"))
+    >>> "nn.Conv2d(1, 6, kernel_size=5, padding=2)" in text
+    True
     """
     need_numbers(net, f"writing `{net.name}` as Python")
     classes = Classes(net)

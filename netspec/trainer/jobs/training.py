@@ -95,6 +95,14 @@ def train(
         NonFinite: a loss or gradient was not finite; the message names the layer.
         CallbackFailed: a callback raised; a checkpoint is written.
         Interrupted: a signal arrived, or `max_steps` is reached; a checkpoint is written.
+
+    >>> net = netspec.loads(
+    ...     "{input: [8], layers: [Linear: 4], train: {data: synthetic, batch_size: 64,"
+    ...     " epochs: 2, optimizer: SGD, loss: CrossEntropyLoss}}"
+    ... )
+    >>> result = netspec.train(net, run=folder / "first", quiet=True)
+    >>> [record.epoch for record in result.records]
+    [1, 2]
     """
     with ExitStack() as stack:
         # ---- processes, device, arithmetic

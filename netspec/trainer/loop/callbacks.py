@@ -66,6 +66,19 @@ class Callback:
 
     A method may return True, or a text that says why, to end the training: after a step the epoch ends there. It is
     evaluated and recorded, and the run is finished.
+
+    >>> class Enough(netspec.Callback):
+    ...     def after_epoch(self, event):
+    ...         return event.record.train_loss < 10
+    >>> run = netspec.train(
+    ...     netspec.loads(
+    ...         "{input: [8], layers: [Linear: 4], train: {data: synthetic, "
+    ...         "batch_size: 64, epochs: 2, optimizer: SGD, loss: CrossEntropyLoss}}"
+    ...     ),
+    ...     run=folder / "third", quiet=True, callbacks=Enough(),
+    ... )
+    >>> len(run.records)
+    1
     """
 
     def after_step(self, event: Event) -> Answer:

@@ -47,6 +47,18 @@ def open_run(
         PluginError: the net has layers of a plugin that is not named, or not there.
         ResourceError: the weights are damaged, or there are none yet.
         NonFinite: a weight is not finite.
+
+    >>> import torch
+    >>> net = netspec.loads(
+    ...     "{input: [8], layers: [Linear: 4], train: {data: synthetic, batch_size: 64,"
+    ...     " epochs: 2, optimizer: SGD, loss: CrossEntropyLoss}}"
+    ... )
+    >>> result = netspec.train(net, run=folder / "second", quiet=True)
+    >>> run = netspec.open_run(result.run)
+    >>> run.predict(torch.zeros(5, 8)).shape
+    torch.Size([5, 4])
+    >>> sorted(run.evaluate())
+    ['accuracy', 'loss']
     """
     if isinstance(plugins, str):
         plugins = (plugins,)

@@ -31,7 +31,7 @@ FLOORS = [
     {"comparison", "locking", "schema"},
     {"table", "drawing", "emit", "torch", "importing"},
     {"trainer", "capture"},
-    {"cli"},
+    {"cli", "mcp"},
     {"notebook"},
 ]
 """Layers of packages, lowest first: a package imports only from its own layer and from lower ones."""

@@ -88,6 +88,7 @@ _READERS_OWN = {
     "recipes.md": {"tokenizer.json"},
     "symptoms.md": {"netspec.lock.json"},
     "training.md": {"rings.py", "rings.yaml"},
+    "programs.md": {"sweep.yaml"},
     "mamba.md": {"mamba.yaml", "mamba_layers.py", "mamba_modules.py"},
     "plugins.md": {"my_layers.py", "my_modules.py", "net.yaml"},
 }  # fmt: skip

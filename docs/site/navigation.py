@@ -46,6 +46,7 @@ SECTIONS: Final = (
             Entry("plugins", "Layers of one's own, from a file beside the spec or an installed package."),
             Entry("training", "One's own data, loss, metrics and callbacks; a run as an object."),
             Entry("notebooks", "Networks, comparisons and runs that show themselves; specs in cells."),
+            Entry("programs", "Specs in a test suite, a Lightning module, a sweep; what other programs may ask."),
             Entry("mamba", "A published network with a layer of one's own, from the first line to a verified module."),
             Entry("study-alexnet", "LeNet, AlexNet and kernel methods held against the compiler."),
             Entry("ci", "Specs checked on every push: exit statuses, annotations, a hook."),

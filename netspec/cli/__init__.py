@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "explain": "Explain a layer, a word of a spec or recipe, an error code.",
     "new": "Write a commented spec to start from.",
     "schema": "Write the language as a JSON Schema, for editors.",
+    "mcp": "Answer programs that speak the Model Context Protocol.",
     "doctor": "Show what works here, and what to install.",
 }
 """Every command with its line in `netspec --help`, so that the help imports none of them."""

@@ -1,0 +1,154 @@
+"""netspec for programs that speak the Model Context Protocol: what the command line knows, as tools.
+
+A tool takes a spec as text, or as the path of a file below one directory. None of them writes, trains, imports or
+fetches anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, ParamSpec, get_args
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import Field
+
+from netspec import __version__
+from netspec.cli.explain import explain as explained
+from netspec.comparison import compare as compared
+from netspec.compiler import check_source, compile_source
+from netspec.cost import Device, estimate_by_recipe
+from netspec.diagnostics import NetspecError, has_errors
+from netspec.drawing.mermaid import mermaid
+from netspec.drawing.page import Sheet, paper
+from netspec.drawing.styles import STYLES, picture
+from netspec.emit.yaml import expand as expanded
+from netspec.errors import SpecError
+from netspec.layers import Offer
+from netspec.mcp.specs import GivenSpec, given_source
+from netspec.net import Net
+from netspec.recipe.base import Precision
+from netspec.render import render_text
+from netspec.table import summary as table
+
+P = ParamSpec("P")
+
+_INSTRUCTIONS: Final = (
+    "netspec compiles neural networks that are written as YAML: `input`, the shape of one example, and `layers`, a "
+    "list. Give a spec as `text`, or as the `path` of a file. Call `check` after each change of a spec: it finds every "
+    "mistake with its place and its mend, and knows every shape. `explain` has each layer, word and error code."
+)
+
+Text = Annotated[str | None, Field(description="The spec as YAML.")]
+PathBelow = Annotated[str | None, Field(description="A spec file below this server's directory, in place of text.")]
+Variant = Annotated[str | None, Field(description="One of the spec's variants.")]
+Settings = Annotated[
+    dict[str, Any] | None,
+    Field(description='What replaces variables, symbols, `input` or keys of the recipe: {"train.epochs": 3}.'),
+]
+Look = Literal["mermaid", "stack", "map", "volumes"]
+assert set(get_args(Look)) == {"mermaid", *STYLES}
+
+
+def server(root: Path, offer: Offer) -> MCPServer:
+    """The server.
+
+    Args:
+        root: the directory below which files may be named.
+        offer: the layers that specs may name.
+    """
+    made = MCPServer("netspec", instructions=_INSTRUCTIONS, version=__version__)
+
+    def net_of(given: GivenSpec, variant: str | None, settings: dict[str, Any] | None) -> Net:
+        source, problems = given_source(given, root)
+        result = compile_source(source, problems, variant, settings, offer=offer)
+        if result.net is None or has_errors(result.diagnostics):
+            raise SpecError(result.diagnostics, {source.name: source.text})
+        return result.net
+
+    @made.tool()
+    @_told
+    def check(text: Text = None, path: PathBelow = None, notes: bool = False) -> str:
+        """Every mistake of a spec, in all its variants: what is wrong, where, and what to write instead. With `notes`
+        also what is legitimate and worth knowing."""
+        source, problems = given_source(GivenSpec(text, path), root)
+        found = check_source(source, problems, offer=offer, notes=notes)
+        return render_text(found, {source.name: source.text}) if found else "no mistakes"
+
+    @made.tool()
+    @_told
+    def summary(
+        text: Text = None, path: PathBelow = None, variant: Variant = None, set: Settings = None,
+        depth: int | None = None,
+    ) -> str:  # fmt: skip
+        """The table of a network: the output shape, parameters and multiply-accumulates of every layer, and the totals.
+        With `depth` so many levels of blocks are open."""
+        return table(net_of(GivenSpec(text, path), variant, set), depth=depth)
+
+    @made.tool()
+    @_told
+    def expand(text: Text = None, path: PathBelow = None, variant: Variant = None, set: Settings = None) -> str:
+        """The flat YAML that a spec stands for, without variables, blocks and loops."""
+        return expanded(net_of(GivenSpec(text, path), variant, set))
+
+    @made.tool()
+    @_told
+    def cost(
+        batch: int, text: Text = None, path: PathBelow = None, variant: Variant = None, set: Settings = None,
+        precision: Precision | None = None, optimizer: str | None = None, device: Device = "cuda",
+    ) -> str:  # fmt: skip
+        """The memory of one training step, part by part, for a batch of so many examples."""
+        found = estimate_by_recipe(
+            net_of(GivenSpec(text, path), variant, set), batch, precision, optimizer, device=device
+        )
+        assert found is not None  # a batch is given
+        return found.to_text()
+
+    @made.tool()
+    @_told
+    def draw(
+        text: Text = None, path: PathBelow = None, variant: Variant = None, set: Settings = None,
+        style: Look = "mermaid", depth: int | None = None, fit: str | None = None,
+    ) -> str:  # fmt: skip
+        """A picture of a network: a flowchart in Mermaid, or an SVG as `stack` (a line a layer), `map` (an overview) or
+        `volumes` (feature maps as boxes). `fit` is a page: a4, slide, column or 400x300."""
+        net = net_of(GivenSpec(text, path), variant, set)
+        if style == "mermaid":
+            return mermaid([net], depth=depth)[0]
+        return picture([net], style, Sheet(fit=None if fit is None else paper(fit)), depth).file("svg").decode()
+
+    @made.tool()
+    @_told
+    def compare(
+        text_a: Text = None, path_a: PathBelow = None, variant_a: Variant = None,
+        text_b: Text = None, path_b: PathBelow = None, variant_b: Variant = None,
+    ) -> str:  # fmt: skip
+        """What differs between two networks: sizes and costs with their ratios, and each layer that is not the same."""
+        a = net_of(GivenSpec(text_a, path_a), variant_a, None)
+        return compared(a, net_of(GivenSpec(text_b, path_b), variant_b, None)).to_text()
+
+    @made.tool()
+    @_told
+    def explain(name: Annotated[str, Field(description="A name, an error code, a message of another tool.")]) -> str:
+        """A layer with its arguments and shape rule (Conv2d), a word of the language (residual) or of a recipe (SGD),
+        an error code (width-mismatch); or what comes nearest to a message or a question."""
+        return explained(name, offer)
+
+    return made
+
+
+def _told(tool: Callable[P, str]) -> Callable[P, str]:
+    """A tool whose errors are told to who called it, as the command line tells them."""
+
+    @wraps(tool)
+    def call(*args: P.args, **kwargs: P.kwargs) -> str:
+        try:
+            return tool(*args, **kwargs)
+        except SpecError as error:
+            raise ToolError(str(error)) from None
+        except NetspecError as error:
+            raise ToolError(f"error[{error.code}]: {error}") from None
+
+    return call

@@ -86,7 +86,7 @@ def _hopeless(longest: int, page: Sheet, *, across: bool) -> bool:
     return longest * _LEAST * _SCALE * SMALLEST_ON_PAGE / SMALL > room
 
 
-class _Way(NamedTuple):
+class _Arrangement(NamedTuple):
     """How nets are laid out."""
 
     direction: Direction
@@ -106,19 +106,21 @@ class _Way(NamedTuple):
         return f"in {parts} columns" if parts > 1 else ""
 
 
-def _ways(page: Sheet, direction: Direction | None, *, several: bool) -> Iterator[_Way]:
+def _ways(page: Sheet, direction: Direction | None, *, several: bool) -> Iterator[_Arrangement]:
     """The ways to lay out nets: one is broken into columns, at first where one tensor goes on, unless a direction is
     asked for."""
     if direction in ("LR", "RL"):
-        yield from (_Way(direction, Cuts(row=row)) for row in _ROWS if page.fit is not None or row == _ROWS[0])
+        yield from (_Arrangement(direction, Cuts(row=row)) for row in _ROWS if page.fit is not None or row == _ROWS[0])
         return
-    yield _Way(direction or "TB", WHOLE)
+    yield _Arrangement(direction or "TB", WHOLE)
     if direction is not None:
         return
     if not several and page.fit is not None:
         most = 6 if page.fit.width > page.fit.height else 3
-        yield from (_Way("TB", Cuts(number, tensors)) for tensors in (1, SEVERAL) for number in range(2, most + 1))
-    yield _Way("LR", WHOLE, asked=False)
+        yield from (
+            _Arrangement("TB", Cuts(number, tensors)) for tensors in (1, SEVERAL) for number in range(2, most + 1)
+        )
+    yield _Arrangement("LR", WHOLE, asked=False)
 
 
 def _scene(svg: str, page: Sheet) -> Scene:

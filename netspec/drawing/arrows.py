@@ -64,3 +64,31 @@ def _keeps_shape(vertex: Vertex) -> bool:
             return item.layers[0].family in FOLLOWERS and item.input == item.output
         case _:
             return False
+
+
+def main(drawn: FlowGraph) -> set[Edge]:
+    """The edges of the longest way through a net, of several the first: what passes layers by is not on it, nor what
+    runs in training alone."""
+    before: dict[str, list[Edge]] = {name: [] for name in drawn.vertices}
+    after: dict[str, list[Edge]] = {name: [] for name in drawn.vertices}
+    for edge in drawn.edges:
+        if not edge.auxiliary:
+            before[edge.head].append(edge)
+            after[edge.tail].append(edge)
+    missing = {name: len(edges) for name, edges in before.items()}
+    ready = [name for name, number in missing.items() if not number]
+    steps: dict[str, int] = {}
+    while ready:
+        name = ready.pop()
+        steps[name] = max((steps[edge.tail] + 1 for edge in before[name]), default=0)
+        for edge in after[name]:
+            missing[edge.head] -= 1
+            if not missing[edge.head]:
+                ready.append(edge.head)
+    found: set[Edge] = set()
+    name = max(drawn.vertices, key=lambda name: steps[name])
+    while before[name]:
+        last = max(before[name], key=lambda edge: steps[edge.tail])
+        found.add(last)
+        name = last.tail
+    return found

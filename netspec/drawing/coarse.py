@@ -118,7 +118,7 @@ def stage_boxes(net: Net, items: Sequence[Item]) -> list[StageBox]:
             box.items.append(vertex.item)
         home[name] = at
         box.before += [home[p] for p in before[name] if home[p] != at and home[p] not in box.before]
-    return _in_order(boxes)
+    return in_order(boxes)
 
 
 def _joins(box: StageBox, tail: str, vertex: Vertex) -> bool:
@@ -141,7 +141,7 @@ def _ordered(vertices: Iterable[str], before: dict[str, list[str]]) -> list[str]
     return list(found)
 
 
-def _in_order(boxes: list[StageBox]) -> list[StageBox]:
+def in_order(boxes: list[StageBox]) -> list[StageBox]:
     """The boxes so that each stands after those before it: one may have got a late vertex after others began."""
     names = [str(number) for number in range(len(boxes))]
     order = [int(name) for name in _ordered(names, {n: [str(p) for p in boxes[int(n)].before] for n in names})]

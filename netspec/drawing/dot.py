@@ -15,7 +15,7 @@ from netspec.drawing import arrows, labels
 from netspec.drawing.language import Language, said
 from netspec.drawing.palette import FRAME, LINE, PAGE
 from netspec.drawing.rendering import Diagram
-from netspec.drawing.rows import columns, rows
+from netspec.drawing.rows import WHOLE, Cuts, columns, rows
 from netspec.drawing.tips import cluster_tip, edge_tip, vertex_tip
 from netspec.net import As, Leaf, Net, Use
 from netspec.views.describe import term_text, title_text
@@ -41,7 +41,7 @@ def diagram(
     depth: int | None = None,
     direction: Direction = "TB",
     language: Language = "en",
-    most_columns: int = 1,
+    cuts: Cuts = WHOLE,
     everything: bool = False,
 ) -> Diagram:
     """The diagram of a net, or of several nets side by side.
@@ -55,7 +55,7 @@ def diagram(
             levels, or as many as leave at most `MOST_VERTICES` vertices.
         direction: the direction of the edges: top to bottom (`TB`), left to right (`LR`) …
         language: that of the few words that are no names.
-        most_columns: into so many columns a net may be broken that runs up or down.
+        cuts: where a net may be broken into columns, or into rows if it runs to the left or right.
         everything: whether arguments are said that tell nothing of the structure, as `eps 1e-06`.
 
     >>> graph = netspec.diagram(netspec.load("specs/lenet.yaml"), direction="LR")
@@ -74,7 +74,7 @@ def diagram(
         edge_attr={"fontname": FONT, "color": LINE, "arrowsize": "0.7", "penwidth": "1.2"},
     )  # fmt: skip
     names = _Names()
-    pieces = [piece for net in nets for piece in _pieces(net, depth, across, most_columns)]
+    pieces = [piece for net in nets for piece in _pieces(net, depth, across, cuts)]
     dot.attr(**_side_by_side(len(pieces)))
     if across:
         pieces.reverse()  # Graphviz lays out from top to bottom and turns that: the first one is then at the bottom
@@ -99,16 +99,17 @@ class _Piece(NamedTuple):
     lasts: Mapping[int, Leaf]
 
 
-def _pieces(net: Net, depth: int | None, across: bool, most_columns: int) -> list[_Piece]:
+def _pieces(net: Net, depth: int | None, across: bool, cuts: Cuts) -> list[_Piece]:
     items = stacked(fold(net, levels_of(net) if depth is None else depth))
     drawn, lasts = flow(net, items, forks=True), ranges(items)
-    parts = rows(drawn, _NARROW) if across else columns(drawn, most_columns)
+    parts = rows(drawn, cuts, _NARROW) if across else columns(drawn, cuts)
     return [_Piece(net, at == 0, part, lasts) for at, part in enumerate(parts)]
 
 
-def columns_of(net: Net, depth: int, most: int) -> int:
-    """Into how many columns, at most so many, a net can be broken."""
-    return len(_pieces(net, depth, across=False, most_columns=most))
+def parts_of(net: Net, depth: int, *, across: bool, cuts: Cuts) -> tuple[int, int]:
+    """Into how many columns or rows a net is broken, and the number of vertices on the longest way through one."""
+    pieces = _pieces(net, depth, across, cuts)
+    return len(pieces), max(len(arrows.main(piece.drawn)) + 1 for piece in pieces)
 
 
 def _side_by_side(count: int) -> dict[str, str]:
@@ -156,6 +157,7 @@ class _Drawing:
         self.around = {index: _around(index, drawn) for index in (None, *range(len(drawn.clusters)))}
         """Each frame with the frames around it, the inner ones first."""
         self.shown = {i for v in drawn.vertices.values() for i in self.around[v.cluster] if i is not None}
+        self.main = arrows.main(drawn)
         self.titles: dict[int, str] = {}
         """The vertex that is the title of a frame, for those into which no arrow has led so far."""
 
@@ -208,7 +210,8 @@ class _Drawing:
         places = [self.ids[edge.tail], *stops, self.ids[edge.head]]
         for start, end in pairwise(places):
             arrow = end == places[-1] and head.kind != "fork"
-            _edge(edges, start, end, edge, head, tooltip=tip, **({} if arrow else {"dir": "none"}))
+            weight = _weight(edge, head, main=edge in self.main)
+            _edge(edges, start, end, edge, weight, tooltip=tip, **({} if arrow else {"dir": "none"}))
 
     def node(self, dot: graphviz.Digraph, name: str, vertex: Vertex, width: int) -> None:
         tip = labels.tip(vertex_tip(vertex))
@@ -276,8 +279,14 @@ def _join(dot: graphviz.Digraph, name: str, sign: str, words: str, tip: str) -> 
         )  # fmt: skip
 
 
-def _edge(dot: graphviz.Digraph, tail: str, head: str, edge: Edge, to: Vertex, **attributes: str) -> None:
+def _edge(dot: graphviz.Digraph, tail: str, head: str, edge: Edge, weight: int, **attributes: str) -> None:
     if edge.auxiliary:
         attributes["style"] = "dashed"
-    weight = "1" if edge.skip else "2" if to.kind == "join" else "30"  # heavy edges are straight and short
-    dot.edge(tail, head, weight=weight, **attributes)
+    dot.edge(tail, head, weight=str(weight), **attributes)
+
+
+def _weight(edge: Edge, to: Vertex, *, main: bool) -> int:
+    """How much it matters that an edge is short and straight: the main path is one upright line, whatever goes by."""
+    if main:
+        return 1000
+    return 1 if edge.skip else 2 if to.kind == "join" else 30

@@ -72,9 +72,10 @@ def _several(boxes: Sequence[StageBox], sizes: Sequence[Shape | None]) -> bool:
     return False
 
 
-def by_branch(boxes: Sequence[StageBox]) -> list[Cell]:
+def by_branch(boxes: Sequence[StageBox], *, across: bool = False) -> list[Cell]:
     """Cells with a column for each branch and a row for each step, the first one at the bottom: what is computed side
-    by side, as an encoder and a decoder, stands side by side."""
+    by side, as an encoder and a decoder, stands side by side. If it runs `across`, a row for each branch and a column
+    for each step, the first one on the left."""
     steps: list[int] = []
     tracks: list[int] = []
     ends: dict[int, int] = {}
@@ -89,7 +90,7 @@ def by_branch(boxes: Sequence[StageBox]) -> list[Cell]:
     last = max(steps)
     cells: list[Cell] = []
     for track, step in zip(tracks, steps, strict=True):
-        cells.append(_free(track, last - step, cells))
+        cells.append(_free(step, track, cells) if across else _free(track, last - step, cells))
     return cells
 
 

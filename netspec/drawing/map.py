@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from itertools import groupby
 from typing import Final
 
 from netspec.drawing.calls import Call, alike, by_kind, calls_of
 from netspec.drawing.closing import block_of, closed, count, given, label_of, opened
 from netspec.drawing.coarse import StageBox, coarse, stage_boxes
+from netspec.drawing.coarser import fewer
 from netspec.drawing.grid import Cell, by_branch, by_line, by_size, is_chain
 from netspec.drawing.heading import heading
 from netspec.drawing.page import Sheet
@@ -29,21 +31,38 @@ _LONGEST_LINE: Final = 10
 _PAD: Final = 7.0
 _STEP: Final = 12.0
 _MOST_LINES: Final = 6
+_MOST_BETWEEN: Final = 9
+_MOST_NAMES: Final = 6
 _INSETS: Final = 3
-_MOST_LETTERS: Final = 4
+_MOST_LETTERS: Final = 12
 """Of so many kinds of one block a letter tells which is which."""
 _INSET_BOXES: Final = 16
 
 
-def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Iterator[tuple[Scene, str]]:
-    """Layouts of nets, each with words for what it leaves out: with insets of blocks first, and then with fewer.
+Layouts = Iterator[tuple[Scene, str]]
+
+
+def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Layouts:
+    """Layouts of nets, each with words for what it leaves out: with insets of blocks first, then with fewer, and then
+    with fewer boxes.
 
     Args:
         nets: one net, or several beside each other.
         page: what is asked of the picture.
         depth: how many levels of a block its inset shows; None for as many as stay small.
     """
-    made = [[Overview(net, page.voice, depth, room) for net in nets] for room in ROOMS]
+    items = [opened(net) for net in nets]
+    steps = [list(fewer(stage_boxes(net, coarse(net, inside)))) for net, inside in zip(nets, items, strict=True)]
+    parts = [(net, inside, each[0][0]) for net, inside, each in zip(nets, items, steps, strict=True)]
+    first = [[Overview(*part, page.voice, depth, room) for part in parts] for room in ROOMS]
+    for step in range(max(map(len, steps))):
+        boxes, words = zip(*(each[min(step, len(each) - 1)] for each in steps), strict=True)
+        made = [[o.with_boxes(b) for o, b in zip(each, boxes, strict=True)] for each in first] if step else first
+        yield from ((scene, ", ".join(filter(None, (max(words), left)))) for scene, left in _arranged(made))
+
+
+def _arranged(made: Sequence[Sequence[Overview]]) -> Layouts:
+    """The layouts of overviews, those with most insets first; `made` has them for each of the `ROOMS`."""
     every = max(len(overview.insets) for overview in made[0])
     chain = all(is_chain(overview.boxes) for overview in made[0])
     for narrow in (False,) if chain else (False, True):
@@ -52,7 +71,7 @@ def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Itera
             words = f"{left} of the blocks {'is' if left == 1 else 'are'} not opened" if left else ""
             for overviews in made:
                 scenes = [list(overview.scenes(number, narrow=narrow)) for overview in overviews]
-                both = [beside, below] if len(nets) > 1 else [beside]
+                both = [beside, below] if len(overviews) > 1 else [beside]
                 found = [put(each, 36) for each in _together(scenes) for put in both]
                 yield from ((scene, words) for scene in sorted(found, key=_size))
 
@@ -71,21 +90,37 @@ def _size(scene: Scene) -> float:
 class Overview:
     """One net: its boxes, where they stand, and the insets."""
 
-    def __init__(self, net: Net, voice: Voice, depth: int | None, rooms: tuple[float, float]) -> None:
-        self.net, self.voice = net, voice
+    def __init__(
+        self,
+        net: Net,
+        items: Sequence[Item],
+        boxes: Sequence[StageBox],
+        voice: Voice,
+        depth: int | None,
+        rooms: tuple[float, float],
+    ) -> None:
+        self.net, self.voice, self.boxes = net, voice, boxes
         self.room, self.widest = rooms
-        items = opened(net)
-        self.boxes = stage_boxes(net, coarse(net, items))
-        self.edges = [(p, at) for at, box in enumerate(self.boxes) for p in box.before]
         self.kinds = self._kinds()
         self.wiring = Wiring(net)
+        self._place(boxes)
+        self.insets = list(self._insets(items, depth))
+
+    def with_boxes(self, boxes: Sequence[StageBox]) -> Overview:
+        """The same with other boxes for the same items."""
+        found = copy(self)
+        found._place(boxes)
+        return found
+
+    def _place(self, boxes: Sequence[StageBox]) -> None:
+        self.boxes = boxes
+        self.edges = [(p, at) for at, box in enumerate(self.boxes) for p in box.before]
         self.bodies: dict[tuple[bool, bool], list[Scene]] = {}
         self.explained = True
         self.cards = [self._card(box) for box in self.boxes]
         self.explained = False
         self.plain = [self._card(box) for box in self.boxes]
         """The same without letters that only insets explain."""
-        self.insets = list(self._insets(items, depth))
 
     def scenes(self, insets: int, *, narrow: bool) -> Iterator[Scene]:
         """The overview with so many insets, in all ways to arrange them; if `narrow`, in one column."""
@@ -116,13 +151,14 @@ class Overview:
                 yield found
         if found is None:
             yield by_branch(self.boxes)
+        yield by_branch(self.boxes, across=True)
 
     # ---- a card
 
     def _card(self, box: StageBox) -> Scene:
         shape = tensors_text(None, (box.output,))
         if box.kind != "stage":
-            word = ", ".join(box.called) or self.voice.word(box.kind)
+            word = shortened(box.called) or self.voice.word(box.kind)
             return _boxed([(word, "quiet", False), (shape, "text", True)], "end", "", self.room, heavy=False)
         last = box.items[-1] if box.items else None
         several = given(last, self.wiring) if isinstance(last, LayerGroup) else []
@@ -130,7 +166,7 @@ class Overview:
             shape = " … ".join(shape_text(type_.shape) for _, type_ in (several[0], several[-1]))
         rows = [(shape, "text", True), *((text, "text", False) for text in self._texts(box.items))]
         if box.called:
-            rows.append((f"→ {', '.join(box.called)}", "text", True))
+            rows.append((f"→ {shortened(box.called)}", "text", True))
         if box.auxiliary:
             rows.append((self.voice.word("training only"), "quiet", False))
         heavy = any(isinstance(item, LayerGroup) and item.count > 1 for item in box.items)
@@ -148,6 +184,8 @@ class Overview:
         for meets, run in groupby(between, key=lambda row: row[1]):
             inside = [text for text, _ in run]
             middle += inside if meets or len(inside) == 1 else [f"… {len(inside)} …"]
+        if len(middle) > _MOST_BETWEEN:  # values meet all along: where they do is not what one sees at a glance
+            middle = [f"… {len(between)} …"]
         return [*(text for text, _ in first), *middle, last[0]]
 
     def _text(self, item: Item) -> str:
@@ -233,6 +271,11 @@ class Overview:
 
 def _letter(number: int) -> str:
     return chr(ord("a") + number)
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Names in a row; of many the first and the last."""
+    return ", ".join(names) if len(names) <= _MOST_NAMES else f"{names[0]} … {names[-1]} ({len(names)})"
 
 
 def one_layer(group: LayerGroup) -> Leaf | None:

@@ -11,6 +11,7 @@ from netspec.drawing import flow, stack, volumes
 from netspec.drawing import map as overview
 from netspec.drawing.dot import Direction
 from netspec.drawing.page import PAPERS, Drawn, Sheet, TooSmall, drawn, paper
+from netspec.drawing.rendering import LayoutTooLong
 from netspec.drawing.scene import Scene
 from netspec.net import Net
 from netspec.views.describe import title_text
@@ -65,7 +66,8 @@ def picture(
     try:
         return _picture(nets, style, page, depth, direction, timeout)
     except TooSmall as error:
-        error.add(_ways_out(nets, style, page, depth))
+        turned = style == "flow" and direction is not None and _fits(nets, style, page, depth, timeout)
+        error.add([*["no `--direction`"] * turned, *_ways_out(nets, style, page, depth)])
         raise
 
 
@@ -89,9 +91,9 @@ def _ways_out(nets: Sequence[Net], style: str, page: Sheet, depth: int | None) -
     return found + [f"`--fit {name}`" for name in fitting] if style in STYLES else found
 
 
-def _fits(nets: Sequence[Net], style: str, page: Sheet, depth: int | None) -> bool:
+def _fits(nets: Sequence[Net], style: str, page: Sheet, depth: int | None, timeout: float = 0) -> bool:
     try:
-        _picture(nets, style, page, depth, None, 0)
-    except UsageError:
+        _picture(nets, style, page, depth, None, timeout)
+    except (UsageError, LayoutTooLong):
         return False
     return True

@@ -19,7 +19,7 @@ from netspec.drawing.mermaid import escaped, mermaid
 from netspec.drawing.page import SMALLEST, Sheet, paper
 from netspec.drawing.recolor import size_of
 from netspec.drawing.rendering import LayoutTooLong, render
-from netspec.drawing.rows import columns
+from netspec.drawing.rows import Cuts, columns
 from netspec.drawing.styles import picture
 from netspec.drawing.theme import THEMES, ThemeName, theme
 from netspec.views.fold import fold, stacked
@@ -131,7 +131,7 @@ def test_columns_are_of_about_one_height_and_hold_every_layer_once() -> None:
     svg = picture([net], "flow", Sheet(fit=paper("a4"))).file("svg")
     assert svg.decode().count(">⋯</tspan>") == 2  # where it goes on
     whole = render(diagram(net), "svg")
-    broken = render(diagram(net, most_columns=2), "svg")
+    broken = render(diagram(net, cuts=Cuts(2)), "svg")
     for layer in ("Conv2d", "MaxPool2d", "Linear"):
         assert sum(layer in text for text in texts(broken)) == sum(layer in text for text in texts(whole))
     (width, height), (wide, high) = map(size_of, (whole.decode(), broken.decode()))
@@ -154,7 +154,7 @@ def test_there_are_as_many_columns_as_is_said_and_none_is_the_rest(
     assert drawn.file("svg").decode().count(">⋯</tspan>") == 2 * (int(said[1]) - 1)
     level = re.search(r"--depth (\d)", drawn.folded)
     graph = flow_graph(net, stacked(fold(net, int(level[1]) if level else levels_of(net))), forks=True)
-    counts = [len(part.vertices) for part in columns(graph, int(said[1]))]
+    counts = [len(part.vertices) for part in columns(graph, Cuts(int(said[1])))]
     assert min(counts) > least * max(counts)
 
 
@@ -189,4 +189,4 @@ layers:
 def test_what_has_a_skip_all_along_stays_in_one_column() -> None:
     layers = [{"Linear": 8 + at} for at in range(12)]
     net = netspec.loads(json.dumps({"name": "n", "input": [19], "layers": [{"residual": layers}]}))
-    assert diagram(net, most_columns=2).source == diagram(net).source
+    assert diagram(net, cuts=Cuts(2)).source == diagram(net).source

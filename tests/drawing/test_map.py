@@ -12,6 +12,7 @@ import netspec
 from netspec.drawing.calls import several
 from netspec.drawing.closing import opened
 from netspec.drawing.coarse import StageBox, coarse, stage_boxes
+from netspec.drawing.coarser import fewer, of_one_size
 from netspec.drawing.grid import by_branch, by_line, by_size, is_chain
 from netspec.drawing.map import ROOMS, Overview
 from netspec.drawing.page import SMALLEST, Sheet, paper
@@ -123,7 +124,7 @@ def test_a_u_net_fits_a_column() -> None:
 @pytest.mark.parametrize("spec", ["unet", "graphs/yolov8n", "graphs/fpn", "graphs/unetpp", "language/t5"])
 def test_lines_of_different_values_never_run_along_each_other(spec: str) -> None:
     net = load(spec)
-    overview = Overview(net, Sheet().voice, None, ROOMS[0])
+    overview = Overview(net, opened(net), boxes_of(net), Sheet().voice, None, ROOMS[0])
     for cells in [*overview.cells(), by_line(overview.boxes, 1)]:
         grid = Grid(overview.cards, cells)
         lines = [shape for shape in grid.scene(overview.edges).shapes if isinstance(shape, Stroke)]
@@ -227,3 +228,52 @@ def test_a_head_of_training_says_so() -> None:
 def test_a_head_of_training_has_the_shape_of_what_it_gives() -> None:
     heads = [box for box in boxes_of(load("torchvision/googlenet")) if box.auxiliary]
     assert [box.output.shape for box in heads] == [(1000,), (1000,)]
+
+
+LARGE = (
+    ("generative/stable_diffusion_unet", None),
+    ("graphs/ddpm", None),
+    ("graphs/hrnet_w18", None),
+    ("graphs/ssd300", None),
+    ("graphs/unetpp", None),
+    ("audio/wavenet", None),
+    ("graphs/nbeats", None),
+    ("vision/tnt", None),
+)
+
+
+@pytest.mark.parametrize(("spec", "variant"), LARGE)
+@pytest.mark.parametrize("fit", ["a4", "slide"])
+def test_a_net_of_more_stages_than_a_page_has_room_for_has_fewer_and_coarser_ones(
+    spec: str, variant: str | None, fit: str
+) -> None:
+    drawn = picture([load(spec, variant)], "map", Sheet(fit=paper(fit)))
+    assert drawn.smallest >= 6
+    assert faults(drawn.scene) == []
+
+
+@pytest.mark.parametrize(("spec", "variant"), LARGE)
+def test_coarser_boxes_hold_the_same_items_and_each_stands_behind_those_it_takes_values_of(
+    spec: str, variant: str | None
+) -> None:
+    net = load(spec, variant)
+    first, *rest = (boxes for boxes, _ in fewer(boxes_of(net)))
+    inside = sorted(id(item) for box in first for item in box.items)
+    for boxes in rest:
+        assert len(boxes) < len(first)
+        assert sorted(id(item) for box in boxes for item in box.items) == inside
+        assert all(p < at for at, box in enumerate(boxes) for p in box.before)
+
+
+def test_sides_of_a_u_stay_apart_where_the_boxes_of_one_size_become_one() -> None:
+    net = load("generative/stable_diffusion_unet")
+    found = of_one_size(boxes_of(net))
+    maps = [box.key for box in found if box.kind == "stage" and box.key[0] == "map"]
+    counts = [maps.count(key) for key in dict.fromkeys(maps)]
+    assert counts == [2, 2, 2, 1], "64, 32 and 16 going down and up, and 8 at the bottom"
+
+
+def test_letters_tell_the_kinds_of_a_block_apart_that_has_many() -> None:
+    """MobileNetV3 has ten kinds of one block, and insets that were all called the same."""
+    said = shown(load("torchvision/mobilenet_v3", "mobilenet_v3_large"), fit="a4")
+    assert {"inverted (a) ×3 of 15", "inverted (b) ×3 of 15", "inverted (g), (c) ×2"} <= set(said)

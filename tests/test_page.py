@@ -15,6 +15,7 @@ import pytest
 import netspec
 from netspec.cli.draw import command
 from netspec.drawing.interactive import OnPage, page
+from netspec.drawing.interactive.words import words
 from netspec.net import Scope
 from tests.browser import CHROMIUM, MISSING, Page
 from tests.commands import invoke
@@ -334,3 +335,77 @@ def test_random_labels_stay_text_on_the_page(page: Page, tmp_path: Path) -> None
     assert page.js("window.broken") is None
     assert page.requests == [out.resolve().as_uri()]
     assert page.errors == []
+
+
+# ---- its words and its look
+
+
+def shown_with(*options: str, to: Path, spec: str = "specs/lenet.yaml") -> str:
+    return written(spec, *options, to=to).read_text()
+
+
+def test_a_title_stands_in_the_heading_and_the_window_and_a_caption_below(tmp_path: Path) -> None:
+    text = shown_with("--title", "A <b> & $net {{fit}}", "--caption", "Fig. <1>", to=tmp_path)
+    assert "<title>A &lt;b&gt; &amp; $net {{fit}}</title>" in text
+    assert "<h1>A &lt;b&gt; &amp; $net {{fit}}</h1>" in text
+    assert "<footer>Fig. &lt;1&gt;</footer>" in text
+    plain = shown_with(to=tmp_path)
+    assert "<title>lenet</title>" in plain
+    assert "<footer>" not in plain
+
+
+def test_every_word_of_the_page_is_in_the_table_of_its_languages() -> None:
+    """Also those that a script makes of what is there: `theme: light`, `error`."""
+    here = ROOT / "netspec/drawing/interactive"
+    scripts = "".join(file.read_text() for file in sorted(here.glob("*.js")))
+    written_words = set(re.findall(r'say\([^")`]*"([^"]+)"', scripts)) | set(re.findall(r'\? "(\{\}[^"]*)"', scripts))
+    (metrics,) = re.findall(r"^const METRICS = .*$", scripts, re.MULTILINE)
+    written_words |= set(re.findall(r', "(\w+)"\]', metrics))
+    written_words |= {"{} layer", "{} layers", "error", "warning", "theme: auto", "theme: light", "theme: dark"}
+    marked = set(re.findall(r"\{\{(.+?)\}\}", (here / "page.html").read_text()))
+    assert len(marked) > 15
+    assert len(written_words) > 25
+    table = words("zh")
+    assert (marked | written_words) - set(table) == set()
+    assert set(table) - marked - written_words == set()
+    assert all(word.count("{}") == other.count("{}") for word, other in table.items())
+    assert words("en") == {}
+
+
+@needs_chromium
+def test_a_page_in_chinese_says_its_own_words_in_chinese(page: Page, tmp_path: Path) -> None:
+    file = written("specs/torchvision/googlenet.yaml", "--lang", "zh", to=tmp_path)
+    text = file.read_text()
+    assert '<html lang="zh-Hans">' in text
+    page.resize(1280, 900)
+    page.open(file)
+    page.js("document.getElementById('open').click()")
+    page.js("[...document.querySelectorAll('[role=treeitem]')].at(9).focus()")
+    page.painted()
+    said = page.js("document.body.innerText + [...document.querySelectorAll('[aria-label],[title]')]"
+                   ".map(e => e.ariaLabel + e.title).join(' ')")  # fmt: skip
+    for word in ("全部展开", "个参数", "次乘加", "层", "主题：自动", "输入", "输出", "仅训练"):
+        assert word in said
+    ours = "open all|close all|parameters|layers?|theme|takes|gives|because|memory|most in|training only|Zoom|Search"
+    assert not re.findall(
+        rf"\b(?:{ours})\b",
+        page.js(
+            "document.querySelector('header').innerText + [...document."
+            "querySelectorAll('dt, small, .bars')].map(e => e.innerText)"
+        ),
+    )
+    assert page.errors == []
+
+
+@needs_chromium
+@pytest.mark.parametrize(("theme", "dark"), [("dark", True), ("light", False)])
+def test_a_theme_is_the_first_look_whatever_the_system_has(page: Page, tmp_path: Path, theme: str, dark: bool) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    file = written("specs/lenet.yaml", "--theme", theme, to=tmp_path)
+    page.resize(1280, 900, dark=not dark)
+    page.open(file)
+    assert page.js(background) == ("rgb(20, 23, 27)" if dark else "rgb(255, 255, 255)")
+    assert page.js("document.getElementById('theme').textContent") == f"theme: {theme}"
+    page.call("Emulation.setEmulatedMedia", media="print", features=[])
+    assert page.js(background) == "rgb(255, 255, 255)"
+    page.call("Emulation.setEmulatedMedia", media="")

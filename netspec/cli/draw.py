@@ -10,11 +10,12 @@ import click
 
 from netspec.cli.common import compile_spec, load_spec, plugin_option, set_option, show_diagnostics
 from netspec.cli.files import write_atomic
-from netspec.cli.pages import format_of, page_of, page_options, style_of, wants_page
+from netspec.cli.pages import format_of, page_of, page_options, screen_of, style_of, wants_page
 from netspec.cli.variants import spec_pairs, variants_option
 from netspec.diagnostics import has_errors
 from netspec.drawing import DIRECTIONS, FORMATS, Direction, LayoutTooLong, diagram, levels_of, render
 from netspec.drawing.mermaid import in_markdown, mermaid
+from netspec.drawing.page import Sheet
 from netspec.drawing.styles import picture
 from netspec.drawing.tikz import tikz
 from netspec.net import Net
@@ -75,7 +76,7 @@ def command(
     style = style_of(style, form)
     asked = page_of(page)
     if form == "html":
-        return _write_page(spec_pairs(specs, variants), set_, output)
+        return _write_page(spec_pairs(specs, variants), set_, output, asked)
     nets = [load_spec(spec, variant, set_, to_look_at=True) for spec, variant in spec_pairs(specs, variants)]
     if form in ("mmd", "md"):
         write_atomic(output, _chart(nets, form, depth, direction or "TB"))
@@ -90,9 +91,9 @@ def command(
     return 0
 
 
-def _write_page(pairs: list[tuple[str, str | None]], set_: tuple[str, ...], output: Path) -> int:
+def _write_page(pairs: list[tuple[str, str | None]], set_: tuple[str, ...], output: Path, asked: Sheet) -> int:
     """Write the page of specs that may be wrong. Their findings are shown too; the exit status is 1 for errors."""
-    from netspec.drawing.interactive import OnPage, page  # imported here: pictures do not need it
+    from netspec.drawing.interactive import Look, OnPage, page  # imported here: pictures do not need it
 
     drawn: list[OnPage] = []
     wrong = False
@@ -103,7 +104,7 @@ def _write_page(pairs: list[tuple[str, str | None]], set_: tuple[str, ...], outp
         wrong = wrong or has_errors(result.diagnostics)
         if result.diagnostics:
             show_diagnostics(result.diagnostics, {source.name: source.text}, err=True)
-    write_atomic(output, page(drawn))
+    write_atomic(output, page(drawn, Look(asked.title, asked.caption, screen_of(asked), asked.language)))
     click.echo(f"wrote {output}", err=True)
     return 1 if wrong else 0
 

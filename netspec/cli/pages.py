@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -22,6 +22,8 @@ FORMATS: Final = ("svg", "png", "pdf", "tex")
 """Of pictures on a page."""
 _PAGES: Final = ("fit", "title", "caption", "legend", "theme", "lang")
 """Options of the page, which every style has."""
+_OF_HTML: Final = ("title", "caption", "theme", "lang")
+"""Those that a page of HTML has, too, which is as large as its window and shows everything."""
 _OPTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "fit": click.option("--fit", metavar="PAGE", help="Fit into a4, slide, column or WxH (points, 160x90mm)."),
     "title": click.option("--title", metavar="TEXT", help="A title above."),
@@ -91,10 +93,12 @@ def style_of(style: str, form: str) -> str:
         return style
     pages = [name for name in (*_PAGES, "scale", *(["all_arguments"] if form != "dot" else [])) if name in given]
     if form == "html":
+        pages = [name for name in pages if name not in _OF_HTML]
         pages += [name for name in ("style", "depth", "direction", "timeout") if name in given]
     known = ", ".join(f".{known}" for known in FORMATS)
     if pages:
-        raise UsageError(f"{_listed(pages)}: a .{form} has no page and no style; those are of pictures: {known}")
+        has = f"it has {_listed(_OF_HTML)}" if form == "html" else "it has no page and no style"
+        raise UsageError(f"{_listed(pages)}: no option of a .{form}: {has}; pictures have more: {known}")
     if style != "flow":
         raise UsageError(f"`--style {style}` writes {known}; .{form} is a format of `--style flow`")
     return style
@@ -111,6 +115,22 @@ def check_sheet(form: str | None) -> None:
         raise UsageError(f"{_listed(idle)}: those are options of the picture; `--draw FILE` draws one")
     if "snippet" in given and form != "tex":
         raise UsageError(f"--snippet is an option of .tex, not of .{form}")
+
+
+def screen_of(sheet: Sheet) -> Literal["light", "dark"] | None:
+    """The colours that a page of HTML has at first; None where none are asked for, and the reader's system says.
+
+    Raises:
+        UsageError: the theme is one for paper, or without a background.
+    """
+    if "theme" not in _given():
+        return None
+    if sheet.theme not in ("light", "dark"):
+        raise UsageError(
+            f"--theme {sheet.theme}: a .html stands on a screen, light or dark, and is dark on white when it is "
+            f"printed; `--theme {sheet.theme}` is one of pictures"
+        )
+    return sheet.theme
 
 
 def wants_page() -> bool:

@@ -318,8 +318,15 @@ def test_the_command_says_the_size_of_type(tmp_path: Path) -> None:
             ("--style", "map", "--scale", "log", "--direction", "LR", "--timeout", "3"),
             "--direction and --timeout are options of `--style flow` and --scale is an option of `--style volumes`",
         ),
-        (("--fit", "a4", "--title", "T", "-o", "x.html"), "--fit and --title: a .html has no page and no style"),
-        (("--theme", "dark", "-o", "x.dot"), "--theme: a .dot has no page and no style; those are of pictures: .svg"),
+        (
+            ("--fit", "a4", "--legend", "-o", "x.html"),
+            "--fit and --legend: no option of a .html: it has --title, --caption",
+        ),
+        (("--theme", "print", "-o", "x.html"), "--theme print: a .html stands on a screen, light or dark"),
+        (
+            ("--theme", "dark", "-o", "x.dot"),
+            "--theme: no option of a .dot: it has no page and no style; pictures have more: .svg",
+        ),
         (("--style", "stack", "-o", "x.dot"), "`--style stack` writes .svg, .png, .pdf, .tex; .dot"),
     ],
 )

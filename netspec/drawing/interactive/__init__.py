@@ -2,32 +2,63 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
-from typing import Final
+from typing import Final, Literal
 
 from netspec.drawing.interactive.data import OnPage, net_data
+from netspec.drawing.interactive.words import in_language, words
+from netspec.drawing.language import Language
 from netspec.drawing.palette import family_colors
 from netspec.drawing.text import printable
 
 _SCRIPTS: Final = ("boxes.js", "details.js", "view.js", "page.js")
 """In the order in which they run."""
 
-__all__ = ["OnPage", "page"]
+_TAGS: Final = {"en": "en", "zh": "zh-Hans"}
+"""Languages as HTML calls them."""
+
+__all__ = ["Look", "OnPage", "page"]
 
 
-def page(drawn: Sequence[OnPage]) -> bytes:
+@dataclass(frozen=True)
+class Look:
+    """What is asked of a page beside what it shows."""
+
+    title: str = ""
+    """Empty for the names of what is drawn."""
+    caption: str = ""
+    theme: Literal["light", "dark"] | None = None
+    """The colours at first; None for those that the reader's system has."""
+    language: Language = "en"
+    """Of the page's own words."""
+
+
+_PLAIN: Final = Look()
+
+
+def page(drawn: Sequence[OnPage], look: Look = _PLAIN) -> bytes:
     """The HTML file of one net or several side by side, each as far as it is known, with the findings about its spec.
 
     The file holds all that it needs, and asks no network for anything. Texts of a spec are in it as data, which the
     script writes as text alone.
     """
     here = files(__package__ or "")
-    title = printable(", ".join(one.title for one in drawn)) or "netspec"
-    data = json.dumps({"title": title, "nets": [net_data(one) for one in drawn]}, ensure_ascii=True)
-    filled = Template(here.joinpath("page.html").read_text(encoding="utf-8")).substitute(
+    title = html.escape(printable(look.title or ", ".join(one.title for one in drawn))) or "netspec"
+    caption = html.escape(printable(look.caption))
+    said = words(look.language)
+    nets = [net_data(one, look.language) for one in drawn]
+    data = json.dumps({"words": said, "nets": nets}, ensure_ascii=True)
+    markup = in_language(here.joinpath("page.html").read_text(encoding="utf-8"), look.language)
+    filled = Template(markup).substitute(
+        language=_TAGS[look.language],
+        theme=f' data-theme="{look.theme}"' if look.theme else "",
+        title=title,
+        caption=f"<footer>{caption}</footer>\n" if caption else "",
         style=here.joinpath("page.css").read_text(encoding="utf-8") + _colors(),
         script="\n".join(here.joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS),
         data=data.replace("<", "\\u003c"),  # so that no text of a spec can end the element

@@ -20,8 +20,15 @@ const parentOf = new Map();
 /** The findings about each item. */
 const findingsOf = new Map();
 
-function plural(count, noun) {
-  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+/** Words in the language of the page, with values in the place of `{}`, one after the other. */
+function say(words, ...values) {
+  let at = 0;
+  return (DATA.words[words] || words).replaceAll("{}", () => values[at++]);
+}
+
+/** `1 layer`, `2 layers`; the table of words has a language's form for all numbers, where it has but one. */
+function layersText(count) {
+  return say(count === 1 ? "{} layer" : "{} layers", count.toLocaleString("en"));
 }
 
 function bytesText(count) {
@@ -77,18 +84,18 @@ function treeItem(element, item) {
   itemOf.set(element, item);
   for (const finding of findingsOf.get(item) || []) {
     element.classList.add("wrong");
-    element.append(make("div", "said", `${finding.severity}: ${finding.message}`));
+    element.append(make("div", "said", `${say(finding.severity)}: ${finding.message}`));
   }
   return element;
 }
 
 function layerBox(layer) {
-  const counts = layer.params.text === "0" ? [] : [make("small", "", `${layer.params.text} parameters`)];
+  const counts = layer.params.text === "0" ? [] : [make("small", "", say("{} parameters", layer.params.text))];
   const head = make("div", "head", [make("strong", "", layer.title), ...counts]);
   const inside = [head];
   if (layer.brief) inside.push(make("div", "brief", layer.brief));
   if (layer.name) inside.push(make("div", "called", layer.name));
-  inside.push(unseen(`gives ${layer.output}`));
+  inside.push(unseen(say("gives {}", layer.output)));
   return treeItem(make("div", "box layer", inside, { "data-family": layer.family }), layer);
 }
 
@@ -105,11 +112,11 @@ function block(item, bar, inside, className, open) {
 function groupBox(group) {
   const title = group.count > 1 ? `${group.title} ×${group.count}` : group.title;
   const words = [make("span", "fold-title", title)];
-  if (group.training) words.push(make("small", "", "training only"));
+  if (group.training) words.push(make("small", "", say("training only")));
   if (group.round) words.push(make("small", "", group.round));
-  words.push(make("small", "", `${plural(group.layers, "layer")}, ${group.params.text} parameters`));
+  words.push(make("small", "", `${layersText(group.layers)}, ${say("{} parameters", group.params.text)}`));
   words.push(...group.crossing.map((names) => make("small", "", names)));
-  words.push(unseen(`block, gives ${group.output}`));
+  words.push(unseen(say("block, gives {}", group.output)));
   const bar = make("div", "bar-of-group", words);
   const inside = make("div", "", [], { role: "group", hidden: "" });
   return block(group, bar, inside, `box group${group.count > 1 ? " repeated" : ""}`, false);
@@ -131,12 +138,12 @@ function joinBox(join) {
   const apart = join.branches.map(({ items }) => chainApart(items));
   const branches = join.branches.map(({ key, items, output }, index) => {
     const identity = items.length === 0;
-    const first = apart[index] ? make("div", "gap") : wire(identity ? "" : join.part ? `part ${index + 1}` : "", { arrow: !identity });
+    const first = apart[index] ? make("div", "gap") : wire(identity ? "" : join.part ? say("part {}", index + 1) : "", { arrow: !identity });
     const last = wire(join.ordered || identity || join.branches.length > 1 ? output : "", { arrow: false, number: join.ordered ? index + 1 : 0 });
     return make("div", `branch${apart[index] ? "" : " taking"}`, [first, chain(items), make("div", "rest"), last], { "data-key": key });
   });
   if (join.inputJoins) branches.push(make("div", "branch taking", [wire(join.input, { arrow: false }), make("div", "rest")]));
-  const words = [join.sign || join.title, unseen(`${join.sign ? join.title : ""} gives ${join.output}`)];
+  const words = [join.sign || join.title, unseen(`${join.sign ? join.title : ""} ${say("gives {}", join.output)}`)];
   const sign = treeItem(make("div", join.sign ? "box join sign" : "box join", words), join);
   const beside = make("div", "branches", branches);
   if (branches.length > 1 && (join.inputJoins || apart.includes(false))) {
@@ -159,8 +166,8 @@ function box(item) {
     case "layer": return layerBox(item);
     case "group": return item.training ? trainingBox(item) : groupBox(item);
     case "join": return joinBox(item);
-    case "name": return treeItem(make("div", "name", `as ${item.title}`), item);
-    default: return treeItem(make("div", "box value", [item.title, unseen(`gives ${item.output}`)]), item);
+    case "name": return treeItem(make("div", "name", say("as {}", item.title)), item);
+    default: return treeItem(make("div", "box value", [item.title, unseen(say("gives {}", item.output))]), item);
   }
 }
 

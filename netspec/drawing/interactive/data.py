@@ -10,6 +10,7 @@ from netspec.diagnostics import Diagnostic, Span
 from netspec.dims import Size, counted, product
 from netspec.drawing.closing import crossing
 from netspec.drawing.labels import drawn_arguments
+from netspec.drawing.language import Language, said
 from netspec.drawing.tips import all_arguments
 from netspec.layers.base import TensorType
 from netspec.net import As, Combinator, Leaf, Net, Node, Scope, Use, multiplying, total
@@ -38,7 +39,7 @@ class OnPage:
         return self.source if self.net is None else title_text(self.net)
 
 
-def net_data(drawn: OnPage) -> dict[str, Any]:
+def net_data(drawn: OnPage, language: Language) -> dict[str, Any]:
     """The data of one spec. `items` is what is drawn, from the input to the output."""
     net = drawn.net
     data: dict[str, Any] = {
@@ -51,8 +52,12 @@ def net_data(drawn: OnPage) -> dict[str, Any]:
     if net is None:
         return data
     return data | {
-        "inputs": [{"name": value.name or "input", "shape": _tensor(value.type)} for value in net.inputs],
-        "outputs": [{"name": value.name or "output", "shape": _output(value.types)} for value in net.outputs],
+        "inputs": [
+            {"name": value.name or said("input", language), "shape": _tensor(value.type)} for value in net.inputs
+        ],
+        "outputs": [
+            {"name": value.name or said("output", language), "shape": _output(value.types)} for value in net.outputs
+        ],
         "layers": len(net.layers),
         **_counts(net.params, net.macs, total(_memory(leaf) for leaf in net.layers)),
         "items": _items(net),

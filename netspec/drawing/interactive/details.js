@@ -1,7 +1,6 @@
 // What is said of one thing beside the drawing: shapes, derivation, cost, the line of the spec; bars of where they are.
 
 const METRICS = [["params", "parameters"], ["macs", "MACs"], ["memory", "memory"]];
-const MEANING = { memory: "bytes of what the layers give, for one example" };
 
 function amount(metric, count) {
   if (count.number === null) return count.text;
@@ -33,16 +32,16 @@ function pair(term, words) {
 function showDetails(item) {
   const net = netOf(item);
   const facts = [
-    ...pair("name", item.name),
-    ...pair("arguments", item.arguments),
-    ...pair("takes", item.input),
-    ...pair("gives", item.output),
-    ...(item.derivation || []).flatMap((line) => pair("because", line)),
+    ...pair(say("name"), item.name),
+    ...pair(say("arguments"), item.arguments),
+    ...pair(say("takes"), item.input),
+    ...pair(say("gives"), item.output),
+    ...(item.derivation || []).flatMap((line) => pair(say("because"), line)),
     ...Object.entries(item.parameters || {}).flatMap(([name, shape]) => pair(name, shape)),
-    ...(item.layers && !Array.isArray(item.layers) ? pair("layers", String(item.layers)) : []),
-    ...METRICS.flatMap(([key, noun]) => (item[key] && item[key].text !== "0" ? pair(noun, amount(key, item[key]) + share(item[key], net[key])) : [])),
-    ...pair("path", item.path),
-    ...pair("line", item.setting ? `--set ${item.setting}` : item.line ? `${item.line} of ${net.source}` : ""),
+    ...(item.layers && !Array.isArray(item.layers) ? pair(say("layers"), String(item.layers)) : []),
+    ...METRICS.flatMap(([key, noun]) => (item[key] && item[key].text !== "0" ? pair(say(noun), amount(key, item[key]) + share(item[key], net[key])) : [])),
+    ...pair(say("path"), item.path),
+    ...pair(say("line"), item.setting ? `--set ${item.setting}` : item.line ? say("{} of {}", item.line, net.source) : ""),
   ];
   const title = item.count > 1 ? `${item.title} ×${item.count}` : item.title;
   const parts = [make("h2", "", title), make("dl", "", facts)];
@@ -93,9 +92,9 @@ function bars(net) {
     });
     const told = sorted.slice(0, 8).map((item) => `${titleOf(item)} ${percent(item)}`).join(", ");
     return [
-      make("span", "", noun, MEANING[metric] ? { title: MEANING[metric] } : {}),
-      make("div", "bar", segments, { role: "img", "aria-label": `${noun}: ${told}` }),
-      make("span", "most", `most in ${titleOf(sorted[0])}, ${percent(sorted[0])}`),
+      make("span", "", say(noun), metric === "memory" ? { title: say("bytes of what the layers give, for one example") } : {}),
+      make("div", "bar", segments, { role: "img", "aria-label": `${say(noun)}: ${told}` }),
+      make("span", "most", say("most in {}, {}", titleOf(sorted[0]), percent(sorted[0]))),
     ];
   });
   return make("div", "bars", parts);

@@ -33,7 +33,7 @@ function everything(net) {
 /** Give each finding to the item that it is about: the last that begins on its line or before. */
 function place(net, items) {
   for (const finding of net.findings) {
-    finding.element = () => make("div", "said", `${finding.severity}: ${finding.message}${finding.help ? ` — ${finding.help}` : ""}`);
+    finding.element = () => make("div", "said", `${say(finding.severity)}: ${finding.message}${finding.help ? ` — ${finding.help}` : ""}`);
     const before = items.filter((item) => item.line && (item.kind !== "group" || item.training) && item.line <= finding.line && finding.line <= (item.endLine || item.line) + 3);
     const last = before.filter((item) => item.line === Math.max(...before.map((i) => i.line)));
     finding.item = last[0] || null;
@@ -64,10 +64,10 @@ function openSome(items) {
 /** The drawing of one network. */
 function drawing(net) {
   const parts = [make("h2", "", net.title)];
-  if (net.params) parts.push(make("p", "", `${net.params.text} parameters · ${net.macs.text} MACs · ${plural(net.layers, "layer")}`), bars(net));
+  if (net.params) parts.push(make("p", "", [say("{} parameters", net.params.text), say("{} MACs", net.macs.text), layersText(net.layers)].join(" · ")), bars(net));
   if (net.findings.length) {
     parts.push(make("ul", "findings", net.findings.map((finding) => {
-      const button = make("button", "", `${finding.severity}[${finding.code}] ${finding.place}: ${finding.message}`, { type: "button" });
+      const button = make("button", "", `${say(finding.severity)}[${finding.code}] ${finding.place}: ${finding.message}`, { type: "button" });
       button.addEventListener("click", () => (finding.item ? focusItem(finding.item) : showSpec(net)));
       return make("li", "", button);
     })));
@@ -144,7 +144,7 @@ function lookFor(words) {
   hits = wanted ? items.filter((item) => [item.title, item.name, item.arguments, item.path, item.brief].join(" ").toLowerCase().includes(wanted)) : [];
   hits.forEach((item) => elementOf.get(item)?.classList.add("hit"));
   hit = -1;
-  document.getElementById("found").textContent = wanted ? `${hits.length} found` : "";
+  document.getElementById("found").textContent = wanted ? say("{} found", hits.length) : "";
 }
 
 function nextHit(by) {
@@ -152,7 +152,7 @@ function nextHit(by) {
   hit = (hit + by + hits.length) % hits.length;
   focusItem(hits[hit]);
   elementOf.get(hits[hit]).classList.add("hit");
-  document.getElementById("found").textContent = `${hit + 1} of ${hits.length}`;
+  document.getElementById("found").textContent = say("{} of {} found", hit + 1, hits.length);
   search.focus({ preventScroll: true });
 }
 
@@ -198,8 +198,6 @@ function setOpenWithin(item) {
 
 // ---- begin
 
-document.title = DATA.title;
-document.getElementById("title").textContent = DATA.title;
 const items = DATA.nets.flatMap((net) => {
   const all = everything(net);
   place(net, all);
@@ -213,5 +211,6 @@ sheet.addEventListener("focusin", (event) => {
   if (event.target.matches("[role=treeitem]") && itemOf.get(event.target) !== current) focusItem(itemOf.get(event.target));
 });
 showSpec(DATA.nets[0]);
+setTheme(document.documentElement.getAttribute("data-theme") || "auto");
 fit(0.8);
 stage.scrollLeft = (stage.scrollWidth - stage.clientWidth) / 2;

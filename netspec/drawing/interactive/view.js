@@ -64,7 +64,7 @@ document.getElementById("fit").addEventListener("click", () => fit());
 
 const THEMES = ["auto", "light", "dark"];
 function setTheme(theme) {
-  document.getElementById("theme").textContent = `theme: ${theme}`;
+  document.getElementById("theme").textContent = say(`theme: ${theme}`);
   if (theme === "auto") document.documentElement.removeAttribute("data-theme");
   else document.documentElement.setAttribute("data-theme", theme);
 }

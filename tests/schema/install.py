@@ -1,4 +1,4 @@
-"""`python -m tests.schema.install` installs yaml-language-server into `build/`, for the test of the schema in an editor."""
+"""`python -m tests.schema.install` installs yaml-language-server into `build/`, to test the schema in an editor."""
 
 from __future__ import annotations
 

@@ -22,16 +22,10 @@ types: Any = pytest.importorskip("lsprotocol.types", reason="pygls is not instal
 
 pytestmark = pytest.mark.slow
 
-HALF = """\
-input: [1, 28, 28]
-layers:
-  - 
-  - Conv2d:
-      
-train:
-  data: FashionMNIST
-  
-"""
+HALF = "\n".join(
+    ["input: [1, 28, 28]", "layers:", "  - ", "  - Conv2d:", " " * 6, "train:", "  data: FashionMNIST", "  ", ""]
+)
+"""A file that is half typed: blanks stand where one goes on."""
 WRONG = """\
 input: [1, 28, 28]
 layers:

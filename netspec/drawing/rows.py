@@ -10,7 +10,7 @@ from netspec.layers.base import TensorType
 from netspec.views.fold import LayerGroup, Unit
 from netspec.views.graph import Cluster, Edge, FlowGraph, Vertex
 
-GOES_ON: Final = "⋯"
+GOES_ON: Final = "…"
 """The name of a tensor at the end of a piece, and of the same one at the beginning of the next; with a letter behind it
 where several go on."""
 SEVERAL: Final = 6

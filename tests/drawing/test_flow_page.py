@@ -129,7 +129,7 @@ def test_an_engine_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_columns_are_of_about_one_height_and_hold_every_layer_once() -> None:
     net = load("torchvision/vgg", "vgg16")
     svg = picture([net], "flow", Sheet(fit=paper("a4"))).file("svg")
-    assert svg.decode().count(">⋯</tspan>") == 2  # where it goes on
+    assert svg.decode().count(">…</tspan>") == 2  # where it goes on
     whole = render(diagram(net), "svg")
     broken = render(diagram(net, cuts=Cuts(2)), "svg")
     for layer in ("Conv2d", "MaxPool2d", "Linear"):
@@ -151,7 +151,7 @@ def test_there_are_as_many_columns_as_is_said_and_none_is_the_rest(
     drawn = picture([net], "flow", Sheet(fit=paper("slide")))
     said = re.search(r"in (\d) columns", drawn.folded)
     assert said is not None
-    assert drawn.file("svg").decode().count(">⋯</tspan>") == 2 * (int(said[1]) - 1)
+    assert drawn.file("svg").decode().count(">…</tspan>") == 2 * (int(said[1]) - 1)
     level = re.search(r"--depth (\d)", drawn.folded)
     graph = flow_graph(net, stacked(fold(net, int(level[1]) if level else levels_of(net))), forks=True)
     counts = [len(part.vertices) for part in columns(graph, Cuts(int(said[1])))]

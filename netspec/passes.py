@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from netspec.called import name_like
 from netspec.diagnostics import Diagnostic, Related, UsageError, did_you_mean, has_errors
 from netspec.dims import UNKNOWN, Requirement
 from netspec.language.binding import value_of
@@ -294,9 +294,8 @@ def _symbols_agree(conditions: Sequence[Requirement], node: Node | None, reader:
 
 
 def stem_of(name: str) -> str:
-    """The default name of a spec: the file's stem, with characters replaced that a name may not have."""
-    stem = re.sub(r"[^A-Za-z0-9_.-]", "-", PurePath(name).stem)[:64].strip("_.-")
-    return stem or "net"
+    """The default name of a spec: that of the file, with `_` for characters that a name may not have."""
+    return name_like(PurePath(name).stem) or "net"
 
 
 def _named(spec: Spec, variant: str | None) -> str:

@@ -73,6 +73,9 @@ def looked_at(page: Page, site: str, names: Sequence[str], axe: str, pictures: P
                 for one in page.requests
                 if not one.startswith((site.rpartition("/")[0], "data:"))
             ]
+            unseen = page.js("[...document.images].filter(i => i.checkVisibility() && i.loading === 'lazy').length")
+            if unseen:  # a picture that is loaded when it is scrolled to is missing on paper
+                found.append(f"has {unseen} pictures that no printer shows")
             if (there := page.js("document.documentElement.scrollWidth")) > width:
                 found.append(f"is {there} pixels wide")
             yield from (f"{name}, {width} pixels: {one}" for one in found)
@@ -101,6 +104,16 @@ def used(page: Page, site: str) -> Iterator[str]:
             yield f"the switch to {theme} gives {given}"
 
 
+def from_disk(page: Page, folder: Path) -> Iterator[str]:
+    """What does not work of the search where the site is opened from a disk."""
+    page.errors.clear()
+    page.open(f"{folder.as_uri()}/search.html?q=width-mismatch")
+    page.js("new Promise(done => setTimeout(done, 2000))")
+    if not page.js("document.querySelectorAll('#search-results li a').length"):
+        yield "from a disk the search finds no width-mismatch"
+    yield from (f"from a disk the search says on the console: {error}" for error in page.errors)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("site", type=Path, help="the folder of a version")
@@ -118,7 +131,7 @@ def main() -> int:
     axe = given.axe.read_text(encoding="utf-8")
     with served(folder.parent) as address, browser() as page:
         site = f"{address}/{folder.name}"
-        wrong = [*looked_at(page, site, names, axe, given.pictures), *used(page, site)]
+        wrong = [*looked_at(page, site, names, axe, given.pictures), *used(page, site), *from_disk(page, folder)]
     for line in wrong:
         print(line)
     print(f"{len(names)} pages, {len(WINDOWS)} windows each: {len(wrong)} findings")

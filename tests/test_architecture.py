@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "netspec"
 
 FLOORS = [
-    {"diagnostics", "extras", "files", "writing"},
+    {"called", "diagnostics", "extras", "files", "writing"},
     {"text", "dims"},
     {"expressions", "symbols", "render"},
     {"kinds", "arguments", "meant", "validation", "codes", "errors"},

@@ -24,7 +24,7 @@ from typing import Final
 from docs.gallery import GALLERY
 from docs.site.links import checked
 from docs.site.navigation import DOCS, sections
-from docs.site.networks import PICTURES, gallery, network_page
+from docs.site.networks import PICTURES, gallery, network_page, titles_of
 from docs.site.pictures import ROOT, draw_layer, draw_network, draw_of_documents, layer_names, networks
 from docs.site.references import LAYERS, code_table, layer_cards, with_pictures
 from docs.site.sources import SPLIT, Rewriting, first_page, moved, parts_of, section_page, tree
@@ -61,8 +61,9 @@ def write_sources(place: Path, static: Path, jobs: int) -> None:
             text = rewritten(part.text, part.page)
             write(part.page, with_pictures(text) if page == "layers" else text)
     write("gallery", gallery(rewritten((DOCS / "gallery.md").read_text(encoding="utf-8"), "gallery"), shipped))
+    titles = titles_of(shipped)
     for network, some in zip(shipped, styles, strict=True):
-        write(f"gallery/{network.page}", network_page(network, some))
+        write(f"gallery/{network.page}", network_page(network, titles[network], some))
     first = first_page(rewritten((DOCS / "index.md").read_text(encoding="utf-8"), "index"))
     write("index", f"{first}\n{tree(section.page for section in sections())}")
 

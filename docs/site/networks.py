@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -31,22 +32,29 @@ def gallery(start: str, networks: Sequence[Network]) -> str:
     words = "Each leads to its pictures, to a page to look around in, and to its file."
     lines = [start, "## Every shipped spec", "", words, ""]
     shown_below: list[Network] = []
+    titles = titles_of(networks)
     for family, heading in FAMILIES.items():
         some = [network for network in networks if network.family == family]
         shown_below += some
-        lines += [f"### {heading}", "", cards((f"gallery/{n.page}.md", title(n), _glance(n)) for n in some)]
+        lines += [f"### {heading}", "", cards((f"gallery/{n.page}.md", titles[n], _glance(n)) for n in some)]
     return "\n".join([*lines, tree(f"gallery/{network.page}" for network in shown_below)])
 
 
-def title(network: Network) -> str:
-    return network.variant or Path(network.path).stem
+def titles_of(networks: Sequence[Network]) -> dict[Network, str]:
+    """The title of each: its name, with the folder where several have that name."""
+    names = {network: network.variant or Path(network.path).stem for network in networks}
+    often = Counter(names.values())
+    return {
+        network: f"{name} ({network.family})" if often[name] > 1 and network.family else name
+        for network, name in names.items()
+    }
 
 
 def _glance(network: Network) -> str:
     return shown("", files_of(PICTURES / f"{network.page}-map"))
 
 
-def network_page(network: Network, suiting: Sequence[str]) -> str:
+def network_page(network: Network, title: str, suiting: Sequence[str]) -> str:
     """The page of a spec, drawn in the styles that suit it."""
     net = network.net()
     given, gives = ends_text(net)
@@ -54,7 +62,7 @@ def network_page(network: Network, suiting: Sequence[str]) -> str:
         "input": given, "output": gives, "layers": f"{len(net.layers):,}",
         "parameters": count_text(net.params), "MACs": count_text(net.macs),
     }  # fmt: skip
-    lines = [f"# {title(network)}", ""]
+    lines = [f"# {title}", ""]
     lines += [net.description, ""] if net.description else []
     lines += ["| | |", "|---|---|", *(f"| {name} | {words} |" for name, words in facts.items())]
     if network.variants:

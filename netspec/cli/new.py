@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from netspec.called import WISH, is_name, name_like, why_not
 from netspec.cli.files import is_read, unwritable, write_atomic
 from netspec.cli.shipped import shipped, variants
 from netspec.diagnostics import UsageError
@@ -75,16 +76,19 @@ def command(name: str | None, start: str | None, schema: str | None, force: bool
     given = name or str(start).rpartition("/")[2]
     stem = given.removesuffix(".yaml").removesuffix(".yml")
     path = Path(given if given.endswith((".yaml", ".yml")) else f"{given}.yaml")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", Path(stem).name):
-        raise UsageError(f"`{Path(stem).name}` cannot name a spec: use letters, digits, `_`, `.` and `-`")
+    name_of_spec = Path(stem).name
+    if not is_name(name_of_spec):
+        near = name_like(name_of_spec)
+        hint = f"; did you mean `{near}`?" if near else f"; {WISH}"
+        raise UsageError(f"`{name_of_spec}` cannot name a spec: {why_not(name_of_spec)}{hint}")
     variant = ""
     if start is None:
-        text = _TEMPLATE.format(name=Path(stem).name, file=path)
+        text = _TEMPLATE.format(name=name_of_spec, file=path)
     else:
         file = shipped(start.removesuffix(".yaml"))
         is_read(file)
         text = file.read_text(encoding="utf-8")
-        text = text if name is None else re.sub(r"(?m)^name: .*$", f"name: {Path(stem).name}", text, count=1)
+        text = text if name is None else re.sub(r"(?m)^name: .*$", f"name: {name_of_spec}", text, count=1)
         variant = next((f" --variant {variant}" for variant in variants(file)), "")
     if schema is not None:
         text = f"# yaml-language-server: $schema={_of_one_line(schema)}\n{text}"

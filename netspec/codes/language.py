@@ -48,8 +48,8 @@ LANGUAGE: dict[Code, Page] = {
     ),
     "bad-name": Page(
         "Something has a name that it cannot have.",
-        "Files are named after a spec: up to 64 letters, digits, `_`, `.` and `-`. A module's name is a Python "
-        "identifier that is no attribute of `nn.Module`, since it becomes a key of the state_dict.",
+        "Files are named after a spec: up to 64 letters of any script, digits, `_`, `.` and `-`. A module's name is a "
+        "Python identifier that is no attribute of `nn.Module`, since it becomes a key of the state_dict.",
         layers("- Flatten\n- Linear: 10\n  name: train"),
         layers("- Flatten\n- Linear: 10\n  name: head"),
     ),

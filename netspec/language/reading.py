@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
+from netspec.called import WISH, is_name, name_like, why_not
 from netspec.diagnostics import Edit, Fix, Related, did_you_mean
 from netspec.language.reserved import OVERRIDDEN, check_name
 from netspec.language.signatures import Parameter, read_signature
@@ -21,9 +22,6 @@ KEYS: Final = (
     "netspec", "name", "description", "plugins", "input", "vars", "variants", "blocks", "layers", "output", "init",
     "train", "expect",
 )  # fmt: skip
-NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
-"""What may name a spec or a variant: files are named after it."""
-_NAME: Final = re.compile(NAME)
 _PLUGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _LATER: Final = {
     "include": "a spec is one file in this version of the language",
@@ -247,13 +245,9 @@ def _read_variants(spec: Spec, node: Node, report: Report) -> None:
                 value,
                 help="for example `{vars: {width: 128}}`",
             )
-        if not _NAME.fullmatch(name.text):
-            report(
-                "bad-name",
-                f"`{name.text}` cannot name a variant: files are named after it",
-                name,
-                help=_NAME_HELP,
-            )
+        if not is_name(name.text):
+            taken = frozenset(key.text for key, _ in node.entries) if isinstance(node, MapNode) else frozenset[str]()
+            _report_name(spec, f"`{name.text}` cannot name a variant", name, report, taken)
 
 
 def _read_blocks(spec: Spec, node: Node, report: Report) -> None:
@@ -267,14 +261,23 @@ def _read_blocks(spec: Spec, node: Node, report: Report) -> None:
         _read_block(spec, signature, body, report)
 
 
-_NAME_HELP = "a name has up to 64 letters, digits, `_`, `.` and `-`, and begins with a letter or digit"
-
-
 def _read_name(spec: Spec, node: Node, report: Report) -> None:
-    if isinstance(node, ScalarNode) and _NAME.fullmatch(node.text):
+    if isinstance(node, ScalarNode) and is_name(node.text):
         spec.name = node.text
+    elif isinstance(node, ScalarNode):
+        _report_name(spec, "`name` cannot be used for files", node, report)
     else:
-        report("bad-name", "`name` cannot be used for files", node, help=_NAME_HELP)
+        given = "a list" if isinstance(node, ListNode) else "a mapping"
+        report("bad-name", f"`name` is text, but this is {given}", node, help=WISH)
+
+
+def _report_name(
+    spec: Spec, message: str, node: ScalarNode, report: Report, taken: Collection[str] = frozenset()
+) -> None:
+    """Report a name that files cannot have, with the nearest one that they can."""
+    near = name_like(node.text)
+    fix = None if near is None or near in taken else Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))
+    report("bad-name", f"{message}: {why_not(node.text)}", node, help=WISH, fix=fix)
 
 
 def _read_plugins(spec: Spec, node: Node, report: Report) -> None:

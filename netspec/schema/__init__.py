@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
+from netspec.called import MOST
 from netspec.expectations import COUNTS, Bounds, Memory
 from netspec.language.glossary import EXPLAINED
-from netspec.language.reading import KEYS, NAME
+from netspec.language.reading import KEYS
 from netspec.layers import OWN, Offer
 from netspec.layers.base import DType
 from netspec.schema.items import item_definitions
@@ -30,6 +31,9 @@ DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 """The version that editors read; it is a name, and fetched by nobody."""
 
 _VARIABLES: Final[Schema] = {"type": ["object", "null"], "additionalProperties": {"not": NUMBER_IN_QUOTES}}
+_NAME: Final = rf"^[^\s_.\-/\\:*?\"<>|'$&;(){{}}\[\]!#%,~][^\s/\\:*?\"<>|'$&;(){{}}\[\]!#%,~]{{0,{MOST - 1}}}$"
+"""A name without blanks and signs of paths and shells; that of letters is not asked for, since editors have no class
+for those of every script."""
 _PLUGIN: Final[Schema] = {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"}
 
 
@@ -64,7 +68,7 @@ def _top() -> dict[str, Schema]:
         "vars": _VARIABLES,
         "variants": {
             "type": ["object", "null"],
-            "propertyNames": {"pattern": f"^(?:{NAME})$"},
+            "propertyNames": {"pattern": _NAME},
             "additionalProperties": _variant(),
         },
         "blocks": {

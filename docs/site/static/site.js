@@ -1,3 +1,5 @@
+// Opened from a disk a page may not read another one: what a search finds is listed without a piece of each page.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 addEventListener("DOMContentLoaded", () => {
   // The theme gives the signs that open a part of the navigation no name.
   for (const sign of document.querySelectorAll("nav summary:not([aria-label])")) {
@@ -14,7 +16,7 @@ addEventListener("DOMContentLoaded", () => {
     menu.addEventListener("change", async () => {
       const there = new URL(`${root}../${menu.value}/`, location.href);
       const same = new URL(page, there);
-      const found = await fetch(same, { method: "HEAD" }).then(answer => answer.ok, () => false);
+      const found = location.protocol !== "file:" && await fetch(same, { method: "HEAD" }).then(answer => answer.ok, () => false);
       location.href = found ? same : new URL("index.html", there);
     });
   }

@@ -17,7 +17,7 @@ FLOORS = [
     {"called", "diagnostics", "extras", "files", "writing"},
     {"text", "dims"},
     {"expressions", "symbols", "render"},
-    {"kinds", "arguments", "meant", "validation", "codes", "errors"},
+    {"kinds", "arguments", "called", "meant", "validation", "codes", "errors"},
     {"layers", "plugins", "combinators", "initializers", "recipe"},
     {"net", "wiring"},
     {"simulation"},

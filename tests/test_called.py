@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch  # noqa: F401  # the programs that are started here need it
 
 from netspec.called import is_name, name_like, why_not
 from netspec.compiler import check_source
@@ -50,6 +49,7 @@ def check(text: str) -> list[str]:
     return [f"{d.code}: {d.message}" for d in check_source(*decode(text.encode(), "spec.yaml"))]
 
 
+@pytest.mark.needs_torch  # the programs that are started here do
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_of_any_script_is_one_of_files_and_of_classes_that_run(name: str, tmp_path: Path) -> None:
     assert is_name(name)

@@ -190,3 +190,12 @@ def test_activations_in_slices_are_those_of_all_of_them(layers: str, count: int)
     net = netspec.loads(f"input: [10, 32]\nlayers: {layers}")
     rows = {row.key: row for row in compare(net, net).rows}
     assert rows["activations"].a == count
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_lines_for_a_terminal_are_broken_at_blanks_alone(width: int) -> None:
+    found = compare(*(netspec.load(f"specs/{name}.yaml") for name in ("lenet", "alexnet")))
+    whole, broken = found.to_text(), found.to_text(width)
+    assert max(map(len, whole.split("\n"))) > width
+    assert max(map(len, broken.split("\n"))) <= width
+    assert broken.split() == whole.split()

@@ -15,7 +15,7 @@ import pytest
 import netspec
 from netspec.cli.draw import command
 from netspec.drawing.interactive import OnPage, page
-from netspec.drawing.interactive.words import words
+from netspec.drawing.interactive.phrases import words
 from netspec.net import Scope
 from tests.browser import CHROMIUM, MISSING, Page
 from tests.commands import invoke

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, Final
 
 import click
 from click.core import ParameterSource
 
-from netspec.cli.common import format_option, load_spec, plugin_option, set_option
+from netspec.cli.common import format_option, load_spec, plugin_option, set_option, width
 from netspec.cli.files import write_atomic
 from netspec.cli.pages import check_sheet, format_of, page_of, sheet_options
 from netspec.cli.variants import spec_pairs, variants_option
@@ -136,7 +137,9 @@ def _told(comparison: Comparison | SeveralNets, form: str) -> str:
         case "html":
             return comparison.to_html()
         case _:
-            return comparison.to_text()
+            if isinstance(comparison, SeveralNets):
+                return comparison.to_text()
+            return comparison.to_text(width() if sys.stdout.isatty() else None)
 
 
 def _drawn(

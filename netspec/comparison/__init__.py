@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,9 +60,11 @@ class Comparison:
         """Lines of text: how many layers differ, what the signs and paths mean, and each of those layers."""
         return _difference(self)
 
-    def to_text(self) -> str:
-        """The quantities as an aligned table, the sentence, and the differences between the layers."""
-        return "\n".join([*as_text(self.cells), "", f"{self.sentence}.", "", *self.differences])
+    def to_text(self, width: int | None = None) -> str:
+        """The quantities as an aligned table, the sentence, and the differences between the layers; lines that are
+        longer than `width` are broken at blanks."""
+        lines = [f"{self.sentence}.", "", *self.differences]
+        return "\n".join([*as_text(self.cells), "", *(part for line in lines for part in _broken(line, width))])
 
     def to_markdown(self) -> str:
         """The same as `to_text` in GitHub's Markdown, with the differences as a diff."""
@@ -175,6 +178,16 @@ class SeveralNets:
 
 
 # ---- texts
+
+
+def _broken(line: str, width: int | None) -> list[str]:
+    """A line in as many as it takes, the further ones indented; words stay whole, names of layers and paths too."""
+    if width is None or len(line) <= width:
+        return [line]
+    blanks = line[: len(line) - len(line.lstrip())]
+    return textwrap.wrap(
+        line, width, subsequent_indent=f"{blanks}    ", break_long_words=False, break_on_hyphens=False
+    )  # fmt: skip
 
 
 def _sentence(comparison: Comparison) -> str:

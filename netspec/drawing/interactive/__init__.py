@@ -11,7 +11,7 @@ from string import Template
 from typing import Final, Literal
 
 from netspec.drawing.interactive.data import OnPage, net_data
-from netspec.drawing.interactive.words import in_language, words
+from netspec.drawing.interactive.phrases import in_language, words
 from netspec.drawing.language import Language
 from netspec.drawing.palette import family_colors
 from netspec.drawing.text import printable

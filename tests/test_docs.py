@@ -76,7 +76,7 @@ _HERE = [
 ] + [path.name for path in ROOT.iterdir()]  # fmt: skip
 _READERS_OWN = {
     "README.md": {"alexnet.json", "build/alexnet/alexnet.py"},
-    "CHANGELOG.md": {"config.json", "netspec.lock.json"},
+    "CHANGELOG.md": {"config.json", "net.yaml", "netspec.lock.json"},
     "ci.md": {"comment.md", "net.svg", "netspec.lock.json", "specs/net.yaml"},
     "commands.md": {"NAME.yaml", "config.json"},
     "tutorial.md": {"config.json"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -13,7 +14,7 @@ import pytest
 import netspec
 from netspec.cli.check import command
 from tests.checkouts import LENET, MLP, checkout, write
-from tests.commands import invoke
+from tests.commands import ROOT, invoke
 
 WIDE = 'name: wide\ninput: [784]\nlayers:\n  - {"Linéar 😀😀": 3}\n  - {Linear: 10, name: "a"}   # 😀\n  - ReLu\n'
 LEVELS = {"error", "warning", "note", "none"}
@@ -140,3 +141,16 @@ def test_a_setting_has_no_place_in_a_file(root: Path) -> None:
     (result,) = sarif("specs/good.yaml", "--set", "train.clip_grad_norm=1 + two")["results"]
     assert result["locations"] == []
     assert "--set train.clip_grad_norm=1 + two" in result["message"]["text"]
+
+
+@pytest.mark.skipif(
+    "NETSPEC_SARIF_SCHEMA" not in os.environ,
+    reason="NETSPEC_SARIF_SCHEMA names no file with OASIS's schema of SARIF 2.1.0",
+)
+def test_logs_of_all_bad_specs_are_valid_by_the_schema_of_sarif() -> None:
+    validators = pytest.importorskip("jsonschema", reason="jsonschema is not installed").validators
+    schema = json.loads(Path(os.environ["NETSPEC_SARIF_SCHEMA"]).read_text(encoding="utf-8"))
+    paths = sorted((ROOT / "tests" / "specs").glob("*/*.yaml"))
+    log = json.loads(invoke(command, *paths, "none.yaml", "--notes", "--format", "sarif").stdout)
+    assert len(log["runs"][0]["results"]) > 100
+    assert [error.message for error in validators.validator_for(schema)(schema).iter_errors(log)] == []

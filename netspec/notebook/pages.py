@@ -5,15 +5,15 @@ from __future__ import annotations
 import html
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from netspec.comparison import Comparison, SeveralNets
 from netspec.diagnostics import UsageError
 from netspec.drawing.differences import differences
-from netspec.drawing.page import Sheet, paper
+from netspec.drawing.page import Drawn, Sheet, paper
 from netspec.drawing.styles import picture
 from netspec.drawing.text import printable
-from netspec.drawing.theme import ThemeName
 from netspec.net import Net
 from netspec.table import summary
 from netspec.views.describe import count_text, ends_text, plural, title_text
@@ -61,7 +61,7 @@ def net_html(net: Net) -> str:
 
 def comparison_html(comparison: Comparison) -> str:
     """Two networks side by side, what differs marked; the quantities, and the differences to open."""
-    found = _pictures(lambda sheet: differences(comparison, sheet, quantities=False).file("svg"), (None,))
+    found = _pictures(lambda sheet: differences(comparison, sheet, quantities=False), (None,))
     table = comparison.to_html().partition("<pre>")[0]
     return _output(table, found, _details("layer by layer", "\n".join(comparison.differences)))
 
@@ -109,20 +109,21 @@ def _of_net(net: Net) -> _Pictures | None:
     """The first style and page in which the network can be read; None if there is none."""
     for page in _PAGES:
         for style in _STYLES:
-            found = _pictures(lambda sheet, style=style: picture([net], style, sheet).file("svg"), (page,))
+            found = _pictures(lambda sheet, style=style: picture([net], style, sheet), (page,))
             if found is not None:
                 return found
     return None
 
 
-def _pictures(draw: Callable[[Sheet], bytes], pages: Sequence[str | None]) -> _Pictures | None:
+def _pictures(draw: Callable[[Sheet], Drawn], pages: Sequence[str | None]) -> _Pictures | None:
+    """What is drawn on the first page that it can be read on, once, and coloured twice."""
     for page in pages:
-        fit = None if page is None else paper(page)
-        themes: tuple[ThemeName, ...] = ("light", "dark")
         try:
-            return _Pictures(*(draw(Sheet(fit=fit, theme=theme, legend=False)).decode() for theme in themes))
+            light = draw(Sheet(fit=None if page is None else paper(page), legend=False))
         except UsageError:  # type would be too small
             continue
+        dark = replace(light, page=replace(light.page, theme="dark"))
+        return _Pictures(light.file("svg").decode(), dark.file("svg").decode())
     return None
 
 

@@ -17,6 +17,8 @@ from netspec.extras import DISTRIBUTION, install
 
 _CORE = ("pydantic", "pyyaml", "networkx", "graphviz", "click", "rich")
 _TORCH = ("torch", "torchvision", "safetensors", "matplotlib")
+_SERVERS = {"pygls": "lsp", "mcp": "mcp"}
+"""Distribution → the extra that has it, and the command that needs it, of one name."""
 
 
 @click.command()
@@ -25,7 +27,8 @@ def command() -> None:
     lines = [("netspec", True, f"{_version(DISTRIBUTION)} on Python {platform.python_version()}, {sys.platform}")]
     lines += [(name, _version(name) is not None, _version(name) or "not installed") for name in _CORE]
     lines.append(_yaml_parser())
-    lines += [_extra(name) for name in _TORCH]
+    lines += [_extra(name, "torch", "build, --verify and train need it") for name in _TORCH]
+    lines += [_extra(name, extra, f"`netspec {extra}` needs it") for name, extra in _SERVERS.items()]
     lines += [*_devices(), _engine(), _data()]
     wide = max(len(name) for name, _, _ in lines)
     for name, good, text in lines:
@@ -39,10 +42,10 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _extra(name: str) -> tuple[str, bool, str]:
+def _extra(name: str, extra: str, what: str) -> tuple[str, bool, str]:
     version = _version(name)
     if version is None:
-        return name, False, f"not installed; build, --verify and train need it: {install('torch')}"
+        return name, False, f"not installed; {what}: {install(extra)}"
     return name, True, version
 
 

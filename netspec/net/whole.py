@@ -81,7 +81,8 @@ class Net:
     def __repr__(self) -> str:
         inputs = ", ".join(_brief(value.name, (value.type,)) for value in self.inputs)
         outputs = ", ".join(_brief(value.name, value.types) for value in self.outputs)
-        return f"<Net {self.name}: {inputs} → {outputs}, {len(self.layers)} layers, {self.params} parameters>"
+        layers = f"{len(self.layers)} layer{'s' if len(self.layers) != 1 else ''}"
+        return f"<Net {self.name}: {inputs} → {outputs}, {layers}, {self.params} parameters>"
 
     @cached_property
     def layers(self) -> tuple[Leaf, ...]:

@@ -17,6 +17,14 @@ from typing import Any
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 MISSING = "needs Chromium: neither chromium, chromium-browser nor google-chrome is on the path"
 
+UNREACHED = """[...document.querySelectorAll("body *")].filter((part) => {
+  const { overflowX, overflowY } = getComputedStyle(part), scrolls = ["auto", "scroll"];
+  const wide = scrolls.includes(overflowX) && part.scrollWidth > part.clientWidth;
+  const high = scrolls.includes(overflowY) && part.scrollHeight > part.clientHeight;
+  return (wide || high) && part.tabIndex < 0;
+}).map((part) => part.outerHTML.slice(0, 100))"""
+"""What a page scrolls that nobody gets to by keyboard."""
+
 _TAKE_OVER = (
     "import os, sys; r, w = map(int, sys.argv[1:3]); os.dup2(r, 3); os.dup2(w, 4); os.execv(sys.argv[3], sys.argv[3:])"
 )

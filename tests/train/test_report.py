@@ -16,7 +16,7 @@ from PIL import Image
 from netspec.trainer.run.directory import RunDirectory
 from netspec.trainer.run.result import RunResult
 from netspec.trainer.show.report import make_report
-from tests.browser import CHROMIUM, MISSING, Page
+from tests.browser import CHROMIUM, MISSING, UNREACHED, Page
 from tests.train.small_runs import PLAIN, finish, small_net
 
 IMAGES = PLAIN.replace("synthetic: {train: 36, test: 12}", "synthetic: {train: 36, test: 40, shape: [1, 6, 6]}")
@@ -97,10 +97,12 @@ def test_the_report_says_when_on_which_data_and_what_share_beside_the_accuracy(t
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert f"{started.day} {started:%B %Y, %H:}" in page
     assert "synthetic: 9 of 36 examples for train, 9 of 12 examples for test" in page
-    assert "<span>test accuracy</span><span>trained on 25 % of the data</span>" in page
+    shares = "<span>trained on 25 % of the data</span><span>measured on 75 % of the test data</span>"
+    assert f"<span>test accuracy</span>{shares}</li>" in page
     assert "<span>test loss</span>" in page
     whole = (run.run / "report.html").read_text(encoding="utf-8")
     assert "trained on" not in whole
+    assert "measured on" not in whole
     assert "synthetic: 36 examples for train, 40 examples for test" in whole
 
 
@@ -129,3 +131,12 @@ def test_the_report_is_dark_where_the_screen_is_and_light_on_paper(run: RunResul
     page.call("Emulation.setEmulatedMedia", media="", features=[])
     assert found == [("rgb(255, 255, 255)", False), ("rgb(13, 17, 23)", True), ("rgb(255, 255, 255)", False)]
     assert page.errors == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
+def test_on_a_telephone_what_is_wider_than_it_is_reached_by_keyboard(run: RunResult, page: Page) -> None:
+    page.resize(390, 800)
+    page.open(run.run / "report.html")
+    assert page.js("document.documentElement.scrollWidth") <= 390
+    assert page.js("[...document.querySelectorAll('.wide')].some(part => part.scrollWidth > part.clientWidth)")
+    assert page.js(UNREACHED) == []

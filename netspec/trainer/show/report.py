@@ -108,10 +108,11 @@ def _amounts(run: RunDirectory) -> str:
     )
 
 
-def _share(run: RunDirectory) -> str:
-    """What share of the training data an accuracy comes from; empty for all."""
-    used, there = run.examples.get("train", (0, 0))
-    return "" if used >= there else f"trained on {100 * used / there:.3g} % of the data"
+def _shares(run: RunDirectory, part: str) -> list[str]:
+    """What shares of the data an accuracy on a part comes from; nothing for all."""
+    told = {"train": "trained on {:.3g} % of the data", part: f"measured on {{:.3g}} % of the {part} data"}
+    amounts = ((words, run.examples.get(name, (0, 0))) for name, words in told.items())
+    return [words.format(100 * used / there) for words, (used, there) in amounts if used < there]
 
 
 # ---- pictures
@@ -144,18 +145,17 @@ def _figures(records: Sequence[Record], run: RunDirectory) -> str:
     last = records[-1]
     parts = [part for part in ("train", "validation", "test") if last.figure(f"{part}_loss") is not None]
     quantities = dict.fromkeys(("loss", last.quantity))
-    share = _share(run)
-    shown: list[tuple[str, str, str]] = []
+    shown: list[tuple[str, str, list[str]]] = []
     for quantity in quantities:
         for part in parts:
             if (value := last.figure(f"{part}_{quantity}")) is not None:
-                beside = share if quantity == "accuracy" and part != "train" else ""
+                beside = _shares(run, part) if quantity == "accuracy" and part != "train" else []
                 shown.append((f"{part} {quantity}", figure_text(value, 3), beside))
     seconds = sum(record.seconds for record in records)
-    shown.append(("seconds of training", f"{seconds:,.1f}", ""))
-    shown.append(("examples per second", f"{last.examples_per_second:,.0f}", ""))
+    shown.append(("seconds of training", f"{seconds:,.1f}", []))
+    shown.append(("examples per second", f"{last.examples_per_second:,.0f}", []))
     return "".join(
-        f"<li><b>{value}</b><span>{name}</span>{f'<span>{beside}</span>' if beside else ''}</li>"
+        f"<li><b>{value}</b>{''.join(f'<span>{words}</span>' for words in (name, *beside))}</li>"
         for name, value, beside in shown
     )
 

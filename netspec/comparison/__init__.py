@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, cast
@@ -16,12 +16,15 @@ from netspec.comparison.quantities import QUANTITIES, Quantity, Row, names_of, r
 from netspec.dims import Size
 from netspec.layers.base import TensorType
 from netspec.net import Net
-from netspec.views.describe import bytes_text, count_text, ends_text, layer_text, plural, times, value_text
+from netspec.views.describe import bytes_text, count_text, ends_text, layer_text, times, value_text
 
 __all__ = ["FORMAT", "FORMAT_OF_SEVERAL", "Change", "Comparison", "Row", "SeveralNets", "compare"]
 
 FORMAT: Final = "netspec.comparison/1"
 FORMAT_OF_SEVERAL: Final = "netspec.comparisons/1"
+
+Say = Callable[[str], str]
+"""What is said for English words in which `{…}` stands for names and numbers: the same in another language."""
 
 _COLUMNS: Final = ("layers", "params", "macs", "weight_bytes")
 """The quantities of several nets that a table has, which has a line for each net."""
@@ -43,7 +46,11 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """A summary: "alexnet has 757.9 times the parameters of lenet and 2,252.3 times its MACs"."""
-        return _sentence(self)
+        return self.sentence_as(str)
+
+    def sentence_as(self, say: Say) -> str:
+        """The summary in the words that `say` has for English ones."""
+        return _sentence(self, say)
 
     @cached_property
     def pairs(self) -> tuple[SideBySide, ...]:
@@ -58,7 +65,11 @@ class Comparison:
     @property
     def differences(self) -> list[str]:
         """Lines of text: how many layers differ, what the signs and paths mean, and each of those layers."""
-        return _difference(self)
+        return self.differences_as(str)
+
+    def differences_as(self, say: Say) -> list[str]:
+        """The lines in the words that `say` has for English ones; names of layers and arguments are as they are."""
+        return _difference(self, say)
 
     def to_text(self, width: int | None = None) -> str:
         """The quantities as an aligned table, the sentence, and the differences between the layers; lines that are
@@ -190,23 +201,25 @@ def _broken(line: str, width: int | None) -> list[str]:
     )  # fmt: skip
 
 
-def _sentence(comparison: Comparison) -> str:
+def _sentence(comparison: Comparison, say: Say) -> str:
     a, b = comparison.a.name, comparison.b.name
     if a == b:
         a, b = "A", "B"
     ratios = {row.key: row.ratio for row in comparison.rows}
     params, macs = ratios["params"], ratios["macs"]
     if params is None:
-        return f"{a} has {count_text(comparison.a.params)} parameters, {b} has {count_text(comparison.b.params)}"
+        counts = (count_text(net.params) for net in (comparison.a, comparison.b))
+        return say("{a} has {} parameters, {b} has {}").format(*counts, a=a, b=b)
     if macs is None:
-        return f"{b} has {_times(params)} the parameters of {a}"
+        return say("{b} has {params} the parameters of {a}").format(a=a, b=b, params=_times(params, say))
     if params == 1 and macs == 1:
-        return f"{a} and {b} have equally many parameters and MACs"
-    return f"{b} has {_times(params)} the parameters of {a} and {_times(macs)} its MACs"
+        return say("{a} and {b} have equally many parameters and MACs").format(a=a, b=b)
+    said = {"params": _times(params, say), "macs": _times(macs, say)}
+    return say("{b} has {params} the parameters of {a} and {macs} its MACs").format(a=a, b=b, **said)
 
 
-def _times(ratio: float) -> str:
-    return "exactly" if ratio == 1 else f"{times(ratio)} times"
+def _times(ratio: float, say: Say) -> str:
+    return say("exactly") if ratio == 1 else say("{ratio} times").format(ratio=times(ratio))
 
 
 def _ratio_text(value: float | None) -> str:
@@ -229,25 +242,28 @@ def _amount(row: Row, value: Size) -> str:
 _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 
 
-def _difference(comparison: Comparison) -> list[str]:
+def _difference(comparison: Comparison, say: Say) -> list[str]:
     """The layers that differ, below a line for each sign that says whose paths stand behind it."""
     if not comparison.changes:
-        return ["The layers are the same, one by one."]
+        return [say("The layers are the same, one by one.")]
     places = [_place(change) for change in comparison.changes]
     width = max(len(place) for place in places)
     kinds = [change.kind for change in comparison.changes]
-    counts = [f"{kinds.count(kind)} {kind}" for kind in _SIGNS if kind in kinds]
+    counts = [say(f"{{}} {kind}").format(kinds.count(kind)) for kind in _SIGNS if kind in kinds]
     a, b = names_of((comparison.a, comparison.b))
-    both = next((f"; {place}: its path in {a} → in {b}" for place in places if " → " in place), "")
+    both = say("in both, with other arguments")
+    if (place := next((place for place in places if " → " in place), None)) is not None:
+        both += say("; {place}: its path in {a} → in {b}").format(place=place, a=a, b=b)
     said = {
-        "added": f"only in {b}, with its path there",
-        "removed": f"only in {a}, with its path there",
-        "changed": f"in both, with other arguments{both}",
+        "added": say("only in {net}, with its path there").format(net=b),
+        "removed": say("only in {net}, with its path there").format(net=a),
+        "changed": both,
     }
-    lines = [f"{plural(len(kinds), 'difference')} between the layers: {', '.join(counts)}"]
+    number = "{} difference between the layers: " if len(kinds) == 1 else "{} differences between the layers: "
+    lines = [say(number).format(f"{len(kinds):,}") + say(", ").join(counts)]
     lines += [f"  {_SIGNS[kind]} {said[kind]}" for kind in _SIGNS if kind in kinds]
     for change, place in zip(comparison.changes, places, strict=True):
-        lines.append(f"{_SIGNS[change.kind]} {place.ljust(width)}  {_words(change)}")
+        lines.append(f"{_SIGNS[change.kind]} {place.ljust(width)}  {_words(change, say)}")
     return lines
 
 
@@ -257,7 +273,7 @@ def _place(change: Change) -> str:
     return " → ".join(dict.fromkeys(paths))
 
 
-def _words(change: Change) -> str:
+def _words(change: Change, say: Say) -> str:
     if change.kind != "changed":
         leaf = change.a or change.b
         assert leaf is not None
@@ -265,7 +281,8 @@ def _words(change: Change) -> str:
     assert change.a is not None
     layer = change.a.type
     parts = [
-        f"{name} {value_text(layer, name, old)} → {value_text(layer, name, new)}" for name, old, new in change.arguments
+        f"{say(name)} {value_text(layer, name, old)} → {value_text(layer, name, new)}"
+        for name, old, new in change.arguments
     ]
     return f"{layer}: {', '.join(parts)}"
 

@@ -53,7 +53,8 @@ def as_csv(grid: Sequence[Sequence[object]]) -> str:
 def as_html(grid: Grid) -> list[str]:
     """The lines of a table of HTML."""
     head, *rows = [[html.escape(printable(cell)) for cell in row] for row in grid]
-    lines = ["<table>", "<thead><tr>" + "".join(f'<th scope="col">{cell}</th>' for cell in head) + "</tr></thead>"]
+    titles = "".join(f'<th scope="col">{cell}</th>' if cell else "<td></td>" for cell in head)
+    lines = ["<table>", f"<thead><tr>{titles}</tr></thead>"]
     lines.append("<tbody>")
     for first, *cells in rows:
         lines.append(f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")

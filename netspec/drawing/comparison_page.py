@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from string import Template
 from typing import Final
 
+from netspec.drawing.language import TAGS, Language, said
 from netspec.drawing.text import printable
 
 _PAGE: Final = Template("""\
 <!doctype html>
-<html lang="en">
+<html lang="$language">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -57,6 +58,7 @@ def comparison_page(
     sentence: str = "",
     pictures: Sequence[tuple[str, bytes]] = (),
     differences: Sequence[str] = (),
+    language: Language = "en",
 ) -> bytes:
     """An HTML file, which asks no network for anything.
 
@@ -66,20 +68,27 @@ def comparison_page(
         sentence: what there is to say of it.
         pictures: one SVG, or those of the themes `light` and `dark`, of which a reader sees the one of the screen.
         differences: lines of text, shown in a fixed width.
+        language: of the headings; the other texts come in it.
     """
     themes = {theme for theme, _ in pictures}
     body = [f"<p>{_text(sentence)}</p>"] if sentence else []
     body += (
-        f'<figure class="{theme if len(pictures) > 1 else ""}">\n{svg.decode()}</figure>' for theme, svg in pictures
+        f'<figure class="{theme if len(pictures) > 1 else ""}" tabindex="0">\n{svg.decode()}</figure>'
+        for theme, svg in pictures
     )
-    body += ["<h2>Numbers</h2>" if pictures else "", '<div class="wide">', *table, "</div>"]
+    body += [
+        f"<h2>{said('Numbers', language)}</h2>" if pictures else "",
+        '<div class="wide" tabindex="0">',
+        *table,
+        "</div>",
+    ]
     if differences:
         lines = "\n".join(map(_text, differences))
-        body += ["<h2>Layer by layer</h2>", f"<pre>{lines}</pre>"]
+        body += [f"<h2>{said('Layer by layer', language)}</h2>", f'<pre tabindex="0">{lines}</pre>']
     both = not pictures or themes == {"light", "dark"}
     scheme = "light dark" if both else "dark" if themes == {"dark"} else "light"
     alone = ":root { --page: #0d1117; --ink: #f5f7fa; --line: #59626b; }" if themes == {"dark"} else ""
-    filled = {"title": _text(title), "scheme": scheme, "dark": _DARK if both else alone}
+    filled = {"language": TAGS[language], "title": _text(title), "scheme": scheme, "dark": _DARK if both else alone}
     return _PAGE.substitute(filled, body="\n".join(filter(None, body))).encode()
 
 

@@ -17,6 +17,7 @@ from netspec.diagnostics import UsageError
 from netspec.dims import Size
 from netspec.drawing.closing import closing_text
 from netspec.drawing.comparison_page import comparison_page
+from netspec.drawing.comparison_words import say_in
 from netspec.drawing.drawn_rows import Cell, DrawnRow, RowMaker, depth_of
 from netspec.drawing.heading import heading
 from netspec.drawing.page import Drawn, Sheet, drawn
@@ -93,16 +94,15 @@ def table_of(several: SeveralNets, page: Sheet) -> Drawn:
     Raises:
         UsageError: type would be too small on the page.
     """
-    head, *rows = several.cells
-    scene = table([tuple(map(page.voice.word, head)), *rows])
-    return drawn([(scene, "")], page, " | ".join(several.names))
+    return drawn([(table(_said_of_several(several, page.voice)), "")], page, " | ".join(several.names))
 
 
 def page(comparison: Comparison | SeveralNets, sheet: Sheet, depth: int | None = None) -> bytes:
     """An HTML file of a comparison; in the theme `light`, also one for dark screens."""
     if isinstance(comparison, SeveralNets):
         title = sheet.title or ", ".join(comparison.names)
-        return comparison_page(title, as_html(comparison.cells))
+        return comparison_page(title, as_html(_said_of_several(comparison, sheet.voice)), language=sheet.language)
+    say = say_in(sheet.language)
     title = sheet.title or " | ".join(map(title_text, (comparison.a, comparison.b)))
     themes: list[ThemeName] = ["light", "dark"] if sheet.theme == "light" else [sheet.theme]
     pictures = [
@@ -111,11 +111,24 @@ def page(comparison: Comparison | SeveralNets, sheet: Sheet, depth: int | None =
     ]
     return comparison_page(
         title,
-        as_html(comparison.cells),
-        sentence=f"{comparison.sentence}.",
+        as_html(_said(comparison, sheet.voice)),
+        sentence=comparison.sentence_as(say) + say("."),
         pictures=pictures,
-        differences=comparison.differences,
+        differences=comparison.differences_as(say),
+        language=sheet.language,
     )
+
+
+def _said(comparison: Comparison, voice: Voice) -> list[tuple[str, ...]]:
+    """The table of quantities in a language; the names of the nets stay."""
+    (corner, *names, ratio), *rows = comparison.cells
+    return [(corner, *names, voice.word(ratio)), *((voice.word(row[0]), *row[1:]) for row in rows)]
+
+
+def _said_of_several(several: SeveralNets, voice: Voice) -> list[tuple[str, ...]]:
+    """The same of several nets, each of which has a row."""
+    head, *rows = several.cells
+    return [tuple(map(voice.word, head)), *rows]
 
 
 def _layouts(
@@ -215,12 +228,7 @@ class _Layout:
         wide = self.left["b"] + self.wide + self.beside["b"]
         frames = [shape for _, shape in sorted(self.frames, key=lambda pair: pair[0])]
         body = Scene(wide, y - _GAP, (*frames, *self.shapes))
-        return below([body, table(self.quantities())], 16) if quantities else body
-
-    def quantities(self) -> list[tuple[str, ...]]:
-        """The rows of the table below the picture."""
-        head, *rows = self.comparison.cells
-        return [tuple(head), *((self.voice.word(row[0]), *row[1:]) for row in rows)]
+        return below([body, table(_said(self.comparison, self.voice))], 16) if quantities else body
 
     def headings(self) -> float:
         """The names of the networks and of the columns of numbers. Returns where rows begin."""

@@ -8,6 +8,8 @@ from netspec.views.describe import plural
 
 Language = Literal["en", "zh"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+TAGS: Final[dict[Language, str]] = {"en": "en", "zh": "zh-Hans"}
+"""Languages as HTML calls them."""
 
 _CHINESE: Final = {
     "input": "输入", "output": "输出", "parameters": "参数", "parameter": "参数",
@@ -22,6 +24,7 @@ _CHINESE: Final = {
     "in both": "两者都有", "differs": "有别", "another layer in its place": "换成另一层",
     "in the left one alone": "仅左边", "in the right one alone": "仅右边", "longest path": "最长路径", "ratio": "比值",
     "trainable": "可训练", "buffers": "缓冲", "FLOPs": "浮点运算", "weights": "权重", "activations": "激活值",
+    "Numbers": "数值", "Layer by layer": "逐层比较",
 }  # fmt: skip
 
 

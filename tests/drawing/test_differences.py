@@ -23,7 +23,7 @@ from netspec.drawing.theme import THEMES
 from netspec.drawing.tikz import tikz
 from netspec.net import Net
 from netspec.views.fold import Join, LayerGroup, Unit
-from tests.browser import CHROMIUM, MISSING, browser
+from tests.browser import CHROMIUM, MISSING, UNREACHED, browser
 from tests.commands import invoke
 from tests.drawing.held import faults, words_of
 from tests.drawing.nets import ROOT, load
@@ -330,6 +330,48 @@ def test_a_table_of_several_has_every_theme(name: str) -> None:
     assert faults(drawn.scene) == []
 
 
+PLAIN = "name: {}\ninput: [{}, 16, 16]\nlayers:\n  - Conv2d: {{out_channels: 8, kernel_size: 3}}\n{}"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        (PLAIN.format("a", 3, ""), PLAIN.format("b", 3, ""), ["a 与 b 的参数量和乘加次数相同。", "各层逐一相同。"]),
+        (
+            PLAIN.format("a", 3, "  - Dropout: 0.5\n"),
+            PLAIN.format("b", 3, "  - ReLU\n").replace("size: 3", "size: 5"),
+            ["b 的参数量为 a 的 2.71 倍，乘加次数为其 ", "层间有 3 处差异：新增 1，移除 1，修改 1", "仅在 a 中，附其"],
+        ),
+        ("name: a\ninput: [3]\nlayers: [ReLU]\n", PLAIN.format("b", 3, ""), ["a 有 0 个参数，b 有 224 个。"]),
+        (
+            PLAIN.format("a", 3, "").replace("16, 16", "H, 16"),
+            PLAIN.format("b", 3, "").replace("16, 16", "H, 16").replace("size: 3}", "size: 3}\n    freeze: true"),
+            ["b 的参数量为 a 的 1 倍。", "层间有 1 处差异：修改 1", "Conv2d: 冻结 false → true"],
+        ),
+    ],
+)  # fmt: skip
+def test_the_page_around_the_picture_is_chinese_if_asked(a: str, b: str, words: list[str]) -> None:
+    nets = netspec.loads(a), netspec.loads(b)
+    shown = re.sub(r"<svg.*?</svg>", "", page(compare(*nets), Sheet(language="zh")).decode(), flags=re.DOTALL)
+    body = re.sub(r"<[^>]*>", "\n", shown.partition("<main>")[2])
+    assert '<html lang="zh-Hans">' in shown
+    for part in (*words, "比值", "参数", "乘加", "数值", "逐层比较"):
+        assert part in body
+    english = set(re.findall(r"[A-Za-z]{2,}", body))
+    assert english <= {"Conv", "ReLU", "Dropout", "kernel", "size", "false", "true", "KiB"}
+    assert '<html lang="en">' in page(compare(*nets), Sheet()).decode()
+
+
+def test_the_page_of_several_is_chinese_if_asked_and_names_stay() -> None:
+    nets = [netspec.loads(PLAIN.format(name, 3, "")) for name in ("ratio", "parameters", "layers")]
+    shown = page(SeveralNets(nets), Sheet(language="zh")).decode()
+    assert '<html lang="zh-Hans">' in shown
+    for part in (">比值</th>", ">参数</th>", ">乘加</th>", ">层</th>", ">ratio</th>", ">parameters</th>"):
+        assert part in shown
+    two = page(compare(*nets[:2]), Sheet(language="zh")).decode()
+    assert '<th scope="col">ratio</th><th scope="col">parameters</th><th scope="col">比值</th>' in two
+
+
 def test_the_page_shows_the_picture_of_the_screen_and_asks_for_nothing(tmp_path: Path) -> None:
     if CHROMIUM is None:
         pytest.skip(MISSING)
@@ -347,5 +389,6 @@ def test_the_page_shows_the_picture_of_the_screen_and_asks_for_nothing(tmp_path:
         tab.resize(390, 800)
         tab.open(file)
         assert tab.js("document.documentElement.scrollWidth") <= 390
+        assert tab.js(UNREACHED) == []
         assert tab.errors == []
         assert [url for url in tab.requests if not url.startswith("file:")] == []

@@ -12,15 +12,12 @@ from typing import Final, Literal
 
 from netspec.drawing.interactive.data import OnPage, net_data
 from netspec.drawing.interactive.phrases import in_language, words
-from netspec.drawing.language import Language
+from netspec.drawing.language import TAGS, Language
 from netspec.drawing.palette import family_colors
 from netspec.drawing.text import printable
 
 _SCRIPTS: Final = ("boxes.js", "details.js", "view.js", "page.js")
 """In the order in which they run."""
-
-_TAGS: Final = {"en": "en", "zh": "zh-Hans"}
-"""Languages as HTML calls them."""
 
 __all__ = ["Look", "OnPage", "page"]
 
@@ -55,7 +52,7 @@ def page(drawn: Sequence[OnPage], look: Look = _PLAIN) -> bytes:
     data = json.dumps({"words": said, "nets": nets}, ensure_ascii=True)
     markup = in_language(here.joinpath("page.html").read_text(encoding="utf-8"), look.language)
     filled = Template(markup).substitute(
-        language=_TAGS[look.language],
+        language=TAGS[look.language],
         theme=f' data-theme="{look.theme}"' if look.theme else "",
         title=title,
         caption=f"<footer>{caption}</footer>\n" if caption else "",

@@ -30,7 +30,7 @@ FLOORS = [
     {"compiler"},
     {"comparison", "locking"},
     {"table", "drawing", "emit", "torch", "importing"},
-    {"trainer", "capture"},
+    {"trainer", "capture", "lsp"},
     {"cli"},
 ]
 """Layers of packages, lowest first: a package imports only from its own layer and from lower ones."""

@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "import": "Write the spec of a network from its config.json.",
     "explain": "Explain a layer, a word of a spec or recipe, an error code.",
     "new": "Write a commented spec to start from.",
+    "lsp": "Serve an editor: mistakes, shapes, mends and completion while typing.",
     "doctor": "Show what works here, and what to install.",
 }
 """Every command with its line in `netspec --help`, so that the help imports none of them."""

@@ -1,0 +1,177 @@
+"""The server: which message of the protocol is answered by which feature."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from lsprotocol import types as lsp
+from pygls.lsp.server import LanguageServer
+
+from netspec.layers import Offer
+from netspec.lsp import findings
+from netspec.lsp.background import Background
+from netspec.lsp.documents import Document
+from netspec.lsp.hints import Asked, carried, hints
+from netspec.lsp.hover import hover
+from netspec.lsp.reading import Reading
+
+SETTLED: Final = "$/netspec/settled"
+"""A notification for tests and extensions: all that there is to find in a version of a text is told, with mends."""
+
+
+class Server(LanguageServer):
+    """The documents that are open, and the process that looks for mends."""
+
+    def __init__(self, version: str, offer: Offer, plugins: Sequence[str]) -> None:
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]  # pygls leaves types open
+            "netspec", version, text_document_sync_kind=lsp.TextDocumentSyncKind.Incremental
+        )
+        self.documents: Final[dict[str, Document]] = {}
+        self.background: Final = Background(plugins)
+        self.offer: Final = offer
+        self.asked = Asked()
+        self._told: Final[dict[str, tuple[int, list[lsp.Diagnostic]]]] = {}
+
+    def tell(self, document: Document) -> None:
+        """Tell the editor what was found in a document."""
+        places = document.reading.places
+        found = [findings.diagnostic(d, places, document.uri) for d in document.found]
+        if self._told.get(document.uri) != (document.version, found):
+            self._told[document.uri] = document.version, found
+            self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(document.uri, found, document.version))
+        if document.settled:
+            self.protocol.notify(SETTLED, {"uri": document.uri, "version": document.version})
+
+    def forget(self, uri: str) -> None:
+        """Forget a document, and take back what was told of it."""
+        document = self.documents.pop(uri, None)
+        if document is not None:
+            document.close()
+        self._told.pop(uri, None)
+        self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, []))
+
+    def reading(self, document: lsp.TextDocumentIdentifier) -> Reading | None:
+        """What is known of a document; None for one that is not open."""
+        known = self.documents.get(document.uri)
+        return None if known is None else known.reading
+
+
+def made(version: str, offer: Offer, plugins: Sequence[str]) -> Server:
+    """A server with all its features."""
+    server = Server(version, offer, plugins)
+    _documents(server)
+    _mends(server)
+    _settings(server)
+    _looks(server)
+    return server
+
+
+def serve(version: str, offer: Offer, plugins: Sequence[str]) -> None:
+    """Serve on standard input and output until the client ends it. What else is printed goes to standard error."""
+    given, taken = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    made(version, offer, plugins).start_io(given, taken)
+
+
+def _documents(server: Server) -> None:
+    @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
+    def opened(params: lsp.DidOpenTextDocumentParams) -> None:
+        item = params.text_document
+        document = Document(item.uri, item.text, item.version, server.offer, server.background, server.tell)
+        server.documents[item.uri] = document
+        document.opened()
+
+    @server.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    def changed(params: lsp.DidChangeTextDocumentParams) -> None:
+        document = server.documents.get(params.text_document.uri)
+        if document is not None:
+            document.change(params.content_changes, params.text_document.version)
+
+    @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
+    def closed(params: lsp.DidCloseTextDocumentParams) -> None:
+        server.forget(params.text_document.uri)
+
+    @server.feature(lsp.SHUTDOWN)
+    async def ended(_: Any) -> None:
+        await server.background.close()
+
+
+def _mends(server: Server) -> None:
+    options = lsp.CodeActionOptions([lsp.CodeActionKind.QuickFix, findings.FIX_ALL], resolve_provider=True)
+
+    @server.feature(lsp.TEXT_DOCUMENT_CODE_ACTION, options)
+    def actions(params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
+        document = server.documents.get(params.text_document.uri)
+        if document is None or not document.settled:
+            return []
+        places, found = document.reading.places, document.found
+        quick = findings.quick_fixes(found, places, document.uri, document.version, params.range)
+        wanted = params.context.only
+        every = [*quick, *findings.fix_all(document.uri, found)]
+        return every if not wanted else [a for a in every if any(_is_kind(a.kind, kind) for kind in wanted)]
+
+    @server.feature(lsp.CODE_ACTION_RESOLVE)
+    async def resolved(action: lsp.CodeAction) -> lsp.CodeAction:
+        document = server.documents.get(str(action.data))
+        if document is None:
+            return action
+        version, places = document.version, document.reading.places
+        mended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        document.repaired(mended.set_result)
+        edits = findings.replaced(places, await mended)
+        identifier = lsp.OptionalVersionedTextDocumentIdentifier(document.uri, version)
+        action.edit = lsp.WorkspaceEdit(document_changes=[lsp.TextDocumentEdit(identifier, list(edits))])
+        return action
+
+
+def _is_kind(kind: lsp.CodeActionKind | str | None, wanted: lsp.CodeActionKind | str) -> bool:
+    own, asked = (k.value if isinstance(k, lsp.CodeActionKind) else k or "" for k in (kind, wanted))
+    return own == asked or own.startswith(f"{asked}.")
+
+
+def _settings(server: Server) -> None:
+    @server.feature(lsp.INITIALIZE)
+    def initialize(params: lsp.InitializeParams) -> None:
+        server.asked = _asked(params.initialization_options, server.asked)
+
+    @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    def configured(params: lsp.DidChangeConfigurationParams) -> None:
+        server.asked = _asked(params.settings, server.asked)
+        server.workspace_inlay_hint_refresh(None)
+
+
+def _asked(settings: object, known: Asked) -> Asked:
+    """What hints show by the editor's settings, `{"netspec": {"hints": {"parameters": true}}}`; of these settings none
+    names a file or a plugin."""
+    for name in ("netspec", "hints"):
+        settings = _part(settings, name) or settings
+    given = {name: _part(settings, name) for name in Asked._fields}
+    return known._replace(**{name: value for name, value in given.items() if isinstance(value, bool)})
+
+
+def _part(settings: object, name: str) -> object:
+    if isinstance(settings, Mapping):
+        return cast("Mapping[str, object]", settings).get(name)
+    return getattr(settings, name, None)
+
+
+def _looks(server: Server) -> None:
+    @server.feature(lsp.TEXT_DOCUMENT_INLAY_HINT)
+    def hinted(params: lsp.InlayHintParams) -> list[lsp.InlayHint]:
+        document = server.documents.get(params.text_document.uri)
+        if document is None:
+            return []
+        reading, old = document.reading, document.last_net
+        first, last = params.range.start.line, params.range.end.line
+        if reading.net is None and old is not None:
+            moved = carried(hints(old, 0, len(old.source.line_starts), server.asked), old, reading)
+            return [hint for hint in moved if first <= hint.position.line <= last]
+        return hints(reading, first, last, server.asked)
+
+    @server.feature(lsp.TEXT_DOCUMENT_HOVER)
+    def hovered(params: lsp.HoverParams) -> lsp.Hover | None:
+        reading = server.reading(params.text_document)
+        return None if reading is None else hover(reading, params.position)

@@ -9,18 +9,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from netspec.lsp.tasks import LENGTH, Answer, Task, packed
+from netspec.lsp.tasks import LENGTH, CheckAnswer, Task, packed
 
 PATIENCE: Final = 0.5
 """Seconds that a task whose text has changed since may go on before its process is ended and another begun."""
 
 
-class _Wanted(NamedTuple):
+class _QueuedTask(NamedTuple):
     """A task, and who wants its answers."""
 
     key: str
     task: Task
-    take: Callable[[Answer | None], None]
+    take: Callable[[CheckAnswer | None], None]
     """Takes each answer; None if the process has ended in the midst of the task."""
 
 
@@ -30,14 +30,14 @@ class Background:
     def __init__(self, plugins: Sequence[str]) -> None:
         self._plugins: Final = tuple(plugins)
         self._process: asyncio.subprocess.Process | None = None
-        self._waiting: dict[str, _Wanted] = {}
-        self._running: _Wanted | None = None
+        self._waiting: dict[str, _QueuedTask] = {}
+        self._running: _QueuedTask | None = None
         self._runner: asyncio.Task[None] | None = None
         self._ending: asyncio.TimerHandle | None = None
 
-    def ask(self, key: str, task: Task, take: Callable[[Answer | None], None]) -> None:
+    def ask(self, key: str, task: Task, take: Callable[[CheckAnswer | None], None]) -> None:
         """Have a task done once the process is free, in the place of one with this key that waits."""
-        self._waiting[key] = _Wanted(key, task, take)
+        self._waiting[key] = _QueuedTask(key, task, take)
         if self._runner is None or self._runner.done():
             self._runner = asyncio.get_running_loop().create_task(self._run())
 
@@ -61,7 +61,7 @@ class Background:
                 self._process.kill()
             await self._process.wait()
 
-    def _end(self, of: _Wanted) -> None:
+    def _end(self, of: _QueuedTask) -> None:
         self._ending = None
         if self._running is of and self._process is not None:
             with suppress(ProcessLookupError):
@@ -82,7 +82,7 @@ class Background:
                     self._ending.cancel()
                     self._ending = None
 
-    async def _answered(self, wanted: _Wanted) -> None:
+    async def _answered(self, wanted: _QueuedTask) -> None:
         process = self._process or await self._begun()
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(packed(wanted.task))
@@ -90,7 +90,7 @@ class Background:
         while True:
             head = await process.stdout.readexactly(LENGTH.size)
             answer = pickle.loads(await process.stdout.readexactly(*LENGTH.unpack(head)))  # of our own process
-            assert isinstance(answer, Answer)
+            assert isinstance(answer, CheckAnswer)
             wanted.take(answer)
             if answer.mends:
                 return

@@ -16,8 +16,8 @@ from netspec.diagnostics import Diagnostic
 from netspec.layers import Offer
 from netspec.lsp.background import Background
 from netspec.lsp.positions import changed
-from netspec.lsp.reading import Reading
-from netspec.lsp.tasks import Answer, Task
+from netspec.lsp.reading import LiveText
+from netspec.lsp.tasks import CheckAnswer, Task
 
 LONGEST_WAIT: Final = 0.3
 """Seconds after which a text is read at the latest once nothing more was typed."""
@@ -43,13 +43,13 @@ class Document:
         """What was found in the text that `reading` is of."""
         self.settled = False
         """Whether that is all, with mends."""
-        self.last_net: Reading | None = None
+        self.last_net: LiveText | None = None
         """The last reading that had a net: what is known where the text cannot be read now."""
         self._text = text
         self._offer: Final = offer
         self._background: Final = background
         self._tell: Final = tell
-        self._reading: Reading | None = None
+        self._reading: LiveText | None = None
         self._seconds = 0.0
         """That the last reading took."""
         self._everything = False
@@ -81,7 +81,7 @@ class Document:
     # ---- what is known
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> LiveText:
         """What is known of the text as it is now; it is read if it has not been."""
         if self._reading is None:
             started = time.process_time()
@@ -97,18 +97,18 @@ class Document:
 
         text = self.reading.text
 
-        def taken(answer: Answer | None) -> None:
+        def taken(answer: CheckAnswer | None) -> None:
             if answer is None or answer.mends:
                 take(text if answer is None else answer.text)
 
         self._background.ask(f"{self.uri} repaired", Task(self.name, text, repair=True), taken)
 
-    def _read(self) -> Reading:
+    def _read(self) -> LiveText:
         try:
-            return Reading(self.name, self._text, self.variant, self._offer, everything=self._everything)
+            return LiveText(self.name, self._text, self.variant, self._offer, everything=self._everything)
         except Exception:  # a defect, which is logged; the editor goes on with what is known of the text before
             _log.exception("reading %s failed", self.name)
-            return Reading(self.name, "", None, self._offer)
+            return LiveText(self.name, "", None, self._offer)
 
     # ---- when
 
@@ -136,7 +136,7 @@ class Document:
         version = self.version
         reading = self.reading
 
-        def take(answer: Answer | None) -> None:
+        def take(answer: CheckAnswer | None) -> None:
             if self._reading is not reading or self.version != version:
                 return
             if answer is None:

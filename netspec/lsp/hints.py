@@ -10,14 +10,14 @@ from lsprotocol import types as lsp
 
 from netspec.dims import Size, is_known
 from netspec.layers.base import TensorType
-from netspec.lsp.reading import Reading
+from netspec.lsp.reading import LiveText
 from netspec.net.nodes import Leaf, Node
 from netspec.net.walks import multiplying
 from netspec.net.whole import total
 from netspec.views.describe import count_text, shape_text
 
 
-class Asked(NamedTuple):
+class HintSettings(NamedTuple):
     """What hints show beside shapes."""
 
     shapes: bool = True
@@ -26,7 +26,7 @@ class Asked(NamedTuple):
     """The share of all parameters, in percent."""
 
 
-def hints(reading: Reading, first: int, last: int, asked: Asked) -> list[lsp.InlayHint]:
+def hints(reading: LiveText, first: int, last: int, asked: HintSettings) -> list[lsp.InlayHint]:
     """The hints of the lines from one to another, counted from 0, both included."""
     found: list[lsp.InlayHint] = []
     for line, nodes in reading.outermost.items():
@@ -37,7 +37,7 @@ def hints(reading: Reading, first: int, last: int, asked: Asked) -> list[lsp.Inl
     return found
 
 
-def carried(hints: Sequence[lsp.InlayHint], old: Reading, new: Reading) -> list[lsp.InlayHint]:
+def carried(hints: Sequence[lsp.InlayHint], old: LiveText, new: LiveText) -> list[lsp.InlayHint]:
     """Hints of a text in another one, which cannot be read: those of lines in front of the first that changed and
     behind the last."""
     before, after = (reading.text.splitlines() for reading in (old, new))
@@ -64,7 +64,7 @@ def types_text(types: Sequence[TensorType]) -> str:
     return text
 
 
-def _label(reading: Reading, nodes: Sequence[Node], asked: Asked) -> str:
+def _label(reading: LiveText, nodes: Sequence[Node], asked: HintSettings) -> str:
     types = [node.output for node in nodes if is_known(node.output.shape)]
     parts: list[str] = []
     if asked.shapes and types:
@@ -74,7 +74,7 @@ def _label(reading: Reading, nodes: Sequence[Node], asked: Asked) -> str:
     return "  ".join(parts)
 
 
-def _counts(reading: Reading, params: Size, asked: Asked) -> list[str]:
+def _counts(reading: LiveText, params: Size, asked: HintSettings) -> list[str]:
     parts: list[str] = []
     if params == 0:
         return parts

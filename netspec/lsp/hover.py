@@ -14,7 +14,7 @@ from netspec.language.glossary import EXPLAINED
 from netspec.layers.base import Layer
 from netspec.layers.reference import arguments_in_words, paragraphs, spelled
 from netspec.lsp.hints import params_of, types_text
-from netspec.lsp.reading import Reading
+from netspec.lsp.reading import LiveText
 from netspec.lsp.spots import Spot, spot_at
 from netspec.net.nodes import As, Leaf, Node, Sequential
 from netspec.net.walks import multiplying
@@ -27,7 +27,7 @@ MOST: Final = 3
 """The runs of what stands in a loop or a block that are told one by one."""
 
 
-def hover(reading: Reading, position: lsp.Position) -> lsp.Hover | None:
+def hover(reading: LiveText, position: lsp.Position) -> lsp.Hover | None:
     """What there is to say of the word at a position."""
     places = reading.places
     offset = places.offset(position)
@@ -41,7 +41,7 @@ def hover(reading: Reading, position: lsp.Position) -> lsp.Hover | None:
     return lsp.Hover(content, places.range(spot.scalar.start, spot.scalar.end))
 
 
-def _parts(reading: Reading, spot: Spot, offset: int) -> Iterator[str]:
+def _parts(reading: LiveText, spot: Spot, offset: int) -> Iterator[str]:
     name = spot.scalar.text
     place = reading.source.position(spot.scalar.start)
     nodes = [node for node in reading.written.get(place, ()) if not isinstance(node, As)]
@@ -65,7 +65,7 @@ def _parts(reading: Reading, spot: Spot, offset: int) -> Iterator[str]:
         yield _word(reading, spot, offset)
 
 
-def ran(reading: Reading, nodes: Sequence[Node]) -> str:
+def ran(reading: LiveText, nodes: Sequence[Node]) -> str:
     """What comes of an item: shapes with how they came about, cost, arguments, and where it is called from."""
     lines = [_run(node) for node in nodes[:MOST]]
     if len(nodes) > MOST:
@@ -123,7 +123,7 @@ def documentation(layer: type[Layer]) -> str:
     return "\n\n".join(parts)
 
 
-def _layer_above(reading: Reading, spot: Spot) -> type[Layer] | None:
+def _layer_above(reading: LiveText, spot: Spot) -> type[Layer] | None:
     """The layer whose argument a key is."""
     if len(spot.path) < 2 or spot.path[-2] not in reading.offer.layers:
         return None
@@ -136,7 +136,7 @@ def _argument(layer: type[Layer], name: str) -> str:
     return f"**{name}** of `{layer.__name__}`: {words}"
 
 
-def _values(reading: Reading, spot: Spot, name: str) -> str:
+def _values(reading: LiveText, spot: Spot, name: str) -> str:
     """The values that an argument has, each time that its layer runs."""
     head = spot.keys[-2] if len(spot.keys) > 1 else None
     nodes = () if head is None else reading.written.get(reading.source.position(head.start), ())
@@ -154,7 +154,7 @@ def _listed(name: str, values: Sequence[str]) -> str:
     return f"`{name}` = {', '.join(f'`{value}`' for value in distinct[:8])}{more}"
 
 
-def _word(reading: Reading, spot: Spot, offset: int) -> str:
+def _word(reading: LiveText, spot: Spot, offset: int) -> str:
     """What a word of an expression is: a variable with its value, a function, a place."""
     text = reading.text[spot.scalar.start : spot.scalar.end]
     at = offset - spot.scalar.start

@@ -16,7 +16,7 @@ from netspec.passes import Terms, checked, shown
 from netspec.text.source import Node, Source, parse
 
 
-class Reading:
+class LiveText:
     """One version of a text, and what is known of it. The net is that of the shown variant, as far as it is known."""
 
     def __init__(

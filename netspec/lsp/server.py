@@ -13,16 +13,17 @@ from pygls.lsp.server import LanguageServer
 from netspec.layers import Offer
 from netspec.lsp import findings
 from netspec.lsp.background import Background
+from netspec.lsp.completion import TRIGGERS, complete, resolve
 from netspec.lsp.documents import Document
-from netspec.lsp.hints import Asked, carried, hints
+from netspec.lsp.hints import HintSettings, carried, hints
 from netspec.lsp.hover import hover
-from netspec.lsp.reading import Reading
+from netspec.lsp.reading import LiveText
 
 SETTLED: Final = "$/netspec/settled"
 """A notification for tests and extensions: all that there is to find in a version of a text is told, with mends."""
 
 
-class Server(LanguageServer):
+class SpecServer(LanguageServer):
     """The documents that are open, and the process that looks for mends."""
 
     def __init__(self, version: str, offer: Offer, plugins: Sequence[str]) -> None:
@@ -32,7 +33,7 @@ class Server(LanguageServer):
         self.documents: Final[dict[str, Document]] = {}
         self.background: Final = Background(plugins)
         self.offer: Final = offer
-        self.asked = Asked()
+        self.asked = HintSettings()
         self._told: Final[dict[str, tuple[int, list[lsp.Diagnostic]]]] = {}
 
     def tell(self, document: Document) -> None:
@@ -53,15 +54,15 @@ class Server(LanguageServer):
         self._told.pop(uri, None)
         self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, []))
 
-    def reading(self, document: lsp.TextDocumentIdentifier) -> Reading | None:
+    def reading(self, document: lsp.TextDocumentIdentifier) -> LiveText | None:
         """What is known of a document; None for one that is not open."""
         known = self.documents.get(document.uri)
         return None if known is None else known.reading
 
 
-def made(version: str, offer: Offer, plugins: Sequence[str]) -> Server:
+def made(version: str, offer: Offer, plugins: Sequence[str]) -> SpecServer:
     """A server with all its features."""
-    server = Server(version, offer, plugins)
+    server = SpecServer(version, offer, plugins)
     _documents(server)
     _mends(server)
     _settings(server)
@@ -76,7 +77,7 @@ def serve(version: str, offer: Offer, plugins: Sequence[str]) -> None:
     made(version, offer, plugins).start_io(given, taken)
 
 
-def _documents(server: Server) -> None:
+def _documents(server: SpecServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     def opened(params: lsp.DidOpenTextDocumentParams) -> None:
         item = params.text_document
@@ -99,7 +100,7 @@ def _documents(server: Server) -> None:
         await server.background.close()
 
 
-def _mends(server: Server) -> None:
+def _mends(server: SpecServer) -> None:
     options = lsp.CodeActionOptions([lsp.CodeActionKind.QuickFix, findings.FIX_ALL], resolve_provider=True)
 
     @server.feature(lsp.TEXT_DOCUMENT_CODE_ACTION, options)
@@ -132,7 +133,7 @@ def _is_kind(kind: lsp.CodeActionKind | str | None, wanted: lsp.CodeActionKind |
     return own == asked or own.startswith(f"{asked}.")
 
 
-def _settings(server: Server) -> None:
+def _settings(server: SpecServer) -> None:
     @server.feature(lsp.INITIALIZE)
     def initialize(params: lsp.InitializeParams) -> None:
         server.asked = _asked(params.initialization_options, server.asked)
@@ -143,12 +144,12 @@ def _settings(server: Server) -> None:
         server.workspace_inlay_hint_refresh(None)
 
 
-def _asked(settings: object, known: Asked) -> Asked:
+def _asked(settings: object, known: HintSettings) -> HintSettings:
     """What hints show by the editor's settings, `{"netspec": {"hints": {"parameters": true}}}`; of these settings none
     names a file or a plugin."""
     for name in ("netspec", "hints"):
         settings = _part(settings, name) or settings
-    given = {name: _part(settings, name) for name in Asked._fields}
+    given = {name: _part(settings, name) for name in HintSettings._fields}
     return known._replace(**{name: value for name, value in given.items() if isinstance(value, bool)})
 
 
@@ -158,7 +159,7 @@ def _part(settings: object, name: str) -> object:
     return getattr(settings, name, None)
 
 
-def _looks(server: Server) -> None:
+def _looks(server: SpecServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_INLAY_HINT)
     def hinted(params: lsp.InlayHintParams) -> list[lsp.InlayHint]:
         document = server.documents.get(params.text_document.uri)
@@ -175,3 +176,15 @@ def _looks(server: Server) -> None:
     def hovered(params: lsp.HoverParams) -> lsp.Hover | None:
         reading = server.reading(params.text_document)
         return None if reading is None else hover(reading, params.position)
+
+    @server.feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(list(TRIGGERS), resolve_provider=True))
+    def completed(params: lsp.CompletionParams) -> lsp.CompletionList:
+        document = server.documents.get(params.text_document.uri)
+        if document is None:
+            return lsp.CompletionList(False, [])
+        known = document.reading if document.reading.spec is not None else document.last_net or document.reading
+        return lsp.CompletionList(False, complete(document.reading, known, params.position))
+
+    @server.feature(lsp.COMPLETION_ITEM_RESOLVE)
+    def resolved(item: lsp.CompletionItem) -> lsp.CompletionItem:
+        return resolve(item, server.offer)

@@ -19,7 +19,7 @@ class Task(NamedTuple):
     repair: bool = False
 
 
-class Answer(NamedTuple):
+class CheckAnswer(NamedTuple):
     """What came of a task. With mends it is the last answer to it."""
 
     found: list[Diagnostic]

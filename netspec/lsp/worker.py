@@ -15,13 +15,13 @@ from typing import BinaryIO
 
 from netspec.compiler import check_source
 from netspec.layers import OWN, Offer
-from netspec.lsp.tasks import LENGTH, Answer, Task, packed
+from netspec.lsp.tasks import LENGTH, CheckAnswer, Task, packed
 from netspec.mends.repair import repaired
 from netspec.text.source import decode
 
 
 def main(plugins: list[str]) -> None:
-    """Answer until the input ends. What a plugin prints goes to standard error."""
+    """CheckAnswer until the input ends. What a plugin prints goes to standard error."""
     given, taken = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     offer = OWN
@@ -45,22 +45,22 @@ def _next(stream: BinaryIO) -> Task | None:
     return task
 
 
-def _answers(task: Task, offer: Offer) -> Iterator[Answer]:
+def _answers(task: Task, offer: Offer) -> Iterator[CheckAnswer]:
     """The findings as soon as they are known, then with their mends: what `netspec check` says."""
     source, problems = decode(task.text.encode(), task.name)
     started = time.process_time()
     found = check_source(source, problems, offer=offer, mends=False)
     seconds = time.process_time() - started
     if not found:
-        yield Answer([], seconds, True, task.text)
+        yield CheckAnswer([], seconds, True, task.text)
         return
     if not task.repair:
-        yield Answer(found, seconds, False, task.text)
+        yield CheckAnswer(found, seconds, False, task.text)
     found = check_source(source, problems, offer=offer)
     text = source.text
     if task.repair:
         text = repaired(source, found, lambda text: check_source(*decode(text.encode(), task.name), offer=offer)).text
-    yield Answer(found, seconds, True, text)
+    yield CheckAnswer(found, seconds, True, text)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class Editor:
         self.version = 0
         self.published: list[lsp.PublishDiagnosticsParams] = []
         self._settled = asyncio.Event()
+        self._published = asyncio.Event()
         self._told: dict[int, list[lsp.Diagnostic]] = {}
 
         @client.feature(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
@@ -34,6 +35,7 @@ class Editor:
             self.published.append(params)
             if params.version is not None:
                 self._told[params.version] = list(params.diagnostics)
+                self._published.set()
 
         @client.feature("$/netspec/settled")
         def settled(params: Any) -> None:
@@ -62,6 +64,13 @@ class Editor:
                 [lsp.TextDocumentContentChangePartial(range=where, text=new)],
             )
         )
+
+    async def told(self) -> list[lsp.Diagnostic]:
+        """The first that is told of the text as it is."""
+        while self.version not in self._told:
+            self._published.clear()
+            await asyncio.wait_for(self._published.wait(), 60)
+        return self._told[self.version]
 
     async def settled(self) -> list[lsp.Diagnostic]:
         """All that there is to find in the text as it is."""

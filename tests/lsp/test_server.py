@@ -151,7 +151,17 @@ async def edited(it: Editor, rng: random.Random, edits: int) -> int:
         if rng.random() < 0.5:
             assert as_told(await it.settled()) == expected(it.text), it.text
             compared += 1
+        await _asked(it, rng.randrange(len(it.text) + 1))
     return compared
+
+
+async def _asked(it: Editor, offset: int) -> None:
+    """Ask for all that an editor asks for at a place; an answer that is an error is raised."""
+    at = position(it.text, offset)
+    end = position(it.text, len(it.text))
+    await it.client.text_document_hover_async(lsp.HoverParams(it.document, at))
+    await it.client.text_document_completion_async(lsp.CompletionParams(it.document, at))
+    await it.client.text_document_inlay_hint_async(lsp.InlayHintParams(it.document, lsp.Range(lsp.Position(0, 0), end)))
 
 
 def test_after_random_edits_what_is_told_is_what_check_says() -> None:

@@ -39,6 +39,15 @@ def name_like(text: str) -> str | None:
     return name.rstrip("_.-") or None
 
 
+def has_all_of(name: str, text: str) -> bool:
+    """Whether a name says every letter and digit of a text, and not only the first of them."""
+    return _letters(name) == _letters(text)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text)))
+
+
 def _wrong(text: str) -> Iterator[str]:
     if not text:
         yield "it is empty"

@@ -89,6 +89,31 @@ def test_what_cannot_name_a_file_is_refused_with_the_name_that_is_nearest(text: 
         assert repaired(source, [finding], found).text == SPEC.format(near)
 
 
+@pytest.mark.parametrize("quotes", ["{}", '"{}"', "'{}'"])
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("LeNet (1998)", "LeNet_1998"), ("2024 net", "2024_net"), ("1998 (LeNet)", "1998_LeNet"), ("Ｎｅｔ 1998", "Net_1998")],
+)
+def test_a_name_gets_the_same_mend_with_quotes_and_without(name: str, near: str, quotes: str) -> None:
+    (finding,) = check_source(*decode(SPEC.format(quotes.format(name)).encode(), "spec.yaml"))
+    assert finding.fix is not None
+    assert finding.fix.certain
+    assert [edit.text for edit in finding.fix.edits] == [near]
+
+
+def test_a_sign_in_quotes_begins_no_comment_and_no_value() -> None:
+    for name, near in {"Net # 1": "Net_1", "My: net 2": "My_net_2"}.items():
+        (finding,) = check_source(*decode(SPEC.format(f'"{name}"').encode(), "spec.yaml"))
+        assert finding.fix is not None
+        assert finding.fix.certain
+        assert finding.fix.edits[0].text == near
+
+
+def test_a_name_that_is_cut_takes_no_number_away() -> None:
+    (finding,) = check_source(*decode(SPEC.format(f"{'n' * 66} 1998").encode(), "spec.yaml"))
+    assert finding.fix is None
+
+
 def test_a_variant_is_named_as_a_spec_and_two_never_get_one_name() -> None:
     text = SPEC.format("net") + "variants: {large: {}, '大 号': {}, a b: {}, a_b: {}}\n"
     findings = [d for d in check_source(*decode(text.encode(), "spec.yaml")) if d.code == "bad-name"]

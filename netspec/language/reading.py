@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
-from netspec.called import WISH, is_name, name_like, why_not
+from netspec.called import WISH, has_all_of, is_name, name_like, why_not
 from netspec.diagnostics import Edit, Fix, Related, did_you_mean
 from netspec.language.reserved import OVERRIDDEN, check_name
 from netspec.language.signatures import Parameter, read_signature
@@ -276,7 +276,10 @@ def _report_name(
 ) -> None:
     """Report a name that files cannot have, with the nearest one that they can."""
     near = name_like(node.text)
-    fix = None if near is None or near in taken else Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))
+    fix = None
+    if near is not None and near not in taken:
+        edit = Edit(spec.source.span(node), near)
+        fix = Fix(f"write `{near}`", (edit,), says_all=has_all_of(near, node.text))
     report("bad-name", f"{message}: {why_not(node.text)}", node, help=WISH, fix=fix)
 
 

@@ -75,6 +75,8 @@ def applied(source: Source, edits: Sequence[Edit]) -> Changed | None:
 
 _NUMBER: Final = r"(?:(?<![\w.])|(?<=\b[x×X]))\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])"
 """A number by itself, or the one of `x3`."""
+_QUOTED: Final = re.compile(r"""('(?:[^']|'')*'|"(?:[^"\\]|\\.)*")""", re.DOTALL)
+"""One text in quotes, in which no number is one and no sign begins a comment."""
 
 
 def loses(edits: Sequence[Edit], source: Source) -> bool:
@@ -86,7 +88,7 @@ def loses(edits: Sequence[Edit], source: Source) -> bool:
         start = offset(source, *edit.span[1:3])
         text = source.text[start : offset(source, *edit.span[3:5])]
         text = re.sub(r"\b(\d+) ?[x×X] ?\1$", r"\1", text)  # a square that becomes one number
-        if text[:1].isalpha() and _bare(text) == _bare(edit.text):  # `CIFAR-10`
+        if (text[:1].isalpha() or _QUOTED.fullmatch(text)) and _bare(text) == _bare(edit.text):  # `CIFAR-10`
             text = ""
         text = re.sub(r"\binput_shape: *\[[\d, ]*\]", "", text)  # which goes where `input` says it
         side = re.fullmatch(r" ?[x×X] ?(\d+)", text)
@@ -123,7 +125,8 @@ def _computed(text: str) -> str:
 
 def drops_comment(edits: Sequence[Edit], source: Source) -> bool:
     """Whether edits take a comment away with what stands around it."""
-    old = (source.text[offset(source, *edit.span[1:3]) : offset(source, *edit.span[3:5])] for edit in edits)
+    texts = (source.text[offset(source, *edit.span[1:3]) : offset(source, *edit.span[3:5])] for edit in edits)
+    old = (text for text in texts if not _QUOTED.fullmatch(text))
     said = [found for text in old for found in re.findall(r"(?:^|(?<=\s))#[^\r\n]*\w", text)]
     new = "\n".join(edit.text for edit in edits)
     return any(comment not in new for comment in said)

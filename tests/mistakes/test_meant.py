@@ -228,7 +228,9 @@ def test_no_key_of_a_recipe_becomes_one_of_another_kind() -> None:
     assert fixed(text) == text
 
 
-@pytest.mark.parametrize(("name", "meant"), [("CIFAR-10", "CIFAR10"), ("cifar_100", "CIFAR100")])
+@pytest.mark.parametrize(
+    ("name", "meant"), [("CIFAR-10", "CIFAR10"), ("cifar_100", "CIFAR100"), ('"CIFAR-10"', "CIFAR10")]
+)
 def test_a_data_set_is_the_one_whose_name_it_is(name: str, meant: str) -> None:
     recipe = "loss: CrossEntropyLoss, optimizer: {SGD: {lr: 0.1}}, batch_size: 4, epochs: 1}"
     classes = 100 if name.endswith("100") else 10

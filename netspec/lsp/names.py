@@ -38,10 +38,10 @@ Known = Mapping[str, SpecName]
 
 def occurrences(root: Node | None, source: Source) -> list[Occurrence]:
     """All places of all names of a spec, in the order of the text."""
-    return sorted(_Names(root, source).found(), key=lambda o: o.start) if isinstance(root, MapNode) else []
+    return sorted(_NameWalk(root, source).found(), key=lambda o: o.start) if isinstance(root, MapNode) else []
 
 
-class _Names:
+class _NameWalk:
     """The walk over a spec's nodes with what is known at each place."""
 
     def __init__(self, root: MapNode, source: Source) -> None:

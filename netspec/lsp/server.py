@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 
+from netspec.diagnostics import UsageError
 from netspec.layers import Offer
 from netspec.lsp import findings
 from netspec.lsp.background import Background
@@ -17,6 +19,9 @@ from netspec.lsp.completion import TRIGGERS, complete, resolve
 from netspec.lsp.documents import Document
 from netspec.lsp.hints import HintSettings, carried, hints
 from netspec.lsp.hover import hover
+from netspec.lsp.lenses import SHOW, lenses
+from netspec.lsp.navigation import definition, named_at, references, renamed
+from netspec.lsp.outline import folds, symbols
 from netspec.lsp.reading import LiveText
 
 SETTLED: Final = "$/netspec/settled"
@@ -54,6 +59,14 @@ class SpecServer(LanguageServer):
         self._told.pop(uri, None)
         self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, []))
 
+    def refresh(self) -> None:
+        """Have the editor ask anew for hints and lenses, if it can be told to."""
+        able = self.client_capabilities.workspace
+        if able is not None and able.inlay_hint is not None and able.inlay_hint.refresh_support:
+            self.workspace_inlay_hint_refresh(None)
+        if able is not None and able.code_lens is not None and able.code_lens.refresh_support:
+            self.workspace_code_lens_refresh(None)
+
     def reading(self, document: lsp.TextDocumentIdentifier) -> LiveText | None:
         """What is known of a document; None for one that is not open."""
         known = self.documents.get(document.uri)
@@ -67,6 +80,8 @@ def made(version: str, offer: Offer, plugins: Sequence[str]) -> SpecServer:
     _mends(server)
     _settings(server)
     _looks(server)
+    _names(server)
+    _variants(server)
     return server
 
 
@@ -141,7 +156,7 @@ def _settings(server: SpecServer) -> None:
     @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
     def configured(params: lsp.DidChangeConfigurationParams) -> None:
         server.asked = _asked(params.settings, server.asked)
-        server.workspace_inlay_hint_refresh(None)
+        server.refresh()
 
 
 def _asked(settings: object, known: HintSettings) -> HintSettings:
@@ -188,3 +203,55 @@ def _looks(server: SpecServer) -> None:
     @server.feature(lsp.COMPLETION_ITEM_RESOLVE)
     def resolved(item: lsp.CompletionItem) -> lsp.CompletionItem:
         return resolve(item, server.offer)
+
+
+def _names(server: SpecServer) -> None:
+    @server.feature(lsp.TEXT_DOCUMENT_DEFINITION)
+    def defined(params: lsp.DefinitionParams) -> list[lsp.Location]:
+        text = server.reading(params.text_document)
+        return [] if text is None else definition(text, params.text_document.uri, params.position)
+
+    @server.feature(lsp.TEXT_DOCUMENT_REFERENCES)
+    def referred(params: lsp.ReferenceParams) -> list[lsp.Location]:
+        text, uri = server.reading(params.text_document), params.text_document.uri
+        declared = params.context.include_declaration
+        return [] if text is None else references(text, uri, params.position, declared=declared)
+
+    @server.feature(lsp.TEXT_DOCUMENT_PREPARE_RENAME)
+    def prepared(params: lsp.PrepareRenameParams) -> lsp.Range | None:
+        text = server.reading(params.text_document)
+        found = None if text is None else named_at(text, params.position)
+        return None if text is None or found is None else text.places.range(found[0].start, found[0].end)
+
+    @server.feature(lsp.TEXT_DOCUMENT_RENAME, lsp.RenameOptions(prepare_provider=True))
+    def rename(params: lsp.RenameParams) -> lsp.WorkspaceEdit | None:
+        text = server.reading(params.text_document)
+        try:
+            edits = [] if text is None else renamed(text, params.position, params.new_name)
+        except UsageError as refused:
+            raise JsonRpcInvalidParams(str(refused)) from None
+        return lsp.WorkspaceEdit(changes={params.text_document.uri: edits})
+
+    @server.feature(lsp.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
+    def outlined(params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol]:
+        text = server.reading(params.text_document)
+        return [] if text is None else symbols(text)
+
+    @server.feature(lsp.TEXT_DOCUMENT_FOLDING_RANGE)
+    def folded(params: lsp.FoldingRangeParams) -> list[lsp.FoldingRange]:
+        text = server.reading(params.text_document)
+        return [] if text is None else folds(text)
+
+
+def _variants(server: SpecServer) -> None:
+    @server.feature(lsp.TEXT_DOCUMENT_CODE_LENS)
+    def lensed(params: lsp.CodeLensParams) -> list[lsp.CodeLens]:
+        text = server.reading(params.text_document)
+        return [] if text is None else lenses(text, params.text_document.uri)
+
+    @server.command(SHOW)
+    def show(uri: str, variant: str) -> None:
+        document = server.documents.get(uri)
+        if document is not None:
+            document.show(variant)
+            server.refresh()

@@ -161,6 +161,10 @@ async def _asked(it: Editor, offset: int) -> None:
     end = position(it.text, len(it.text))
     await it.client.text_document_hover_async(lsp.HoverParams(it.document, at))
     await it.client.text_document_completion_async(lsp.CompletionParams(it.document, at))
+    await it.client.text_document_definition_async(lsp.DefinitionParams(it.document, at))
+    await it.client.text_document_document_symbol_async(lsp.DocumentSymbolParams(it.document))
+    await it.client.text_document_folding_range_async(lsp.FoldingRangeParams(it.document))
+    await it.client.text_document_code_lens_async(lsp.CodeLensParams(it.document))
     await it.client.text_document_inlay_hint_async(lsp.InlayHintParams(it.document, lsp.Range(lsp.Position(0, 0), end)))
 
 

@@ -23,6 +23,9 @@ from netspec.lsp.lenses import SHOW, lenses
 from netspec.lsp.navigation import definition, named_at, references, renamed
 from netspec.lsp.outline import folds, symbols
 from netspec.lsp.reading import LiveText
+from netspec.lsp.signatures import TRIGGERS as SIGNS
+from netspec.lsp.signatures import signature
+from netspec.lsp.tokens import LEGEND, semantic_tokens
 
 SETTLED: Final = "$/netspec/settled"
 """A notification for tests and extensions: all that there is to find in a version of a text is told, with mends."""
@@ -203,6 +206,19 @@ def _looks(server: SpecServer) -> None:
     @server.feature(lsp.COMPLETION_ITEM_RESOLVE)
     def resolved(item: lsp.CompletionItem) -> lsp.CompletionItem:
         return resolve(item, server.offer)
+
+    @server.feature(lsp.TEXT_DOCUMENT_SIGNATURE_HELP, lsp.SignatureHelpOptions(list(SIGNS)))
+    def signed(params: lsp.SignatureHelpParams) -> lsp.SignatureHelp | None:
+        document = server.documents.get(params.text_document.uri)
+        if document is None:
+            return None
+        known = document.reading if document.reading.spec is not None else document.last_net or document.reading
+        return signature(document.reading, known, params.position)
+
+    @server.feature(lsp.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, lsp.SemanticTokensLegend(list(LEGEND), []))
+    def tokens(params: lsp.SemanticTokensParams) -> lsp.SemanticTokens:
+        text = server.reading(params.text_document)
+        return lsp.SemanticTokens([]) if text is None else semantic_tokens(text)
 
 
 def _names(server: SpecServer) -> None:

@@ -20,7 +20,7 @@ _BETWEEN: Final = 18.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
+class _Storey:
     """The values of one size, by their numbers in the line: `right` is empty at the bottom."""
 
     left: range
@@ -31,10 +31,10 @@ class _Level:
 def u_scene(line: Sequence[Volume], scale: Scale) -> Scene | None:
     """The picture of a line that is a U; None if it is none."""
     levels = _levels(line)
-    return None if levels is None else _Picture(line, levels, scale).scene()
+    return None if levels is None else _UPicture(line, levels, scale).scene()
 
 
-def _levels(line: Sequence[Volume]) -> list[_Level] | None:
+def _levels(line: Sequence[Volume]) -> list[_Storey] | None:
     """The levels of a line, the largest maps first. None if it is no U: its maps do not fall step by step to a smallest
     size and rise through the same sizes again, or no named value of the one side is read on the other."""
     if any(len(volume.shape) != 3 or not volume.linked for volume in line):
@@ -48,7 +48,7 @@ def _levels(line: Sequence[Volume]) -> list[_Level] | None:
     falls = all(a[0] * a[1] > b[0] * b[1] for a, b in pairwise(sizes[: bottom + 1]))
     if len(runs) < 3 or sizes != sizes[::-1] or not falls:
         return None
-    levels = [_Level(runs[at][1], runs[-1 - at][1]) for at in range(bottom)]
+    levels = [_Storey(runs[at][1], runs[-1 - at][1]) for at in range(bottom)]
     homes = {slot: at for at, volume in enumerate(line) for slot in volume.named}
     last = runs[bottom][1]
     skips = [(homes[slot], at) for at in range(last.stop, len(line)) for slot in line[at].reads if slot in homes]
@@ -56,13 +56,13 @@ def _levels(line: Sequence[Volume]) -> list[_Level] | None:
     if not across or any(line[a].shape[1:] != line[b].shape[1:] for a, b in across):
         return None
     found = [replace(level, skips=tuple(skip for skip in across if skip[0] in level.left)) for level in levels]
-    return [*found, _Level(last, range(0))]
+    return [*found, _Storey(last, range(0))]
 
 
-class _Picture:
+class _UPicture:
     """A U: its rows at their places, and the lines between them."""
 
-    def __init__(self, line: Sequence[Volume], levels: Sequence[_Level], scale: Scale) -> None:
+    def __init__(self, line: Sequence[Volume], levels: Sequence[_Storey], scale: Scale) -> None:
         self.line, self.levels = line, levels
         self.placed: dict[int, Placed] = {}
         self.shapes: list[Shape] = []
@@ -110,20 +110,20 @@ class _Picture:
             arrows += [self._down(upper, lower, lane), self._up(upper, lower, lane)]
         return Scene(self.width, self.high, (*self.shapes, *arrows))
 
-    def _skip(self, level: _Level, top: float, a: int, b: int) -> Stroke:
+    def _skip(self, level: _Storey, top: float, a: int, b: int) -> Stroke:
         """From above one value to above another, the widest of a row on top."""
         order = sorted(level.skips, key=lambda skip: skip[0] - skip[1])
         lane = top + _BETWEEN * (level is not self.levels[0]) + _LANE * order.index((a, b))
         start, end = self.placed[a].above(0.7), self.placed[b].above(0.3)
         return Stroke((start, (start[0], lane), (end[0], lane), end), arrow=True)
 
-    def _down(self, upper: _Level, lower: _Level, lane: float) -> Stroke:
+    def _down(self, upper: _Storey, lower: _Storey, lane: float) -> Stroke:
         """From the right side of the last value of a row to above the first of the next one."""
         last, (x, y) = self.placed[upper.left[-1]], self.placed[lower.left[0]].above(0.3)
         out = last.corner[0] + last.body.width + 1, last.middle
         return Stroke((out, (last.right, out[1]), (last.right, lane), (x, lane), (x, y)), arrow=True)
 
-    def _up(self, upper: _Level, lower: _Level, lane: float) -> Stroke:
+    def _up(self, upper: _Storey, lower: _Storey, lane: float) -> Stroke:
         """From above the last value of a row to the left side of the first that rises in the row above."""
         x, y = self.placed[(lower.right or lower.left)[-1]].above(0.7)
         first, side = self.placed[upper.right[0]], self.start - 8

@@ -62,15 +62,24 @@ class Result(NamedTuple):
     spec: Spec | None
 
 
-def checked(source: Source, problems: Sequence[Diagnostic], terms: Terms, clues: Clues) -> Checked:
-    """Check a source with all its variants. Mends are not proven yet; `clues` takes what will help to find some."""
+def checked(
+    source: Source,
+    problems: Sequence[Diagnostic],
+    terms: Terms,
+    clues: Clues,
+    nets: dict[str | None, Net | None] | None = None,
+) -> Checked:
+    """Check a source with all its variants. Mends are not proven yet; `clues` takes what will help to find some, and
+    `nets` the net of each variant, as far as it is known: that of the spec itself under None."""
     with without_gc(source.text):
         spec, found = _read(source, problems, stem_of(source.name), terms)
         if spec is None:
             return Checked(None, _ordered(found))
         used: set[str] = set()
         for variant in ([None] if is_complete(spec) else []) + list(spec.variants):
-            _, more = _elaborate(spec, variant, {}, terms, used, clues)
+            net, more = _elaborate(spec, variant, {}, terms, used, clues)
+            if nets is not None:
+                nets[variant] = net
             _add_new(found, more, spec, variant)
         uncalled = [block for name, block in spec.blocks.items() if name not in used]
         if uncalled:
@@ -100,6 +109,19 @@ def compiled(
                 "name one with `--variant NAME`"
             )
         net, more = _elaborate(spec, variant, settings, terms, set(), clues)
+        return Result(net, _without_ignored(source, _ordered([*found, *more]), terms.remarks), source, spec)
+
+
+def shown(source: Source, variant: str | None, terms: Terms) -> Result:
+    """Compile the variant that is to be shown: the named one if there is one of this name, else the spec itself, or its
+    first variant where it means nothing without one."""
+    with without_gc(source.text):
+        spec, found = _read(source, (), stem_of(source.name), terms)
+        if spec is None:
+            return Result(None, _ordered(found), source, None)
+        if variant not in spec.variants:
+            variant = None if is_complete(spec) else next(iter(spec.variants))
+        net, more = _elaborate(spec, variant, {}, terms, set(), Clues())
         return Result(net, _without_ignored(source, _ordered([*found, *more]), terms.remarks), source, spec)
 
 

@@ -30,7 +30,7 @@ FLOORS = [
     {"compiler"},
     {"comparison", "locking", "schema"},
     {"table", "drawing", "emit", "torch", "importing"},
-    {"trainer", "capture"},
+    {"trainer", "capture", "lsp"},
     {"cli", "mcp"},
     {"notebook"},
 ]

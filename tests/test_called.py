@@ -92,7 +92,12 @@ def test_what_cannot_name_a_file_is_refused_with_the_name_that_is_nearest(text: 
 @pytest.mark.parametrize("quotes", ["{}", '"{}"', "'{}'"])
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("LeNet (1998)", "LeNet_1998"), ("2024 net", "2024_net"), ("1998 (Net)", "1998_Net"), ("Ｎｅｔ 1", "Net_1")],
+    [
+        ("LeNet (1998)", "LeNet_1998"),
+        ("2024 net", "2024_net"),
+        ("1998 (LeNet)", "1998_LeNet"),
+        ("Ｎｅｔ 1998", "Net_1998"),
+    ],
 )
 def test_a_name_gets_the_same_mend_with_quotes_and_without(name: str, near: str, quotes: str) -> None:
     (finding,) = check_source(*decode(SPEC.format(quotes.format(name)).encode(), "spec.yaml"))

@@ -77,6 +77,7 @@ _HERE = [
 _READERS_OWN = {
     "README.md": {"alexnet.json", "build/alexnet/alexnet.py"},
     "CHANGELOG.md": {"config.json", "net.yaml", "netspec.lock.json"},
+    "editor.md": {"netspec.json", "source.yaml"},  # a scope of Helix's
     "ci.md": {"comment.md", "net.svg", "netspec.lock.json", "specs/net.yaml"},
     "commands.md": {"NAME.yaml", "config.json"},
     "tutorial.md": {"config.json"},

@@ -49,6 +49,7 @@ SECTIONS: Final = (
             Entry("programs", "Specs in a test suite, a Lightning module, a sweep; what other programs may ask."),
             Entry("mamba", "A published network with a layer of one's own, from the first line to a verified module."),
             Entry("study-alexnet", "LeNet, AlexNet and kernel methods held against the compiler."),
+            Entry("editor", "Mistakes, shapes, mends and completion while typing, by a language server."),
             Entry("ci", "Specs checked on every push: exit statuses, annotations, a hook."),
         ),
     ),

@@ -47,6 +47,7 @@ COMMANDS: Final = {
     "new": "Write a commented spec to start from.",
     "schema": "Write the language as a JSON Schema, for editors.",
     "mcp": "Answer programs that speak the Model Context Protocol.",
+    "lsp": "Serve an editor: mistakes, shapes, mends and completion while typing.",
     "doctor": "Show what works here, and what to install.",
 }
 """Every command with its line in `netspec --help`, so that the help imports none of them."""

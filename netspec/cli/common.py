@@ -43,6 +43,13 @@ def _keep_plugins(context: click.Context, _: click.Parameter, names: tuple[str, 
     context.meta[_PLUGINS] = names
 
 
+def plugin_names() -> tuple[str, ...]:
+    """What `--plugin` names."""
+    context = click.get_current_context(silent=True)
+    given: Offer | tuple[str, ...] = () if context is None else context.meta.get(_PLUGINS, ())
+    return tuple(plugin.name for plugin in given.plugins) if isinstance(given, Offer) else given
+
+
 def offer() -> Offer:
     """netspec's layers, and those of the plugins that the command line names, which this imports.
 

@@ -177,6 +177,11 @@ def drawn(layouts: Iterable[tuple[Scene, str]], page: Sheet, label: str, notes: 
     return found
 
 
+def type_size(scene: Scene, page: Sheet, notes: tuple[str, ...] = ()) -> float:
+    """The smallest size of type, in points, that a scene would have on its page."""
+    return _scale(_furnished(scene, page, notes), page.fit) * SMALL
+
+
 class TooSmall(UsageError):
     """A picture does not fit its page with type that can be read."""
 

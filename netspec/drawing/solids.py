@@ -33,12 +33,14 @@ class Scale:
     """The greatest height or width of a map, or length of a sequence."""
     channels: int
     features: int
+    share: float = 1.0
+    """Of the length that a side has where there is room."""
 
     def of(self, size: int, greatest: int, longest: float) -> float:
         """The length of a side: proportional to its size, or to the logarithm of 1 + size, so that a doubling adds as
         much everywhere."""
         share = size / greatest if self.name == "linear" else log2(1 + size) / log2(1 + greatest)
-        return max(share * longest, _LEAST)
+        return max(share * longest * self.share, _LEAST)
 
 
 def scale_of(name: ScaleName, shapes: Iterable[tuple[int, ...]]) -> Scale:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from netspec.diagnostics import UsageError
 from netspec.drawing import flow, stack, volumes
@@ -31,6 +31,9 @@ class Style(NamedTuple):
     """What the legend must say beside the colours."""
 
 
+StyleName = Literal["stack", "map", "volumes"]
+FOR_ANY: Final[tuple[StyleName, ...]] = ("stack", "map")
+"""The styles that suit any network, the one that says most first."""
 STYLES: Final[Mapping[str, Style]] = {
     "stack": Style("a line a layer, stages of equal size side by side", stack.layouts),
     "map": Style("an overview on one page, with once what its blocks are", overview.layouts),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from netspec.diagnostics import UsageError
 from netspec.dims import Shape
 from netspec.drawing.closing import block_of, closed, closing_text, given, label_of, levels, opened
 from netspec.drawing.heading import heading
-from netspec.drawing.page import Sheet
-from netspec.drawing.scene import SMALL, Area, Phrase, Scene, Stroke, Tip, Words, below
+from netspec.drawing.page import SMALLEST, Sheet, type_size
+from netspec.drawing.scene import Scene, below
 from netspec.drawing.short import Voice, place_text, tip_text
-from netspec.drawing.solids import Scale, between, scale_of, solid
-from netspec.drawing.text import lines, width
+from netspec.drawing.solids import scale_of
+from netspec.drawing.u_nets import u_scene
+from netspec.drawing.volume import Volume, in_rows
 from netspec.layers.base import TensorType
 from netspec.net import As, Leaf, Net, Use, leaves, need_numbers
 from netspec.views.describe import container_text, shape_text, term_text
@@ -26,24 +27,9 @@ _MOST: Final = 32
 """So many volumes are drawn at most, unless a net has more at its coarsest."""
 _MOST_APART: Final = 1 / 3
 """A larger share of values that are not made of the one in front is no line."""
-_LABEL: Final = 74.0
-"""The width of what stands below a volume."""
-_APART: Final = 16.0
-_STEP: Final = 11.0
+_SHARES: Final = (1.0, 0.75, 0.5)
+"""A U has a row for each size of maps: where a page is too low for them, sides are shorter, all by one share."""
 _SUITS: Final = "`--style map` and `--style stack` draw it"
-
-
-@dataclass(frozen=True, slots=True)
-class _Volume:
-    """A value of the net's line, and what it is made by."""
-
-    shape: tuple[int, ...]
-    words: str
-    role: str
-    tip: str
-    kernel: tuple[int, int] | None = None
-    linked: bool = True
-    """Whether it is made of the value in front of it; else another value is taken."""
 
 
 def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Iterator[tuple[Scene, str]]:
@@ -54,6 +40,26 @@ def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Itera
     """
     for net in nets:
         _check(net)
+    every = list(_levels(nets, page, depth))
+    shaped = [
+        (scene, told)
+        for lines_of, told in every
+        for share in _SHARES
+        if (scene := _as_u(nets, lines_of, page, share)) is not None
+    ]
+    readable = [each for each in shaped if type_size(each[0], page, (note(page),)) >= SMALLEST]
+    if readable:
+        yield from readable
+        return
+    for lines_of, told in every:
+        scale = scale_of(page.scale, (volume.shape for line in lines_of for volume in line))
+        for rows in range(1, 7):
+            bodies = [in_rows(line, scale, -(-len(line) // rows)) for line in lines_of]
+            yield _headed(nets, bodies, page), ", ".join(filter(None, (told, f"{rows} rows" if rows > 1 else "")))
+
+
+def _levels(nets: Sequence[Net], page: Sheet, depth: int | None) -> Iterator[tuple[list[list[Volume]], str]]:
+    """The lines of the nets with more and more blocks closed, each with words for that."""
     items = [_unwrapped(net) for net in nets]
     deepest = max(map(levels, items))
     for level in [depth] if depth is not None else range(deepest, -1, -1):
@@ -65,14 +71,22 @@ def layouts(nets: Sequence[Net], page: Sheet, depth: int | None = None) -> Itera
             continue
         for net, line in zip(nets, lines_of, strict=True):
             _check_line(net, line)
-        told = "" if level >= deepest else closing_text(level)
-        scale = scale_of(page.scale, (volume.shape for line in lines_of for volume in line))
-        for rows in range(1, 7):
-            bodies = [_scene(line, scale, -(-len(line) // rows)) for line in lines_of]
-            scenes = [
-                below([heading(net, page.voice, body.width), body], 4) for net, body in zip(nets, bodies, strict=True)
-            ]
-            yield below(scenes, 26), ", ".join(filter(None, (told, f"{rows} rows" if rows > 1 else "")))
+        yield lines_of, "" if level >= deepest else closing_text(level)
+
+
+def _as_u(nets: Sequence[Net], lines_of: Sequence[Sequence[Volume]], page: Sheet, share: float) -> Scene | None:
+    """The nets with each U-Net as a U, with sides of a share of their length; None if none of them is one."""
+    scale = replace(scale_of(page.scale, (volume.shape for line in lines_of for volume in line)), share=share)
+    shaped = [u_scene(line, scale) for line in lines_of]
+    if not any(shaped):
+        return None
+    bodies = [u or in_rows(line, scale, len(line)) for u, line in zip(shaped, lines_of, strict=True)]
+    return _headed(nets, bodies, page)
+
+
+def _headed(nets: Sequence[Net], bodies: Sequence[Scene], page: Sheet) -> Scene:
+    parts = [below([heading(net, page.voice, body.width), body], 4) for net, body in zip(nets, bodies, strict=True)]
+    return below(parts, 26)
 
 
 def note(page: Sheet) -> str:
@@ -120,7 +134,7 @@ def _check(net: Net) -> None:
     need_numbers(net, f"drawing volumes of `{net.name}`")  # last, since with numbers it must be drawn
 
 
-def _check_axes(net: Net, line: Sequence[_Volume]) -> None:
+def _check_axes(net: Net, line: Sequence[Volume]) -> None:
     """Refuse a line of maps whose channels stand last: what works on the last axis of a map that is one of them shows
     that. A block may turn maps around inside."""
     shapes = {volume.shape for volume in line}
@@ -132,7 +146,7 @@ def _check_axes(net: Net, line: Sequence[_Volume]) -> None:
             )
 
 
-def _check_line(net: Net, line: Sequence[_Volume]) -> None:
+def _check_line(net: Net, line: Sequence[Volume]) -> None:
     """Refuse what is no line: many values that are made of others than the one in front."""
     apart = sum(not volume.linked for volume in line[1:])
     if apart > _MOST_APART * len(line):
@@ -145,16 +159,32 @@ def _check_line(net: Net, line: Sequence[_Volume]) -> None:
 # ---- the line of values
 
 
-def _volumes(net: Net, items: Sequence[Item], voice: Voice) -> list[_Volume]:
+def _volumes(net: Net, items: Sequence[Item], voice: Voice) -> list[Volume]:
     first = _sizes(net.input.shape)
-    found = [_Volume(first, voice.word("input"), "end", "")]
+    found = [Volume(first, voice.word("input"), "end", "")]
     wiring = Wiring(net)
     for item in _in_line(items):
         if isinstance(item, As):
-            found[-1] = replace(found[-1], words=f"{found[-1].words} → {item.name}")
+            said = f"{found[-1].words} → {item.name}"
+            named = found[-1].named if item.term is not None else (*found[-1].named, item.slot)
+            found[-1] = replace(found[-1], words=said, named=named)
         else:
-            found += (volume for volume in _made(item, voice, wiring) if volume.shape)
+            made = [volume for volume in _made(item, voice, wiring) if volume.shape]
+            found += [replace(volume, reads=_reads(item, wiring)) for volume in made[:1]] + made[1:]
     return found
+
+
+def _reads(item: Item, wiring: Wiring) -> tuple[int, ...]:
+    """The named values that an item takes, by slot."""
+    match item:
+        case Unit():
+            return wiring.across(item.layers).reads
+        case LayerGroup():
+            return wiring.across(item.nodes).reads
+        case Join():
+            return wiring.across([item.combinator]).reads
+        case _:
+            return wiring.across([item]).reads
 
 
 def _in_line(items: Sequence[Item]) -> Iterator[Item]:
@@ -174,7 +204,7 @@ def _is_line(items: Sequence[Item]) -> bool:
     )
 
 
-def _made(item: Item, voice: Voice, wiring: Wiring) -> Iterator[_Volume]:
+def _made(item: Item, voice: Voice, wiring: Wiring) -> Iterator[Volume]:
     """The values that an item gives, one for a layer; what only passes on is none."""
     match item:
         case Unit():
@@ -183,7 +213,7 @@ def _made(item: Item, voice: Voice, wiring: Wiring) -> Iterator[_Volume]:
                 tip = "\n\n".join(tip_text(layer) for layer in item.layers)
                 words = f"{leaf.name}: {voice.layer(leaf)}" if leaf.name else voice.layer(leaf)
                 sizes, family = _sizes(item.output.shape), leaf.layer.family
-                yield _Volume(sizes, words, family, tip, _kernel(leaf), not leaf.layer.source)
+                yield Volume(sizes, words, family, tip, _kernel(leaf), not leaf.layer.source)
         case LayerGroup() if is_auxiliary(item):
             return
         case LayerGroup():
@@ -195,7 +225,7 @@ def _made(item: Item, voice: Voice, wiring: Wiring) -> Iterator[_Volume]:
             for name, type_ in _values(item, wiring):
                 tip = f"{words}\n→ {shape_text(type_.shape)}\n{place_text(item.nodes[0].span)}"
                 said = f"{words} → {name}" if name else words
-                yield _Volume(_sizes(type_.shape), said, _role(item.leaves), tip, None, linked)
+                yield Volume(_sizes(type_.shape), said, _role(item.leaves), tip, None, linked)
                 linked = False
         case Join():
             node = item.combinator
@@ -203,9 +233,9 @@ def _made(item: Item, voice: Voice, wiring: Wiring) -> Iterator[_Volume]:
                 tip = f"{container_text(node)} → {shape_text(node.output.shape)}\n{place_text(node.span)}"
                 values = [term_text(first.term) for _, (first, *_) in _begun(item) if isinstance(first, Use)]
                 words = " ".join([container_text(node), ", ".join(values)]).strip()
-                yield _Volume(_sizes(node.output.shape), words, _role(leaves(node)), tip)
+                yield Volume(_sizes(node.output.shape), words, _role(leaves(node)), tip)
         case Use():
-            yield _Volume(_sizes(item.output.shape), term_text(item.term), "end", place_text(item.span), None, False)
+            yield Volume(_sizes(item.output.shape), term_text(item.term), "end", place_text(item.span), None, False)
         case _:
             pass
 
@@ -248,50 +278,3 @@ def _kernel(leaf: Leaf) -> tuple[int, int] | None:
             return high, wide
         case _:
             return None
-
-
-# ---- the picture
-
-
-def _scene(volumes: Sequence[_Volume], scale: Scale, number: int) -> Scene:
-    """The volumes in rows of so many, from left to right."""
-    rows = [volumes[at : at + number] for at in range(0, len(volumes), number)]
-    return below([_row(row, scale) for row in rows], 16)
-
-
-def _row(volumes: Sequence[_Volume], scale: Scale) -> Scene:
-    solids = [solid(volume.shape, scale) for volume in volumes]
-    labels = [_label(volume) for volume in volumes]
-    rooms = [max(s.width, _widest(rows)) + _APART for s, rows in zip(solids, labels, strict=True)]
-    tall = max(s.high / 2 + s.deep for s in solids)
-    foot = max(s.high / 2 for s in solids)
-    shapes: list[Tip | Words] = []
-    corners: list[tuple[float, float]] = []
-    x = 0.0
-    for volume, body, rows, room in zip(volumes, solids, labels, rooms, strict=True):
-        corner = (x + (room - body.width) / 2, tall - body.high / 2)
-        sides = tuple(body.sides(*corner, volume.role))
-        shapes.append(Tip(volume.tip, sides) if volume.tip else Tip(shape_text(volume.shape), sides))
-        shapes += [Words(x + room / 2, tall + foot + 13 + _STEP * at, (row,), SMALL) for at, row in enumerate(rows)]
-        corners.append(corner)
-        x += room
-    links: list[Area | Stroke] = []
-    for at in range(1, len(solids)):
-        if not volumes[at].linked:
-            continue
-        links += between(solids[at - 1], corners[at - 1], solids[at], corners[at], volumes[at].kernel)
-    high = tall + foot + 13 + _STEP * max(map(len, labels))
-    return Scene(x, high, (*shapes, *links))
-
-
-def _label(volume: _Volume) -> list[Phrase]:
-    """The shape of a value and, in lines, what it is made by."""
-    shape = "×".join(map(str, volume.shape))
-    return [
-        Phrase(shape, "ink", bold=True),
-        *(Phrase(row, "faint") for row in lines(volume.words, _LABEL, SMALL) if row),
-    ]
-
-
-def _widest(rows: Sequence[Phrase]) -> float:
-    return max(width(row.words, SMALL, bold=row.bold) for row in rows)

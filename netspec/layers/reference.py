@@ -43,7 +43,7 @@ def explain_layer(cls: type[Layer]) -> str:
     """A layer's formula, worked example, arguments, executed examples and cost, as plain text of 80 columns."""
     parts = [f"{cls.__name__} ({cls.family})"]
     parts += [filled(paragraph) for paragraph in paragraphs(cls)]
-    arguments = [hanging(argument, words, 2) for argument, words in argument_words(cls).items()]
+    arguments = [hanging(argument, words, 2) for argument, words in arguments_in_words(cls).items()]
     arguments += [hanging(name, "a value that `as` has named, or arithmetic over several", 2) for name in cls.tensors]
     parts.append("\n".join(["Arguments:", *(arguments or ["  none"])]))
     if cls.omitted:
@@ -63,7 +63,7 @@ def paragraphs(cls: type[Layer]) -> list[str]:
     return found
 
 
-def argument_words(cls: type[Layer]) -> dict[str, str]:
+def arguments_in_words(cls: type[Layer]) -> dict[str, str]:
     """Argument → what it takes and what it is if it is left out."""
     kinds = kinds_of(cls)
     found: dict[str, str] = {}
@@ -241,7 +241,7 @@ def _section(cls: type[Layer]) -> list[str]:
     lines = [f"### {cls.__name__}", ""]
     for paragraph in paragraphs(cls):
         lines += [*_wrapped(paragraph), ""]
-    arguments = argument_words(cls)
+    arguments = arguments_in_words(cls)
     if arguments:
         lines += ["| argument | |", "|---|---|"]
         lines += [f"| `{name}` | {cell(words)} |" for name, words in arguments.items()]

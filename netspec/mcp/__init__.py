@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, ParamSpec, get_args
+from typing import Annotated, Any, Final, Literal, ParamSpec
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -23,7 +23,7 @@ from netspec.cost import Device, estimate_by_recipe
 from netspec.diagnostics import NetspecError, has_errors
 from netspec.drawing.mermaid import mermaid
 from netspec.drawing.page import Sheet, paper
-from netspec.drawing.styles import STYLES, picture
+from netspec.drawing.styles import StyleName, picture
 from netspec.emit.yaml import expand as expanded
 from netspec.errors import SpecError
 from netspec.layers import Offer
@@ -48,8 +48,6 @@ Settings = Annotated[
     dict[str, Any] | None,
     Field(description='What replaces variables, symbols, `input` or keys of the recipe: {"train.epochs": 3}.'),
 ]
-Look = Literal["mermaid", "stack", "map", "volumes"]
-assert set(get_args(Look)) == {"mermaid", *STYLES}
 
 
 def server(root: Path, offer: Offer) -> MCPServer:
@@ -110,7 +108,7 @@ def server(root: Path, offer: Offer) -> MCPServer:
     @_told
     def draw(
         text: Text = None, path: PathBelow = None, variant: Variant = None, set: Settings = None,
-        style: Look = "mermaid", depth: int | None = None, fit: str | None = None,
+        style: StyleName | Literal["mermaid"] = "mermaid", depth: int | None = None, fit: str | None = None,
     ) -> str:  # fmt: skip
         """A picture of a network: a flowchart in Mermaid, or an SVG as `stack` (a line a layer), `map` (an overview) or
         `volumes` (feature maps as boxes). `fit` is a page: a4, slide, column or 400x300."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final
 
 _SHOWN: Final = (
@@ -34,6 +35,22 @@ def register(shell: Any) -> None:
         return import_module("netspec.notebook.magic").compile_cell(line, cell, shell.user_ns)
 
     shell.register_magic_function(netspec, "cell", "netspec")
+    _complete(shell)
+
+
+def _complete(shell: Any) -> None:
+    """Let the cells of the magic complete, where the extra `lsp` is installed."""
+    known: list[Any] | None = getattr(getattr(shell, "Completer", None), "custom_matchers", None)
+    if known is not None and _matcher not in known and find_spec("lsprotocol") is not None:
+        known.append(_matcher)
+
+
+def _matcher(context: Any) -> Any:
+    return import_module("netspec.notebook.completion").spec_matcher(context)
+
+
+_matcher.matcher_api_version = 2  # pyright: ignore[reportFunctionMemberAccess]  # as IPython tells matchers apart
+_matcher.matcher_identifier = "netspec"  # pyright: ignore[reportFunctionMemberAccess]  # likewise
 
 
 def _by(function: str) -> Callable[[Any], str]:

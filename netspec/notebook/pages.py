@@ -12,7 +12,7 @@ from netspec.comparison import Comparison, SeveralNets
 from netspec.diagnostics import UsageError
 from netspec.drawing.differences import differences
 from netspec.drawing.page import Drawn, Sheet, paper
-from netspec.drawing.styles import picture
+from netspec.drawing.styles import FOR_ANY, picture
 from netspec.drawing.text import printable
 from netspec.net import Net
 from netspec.table import summary
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _PAGES: Final = ("720x640", "720x1600")
 """Points: a picture is no larger than what one looks at without scrolling, if it can be read so."""
-_STYLES: Final = ("stack", "map")
 _MOST_LAYERS: Final = 60
 """Of a network with more, the table has a row for each block."""
 
@@ -108,7 +107,7 @@ def _output(head: str, found: _Pictures | None = None, details: str = "") -> str
 def _of_net(net: Net) -> _Pictures | None:
     """The first style and page in which the network can be read; None if there is none."""
     for page in _PAGES:
-        for style in _STYLES:
+        for style in FOR_ANY:
             found = _pictures(lambda sheet, style=style: picture([net], style, sheet), (page,))
             if found is not None:
                 return found

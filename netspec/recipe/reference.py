@@ -135,7 +135,7 @@ def summary(cls: type) -> str:
     return re.split(r"(?<=[.)])\s+(?=[A-Z`])", _paragraphs(cls)[0])[0]
 
 
-def argument_words(cls: type[Arguments]) -> dict[str, str]:
+def arguments_in_words(cls: type[Arguments]) -> dict[str, str]:
     """Argument → what it takes and what it is if it is left out, in the order of the signature."""
     kinds = kinds_of(cls)
     texts = _argument_texts(cls)
@@ -195,7 +195,7 @@ def _explain_key(name: str) -> str:
 
 
 def _argument_list(cls: type[Arguments]) -> str:
-    found = [hanging(argument, words, 2) for argument, words in argument_words(cls).items()]
+    found = [hanging(argument, words, 2) for argument, words in arguments_in_words(cls).items()]
     return "\n".join(["Arguments:", *(found or ["  none"])])
 
 
@@ -250,7 +250,7 @@ def _list(text: str) -> list[str]:
 
 
 def _argument_table(cls: type[Arguments]) -> list[str]:
-    rows = [f"| `{name}` | {cell(words)} |" for name, words in argument_words(cls).items()]
+    rows = [f"| `{name}` | {cell(words)} |" for name, words in arguments_in_words(cls).items()]
     return ["| argument | |", "|---|---|", *rows]
 
 

@@ -14,7 +14,7 @@ from netspec.language.items import options_of
 from netspec.layers import Offer
 from netspec.layers.base import Layer
 from netspec.layers.parametrizations import PARAMETRIZATIONS
-from netspec.layers.reference import argument_words, paragraphs
+from netspec.layers.reference import arguments_in_words, paragraphs
 from netspec.schema.values import (
     NUMBER_IN_QUOTES,
     REFERENCE,
@@ -145,7 +145,7 @@ def _all_but_one_of(options: Sequence[str]) -> list[Schema]:
 
 def _layer(cls: type[Layer]) -> Schema:
     """What stands behind the name of a layer."""
-    words = argument_words(cls)
+    words = arguments_in_words(cls)
     tensors = dict.fromkeys(cls.tensors, _VALUES)
     found = any_of(call_schema(cls, with_expressions, words, tensors), REFERENCE)
     return found | {"description": "\n\n".join(paragraphs(cls))}

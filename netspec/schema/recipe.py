@@ -10,7 +10,7 @@ from netspec.kinds import FieldKind
 from netspec.recipe import tables
 from netspec.recipe.items import BESIDE
 from netspec.recipe.read import KEYS, LISTS, PATTERNS, PLAIN, REQUIRED
-from netspec.recipe.reference import argument_words, key_facts, summary
+from netspec.recipe.reference import arguments_in_words, key_facts, summary
 from netspec.schema.values import Schema, any_of, arguments_schema, bare_schema, call_schema, needed_of, plainly
 
 _TEXT: Final[Schema] = {"type": "string"}
@@ -50,10 +50,10 @@ def _key(name: str) -> Schema:
         return _TEXTS
     if name == "groups":
         group = tables.setting(name)
-        return {"type": "array", "items": arguments_schema(group, plainly, argument_words(group))}
+        return {"type": "array", "items": arguments_schema(group, plainly, arguments_in_words(group))}
     if name in tables.SETTINGS:
         setting = tables.setting(name)
-        forms = (arguments_schema(setting, plainly, argument_words(setting)), bare_schema(setting, plainly))
+        forms = (arguments_schema(setting, plainly, arguments_in_words(setting)), bare_schema(setting, plainly))
         return any_of(*(form for form in forms if form is not None))
     return _one(PLAIN[name])
 
@@ -65,7 +65,7 @@ def _one(kind: FieldKind) -> Schema:
 def _calls(kind: tables.Kind, beside: Mapping[str, Schema] | None = None) -> Schema:
     """A name, or a mapping of it to its arguments; `beside` are keys that may stand there with it."""
     classes = {name: kind.load(name) for name in kind.names}
-    calls = {name: call_schema(cls, plainly, argument_words(cls)) for name, cls in classes.items()}
+    calls = {name: call_schema(cls, plainly, arguments_in_words(cls)) for name, cls in classes.items()}
     told = {name: calls[name] | {"description": summary(cls)} for name, cls in classes.items()}
     mapping: Schema = {
         "type": "object",

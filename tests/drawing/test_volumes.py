@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import log2
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 import netspec
 from netspec.diagnostics import UsageError
 from netspec.drawing.page import Sheet, paper
-from netspec.drawing.scene import Area, Scene, Tip, Words, flat
+from netspec.drawing.scene import Area, Scene, Stroke, Tip, Words, flat
 from netspec.drawing.solids import ScaleName, scale_of, solid
 from netspec.drawing.styles import picture
 from tests.drawing.held import apart, words_of
@@ -79,6 +79,71 @@ def test_what_goes_by_another_way_is_said_and_no_arrow_is_drawn() -> None:
             if isinstance(s, Words)]  # fmt: skip
     assert "concat skip[3]" in " ".join(said)
     assert "double → skip[0]" in " ".join(said)
+
+
+def levels_of(scene: Scene) -> dict[str, float]:
+    """How far down the label of each size of maps stands; only where it is the same for all of the size."""
+    found: dict[str, set[float]] = {}
+    for shape in flat(scene.shapes):
+        if isinstance(shape, Words) and words_of(shape).count("×") == 2:
+            found.setdefault(words_of(shape).partition("×")[2], set()).add(round(shape.y, 3))
+    return {size: min(at) for size, at in found.items() if len(at) == 1}
+
+
+RENAMED = """\
+input: [1, 64, 64]
+layers:
+  - {Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}, as: a}
+  - MaxPool2d: 2
+  - {Conv2d: {out_channels: 16, kernel_size: 3, padding: 1}, as: b}
+  - MaxPool2d: 2
+  - Conv2d: {out_channels: 32, kernel_size: 3, padding: 1}
+  - ConvTranspose2d: {out_channels: 16, kernel_size: 2, stride: 2}
+  - concat: [FIRST, []]
+  - Conv2d: {out_channels: 16, kernel_size: 3, padding: 1}
+  - ConvTranspose2d: {out_channels: 8, kernel_size: 2, stride: 2}
+  - concat: [SECOND, []]
+"""
+
+
+@pytest.mark.parametrize("fit", [None, "a4", "slide"])
+@pytest.mark.parametrize("spec", ["unet", "graphs/unet_resnet34"])
+def test_a_u_net_is_a_u_with_a_row_for_each_size(spec: str, fit: str | None) -> None:
+    drawn = picture([load(spec)], "volumes", Sheet(fit=paper(fit) if fit else None))
+    found = levels_of(drawn.scene)
+    sizes = sorted(found, key=lambda size: -int(size.partition("×")[0]))
+    assert len(sizes) >= 5
+    assert [found[size] for size in sizes] == sorted(found.values())
+    assert drawn.smallest >= 6
+    assert all(apart(a, b) for a, b in combinations(bodies(drawn.scene), 2))
+
+
+def test_what_makes_a_u_is_who_reads_whom() -> None:
+    u = picture([netspec.loads(RENAMED.replace("FIRST", "b").replace("SECOND", "a"))], "volumes", Sheet()).scene
+    assert len(levels_of(u)) == 3
+    skips = [s for s in flat(u.shapes) if isinstance(s, Stroke) and s.arrow and len(s.points) == 4]
+    assert len(skips) == 2
+    for skip in skips:  # level, above the row, from the left to the right
+        start, up, over, end = skip.points
+        assert up[1] == over[1] < min(start[1], end[1])
+        assert start[0] < end[0]
+    text = RENAMED.replace("  - concat: [FIRST, []]\n", "").replace("  - concat: [SECOND, []]\n", "")
+    rows = picture([netspec.loads(text.replace(", as: a", "").replace(", as: b", ""))], "volumes", Sheet()).scene
+    assert len(set(levels_of(rows).values())) == 1
+
+
+def test_lines_of_a_u_cross_no_volume_and_no_label() -> None:
+    scene = picture([load("unet")], "volumes", Sheet()).scene
+    labels = [(s.left, s.y - s.size * 0.7, s.left + s.width, s.y) for s in flat(scene.shapes) if isinstance(s, Words)]
+    long = [s.points for s in flat(scene.shapes) if isinstance(s, Stroke) and s.arrow and len(s.points) > 2]
+    assert len(long) == 4 + 2 * 4
+    fronts = [(x0 + 1, y0, x1 - 1, y1) for x0, y0, x1, y1 in bodies(scene)]
+    for points in long:
+        for number, (a, b) in enumerate(pairwise(points)):
+            line = min(a[0], b[0]), min(a[1], b[1]), max(a[0], b[0]), max(a[1], b[1])
+            assert all(apart(line, label) for label in labels)
+            ends = number in (0, len(points) - 2)  # they begin and end on the upper side of a volume
+            assert ends or all(apart(line, front) for front in fronts)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_what_is_started_and_loaded_is_for_the_user_alone_to_say() -> None:
         "netspec.command": "machine", "netspec.plugins": "machine",
     }  # fmt: skip
     script = (PLACE / "extension.js").read_text(encoding="utf-8")
-    assert not re.findall(r"\.get\(", script)  # which would take a workspace's value
+    assert re.findall(r"\.get\((.*?)\)", script) == ['"netspec.files"']  # which takes a workspace's value
     assert "globalValue" in script
 
 

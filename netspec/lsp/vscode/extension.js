@@ -1,4 +1,4 @@
-// Starts `netspec lsp` for YAML, of which the server answers for specs alone.
+// Starts `netspec lsp` for the files that are specs: by their language, or by the patterns of a setting.
 "use strict";
 
 const vscode = require("vscode");
@@ -14,10 +14,11 @@ async function start() {
   };
   const [command, ...words] = own("command");
   const args = [...words, ...own("plugins").flatMap((name) => ["--plugin", name])];
-  const documentSelector = ["yaml", "netspec"].flatMap((language) => [
-    { scheme: "file", language },
-    { scheme: "untitled", language },
-  ]);
+  const files = vscode.workspace.getConfiguration().get("netspec.files");
+  const documentSelector = [
+    { language: "netspec" },
+    ...files.map((pattern) => ({ scheme: "file", language: "yaml", pattern })),
+  ];
   client = new LanguageClient("netspec", "netspec", { command, args }, {
     documentSelector,
     synchronize: { configurationSection: "netspec" },
@@ -47,7 +48,7 @@ async function restart() {
 exports.activate = async (context) => {
   context.subscriptions.push(
     vscode.workspace.onDidChangeConfiguration((change) => {
-      if (change.affectsConfiguration("netspec.command") || change.affectsConfiguration("netspec.plugins")) {
+      if (["command", "plugins", "files"].some((name) => change.affectsConfiguration(`netspec.${name}`))) {
         return restart();
       }
       return undefined;

@@ -1,0 +1,174 @@
+"""Hover: what a word of a spec is, and what comes of it where it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from lsprotocol import types as lsp
+
+from netspec.combinators import COMBINATORS
+from netspec.dims import Size, Unmet, is_known
+from netspec.language.glossary import EXPLAINED
+from netspec.layers.base import Layer
+from netspec.layers.reference import arguments_in_words, paragraphs, spelled
+from netspec.lsp.hints import params_of, types_text
+from netspec.lsp.reading import LiveText
+from netspec.lsp.spots import Spot, spot_at
+from netspec.net.nodes import As, Leaf, Node, Sequential
+from netspec.net.walks import multiplying
+from netspec.net.whole import total
+from netspec.recipe.read import KEYS
+from netspec.recipe.reference import NAMES, explain_recipe
+from netspec.views.describe import argument_text, count_text, shape_text
+
+MOST: Final = 3
+"""The runs of what stands in a loop or a block that are told one by one."""
+
+
+def hover(reading: LiveText, position: lsp.Position) -> lsp.Hover | None:
+    """What there is to say of the word at a position."""
+    places = reading.places
+    offset = places.offset(position)
+    spot = spot_at(reading.root, offset)
+    if spot is None:
+        return None
+    parts = [part for part in _parts(reading, spot, offset) if part]
+    if not parts:
+        return None
+    content = lsp.MarkupContent(lsp.MarkupKind.Markdown, "\n\n".join(parts))
+    return lsp.Hover(content, places.range(spot.scalar.start, spot.scalar.end))
+
+
+def _parts(reading: LiveText, spot: Spot, offset: int) -> Iterator[str]:
+    name = spot.scalar.text
+    place = reading.source.position(spot.scalar.start)
+    nodes = [node for node in reading.written.get(place, ()) if not isinstance(node, As)]
+    if nodes:
+        yield ran(reading, nodes)
+    if spot.path[:1] == ("train",):
+        yield _of_recipe(spot)
+        return
+    if name in reading.offer.layers and (spot.is_key or nodes):
+        yield documentation(reading.offer.layer_class(name))
+    elif reading.spec is not None and name in reading.spec.blocks:
+        yield f"```\n{reading.spec.blocks[name].signature}\n```"
+    elif spot.is_key and (layer := _layer_above(reading, spot)) is not None:
+        yield _argument(layer, name)
+        yield _values(reading, spot, name)
+    elif spot.is_key and name in EXPLAINED and (nodes or name not in COMBINATORS):
+        yield f"**{name}** ({EXPLAINED[name].kind})\n\n{EXPLAINED[name].meaning}"
+    elif not spot.is_key:
+        if len(spot.path) > 1 and spot.path[-2] in reading.offer.layers:
+            yield _values(reading, spot, spot.path[-1])
+        yield _word(reading, spot, offset)
+
+
+def ran(reading: LiveText, nodes: Sequence[Node]) -> str:
+    """What comes of an item: shapes with how they came about, cost, arguments, and where it is called from."""
+    lines = [_run(node) for node in nodes[:MOST]]
+    if len(nodes) > MOST:
+        lines.append(f"… {len(nodes)} times, the last gives {types_text([nodes[-1].output])}")
+    lines += _derived(nodes[0])
+    cost = [f"{count_text(count)} {word}" for count, word in _counts(nodes) if count != 0]
+    if cost and reading.net is not None:
+        share = _share(total(map(params_of, nodes)), reading.net.params)
+        lines.append(", ".join(cost) + (f"; {share} of all parameters" if share else ""))
+    first = nodes[0]
+    if isinstance(first, Leaf) and (arguments := first.args):
+        lines.append("`" + ", ".join(f"{k}={argument_text(first, k, v)}" for k, v in arguments.items()) + "`")
+    if isinstance(first, Leaf) and first.calls:
+        told = [f"`{call.block}` (line {call.span.line})" for call in first.calls]
+        lines.append(f"in {', in '.join(reversed(told))}")
+    return "  \n".join(lines)
+
+
+def _run(node: Node) -> str:
+    known = is_known(node.input.shape) and is_known(node.output.shape)
+    shapes = f"{shape_text(node.input.shape)} → {types_text([node.output])}" if known else "its shape is not known"
+    path = f"`{node.path}`: " if isinstance(node, Leaf | Sequential) and node.path else ""
+    return f"{path}**{shapes}**"
+
+
+def _derived(node: Node) -> list[str]:
+    """How each size that a layer sets came about."""
+    if not isinstance(node, Leaf) or not is_known(node.output.shape):
+        return []
+    found: list[str] = []
+    for axis, size in enumerate(node.output.shape):
+        try:
+            text = node.layer.derivation(node.input, axis)
+        except Unmet:  # a formula too long to be of help
+            continue
+        if text is not None and text != str(size) and f"{size} = {text}" not in found:
+            found.append(f"{size} = {text}")
+    return found
+
+
+def _counts(nodes: Sequence[Node]) -> list[tuple[Size, str]]:
+    macs = total(found.macs for node in nodes for found in multiplying(node))
+    return [(total(map(params_of, nodes)), "parameters"), (macs, "MACs")]
+
+
+def _share(part: Size, whole: Size) -> str:
+    return f"{100 * part / whole:.1f} %" if isinstance(part, int) and isinstance(whole, int) and whole and part else ""
+
+
+def documentation(layer: type[Layer]) -> str:
+    """A layer's documentation, with its first example."""
+    parts = [f"**{layer.__name__}** ({layer.family})", *paragraphs(layer)]
+    if layer.examples:
+        parts.append(f"```yaml\n- {spelled(layer, layer.examples[0].arguments)}\n```")
+    return "\n\n".join(parts)
+
+
+def _layer_above(reading: LiveText, spot: Spot) -> type[Layer] | None:
+    """The layer whose argument a key is."""
+    if len(spot.path) < 2 or spot.path[-2] not in reading.offer.layers:
+        return None
+    layer = reading.offer.layer_class(spot.path[-2])
+    return layer if spot.path[-1] in layer.model_fields or spot.path[-1] in layer.tensors else None
+
+
+def _argument(layer: type[Layer], name: str) -> str:
+    words = arguments_in_words(layer).get(name, "a value that `as` has named, or arithmetic over several")
+    return f"**{name}** of `{layer.__name__}`: {words}"
+
+
+def _values(reading: LiveText, spot: Spot, name: str) -> str:
+    """The values that an argument has, each time that its layer runs."""
+    head = spot.keys[-2] if len(spot.keys) > 1 else None
+    nodes = () if head is None else reading.written.get(reading.source.position(head.start), ())
+    values = [
+        argument_text(node, name, node.args[name]) for node in nodes if isinstance(node, Leaf) and name in node.args
+    ]
+    return _listed(name, values)
+
+
+def _listed(name: str, values: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(values))
+    if not distinct:
+        return ""
+    more = f", … ({len(distinct)} values)" if len(distinct) > 8 else ""
+    return f"`{name}` = {', '.join(f'`{value}`' for value in distinct[:8])}{more}"
+
+
+def _word(reading: LiveText, spot: Spot, offset: int) -> str:
+    """What a word of an expression is: a variable with its value, a function, a place."""
+    text = reading.text[spot.scalar.start : spot.scalar.end]
+    at = offset - spot.scalar.start
+    word = next((m[0] for m in re.finditer(r"[^\W\d]\w*", text) if m.start() <= at <= m.end()), None)
+    if word is None:
+        return ""
+    if reading.net is not None and word in reading.net.variables:
+        return f"`{word}` = `{reading.net.variables[word]}`"
+    if word in EXPLAINED and (EXPLAINED[word].value is not None or word.startswith("in_")):
+        return f"**{word}** ({EXPLAINED[word].kind})\n\n{EXPLAINED[word].meaning}"
+    return ""
+
+
+def _of_recipe(spot: Spot) -> str:
+    name = spot.scalar.text
+    told = explain_recipe(name) if name in NAMES or (spot.is_key and name in KEYS) else None
+    return "" if told is None else f"```\n{told}\n```"

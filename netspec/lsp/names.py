@@ -1,0 +1,164 @@
+"""The names of a spec and where each is defined and used: blocks and their parameters, variables, loops, values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from netspec.language.reserved import OVERRIDDEN
+from netspec.language.signatures import read_signature
+from netspec.language.targets import entries_below, target_names
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
+
+_WORDS: Final = re.compile(r"""("[^"]*"|'[^']*')|([^\W\d]\w*)""")
+_BRACES: Final = re.compile(r"\{[^{}]*\}")
+
+
+class SpecName(NamedTuple):
+    """Something that a spec names, told from others of its name by where it is known."""
+
+    kind: str
+    """`block`, `parameter`, `variable`, `loop` or `value`."""
+    name: str
+    scope: str | int = ""
+
+
+class Occurrence(NamedTuple):
+    """A place where a name stands, by offsets in the text."""
+
+    of: SpecName
+    start: int
+    end: int
+    defines: bool
+
+
+Known = Mapping[str, SpecName]
+
+
+def occurrences(root: Node | None, source: Source) -> list[Occurrence]:
+    """All places of all names of a spec, in the order of the text."""
+    return sorted(_NameWalk(root, source).found(), key=lambda o: o.start) if isinstance(root, MapNode) else []
+
+
+class _NameWalk:
+    """The walk over a spec's nodes with what is known at each place."""
+
+    def __init__(self, root: MapNode, source: Source) -> None:
+        self.root = root
+        self.text = source.text
+        blocks = root.get("blocks")
+        self.blocks: dict[str, tuple[ScalarNode, Node, list[str]]] = {}
+        for key, body in blocks.entries if isinstance(blocks, MapNode) else ():
+            read = read_signature(key.text) or (key.text, ())
+            self.blocks[read[0]] = key, body, [parameter.name for parameter in read[1]]
+        self.outer: dict[str, SpecName] = {name: SpecName("block", name) for name in self.blocks}
+        for key in self._variables():
+            self.outer[key.text] = SpecName("variable", key.text)
+
+    def found(self) -> Iterator[Occurrence]:
+        for key in self._variables():
+            yield self._at(self.outer[key.text], key)
+        given = self.root.get("input")
+        main = self.outer | self._values("", [self.root.get("layers"), self.root.get("output")])
+        if isinstance(given, MapNode) and given.get("shape") is None and given.get("dtype") is None:
+            main |= {key.text: SpecName("value", key.text) for key, _ in given.entries}
+            yield from (self._at(main[key.text], key) for key, _ in given.entries)
+        for key, node in self.root.entries:
+            if key.text in ("layers", "output"):
+                yield from self._walk(node, main)
+            elif key.text == "blocks":
+                yield from self._bodies()
+            elif key.text not in ("name", "description", "netspec", "plugins"):
+                yield from self._walk(node, self.outer)
+
+    def _variables(self) -> Iterator[ScalarNode]:
+        """The keys that define variables."""
+        own, variants = self.root.get("vars"), self.root.get("variants")
+        yield from (key for key, _ in own.entries) if isinstance(own, MapNode) else ()
+        for _, variant in variants.entries if isinstance(variants, MapNode) else ():
+            for key, value in variant.entries if isinstance(variant, MapNode) else ():
+                if key.text == "vars" and isinstance(value, MapNode):
+                    yield from (inner for inner, _ in value.entries)
+                elif key.text not in (*OVERRIDDEN, "vars"):
+                    yield key
+
+    def _values(self, scope: str, nodes: list[Node | None]) -> dict[str, SpecName]:
+        names = (name for key, node in entries_below(nodes) if key.text == "as" for name in target_names(node))
+        return {name: SpecName("value", name, scope) for name in names}
+
+    def _bodies(self) -> Iterator[Occurrence]:
+        for name, (key, body, parameters) in self.blocks.items():
+            start = key.start + key.quoted
+            yield Occurrence(self.outer[name], start, start + len(name), True)
+            known = self.outer | {p: SpecName("parameter", p, name) for p in parameters}
+            seen: set[str] = set()
+            for word, first, last in self._words(start + len(name), key.end):
+                if word in known and known[word].kind != "block":
+                    yield Occurrence(known[word], first, last, word in parameters and word not in seen)
+                    seen.add(word)
+            yield from self._walk(body, known | self._values(name, [body]))
+
+    def _walk(self, node: Node, known: Known) -> Iterator[Occurrence]:
+        match node:
+            case ScalarNode(value=str()):
+                yield from self._used(node.start, node.end, known)
+            case ListNode(items=items):
+                for item in items:
+                    yield from self._walk(item, known)
+            case MapNode(entries=entries):
+                loop = node.get("for")
+                inner = known
+                if isinstance(loop, ScalarNode):
+                    inner = {**known, **self._loop(loop, node.start)}
+                    yield from self._header(loop, known, inner)
+                for key, value in entries:
+                    if key.text != "for":
+                        yield from self._entry(key, value, inner)
+            case _:
+                return
+
+    def _entry(self, key: ScalarNode, value: Node, known: Known) -> Iterator[Occurrence]:
+        text = key.text
+        if text[:1] == "$":
+            yield from self._used(key.start, key.end, known)
+        elif text in self.blocks:
+            yield Occurrence(self.outer[text], key.start + key.quoted, key.end - key.quoted, False)
+            for argument, _ in value.entries if isinstance(value, MapNode) else ():
+                if argument.text in self.blocks[text][2]:
+                    yield self._at(SpecName("parameter", argument.text, text), argument, defines=False)
+        if text == "as":
+            for target in value.items if isinstance(value, ListNode) else [value]:
+                names = set(target_names(target))
+                for word, first, last in self._words(target.start, target.end):
+                    if word in known:
+                        yield Occurrence(known[word], first, last, word in names)
+        elif text in ("name", "shared"):
+            for part in _BRACES.finditer(self.text, value.start, value.end):
+                yield from self._used(part.start(), part.end(), known)
+        else:
+            yield from self._walk(value, known)
+
+    def _loop(self, header: ScalarNode, scope: int) -> dict[str, SpecName]:
+        names = header.text.partition(" in ")[0]
+        return {word: SpecName("loop", word, scope) for word in re.findall(r"[^\W\d]\w*", names)}
+
+    def _header(self, header: ScalarNode, known: Known, inner: Known) -> Iterator[Occurrence]:
+        middle = self.text.find(" in ", header.start, header.end)
+        middle = header.end if middle < 0 else middle
+        yield from (Occurrence(inner[word], a, b, True) for word, a, b in self._words(header.start, middle))
+        yield from self._used(middle + 3, header.end, known)
+
+    def _used(self, start: int, end: int, known: Known) -> Iterator[Occurrence]:
+        yield from (Occurrence(known[word], a, b, False) for word, a, b in self._words(start, end) if word in known)
+
+    def _words(self, start: int, end: int) -> Iterator[tuple[str, int, int]]:
+        """The words outside of quotes; quotes around all of it are those of YAML."""
+        if end - start > 1 and self.text[start] in "\"'" and self.text[end - 1] == self.text[start]:
+            start, end = start + 1, end - 1
+        for match in _WORDS.finditer(self.text, start, end):
+            if match[2] is not None:
+                yield match[2], match.start(), match.end()
+
+    def _at(self, named: SpecName, key: ScalarNode, *, defines: bool = True) -> Occurrence:
+        return Occurrence(named, key.start + key.quoted, key.end - key.quoted, defines)

@@ -1,0 +1,68 @@
+"""Document symbols: the parts of a spec as a tree. Folding: what stands under a key or an item."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lsprotocol import types as lsp
+
+from netspec.lsp.reading import LiveText
+from netspec.text.source import ListNode, MapNode, Node, ScalarNode
+
+_KINDS: Final = {
+    "vars": lsp.SymbolKind.Variable,
+    "variants": lsp.SymbolKind.EnumMember,
+    "blocks": lsp.SymbolKind.Function,
+    "train": lsp.SymbolKind.Property,
+    "layers": lsp.SymbolKind.Class,
+}
+"""Key of a spec → what stands under it."""
+
+
+def symbols(text: LiveText) -> list[lsp.DocumentSymbol]:
+    """The keys of a spec, with the variables, variants, blocks, layers and keys of the recipe below them."""
+    root = text.root
+    if not isinstance(root, MapNode):
+        return []
+    found: list[lsp.DocumentSymbol] = []
+    for key, value in root.entries:
+        symbol = _symbol(text, key, value, lsp.SymbolKind.Namespace)
+        if key.text in _KINDS:
+            symbol.children = _below(text, value, _KINDS[key.text])
+        found.append(symbol)
+    return found
+
+
+def _below(text: LiveText, node: Node, kind: lsp.SymbolKind) -> list[lsp.DocumentSymbol]:
+    if isinstance(node, MapNode):
+        return [_symbol(text, key, value, kind) for key, value in node.entries]
+    heads = [_head(item) for item in node.items] if isinstance(node, ListNode) else []
+    return [_symbol(text, *head, kind) for head in heads if head is not None]
+
+
+def _head(item: Node) -> tuple[ScalarNode, Node] | None:
+    if isinstance(item, ScalarNode):
+        return item, item
+    return item.entries[0] if isinstance(item, MapNode) and item.entries else None
+
+
+def _symbol(text: LiveText, key: ScalarNode, value: Node, kind: lsp.SymbolKind) -> lsp.DocumentSymbol:
+    end = max(key.end, value.end if value.start >= key.start else key.end)  # an alias stands elsewhere
+    places = text.places
+    name = key.text.strip() or "?"
+    return lsp.DocumentSymbol(name, kind, places.range(key.start, end), places.range(key.start, key.end))
+
+
+def folds(text: LiveText) -> list[lsp.FoldingRange]:
+    """The lines that fold: a key or an item with all that is indented below it."""
+    lines = [(len(line) - len(line.lstrip(" ")), i) for i, line in enumerate(text.text.splitlines()) if line.strip()]
+    found: list[lsp.FoldingRange] = []
+    for at, (indent, number) in enumerate(lines):
+        last = number
+        for deeper, other in lines[at + 1 :]:
+            if deeper <= indent:
+                break
+            last = other
+        if last > number:
+            found.append(lsp.FoldingRange(number, last))
+    return found

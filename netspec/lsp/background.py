@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from netspec.lsp.tasks import LENGTH, CheckAnswer, Task, packed
+from netspec.lsp.tasks import LENGTH, CheckAnswer, Task, answer_of, packed
 
 PATIENCE: Final = 0.5
 """Seconds that a task whose text has changed since may go on before its process is ended and another begun."""
@@ -89,8 +88,7 @@ class Background:
         await process.stdin.drain()
         while True:
             head = await process.stdout.readexactly(LENGTH.size)
-            answer = pickle.loads(await process.stdout.readexactly(*LENGTH.unpack(head)))  # of our own process
-            assert isinstance(answer, CheckAnswer)
+            answer = answer_of(await process.stdout.readexactly(*LENGTH.unpack(head)))
             wanted.take(answer)
             if answer.mends:
                 return

@@ -1,12 +1,12 @@
-"""What the server and the process that looks for mends send each other."""
+"""What the server and the process that looks for mends send each other: JSON behind its length, records as lists."""
 
 from __future__ import annotations
 
-import pickle
+import json
 import struct
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from netspec.diagnostics import Diagnostic
+from netspec.diagnostics import Diagnostic, Edit, Fix, Related, Span
 
 LENGTH: Final = struct.Struct("<Q")
 
@@ -30,7 +30,30 @@ class CheckAnswer(NamedTuple):
     """The mended text, if that was asked for; else as it was."""
 
 
-def packed(value: object) -> bytes:
-    """A value behind its length."""
-    data = pickle.dumps(value)
+def packed(value: Task | CheckAnswer) -> bytes:
+    """A task or an answer behind its length."""
+    data = json.dumps(value).encode()
     return LENGTH.pack(len(data)) + data
+
+
+def task_of(data: bytes) -> Task:
+    """The task that was packed."""
+    return Task(*json.loads(data))
+
+
+def answer_of(data: bytes) -> CheckAnswer:
+    """The answer that was packed."""
+    found, *others = json.loads(data)
+    return CheckAnswer([_diagnostic(*row) for row in found], *others)
+
+
+def _diagnostic(
+    code: Any, message: str, span: Any, severity: Any, label: str, related: Any, help: str | None, *fixes: Any
+) -> Diagnostic:
+    others = tuple(Related(text, Span(*place)) for text, place in related)
+    fix, otherwise = (None if given is None else _fix(*given) for given in fixes)
+    return Diagnostic(code, message, Span(*span), severity, label, others, help, fix, otherwise)
+
+
+def _fix(title: str, edits: Any, *sure: bool) -> Fix:
+    return Fix(title, tuple(Edit(Span(*place), text) for place, text in edits), *sure)

@@ -1,13 +1,12 @@
 """A second process that checks whole files and looks for mends, so that the server answers in the meantime.
 
-`python -m netspec.lsp.worker [PLUGIN...]` reads pickled requests from standard input, each behind its length, and
-writes answers likewise. Only the server that started it speaks with it. It ends with its input.
+`python -m netspec.lsp.worker [PLUGIN...]` reads requests from standard input, each behind its length, and writes
+answers likewise. Only the server that started it speaks with it. It ends with its input.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import BinaryIO
 
 from netspec.compiler import check_source
 from netspec.layers import OWN, Offer
-from netspec.lsp.tasks import LENGTH, CheckAnswer, Task, packed
+from netspec.lsp.tasks import LENGTH, CheckAnswer, Task, packed, task_of
 from netspec.mends.repair import repaired
 from netspec.text.source import decode
 
@@ -40,9 +39,7 @@ def _next(stream: BinaryIO) -> Task | None:
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None
-    task = pickle.loads(stream.read(*LENGTH.unpack(head)))  # of the server that started this process
-    assert isinstance(task, Task)
-    return task
+    return task_of(stream.read(*LENGTH.unpack(head)))
 
 
 def _answers(task: Task, offer: Offer) -> Iterator[CheckAnswer]:

@@ -15,6 +15,7 @@ from lsprotocol import types as lsp
 from netspec.diagnostics import Diagnostic
 from netspec.layers import Offer
 from netspec.lsp.background import Background
+from netspec.lsp.collecting import Collector
 from netspec.lsp.positions import changed
 from netspec.lsp.reading import LiveText
 from netspec.lsp.tasks import CheckAnswer, Task
@@ -33,7 +34,14 @@ class Document:
     """One open document. `tell` is called whenever there is something new to say of it."""
 
     def __init__(
-        self, uri: str, text: str, version: int, offer: Offer, background: Background, tell: Callable[[Document], None]
+        self,
+        uri: str,
+        text: str,
+        version: int,
+        offer: Offer,
+        background: Background,
+        collector: Collector,
+        tell: Callable[[Document], None],
     ) -> None:
         self.uri: Final = uri
         self.name: Final = PurePosixPath(unquote(urlsplit(uri).path)).name or "spec.yaml"
@@ -48,6 +56,7 @@ class Document:
         self._text = text
         self._offer: Final = offer
         self._background: Final = background
+        self._collector: Final = collector
         self._tell: Final = tell
         self._reading: LiveText | None = None
         self._seconds = 0.0
@@ -87,6 +96,7 @@ class Document:
             started = time.process_time()
             self._reading = self._read()
             self._seconds = time.process_time() - started
+            self._collector.read()
             self.found = self._reading.found
             if self._reading.net is not None:
                 self.last_net = self._reading
@@ -129,8 +139,13 @@ class Document:
         reading = self.reading
         self.settled = reading.is_whole and not reading.found
         self._tell(self)
+        self._later(IDLE, self._rest)
+
+    def _rest(self) -> None:
+        """Do what there is time for once typing pauses."""
         if not self.settled:
-            self._later(IDLE, self._check_all)
+            self._check_all()
+        self._collector.rest()
 
     def _check_all(self) -> None:
         version = self.version

@@ -15,6 +15,7 @@ from netspec.diagnostics import UsageError
 from netspec.layers import Offer
 from netspec.lsp import findings
 from netspec.lsp.background import Background
+from netspec.lsp.collecting import Collector
 from netspec.lsp.completion import TRIGGERS, complete, resolve
 from netspec.lsp.documents import Document
 from netspec.lsp.hints import HintSettings, carried, hints
@@ -40,6 +41,7 @@ class SpecServer(LanguageServer):
         )
         self.documents: Final[dict[str, Document]] = {}
         self.background: Final = Background(plugins)
+        self.collector: Final = Collector()
         self.offer: Final = offer
         self.asked = HintSettings()
         self._told: Final[dict[str, tuple[int, list[lsp.Diagnostic]]]] = {}
@@ -92,14 +94,18 @@ def serve(version: str, offer: Offer, plugins: Sequence[str]) -> None:
     """Serve on standard input and output until the client ends it. What else is printed goes to standard error."""
     given, taken = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    made(version, offer, plugins).start_io(given, taken)
+    server = made(version, offer, plugins)
+    server.collector.begin()
+    server.start_io(given, taken)
 
 
 def _documents(server: SpecServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     def opened(params: lsp.DidOpenTextDocumentParams) -> None:
         item = params.text_document
-        document = Document(item.uri, item.text, item.version, server.offer, server.background, server.tell)
+        document = Document(
+            item.uri, item.text, item.version, server.offer, server.background, server.collector, server.tell
+        )
         server.documents[item.uri] = document
         document.opened()
 

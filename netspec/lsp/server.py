@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
@@ -28,6 +29,7 @@ from netspec.lsp.signatures import TRIGGERS as SIGNS
 from netspec.lsp.signatures import signature
 from netspec.lsp.tokens import LEGEND, semantic_tokens
 
+_log: Final = logging.getLogger(__name__)
 SETTLED: Final = "$/netspec/settled"
 """A notification for tests and extensions: all that there is to find in a version of a text is told, with mends."""
 
@@ -71,6 +73,10 @@ class SpecServer(LanguageServer):
             self.workspace_inlay_hint_refresh(None)
         if able is not None and able.code_lens is not None and able.code_lens.refresh_support:
             self.workspace_code_lens_refresh(None)
+
+    def report_server_error(self, error: Exception, source: type[Exception]) -> None:
+        """Log it. pygls would tell the client, which fails again where the client is gone."""
+        _log.error("%s", source.__name__, exc_info=error)
 
     def reading(self, document: lsp.TextDocumentIdentifier) -> LiveText | None:
         """What is known of a document; None for one that is not open."""

@@ -302,9 +302,9 @@ def join(
     ends: Sequence[Flow],
     reader: Reader,
     keyed: Sequence[tuple[str, Sequential]],
-) -> tuple[Flow, Joining]:
+) -> tuple[Flow, Joining, bool]:
     """The place behind a combinator, for the place in front of it and those at the ends of its branches, which have
-    these keys; and the combinator as the net keeps it."""
+    these keys; the combinator as the net keeps it; and whether its branches are known to fit together."""
     from netspec.combinators.base import Ends  # here, since a chain without combinators needs none of it
 
     if joining.training_only:
@@ -316,11 +316,11 @@ def join(
                 "and buffers alone",
                 item.head, related=[end.related(None)], help="let its layers read a value that the input decides",
             )  # fmt: skip
-        return flow, joining
+        return flow, joining, True
     keys, branches = [key for key, _ in keyed], [branch for _, branch in keyed]
     types = [end.type for end in ends if end.type is not None]
     if not types or flow.type is None or len(types) < len(ends):
-        return flow.unknown(), joining
+        return flow.unknown(), joining, False
     names = joining.names(len(ends), item.options)
 
     def told(branch: int, axis: int | None) -> str:
@@ -332,17 +332,17 @@ def join(
         if unmet.problem.at is None:
             clue = JoinClue(joining, item, flow, tuple(ends), tuple(branches))
             _branches_disagree(clue, unmet.problem, names, reader)
-            return _agreed(ends, types) if joining.keeps_rank else flow.unknown(), joining
+            return _agreed(ends, types) if joining.keeps_rank else flow.unknown(), joining, False
         _report(item, unmet.problem, reader)
         made = None
     if made is None:
         unknown = TensorType((UNKNOWN,) * len(types[0].shape), types[0].dtype)
-        return ends[0]._replace(type=unknown) if joining.keeps_rank else flow.unknown(), joining
+        return ends[0]._replace(type=unknown) if joining.keeps_rank else flow.unknown(), joining, False
     origin = Origin(f"`{joining.word}`", reader.source.span(item.head), made.derive)
     start = flow if joining.input_joins else ends[0]
     constant = all(type_.constant for type_ in (*types, *([flow.type] if joining.input_joins else ())))
     made = made._replace(type=made.type.said_constant(constant))
-    return start.joined(made.type, origin, made.axis), joining.settled(made.type)
+    return start.joined(made.type, origin, made.axis), joining.settled(made.type), True
 
 
 def _report(item: Item, problem: Problem, reader: Reader, flow: Flow | None = None) -> None:

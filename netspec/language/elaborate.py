@@ -390,12 +390,13 @@ class Elaborator:
             ends.append(end)
         if start is flow:
             warn_overwritten(joining, [branch for _, branch in branches], reader)
-        end, joining = join(item, joining, flow, ends, reader, branches)
+        end, joining, fits = join(item, joining, flow, ends, reader, branches)
         self.inference.keep_conditions(item.name, span, flow)
         x, y = flow.type or NOTHING, end.type or NOTHING
         calls = cursor.context.calls
         slices = cursor.context.slices
-        cursor.nodes.append(Combinator(joining, path, name, tuple(branches), span, x, y, calls, slices=slices))
+        made = Combinator(joining, path, name, tuple(branches), span, x, y, calls, slices=slices, fits=fits)
+        cursor.nodes.append(made)
         cursor.flow = end
 
     def _branch(self, path: str, branch: Branch, of: str, start: Flow, context: Context) -> tuple[Sequential, Flow]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from netspec.diagnostics import Related, Span
-from netspec.dims import Problem, Size, Unmet
+from netspec.dims import Problem, Size
 from netspec.expressions.values import Family
 from netspec.layers.base import TensorType, shape_text
 from netspec.net import Leaf
@@ -70,10 +70,7 @@ class LayerOrigin(Origin):
 
     def derivation(self, axis: int) -> str | None:
         """What the layer says of the size along an axis."""
-        try:
-            return self._leaf.layer.derivation(self._leaf.input, axis)
-        except Unmet:  # a formula too long to be of help
-            return None
+        return self._leaf.derivation(axis)
 
     def named(self) -> str:
         """ "`Flatten` (line 17)", and for a layer inside a block also the line of the outermost call."""

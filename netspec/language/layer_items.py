@@ -108,7 +108,7 @@ class LayerItems:
         init = self.init.of(layer, x, span, context.rules, self.reader) if context.rules else ()
         leaf = Leaf(
             cursor.keys.prefix + key, given_name, layer, x, out, span, context.calls, context.frozen, init,
-            context.again, slices=context.slices,
+            context.again, slices=context.slices, fits=y is not None,
         )  # fmt: skip
         if item.options and "parametrize" in item.options:
             leaf = parametrized(leaf, item.options["parametrize"], self._at(cursor))

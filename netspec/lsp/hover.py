@@ -9,7 +9,7 @@ from typing import Final
 from lsprotocol import types as lsp
 
 from netspec.combinators import COMBINATORS
-from netspec.dims import Size, Unmet, is_known
+from netspec.dims import Size, is_known
 from netspec.language.glossary import EXPLAINED
 from netspec.layers.base import Layer
 from netspec.layers.reference import arguments_in_words, paragraphs, spelled
@@ -70,7 +70,7 @@ def ran(reading: LiveText, nodes: Sequence[Node]) -> str:
     lines = [_run(node) for node in nodes[:MOST]]
     if len(nodes) > MOST:
         lines.append(f"… {len(nodes)} times, the last gives {types_text([nodes[-1].output])}")
-    lines += _derived(nodes[0])
+    lines += first.derivations if isinstance(first := nodes[0], Leaf) and is_known(first.output.shape) else []
     cost = [f"{count_text(count)} {word}" for count, word in _counts(nodes) if count != 0]
     if cost and reading.net is not None:
         share = _share(total(map(params_of, nodes)), reading.net.params)
@@ -89,21 +89,6 @@ def _run(node: Node) -> str:
     shapes = f"{shape_text(node.input.shape)} → {types_text([node.output])}" if known else "its shape is not known"
     path = f"`{node.path}`: " if isinstance(node, Leaf | Sequential) and node.path else ""
     return f"{path}**{shapes}**"
-
-
-def _derived(node: Node) -> list[str]:
-    """How each size that a layer sets came about."""
-    if not isinstance(node, Leaf) or not is_known(node.output.shape):
-        return []
-    found: list[str] = []
-    for axis, size in enumerate(node.output.shape):
-        try:
-            text = node.layer.derivation(node.input, axis)
-        except Unmet:  # a formula too long to be of help
-            continue
-        if text is not None and text != str(size) and f"{size} = {text}" not in found:
-            found.append(f"{size} = {text}")
-    return found
 
 
 def _counts(nodes: Sequence[Node]) -> list[tuple[Size, str]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from netspec.diagnostics import Span
-from netspec.dims import Shape, Size, counted, product
+from netspec.dims import UNKNOWN, Shape, Size, Unmet, counted, product
 from netspec.layers.base import Layer, TensorType, TorchCall, sum_sizes
 
 PARAMETRIZED: Final = "parametrizations."
@@ -82,6 +82,8 @@ class Leaf(NamedTuple):
     """What its weight is computed of, where that is said."""
     slices: Size = 1
     """How often it runs for one example: once for each slice of the `each` around it."""
+    fits: bool = True
+    """False where its input does not fit, which is reported; or where that is not known."""
 
     @property
     def reads(self) -> tuple[Read, ...]:
@@ -200,11 +202,29 @@ class Leaf(NamedTuple):
 
     @property
     def macs(self) -> Size:
-        """Multiply-accumulates of one example's forward pass."""
+        """Multiply-accumulates of one example's forward pass; `UNKNOWN` where its input does not fit."""
+        if not self.fits:
+            return UNKNOWN
         times = 1 if self.output.constant else self.slices
         if self.inputs:
             return counted(lambda: self.layer.macs_of_all(self.input, self.input_types) * times)
         return counted(lambda: self.layer.macs(self.input) * times)
+
+    def derivation(self, axis: int) -> str | None:
+        """How the size of the output along an axis follows from the input; None where that says nothing, or the formula
+        is too long to be of help."""
+        if not self.fits:
+            return None
+        try:
+            return self.layer.derivation(self.input, axis)
+        except Unmet:
+            return None
+
+    @property
+    def derivations(self) -> list[str]:
+        """How the sizes of what it gives follow from what it takes: `54 = (224 + 2 − 11) // 4 + 1`."""
+        found = ((size, self.derivation(axis)) for axis, size in enumerate(self.output.shape))
+        return list(dict.fromkeys(f"{size} = {text}" for size, text in found if text is not None and text != str(size)))
 
     @property
     def family(self) -> str:
@@ -318,6 +338,8 @@ class Combinator(NamedTuple):
     stand_in: str | None = None
     slices: Size = 1
     """As of a `Leaf`."""
+    fits: bool = True
+    """False where the branches do not fit together, which is reported; or where that is not known."""
 
     @property
     def constant_branches(self) -> tuple[int, ...]:
@@ -337,7 +359,10 @@ class Combinator(NamedTuple):
 
     @property
     def macs(self) -> Size:
-        """Multiply-accumulates of the join for one example, beside those of the layers in its branches."""
+        """Multiply-accumulates of the join for one example, beside those of the layers in its branches; `UNKNOWN` where
+        the branches do not fit together."""
+        if not self.fits:
+            return UNKNOWN
         times = 1 if self.output.constant else self.slices
         return counted(lambda: self.joining.macs([chain.output for _, chain in self.branches]) * times)
 

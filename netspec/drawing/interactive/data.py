@@ -163,7 +163,7 @@ class _Writer:
             "arguments": all_arguments(leaf),
             "input": _tensor(leaf.input),
             "output": _tensor(leaf.output),
-            "derivation": _derivations(leaf),
+            "derivation": leaf.derivations,
             "parameters": {name: shape_text(shape) for name, shape in leaf.own_parameters.items()},
             **_counts(leaf.params, leaf.macs, _memory(leaf)),
             **_place(leaf.span),
@@ -231,13 +231,3 @@ def _inside(group: LayerGroup) -> Iterable[Item]:
             case _:
                 break
     return items
-
-
-def _derivations(leaf: Leaf) -> list[str]:
-    """How the sizes of what a layer gives follow from what it takes: `54 = (224 + 2 − 11) // 4 + 1`."""
-    lines: dict[str, None] = {}
-    for axis, size in enumerate(leaf.output.shape):
-        derivation = leaf.layer.derivation(leaf.input, axis) if len(leaf.input.shape) else None
-        if derivation and derivation != str(size):
-            lines[f"{size} = {derivation}"] = None
-    return list(lines)

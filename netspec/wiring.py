@@ -100,7 +100,10 @@ class Wiring:
         first: dict[str, Node] = {}
         for node in walk(root):
             if isinstance(node, (Sequential, Combinator)) and first.setdefault(node.path, node) is not node:
-                slots = dict(zip(slots_inside(first[node.path]), slots_inside(node), strict=True))
+                theirs, ours = slots_inside(first[node.path]), slots_inside(node)
+                if len(theirs) != len(ours):  # there is a mistake in one of them, which is reported
+                    continue
+                slots = dict(zip(theirs, ours, strict=True))
                 reads = tuple(slots[slot] for slot in self.of(first[node.path]).reads)
                 self._wires[id(node)] = Wires(reads)
 

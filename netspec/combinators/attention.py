@@ -268,7 +268,7 @@ class Attend(Joining):
     def _words(self) -> str:
         """The options in a few words: `8 heads, 2 of keys, causal, window 4, rotary`."""
         said = [
-            "" if self.heads is None else f"{self.heads} head{'s' * (self.heads > 1)}",
+            "" if self.heads is None else f"{self.heads} head{'' if self.heads == 1 else 's'}",
             "" if self.kv_heads is None else f"{self.kv_heads} of keys",
             "causal" if self.is_causal else "",
             "" if self.window is None else f"window {self.window}",

@@ -21,6 +21,28 @@ layers:
 """
 
 
+ATTEND = """\
+input: [10, 8]
+layers:
+  - as: x
+  - attend:
+      query: [Linear: 8]
+      key: [use: x]
+      value: [use: x]
+    heads: "four"
+"""
+SHARED = """\
+input: {x: [10, int64], mask: [10, bool]}
+layers:
+  - Embedding: {num_embeddings: 9, embedding_dim: 8}
+  - repeat: 2
+    shared: layer
+    do:
+      - residual: [SelfAttention: {num_heads: 2, mask: mask}]
+      - Flatten: {start_dim: 9}
+"""
+
+
 def shown(text: str) -> None:
     try:
         result = compile_source(*decode(text.encode(), "spec.yaml"))
@@ -35,8 +57,9 @@ def shown(text: str) -> None:
     assert b"</html>" in page([OnPage(net, "spec.yaml", text, result.diagnostics)], Look())
 
 
-def test_an_axis_that_a_branch_has_not_is_unknown() -> None:
-    shown(EINSUM)
+@pytest.mark.parametrize("text", [EINSUM, ATTEND, SHARED])
+def test_what_does_not_fit_is_not_counted(text: str) -> None:
+    shown(text)
 
 
 @pytest.mark.parametrize("start", range(0, 120, 20))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from netspec.diagnostics import Diagnostic, UsageError, has_errors
-from netspec.errors import SpecError
 from netspec.language.clues import Clues
 from netspec.language.words import is_complete
 from netspec.layers import OWN, Offer
@@ -67,7 +66,7 @@ def load_offered(
     _check_arguments(variant, set, limits)
     source, problems = read(path, limits)
     terms = Terms(limits, offer)
-    return _net_or_raise(_compile(source, problems, stem_of(source.name), variant, set or {}, terms))
+    return _compile(source, problems, stem_of(source.name), variant, set or {}, terms).whole()
 
 
 def loads(
@@ -93,7 +92,7 @@ def loads(
     _want(filename, "`filename` as a text, which messages show", str, os.PathLike)
     terms = Terms(limits, _offer(layers))
     source, problems = decode(text.encode("utf-8", "surrogatepass"), filename, limits)
-    return _net_or_raise(_compile(source, problems, stem_of(filename), variant, set or {}, terms))
+    return _compile(source, problems, stem_of(filename), variant, set or {}, terms).whole()
 
 
 def check(
@@ -255,12 +254,6 @@ def _with_mends(
         return None if net is None or has_errors(wrong) else net.conditions
 
     return answered(source, Found(*first, clues), anew, recheck, conditions)
-
-
-def _net_or_raise(result: Result) -> Net:
-    if has_errors(result.diagnostics) or result.net is None:
-        raise SpecError(result.diagnostics, {result.source.name: result.source.text})
-    return result.net
 
 
 def _offer(layers: Iterable[type[Layer]]) -> Offer:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from netspec.called import name_like
 from netspec.diagnostics import Diagnostic, Related, UsageError, did_you_mean, has_errors
 from netspec.dims import UNKNOWN, Requirement
+from netspec.errors import SpecError
 from netspec.language.binding import value_of
 from netspec.language.clues import Clues
 from netspec.language.cursor import NOTHING
@@ -60,6 +61,16 @@ class Result(NamedTuple):
     diagnostics: list[Diagnostic]
     source: Source
     spec: Spec | None
+
+    def whole(self) -> Net:
+        """The net.
+
+        Raises:
+            SpecError: the spec is wrong.
+        """
+        if self.net is None or has_errors(self.diagnostics):
+            raise SpecError(self.diagnostics, {self.source.name: self.source.text})
+        return self.net
 
 
 def checked(

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import netspec
 from netspec.diagnostics import UsageError
-from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source, parse
+from netspec.text.source import Source, parse
 from netspec.writing import block, flow, quoted, shown, written
+from tests.schema.held import plain
 
 SPEC = """
 input: [3, 6, 6]
@@ -91,21 +92,11 @@ VALUES = st.recursive(
 )
 
 
-def value_of(node: Node) -> Any:
-    match node:
-        case ScalarNode():
-            return node.value
-        case ListNode():
-            return [value_of(item) for item in node.items]
-        case MapNode():
-            return {key.text: value_of(item) for key, item in node.entries}
-
-
 def read(text: str) -> Any:
     node, found = parse(Source("spec.yaml", text))
     assert not found
     assert node is not None
-    return value_of(node)
+    return plain(node)
 
 
 def same(a: Any, b: Any) -> bool:

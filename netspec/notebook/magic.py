@@ -10,8 +10,7 @@ import click
 
 from netspec.cli.common import settings
 from netspec.compiler import compile_source
-from netspec.diagnostics import UsageError, has_errors
-from netspec.errors import SpecError
+from netspec.diagnostics import UsageError
 from netspec.net import Net
 from netspec.render import render_text
 from netspec.text.source import decode
@@ -51,10 +50,9 @@ def compile_cell(line: str, cell: str, names: dict[str, Any]) -> Net:
         raise UsageError(f"`%%netspec {name}`: the network is kept under a name of Python's, which `{name}` is not")
     source, problems = decode(cell.encode("utf-8", "surrogatepass"), name or CELL)
     result = compile_source(source, problems, asked["variant"], asked["set"])
-    if has_errors(result.diagnostics) or result.net is None:
-        raise SpecError(result.diagnostics, {source.name: source.text})
+    net = result.whole()
     if result.diagnostics:
         print(render_text(result.diagnostics, {source.name: source.text}), file=sys.stderr)
     if name is not None:
-        names[name] = result.net
-    return result.net
+        names[name] = net
+    return net

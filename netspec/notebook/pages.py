@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -60,7 +59,7 @@ def net_html(net: Net) -> str:
 
 def comparison_html(comparison: Comparison) -> str:
     """Two networks side by side, what differs marked; the quantities, and the differences to open."""
-    found = _pictures(lambda sheet: differences(comparison, sheet, quantities=False), (None,))
+    found = _pictures(lambda sheet: differences(comparison, sheet, quantities=False), None)
     table = comparison.to_html().partition("<pre>")[0]
     return _output(table, found, _details("layer by layer", "\n".join(comparison.differences)))
 
@@ -84,11 +83,11 @@ def result_html(result: RunResult) -> str:
 
 
 def _of_epochs(head: str, records: Sequence[Record]) -> str:
-    from netspec.trainer.show.curves import draw_curves  # imported here: networks are shown without torch
+    from netspec.trainer.show.curves import curves_image  # imported here: networks are shown without torch
 
     if not records:
         return _output(f"{head}<p>no epoch is done yet</p>")
-    curves = _Pictures(*(_image(draw_curves(records, "", dark=dark)) for dark in (False, True)))
+    curves = _Pictures(*(curves_image(records, dark=dark) for dark in (False, True)))
     return _output(head, curves, _details(plural(len(records), "epoch"), "\n".join(record.line for record in records)))
 
 
@@ -108,27 +107,20 @@ def _of_net(net: Net) -> _Pictures | None:
     """The first style and page in which the network can be read; None if there is none."""
     for page in _PAGES:
         for style in FOR_ANY:
-            found = _pictures(lambda sheet, style=style: picture([net], style, sheet), (page,))
+            found = _pictures(lambda sheet, style=style: picture([net], style, sheet), page)
             if found is not None:
                 return found
     return None
 
 
-def _pictures(draw: Callable[[Sheet], Drawn], pages: Sequence[str | None]) -> _Pictures | None:
-    """What is drawn on the first page that it can be read on, once, and coloured twice."""
-    for page in pages:
-        try:
-            light = draw(Sheet(fit=None if page is None else paper(page), legend=False))
-        except UsageError:  # type would be too small
-            continue
-        dark = replace(light, page=replace(light.page, theme="dark"))
-        return _Pictures(light.file("svg").decode(), dark.file("svg").decode())
-    return None
-
-
-def _image(svg: str) -> str:
-    """Curves as an image: matplotlib's names inside would meet those of another output."""
-    return f'<img alt="loss and accuracy by epoch" src="data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}">'
+def _pictures(draw: Callable[[Sheet], Drawn], page: str | None) -> _Pictures | None:
+    """What is drawn on a page, once, and coloured twice; None where it could not be read on that."""
+    try:
+        light = draw(Sheet(fit=None if page is None else paper(page), legend=False))
+    except UsageError:  # type would be too small
+        return None
+    dark = replace(light, page=replace(light.page, theme="dark"))
+    return _Pictures(light.file("svg").decode(), dark.file("svg").decode())
 
 
 def _depth(net: Net) -> int | None:

@@ -33,17 +33,18 @@ def data(text: str) -> Any:
     """A spec as plain data; None where it is no YAML."""
     source, _ = decode(text.encode(), "spec.yaml")
     node, problems = parse(source)
-    return None if node is None or problems else _plain(node)
+    return None if node is None or problems else plain(node)
 
 
-def _plain(node: Node) -> Any:
+def plain(node: Node) -> Any:
+    """A node as plain data: what a YAML reader makes of it."""
     match node:
         case ScalarNode():
             return node.value
         case ListNode():
-            return [_plain(item) for item in node.items]
+            return [plain(item) for item in node.items]
         case MapNode():
-            return {key.text: _plain(value) for key, value in node.entries}
+            return {key.text: plain(value) for key, value in node.entries}
 
 
 def refused(text: str) -> list[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from base64 import b64encode
 from collections.abc import Callable
 from html import escape
 from typing import Any
 
 from netspec.trainer.measure.metrics import Scores
 from netspec.trainer.run.records import Record
-from netspec.trainer.show.curves import draw_curves
+from netspec.trainer.show.curves import curves_image
 from netspec.trainer.show.pace import Pace
 
 
@@ -49,8 +48,7 @@ class Notebook:
         """Add a line for the epoch, and update the curves."""
         self._pace.epoch = record.epoch
         self._records.append(record)
-        picture = b64encode(draw_curves(self._records, "").encode()).decode()
-        self._curves = f'<img alt="loss and accuracy by epoch" src="data:image/svg+xml;base64,{picture}">'
+        self._curves = curves_image(self._records)
         self._set_bar(0, "")
 
     def note(self, text: str) -> None:

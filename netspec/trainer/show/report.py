@@ -26,7 +26,7 @@ from netspec.trainer.measure.confusion import commonest
 from netspec.trainer.measure.evaluation import Examination, WrongAnswer
 from netspec.trainer.run.directory import RunDirectory
 from netspec.trainer.run.records import COLUMNS, Record, columns_of, figure_text, read_records
-from netspec.trainer.show.curves import draw_curves
+from netspec.trainer.show.curves import SHOWN, draw_curves
 from netspec.views.describe import count_text
 
 _PAGE = Template("""<!doctype html>
@@ -61,7 +61,7 @@ def make_report(run: RunDirectory, net: Net, found: Examination | None, names: S
     records = read_records(run.path)
     curves = [draw_curves(records, net.name, dark=dark).encode() for dark in (False, True)]
     sections = [
-        _section("Curves", _in_both_schemes(curves, "loss and accuracy by epoch"), "whole"),
+        _section("Curves", _in_both_schemes(curves, SHOWN), "whole"),
         _section("Epochs", _epochs(records)),
     ]
     if found is not None:

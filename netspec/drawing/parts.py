@@ -142,7 +142,7 @@ def end(word: str, types: Sequence[tuple[str | None, TensorType]]) -> Piece:
     for name, type_ in types:
         shape = shape_text(type_.shape) + ("" if type_.dtype == "float32" else f" {type_.dtype}")
         runs += [Phrase(f"{name or word} {shape}", bold=name is not None)]
-    return box(runs, "end", "")
+    return box(runs, "end", "", apart=True)
 
 
 def _reading(piece: Piece, *, takes: bool) -> Piece:

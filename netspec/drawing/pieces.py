@@ -69,7 +69,10 @@ def _stripped(row: tuple[Phrase, ...]) -> tuple[Phrase, ...]:
 
 def measured(runs: Sequence[Phrase], most: float = WIDEST) -> float:
     """The width of a box around a text, that of its longest line."""
-    rows = text_lines(runs, most)
+    return _around(text_lines(runs, most))
+
+
+def _around(rows: Sequence[Sequence[Phrase]]) -> float:
     return max(sum(width(run.words, MAIN, bold=run.bold) for run in line) for line in rows) + 2 * _PAD
 
 
@@ -82,10 +85,12 @@ def box(
     most: float = WIDEST,
     heavy: bool = False,
     dashed: bool = False,
+    apart: bool = False,
 ) -> Piece:
-    """A box with text, at least as wide as `least`; its lines are no longer than `most`."""
-    rows = text_lines(runs, most)
-    half = max(measured(runs, most), least) / 2
+    """A box with text, at least as wide as `least`; its lines are no longer than `most`. With `apart` each run has a
+    line of its own."""
+    rows = [row for run in runs for row in text_lines([run], most)] if apart else text_lines(runs, most)
+    half = max(_around(rows), least) / 2
     high = _STEP * len(rows) + 6
     words = tuple(Words(0, 4 + MAIN * 0.86 + _STEP * number, row) for number, row in enumerate(rows))
     shape = Box(-half, 0, 2 * half, high, role, heavy=heavy, dashed=dashed)
@@ -108,6 +113,18 @@ def named(name: str) -> Piece:
     high = 11.0 * len(rows) + 1
     line = (Stroke(((0, 0), (0, high))), Stroke(((0, 5), (9, 5)), thin=True))
     return Piece(0, 12 + max(w.width for w in words), high, (*line, *words), pointed=False)
+
+
+def handed(value: Piece) -> Piece:
+    """A point on the line at which a value is given to the outside, beside what goes on."""
+    level = value.height / 2
+    x = value.left + 2 * GAP
+    shapes = (
+        Stroke(((0, 0), (0, value.height))),
+        Stroke(((0, level), (x - value.left, level)), arrow=True),
+        *moved(value.shapes, x, 0),
+    )
+    return Piece(0, x + value.right, value.height, shapes, pointed=False)
 
 
 def chain(pieces: Sequence[Piece], *, gap: float = GAP) -> Piece:

@@ -15,11 +15,12 @@ from netspec.drawing.closing import closed, closing_text, count, flowing, levels
 from netspec.drawing.heading import heading
 from netspec.drawing.page import Sheet
 from netspec.drawing.parts import PieceMaker, end
-from netspec.drawing.pieces import GAP, Piece, chain
+from netspec.drawing.pieces import GAP, Piece, chain, handed
 from netspec.drawing.scene import SMALL, Phrase, Scene, Shape, Stroke, Words, below, beside, moved
 from netspec.drawing.short import Voice
 from netspec.drawing.stages import Key, aligned, key
-from netspec.net import Net
+from netspec.layers.base import TensorType
+from netspec.net import As, Net
 from netspec.views.fold import Item
 from netspec.wiring import Wiring
 
@@ -68,11 +69,38 @@ def _stages(net: Net, items: Sequence[Item], voice: Voice) -> list[_Stage]:
     parts = PieceMaker(voice, Wiring(net))
     pieces = parts.pieces(items, shapes=True, before=net.input.shape)
     inputs = end(voice.word("input"), [(value.name, value.type) for value in net.inputs])
-    outputs = [(value.name, type_) for value in net.outputs for type_ in value.types]
+    early = _given_early(net, items)
+    for at, (name, type_) in early.items():
+        given = end(voice.word("output"), [(name, type_)])
+        goes_on = at + 1 < len(pieces) and pieces[at + 1].takes
+        named = [pieces[at]] if isinstance(item := items[at], As) and item.name != name else []
+        pieces[at] = chain([*named, handed(given) if goes_on else given])
+    told = {item.slot for at in early if isinstance(item := items[at], As)}
+    outputs = [(name, type_) for slot, name, type_ in _given(net) if slot not in told]
     found = [_Stage(("input", ()), [inputs])]
     keyed = zip((key(flowing(item).shape) for item in items), pieces, strict=True)
     found += [_Stage(size, [piece for _, piece in group]) for size, group in groupby(keyed, key=lambda pair: pair[0])]
     return [*found, _Stage(("output", ()), [end(voice.word("output"), outputs)])]
+
+
+def _given(net: Net) -> list[tuple[int | None, str | None, TensorType]]:
+    """The tensors that a net gives: where each is kept, its name, its type."""
+    return [
+        (slot, value.name, type_)
+        for value in net.outputs
+        for slot, type_ in zip(value.slots or (None,), value.types, strict=True)
+    ]
+
+
+def _given_early(net: Net, items: Sequence[Item]) -> dict[int, tuple[str | None, TensorType]]:
+    """Where in a chain tensors get a name that the network gives, those at its end excepted; with what they are."""
+    given = {slot: (name, type_) for slot, name, type_ in _given(net)}
+    at_end = next((at for at in range(len(items), 0, -1) if not isinstance(items[at - 1], As)), 0)
+    return {
+        at: given[item.slot]
+        for at, item in enumerate(items[:at_end])
+        if isinstance(item, As) and item.term is None and item.slot in given
+    }
 
 
 def _scene(nets: Sequence[Net], columns: Sequence[Sequence[_Stage]], number: int, voice: Voice) -> Scene:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from functools import cache
 from typing import Final
 
@@ -15,8 +16,23 @@ _MARGIN: Final = 1.02
 """Fonts that are not DejaVu may have single letters that are wider by a little."""
 _WIDE: Final = 1000
 """Of an East Asian letter, which its fonts give a square: twice the mean of a Latin one."""
-_UNKNOWN: Final = 1250
-"""Of a letter that only a font knows the width of, an emoji or one of a further script; `fixed` tells of such."""
+_PICTURE: Final = 1250
+"""Of an emoji, and of what no font may have."""
+_FURTHER: Final = {
+    **dict.fromkeys(("Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "Pd", "Po"), 720),
+    "Mc": 500, "Mn": 60, "Me": 60, "Zs": 320,
+}  # fmt: skip
+"""Of a letter of a further script, by its category: the mean of Noto's fonts for twenty scripts and a little more. A
+mark above or below a letter has no width of its own."""
+_OF_SCRIPTS: Final = (
+    (0x0590, 600), (0x0600, 0), (0x0B80, 900), (0x0C00, 800), (0x0D00, 950), (0x0E00, 0), (0x1000, 860), (0x10A0, 0),
+)  # fmt: skip
+"""Of the scripts whose letters are narrower or wider, from which code point on: Hebrew, Tamil, Telugu and Kannada,
+Malayalam and Sinhala, Burmese."""
+_HALF: Final = 650
+"""Of one of the two letters that are a flag."""
+_TONES: Final = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+"""They change the emoji before them."""
 
 
 @cache
@@ -25,12 +41,24 @@ def _letter(letter: str, bold: bool) -> int:
     known = (BOLD if bold else PLAIN).get(letter)
     if known is not None:
         return known
-    return _WIDE if _is_square(letter) else _UNKNOWN
+    return _WIDE if _is_square(letter) else _further(letter)
+
+
+def _further(letter: str) -> int:
+    """Of a letter whose width only a font knows; `fixed` tells of such."""
+    if "\U0001f1e6" <= letter <= "\U0001f1ff":
+        return _HALF
+    if letter in _TONES:
+        return _FURTHER["Mn"]
+    category = unicodedata.category(letter)
+    at = bisect_right(_OF_SCRIPTS, ord(letter), key=lambda script: script[0])
+    mean = _OF_SCRIPTS[at - 1][1] if at and category.startswith("L") else 0
+    return mean or _FURTHER.get(category, _PICTURE)
 
 
 def _is_square(letter: str) -> bool:
     """Whether a letter is an ideograph, a kana, a syllable of Hangul or a sign among them."""
-    return unicodedata.east_asian_width(letter) in "WF" and unicodedata.category(letter) != "So"
+    return unicodedata.east_asian_width(letter) in "WF" and unicodedata.category(letter) not in ("So", "Sk")
 
 
 def width(words: str, size: float, *, bold: bool = False) -> float:

@@ -205,6 +205,25 @@ def test_a_width_is_stated_where_only_a_font_knows_it() -> None:
     assert not fixed("11×11 Conv (96), stride 4 → ½ ∞ сеть 网络")
 
 
+@pytest.mark.parametrize(
+    ("words", "least", "most"),
+    [("שלום", 22, 28), ("مرحبا", 28, 40), ("नमस्ते", 22, 36), ("สวัสดี", 26, 34), ("தமிழ்", 26, 36), ("🙂", 12, 13.5)],
+)
+def test_a_text_of_a_further_script_has_about_the_room_that_its_fonts_take(
+    words: str, least: float, most: float
+) -> None:
+    """Noto's and DejaVu's widths of these words at a size of 10, from 0.9 to 1.4 of them: what is stated as a text's
+    length stretches it by no more than that."""
+    assert least <= width(words, 10) <= most
+
+
+def test_a_flag_has_the_room_of_one_emoji_and_marks_and_tones_have_none_of_their_own() -> None:
+    emoji = width("🙂", 10)
+    assert width("🇨🇳", 10) == pytest.approx(emoji, rel=0.1)
+    assert width("👍🏽", 10) < 1.1 * emoji
+    assert width("e\u0301\u0302", 10) < 1.25 * width("e", 10)
+
+
 # ---- colours
 
 

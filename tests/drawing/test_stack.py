@@ -11,7 +11,8 @@ from netspec.drawing.page import Sheet, paper
 from netspec.drawing.scene import Box, Scene, Tip, Words, flat
 from netspec.drawing.stages import aligned, key
 from netspec.drawing.styles import picture
-from tests.drawing.held import words_of
+from netspec.views.describe import shape_text
+from tests.drawing.held import faults, words_of
 from tests.drawing.nets import load, nets
 
 
@@ -107,3 +108,22 @@ def test_a_closed_block_says_the_values_that_it_reads_and_gives() -> None:
         "concat 14 layers · ← p[5]",
     ]  # fmt: skip
     assert not any("→" in text for text in said)  # what it gives has a name on the line
+
+
+@pytest.mark.parametrize("name", ["graphs/vae", "graphs/actor_critic", "graphs/fpn", "graphs/yolov8n"])
+def test_each_value_that_a_network_gives_has_one_box_above_what_makes_it(name: str) -> None:
+    net = load(name)
+    scene = picture([net], "stack", Sheet()).scene
+    given = [f"{value.name} {shape_text(type_.shape)}" for value in net.outputs for type_ in value.types]
+    words = {text: [w.y for w in flat(scene.shapes) if isinstance(w, Words) and words_of(w) == text] for text in given}
+    assert all(len(places) == given.count(text) for text, places in words.items())
+    assert faults(scene) == []
+
+
+def test_a_value_that_is_given_and_flows_on_stands_beside_the_line() -> None:
+    text = "{name: n, input: [4], layers: [Linear: 3, {as: a}, Linear: 2, {as: b}], output: {first: a, b: b}}"
+    scene = picture([netspec.loads(text)], "stack", Sheet()).scene
+    words = {words_of(s): s for s in flat(scene.shapes) if isinstance(s, Words)}
+    assert words["first 3"].left > words["FC (3)"].x
+    assert words["FC (2)"].y < words["first 3"].y < words["a"].y < words["FC (3)"].y
+    assert words["b 2"].x == words["FC (2)"].x

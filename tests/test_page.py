@@ -121,6 +121,37 @@ def test_a_spec_that_cannot_be_read_is_shown_as_text_with_its_errors(tmp_path: P
     assert drawn["text"] == spec.read_text()
 
 
+FINDINGS = """\
+input: [4]
+blocks:
+  twice(n):
+    - Linear: n
+    - Linear: m
+layers:
+  - Linear: {in_features: 5, out_features: 3}
+  - repeat: 2
+    do:
+      - Tanh
+      - Softplus: {beat: 1}
+  - ReLu
+  - twice: 2
+  - Flatten
+train: {data: MNIST, loss: [CrossEntropyLos], epochs: 1, batch_size: 2, optimizer: {SGD: {lr: 1}}}
+"""
+
+
+def test_a_finding_stands_at_its_item_or_at_the_one_in_front_and_a_recipes_at_none(tmp_path: Path) -> None:
+    spec, out = tmp_path / "found.yaml", tmp_path / "found.html"
+    spec.write_text(FINDINGS)
+    invoke(command, spec, "-o", out)
+    (drawn,) = data_of(out.read_text())["nets"]
+    at = {(finding["code"], finding["line"]): finding["item"] for finding in drawn["findings"]}
+    assert at[("width-mismatch", 7)] == [7, 5]
+    assert at[("unknown-argument", 11)] == [11, 9]
+    assert at[("unknown-layer", 12)] == [8, 5]
+    assert {item for (_, line), item in at.items() if line == 15} == {None}
+
+
 # ---- in Chromium
 
 

@@ -13,8 +13,9 @@ from typing import Final, Literal
 from netspec.drawing.interactive.data import OnPage, net_data
 from netspec.drawing.interactive.phrases import in_language, words
 from netspec.drawing.language import TAGS, Language
-from netspec.drawing.palette import family_colors
+from netspec.drawing.palette import Color, family_colors
 from netspec.drawing.text import printable
+from netspec.drawing.theme import theme
 
 _SCRIPTS: Final = ("boxes.js", "details.js", "view.js", "page.js")
 """In the order in which they run."""
@@ -64,8 +65,21 @@ def page(drawn: Sequence[OnPage], look: Look = _PLAIN) -> bytes:
 
 
 def _colors() -> str:
-    """The colours of the families of layers."""
+    """The colours of the families of layers, those of the pictures in each theme."""
+    light, dark = (
+        [(f'[data-family="{family}"]', theme(name).fills[family]) for family in family_colors()]
+        for name in ("light", "dark")
+    )
+    chosen = _rules(':root[data-theme="dark"] ', dark)
+    on_dark_screen = _rules(':root:not([data-theme="light"]) ', dark)
+    return (
+        f"{_rules('', light)}@media screen and (prefers-color-scheme: dark) {{\n{on_dark_screen}}}\n"
+        f"@media screen {{\n{chosen}}}\n"
+    )
+
+
+def _rules(within: str, colors: Sequence[tuple[str, Color]]) -> str:
     return "".join(
-        f'[data-family="{family}"] {{ --fill: {color.fill}; --line: {color.line}; }}\n'
-        for family, color in family_colors().items()
+        f"{within}{family} {{ --fill: {fill}; --line: {line}; --bar: {line if within else fill}; }}\n"
+        for family, (fill, line) in colors
     )

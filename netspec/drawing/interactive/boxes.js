@@ -83,8 +83,8 @@ function treeItem(element, item) {
   elementOf.set(item, element);
   itemOf.set(element, item);
   for (const finding of findingsOf.get(item) || []) {
-    element.classList.add("wrong");
-    element.append(make("div", "said", `${say(finding.severity)}: ${finding.message}`));
+    element.classList.add(finding.severity === "error" ? "wrong" : "doubtful");
+    element.append(make("div", `said ${finding.severity}`, `${say(finding.severity)}: ${finding.message}`));
   }
   return element;
 }

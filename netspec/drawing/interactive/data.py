@@ -9,6 +9,7 @@ from typing import Any, Final
 from netspec.diagnostics import Diagnostic, Span
 from netspec.dims import Size, counted, product
 from netspec.drawing.closing import crossing
+from netspec.drawing.interactive.placing import Head, heads_of
 from netspec.drawing.labels import drawn_arguments
 from netspec.drawing.language import Language, said
 from netspec.drawing.tips import all_arguments
@@ -51,7 +52,9 @@ def net_data(drawn: OnPage, language: Language) -> dict[str, Any]:
     }
     if net is None:
         return data
+    heads = heads_of(net, drawn.text, drawn.diagnostics)
     return data | {
+        "findings": [_finding(finding, head) for finding, head in zip(drawn.diagnostics, heads, strict=True)],
         "inputs": [
             {"name": value.name or said("input", language), "shape": _tensor(value.type)} for value in net.inputs
         ],
@@ -78,8 +81,9 @@ def _tensor(type_: TensorType) -> str:
     return tensors_text(None, (type_,))
 
 
-def _finding(diagnostic: Diagnostic) -> dict[str, Any]:
+def _finding(diagnostic: Diagnostic, head: Head | None = None) -> dict[str, Any]:
     return {
+        "item": head,
         "severity": diagnostic.severity,
         "code": diagnostic.code,
         "message": diagnostic.message,

@@ -30,13 +30,12 @@ function everything(net) {
   return found;
 }
 
-/** Give each finding to the item that it is about: the last that begins on its line or before. */
+/** Give each finding to the box of the item that it is about, the first where there are several. */
 function place(net, items) {
   for (const finding of net.findings) {
-    finding.element = () => make("div", "said", `${say(finding.severity)}: ${finding.message}${finding.help ? ` — ${finding.help}` : ""}`);
-    const before = items.filter((item) => item.line && (item.kind !== "group" || item.training) && item.line <= finding.line && finding.line <= (item.endLine || item.line) + 3);
-    const last = before.filter((item) => item.line === Math.max(...before.map((i) => i.line)));
-    finding.item = last[0] || null;
+    finding.element = () => make("div", `said ${finding.severity}`, `${say(finding.severity)}: ${finding.message}${finding.help ? ` — ${finding.help}` : ""}`);
+    const head = finding.item;
+    finding.item = (head && items.find((item) => item.line === head[0] && item.column === head[1])) || null;
     if (finding.item) findingsOf.set(finding.item, [...(findingsOf.get(finding.item) || []), finding]);
   }
 }
@@ -67,7 +66,7 @@ function drawing(net) {
   if (net.params) parts.push(make("p", "", [say("{} parameters", net.params.text), say("{} MACs", net.macs.text), layersText(net.layers)].join(" · ")), bars(net));
   if (net.findings.length) {
     parts.push(make("ul", "findings", net.findings.map((finding) => {
-      const button = make("button", "", `${say(finding.severity)}[${finding.code}] ${finding.place}: ${finding.message}`, { type: "button" });
+      const button = make("button", finding.severity, `${say(finding.severity)}[${finding.code}] ${finding.place}: ${finding.message}`, { type: "button" });
       button.addEventListener("click", () => (finding.item ? focusItem(finding.item) : showSpec(net)));
       return make("li", "", button);
     })));

@@ -27,7 +27,13 @@ import sys
 from pathlib import Path
 
 if importlib.util.find_spec("netspec") is None:  # in Colab: the wheel, beside this notebook
-    (wheel,) = Path().glob("netspec_compiler-*.whl")
+    wheels = list(Path().glob("netspec_compiler-*.whl"))
+    if not wheels:
+        raise FileNotFoundError(
+            "upload netspec_compiler-*.whl beside this notebook (the folder on the left); "
+            "`pip wheel --no-deps .` in a clone of netspec makes it"
+        )
+    wheel = max(wheels, key=lambda file: file.stat().st_mtime)
     %pip install --quiet "{wheel}[torch]"
     importlib.invalidate_caches()
 

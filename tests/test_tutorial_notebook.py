@@ -49,3 +49,19 @@ def test_the_notebook_runs_and_every_command_says_what_the_page_shows(
     assert re.search(r"^loss \d\.\d+, train acc", said(trained), re.MULTILINE)
     (drawn,) = (cell for cell in book.cells if "SVG(" in cell.source)
     assert any("image/svg+xml" in output.get("data", {}) for output in drawn.outputs)
+
+
+def test_the_first_cell_says_what_to_upload_where_there_is_no_netspec(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    import nbformat
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    book = nbformat.read(ROOT / "docs" / "tutorial.ipynb", as_version=4)
+    first = next(cell for cell in book.cells if cell.cell_type == "code")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(FileNotFoundError, match="upload netspec_compiler"):
+        exec(TransformerManager().transform_cell(first.source), {})

@@ -23,7 +23,7 @@ from tests.browser import Page, browser
 
 KINDS = (
     "index", "guide", "tutorial", "layers", "layers/convolutions", "recipes", "errors/layers-and-shapes", "gallery",
-    "gallery/lenet", "performance", "security", "search",
+    "gallery/lenet", "performance", "security", "search", "notebooks", "programs", "editor", "ci", "study-alexnet",
 )  # fmt: skip
 """A page of every kind."""
 WINDOWS = ((1280, 900, False), (390, 844, True))

@@ -71,7 +71,7 @@ def command(
     sheet = page_of(page)
     pairs = _pairs(specs, variants, variant_a, variant_b)
     nets = [load_spec(spec, variant, set_, to_look_at=True) for spec, variant in pairs]
-    comparison = compare(*nets) if len(nets) == 2 else SeveralNets(nets)
+    comparison = compare(*nets)
     if output is not None and kind is not None:
         made, told = _drawn(comparison, kind, sheet, depth, snippet=snippet)
         write_atomic(output, made)

@@ -361,5 +361,5 @@ def test_a_directory_without_a_checkpoint_is_not_offered_for_a_resume(tmp_path: 
     with pytest.raises(UsageError, match="or remove this one, which has no checkpoint"):
         train(net, run=tmp_path / "killed")
     finish(net, tmp_path / "run")
-    with pytest.raises(UsageError, match="or go on with `--resume"):
+    with pytest.raises(UsageError, match="or go on with `resume="):
         train(net, run=tmp_path / "run")

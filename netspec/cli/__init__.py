@@ -129,6 +129,10 @@ def main() -> NoReturn:
     """Run the command line and exit with its status."""
     open_streams()
     shown = Shown()
+    if _COMPLETING in os.environ:
+        from netspec.cli.shells import know_shells  # imported here: only a shell asks for it
+
+        know_shells()
     try:
         status = cli(standalone_mode=False, prog_name="netspec", obj=shown)
         sys.stdout.flush()

@@ -84,6 +84,11 @@ class Repository:
             )  # fmt: skip
         return os.fsdecode(made.stdout).strip()
 
+    def names(self) -> list[str]:
+        """The names of all branches and tags."""
+        words = ("--format=%(refname:short)", "refs/heads", "refs/remotes", "refs/tags")
+        return os.fsdecode(self._output("for-each-ref", *words)).split()
+
     def changed(self, commit: str) -> list[ChangedFile]:
         """The YAML files that differ from a commit, in the order of their paths; those that git does not know yet, but
         for what it ignores, are new. Repositories within this one are among them where they are at another commit."""

@@ -136,6 +136,9 @@ def main() -> NoReturn:
     try:
         status = cli(standalone_mode=False, prog_name="netspec", obj=shown)
         sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        status = error.exit_code
     except click.ClickException as error:
         status = _refused(error, as_json=shown.as_json or _wants_json(sys.argv[1:]))
     except click.exceptions.Abort:

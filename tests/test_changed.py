@@ -9,6 +9,7 @@ import click
 import pytest
 
 from netspec.cli.check import command
+from netspec.cli.compare import command as compare
 from netspec.diagnostics import UsageError
 from tests.checkouts import LENET, MLP, checkout, commit, git, write
 from tests.commands import invoke, program
@@ -158,3 +159,18 @@ def test_without_a_repository_a_commit_or_git_it_is_said(
     assert "is no checkout of git" in str(invoke(command, "--changed").exception)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "`git` cannot be run" in str(invoke(command, "--changed").exception)
+
+
+def test_in_a_repository_without_a_commit_every_spec_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tmp_path / "young"
+    made.mkdir()
+    git(made, "init", "-q", "-b", "main")
+    write(made, "staged.yaml", MLP)
+    git(made, "add", "staged.yaml")
+    write(made, "unknown.yaml", WRONG)
+    monkeypatch.chdir(made)
+    assert checked("--changed")[0] == ["staged.yaml", "unknown.yaml"]
+    with pytest.raises(UsageError, match="this repository has no commit yet, so none is `main`: `--changed=HEAD`"):
+        command.main(["--changed=main"], standalone_mode=False)
+    text = invoke(compare, "--git", "HEAD").stdout
+    assert "| `staged.yaml` | added |" in text

@@ -13,7 +13,7 @@ import pytest
 from netspec.cli import cli
 from netspec.cli.files import write_atomic
 from netspec.diagnostics import UsageError
-from tests.commands import invoke
+from tests.commands import invoke, program
 
 ROOT = Path(__file__).parent.parent
 TRAIN = pytest.param("train", marks=pytest.mark.needs_torch)
@@ -297,3 +297,22 @@ def test_what_is_not_there_is_said_before_what_is_not_installed(arguments: tuple
     )
     assert run.returncode == 2, run.stderr
     assert "missing" in run.stderr
+
+
+def test_a_bare_name_shows_the_help_and_no_error() -> None:
+    bare, asked = program(cwd=ROOT), program("--help", cwd=ROOT)
+    assert (bare.returncode, bare.stdout) == (2, "")
+    assert bare.stderr.rstrip() == asked.stdout.rstrip()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("unt", "did you mean `unet`"), ("resn", "`resnet18`"), ("zzzzqq", "there are alexnet, lenet, unet, and ")],
+)
+def test_a_spec_to_start_from_that_there_is_not_is_answered_with_few_names(
+    name: str, said: str, tmp_path: Path
+) -> None:
+    run = program("new", "--from", name, cwd=tmp_path)
+    assert (run.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert said in run.stderr
+    assert len(run.stderr) < 300

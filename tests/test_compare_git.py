@@ -139,3 +139,24 @@ def test_options_that_say_nothing_here_are_refused(root: Path) -> None:
         assert isinstance(made.exception, UsageError) and words[0] in str(made.exception)
     assert program("compare", cwd=root).returncode == 2
     assert program("compare", "--git", "main", "--format", "markdown", cwd=root).returncode == 0
+
+
+def test_the_picture_marks_what_differs_in_words_and_by_its_border(root: Path) -> None:
+    changed = LENET.replace("out_channels: 6", "out_channels: 8").replace(
+        "- Linear: 84", "- Dropout: 0.25\n  - Linear: 84"
+    )
+    write(root, "specs/lenet.yaml", changed)
+    commit(root)
+    text = written()
+    chart = text.partition("```mermaid\n")[2].partition("```")[0]
+    marked = re.findall(r'^  (n\d+)\["(\w+):<br/>([^"]*)"\]', chart, re.MULTILINE)
+    assert [(kind, words.split(" ")[0]) for _, kind, words in marked if words.startswith("Conv2d")] == [
+        ("changed", "Conv2d"), ("changed", "Conv2d"),
+    ]  # fmt: skip
+    assert any("Dropout" in words for _, _, words in marked)
+    for kind in {kind for _, kind, _ in marked}:
+        names = [name for name, of, _ in marked if of == kind]
+        assert f"  class {','.join(names)} {kind}\n" in chart
+        assert re.search(rf"^  classDef {kind} stroke:#\w+,stroke-width:3px$", chart, re.MULTILINE)
+    assert "Picture, what differs with a thick border and a word" in text
+    assert len(marked) < len(re.findall(r"^  n\d+[\[(]", chart, re.MULTILINE)) / 2

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from netspec.recipe import tables
+from tests.checkouts import commit, git
 from tests.commands import ROOT
 
 SPEC = """input: [3, H, W]
@@ -26,6 +28,8 @@ train: {data: FashionMNIST, batch_size: 8, epochs: 1, optimizer: {SGD: {lr: 0.1}
 def place(tmp_path: Path) -> Path:
     (tmp_path / "net.yaml").write_text(SPEC, encoding="utf-8")
     (tmp_path / "broken.yaml").write_text("layers: [", encoding="utf-8")
+    git(tmp_path, "init", "-q", "-b", "main")
+    commit(tmp_path)
     return tmp_path
 
 
@@ -63,6 +67,17 @@ def completed(place: Path, line: str) -> list[str]:
         ("netspec explain BatchN", {"BatchNorm1d", "BatchNorm2d", "BatchNorm3d"}),
         ("netspec explain width-m", {"width-mismatch"}),
         ("netspec draw net.yaml --style st", {"stack"}),
+        ("netspec draw net.yaml --fit ", {"a4", "slide", "column"}),
+        ("netspec compile net.yaml --optimizer RA", {"RAdam"}),
+        ("netspec train net.yaml --device ", {"auto", "cpu", "cuda"}),
+        ("netspec new --from alex", {"alexnet"}),
+        ("netspec new --from d2l/len", {"d2l/lenet", "d2l/lenet_batch_norm"}),
+        ("netspec compare --git ma", {"main"}),
+        ("netspec check --changed ma", {"main"}),
+        ("netspec train net.yaml --set train.optimizer = RA", {"RAdam"}),
+        ("netspec train net.yaml --set train.loss = ", set(tables.LOSSES)),
+        ("netspec train net.yaml --set train.epochs = ", set[str]()),
+        ("netspec train net.yaml --set train.optimizer.SGD.lr =", set[str]()),
     ],
 )
 def test_what_is_offered(place: Path, line: str, offered: set[str]) -> None:
@@ -89,11 +104,25 @@ def test_the_line_of_the_page_works_in_bash(place: Path, tmp_path_factory: pytes
     (programs / "netspec").chmod(0o755)
     script = f"""{line}
 complete -p netspec
-COMP_WORDS=(netspec compile net.yaml --variant la); COMP_CWORD=4; _netspec_completion netspec; echo "${{COMPREPLY[@]}}"
+compopt() {{ echo "compopt $@"; }}
+COMP_WORDS=(netspec compile net.yaml --variant la); COMP_CWORD=4;
+_netspec_completion netspec; echo "${{COMPREPLY[@]}}"
+COMPREPLY=()
+COMP_WORDS=(netspec compile net.yaml --set wi); COMP_CWORD=4;
+_netspec_completion netspec; echo "${{COMPREPLY[@]}}"
+COMPREPLY=()
+COMP_WORDS=(netspec compile net.yaml --set width =); COMP_CWORD=5;
+_netspec_completion netspec; echo "<${{COMPREPLY[@]}}>"
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     run = subprocess.run(
         ["bash", "-c", script], cwd=place, env=environment, capture_output=True, encoding="utf-8", check=False
     )
     assert run.stderr == ""
-    assert run.stdout.splitlines() == ["complete -o nosort -F _netspec_completion netspec", "large"]
+    assert run.stdout.splitlines() == [
+        "complete -o nosort -F _netspec_completion netspec",
+        "large",
+        "compopt -o nospace",
+        "width=",
+        "<>",
+    ]

@@ -63,11 +63,9 @@ def test_a_name_of_two_things_gets_both_explanations() -> None:
     ("written", "meant"),
     [
         ("Adma", "Adam"),
-        ("sgd", "SGD"),
         ("FashonMNIST", "FashionMNIST"),
         ("flaten", "Flatten"),
         ("Conv2", "Conv2d"),
-        ("Residual", "residual"),
         ("batchsize", "batch_size"),
         ("Drop", "Dropout"),
         ("repaet", "repeat"),
@@ -79,6 +77,20 @@ def test_a_name_of_two_things_gets_both_explanations() -> None:
 def test_a_misspelt_name_is_answered_with_the_one_that_was_meant(written: str, meant: str) -> None:
     with pytest.raises(UsageError, match=rf"did you mean `{meant}`\?"):
         explain(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("lstm", "LSTM"),
+        ("RELU", "ReLU"),
+        ("sgd", "SGD"),
+        ("Residual", "residual"),
+        ("Width-Mismatch", "width-mismatch"),
+    ],
+)
+def test_a_name_in_another_case_is_explained(written: str, meant: str) -> None:
+    assert explain(written) == explain(meant)
 
 
 def test_what_resembles_nothing_is_answered_with_where_to_look() -> None:

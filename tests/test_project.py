@@ -27,7 +27,7 @@ def says(project: Path, text: str) -> None:
 
 def test_specs_that_are_named_once_are_checked_also_from_a_directory_below(project: Path) -> None:
     says(project, '[tool.netspec]\nspecs = ["nets"]\n')
-    for place, shown in ((project, "nets/twice.yaml"), (project / "nets" / "below", str(project / "nets/twice.yaml"))):
+    for place, shown in ((project, "nets/twice.yaml"), (project / "nets" / "below", "../twice.yaml")):
         run = program("check", cwd=place)
         assert (run.returncode, run.stderr) == (0, "")
         assert f" --> {shown}:2:" in run.stdout
@@ -78,8 +78,10 @@ def test_what_the_table_cannot_say_is_told_with_its_file(project: Path, text: st
     says(project, f"[tool.netspec]\n{text}\n")
     run = program("check", "nets/good.yaml", cwd=project)
     assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr.startswith(f"error[wrong-usage]: {project / 'pyproject.toml'}: ")
+    assert run.stderr.startswith("error[wrong-usage]: pyproject.toml: ")
     assert said in run.stderr
+    below = program("check", "good.yaml", cwd=project / "nets")
+    assert below.stderr.startswith("error[wrong-usage]: ../pyproject.toml: ")
 
 
 @pytest.mark.parametrize(

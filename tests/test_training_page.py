@@ -33,12 +33,12 @@ def test_the_program_learns_ends_by_its_callback_and_its_run_is_opened(tmp_path:
     done = run(tmp_path, "-c", head + LOG + net + rest + shown)
     assert done.returncode == 0, done.stderr
     assert "by the callback `enough`" in done.stderr
-    records = [json.loads(line) for line in (tmp_path / "runs/rings/metrics.jsonl").read_text().splitlines()]
+    records = [json.loads(line) for line in (tmp_path / "runs/rings-1/metrics.jsonl").read_text().splitlines()]
     assert 1 < len(records) < 100
     assert records[-1]["validation_near"] > 0.9 >= max(record["validation_near"] for record in records[:-1])
     assert f"near {records[-1]['validation_near']:.4f}" in done.stdout
     assert "'near': 0." in done.stdout.splitlines()[-1]
-    again = run(tmp_path, "-m", "netspec", "train", "--resume", "runs/rings")
+    again = run(tmp_path, "-m", "netspec", "train", "--resume", "runs/rings-1")
     assert again.returncode == 2
     assert "netspec.train(netspec.load(" in again.stderr
 

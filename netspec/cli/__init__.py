@@ -129,9 +129,16 @@ def main() -> NoReturn:
     """Run the command line and exit with its status."""
     open_streams()
     shown = Shown()
+    if _COMPLETING in os.environ:
+        from netspec.cli.shells import know_shells  # imported here: only a shell asks for it
+
+        know_shells()
     try:
         status = cli(standalone_mode=False, prog_name="netspec", obj=shown)
         sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        status = error.exit_code
     except click.ClickException as error:
         status = _refused(error, as_json=shown.as_json or _wants_json(sys.argv[1:]))
     except click.exceptions.Abort:

@@ -14,6 +14,7 @@ from netspec.cli.common import is_whole, offer
 from netspec.cli.git import ChangedFile, Repository, repository
 from netspec.cli.specs import is_spec_text
 from netspec.comparison import compare
+from netspec.comparison.parts import Kind, marks_of
 from netspec.comparison.request import ChangedNetwork, Costs, code, render
 from netspec.compiler import check_source, compile_every
 from netspec.cost import estimate_by_recipe
@@ -150,7 +151,7 @@ def _changed(name: str, a: Net, b: Net, remark: str) -> ChangedNetwork | None:
         return None
     keys = _keys(old, new)
     remarks = [*filter(None, [remark]), *([keys] if keys else [])]
-    chart = _chart(replace(a, name="before"), replace(b, name="now"))
+    chart = _chart(comparison.a, comparison.b, marks=marks_of(comparison.pairs))
     return ChangedNetwork(name, "changed", *costs, comparison, chart=chart, remark=" ".join(remarks))
 
 
@@ -180,9 +181,9 @@ def _costs(net: Net) -> Costs:
     return Costs(net.params, net.macs, None if cost is None else cost.peak, None if cost is None else cost.batch)
 
 
-def _chart(*nets: Net) -> str:
+def _chart(*nets: Net, marks: Mapping[int, Kind] | None = None) -> str:
     """A flowchart with blocks closed; empty where Mermaid does not draw as much."""
     try:
-        return mermaid(nets, depth=1)[0]
+        return mermaid(nets, depth=1, marks=marks)[0]
     except UsageError:
         return ""

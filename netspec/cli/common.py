@@ -202,6 +202,11 @@ def width() -> int:
     return shutil.get_terminal_size((100, 24)).columns
 
 
+def said(words: str) -> None:
+    """Say something beside what a command gives: on standard error."""
+    click.echo(words, err=True)
+
+
 def show_diagnostics(diagnostics: Sequence[Diagnostic], sources: Mapping[str, str], *, err: bool) -> None:
     """Print diagnostics with their source lines, on standard output or standard error."""
     from netspec.render import render_text  # imported here, since a spec without findings does not need it

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from netspec.cli.common import format_option, load_spec, plugin_option, set_option, width
+from netspec.cli.common import format_option, load_spec, plugin_option, said, set_option, width
 from netspec.cli.files import write_atomic
 from netspec.cli.pages import check_sheet, format_of, page_of, sheet_options
 from netspec.cli.variants import spec_pairs, variants_option
@@ -71,7 +71,7 @@ def command(
     sheet = page_of(page)
     pairs = _pairs(specs, variants, variant_a, variant_b)
     nets = [load_spec(spec, variant, set_, to_look_at=True) for spec, variant in pairs]
-    comparison = compare(*nets) if len(nets) == 2 else SeveralNets(nets)
+    comparison = compare(*nets)
     if output is not None and kind is not None:
         made, told = _drawn(comparison, kind, sheet, depth, snippet=snippet)
         write_atomic(output, made)
@@ -152,4 +152,4 @@ def _drawn(
     if form == "html":
         return page(comparison, sheet, depth), ""
     drawn = differences(comparison, sheet, depth) if isinstance(comparison, Comparison) else table_of(comparison, sheet)
-    return (tikz(drawn, snippet=snippet) if form == "tex" else drawn.file(form)), f": {drawn.told}"
+    return (tikz(drawn, snippet=snippet) if form == "tex" else drawn.file(form, said)), f": {drawn.told}"

@@ -1,24 +1,30 @@
 """What a shell completes behind a command: files, variants, keys of `--set`, names to explain, codes to ignore.
 
-click has the scripts for bash, zsh and fish; this says what they offer. It runs at every press of a key, so it reads
-the file that is named and compiles nothing.
+click has the scripts for bash, zsh and fish, to which `shells.py` adds what keys of `--set` take; this says what they
+offer. It runs at every press of a key, so it reads the file that is named and compiles nothing.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final, get_args
 
 import click
 from click.shell_completion import CompletionItem, split_arg_string
 
+from netspec.cli.git import repository
+from netspec.cli.shipped import specs
 from netspec.diagnostics import Code, UsageError
 from netspec.language.inputs import symbols_of
 from netspec.language.reading import read_spec
 from netspec.language.settable import keys_of
 from netspec.language.spec import Spec
 from netspec.layers import OWN
+from netspec.recipe import tables
+from netspec.recipe.base import Precision
 from netspec.text.source import parse, read
 
 Completing = Callable[[click.Context, str], Iterable[str | CompletionItem]]
@@ -75,14 +81,56 @@ def _variants(context: click.Context, _: str) -> list[str]:
     return [] if spec is None else list(spec.variants)
 
 
-def _keys(context: click.Context, incomplete: str) -> list[CompletionItem]:
-    """Variables, symbols and keys of the recipe, each with the `=` behind it."""
+def _keys(_: click.Context, incomplete: str) -> list[str]:
+    """Variables, symbols and keys of the recipe, each with the `=` behind it; behind that what may stand there."""
+    key, given, _value = incomplete.partition("=")
+    if given:
+        return [f"{key}={name}" for name in _VALUES.get(key, ())]
     spec = _spec()
-    if spec is None or "=" in incomplete:
+    if spec is None:
         return []
     variables = [key.text for key, _ in spec.vars]
     symbols = symbols_of(spec.input, set(variables))
-    return [CompletionItem(f"{key}=") for key in (*variables, *sorted(symbols), "input", *keys_of(spec.train))]
+    return [f"{key}=" for key in (*variables, *sorted(symbols), "input", *keys_of(spec.train))]
+
+
+_VALUES: Final[Mapping[str, Iterable[str]]] = {
+    "train.data": tables.DATA_SETS,
+    "train.optimizer": tables.OPTIMIZERS,
+    "train.scheduler": tables.SCHEDULERS,
+    "train.loss": tables.LOSSES,
+    "train.precision": get_args(Precision),
+}
+"""Keys of a recipe that take one of a few names."""
+
+
+def _optimizers(_: click.Context, __: str) -> Iterable[str]:
+    return tables.OPTIMIZERS
+
+
+def _devices(_: click.Context, __: str) -> Iterable[str]:
+    return "auto", "cpu", "cuda"
+
+
+def _pages(_: click.Context, __: str) -> Iterable[str]:
+    from netspec.drawing.page import PAPERS  # imported here: only pictures have pages
+
+    return PAPERS
+
+
+def _started_from(_: click.Context, incomplete: str) -> list[str]:
+    """The specs that come with netspec: by bare names where those are enough, by their folders once one is begun."""
+    known = specs()
+    stems = Counter(name.rpartition("/")[2] for name in known)
+    bare = [stem for stem, count in stems.items() if count == 1 or stem in known]
+    return [*bare, *(name for name in known if "/" in name and incomplete)]
+
+
+def _commits(_: click.Context, __: str) -> list[str]:
+    """The branches and tags of git's."""
+    with suppress(UsageError):
+        return ["HEAD", *repository().names()]
+    return []
 
 
 def _explained(_: click.Context, incomplete: str) -> list[str]:
@@ -96,11 +144,16 @@ def _ignorable(_: click.Context, incomplete: str) -> tuple[str, ...]:
 
 
 _BY_NAME: Final[Mapping[str, Completing]] = {
-    **dict.fromkeys(("spec", "specs", "files", "output", "weights"), _files),
-    **dict.fromkeys(("run", "runs"), _directories),
+    **dict.fromkeys(("spec", "specs", "files", "output", "weights", "schema"), _files),
+    **dict.fromkeys(("run", "runs", "resume", "parent", "data_root"), _directories),
     **dict.fromkeys(("variant", "variants", "variant_a", "variant_b"), _variants),
     "set_": _keys,
     "words": _explained,
+    "start": _started_from,
+    "fit": _pages,
+    "optimizer": _optimizers,
+    "device": _devices,
+    **dict.fromkeys(("git", "changed"), _commits),
     "ignore": _ignorable,
 }
 """Name of a parameter → what completes it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from netspec.cli.common import compile_spec, load_spec, plugin_option, set_option, show_diagnostics
+from netspec.cli.common import compile_spec, load_spec, plugin_option, said, set_option, show_diagnostics
 from netspec.cli.files import write_atomic
 from netspec.cli.pages import format_of, page_of, page_options, screen_of, style_of, wants_page
 from netspec.cli.variants import spec_pairs, variants_option
@@ -86,7 +86,7 @@ def command(
         click.echo(f"wrote {output}", err=True)
     else:
         drawn = picture(nets, style, asked, depth, direction=direction, timeout=timeout)
-        write_atomic(output, tikz(drawn, snippet=snippet) if form == "tex" else drawn.file(form))
+        write_atomic(output, tikz(drawn, snippet=snippet) if form == "tex" else drawn.file(form, said))
         click.echo(f"wrote {output}: {drawn.told}", err=True)
     return 0
 

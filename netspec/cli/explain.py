@@ -84,6 +84,8 @@ def explain(name: str, offer: Offer = OWN) -> str:
         return "\n\n".join(textwrap.fill(sentence, 80) for sentence in found)
     if (told := _of_arguments(name, offer) or _called_so(name, offer)) is not None:
         return told
+    if (same := _in_another_case(name, offer)) is not None:
+        return explain(same, offer)
     hits = _code_hits(name)
     codes = [hit.name for hit in hits]
     near = None if " " in name.strip() else _nearest(name, offer)
@@ -93,6 +95,13 @@ def explain(name: str, offer: Offer = OWN) -> str:
     meant = "`netspec explain` lists what there is" if near is None else f"did you mean `{near}`?"
     nearest = f" By its meaning, {', '.join(f'`{code}`' for code in codes)}" if codes and near is not None else ""
     raise UsageError(f"there is nothing called `{name}` to explain; {meant}{nearest}")
+
+
+def _in_another_case(name: str, offer: Offer) -> str | None:
+    """The one name that differs from another in its case alone; None if there is none, or several are."""
+    known = {one for group in groups_of(offer).values() for one in group}
+    same = [one for one in sorted(known) if one.casefold() == name.casefold() and one != name]
+    return same[0] if len(same) == 1 else None
 
 
 def _of_arguments(name: str, offer: Offer) -> str | None:

@@ -59,12 +59,17 @@ class Repository:
 
     def base(self, ref: str, option: str) -> str:
         """The commit from which this branch left another: what both have in common is not the branch's change. That is
-        `HEAD` itself for `HEAD`. `option` is what the commit was given with.
+        `HEAD` itself for `HEAD`, and in a repository without a commit the tree without files. `option` is what the
+        commit was given with.
 
         Raises:
             UsageError: there is no such commit, or the two have none in common.
         """
         commit = self._commit(ref)
+        if commit is None and self._has_none:
+            if ref == "HEAD":
+                return self._text("hash-object", "-t", "tree", "--stdin")
+            raise UsageError(f"this repository has no commit yet, so none is `{ref}`: `{option}=HEAD` takes every spec")
         if commit is None:
             raise UsageError(f"git knows no commit `{ref}` here{self._near(ref, option)}")
         if self._commit("HEAD") is None:
@@ -78,6 +83,11 @@ class Repository:
                    ": name the branch that it comes from")
             )  # fmt: skip
         return os.fsdecode(made.stdout).strip()
+
+    def names(self) -> list[str]:
+        """The names of all branches and tags."""
+        words = ("--format=%(refname:short)", "refs/heads", "refs/remotes", "refs/tags")
+        return os.fsdecode(self._output("for-each-ref", *words)).split()
 
     def changed(self, commit: str) -> list[ChangedFile]:
         """The YAML files that differ from a commit, in the order of their paths; those that git does not know yet, but
@@ -134,6 +144,11 @@ class Repository:
             made = os.fsdecode(self._output("hash-object", "--", *some)).split()
             yield from ((path, blob == blobs[path]) for path, blob in zip(some, made, strict=True))
 
+    @property
+    def _has_none(self) -> bool:
+        """Whether no branch has a commit."""
+        return not self._output("for-each-ref", "--count=1")
+
     def _near(self, ref: str, option: str) -> str:
         if Path(ref).exists():
             return f", but a file or directory: write `{option}=HEAD {ref}` for what is not committed yet"
@@ -176,7 +191,14 @@ def _git(words: Sequence[str], directory: Path) -> subprocess.CompletedProcess[b
     environment = {name: value for name, value in os.environ.items() if name not in _READ_OTHERWISE}
     environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "", "LC_ALL": "C"}
     try:
-        return subprocess.run([*_WORDS, *words], cwd=directory, env=environment, capture_output=True, check=False)
+        return subprocess.run(
+            [*_WORDS, *words],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
     except ValueError:  # a NUL in what is given as a commit
         raise UsageError("what is given as a commit has a character that no commit's name has") from None
     except OSError as error:

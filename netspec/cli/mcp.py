@@ -17,8 +17,8 @@ from netspec.extras import install
 def command(root: Path) -> None:
     """Answer programs that speak the Model Context Protocol, over standard input and output.
 
-    They may check, explain, expand, count, draw and compare specs: texts, and files below ROOT, the current directory
-    if left out. Nothing is written.
+    They may list, check, explain, expand, count, draw and compare specs: texts, and files below ROOT, the current
+    directory if left out. Nothing is written.
     """
     if not root.is_dir():
         raise UsageError(f"`{root}` is no directory: name the one below which specs may be read")

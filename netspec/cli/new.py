@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -91,7 +93,7 @@ def command(name: str | None, start: str | None, schema: str | None, force: bool
         text = text if name is None else re.sub(r"(?m)^name: .*$", f"name: {name_of_spec}", text, count=1)
         variant = next((f" --variant {variant}" for variant in variants(file)), "")
     if schema is not None:
-        text = f"# yaml-language-server: $schema={_of_one_line(schema)}\n{text}"
+        text = f"# yaml-language-server: $schema={_of_one_line(_seen_from(path, _of_one_line(schema)))}\n{text}"
     try:
         if not force:
             path.open("xb").close()
@@ -101,6 +103,23 @@ def command(name: str | None, start: str | None, schema: str | None, force: bool
     except OSError as error:
         raise unwritable(path, error) from None
     click.echo(f"wrote {path}; next: netspec compile {path}{variant}", err=True)
+
+
+def _seen_from(spec: Path, schema: str) -> str:
+    """A schema as a spec names it, which editors look for from the spec's folder on; an address as it is.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    if "://" in schema:
+        return schema
+    if not Path(schema).is_file():
+        raise UsageError(
+            f"--schema {schema}: there is no such file; `netspec schema -o {shlex.quote(schema)}` writes it"
+        )
+    if Path(schema).is_absolute():
+        return Path(schema).as_posix()
+    return Path(os.path.relpath(schema, spec.parent)).as_posix()
 
 
 def _of_one_line(schema: str) -> str:

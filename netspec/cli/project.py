@@ -5,6 +5,7 @@ It may say what is shown. Nothing that lies in a checkout loads code, writes or 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast, get_args
@@ -62,6 +63,7 @@ def project_settings(here: Path | None = None) -> ProjectSettings:
         return ProjectSettings()
     if _TABLE not in data:
         return ProjectSettings()
+    file = _below(file.parent, _FILE)  # as messages name it
     import tomllib  # imported here: few projects say anything
 
     try:
@@ -108,7 +110,9 @@ def _checked(table: Any, kinds: Mapping[str, type], name: str, file: Path) -> di
 
 def _below(root: Path, name: str) -> Path:
     """A path of the table, which counts from its file, as seen from where one stands."""
+    if Path(name).is_absolute():
+        return Path(name)
     try:
-        return (root / name).relative_to(Path.cwd())
-    except ValueError:
+        return Path(os.path.relpath(root / name))
+    except ValueError:  # it is on another drive than where one stands
         return root / name

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Final
 
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.text.source import MapNode, Source, parse
 
+_MOST: Final = 4
+"""Names that a message offers in the place of one."""
 _PACKAGE: Final = Path(__file__).parent.parent
 
 
@@ -43,13 +46,30 @@ def shipped(name: str) -> Path:
     if name in homes:
         path = homes[name]
         raise UsageError(f"`{name}` is a variant of `{path}`: say `--from {path}`, and then `--variant {name}`")
-    near = did_you_mean(name, [*stems, *known, *homes])
-    hint = f"did you mean `{near}`? " if near else ""
-    raise UsageError(f"there is no spec `{name}` to start from; {hint}there are {', '.join(known)}")
+    near = _nearest(name, [*stems, *known, *homes])
+    outer = [path for path in known if "/" not in path]
+    hint = f"did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else f"there are {', '.join(outer)}"
+    folders = sorted({f"{path.partition('/')[0]}/" for path in known if "/" in path})
+    more = "" if near else f", and {len(known) - len(outer)} more in {', '.join(folders)}"
+    raise UsageError(f"there is no spec `{name}` to start from; {hint}{more}")
+
+
+def _nearest(name: str, known: list[str]) -> list[str]:
+    """A few names that resemble one, the most similar first."""
+    first = did_you_mean(name, known)
+    begun = [one for one in known if len(name) > 2 and one.rpartition("/")[2].startswith(name)]
+    alike = difflib.get_close_matches(name, known, n=_MOST, cutoff=0.6)
+    found: list[str] = [*([] if first is None else [first]), *begun, *alike]
+    return list(dict.fromkeys(found))[:_MOST]
 
 
 def variants(file: Path) -> list[str]:
     """The names of the variants of a spec file."""
-    root, _ = parse(Source(file.name, file.read_text(encoding="utf-8")))
+    return variants_in(Source(file.name, file.read_text(encoding="utf-8")))
+
+
+def variants_in(source: Source) -> list[str]:
+    """The names of the variants of a spec; none of one that cannot be read."""
+    root, _ = parse(source)
     block = root.get("variants") if isinstance(root, MapNode) else None
     return [key.text for key, _ in block.entries] if isinstance(block, MapNode) else []

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, cast
+from typing import Any, Final, cast, overload
 
 from netspec.comparison.changes import Change, changes_of
 from netspec.comparison.grid import as_csv, as_html, as_latex, as_markdown, as_text
@@ -111,8 +111,12 @@ class Comparison:
         }
 
 
-def compare(a: Net, b: Net) -> Comparison:
-    """Compare two nets; ratios are b / a.
+@overload
+def compare(a: Net, b: Net) -> Comparison: ...
+@overload
+def compare(a: Net, b: Net, *others: Net) -> Comparison | SeveralNets: ...
+def compare(a: Net, b: Net, *others: Net) -> Comparison | SeveralNets:
+    """Compare two nets, also layer by layer, or the quantities of several; ratios are those to the first one.
 
     Activations are the number of elements of all layer outputs for one example; the longest path is the number of
     layers on the longest way from the input to the output; weights are in bytes of float32.
@@ -122,12 +126,20 @@ def compare(a: Net, b: Net) -> Comparison:
     'alexnet has 757.9 times the parameters of lenet and 2,252.3 times its MACs'
     >>> [row.key for row in netspec.compare(a, b).rows if row.ratio and row.ratio > 1000]
     ['macs', 'flops']
+
+    >>> netspec.compare(a, b, netspec.load("specs/alexnet.yaml")).names
+    ['lenet', 'alexnet (B)', 'alexnet (C)']
     """
+    if others:
+        return SeveralNets((a, b, *others))
     return Comparison(a, b, rows_of(a, b), tuple(changes_of(a.layers, b.layers)))
 
 
 class SeveralNets:
-    """The quantities of several nets; ratios are those to the first one."""
+    """The quantities of several nets; ratios are those to the first one. `compare` gives it of more than two."""
+
+    def __repr__(self) -> str:
+        return f"<SeveralNets: {', '.join(self.names)}>"
 
     def __init__(self, nets: Sequence[Net]) -> None:
         self.nets = tuple(nets)

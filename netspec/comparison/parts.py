@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from netspec.comparison.changes import aligned, key
 from netspec.layers.base import TensorType
-from netspec.net import As, Leaf, Net, Node, Scope, Sequential, Use
+from netspec.net import As, Leaf, Net, Node, Scope, Sequential, Use, walk
 from netspec.views.describe import term_text
 from netspec.views.fold import Item, Join, LayerGroup, Unit, fold, stacked
 
@@ -68,6 +68,20 @@ def pairs_of(a: Net, b: Net) -> tuple[SideBySide, ...]:
     """
     maker = _Maker()
     return tuple(_pairs(maker.parts(a), maker.parts(b)))
+
+
+def marks_of(pairs: Iterable[SideBySide]) -> dict[int, Kind]:
+    """What differs, for a picture of both nets: by the `id` of a layer, combinator or value, how it does."""
+    found: dict[int, Kind] = {}
+    for pair in pairs:
+        if pair.kind == "same":
+            continue
+        if pair.inside:
+            found |= marks_of(pair.inside)
+            continue
+        items = (portion.item for portion in (pair.a, pair.b) if portion is not None)
+        found |= {id(inner): pair.kind for item in items for node in nodes_of(item) for inner in walk(node)}
+    return found
 
 
 @dataclass(slots=True)

@@ -151,8 +151,9 @@ def _section(entry: ChangedNetwork, *, chart: bool) -> str:
         more = len(found) - _MOST_LINES
         lines += [*_fenced([*found[:_MOST_LINES], *([f"and {more} lines more"] if more > 0 else [])], "diff"), ""]
     if entry.chart and chart:
-        lines += ["<details><summary>Picture</summary>", "", *_fenced(entry.chart.rstrip("\n").split("\n"), "mermaid"),
-                  "", "</details>", ""]  # fmt: skip
+        marked = ", what differs with a thick border and a word" if entry.comparison is not None else ""
+        lines += [f"<details><summary>Picture{marked}</summary>", ""]
+        lines += [*_fenced(entry.chart.rstrip("\n").split("\n"), "mermaid"), "", "</details>", ""]
     elif entry.chart:
         lines += ["A comment has no room for its picture.", ""]
     return "\n".join(lines)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final
 
 from netspec.diagnostics import MissingExtra, ResourceError
+from netspec.drawing.fonts import lettered
 from netspec.extras import install
 
 _SCALE: Final = 2.0
 """Pixels of a PNG for a point of 1/72 inch: 144 to the inch."""
+_SHOWN: Final = 20
+"""Letters that a message shows."""
 
 
-def converted(svg: str, form: str) -> bytes:
+def converted(svg: str, form: str, tell: Callable[[str], object] | None = None) -> bytes:
     """An SVG as a file of another format.
 
     Args:
         svg: the text of a picture, whose size is in points.
         form: `svg`, `png` or `pdf`.
+        tell: takes what is to be said of letters that no font of this machine has.
 
     Returns:
         The contents of the file.
@@ -29,12 +34,23 @@ def converted(svg: str, form: str) -> bytes:
     if form == "svg":
         return svg.encode()
     cairo = _library()
+    svg, lacking = lettered(svg)
+    if lacking and tell is not None:
+        tell(_without(lacking, form))
     try:
         # CairoSVG takes a point for 4/3 pixels
         made: bytes = cairo.svg2png(svg, scale=_SCALE * 0.75) if form == "png" else cairo.svg2pdf(svg)
     except Exception as error:
         raise ResourceError(f"CairoSVG failed at the {form.upper()}: {error}; as .svg it needs nothing") from error
     return made
+
+
+def _without(letters: str, form: str) -> str:
+    shown = " ".join(letters[:_SHOWN]) + (" …" if len(letters) > _SHOWN else "")
+    return (
+        f"no font on this machine has {shown}: missing in the {form.upper()}. Install a font with these letters "
+        "(for Chinese Debian has fonts-noto-cjk), or write .svg, whose reader may have one"
+    )
 
 
 def _library() -> Any:

@@ -11,13 +11,14 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from netspec.comparison.parts import Kind
 from netspec.diagnostics import UsageError
 from netspec.drawing import arrows
 from netspec.drawing.dot import Direction, levels_of
 from netspec.drawing.labels import JOINER, group_words, ranged_arguments, titled
 from netspec.drawing.palette import FRAME, LINE, PAGE, TEXT, Color, family_colors
 from netspec.drawing.text import printable
-from netspec.net import As, Leaf, Net, Use
+from netspec.net import As, Leaf, Net, Node, Use, walk
 from netspec.views.describe import count_text, tensors_text, term_text, title_text
 from netspec.views.fold import Join, LayerGroup, Unit, fold, ranges, stacked
 from netspec.views.graph import Cluster, Edge, FlowGraph, Vertex, flow
@@ -33,11 +34,21 @@ _AS_LETTERS: Final = str.maketrans("<>&", "＜＞＆")
 """A title is read as HTML, its signs removed or shown as their codes."""
 _CONFIG: Final = ("config:", "  flowchart:", "    wrappingWidth: 400", "    subGraphTitleMargin: {top: 4, bottom: 10}")
 """Pixels of a line, of which the default breaks most layers into two, and the room around the titles of frames."""
+_BORDERS: Final[Mapping[str, str]] = {
+    "added": "#1a7f37", "removed": "#cf222e", "changed": "#9a6700", "replaced": "#9a6700",
+}  # fmt: skip
+"""The borders of what differs between two nets."""
 _LONGEST: Final = 200
 """Letters of a line after which it is cut."""
 
 
-def mermaid(nets: Sequence[Net], *, depth: int | None = None, direction: Direction = "TB") -> tuple[str, int | None]:
+def mermaid(
+    nets: Sequence[Net],
+    *,
+    depth: int | None = None,
+    direction: Direction = "TB",
+    marks: Mapping[int, Kind] | None = None,
+) -> tuple[str, int | None]:
     """A flowchart of a net, or of several side by side.
 
     Args:
@@ -45,6 +56,8 @@ def mermaid(nets: Sequence[Net], *, depth: int | None = None, direction: Directi
         depth: levels of blocks, loops and combinators to show; None for as many as the picture of Graphviz would have,
             and as Mermaid draws.
         direction: that of the arrows.
+        marks: what differs between the nets, as `comparison.parts.marks_of` gives it: it is told in words, and by the
+            border.
 
     Returns:
         The text, and the depth if fewer levels are open than Graphviz would show.
@@ -55,7 +68,7 @@ def mermaid(nets: Sequence[Net], *, depth: int | None = None, direction: Directi
     given = [levels_of(net) if depth is None else depth for net in nets]
     first = max(given)
     for level in range(first, 0, -1) if depth is None else (depth,):
-        text, edges = _Chart(direction).text(nets, [min(level, most) for most in given])
+        text, edges = _Chart(direction, marks or {}).text(nets, [min(level, most) for most in given])
         if len(text) <= MOST_LETTERS and edges <= MOST_ARROWS:
             return text, level if level < first else None
     hint = "a smaller `--depth` closes blocks" if first > 1 and depth is not None else "an SVG has no such limit"
@@ -87,8 +100,11 @@ def _letter(letter: str) -> str:
 class _Chart:
     """One flowchart: lines of text, and numbers for its vertices."""
 
-    def __init__(self, direction: Direction) -> None:
+    def __init__(self, direction: Direction, marks: Mapping[int, Kind]) -> None:
         self.direction = direction
+        self.marks = marks
+        self.marked: dict[str, list[str]] = {}
+        """The names of the vertices that differ, by how."""
         self.lines: list[str] = []
         self.count = 0
         self.used: set[str] = set()
@@ -122,7 +138,11 @@ class _Chart:
         frames = [self.name() for _ in drawn.clusters]
         inside: dict[int | None, list[str]] = {}
         for name, vertex in drawn.vertices.items():
-            inside.setdefault(vertex.cluster, []).append(f"{ids[name]}{self.vertex(vertex, lasts)}")
+            kind = self.mark(vertex)
+            if kind is not None:
+                self.marked.setdefault(kind, []).append(ids[name])
+            said = "" if kind is None else f"{escaped(kind)}:<br/>"
+            inside.setdefault(vertex.cluster, []).append(f"{ids[name]}{self.vertex(vertex, lasts, said)}")
         order = _order(drawn)
         self.framed(None, drawn.clusters, frames, inside, order)
         for edge, number in zip(drawn.edges, arrows.numbers(drawn), strict=True):
@@ -149,26 +169,44 @@ class _Chart:
         self.used.add(role)
         return role
 
-    def vertex(self, vertex: Vertex, lasts: Mapping[int, Leaf]) -> str:
+    def mark(self, vertex: Vertex) -> Kind | None:
+        """How a vertex differs: a closed block by all that is in it."""
+        match vertex.item:
+            case Unit() as unit:
+                nodes: Sequence[Node] = unit.layers
+            case LayerGroup() as group:
+                nodes = [inner for node in group.nodes for inner in walk(node)]
+            case Join(combinator=node):
+                nodes = [node]
+            case As() | Use() as node:
+                nodes = [node]
+            case _:
+                nodes = []
+        kinds: set[Kind] = {self.marks[id(node)] for node in nodes if id(node) in self.marks}
+        alone = len(kinds) == 1 and all(id(node) in self.marks for node in nodes if isinstance(node, Leaf))
+        return next(iter(kinds)) if alone else "changed" if kinds else None
+
+    def vertex(self, vertex: Vertex, lasts: Mapping[int, Leaf], said: str) -> str:
+        """A vertex with its words, behind what is `said` of it."""
         match vertex.item:
             case Unit() as unit:
                 words = "<br/>".join(escaped(_leaf(leaf, lasts)) for leaf in unit.layers)
-                return f'["{words}"]:::{self.use(unit.layers[0].layer.family)}'
+                return f'["{said}{words}"]:::{self.use(unit.layers[0].layer.family)}'
             case LayerGroup() as group:
-                return f'[["{"<br/>".join(map(escaped, group_words(group)))}"]]:::{self.use("group")}'
+                return f'[["{said}{"<br/>".join(map(escaped, group_words(group)))}"]]:::{self.use("group")}'
             case Join(combinator=node):
                 sign = node.joining.sign
-                return self.join(sign, node.joining.box_text())
+                return self.join(sign, node.joining.box_text(), said)
             case As() | Use() as node:
                 assert node.term is not None
-                return self.join(arrows.operation(node.term), term_text(node.term))
+                return self.join(arrows.operation(node.term), term_text(node.term), said)
             case _:
                 shape = tensors_text(vertex.name or vertex.kind, (vertex.tensor,))
                 return f'(["{escaped(shape)}"]):::{self.use("group")}'
 
-    def join(self, sign: str, words: str) -> str:
+    def join(self, sign: str, words: str, said: str) -> str:
         role = self.use("group")
-        return f'(("{escaped(sign)}")):::{role}' if sign else f'["{escaped(words)}"]:::{role}'
+        return f'(("{said}{escaped(sign)}")):::{role}' if sign else f'["{said}{escaped(words)}"]:::{role}'
 
     def edge(self, edge: Edge, number: int | None, drawn: FlowGraph, ids: Mapping[str, str]) -> None:
         tail, head = drawn.vertices[edge.tail], drawn.vertices[edge.head]
@@ -191,6 +229,9 @@ class _Chart:
         for role, color in colors.items():
             if role in self.used:
                 yield f"  classDef {role} fill:{color.fill},stroke:{color.line},color:{TEXT}"
+        for kind, names in self.marked.items():
+            yield f"  classDef {kind} stroke:{_BORDERS[kind]},stroke-width:3px"
+            yield f"  class {','.join(names)} {kind}"
 
 
 def _heading(net: Net) -> str:

@@ -7,7 +7,7 @@ least `COMFORTABLE` is drawn, else the one with the largest type.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -136,16 +136,15 @@ class Drawn:
         size = f"{self.width:.0f} × {self.height:.0f} points, type of at least {self.smallest:.1f} points"
         return f"{size}; {self.folded}" if self.folded else size
 
-    def file(self, form: str) -> bytes:
-        """The picture as a file: `svg`, `png` or `pdf`.
+    def file(self, form: str, tell: Callable[[str], object] | None = None) -> bytes:
+        """The picture as a file: `svg`, `png` or `pdf`. `tell` takes what is to be said of letters that it lacks.
 
         Raises:
             MissingExtra: PNG or PDF, without what makes them.
         """
-        centred = form == "svg"  # CairoSVG places lines of several colours by their left ends alone
         size = self.width, self.height, MARGIN
-        text = svg(self.scene, theme(self.page.theme), size, label=self.page.title or self.label, centred=centred)
-        return converted(text, form)
+        text = svg(self.scene, theme(self.page.theme), size, label=self.page.title or self.label)
+        return converted(text, form, tell)
 
 
 def drawn(layouts: Iterable[tuple[Scene, str]], page: Sheet, label: str, notes: tuple[str, ...] = ()) -> Drawn:

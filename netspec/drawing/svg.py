@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import unicodedata
-from dataclasses import replace
 from typing import Final
 
 from netspec.drawing.scene import Area, Box, Circle, Embedded, Phrase, Scene, Shape, Stroke, Tip, Words
@@ -16,7 +15,7 @@ _HEAD: Final = 5.0
 """The length of an arrow's head."""
 
 
-def svg(scene: Scene, theme: Theme, size: tuple[float, float, float], *, label: str, centred: bool) -> str:
+def svg(scene: Scene, theme: Theme, size: tuple[float, float, float], *, label: str) -> str:
     """The SVG of a scene.
 
     Args:
@@ -24,8 +23,6 @@ def svg(scene: Scene, theme: Theme, size: tuple[float, float, float], *, label: 
         theme: its colours.
         size: width and height of the picture in points, and the free room around the scene in the scene's units.
         label: what the picture shows, for those who hear it.
-        centred: whether lines of several colours are centred by whoever shows them; else they begin where they begin by
-            measure, since not every converter can.
     """
     width, height, margin = size
     wide, high = scene.width + 2 * margin, scene.height + 2 * margin
@@ -39,17 +36,8 @@ def svg(scene: Scene, theme: Theme, size: tuple[float, float, float], *, label: 
         parts.append(
             f'<rect x="{_n(-margin)}" y="{_n(-margin)}" width="{_n(wide)}" height="{_n(high)}" fill="{theme.page}"/>'
         )
-    parts += [_shape(shape if centred else _begun(shape), theme) for shape in scene.shapes]
+    parts += [_shape(shape, theme) for shape in scene.shapes]
     return "\n".join([*parts, "</svg>\n"])
-
-
-def _begun(shape: Shape) -> Shape:
-    """A shape whose lines of several colours are placed by their left ends."""
-    if isinstance(shape, Tip):
-        return Tip(shape.words, tuple(map(_begun, shape.shapes)))
-    if isinstance(shape, Words) and len(shape.runs) > 1:
-        return replace(shape, x=shape.left, anchor="start")
-    return shape
 
 
 def _n(number: float) -> str:

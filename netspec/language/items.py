@@ -270,7 +270,7 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     if spec.lacks_block(name):
         return
     if name in spec.values:
-        fix = None if node.quoted else Fix(f"write `${name}`", (Edit(spec.source.span(node), f"${name}"),))
+        fix = Fix(f"write `${name}`", (Edit(spec.source.span(node), f"${name}"),))
         report(
             "unknown-layer",
             f"there is no layer or block `{name}`; `{name}` is a value",
@@ -291,7 +291,7 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
         return
     if name.partition("[")[0] in spec.named_values:
         write = f"use: {name}"
-        fix = None if node.quoted else Fix(f"write `{write}`", (Edit(spec.source.span(node), write),))
+        fix = Fix(f"write `{write}`", (Edit(spec.source.span(node), write),))
         report(
             "unknown-layer", f"there is no layer or block `{name}`; it is a value", node,
             help=f"`{write}` puts it in the place of the value that stands here", fix=fix,
@@ -313,7 +313,7 @@ def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:
         return
     if called is not None and called[1] in spec.offer.layers:
         bare = called[1]
-        fix = None if node.quoted or called[2] else Fix(f"write `{bare}`", (Edit(spec.source.span(node), bare),))
+        fix = None if called[2] else Fix(f"write `{bare}`", (Edit(spec.source.span(node), bare),))
         report(
             "unknown-layer",
             f"there is no layer or block `{name}`",
@@ -350,7 +350,7 @@ def _strange_head(node: ScalarNode, spec: Spec, report: Report) -> None:
     near = None if several else meant or _near(bare, layers, known, axes)
     fix = None
     sure = near is not None and (near == meant or is_misspelt(bare, near)) and not is_otherwise(name)
-    if near is not None and sure and not node.quoted:
+    if near is not None and sure:
         fix = Fix(f"write `{near}`", (Edit(spec.source.span(node), near),))
     report(
         "unknown-layer",

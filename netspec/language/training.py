@@ -102,7 +102,10 @@ def targets_in(train: Node) -> frozenset[str]:
 
 
 def _tail(chain: Sequential) -> list[type[Layer]]:
-    """The classes of the layers that a chain ends with, up to the last join or `use`."""
+    """The classes of the layers that a chain ends with, up to the last join or `use`. None where a mistake hides its
+    end: layers behind one are not in the net."""
+    if chain.output is NOTHING:
+        return []
     found: list[type[Layer]] = []
     for node in reversed(list(members(chain))):
         match node:

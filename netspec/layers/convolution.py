@@ -40,7 +40,7 @@ class Convolution(Layer):
         if self.padding == "same" and any(s != 1 for s in spread(self.stride, self.axes)):
             raise invalid(
                 f"`padding: same` keeps the size, which no stride but 1 can do, and this one has "
-                f"`stride: {shown(self.stride)}`"
+                f"`stride: {shown(self.stride)}`{self._half()}"
             )
         if self.out_channels % self.groups:
             raise invalid(
@@ -48,6 +48,16 @@ class Convolution(Layer):
                 f"every group makes as many channels, and there may be {_divisors(self.out_channels)}"
             )
         return self
+
+    def _half(self) -> str:
+        """What takes the place of `same` beside a stride, for a kernel that has a middle."""
+        kernel, dilation = spread(self.kernel_size, self.axes), spread(self.dilation, self.axes)
+        beside = [step * (size - 1) for size, step in zip(kernel, dilation, strict=True)]
+        if any(both % 2 for both in beside):
+            return ""
+        half = tuple(both // 2 for both in beside)
+        written = shown(half[0] if len(set(half)) == 1 else half)
+        return f"; `padding: {written}`, half the kernel, gives the size divided by the stride, rounded up"
 
     def output(self, x: TensorType) -> TensorType:
         self.need_float(x)

@@ -1,13 +1,18 @@
-"""The spec that a tool is given: its text, or a file below the directory of the server."""
+"""The specs that a tool may be given: a text, or a file below the directory of the server."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from netspec.cli.shipped import variants_in
+from netspec.cli.specs import is_spec_text
 from netspec.diagnostics import Diagnostic, UsageError
 from netspec.text.source import Source, decode, read
 
+_ENDINGS: Final = (".yaml", ".yml")
 _NAME: Final = "spec.yaml"
 """What messages call a text."""
 
@@ -17,6 +22,19 @@ class GivenSpec(NamedTuple):
 
     text: str | None
     path: str | None
+
+
+def specs_below(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """The specs that a path may name, each with its variants, in the order of their paths."""
+    inside = root.resolve()
+    for file in sorted(root.rglob("*")):
+        if file.suffix not in _ENDINGS:
+            continue
+        path = file.relative_to(root).as_posix()
+        with suppress(OSError, RuntimeError):  # a link in a circle, a file that nobody may read
+            data = file.read_bytes() if file.resolve().is_relative_to(inside) else b""
+            if is_spec_text(path, data):
+                yield path, variants_in(decode(data, path)[0])
 
 
 def given_source(given: GivenSpec, root: Path) -> tuple[Source, list[Diagnostic]]:
@@ -42,7 +60,7 @@ def given_source(given: GivenSpec, root: Path) -> tuple[Source, list[Diagnostic]
         inside, real = False, named
     if not inside:
         raise UsageError(f"`{path}` is not below the directory of this server: give the spec as `text`")
-    if real.suffix not in (".yaml", ".yml"):
+    if real.suffix not in _ENDINGS:
         raise UsageError(f"`{path}` is no spec: its name ends with neither .yaml nor .yml")
     source, problems = read(real)
     return Source(str(path), source.text), [

@@ -51,6 +51,8 @@ def holes(text: str, at: int, name: str) -> Iterator[Hole]:
     beside = level is not None and lines[level].is_item and lines[level].indent == lines[n].indent
     if lines[n].is_item or beside or _is_above_items(lines, n):
         yield _hole(text, lines, n, name, True)
+    if lines[n].is_item and (item := next((i for i in reversed(above) if lines[i].is_item), None)) is not None:
+        yield _alone(lines[n], lines[item].indent, name)
     if not around and not lines[n].is_item:
         yield _hole(text, lines, n, name, False)
     for i in around[:_DEPTH]:
@@ -98,6 +100,11 @@ def _hole(text: str, lines: list[_Line], n: int, name: str, as_item: bool) -> Ho
     key = re.match(r"[A-Za-z_]\w*(?![\w(])", first.text)
     written = f'- "{name}"' if as_item else f'{key[0]}: ["{name}"]' if key else f'"{name}": null'
     return Hole(first.start, end, " " * column + written, not as_item)
+
+
+def _alone(line: _Line, column: int, name: str) -> Hole:
+    """An item in a column that fits no list, as one of another column: what stands below is no part of it."""
+    return Hole(line.start, line.start + line.indent + len(line.text), " " * column + f'- "{name}"', False)
 
 
 def _deeper(line: _Line, first: _Line, as_item: bool) -> bool:

@@ -181,6 +181,10 @@ def _by_channels(item: Item, name: str, fix: Fix, source: Source, spec: Spec) ->
         width = source.text[item.value.start : item.value.end]
         text = f"Conv2d: {{out_channels: {width}, kernel_size: 1}}"
         whole = Edit(source.between(item.head.start, item.value.end), text)
+        before = put_before(source, item, "Flatten")
+        if before is not None:
+            title = f"{fix.title}, behind `Flatten`: it takes the whole map"
+            yield Fix(title, (before, *fix.edits), certain=False)
         yield Fix(f"write `{text}`: in Keras it works along the channels", (whole,), certain=False)
         yield fix._replace(title=f"{fix.title}; it works along the width", certain=False)
     elif name.endswith("1d") and re.search(r"1D(?:Transpose)?$", item.head.text) and _has_steps_first(item, spec):

@@ -9,6 +9,7 @@ from lsprotocol import types as lsp
 
 from netspec.lsp.completion import complete
 from netspec.lsp.reading import LiveText
+from netspec.notebook.magic import OPTIONS
 
 _MAGIC: Final = "%%netspec"
 
@@ -16,8 +17,10 @@ _MAGIC: Final = "%%netspec"
 def spec_matcher(context: Any) -> dict[str, Any]:
     """What may stand where the cursor is, as IPython asks for it; nothing in any other cell."""
     first, _, cell = context.full_text.partition("\n")
-    if not first.startswith(_MAGIC) or context.cursor_line == 0:
+    if not first.startswith(_MAGIC):
         return {"completions": []}
+    if context.cursor_line == 0:
+        return _options(first[: context.cursor_position])
     lines = cell.split("\n")
     number = context.cursor_line - 1
     before = lines[number][: context.cursor_position]
@@ -31,6 +34,19 @@ def spec_matcher(context: Any) -> dict[str, Any]:
         "matched_fragment": typed,
         "suppress": True,  # of what Python would offer nothing fits
         "ordered": True,
+    }
+
+
+def _options(before: str) -> dict[str, Any]:
+    """The options of the magic, on its line; what stands there is no Python, so nothing of that is offered."""
+    typed = before.rpartition(" ")[2]
+    if before.startswith(_MAGIC) and " " not in before:
+        return {"completions": []}  # the name of the magic itself, which IPython completes
+    offered = [option for option in OPTIONS if typed.startswith("-") and option.startswith(typed)]
+    return {
+        "completions": [SimpleCompletion(text=option, type="netspec") for option in offered],
+        "matched_fragment": typed,
+        "suppress": True,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -25,6 +25,10 @@ CELL = "cell"
 @click.option("--set", "set_", metavar="KEY=VALUE", multiple=True)
 def _arguments(name: str | None, variant: str | None, set_: tuple[str, ...]) -> dict[str, Any]:
     return {"name": name, "variant": variant, "set": settings(set_)}
+
+
+OPTIONS: Final = tuple(option for parameter in _arguments.params for option in parameter.opts if option[:1] == "-")
+"""What may stand behind `%%netspec`, as it is written."""
 
 
 def compile_cell(line: str, cell: str, names: dict[str, Any]) -> Net:

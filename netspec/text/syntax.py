@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from netspec.text.glued import glued_colon, glued_item
 from netspec.text.lines import content_column, content_end, indentation, item_around, line_start, previous_line
 from netspec.text.stops import Mistake, Stop, count_of, quoted, value_around
 
@@ -64,7 +65,7 @@ def _tab(stop: Stop) -> Mistake:
 def _misplaced_colon(stop: Stop) -> Mistake:
     """A second `key:` while the value of the first one has not ended."""
     text = stop.text
-    if (glued := _glued_colon(stop)) is not None:
+    if (glued := glued_colon(stop)) is not None:
         return glued
     inner = re.match(r"(?:\s*-\s+)*[^\s'\"#][^:]*:\s+(?=\S)", stop.before)
     if inner:
@@ -73,6 +74,8 @@ def _misplaced_colon(stop: Stop) -> Mistake:
         message = "this value contains a `:` followed by a blank, which YAML takes for another key"
         edit = quoted(text, start, end)
         return Mistake(message, start, end, "quote this", edit=edit)
+    if (item := glued_item(stop)) is not None:
+        return item
     key = stop.before.strip().removeprefix("- ").strip()
     above = previous_line(text, stop.at)
     key_start = stop.line_start + len(stop.before) - len(stop.before.lstrip())
@@ -86,34 +89,6 @@ def _misplaced_colon(stop: Stop) -> Mistake:
             message, key_start, stop.at, f"indented by {mine}; {theirs} would fit", ("the line above", *above), help
         )
     return _missing_colon_at(text, *above, ("so YAML reads this as part of it", key_start, stop.at))
-
-
-def _glued_colon(stop: Stop) -> Mistake | None:
-    """`[Linear: 3, Exp:]`: YAML wants a blank behind a colon, and a layer without arguments has no colon in a list."""
-    text, at = stop.text, stop.at
-    word = re.search(r"[\w$]+$", stop.before)
-    if stop.char != ":" or word is None or text[at + 1 : at + 2] not in ("]", ",", "}"):
-        return None
-    start = stop.line_start + word.start()
-    opening = _innermost(text, at)
-    if opening is None:
-        return None
-    if text[opening] == "[":
-        message = f"inside `[…]` write `{word[0]}`: a `:` needs a blank behind it, and nothing follows here"
-        return Mistake(message, start, at + 1, edit=(f"write `{word[0]}`", start, at + 1, word[0]))
-    message = f"inside `{{…}}` write `{word[0]}: ` with a blank behind the colon, also where nothing follows"
-    return Mistake(message, start, at + 1, edit=("write a blank behind the colon", at + 1, at + 1, " "))
-
-
-def _innermost(text: str, at: int) -> int | None:
-    """The offset of the bracket that is open at an offset, `[` or `{`, outside of quotes and comments."""
-    open_: list[int] = []
-    for found in re.finditer(r"""'[^'\r\n]*'|"[^"\r\n]*"|(?:^|(?<=\s))#.*|[\[\]{}]""", text[:at], re.MULTILINE):
-        if found[0] in ("[", "{"):
-            open_.append(found.start())
-        elif found[0] in ("]", "}") and open_:
-            open_.pop()
-    return open_[-1] if open_ else None
 
 
 def _missing_colon_at(text: str, start: int, end: int, related: tuple[str, int, int] | None = None) -> Mistake:
@@ -152,7 +127,7 @@ def _flow(stop: Stop) -> Mistake:
         return _unclosed(stop, opening)
     if stop.char in ("[", "{") and text[at - 1] not in " \t":
         return _quote_this(stop, f"inside `{bracket}…{closing}` an expression with brackets has to be quoted")
-    if (glued := _glued_colon(stop)) is not None:
+    if (glued := glued_colon(stop)) is not None:
         return glued
     start, end = item_around(text, at, opening + 1)
     item = text[start:at].rstrip()

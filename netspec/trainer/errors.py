@@ -8,6 +8,7 @@ from types import TracebackType
 
 import torch
 
+from netspec.asked import option
 from netspec.diagnostics import Code, NetspecError, ResourceError, UsageError
 from netspec.torch.foreign import lacks_memory
 
@@ -41,11 +42,12 @@ class CallbackFailed(UsageError):
 _REFUSALS = (RuntimeError, ValueError, IndexError, ArithmeticError)
 """What torch raises if net, loss and data do not fit together."""
 _MISMATCH = "The net, the loss and the data do not go together"
-ALIKE = (
-    "Under `--deterministic` torch refuses what it has no reproducible kernel for: if that is the reason, leave "
-    "`--deterministic` out"
-)
-"""The advice for errors of torch in a deterministic run."""
+
+
+def alike() -> str:
+    """The advice for errors of torch in a deterministic run."""
+    asked = option("deterministic", True)
+    return f"Under {asked} torch refuses what it has no reproducible kernel for: if that is the reason, leave it out"
 
 
 class Refusals:

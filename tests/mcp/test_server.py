@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -67,7 +69,9 @@ def test_the_tools_are_told_with_what_they_take(root: Path) -> None:
     version, instructions, tools = asked(root, ask)
     assert version == netspec.__version__
     assert "Call `check`" in instructions
-    assert {tool.name for tool in tools} == {"check", "summary", "expand", "cost", "draw", "compare", "explain"}
+    assert {tool.name for tool in tools} == {
+        "specs", "check", "summary", "expand", "cost", "draw", "compare", "explain",
+    }  # fmt: skip
     assert all(tool.description for tool in tools)
 
 
@@ -100,6 +104,39 @@ def test_each_tool_says_what_netspec_says(root: Path) -> None:
     assert "kernel_size 5×5 → 3×3" in differences or "5×5" in differences
     assert explained == explain("Conv2d")
     assert "3 × 32 × 16" in symbols
+
+
+def test_the_specs_below_the_directory_are_listed_and_nothing_else(root: Path, tmp_path: Path) -> None:
+    (tmp_path / ".hidden").mkdir()
+    inside = tmp_path / ".hidden" / "here"
+    inside.mkdir()
+    assert called(inside, ("specs", {})) == [(False, "there is no spec below this directory")]
+    (inside / "a.yml").write_text("layers: [Flatten]\ninput: [4]\nvariants: {small: {}, large: {}}\n")
+    (inside / "other.yaml").write_text("a: 3\n")
+    (inside / "broken.yaml").write_text("layers: [\n")
+    (inside / "bytes.yaml").write_bytes(b"layers: [\xff]\n")
+    assert called(inside, ("specs", {})) == [(False, "a.yml: small, large\nbroken.yaml\nbytes.yaml")]
+    assert called(root, ("specs", {})) == [(False, "nets/lenet.yaml")]
+
+
+def test_nothing_is_said_beside_the_answers(root: Path) -> None:
+    hello = {
+        "jsonrpc": "2.0", "id": 1, "method": "initialize",
+        "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}},
+    }  # fmt: skip
+    call: dict[str, Any] = {
+        "jsonrpc": "2.0",
+        "id": 2,
+        "method": "tools/call",
+        "params": {"name": "specs", "arguments": {}},
+    }
+    words: list[dict[str, Any]] = [hello, {"jsonrpc": "2.0", "method": "notifications/initialized"}, call]
+    run = subprocess.run(
+        [sys.executable, "-m", "netspec", "mcp", str(root)], input="".join(f"{json.dumps(one)}\n" for one in words),
+        capture_output=True, encoding="utf-8", check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    assert '"id":1' in run.stdout.replace(" ", "")
 
 
 def test_what_is_wrong_is_told_and_ends_nothing(root: Path) -> None:

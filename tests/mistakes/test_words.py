@@ -155,7 +155,9 @@ def test_a_dense_layer_works_on_the_channels_of_a_map_in_keras() -> None:
     (d,) = check(text)
     assert d.fix is not None
     assert not d.fix.certain
-    assert d.fix.edits[0].text == "Conv2d: {out_channels: 10, kernel_size: 1}"
+    assert [edit.text for edit in d.fix.edits] == ["- Flatten\n  ", "Linear"]  # what most mean
+    assert d.otherwise is not None
+    assert d.otherwise.edits[0].text == "Conv2d: {out_channels: 10, kernel_size: 1}"
 
 
 def test_defaults_that_are_others_in_keras_are_written() -> None:

@@ -21,6 +21,9 @@ CELLS = {
     "%%netspec\ninput: [4]\nblocks:\n  head(n): [Linear: n]\nlayers:\n  - he|\n": ["head"],
     "%%netspec\ninput: [4]\nlayers: [Linear: 3]\ntrain:\n  opt|\n": ["optimizer"],
     "%%netspec\ninput: [4]\nlayers: [Linear: 3]\ntrain:\n  data: '\N{GRINNING FACE}'\n  loss: NLL|\n": ["NLLLoss"],
+    "%%netspec --va|\ninput: [4]\n": ["--variant"],
+    "%%netspec net --s|\ninput: [4]\n": ["--set"],
+    "%%netspec va|\ninput: [4]\n": [],
     "netspec.loads|": ["loads"],
     "text = '''\nlayers:\n  - Conv2|\n'''": [],
 }

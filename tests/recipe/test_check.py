@@ -403,6 +403,18 @@ def test_a_loss_that_does_not_suit_the_last_layer_is_a_warning(
     assert [(d.code, d.severity) for d in found] == [("loss-mismatch", "warning")] * warned
 
 
+@pytest.mark.parametrize("broken", ["Lniear: 10", "Linear: {in_features: 3}"])
+def test_nothing_is_said_of_the_end_of_a_net_that_a_mistake_hides(broken: str, tmp_path: Any) -> None:
+    """`ReLU` is no end of it: what stands behind the mistake is not known."""
+    for layers in (f"ReLU, {broken}, Softmax: -1", f"ReLU, {broken}", f"ReLU, residual: [[{broken}]], Softmax: -1"):
+        file = tmp_path / "net.yaml"
+        file.write_text(spec("").replace("Linear: 10]", f"Linear: 10, {layers}]"))
+        found = netspec.check(file, notes=True)
+        assert [d for d in found if d.code == "loss-mismatch"] == []
+        assert [d for d in found if d.severity != "error"] == []
+        assert found
+
+
 def test_outputs_that_never_occur_are_a_warning_and_too_few_an_error(tmp_path: Any) -> None:
     for width, severity in (("1000", "warning"), ("9", "error")):
         file = tmp_path / f"net{width}.yaml"

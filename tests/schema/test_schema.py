@@ -153,12 +153,27 @@ def test_the_command_writes_it_with_the_layers_of_plugins(tmp_path: Path) -> Non
 
 
 def test_a_new_spec_names_its_schema_in_its_first_line(tmp_path: Path) -> None:
-    assert program("new", "mine", "--schema", "../netspec.json", cwd=tmp_path).returncode == 0
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "netspec.json").write_text("{}")
+    for name, file in (
+        ("mine", "deep/netspec.json"),
+        ("deep/x", "deep/netspec.json"),
+        ("deep/er/y", "deep/netspec.json"),
+    ):
+        assert program("new", name, "--schema", file, cwd=tmp_path).returncode == 0
     assert program("new", "--from", "lenet", "--schema", "https://example.org/s.json", cwd=tmp_path).returncode == 0
-    for name, address in (("mine", "../netspec.json"), ("lenet", "https://example.org/s.json")):
+    for name, address in (
+        ("mine", "deep/netspec.json"),
+        ("deep/x", "netspec.json"),
+        ("deep/er/y", "../netspec.json"),
+        ("lenet", "https://example.org/s.json"),
+    ):
         text = (tmp_path / f"{name}.yaml").read_text(encoding="utf-8")
         assert text.splitlines()[0] == f"# yaml-language-server: $schema={address}"
         assert program("check", f"{name}.yaml", cwd=tmp_path).returncode == 0
     run = program("new", "other", "--schema", "a b.json", cwd=tmp_path)
     assert (run.returncode, (tmp_path / "other.yaml").exists()) == (2, False)
     assert "cannot stand in the line by which editors find a schema" in run.stderr
+    run = program("new", "other", "--schema", "deep/s.json", cwd=tmp_path)
+    assert (run.returncode, (tmp_path / "other.yaml").exists()) == (2, False)
+    assert "--schema deep/s.json: there is no such file; `netspec schema -o deep/s.json` writes it" in run.stderr

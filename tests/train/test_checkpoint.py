@@ -94,7 +94,7 @@ def test_a_checkpoint_of_another_version_is_refused_with_a_way_on(
     monkeypatch.setattr(module, "FORMAT", "netspec.checkpoint/1")
     path = write_checkpoint(tmp_path, 1, checkpoint(1))
     monkeypatch.undo()
-    with pytest.raises(ResourceError, match=r"another version of netspec \(netspec.checkpoint/1; .*`--weights .*model"):
+    with pytest.raises(ResourceError, match=r"another version of netspec \(netspec.checkpoint/1; .*`weights='.*model"):
         newest(tmp_path, pytest.fail)
     assert path.is_dir()
 

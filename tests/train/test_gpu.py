@@ -344,7 +344,7 @@ def test_what_cannot_be_deterministic_is_refused_in_words(tmp_path: Path) -> Non
         "name: maps\ninput: [1, 8, 8]\nlayers: [Conv2d: {out_channels: 3, kernel_size: 3, padding: 1}]\n" + TRAIN
     )
     on_gpu(net, tmp_path / "free", deterministic=False)
-    with pytest.raises(ResourceError, match="--deterministic"):
+    with pytest.raises(ResourceError, match="`deterministic=True`"):
         on_gpu(net, tmp_path / "bound")
 
 

@@ -122,7 +122,7 @@ def test_a_run_of_a_driver_that_is_gone_goes_on_eagerly_and_says_so(
     notes = Notes()
     finish(net, tmp_path / "run", reporter=notes)
     assert notes.notes[0] == (
-        "note: the run was started with `--driver replay`, which is gone: it goes on with `--driver eager`"
+        "note: the run was started with `driver='replay'`, which is gone: it goes on with `driver='eager'`"
     )
     assert find_run(tmp_path / "run").options["driver"] == "eager"
     assert whole_state(tmp_path / "run") == whole_state(tmp_path / "eager")
@@ -213,7 +213,7 @@ def test_resuming_with_another_recipe_or_data_is_refused_with_the_difference(
     with pytest.raises(UsageError) as refusal:
         finish(small_net(PLAIN, **settings), tmp_path / "run")
     assert words in str(refusal.value)
-    assert "--force" in str(refusal.value)
+    assert "`force=True`" in str(refusal.value)
 
 
 def test_resuming_with_another_architecture_is_refused(tmp_path: Path) -> None:

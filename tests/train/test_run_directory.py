@@ -17,6 +17,7 @@ import pytest
 from torch import nn
 
 import netspec
+from netspec.cli import cli
 from netspec.diagnostics import NetspecError, ResourceError, UsageError
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.jobs.dry_run import rehearse
@@ -27,6 +28,7 @@ from netspec.trainer.run.records import Record, read_records, write_records
 from netspec.trainer.setup.options import Options
 from netspec.trainer.show.reporters import Quiet
 from netspec.trainer.trained.opening import open_trained
+from tests.commands import invoke
 from tests.train.small_runs import PLAIN, finish, run_until, small_net
 
 
@@ -201,7 +203,7 @@ def test_a_step_that_cannot_be_replayed_runs_eagerly_and_says_why(tmp_path: Path
         ),
         ({"devise": "cpu"}, TypeError, "did you mean `device`"),
         ({"driver": "grapf"}, UsageError, "there is no driver `grapf`; say auto, eager, graph"),
-        ({"fresh": ("1.*",)}, UsageError, "`--fresh` says which parameters `--weights` leaves alone"),
+        ({"fresh": ("1.*",)}, UsageError, "`fresh` says which parameters `weights` leaves alone"),
     ],
 )
 def test_an_option_that_means_nothing_is_refused(
@@ -219,8 +221,18 @@ def test_a_path_or_a_module_in_place_of_a_net_is_answered_with_what_to_write() -
         train(nn.Linear(2, 2))
 
 
+def test_a_name_that_is_taken_is_answered_in_the_words_of_who_called(run: Path) -> None:
+    """A cell that is run a second time is Python; a command has its options."""
+    with pytest.raises(UsageError) as caught:
+        netspec.train(small_net(PLAIN), run=run, quiet=True)
+    taken = "the directory is not empty; name a new one, or go on with"
+    assert str(caught.value) == f"`run='{run}'`: {taken} `resume='{run}'`"
+    told = invoke(cli, "train", run / "spec.yaml", "--run", run, "--device", "cpu", "-q")
+    assert str(told.exception) == f"`--run {run}`: {taken} `--resume {run}`"
+
+
 def test_a_resumed_run_takes_no_other_weights(run: Path) -> None:
-    with pytest.raises(UsageError, match="`--weights` starts a new run"):
+    with pytest.raises(UsageError, match="`weights` starts a new run; `resume` goes on"):
         finish(small_net(PLAIN), run, weights=run)
 
 

@@ -348,7 +348,7 @@ def test_weights_to_start_from_are_finite(tmp_path: Path) -> None:
     weights = load_file(tmp_path / "run" / "model.safetensors")
     weights["1.bias"][2] = float("nan")
     save_file(weights, tmp_path / "bad.safetensors")
-    with pytest.raises(NonFinite, match=r"1 of the 8 values of `1\.bias` are not finite.*`--fresh`") as told:
+    with pytest.raises(NonFinite, match=r"1 of the 8 values of `1\.bias` are not finite.*`fresh`") as told:
         finish(net, tmp_path / "again", weights=tmp_path / "bad.safetensors")
     assert told.value.exit_status == 4
     assert not (tmp_path / "again").exists()
@@ -361,5 +361,5 @@ def test_a_directory_without_a_checkpoint_is_not_offered_for_a_resume(tmp_path: 
     with pytest.raises(UsageError, match="or remove this one, which has no checkpoint"):
         train(net, run=tmp_path / "killed")
     finish(net, tmp_path / "run")
-    with pytest.raises(UsageError, match="or go on with `--resume"):
+    with pytest.raises(UsageError, match="or go on with `resume="):
         train(net, run=tmp_path / "run")

@@ -68,7 +68,7 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_reason_and_a_way(tmp_path: 
     for worker in multiprocessing.active_children():
         assert worker.pid is not None
         os.kill(worker.pid, signal.SIGKILL)
-    with pytest.raises(ResourceError, match=r"ended: killed by SIGKILL.*`--workers 0`"):
+    with pytest.raises(ResourceError, match=r"ended: killed by SIGKILL.*`workers=0`"):
         list(batches)
     data.close()
 

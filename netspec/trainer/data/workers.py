@@ -21,11 +21,15 @@ from typing import Any, TypeVar, cast
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
+from netspec.asked import option
 from netspec.diagnostics import ResourceError
 from netspec.trainer.machine.signals import STOPPING
 
 T = TypeVar("T")
-_WITHOUT = "`--workers 0` decodes in the process that trains"
+
+
+def _without() -> str:
+    return f"{option('workers', 0)} decodes in the process that trains"
 
 
 def worker_context() -> BaseContext:
@@ -73,7 +77,7 @@ def shared(batch: T, tensors: Sequence[Tensor]) -> T | str:
         size = sum(tensor.nbytes for tensor in tensors)
         return (
             f"a batch of {size:,} bytes does not fit into the shared memory through which worker processes "
-            f"send it ({str(error).splitlines()[0]}); make /dev/shm larger, or do without workers: {_WITHOUT}"
+            f"send it ({str(error).splitlines()[0]}); make /dev/shm larger, or do without workers: {_without()}"
         )
     return batch
 
@@ -95,12 +99,14 @@ def losses(iterator: Iterable[Any] | None) -> Generator[None]:
         if codes:
             how = ", ".join(sorted({_ending(code) for code in codes}))
             raise ResourceError(
-                f"a worker process that decodes examples ended: {how}. Where memory is short, fewer `--workers` need "
-                f"less; {_WITHOUT}"
+                f"a worker process that decodes examples ended: {how}. Where memory is short, fewer "
+                f"{option('workers')} need less; {_without()}"
             ) from error
         if isinstance(error, RuntimeError):
             raise
-        raise ResourceError(f"worker processes cannot be used ({error or type(error).__name__}); {_WITHOUT}") from error
+        raise ResourceError(
+            f"worker processes cannot be used ({error or type(error).__name__}); {_without()}"
+        ) from error
 
 
 def _exit_codes(iterator: Iterable[Any] | None) -> list[int | None]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from netspec.asked import option
 from netspec.diagnostics import UsageError
 from netspec.net import Net
 from netspec.trainer.loop.background import Keeper
@@ -142,7 +143,9 @@ def _chosen(net: Net, options: Mapping[str, Any], saved: Mapping[str, Any], *, r
     chosen = Options.of(options)
     if resuming:
         if chosen.weights is not None:
-            raise UsageError("`--weights` starts a new run; `--resume` goes on with the weights of the run")
+            raise UsageError(
+                f"{option('weights')} starts a new run; {option('resume')} goes on with the weights of the run"
+            )
         chosen = chosen.remembered(saved)
     if chosen.deterministic and chosen.device != "cpu":
         fix_cublas()  # before the first use of the GPU, which is when several processes join

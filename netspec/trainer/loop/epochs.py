@@ -9,8 +9,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from netspec.asked import option
 from netspec.diagnostics import ResourceError, UsageError
-from netspec.trainer.errors import ALIKE, CallbackFailed, Interrupted, NonFinite, Refusals
+from netspec.trainer.errors import CallbackFailed, Interrupted, NonFinite, Refusals, alike
 from netspec.trainer.loop.background import Keeper
 from netspec.trainer.loop.callbacks import Callbacks, Event
 from netspec.trainer.loop.history import History
@@ -53,7 +54,7 @@ class Training:
         self.started_at = progress.step  # the monitor counts steps from here
         self.history = History(trainer, self.monitor.lag)
         self._fetching = Refusals(lambda: f"{self._place()}, transforms and augmentation")
-        self._stepping = Refusals(self._place, ALIKE) if trainer.arithmetic.deterministic else Refusals(self._place)
+        self._stepping = Refusals(self._place, alike()) if trainer.arithmetic.deterministic else Refusals(self._place)
         self.told: str | None = None  # the reason for eager steps, if it was reported
         self.next_talk = self.started_at + 1  # the step after which the processes next agree whether to stop
         self.examples = 0
@@ -314,7 +315,9 @@ class Training:
         self.keeper.wait()
         if self.calls.agree():
             self._fail()
-        name = self.caught.pending or ("--max-steps" if self.max_steps is not None else "a signal to another process")
+        name = self.caught.pending or (
+            option("max_steps").strip("`") if self.max_steps is not None else "a signal to another process"
+        )
         raise Interrupted(name, self.directory.path, self.progress.step, self.directory.resume)
 
     def _fail(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from netspec.asked import option
 from netspec.diagnostics import UsageError
 from netspec.recipe.resolved import Recipe
 from netspec.trainer.loop.state import restore
@@ -64,7 +65,7 @@ def resumed(
         if other and not force:
             raise UsageError(
                 f"{directory.path} is not this run:\n" + "\n".join(f"  {text}" for text in other) + "\n"
-                "resume with what it was trained with, start a new run, or insist with `--force`"
+                f"resume with what it was trained with, start a new run, or insist with {option('force', True)}"
             )
         notes.extend(_of_another_machine(found.state["versions"], facts))
         return restore(trainer, found, notes.append, directory.path), bool(other)
@@ -109,7 +110,8 @@ def _of_a_driver_that_is_gone(then: Mapping[str, Any], now: Mapping[str, Any]) -
     if driver not in GONE or driver in driver_names():
         return []
     return [
-        f"note: the run was started with `--driver {driver}`, which is gone: it goes on with `--driver {now['driver']}`"
+        f"note: the run was started with {option('driver', driver)}, which is gone: it goes on with "
+        f"{option('driver', now['driver'])}"
     ]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from netspec.asked import option
 from netspec.diagnostics import UsageError
 from netspec.recipe.base import Precision
 
@@ -45,7 +46,7 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UsageError(f"`--device {name}` is no device; say auto, cpu, cuda or cuda:0") from None
+        raise UsageError(f"{option('device', name)} is no device; say auto, cpu, cuda or cuda:0") from None
     if device.type == "cpu":
         return torch.device("cpu")
     if device.type == "cuda":
@@ -53,12 +54,12 @@ def choose_device(name: str) -> torch.device:
         if (device.index or 0) >= count:
             has = f"has {count} of them" if count else "finds no GPU"
             raise UsageError(
-                f"`--device {name}`, but this torch ({torch.__version__}) {has}; `netspec doctor` shows why"
+                f"{option('device', name)}, but this torch ({torch.__version__}) {has}; `netspec doctor` shows why"
             )
         if ":" in name:
             torch.cuda.set_device(device)  # streams, events and graphs are created on the current device
         return device
-    raise UsageError(f"`--device {name}`: netspec trains on cpu and cuda")
+    raise UsageError(f"{option('device', name)}: netspec trains on cpu and cuda")
 
 
 def choose_arithmetic(device: torch.device, precision: Precision | None, deterministic: bool = False) -> Arithmetic:
@@ -141,7 +142,8 @@ def fix_cublas() -> None:
         if name in _fixed:  # set by an earlier run: the variable is read once
             return
         raise UsageError(
-            f"`--deterministic` needs {name}={wanted[0]} before the GPU is first used; set it and start again"
+            f"{option('deterministic', True)} needs {name}={wanted[0]} before the GPU is first used; set it and "
+            "start again"
         )
     os.environ[name] = wanted[0]
     _fixed.add(name)

@@ -21,6 +21,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from netspec.asked import option
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.torch.foreign import lost_peer, waited_in_vain
 from netspec.trainer.machine.host import floats
@@ -138,7 +139,7 @@ def world(device: str) -> Generator[tuple[World, str]]:
     if on_gpu and place.local_rank >= torch.cuda.device_count():
         raise UsageError(
             f"{place.size} processes, but process {place.rank} finds {torch.cuda.device_count()} GPUs here: "
-            "start one process per GPU, or say `--device cpu`"
+            f"start one process per GPU, or say {option('device', 'cpu')}"
         )
     device = f"cuda:{place.local_rank}" if on_gpu else device
     with torch.cuda.device(place.local_rank) if on_gpu else nullcontext():
@@ -160,7 +161,7 @@ def _joined(place: World, device: str, *, leaving: bool) -> Generator[tuple[Worl
         why = f"does not answer within {TIMEOUT.seconds} s" if waited_in_vain(error) else "ended"
         raise ResourceError(
             f"process {place.rank} of {place.size}: another process {why}; go on from the last checkpoint with "
-            "`--resume`"
+            f"{option('resume')}"
         ) from None
     finally:
         if leaving:

@@ -27,6 +27,7 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
+from netspec.asked import option
 from netspec.diagnostics import Code, ResourceError
 from netspec.files import is_temporary, sync_directory, temporary_beside
 from netspec.torch.foreign import lacks_memory
@@ -157,7 +158,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if found != FORMAT:
         raise Damaged(
             f"`{path}` was written by another version of netspec ({found or 'no format'}; this one reads {FORMAT}): "
-            f"resume with that version, or start a new run from its weights: `--weights {path / 'model.safetensors'}`"
+            "resume with that version, or start a new run from its weights: "
+            f"{option('weights', path / 'model.safetensors')}"
         )
     return Checkpoint(model, state)  # pyright: ignore[reportUnknownArgumentType]  # as above
 

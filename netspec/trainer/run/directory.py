@@ -12,6 +12,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, cast
 
+from netspec.asked import option
 from netspec.diagnostics import ResourceError, UsageError, did_you_mean
 from netspec.dims import Shape
 from netspec.emit.json import to_json
@@ -222,11 +223,15 @@ def create_run(name: str, path: Path | None = None, parent: Path = Path("runs"))
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
                 goes_on = any((path / "checkpoints").glob("step-*[0-9]"))
-                mend = f"or go on with `--resume {path}`" if goes_on else "or remove this one, which has no checkpoint"
-                raise UsageError(f"`--run {path}`: the directory is not empty; name a new one, {mend}")
+                mend = (
+                    f"or go on with {option('resume', path)}"
+                    if goes_on
+                    else "or remove this one, which has no checkpoint"
+                )
+                raise UsageError(f"{option('run', path)}: the directory is not empty; name a new one, {mend}")
         (path / "checkpoints").mkdir()
     except (FileExistsError, NotADirectoryError):
-        raise UsageError(f"`--run {path}`: a file is in the way; name a new directory") from None
+        raise UsageError(f"{option('run', path)}: a file is in the way; name a new directory") from None
     except OSError as error:
         raise disk_error(error, path or parent, 0) from None
     return RunDirectory(path)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
+from netspec.asked import option
 from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Use, folded, walk
 from netspec.recipe.resolved import Recipe
 from netspec.wiring import Dataflow, FlowStep
@@ -82,7 +83,7 @@ def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     if saved["data"] != now["data"]:
         found.append("the data set's content is another")
     if saved["examples"] != now["examples"]:
-        found.append(f"`--examples` was {saved['examples']} and is {now['examples']}")
+        found.append(f"{option('examples')} was {saved['examples']} and is {now['examples']}")
     if saved["world_size"] != now["world_size"]:
         found.append(f"the number of processes was {saved['world_size']} and is {now['world_size']}")
     return found

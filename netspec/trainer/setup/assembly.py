@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from netspec.asked import option
 from netspec.diagnostics import OutOfMemory, UsageError
 from netspec.net import Net
 from netspec.recipe.resolved import Recipe
@@ -154,8 +155,8 @@ def _model(net: Net, recipe: Recipe, options: Options, arithmetic: Arithmetic) -
         load_weights(model, options.weights, options.fresh)
         if (found := not_finite(model)) is not None:
             raise NonFinite(
-                f"`--weights {options.weights}`: {found}, so there is nothing to train on; take the weights of another "
-                "run or checkpoint, or leave that parameter as initialised with `--fresh`"
+                f"{option('weights', options.weights)}: {found}, so there is nothing to train on; take the weights "
+                f"of another run or checkpoint, or leave that parameter as initialised with {option('fresh')}"
             )
     tensor_cores = device.type == "cuda" and arithmetic.precision != "fp32"
     channels_last = options.channels_last

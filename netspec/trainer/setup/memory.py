@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
+from netspec.asked import setting
 from netspec.cost import estimate
 from netspec.diagnostics import OutOfMemory
 from netspec.torch.build import available_memory
@@ -117,8 +118,8 @@ def _told(trainer: Trainer, reason: str) -> str:
     mend = "even one example would not fit: a smaller net or a larger machine is needed"
     if fits:
         mend = (
-            f"`--set train.batch_size={fits}` should fit; with "
-            f"`--set train.accumulate={-(-size * trainer.recipe.accumulate // fits)}` the steps stay as large"
+            f"{setting('train.batch_size', fits)} should fit; with "
+            f"{setting('train.accumulate', -(-size * trainer.recipe.accumulate // fits))} the steps stay as large"
         )
     have = f" of {bytes_text(memory)}" if memory else ""
     used = memory_in_use(device) - trainer.others

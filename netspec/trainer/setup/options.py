@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
+from netspec.asked import option
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.recipe.base import Precision
 from netspec.recipe.read import KEYS
@@ -65,7 +66,7 @@ class Options:
         if driver not in driver_names():
             raise UsageError(f"there is no driver `{driver}`; say {', '.join(driver_names())}")
         if given.get("fresh") and given.get("weights") is None:
-            raise UsageError("`--fresh` says which parameters `--weights` leaves alone; give both")
+            raise UsageError(f"{option('fresh')} says which parameters {option('weights')} leaves alone; give both")
         return cls(**given)
 
     def to_dict(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from netspec.asked import option
 from netspec.diagnostics import MissingExtra
 from netspec.extras import install
 from netspec.trainer.run.records import Record
@@ -19,7 +20,7 @@ def need_tensorboard() -> None:
         MissingExtra: it is not.
     """
     if find_spec("tensorboard") is None:
-        raise MissingExtra(f"`--tensorboard` needs TensorBoard: {install('tensorboard')}")
+        raise MissingExtra(f"{option('tensorboard', True)} needs TensorBoard: {install('tensorboard')}")
 
 
 @contextmanager

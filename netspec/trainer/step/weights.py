@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
+from netspec.asked import option
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.trainer.machine.host import is_finite
 from netspec.trainer.run.directory import RunDirectory, check_weights
@@ -26,9 +27,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     file = path / "model.safetensors" if path.is_dir() else path
     if path.is_dir() and not file.is_file() and (path / "checkpoints").is_dir():
-        raise UsageError(f"`--weights {path}`: the run is unfinished; go on with `{RunDirectory(path).resume}` first")
+        raise UsageError(
+            f"{option('weights', path)}: the run is unfinished; go on with `{RunDirectory(path).resume}` first"
+        )
     if not file.is_file():
-        raise UsageError(f"`--weights {path}`: there is no such file")
+        raise UsageError(f"{option('weights', path)}: there is no such file")
     try:
         return load_safetensors(check_weights(file))
     except (SafetensorError, OSError) as error:
@@ -48,7 +51,9 @@ def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> Non
     kept = {key for key in own if any(_is_fresh(p, key, owners.get(key)) for p in fresh)}
     for pattern in fresh:
         if not any(_is_fresh(pattern, key, owners.get(key)) for key in own):
-            raise UsageError(f"`--fresh {pattern}` matches no parameter; there are {', '.join(list(own)[:6])} …")
+            raise UsageError(
+                f"{option('fresh', [pattern])} matches no parameter; there are {', '.join(list(own)[:6])} …"
+            )
     problems = [f"`{key}` is missing" for key in own if key not in saved and key not in kept]
     problems += [f"`{key}` is not in the net" for key in saved if key not in own]
     problems += [
@@ -60,8 +65,12 @@ def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> Non
         shown = "\n".join(f"  {p}" for p in problems[:8]) + (
             f"\n  … and {len(problems) - 8} more" * (len(problems) > 8)
         )
-        hint = "beyond what `--fresh` leaves" if fresh else "`--fresh PATTERN` leaves parameters as initialised"
-        raise UsageError(f"`--weights {path}` does not fit the net; {hint}:\n{shown}")
+        hint = (
+            f"beyond what {option('fresh')} leaves"
+            if fresh
+            else f"{option('fresh', ['PATTERN'])} leaves parameters as initialised"
+        )
+        raise UsageError(f"{option('weights', path)} does not fit the net; {hint}:\n{shown}")
     with torch.no_grad():
         for key, tensor in own.items():
             if key not in kept:

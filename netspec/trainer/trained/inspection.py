@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netspec.asked import option
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.machine.device import numerics
 from netspec.trainer.measure.confusion import describe, to_dict
@@ -67,7 +68,11 @@ def inspect(trained: Trained, split: str, root: Path | None = None, examples: in
     """
     data = trained.data(root, examples)
     part = trained.part(data, split)
-    wanted = f"`--examples {examples}`" if examples else f"the run's `--examples {trained.run.options.get('examples')}`"
+    wanted = (
+        option("examples", examples)
+        if examples
+        else f"the run's {option('examples', trained.run.options.get('examples'))}"
+    )
     why = wanted if len(part) < part.available else None
     objective = trained.objective(data.ignores)
     batch, found = trained.recipe.batch_size, None

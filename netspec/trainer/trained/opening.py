@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from netspec.asked import option
 from netspec.compiler import load_offered
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.dims import Shape
@@ -75,7 +76,7 @@ class Trained:
         found = data.split(name)
         if found is None:
             raise UsageError(
-                f"`--split {name}`: the data of this run have no such part; there are {', '.join(data.parts)}"
+                f"{option('split', name)}: the data of this run have no such part; there are {', '.join(data.parts)}"
             )
         return found
 

@@ -1,0 +1,37 @@
+"""What a message calls an option: as whoever called wrote it, on a command line or in Python."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def option(name: str, value: Any = None) -> str:
+    """An option in backquotes: `--run runs/a` to a command, `run='runs/a'` to a program.
+
+    Args:
+        name: the parameter in Python, such as `max_steps`.
+        value: what it is given. None for the option itself, True for a flag, a list where it may be repeated.
+
+    >>> option("run", "runs/a"), option("fresh", ["head.*"]), option("deterministic", True), option("workers")
+    ("`run='runs/a'`", "`fresh=['head.*']`", '`deterministic=True`', '`workers`')
+    """
+    if not by_command():
+        shown = str(value) if isinstance(value, Path) else value
+        return f"`{name}`" if value is None else f"`{name}={shown!r}`"
+    word = f"--{name.replace('_', '-')}"
+    if value is None or value is True:
+        return f"`{word}`"
+    return f"`{' '.join(f'{word} {each}' for each in (value if isinstance(value, list) else [value]))}`"  # pyright: ignore[reportUnknownVariableType]  # of anything
+
+
+def setting(key: str, value: Any) -> str:
+    """What gives a key of a spec another value, in backquotes: `--set train.epochs=3`, `set={'train.epochs': 3}`."""
+    return f"`--set {key}={value}`" if by_command() else f"`set={{{key!r}: {value!r}}}`"
+
+
+def by_command() -> bool:
+    """Whether a command of netspec runs: then click, which no program needs, has one under way."""
+    click: Any = sys.modules.get("click")
+    return click is not None and click.get_current_context(silent=True) is not None

@@ -21,7 +21,7 @@ from netspec.cli.explain import explain as explained
 from netspec.comparison import compare as compared
 from netspec.compiler import check_source, compile_source
 from netspec.cost import Device, estimate_by_recipe
-from netspec.diagnostics import NetspecError, has_errors
+from netspec.diagnostics import NetspecError
 from netspec.drawing.mermaid import mermaid
 from netspec.drawing.page import Sheet, paper
 from netspec.drawing.styles import StyleName, picture
@@ -135,10 +135,7 @@ class Tools:
 
     def _net(self, given: GivenSpec, variant: str | None, settings: dict[str, Any] | None) -> Net:
         source, problems = given_source(given, self._root)
-        result = compile_source(source, problems, variant, settings, offer=self._offer)
-        if result.net is None or has_errors(result.diagnostics):
-            raise SpecError(result.diagnostics, {source.name: source.text})
-        return result.net
+        return compile_source(source, problems, variant, settings, offer=self._offer).whole()
 
 
 def server(root: Path, offer: Offer) -> MCPServer:

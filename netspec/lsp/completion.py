@@ -17,9 +17,9 @@ from netspec.layers import Offer
 from netspec.layers.base import Layer
 from netspec.layers.parametrizations import PARAMETRIZATIONS
 from netspec.layers.reference import arguments_in_words
-from netspec.lsp.hover import documentation
 from netspec.lsp.places import ITEM, TypingPlace, cursor_at
 from netspec.lsp.reading import LiveText
+from netspec.lsp.words import documentation, of_recipe, prose
 from netspec.recipe import reference, tables
 from netspec.recipe.base import Named
 from netspec.recipe.read import KEYS, LISTS, PLAIN, REQUIRED
@@ -68,7 +68,9 @@ def resolve(item: lsp.CompletionItem, offer: Offer) -> lsp.CompletionItem:
     if item.label in offer.layers:
         told = documentation(offer.layer_class(item.label))
     elif item.label in EXPLAINED and item.kind in (Kind.Keyword, Kind.Function, Kind.Constant):
-        told = EXPLAINED[item.label].meaning
+        told = prose(EXPLAINED[item.label].meaning)
+    elif item.label in reference.NAMES and item.kind == Kind.Class:
+        told = of_recipe(item.label)
     if told is not None:
         item.documentation = lsp.MarkupContent(lsp.MarkupKind.Markdown, told)
     return item

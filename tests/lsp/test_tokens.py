@@ -66,7 +66,19 @@ def test_columns_count_units_of_utf_16_and_what_is_broken_has_no_tokens() -> Non
 @pytest.mark.parametrize(
     ("text", "label", "active"),
     [
-        ("layers:\n  - Conv2d: {|", "Conv2d(in_channels=", "in_channels"),
+        ("layers:\n  - Conv2d: {|", "Conv2d(in_channels=", "out_channels"),
+        ("layers:\n  - Conv2d:\n      |", "Conv2d(in_channels=", "out_channels"),
+        ("layers:\n  - Conv2d: {out_channels: 3, |", "Conv2d(", "kernel_size"),
+        ("layers:\n  - Conv2d: {kernel_size: 3, |", "Conv2d(", "out_channels"),
+        ("layers:\n  - Conv2d: {out_channels: 3, kernel_size: 3, |", "Conv2d(", "stride"),
+        ("layers:\n  - Linear: |", "Linear(in_features=", "out_features"),
+        ("layers:\n  - Linear: 1|", "Linear(in_features=", "out_features"),
+        ("layers: [ReLU, Linear: wid|", "Linear(in_features=", "out_features"),
+        ("layers:\n  - BatchNorm2d: {|", "BatchNorm2d(num_features=", "eps"),
+        ("layers:\n  - Parameter: [3, |", "Parameter(", "shape"),
+        ("layers:\n  - conv: |", "conv(out, kernel=3)", "out"),
+        ("layers:\n  - conv: {out: 3, |", "conv(out, kernel=3)", "kernel=3"),
+        ("train:\n  optimizer: {SGD: |", "SGD(lr=", "lr"),
         ("layers:\n  - Conv2d: {out_channels: 3, kernel_size: |", "Conv2d(", "kernel_size"),
         ("layers:\n  - Conv2d: {out_channels: 3, pad|", "Conv2d(", "padding"),
         ("layers:\n  - Conv2d:\n      stride: |", "Conv2d(", "stride"),
@@ -75,7 +87,7 @@ def test_columns_count_units_of_utf_16_and_what_is_broken_has_no_tokens() -> Non
         ("layers:\n  - conv: [max(1, [2, 3][0]), |", "conv(out, kernel=3)", None),
         ("layers:\n  - conv: {kernel: |", "conv(out, kernel=3)", "kernel=3"),
         ("train:\n  optimizer: {SGD: {momentum: |", "SGD(lr=", "momentum"),
-        ("layers:\n  - residual: [Conv2d: {|", "Conv2d(", "in_channels"),
+        ("layers:\n  - residual: [Conv2d: {|", "Conv2d(", "out_channels"),
     ],
 )
 def test_the_signature_marks_the_argument_that_is_typed(text: str, label: str, active: str | None) -> None:

@@ -62,6 +62,7 @@ class Document:
         self._seconds = 0.0
         """That the last reading took."""
         self._everything = False
+        self._repaired: asyncio.Future[str | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     # ---- what the editor does
@@ -102,16 +103,19 @@ class Document:
                 self.last_net = self._reading
         return self._reading
 
-    def repaired(self, take: Callable[[str], None]) -> None:
-        """Have all certain mends made, and give the text with them."""
+    def repaired(self) -> asyncio.Future[str | None]:
+        """The text with all certain mends made, once it is known; None once the text is another."""
+        if self._repaired is None:
+            wanted: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+            text = self.reading.text
 
-        text = self.reading.text
+            def taken(answer: CheckAnswer | None) -> None:
+                if not wanted.done() and (answer is None or answer.mends):
+                    wanted.set_result(text if answer is None else answer.text)
 
-        def taken(answer: CheckAnswer | None) -> None:
-            if answer is None or answer.mends:
-                take(text if answer is None else answer.text)
-
-        self._background.ask(f"{self.uri} repaired", Task(self.name, text, repair=True), taken)
+            self._background.ask(f"{self.uri} repaired", Task(self.name, text, repair=True), taken)
+            self._repaired = wanted
+        return self._repaired
 
     def _read(self) -> LiveText:
         try:
@@ -132,6 +136,11 @@ class Document:
             self._timer.cancel()
             self._timer = None
         self._background.drop(self.uri)
+        if self._repaired is not None:
+            self._background.drop(f"{self.uri} repaired")
+            if not self._repaired.done():
+                self._repaired.set_result(None)
+            self._repaired = None
         self._reading = None
         self.settled = False
 

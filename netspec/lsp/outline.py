@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from lsprotocol import types as lsp
@@ -51,6 +52,18 @@ def _symbol(text: LiveText, key: ScalarNode, value: Node, kind: lsp.SymbolKind) 
     places = text.places
     name = key.text.strip() or "?"
     return lsp.DocumentSymbol(name, kind, places.range(key.start, end), places.range(key.start, key.end))
+
+
+def flat(tree: Sequence[lsp.DocumentSymbol], uri: str) -> list[lsp.SymbolInformation]:
+    """The symbols of a tree as a list, each with the name of what it stands in."""
+    found: list[lsp.SymbolInformation] = []
+    left = [(symbol, "") for symbol in reversed(tree)]
+    while left:
+        symbol, above = left.pop()
+        place = lsp.Location(uri, symbol.range)
+        found.append(lsp.SymbolInformation(place, symbol.name, symbol.kind, container_name=above or None))
+        left += [(child, symbol.name) for child in reversed(symbol.children or ())]
+    return found
 
 
 def folds(text: LiveText) -> list[lsp.FoldingRange]:

@@ -44,8 +44,10 @@ def test_a_rename_that_says_something_else_is_refused_in_words() -> None:
             await it.settled()
             asked = lsp.RenameParams(it.document, lsp.Position(1, 7), "c")
             edit = await it.client.text_document_rename_async(asked)
-            assert edit is not None and edit.changes is not None
-            assert [e.range.start.line for e in next(iter(edit.changes.values()))] == [1, 3]
+            assert edit is not None and edit.changes is None and edit.document_changes is not None
+            (change,) = edit.document_changes
+            assert isinstance(change, lsp.TextDocumentEdit) and change.text_document.version == 1
+            assert [e.range.start.line for e in change.edits] == [1, 3]
             asked.new_name = "b"
             with pytest.raises(Exception, match="the spec would say something else"):
                 await it.client.text_document_rename_async(asked)

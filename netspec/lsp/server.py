@@ -18,7 +18,7 @@ from netspec.lsp.documents import Document
 from netspec.lsp.hints import HintSettings, carried, hints
 from netspec.lsp.hover import hover
 from netspec.lsp.lenses import SHOW, lenses
-from netspec.lsp.navigation import definition, named_at, references, renamed
+from netspec.lsp.navigation import definition, references, renamable, renamed
 from netspec.lsp.outline import flat, folds, symbols
 from netspec.lsp.session import SpecServer
 from netspec.lsp.signatures import TRIGGERS as SIGNS
@@ -230,8 +230,8 @@ def _names(server: SpecServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_PREPARE_RENAME)
     def prepared(params: lsp.PrepareRenameParams) -> lsp.Range | None:
         text = server.reading(params.text_document)
-        found = None if text is None else named_at(text, params.position)
-        return None if text is None or found is None else text.places.range(found[0].start, found[0].end)
+        found = None if text is None else renamable(text, params.position)
+        return None if text is None or found is None else text.places.range(found.start, found.end)
 
     @server.feature(lsp.TEXT_DOCUMENT_RENAME, lsp.RenameOptions(prepare_provider=True))
     def rename(params: lsp.RenameParams) -> lsp.WorkspaceEdit | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -49,7 +50,10 @@ class _Offering(NamedTuple):
 
 def complete(text: LiveText, known: LiveText, position: lsp.Position) -> list[lsp.CompletionItem]:
     """What may stand at a position. `known` is the last version of the text that could be read: names come from it."""
-    cursor = cursor_at(text.text, text.places.offset(position))
+    offset = text.places.offset(position)
+    cursor = cursor_at(text.text, offset)
+    blank = " " if text.text[: offset - len(cursor.prefix)].endswith(":") else ""  # no value without one
+    has_colon = re.match(r"[\w.]*[ ]*:(\s|$)", text.text[offset:]) is not None
     start = lsp.Position(position.line, position.character - len(cursor.prefix.encode("utf-16-le")) // 2)
     items: dict[str, lsp.CompletionItem] = {}
     for item in _offered(_Offering(known, cursor)):
@@ -57,7 +61,9 @@ def complete(text: LiveText, known: LiveText, position: lsp.Position) -> list[ls
     for number, item in enumerate(items.values()):
         item.sort_text = f"{number:04}"
         item.filter_text = item.label
-        item.text_edit = lsp.TextEdit(lsp.Range(start, position), item.insert_text or item.label)
+        new = item.insert_text or item.label
+        new = blank + (new.removesuffix(": ") if has_colon else new)
+        item.text_edit = lsp.TextEdit(lsp.Range(start, position), new)
         item.insert_text = None
     return list(items.values())
 

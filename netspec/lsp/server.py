@@ -15,6 +15,7 @@ from netspec.lsp import findings
 from netspec.lsp.clients import client_of, workspace_edit
 from netspec.lsp.completion import TRIGGERS, complete, resolve
 from netspec.lsp.documents import Document
+from netspec.lsp.formatting import format_edits
 from netspec.lsp.hints import HintSettings, carried, hints
 from netspec.lsp.hover import hover
 from netspec.lsp.lenses import SHOW, lenses
@@ -243,6 +244,11 @@ def _names(server: SpecServer) -> None:
         except UsageError as refused:
             raise JsonRpcInvalidParams(str(refused)) from None
         return workspace_edit(server.client, document.uri, document.version, edits)
+
+    @server.feature(lsp.TEXT_DOCUMENT_FORMATTING)
+    def ordered(params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit]:
+        text = server.reading(params.text_document)
+        return [] if text is None else format_edits(text)
 
     @server.feature(lsp.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
     def outlined(params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol] | list[lsp.SymbolInformation]:

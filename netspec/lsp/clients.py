@@ -23,10 +23,17 @@ class Client(NamedTuple):
     """Whether it makes edits that it is sent."""
     shows_documents: bool = False
     """Whether it shows what it is told to."""
+    takes_results: bool = False
+    """Whether it shows what a command gives back, which its options say: `{"results": true}`."""
     nests_symbols: bool = False
     """Whether an outline may be a tree."""
     refreshes_hints: bool = False
     refreshes_lenses: bool = False
+
+    @property
+    def shows_what_is_made(self) -> bool:
+        """Whether a person would see a table or a page that is made."""
+        return self.takes_results or self.shows_documents
 
 
 def client_of(said: lsp.ClientCapabilities) -> Client:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from lsprotocol import types as lsp
-from pygls.exceptions import JsonRpcInvalidParams
+from pygls.exceptions import JsonRpcInternalError, JsonRpcInvalidParams
 
 from netspec.diagnostics import UsageError
 from netspec.layers import Offer
@@ -18,7 +18,7 @@ from netspec.lsp.documents import Document
 from netspec.lsp.formatting import format_edits
 from netspec.lsp.hints import HintSettings, carried, hints
 from netspec.lsp.hover import hover
-from netspec.lsp.lenses import SHOW, lenses
+from netspec.lsp.lenses import COMPILE, DRAW, MAKES, SHOW, lenses
 from netspec.lsp.navigation import definition, references, renamable, renamed
 from netspec.lsp.outline import flat, folds, symbols
 from netspec.lsp.session import SpecServer
@@ -70,7 +70,7 @@ def _documents(server: SpecServer) -> None:
 
     @server.feature(lsp.SHUTDOWN)
     async def ended(_: Any) -> None:
-        await server.background.close()
+        await server.close()
 
 
 def _mends(server: SpecServer) -> None:
@@ -148,7 +148,8 @@ def _is_kind(kind: lsp.CodeActionKind | str | None, wanted: lsp.CodeActionKind |
 def _settings(server: SpecServer) -> None:
     @server.feature(lsp.INITIALIZE)
     def initialize(params: lsp.InitializeParams) -> None:
-        server.client = client_of(params.capabilities)
+        results = _part(params.initialization_options, "results") is True
+        server.client = client_of(params.capabilities)._replace(takes_results=results)
         server.asked = _asked(params.initialization_options, server.asked)
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
@@ -266,7 +267,7 @@ def _variants(server: SpecServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_CODE_LENS)
     def lensed(params: lsp.CodeLensParams) -> list[lsp.CodeLens]:
         text = server.reading(params.text_document)
-        return [] if text is None else lenses(text, params.text_document.uri)
+        return [] if text is None else lenses(text, params.text_document.uri, makes=server.client.shows_what_is_made)
 
     @server.command(SHOW)
     def show(uri: str, variant: str) -> None:
@@ -274,3 +275,30 @@ def _variants(server: SpecServer) -> None:
         if document is not None:
             document.show(variant)
             server.refresh()
+
+    @server.command(COMPILE)
+    async def compiled(uri: str, variant: str | None) -> dict[str, str] | None:
+        return await _make(server, COMPILE, uri, variant)
+
+    @server.command(DRAW)
+    async def drawn(uri: str, variant: str | None) -> dict[str, str] | None:
+        return await _make(server, DRAW, uri, variant)
+
+
+async def _make(server: SpecServer, command: str, uri: str, variant: str | None) -> dict[str, str] | None:
+    """Make a table or a page of an open document: given back to a client that takes it, or shown by one that shows."""
+    document = server.documents.get(uri)
+    if document is None:
+        return None
+    spec, what = document.reading.spec, MAKES[command]
+    known = () if spec is None else spec.variants
+    if variant is not None and variant not in known:
+        raise JsonRpcInvalidParams(f"there is no variant `{variant}`, or the text cannot be read now")
+    made = await server.make(document, what, variant or document.reading.variant)
+    if made is None:
+        raise JsonRpcInternalError(f"the {what} was not made: the process that makes it ended")
+    if not server.client.takes_results:
+        if server.client.shows_documents:
+            await server.show_made(what, made)
+        return None
+    return {"kind": what, "title": " ".join(filter(None, [document.name, variant])), "text": made}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Generator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
+from netspec.files import replace_file
 from netspec.layers import Offer
 from netspec.lsp import findings
 from netspec.lsp.background import Background
@@ -18,6 +22,7 @@ from netspec.lsp.collecting import Collector
 from netspec.lsp.documents import Document
 from netspec.lsp.hints import HintSettings
 from netspec.lsp.reading import LiveText
+from netspec.lsp.tasks import CheckAnswer, Task
 
 _log: Final = logging.getLogger(__name__)
 SETTLED: Final = "$/netspec/settled"
@@ -53,10 +58,13 @@ class SpecServer(LanguageServer):
         )
         self.documents: Final[dict[str, Document]] = {}
         self.background: Final = Background(plugins)
+        self.maker: Final = Background(plugins)
+        """Makes tables and pages, so that mends wait for none."""
         self.collector: Final = Collector()
         self.offer: Final = offer
         self.asked = HintSettings()
         self.client = Client()
+        self._folder: TemporaryDirectory[str] | None = None
         self._told: Final[dict[str, tuple[int, list[lsp.Diagnostic]]]] = {}
 
     def tell(self, document: Document) -> None:
@@ -68,6 +76,34 @@ class SpecServer(LanguageServer):
             self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(document.uri, found, document.version))
         if document.settled:
             self.protocol.notify(SETTLED, {"uri": document.uri, "version": document.version})
+
+    async def make(self, document: Document, what: str, variant: str | None) -> str | None:
+        """What is made of a variant of a document: a table or a page; None if that was not possible."""
+        done: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+
+        def take(answer: CheckAnswer | None) -> None:
+            if not done.done():
+                done.set_result(None if answer is None else answer.text)
+
+        task = Task(document.name, document.reading.text, make=what, variant=variant)
+        self.maker.ask(f"{document.uri} {what} {id(done)}", task, take)
+        return await done
+
+    async def show_made(self, what: str, text: str) -> None:
+        """Have the client show what was made: as a file in a folder of this server's own, which ends with it."""
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="netspec-")
+        file = Path(self._folder.name) / f"{what}{'.html' if what == 'page' else '.txt'}"
+        replace_file(file, text, durable=False)
+        external = what == "page"
+        await self.window_show_document_async(lsp.ShowDocumentParams(file.as_uri(), external, take_focus=True))
+
+    async def close(self) -> None:
+        """End the processes, and remove what was shown."""
+        await self.background.close()
+        await self.maker.close()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def forget(self, uri: str) -> None:
         """Forget a document, and take back what was told of it."""

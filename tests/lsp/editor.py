@@ -54,6 +54,7 @@ class Editor:
         self.version = 0
         self.published: list[lsp.PublishDiagnosticsParams] = []
         self.applied: list[lsp.WorkspaceEdit] = []
+        self.shown: list[lsp.ShowDocumentParams] = []
         self.able: lsp.ServerCapabilities | None = None
         self._settled = asyncio.Event()
         self._published = asyncio.Event()
@@ -70,6 +71,11 @@ class Editor:
         def apply(params: lsp.ApplyWorkspaceEditParams) -> lsp.ApplyWorkspaceEditResult:
             self.applied.append(params.edit)
             return lsp.ApplyWorkspaceEditResult(applied=True)
+
+        @client.feature(lsp.WINDOW_SHOW_DOCUMENT)
+        def show(params: lsp.ShowDocumentParams) -> lsp.ShowDocumentResult:
+            self.shown.append(params)
+            return lsp.ShowDocumentResult(success=True)
 
         @client.feature("$/netspec/settled")
         def settled(params: Any) -> None:

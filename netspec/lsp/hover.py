@@ -176,5 +176,5 @@ def _of_recipe(spot: Spot) -> str:
     name = spot.scalar.text
     if not spot.is_key:
         return of_recipe(name) or "" if name in NAMES else ""
-    above = spot.path[-2]
+    above = spot.path[-2] if len(spot.path) > 1 else ""
     return argument_of_recipe(above, name) or of_recipe(name) or ""

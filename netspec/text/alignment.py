@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 
-class Word(NamedTuple):
+class TextWord(NamedTuple):
     """What stands for itself in a text: a sign or a scalar."""
 
     kind: type
@@ -16,21 +16,21 @@ class Word(NamedTuple):
     column: int
 
 
-class Line:
+class TextLine:
     """A line without its end."""
 
     def __init__(self, text: str, start: int, ending: str) -> None:
         self.text = text
         self.start = start
         self.ending = ending
-        self.words: list[Word] = []
+        self.words: list[TextWord] = []
         self.columns: list[int] = []
         """Where the words shall stand."""
         self.indent: int | None = None
         """Where the first word shall stand, if the blocks around say so."""
-        self.flow: Word | None = None
+        self.flow: TextWord | None = None
         """The outermost bracket that the line begins in."""
-        self.within: Word | None = None
+        self.within: TextWord | None = None
         """The scalar that the line begins in."""
 
     @property
@@ -44,14 +44,14 @@ class Line:
         return self.columns[0] - self.words[0].column if self.columns else 0
 
 
-Blanks = Callable[["Line", int], int]
+Blanks = Callable[["TextLine", int], int]
 """A number for a word of a line: where it can stand at the least, or the blanks that it needs in front."""
 
 
-class Group:
+class AlignedWords:
     """Words of lines one below another that begin, or end, in the same column because blanks were put in front."""
 
-    def __init__(self, members: list[tuple[Line, int]], more: int, *, by_end: bool) -> None:
+    def __init__(self, members: list[tuple[TextLine, int]], more: int, *, by_end: bool) -> None:
         self.members = members
         self.more = more
         """Blanks that all of them have beyond what they need."""
@@ -68,24 +68,24 @@ class Group:
             line.columns[at] = column - size
 
 
-def aligned(lines: list[Line], least: Blanks) -> dict[tuple[int, int], Group]:
+def aligned(lines: list[TextLine], least: Blanks) -> dict[tuple[int, int], AlignedWords]:
     """The groups of words that are aligned, by line and number of the word. What goes on in brackets from the line in
     front may stand between two lines that are aligned."""
-    found: dict[tuple[int, int], Group] = {}
+    found: dict[tuple[int, int], AlignedWords] = {}
     for among in (lines, [line for line in lines if line.flow is None]):
         for by_end in (False, True):
             _find(found, among, least, by_end=by_end)
     return found
 
 
-def _find(found: dict[tuple[int, int], Group], lines: list[Line], least: Blanks, *, by_end: bool) -> None:
+def _find(found: dict[tuple[int, int], AlignedWords], lines: list[TextLine], least: Blanks, *, by_end: bool) -> None:
     places = [
         {(_edge(word, by_end=by_end), at) for at, word in enumerate(line.words) if at and _may_align(line, at, least)}
         for line in lines
     ]
     seen: set[tuple[int, int]] = set()
     tables: list[set[int]] = []
-    uniform: list[Group] = []
+    uniform: list[AlignedWords] = []
     for number, line in enumerate(lines):
         for place in places[number]:
             at = place[1]
@@ -95,7 +95,7 @@ def _find(found: dict[tuple[int, int], Group], lines: list[Line], least: Blanks,
             seen.update((other, at) for other in run)
             members = [(lines[other], at) for other in run if (id(lines[other]), at) not in found]
             more = [_gap(*each) - 1 for each in members]
-            group = Group(members, min(more), by_end=by_end)
+            group = AlignedWords(members, min(more), by_end=by_end)
             if len(set(more)) > 1:  # blanks in front of some alone make them stand in one column
                 tables.append({id(other) for other, _ in members})
                 found.update({(id(other), at): group for other, _ in members})
@@ -117,14 +117,14 @@ def _run(places: list[set[tuple[int, int]]], number: int, place: tuple[int, int]
     return range(first, last + 1)
 
 
-def _edge(word: Word, *, by_end: bool) -> int:
+def _edge(word: TextWord, *, by_end: bool) -> int:
     return word.column + word.end - word.start if by_end else word.column
 
 
-def _may_align(line: Line, at: int, least: Blanks) -> bool:
+def _may_align(line: TextLine, at: int, least: Blanks) -> bool:
     """Whether a word ends in its line, and has a blank in front anyway."""
     return least(line, at) == 1 and line.words[at].end <= line.start + len(line.text)
 
 
-def _gap(line: Line, at: int) -> int:
+def _gap(line: TextLine, at: int) -> int:
     return line.words[at].start - line.words[at - 1].end

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 from yaml import tokens as of
 
-from netspec.text.alignment import Line, Word, aligned
+from netspec.text.alignment import TextLine, TextWord, aligned
 from netspec.text.characters import readable
 from netspec.text.depth import PARSER
 from netspec.text.source import Source, parse
@@ -79,15 +79,15 @@ class _Pass:
     """One pass over a text."""
 
     def __init__(self, text: str) -> None:
-        self.lines: list[Line] = []
+        self.lines: list[TextLine] = []
         start = 0
         for part in re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z", text):
             content = part.rstrip("\r\n")
-            self.lines.append(Line(content, start, part[len(content) :]))
+            self.lines.append(TextLine(content, start, part[len(content) :]))
             start += len(part)
-        self.lines = self.lines or [Line("", 0, "")]
+        self.lines = self.lines or [TextLine("", 0, "")]
         self.source: Final = text
-        self.words: Final[list[Word]] = []
+        self.words: Final[list[TextWord]] = []
         self._read(readable(text)[0])
 
     # ---- reading
@@ -95,7 +95,7 @@ class _Pass:
     def _read(self, text: str) -> None:
         """Put the words into their lines, and say where blocks make lines begin."""
         blocks: list[_Block] = []
-        opened: list[Word] = []
+        opened: list[TextWord] = []
         is_key = False
         scanner = PARSER(text)
         try:
@@ -110,7 +110,7 @@ class _Pass:
                     is_key = is_key or kind is of.KeyToken
                 if kind in _UNSEEN:
                     continue
-                word = Word(kind, mark.index, token.end_mark.index, mark.line, mark.column)
+                word = TextWord(kind, mark.index, token.end_mark.index, mark.line, mark.column)
                 self._place(word, blocks, opened, is_key=is_key)
                 is_key = is_key and kind in (of.AnchorToken, of.TagToken)
                 if kind in _OPENS:
@@ -134,7 +134,7 @@ class _Pass:
             if kind is of.BlockEndToken:
                 blocks.pop()
 
-    def _place(self, word: Word, blocks: list[_Block], opened: list[Word], *, is_key: bool) -> None:
+    def _place(self, word: TextWord, blocks: list[_Block], opened: list[TextWord], *, is_key: bool) -> None:
         line = self.lines[word.line]
         if word.end == word.start:  # an empty scalar has no place
             return
@@ -153,10 +153,10 @@ class _Pass:
         line.words.append(word)
         self.words.append(word)
 
-    def _is_literal(self, word: Word) -> bool:
+    def _is_literal(self, word: TextWord) -> bool:
         return self.source[word.start] in "|>"
 
-    def _end_of_literal(self, word: Word) -> int:
+    def _end_of_literal(self, word: TextWord) -> int:
         """The end of the last line with text of a scalar that is a block."""
         return word.start + len(self.source[word.start : word.end].rstrip(" \r\n\t")) if word.end else word.end
 
@@ -175,7 +175,7 @@ class _Pass:
             if at <= len(line.text) and rest.lstrip(" \t")[:1] == "#":
                 yield number, at + len(rest) - len(rest.lstrip(" \t")), rest.strip()
 
-    def _end(self, line: Line) -> int:
+    def _end(self, line: TextLine) -> int:
         """The column behind the last word of a line, or behind the scalar that ends in it."""
         if line.words:
             last = line.words[-1]
@@ -207,7 +207,7 @@ class _Pass:
             return whole if whole.endswith(("\r", "\n")) else whole + ending
         return whole.rstrip("\r\n \t") + ending
 
-    def _written(self, number: int, line: Line, comments: dict[int, tuple[int, str]]) -> str:
+    def _written(self, number: int, line: TextLine, comments: dict[int, tuple[int, str]]) -> str:
         if line.within is not None:
             text = self._continued(line)
         else:
@@ -225,14 +225,14 @@ class _Pass:
             text += " " * max(column - len(text), 1) + comment
         return text
 
-    def _raw(self, word: Word, line: Line) -> str:
+    def _raw(self, word: TextWord, line: TextLine) -> str:
         return self.source[word.start : min(word.end, line.start + len(line.text))].rstrip(" \t")
 
     def _is_aligned(self, number: int, column: int, comments: dict[int, tuple[int, str]]) -> bool:
         """Whether the comment of a line has its column from a neighbour's."""
         return any(comments.get(other, (-1,))[0] == column for other in (number - 1, number + 1))
 
-    def _continued(self, line: Line) -> str:
+    def _continued(self, line: TextLine) -> str:
         """The part of a line that belongs to a scalar which began further up."""
         scalar = line.within
         assert scalar is not None
@@ -289,7 +289,7 @@ class _Pass:
         for line in full:
             self._follow_bracket(line)
 
-    def _follow_bracket(self, line: Line) -> None:
+    def _follow_bracket(self, line: TextLine) -> None:
         """Move a line that is aligned with the bracket that it stands in as that has moved."""
         if line.flow is None or line.within is not None or line.words[0].column <= line.flow.column:
             return
@@ -298,12 +298,12 @@ class _Pass:
         more = first.columns[at] - first.words[at].column - first.shift
         line.columns = [max(column + more, 1) for column in line.columns]
 
-    def _soonest(self, line: Line, at: int) -> int:
+    def _soonest(self, line: TextLine, at: int) -> int:
         """The least column of a word: behind the one in front of it."""
         before = line.words[at - 1]
         return line.columns[at - 1] + len(self._raw(before, line)) + self._least(line, at)
 
-    def _least(self, line: Line, at: int) -> int:
+    def _least(self, line: TextLine, at: int) -> int:
         """The blanks in front of a word."""
         word = line.words[at]
         before = line.words[at - 1] if at else line.within

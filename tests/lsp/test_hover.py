@@ -66,6 +66,11 @@ def test_a_word_of_a_recipe_is_markdown_and_no_text_of_a_terminal() -> None:
     assert "`MSELoss`, " in told("loss")
 
 
+def test_a_key_of_a_spec_is_told_as_any_word() -> None:
+    text = LiveText("spec.yaml", TEXT)
+    assert hover(text, position(TEXT, TEXT.index("train:"))) is None
+
+
 def plain(text: str) -> str:
     """What is read of a Markdown text, without blanks."""
     found: list[str] = []

@@ -15,6 +15,9 @@ pytest.importorskip("pygls", reason="the language server is an extra")
 from lsprotocol import types as lsp
 
 import netspec
+from netspec.lsp.hover import hover
+from netspec.lsp.lenses import lenses
+from netspec.lsp.reading import LiveText
 from tests.lsp.editor import MODERN, ROOT, Editor, editor
 
 RESNET = ROOT / "specs" / "torchvision" / "resnet.yaml"
@@ -100,6 +103,14 @@ def test_a_page_is_shown_by_a_client_that_shows_documents_and_is_gone_with_the_s
 
     asyncio.run(scenario())
     assert files and not any(file.exists() for file in files)
+
+
+def test_the_cost_of_a_network_that_is_wrong_is_told_nowhere() -> None:
+    spec = "input: [8, 16]\nlayers:\n  - attend: [[Flatten], [Linear: 16], [Linear: 16]]\n    heads: 4\n"
+    text = LiveText("spec.yaml", spec)
+    assert text.net is not None and text.found
+    assert lenses(text, "u", makes=False) == []
+    assert hover(text, lsp.Position(2, 6)) is not None
 
 
 def test_who_would_see_nothing_of_it_is_offered_none() -> None:

@@ -48,7 +48,7 @@ def formatted(text: str) -> str | None:
     try:
         new = source.text
         for _ in range(_PASSES):
-            new, old = _Pass(new).text(), new
+            new, old = _Respacing(new).text(), new
             if new == old:
                 return new if _seen(new) == _seen(source.text) else None
     except yaml.YAMLError:  # half typed, or what no spec has
@@ -64,7 +64,7 @@ def _seen(text: str) -> object:
     for event in iter(parser.get_event, None):
         told = (getattr(event, name, None) for name in ("anchor", "tag", "value", "style", "flow_style", "implicit"))
         found.append((event.__class__, *told))
-    return found, [comment for *_, comment in _Pass(text).comments()]
+    return found, [comment for *_, comment in _Respacing(text).comments()]
 
 
 class _Block(NamedTuple):
@@ -75,7 +75,7 @@ class _Block(NamedTuple):
     new: int
 
 
-class _Pass:
+class _Respacing:
     """One pass over a text."""
 
     def __init__(self, text: str) -> None:

@@ -32,6 +32,7 @@ _COMPLETING: Final = "_NETSPEC_COMPLETE"
 
 COMMANDS: Final = {
     "check": "Report every mistake in the specs.",
+    "format": "Put the white space of specs in order.",
     "lock": "Write down what must not change unseen: shapes, counts, keys of the state_dict.",
     "compile": "Print the layer table; write Python, a diagram and JSON.",
     "draw": "Draw a spec, or several side by side: SVG, PNG, PDF, HTML, TikZ, Mermaid.",

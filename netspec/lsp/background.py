@@ -20,7 +20,9 @@ class _QueuedTask(NamedTuple):
     key: str
     task: Task
     take: Callable[[CheckAnswer | None], None]
-    """Takes each answer; None if the process has ended in the midst of the task."""
+    """Takes each answer; None if the process has ended in the midst of the task, and so has the one after it."""
+    is_second: bool = False
+    """Whether a process has ended in the midst of it already."""
 
 
 class Background:
@@ -33,6 +35,8 @@ class Background:
         self._running: _QueuedTask | None = None
         self._runner: asyncio.Task[None] | None = None
         self._ending: asyncio.TimerHandle | None = None
+        self._ended: _QueuedTask | None = None
+        """The last task whose process was ended because nobody wants its answers any more."""
 
     def ask(self, key: str, task: Task, take: Callable[[CheckAnswer | None], None]) -> None:
         """Have a task done once the process is free, in the place of one with this key that waits."""
@@ -63,6 +67,7 @@ class Background:
     def _end(self, of: _QueuedTask) -> None:
         self._ending = None
         if self._running is of and self._process is not None:
+            self._ended = of
             with suppress(ProcessLookupError):
                 self._process.kill()
 
@@ -74,12 +79,19 @@ class Background:
                 await self._answered(wanted)
             except (OSError, asyncio.IncompleteReadError):  # it has ended: by `_end`, for want of memory, by a signal
                 await self._gone()
-                wanted.take(None)
+                self._again(wanted)
             finally:
                 self._running = None
                 if self._ending is not None:
                     self._ending.cancel()
                     self._ending = None
+
+    def _again(self, wanted: _QueuedTask) -> None:
+        """Begin a task anew whose process has ended by itself: the next may live. A text that ends two has no mends."""
+        if wanted.is_second or wanted.key in self._waiting or wanted is self._ended:
+            wanted.take(None)
+        else:
+            self._waiting[wanted.key] = wanted._replace(is_second=True)
 
     async def _answered(self, wanted: _QueuedTask) -> None:
         process = self._process or await self._begun()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -17,9 +18,9 @@ from netspec.layers import Offer
 from netspec.layers.base import Layer
 from netspec.layers.parametrizations import PARAMETRIZATIONS
 from netspec.layers.reference import arguments_in_words
-from netspec.lsp.hover import documentation
 from netspec.lsp.places import ITEM, TypingPlace, cursor_at
 from netspec.lsp.reading import LiveText
+from netspec.lsp.words import documentation, of_recipe, prose
 from netspec.recipe import reference, tables
 from netspec.recipe.base import Named
 from netspec.recipe.read import KEYS, LISTS, PLAIN, REQUIRED
@@ -49,7 +50,10 @@ class _Offering(NamedTuple):
 
 def complete(text: LiveText, known: LiveText, position: lsp.Position) -> list[lsp.CompletionItem]:
     """What may stand at a position. `known` is the last version of the text that could be read: names come from it."""
-    cursor = cursor_at(text.text, text.places.offset(position))
+    offset = text.places.offset(position)
+    cursor = cursor_at(text.text, offset)
+    blank = " " if text.text[: offset - len(cursor.prefix)].endswith(":") else ""  # no value without one
+    has_colon = re.match(r"[\w.]*[ ]*:(\s|$)", text.text[offset:]) is not None
     start = lsp.Position(position.line, position.character - len(cursor.prefix.encode("utf-16-le")) // 2)
     items: dict[str, lsp.CompletionItem] = {}
     for item in _offered(_Offering(known, cursor)):
@@ -57,7 +61,9 @@ def complete(text: LiveText, known: LiveText, position: lsp.Position) -> list[ls
     for number, item in enumerate(items.values()):
         item.sort_text = f"{number:04}"
         item.filter_text = item.label
-        item.text_edit = lsp.TextEdit(lsp.Range(start, position), item.insert_text or item.label)
+        new = item.insert_text or item.label
+        new = blank + (new.removesuffix(": ") if has_colon else new)
+        item.text_edit = lsp.TextEdit(lsp.Range(start, position), new)
         item.insert_text = None
     return list(items.values())
 
@@ -68,7 +74,9 @@ def resolve(item: lsp.CompletionItem, offer: Offer) -> lsp.CompletionItem:
     if item.label in offer.layers:
         told = documentation(offer.layer_class(item.label))
     elif item.label in EXPLAINED and item.kind in (Kind.Keyword, Kind.Function, Kind.Constant):
-        told = EXPLAINED[item.label].meaning
+        told = prose(EXPLAINED[item.label].meaning)
+    elif item.label in reference.NAMES and item.kind == Kind.Class:
+        told = of_recipe(item.label)
     if told is not None:
         item.documentation = lsp.MarkupContent(lsp.MarkupKind.Markdown, told)
     return item

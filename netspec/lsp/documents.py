@@ -12,9 +12,10 @@ from urllib.parse import unquote, urlsplit
 
 from lsprotocol import types as lsp
 
-from netspec.diagnostics import Diagnostic
+from netspec.diagnostics import Diagnostic, Span
 from netspec.layers import Offer
 from netspec.lsp.background import Background
+from netspec.lsp.carrying import moved
 from netspec.lsp.collecting import Collector
 from netspec.lsp.positions import changed
 from netspec.lsp.reading import LiveText
@@ -62,6 +63,9 @@ class Document:
         self._seconds = 0.0
         """That the last reading took."""
         self._everything = False
+        self._others: tuple[list[Diagnostic], LiveText] | None = None
+        """What was found last in variants that are not shown, and the reading of the text that it was found in."""
+        self._repaired: asyncio.Future[str | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     # ---- what the editor does
@@ -80,6 +84,7 @@ class Document:
     def show(self, variant: str | None) -> None:
         """Show another variant."""
         self.variant = variant
+        self._others = None
         self._forget()
         self._read_now()
 
@@ -97,21 +102,32 @@ class Document:
             self._reading = self._read()
             self._seconds = time.process_time() - started
             self._collector.read()
-            self.found = self._reading.found
+            self.found = [*self._reading.found, *self._of_other_variants(self._reading)]
             if self._reading.net is not None:
                 self.last_net = self._reading
         return self._reading
 
-    def repaired(self, take: Callable[[str], None]) -> None:
-        """Have all certain mends made, and give the text with them."""
+    def repaired(self) -> asyncio.Future[str | None]:
+        """The text with all certain mends made, once it is known; None once the text is another."""
+        if self._repaired is None:
+            wanted: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+            text = self.reading.text
 
-        text = self.reading.text
+            def taken(answer: CheckAnswer | None) -> None:
+                if not wanted.done() and (answer is None or answer.mends):
+                    wanted.set_result(text if answer is None else answer.text)
 
-        def taken(answer: CheckAnswer | None) -> None:
-            if answer is None or answer.mends:
-                take(text if answer is None else answer.text)
+            self._background.ask(f"{self.uri} repaired", Task(self.name, text, repair=True), taken)
+            self._repaired = wanted
+        return self._repaired
 
-        self._background.ask(f"{self.uri} repaired", Task(self.name, text, repair=True), taken)
+    def _of_other_variants(self, reading: LiveText) -> list[Diagnostic]:
+        """What was found last in variants that are not shown, in the lines that have not changed since: told until all
+        are checked again."""
+        if reading.is_whole or self._others is None:
+            return []
+        found, old = self._others
+        return moved(found, old, reading)
 
     def _read(self) -> LiveText:
         try:
@@ -132,6 +148,11 @@ class Document:
             self._timer.cancel()
             self._timer = None
         self._background.drop(self.uri)
+        if self._repaired is not None:
+            self._background.drop(f"{self.uri} repaired")
+            if not self._repaired.done():
+                self._repaired.set_result(None)
+            self._repaired = None
         self._reading = None
         self.settled = False
 
@@ -159,7 +180,14 @@ class Document:
                 self._tell(self)
             elif not reading.is_whole or answer.mends:
                 self._everything = answer.seconds < CHEAP
+                shown = {_told(d) for d in reading.found}
+                self._others = [d for d in answer.found if _told(d) not in shown], reading
                 self.found, self.settled = answer.found, answer.mends
                 self._tell(self)
 
         self._background.ask(self.uri, Task(self.name, reading.text), take)
+
+
+def _told(d: Diagnostic) -> tuple[str, str, Span]:
+    """What a finding is, whatever its mends are."""
+    return d.code, d.message, d.span

@@ -7,7 +7,8 @@ from typing import Final
 
 from lsprotocol import types as lsp
 
-from netspec.diagnostics import Diagnostic, Fix
+from netspec.diagnostics import Diagnostic
+from netspec.lsp.clients import Client, workspace_edit
 from netspec.lsp.positions import Places
 
 SEVERITIES: Final = {
@@ -43,31 +44,30 @@ def told(d: Diagnostic) -> str:
 
 
 def quick_fixes(
-    found: Sequence[Diagnostic], places: Places, uri: str, version: int, within: lsp.Range
+    found: Sequence[Diagnostic], places: Places, uri: str, version: int, within: lsp.Range | None, client: Client
 ) -> list[lsp.CodeAction]:
-    """The mends of the findings that touch a range, each as `check --fix` has it; a certain one is preferred."""
+    """The mends of the findings that touch a range, or all, as `check --fix` has them; a certain one is preferred."""
     actions: list[lsp.CodeAction] = []
     for d in found:
-        if d.span.in_setting or not _touch(places.of(d.span), within):
+        if d.span.in_setting or (within is not None and not _touch(places.of(d.span), within)):
             continue
         for fix in filter(None, (d.fix, d.otherwise)):
             action = lsp.CodeAction(
                 title=fix.title[:1].upper() + fix.title[1:],
                 kind=lsp.CodeActionKind.QuickFix,
                 diagnostics=[diagnostic(d, places, uri)],
-                is_preferred=fix.certain or None,
-                edit=_edit(fix, places, uri, version),
+                is_preferred=True if fix.certain and client.takes_preferred else None,
+                edit=workspace_edit(client, uri, version, places.edits(fix.edits)),
             )
             actions.append(action)
     return actions
 
 
-def fix_all(uri: str, found: Sequence[Diagnostic]) -> list[lsp.CodeAction]:
-    """The action that makes all certain mends of a file; its edit is computed once it is chosen."""
+def fix_all(uri: str, found: Sequence[Diagnostic]) -> lsp.CodeAction | None:
+    """The action that makes all certain mends of a file, if there are any; its edit is computed once it is chosen."""
     if not any(d.fix is not None and d.fix.certain for d in found):
-        return []
-    title = "Make all certain mends of this file"
-    return [lsp.CodeAction(title=title, kind=FIX_ALL, data=uri)]
+        return None
+    return lsp.CodeAction(title="Make all certain mends of this file", kind=FIX_ALL, data=uri)
 
 
 FIX_ALL: Final = f"{lsp.CodeActionKind.SourceFixAll.value}.netspec"
@@ -82,12 +82,6 @@ def replaced(places: Places, new: str) -> list[lsp.TextEdit]:
     most = min(len(old), len(new)) - start
     same = next((i for i in range(most) if old[-1 - i] != new[-1 - i]), most)
     return [lsp.TextEdit(places.range(start, len(old) - same), new[start : len(new) - same])]
-
-
-def _edit(fix: Fix, places: Places, uri: str, version: int) -> lsp.WorkspaceEdit:
-    """The edits of a mend for the version of the text that it was found in."""
-    document = lsp.OptionalVersionedTextDocumentIdentifier(uri, version)
-    return lsp.WorkspaceEdit(document_changes=[lsp.TextDocumentEdit(document, places.edits(fix.edits))])
 
 
 def _touch(a: lsp.Range, b: lsp.Range) -> bool:

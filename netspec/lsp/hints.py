@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import NamedTuple
 
 from lsprotocol import types as lsp
 
 from netspec.dims import Size, is_known
 from netspec.layers.base import TensorType
+from netspec.lsp.carrying import unchanged
 from netspec.lsp.reading import LiveText
 from netspec.net.nodes import Leaf, Node
 from netspec.net.walks import multiplying
@@ -40,17 +40,12 @@ def hints(reading: LiveText, first: int, last: int, asked: HintSettings) -> list
 def carried(hints: Sequence[lsp.InlayHint], old: LiveText, new: LiveText) -> list[lsp.InlayHint]:
     """Hints of a text in another one, which cannot be read: those of lines in front of the first that changed and
     behind the last."""
-    before, after = (reading.text.splitlines() for reading in (old, new))
-    head = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
-    most = min(len(before), len(after)) - head
-    pairs = zip(reversed(before[head:]), reversed(after[head:]), strict=False)
-    tail = min(most, sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    lines = unchanged(old, new)
     moved: list[lsp.InlayHint] = []
     for hint in hints:
-        line, character = hint.position.line, hint.position.character
-        if line < head or line >= len(before) - tail:
-            shift = 0 if line < head else len(after) - len(before)
-            position = lsp.Position(line + shift, character)
+        line = lines.line(hint.position.line)
+        if line is not None:
+            position = lsp.Position(line, hint.position.character)
             moved.append(lsp.InlayHint(position, hint.label, kind=hint.kind, padding_left=True))
     return moved
 

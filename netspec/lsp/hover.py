@@ -12,16 +12,17 @@ from netspec.combinators import COMBINATORS
 from netspec.dims import Size, is_known
 from netspec.language.glossary import EXPLAINED
 from netspec.layers.base import Layer
-from netspec.layers.reference import arguments_in_words, paragraphs, spelled
+from netspec.layers.reference import arguments_in_words
 from netspec.lsp.hints import params_of, types_text
 from netspec.lsp.reading import LiveText
 from netspec.lsp.spots import Spot, spot_at
+from netspec.lsp.words import argument_of_recipe, documentation, of_recipe, prose
 from netspec.net.nodes import As, Leaf, Node, Sequential
 from netspec.net.walks import multiplying
 from netspec.net.whole import total
-from netspec.recipe.read import KEYS
-from netspec.recipe.reference import NAMES, explain_recipe
-from netspec.views.describe import argument_text, count_text, shape_text
+from netspec.recipe.reference import NAMES
+from netspec.views.describe import count_text, shape_text
+from netspec.writing import flow
 
 MOST: Final = 3
 """The runs of what stands in a loop or a block that are told one by one."""
@@ -50,7 +51,9 @@ def _parts(reading: LiveText, spot: Spot, offset: int) -> Iterator[str]:
     if spot.path[:1] == ("train",):
         yield _of_recipe(spot)
         return
-    if name in reading.offer.layers and (spot.is_key or nodes):
+    if spot.is_key and len(spot.path) > 1 and spot.path[0] in ("vars", "variants"):
+        yield _variable(reading, name)
+    elif name in reading.offer.layers and (spot.is_key or nodes):
         yield documentation(reading.offer.layer_class(name))
     elif reading.spec is not None and name in reading.spec.blocks:
         yield f"```\n{reading.spec.blocks[name].signature}\n```"
@@ -58,7 +61,7 @@ def _parts(reading: LiveText, spot: Spot, offset: int) -> Iterator[str]:
         yield _argument(layer, name)
         yield _values(reading, spot, name)
     elif spot.is_key and name in EXPLAINED and (nodes or name not in COMBINATORS):
-        yield f"**{name}** ({EXPLAINED[name].kind})\n\n{EXPLAINED[name].meaning}"
+        yield f"**{name}** ({EXPLAINED[name].kind})\n\n{prose(EXPLAINED[name].meaning)}"
     elif not spot.is_key:
         if len(spot.path) > 1 and spot.path[-2] in reading.offer.layers:
             yield _values(reading, spot, spot.path[-1])
@@ -77,7 +80,7 @@ def ran(reading: LiveText, nodes: Sequence[Node]) -> str:
         lines.append(", ".join(cost) + (f"; {share} of all parameters" if share else ""))
     first = nodes[0]
     if isinstance(first, Leaf) and (arguments := first.args):
-        lines.append("`" + ", ".join(f"{k}={argument_text(first, k, v)}" for k, v in arguments.items()) + "`")
+        lines.append("`" + ", ".join(f"{name}: {_value(value)}" for name, value in arguments.items()) + "`")
     if isinstance(first, Leaf) and first.calls:
         told = [f"`{call.block}` (line {call.span.line})" for call in first.calls]
         lines.append(f"in {', in '.join(reversed(told))}")
@@ -92,20 +95,13 @@ def _run(node: Node) -> str:
 
 
 def _counts(nodes: Sequence[Node]) -> list[tuple[Size, str]]:
-    macs = total(found.macs for node in nodes for found in multiplying(node))
+    known = [node for node in nodes if is_known(node.output.shape)]  # of what is wrong the rest is not known
+    macs = total(found.macs for node in known for found in multiplying(node))
     return [(total(map(params_of, nodes)), "parameters"), (macs, "MACs")]
 
 
 def _share(part: Size, whole: Size) -> str:
     return f"{100 * part / whole:.1f} %" if isinstance(part, int) and isinstance(whole, int) and whole and part else ""
-
-
-def documentation(layer: type[Layer]) -> str:
-    """A layer's documentation, with its first example."""
-    parts = [f"**{layer.__name__}** ({layer.family})", *paragraphs(layer)]
-    if layer.examples:
-        parts.append(f"```yaml\n- {spelled(layer, layer.examples[0].arguments)}\n```")
-    return "\n\n".join(parts)
 
 
 def _layer_above(reading: LiveText, spot: Spot) -> type[Layer] | None:
@@ -125,10 +121,12 @@ def _values(reading: LiveText, spot: Spot, name: str) -> str:
     """The values that an argument has, each time that its layer runs."""
     head = spot.keys[-2] if len(spot.keys) > 1 else None
     nodes = () if head is None else reading.written.get(reading.source.position(head.start), ())
-    values = [
-        argument_text(node, name, node.args[name]) for node in nodes if isinstance(node, Leaf) and name in node.args
-    ]
-    return _listed(name, values)
+    return _listed(name, [_value(node.args[name]) for node in nodes if isinstance(node, Leaf) and name in node.args])
+
+
+def _value(value: object) -> str:
+    """A value as a spec has it; a symbolic size as its formula."""
+    return flow(value, str, str)
 
 
 def _listed(name: str, values: Sequence[str]) -> str:
@@ -146,14 +144,23 @@ def _word(reading: LiveText, spot: Spot, offset: int) -> str:
     word = next((m[0] for m in re.finditer(r"[^\W\d]\w*", text) if m.start() <= at <= m.end()), None)
     if word is None:
         return ""
-    if reading.net is not None and word in reading.net.variables:
-        return f"`{word}` = `{reading.net.variables[word]}`"
+    if variable := _variable(reading, word):
+        return variable
     if word in EXPLAINED and (EXPLAINED[word].value is not None or word.startswith("in_")):
-        return f"**{word}** ({EXPLAINED[word].kind})\n\n{EXPLAINED[word].meaning}"
+        return f"**{word}** ({EXPLAINED[word].kind})\n\n{prose(EXPLAINED[word].meaning)}"
     return ""
+
+
+def _variable(reading: LiveText, name: str) -> str:
+    """The value of a variable in the net that is shown."""
+    if reading.net is None or name not in reading.net.variables:
+        return ""
+    return f"`{name}` = `{_value(reading.net.variables[name])}`"
 
 
 def _of_recipe(spot: Spot) -> str:
     name = spot.scalar.text
-    told = explain_recipe(name) if name in NAMES or (spot.is_key and name in KEYS) else None
-    return "" if told is None else f"```\n{told}\n```"
+    if not spot.is_key:
+        return of_recipe(name) or "" if name in NAMES else ""
+    above = spot.path[-2] if len(spot.path) > 1 else ""
+    return argument_of_recipe(above, name) or of_recipe(name) or ""

@@ -6,28 +6,49 @@ from typing import Final
 
 from lsprotocol import types as lsp
 
+from netspec.diagnostics import has_errors
 from netspec.lsp.reading import LiveText
-from netspec.text.source import MapNode
+from netspec.text.source import MapNode, ScalarNode
 from netspec.views.describe import count_text
 
 SHOW: Final = "netspec.showVariant"
 """The command that shows another variant: its arguments are the document's URI and the variant's name."""
 
 
-def lenses(text: LiveText, uri: str) -> list[lsp.CodeLens]:
-    """The lenses of a document."""
+COMPILE: Final = "netspec.compile"
+"""The command that makes the table of layers: its arguments are the document's URI and the variant's name or null."""
+DRAW: Final = "netspec.draw"
+"""The command that makes a page to look around in, with the same arguments."""
+MAKES: Final = {COMPILE: "table", DRAW: "page"}
+"""What each of them makes."""
+
+
+def lenses(text: LiveText, uri: str, *, makes: bool) -> list[lsp.CodeLens]:
+    """The lenses of a document. `makes` says whether a person would see what is compiled or drawn."""
     root, net = text.root, text.net
     if not isinstance(root, MapNode):
         return []
     found: list[lsp.CodeLens] = []
-    for key, value in root.entries:
-        if key.text == "layers" and net is not None:
+    variants = root.get("variants")
+    for key, _ in root.entries:
+        if key.text == "layers" and net is not None and not has_errors(text.found):  # else its cost is not known
             shown = f"{net.variant}: " if net.variant is not None else ""
             title = f"{shown}{count_text(net.params)} parameters, {count_text(net.macs)} MACs"
             found.append(lsp.CodeLens(text.places.range(key.start, key.end), lsp.Command(title, "")))
-        if key.text == "variants" and isinstance(value, MapNode):
-            for variant, _ in value.entries:
-                title = "is shown" if variant.text == text.variant else "show"
-                command = lsp.Command(title, SHOW, arguments=[uri, variant.text])
-                found.append(lsp.CodeLens(text.places.range(variant.start, variant.end), command))
+            if makes and not isinstance(variants, MapNode):
+                found += _making(text, uri, key, None)
+    for variant, _ in variants.entries if isinstance(variants, MapNode) else ():
+        title = "is shown" if variant.text == text.variant else "show"
+        command = lsp.Command(title, SHOW, arguments=[uri, variant.text])
+        found.append(lsp.CodeLens(text.places.range(variant.start, variant.end), command))
+        found += _making(text, uri, variant, variant.text) if makes else ()
     return found
+
+
+def _making(text: LiveText, uri: str, at: ScalarNode, variant: str | None) -> list[lsp.CodeLens]:
+    place = text.places.range(at.start, at.end)
+    commands = [lsp.Command(title, name, arguments=[uri, variant]) for title, name in _TITLES]
+    return [lsp.CodeLens(place, command) for command in commands]
+
+
+_TITLES: Final = (("compile", COMPILE), ("draw", DRAW))

@@ -6,9 +6,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from netspec.language.reserved import OVERRIDDEN
+from netspec.arguments import Arguments
+from netspec.combinators import COMBINATORS, joining_class
+from netspec.expressions.functions import FUNCTIONS
+from netspec.initializers import FUNCTIONS as FILLERS
+from netspec.initializers import arguments_of
+from netspec.kinds import kinds_of
+from netspec.language.reserved import OVERRIDDEN, PLACES
 from netspec.language.signatures import read_signature
 from netspec.language.targets import entries_below, target_names
+from netspec.layers import Offer
+from netspec.recipe.reference import KINDS, NAMES
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _WORDS: Final = re.compile(r"""("[^"]*"|'[^']*')|([^\W\d]\w*)""")
@@ -19,7 +27,7 @@ class SpecName(NamedTuple):
     """Something that a spec names, told from others of its name by where it is known."""
 
     kind: str
-    """`block`, `parameter`, `variable`, `loop` or `value`."""
+    """`block`, `parameter`, `variable`, `loop`, `value`, `module`; `function` or `place` are names of the language."""
     name: str
     scope: str | int = ""
 
@@ -36,23 +44,27 @@ class Occurrence(NamedTuple):
 Known = Mapping[str, SpecName]
 
 
-def occurrences(root: Node | None, source: Source) -> list[Occurrence]:
-    """All places of all names of a spec, in the order of the text."""
-    return sorted(_NameWalk(root, source).found(), key=lambda o: o.start) if isinstance(root, MapNode) else []
+def occurrences(root: Node | None, source: Source, offer: Offer) -> list[Occurrence]:
+    """All places of all names of a spec, in the order of the text, and of the functions and places that its expressions
+    name."""
+    return sorted(_NameWalk(root, source, offer).found(), key=lambda o: o.start) if isinstance(root, MapNode) else []
 
 
 class _NameWalk:
     """The walk over a spec's nodes with what is known at each place."""
 
-    def __init__(self, root: MapNode, source: Source) -> None:
+    def __init__(self, root: MapNode, source: Source, offer: Offer) -> None:
         self.root = root
+        self.offer = offer
         self.text = source.text
         blocks = root.get("blocks")
         self.blocks: dict[str, tuple[ScalarNode, Node, list[str]]] = {}
         for key, body in blocks.entries if isinstance(blocks, MapNode) else ():
             read = read_signature(key.text) or (key.text, ())
             self.blocks[read[0]] = key, body, [parameter.name for parameter in read[1]]
-        self.outer: dict[str, SpecName] = {name: SpecName("block", name) for name in self.blocks}
+        self.outer: dict[str, SpecName] = {name: SpecName("function", name) for name in FUNCTIONS}
+        self.outer |= {name: SpecName("place", name) for name in PLACES}
+        self.outer |= {name: SpecName("block", name) for name in self.blocks}
         for key in self._variables():
             self.outer[key.text] = SpecName("variable", key.text)
 
@@ -114,11 +126,11 @@ class _NameWalk:
                     yield from self._header(loop, known, inner)
                 for key, value in entries:
                     if key.text != "for":
-                        yield from self._entry(key, value, inner)
+                        yield from self._entry(entries[0][0].text, key, value, inner)
             case _:
                 return
 
-    def _entry(self, key: ScalarNode, value: Node, known: Known) -> Iterator[Occurrence]:
+    def _entry(self, head: str, key: ScalarNode, value: Node, known: Known) -> Iterator[Occurrence]:
         text = key.text
         if text[:1] == "$":
             yield from self._used(key.start, key.end, known)
@@ -130,14 +142,46 @@ class _NameWalk:
         if text == "as":
             for target in value.items if isinstance(value, ListNode) else [value]:
                 names = set(target_names(target))
-                for word, first, last in self._words(target.start, target.end):
-                    if word in known:
-                        yield Occurrence(known[word], first, last, word in names)
+                for place in self._used(target.start, target.end, known):
+                    yield place._replace(defines=place.of.name in names)
         elif text in ("name", "shared"):
-            for part in _BRACES.finditer(self.text, value.start, value.end):
-                yield from self._used(part.start(), part.end(), known)
+            yield from self._in_braces(value, known)
+        elif text == "tie" and isinstance(value, MapNode):
+            for _, told in value.entries:
+                yield from self._in_braces(told, known)
+        elif (cls := self._class(text)) is not None:
+            yield from self._arguments(cls, value, known)
+        elif head in COMBINATORS and text != head and _is_text(joining_class(head), text):
+            yield from self._in_text(value, known)
         else:
             yield from self._walk(value, known)
+
+    def _class(self, name: str) -> type[Arguments] | None:
+        """The class of a layer, an initialiser or a part of a recipe."""
+        if name in self.offer.layers:
+            return self.offer.layer_class(name)
+        if name in FILLERS:
+            return arguments_of(name)
+        return KINDS[NAMES[name]].load(name) if name in NAMES else None
+
+    def _arguments(self, cls: type[Arguments], value: Node, known: Known) -> Iterator[Occurrence]:
+        """The names in the arguments of something. A text field names nothing, but by `$name`."""
+        if isinstance(value, MapNode):
+            for argument, inner in value.entries:
+                walk = self._in_text if _is_text(cls, argument.text) else self._walk
+                yield from walk(inner, known)
+        elif cls.scalar is not None and _is_text(cls, cls.scalar):
+            yield from self._in_text(value, known)
+        else:
+            yield from self._walk(value, known)
+
+    def _in_text(self, value: Node, known: Known) -> Iterator[Occurrence]:
+        if isinstance(value, ScalarNode) and value.text[:1] == "$" != value.text[1:2]:
+            yield from self._used(value.start, value.end, known)
+
+    def _in_braces(self, value: Node, known: Known) -> Iterator[Occurrence]:
+        for part in _BRACES.finditer(self.text, value.start, value.end):
+            yield from self._used(part.start(), part.end(), known)
 
     def _loop(self, header: ScalarNode, scope: int) -> dict[str, SpecName]:
         names = header.text.partition(" in ")[0]
@@ -150,7 +194,10 @@ class _NameWalk:
         yield from self._used(middle + 3, header.end, known)
 
     def _used(self, start: int, end: int, known: Known) -> Iterator[Occurrence]:
-        yield from (Occurrence(known[word], a, b, False) for word, a, b in self._words(start, end) if word in known)
+        for word, first, last in self._words(start, end):
+            named = known.get(word)
+            if named is not None and (named.kind != "function" or self.text[last : last + 1] == "("):
+                yield Occurrence(named, first, last, False)
 
     def _words(self, start: int, end: int) -> Iterator[tuple[str, int, int]]:
         """The words outside of quotes; quotes around all of it are those of YAML."""
@@ -162,3 +209,9 @@ class _NameWalk:
 
     def _at(self, named: SpecName, key: ScalarNode, *, defines: bool = True) -> Occurrence:
         return Occurrence(named, key.start + key.quoted, key.end - key.quoted, defines)
+
+
+def _is_text(cls: type[Arguments], argument: str) -> bool:
+    """Whether an argument is a text field: a string there is no expression."""
+    kind = kinds_of(cls).get(argument)
+    return kind is not None and kind.text

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from lsprotocol import types as lsp
 
 from netspec.diagnostics import UsageError
 from netspec.language.reserved import reserved
-from netspec.lsp.names import Occurrence, occurrences
+from netspec.lsp.modules import MODULE, patterns
+from netspec.lsp.names import Occurrence
 from netspec.lsp.reading import LiveText
+from netspec.text.source import MapNode
 
 
 def named_at(text: LiveText, position: lsp.Position) -> tuple[Occurrence, list[Occurrence]] | None:
     """The name at a position, and all places of what it names."""
     offset = text.places.offset(position)
-    every = occurrences(text.root, text.source)
-    here = next((o for o in every if o.start <= offset <= o.end), None)
-    return None if here is None else (here, [o for o in every if o.of == here.of])
+    here = min(
+        (o for o in text.names if o.start <= offset <= o.end), key=lambda o: (o.end - o.start, o.start), default=None
+    )
+    return None if here is None else (here, [o for o in text.names if o.of == here.of])
+
+
+def renamable(text: LiveText, position: lsp.Position) -> Occurrence | None:
+    """The name at a position, if it can be given another: the language's own cannot, nor one with an expression."""
+    found = named_at(text, position)
+    return None if found is None or _fixed(found[0]) is not None else found[0]
+
+
+def _fixed(place: Occurrence) -> str | None:
+    """Why a name cannot be given another; None if it can."""
+    if place.of.kind in ("function", "place"):
+        return f"`{place.of.name}` is a name of the language"
+    if "{" in place.of.name:
+        return f"`{place.of.name}` holds an expression: write the other name by hand"
+    return None
 
 
 def definition(text: LiveText, uri: str, position: lsp.Position) -> list[lsp.Location]:
@@ -40,10 +60,13 @@ def renamed(text: LiveText, position: lsp.Position, name: str) -> list[lsp.TextE
     """
     found = named_at(text, position)
     if found is None:
-        raise UsageError("no block, variable, parameter or value stands here")
-    old = found[0].of.name
-    why = reserved(name, text.spec) if name.isidentifier() else "is no name: letters, digits and `_`"
-    if why is not None and name != old:
+        raise UsageError("no block, variable, parameter, value or module stands here")
+    named = found[0].of
+    old = named.name
+    if (fixed := _fixed(found[0])) is not None:
+        raise UsageError(fixed)
+    why = None if named.kind == MODULE else reserved(name, text.spec)
+    if (why := why if name.isidentifier() else "is no name: letters, digits and `_`") is not None and name != old:
         raise UsageError(f"`{name}` {why}")
     parts: list[str] = []
     done = 0
@@ -52,13 +75,31 @@ def renamed(text: LiveText, position: lsp.Position, name: str) -> list[lsp.TextE
         done = o.end
     after = LiveText(text.source.name, "".join([*parts, text.text[done:]]), text.variant, text.offer, everything=True)
     before = LiveText(text.source.name, text.text, text.variant, text.offer, everything=True)
-    if _seen(before) != _seen(after):
+    if _seen(before) != _seen(after) or not _alike(before, after, (old, name) if named.kind == MODULE else None):
         raise UsageError(f"with `{name}` in the place of `{old}` the spec would say something else")
     return [lsp.TextEdit(text.places.range(o.start, o.end), name) for o in found[1]]
 
 
 def _seen(text: LiveText) -> object:
-    """What must not change with a name: the layers with their shapes, and what is found."""
-    net = text.net
-    layers = () if net is None else tuple((leaf.path, leaf.layer, leaf.output) for leaf in net.layers)
-    return layers, sorted((d.code, d.span.line) for d in text.found)
+    """What must not change with a name: the layers with their shapes and ties, what is found, and which parameters the
+    patterns of a recipe match."""
+    leaves = () if text.net is None else text.net.layers
+    number = {leaf.path: at for at, leaf in enumerate(leaves)}
+    ties = [[(tie.parameter, number.get(tie.path), tie.name) for tie in leaf.ties] for leaf in leaves]
+    root = text.root
+    told = [pattern.text for pattern in patterns(root)] if isinstance(root, MapNode) else []
+    keys = [(at, name, f"{leaf.path}.{name}") for at, leaf in enumerate(leaves) for name in leaf.parameters]
+    matched = [[(at, name) for at, name, key in keys if fnmatchcase(key, pattern)] for pattern in told]
+    layers = [(leaf.layer, leaf.output) for leaf in leaves]
+    return layers, ties, sorted((d.code, d.span.line) for d in text.found), matched
+
+
+def _alike(before: LiveText, after: LiveText, renaming: tuple[str, str] | None) -> bool:
+    """Whether the layers have the same paths, or the new name in the place of the old one."""
+    if before.net is None or after.net is None:
+        return before.net is after.net
+    for old, new in zip(before.net.layers, after.net.layers, strict=True):
+        pairs = list(zip(old.path.split("."), new.path.split("."), strict=False))
+        if old.path.count(".") != new.path.count(".") or any(a != b and (a, b) != renaming for a, b in pairs):
+            return False
+    return True

@@ -8,6 +8,8 @@ from typing import Final
 
 from netspec.language.clues import Clues
 from netspec.layers import OWN, Offer
+from netspec.lsp.modules import module_occurrences
+from netspec.lsp.names import Occurrence, occurrences
 from netspec.lsp.positions import Places, readable
 from netspec.net import As, Combinator, Net
 from netspec.net.nodes import Node as NetNode
@@ -50,6 +52,13 @@ class LiveText:
     def root(self) -> Node | None:
         """The nodes of the text; None where it cannot be read."""
         return parse(self.source)[0]
+
+    @cached_property
+    def names(self) -> Sequence[Occurrence]:
+        """Where each name of the spec stands, in the order of the text."""
+        found = occurrences(self.root, self.source, self.offer)
+        found += module_occurrences(self.root, self.source, self.net)
+        return sorted(found, key=lambda place: place.start)
 
     @cached_property
     def text(self) -> str:

@@ -2,86 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from lsprotocol import types as lsp
-from pygls.exceptions import JsonRpcInvalidParams
-from pygls.lsp.server import LanguageServer
+from pygls.exceptions import JsonRpcInternalError, JsonRpcInvalidParams
 
 from netspec.diagnostics import UsageError
 from netspec.layers import Offer
 from netspec.lsp import findings
-from netspec.lsp.background import Background
-from netspec.lsp.collecting import Collector
+from netspec.lsp.clients import client_of, workspace_edit
 from netspec.lsp.completion import TRIGGERS, complete, resolve
 from netspec.lsp.documents import Document
+from netspec.lsp.formatting import format_edits
 from netspec.lsp.hints import HintSettings, carried, hints
 from netspec.lsp.hover import hover
-from netspec.lsp.lenses import SHOW, lenses
-from netspec.lsp.navigation import definition, named_at, references, renamed
-from netspec.lsp.outline import folds, symbols
-from netspec.lsp.reading import LiveText
+from netspec.lsp.lenses import COMPILE, DRAW, MAKES, SHOW, lenses
+from netspec.lsp.navigation import definition, references, renamable, renamed
+from netspec.lsp.outline import flat, folds, symbols
+from netspec.lsp.session import SpecServer
 from netspec.lsp.signatures import TRIGGERS as SIGNS
 from netspec.lsp.signatures import signature
 from netspec.lsp.tokens import LEGEND, semantic_tokens
-
-_log: Final = logging.getLogger(__name__)
-SETTLED: Final = "$/netspec/settled"
-"""A notification for tests and extensions: all that there is to find in a version of a text is told, with mends."""
-
-
-class SpecServer(LanguageServer):
-    """The documents that are open, and the process that looks for mends."""
-
-    def __init__(self, version: str, offer: Offer, plugins: Sequence[str]) -> None:
-        super().__init__(  # pyright: ignore[reportUnknownMemberType]  # pygls leaves types open
-            "netspec", version, text_document_sync_kind=lsp.TextDocumentSyncKind.Incremental
-        )
-        self.documents: Final[dict[str, Document]] = {}
-        self.background: Final = Background(plugins)
-        self.collector: Final = Collector()
-        self.offer: Final = offer
-        self.asked = HintSettings()
-        self._told: Final[dict[str, tuple[int, list[lsp.Diagnostic]]]] = {}
-
-    def tell(self, document: Document) -> None:
-        """Tell the editor what was found in a document."""
-        places = document.reading.places
-        found = [findings.diagnostic(d, places, document.uri) for d in document.found]
-        if self._told.get(document.uri) != (document.version, found):
-            self._told[document.uri] = document.version, found
-            self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(document.uri, found, document.version))
-        if document.settled:
-            self.protocol.notify(SETTLED, {"uri": document.uri, "version": document.version})
-
-    def forget(self, uri: str) -> None:
-        """Forget a document, and take back what was told of it."""
-        document = self.documents.pop(uri, None)
-        if document is not None:
-            document.close()
-        self._told.pop(uri, None)
-        self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, []))
-
-    def refresh(self) -> None:
-        """Have the editor ask anew for hints and lenses, if it can be told to."""
-        able = self.client_capabilities.workspace
-        if able is not None and able.inlay_hint is not None and able.inlay_hint.refresh_support:
-            self.workspace_inlay_hint_refresh(None)
-        if able is not None and able.code_lens is not None and able.code_lens.refresh_support:
-            self.workspace_code_lens_refresh(None)
-
-    def report_server_error(self, error: Exception, source: type[Exception]) -> None:
-        """Log it. pygls would tell the client, which fails again where the client is gone."""
-        _log.error("%s", source.__name__, exc_info=error)
-
-    def reading(self, document: lsp.TextDocumentIdentifier) -> LiveText | None:
-        """What is known of a document; None for one that is not open."""
-        known = self.documents.get(document.uri)
-        return None if known is None else known.reading
 
 
 def made(version: str, offer: Offer, plugins: Sequence[str]) -> SpecServer:
@@ -127,35 +70,74 @@ def _documents(server: SpecServer) -> None:
 
     @server.feature(lsp.SHUTDOWN)
     async def ended(_: Any) -> None:
-        await server.background.close()
+        await server.close()
 
 
 def _mends(server: SpecServer) -> None:
     options = lsp.CodeActionOptions([lsp.CodeActionKind.QuickFix, findings.FIX_ALL], resolve_provider=True)
 
     @server.feature(lsp.TEXT_DOCUMENT_CODE_ACTION, options)
-    def actions(params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
+    async def actions(params: lsp.CodeActionParams) -> list[lsp.CodeAction | lsp.Command]:
         document = server.documents.get(params.text_document.uri)
         if document is None or not document.settled:
             return []
-        places, found = document.reading.places, document.found
-        quick = findings.quick_fixes(found, places, document.uri, document.version, params.range)
-        wanted = params.context.only
-        every = [*quick, *findings.fix_all(document.uri, found)]
-        return every if not wanted else [a for a in every if any(_is_kind(a.kind, kind) for kind in wanted)]
+        wanted, client = params.context.only, server.client
+        quick = _quick(server, document, params.range)
+        if not client.takes_actions:
+            return [*_commands(server, document, quick)] if client.applies_edits else []
+        whole = findings.fix_all(document.uri, document.found)
+        if whole is not None and _is_wanted(whole, wanted):
+            if not client.resolves_edits:
+                whole.edit, whole.data = await _repair(server, document), None
+            quick += [whole] if client.resolves_edits or whole.edit is not None else []
+        return [each for each in quick if _is_wanted(each, wanted)]
 
     @server.feature(lsp.CODE_ACTION_RESOLVE)
     async def resolved(action: lsp.CodeAction) -> lsp.CodeAction:
         document = server.documents.get(str(action.data))
-        if document is None:
-            return action
-        version, places = document.version, document.reading.places
-        mended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        document.repaired(mended.set_result)
-        edits = findings.replaced(places, await mended)
-        identifier = lsp.OptionalVersionedTextDocumentIdentifier(document.uri, version)
-        action.edit = lsp.WorkspaceEdit(document_changes=[lsp.TextDocumentEdit(identifier, list(edits))])
+        if document is not None:
+            action.edit = await _repair(server, document)
         return action
+
+    @server.command(MEND)
+    def mend(uri: str, version: int, number: int) -> None:
+        document = server.documents.get(uri)
+        if document is None or document.version != version or not document.settled:
+            return
+        quick = _quick(server, document, None)
+        if 0 <= number < len(quick) and (edit := quick[number].edit) is not None:
+            server.workspace_apply_edit(lsp.ApplyWorkspaceEditParams(edit, quick[number].title))
+
+
+MEND: Final = "netspec.mend"
+"""The command that has a mend made, for clients that know no actions but commands: its arguments are the document's URI
+and version, and the number of the mend."""
+
+
+def _quick(server: SpecServer, document: Document, within: lsp.Range | None) -> list[lsp.CodeAction]:
+    return findings.quick_fixes(
+        document.found, document.reading.places, document.uri, document.version, within, server.client
+    )
+
+
+def _commands(server: SpecServer, document: Document, quick: Sequence[lsp.CodeAction]) -> list[lsp.Command]:
+    every = _quick(server, document, None)
+    return [
+        lsp.Command(each.title, MEND, arguments=[document.uri, document.version, every.index(each)]) for each in quick
+    ]
+
+
+async def _repair(server: SpecServer, document: Document) -> lsp.WorkspaceEdit | None:
+    """The edit that makes all certain mends of a text; None once the text is another."""
+    version, places = document.version, document.reading.places
+    mended = await document.repaired()
+    if mended is None or document.version != version:
+        return None
+    return workspace_edit(server.client, document.uri, version, findings.replaced(places, mended))
+
+
+def _is_wanted(action: lsp.CodeAction, wanted: Sequence[lsp.CodeActionKind | str] | None) -> bool:
+    return not wanted or any(_is_kind(action.kind, kind) for kind in wanted)
 
 
 def _is_kind(kind: lsp.CodeActionKind | str | None, wanted: lsp.CodeActionKind | str) -> bool:
@@ -166,6 +148,8 @@ def _is_kind(kind: lsp.CodeActionKind | str | None, wanted: lsp.CodeActionKind |
 def _settings(server: SpecServer) -> None:
     @server.feature(lsp.INITIALIZE)
     def initialize(params: lsp.InitializeParams) -> None:
+        results = _part(params.initialization_options, "results") is True
+        server.client = client_of(params.capabilities)._replace(takes_results=results)
         server.asked = _asked(params.initialization_options, server.asked)
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
@@ -248,22 +232,30 @@ def _names(server: SpecServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_PREPARE_RENAME)
     def prepared(params: lsp.PrepareRenameParams) -> lsp.Range | None:
         text = server.reading(params.text_document)
-        found = None if text is None else named_at(text, params.position)
-        return None if text is None or found is None else text.places.range(found[0].start, found[0].end)
+        found = None if text is None else renamable(text, params.position)
+        return None if text is None or found is None else text.places.range(found.start, found.end)
 
     @server.feature(lsp.TEXT_DOCUMENT_RENAME, lsp.RenameOptions(prepare_provider=True))
     def rename(params: lsp.RenameParams) -> lsp.WorkspaceEdit | None:
-        text = server.reading(params.text_document)
+        document = server.documents.get(params.text_document.uri)
+        if document is None:
+            return None
         try:
-            edits = [] if text is None else renamed(text, params.position, params.new_name)
+            edits = renamed(document.reading, params.position, params.new_name)
         except UsageError as refused:
             raise JsonRpcInvalidParams(str(refused)) from None
-        return lsp.WorkspaceEdit(changes={params.text_document.uri: edits})
+        return workspace_edit(server.client, document.uri, document.version, edits)
+
+    @server.feature(lsp.TEXT_DOCUMENT_FORMATTING)
+    def ordered(params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit]:
+        text = server.reading(params.text_document)
+        return [] if text is None else format_edits(text)
 
     @server.feature(lsp.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
-    def outlined(params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol]:
+    def outlined(params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol] | list[lsp.SymbolInformation]:
         text = server.reading(params.text_document)
-        return [] if text is None else symbols(text)
+        tree = [] if text is None else symbols(text)
+        return tree if server.client.nests_symbols else flat(tree, params.text_document.uri)
 
     @server.feature(lsp.TEXT_DOCUMENT_FOLDING_RANGE)
     def folded(params: lsp.FoldingRangeParams) -> list[lsp.FoldingRange]:
@@ -275,7 +267,7 @@ def _variants(server: SpecServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_CODE_LENS)
     def lensed(params: lsp.CodeLensParams) -> list[lsp.CodeLens]:
         text = server.reading(params.text_document)
-        return [] if text is None else lenses(text, params.text_document.uri)
+        return [] if text is None else lenses(text, params.text_document.uri, makes=server.client.shows_what_is_made)
 
     @server.command(SHOW)
     def show(uri: str, variant: str) -> None:
@@ -283,3 +275,30 @@ def _variants(server: SpecServer) -> None:
         if document is not None:
             document.show(variant)
             server.refresh()
+
+    @server.command(COMPILE)
+    async def compiled(uri: str, variant: str | None) -> dict[str, str] | None:
+        return await _make(server, COMPILE, uri, variant)
+
+    @server.command(DRAW)
+    async def drawn(uri: str, variant: str | None) -> dict[str, str] | None:
+        return await _make(server, DRAW, uri, variant)
+
+
+async def _make(server: SpecServer, command: str, uri: str, variant: str | None) -> dict[str, str] | None:
+    """Make a table or a page of an open document: given back to a client that takes it, or shown by one that shows."""
+    document = server.documents.get(uri)
+    if document is None:
+        return None
+    spec, what = document.reading.spec, MAKES[command]
+    known = () if spec is None else spec.variants
+    if variant is not None and variant not in known:
+        raise JsonRpcInvalidParams(f"there is no variant `{variant}`, or the text cannot be read now")
+    made = await server.make(document, what, variant or document.reading.variant)
+    if made is None:
+        raise JsonRpcInternalError(f"the {what} was not made: the process that makes it ended")
+    if not server.client.takes_results:
+        if server.client.shows_documents:
+            await server.show_made(what, made)
+        return None
+    return {"kind": what, "title": " ".join(filter(None, [document.name, variant])), "text": made}

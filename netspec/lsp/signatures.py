@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from lsprotocol import types as lsp
 
@@ -19,6 +19,26 @@ TRIGGERS: Final = ("{", "[", ",", ":", " ")
 _PAIRS: Final = {"]": "[", "}": "{"}
 
 
+class _Signature(NamedTuple):
+    """A signature, and which of its arguments are expected first."""
+
+    label: str
+    parameters: list[tuple[str, str]]
+    """Each as it stands in the label, with its documentation."""
+    bare: str | None
+    """The argument that a bare value is."""
+    required: frozenset[str]
+    inferred: frozenset[str] = frozenset()
+    """What follows from the input, and is hardly ever written."""
+    takes_places: bool = False
+    """Whether a list gives the arguments one by one."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the arguments, in their order."""
+        return [text.partition("=")[0] for text, _ in self.parameters]
+
+
 def signature(text: LiveText, known: LiveText, position: lsp.Position) -> lsp.SignatureHelp | None:
     """The signature at a position; None where no arguments stand. `known` is the last version that could be read."""
     offset = text.places.offset(position)
@@ -28,51 +48,56 @@ def signature(text: LiveText, known: LiveText, position: lsp.Position) -> lsp.Si
         made = None if name == ITEM else _signature(known, name)
         if made is None:
             continue
-        made.active_parameter = _active(made, cursor, depth, text.text[:offset])
-        return lsp.SignatureHelp([made], active_signature=0, active_parameter=made.active_parameter)
+        active = _active(made, cursor, depth, text.text[:offset])
+        place = None if active is None else made.names.index(active)
+        parameters = [lsp.ParameterInformation(word, documentation=told or None) for word, told in made.parameters]
+        shown = lsp.SignatureInformation(made.label, parameters=parameters, active_parameter=place)
+        return lsp.SignatureHelp([shown], active_signature=0, active_parameter=place)
     return None
 
 
-def _signature(known: LiveText, name: str) -> lsp.SignatureInformation | None:
+def _signature(known: LiveText, name: str) -> _Signature | None:
     if known.spec is not None and name in known.spec.blocks:
         block = known.spec.blocks[name]
         label = block.signature if "(" in block.signature else f"{name}()"
         texts = [p.name if p.default is None else f"{p.name}={p.default.text}" for p in block.parameters]
-        return _made(label, [(text, "") for text in texts])
+        required = frozenset(p.name for p in block.parameters if p.default is None)
+        first = next((p.name for p in block.parameters), None)
+        return _Signature(label, [(text, "") for text in texts], first, required, takes_places=True)
     if name in known.offer.layers:
         cls = known.offer.layer_class(name)
-        return _of_class(name, cls, of_layer(cls))
+        return _of_class(name, cls, of_layer(cls), frozenset(filter(None, [cls.width])))
     if name in NAMES:
         found = KINDS[NAMES[name]].load(name)
-        return _of_class(name, found, of_recipe(found))
+        return _of_class(name, found, of_recipe(found), frozenset())
     return None
 
 
-def _of_class(name: str, cls: type[Arguments], words: dict[str, str]) -> lsp.SignatureInformation:
+def _of_class(name: str, cls: type[Arguments], words: dict[str, str], inferred: frozenset[str]) -> _Signature:
     texts: list[tuple[str, str]] = []
     for argument, field in cls.model_fields.items():
         default = "" if field.is_required() else f"={flow(field.get_default(call_default_factory=True), str)}"
         texts.append((f"{argument}{default}", words.get(argument, "")))
-    return _made(f"{name}({', '.join(text for text, _ in texts)})", texts)
+    required = frozenset(argument for argument, field in cls.model_fields.items() if field.is_required())
+    return _Signature(f"{name}({', '.join(text for text, _ in texts)})", texts, cls.scalar, required, inferred)
 
 
-def _made(label: str, texts: list[tuple[str, str]]) -> lsp.SignatureInformation:
-    parameters = [lsp.ParameterInformation(text, documentation=words or None) for text, words in texts]
-    return lsp.SignatureInformation(label, parameters=parameters)
-
-
-def _active(made: lsp.SignatureInformation, cursor: TypingPlace, depth: int, before: str) -> int | None:
-    """The number of the argument that is typed: by its name, or in a list by its place."""
-    names = [str(parameter.label).partition("=")[0] for parameter in made.parameters or ()]
+def _active(made: _Signature, cursor: TypingPlace, depth: int, before: str) -> str | None:
+    """The argument that is typed: by its name, in a list by its place, as a bare value; else the one that is expected
+    next, of those that are not written yet."""
+    names = made.names
     below = cursor.path[depth + 1 :]
     if below and below[0] in names:
-        return names.index(below[0])
+        return below[0]
     if below[:1] == (ITEM,):
-        return min(_place_in_list(before, below.count(ITEM)), max(len(names) - 1, 0)) if names else None
-    if cursor.prefix and (near := [i for i, name in enumerate(names) if name.startswith(cursor.prefix)]):
+        place = _place_in_list(before, below.count(ITEM))
+        return made.bare if not made.takes_places else names[min(place, len(names) - 1)] if names else None
+    if not below and cursor.is_value:
+        return made.bare
+    if cursor.prefix and (near := [name for name in names if name.startswith(cursor.prefix)]):
         return near[0]
-    left = [i for i, name in enumerate(names) if name not in cursor.keys]
-    return left[0] if left else None
+    left = [name for name in names if name not in cursor.keys]
+    return min(left, key=lambda name: (name not in made.required, name in made.inferred), default=None)
 
 
 def _place_in_list(before: str, levels: int) -> int:

@@ -12,11 +12,15 @@ LENGTH: Final = struct.Struct("<Q")
 
 
 class Task(NamedTuple):
-    """A text to be checked, all certain mends applied to it if `repair` says so."""
+    """A text to be checked, all certain mends applied to it if `repair` says so; or one of which something is made."""
 
     name: str
     text: str
     repair: bool = False
+    make: str = ""
+    """`table` or `page`: what is made of the network in the place of a check; see `making.py`."""
+    variant: str | None = None
+    """The variant that it is made of; None for the first one."""
 
 
 class CheckAnswer(NamedTuple):
@@ -27,7 +31,7 @@ class CheckAnswer(NamedTuple):
     """Of processor time, that the check took."""
     mends: bool
     text: str
-    """The mended text, if that was asked for; else as it was."""
+    """The mended text, or what was made, if that was asked for; else the text as it was."""
 
 
 def packed(value: Task | CheckAnswer) -> bytes:

@@ -15,7 +15,7 @@ from netspec.recipe.read import KEYS as RECIPE
 from netspec.recipe.reference import NAMES
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 
-LEGEND: Final = ("keyword", "class", "function", "parameter", "variable", "property")
+LEGEND: Final = ("keyword", "class", "function", "parameter", "variable", "property", "namespace")
 """The kinds of tokens, by their names in the protocol."""
 _WORDS: Final = WORDS | OWNERS.keys()
 
@@ -33,7 +33,12 @@ def semantic_tokens(text: LiveText) -> lsp.SemanticTokens:
         return lsp.SemanticTokens([])
     data: list[int] = []
     line = character = 0
-    for token in sorted(_tokens(text, root)):
+    known = {token.start: token for token in _names(text)} | {token.start: token for token in _tokens(text, root)}
+    done = 0
+    for token in sorted(known.values()):
+        if token.start < done:  # what stands in a token is none
+            continue
+        done = token.end
         place = text.places.range(token.start, token.end)
         if place.start.line != place.end.line:  # a token stands on one line
             continue
@@ -63,6 +68,25 @@ def _tokens(text: LiveText, root: MapNode) -> Iterator[_Token]:
                 yield from (_of(name, "variable") for name, _ in value.entries)
             case _:
                 pass
+
+
+_NAMED: Final = {
+    "block": "function",
+    "function": "function",
+    "parameter": "parameter",
+    "variable": "variable",
+    "loop": "variable",
+    "value": "variable",
+    "place": "variable",
+    "module": "namespace",
+}
+"""The kind of a name → that of its tokens."""
+
+
+def _names(text: LiveText) -> Iterator[_Token]:
+    """The names in expressions, and where they are defined; of a name that holds expressions those."""
+    plain = (place for place in text.names if "{" not in place.of.name)
+    return (_Token(place.start, place.end, _NAMED[place.of.kind]) for place in plain)
 
 
 def _among_layers(text: LiveText, node: Node) -> Iterator[_Token]:

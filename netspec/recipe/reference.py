@@ -125,14 +125,15 @@ def _argument_texts(cls: type[Arguments]) -> dict[str, str]:
     return dict(re.findall(r"^ +(\w+): (.+)$", joined, re.MULTILINE))
 
 
-def _paragraphs(cls: type) -> list[str]:
+def paragraphs_of(cls: type) -> list[str]:
+    """The paragraphs of a docstring in front of its arguments, each on one line."""
     text = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")[0]
     return [" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n")]
 
 
 def summary(cls: type) -> str:
     """The first sentence of a docstring."""
-    return re.split(r"(?<=[.)])\s+(?=[A-Z`])", _paragraphs(cls)[0])[0]
+    return re.split(r"(?<=[.)])\s+(?=[A-Z`])", paragraphs_of(cls)[0])[0]
 
 
 def arguments_in_words(cls: type[Arguments]) -> dict[str, str]:
@@ -171,7 +172,7 @@ def explain_recipe(name: str) -> str | None:
 
 def _explain_named(name: str) -> str:
     cls = _class(name)
-    parts = [f"{name} ({NAMES[name]})", *map(filled, _paragraphs(cls)), _argument_list(cls)]
+    parts = [f"{name} ({NAMES[name]})", *map(filled, paragraphs_of(cls)), _argument_list(cls)]
     if cls.omitted:
         reasons = {reason: [n for n, r in cls.omitted.items() if r == reason] for reason in cls.omitted.values()}
         parts += [filled(f"Not offered: {', '.join(names)}; {reason}.") for reason, names in reasons.items()]
@@ -190,7 +191,7 @@ def _explain_key(name: str) -> str:
         parts.append(f"{of.title}:\n" + filled(", ".join(of.names), "  "))
     if name in tables.SETTINGS or name == "groups":
         setting = tables.setting(name)
-        parts += [*map(filled, _paragraphs(setting)), _argument_list(setting)]
+        parts += [*map(filled, paragraphs_of(setting)), _argument_list(setting)]
     return "\n\n".join([*parts, f"Written:\n  {usage(name)}"])
 
 
@@ -230,7 +231,7 @@ def recipe_page() -> str:
     for name in (*tables.SETTINGS, "groups"):
         setting = tables.setting(name)
         lines += [f"### `{name}`", ""]
-        lines += [line for paragraph in _paragraphs(setting) for line in prose(paragraph)]
+        lines += [line for paragraph in paragraphs_of(setting) for line in prose(paragraph)]
         lines += [*_argument_table(setting), ""]
     lines += ["## Several inputs and outputs", "", *prose(_SEVERAL)]
     lines += ["```yaml", *SEVERAL.strip().split("\n"), "```", "", *prose(_BY_NAME)]
@@ -300,7 +301,7 @@ def _data_table() -> list[str]:
         if cls.worked is None:
             continue
         lines += ["", f"### `{name}`", ""]
-        lines += [line for paragraph in _paragraphs(cls) for line in prose(paragraph)]
+        lines += [line for paragraph in paragraphs_of(cls) for line in prose(paragraph)]
         lines += [*_argument_table(cls), "", "```yaml", *cls.worked.strip("\n").split("\n"), "```"]
     return lines
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,35 @@ from typing import Any
 from lsprotocol import types as lsp
 from pygls.lsp.client import BaseLanguageClient
 
+from netspec.lsp.positions import Places
+from netspec.text.source import Source
+
 ROOT = Path(__file__).parent.parent.parent
 URI = "file:///work/spec.yaml"
+
+BARE = lsp.ClientCapabilities()
+"""What a client says that can do no more than it must."""
+MODERN = lsp.ClientCapabilities(
+    general=lsp.GeneralClientCapabilities(
+        position_encodings=[lsp.PositionEncodingKind.Utf8, lsp.PositionEncodingKind.Utf16]
+    ),
+    workspace=lsp.WorkspaceClientCapabilities(
+        apply_edit=True, workspace_edit=lsp.WorkspaceEditClientCapabilities(document_changes=True)
+    ),
+    text_document=lsp.TextDocumentClientCapabilities(
+        code_action=lsp.CodeActionClientCapabilities(
+            code_action_literal_support=lsp.ClientCodeActionLiteralOptions(
+                lsp.ClientCodeActionKindOptions([lsp.CodeActionKind.QuickFix, lsp.CodeActionKind.SourceFixAll])
+            ),
+            is_preferred_support=True,
+            data_support=True,
+            resolve_support=lsp.ClientCodeActionResolveOptions(["edit"]),
+        ),
+        document_symbol=lsp.DocumentSymbolClientCapabilities(hierarchical_document_symbol_support=True),
+        rename=lsp.RenameClientCapabilities(prepare_support=True),
+    ),
+)
+"""What VS Code says, of what matters here; it likes positions in UTF-8 best, as others do."""
 
 
 class Editor:
@@ -26,6 +53,9 @@ class Editor:
         self.text = ""
         self.version = 0
         self.published: list[lsp.PublishDiagnosticsParams] = []
+        self.applied: list[lsp.WorkspaceEdit] = []
+        self.shown: list[lsp.ShowDocumentParams] = []
+        self.able: lsp.ServerCapabilities | None = None
         self._settled = asyncio.Event()
         self._published = asyncio.Event()
         self._told: dict[int, list[lsp.Diagnostic]] = {}
@@ -36,6 +66,16 @@ class Editor:
             if params.version is not None:
                 self._told[params.version] = list(params.diagnostics)
                 self._published.set()
+
+        @client.feature(lsp.WORKSPACE_APPLY_EDIT)
+        def apply(params: lsp.ApplyWorkspaceEditParams) -> lsp.ApplyWorkspaceEditResult:
+            self.applied.append(params.edit)
+            return lsp.ApplyWorkspaceEditResult(applied=True)
+
+        @client.feature(lsp.WINDOW_SHOW_DOCUMENT)
+        def show(params: lsp.ShowDocumentParams) -> lsp.ShowDocumentResult:
+            self.shown.append(params)
+            return lsp.ShowDocumentResult(success=True)
 
         @client.feature("$/netspec/settled")
         def settled(params: Any) -> None:
@@ -82,14 +122,16 @@ class Editor:
 
 
 @asynccontextmanager
-async def editor(*arguments: str, options: object = None) -> AsyncIterator[Editor]:
+async def editor(
+    *arguments: str, options: object = None, capabilities: lsp.ClientCapabilities = MODERN
+) -> AsyncIterator[Editor]:
     """A server that was started for one client, and its document."""
     client = BaseLanguageClient("tests", "0")
     it = Editor(client)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     await client.start_io(sys.executable, "-m", "netspec", "lsp", *arguments, env=environment)
-    parameters = lsp.InitializeParams(capabilities=lsp.ClientCapabilities(), initialization_options=options)
-    await client.initialize_async(parameters)
+    parameters = lsp.InitializeParams(capabilities=capabilities, initialization_options=options)
+    it.able = (await client.initialize_async(parameters)).capabilities
     client.initialized(lsp.InitializedParams())
     try:
         yield it
@@ -106,6 +148,25 @@ def position(text: str, offset: int) -> lsp.Position:
         before = before[:-1]
     lines = before.replace("\r", "\n").split("\n")
     return lsp.Position(len(lines) - 1, len(lines[-1].encode("utf-16-le")) // 2)
+
+
+def applied(text: str, edit: lsp.WorkspaceEdit | None) -> str:
+    """The text after an edit, in whichever form it is."""
+    assert edit is not None
+    edits: list[Any] = [] if edit.changes is None else list(edit.changes[URI])
+    for change in edit.document_changes or ():
+        assert isinstance(change, lsp.TextDocumentEdit)
+        edits += change.edits
+    return edited_by(text, edits)
+
+
+def edited_by(text: str, edits: Sequence[Any]) -> str:
+    """The text after edits, which count in the text in front of all of them."""
+    places = Places(Source("spec.yaml", text))
+    for each in sorted(edits, key=lambda e: (-e.range.start.line, -e.range.start.character)):
+        start, end = places.offset(each.range.start), places.offset(each.range.end)
+        text = text[:start] + each.new_text + text[end:]
+    return text
 
 
 TYPED = ("x", "1", "Conv2d", ": ", "- ", "\n", "  ", *'{}[]"#$&*|😀𝔸é\t')

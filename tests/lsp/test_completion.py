@@ -9,6 +9,7 @@ pytest.importorskip("lsprotocol", reason="the language server is an extra")
 from netspec.lsp.completion import complete
 from netspec.lsp.places import cursor_at
 from netspec.lsp.reading import LiveText
+from tests.lsp.editor import edited_by
 
 HEAD = """\
 input: [3, 32, 32]
@@ -61,6 +62,25 @@ def test_what_fits_is_offered_in_its_order_and_nothing_else(text: str, first: li
     places = [found.index(word) for word in first]
     assert places == sorted(places)
     assert not set(absent) & set(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "after"),
+    [
+        ("train:\n  optimizer:|", "SGD", "train:\n  optimizer: SGD"),
+        ("train:\n  optimizer:S|", "SGD", "train:\n  optimizer: SGD"),
+        ("train:\n  optimizer: S|", "SGD", "train:\n  optimizer: SGD"),
+        ("layers:\n  - Conv2d: {out|", "out_channels", "layers:\n  - Conv2d: {out_channels: "),
+        ("layers:\n  - Conv2d: {out|: 3}", "out_channels", "layers:\n  - Conv2d: {out_channels: 3}"),
+        ("la|:\n", "layers", "layers:\n"),
+        ("la|", "layers", "layers: "),
+    ],
+)
+def test_what_is_taken_is_read_as_it_was_meant(text: str, label: str, after: str) -> None:
+    at = text.index("|")
+    live = LiveText("spec.yaml", text.replace("|", ""))
+    (item,) = [item for item in complete(live, live, live.places.position(at)) if item.label == label]
+    assert edited_by(live.text, [item.text_edit]) == after
 
 
 def test_a_cursor_behind_any_text_is_somewhere() -> None:

@@ -17,9 +17,9 @@ from lsprotocol import types as lsp
 
 from netspec.compiler import check_source
 from netspec.lsp.findings import told
-from netspec.lsp.positions import Places, readable
-from netspec.text.source import Source, decode
-from tests.lsp.editor import ROOT, Editor, editor, position, random_edit
+from netspec.lsp.positions import readable
+from netspec.text.source import decode
+from tests.lsp.editor import ROOT, Editor, applied, editor, position, random_edit
 
 SPECS = sorted((ROOT / "specs").rglob("*.yaml"))
 WRONG = """\
@@ -85,24 +85,12 @@ def test_a_quick_fix_is_the_mend_of_check_and_all_of_them_are_one_action() -> No
             assert [(a.title, a.is_preferred) for a in quick] == [("Write `Flatten`", True)]
             whole = next(a for a in actions if isinstance(a, lsp.CodeAction) and a.kind == "source.fixAll.netspec")
             mended = await it.client.code_action_resolve_async(whole)
-            assert apply(it.text, mended) == WRONG.replace("in_features: 3,", "in_features: 3456,")
+            assert applied(it.text, mended.edit) == WRONG.replace("in_features: 3,", "in_features: 3456,")
             asked.context.only = ["source.fixAll"]
             (only,) = await it.client.text_document_code_action_async(asked) or []
             assert only.title == whole.title
 
     asyncio.run(scenario())
-
-
-def apply(text: str, action: lsp.CodeAction) -> str:
-    assert action.edit is not None and action.edit.document_changes is not None
-    (change,) = action.edit.document_changes
-    assert isinstance(change, lsp.TextDocumentEdit)
-    places = Places(Source("spec.yaml", text))
-    for edit in sorted(change.edits, key=lambda e: (-e.range.start.line, -e.range.start.character)):
-        assert isinstance(edit, lsp.TextEdit)
-        start, end = places.offset(edit.range.start), places.offset(edit.range.end)
-        text = text[:start] + edit.new_text + text[end:]
-    return text
 
 
 def test_hints_follow_the_settings_and_stay_where_a_text_cannot_be_read() -> None:

@@ -5,6 +5,30 @@ const vscode = require("vscode");
 const { LanguageClient } = require("vscode-languageclient/node");
 
 let client;
+let panel; // the page that is shown beside the text
+const tables = {}; // text of each table by its URI
+const changed = new vscode.EventEmitter();
+
+// What the server has made of a network when a lens was pressed: a page beside the text, or a table to read.
+async function show({ kind, title, text }) {
+  const beside = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
+  if (kind === "page") {
+    if (panel === undefined) {
+      panel = vscode.window.createWebviewPanel("netspec", title, beside, { enableScripts: true, localResourceRoots: [] });
+      panel.onDidDispose(() => {
+        panel = undefined;
+      });
+    }
+    panel.title = title;
+    panel.webview.html = text;
+    panel.reveal(undefined, true);
+    return;
+  }
+  const uri = vscode.Uri.from({ scheme: "netspec", path: `/${title}.txt` });
+  tables[uri.toString()] = text;
+  changed.fire(uri);
+  await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri), { ...beside, preview: true });
+}
 
 async function start() {
   // Of both settings the workspace's values are not asked for: a checkout starts nothing and loads nothing.
@@ -22,6 +46,16 @@ async function start() {
   client = new LanguageClient("netspec", "netspec", { command, args }, {
     documentSelector,
     synchronize: { configurationSection: "netspec" },
+    initializationOptions: { results: true },
+    middleware: {
+      executeCommand: async (name, words, next) => {
+        const made = await next(name, words);
+        if (made?.kind !== undefined) {
+          await show(made);
+        }
+        return made;
+      },
+    },
   });
   try {
     await client.start();
@@ -47,6 +81,11 @@ async function restart() {
 
 exports.activate = async (context) => {
   context.subscriptions.push(
+    changed,
+    vscode.workspace.registerTextDocumentContentProvider("netspec", {
+      onDidChange: changed.event,
+      provideTextDocumentContent: (uri) => tables[uri.toString()],
+    }),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (["command", "plugins", "files"].some((name) => change.affectsConfiguration(`netspec.${name}`))) {
         return restart();

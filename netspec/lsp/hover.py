@@ -95,8 +95,7 @@ def _run(node: Node) -> str:
 
 
 def _counts(nodes: Sequence[Node]) -> list[tuple[Size, str]]:
-    known = [node for node in nodes if is_known(node.output.shape)]  # of what is wrong the rest is not known
-    macs = total(found.macs for node in known for found in multiplying(node))
+    macs = total(found.macs for node in nodes for found in multiplying(node))
     return [(total(map(params_of, nodes)), "parameters"), (macs, "MACs")]
 
 

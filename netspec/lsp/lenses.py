@@ -6,15 +6,12 @@ from typing import Final
 
 from lsprotocol import types as lsp
 
-from netspec.diagnostics import has_errors
 from netspec.lsp.reading import LiveText
 from netspec.text.source import MapNode, ScalarNode
 from netspec.views.describe import count_text
 
 SHOW: Final = "netspec.showVariant"
 """The command that shows another variant: its arguments are the document's URI and the variant's name."""
-
-
 COMPILE: Final = "netspec.compile"
 """The command that makes the table of layers: its arguments are the document's URI and the variant's name or null."""
 DRAW: Final = "netspec.draw"
@@ -31,7 +28,7 @@ def lenses(text: LiveText, uri: str, *, makes: bool) -> list[lsp.CodeLens]:
     found: list[lsp.CodeLens] = []
     variants = root.get("variants")
     for key, _ in root.entries:
-        if key.text == "layers" and net is not None and not has_errors(text.found):  # else its cost is not known
+        if key.text == "layers" and net is not None:
             shown = f"{net.variant}: " if net.variant is not None else ""
             title = f"{shown}{count_text(net.params)} parameters, {count_text(net.macs)} MACs"
             found.append(lsp.CodeLens(text.places.range(key.start, key.end), lsp.Command(title, "")))

@@ -5,6 +5,7 @@ const vscode = require("vscode");
 const { LanguageClient } = require("vscode-languageclient/node");
 
 let client;
+let turn = Promise.resolve(); // a client is started or stopped once the last one is
 let panel; // the page that is shown beside the text
 const tables = {}; // text of each table by its URI
 const changed = new vscode.EventEmitter();
@@ -20,7 +21,7 @@ async function show({ kind, title, text }) {
       });
     }
     panel.title = title;
-    panel.webview.html = text;
+    panel.webview.html = inColours(text);
     panel.reveal(undefined, true);
     return;
   }
@@ -28,6 +29,13 @@ async function show({ kind, title, text }) {
   tables[uri.toString()] = text;
   changed.fire(uri);
   await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri), { ...beside, preview: true });
+}
+
+// A page in the colours of the window, without the margin that VS Code gives pages.
+function inColours(page) {
+  const light = [vscode.ColorThemeKind.Light, vscode.ColorThemeKind.HighContrastLight];
+  const theme = light.includes(vscode.window.activeColorTheme.kind) ? "light" : "dark";
+  return `${page.replace("<html ", `<html data-theme="${theme}" `)}<style>body { padding: 0; }</style>`;
 }
 
 async function start() {
@@ -61,16 +69,26 @@ async function start() {
     await client.start();
   } catch (error) {
     client = undefined;
-    const install = "Say where netspec is: settings, netspec.command";
-    const chosen = await vscode.window.showErrorMessage(
-      `netspec: \`${[command, ...args].join(" ")}\` does not start (${error.message}). It needs ` +
-        '`pip install "netspec-compiler[lsp]"`.',
-      install,
-    );
-    if (chosen === install) {
-      await vscode.commands.executeCommand("workbench.action.openSettings", "netspec.command");
-    }
+    sayWhy([command, ...args].join(" "), error?.message ?? error);
   }
+}
+
+// Not waited for: the message stands until somebody answers, and a setting may be right before that.
+async function sayWhy(words, reason) {
+  const where = "Say where netspec is: settings, netspec.command";
+  const chosen = await vscode.window.showErrorMessage(
+    `netspec: \`${words}\` does not start${reason ? ` (${reason})` : ""}. It needs ` +
+      '`pip install "netspec-compiler[lsp]"`.',
+    where,
+  );
+  if (chosen === where) {
+    await vscode.commands.executeCommand("workbench.action.openSettings", "netspec.command");
+  }
+}
+
+function inTurn(step) {
+  turn = turn.then(step, step);
+  return turn;
 }
 
 async function restart() {
@@ -88,12 +106,12 @@ exports.activate = async (context) => {
     }),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (["command", "plugins", "files"].some((name) => change.affectsConfiguration(`netspec.${name}`))) {
-        return restart();
+        return inTurn(restart);
       }
       return undefined;
     }),
   );
-  await start();
+  await inTurn(start);
 };
 
-exports.deactivate = () => client?.stop();
+exports.deactivate = () => inTurn(() => client?.stop());

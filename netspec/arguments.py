@@ -34,6 +34,11 @@ class Arguments(BaseModel):
     """Those of them that stand in front of ours in torch's order."""
 
     @classmethod
+    def is_foreign(cls) -> bool:
+        """Whether the class is a plugin's, and none of netspec's own."""
+        return cls.__module__.partition(".")[0] != "netspec"
+
+    @classmethod
     def says_nothing(cls, name: str, text: str) -> bool:
         """Whether an argument that is not offered may be left out with what it says: it is no part of what is trained,
         or is done anyway."""

@@ -14,6 +14,7 @@ from netspec.passes import Checked, Result, Terms, checked, compiled, every_net,
 from netspec.text.source import Limits, Source, decode, read
 
 if TYPE_CHECKING:
+    from netspec.arguments import Arguments
     from netspec.dims import Requirement
     from netspec.layers.base import Layer
     from netspec.net import Net
@@ -27,6 +28,7 @@ def load(
     set: Mapping[str, Any] | None = None,  # named after the command line option `--set`
     *,
     layers: Iterable[type[Layer]] = (),
+    plugins: Iterable[str | type[Arguments]] = (),
     limits: Limits = _DEFAULT,
 ) -> Net:
     """Compile the spec in a file.
@@ -37,13 +39,15 @@ def load(
         set: overrides of variables, symbols, `input` and dotted recipe keys as Python values, `{"classes": 100}`. As
             in a spec, a string is text where the spec takes text, and elsewhere an expression.
         layers: classes of layers that the spec may name besides netspec's own, in this call alone (docs/plugins.md).
+        plugins: modules and distributions by name, as `--plugin` takes them, and classes: layers, losses, transforms
+            and data sets that the spec may name.
         limits: limits on the size of the spec.
 
     Raises:
         SpecError: the spec is wrong; `error.diagnostics` holds every finding.
         UsageError: the file cannot be read, there is no such variant, the spec is incomplete without one, or an
             argument has another type.
-        PluginError: one of `layers` cannot be a layer.
+        PluginError: one of `layers` cannot be a layer, or one of `plugins` cannot be imported or used.
 
     >>> net = netspec.load("specs/alexnet.yaml")
     >>> net
@@ -51,7 +55,7 @@ def load(
     >>> netspec.load("specs/torchvision/resnet.yaml", "resnet18", {"classes": 100}).output_shape
     (100,)
     """
-    return load_offered(path, _offer(layers), variant, set, limits=limits)
+    return load_offered(path, _offer(layers, plugins), variant, set, limits=limits)
 
 
 def load_offered(
@@ -76,6 +80,7 @@ def loads(
     set: Mapping[str, Any] | None = None,  # as in `load`
     *,
     layers: Iterable[type[Layer]] = (),
+    plugins: Iterable[str | type[Arguments]] = (),
     limits: Limits = _DEFAULT,
 ) -> Net:
     """Compile a spec given as text.
@@ -90,7 +95,7 @@ def loads(
     _check_arguments(variant, set, limits)
     _want(text, "a text, the spec", str)
     _want(filename, "`filename` as a text, which messages show", str, os.PathLike)
-    terms = Terms(limits, _offer(layers))
+    terms = Terms(limits, _offer(layers, plugins))
     source, problems = decode(text.encode("utf-8", "surrogatepass"), filename, limits)
     return _compile(source, problems, stem_of(filename), variant, set or {}, terms).whole()
 
@@ -100,6 +105,7 @@ def check(
     text: str | None = None,
     *,
     layers: Iterable[type[Layer]] = (),
+    plugins: Iterable[str | type[Arguments]] = (),
     limits: Limits = _DEFAULT,
     notes: bool = False,
 ) -> list[Diagnostic]:
@@ -109,6 +115,7 @@ def check(
         path: the YAML file.
         text: what the file is to hold, such as the text of an editor: then nothing is read, and `path` is a name.
         layers: classes of layers that the spec may name besides netspec's own, as of `load`.
+        plugins: as of `load`.
         limits: limits on the size of the spec.
         notes: whether legitimate things are told of that are worth knowing.
 
@@ -117,7 +124,7 @@ def check(
 
     Raises:
         UsageError: the file cannot be read, or an argument has another type.
-        PluginError: one of `layers` cannot be a layer.
+        PluginError: one of `layers` cannot be a layer, or one of `plugins` cannot be imported or used.
 
     >>> text = "{input: [1, 28, 28], layers: [Flatten, Linear: {in_features: 400, out_features: 10}]}"
     >>> print(netspec.check("mine.yaml", text)[0].message)
@@ -126,7 +133,7 @@ def check(
     []
     """
     _check_arguments(None, None, limits)
-    offer = _offer(layers)
+    offer = _offer(layers, plugins)
     if text is None:
         source, problems = read(path, limits)
     else:
@@ -256,14 +263,14 @@ def _with_mends(
     return answered(source, Found(*first, clues), anew, recheck, conditions)
 
 
-def _offer(layers: Iterable[type[Layer]]) -> Offer:
-    """netspec's layers, and these."""
-    given = tuple(layers)
-    if not given:
+def _offer(layers: Iterable[type[Layer]], plugins: Iterable[str | type[Arguments]]) -> Offer:
+    """What netspec has, and these."""
+    given, named = tuple(layers), (plugins,) if isinstance(plugins, str) else tuple(plugins)
+    if not (given or named):
         return OWN
-    from netspec.plugins.registration import offer_of, plugins_of  # imported here: few calls bring layers
+    from netspec.plugins.importing import given_offer  # imported here: few calls bring any
 
-    return offer_of(plugins_of(given))
+    return given_offer(given, named)
 
 
 # ---- arguments

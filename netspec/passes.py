@@ -207,7 +207,7 @@ def _elaborate(
             named_inputs=elaborator.ports.inputs,
             named_outputs=elaborator.ports.outputs,
             variables={name: value for name, value in variables.items() if isinstance(value, int | float | str)},
-            plugins=_used_plugins(spec.offer, root),
+            plugins=_used_plugins(spec.offer, root, recipe),
         )
         whole = not has_errors(reports.diagnostics) and not spec.lost and input_type is not None
         if over.expect is not None:
@@ -271,12 +271,13 @@ def _without_ignored(
     return _ordered(without_ignored(source, found, notes=remarks == "notes", unused=unused))
 
 
-def _used_plugins(offer: Offer, root: Sequential) -> tuple[Plugin, ...]:
-    """The plugins that have a layer in the net."""
+def _used_plugins(offer: Offer, root: Sequential, recipe: Recipe | None) -> tuple[Plugin, ...]:
+    """The plugins that have a layer in the net, or a part in its recipe."""
     if not offer.plugins:
         return ()
-    used = {type(leaf.layer) for leaf in leaves(root)}
-    return tuple(plugin for plugin in offer.plugins if not used.isdisjoint(plugin.layers))
+    used: set[type] = {type(leaf.layer) for leaf in leaves(root)}
+    used.update(type(part) for part in (() if recipe is None else recipe.parts))
+    return tuple(plugin for plugin in offer.plugins if not used.isdisjoint(plugin.classes))
 
 
 def _inputs(over: Overridden, spec: Spec, reader: Reader, sizes: Mapping[str, Any]) -> list[GivenInput]:

@@ -189,7 +189,7 @@ def _of_plugin(error: Exception, plugins: Sequence[Plugin]) -> Exception:
         return error
     from netspec.plugins.asking import place, roots, told  # imported here: most commands have no plugin
 
-    own = roots(cls for plugin in plugins for cls in plugin.layers)
+    own = roots(cls for plugin in plugins for cls in plugin.classes)
     if place(raised, own) is None:
         return error
     names = " and ".join(f"`{plugin.name}`" for plugin in plugins)

@@ -31,7 +31,7 @@ def plugin_option(command: F) -> F:
         multiple=True,
         expose_value=False,
         callback=_keep_plugins,
-        help="Know the layers of a module or an installed distribution; may be repeated.",
+        help="Know what a module or an installed distribution has for specs; may be repeated.",
     )(command)
 
 
@@ -50,13 +50,13 @@ def plugin_names() -> tuple[str, ...]:
     return tuple(plugin.name for plugin in given.plugins) if isinstance(given, Offer) else given
 
 
-def offer() -> Offer:
-    """netspec's layers, and those of the plugins that the command line names, which this imports.
+def offer(context: click.Context | None = None) -> Offer:
+    """What netspec has, and the plugins that the command line names, which this imports.
 
     Raises:
         PluginError: one cannot be imported, or is wrong.
     """
-    context = click.get_current_context(silent=True)
+    context = context or click.get_current_context(silent=True)
     given: Offer | tuple[str, ...] = () if context is None else context.meta.get(_PLUGINS, ())
     if isinstance(given, Offer):
         return given

@@ -15,14 +15,15 @@ from typing import Any, Final, get_args
 import click
 from click.shell_completion import CompletionItem, split_arg_string
 
+from netspec.cli.common import offer
 from netspec.cli.git import repository
 from netspec.cli.shipped import specs
-from netspec.diagnostics import Code, UsageError
+from netspec.diagnostics import Code, PluginError, UsageError
 from netspec.language.inputs import symbols_of
 from netspec.language.reading import read_spec
 from netspec.language.settable import keys_of
 from netspec.language.spec import Spec
-from netspec.layers import OWN
+from netspec.layers import OWN, Offer
 from netspec.recipe import tables
 from netspec.recipe.base import Precision
 from netspec.text.source import parse, read
@@ -81,27 +82,32 @@ def _variants(context: click.Context, _: str) -> list[str]:
     return [] if spec is None else list(spec.variants)
 
 
-def _keys(_: click.Context, incomplete: str) -> list[str]:
+def _known(context: click.Context) -> Offer:
+    """What netspec has, and the plugins that the line names in front; an error of theirs is for the command to tell."""
+    with suppress(PluginError):
+        return offer(context)
+    return OWN
+
+
+def _keys(context: click.Context, incomplete: str) -> list[str]:
     """Variables, symbols and keys of the recipe, each with the `=` behind it; behind that what may stand there."""
     key, given, _value = incomplete.partition("=")
+    known = tables.tables_of(_known(context))
     if given:
-        return [f"{key}={name}" for name in _VALUES.get(key, ())]
+        kind = known.calls.get(key.removeprefix("train.")) if key.startswith("train.") else None
+        return [f"{key}={name}" for name in (_VALUES.get(key, ()) if kind is None else kind.names)]
     spec = _spec()
     if spec is None:
         return []
     variables = [key.text for key, _ in spec.vars]
     symbols = symbols_of(spec.input, set(variables))
-    return [f"{key}=" for key in (*variables, *sorted(symbols), "input", *keys_of(spec.train))]
+    return [f"{key}=" for key in (*variables, *sorted(symbols), "input", *keys_of(spec.train, known))]
 
 
 _VALUES: Final[Mapping[str, Iterable[str]]] = {
-    "train.data": tables.DATA_SETS,
-    "train.optimizer": tables.OPTIMIZERS,
-    "train.scheduler": tables.SCHEDULERS,
-    "train.loss": tables.LOSSES,
     "train.precision": get_args(Precision),
 }
-"""Keys of a recipe that take one of a few names."""
+"""Keys of a recipe that take one of a few names, beside those that take a part by its name."""
 
 
 def _optimizers(_: click.Context, __: str) -> Iterable[str]:
@@ -133,10 +139,10 @@ def _commits(_: click.Context, __: str) -> list[str]:
     return []
 
 
-def _explained(_: click.Context, incomplete: str) -> list[str]:
+def _explained(context: click.Context, incomplete: str) -> list[str]:
     from netspec.cli.explain import groups_of  # imported here: nothing else needs all tables
 
-    return sorted({name for group in groups_of(OWN).values() for name in group})
+    return sorted({name for group in groups_of(_known(context)).values() for name in group})
 
 
 def _ignorable(_: click.Context, incomplete: str) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from netspec.layers.base import Layer
 from netspec.layers.parametrizations import PARAMETRIZATIONS
 from netspec.layers.reference import explain_layer, filled
 from netspec.recipe.read import KEYS
-from netspec.recipe.reference import KINDS, NAMES, explain_recipe
+from netspec.recipe.reference import explain_recipe, vocabulary
 from netspec.recipe.unoffered import UNOFFERED as UNOFFERED_RECIPE
 from netspec.recipe.unoffered import explain_unoffered
 from netspec.writing import flow, shown
@@ -67,7 +67,7 @@ def explain(name: str, offer: Offer = OWN) -> str:
         found.append(explain_code(name, CODES[name]))
     if name in EXPLAINED:
         found.append(explain_word(name, EXPLAINED[name]))
-    recipe = explain_recipe(name)
+    recipe = explain_recipe(name, vocabulary(offer))
     if recipe is not None:
         found.append(recipe)
     if name in INITIALIZERS:
@@ -282,13 +282,14 @@ def _sentence(text: str) -> str:
 
 def groups_of(offer: Offer) -> dict[str, tuple[str, ...]]:
     """All names by their form: CapWords, with hyphens, lowercase. A misspelt name usually has the right form."""
-    own = tuple(name for name in NAMES if name.islower())
+    named = vocabulary(offer).names
+    own = tuple(name for name in named if name.islower())
     return {
         "capitals": (
             *offer.layers,
             *UNOFFERED,
             *chain(*UNOFFERED_RECIPE.values()),
-            *(name for name in NAMES if name not in own),
+            *(name for name in named if name not in own),
         ),
         "hyphens": tuple(CODES),
         "lowercase": (*EXPLAINED, *KEYS, *own, *INITIALIZERS, *PARAMETRIZATIONS),
@@ -312,7 +313,7 @@ def _likeness(a: str, b: str) -> float:
 def _everything(offer: Offer) -> str:
     lines = ["Layers, by the module that defines them:"]
     lines += [_row(family, names) for family, names in FAMILIES.items()]
-    lines += [_row(plugin.name, [cls.__name__ for cls in plugin.layers]) for plugin in offer.plugins]
+    lines += [_row(plugin.name, [cls.__name__ for cls in plugin.layers]) for plugin in offer.plugins if plugin.layers]
     lines += ["", "Words of the language:", _row("", [n for n, w in EXPLAINED.items() if w.value is None])]
     lines += [_row("functions", [n for n, w in EXPLAINED.items() if w.value is not None])]
     lines += [
@@ -322,7 +323,7 @@ def _everything(offer: Offer) -> str:
         "Words of a recipe:",
         _row("keys", KEYS),
     ]
-    lines += [_row(kind.title.lower(), kind.names) for kind in KINDS.values()]
+    lines += [_row(kind.title.lower(), kind.names) for kind in vocabulary(offer).kinds.values()]
     return "\n".join([*lines, "", "Error codes:", _row("", CODES)])
 
 

@@ -19,10 +19,11 @@ from netspec.trainer.run.overview import compare_text, find_runs, list_text
 @plugin_option
 def command(runs: tuple[Path, ...], parent: Path, form: str) -> None:
     """List the runs in a directory; compare those that are named, setting by setting."""
-    found = find_runs(runs, parent, offer())
+    known = offer()
+    found = find_runs(runs, parent, known)
     if form == "json":
         click.echo(json.dumps([run.to_dict() for run in found], indent=1))
     elif len(runs) > 1:
-        click.echo(compare_text(found, width()))
+        click.echo(compare_text(found, width(), known))
     else:
         click.echo(list_text(found, parent, width()))

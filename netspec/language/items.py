@@ -17,6 +17,7 @@ from netspec.language.spec import Report, Spec
 from netspec.layers import UNOFFERED
 from netspec.text.source import MapNode, Node, ScalarNode, Source
 from netspec.text.traps import stray_option_trap
+from netspec.validation.calls import how_loaded, not_loaded
 
 Kind = Literal["layer", "block", "reference", "combinator", "for", "repeat", "group", "as", "use", "output"]
 
@@ -380,14 +381,8 @@ def _near(name: str, layers: Collection[str], words: Sequence[str], axes: int) -
 
 def _of_a_plugin(node: ScalarNode, missing: list[str], spec: Spec, report: Report) -> None:
     """Report a name that is unknown where a plugin that the spec names is not there."""
-    names = " and ".join(f"`{plugin}`" for plugin in missing)
-    options = " ".join(f"--plugin {plugin}" for plugin in missing)
     near = did_you_mean(node.text, spec.offer.layers)
-    help_ = f"run with `{options}`; in Python, `netspec.load(…, layers=[…])` takes the classes"
     report(
-        "unknown-layer",
-        f"there is no layer or block `{node.text}`; the spec names the plugin{'s' * (len(missing) > 1)} {names}, "
-        "not loaded",
-        node,
-        help=help_ + (f"; if it is none of those, did you mean `{near}`?" if near else ""),
-    )
+        "unknown-layer", f"there is no layer or block `{node.text}`; {not_loaded(missing)}", node,
+        help=how_loaded(missing, near),
+    )  # fmt: skip

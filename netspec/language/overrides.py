@@ -149,7 +149,7 @@ def apply_settings(spec: Spec, base: Overridden, settings: Mapping[str, Any]) ->
             base.vars[index] = (old[0], setting.placed(node, old[1]))
         else:
             known = [*(k.text for k, _ in base.vars), *symbols, "input", *_recipe_keys(base.train)]
-            meant = parts_meant(base.train, key)
+            meant = parts_meant(base.train, key, tables.tables_of(spec.offer))
             near = did_you_mean(key, known)
             hint = f"did you mean `{near}`?" if near else f"there are: {', '.join(known)}"
             if meant and (near is None or not near.endswith(f".{key}")):
@@ -283,7 +283,9 @@ def _set_in(base: Node | None, path: list[str], node: Node, setting: _Setting) -
                 _check_call(value, path, setting)
             entries[i] = (
                 known,
-                _set_in(_long_form(head, value), path[1:], node, setting) if path[1:] else setting.placed(node, value),
+                _set_in(_long_form(head, value, setting), path[1:], node, setting)
+                if path[1:]
+                else setting.placed(node, value),
             )
             return MapNode(entries, base.flow, base.start, base.end)
     name = setting.named(path)
@@ -300,18 +302,14 @@ def _check_call(value: Node, path: list[str], setting: _Setting) -> None:
     """
     key, name, *rest = path
     head = value.entries[0][0] if isinstance(value, MapNode) and len(value.entries) == 1 else value
-    if (
-        key not in tables.CALLS
-        or not isinstance(head, ScalarNode)
-        or not isinstance(head.value, str)
-        or head.text == name
-    ):
+    kind = tables.tables_of(setting.spec.offer).calls.get(key)
+    if kind is None or not isinstance(head, ScalarNode) or not isinstance(head.value, str) or head.text == name:
         return
-    kind, known, load, _ = tables.CALLS[key]
-    says = f"--set {setting.key}: the recipe's {kind} is `{head.text}`"
+    known = kind.names
+    says = f"--set {setting.key}: the recipe's {kind.word} is `{head.text}`"
     other = name if name in known else did_you_mean(name, known)
     if other is None and not _same(name, head.text) and head.text in known:
-        fields = load(head.text).model_fields
+        fields = kind.load(head.text).model_fields
         if name not in fields:
             takes = (
                 f"its arguments are {', '.join(f'`{field}`' for field in fields)}"
@@ -333,11 +331,12 @@ def _same(name: str, other: str) -> bool:
     return name.casefold() == other.casefold()
 
 
-def _long_form(name: str, value: Node) -> Node:
+def _long_form(name: str, value: Node, setting: _Setting) -> Node:
     """`Resize: 224` as `Resize: {size: 224}`, so that a path can lead into it."""
     if isinstance(value, ScalarNode) and value.value is None:
         return MapNode([], True, value.start, value.end)
-    if isinstance(value, MapNode) or (argument := tables.short_form(name)) is None:
+    argument = None if isinstance(value, MapNode) else tables.tables_of(setting.spec.offer).short_form(name)
+    if argument is None:
         return value
     return MapNode(
         [(ScalarNode(argument, argument, True, value.start, value.end), value)], True, value.start, value.end

@@ -6,11 +6,14 @@ from netspec.diagnostics import Diagnostic, Related, Span
 from netspec.language.cursor import NOTHING
 from netspec.language.elaborate import Elaborator
 from netspec.language.overrides import Overridden
+from netspec.layers import Offer
 from netspec.layers.base import Layer, TensorType
 from netspec.net import As, Combinator, Leaf, Sequential, leaves, members, walk
 from netspec.recipe import check_recipe, read_recipe
 from netspec.recipe.against import Against, Table
-from netspec.recipe.resolved import Recipe
+from netspec.recipe.places import place
+from netspec.recipe.resolved import Draft, Recipe
+from netspec.recipe.tables import Tables, tables_of
 from netspec.recipe.terms import EndValue, NetEnds
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 from netspec.validation import Reader, Reports
@@ -27,13 +30,41 @@ def training_section(
         return None
     output = done.spec.output
     outputs = [key.text for key, _ in output.entries] if isinstance(output, MapNode) else []
-    read = read_recipe(train, reader, outputs)
+    known = tables_of(done.spec.offer, done.spec.plugins)
     against = _against(over, reports, input_type, root, done)
-    check_recipe(read, train, reader, against)
+    if done.spec.offer.parts:
+        read = _with_plugins(train, reader, outputs, known, against, done.spec.offer)
+    else:
+        read = read_recipe(train, reader, outputs, known)
+        check_recipe(read, train, reader, against)
     if not isinstance(read, Recipe):
         return None
     if against is not None:
         reports.diagnostics = _with_batches(reports.diagnostics, read)
+    return read
+
+
+def _with_plugins(
+    train: MapNode, reader: Reader, outputs: list[str], known: Tables, against: Against | None, offer: Offer
+) -> Recipe | Draft | None:
+    """Read and check a recipe in which code of plugins runs; None where that code failed, which is reported."""
+    from netspec.plugins.asking import Fault  # imported here, with what follows: most recipes name no plugin's part
+    from netspec.plugins.recipes import ask_part, guarded, parts_of_plugins
+
+    at: Node = train
+    try:
+        read = guarded("reading the recipe", lambda: read_recipe(train, reader, outputs, known), offer)
+        ends = None if against is None else against.ends
+        types = () if ends is None else tuple(value.type for value in ends.outputs)
+        first = None if ends is None or ends.inputs[0].type is None else ends.inputs[0].type.shape
+        for part, key in parts_of_plugins(read):
+            at = place(train, key)
+            ask_part(part, first, [type_.shape for type_ in types if type_ is not None])
+        at = train
+        guarded("checking the recipe", lambda: check_recipe(read, train, reader, against), offer)
+    except Fault as fault:
+        reader.report("plugin-failed", str(fault), at)
+        return None
     return read
 
 

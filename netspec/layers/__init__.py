@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Final, NamedTuple
 
 from netspec.arguments import (
+    Arguments,
     Count,
     Counts,
     Counts1,
@@ -128,21 +129,30 @@ MODULE_OF: Final[dict[str, str]] = {name: module for module, names in FAMILIES.i
 
 
 class Plugin(NamedTuple):
-    """Layers that are not netspec's own, and what they came from."""
+    """Classes that are not netspec's own, and what they came from."""
 
     name: str
     """What `--plugin` takes: a module or a distribution."""
     version: str | None
     """What the module says of itself, the version of its distribution, or a hash of its files."""
     layers: tuple[type[Layer], ...]
+    parts: tuple[type[Arguments], ...] = ()
+    """What it has for recipes: classes derived from those of `netspec.recipe`."""
+
+    @property
+    def classes(self) -> tuple[type[Arguments], ...]:
+        """All that it has."""
+        return (*self.layers, *self.parts)
 
 
 class Offer(NamedTuple):
-    """The layers that a spec may name."""
+    """What a spec may name: layers, and what plugins have for recipes beside `netspec.recipe.tables`."""
 
     layers: Mapping[str, str | type[Layer]]
     """Name → the class of a plugin, or the module of this package that has netspec's own."""
     plugins: tuple[Plugin, ...] = ()
+    parts: Mapping[str, type[Arguments]] = {}
+    """Name → the class of a plugin's that a recipe calls so."""
 
     def layer_class(self, name: str) -> type[Layer]:
         """The class of a layer, by its name.

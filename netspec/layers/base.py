@@ -293,11 +293,6 @@ class Layer(Arguments):
         """The torch call that constructs this layer where it is given further tensors or gives several results."""
         return self.call(x)
 
-    @classmethod
-    def is_foreign(cls) -> bool:
-        """Whether the class is a plugin's, and none of netspec's own."""
-        return cls.__module__.partition(".")[0] != "netspec"
-
     # ---- for the rules
 
     def need_float(self, x: TensorType) -> None:

@@ -75,8 +75,8 @@ def resolve(item: lsp.CompletionItem, offer: Offer) -> lsp.CompletionItem:
         told = documentation(offer.layer_class(item.label))
     elif item.label in EXPLAINED and item.kind in (Kind.Keyword, Kind.Function, Kind.Constant):
         told = prose(EXPLAINED[item.label].meaning)
-    elif item.label in reference.NAMES and item.kind == Kind.Class:
-        told = of_recipe(item.label)
+    elif item.kind == Kind.Class and item.label in (known := reference.vocabulary(offer)).names:
+        told = of_recipe(item.label, known)
     if told is not None:
         item.documentation = lsp.MarkupContent(lsp.MarkupKind.Markdown, told)
     return item
@@ -230,7 +230,8 @@ def _in_recipe(known: _Offering, path: tuple[str, ...]) -> Iterator[lsp.Completi
             if key not in cursor.keys:
                 yield _item(key, Kind.Property, f"{key}: ", detail=key_facts(key)[0])
         return
-    kind = tables.TRANSFORM if path[0] in LISTS else tables.CALLS.get(path[0])
+    words = tables.tables_of(known.text.offer)
+    kind = words.transform if path[0] in LISTS else words.calls.get(path[0])
     below = [key for key in path[1:] if key != ITEM]
     if kind is not None and not below:
         for name in kind.names:

@@ -20,7 +20,7 @@ from netspec.lsp.words import argument_of_recipe, documentation, of_recipe, pros
 from netspec.net.nodes import As, Leaf, Node, Sequential
 from netspec.net.walks import multiplying
 from netspec.net.whole import total
-from netspec.recipe.reference import NAMES
+from netspec.recipe.reference import vocabulary
 from netspec.views.describe import count_text, shape_text
 from netspec.writing import flow
 
@@ -49,7 +49,7 @@ def _parts(reading: LiveText, spot: Spot, offset: int) -> Iterator[str]:
     if nodes:
         yield ran(reading, nodes)
     if spot.path[:1] == ("train",):
-        yield _of_recipe(spot)
+        yield _of_recipe(reading, spot)
         return
     if spot.is_key and len(spot.path) > 1 and spot.path[0] in ("vars", "variants"):
         yield _variable(reading, name)
@@ -157,9 +157,9 @@ def _variable(reading: LiveText, name: str) -> str:
     return f"`{name}` = `{_value(reading.net.variables[name])}`"
 
 
-def _of_recipe(spot: Spot) -> str:
-    name = spot.scalar.text
+def _of_recipe(reading: LiveText, spot: Spot) -> str:
+    name, known = spot.scalar.text, vocabulary(reading.offer)
     if not spot.is_key:
-        return of_recipe(name) or "" if name in NAMES else ""
+        return of_recipe(name, known) or "" if name in known.names else ""
     above = spot.path[-2] if len(spot.path) > 1 else ""
-    return argument_of_recipe(above, name) or of_recipe(name) or ""
+    return argument_of_recipe(above, name, known) or of_recipe(name, known) or ""

@@ -16,7 +16,7 @@ from netspec.language.reserved import OVERRIDDEN, PLACES
 from netspec.language.signatures import read_signature
 from netspec.language.targets import entries_below, target_names
 from netspec.layers import Offer
-from netspec.recipe.reference import KINDS, NAMES
+from netspec.recipe.reference import vocabulary
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _WORDS: Final = re.compile(r"""("[^"]*"|'[^']*')|([^\W\d]\w*)""")
@@ -162,7 +162,8 @@ class _NameWalk:
             return self.offer.layer_class(name)
         if name in FILLERS:
             return arguments_of(name)
-        return KINDS[NAMES[name]].load(name) if name in NAMES else None
+        known = vocabulary(self.offer)
+        return known.load(name) if name in known.names else None
 
     def _arguments(self, cls: type[Arguments], value: Node, known: Known) -> Iterator[Occurrence]:
         """The names in the arguments of something. A text field names nothing, but by `$name`."""

@@ -11,8 +11,8 @@ from netspec.arguments import Arguments
 from netspec.layers.reference import arguments_in_words as of_layer
 from netspec.lsp.places import ITEM, TypingPlace, cursor_at
 from netspec.lsp.reading import LiveText
-from netspec.recipe.reference import KINDS, NAMES
 from netspec.recipe.reference import arguments_in_words as of_recipe
+from netspec.recipe.reference import vocabulary
 from netspec.writing import flow
 
 TRIGGERS: Final = ("{", "[", ",", ":", " ")
@@ -67,8 +67,9 @@ def _signature(known: LiveText, name: str) -> _Signature | None:
     if name in known.offer.layers:
         cls = known.offer.layer_class(name)
         return _of_class(name, cls, of_layer(cls), frozenset(filter(None, [cls.width])))
-    if name in NAMES:
-        found = KINDS[NAMES[name]].load(name)
+    words = vocabulary(known.offer)
+    if name in words.names:
+        found = words.load(name)
         return _of_class(name, found, of_recipe(found), frozenset())
     return None
 

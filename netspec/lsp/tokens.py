@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from lsprotocol import types as lsp
@@ -12,7 +12,7 @@ from netspec.language.reading import KEYS
 from netspec.language.reserved import WORDS
 from netspec.lsp.reading import LiveText
 from netspec.recipe.read import KEYS as RECIPE
-from netspec.recipe.reference import NAMES
+from netspec.recipe.reference import vocabulary
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 
 LEGEND: Final = ("keyword", "class", "function", "parameter", "variable", "property", "namespace")
@@ -63,7 +63,7 @@ def _tokens(text: LiveText, root: MapNode) -> Iterator[_Token]:
                     yield _Token(start, start + len(name), "function")
                     yield from _among_layers(text, body)
             case "train":
-                yield from _recipe(value)
+                yield from _recipe(value, vocabulary(text.offer).names)
             case "vars" | "variants" | "expect" | "input" if isinstance(value, MapNode):
                 yield from (_of(name, "variable") for name, _ in value.entries)
             case _:
@@ -118,7 +118,7 @@ def _kind(text: LiveText, word: str) -> str | None:
     return "keyword" if word in COMBINATORS or word in _WORDS else None
 
 
-def _recipe(node: Node) -> Iterator[_Token]:
+def _recipe(node: Node, names: Collection[str]) -> Iterator[_Token]:
     """Keys of a recipe, what it names, and the arguments of that."""
     left = [node]
     while left:
@@ -127,9 +127,9 @@ def _recipe(node: Node) -> Iterator[_Token]:
             left += node.items
         elif isinstance(node, MapNode):
             for key, value in node.entries:
-                yield _of(key, "property" if key.text in RECIPE else "class" if key.text in NAMES else "parameter")
+                yield _of(key, "property" if key.text in RECIPE else "class" if key.text in names else "parameter")
                 left.append(value)
-        elif node.text in NAMES:
+        elif node.text in names:
             yield _of(node, "class")
 
 

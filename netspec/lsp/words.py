@@ -9,9 +9,8 @@ from netspec.arguments import Arguments
 from netspec.layers.base import Layer
 from netspec.layers.reference import paragraphs, spelled
 from netspec.recipe import tables
-from netspec.recipe.base import Named
 from netspec.recipe.read import KEYS, LISTS
-from netspec.recipe.reference import KINDS, NAMES, arguments_in_words, key_facts, paragraphs_of, usage
+from netspec.recipe.reference import Vocabulary, arguments_in_words, key_facts, paragraphs_of, usage
 
 _CODE: Final = re.compile(r"(`[^`]*`)")
 _SIGNS: Final = re.compile(r"(?<!\\)([*<\[\]])|(?<=\W)(_)|(_)(?=\W|$)")
@@ -31,17 +30,17 @@ def documentation(layer: type[Layer]) -> str:
     return "\n\n".join(parts)
 
 
-def of_recipe(name: str) -> str | None:
+def of_recipe(name: str, known: Vocabulary) -> str | None:
     """What a data set, transform, optimizer, scheduler, loss or key of a recipe is; None for what is none of them."""
-    if name in NAMES:
-        return _of_named(name, KINDS[NAMES[name]].load(name))
-    return _of_key(name) if name in KEYS else None
+    if name in known.names:
+        return _of_named(name, known)
+    return _of_key(name, known) if name in KEYS else None
 
 
-def argument_of_recipe(above: str, name: str) -> str | None:
+def argument_of_recipe(above: str, name: str, known: Vocabulary) -> str | None:
     """What an argument of something that a recipe names is, or of one of its settings."""
-    if above in NAMES:
-        cls: type[Arguments] = KINDS[NAMES[above]].load(above)
+    if above in known.names:
+        cls: type[Arguments] = known.load(above)
     elif above in tables.SETTINGS or above == "groups":
         cls = tables.setting(above)
     else:
@@ -50,17 +49,18 @@ def argument_of_recipe(above: str, name: str) -> str | None:
     return None if words is None else f"**{name}** of `{above}`: {prose(words)}"
 
 
-def _of_named(name: str, cls: type[Named]) -> str:
-    parts = [f"**{name}** ({NAMES[name]})", *map(prose, paragraphs_of(cls)), _list(cls)]
-    return "\n\n".join([*filter(None, parts), _written(usage(name))])
+def _of_named(name: str, known: Vocabulary) -> str:
+    cls = known.load(name)
+    parts = [f"**{name}** ({known.names[name]})", *map(prose, paragraphs_of(cls)), _list(cls)]
+    return "\n\n".join([*filter(None, parts), _written(usage(name, known))])
 
 
-def _of_key(name: str) -> str:
+def _of_key(name: str, known: Vocabulary) -> str:
     kind, default, meaning = key_facts(name)
     after = "required" if default == "required" else f"{default} if left out"
     parts = [f"**{name}** (key of a recipe)", prose(meaning), prose(f"It takes {kind}; {after}.")]
     if name in tables.CALLS or name in LISTS:
-        of = next(k for k in KINDS.values() if k.key == ("transforms" if name in LISTS else name))
+        of = next(k for k in known.kinds.values() if k.key == ("transforms" if name in LISTS else name))
         parts.append(f"{of.title}: {', '.join(f'`{each}`' for each in of.names)}")
     if name in tables.SETTINGS or name == "groups":
         setting = tables.setting(name)

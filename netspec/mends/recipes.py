@@ -23,10 +23,12 @@ from netspec.mends.edits import (
 )
 from netspec.mends.finding import item_at, item_before, items
 from netspec.mends.transforms import mends_of_transforms
-from netspec.recipe import aliases, tables
+from netspec.recipe import aliases
 from netspec.recipe.clues import DataClue, ScoresClue
 from netspec.recipe.examples import VALUES
 from netspec.recipe.read import KEYS, REQUIRED
+from netspec.recipe.tables import OPTIMIZERS, Tables, tables_of
+from netspec.recipe.tables import optimizer as optimizer_class
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 
@@ -49,7 +51,8 @@ def mends_of_omitted(spec: Spec, source: Source) -> Iterator[Fix]:
     if not isinstance(data, MapNode) or len(data.entries) != 1:
         return
     head, given = data.entries[0]
-    model = tables.data_set(head.text) if head.text in tables.DATA_SETS else None
+    kind = tables_of(spec.offer).calls["data"]
+    model = kind.load(head.text) if head.text in kind.names else None
     if model is None or not isinstance(given, MapNode):
         return
     texts = [(key.text, source.text[value.start : value.end]) for key, value in given.entries]
@@ -75,11 +78,12 @@ def mends_of_recipe(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
     at = offset(source, d.span.line, d.span.column)
     train = spec.train
     yield from _without_dashes(d, source, train)
+    known = tables_of(spec.offer)
     if isinstance(train, MapNode):
-        yield from mends_of_transforms(d, source, train)
-        yield from _beside_the_data(d, source, train)
+        yield from mends_of_transforms(d, source, train, known.transform)
+        yield from _beside_the_data(d, source, train, known)
         yield from _what_is_missing(d, source, train)
-        yield from _arguments_of(at, source, train)
+        yield from _arguments_of(at, source, train, known)
         if d.code == "unknown-argument" and _holds(train.get("data"), at):
             yield from mends_of_omitted(spec, source)
         if d.code == "unknown-key":
@@ -90,17 +94,17 @@ def _holds(node: Node | None, at: int) -> bool:
     return node is not None and node.start <= at < node.end
 
 
-def _beside_the_data(d: Diagnostic, source: Source, train: MapNode) -> Iterator[Fix]:
+def _beside_the_data(d: Diagnostic, source: Source, train: MapNode, known: Tables) -> Iterator[Fix]:
     """`data: {name: FashionMNIST, batch_size: 64}`: keys of the recipe among the arguments of its data."""
-    for name, kind in tables.CALLS.items():
+    for name, kind in known.calls.items():
         node = train.get(name)
         at = offset(source, *d.span[1:3])
         if not isinstance(node, MapNode) or not (d.code == "missing-key" or _holds(node, at)):
             continue
         inner = node.entries[0][1] if len(node.entries) == 1 else node
-        known = kind.load(node.entries[0][0].text).model_fields if node.entries[0][0].text in kind.names else {}
+        fields = kind.load(node.entries[0][0].text).model_fields if node.entries[0][0].text in kind.names else {}
         entries = inner.entries if isinstance(inner, MapNode) and inner.flow else []
-        own = [i for i, (key, _) in enumerate(entries) if key.text in KEYS and key.text not in known]
+        own = [i for i, (key, _) in enumerate(entries) if key.text in KEYS and key.text not in fields]
         own = [i for i in own if train.get(entries[i][0].text) is None]
         pairs = [(entries[i][0].text, source.text[entries[i][1].start : entries[i][1].end]) for i in own]
         if own and isinstance(inner, MapNode) and not any("\n" in text for _, text in pairs):
@@ -110,9 +114,9 @@ def _beside_the_data(d: Diagnostic, source: Source, train: MapNode) -> Iterator[
             yield Fix(f"write {listed} beside `{name}`", edits)
 
 
-def _arguments_of(at: int, source: Source, train: MapNode) -> Iterator[Fix]:
+def _arguments_of(at: int, source: Source, train: MapNode, known: Tables) -> Iterator[Fix]:
     """`{ImageFolder: {root: x}}`: a stranger's name, and arguments that have other names here, too."""
-    for name, kind in tables.CALLS.items():
+    for name, kind in known.calls.items():
         node = train.get(name)
         if not isinstance(node, MapNode) or not _holds(node, at) or len(node.entries) != 1:
             continue
@@ -133,9 +137,9 @@ def _of_the_optimizer(at: int, source: Source, train: MapNode) -> Iterator[Fix]:
     head, given = optimizer, None
     if isinstance(optimizer, MapNode) and len(optimizer.entries) == 1:
         head, given = optimizer.entries[0]
-    if optimizer is None or not isinstance(head, ScalarNode) or head.text not in tables.OPTIMIZERS:
+    if optimizer is None or not isinstance(head, ScalarNode) or head.text not in OPTIMIZERS:
         return
-    fields = tables.optimizer(head.text).model_fields
+    fields = optimizer_class(head.text).model_fields
     taken = {key.text for key, _ in given.entries} if isinstance(given, MapNode) else set[str]()
     moved: dict[int, tuple[str, str]] = {}
     for i, (key, value) in enumerate(train.entries):

@@ -11,26 +11,28 @@ from netspec.diagnostics import Diagnostic, Edit, Fix
 from netspec.language.spec import Spec
 from netspec.meant import argument_meant, meant_call, python_call
 from netspec.mends.edits import add_entry, leave_out, line_end, offset, replace, take_out
-from netspec.recipe import aliases, tables
+from netspec.recipe import aliases
+from netspec.recipe.base import Named, Transform
 from netspec.recipe.read import LISTS
+from netspec.recipe.tables import Kind, tables_of
 from netspec.recipe.unoffered import DONE_ANYWAY
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 
-def mends_of_transforms(d: Diagnostic, source: Source, train: MapNode) -> Iterator[Fix]:
+def mends_of_transforms(d: Diagnostic, source: Source, train: MapNode, kind: Kind) -> Iterator[Fix]:
     """Other ways to write the lists of transforms, or the item of one that a finding is about."""
     at = offset(source, d.span.line, d.span.column)
     for i, (key, listed) in enumerate(train.entries):
         if key.text in LISTS and listed.start <= at < max(listed.end, listed.start + 1):
-            yield from _in_python(i, source, train)
-            yield from _as_mapping(listed, source)
-            yield from _named_behind(listed, at, source)
-    yield from _list_of_arguments(d, at, source, train)
+            yield from _in_python(i, source, train, kind)
+            yield from _as_mapping(listed, source, kind)
+            yield from _named_behind(listed, at, source, kind)
+    yield from _list_of_arguments(d, at, source, train, kind)
     yield from _done_anyway(at, source, train)
     yield from _one_for_each_channel(d, at, source, train)
 
 
-def _in_python(i: int, source: Source, train: MapNode) -> Iterator[Fix]:
+def _in_python(i: int, source: Source, train: MapNode, kind: Kind) -> Iterator[Fix]:
     """`Compose([Resize(28), ToTensor()])`, `[ToTensor(), Normalize((0.5,), (0.5,))]`."""
     key, listed = train.entries[i]
     text = source.text[listed.start : listed.end]
@@ -44,8 +46,8 @@ def _in_python(i: int, source: Source, train: MapNode) -> Iterator[Fix]:
         tree = tree.args[0]
     calls = [ast.unparse(one) for one in (tree.elts if isinstance(tree, ast.List) else [tree])]
     kept = [call for call in calls if python_call(call)[0] not in DONE_ANYWAY]
-    names = aliases.NAMES[tables.TRANSFORM.word]
-    meant = [meant_call(call, tables.TRANSFORMS, tables.transform, names) for call in kept]
+    names = aliases.NAMES[kind.word]
+    meant = [meant_call(call, kind.names, kind.load, names) for call in kept]
     if not all(one.whole is not None and one.says_all for one in meant):
         return
     texts = [re.sub(r"^\{(.*)\}$", r"\1", one.whole or "") for one in meant]
@@ -60,10 +62,10 @@ def _in_python(i: int, source: Source, train: MapNode) -> Iterator[Fix]:
 _COMPOSE: Final = "Compose"
 
 
-def _as_mapping(listed: Node, source: Source) -> Iterator[Fix]:
+def _as_mapping(listed: Node, source: Source, kind: Kind) -> Iterator[Fix]:
     """`transforms: {Resize: 32, CenterCrop: 28}`: they are carried out in their order, so they are a list."""
     entries = listed.entries if isinstance(listed, MapNode) else []
-    if not isinstance(listed, MapNode) or not entries or not all(key.text in tables.TRANSFORMS for key, _ in entries):
+    if not isinstance(listed, MapNode) or not entries or not all(key.text in kind.names for key, _ in entries):
         return
     bare = [key.end == value.start for key, value in entries]  # `RandomHorizontalFlip:`, without a value
     if listed.flow:
@@ -83,15 +85,15 @@ def _as_mapping(listed: Node, source: Source) -> Iterator[Fix]:
         yield Fix("write a list", tuple(inserted))
 
 
-def _named_behind(listed: Node, at: int, source: Source) -> Iterator[Fix]:
+def _named_behind(listed: Node, at: int, source: Source, kind: Kind) -> Iterator[Fix]:
     """`[RandomCrop: 32, padding=4]`: arguments behind a bare value, as in Python."""
     items = listed.items if isinstance(listed, ListNode) else []
     for i, item in enumerate(items):
-        if not isinstance(item, MapNode) or len(item.entries) != 1 or item.entries[0][0].text not in tables.TRANSFORMS:
+        if not isinstance(item, MapNode) or len(item.entries) != 1 or item.entries[0][0].text not in kind.names:
             continue
         head, value = item.entries[0]
-        model = tables.transform(head.text)
-        yield from _in_one_value(item, source)
+        model = kind.load(head.text)
+        yield from _in_one_value(item, source, kind)
         behind: list[tuple[str, str]] = []
         last: Node = item
         for other in items[i + 1 :]:
@@ -108,19 +110,19 @@ def _named_behind(listed: Node, at: int, source: Source) -> Iterator[Fix]:
         yield Fix(f"write `{written}`", (Edit(source.between(item.start, last.end), written),), says_all=True)
 
 
-def _in_one_value(item: MapNode, source: Source) -> Iterator[Fix]:
+def _in_one_value(item: MapNode, source: Source, kind: Kind) -> Iterator[Fix]:
     """`- RandomCrop: 32, padding=4`, which is one text in block style."""
     head, value = item.entries[0]
     if not isinstance(value, ScalarNode) or value.quoted or not re.search(r",\s*\w+\s*=", value.text):
         return
-    names = aliases.NAMES[tables.TRANSFORM.word]
-    meant = meant_call(f"{head.text}({value.text})", tables.TRANSFORMS, tables.transform, names)
+    names = aliases.NAMES[kind.word]
+    meant = meant_call(f"{head.text}({value.text})", kind.names, kind.load, names)
     if meant.says_all and meant.whole is not None:
         whole = re.sub(r"^\{(.*)\}$", r"\1", meant.whole)
         yield Fix(f"write `{whole}`", (replace(source, item, whole),), says_all=True)
 
 
-def _list_of_arguments(d: Diagnostic, at: int, source: Source, train: MapNode) -> Iterator[Fix]:
+def _list_of_arguments(d: Diagnostic, at: int, source: Source, train: MapNode, kind: Kind) -> Iterator[Fix]:
     """`Normalize: [[0.5], [0.25]]`: the arguments in the order of torch's signature."""
     for word in LISTS:
         listed = train.get(word)
@@ -130,9 +132,9 @@ def _list_of_arguments(d: Diagnostic, at: int, source: Source, train: MapNode) -
             head, given = item.entries[0]
             if d.code != "list-argument" or not isinstance(given, ListNode) or given.start != at:
                 continue
-            if head.text not in tables.TRANSFORMS:
+            if head.text not in kind.names:
                 return
-            fields = tables.TRANSFORM.load(head.text).model_fields
+            fields = kind.load(head.text).model_fields
             needed = [name for name, field in fields.items() if field.is_required()]
             texts = [source.text[one.start : one.end] for one in given.items]
             if len(needed) == len(texts) and len(needed) > 1 and given.flow:
@@ -177,7 +179,8 @@ def mends_of_drawn(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
     at = offset(source, d.span.line, d.span.column)
     if not any(item.start <= at < item.end for item in listed.items):
         return
-    drawn = [item for item in listed.items if (name := _transform(item)) and tables.transform(name).random]
+    kind = tables_of(spec.offer).transform
+    drawn = [item for item in listed.items if (name := _transform(item, kind)) and _is_random(kind.load(name))]
     title = "write under `augment` what is drawn anew"
     if len(drawn) == len(listed.items):
         key = next(key for key, value in train.entries if value is listed)
@@ -191,6 +194,10 @@ def mends_of_drawn(d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
         yield Fix(title, tuple(cut), certain=False)
 
 
-def _transform(item: Node) -> str | None:
+def _is_random(cls: type[Named]) -> bool:
+    return issubclass(cls, Transform) and cls.random
+
+
+def _transform(item: Node, kind: Kind) -> str | None:
     head = item.entries[0][0] if isinstance(item, MapNode) and item.entries else item
-    return head.text if isinstance(head, ScalarNode) and head.text in tables.TRANSFORMS else None
+    return head.text if isinstance(head, ScalarNode) and head.text in kind.names else None

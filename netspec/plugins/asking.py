@@ -1,4 +1,4 @@
-"""The code of a plugin's layer, called so that whatever it does becomes one error with a place in its file."""
+"""The code of a plugin's class, called so that whatever it does becomes one error with a place in its file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final, TypeVar, cast, get_args
 
+from netspec.arguments import Arguments
 from netspec.dims import Dim, Findings, Problem, Shape, Unmet, collecting
 from netspec.layers.base import DType, Layer, Saved, TensorType, TorchCall
 
@@ -50,14 +51,14 @@ def _limited() -> Generator[None]:
         sys.settrace(None)
 
 
-def asked(what: str, call: Callable[[], T], cls: type[Layer], *, others: bool = False) -> T:
-    """The result of a call into the code of a layer's class.
+def asked(what: str, call: Callable[[], T], *classes: type[Arguments], others: bool = False) -> T:
+    """The result of a call into the code of classes of plugins.
 
     Args:
         what: begins the sentence: "`output` of `Mine`".
         call: the call.
-        cls: the class.
-        others: whether other code than the class's runs in it, whose errors are let through.
+        classes: the classes.
+        others: whether other code than theirs runs in it, whose errors are let through.
 
     Raises:
         Fault: it raised anything but `Unmet`, or ran without end.
@@ -69,15 +70,15 @@ def asked(what: str, call: Callable[[], T], cls: type[Layer], *, others: bool = 
         raise
     except _Endless as error:
         raise Fault(
-            f"{what} does not end: it was stopped after {LINES:,} lines of Python{_at(place(error, roots([cls])))}"
+            f"{what} does not end: it was stopped after {LINES:,} lines of Python{_at(place(error, roots(classes)))}"
         ) from None
     except Exception as error:
-        if others and place(error, roots([cls])) is None:
+        if others and place(error, roots(classes)) is None:
             raise
-        raise Fault(f"{what} raised {told(error, roots([cls]))}") from None
+        raise Fault(f"{what} raised {told(error, roots(classes))}") from None
 
 
-def roots(classes: Iterable[type[Layer]]) -> frozenset[str]:
+def roots(classes: Iterable[type[Arguments]]) -> frozenset[str]:
     """The outermost packages or modules of these classes."""
     return frozenset(cls.__module__.partition(".")[0] for cls in classes)
 
@@ -148,9 +149,9 @@ def output_of(layer: Layer, x: TensorType) -> TensorType:
 
 def results_of(layer: Layer, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> tuple[TensorType, ...]:
     """As `output_of`, of a layer that is given further tensors or gives several results."""
-    found: Any = _method(layer, "results", x, others)
+    found: Any = method(layer, "results", x, others)
     if not isinstance(found, tuple) or not found:
-        raise _nonsense(layer, "results", cast("object", found), "a tuple with a `TensorType` for each result")
+        raise nonsense(layer, "results", cast("object", found), "a tuple with a `TensorType` for each result")
     results = tuple(_checked(layer, "results", y) for y in cast("tuple[object, ...]", found))
     with collecting(Findings()):
         _ask_everything(layer, x, results[0])
@@ -161,15 +162,15 @@ def results_of(layer: Layer, x: TensorType, others: Mapping[str, tuple[TensorTyp
 
 
 def _checked_output(layer: Layer, x: TensorType) -> TensorType:
-    return _checked(layer, "output", _method(layer, "output", x))
+    return _checked(layer, "output", method(layer, "output", x))
 
 
 def _checked(layer: Layer, name: str, y: object) -> TensorType:
     """What a rule gives for one result, if it is the type of a tensor."""
     if not isinstance(y, TensorType):
-        raise _nonsense(layer, name, y, "a `TensorType`")
-    if not (_is_shape(y.shape) and y.dtype in get_args(DType)):
-        raise _nonsense(layer, name, y, f"a tuple of sizes of at least 1, with one of {', '.join(get_args(DType))}")
+        raise nonsense(layer, name, y, "a `TensorType`")
+    if not (is_shape(y.shape) and y.dtype in get_args(DType)):
+        raise nonsense(layer, name, y, f"a tuple of sizes of at least 1, with one of {', '.join(get_args(DType))}")
     return y
 
 
@@ -177,45 +178,66 @@ def _ask_everything(layer: Layer, x: TensorType, y: TensorType) -> None:
     for name in ("parameters", "buffers"):
         tensors: object = _counted(layer, name, x)
         if tensors is not None and not _are_tensors(tensors):
-            raise _nonsense(layer, name, tensors, "a dict of names with shapes, of which each is a tuple of sizes")
+            raise nonsense(layer, name, tensors, "a dict of names with shapes, of which each is a tuple of sizes")
     _check_macs(layer, "macs", x)
     _check_saved(layer, "saved", x)
     shares: object = _counted(layer, "shares", x)
     if shares is not None and not isinstance(shares, bool):
-        raise _nonsense(layer, "shares", shares, "true or false")
+        raise nonsense(layer, "shares", shares, "true or false")
     for axis in range(len(y.shape)):
         derived: object = _counted(layer, "derivation", x, axis)
         if derived is not None and not isinstance(derived, str):
-            raise _nonsense(layer, "derivation", derived, "a text or None")
+            raise nonsense(layer, "derivation", derived, "a text or None")
     for name in ("inferred", "arguments"):
         arguments: object = _counted(layer, name, x)
         if arguments is not None and not _are_arguments(arguments):
-            raise _nonsense(layer, name, arguments, "a dict of the constructor's arguments by name")
+            raise nonsense(layer, name, arguments, "a dict of the constructor's arguments by name")
     call: object = _counted(layer, "call", x)
-    if call is not None and not _is_call(call):
-        raise _nonsense(layer, "call", call, "a `TorchCall` with a class, its keyword arguments and its module")
+    if call is not None:
+        _check_call(layer, call)
+
+
+def call_of(part: Arguments) -> TorchCall:
+    """What carries out a part of a recipe, by its `call`.
+
+    Raises:
+        Fault: it raised, ran without end, or gives something else.
+    """
+    call: object = method(part, "call")
+    _check_call(part, call)
+    return cast("TorchCall", call)
+
+
+def _check_call(layer: Arguments, call: object) -> None:
+    if not _is_call(call):
+        raise nonsense(layer, "call", call, "a `TorchCall` with a class, its keyword arguments and its module")
 
 
 def _check_macs(layer: Layer, name: str, *arguments: Any) -> None:
     macs: object = _counted(layer, name, *arguments)
     if macs is not None and not (isinstance(macs, Dim) or (type(macs) is int and macs >= 0)):
-        raise _nonsense(layer, name, macs, "an integer of at least 0")
+        raise nonsense(layer, name, macs, "an integer of at least 0")
 
 
 def _check_saved(layer: Layer, name: str, *arguments: Any) -> None:
     saved: object = _counted(layer, name, *arguments)
     if saved is not None and not _is_saved(saved):
-        raise _nonsense(layer, name, saved, "a `Saved`: true or false for input and output, integers for the rest")
+        raise nonsense(layer, name, saved, "a `Saved`: true or false for input and output, integers for the rest")
 
 
-def _method(layer: Layer, name: str, *arguments: Any) -> Any:
+def method(layer: Arguments, name: str, *arguments: Any) -> Any:
+    """What a method of a plugin's class gives.
+
+    Raises:
+        Fault: it raised, or ran without end.
+    """
     return asked(f"`{name}` of `{type(layer).__name__}`", lambda: getattr(layer, name)(*arguments), type(layer))
 
 
 def _counted(layer: Layer, name: str, *arguments: Any) -> Any:
     """What a method gives; None where a formula of symbols would be too long to count with."""
     try:
-        return _method(layer, name, *arguments)
+        return method(layer, name, *arguments)
     except Unmet as unmet:
         if isinstance(unmet, ArithmeticError):  # `FormulaTooLong`
             return None
@@ -225,13 +247,14 @@ def _counted(layer: Layer, name: str, *arguments: Any) -> Any:
         ) from None
 
 
-def _nonsense(layer: Layer, name: str, value: object, wanted: str) -> Fault:
+def nonsense(layer: Arguments, name: str, value: object, wanted: str) -> Fault:
+    """What a method gives that it may not give, as a failure."""
     given = repr(value)
     given = given if len(given) <= 80 else f"{given[:77]}..."
     return Fault(f"`{name}` of `{type(layer).__name__}` gives {given}, not {wanted}{_defined(layer, name)}")
 
 
-def _defined(layer: Layer, name: str) -> str:
+def _defined(layer: Arguments, name: str) -> str:
     code = getattr(getattr(type(layer), name), "__code__", None)
     return f" ({written(code.co_filename, code.co_firstlineno)})" if isinstance(code, CodeType) else ""
 
@@ -240,7 +263,8 @@ def _is_size(value: object, low: int = 1) -> bool:
     return isinstance(value, Dim) or (type(value) is int and value >= low)
 
 
-def _is_shape(value: object, low: int = 1) -> bool:
+def is_shape(value: object, low: int = 1) -> bool:
+    """Whether something is a tuple of sizes."""
     return isinstance(value, tuple) and all(_is_size(size, low) for size in cast("Shape", value))
 
 
@@ -248,7 +272,7 @@ def _are_tensors(value: object) -> bool:
     if not isinstance(value, dict):
         return False
     entries = cast("dict[object, object]", value).items()
-    return all(isinstance(name, str) and _is_shape(shape, 0) for name, shape in entries)
+    return all(isinstance(name, str) and is_shape(shape, 0) for name, shape in entries)
 
 
 def _is_saved(value: object) -> bool:

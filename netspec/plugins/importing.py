@@ -14,22 +14,23 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from netspec.arguments import Arguments
 from netspec.diagnostics import PluginError
-from netspec.layers import Plugin
+from netspec.layers import Offer, Plugin
 from netspec.layers.base import Layer
 from netspec.plugins.asking import told
-from netspec.plugins.registration import check_is_layer
+from netspec.plugins.registration import check_is_known, check_is_layer, has_rule, offer_of, plugin_of, plugins_of
 from netspec.plugins.versions import version_of
 
 GROUP: Final = "netspec.layers"
-"""The group of entry points, each a class of layers or a module that has some."""
+"""The group of entry points, each a class or a module that has some."""
 
 
 def import_plugins(names: Iterable[str]) -> tuple[Plugin, ...]:
     """The plugins of these names, each once.
 
     Raises:
-        PluginError: one cannot be imported, or has no layers.
+        PluginError: one cannot be imported, or has no layers and no parts of recipes.
     """
     return tuple(import_plugin(name) for name in dict.fromkeys(names))
 
@@ -39,22 +40,45 @@ def import_plugin(name: str) -> Plugin:
     which is looked for in the current directory first, as `python -m` does.
 
     Raises:
-        PluginError: there is none, its import fails, or it has no layers.
+        PluginError: there is none, its import fails, or it has no layers and no parts of recipes.
     """
     _look_here()
     points = _entry_points(name)
     if points:
-        classes = [cls for point in points for cls in _layers_at(point, name)]
+        classes = [cls for point in points for cls in _classes_at(point, name)]
         version = metadata.version(name)
     else:
-        classes = list(_layers_in(_module(name)))
+        classes = list(_classes_in(_module(name)))
         version = version_of(name)
     if not classes:
         raise PluginError(
             f"the plugin `{name}` has no layers: those are classes derived from `netspec.layers.Layer`, with an "
-            "`output`, whose names do not begin with `_`; what a module takes from elsewhere it names in `__all__`"
+            "`output`, whose names do not begin with `_`; nor has it parts of recipes, derived from `Loss`, "
+            "`Transform` or `DataSet` of `netspec.recipe`, with a `call`; what a module takes from elsewhere it names "
+            "in `__all__`"
         )
-    return Plugin(name, version, tuple(dict.fromkeys(classes)))
+    return plugin_of(name, version, classes)
+
+
+def given_offer(layers: Iterable[type[Layer]], plugins: Iterable[str | type[Arguments]]) -> Offer:
+    """What a program gives as `layers=` and `plugins=`, beside what netspec has.
+
+    Args:
+        layers: classes of layers.
+        plugins: names of modules or distributions, as `--plugin` takes them, and classes.
+
+    Raises:
+        PluginError: something is neither, cannot be imported, or cannot be used.
+    """
+    for cls in (layers := tuple(layers)):
+        check_is_layer(cls)
+    names, classes = list[str](), list[type[Arguments]]()
+    for one in plugins:
+        if isinstance(one, str):
+            names.append(one)
+        else:
+            classes.append(one)
+    return offer_of((*import_plugins(names), *plugins_of([*layers, *classes])))
 
 
 def _look_here() -> None:
@@ -73,16 +97,16 @@ def _entry_points(name: str) -> list[metadata.EntryPoint]:
         return []
 
 
-def _layers_at(point: metadata.EntryPoint, plugin: str) -> Iterator[type[Layer]]:
+def _classes_at(point: metadata.EntryPoint, plugin: str) -> Iterator[type[Arguments]]:
     found: Any = _imported(point.module, plugin)
     for part in point.attr.split(".") if point.attr else ():
         if not hasattr(found, part):
             raise PluginError(f"the plugin `{plugin}` names the entry point `{point.value}`, which is not there")
         found = getattr(found, part)
     if isinstance(found, ModuleType):
-        yield from _layers_in(found)
+        yield from _classes_in(found)
     else:
-        check_is_layer(found)
+        check_is_known(found)
         yield found
 
 
@@ -121,11 +145,12 @@ def _raised(error: BaseException, plugin: str, module: str) -> PluginError:
     )
 
 
-def _layers_in(module: ModuleType) -> Iterator[type[Layer]]:
-    """The layers of a module: those of its `__all__`, else those that it or its submodules define."""
+def _classes_in(module: ModuleType) -> Iterator[type[Arguments]]:
+    """The layers and parts of recipes of a module: those of its `__all__`, else those that it or its submodules
+    define."""
     listed: Any = getattr(module, "__all__", None)
     for name, value in vars(module).items():
-        if not (isinstance(value, type) and issubclass(value, Layer)) or value.output is Layer.output:
+        if not (isinstance(value, type) and issubclass(value, Arguments) and has_rule(value)):
             continue
         within = value.__module__ == module.__name__ or value.__module__.startswith(f"{module.__name__}.")
         if name in listed if listed is not None else within and not name.startswith("_"):

@@ -14,7 +14,7 @@ from typing import ClassVar, Final, Literal, NamedTuple
 
 from netspec.arguments import Arguments
 from netspec.dims import Problem, Shape, Size
-from netspec.layers.base import DType, Layer, TensorType, Values
+from netspec.layers.base import DType, Layer, TensorType, TorchCall, Values
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 Interval = Literal["epoch", "step"]
@@ -62,8 +62,8 @@ class Named(Arguments):
 class DataSet(Named):
     """Base of the data sets. The class name is torchvision's; lowercase words are this language's own."""
 
-    reader: ClassVar[str]
-    """The module of `netspec.trainer.data` whose `read` gives the examples."""
+    reader: ClassVar[str] = "plugged"
+    """The module of `netspec.trainer.data` whose `read` gives the examples; that of a plugin's asks its `call`."""
     images: ClassVar[bool] = True
     """True if the examples are images, for which transforms are defined."""
 
@@ -111,6 +111,12 @@ class DataSet(Named):
         """Shape, classes and counts, as far as they are known without the files."""
         raise NotImplementedError
 
+    def call(self) -> TorchCall:
+        """Of a plugin's: the function that gives the examples, with its arguments by name. What it returns is what
+        `netspec.train(net, data=…)` takes: a mapping of `train`, `validation` and `test` to pairs of tensors or
+        Datasets."""
+        raise NotImplementedError
+
     def problems(self) -> list[Problem]:
         """What is wrong with arguments that are right each by itself; `at` names the argument at fault."""
         return []
@@ -138,6 +144,14 @@ class Transform(Named):
     """True if the result's size is its argument's, whatever comes in: another argument mends a wrong size."""
     scales: ClassVar[bool] = False
     """True if values leave [0, 1]: at the end of `transforms` it comes after `augment`, which wants them in there."""
+
+    columns: ClassVar[int] = 0
+    """Of a plugin's: how many numbers in [0, 1) it draws for each example."""
+
+    def call(self) -> TorchCall:
+        """Of a plugin's: the class of a module, or the function, that makes another batch of a batch (N, C, H, W), with
+        its arguments by name. It is called with the batch and, if `columns` are drawn, with these (N, columns)."""
+        raise NotImplementedError
 
     def of_classes(self) -> Transform:
         """The same for a map of classes, which are not averaged: what comes from outside the map is 0."""
@@ -264,8 +278,6 @@ class Loss(Named):
     """Where the target stands among the arguments of the call; −1 is behind all outputs."""
     vectors: ClassVar[bool] = False
     """True if an output is a vector for each example, and the target, if there is one, a number."""
-    own: ClassVar[bool] = False
-    """True if it is none of torch's; then `netspec.trainer.measure.own` has its module."""
     given: ClassVar[bool] = False
     """True if a program gives it: it reads whatever the net and the data give, and nothing is known of it."""
     shares: ClassVar[bool] = False
@@ -276,6 +288,12 @@ class Loss(Named):
     """What the net's output should be; None where any values will do."""
     factors: ClassVar[tuple[str, ...]] = ()
     """The arguments that hold one factor for each score."""
+
+    def call(self) -> TorchCall:
+        """The class of a module, or the function, that gives the mean over the targets of a batch, with its arguments
+        by name. It is called with the outputs and the target. Where the mean has a `divisor`, it takes `reduction`
+        too."""
+        return TorchCall(type(self).__name__, dict(self))
 
     @property
     def divisor(self) -> Divisor | None:

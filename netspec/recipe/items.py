@@ -37,17 +37,20 @@ class ReadItem(NamedTuple):
 _NOTHING: Final = ReadItem(None, whole=False)
 
 
-def read_losses(node: Node, reader: Reader, outputs: Collection[str]) -> tuple[Any, tuple[tuple[int, LossItem], ...]]:
+def read_losses(
+    node: Node, reader: Reader, outputs: Collection[str], kind: tables.Kind
+) -> tuple[Any, tuple[tuple[int, LossItem], ...]]:
     """A loss, or the items of a list of them: losses with what stands beside each. FAILED once reported; and then those
-    of which enough is known, each with its place in the list. `outputs` are names of outputs of the net."""
-    if (pairs := _by_output(node, outputs)) is not None:
-        read = _losses_by_output(node, pairs, reader)
+    of which enough is known, each with its place in the list. `outputs` are names of outputs of the net, and `kind` has
+    the losses that there are."""
+    if (pairs := _by_output(node, outputs, kind)) is not None:
+        read = _losses_by_output(node, pairs, reader, kind)
     else:
         items = node.items if isinstance(node, ListNode) else [node]
         if not items:
             reader.report("wrong-form", "`loss` lists nothing", node, help="for example `loss: CrossEntropyLoss`")
             return FAILED, ()
-        read = [_item(item, reader, outputs) for item in items]
+        read = [_item(item, reader, outputs, kind) for item in items]
     known = tuple((number, found.item) for number, found in enumerate(read) if found.item is not None)
     if not all(found.whole for found in read):
         return FAILED, known
@@ -57,12 +60,12 @@ def read_losses(node: Node, reader: Reader, outputs: Collection[str]) -> tuple[A
     return tuple(item for _, item in known), known
 
 
-def _item(node: Node, reader: Reader, outputs: Collection[str]) -> ReadItem:
+def _item(node: Node, reader: Reader, outputs: Collection[str], kind: tables.Kind) -> ReadItem:
     """One loss of the list with `of`, `target` and `weight`."""
-    if (pairs := _by_output(node, outputs)) is not None:
-        return _losses_by_output(node, pairs, reader)[0]
+    if (pairs := _by_output(node, outputs, kind)) is not None:
+        return _losses_by_output(node, pairs, reader, kind)[0]
     if not isinstance(node, MapNode) or not node.entries:
-        loss = _call(node, reader)
+        loss = _call(node, reader, kind)
         return _NOTHING if loss is None else ReadItem(LossItem(loss), whole=True)
     beside = {key.text: value for key, value in node.entries if key.text in BESIDE}
     calls: list[Entry] = [entry for entry in node.entries if entry[0].text not in BESIDE]
@@ -70,15 +73,15 @@ def _item(node: Node, reader: Reader, outputs: Collection[str]) -> ReadItem:
         reader.report("wrong-form", "an item of `loss` names no loss", node, help="for example `{MSELoss: , of: y}`")
         return _NOTHING
     known = len(calls)
-    calls = _without_strangers(calls, beside, reader)
-    inside = _beside_inside(node, calls, reader)
+    calls = _without_strangers(calls, beside, reader, kind)
+    inside = _beside_inside(node, calls, reader, kind)
     if inside:
         beside = {**inside, **beside}
         head, arguments = calls[0]
         assert isinstance(arguments, MapNode)
         kept = [entry for entry in arguments.entries if entry[0].text not in inside]
         calls = [(head, MapNode(kept, arguments.flow, arguments.start, arguments.end))]
-    loss = _call(MapNode(calls, node.flow, node.start, node.end), reader)
+    loss = _call(MapNode(calls, node.flow, node.start, node.end), reader, kind)
     read = _with_beside(loss, beside, reader)
     return read if len(calls) == known and not inside else read._replace(whole=False)
 
@@ -98,11 +101,11 @@ def _with_beside(loss: Loss | None, beside: dict[str, Node], reader: Reader) -> 
     return ReadItem(LossItem(loss, of, target[0] if target else None, float(weight)), whole=True)
 
 
-def _call(node: Node, reader: Reader) -> Loss | None:
+def _call(node: Node, reader: Reader, kind: tables.Kind) -> Loss | None:
     """A loss with its arguments; None once reported."""
-    kind = tables.CALLS["loss"]
+    names = aliases.NAMES[kind.word]
     loss = reader.call(
-        node, kind.names, kind.load, kind=kind.word, unknown=kind.unknown, elsewhere=aliases.NAMES[kind.word]
+        node, kind.names, kind.load, kind=kind.word, unknown=kind.unknown, elsewhere=names, missing=kind.missing
     )
     return loss if isinstance(loss, Loss) else None
 
@@ -126,23 +129,22 @@ def _is_null(node: Node) -> bool:
 # ---- what is meant by other forms
 
 
-def _meant(text: str) -> str | None:
+def _meant(text: str, kind: tables.Kind) -> str | None:
     """The loss that a name stands for, here or elsewhere."""
-    kind = tables.CALLS["loss"]
     return meant_call(text, kind.names, kind.load, aliases.NAMES[kind.word]).name
 
 
-def _without_strangers(calls: list[Entry], beside: dict[str, Node], reader: Reader) -> list[Entry]:
+def _without_strangers(calls: list[Entry], beside: dict[str, Node], reader: Reader, kind: tables.Kind) -> list[Entry]:
     """The one loss among the keys of an item; each other key is reported, and goes to `beside` as what it means."""
-    heads = [entry for entry in calls if entry[0].text in tables.CALLS["loss"].names]
-    heads = heads or [entry for entry in calls if _meant(entry[0].text) is not None]
+    heads = [entry for entry in calls if entry[0].text in kind.names]
+    heads = heads or [entry for entry in calls if _meant(entry[0].text, kind) is not None]
     if len(calls) < 2 or len(heads) != 1:
         return calls
     head, arguments = heads[0]
     for key, value in (entry for entry in calls if entry[0] is not head):
         near = did_you_mean(key.text, BESIDE)
         help_ = f"did you mean `{near}`? ({_STANDS})" if near else _STANDS
-        own = head.text in tables.CALLS["loss"].names and key.text in tables.CALLS["loss"].load(head.text).model_fields
+        own = head.text in kind.names and key.text in kind.load(head.text).model_fields
         if own and _is_null(arguments):
             written = reader.source.text[value.start : value.end]
             help_ = f"it is an argument of the loss: `{head.text}: {{{key.text}: {written}}}`; {_STANDS}"
@@ -153,10 +155,9 @@ def _without_strangers(calls: list[Entry], beside: dict[str, Node], reader: Read
     return heads
 
 
-def _beside_inside(node: MapNode, calls: list[Entry], reader: Reader) -> dict[str, Node]:
+def _beside_inside(node: MapNode, calls: list[Entry], reader: Reader, kind: tables.Kind) -> dict[str, Node]:
     """What stands among the arguments of a loss and belongs beside it, reported."""
     head, arguments = calls[0]
-    kind = tables.CALLS["loss"]
     if len(calls) > 1 or not isinstance(arguments, MapNode) or head.text not in kind.names:
         return {}
     own = kind.load(head.text).model_fields
@@ -181,20 +182,22 @@ def _beside_inside(node: MapNode, calls: list[Entry], reader: Reader) -> dict[st
     return {key.text: value for key, value in inside}
 
 
-def _by_output(node: Node, outputs: Collection[str]) -> list[tuple[ScalarNode, str]] | None:
+def _by_output(node: Node, outputs: Collection[str], kind: tables.Kind) -> list[tuple[ScalarNode, str]] | None:
     """The keys of `{kind: CrossEntropyLoss, recon: MSELoss}`, names of outputs, each with its loss; None for others."""
     if not isinstance(node, MapNode) or not node.entries:
         return None
     pairs: list[tuple[ScalarNode, str]] = []
     for key, value in node.entries:
-        loss = _meant(value.text) if isinstance(value, ScalarNode) and isinstance(value.value, str) else None
-        if loss is None or key.text in BESIDE or _meant(key.text) is not None:
+        loss = _meant(value.text, kind) if isinstance(value, ScalarNode) and isinstance(value.value, str) else None
+        if loss is None or key.text in BESIDE or _meant(key.text, kind) is not None:
             return None
         pairs.append((key, loss))
     return pairs if any(key.text in outputs for key, _ in pairs) else None
 
 
-def _losses_by_output(node: Node, pairs: list[tuple[ScalarNode, str]], reader: Reader) -> list[ReadItem]:
+def _losses_by_output(
+    node: Node, pairs: list[tuple[ScalarNode, str]], reader: Reader, kind: tables.Kind
+) -> list[ReadItem]:
     """Report losses under the names of outputs; they are known all the same."""
     written = [f"{{{loss}: , of: {key.text}}}" for key, loss in pairs]
     names = " and ".join(f"`{key.text}`" for key, _ in pairs)
@@ -206,16 +209,16 @@ def _losses_by_output(node: Node, pairs: list[tuple[ScalarNode, str]], reader: R
         pairs[0][0], help=f"write {forms}" + ("" if len(pairs) == 1 else ", the items of a list"),
         fix=reader.replace(f"write `{whole}`", node, whole),
     )  # fmt: skip
-    losses = (_loss_alone(loss) for _, loss in pairs)
+    losses = (_loss_alone(loss, kind) for _, loss in pairs)
     return [
         ReadItem(None if loss is None else LossItem(loss, (key.text,)), whole=False)
         for loss, (key, _) in zip(losses, pairs, strict=True)
     ]
 
 
-def _loss_alone(name: str) -> Loss | None:
+def _loss_alone(name: str, kind: tables.Kind) -> Loss | None:
     """A loss without arguments; None if it needs some."""
-    model = tables.CALLS["loss"].load(name)
+    model = kind.load(name)
     if any(field.is_required() for field in model.model_fields.values()):
         return None
     loss = model()

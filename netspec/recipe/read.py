@@ -80,9 +80,11 @@ RENAMED: Final[Mapping[str, str]] = {
 """Keys under the names that other trainers give them."""
 
 
-def read_recipe(node: MapNode, reader: Reader, outputs: Collection[str] = ()) -> Recipe | Draft:
+def read_recipe(
+    node: MapNode, reader: Reader, outputs: Collection[str] = (), known: tables.Tables = tables.OWN
+) -> Recipe | Draft:
     """The recipe that a `train:` section describes, every default filled in. `reader` is a plain one,
-    and `outputs` are the names that the spec gives the outputs of its net.
+    `outputs` are the names that the spec gives the outputs of its net, and `known` what it may name.
 
     Returns:
         A draft where a mistake leaves no recipe; every independent one has been reported. Whether the recipe suits the
@@ -101,9 +103,9 @@ def read_recipe(node: MapNode, reader: Reader, outputs: Collection[str] = ()) ->
             continue  # null is the default
         else:
             if key.text == "loss":
-                read, losses = read_losses(value, reader, outputs)
+                read, losses = read_losses(value, reader, outputs, known.calls[key.text])
             else:
-                read = _read(key, value, reader)
+                read = _read(key, value, reader, known)
             if read is FAILED:
                 unread.add(key.text)
             else:
@@ -139,13 +141,13 @@ def _fill_in(draft: Recipe, values: dict[str, Any], unread: set[str]) -> None:
             values["early_stopping"] = stopping.model_copy(update={"metric": values["best"]})
 
 
-def _read(key: ScalarNode, node: Node, reader: Reader) -> Any:
+def _read(key: ScalarNode, node: Node, reader: Reader, known: tables.Tables) -> Any:
     """The value of one key; FAILED once reported."""
     name = key.text
     if name in PLAIN:
         return reader.scalar(node, PLAIN[name], name=name)
-    if name in tables.CALLS:
-        return _or_failed(_call(node, tables.CALLS[name], reader))
+    if name in known.calls:
+        return _or_failed(_call(node, known.calls[name], reader))
     if name in tables.SETTINGS:
         return _or_failed(reader.arguments(tables.setting(name), node, name=name, at=key))
     if name in PATTERNS:
@@ -160,21 +162,23 @@ def _read(key: ScalarNode, node: Node, reader: Reader) -> Any:
         read = [reader.arguments(group, item, name="groups", at=item) for item in node.items]
     else:
         if (trap := flow_trap(reader.source, node)) is not None:  # `[Normalize(0.5, 0.5)]` comes apart at its comma
-            _torn(trap, reader)
+            _torn(trap, reader, known.transform)
             return FAILED
-        read = [_call(item, tables.TRANSFORM, reader) for item in node.items]
+        read = [_call(item, known.transform, reader) for item in node.items]
     return FAILED if any(item is None for item in read) else tuple(read)
 
 
 def _call(node: Node, kind: tables.Kind, reader: Reader) -> Named | None:
     """One thing of a kind with its arguments; None once reported."""
     names = aliases.NAMES[kind.word]
-    return reader.call(node, kind.names, kind.load, kind=kind.word, unknown=kind.unknown, elsewhere=names)
+    return reader.call(
+        node, kind.names, kind.load, kind=kind.word, unknown=kind.unknown, elsewhere=names, missing=kind.missing
+    )
 
 
-def _torn(trap: Trap, reader: Reader) -> None:
+def _torn(trap: Trap, reader: Reader, kind: tables.Kind) -> None:
     """Report a call in Python's form that YAML took apart at its comma, with the mapping that it means."""
-    whole = meant_call(trap.torn, tables.TRANSFORMS, tables.transform, aliases.NAMES["transform"]).whole
+    whole = meant_call(trap.torn, kind.names, kind.load, aliases.NAMES[kind.word]).whole
     fix = None if whole is None else Fix(f"write `{whole}`", (Edit(trap.span, whole),))
     message = f"YAML splits `{trap.torn}` at its comma: a transform's arguments are a mapping"
     reader.report(

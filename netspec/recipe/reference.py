@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from netspec.arguments import Arguments
 from netspec.kinds import kinds_of
+from netspec.layers import Offer
 from netspec.layers.reference import cell, filled, hanging, prose
 from netspec.recipe import tables
 from netspec.recipe.base import DataSet, Named, Transform
@@ -34,31 +35,59 @@ class KindSection(NamedTuple):
     load: Callable[[str], type[Named]]
 
 
-KINDS: Final = {
-    "data set": KindSection("data", "Data sets", tables.DATA_SETS, tables.data_set),
-    "transform": KindSection("transforms", "Transforms", tables.TRANSFORMS, tables.transform),
-    "optimizer": KindSection("optimizer", "Optimizers", tables.OPTIMIZERS, tables.optimizer),
-    "scheduler": KindSection("scheduler", "Schedulers", tables.SCHEDULERS, tables.scheduler),
-    "loss": KindSection("loss", "Losses", tables.LOSSES, tables.loss),
-}
+class Vocabulary(NamedTuple):
+    """All that a recipe may call by name."""
 
-NAMES: Final = {name: kind for kind, of in KINDS.items() for name in of.names}
-"""Every name that a recipe may call → its kind."""
+    kinds: Mapping[str, KindSection]
+    names: Mapping[str, str]
+    """Every name → its kind."""
+
+    def load(self, name: str) -> type[Named]:
+        """The class of a name."""
+        return self.kinds[self.names[name]].load(name)
+
+
+_TITLES: Final = {
+    "data": "Data sets",
+    "transforms": "Transforms",
+    "optimizer": "Optimizers",
+    "scheduler": "Schedulers",
+    "loss": "Losses",
+}
+"""Key of a recipe → what stands under it."""
+
+
+def _vocabulary(known: tables.Tables) -> Vocabulary:
+    kinds = {
+        (kind := known.of_key(key)).word: KindSection(key, title, kind.names, kind.load)
+        for key, title in _TITLES.items()
+    }
+    return Vocabulary(kinds, {name: word for word, of in kinds.items() for name in of.names})
+
+
+OWN: Final = _vocabulary(tables.OWN)
+"""Without plugins."""
+
+
+def vocabulary(offer: Offer) -> Vocabulary:
+    """All that a recipe may call by name, with what plugins offer."""
+    return _vocabulary(tables.tables_of(offer)) if offer.parts else OWN
+
 
 # ---- facts
 
 
-def usage(name: str) -> str:
+def usage(name: str, known: Vocabulary = OWN) -> str:
     """The line of a recipe that uses a data set, transform, optimizer, scheduler, loss or key of this name."""
-    if name not in NAMES:
+    if name not in known.names:
         return f"{name}: {VALUES[name]}"
-    cls = _class(name)
+    cls = known.load(name)
     lr = cls.model_fields.get("lr")
     arguments = cls.example if lr is None else f"{{lr: {shown(lr.default)}}}"
     call = name if arguments is None else f"{name}: {arguments}"
     if issubclass(cls, Transform):
         return f"{'augment' if cls.random else 'transforms'}: [{call}]"
-    return f"{KINDS[NAMES[name]].key}: {call if arguments is None else f'{{{call}}}'}"
+    return f"{known.kinds[known.names[name]].key}: {call if arguments is None else f'{{{call}}}'}"
 
 
 def key_facts(name: str) -> tuple[str, str, str]:
@@ -84,10 +113,6 @@ def _key_words(name: str) -> str:
     if name in PATTERNS:
         return "a pattern, or a list of them"
     return "a list of transforms" if name in LISTS else "a list of groups"
-
-
-def _class(name: str) -> type[Named]:
-    return KINDS[NAMES[name]].load(name)
 
 
 def _default(value: object) -> str:
@@ -160,34 +185,34 @@ def arguments_in_words(cls: type[Arguments]) -> dict[str, str]:
 # ---- plain text
 
 
-def explain_recipe(name: str) -> str | None:
+def explain_recipe(name: str, known: Vocabulary = OWN) -> str | None:
     """A word of recipes as plain text of 80 columns: a data set, transform, optimizer, scheduler or loss, a key, or
     `train` for the list of all; None if it is none of them."""
-    if name in NAMES:
-        return _explain_named(name)
+    if name in known.names:
+        return _explain_named(name, known)
     if name in KEYS:
-        return _explain_key(name)
+        return _explain_key(name, known)
     return _explain_train() if name == "train" else None
 
 
-def _explain_named(name: str) -> str:
-    cls = _class(name)
-    parts = [f"{name} ({NAMES[name]})", *map(filled, paragraphs_of(cls)), _argument_list(cls)]
+def _explain_named(name: str, known: Vocabulary) -> str:
+    cls = known.load(name)
+    parts = [f"{name} ({known.names[name]})", *map(filled, paragraphs_of(cls)), _argument_list(cls)]
     if cls.omitted:
         reasons = {reason: [n for n, r in cls.omitted.items() if r == reason] for reason in cls.omitted.values()}
         parts += [filled(f"Not offered: {', '.join(names)}; {reason}.") for reason, names in reasons.items()]
     if issubclass(cls, Scheduler):
         unit = "optimizer steps" if cls.interval == "step" else "epochs"
         parts.append(filled(f"Lengths count {unit}, unless the recipe says `schedule_by`."))
-    return "\n\n".join([*parts, f"Written:\n  {usage(name)}"])
+    return "\n\n".join([*filter(None, parts), f"Written:\n  {usage(name, known)}"])
 
 
-def _explain_key(name: str) -> str:
+def _explain_key(name: str, known: Vocabulary) -> str:
     kind, default, meaning = key_facts(name)
     after = "required" if default == "required" else f"{default} if left out"
     parts = [f"{name} (key of a recipe)", filled(meaning), filled(f"It takes {kind.replace('`', '')}; {after}.")]
     if name in tables.CALLS or name in LISTS:
-        of = next(k for k in KINDS.values() if k.key == ("transforms" if name in LISTS else name))
+        of = next(k for k in known.kinds.values() if k.key == ("transforms" if name in LISTS else name))
         parts.append(f"{of.title}:\n" + filled(", ".join(of.names), "  "))
     if name in tables.SETTINGS or name == "groups":
         setting = tables.setting(name)
@@ -235,7 +260,7 @@ def recipe_page() -> str:
         lines += [*_argument_table(setting), ""]
     lines += ["## Several inputs and outputs", "", *prose(_SEVERAL)]
     lines += ["```yaml", *SEVERAL.strip().split("\n"), "```", "", *prose(_BY_NAME)]
-    for kind in KINDS.values():
+    for kind in OWN.kinds.values():
         lines += [f"## {kind.title}", "", *prose(_ABOUT[kind.key])]
         lines += _data_table() if kind.key == "data" else [*_call_table(kind), "", *_unoffered_table(kind)]
         lines.append("")
@@ -275,7 +300,7 @@ def _call_table(kind: KindSection) -> list[str]:
 
 def _unoffered_table(kind: KindSection) -> list[str]:
     """The library's other classes, those together that have one reason."""
-    word = next(call.word for call in (*tables.CALLS.values(), tables.TRANSFORM) if call.names is kind.names)
+    word = next(call.word for call in tables.OWN.kinds if call.names is kind.names)
     reasons = UNOFFERED[word]
     lines = [f"What `{LIBRARY[word]}` has besides:", "", "| not offered | why, and what to write |", "|---|---|"]
     for reason in dict.fromkeys(reasons.values()):

@@ -95,6 +95,12 @@ class Recipe(NamedTuple):
         return self.loss if isinstance(self.loss, tuple) else (LossItem(self.loss),)
 
     @property
+    def parts(self) -> tuple[Named, ...]:
+        """All that it calls by name."""
+        named = (self.data, *(item.loss for item in self.losses), self.optimizer, self.scheduler)
+        return tuple(part for part in (*named, *self.transforms, *self.augment) if part is not None)
+
+    @property
     def numbered_losses(self) -> tuple[tuple[int, LossItem], ...]:
         """The losses, each with its place in the list."""
         return tuple(enumerate(self.losses))

@@ -52,7 +52,7 @@ def schema(offer: Offer = OWN) -> Schema:
         "properties": {key: properties[key] for key in KEYS},
         "required": ["layers"],
         "additionalProperties": False,
-        "definitions": item_definitions(offer) | recipe_definitions() | {"expect": _expect(), "input": _input()},
+        "definitions": item_definitions(offer) | recipe_definitions(offer) | {"expect": _expect(), "input": _input()},
     }
 
 

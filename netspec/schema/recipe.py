@@ -7,6 +7,7 @@ from typing import Final
 
 from netspec.arguments import NON_NEGATIVE
 from netspec.kinds import FieldKind
+from netspec.layers import Offer
 from netspec.recipe import tables
 from netspec.recipe.items import BESIDE
 from netspec.recipe.read import KEYS, LISTS, PATTERNS, PLAIN, REQUIRED
@@ -24,9 +25,10 @@ _BESIDE: Final[Mapping[str, Schema]] = {
 assert set(_BESIDE) == set(BESIDE)
 
 
-def recipe_definitions() -> dict[str, Schema]:
+def recipe_definitions(offer: Offer) -> dict[str, Schema]:
     """The definitions of a recipe: its keys, of which a variant replaces some, and the whole."""
-    keys = {name: any_of(_key(name), {"type": "null"}) | {"description": _told(name)} for name in KEYS}
+    known = tables.tables_of(offer)
+    keys = {name: any_of(_key(name, known), {"type": "null"}) | {"description": _told(name)} for name in KEYS}
     some: Schema = {"type": "object", "properties": keys, "additionalProperties": False}
     return {"recipe": some | {"required": list(REQUIRED)}, "replaced": some}
 
@@ -37,15 +39,15 @@ def _told(name: str) -> str:
     return f"{meaning} It takes {takes}; {default if default == 'required' else f'{default} if left out'}."
 
 
-def _key(name: str) -> Schema:
+def _key(name: str, known: tables.Tables) -> Schema:
     """The value of a key."""
     if name == "loss":
-        one = _calls(tables.CALLS[name], _BESIDE)
+        one = _calls(known.calls[name], _BESIDE)
         return any_of(one, {"type": "array", "items": one, "minItems": 1})
-    if name in tables.CALLS:
-        return _calls(tables.CALLS[name])
+    if name in known.calls:
+        return _calls(known.calls[name])
     if name in LISTS:
-        return {"type": "array", "items": _calls(tables.TRANSFORM)}
+        return {"type": "array", "items": _calls(known.transform)}
     if name in PATTERNS:
         return _TEXTS
     if name == "groups":

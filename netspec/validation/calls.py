@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from netspec.arguments import Arguments
-from netspec.diagnostics import Code, Edit, Fix, is_misspelt
+from netspec.diagnostics import Code, Edit, Fix, did_you_mean, is_misspelt
 from netspec.kinds import kinds_of
 from netspec.meant import argument_meant, meant_call, python_call
 from netspec.text.nodes import ListNode, MapNode, Node, ScalarNode
@@ -173,6 +173,29 @@ def unknown_call(
         help=help_,
         fix=None if fix is None else fix._replace(certain=sure, says_all=says_all),
     )
+
+
+def call_of_plugin(
+    reports: Reports, head: ScalarNode, missing: Sequence[str], table: Mapping[str, str], kind: str, unknown: Code
+) -> None:
+    """Report a name that is not in the table where a plugin that the spec names is not here."""
+    near = did_you_mean(head.text, table)
+    reports.report(unknown, f"there is no {kind} `{head.text}`; {not_loaded(missing)}", head,
+                   help=how_loaded(missing, near))  # fmt: skip
+
+
+def not_loaded(missing: Sequence[str]) -> str:
+    """Why a name is unknown: the spec names plugins that are not here."""
+    names = " and ".join(f"`{plugin}`" for plugin in missing)
+    return f"the spec names the plugin{'s' * (len(missing) > 1)} {names}, not loaded"
+
+
+def how_loaded(missing: Sequence[str], near: str | None) -> str:
+    """How plugins are loaded; `near` is a name that may be meant if none of them has this one."""
+    options = " ".join(f"--plugin {plugin}" for plugin in missing)
+    names = ", ".join(f'"{plugin}"' for plugin in missing)
+    told = f"run with `{options}`; in Python, `netspec.load(…, plugins=[{names}])`"
+    return told + (f"; if it is none of those, did you mean `{near}`?" if near else "")
 
 
 def _takes(model: type[Arguments], value: Node) -> bool:

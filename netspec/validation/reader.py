@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -146,12 +146,14 @@ class Reader(Values):
         kind: str,
         unknown: Code,
         elsewhere: Mapping[str, str] = _NOTHING,
+        missing: Sequence[str] = (),
     ) -> A | None:
         """One named thing with its arguments, `SGD: {lr: 0.01}`, `Resize: 224` or bare `CrossEntropyLoss`.
 
         `table` holds the names there are, `load` gives the model of one; `kind` says what it is ("optimizer"),
         and `unknown` is the code of a name that is none.
-        `elsewhere` holds names that other libraries have, in lower case, each with the name in `table` or with advice.
+        `elsewhere` holds names that other libraries have, in lower case, each with the name in `table` or with advice;
+        `missing` are plugins that the spec names and that are not here.
         """
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
             head, value = node, None
@@ -161,6 +163,9 @@ class Reader(Values):
             head, value = node.entries[0]
         else:
             calls.no_call(self.reports, node, table, load, kind)
+            return None
+        if head.text not in table and missing and head.text[:1].isupper() and head.text.isalnum():
+            calls.call_of_plugin(self.reports, head, missing, table, kind, unknown)
             return None
         if head.text not in table:
             calls.unknown_call(self.reports, head, value, table, load, kind, unknown, elsewhere)

@@ -21,7 +21,7 @@ from netspec.recipe.unoffered import DONE_ANYWAY, LIBRARY, UNOFFERED
 from netspec.text.source import Source
 
 OFFERED = {kind.word: kind.names for kind in (*tables.CALLS.values(), tables.TRANSFORM)}
-OWN = {name for name in tables.LOSSES if tables.loss(name).own or tables.loss(name).given}
+OWN = {n for n in tables.LOSSES if tables.loss(n).given or tables.loss(n)().call().module != nn.__name__}
 """What torch has none of."""
 LIBRARIES: dict[str, tuple[ModuleType, type]] = {
     "optimizer": (torch.optim, torch.optim.Optimizer),

@@ -14,7 +14,7 @@ from netspec.diagnostics import Diagnostic
 from netspec.recipe import tables
 from netspec.recipe.datasets.torchvision import Torchvision
 from netspec.recipe.read import KEYS
-from netspec.recipe.reference import KINDS, NAMES, explain_recipe, key_facts, recipe_page, usage
+from netspec.recipe.reference import OWN, explain_recipe, key_facts, recipe_page, usage
 from netspec.text.source import decode
 from tests.recipe.least import least
 
@@ -66,9 +66,9 @@ def test_every_key_is_on_the_page_with_a_type_a_default_and_a_meaning(name: str)
     assert key_facts(name)[2].endswith(".")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OWN.names)
 def test_every_name_is_on_the_page_with_each_of_its_arguments(name: str) -> None:
-    kind = KINDS[NAMES[name]]
+    kind = OWN.kinds[OWN.names[name]]
     section = PAGE.partition(f"\n## {kind.title}\n")[2].partition("\n## ")[0]
     assert f"`{name}" in section
     if kind.key == "data":
@@ -80,12 +80,12 @@ def test_every_name_is_on_the_page_with_each_of_its_arguments(name: str) -> None
     assert starts == sorted(starts)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OWN.names)
 def test_an_explanation_names_every_argument_and_fits_a_terminal(name: str) -> None:
     text = explain_recipe(name)
     assert text is not None
     assert max(map(len, text.splitlines())) <= 80
-    cls = KINDS[NAMES[name]].load(name)
+    cls = OWN.kinds[OWN.names[name]].load(name)
     assert all(f"\n  {argument} " in text for argument in cls.model_fields)
     assert all(re.search(rf"Not offered: [^;]*\b{argument}\b", text) for argument in cls.omitted)
 
@@ -99,7 +99,7 @@ def test_a_key_is_explained_on_a_terminal(name: str) -> None:
         assert all(f"\n  {key} " in text for key in KEYS)
 
 
-@pytest.mark.parametrize("name", [*NAMES, *KEYS])
+@pytest.mark.parametrize("name", [*OWN.names, *KEYS])
 def test_what_is_shown_as_written_is_read_without_a_mistake_in_names_or_arguments(name: str) -> None:
     """What it does to this particular net, 28 × 28 with ten classes, may be another matter."""
     more = {"early_stopping": ["validation: 0.1"], "best": ["validation: 0.1"]}.get(name, [])
@@ -116,8 +116,8 @@ def test_a_word_that_no_recipe_has_is_not_explained() -> None:
 
 
 def test_no_word_of_a_recipe_is_that_of_two_kinds() -> None:
-    assert len(NAMES) == sum(len(kind.names) for kind in KINDS.values())
-    assert set(NAMES) & set(KEYS) == set()
+    assert len(OWN.names) == sum(len(kind.names) for kind in OWN.kinds.values())
+    assert set(OWN.names) & set(KEYS) == set()
 
 
 def test_the_page_marks_as_random_exactly_what_draws_parameters_in_torchvision() -> None:

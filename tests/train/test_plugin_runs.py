@@ -76,7 +76,7 @@ def test_a_run_records_its_plugins_and_goes_on_with_them(run: Path) -> None:
 def test_without_the_plugin_the_message_says_which_one_is_needed(run: Path, words: tuple[str, ...]) -> None:
     error = netspec_(*words).exception
     assert isinstance(error, netspec.PluginError)
-    assert str(error) == "the network of `run` has layers of `tests.plugged`: run with `--plugin tests.plugged`"
+    assert str(error) == "`run` needs the plugin `tests.plugged`: run with `--plugin tests.plugged`"
 
 
 def test_runs_without_the_plugin_are_still_listed(run: Path) -> None:
@@ -99,7 +99,7 @@ def test_another_version_is_a_note(run: Path) -> None:
 def test_layers_of_the_program_itself_are_told_to_move(run: Path) -> None:
     file = run / "environment.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"plugins": {"__main__": None}}))
-    assert "move its layers into a module of their own" in str(netspec_("eval", run).exception)
+    assert "move its classes into a module of their own" in str(netspec_("eval", run).exception)
 
 
 def test_force_with_another_spec_needs_no_plugin(run: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from netspec.arguments import Positive, Real
+from netspec.layers.base import TorchCall
 from netspec.recipe.base import OMITTED_OF_LOSSES, Loss
 
 
@@ -15,7 +16,9 @@ class GaussianKL(Loss):
     omitted: ClassVar[dict[str, str]] = {"reduction": OMITTED_OF_LOSSES["reduction"]}
     target: ClassVar[Literal["classes", "values", "nothing"]] = "nothing"
     takes: ClassVar[tuple[str, ...]] = ("mu", "logvar")
-    own: ClassVar[bool] = True
+
+    def call(self) -> TorchCall:
+        return TorchCall(type(self).__name__, {}, "netspec.trainer.measure.own")
 
 
 class GaussianNLLLoss(Loss):

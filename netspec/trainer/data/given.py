@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from netspec.diagnostics import ResourceError, UsageError
-from netspec.recipe.datasets.given import Given
+from netspec.recipe.base import DataSet
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.terms import LossTerms
 from netspec.trainer.data.fingerprint import hash_of_tensors
@@ -26,8 +26,8 @@ from netspec.trainer.machine.random_state import get_random_state, set_random_st
 from netspec.trainer.machine.values import each
 
 
-def read(data: Given, request: Request) -> Parts:
-    """The parts that a program gives.
+def read(data: DataSet, request: Request) -> Parts:
+    """The parts that a program gives, or a plugin's function.
 
     Raises:
         UsageError: none are given, or one has a form that does not go with the recipe.
@@ -84,7 +84,7 @@ class _PartMaker:
     def __init__(self, name: str, value: Any, given: GivenData, request: Request, layout: Pairs) -> None:
         self.name, self.value, self.given, self.request, self.layout = name, value, given, request, layout
         self.recipe: Recipe = request.recipe
-        self.where = "`data`" if set(given.parts) == {"train"} else f"`data[{name!r}]`"
+        self.where = f"`{given.name}`" if set(given.parts) == {"train"} else f"`{given.name}[{name!r}]`"
         self.origin = f"{self.where} ({kind_of_data(value)})"
 
     def part(self) -> Part:

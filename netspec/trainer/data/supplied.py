@@ -23,12 +23,14 @@ class GivenData:
         batches_per_epoch: the batches of an epoch, for data without a length.
         resumed: the run goes on from a checkpoint, so that nothing is read ahead.
         measured: nothing is trained on them.
+        name: what messages call them.
     """
 
     parts: Mapping[str, Any]
     batches_per_epoch: int | None = None
     resumed: bool = False
     measured: bool = False
+    name: str = "data"
 
     @property
     def told(self) -> dict[str, str]:

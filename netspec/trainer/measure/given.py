@@ -15,7 +15,7 @@ from netspec.torch.foreign import lacks_memory
 from netspec.trainer.data.splits import TargetForm
 from netspec.trainer.data.supplied import kind_text
 from netspec.trainer.data.targets import dtype_text, sizes_text
-from netspec.trainer.measure.losses import LossFunction
+from netspec.trainer.measure.losses import LossFunction, number_of
 
 Call = Callable[[Any, Any], Any]
 """A loss or a metric: of the output and the target of a batch."""
@@ -99,25 +99,9 @@ class GivenLoss(LossFunction):
                 raise  # out of memory is told elsewhere, and what a recording cannot hold runs without one
             reason = f"{type(error).__name__}: {error}"
             raise UsageError(f"the loss `{name_of(self._call)}` fails on {_told(given, target)}: {reason}") from error
-        return self._checked(found, output, given, target)
-
-    def _checked(self, found: Any, output: Tensor, given: Any, target: Any) -> Tensor:
-        if not isinstance(found, Tensor):
-            raise UsageError(
-                f"the loss `{name_of(self._call)}` gives {kind_text(found)}, but wanted is a tensor of one number, "
-                "computed with torch so that gradients flow through it"
-            )
-        if found.numel() != 1:
-            raise UsageError(
-                f"the loss `{name_of(self._call)}` gives {found.numel()} numbers, {sizes_text(tuple(found.shape))}, "
-                f"on {_told(given, target)}, but wanted is 1: take their mean over the batch, `.mean()`"
-            )
-        if not found.requires_grad and output.requires_grad and torch.is_grad_enabled():
-            raise UsageError(
-                f"the loss `{name_of(self._call)}` gives a number without a gradient: leave out `.item()`, "
-                "`.detach()`, `.argmax()` and what goes through NumPy"
-            )
-        return found.reshape(()).float()
+        several = isinstance(found, Tensor) and found.numel() != 1
+        told = f"on {_told(given, target)}, " if several else ""
+        return number_of(found, f"the loss `{name_of(self._call)}`", output, told)
 
     def state_dict(self) -> dict[str, Any]:
         """See `LossFunction.state_dict`: the buffers of a module."""

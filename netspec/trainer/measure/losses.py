@@ -12,13 +12,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from netspec.diagnostics import UsageError
 from netspec.dims import Shape
 from netspec.recipe.base import Loss
 from netspec.recipe.terms import LossTerm
+from netspec.torch.foreign_modules import called
+from netspec.trainer.data.supplied import kind_text
+from netspec.trainer.data.targets import sizes_text
 from netspec.trainer.machine.processes import World
-from netspec.trainer.measure import own
 
 
 class LossFunction:
@@ -42,12 +45,7 @@ class LossFunction:
         self.perplexed = self.term.next_token and loss.surprise
         divisor = loss.divisor
         self.divides = divisor is not None and (ignores or divisor.weight is not None)
-        arguments: dict[str, Any] = {
-            name: torch.tensor(value, dtype=torch.float32) if isinstance(value, tuple) else value
-            for name, value in loss
-        }
-        kind: type[nn.Module] = getattr(own if loss.own else nn, type(loss).__name__)
-        self._module = kind(**arguments, reduction="sum" if self.divides else "mean").to(device)
+        self._module = _made(loss, device, divides=self.divides)
         self._target_at = loss.target_at if loss.target != "nothing" else None
         self._of, self._target = self.term.of, self.term.target
         self._single = len(self._of) == 1
@@ -118,6 +116,57 @@ class LossFunction:
         """The factor that makes its sum over a batch a mean, 0-dim float32; 1 if no target counts."""
         divisor = self.divisor(y)
         return divisor.masked_fill(divisor == 0, 1).reciprocal().float()
+
+
+def _made(loss: Loss, device: torch.device, *, divides: bool) -> Callable[..., Tensor]:
+    """What computes a loss: a module on the device, or a plugin's function.
+
+    Raises:
+        PluginError: it is a plugin's, and is not there, refuses its arguments or has parameters.
+    """
+    call = loss.call()
+    arguments = {
+        name: torch.tensor(value, dtype=torch.float32) if name in loss.factors and value is not None else value
+        for name, value in call.arguments.items()
+    }
+    made = called(call, type(loss), arguments | ({"reduction": "sum"} if divides else {}), device)
+    if not loss.is_foreign():
+        return made
+
+    def checked(output: Tensor, *given: Tensor) -> Tensor:
+        return number_of(made(output, *given), f"the loss `{loss.name()}`", output)
+
+    return checked
+
+
+def number_of(found: Any, what: str, output: Tensor, told: str = "") -> Tensor:
+    """What a loss that is none of netspec's gives, a 0-dim float32 tensor.
+
+    Args:
+        found: what it gives.
+        what: begins the sentence.
+        output: what it was computed from.
+        told: on what, for messages.
+
+    Raises:
+        UsageError: it is no number, or one without a gradient.
+    """
+    if not isinstance(found, Tensor):
+        raise UsageError(
+            f"{what} gives {kind_text(found)}, but wanted is a tensor of one number, computed with torch so that "
+            "gradients flow through it"
+        )
+    if found.numel() != 1:
+        raise UsageError(
+            f"{what} gives {found.numel()} numbers, {sizes_text(tuple(found.shape))}, {told}but wanted is 1: take "
+            "their mean over the batch, `.mean()`"
+        )
+    if not found.requires_grad and output.requires_grad and torch.is_grad_enabled():
+        raise UsageError(
+            f"{what} gives a number without a gradient: leave out `.item()`, `.detach()`, `.argmax()` and what goes "
+            "through NumPy"
+        )
+    return found.reshape(()).float()
 
 
 class Objective:

@@ -166,7 +166,7 @@ def _width(columns: Iterable[Sequence[str]]) -> int:
     return sum(2 + max(map(len, cells)) for cells in columns)
 
 
-def compare_text(runs: Sequence[Run], width: int) -> str:
+def compare_text(runs: Sequence[Run], width: int, offer: Offer = OWN) -> str:
     """A table that compares runs: losses, accuracies, times, then the settings that differ.
 
     If runs use different optimizers (or schedulers, losses, data sets), their names are listed, and those of their
@@ -185,17 +185,17 @@ def compare_text(runs: Sequence[Run], width: int) -> str:
         values = [run.options.get(key) for run in runs]
         if len(set(map(json.dumps, values))) > 1:
             rows.append((key, *map(_plain, values)))
-    rows += [(f"train.{key}", *map(_plain, values)) for key, values in _differing(runs)]
+    rows += [(f"train.{key}", *map(_plain, values)) for key, values in _differing(runs, offer)]
     room = max(8, (width - max(len(row[0]) for row in rows)) // len(runs) - 2)
     heads = ("", *(_tail(str(run.path), room) for run in runs))
     return _table([heads, *((row[0], *(_clip(cell, room) for cell in row[1:])) for row in rows)])
 
 
-def _differing(runs: Sequence[Run]) -> Iterator[tuple[str, list[Any]]]:
+def _differing(runs: Sequence[Run], offer: Offer) -> Iterator[tuple[str, list[Any]]]:
     """The settings that differ, sorted by key, with the value of each run. Null and absent are equal."""
     found: dict[str, list[Any]] = {}
     left_out: set[str] = set()
-    for section, kind in tables.CALLS.items():
+    for section, kind in tables.tables_of(offer).calls.items():
         names = [_named(run, section) for run in runs]
         if len(set(names)) > 1:
             left_out.add(section)
@@ -218,7 +218,7 @@ def _unusual(runs: Sequence[Run], section: str, names: Sequence[str | None], kin
     """The arguments that differ from their default in at least one run."""
     found: set[str] = set()
     for run, name in zip(runs, names, strict=True):
-        fields = kind.load(name).model_fields if name is not None else {}
+        fields = kind.load(name).model_fields if name is not None and name in kind.names else {}
         for argument, info in fields.items():
             default = json.loads(json.dumps(info.get_default(call_default_factory=True), default=str))
             if run.settings.get(f"{section}.{name}.{argument}") != default:

@@ -10,7 +10,7 @@ from netspec.trainer.run.directory import RunDirectory
 
 
 def need_plugins(run: RunDirectory, here: Sequence[Plugin]) -> None:
-    """Require the plugins whose layers a run's net has.
+    """Require the plugins that a run's net and its recipe have something of.
 
     Raises:
         PluginError: one of them is not here; the message says how to name it.
@@ -19,9 +19,9 @@ def need_plugins(run: RunDirectory, here: Sequence[Plugin]) -> None:
     missing = [name for name in run.plugins if name not in names]
     if not missing:
         return
-    of_a_program = "; `__main__` was the program that trained it: move its layers into a module of their own"
+    of_a_program = "; `__main__` was the program that trained it: move its classes into a module of their own"
     raise PluginError(
-        f"the network of `{run.path}` has layers of {' and '.join(f'`{name}`' for name in missing)}: run with "
+        f"`{run.path}` needs the plugin{'s' * (len(missing) > 1)} {' and '.join(f'`{n}`' for n in missing)}: run with "
         f"`{' '.join(f'--plugin {name}' for name in missing)}`{of_a_program if '__main__' in missing else ''}"
     )
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from netspec.arguments import Arguments
 from netspec.diagnostics import UsageError
 from netspec.layers import OWN
 from netspec.net import Net
@@ -32,19 +33,24 @@ from netspec.trainer.trained.opening import Trained, open_trained
 
 
 def open_run(
-    path: str | os.PathLike[str], *, plugins: Sequence[str] = (), device: str = "auto", best: bool = False
+    path: str | os.PathLike[str],
+    *,
+    plugins: Sequence[str | type[Arguments]] = (),
+    device: str = "auto",
+    best: bool = False,
 ) -> OpenedRun:
     """Open a trained run, with its weights at the end, or those of its newest checkpoint if it is unfinished.
 
     Args:
         path: the run directory.
-        plugins: the modules or distributions that its layers come from, as `--plugin` names them.
+        plugins: the modules or distributions that its layers and parts of its recipe come from, as `--plugin` names
+            them, or the classes.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         best: the weights of the best checkpoint in place of those at the end.
 
     Raises:
         UsageError: `path` is no run, or it has no best checkpoint.
-        PluginError: the net has layers of a plugin that is not named, or not there.
+        PluginError: the net or its recipe has something of a plugin that is not named, or not there.
         ResourceError: the weights are damaged, or there are none yet.
         NonFinite: a weight is not finite.
 
@@ -60,14 +66,12 @@ def open_run(
     >>> sorted(run.evaluate())
     ['accuracy', 'loss']
     """
-    if isinstance(plugins, str):
-        plugins = (plugins,)
+    given = (plugins,) if isinstance(plugins, str) else tuple(plugins)
     offer = OWN
-    if plugins:
-        from netspec.plugins.importing import import_plugins  # imported here: few runs have any
-        from netspec.plugins.registration import offer_of
+    if given:
+        from netspec.plugins.importing import given_offer  # imported here: few runs have any
 
-        offer = offer_of(import_plugins(tuple(plugins)))
+        offer = given_offer((), given)
     return OpenedRun(open_trained(Path(path), device=device, best=best, offer=offer))
 
 

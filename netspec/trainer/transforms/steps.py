@@ -13,11 +13,14 @@ import torch
 from torch import Tensor
 
 from netspec.arguments import spread
-from netspec.recipe.base import Transform
+from netspec.diagnostics import PluginError
+from netspec.recipe.base import ImageType, Transform
+from netspec.recipe.sizes import joined
 from netspec.recipe.transforms import color as color_spec
 from netspec.recipe.transforms import fixed as fixed_spec
 from netspec.recipe.transforms import geometry as geometry_spec
 from netspec.recipe.transforms import values as values_spec
+from netspec.torch.foreign_modules import called
 from netspec.trainer.transforms import color, fixed, geometry
 from netspec.trainer.transforms.geometry import TRIES
 
@@ -33,8 +36,33 @@ class TransformStep:
 
 
 def make_step(transform: Transform, device: torch.device) -> TransformStep:
-    """The function of a transform. Its constants are on `device`."""
+    """The function of a transform. Its constants are on `device`.
+
+    Raises:
+        PluginError: it is a plugin's, and what carries it out is not there, or is wrong.
+    """
+    if transform.is_foreign():
+        return _plugged(transform, device)
     return MAKERS[type(transform)](transform, device)
+
+
+def _plugged(t: Transform, device: torch.device) -> TransformStep:
+    """The function of a plugin's transform, whose results are held against its rule."""
+    call = t.call()
+    made = called(call, type(t), call.arguments, device)
+
+    def apply(x: Tensor, u: Tensor) -> Tensor:
+        y = made(x, u) if t.columns else made(x)
+        wanted = (len(x), *t.output(ImageType(*x.shape[1:])))
+        if not isinstance(y, Tensor) or tuple(y.shape) != wanted or y.dtype != x.dtype:
+            given = f"{joined(y.shape)} of {y.dtype}" if isinstance(y, Tensor) else f"a `{type(y).__name__}`"
+            raise PluginError(
+                f"`{call.module}.{call.target}` gives {given} for a batch of {joined(x.shape)} of {x.dtype}, but "
+                f"`output` of `{t.name()}` says {joined(wanted)}, of the same dtype"
+            )
+        return y
+
+    return TransformStep(t.columns, apply)
 
 
 # ---- the same for every image

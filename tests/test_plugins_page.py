@@ -19,8 +19,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_has_what_is_followed_here() -> None:
-    assert list(PAGE.files) == ["my_layers.py", "my_modules.py", "net.yaml"]
-    assert len(PAGE.commands) == 5 and len(PAGE.programs) == 2 and len(PAGE.printed) == 3
+    assert list(PAGE.files) == [
+        "my_layers.py", "my_modules.py", "net.yaml", "my_parts.py", "my_training.py", "rings.yaml",
+    ]  # fmt: skip
+    assert len(PAGE.commands) == 9 and len(PAGE.programs) == 3 and len(PAGE.printed) == 4
 
 
 def test_without_the_option_the_message_says_which_plugin_is_missing(place: Path) -> None:
@@ -35,7 +37,10 @@ def test_without_the_option_the_message_says_which_plugin_is_missing(place: Path
 def test_every_command_is_done(place: Path, command: str) -> None:
     done = run(place, "-m", *command.split())
     assert done.returncode == 0, done.stderr
-    assert "ChannelScale" in done.stdout or "check" in command or "compare" in command
+    told = {"explain --plugin my_parts": "FocalLoss (loss)", "train": "rings\n", "eval": "accuracy"}
+    words = [word for start, word in told.items() if f"netspec {start}" in command]
+    assert words or "check" in command or "compare" in command or "ChannelScale" in done.stdout
+    assert all(word in done.stdout for word in words)
     if "--verify" in command:
         assert "5 layers" in done.stderr and "agree with torch" in done.stderr
         (emitted,) = (b.text for b in PAGE.blocks if b.kind == "python" and b.text.startswith("from my_modules"))
@@ -46,9 +51,10 @@ def test_every_command_is_done(place: Path, command: str) -> None:
 
 @pytest.mark.needs_torch
 def test_the_programs_run_and_print_what_stands_there(place: Path) -> None:
-    load, probe = (run(place, "-c", text) for text in PAGE.programs)
+    load, probe, train = (run(place, "-c", text) for text in PAGE.programs)
     assert (load.returncode, load.stderr) == (0, "")
     assert (probe.returncode, probe.stderr, probe.stdout) == (0, "", PAGE.printed[1])
+    assert (train.returncode, train.stderr, train.stdout) == (0, "", PAGE.printed[3])
 
 
 @pytest.mark.needs_torch

@@ -57,8 +57,9 @@ LAYERS: dict[Code, Page] = {
         "warning",
     ),
     "plugin-failed": Page(
-        "The code of a plugin's layer failed.",
-        "A method of the layer raised, did not end, or gave what it may not give. The message says what and in which "
-        "line of the plugin; `netspec.probe` holds the layer against the module that it builds.",
+        "The code of a plugin's class failed.",
+        "A method of a layer, or of a loss, transform or data set, raised, did not end, or gave what it may not give. "
+        "The message says what and in which line of the plugin; `netspec.probe` holds a layer against the module that "
+        "it builds.",
     ),
 }

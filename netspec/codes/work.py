@@ -13,10 +13,10 @@ WORK: dict[Code, Page] = {
     ),
     "bad-plugin": Page(
         "A plugin cannot be used.",
-        "A module or distribution that `--plugin` names, or a class that `layers=` gives: it is not there, raises "
-        "when it is imported, has no layers, has one of the name of another layer, one that is no layer, or one whose "
-        "module is not what its rule says. The message says where. docs/plugins.md says how layers of one's "
-        "own are written. Commands end with status 2.",
+        "A module or distribution that `--plugin` names, or a class that `plugins=` or `layers=` gives: it is not "
+        "there, raises when it is imported, has no layers and no parts of recipes, has one of the name of another, one "
+        "that is none, or one whose module is not what its rule says. The message says where. docs/plugins.md says how "
+        "those of one's own are written. Commands end with status 2.",
     ),
     "not-importable": Page(
         "What `netspec import` is given describes no network that a spec can say.",

@@ -21,7 +21,7 @@ from netspec.language.reading import KEYS
 from netspec.language.reserved import OVERRIDDEN, RESERVED
 from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.recipe.read import KEYS as RECIPE_KEYS
-from netspec.recipe.reference import NAMES
+from netspec.recipe.reference import OWN as WORDS_OF_RECIPES
 from netspec.text.source import decode
 
 ROOT = Path(__file__).parent.parent
@@ -101,7 +101,7 @@ def test_what_resembles_nothing_is_answered_with_where_to_look() -> None:
 def test_without_a_name_everything_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["explain"], standalone_mode=False)
     listed = set(re.findall(r"[\w-]+", capsys.readouterr().out))
-    assert {*MODULE_OF, *CODES, *EXPLAINED, *NAMES, *RECIPE_KEYS, *INITIALIZERS} - listed == set()
+    assert {*MODULE_OF, *CODES, *EXPLAINED, *WORDS_OF_RECIPES.names, *RECIPE_KEYS, *INITIALIZERS} - listed == set()
 
 
 def test_a_layer_that_is_not_offered_says_why() -> None:

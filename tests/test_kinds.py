@@ -15,7 +15,7 @@ from netspec.kinds import FieldKind, kind_of, kinds_of
 from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.parametrizations import PARAMETRIZATIONS
 from netspec.recipe import tables
-from netspec.recipe.reference import KINDS
+from netspec.recipe.reference import OWN
 from netspec.text.source import decode
 
 MODELS: dict[str, type[Arguments]] = {
@@ -23,7 +23,7 @@ MODELS: dict[str, type[Arguments]] = {
     **{name: joining_class(name) for name in COMBINATORS},
     **{name: arguments_of(name) for name in FUNCTIONS},
     **PARAMETRIZATIONS,
-    **{name: kind.load(name) for kind in KINDS.values() for name in kind.names},
+    **{name: kind.load(name) for kind in OWN.kinds.values() for name in kind.names},
     **{name: tables.setting(name) for name in (*tables.SETTINGS, "groups")},
 }
 

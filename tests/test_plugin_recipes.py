@@ -243,7 +243,10 @@ def test_plugins_are_names_and_classes() -> None:
 
 
 def gives(value: Any) -> Any:
-    return lambda self, *arguments: value
+    def method(self: Any, *arguments: Any) -> Any:
+        return value
+
+    return method
 
 
 def raises(self: Any, *arguments: Any) -> Any:

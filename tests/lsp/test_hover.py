@@ -17,7 +17,7 @@ from netspec.lsp.hover import hover
 from netspec.lsp.reading import LiveText
 from netspec.lsp.words import documentation, of_recipe
 from netspec.recipe.read import KEYS
-from netspec.recipe.reference import KINDS, NAMES, key_facts, paragraphs_of
+from netspec.recipe.reference import OWN, key_facts, paragraphs_of
 from tests.lsp.editor import position
 
 TEXT = """\
@@ -81,13 +81,13 @@ def plain(text: str) -> str:
 
 
 LAYERS = {name: layer_class(name) for names in FAMILIES.values() for name in names}
-WORDS = {name: KINDS[kind].load(name) for name, kind in NAMES.items()}
+WORDS = {name: OWN.kinds[kind].load(name) for name, kind in OWN.names.items()}
 
 
 def test_no_character_of_a_text_is_taken_for_a_sign_of_markdown() -> None:
     texts = [(documentation(cls), paragraphs(cls)) for cls in LAYERS.values()]
-    texts += [(of_recipe(name) or "", paragraphs_of(cls)) for name, cls in WORDS.items()]
-    texts += [(of_recipe(name) or "", [key_facts(name)[2]]) for name in KEYS]
+    texts += [(of_recipe(name, OWN) or "", paragraphs_of(cls)) for name, cls in WORDS.items()]
+    texts += [(of_recipe(name, OWN) or "", [key_facts(name)[2]]) for name in KEYS]
     for text, sentences in texts:
         shown = plain(text)
         assert all(re.sub(r"[\s`]", "", sentence) in shown for sentence in sentences), text

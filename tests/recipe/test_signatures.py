@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from enum import Enum
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from netspec.recipe import tables
 from netspec.recipe.base import Named
 from netspec.recipe.datasets.torchvision import Torchvision
 from netspec.recipe.terms import LossTerm
-from netspec.trainer.measure import own
 from netspec.trainer.measure.losses import LossFunction
+from netspec.trainer.measure.own import GaussianKL
 from tests.recipe.least import least
 
 LOSSES = [name for name in tables.LOSSES if not tables.loss(name).given]
@@ -29,7 +30,7 @@ CASES = [
         for name in tables.SCHEDULERS
     ],
     *[
-        pytest.param(tables.loss, name, own if tables.loss(name).own else torch.nn, set[str](), id=name)
+        pytest.param(tables.loss, name, import_module(tables.loss(name)().call().module), set[str](), id=name)
         for name in LOSSES
     ],
     *[pytest.param(tables.transform, name, v2, set[str](), id=name) for name in tables.TRANSFORMS],
@@ -122,7 +123,7 @@ def test_a_loss_takes_the_outputs_and_the_target_that_it_says(name: str) -> None
     given = list(outputs)
     if loss.target != "nothing":
         given.insert(len(given) if loss.target_at < 0 else loss.target_at, target)
-    expected = getattr(own if loss.own else torch.nn, name)(**dict(loss))(*given)
+    expected = getattr(import_module(loss.call().module), name)(**dict(loss))(*given)
     assert torch.isfinite(expected)
     assert torch.equal(value(outputs[0], target, *outputs[1:]), expected)
 
@@ -132,4 +133,4 @@ def test_the_gaussian_divergence_is_torch_s() -> None:
     one = torch.distributions.Normal(mu, (logvar / 2).exp())
     other = torch.distributions.Normal(torch.zeros(()), torch.ones(()))
     expected = torch.distributions.kl_divergence(one, other).sum((1, 2)).mean()
-    assert torch.allclose(own.GaussianKL()(mu, logvar), expected)
+    assert torch.allclose(GaussianKL()(mu, logvar), expected)

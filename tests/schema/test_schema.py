@@ -14,7 +14,8 @@ from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.reference import spelled
 from netspec.recipe.examples import RECIPE, SEVERAL, VALUES
 from netspec.recipe.read import KEYS, REQUIRED
-from netspec.recipe.reference import NAMES, usage
+from netspec.recipe.reference import OWN as WORDS_OF_RECIPES
+from netspec.recipe.reference import usage
 from netspec.schema import schema
 from tests.commands import program
 from tests.schema.held import data, refused, shares
@@ -65,7 +66,7 @@ def test_a_combinator_is_admitted_as_its_examples_write_it(word: str) -> None:
         assert refused(f"layers:\n{lines}") == []
 
 
-@pytest.mark.parametrize("name", [*NAMES, *KEYS])
+@pytest.mark.parametrize("name", [*WORDS_OF_RECIPES.names, *KEYS])
 def test_what_a_recipe_may_name_is_admitted_as_the_reference_writes_it(name: str) -> None:
     line = usage(name)
     others = "".join(f"  {key}: {VALUES[key]}\n" for key in REQUIRED if key != line.partition(":")[0])

@@ -85,7 +85,7 @@ def test_transforms_of_a_plugin_do_what_their_functions_do(here: Path) -> None:
                            plugins=[NAME])  # fmt: skip
     x, y = made.rings(16, 44, 16, False)["test"]
     wanted = (x[:, :, ::2, ::2] / 255 - 0.3) / 0.3
-    batches = list(run.data["test"].batches(8))
+    batches: list[Any] = list(run.data["test"].batches(8))
     assert torch.allclose(torch.cat([batch.x for batch in batches]), wanted, atol=1e-6)
     assert torch.equal(torch.cat([batch.y for batch in batches]), y)
     output = run.predict(wanted)
@@ -189,7 +189,7 @@ train: {data: {data}, loss: {loss}, transforms: [{transform}], optimizer: SGD, b
         ({"count": "5"}, "`facts` of `Few` says that there are 5 train examples, but `wrong.pair` gives 4"),
         ({"data": "broken"}, "`wrong.broken`, which reads `Few`, raised OSError: no such disk (wrong.py, line 20)"),
     ],
-    ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
+    ids=str,
 )
 def test_what_a_plugins_code_does_wrong_in_training_is_an_error_with_its_name(
     here: Path, given: dict[str, str], message: str

@@ -46,7 +46,7 @@ def test_a_name_without_its_folder_is_enough_where_only_one_has_it(name: str, fi
     [
         ("densenet", "several specs are called `densenet`: say `d2l/densenet` or `torchvision/densenet`"),
         ("resnet50", "say `--from torchvision/resnet`, and then `--variant resnet50`"),
-        ("alexnett", "did you mean `alexnet`? there are alexnet, lenet, unet, audio/conformer, "),
+        ("alexnett", "there is no spec `alexnett` to start from; did you mean `alexnet`?"),
         ("vit_b16", "did you mean `vit_b_16`?"),
         ("nonsense", "there is no spec `nonsense` to start from; there are alexnet, "),
         ("../../etc/passwd", "there is no spec `../../etc/passwd` to start from; there are alexnet, "),

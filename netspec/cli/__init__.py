@@ -100,6 +100,13 @@ class Commands(click.Group):
             ctx.fail(f"there is no command `{args[0]}`; {hint}")
         return super().resolve_command(ctx, args)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Without any, the help is shown, which is no mistake of a line that says nothing."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands that begin so, from `COMMANDS` and without importing them."""
         from click.shell_completion import CompletionItem
@@ -137,9 +144,6 @@ def main() -> NoReturn:
     try:
         status = cli(standalone_mode=False, prog_name="netspec", obj=shown)
         sys.stdout.flush()
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        status = error.exit_code
     except click.ClickException as error:
         status = _refused(error, as_json=shown.as_json or _wants_json(sys.argv[1:]))
     except click.exceptions.Abort:

@@ -6,11 +6,15 @@ import difflib
 from pathlib import Path
 from typing import Final
 
-from netspec.diagnostics import UsageError, did_you_mean
+from netspec.diagnostics import UsageError
 from netspec.text.source import MapNode, Source, parse
 
 _MOST: Final = 4
 """Names that a message offers in the place of one."""
+_ALIKE: Final = 0.8
+"""difflib's ratio from which on a name resembles another."""
+_SURE: Final = 0.85
+"""That from which on it is the one that is meant."""
 _PACKAGE: Final = Path(__file__).parent.parent
 
 
@@ -48,19 +52,24 @@ def shipped(name: str) -> Path:
         raise UsageError(f"`{name}` is a variant of `{path}`: say `--from {path}`, and then `--variant {name}`")
     near = _nearest(name, [*stems, *known, *homes])
     outer = [path for path in known if "/" not in path]
-    hint = f"did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else f"there are {', '.join(outer)}"
+    hint = f"did you mean {_one_of(near)}?" if near else f"there are {', '.join(outer)}"
     folders = sorted({f"{path.partition('/')[0]}/" for path in known if "/" in path})
     more = "" if near else f", and {len(known) - len(outer)} more in {', '.join(folders)}"
     raise UsageError(f"there is no spec `{name}` to start from; {hint}{more}")
 
 
 def _nearest(name: str, known: list[str]) -> list[str]:
-    """A few names that resemble one, the most similar first."""
-    first = did_you_mean(name, known)
+    """A few names that resemble one, the most similar first; one alone where it is hardly another."""
+    alike = difflib.get_close_matches(name, known, n=_MOST, cutoff=_ALIKE)
+    if alike and difflib.SequenceMatcher(None, name, alike[0]).ratio() >= _SURE:
+        return alike[:1]
     begun = [one for one in known if len(name) > 2 and one.rpartition("/")[2].startswith(name)]
-    alike = difflib.get_close_matches(name, known, n=_MOST, cutoff=0.6)
-    found: list[str] = [*([] if first is None else [first]), *begun, *alike]
-    return list(dict.fromkeys(found))[:_MOST]
+    return list(dict.fromkeys([*begun, *alike]))[:_MOST]
+
+
+def _one_of(names: list[str]) -> str:
+    *before, last = (f"`{name}`" for name in names)
+    return f"{', '.join(before)} or {last}" if before else last
 
 
 def variants(file: Path) -> list[str]:

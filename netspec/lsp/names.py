@@ -62,7 +62,7 @@ class _NameWalk:
         for key, body in blocks.entries if isinstance(blocks, MapNode) else ():
             read = read_signature(key.text) or (key.text, ())
             self.blocks[read[0]] = key, body, [parameter.name for parameter in read[1]]
-        self.outer: dict[str, SpecName] = {name: SpecName("function", name) for name in FUNCTIONS}
+        self.outer: dict[str, SpecName] = {name: SpecName("builtin", name) for name in FUNCTIONS}
         self.outer |= {name: SpecName("place", name) for name in PLACES}
         self.outer |= {name: SpecName("block", name) for name in self.blocks}
         for key in self._variables():
@@ -196,7 +196,7 @@ class _NameWalk:
     def _used(self, start: int, end: int, known: Known) -> Iterator[Occurrence]:
         for word, first, last in self._words(start, end):
             named = known.get(word)
-            if named is not None and (named.kind != "function" or self.text[last : last + 1] == "("):
+            if named is not None and (named.kind != "builtin" or self.text[last : last + 1] == "("):
                 yield Occurrence(named, first, last, False)
 
     def _words(self, start: int, end: int) -> Iterator[tuple[str, int, int]]:

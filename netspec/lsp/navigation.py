@@ -31,7 +31,7 @@ def renamable(text: LiveText, position: lsp.Position) -> Occurrence | None:
 
 def _fixed(place: Occurrence) -> str | None:
     """Why a name cannot be given another; None if it can."""
-    if place.of.kind in ("function", "place"):
+    if place.of.kind in ("builtin", "place"):
         return f"`{place.of.name}` is a name of the language"
     if "{" in place.of.name:
         return f"`{place.of.name}` holds an expression: write the other name by hand"

@@ -72,7 +72,7 @@ def _tokens(text: LiveText, root: MapNode) -> Iterator[_Token]:
 
 _NAMED: Final = {
     "block": "function",
-    "function": "function",
+    "builtin": "function",
     "parameter": "parameter",
     "variable": "variable",
     "loop": "variable",

@@ -27,7 +27,7 @@ class SpecName(NamedTuple):
     """Something that a spec names, told from others of its name by where it is known."""
 
     kind: str
-    """`block`, `parameter`, `variable`, `loop`, `value`, `module`; `function` or `place` are names of the language."""
+    """`block`, `parameter`, `variable`, `loop`, `value`, `module`; `builtin` or `place` are names of the language."""
     name: str
     scope: str | int = ""
 

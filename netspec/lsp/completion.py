@@ -280,12 +280,18 @@ def _types(known: _Offering) -> Iterable[str]:
 
 
 def _arguments(cls: type[Arguments], taken: Iterable[str]) -> Iterator[lsp.CompletionItem]:
-    """The arguments of something, what is required first, with what each takes and its default."""
+    """The arguments of something, what is required first, with what each takes and its default.
+
+    An editor shows the kind beside the name, in the same narrow list: what is long is documentation.
+    """
     words = arguments_in_words(cls) if issubclass(cls, Layer) else reference.arguments_in_words(cls)
+    kinds = kinds_of(cls)
     fields = sorted(cls.model_fields, key=lambda name: not cls.model_fields[name].is_required())
     for name in fields:
         if name not in taken:
-            yield _item(name, Kind.Property, f"{name}: ", detail=words[name])
+            item = _item(name, Kind.Property, f"{name}: ", detail=kinds[name].phrase)
+            item.documentation = lsp.MarkupContent(lsp.MarkupKind.Markdown, prose(words[name]))
+            yield item
 
 
 def _tensors(names: Iterable[str], taken: Iterable[str]) -> Iterator[lsp.CompletionItem]:

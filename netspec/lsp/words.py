@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
-from netspec.arguments import Arguments
 from netspec.layers.base import Layer
 from netspec.layers.reference import paragraphs, spelled
-from netspec.recipe import tables
-from netspec.recipe.base import Named
-from netspec.recipe.read import KEYS, LISTS
-from netspec.recipe.reference import KINDS, NAMES, arguments_in_words, key_facts, paragraphs_of, usage
+from netspec.recipe.explained import recipe_word, settings_of
+from netspec.recipe.reference import KINDS, NAMES, arguments_in_words
 
 _CODE: Final = re.compile(r"(`[^`]*`)")
 _SIGNS: Final = re.compile(r"(?<!\\)([*<\[\]])|(?<=\W)(_)|(_)(?=\W|$)")
@@ -33,43 +31,26 @@ def documentation(layer: type[Layer]) -> str:
 
 def of_recipe(name: str) -> str | None:
     """What a data set, transform, optimizer, scheduler, loss or key of a recipe is; None for what is none of them."""
-    if name in NAMES:
-        return _of_named(name, KINDS[NAMES[name]].load(name))
-    return _of_key(name) if name in KEYS else None
+    word = recipe_word(name)
+    if word is None:
+        return None
+    parts = [f"**{name}** ({word.kind})", *map(prose, word.paragraphs), prose(word.takes)]
+    if word.choice is not None:
+        title, names = word.choice
+        parts.append(f"{title}: {', '.join(f'`{each}`' for each in names)}")
+    parts += [*map(prose, word.more), _list(word.arguments or {}), *map(prose, word.remarks)]
+    return "\n\n".join([*filter(None, parts), _written(word.usage)])
 
 
 def argument_of_recipe(above: str, name: str) -> str | None:
     """What an argument of something that a recipe names is, or of one of its settings."""
-    if above in NAMES:
-        cls: type[Arguments] = KINDS[NAMES[above]].load(above)
-    elif above in tables.SETTINGS or above == "groups":
-        cls = tables.setting(above)
-    else:
-        return None
-    words = arguments_in_words(cls).get(name)
+    cls = KINDS[NAMES[above]].load(above) if above in NAMES else settings_of(above)
+    words = None if cls is None else arguments_in_words(cls).get(name)
     return None if words is None else f"**{name}** of `{above}`: {prose(words)}"
 
 
-def _of_named(name: str, cls: type[Named]) -> str:
-    parts = [f"**{name}** ({NAMES[name]})", *map(prose, paragraphs_of(cls)), _list(cls)]
-    return "\n\n".join([*filter(None, parts), _written(usage(name))])
-
-
-def _of_key(name: str) -> str:
-    kind, default, meaning = key_facts(name)
-    after = "required" if default == "required" else f"{default} if left out"
-    parts = [f"**{name}** (key of a recipe)", prose(meaning), prose(f"It takes {kind}; {after}.")]
-    if name in tables.CALLS or name in LISTS:
-        of = next(k for k in KINDS.values() if k.key == ("transforms" if name in LISTS else name))
-        parts.append(f"{of.title}: {', '.join(f'`{each}`' for each in of.names)}")
-    if name in tables.SETTINGS or name == "groups":
-        setting = tables.setting(name)
-        parts += [*map(prose, paragraphs_of(setting)), _list(setting)]
-    return "\n\n".join([*filter(None, parts), _written(usage(name))])
-
-
-def _list(cls: type[Arguments]) -> str:
-    return "\n".join(f"- `{name}`: {prose(words)}" for name, words in arguments_in_words(cls).items())
+def _list(arguments: Mapping[str, str]) -> str:
+    return "\n".join(f"- `{name}`: {prose(words)}" for name, words in arguments.items())
 
 
 def _written(example: str) -> str:

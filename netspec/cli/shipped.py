@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Final
 
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import UsageError, as_near, did_you_mean, is_near
 from netspec.text.source import MapNode, Source, parse
 
 _MOST: Final = 4
 """Names that a message offers in the place of one."""
-_ALIKE: Final = 0.8
-"""difflib's ratio from which on a name resembles another."""
-_SURE: Final = 0.85
-"""That from which on it is the one that is meant."""
 _PACKAGE: Final = Path(__file__).parent.parent
 
 
@@ -59,12 +54,12 @@ def shipped(name: str) -> Path:
 
 
 def _nearest(name: str, known: list[str]) -> list[str]:
-    """A few names that resemble one, the most similar first; one alone where it is hardly another."""
-    alike = difflib.get_close_matches(name, known, n=_MOST, cutoff=_ALIKE)
-    if alike and difflib.SequenceMatcher(None, name, alike[0]).ratio() >= _SURE:
-        return alike[:1]
+    """A few names of which one may be meant: those that begin so, or are as near as the nearest."""
+    near = did_you_mean(name, known)
+    if near is None or not is_near(name, near):
+        return []
     begun = [one for one in known if len(name) > 2 and one.rpartition("/")[2].startswith(name)]
-    return list(dict.fromkeys([*begun, *alike]))[:_MOST]
+    return list(dict.fromkeys(begun or as_near(name, near, known)))[:_MOST]
 
 
 def _one_of(names: list[str]) -> str:

@@ -14,6 +14,7 @@ from netspec.language.glossary import EXPLAINED
 from netspec.layers.base import Layer
 from netspec.layers.reference import arguments_in_words
 from netspec.lsp.hints import params_of, types_text
+from netspec.lsp.names import OWN_KINDS
 from netspec.lsp.navigation import named_at
 from netspec.lsp.reading import LiveText
 from netspec.lsp.spots import Spot, spot_at
@@ -45,10 +46,6 @@ def hover(reading: LiveText, position: lsp.Position) -> lsp.Hover | None:
     return lsp.Hover(content, places.range(spot.scalar.start, spot.scalar.end))
 
 
-_KINDS: Final = {
-    "block": "a block", "parameter": "a parameter of a block", "variable": "a variable",
-    "loop": "counts a loop's rounds", "value": "a named value", "module": "a module",
-}  # fmt: skip
 _LINES: Final = 12
 """So many places of a name are told."""
 
@@ -57,13 +54,13 @@ def _named(reading: LiveText, position: lsp.Position, *, alone: bool) -> list[st
     """What a name of the spec's own is, and the lines in which it is used: where it is given, and where it is used if
     there is nothing else to say."""
     found = named_at(reading, position)
-    if found is None or found[0].of.kind not in _KINDS or not (alone or found[0].defines):
+    if found is None or found[0].of.kind not in OWN_KINDS or not (alone or found[0].defines):
         return []
     here, places = found
     lines = dict.fromkeys(reading.source.position(place.start)[0] for place in places if not place.defines)
     told = ", ".join(map(str, list(lines)[:_LINES])) + ("…" if len(lines) > _LINES else "")
     used = f"used in line{'s' * (len(lines) > 1)} {told}" if lines else "used nowhere"
-    return [f"`{here.of.name}`, {_KINDS[here.of.kind]}: {used}"]
+    return [f"`{here.of.name}`, {OWN_KINDS[here.of.kind]}: {used}"]
 
 
 def _parts(reading: LiveText, spot: Spot, offset: int) -> Iterator[str]:

@@ -20,7 +20,8 @@ from netspec.recipe.reference import KINDS, NAMES
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _WORDS: Final = re.compile(r"""("[^"]*"|'[^']*')|([^\W\d]\w*)""")
-_BRACES: Final = re.compile(r"\{[^{}]*\}")
+BRACES: Final = re.compile(r"\{[^{}]*\}")
+"""The expressions in a text such as `stage{i + 1}`."""
 
 
 class SpecName(NamedTuple):
@@ -30,6 +31,13 @@ class SpecName(NamedTuple):
     """`block`, `parameter`, `variable`, `loop`, `value`, `module`; `builtin` or `place` are names of the language."""
     name: str
     scope: str | int = ""
+
+
+OWN_KINDS: Final = {
+    "block": "a block", "parameter": "a parameter of a block", "variable": "a variable",
+    "loop": "a loop's variable", "value": "a named value", "module": "a module",
+}  # fmt: skip
+"""What the names are that a spec gives, in words."""
 
 
 class Occurrence(NamedTuple):
@@ -180,7 +188,7 @@ class _NameWalk:
             yield from self._used(value.start, value.end, known)
 
     def _in_braces(self, value: Node, known: Known) -> Iterator[Occurrence]:
-        for part in _BRACES.finditer(self.text, value.start, value.end):
+        for part in BRACES.finditer(self.text, value.start, value.end):
             yield from self._used(part.start(), part.end(), known)
 
     def _loop(self, header: ScalarNode, scope: int) -> dict[str, SpecName]:

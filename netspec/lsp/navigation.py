@@ -9,7 +9,7 @@ from lsprotocol import types as lsp
 from netspec.diagnostics import UsageError
 from netspec.language.reserved import reserved
 from netspec.lsp.modules import MODULE, patterns
-from netspec.lsp.names import Occurrence
+from netspec.lsp.names import OWN_KINDS, Occurrence
 from netspec.lsp.reading import LiveText
 from netspec.text.source import MapNode
 
@@ -83,9 +83,9 @@ def renamed(text: LiveText, position: lsp.Position, name: str) -> list[lsp.TextE
 
 def _why(before: LiveText, after: LiveText, name: str) -> str:
     """What the new name means already, or what would be wrong with it; empty where neither is known."""
-    other = next((o.of.kind for o in before.names if o.of.name == name), None)
+    other = next((o.of.kind for o in before.names if o.of.name == name and o.of.kind in OWN_KINDS), None)
     if other is not None:
-        return f": there is a {other} `{name}` already"
+        return f": `{name}` is {OWN_KINDS[other]} already"
     told = {d.message for d in before.found}
     new = next((d.message for d in after.found if d.message not in told), None)
     return "" if new is None else f": {new}"

@@ -104,6 +104,22 @@ class Monaco:
         )
         self.page.click("[data-pressed]")
 
+    def hovers(self, words: str, picture: str = "") -> None:
+        """Have the hover of where the cursor stands say something."""
+        self.does("editor.action.showHover")
+        self.shows(".monaco-hover", words)
+        self.picture(picture)
+        self.page.press("Escape")
+
+    def mends(self, title: str, text: str, picture: str = "") -> None:
+        """Take the first mend of where the cursor stands, after which the text is to hold another one."""
+        self.does("editor.action.quickFix")
+        self.shows(".action-widget", title)
+        self.picture(picture)
+        self.page.press("Enter")
+        self.waits(f"editor.getValue().includes({json.dumps(text)})")
+        self.settles()
+
     def asks(self, command: str) -> str:
         """What a command of the editor's answers about the document, as text."""
         return self.page.js(
@@ -121,7 +137,7 @@ class Monaco:
         ]
 
     def picture(self, name: str) -> None:
-        if self.pictures is not None:
+        if self.pictures is not None and name:
             time.sleep(0.5)  # until a widget has faded in
             self.page.picture(self.pictures / f"{name}.png")
 
@@ -135,26 +151,15 @@ def alexnet(monaco: Monaco) -> None:
     monaco.shows(".codelens-decoration", "46,764,746 parameters")
     monaco.picture("hints")
     monaco.places("MaxPool2d", at=2)
-    monaco.does("editor.action.showHover")
-    monaco.shows(".monaco-hover", "26 = (54 − 3) // 2 + 1")
-    monaco.picture("hover")
-    monaco.page.press("Escape")
+    monaco.hovers("26 = (54 − 3) // 2 + 1", "hover")
 
     at = text.index("  - Linear: 4096\n")
     monaco.write(text[:at] + WRONG + text[at + len("  - Linear: 4096\n") :])
     assert monaco.wrong() == [("width-mismatch", "9216")]
     monaco.waits("document.querySelector('.squiggly-error') !== null")
     monaco.places("9216", at=1)
-    monaco.does("editor.action.showHover")
-    monaco.shows(".monaco-hover", "`Flatten` (line 19) gives 6400 = 256 × 5 × 5")
-    monaco.picture("mistake")
-    monaco.page.press("Escape")
-    monaco.does("editor.action.quickFix")
-    monaco.shows(".action-widget", "Write 6")
-    monaco.picture("fix")
-    monaco.page.press("Enter")
-    monaco.waits("editor.getValue().includes('in_features: 6400')")
-    monaco.settles()
+    monaco.hovers("`Flatten` (line 19) gives 6400 = 256 × 5 × 5", "mistake")
+    monaco.mends("Write 6400", "in_features: 6400", "fix")
     assert monaco.wrong() == []
 
 
@@ -261,10 +266,7 @@ def columns(monaco: Monaco) -> None:
     monaco.write('{description: "😀𝔘", input: [4], layers: [Linear: {in_features: 57, out_features: 3}]}\n')
     assert monaco.wrong() == [("width-mismatch", "57")]
     monaco.places("57", at=1)
-    monaco.does("editor.action.quickFix")
-    monaco.shows(".action-widget", "Write 4")
-    monaco.page.press("Enter")
-    monaco.waits("editor.getValue().includes('in_features: 4,')")
+    monaco.mends("Write 4", "in_features: 4,")
 
 
 SCENES = (alexnet, broken, variants, typing, colours, names, columns)

@@ -116,7 +116,7 @@ layers:
     [
         ("unit(n)", 1, "`unit`, a block: used in line 8"),
         ("unit(n)", 5, "`n`, a parameter of a block: used in line 4"),
-        ("for: i", 5, "`i`, counts a loop's rounds: used in line 8"),
+        ("for: i", 5, "`i`, a loop's variable: used in line 8"),
         ("as: x", 4, "`x`, a named value: used in line 10"),
         ("name: sum", 7, "`sum`, a module: used nowhere"),
     ],

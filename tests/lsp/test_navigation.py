@@ -73,7 +73,7 @@ def test_a_rename_to_what_is_taken_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("part", "name", "why"),
     [
-        ("width, kernel=", "kernel", "there is a parameter `kernel` already"),
+        ("width, kernel=", "kernel", "`kernel` is a parameter of a block already"),
         ("conv(", "Conv", "CapWords names are layers, blocks are lowercase"),
         ("skip", "", "at least one of them"),
     ],

@@ -72,6 +72,13 @@ def test_what_is_written_is_the_spec_under_the_name_given(tmp_path: Path, monkey
     assert isinstance(invoke(command).exception, UsageError), "neither a name nor a spec"
 
 
+def test_a_directory_that_is_not_there_is_told_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert str(invoke(command, "nets/mine").exception).endswith("there is no directory nets; make it first")
+    Path("nets").mkdir()
+    assert invoke(command, "nets/mine").exception is None
+
+
 # ---- hints
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 
 def option(name: str, value: Any = None) -> str:
@@ -31,7 +33,20 @@ def setting(key: str, value: Any) -> str:
     return f"`--set {key}={value}`" if by_command() else f"`set={{{key!r}: {value!r}}}`"
 
 
+_process: Final = {"is a command": False}
+
+
+@contextmanager
+def as_command() -> Generator[None]:
+    """This process is a command of netspec, in all of its threads."""
+    _process["is a command"] = True
+    try:
+        yield
+    finally:
+        _process["is a command"] = False
+
+
 def by_command() -> bool:
-    """Whether a command of netspec runs: then click, which no program needs, has one under way."""
+    """Whether a command of netspec runs: this process is one, or click, which no program needs, has one under way."""
     click: Any = sys.modules.get("click")
-    return click is not None and click.get_current_context(silent=True) is not None
+    return _process["is a command"] or (click is not None and click.get_current_context(silent=True) is not None)

@@ -236,8 +236,9 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """The known word most similar to `word`, or None if none is similar enough.
 
-    In this order: equal except for case; the same letters in another order; the greatest difflib ratio from 0.6 on, if
-    at most half of the letters change, or one is the beginning of the other. (`floor` is not meant by `foo`.)
+    In this order: equal except for case; the same letters in another order; one that begins so, and else that with
+    the greatest difflib ratio, from 0.6 on, if at most half of the letters change, or one is the beginning of the
+    other. (`floor` is not meant by `foo`.)
     """
     return _did_you_mean(word, tuple(known))
 
@@ -255,7 +256,8 @@ def _did_you_mean(word: str, candidates: tuple[str, ...]) -> str | None:
     import difflib  # imported here, since a spec without mistakes does not need it
 
     by_folded = {c.casefold(): c for c in reversed(candidates)}
-    near = next(iter(difflib.get_close_matches(folded, list(by_folded), n=1, cutoff=0.6)), None)
+    alike = difflib.get_close_matches(folded, list(by_folded), n=5, cutoff=0.6)
+    near = next((one for one in alike if len(folded) > 2 and one.startswith(folded)), next(iter(alike), None))
     if near is None:
         return None
     begins = near.startswith(folded) or folded.startswith(near)

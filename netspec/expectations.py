@@ -92,7 +92,7 @@ def check_expectations(node: Node, reader: Reader, net: Net | None) -> None:
         return
     for key, value in node.entries:
         name = key.text
-        if isinstance(value, ScalarNode) and value.value is None:
+        if name in KEYS and isinstance(value, ScalarNode) and value.value is None:
             continue
         if name in COUNTS:
             bounds = reader.arguments(Bounds, value, name=name, at=key)
@@ -115,6 +115,8 @@ def _meant(name: str) -> str:
     """What helps where a key is none."""
     if name.lower() in ("flops", "gflops", "flop"):
         return "`macs` counts multiply-accumulates for one example, each of which is two operations"
+    if name.isdecimal():  # `params: 30,730`
+        return "a comma parts entries: write a number without commas, such as `5_000_000`"
     near = did_you_mean(name, KEYS)
     return f"did you mean `{near}`?" if near else f"what can be expected: {', '.join(f'`{key}`' for key in KEYS)}"
 

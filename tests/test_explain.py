@@ -21,7 +21,7 @@ from netspec.language.reading import KEYS
 from netspec.language.reserved import OVERRIDDEN, RESERVED
 from netspec.layers import MODULE_OF, UNOFFERED
 from netspec.recipe.read import KEYS as RECIPE_KEYS
-from netspec.recipe.reference import OWN as WORDS_OF_RECIPES
+from netspec.recipe.vocabulary import OWN as WORDS_OF_RECIPES
 from netspec.text.source import decode
 
 ROOT = Path(__file__).parent.parent

@@ -181,7 +181,7 @@ def test_several_words_need_no_quotes() -> None:
 
 def test_a_misspelt_name_is_answered_with_the_name_and_with_what_it_means() -> None:
     with pytest.raises(UsageError, match=r"did you mean `Flatten`\? By its meaning, `width-mismatch`"):
-        explain("flatten")
+        explain("flaten")
 
 
 def test_words_that_nothing_says_find_nothing() -> None:

@@ -46,7 +46,7 @@ def test_a_name_without_its_folder_is_enough_where_only_one_has_it(name: str, fi
     [
         ("densenet", "several specs are called `densenet`: say `d2l/densenet` or `torchvision/densenet`"),
         ("resnet50", "say `--from torchvision/resnet`, and then `--variant resnet50`"),
-        ("alexnett", "did you mean `alexnet`? there are alexnet, lenet, unet, audio/conformer, "),
+        ("alexnett", "there is no spec `alexnett` to start from; did you mean `alexnet`?"),
         ("vit_b16", "did you mean `vit_b_16`?"),
         ("nonsense", "there is no spec `nonsense` to start from; there are alexnet, "),
         ("../../etc/passwd", "there is no spec `../../etc/passwd` to start from; there are alexnet, "),
@@ -70,6 +70,13 @@ def test_what_is_written_is_the_spec_under_the_name_given(tmp_path: Path, monkey
     assert result.stderr == "wrote resnet.yaml; next: netspec compile resnet.yaml --variant resnet18\n"
     assert isinstance(invoke(command, "--from", "lenet").exception, UsageError), "it is there already"
     assert isinstance(invoke(command).exception, UsageError), "neither a name nor a spec"
+
+
+def test_a_directory_that_is_not_there_is_told_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert str(invoke(command, "nets/mine").exception).endswith("there is no directory nets; make it first")
+    Path("nets").mkdir()
+    assert invoke(command, "nets/mine").exception is None
 
 
 # ---- hints

@@ -15,7 +15,7 @@ from netspec.kinds import FieldKind, kind_of, kinds_of
 from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.parametrizations import PARAMETRIZATIONS
 from netspec.recipe import tables
-from netspec.recipe.reference import OWN
+from netspec.recipe.vocabulary import OWN
 from netspec.text.source import decode
 
 MODELS: dict[str, type[Arguments]] = {

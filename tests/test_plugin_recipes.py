@@ -23,7 +23,7 @@ from netspec.lsp.words import argument_of_recipe, of_recipe
 from netspec.plugins.importing import import_plugins
 from netspec.plugins.registration import offer_of
 from netspec.recipe import DataSet, Facts, ImageType, Loss, Transform
-from netspec.recipe.reference import vocabulary
+from netspec.recipe.vocabulary import vocabulary
 from netspec.schema import schema
 from netspec.text.source import Source
 from tests.commands import invoke

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
+from netspec.asked import as_command
 from netspec.cli.streams import Shown, drop_output, open_streams
 from netspec.diagnostics import NetspecError, OutOfMemory, PluginError, ResourceError, UsageError, did_you_mean
 
@@ -95,10 +96,19 @@ class Commands(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = did_you_mean(args[0], COMMANDS)
             hint = f"did you mean `{near}`?" if near else "`netspec --help` lists the commands"
-            if args[0].endswith((".yaml", ".yml")):
+            from netspec.text.source import SUFFIXES  # imported here: a command that there is needs it not yet
+
+            if args[0].endswith(SUFFIXES):
                 hint = f"a command comes first, as in `netspec compile {args[0]}`"
             ctx.fail(f"there is no command `{args[0]}`; {hint}")
         return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Without any, the help is shown, which is no mistake of a line that says nothing."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands that begin so, from `COMMANDS` and without importing them."""
@@ -129,6 +139,12 @@ def cli(context: click.Context) -> None:
 def main() -> NoReturn:
     """Run the command line and exit with its status."""
     open_streams()
+    with as_command():
+        sys.exit(_run())
+
+
+def _run() -> int:
+    """Run the command line. Returns the exit status."""
     shown = Shown()
     if _COMPLETING in os.environ:
         from netspec.cli.shells import know_shells  # imported here: only a shell asks for it
@@ -137,9 +153,6 @@ def main() -> NoReturn:
     try:
         status = cli(standalone_mode=False, prog_name="netspec", obj=shown)
         sys.stdout.flush()
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        status = error.exit_code
     except click.ClickException as error:
         status = _refused(error, as_json=shown.as_json or _wants_json(sys.argv[1:]))
     except click.exceptions.Abort:
@@ -147,7 +160,7 @@ def main() -> NoReturn:
         status = 130
     except Exception as error:
         status = _failed(_of_plugin(error, shown.plugins), as_json=shown.as_json)
-    sys.exit(status if isinstance(status, int) else 0)
+    return status if isinstance(status, int) else 0
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

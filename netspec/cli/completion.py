@@ -26,7 +26,7 @@ from netspec.language.spec import Spec
 from netspec.layers import OWN, Offer
 from netspec.recipe import tables
 from netspec.recipe.base import Precision
-from netspec.text.source import parse, read
+from netspec.text.source import SUFFIXES, parse, read
 
 Completing = Callable[[click.Context, str], Iterable[str | CompletionItem]]
 
@@ -61,7 +61,7 @@ def _spec() -> Spec | None:
     """The spec that the line names so far, as far as it can be read. click has no arguments yet where an option is to
     get its value, so the words of the line are looked at."""
     for word in split_arg_string(os.environ.get("COMP_WORDS", "")):
-        if not word.endswith((".yaml", ".yml")):
+        if not word.endswith(SUFFIXES):
             continue
         try:
             source, _ = read(word)

@@ -30,10 +30,11 @@ from netspec.layers import FAMILIES, OWN, UNOFFERED, Offer
 from netspec.layers.base import Layer
 from netspec.layers.parametrizations import PARAMETRIZATIONS
 from netspec.layers.reference import explain_layer, filled
+from netspec.recipe.explained import explain_recipe
 from netspec.recipe.read import KEYS
-from netspec.recipe.reference import explain_recipe, vocabulary
 from netspec.recipe.unoffered import UNOFFERED as UNOFFERED_RECIPE
 from netspec.recipe.unoffered import explain_unoffered
+from netspec.recipe.vocabulary import vocabulary
 from netspec.writing import flow, shown
 
 if TYPE_CHECKING:

@@ -62,5 +62,12 @@ def write_atomic(path: Path, data: bytes | str, *, in_place: bool = False) -> No
 
 def unwritable(path: Path, error: OSError) -> NetspecError:
     """The error for a file that cannot be written: `ResourceError` for a full disk, else `UsageError`."""
+    if error.errno == errno.ENOENT and not path.parent.is_dir():
+        return no_directory(path)
     kind = ResourceError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
     return kind(f"cannot write {path}: {error.strerror or error}")
+
+
+def no_directory(path: Path) -> UsageError:
+    """The error for a file in a directory that is not there."""
+    return UsageError(f"cannot write {path}: there is no directory {path.parent}; make it first")

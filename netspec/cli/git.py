@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from netspec.diagnostics import UsageError
+from netspec.text.source import SUFFIXES
 
 _WORDS: Final = ("git", "-c", "core.fsmonitor=false", "-c", "diff.autoRefreshIndex=false")
 """A checkout may name a program that watches its files: it is not run. Nor is the index written anew."""
-_SUFFIXES: Final = (".yaml", ".yml")
-_SPECS: Final = tuple(f":(top,glob)**/*{suffix}" for suffix in _SUFFIXES)
+_SPECS: Final = tuple(f":(top,glob)**/*{suffix}" for suffix in SUFFIXES)
 _DIFFERENCE: Final = (
     "diff", "--raw", "-z", "--no-abbrev", "--find-renames", "--no-ext-diff", "--no-textconv", "--no-color",
     "--no-relative", "--ignore-submodules=dirty",
@@ -125,8 +125,8 @@ class Repository:
             first = next(words)
             second = next(words) if status[0] in "RC" else first
             submodule = _SUBMODULE in (before_mode, now_mode)
-            before = first if before_mode != _NOTHING and (submodule or first.endswith(_SUFFIXES)) else None
-            now = second if now_mode != _NOTHING and (submodule or second.endswith(_SUFFIXES)) else None
+            before = first if before_mode != _NOTHING and (submodule or first.endswith(SUFFIXES)) else None
+            now = second if now_mode != _NOTHING and (submodule or second.endswith(SUFFIXES)) else None
             if status[0] == "M" and now is not None and now_mode == before_mode and now_mode not in (_LINK, _SUBMODULE):
                 touched[now] = blob
             elif status[0] != "U":  # one in conflict is there a second time

@@ -13,6 +13,7 @@ from netspec.called import WISH, is_name, name_like, why_not
 from netspec.cli.files import is_read, unwritable, write_atomic
 from netspec.cli.shipped import shipped, variants
 from netspec.diagnostics import UsageError
+from netspec.text.source import SUFFIXES
 
 _TEMPLATE = """\
 # A network is a list of layers. Check it with `netspec check {file}`, look at its shapes with
@@ -77,7 +78,7 @@ def command(name: str | None, start: str | None, schema: str | None, force: bool
         )
     given = name or str(start).rpartition("/")[2]
     stem = given.removesuffix(".yaml").removesuffix(".yml")
-    path = Path(given if given.endswith((".yaml", ".yml")) else f"{given}.yaml")
+    path = Path(given if given.endswith(SUFFIXES) else f"{given}.yaml")
     name_of_spec = Path(stem).name
     if not is_name(name_of_spec):
         near = name_like(name_of_spec)

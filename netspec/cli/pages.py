@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeVar
 import click
 from click.core import ParameterSource
 
+from netspec.cli.files import no_directory
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.drawing.language import LANGUAGES
 from netspec.drawing.page import Sheet, paper
@@ -163,7 +164,7 @@ def format_of(output: Path, formats: Sequence[str]) -> str:
         ending = f"`.{form}` is no format of it" if form else "it has no extension"
         raise UsageError(f"cannot draw into {output}: {ending}, those are {known}{hint}")
     if not output.parent.is_dir():
-        raise UsageError(f"cannot write {output}: there is no directory {output.parent}; make it first")
+        raise no_directory(output)
     return form
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Final
 
-from netspec.diagnostics import UsageError, did_you_mean
+from netspec.diagnostics import UsageError, as_near, did_you_mean, is_near
 from netspec.text.source import MapNode, Source, parse
 
 _MOST: Final = 4
@@ -48,19 +47,24 @@ def shipped(name: str) -> Path:
         raise UsageError(f"`{name}` is a variant of `{path}`: say `--from {path}`, and then `--variant {name}`")
     near = _nearest(name, [*stems, *known, *homes])
     outer = [path for path in known if "/" not in path]
-    hint = f"did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else f"there are {', '.join(outer)}"
+    hint = f"did you mean {_one_of(near)}?" if near else f"there are {', '.join(outer)}"
     folders = sorted({f"{path.partition('/')[0]}/" for path in known if "/" in path})
     more = "" if near else f", and {len(known) - len(outer)} more in {', '.join(folders)}"
     raise UsageError(f"there is no spec `{name}` to start from; {hint}{more}")
 
 
 def _nearest(name: str, known: list[str]) -> list[str]:
-    """A few names that resemble one, the most similar first."""
-    first = did_you_mean(name, known)
+    """A few names of which one may be meant: those that begin so, or are as near as the nearest."""
+    near = did_you_mean(name, known)
+    if near is None or not is_near(name, near):
+        return []
     begun = [one for one in known if len(name) > 2 and one.rpartition("/")[2].startswith(name)]
-    alike = difflib.get_close_matches(name, known, n=_MOST, cutoff=0.6)
-    found: list[str] = [*([] if first is None else [first]), *begun, *alike]
-    return list(dict.fromkeys(found))[:_MOST]
+    return list(dict.fromkeys(begun or as_near(name, near, known)))[:_MOST]
+
+
+def _one_of(names: list[str]) -> str:
+    *before, last = (f"`{name}`" for name in names)
+    return f"{', '.join(before)} or {last}" if before else last
 
 
 def variants(file: Path) -> list[str]:

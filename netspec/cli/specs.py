@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from netspec.diagnostics import UsageError
+from netspec.text.source import SUFFIXES
 
 _A_SPEC = re.compile(rb"^(?:\xef\xbb\xbf)?(?:netspec|layers)\s*:", re.MULTILINE)
 """What tells a spec from other YAML."""
@@ -56,7 +57,7 @@ def _specs(paths: Iterable[Path]) -> list[str]:
 
 def _may_be_spec(path: Path) -> bool:
     hidden = any(part.startswith(".") and part != ".." for part in path.parts)
-    return path.suffix in (".yaml", ".yml") and not hidden
+    return path.suffix in SUFFIXES and not hidden
 
 
 def _is_spec(path: Path) -> bool:

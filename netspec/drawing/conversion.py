@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final
@@ -37,6 +38,8 @@ def converted(svg: str, form: str, tell: Callable[[str], object] | None = None) 
     svg, lacking = lettered(svg)
     if lacking and tell is not None:
         tell(_without(lacking, form))
+    if tell is not None and any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in svg):
+        tell(f"letters that are written from right to left stand the wrong way in the {form.upper()}: write .svg")
     try:
         # CairoSVG takes a point for 4/3 pixels
         made: bytes = cairo.svg2png(svg, scale=_SCALE * 0.75) if form == "png" else cairo.svg2pdf(svg)

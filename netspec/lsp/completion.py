@@ -25,6 +25,7 @@ from netspec.recipe import reference, tables
 from netspec.recipe.base import Named
 from netspec.recipe.read import KEYS, LISTS, PLAIN, REQUIRED
 from netspec.recipe.reference import key_facts
+from netspec.recipe.vocabulary import vocabulary
 
 Kind = lsp.CompletionItemKind
 
@@ -75,7 +76,7 @@ def resolve(item: lsp.CompletionItem, offer: Offer) -> lsp.CompletionItem:
         told = documentation(offer.layer_class(item.label))
     elif item.label in EXPLAINED and item.kind in (Kind.Keyword, Kind.Function, Kind.Constant):
         told = prose(EXPLAINED[item.label].meaning)
-    elif item.kind == Kind.Class and item.label in (known := reference.vocabulary(offer)).names:
+    elif item.kind == Kind.Class and item.label in (known := vocabulary(offer)).names:
         told = of_recipe(item.label, known)
     if told is not None:
         item.documentation = lsp.MarkupContent(lsp.MarkupKind.Markdown, told)
@@ -281,12 +282,18 @@ def _types(known: _Offering) -> Iterable[str]:
 
 
 def _arguments(cls: type[Arguments], taken: Iterable[str]) -> Iterator[lsp.CompletionItem]:
-    """The arguments of something, what is required first, with what each takes and its default."""
+    """The arguments of something, what is required first, with what each takes and its default.
+
+    An editor shows the kind beside the name, in the same narrow list: what is long is documentation.
+    """
     words = arguments_in_words(cls) if issubclass(cls, Layer) else reference.arguments_in_words(cls)
+    kinds = kinds_of(cls)
     fields = sorted(cls.model_fields, key=lambda name: not cls.model_fields[name].is_required())
     for name in fields:
         if name not in taken:
-            yield _item(name, Kind.Property, f"{name}: ", detail=words[name])
+            item = _item(name, Kind.Property, f"{name}: ", detail=kinds[name].phrase)
+            item.documentation = lsp.MarkupContent(lsp.MarkupKind.Markdown, prose(words[name]))
+            yield item
 
 
 def _tensors(names: Iterable[str], taken: Iterable[str]) -> Iterator[lsp.CompletionItem]:

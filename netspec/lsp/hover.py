@@ -14,13 +14,15 @@ from netspec.language.glossary import EXPLAINED
 from netspec.layers.base import Layer
 from netspec.layers.reference import arguments_in_words
 from netspec.lsp.hints import params_of, types_text
+from netspec.lsp.names import OWN_KINDS
+from netspec.lsp.navigation import named_at
 from netspec.lsp.reading import LiveText
 from netspec.lsp.spots import Spot, spot_at
 from netspec.lsp.words import argument_of_recipe, documentation, of_recipe, prose
 from netspec.net.nodes import As, Leaf, Node, Sequential
 from netspec.net.walks import multiplying
 from netspec.net.whole import total
-from netspec.recipe.reference import vocabulary
+from netspec.recipe.vocabulary import vocabulary
 from netspec.views.describe import count_text, shape_text
 from netspec.writing import flow
 
@@ -36,10 +38,29 @@ def hover(reading: LiveText, position: lsp.Position) -> lsp.Hover | None:
     if spot is None:
         return None
     parts = [part for part in _parts(reading, spot, offset) if part]
+    if not parts or not spot.is_key:  # a name that is given, as in `name: sum`, is no word of an expression
+        parts = _named(reading, position, alone=not parts) or parts
     if not parts:
         return None
     content = lsp.MarkupContent(lsp.MarkupKind.Markdown, "\n\n".join(parts))
     return lsp.Hover(content, places.range(spot.scalar.start, spot.scalar.end))
+
+
+_LINES: Final = 12
+"""So many places of a name are told."""
+
+
+def _named(reading: LiveText, position: lsp.Position, *, alone: bool) -> list[str]:
+    """What a name of the spec's own is, and the lines in which it is used: where it is given, and where it is used if
+    there is nothing else to say."""
+    found = named_at(reading, position)
+    if found is None or found[0].of.kind not in OWN_KINDS or not (alone or found[0].defines):
+        return []
+    here, places = found
+    lines = dict.fromkeys(reading.source.position(place.start)[0] for place in places if not place.defines)
+    told = ", ".join(map(str, list(lines)[:_LINES])) + ("…" if len(lines) > _LINES else "")
+    used = f"used in line{'s' * (len(lines) > 1)} {told}" if lines else "used nowhere"
+    return [f"`{here.of.name}`, {OWN_KINDS[here.of.kind]}: {used}"]
 
 
 def _parts(reading: LiveText, spot: Spot, offset: int) -> Iterator[str]:

@@ -32,7 +32,10 @@ def lenses(text: LiveText, uri: str, *, makes: bool) -> list[lsp.CodeLens]:
             shown = f"{net.variant}: " if net.variant is not None else ""
             title = f"{shown}{count_text(net.params)} parameters, {count_text(net.macs)} MACs"
             found.append(lsp.CodeLens(text.places.range(key.start, key.end), lsp.Command(title, "")))
-            if makes and not isinstance(variants, MapNode):
+            if net.variant is not None and text.has_base:
+                command = lsp.Command("show without a variant", SHOW, arguments=[uri, None])
+                found.append(lsp.CodeLens(text.places.range(key.start, key.end), command))
+            if makes and (text.has_base or not isinstance(variants, MapNode)):
                 found += _making(text, uri, key, None)
     for variant, _ in variants.entries if isinstance(variants, MapNode) else ():
         title = "is shown" if variant.text == text.variant else "show"

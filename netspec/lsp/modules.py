@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from netspec.language.targets import entries_below
-from netspec.lsp.names import Occurrence, SpecName
+from netspec.lsp.names import BRACES, Occurrence, SpecName
 from netspec.net import Combinator, Leaf, Net, Sequential, walk
 from netspec.recipe.read import PATTERNS
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
@@ -17,7 +17,6 @@ from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 MODULE: Final = "module"
 """The kind of these names."""
 _GLOB: Final = re.compile(r"[*?\[]")
-_BRACES: Final = re.compile(r"\{[^{}]*\}")
 
 
 def module_occurrences(root: Node | None, source: Source, net: Net | None) -> list[Occurrence]:
@@ -85,7 +84,7 @@ def _firsts(places: Iterable[ScalarNode], paths: Mapping[str, Sequence[ScalarNod
 
 def _matching(text: str) -> str:
     """A regular expression for what a name may become, whose braces hold expressions."""
-    return "[^.]*".join(map(re.escape, _BRACES.split(text)))
+    return "[^.]*".join(map(re.escape, BRACES.split(text)))
 
 
 def _tied(root: MapNode, source: Source, net: Net) -> Iterator[tuple[ScalarNode, tuple[str, ...]]]:

@@ -16,20 +16,28 @@ from netspec.language.reserved import OVERRIDDEN, PLACES
 from netspec.language.signatures import read_signature
 from netspec.language.targets import entries_below, target_names
 from netspec.layers import Offer
-from netspec.recipe.reference import vocabulary
+from netspec.recipe.vocabulary import vocabulary
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, Source
 
 _WORDS: Final = re.compile(r"""("[^"]*"|'[^']*')|([^\W\d]\w*)""")
-_BRACES: Final = re.compile(r"\{[^{}]*\}")
+BRACES: Final = re.compile(r"\{[^{}]*\}")
+"""The expressions in a text such as `stage{i + 1}`."""
 
 
 class SpecName(NamedTuple):
     """Something that a spec names, told from others of its name by where it is known."""
 
     kind: str
-    """`block`, `parameter`, `variable`, `loop`, `value`, `module`; `function` or `place` are names of the language."""
+    """`block`, `parameter`, `variable`, `loop`, `value`, `module`; `builtin` or `place` are names of the language."""
     name: str
     scope: str | int = ""
+
+
+OWN_KINDS: Final = {
+    "block": "a block", "parameter": "a parameter of a block", "variable": "a variable",
+    "loop": "a loop's variable", "value": "a named value", "module": "a module",
+}  # fmt: skip
+"""What the names are that a spec gives, in words."""
 
 
 class Occurrence(NamedTuple):
@@ -62,7 +70,7 @@ class _NameWalk:
         for key, body in blocks.entries if isinstance(blocks, MapNode) else ():
             read = read_signature(key.text) or (key.text, ())
             self.blocks[read[0]] = key, body, [parameter.name for parameter in read[1]]
-        self.outer: dict[str, SpecName] = {name: SpecName("function", name) for name in FUNCTIONS}
+        self.outer: dict[str, SpecName] = {name: SpecName("builtin", name) for name in FUNCTIONS}
         self.outer |= {name: SpecName("place", name) for name in PLACES}
         self.outer |= {name: SpecName("block", name) for name in self.blocks}
         for key in self._variables():
@@ -181,7 +189,7 @@ class _NameWalk:
             yield from self._used(value.start, value.end, known)
 
     def _in_braces(self, value: Node, known: Known) -> Iterator[Occurrence]:
-        for part in _BRACES.finditer(self.text, value.start, value.end):
+        for part in BRACES.finditer(self.text, value.start, value.end):
             yield from self._used(part.start(), part.end(), known)
 
     def _loop(self, header: ScalarNode, scope: int) -> dict[str, SpecName]:
@@ -197,7 +205,7 @@ class _NameWalk:
     def _used(self, start: int, end: int, known: Known) -> Iterator[Occurrence]:
         for word, first, last in self._words(start, end):
             named = known.get(word)
-            if named is not None and (named.kind != "function" or self.text[last : last + 1] == "("):
+            if named is not None and (named.kind != "builtin" or self.text[last : last + 1] == "("):
                 yield Occurrence(named, first, last, False)
 
     def _words(self, start: int, end: int) -> Iterator[tuple[str, int, int]]:

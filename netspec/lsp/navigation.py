@@ -9,7 +9,7 @@ from lsprotocol import types as lsp
 from netspec.diagnostics import UsageError
 from netspec.language.reserved import reserved
 from netspec.lsp.modules import MODULE, patterns
-from netspec.lsp.names import Occurrence
+from netspec.lsp.names import OWN_KINDS, Occurrence
 from netspec.lsp.reading import LiveText
 from netspec.text.source import MapNode
 
@@ -31,7 +31,7 @@ def renamable(text: LiveText, position: lsp.Position) -> Occurrence | None:
 
 def _fixed(place: Occurrence) -> str | None:
     """Why a name cannot be given another; None if it can."""
-    if place.of.kind in ("function", "place"):
+    if place.of.kind in ("builtin", "place"):
         return f"`{place.of.name}` is a name of the language"
     if "{" in place.of.name:
         return f"`{place.of.name}` holds an expression: write the other name by hand"
@@ -67,7 +67,7 @@ def renamed(text: LiveText, position: lsp.Position, name: str) -> list[lsp.TextE
         raise UsageError(fixed)
     why = None if named.kind == MODULE else reserved(name, text.spec)
     if (why := why if name.isidentifier() else "is no name: letters, digits and `_`") is not None and name != old:
-        raise UsageError(f"`{name}` {why}")
+        raise UsageError(f"`{name}` {why}" if name else "a name is letters, digits and `_`, and at least one of them")
     parts: list[str] = []
     done = 0
     for o in found[1]:
@@ -76,8 +76,19 @@ def renamed(text: LiveText, position: lsp.Position, name: str) -> list[lsp.TextE
     after = LiveText(text.source.name, "".join([*parts, text.text[done:]]), text.variant, text.offer, everything=True)
     before = LiveText(text.source.name, text.text, text.variant, text.offer, everything=True)
     if _seen(before) != _seen(after) or not _alike(before, after, (old, name) if named.kind == MODULE else None):
-        raise UsageError(f"with `{name}` in the place of `{old}` the spec would say something else")
+        why = _why(text, after, name)
+        raise UsageError(f"with `{name}` in the place of `{old}` the spec would say something else{why}")
     return [lsp.TextEdit(text.places.range(o.start, o.end), name) for o in found[1]]
+
+
+def _why(before: LiveText, after: LiveText, name: str) -> str:
+    """What the new name means already, or what would be wrong with it; empty where neither is known."""
+    other = next((o.of.kind for o in before.names if o.of.name == name and o.of.kind in OWN_KINDS), None)
+    if other is not None:
+        return f": `{name}` is {OWN_KINDS[other]} already"
+    told = {d.message for d in before.found}
+    new = next((d.message for d in after.found if d.message not in told), None)
+    return "" if new is None else f": {new}"
 
 
 def _seen(text: LiveText) -> object:

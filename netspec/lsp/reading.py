@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Final
 
 from netspec.language.clues import Clues
+from netspec.language.words import is_complete
 from netspec.layers import OWN, Offer
 from netspec.lsp.modules import module_occurrences
 from netspec.lsp.names import Occurrence, occurrences
@@ -47,6 +48,11 @@ class LiveText:
     def variant(self) -> str | None:
         """The variant that is shown."""
         return None if self.net is None else self.net.variant
+
+    @property
+    def has_base(self) -> bool:
+        """Whether the spec is a network also without one of its variants."""
+        return self.spec is not None and is_complete(self.spec)
 
     @cached_property
     def root(self) -> Node | None:

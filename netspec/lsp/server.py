@@ -270,7 +270,7 @@ def _variants(server: SpecServer) -> None:
         return [] if text is None else lenses(text, params.text_document.uri, makes=server.client.shows_what_is_made)
 
     @server.command(SHOW)
-    def show(uri: str, variant: str) -> None:
+    def show(uri: str, variant: str | None) -> None:
         document = server.documents.get(uri)
         if document is not None:
             document.show(variant)
@@ -294,7 +294,8 @@ async def _make(server: SpecServer, command: str, uri: str, variant: str | None)
     known = () if spec is None else spec.variants
     if variant is not None and variant not in known:
         raise JsonRpcInvalidParams(f"there is no variant `{variant}`, or the text cannot be read now")
-    made = await server.make(document, what, variant or document.reading.variant)
+    shown = document.reading.variant if variant is None and not document.reading.has_base else variant
+    made = await server.make(document, what, shown)
     if made is None:
         raise JsonRpcInternalError(f"the {what} was not made: the process that makes it ended")
     if not server.client.takes_results:

@@ -45,6 +45,12 @@ class _Protocol(LanguageServerProtocol):
             result.capabilities.code_action_provider = True
         return result
 
+    def _handle_cancel_notification(self, msg_id: str | int) -> None:
+        """Cancel a request. One that is answered already is none to warn of: editors take back what they asked before
+        each keystroke, and pygls's warnings would fill their logs."""
+        if msg_id in self._request_futures:
+            super()._handle_cancel_notification(msg_id)
+
 
 class SpecServer(LanguageServer):
     """The documents that are open, and the process that looks for mends."""

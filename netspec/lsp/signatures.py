@@ -11,8 +11,9 @@ from netspec.arguments import Arguments
 from netspec.layers.reference import arguments_in_words as of_layer
 from netspec.lsp.places import ITEM, TypingPlace, cursor_at
 from netspec.lsp.reading import LiveText
+from netspec.lsp.words import prose
 from netspec.recipe.reference import arguments_in_words as of_recipe
-from netspec.recipe.reference import vocabulary
+from netspec.recipe.vocabulary import vocabulary
 from netspec.writing import flow
 
 TRIGGERS: Final = ("{", "[", ",", ":", " ")
@@ -50,10 +51,14 @@ def signature(text: LiveText, known: LiveText, position: lsp.Position) -> lsp.Si
             continue
         active = _active(made, cursor, depth, text.text[:offset])
         place = None if active is None else made.names.index(active)
-        parameters = [lsp.ParameterInformation(word, documentation=told or None) for word, told in made.parameters]
+        parameters = [lsp.ParameterInformation(word, documentation=_told(told)) for word, told in made.parameters]
         shown = lsp.SignatureInformation(made.label, parameters=parameters, active_parameter=place)
         return lsp.SignatureHelp([shown], active_signature=0, active_parameter=place)
     return None
+
+
+def _told(words: str) -> lsp.MarkupContent | None:
+    return lsp.MarkupContent(lsp.MarkupKind.Markdown, prose(words)) if words else None
 
 
 def _signature(known: LiveText, name: str) -> _Signature | None:

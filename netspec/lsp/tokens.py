@@ -12,7 +12,7 @@ from netspec.language.reading import KEYS
 from netspec.language.reserved import WORDS
 from netspec.lsp.reading import LiveText
 from netspec.recipe.read import KEYS as RECIPE
-from netspec.recipe.reference import vocabulary
+from netspec.recipe.vocabulary import vocabulary
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 
 LEGEND: Final = ("keyword", "class", "function", "parameter", "variable", "property", "namespace")
@@ -72,7 +72,7 @@ def _tokens(text: LiveText, root: MapNode) -> Iterator[_Token]:
 
 _NAMED: Final = {
     "block": "function",
-    "function": "function",
+    "builtin": "function",
     "parameter": "parameter",
     "variable": "variable",
     "loop": "variable",

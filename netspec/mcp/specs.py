@@ -10,9 +10,8 @@ from typing import Final, NamedTuple
 from netspec.cli.shipped import variants_in
 from netspec.cli.specs import is_spec_text
 from netspec.diagnostics import Diagnostic, UsageError
-from netspec.text.source import Source, decode, read
+from netspec.text.source import SUFFIXES, Source, decode, read
 
-_ENDINGS: Final = (".yaml", ".yml")
 _NAME: Final = "spec.yaml"
 """What messages call a text."""
 
@@ -28,7 +27,7 @@ def specs_below(root: Path) -> Iterator[tuple[str, list[str]]]:
     """The specs that a path may name, each with its variants, in the order of their paths."""
     inside = root.resolve()
     for file in sorted(root.rglob("*")):
-        if file.suffix not in _ENDINGS:
+        if file.suffix not in SUFFIXES:
             continue
         path = file.relative_to(root).as_posix()
         with suppress(OSError, RuntimeError):  # a link in a circle, a file that nobody may read
@@ -60,7 +59,7 @@ def given_source(given: GivenSpec, root: Path) -> tuple[Source, list[Diagnostic]
         inside, real = False, named
     if not inside:
         raise UsageError(f"`{path}` is not below the directory of this server: give the spec as `text`")
-    if real.suffix not in _ENDINGS:
+    if real.suffix not in SUFFIXES:
         raise UsageError(f"`{path}` is no spec: its name ends with neither .yaml nor .yml")
     source, problems = read(real)
     return Source(str(path), source.text), [

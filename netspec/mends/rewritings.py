@@ -119,7 +119,8 @@ def _item_in_quotes(line: Line) -> str:
 
 
 def _equals(line: Line) -> str:
-    return re.sub(rf"({WORD})\s*=\s*(?![=>])", r"\1: ", line.text)
+    """`stride=2`; what is set in an object, `self.fc = …`, is no key."""
+    return re.sub(rf"(?<![\w.])({WORD})\s*=\s*(?![=>])", r"\1: ", line.text)
 
 
 def _arrows(line: Line) -> str:

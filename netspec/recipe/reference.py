@@ -1,4 +1,4 @@
-"""The reference of recipes, made from their classes: a text for `netspec explain`, a page for `docs/recipes.md`."""
+"""The reference of recipes, made from their classes: what there is to say of each word, and `docs/recipes.md`."""
 
 from __future__ import annotations
 
@@ -6,73 +6,21 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Mapping
 from fractions import Fraction
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from netspec.arguments import Arguments
 from netspec.kinds import kinds_of
-from netspec.layers import Offer
-from netspec.layers.reference import cell, filled, hanging, prose
+from netspec.layers.reference import cell, prose
 from netspec.recipe import tables
 from netspec.recipe.base import DataSet, Named, Transform
 from netspec.recipe.examples import RECIPE, SEVERAL, VALUES
 from netspec.recipe.read import KEYS, LISTS, PATTERNS, PLAIN, REQUIRED
 from netspec.recipe.resolved import Recipe
-from netspec.recipe.schedulers import Scheduler
 from netspec.recipe.unoffered import LIBRARY, UNOFFERED
+from netspec.recipe.vocabulary import OWN, KindSection, Vocabulary
 from netspec.writing import shown
-
-
-class KindSection(NamedTuple):
-    """A kind of thing that a recipe calls by name."""
-
-    key: str
-    """The key of a recipe under which it stands."""
-    title: str
-    names: Mapping[str, str]
-    load: Callable[[str], type[Named]]
-
-
-class Vocabulary(NamedTuple):
-    """All that a recipe may call by name."""
-
-    kinds: Mapping[str, KindSection]
-    names: Mapping[str, str]
-    """Every name → its kind."""
-
-    def load(self, name: str) -> type[Named]:
-        """The class of a name."""
-        return self.kinds[self.names[name]].load(name)
-
-
-_TITLES: Final = {
-    "data": "Data sets",
-    "transforms": "Transforms",
-    "optimizer": "Optimizers",
-    "scheduler": "Schedulers",
-    "loss": "Losses",
-}
-"""Key of a recipe → what stands under it."""
-
-
-def _vocabulary(known: tables.Tables) -> Vocabulary:
-    kinds = {
-        (kind := known.of_key(key)).word: KindSection(key, title, kind.names, kind.load)
-        for key, title in _TITLES.items()
-    }
-    return Vocabulary(kinds, {name: word for word, of in kinds.items() for name in of.names})
-
-
-OWN: Final = _vocabulary(tables.OWN)
-"""Without plugins."""
-
-
-def vocabulary(offer: Offer) -> Vocabulary:
-    """All that a recipe may call by name, with what plugins offer."""
-    return _vocabulary(tables.tables_of(offer)) if offer.parts else OWN
-
 
 # ---- facts
 
@@ -180,58 +128,6 @@ def arguments_in_words(cls: type[Arguments]) -> dict[str, str]:
             words += f". {texts[name][0].upper()}{texts[name][1:].rstrip('.')}"
         found[name] = words
     return found
-
-
-# ---- plain text
-
-
-def explain_recipe(name: str, known: Vocabulary = OWN) -> str | None:
-    """A word of recipes as plain text of 80 columns: a data set, transform, optimizer, scheduler or loss, a key, or
-    `train` for the list of all; None if it is none of them."""
-    if name in known.names:
-        return _explain_named(name, known)
-    if name in KEYS:
-        return _explain_key(name, known)
-    return _explain_train() if name == "train" else None
-
-
-def _explain_named(name: str, known: Vocabulary) -> str:
-    cls = known.load(name)
-    parts = [f"{name} ({known.names[name]})", *map(filled, paragraphs_of(cls)), _argument_list(cls)]
-    if cls.omitted:
-        reasons = {reason: [n for n, r in cls.omitted.items() if r == reason] for reason in cls.omitted.values()}
-        parts += [filled(f"Not offered: {', '.join(names)}; {reason}.") for reason, names in reasons.items()]
-    if issubclass(cls, Scheduler):
-        unit = "optimizer steps" if cls.interval == "step" else "epochs"
-        parts.append(filled(f"Lengths count {unit}, unless the recipe says `schedule_by`."))
-    return "\n\n".join([*filter(None, parts), f"Written:\n  {usage(name, known)}"])
-
-
-def _explain_key(name: str, known: Vocabulary) -> str:
-    kind, default, meaning = key_facts(name)
-    after = "required" if default == "required" else f"{default} if left out"
-    parts = [f"{name} (key of a recipe)", filled(meaning), filled(f"It takes {kind.replace('`', '')}; {after}.")]
-    if name in tables.CALLS or name in LISTS:
-        of = next(k for k in known.kinds.values() if k.key == ("transforms" if name in LISTS else name))
-        parts.append(f"{of.title}:\n" + filled(", ".join(of.names), "  "))
-    if name in tables.SETTINGS or name == "groups":
-        setting = tables.setting(name)
-        parts += [*map(filled, paragraphs_of(setting)), _argument_list(setting)]
-    return "\n\n".join([*parts, f"Written:\n  {usage(name)}"])
-
-
-def _argument_list(cls: type[Arguments]) -> str:
-    found = [hanging(argument, words, 2) for argument, words in arguments_in_words(cls).items()]
-    return "\n".join(["Arguments:", *(found or ["  none"])])
-
-
-def _explain_train() -> str:
-    rows: list[str] = []
-    for name in KEYS:
-        _, default, meaning = key_facts(name)
-        first = re.split(r"(?<=[.;])\s", meaning)[0].rstrip(".;")
-        rows.append(hanging(name, f"{first} ({default})", 2))
-    return "\n".join(["Keys of a recipe, with their defaults:", "", *rows])
 
 
 # ---- the page

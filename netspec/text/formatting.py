@@ -103,8 +103,8 @@ class _Respacing:
             for token in iter(scanner.get_token, None):
                 kind: type[Any] = token.__class__
                 mark = token.start_mark
-                if isinstance(token, (of.DirectiveToken, of.DocumentStartToken, of.DocumentEndToken)):
-                    raise yaml.YAMLError("a spec has one document, and no directives")
+                if isinstance(token, of.DirectiveToken):
+                    raise yaml.YAMLError("a spec has no directives")
                 if not opened:
                     self._structure(kind, mark.line, mark.column, blocks)
                     is_key = is_key or kind is of.KeyToken

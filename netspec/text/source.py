@@ -21,6 +21,7 @@ from netspec.text.nodes import DEFAULT_LIMITS, Extended, Limits, ListNode, MapNo
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "SUFFIXES",
     "Extended",
     "Limits",
     "ListNode",
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 
+SUFFIXES: Final = (".yaml", ".yml")
+"""The files of specs end so."""
 _LARGE: Final = 100_000
 """Characters. For shorter texts a pause saves less than the collection costs that follows when it ends."""
 
@@ -115,7 +118,7 @@ def _near(file: Path) -> str:
         siblings = [p.name for p in parent.iterdir()]
     except (OSError, ValueError):
         return ""
-    yamls = [s for s in siblings if s.endswith((".yaml", ".yml"))]
+    yamls = [s for s in siblings if s.endswith(SUFFIXES)]
     same_stem = next((s for s in sorted(yamls) if Path(s).stem == file.stem), None)
     found = same_stem or did_you_mean(file.name, sorted(yamls)) or did_you_mean(file.name, sorted(siblings))
     return f"; did you mean {str(parent / found)!r}?" if found else ": check the name, or see what `ls` lists"

@@ -101,6 +101,11 @@ def _missing_colon_at(text: str, start: int, end: int, related: tuple[str, int, 
         place = start + len(name) + 1
         edit = (f"write `{name}: {value}`", place, place, " ")
         return Mistake(f"a blank is missing after `{name}:`", start, end, "no key without it", related, edit=edit)
+    if len(words) > 1 and "." in first and re.match(r"=(?!=)", words[1]):  # `self.fc = nn.Linear(8, 2)`
+        help = "write it as a layer, `- Linear: 2`; `netspec import` makes a spec of a whole network in Python"
+        return Mistake(
+            f"what `{first}` is set to is Python, and no entry of a spec", start, end, "Python", related, help
+        )
     place = start + len(first)
     edit = (f"write `{first}: {words[1]}`" if len(words) > 1 else f"write `{first}:`", place, place, ":")
     edit = None if "(" in first else edit  # a call of Python, which is no key

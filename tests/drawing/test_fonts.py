@@ -79,6 +79,12 @@ def test_letters_that_no_font_has_are_told(tmp_path: Path) -> None:
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_letters_from_right_to_left_are_told_to_stand_the_wrong_way(tmp_path: Path) -> None:
+    result = invoke(command, ROOT / "specs/lenet.yaml", "-o", tmp_path / "a.png", "--title", "שלום")
+    assert "from right to left stand the wrong way in the PNG: write .svg" in result.stderr
+    assert "right to left" not in invoke(command, ROOT / "specs/lenet.yaml", "-o", tmp_path / "b.png").stderr
+
+
 @with_han
 @pytest.mark.parametrize("style", ["flow", "stack", "volumes"])
 @pytest.mark.skipif(which("pdftotext") is None, reason="nothing reads PDF here")

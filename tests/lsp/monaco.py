@@ -34,7 +34,7 @@ layers:
   - unit: 8
   - unit: 16
 """
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds until what is waited for must be there."""
 
 
@@ -92,6 +92,34 @@ class Monaco:
             self.page.call("Input.insertText", text=letter)
             self.page.painted()
 
+    def presses_lens(self, title: str, line: str) -> None:
+        """Click on the lens above a line."""
+        self.shows(".codelens-decoration", title)
+        self.waits(
+            "(() => { const top = e => e.getBoundingClientRect().top, all = s => [...document.querySelectorAll(s)];"
+            f"const line = all('.view-line').find(e => e.innerText.includes({json.dumps(line)}));"
+            f"const above = all('.codelens-decoration a').filter(e => e.innerText === {json.dumps(title)}"
+            " && top(e) < top(line)); if (!above.length) return false;"
+            "above.sort((a, b) => top(b) - top(a))[0].dataset.pressed = ''; return true })()"
+        )
+        self.page.click("[data-pressed]")
+
+    def hovers(self, words: str, picture: str = "") -> None:
+        """Have the hover of where the cursor stands say something."""
+        self.does("editor.action.showHover")
+        self.shows(".monaco-hover", words)
+        self.picture(picture)
+        self.page.press("Escape")
+
+    def mends(self, title: str, text: str, picture: str = "") -> None:
+        """Take the first mend of where the cursor stands, after which the text is to hold another one."""
+        self.does("editor.action.quickFix")
+        self.shows(".action-widget", title)
+        self.picture(picture)
+        self.page.press("Enter")
+        self.waits(f"editor.getValue().includes({json.dumps(text)})")
+        self.settles()
+
     def asks(self, command: str) -> str:
         """What a command of the editor's answers about the document, as text."""
         return self.page.js(
@@ -109,7 +137,7 @@ class Monaco:
         ]
 
     def picture(self, name: str) -> None:
-        if self.pictures is not None:
+        if self.pictures is not None and name:
             time.sleep(0.5)  # until a widget has faded in
             self.page.picture(self.pictures / f"{name}.png")
 
@@ -121,32 +149,56 @@ def alexnet(monaco: Monaco) -> None:
     assert monaco.wrong() == []
     monaco.shows(".view-line", "→ 6400")
     monaco.shows(".codelens-decoration", "46,764,746 parameters")
-    assert '"data"' in monaco.asks("vscode.provideDocumentSemanticTokens")
-    assert "train" in monaco.asks("vscode.executeDocumentSymbolProvider")
-    assert '"start"' in monaco.asks("vscode.executeFoldingRangeProvider")
     monaco.picture("hints")
     monaco.places("MaxPool2d", at=2)
-    monaco.does("editor.action.showHover")
-    monaco.shows(".monaco-hover", "26 = (54 − 3) // 2 + 1")
-    monaco.picture("hover")
-    monaco.page.press("Escape")
+    monaco.hovers("26 = (54 − 3) // 2 + 1", "hover")
 
     at = text.index("  - Linear: 4096\n")
     monaco.write(text[:at] + WRONG + text[at + len("  - Linear: 4096\n") :])
     assert monaco.wrong() == [("width-mismatch", "9216")]
     monaco.waits("document.querySelector('.squiggly-error') !== null")
     monaco.places("9216", at=1)
-    monaco.does("editor.action.showHover")
-    monaco.shows(".monaco-hover", "`Flatten` (line 19) gives 6400 = 256 × 5 × 5")
-    monaco.picture("mistake")
-    monaco.page.press("Escape")
-    monaco.does("editor.action.quickFix")
-    monaco.shows(".action-widget", "Write 6")
-    monaco.picture("fix")
-    monaco.page.press("Enter")
-    monaco.waits("editor.getValue().includes('in_features: 6400')")
+    monaco.hovers("`Flatten` (line 19) gives 6400 = 256 × 5 × 5", "mistake")
+    monaco.mends("Write 6400", "in_features: 6400", "fix")
+    assert monaco.wrong() == []
+
+
+def broken(monaco: Monaco) -> None:
+    """A broken spec of the tests: squiggles where its remarks say, and all of its mends by one action."""
+    text = (ROOT / "tests" / "specs" / "bad" / "alexnet_wrong_flatten.yaml").read_text(encoding="utf-8")
+    monaco.write(text)
+    assert monaco.wrong() == [("width-mismatch", "9216"), ("width-mismatch", "1000")]
+    monaco.places("in_features: 1000")
+    monaco.waits("document.querySelectorAll('.squiggly-error').length === 2")
+    monaco.picture("broken")
+    monaco.does("editor.action.fixAll")
+    mended = text.replace("- Linear: {in_features: 9216", "- Linear: {in_features: 6400", 1)
+    mended = mended.replace("- Linear: {in_features: 1000", "- Linear: {in_features: 4096", 1)
+    monaco.waits(f"editor.getValue() === {json.dumps(mended)}")
     monaco.settles()
     assert monaco.wrong() == []
+
+
+def variants(monaco: Monaco) -> None:
+    """EfficientNet: hints of what runs several times, another variant by its lens, outline, folding."""
+    monaco.write((ROOT / "specs" / "torchvision" / "efficientnet.yaml").read_text(encoding="utf-8"))
+    assert monaco.wrong() == []
+    outline = json.loads(monaco.asks("vscode.executeDocumentSymbolProvider"))
+    assert [part["name"] for part in outline] == [
+        "netspec", "name", "input", "vars", "variants", "blocks", "layers", "init",
+    ]  # fmt: skip
+    monaco.places("- conv: last")
+    monaco.shows(".view-line", "→ 16 × 112 × 112 … 320 × 7 × 7  ×7")
+    monaco.shows(".codelens-decoration", "efficientnet_b0: 5,288,548 parameters")
+    monaco.picture("variants")
+    monaco.places("efficientnet_b7:")
+    monaco.presses_lens("show", "efficientnet_b7:")
+    monaco.places("- conv: last")
+    monaco.shows(".codelens-decoration", "efficientnet_b7: 66,347,960 parameters")
+    monaco.does("editor.foldAll")
+    shown = "[...document.querySelectorAll('.line-numbers')].map(e => e.innerText)"
+    monaco.waits(f"['6', '24', '51', '76', '95'].every(n => {shown}.includes(n)) && !{shown}.includes('60')")
+    monaco.picture("folded")
 
 
 def typing(monaco: Monaco) -> None:
@@ -161,16 +213,40 @@ def typing(monaco: Monaco) -> None:
     monaco.picture("completion")
     monaco.page.press("Escape")
     monaco.types("ear: {")
-    monaco.page.press("Escape")
+    monaco.does("editor.action.triggerSuggest")
+    monaco.shows(".suggest-widget .focused", "out_features")
+    monaco.shows(".suggest-widget", "in_features")
+    monaco.picture("arguments")
+    monaco.does("hideSuggestWidget")
     monaco.does("editor.action.triggerParameterHints")
-    monaco.shows(".parameter-hints-widget", "out_features")
+    monaco.shows(".parameter-hints-widget .docs code", "Linear: …")
     monaco.picture("signature")
     monaco.page.press("Escape")
 
 
-def names(monaco: Monaco) -> None:
-    """A block's definition, and another name for it."""
+def colours(monaco: Monaco) -> None:
+    """The call of a block is coloured as the server says, and not only by the grammar."""
     monaco.write(BLOCKS)
+    monaco.places("unit: 16")
+    colour = (
+        "getComputedStyle([...document.querySelectorAll('.view-line span span')].find(e => e.innerText === 'unit'))"
+    )
+    monaco.waits("[...document.querySelectorAll('.view-line span span')].some(e => e.innerText === 'unit')")
+    monaco.page.js("editor.updateOptions({'semanticHighlighting.enabled': false})")
+    monaco.page.painted()
+    plain = monaco.page.js(colour)
+    monaco.page.js("editor.updateOptions({'semanticHighlighting.enabled': true})")
+    monaco.waits(f"{colour} !== {json.dumps(plain)}")
+
+
+def names(monaco: Monaco) -> None:
+    """A block's definition, its uses, and another name for it."""
+    monaco.write(BLOCKS)
+    monaco.places("unit: 16", at=1)
+    monaco.does("editor.action.referenceSearch.trigger")
+    monaco.shows(".peekview-title", "References (3)")
+    monaco.picture("references")
+    monaco.page.press("Escape")
     monaco.places("unit: 16", at=1)
     monaco.does("editor.action.revealDefinition")
     monaco.waits("editor.getPosition().lineNumber === 3")
@@ -190,10 +266,10 @@ def columns(monaco: Monaco) -> None:
     monaco.write('{description: "😀𝔘", input: [4], layers: [Linear: {in_features: 57, out_features: 3}]}\n')
     assert monaco.wrong() == [("width-mismatch", "57")]
     monaco.places("57", at=1)
-    monaco.does("editor.action.quickFix")
-    monaco.shows(".action-widget", "Write 4")
-    monaco.page.press("Enter")
-    monaco.waits("editor.getValue().includes('in_features: 4,')")
+    monaco.mends("Write 4", "in_features: 4,")
+
+
+SCENES = (alexnet, broken, variants, typing, colours, names, columns)
 
 
 def build() -> None:
@@ -241,7 +317,7 @@ def main() -> int:
         monaco = Monaco(page, options.pictures)
         page.open(f"http://127.0.0.1:{port}/?port={port}&theme={'dark' if options.dark else 'light'}")
         monaco.waits("globalThis.ready === true")
-        for scene in (alexnet, typing, names, columns):
+        for scene in SCENES:
             scene(monaco)
             print(f"{scene.__name__}: as it should be")
         assert not page.errors, page.errors

@@ -6,6 +6,8 @@ import pytest
 
 pytest.importorskip("lsprotocol", reason="the language server is an extra")
 
+from lsprotocol import types as lsp
+
 from netspec.lsp.completion import complete
 from netspec.lsp.places import cursor_at
 from netspec.lsp.reading import LiveText
@@ -81,6 +83,19 @@ def test_what_is_taken_is_read_as_it_was_meant(text: str, label: str, after: str
     live = LiveText("spec.yaml", text.replace("|", ""))
     (item,) = [item for item in complete(live, live, live.places.position(at)) if item.label == label]
     assert edited_by(live.text, [item.text_edit]) == after
+
+
+def test_beside_an_argument_stands_its_kind_and_the_rest_is_documentation() -> None:
+    """An editor cuts the name itself off where much stands beside it."""
+    for text, name, kind, rest in (
+        ("layers:\n  - Linear: {|", "out_features", "an integer ≥ 1", "required; a bare value sets it"),
+        ("train:\n  optimizer: {SGD: {|", "momentum", "a number ≥ 0", "0 if left out"),
+    ):
+        at = text.index("|")
+        live = LiveText("spec.yaml", text.replace("|", ""))
+        (item,) = [item for item in complete(live, live, live.places.position(at)) if item.label == name]
+        assert item.detail == kind
+        assert isinstance(item.documentation, lsp.MarkupContent) and rest in item.documentation.value
 
 
 def test_a_cursor_behind_any_text_is_somewhere() -> None:

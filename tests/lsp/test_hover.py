@@ -17,7 +17,8 @@ from netspec.lsp.hover import hover
 from netspec.lsp.reading import LiveText
 from netspec.lsp.words import documentation, of_recipe
 from netspec.recipe.read import KEYS
-from netspec.recipe.reference import OWN, key_facts, paragraphs_of
+from netspec.recipe.reference import key_facts, paragraphs_of
+from netspec.recipe.vocabulary import OWN
 from tests.lsp.editor import position
 
 TEXT = """\
@@ -94,3 +95,35 @@ def test_no_character_of_a_text_is_taken_for_a_sign_of_markdown() -> None:
         kinds = [token.type for block in MarkdownIt().parse(text) for token in block.children or ()]
         assert not set(kinds) & {"em_open", "html_inline", "link_open"}, text
         assert kinds.count("strong_open") == 1, "its name"
+
+
+NAMED = """\
+input: [3, 8, 8]
+blocks:
+  unit(n):
+    - Conv2d: {out_channels: n, kernel_size: 3}
+layers:
+  - for: i in range(2)
+    do:
+      - unit: 8 + i
+  - as: x
+  - add: [[Identity], x]
+    name: sum
+"""
+
+
+@pytest.mark.parametrize(
+    ("word", "at", "told"),
+    [
+        ("unit(n)", 1, "`unit`, a block: used in line 8"),
+        ("unit(n)", 5, "`n`, a parameter of a block: used in line 4"),
+        ("for: i", 5, "`i`, a loop's variable: used in line 8"),
+        ("as: x", 4, "`x`, a named value: used in line 10"),
+        ("name: sum", 7, "`sum`, a module: used nowhere"),
+    ],
+)  # fmt: skip
+def test_a_name_of_the_specs_own_says_what_it_is_and_where_it_is_used(word: str, at: int, told: str) -> None:
+    text = LiveText("spec.yaml", NAMED)
+    found = hover(text, text.places.position(NAMED.index(word) + at))
+    assert found is not None and isinstance(found.contents, lsp.MarkupContent)
+    assert found.contents.value == told

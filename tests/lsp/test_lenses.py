@@ -140,3 +140,23 @@ def test_a_rename_that_says_something_else_is_refused_in_words() -> None:
                 await it.client.text_document_rename_async(asked)
 
     asyncio.run(scenario())
+
+
+async def titles_of(it: Editor) -> list[str]:
+    found = await it.client.text_document_code_lens_async(lsp.CodeLensParams(it.document)) or []
+    return [lens.command.title for lens in found if lens.command is not None]
+
+
+def test_what_is_a_network_without_a_variant_is_shown_compiled_and_drawn_again() -> None:
+    async def scenario() -> None:
+        async with editor(options={"results": True}) as it:
+            it.open("input: [3]\nvars: {n: 5}\nvariants: {large: {vars: {n: 40}}}\nlayers: [Linear: n]\n")
+            await it.settled()
+            await pressed(it, "show", 0)
+            assert "large: 160 parameters, 120 MACs" in await titles_of(it)
+            assert "1 layer" in (made := await pressed(it, "compile", 0))["text"] and "Linear 5" in made["text"]
+            await pressed(it, "show without a variant", 0)
+            titles = await titles_of(it)
+            assert "20 parameters, 15 MACs" in titles and "show without a variant" not in titles
+
+    asyncio.run(scenario())

@@ -70,6 +70,20 @@ def test_a_rename_to_what_is_taken_is_refused(name: str) -> None:
         renamed(text, position(TEXT, TEXT.index("width, kernel=")), name)
 
 
+@pytest.mark.parametrize(
+    ("part", "name", "why"),
+    [
+        ("width, kernel=", "kernel", "`kernel` is a parameter of a block already"),
+        ("conv(", "Conv", "CapWords names are layers, blocks are lowercase"),
+        ("skip", "", "at least one of them"),
+    ],
+)
+def test_a_refused_rename_says_why(part: str, name: str, why: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        renamed(LiveText("spec.yaml", TEXT), position(TEXT, TEXT.index(part)), name)
+    assert why in str(caught.value)
+
+
 MODULES = """\
 input: [8, int64]
 blocks:

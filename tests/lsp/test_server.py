@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import subprocess
 import sys
@@ -177,6 +178,34 @@ def test_a_plugin_that_a_spec_names_is_not_loaded(tmp_path: Path) -> None:
 
     asyncio.run(scenario())
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_question_that_is_taken_back_once_answered_fills_no_log() -> None:
+    calls: list[dict[str, object]] = [
+        {"id": 1, "method": "initialize", "params": {"capabilities": {}}},
+        {"method": "$/cancelRequest", "params": {"id": 1}},
+        {"id": 2, "method": "shutdown"},
+    ]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-m", "netspec", "lsp"], cwd=ROOT, **pipes) as server:
+        assert server.stdin is not None and server.stdout is not None
+        server.stdin.write(b"".join(map(packed, calls)))
+        server.stdin.flush()
+        answers: set[object] = set()
+        while 2 not in answers:
+            length = int(server.stdout.readline().partition(b":")[2])
+            while server.stdout.readline().strip():
+                pass
+            answers.add(json.loads(server.stdout.read(length)).get("id"))
+        _, log = server.communicate(packed({"method": "exit"}), timeout=60)
+    assert 1 in answers
+    assert log.decode() == ""
+
+
+def packed(call: dict[str, object]) -> bytes:
+    """A message as it is on the wire."""
+    body = json.dumps({"jsonrpc": "2.0"} | call).encode()
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 def test_without_its_extra_the_command_says_how_to_install_it(tmp_path: Path) -> None:

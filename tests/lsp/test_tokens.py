@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("lsprotocol", reason="the language server is an extra")
 
+from lsprotocol import types as lsp
+
 from netspec.lsp.reading import LiveText
 from netspec.lsp.signatures import signature
 from netspec.lsp.tokens import LEGEND, semantic_tokens
@@ -150,3 +152,13 @@ def test_the_signature_marks_the_argument_that_is_typed(text: str, label: str, a
 def test_where_no_arguments_stand_there_is_no_signature(text: str) -> None:
     live = LiveText("spec.yaml", text.replace("|", ""))
     assert signature(live, live, live.places.position(text.index("|"))) is None
+
+
+def test_code_in_what_is_said_of_an_argument_is_shown_as_code() -> None:
+    text = "input: [4]\nlayers:\n  - Linear: {|"
+    live = LiveText("spec.yaml", text.replace("|", ""))
+    help_ = signature(live, live, live.places.position(text.index("|")))
+    assert help_ is not None and help_.signatures[0].parameters is not None
+    (told,) = [p.documentation for p in help_.signatures[0].parameters if p.label == "out_features"]
+    assert isinstance(told, lsp.MarkupContent) and told.kind == lsp.MarkupKind.Markdown
+    assert told.value.endswith("as in `Linear: …`")

@@ -41,3 +41,21 @@ def test_same_beside_a_stride_is_told_what_does_it(kernel: str, told: str | None
     assert d.code == "invalid-argument"
     assert ("half the kernel" in d.message) is (told is not None)
     assert (told or "") in d.message
+
+
+def test_code_of_python_below_the_layers_is_no_key() -> None:
+    d = first("  - ReLU\nself.fc = nn.Linear(8, 2)\n")
+    assert (d.code, d.fix) == ("yaml-syntax", None)
+    assert "`self.fc`" in d.message and "`- Linear: 2`" in (d.help or "")
+
+
+def test_the_beginning_of_a_name_means_that_name() -> None:
+    assert "did you mean `Linear`?" in (first("  - Lin\n").help or "")
+    assert "did you mean `Flatten`?" in (first("  - Flat\n").help or "")
+
+
+def test_a_number_with_commas_among_bounds_is_told_of() -> None:
+    text = "input: [4]\nexpect: {params: 30,730}\nlayers: [Linear: 3]\n"
+    found = {d.code: d for d in check_source(Source("net.yaml", text))}
+    assert "`730`" in found["unknown-key"].message
+    assert "without commas" in (found["unknown-key"].help or "")

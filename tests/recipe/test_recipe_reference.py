@@ -13,8 +13,10 @@ from netspec.compiler import check_source
 from netspec.diagnostics import Diagnostic
 from netspec.recipe import tables
 from netspec.recipe.datasets.torchvision import Torchvision
+from netspec.recipe.explained import explain_recipe
 from netspec.recipe.read import KEYS
-from netspec.recipe.reference import OWN, explain_recipe, key_facts, recipe_page, usage
+from netspec.recipe.reference import key_facts, recipe_page, usage
+from netspec.recipe.vocabulary import OWN
 from netspec.text.source import decode
 from tests.recipe.least import least
 

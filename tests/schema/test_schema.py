@@ -14,8 +14,8 @@ from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.reference import spelled
 from netspec.recipe.examples import RECIPE, SEVERAL, VALUES
 from netspec.recipe.read import KEYS, REQUIRED
-from netspec.recipe.reference import OWN as WORDS_OF_RECIPES
 from netspec.recipe.reference import usage
+from netspec.recipe.vocabulary import OWN as WORDS_OF_RECIPES
 from netspec.schema import schema
 from tests.commands import program
 from tests.schema.held import data, refused, shares

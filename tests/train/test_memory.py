@@ -41,7 +41,7 @@ def test_the_message_has_the_estimate_the_measured_figure_and_a_batch_that_fits(
         raise error
     assert told.value.exit_status == 5
     assert re.search(r"a batch of 32 needs about [\d.,]+ [KM]iB by estimate, [\d.,]+ [MG]iB of", str(told.value))
-    assert "`--set train.batch_size=8` should fit; with `--set train.accumulate=4`" in str(told.value)
+    assert "`set={'train.batch_size': 8}` should fit; with `set={'train.accumulate': 4}`" in str(told.value)
 
 
 def test_a_batch_that_failed_is_never_proposed_again(trainer: Trainer) -> None:

@@ -91,7 +91,13 @@ def to_python(net: Net) -> str:
         "\n".join(_main(net, network)),
     ]
     text = "\n\n\n".join(definitions)
-    imports = {*copies.imports, *converter.imports, *parametrized.imports, ("torch", ""), ("torch", "nn")}
+    imports = {*copies.imports, *parametrized.imports} | _needed(converter, classes, text)
+    return "\n".join([*_header(net), "", *_imports(imports, bool(copies.texts)), "", "", text, ""])
+
+
+def _needed(converter: Converter, classes: Classes, text: str) -> set[tuple[str, str]]:
+    """What the converted net, its classes and the definitions in a text need to have imported."""
+    imports = {*converter.imports, ("torch", ""), ("torch", "nn")}
     for (module, target), bound in converter.plugged.items():
         imports.add((module, target if bound == target else f"{target} as {bound}"))
     if "OrderedDict(" in text:
@@ -100,7 +106,7 @@ def to_python(net: Net) -> str:
         imports.add(("torch", "Tensor"))
     if any("(NamedTuple)" in text for text in classes.texts.values()):
         imports.add(("typing", "NamedTuple"))
-    return "\n".join([*_header(net), "", *_imports(imports, bool(copies.texts)), "", "", text, ""])
+    return imports
 
 
 def _names_of_others(net: Net) -> frozenset[str]:

@@ -15,7 +15,7 @@ from netspec.diagnostics import NetspecError, ResourceError
 from netspec.trainer.data.loaded import Loaded
 from netspec.trainer.data.pairs import Pairs
 from netspec.trainer.data.splits import Batch, Wanted
-from netspec.trainer.data.workers import shared
+from netspec.trainer.data.workers import from_worker, shared
 from netspec.trainer.machine.host import ints
 from netspec.trainer.machine.values import each, mapped
 from netspec.trainer.transforms.draws import stable_seed
@@ -134,7 +134,7 @@ class Items(Loaded):
         ]
         for number, (rows, found) in enumerate(zip(chosen, self._read(plan), strict=True), first):
             if isinstance(found, str):
-                raise ResourceError(found)
+                raise ResourceError(from_worker(found))
             x, y = mapped(self._placed, found.x), mapped(self._placed, found.y)
             if self._pipeline is not None:
                 x, y = self._pipeline.batch(x, y, self._placed(rows), key)

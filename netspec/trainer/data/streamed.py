@@ -13,7 +13,7 @@ from netspec.diagnostics import ResourceError
 from netspec.trainer.data.folder import ImageFiles
 from netspec.trainer.data.loaded import Loaded, Unusable
 from netspec.trainer.data.splits import Batch, Wanted
-from netspec.trainer.data.workers import shared, worker_context
+from netspec.trainer.data.workers import from_worker, shared, worker_context
 from netspec.trainer.machine.host import ints
 from netspec.trainer.machine.values import Values, joined, mapped
 from netspec.trainer.transforms.pipeline import Pipeline, Pipelines
@@ -80,7 +80,7 @@ class Streamed(Loaded):
         key = wanted.key(self.device)
         for rows, images in zip(chosen, self._read([ints(rows) for rows in chosen]), strict=True):
             if isinstance(images, str):
-                raise self._refused(images)
+                raise self._refused(from_worker(images))
             first: Tensor = images.to(self.device, non_blocking=True)
             x = joined((first, *[self._placed(tensor[rows]) for tensor in self._inputs]))
             y = mapped(lambda tensor: self._placed(tensor[rows]), self._y)  # noqa: B023  # called at once

@@ -75,11 +75,20 @@ def shared(batch: T, tensors: Sequence[Tensor]) -> T | str:
             tensor.share_memory_()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
     except (RuntimeError, OSError) as error:
         size = sum(tensor.nbytes for tensor in tensors)
-        return (
+        return NoRoom(
             f"a batch of {size:,} bytes does not fit into the shared memory through which worker processes "
-            f"send it ({str(error).splitlines()[0]}); make /dev/shm larger, or do without workers: {_without()}"
+            f"send it ({str(error).splitlines()[0]}); make /dev/shm larger, or do without workers"
         )
     return batch
+
+
+class NoRoom(str):
+    """What a worker says of a batch that does not fit into shared memory."""
+
+
+def from_worker(message: str) -> str:
+    """What a worker says, for whoever started the run, of whom a worker knows nothing."""
+    return f"{message}: {_without()}" if isinstance(message, NoRoom) else message
 
 
 @contextmanager

@@ -90,10 +90,7 @@ def assemble(
     loss = make_objective(net, recipe, target, data.ignores, given, data.form)
     metrics = None if supplied.metrics is None else Metrics(supplied.metrics, target, world)
     _check_divisors(recipe, loss, world)
-    if recipe.data.next_token and data.classes is not None:
-        check_tokens(net, loss, data.classes, f"the text of `{recipe.data.name()}`")
-        first = each(next(iter(data.train.batches(1))).x)[0]
-        check_looks_back(model, loss, first, data.classes, target)
+    _check_text(net, recipe, model, loss, data, target)
     watched = target.type == "cpu" and options.driver not in RECORDERS
     sums = LossSums(loss, target, held=watched)
     average = Average(model, copy.deepcopy(model), target) if recipe.ema else None
@@ -104,6 +101,18 @@ def assemble(
         net, recipe, world, arithmetic, data, model, optimization, schedule, loss, sums, step, average, driver,
         batches_per_epoch=batches, steps_per_epoch=steps, others=others, metrics=metrics,
     )  # fmt: skip
+
+
+def _check_text(
+    net: Net, recipe: Recipe, model: nn.Module, loss: Objective, data: DataSplits, target: torch.device
+) -> None:
+    """Where targets are the next tokens, require that the net knows each, and does not see the one that it is to
+    say."""
+    if not recipe.data.next_token or data.classes is None:
+        return
+    check_tokens(net, loss, data.classes, f"the text of `{recipe.data.name()}`")
+    first = each(next(iter(data.train.batches(1))).x)[0]
+    check_looks_back(model, loss, first, data.classes, target)
 
 
 def _trainable(net: Net, options: Options) -> tuple[Net, Recipe]:

@@ -39,7 +39,8 @@ Code = Literal[
     "invalid-argument", "width-mismatch", "shape-mismatch", "wrong-rank", "batch-axis", "wrong-dtype", "needs-number",
     "needs-batch-2", "plugin-failed",
     # of the recipe
-    "unknown-data-set", "unknown-transform", "unknown-optimizer", "unknown-scheduler", "unknown-loss", "data-mismatch",
+    "unknown-data-set", "unknown-transform", "unknown-optimizer", "unknown-scheduler", "unknown-loss",
+    "unknown-metric", "metric-mismatch", "data-mismatch",
     "classes-mismatch", "loss-mismatch", "transform-mismatch", "recipe-conflict", "batch-of-one",
     "unknown-output", "unknown-target", "unread-output",
     # of what is legal and hardly ever meant

@@ -91,7 +91,9 @@ _READERS_OWN = {
     "training.md": {"rings.py", "rings.yaml"},
     "programs.md": {"sweep.yaml"},
     "mamba.md": {"mamba.yaml", "mamba_layers.py", "mamba_modules.py"},
-    "plugins.md": {"my_layers.py", "my_modules.py", "net.yaml"},
+    "plugins.md": {
+        "my_layers.py", "my_modules.py", "my_parts.py", "my_training.py", "net.yaml", "rings.yaml",
+    },
 }  # fmt: skip
 """Files that a command writes, and placeholders for a file of the reader's."""
 

@@ -65,6 +65,19 @@ RECIPE: dict[Code, Page] = {
         recipe(_DATA + _REST + "loss: CrossEntropy"),
         recipe(_DATA + _REST + _LOSS),
     ),
+    "unknown-metric": Page(
+        "There is no metric of that name.",
+        "Metrics are those of torchmetrics for classes, labels and values.",
+        recipe(_DATA + _REST + "metrics: [F1Scor]\n" + _LOSS),
+        recipe(_DATA + _REST + "metrics: [F1Score]\n" + _LOSS),
+    ),
+    "metric-mismatch": Page(
+        "A metric does not fit the loss, or the output that it reads.",
+        "A metric of classes goes with a loss of classes, one of values with a loss of values; where several losses "
+        "would do, `of` names the output.",
+        recipe(_DATA + _REST + "metrics: [R2Score]\n" + _LOSS),
+        recipe(_DATA + _REST + "metrics: [F1Score]\n" + _LOSS),
+    ),
     "data-mismatch": Page(
         "The examples of the data set are not what the network's input says.",
         "The images' size and channels are followed through the transforms and compared with `input`.",

@@ -291,6 +291,12 @@ SAID: Final[dict[Code, Said]] = {
     "unknown-loss": Said(
         ("Unknown loss function",), ("categorical_crossentropy, sparse_categorical_crossentropy", "criterion")
     ),
+    "unknown-metric": Said(
+        ("module 'torchmetrics' has no attribute",), ("IoU, Dice, mAP, top-5 under another name", "AUC, RMSE, MAE")
+    ),
+    "metric-mismatch": Said(
+        ("Expected both `target` to have the same shape as `preds`",), ("a metric of values for a net of classes",)
+    ),
     "data-mismatch": Said(
         (),
         (

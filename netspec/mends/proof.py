@@ -56,7 +56,7 @@ HIDING: Final[frozenset[Code]] = frozenset(
         "unknown-option", "unknown-argument", "unknown-name", "scalar-argument", "list-argument", "missing-argument",
         "invalid-argument", "quoted-value", "wrong-form", "two-heads", "option-as-argument", "option-without-item",
         "expression-syntax", "unknown-function", "unknown-data-set", "unknown-transform", "unknown-optimizer",
-        "unknown-scheduler", "unknown-loss", "wrong-rank", "batch-axis", "unknown-output",
+        "unknown-scheduler", "unknown-loss", "unknown-metric", "wrong-rank", "batch-axis", "unknown-output",
         "unknown-target", "unknown-initializer", "unknown-parametrization", "yaml-key", "not-a-spec", "missing-key",
         "too-many-arguments", "expression-forbidden", "bad-loop", "expression-type", "bad-signature",
     }
@@ -87,8 +87,8 @@ FROM_A_NAME: Final[frozenset[tuple[Code, Code]]] = frozenset(
 
 NAMES: Final[frozenset[Code]] = frozenset(
     {
-        "unknown-key", "unknown-layer", "unknown-optimizer", "unknown-scheduler", "unknown-loss", "unknown-data-set",
-        "unknown-transform",
+        "unknown-key", "unknown-layer", "unknown-optimizer", "unknown-scheduler", "unknown-loss",
+        "unknown-metric", "unknown-data-set", "unknown-transform",
     }
 )  # fmt: skip
 """Names that are none, behind which whatever stands beside them was not read."""

@@ -34,11 +34,6 @@ KEYS: Final[Mapping[str, str]] = {
     ),
     "shuffle": "leave it out: training data are always shuffled, anew in every epoch, in an order that `seed` draws",
     "drop_last": "leave it out: no example is dropped, and the last batch of an epoch holds what is left over",
-    **dict.fromkeys(
-        ("metrics", "metric"),
-        "leave it out: the loss and, for classes, the accuracy are always recorded; `best: validation_accuracy` says "
-        "which of them chooses the best checkpoint",
-    ),
     "callbacks": "a recipe holds no code; what callbacks do are keys: `early_stopping`, `checkpoint_every`, `best`, "
     "`scheduler`, `ema`",
     **dict.fromkeys(("amp", "mixed_precision", "fp16", "bf16", "use_amp", "half"), _PRECISION),
@@ -113,6 +108,32 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "step": "StepLR", "multistep": "MultiStepLR", "exponential": "ExponentialLR", "exp": "ExponentialLR",
         "poly": "PolynomialLR", "polynomial": "PolynomialLR", "linear": "LinearLR", "onecycle": "OneCycleLR",
         "one_cycle": "OneCycleLR", "cyclic": "CyclicLR", "cosinerestarts": "CosineAnnealingWarmRestarts",
+    },
+    "metric": {
+        **dict.fromkeys(
+            ("accuracy", "acc", "categorical_accuracy"),
+            "of labels it is `Accuracy`; where a loss is of classes it is always recorded, so leave it out",
+        ),
+        **dict.fromkeys(("topk", "top_k", "top5", "top-5", "topkaccuracy"), "Accuracy"),
+        **dict.fromkeys(("f1", "f1-score", "f1_score", "dice", "dicescore", "dice_coefficient", "macro_f1"), "F1Score"),
+        **dict.fromkeys(("iou", "miou", "mean_iou", "meaniou", "jaccard", "jaccard_score"), "JaccardIndex"),
+        **dict.fromkeys(("auc", "roc_auc", "rocauc", "roc_auc_score", "auroc_score"), "AUROC"),
+        **dict.fromkeys(("map", "pr_auc", "average_precision", "average_precision_score", "auprc"), "AveragePrecision"),
+        **dict.fromkeys(("mcc", "matthews", "matthews_corrcoef"), "MatthewsCorrCoef"),
+        **dict.fromkeys(("kappa", "cohen_kappa", "qwk", "cohen_kappa_score"), "CohenKappa"),
+        **dict.fromkeys(("ece", "calibration"), "CalibrationError"),
+        **dict.fromkeys(("sensitivity", "balanced_accuracy", "uar"), "Recall"),
+        "subset_accuracy": "ExactMatch",
+        **dict.fromkeys(("mae", "l1", "mean_absolute_error"), "MeanAbsoluteError"),
+        **dict.fromkeys(("mse", "l2", "mean_squared_error"), "MeanSquaredError"),
+        **dict.fromkeys(("rmse", "root_mean_squared_error"), "the root of the mean square is "
+                        "`MeanSquaredError: {squared: false}`"),
+        **dict.fromkeys(("mape", "mean_absolute_percentage_error"), "MeanAbsolutePercentageError"),
+        **dict.fromkeys(("r2", "r2_score", "rsquared", "r_squared"), "R2Score"),
+        **dict.fromkeys(("pearson", "pearsonr", "correlation"), "PearsonCorrCoef"),
+        **dict.fromkeys(("spearman", "spearmanr"), "SpearmanCorrCoef"),
+        **dict.fromkeys(("perplexity", "ppl"), "leave it out: a `text` always records it"),
+        **dict.fromkeys(("loss", "accuracy_and_loss"), "leave it out: the loss is always recorded"),
     },
     "transform": {
         **dict.fromkeys(("randomflip", "horizontalflip", "flip", "hflip", "randomhflip"), "RandomHorizontalFlip"),

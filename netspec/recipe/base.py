@@ -28,8 +28,6 @@ OMITTED_OF_LOSSES: Final = {
     "reduce": "torch deprecates it; the trainer averages over the targets",
 }
 
-Metric = Literal["validation_loss", "validation_accuracy"]
-
 
 class Facts(NamedTuple):
     """What is known of a data set before a file is opened. None stands for what only the files tell."""
@@ -299,6 +297,11 @@ class Loss(Named):
     def divisor(self) -> Divisor | None:
         """What the mean divides by; None is the number of targets."""
         return None
+
+    @property
+    def logarithmic(self) -> bool:
+        """True if the output is the logarithm of what the target is."""
+        return False
 
     @property
     def surprise(self) -> bool:

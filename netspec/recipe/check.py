@@ -10,8 +10,9 @@ from typing import cast
 from netspec.diagnostics import Severity
 from netspec.dims import Problem
 from netspec.recipe.against import Against
-from netspec.recipe.base import Metric, Named
+from netspec.recipe.base import Named
 from netspec.recipe.fit import check_data, check_random
+from netspec.recipe.measuring import check_figure, check_measured, check_metrics
 from netspec.recipe.places import place
 from netspec.recipe.resolved import Draft, NotRead, Recipe
 from netspec.recipe.targets import check_losses
@@ -38,6 +39,7 @@ def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Again
         lambda: _check_held_out(recipe, node, reader),
         lambda: _check_metric("best", recipe.best, "best", recipe, node, reader),
         lambda: _check_stopping(recipe, node, reader),
+        lambda: check_metrics(recipe, node, reader),
         lambda: _check_followed(recipe, node, reader),
         lambda: _check_warmup(recipe, node, reader),
         lambda: _check_steps(recipe, node, reader),
@@ -51,6 +53,7 @@ def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Again
         partial(_check_mixing, "mixup", recipe, node, reader),
         partial(_check_mixing, "cutmix", recipe, node, reader),
         partial(check_losses, recipe, node, reader),
+        partial(check_measured, recipe, node, reader),
         partial(_check_single, recipe, node, reader),
     )
     for check in (*checks, *(partial(check, net) for check in against if net is not None)):
@@ -97,7 +100,7 @@ def _check_followed(recipe: Recipe, node: MapNode, reader: Reader) -> None:
         _check_metric("scheduler", scheduler.metric, scheduler.name(), recipe, node, reader)
 
 
-def _check_metric(key: str, metric: Metric | None, what: str, recipe: Recipe, node: MapNode, reader: Reader) -> None:
+def _check_metric(key: str, metric: str | None, what: str, recipe: Recipe, node: MapNode, reader: Reader) -> None:
     """A metric on validation data needs validation data, and an accuracy needs classes."""
     if metric is None:
         return
@@ -108,6 +111,8 @@ def _check_metric(key: str, metric: Metric | None, what: str, recipe: Recipe, no
             f"`{what}` follows {metric}, but the recipe has no validation data",
             "add `validation: 0.1`, a share of the training set: test data must not choose",
         )
+    elif not check_figure(key, metric, what, recipe, node, reader):
+        return
     elif metric == "validation_accuracy" and not recipe.has_accuracy:
         _conflict(
             reader,

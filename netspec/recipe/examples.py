@@ -30,6 +30,7 @@ VALUES: Final = {
     "loss": "CrossEntropyLoss",
     "optimizer": "{SGD: {lr: 0.1, momentum: 0.9}}",
     "scheduler": "CosineAnnealingLR",
+    "metrics": "[F1Score, {Accuracy: {top_k: 5}}]",
     "transforms": "[Resize: 224]",
     "augment": "[RandomHorizontalFlip]",
 }

@@ -17,6 +17,18 @@ Share = Annotated[float, SHARE]
 Channels = Annotated[Literal[1, 3], choice(1, 3)]
 Bits = Annotated[int, number("an integer from 0 to 8", low=0, high=8, whole=True)]
 
+FIGURE: Final = FieldKind(
+    "the name of a figure of the validation data: validation_loss, validation_accuracy, or that of a metric of the "
+    "recipe, as validation_f1",
+    {"type": "string"},
+    lambda value: isinstance(value, str),
+    phrase="validation_loss, validation_accuracy, or validation_ and the name of a metric",
+    words=("validation_loss", "validation_accuracy"),
+    text=True,
+    unlike="none",
+)
+Figure = Annotated[str, FIGURE]
+
 # ---- lists
 
 

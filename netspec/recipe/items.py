@@ -1,4 +1,4 @@
-"""The node of `loss` → a loss, or the items of a list of them: losses with what stands beside each."""
+"""The nodes of `loss` and `metrics` → their items: losses and metrics with what stands beside each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from netspec.diagnostics import did_you_mean
 from netspec.kinds import FieldKind, name_of
 from netspec.meant import meant_call
 from netspec.recipe import aliases, tables
-from netspec.recipe.base import Loss
+from netspec.recipe.base import Loss, Named
+from netspec.recipe.measures import Metric, MetricItem
 from netspec.recipe.terms import LossItem
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
 from netspec.validation import FAILED, Reader
@@ -60,6 +61,23 @@ def read_losses(
     return tuple(item for _, item in known), known
 
 
+def read_metrics(node: Node, reader: Reader, kind: tables.Kind) -> Any:
+    """The items of a list of metrics, or of one; FAILED once reported."""
+    items = [_metric(item, reader, kind) for item in (node.items if isinstance(node, ListNode) else [node])]
+    return FAILED if any(item is None for item in items) else tuple(items)
+
+
+def _metric(node: Node, reader: Reader, kind: tables.Kind) -> MetricItem | None:
+    """One metric of the list, with `of`; None once reported."""
+    beside = node.get("of") if isinstance(node, MapNode) and len(node.entries) > 1 else None
+    if beside is not None and isinstance(node, MapNode):
+        calls = [entry for entry in node.entries if entry[0].text != "of"]
+        node = MapNode(calls, node.flow, node.start, node.end)
+    metric = _called(node, reader, kind)
+    of = None if beside is None or _is_null(beside) else reader.scalar(beside, _OUTPUT, name="of")
+    return None if of is FAILED or not isinstance(metric, Metric) else MetricItem(metric, of)
+
+
 def _item(node: Node, reader: Reader, outputs: Collection[str], kind: tables.Kind) -> ReadItem:
     """One loss of the list with `of`, `target` and `weight`."""
     if (pairs := _by_output(node, outputs, kind)) is not None:
@@ -103,11 +121,16 @@ def _with_beside(loss: Loss | None, beside: dict[str, Node], reader: Reader) -> 
 
 def _call(node: Node, reader: Reader, kind: tables.Kind) -> Loss | None:
     """A loss with its arguments; None once reported."""
+    loss = _called(node, reader, kind)
+    return loss if isinstance(loss, Loss) else None
+
+
+def _called(node: Node, reader: Reader, kind: tables.Kind) -> Named | None:
+    """One thing of a kind with its arguments; None once reported."""
     names = aliases.NAMES[kind.word]
-    loss = reader.call(
+    return reader.call(
         node, kind.names, kind.load, kind=kind.word, unknown=kind.unknown, elsewhere=names, missing=kind.missing
     )
-    return loss if isinstance(loss, Loss) else None
 
 
 def _names(key: str, node: Node | None, kind: FieldKind, reader: Reader) -> Any:

@@ -11,9 +11,9 @@ from netspec.diagnostics import Edit, Fix, did_you_mean, is_misspelt
 from netspec.kinds import TEXT, FieldKind, kind_of
 from netspec.meant import meant_call
 from netspec.recipe import aliases, tables
-from netspec.recipe.base import Interval, Metric, Named, Precision
-from netspec.recipe.fields import SHARE
-from netspec.recipe.items import read_losses
+from netspec.recipe.base import Interval, Named, Precision
+from netspec.recipe.fields import FIGURE, SHARE
+from netspec.recipe.items import read_losses, read_metrics
 from netspec.recipe.resolved import Draft, NotRead, Recipe, best_metric
 from netspec.recipe.terms import LossItem
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode
@@ -33,7 +33,7 @@ PLAIN: Final[Mapping[str, FieldKind]] = {
     "mixup": NON_NEGATIVE,
     "cutmix": NON_NEGATIVE,
     "aux_weight": NON_NEGATIVE,
-    "best": kind_of(Metric),
+    "best": FIGURE,
     "seed": NATURAL,
     "precision": kind_of(Precision),
     "checkpoint_every": COUNT,
@@ -76,6 +76,7 @@ RENAMED: Final[Mapping[str, str]] = {
     **dict.fromkeys(("model_ema", "ema_decay", "polyak"), "ema"),
     **dict.fromkeys(("mixup_alpha", "mix_up"), "mixup"),
     **dict.fromkeys(("cutmix_alpha", "cut_mix"), "cutmix"),
+    **dict.fromkeys(("metric", "eval_metrics", "scores"), "metrics"),
 }  # fmt: skip
 """Keys under the names that other trainers give them."""
 
@@ -104,6 +105,8 @@ def read_recipe(
         else:
             if key.text == "loss":
                 read, losses = read_losses(value, reader, outputs, known.calls[key.text])
+            elif key.text == "metrics":
+                read = read_metrics(value, reader, known.calls[key.text])
             else:
                 read = _read(key, value, reader, known)
             if read is FAILED:

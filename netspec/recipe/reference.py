@@ -49,8 +49,9 @@ def key_facts(name: str) -> tuple[str, str, str]:
 
 
 def _key_words(name: str) -> str:
-    if name == "loss":
-        return "a loss, or a list of losses"
+    if name in ("loss", "metrics"):
+        word = tables.CALLS[name].word
+        return f"a {word}, or a list of {word}{'s' if word[-1] != 's' else 'es'}"
     if name in PLAIN:
         return PLAIN[name].phrase
     if name in tables.CALLS:
@@ -301,6 +302,16 @@ Schedulers are those of `torch.optim.lr_scheduler`. Below, t counts epochs, or o
 step`, which is the default of OneCycleLR and CyclicLR; after a `warmup`, t counts from its end. `T_max` of
 CosineAnnealingLR may be left out: it is then what is left of the run. The length of OneCycleLR is always that of the
 run.
+""",
+    "metrics": """
+Metrics are those of torchmetrics, which comes with the extra `torch`. They are measured on validation and test data
+after every epoch, on the device, and stand in the records, the curves, the report and in `netspec eval`; and
+`best`, `early_stopping` and a sweep may follow one, as in `best: validation_f1`. Which of the library's classes it is
+follows from the loss: of classes (`CrossEntropyLoss`), of labels that are 0 or 1 (`BCEWithLogitsLoss`), of values
+(`MSELoss`). The figure is called as the table says; another `average` stands behind it, `f1_weighted`, and with
+`average: none` there is one for each class, `f1.cat`. Of several outputs, `of` names the one that it reads:
+`metrics: [{F1Score: , of: kind}]`, whose figure is `f1/kind`. A class without examples, or without answers, counts as 0
+where the definition would divide by nothing.
 """,
     "loss": """
 Losses are those of `torch.nn`; the trainer averages over the targets, so there is no `reduction`. The first three

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.arguments import Arguments
-from netspec.recipe.base import Interval, Loss, Metric, Named, Precision
+from netspec.recipe.base import Interval, Loss, Named, Precision
+from netspec.recipe.measures import MetricItem
 from netspec.recipe.terms import LossItem
 
 if TYPE_CHECKING:
@@ -66,8 +67,11 @@ class Recipe(NamedTuple):
     aux_weight: float = 0.3
     """Weight of each auxiliary head's loss (`aux:` in the net), GoogLeNet's 0.3."""
 
-    best: Metric | None = None
-    """The metric of the best checkpoint, `validation_loss` or `validation_accuracy`; None without validation."""
+    metrics: tuple[MetricItem, ...] = ()
+    """What is measured on validation and test data beside loss and accuracy; `of` names the output."""
+    best: str | None = None
+    """The figure of the best checkpoint: `validation_loss`, `validation_accuracy`, or `validation_` and the name of a
+    metric, as `validation_f1`; None without validation."""
     early_stopping: EarlyStopping | None = None
     """After how many epochs without improvement training ends."""
     seed: int = 0
@@ -97,7 +101,8 @@ class Recipe(NamedTuple):
     @property
     def parts(self) -> tuple[Named, ...]:
         """All that it calls by name."""
-        named = (self.data, *(item.loss for item in self.losses), self.optimizer, self.scheduler)
+        measured = (item.metric for item in self.metrics)
+        named = (self.data, *(item.loss for item in self.losses), self.optimizer, self.scheduler, *measured)
         return tuple(part for part in (*named, *self.transforms, *self.augment) if part is not None)
 
     @property
@@ -107,8 +112,23 @@ class Recipe(NamedTuple):
 
     @property
     def has_accuracy(self) -> bool:
-        """True if exactly one loss is of classes: its accuracy is that of the run."""
+        """True if exactly one loss is of classes, whose accuracy is that of the run; or a metric of the recipe is."""
+        return self.is_classifier or "accuracy" in self.measured
+
+    @property
+    def is_classifier(self) -> bool:
+        """True if exactly one loss is of classes."""
         return sum(item.loss.target == "classes" for item in self.losses) == 1
+
+    @property
+    def measured(self) -> dict[str, MetricItem]:
+        """The metrics by the names of their figures."""
+        return {item.label: item for item in self.metrics}
+
+    def falls(self, figure: str) -> bool:
+        """Whether less of a figure of the validation data is better."""
+        item = self.measured.get(figure.removeprefix("validation_"))
+        return figure == "validation_loss" if item is None else item.metric.lower
 
     @property
     def validates(self) -> bool:
@@ -116,9 +136,9 @@ class Recipe(NamedTuple):
         return self.validation > 0 or self.data.has_validation
 
 
-def best_metric(recipe: Recipe) -> Metric:
+def best_metric(recipe: Recipe) -> str:
     """The metric that chooses the best checkpoint where the recipe names none."""
-    accurate = recipe.has_accuracy and len(recipe.losses) == 1 and not recipe.data.next_token
+    accurate = recipe.is_classifier and len(recipe.losses) == 1 and not recipe.data.next_token
     return "validation_accuracy" if accurate else "validation_loss"
 
 
@@ -157,6 +177,8 @@ def _plain(value: Any) -> Any:
         case LossItem():
             beside = {"of": _plain(value.of), "target": value.target, "weight": value.weight}
             return {**_plain(value.loss), **{k: v for k, v in beside.items() if v not in (None, [])}}
+        case MetricItem():
+            return {**_plain(value.metric), **({} if value.of is None else {"of": value.of})}
         case Named():
             return {value.name(): {k: _plain(v) for k, v in value}}
         case Arguments():

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from netspec.arguments import Count, Natural, NonNegative, Positive, Probability
 from netspec.dims import Problem
-from netspec.recipe.base import Interval, Metric, Named
+from netspec.recipe.base import Interval, Named
 from netspec.recipe.fields import Factor, Inner, Milestones
 
 _LAST_EPOCH = {"last_epoch": "a run is resumed with `--resume`, which restores the schedule"}
@@ -28,7 +28,7 @@ class Scheduler(Named):
     """The argument of torch's that follows from the length of the run, where a spec does not give it."""
 
     @property
-    def metric(self) -> Metric | None:
+    def metric(self) -> str | None:
         """The validation metric that the schedule reads after each epoch; None for one that reads none."""
         return None
 
@@ -217,7 +217,7 @@ class ReduceLROnPlateau(Scheduler):
     eps: NonNegative = 1e-8
 
     @property
-    def metric(self) -> Metric | None:
+    def metric(self) -> str | None:
         return "validation_loss" if self.mode == "min" else "validation_accuracy"
 
     def problems(self) -> list[Problem]:

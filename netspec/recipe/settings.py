@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from netspec.arguments import Arguments, Count, Natural, NonNegative, Positive, Probability
+from netspec.recipe.fields import Figure
 
 
 class Warmup(Arguments):
@@ -39,7 +40,7 @@ class EarlyStopping(Arguments):
 
     scalar: ClassVar[str | None] = "patience"
 
-    metric: Literal["validation_loss", "validation_accuracy"] | None = None
+    metric: Figure | None = None
     patience: Count
     min_delta: NonNegative = 0.0
 

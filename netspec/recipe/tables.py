@@ -13,6 +13,7 @@ from netspec.arguments import Arguments
 from netspec.diagnostics import Code
 from netspec.layers import Offer
 from netspec.recipe.base import DataSet, Loss, Named, Optimizer, Transform
+from netspec.recipe.measures import Metric
 
 if TYPE_CHECKING:
     from netspec.recipe.schedulers import Scheduler
@@ -56,6 +57,12 @@ LOSSES: Final = _table(
     several="GaussianKL GaussianNLLLoss CosineEmbeddingLoss MarginRankingLoss TripletMarginLoss",
     function="function",
 )
+METRICS: Final = _table(
+    classes="Accuracy Precision Recall Specificity F1Score FBetaScore JaccardIndex AUROC AveragePrecision"
+    " MatthewsCorrCoef CohenKappa CalibrationError ExactMatch",
+    values="MeanAbsoluteError MeanSquaredError MeanAbsolutePercentageError R2Score ExplainedVariance PearsonCorrCoef"
+    " SpearmanCorrCoef",
+)
 
 SETTINGS: Final = {"warmup": "Warmup", "ema": "Ema", "early_stopping": "EarlyStopping"}
 """Keys of a recipe with several values of their own, and their class in `settings.py`."""
@@ -74,6 +81,7 @@ transform: Callable[[str], type[Transform]] = _loader("transforms.", TRANSFORMS)
 optimizer: Callable[[str], type[Optimizer]] = _loader("optimizers.", OPTIMIZERS)
 scheduler: Callable[[str], type[Scheduler]] = _loader("", SCHEDULERS)
 loss: Callable[[str], type[Loss]] = _loader("losses.", LOSSES)
+metric: Callable[[str], type[Metric]] = _loader("metrics.", METRICS)
 
 
 class Kind(NamedTuple):
@@ -108,6 +116,7 @@ CALLS: Final[Mapping[str, Kind]] = {
     "loss": Kind("loss", LOSSES, loss, "unknown-loss", Loss),
     "optimizer": Kind("optimizer", OPTIMIZERS, optimizer, "unknown-optimizer"),
     "scheduler": Kind("scheduler", SCHEDULERS, scheduler, "unknown-scheduler"),
+    "metrics": Kind("metric", METRICS, metric, "unknown-metric", Metric),
 }
 """Keys of a recipe under which one name stands with its arguments."""
 

@@ -17,6 +17,7 @@ _MARKS: Final = "a data set here has no boxes and no key points"
 _SIZES: Final = "it makes images of different sizes, and those of a batch have one; write `RandomResizedCrop`"
 _SEVERAL: Final = "it makes several images of one; write `{}`"
 _NEAREST: Final = "the trainer's own code has none of it; `{}` comes closest"
+_FEW: Final = "few ask for it; `{}` comes closest, and a plugin or a program may give it"
 _HOLDS: Final = "it holds other transforms; a list carries out all of its own in their order, most of them with a `p`"
 
 DONE_ANYWAY: Final = ("ToTensor", "ToImage", "ToDtype", "PILToTensor", "ConvertImageDtype", "ToPureTensor")
@@ -83,6 +84,37 @@ UNOFFERED: Final[Mapping[str, Mapping[str, str]]] = {
         "InterpolationMode": "it is an argument, as in `Resize: {size: 64, interpolation: bilinear}`",
         "Transform": _BASE.format("RandomHorizontalFlip"),
     },
+    "metric": {
+        **dict.fromkeys(
+            ("ConfusionMatrix", "ROC", "PrecisionRecallCurve", "StatScores"),
+            "it is a table or a curve, and a figure is a number; write `AUROC` or `AveragePrecision`",
+        ),
+        **dict.fromkeys(
+            ("PrecisionAtFixedRecall", "RecallAtFixedPrecision", "SensitivityAtSpecificity",
+             "SpecificityAtSensitivity"),
+            "it gives a threshold beside the figure; write `AveragePrecision` or `AUROC`",
+        ),
+        "HammingDistance": "it is 1 less the accuracy of labels; write `Accuracy`",
+        "HingeLoss": "it is a loss; write `F1Score`",
+        "LogAUC": _FEW.format("AUROC"),
+        "EER": _FEW.format("AUROC"),
+        "NegativePredictiveValue": _FEW.format("Specificity"),
+        **dict.fromkeys(
+            ("MeanSquaredLogError", "LogCoshError", "MinkowskiDistance", "TweedieDevianceScore", "CosineSimilarity",
+             "NormalizedRootMeanSquaredError"),
+            _FEW.format("MeanSquaredError"),
+        ),
+        **dict.fromkeys(
+            ("SymmetricMeanAbsolutePercentageError", "WeightedMeanAbsolutePercentageError"),
+            _FEW.format("MeanAbsolutePercentageError"),
+        ),
+        "RelativeSquaredError": "it is 1 less R²; write `R2Score`",
+        **dict.fromkeys(("ConcordanceCorrCoef", "KendallRankCorrCoef"), _FEW.format("SpearmanCorrCoef")),
+        **dict.fromkeys(("KLDivergence", "JensenShannonDivergence"), _FEW.format("CalibrationError")),
+        **dict.fromkeys(
+            ("CriticalSuccessIndex", "ContinuousRankedProbabilityScore"), _FEW.format("MeanAbsoluteError")
+        ),
+    },
 }  # fmt: skip
 """Kind of thing → name of a class in its `LIBRARY` → why not, and what to write."""
 
@@ -91,6 +123,7 @@ LIBRARY: Final[Mapping[str, str]] = {
     "scheduler": "torch.optim.lr_scheduler",
     "loss": "torch.nn",
     "transform": "torchvision.transforms.v2",
+    "metric": "torchmetrics",
 }
 """Kind of thing → whose classes its names are."""
 

@@ -38,6 +38,7 @@ _TITLES: Final = {
     "optimizer": "Optimizers",
     "scheduler": "Schedulers",
     "loss": "Losses",
+    "metrics": "Metrics",
 }
 """Key of a recipe → what stands under it."""
 

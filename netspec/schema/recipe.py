@@ -23,6 +23,11 @@ _BESIDE: Final[Mapping[str, Schema]] = {
 }
 """What stands beside a loss."""
 assert set(_BESIDE) == set(BESIDE)
+_LISTED: Final[Mapping[str, Mapping[str, Schema]]] = {
+    "loss": _BESIDE,
+    "metrics": {"of": any_of(_TEXT, {"type": "null"})},
+}
+"""Keys that take one thing or a list of such, each with what stands beside it."""
 
 
 def recipe_definitions(offer: Offer) -> dict[str, Schema]:
@@ -41,8 +46,8 @@ def _told(name: str) -> str:
 
 def _key(name: str, known: tables.Tables) -> Schema:
     """The value of a key."""
-    if name == "loss":
-        one = _calls(known.calls[name], _BESIDE)
+    if name in _LISTED:
+        one = _calls(known.calls[name], _LISTED[name])
         return any_of(one, {"type": "array", "items": one, "minItems": 1})
     if name in known.calls:
         return _calls(known.calls[name])

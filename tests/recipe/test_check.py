@@ -260,7 +260,6 @@ ELSEWHERE = {
     "drop_last: true": "the last batch of an epoch holds what is left over",
     "num_workers: 4": "`netspec train --workers 8`",
     "device: cuda": "`netspec train --device cuda`",
-    "metrics: [accuracy]": "`best: validation_accuracy`",
     "callbacks: []": "`early_stopping`, `checkpoint_every`",
     "patience: 3": "`early_stopping: {patience: 5}`",
     "weight_decay: 0.1": "`optimizer: {AdamW: {weight_decay: 0.01}}`",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import torchmetrics
 from torch import nn
 from torchvision.transforms import v2
 
@@ -28,16 +29,23 @@ LIBRARIES: dict[str, tuple[ModuleType, type]] = {
     "scheduler": (torch.optim.lr_scheduler, torch.optim.lr_scheduler.LRScheduler),
     "loss": (nn, nn.Module),
     "transform": (v2, object),
+    "metric": (torchmetrics, torchmetrics.Metric),
 }
-NOT_IN_EVERY_TORCH = {"LinearCrossEntropyLoss"}
+NOT_IN_EVERY_TORCH = {"LinearCrossEntropyLoss", "JensenShannonDivergence"}
 """What the oldest admitted release lacks."""
 LINES = {"optimizer": "optimizer: {}", "scheduler": "scheduler: {}", "loss": "loss: {}", "transform": "augment: [{}]"}
+LINES["metric"] = "metrics: [{}]"
 REFUSED = [(kind, name) for kind, names in UNOFFERED.items() for name in names]
 
 
 def public(kind: str) -> set[str]:
     """The names of a library's public classes of a kind; a loss is a module that calls itself one."""
     library, base = LIBRARIES[kind]
+    if kind == "metric":  # those of pictures, texts and sounds that a net makes are another matter
+        of_tasks = {
+            n for n in torchmetrics.classification.__all__ if not re.match("Binary|Multiclass|Multilabel|Dice", n)
+        }
+        return of_tasks | set(torchmetrics.regression.__all__)
     found = {
         n for n, c in vars(library).items() if inspect.isclass(c) and issubclass(c, base) and not n.startswith("_")
     }

@@ -110,7 +110,9 @@ def test_what_is_shown_as_written_is_read_without_a_mistake_in_names_or_argument
     if name in tables.SCHEDULERS:  # one may follow a metric, another change the momentum
         more = ["validation: 0.1", "optimizer: {SGD: {momentum: 0.9}}"]
     found = findings(with_line(usage(name), *more))
-    assert {d.code for d in found} <= {"data-mismatch", "loss-mismatch", "classes-mismatch"}, [d.message for d in found]
+    assert {d.code for d in found} <= {"data-mismatch", "loss-mismatch", "classes-mismatch", "metric-mismatch"}, [
+        d.message for d in found
+    ]
 
 
 def test_a_word_that_no_recipe_has_is_not_explained() -> None:

@@ -98,3 +98,7 @@ class PoissonNLLLoss(Loss):
     log_input: bool = True
     full: bool = False
     eps: Positive = 1e-8
+
+    @property
+    def logarithmic(self) -> bool:
+        return self.log_input

@@ -11,6 +11,7 @@ from typing import Any
 
 from netspec.asked import option
 from netspec.diagnostics import ResourceError, UsageError
+from netspec.recipe.resolved import Recipe
 from netspec.trainer.errors import CallbackFailed, Interrupted, NonFinite, Refusals, alike
 from netspec.trainer.loop.background import Keeper
 from netspec.trainer.loop.callbacks import Callbacks, Event
@@ -158,8 +159,7 @@ class Training:
         progress.epoch, progress.batch, progress.seconds, progress.computing = progress.epoch + 1, 0, 0.0, 0.0
         trainer.sums.reset()
         improved = self._note_best(record)
-        metric = trainer.recipe.best and getattr(record, trainer.recipe.best)
-        trainer.schedule.after_epoch(metric)
+        trainer.schedule.after_epoch(record)
         if trainer.world.first:
             write_records(self.directory.path, progress.records)
             if self.over or time.perf_counter() >= self._next_drawing:
@@ -245,14 +245,14 @@ class Training:
         """Update the best epoch and the state of early stopping. True if this epoch is the best so far."""
         recipe, progress = self.trainer.recipe, self.progress
         if (stopping := recipe.early_stopping) is not None:
-            value = _rising(stopping.metric or recipe.best, record)
+            value = _rising(stopping.metric or recipe.best, record, recipe)
             if progress.stopping_best is None or value > progress.stopping_best + stopping.min_delta:
                 progress.stopping_best, progress.waited = value, 0
             else:
                 progress.waited += 1
         if recipe.best is None:
             return False
-        value = _rising(recipe.best, record)
+        value = _rising(recipe.best, record, recipe)
         if progress.best is not None and value <= progress.best:
             return False
         progress.best, progress.best_epoch = value, record.epoch
@@ -391,9 +391,9 @@ class Training:
         )
 
 
-def _rising(metric: str | None, record: Record) -> float:
-    """The value of a metric with the sign that makes greater values better; −∞ if it was not measured or is NaN."""
-    value = getattr(record, metric) if metric else None
-    if value is None or math.isnan(value):
+def _rising(figure: str | None, record: Record, recipe: Recipe) -> float:
+    """The value of a figure with the sign that makes greater values better; −∞ if it was not measured or is NaN."""
+    value = None if figure is None else record.figure(figure)
+    if figure is None or value is None or math.isnan(value):
         return -math.inf
-    return -value if metric == "validation_loss" else value
+    return -value if recipe.falls(figure) else value

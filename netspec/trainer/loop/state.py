@@ -100,7 +100,7 @@ def restore(
     if all(then.get(key) == now.get(key) for key in _SCHEDULED):
         trainer.schedule.load_state_dict(state["schedule"])
     else:
-        trainer.schedule.catch_up(progress.records, progress.step, trainer.recipe.best)
+        trainer.schedule.catch_up(progress.records, progress.step)
         note("note: learning rates go on as if the run had been planned so from its start")
     if trainer.step.scale and state["scale"]:
         trainer.step.scale.load_state_dict(state["scale"])

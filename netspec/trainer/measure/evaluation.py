@@ -61,7 +61,8 @@ def evaluate(
         arithmetic: device and precision.
         batch_size: examples per forward pass, over all processes.
         world: the processes, each of which evaluates its share.
-        metrics: those of the program, whose figures are `parts` of the result.
+        metrics: those of the recipe and of the program, whose figures are `parts` of the result; that of labels which
+            is called `accuracy` is its accuracy.
     """
     device = arithmetic.device
     sums = LossSums(objective, device, held=device.type == "cpu")
@@ -73,9 +74,13 @@ def evaluate(
                 outputs, values, entries = entries_of(model, Batch(x, y), objective, arithmetic)
                 sums.add(entries)
                 if metrics is not None:
-                    metrics.add(objective.answer(outputs), objective.aim(values), count)
+                    metrics.add(objective.answer(outputs), objective.aim(values), count, entries)
     scores = sums.read(world.sum_(sums.total()))
-    return scores if metrics is None else scores._replace(parts={**scores.parts, **metrics.read()})
+    if metrics is None:
+        return scores
+    figures = metrics.read()
+    accuracy = figures.pop("accuracy", None) if scores.accuracy is None else scores.accuracy
+    return scores._replace(accuracy=accuracy, parts={**scores.parts, **figures})
 
 
 def entries_of(

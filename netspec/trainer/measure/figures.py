@@ -1,4 +1,6 @@
-"""The metrics that a program gives: functions of a batch, or objects that see all batches of an evaluation.
+"""The metrics of a run: those that its recipe names, and those that a program gives.
+
+A program gives functions of a batch, or objects that see all batches of an evaluation.
 
 A function gives a number for each batch, and the figure of a set is their mean, weighted by the examples. An object has
 `update(output, target)`, `compute()` and `reset()`, as those of torchmetrics have.
@@ -14,10 +16,14 @@ import torch
 from torch import Tensor
 
 from netspec.diagnostics import NetspecError, UsageError
+from netspec.recipe.resolved import Recipe
 from netspec.torch.foreign import lacks_memory
 from netspec.trainer.data.targets import sizes_text
 from netspec.trainer.machine.processes import World
 from netspec.trainer.measure.given import name_of
+from netspec.trainer.measure.losses import Objective
+from netspec.trainer.measure.measured import Measured, foreign_metrics, measured_of
+from netspec.trainer.measure.metrics import Entry
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _TAKEN = ("loss", "accuracy", "perplexity")
@@ -25,18 +31,26 @@ _METHODS = ("update", "compute", "reset")
 
 
 class Metrics:
-    """The metrics of a program, by name.
+    """The metrics of a run, by name.
 
     Args:
         given: what `netspec.train(net, metrics=…)` is given: by name, or a list of functions, whose names are theirs.
         device: the device of outputs and targets.
         world: the processes of the run.
+        named: those of netspec's own that the recipe names, each with the place of the loss that it goes with.
 
     Raises:
         UsageError: one is no metric, or its name cannot be a column of the records.
     """
 
-    def __init__(self, given: Any, device: torch.device, world: World = World()) -> None:  # noqa: B008  # a value
+    def __init__(
+        self,
+        given: Any,
+        device: torch.device,
+        world: World = World(),  # noqa: B008  # a value
+        named: Sequence[tuple[int, Measured]] = (),
+    ) -> None:
+        self._measured = named
         self._functions: dict[str, Callable[[Any, Any], Any]] = {}
         self._objects: dict[str, Any] = {}
         self._world = world
@@ -57,20 +71,24 @@ class Metrics:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the metrics."""
-        return (*self._functions, *self._objects)
+        return (*(metric.label for _, metric in self._measured), *self._functions, *self._objects)
 
     def reset(self) -> None:
         """Begin a set."""
         self._sums.zero_()
+        for _, metric in self._measured:
+            metric.reset()
         for name, metric in self._objects.items():
             self._asked(name, "reset", metric.reset)
 
-    def add(self, output: Any, target: Any, count: int) -> None:
-        """Add a batch of so many examples.
+    def add(self, output: Any, target: Any, count: int, entries: Sequence[Entry]) -> None:
+        """Add a batch of so many examples: outputs and targets as a program knows them, and as each loss reads them.
 
         Raises:
             UsageError: a metric fails, or gives more than a number.
         """
+        for place, measured in self._measured:
+            measured.update(entries[place])
         for place, (name, metric) in enumerate(self._functions.items()):
             found = self._asked(name, f"{name}(output, target)", lambda m=metric: m(output, target))
             self._sums[place].add_(_number(name, found, f"for a batch of {count}"), alpha=count)
@@ -83,9 +101,11 @@ class Metrics:
 
         Raises:
             UsageError: a metric fails, or gives more than a number.
+            ResourceError: the data are not what a metric of the recipe is of.
         """
         sums = self._world.sum_(self._sums.clone())
-        found = {name: float(sums[place] / sums[-1]) for place, name in enumerate(self._functions)}
+        found = {name: value for _, metric in self._measured for name, value in metric.figures().items()}
+        found |= {name: float(sums[place] / sums[-1]) for place, name in enumerate(self._functions)}
         for name, metric in self._objects.items():
             value = self._asked(name, "compute", metric.compute)
             if isinstance(value, Mapping):
@@ -105,6 +125,39 @@ class Metrics:
             if lacks_memory(error):
                 raise
             raise UsageError(f"the metric `{name}` fails in `{what}`: {type(error).__name__}: {error}") from error
+
+
+def make_metrics(
+    recipe: Recipe,
+    objective: Objective,
+    names: Sequence[str],
+    device: torch.device,
+    world: World = World(),  # noqa: B008  # a value
+    given: Any = None,
+) -> Metrics | None:
+    """The metrics of a run; None if there are none.
+
+    Args:
+        recipe: names metrics.
+        objective: its losses.
+        names: of the classes, as far as the data have some.
+        device: the device of outputs and targets.
+        world: the processes of the run.
+        given: what a program gives, as of `Metrics`.
+
+    Raises:
+        UsageError: one of the program's is no metric, or has the name of another.
+        PluginError: one of a plugin's is not there, or refuses its arguments.
+        MissingExtra: torchmetrics is not installed.
+    """
+    if not recipe.metrics and given is None:
+        return None
+    found = _named(given)
+    foreign = foreign_metrics(recipe, device)
+    twice = next((name for name in found if name in recipe.measured), None)
+    if twice is not None:
+        raise UsageError(f"the recipe has a metric `{twice}`, and so has `metrics`: give one of them another name")
+    return Metrics({**found, **foreign}, device, world, measured_of(recipe, objective, names, device))
 
 
 def _named(given: Any) -> dict[str, Any]:

@@ -92,6 +92,11 @@ class LossFunction:
         return output.flatten(0, -2) if self.term.next_token else output
 
     @property
+    def ignored(self) -> int | None:
+        """The class of targets that do not count, if the data have some."""
+        return self._ignored
+
+    @property
     def scores(self) -> Shape:
         """The shape of its first output for one example."""
         assert self.term.type is not None, "the term is one of a net"

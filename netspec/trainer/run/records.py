@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -65,7 +66,8 @@ class Record:
         """What says most of how good the net is: `figure(f"test_{quantity}")`."""
         if "train_perplexity" in self.parts:
             return "perplexity"
-        return "loss" if self.train_accuracy is None else "accuracy"
+        accuracies = (self.train_accuracy, self.validation_accuracy, self.test_accuracy)
+        return "loss" if all(value is None for value in accuracies) else "accuracy"
 
     def row(self) -> dict[str, Any]:
         """The record as one plain mapping, from column to value."""
@@ -76,14 +78,15 @@ class Record:
         """The record as one line of at most 80 columns: with the speed if it fits, and with fewer digits if numbers are
         long."""
         measured = [name for name in ("train", "validation", "test") if getattr(self, f"{name}_loss") is not None]
-        lines = (self._line(digits, of) for of in (measured, measured[-1:], ()) for digits in (4, 3, 2, 1))
-        line = next((line for line in lines if len(line) <= _COLUMNS), self._line(1, ()))
+        ways = ((measured, 9), (measured, 1), (measured[-1:], 9), (measured[-1:], 1), ((), 0))
+        lines = (self._line(digits, of, most) for some in ((4, 3, 2), (1,)) for of, most in ways for digits in some)
+        line = next((line for line in lines if len(line) <= _COLUMNS), self._line(1, (), 0))
         speed = f"  {self.examples_per_second:,.0f} examples/s"
         return line + speed if len(line + speed) <= _COLUMNS else line
 
-    def _line(self, digits: int, of: Sequence[str]) -> str:
-        """With the accuracies of each output on the parts of the data `of`, if there are several. A text has the
-        perplexity in place of the accuracy."""
+    def _line(self, digits: int, of: Sequence[str], most: int) -> str:
+        """With the accuracies of each output on the parts of the data `of`, if there are several, and with at most so
+        many of the other metrics. A text has the perplexity in place of the accuracy."""
         parts = [f"epoch {self.epoch:>3}"]
         quantity, says = ("perplexity", " perplexity ") if self.quantity == "perplexity" else ("accuracy", " acc ")
         for name, word in (("train", "loss"), ("validation", "val"), ("test", "test")):
@@ -96,15 +99,20 @@ class Record:
                     found = [(key.removeprefix(start), v) for key, v in self.parts.items() if key.startswith(start)]
                     behind = "".join(f" {label} {figure_text(value, digits)}" for label, value in found)
                 if name in of:
-                    behind += "".join(f" {key} {figure_text(value, digits)}" for key, value in self._own(name))
+                    behind += "".join(f" {key} {figure_text(value, digits)}" for key, value in self._own(name)[:most])
                 parts.append(f"{word} {figure_text(loss, digits)}{behind}")
         seconds = f"{self.seconds:.1f}" if self.seconds < 99.95 else f"{self.seconds:.0f}"
         return "  ".join([*parts, f"{seconds} s"])
 
     def _own(self, part: str) -> list[tuple[str, float | None]]:
-        """What a program's metrics measured on a part of the data."""
+        """What the metrics of the recipe and of a program measured on a part of the data, those of classes left out."""
         found = [(key.removeprefix(f"{part}_"), v) for key, v in self.parts.items() if key.startswith(f"{part}_")]
-        return [(key, value) for key, value in found if "/" not in key and key != "perplexity"]
+        heads = Counter(key.partition(".")[0] for key, _ in found)
+        return [
+            (key, value)
+            for key, value in found
+            if "/" not in key and key != "perplexity" and heads[key.partition(".")[0]] == 1
+        ]
 
 
 COLUMNS = tuple(f.name for f in fields(Record) if f.name != "parts")

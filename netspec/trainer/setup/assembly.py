@@ -26,7 +26,7 @@ from netspec.trainer.machine.device import Arithmetic, choose_arithmetic, choose
 from netspec.trainer.machine.processes import World
 from netspec.trainer.machine.random_state import seed_everything
 from netspec.trainer.machine.values import each
-from netspec.trainer.measure.figures import Metrics
+from netspec.trainer.measure.figures import make_metrics
 from netspec.trainer.measure.given import check_loss
 from netspec.trainer.measure.losses import Objective
 from netspec.trainer.measure.metrics import LossSums
@@ -88,7 +88,7 @@ def assemble(
     schedule = Schedule(recipe, optimization, steps)
     given = None if supplied.loss is None else check_loss(supplied.loss, target)
     loss = make_objective(net, recipe, target, data.ignores, given, data.form)
-    metrics = None if supplied.metrics is None else Metrics(supplied.metrics, target, world)
+    metrics = make_metrics(recipe, loss, data.names, target, world, supplied.metrics)
     _check_divisors(recipe, loss, world)
     _check_text(net, recipe, model, loss, data, target)
     watched = target.type == "cpu" and options.driver not in RECORDERS

@@ -125,6 +125,12 @@ def _with_data(recipe: Recipe, given: GivenData) -> Recipe:
 
 
 def _with_loss(recipe: Recipe) -> Recipe:
+    if recipe.metrics:
+        names = ", ".join(f"`{item.metric.name()}`" for item in recipe.metrics)
+        raise UsageError(
+            f"the recipe's `metrics` ({names}) compare what its own loss compares, and a loss is given in its place: "
+            "leave them out, and give `metrics=`, too"
+        )
     for key in ("mixup", "cutmix"):
         if getattr(recipe, key) > 0:
             raise UsageError(

@@ -42,9 +42,9 @@ def try_out(trainer: Trainer, given: Supplied) -> None:
                 continue
             training = name == "train"
             with evaluating(trainer.model), torch.enable_grad() if training else nullcontext():
-                outputs, values, _ = entries_of(trainer.model, batch, trainer.loss, trainer.arithmetic)
+                outputs, values, entries = entries_of(trainer.model, batch, trainer.loss, trainer.arithmetic)
                 if metrics is not None and not training:
                     metrics.reset()
-                    metrics.add(trainer.loss.answer(outputs), trainer.loss.aim(values), len(values[0]))
+                    metrics.add(trainer.loss.answer(outputs), trainer.loss.aim(values), len(values[0]), entries)
                     metrics.read()
     set_random_state(state, device)

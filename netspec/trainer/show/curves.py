@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ _DARK_PAGE = {
     "figure.facecolor": "#0d1117", "axes.facecolor": "#0d1117",
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), "#f0f3f6"),
 }  # fmt: skip
+
+
+_MOST_ALIKE = 6
+"""The most curves of one metric, `f1.cat`, `f1.dog`: those of more classes would hide the rest."""
 
 
 def draw_curves(records: Sequence[Record], title: str, *, dark: bool = False) -> str:
@@ -59,9 +64,14 @@ def curves_image(records: Sequence[Record], *, dark: bool = False) -> str:
 
 def _quantities(records: Sequence[Record]) -> list[str]:
     """What there is a curve of: `loss`, `accuracy` if it was measured, and those of several losses, `loss/recon`."""
-    accuracy = ["accuracy"] if any(record.train_accuracy is not None for record in records) else []
-    parts = (name.partition("_")[2] for record in records for name in record.parts)
-    return ["loss", *accuracy, *dict.fromkeys(parts)]
+    accuracy = ["accuracy"] if any(_has_accuracy(record) for record in records) else []
+    parts = list(dict.fromkeys(name.partition("_")[2] for record in records for name in record.parts))
+    alike = Counter(name.partition(".")[0] for name in parts)
+    return ["loss", *accuracy, *(name for name in parts if alike[name.partition(".")[0]] <= _MOST_ALIKE)]
+
+
+def _has_accuracy(record: Record) -> bool:
+    return any(record.figure(f"{part}_accuracy") is not None for part in COLOURS)
 
 
 def _draw(axis: Any, records: Sequence[Record], quantity: str, *, dark: bool) -> None:

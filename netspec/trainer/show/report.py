@@ -144,7 +144,8 @@ def _figures(records: Sequence[Record], run: RunDirectory) -> str:
         return "<li><b>—</b><span>no epoch is finished</span></li>"
     last = records[-1]
     parts = [part for part in ("train", "validation", "test") if last.figure(f"{part}_loss") is not None]
-    quantities = dict.fromkeys(("loss", last.quantity))
+    alone = [name.partition("_")[2] for name in last.parts if not set("./") & set(name)]
+    quantities = dict.fromkeys(("loss", last.quantity, *alone))
     shown: list[tuple[str, str, list[str]]] = []
     for quantity in quantities:
         for part in parts:

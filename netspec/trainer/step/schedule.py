@@ -33,7 +33,7 @@ class Schedule:
     def __init__(self, recipe: Recipe, optimization: Optimization, steps_per_epoch: int) -> None:
         self._optimization = optimization
         self._by_step = recipe.schedule_by == "step"
-        self._by_metric = recipe.scheduler is not None and recipe.scheduler.metric is not None
+        self._follows = None if recipe.scheduler is None else recipe.scheduler.metric
         self._shadow = _shadow(recipe, optimization)
         self._warmup, self._start = _warmup(recipe, steps_per_epoch)
         self._waits = math.ceil(self._warmup / steps_per_epoch)  # the number of epochs that begin within the warm-up
@@ -57,28 +57,29 @@ class Schedule:
         """Set the learning rates after an optimizer step."""
         self._step += 1
         if self._step > self._warmup:
-            if not self._by_step or self._by_metric:
+            if not self._by_step or self._follows is not None:
                 return  # changes at the end of an epoch only
             self._advance()
         self._apply()
 
-    def after_epoch(self, metric: float | None) -> None:
-        """Set the learning rates after an epoch. `metric` is the validation metric, for ReduceLROnPlateau."""
+    def after_epoch(self, record: Record | None) -> None:
+        """Set the learning rates after an epoch; ReduceLROnPlateau follows a figure of the record, if there is one."""
         self._epoch += 1
         if self._epoch > self._waits:
-            if self._by_metric and metric is not None:
-                self._advance(metric)
-            elif not self._by_metric and not self._by_step:
+            if self._follows is not None:
+                figure = None if record is None else record.figure(self._follows)
+                if figure is not None:
+                    self._advance(figure)
+            elif not self._by_step:
                 self._advance()
         self._apply()
 
-    def catch_up(self, records: Sequence[Record], step: int, metric: str | None) -> None:
+    def catch_up(self, records: Sequence[Record], step: int) -> None:
         """Advance a new schedule to the state after `step` steps of a run.
 
         Args:
             records: the records of the finished epochs.
             step: the optimizer steps done.
-            metric: the name of the validation metric in the records.
 
         Raises:
             UsageError: the schedule is shorter than that.
@@ -87,7 +88,7 @@ class Schedule:
             for record in records:
                 for _ in range(record.step - self._step):
                     self.after_step()
-                self.after_epoch(getattr(record, metric) if metric else None)
+                self.after_epoch(record)
             for _ in range(step - self._step):
                 self.after_step()
         except ValueError as error:  # OneCycleLR, which ends with the run

@@ -13,6 +13,7 @@ from netspec.trainer.errors import NonFinite
 from netspec.trainer.machine.device import numerics
 from netspec.trainer.measure.confusion import describe, to_dict
 from netspec.trainer.measure.evaluation import Examination, evaluate, examine
+from netspec.trainer.measure.figures import make_metrics
 from netspec.trainer.measure.metrics import Scores
 from netspec.trainer.run.records import as_json, figure_text
 from netspec.trainer.trained.opening import Trained
@@ -39,7 +40,7 @@ class Inspection:
         head = f"{self.split}, {count} examples{why}: loss {figure_text(self.score.loss)}{accuracy}"
         lines = [
             head,
-            *(f"{name.replace('/', ' of '):<24} {figure_text(value)}" for name, value in self.score.parts.items()),
+            *(f"{name.replace('/', ' of ', 1):<24} {figure_text(value)}" for name, value in self.score.parts.items()),
         ]
         text = "\n".join(lines)
         return text if self.examination is None else f"{text}\n\n{describe(self.examination, names)}"
@@ -65,6 +66,7 @@ def inspect(trained: Trained, split: str, root: Path | None = None, examples: in
         UsageError: the data have no such split.
         ResourceError: data are missing or damaged.
         NonFinite: the loss is NaN.
+        MissingExtra: the recipe names metrics, and torchmetrics is not installed.
     """
     data = trained.data(root, examples)
     part = trained.part(data, split)
@@ -84,10 +86,12 @@ def inspect(trained: Trained, split: str, root: Path | None = None, examples: in
                 trained.model, part, loss, trained.arithmetic,
                 classes=classes, batch_size=batch, count=len(trained.net.outputs),
             )  # fmt: skip
-        if found is not None and loss is not None and objective.only is not None and loss.weight == 1:
+        metrics = make_metrics(trained.recipe, objective, trained.names, trained.arithmetic.device)
+        plain = metrics is None and objective.only is not None
+        if found is not None and loss is not None and plain and loss.weight == 1:
             score = Scores(*found.score)
         else:
-            score = evaluate(trained.model, part, objective, trained.arithmetic, batch_size=batch)
+            score = evaluate(trained.model, part, objective, trained.arithmetic, batch_size=batch, metrics=metrics)
     if math.isnan(score.loss):
         raise NonFinite(
             f"`{trained.run.path}`: the loss on the {split} data is not a number, though every weight is finite: an "

@@ -25,7 +25,7 @@ from netspec.trainer.data.targets import dtype_text, sizes_text
 from netspec.trainer.machine.device import numerics
 from netspec.trainer.machine.undisturbed import kept_randomness
 from netspec.trainer.measure.evaluation import autocast, evaluate, evaluating
-from netspec.trainer.measure.figures import Metrics
+from netspec.trainer.measure.figures import make_metrics
 from netspec.trainer.measure.given import check_loss
 from netspec.trainer.measure.objective import make_objective
 from netspec.trainer.run.records import Record, read_records
@@ -207,7 +207,8 @@ class OpenedRun:
                 splits = load_data(recipe, *given_of(self.net), arithmetic.device, given=given)
                 part = splits.train
             objective = make_objective(self.net, recipe, arithmetic.device, splits.ignores, call, splits.form)
-            own = None if metrics is None else Metrics(metrics, arithmetic.device)
+            named = recipe if loss is None else recipe._replace(metrics=())
+            own = make_metrics(named, objective, self.names, arithmetic.device, given=metrics)
             scores = evaluate(self.model, part, objective, arithmetic, batch_size=recipe.batch_size, metrics=own)
         accuracy = {} if scores.accuracy is None else {"accuracy": scores.accuracy}
         return {"loss": scores.loss, **accuracy, **scores.parts}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from netspec.layers import Count, NonNegative, Probability, TorchCall
-from netspec.recipe import DataSet, Ending, Facts, ImageType, Loss, Transform
+from netspec.recipe import DataSet, Ending, Facts, ImageType, Loss, Metric, Transform
 
 MODULE = "tests.plugged_training"
 
@@ -36,6 +36,28 @@ class RelativeLoss(Loss):
 
     def call(self) -> TorchCall:
         return TorchCall("RelativeLoss", dict(self), MODULE)
+
+
+class Margin(Metric):
+    """The mean distance of the score of the right class from the largest other one, at most `most`."""
+
+    reads: ClassVar[tuple[Literal["classes", "labels", "values"], ...]] = ("classes",)
+    column: ClassVar[str] = "margin"
+
+    most: NonNegative = 5.0
+
+    def call(self) -> TorchCall:
+        return TorchCall("margin", {"most": self.most}, MODULE)
+
+
+class WorstLoss(Metric):
+    """The largest cross entropy of an example."""
+
+    reads: ClassVar[tuple[Literal["classes", "labels", "values"], ...]] = ("classes",)
+    lower: ClassVar[bool] = True
+
+    def call(self) -> TorchCall:
+        return TorchCall("Worst", {}, MODULE)
 
 
 class Halve(Transform):
@@ -106,7 +128,7 @@ class Slopes(DataSet):
         return TorchCall("slopes", {}, MODULE)
 
 
-PARTS = (FocalLoss, RelativeLoss, Halve, RandomScanlines, Rings, Slopes)
+PARTS = (FocalLoss, RelativeLoss, Margin, WorstLoss, Halve, RandomScanlines, Rings, Slopes)
 
 SPEC = """\
 name: rings

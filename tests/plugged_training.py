@@ -31,6 +31,29 @@ class RelativeLoss(nn.Module):
         return ((output - target).abs() / (target.abs() + self.eps)).mean()
 
 
+def margin(output: Tensor, target: Tensor, most: float) -> Tensor:
+    """The mean for scores (N, classes) and classes (N,)."""
+    right = output.gather(1, target.unsqueeze(1))
+    others = output.scatter(1, target.unsqueeze(1), -torch.inf).amax(1, keepdim=True)
+    return (right - others).clamp(-most, most).mean()
+
+
+class Worst:
+    """The largest cross entropy of an example of a set."""
+
+    def __init__(self) -> None:
+        self.largest = 0.0
+
+    def reset(self) -> None:
+        self.largest = 0.0
+
+    def update(self, output: Tensor, target: Tensor) -> None:
+        self.largest = max(self.largest, float(F.cross_entropy(output, target, reduction="none").max()))
+
+    def compute(self) -> float:
+        return self.largest
+
+
 def halve(x: Tensor) -> Tensor:
     """Every second row and column."""
     return x[:, :, ::2, ::2]

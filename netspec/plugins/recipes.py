@@ -10,6 +10,7 @@ from netspec.dims import Problem, Shape, Unmet
 from netspec.layers import Offer
 from netspec.plugins.asking import asked, call_of, is_shape, method, nonsense
 from netspec.recipe.base import DataSet, Divisor, Facts, ImageType, Loss, Named, Transform
+from netspec.recipe.measures import Metric
 from netspec.recipe.resolved import Draft, NotRead, Recipe
 
 T = TypeVar("T")
@@ -45,6 +46,8 @@ def _parts(read: Recipe) -> Iterator[PartAt]:
         yield from (PartAt(step, "transforms") for step in read.transforms)
     with suppress(NotRead):
         yield from (PartAt(step, "augment") for step in read.augment)
+    with suppress(NotRead):
+        yield from (PartAt(item.metric, "metrics") for item in read.metrics)
 
 
 def ask_part(part: Named, input: Shape | None, outputs: Sequence[Shape]) -> None:
@@ -65,6 +68,10 @@ def ask_part(part: Named, input: Shape | None, outputs: Sequence[Shape]) -> None
             _ask_transform(part)
         case DataSet():
             _ask_data(part, input)
+        case Metric():
+            label: object = method(part, "label")
+            if not isinstance(label, str) or not label.isidentifier():
+                raise nonsense(part, "label", label, "a name of letters, digits and `_`")
         case _:
             return
     call_of(part)

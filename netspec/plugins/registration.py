@@ -16,10 +16,12 @@ from netspec.plugins.asking import roots, told, written
 from netspec.plugins.versions import version_of
 from netspec.recipe import tables
 from netspec.recipe.base import DataSet, Ending, Loss, Named, Transform
+from netspec.recipe.measures import Metric, Reads
 
-PARTS: Final = (Loss, Transform, DataSet)
+PARTS: Final = (Loss, Transform, DataSet, Metric)
 """What plugins have for recipes is derived from one of these."""
 
+_COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _PASCAL = re.compile(r"(?=.*[a-z])[A-Z][A-Za-z0-9]*|[A-Z][A-Z0-9]+")
 
 
@@ -115,8 +117,8 @@ def check_is_known(value: object) -> None:
         "write the class, not an instance of it" if isinstance(value, (Layer, *PARTS)) else f"`plugins=` takes {hint}"
     )
     raise PluginError(
-        f"{value!r} is no class derived from `netspec.layers.Layer`, or from `Loss`, `Transform` or `DataSet` of "
-        f"`netspec.recipe`: {hint}"
+        f"{value!r} is no class derived from `netspec.layers.Layer`, or from `Loss`, `Transform`, `DataSet` or `Metric` "
+        f"of `netspec.recipe`: {hint}"
     )
 
 
@@ -187,6 +189,8 @@ def check_part(cls: type[Arguments]) -> type[Named]:
         raise _wrong(cls, "`given` is true, which is for what a program gives to `netspec.train`")
     if issubclass(cls, Loss):
         _check_loss(cls)
+    if issubclass(cls, Metric):
+        _check_metric(cls)
     if issubclass(cls, Transform) and (
         type(cls.columns) is not int or cls.columns < 0 or bool(cls.columns) != cls.random
     ):
@@ -218,6 +222,17 @@ def _check_loss(cls: type[Loss]) -> None:
             raise _wrong(cls, f"`{variable}` is {given!r}, and no tuple of texts")
     if not cls.takes:
         raise _wrong(cls, "`takes` is empty, but a loss reads an output")
+
+
+def _check_metric(cls: type[Metric]) -> None:
+    if not isinstance(cls.column, str) or not _COLUMN.fullmatch(cls.column or cls.__name__):  # pyright: ignore[reportUnnecessaryIsInstance]  # code without types
+        raise _wrong(cls, f"`column` is {cls.column!r}; it is a name of small letters, digits and `_`: `top_error`")
+    if cls.column in (own := ("loss", "accuracy", "perplexity")):
+        raise _wrong(cls, f"`column` is {cls.column!r}, which records have by themselves, as {', '.join(own)}")
+    options = get_args(Reads)
+    reads = cast("object", cls.reads)
+    if not isinstance(reads, tuple) or not reads or not set(cast("tuple[object, ...]", reads)) <= set(options):
+        raise _wrong(cls, f"`reads` is {reads!r}; it is a tuple of some of {', '.join(options)}")
 
 
 def _check_fields(cls: type[Arguments]) -> None:

@@ -1,11 +1,12 @@
 """The `train:` recipe as checked data: data-set facts, transforms, optimisers, schedules, losses. No torch.
 
-`DataSet`, `Divisor`, `Ending`, `Facts`, `ImageType`, `Loss` and `Transform` are what parts of recipes of one's own are
-written with (docs/plugins.md): these names stay where they are, with the meaning that they have.
+`DataSet`, `Divisor`, `Ending`, `Facts`, `ImageType`, `Loss`, `Metric` and `Transform` are what parts of recipes of one's
+own are written with (docs/plugins.md): these names stay where they are, with the meaning that they have.
 """
 
 from netspec.recipe.base import DataSet, Divisor, Ending, Facts, ImageType, Loss, Transform
 from netspec.recipe.check import check_recipe
+from netspec.recipe.measures import Metric
 from netspec.recipe.read import read_recipe
 from netspec.recipe.resolved import Recipe
 
@@ -16,6 +17,7 @@ __all__ = [
     "Facts",
     "ImageType",
     "Loss",
+    "Metric",
     "Recipe",
     "Transform",
     "check_recipe",

@@ -28,9 +28,15 @@ def module_class(call: TorchCall, cls: type[Layer]) -> type[nn.Module]:
     return found
 
 
-def called(call: TorchCall, cls: type[Arguments], arguments: Mapping[str, Any], device: torch.device) -> Any:
+def called(
+    call: TorchCall,
+    cls: type[Arguments],
+    arguments: Mapping[str, Any],
+    device: torch.device,
+    suits: Callable[[Any], bool] = callable,
+) -> Any:
     """What carries out a part of a recipe, made with these arguments: an instance of the class that its call names, a
-    module on the device; or its function, which gets them at each call.
+    module on the device; or its function, which gets them at each call. `suits` says whether an instance can do it.
 
     Raises:
         PluginError: it is a plugin's, and is not there, refuses the arguments or has parameters.
@@ -55,8 +61,9 @@ def called(call: TorchCall, cls: type[Arguments], arguments: Mapping[str, Any], 
                 "be trained: put them into the net, or set `requires_grad_(False)`"
             )
         return made.to(device)
-    if not callable(made):
-        raise PluginError(f"{_told(call, cls)}, makes {made!r}, which cannot be called")
+    if not suits(made):
+        lacks = "cannot be called" if suits is callable else "has no `update`, `compute` and `reset`"
+        raise PluginError(f"{_told(call, cls)}, makes {made!r}, which {lacks}")
     return made
 
 

@@ -72,6 +72,25 @@ def test_data_and_a_loss_of_a_plugin_train_as_those_that_a_program_gives(here: P
         assert mine["train_accuracy"] is not None and theirs["train_accuracy"] is None  # of classes, as the class says
 
 
+def test_metrics_of_a_plugin_measure_what_the_net_answers_and_one_chooses_the_best(here: Path) -> None:
+    text = SPEC + "  validation: 0.3\n  metrics: [{Margin: {most: 3.0}}, WorstLoss]\n  best: validation_worstloss\n"
+    net = netspec.loads(text, plugins=[NAME])
+    result = netspec.train(net, run="own", **QUIET)
+    run = netspec.open_run(result.run, plugins=[NAME])
+    batches = list(run.data["test"].batches(100))
+    output, y = run.predict(batches[0].x), batches[0].y
+    worst = made.Worst()
+    worst.update(output, y)
+    last = result.records[-1].parts
+    assert last["test_margin"] == pytest.approx(float(made.margin(output, y, 3.0)), abs=1e-6)
+    assert last["test_worstloss"] == pytest.approx(worst.compute(), abs=1e-6)
+    figures = [record.parts["validation_worstloss"] for record in result.records]
+    best = netspec.open_run(result.run, plugins=[NAME], best=True).evaluate(split="validation")
+    assert best["worstloss"] == pytest.approx(min(figure or 0.0 for figure in figures), abs=1e-6)
+    told = netspec_("eval", "own", *PLUGIN)
+    assert "margin " in told.output and "worstloss " in told.output
+
+
 def test_a_loss_of_values_and_a_validation_part(here: Path) -> None:
     own = netspec.train(netspec.loads(SLOPES, plugins=PARTS), run="own", **QUIET)
     plain = SLOPES.replace("Slopes", "given").replace("{RelativeLoss: {eps: 0.2}}", "function")

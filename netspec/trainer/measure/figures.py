@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 import torch
@@ -22,12 +23,11 @@ from netspec.trainer.data.targets import sizes_text
 from netspec.trainer.machine.processes import World
 from netspec.trainer.measure.given import name_of
 from netspec.trainer.measure.losses import Objective
-from netspec.trainer.measure.measured import Measured, foreign_metrics, measured_of
+from netspec.trainer.measure.measured import Measured, foreign_metrics, measured_of, sees_all
 from netspec.trainer.measure.metrics import Entry
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _TAKEN = ("loss", "accuracy", "perplexity")
-_METHODS = ("update", "compute", "reset")
 
 
 class Metrics:
@@ -38,6 +38,7 @@ class Metrics:
         device: the device of outputs and targets.
         world: the processes of the run.
         named: those of netspec's own that the recipe names, each with the place of the loss that it goes with.
+        places: of a plugin's that the recipe names, which are `given`, that place.
 
     Raises:
         UsageError: one is no metric, or its name cannot be a column of the records.
@@ -49,14 +50,15 @@ class Metrics:
         device: torch.device,
         world: World = World(),  # noqa: B008  # a value
         named: Sequence[tuple[int, Measured]] = (),
+        places: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        self._measured = named
+        self._measured, self._places = named, places
         self._functions: dict[str, Callable[[Any, Any], Any]] = {}
         self._objects: dict[str, Any] = {}
         self._world = world
         for name, metric in _named(given).items():
             _check_name(name)
-            if _is_object(metric):
+            if sees_all(metric):
                 self._objects[name] = _placed(name, metric, device, world)
             elif callable(metric) and not isinstance(metric, type):
                 self._functions[name] = metric
@@ -90,11 +92,20 @@ class Metrics:
         for place, measured in self._measured:
             measured.update(entries[place])
         for place, (name, metric) in enumerate(self._functions.items()):
-            found = self._asked(name, f"{name}(output, target)", lambda m=metric: m(output, target))
+            pair = self._read_by(name, output, target, entries)
+            found = self._asked(name, f"{name}(output, target)", lambda m=metric, pair=pair: m(*pair))
             self._sums[place].add_(_number(name, found, f"for a batch of {count}"), alpha=count)
         self._sums[-1].add_(count)
         for name, metric in self._objects.items():
-            self._asked(name, "update", lambda m=metric: m.update(output, target))
+            pair = self._read_by(name, output, target, entries)
+            self._asked(name, "update", lambda m=metric, pair=pair: m.update(*pair))
+
+    def _read_by(self, name: str, output: Any, target: Any, entries: Sequence[Entry]) -> tuple[Any, Any]:
+        """Output and target as a metric is given them: those of its loss, for one that the recipe names."""
+        if name not in self._places:
+            return output, target
+        entry = entries[self._places[name]]
+        return entry.output, entry.y
 
     def read(self) -> dict[str, float]:
         """The figures of the set. A collective call.
@@ -157,7 +168,9 @@ def make_metrics(
     twice = next((name for name in found if name in recipe.measured), None)
     if twice is not None:
         raise UsageError(f"the recipe has a metric `{twice}`, and so has `metrics`: give one of them another name")
-    return Metrics({**found, **foreign}, device, world, measured_of(recipe, objective, names, device))
+    named = measured_of(recipe, objective, names, device)
+    places = {name: place for name, (place, _) in foreign.items()}
+    return Metrics({**found, **{name: call for name, (_, call) in foreign.items()}}, device, world, named, places)
 
 
 def _named(given: Any) -> dict[str, Any]:
@@ -178,10 +191,6 @@ def _check_name(name: str) -> None:
         raise UsageError(f"the metric `{name}` has the name of a figure that the records have by themselves: rename it")
     if not _NAME.fullmatch(name):
         raise UsageError(f"`{name}` cannot be the name of a metric: letters, digits, `_`, `.`, `-`, at most 64 of them")
-
-
-def _is_object(metric: Any) -> bool:
-    return not isinstance(metric, type) and all(callable(getattr(metric, method, None)) for method in _METHODS)
 
 
 def _placed(name: str, metric: Any, device: torch.device, world: World) -> Any:

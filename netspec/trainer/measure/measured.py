@@ -133,15 +133,29 @@ def measured_of(
     return found
 
 
-def foreign_metrics(recipe: Recipe, device: torch.device) -> dict[str, Any]:
-    """The metrics of plugins that a recipe names, by the names of their figures.
+def can_measure(metric: Any) -> bool:
+    """True for what sees all batches of an evaluation, or gives a number for each."""
+    return sees_all(metric) or callable(metric)
+
+
+def sees_all(metric: Any) -> bool:
+    """True for an object with the methods of torchmetrics' own."""
+    return not isinstance(metric, type) and all(callable(getattr(metric, name, None)) for name in METHODS)
+
+
+METHODS = ("update", "compute", "reset")
+
+
+def foreign_metrics(recipe: Recipe, device: torch.device) -> dict[str, tuple[int, Any]]:
+    """The metrics of plugins that a recipe names, by the names of their figures, each with the place of its loss.
 
     Raises:
         PluginError: one is not there, or refuses its arguments.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, tuple[int, Any]] = {}
     for item in recipe.metrics:
         if item.metric.is_foreign():
             call = item.metric.call()
-            found[item.label] = called(call, type(item.metric), call.arguments, device)
+            (place,) = candidates(item, recipe.losses)
+            found[item.label] = place, called(call, type(item.metric), call.arguments, device, can_measure)
     return found

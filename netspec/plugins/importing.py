@@ -54,8 +54,8 @@ def import_plugin(name: str) -> Plugin:
         raise PluginError(
             f"the plugin `{name}` has no layers: those are classes derived from `netspec.layers.Layer`, with an "
             "`output`, whose names do not begin with `_`; nor has it parts of recipes, derived from `Loss`, "
-            "`Transform`, `DataSet` or `Metric` of `netspec.recipe`, with a `call`; what a module takes from elsewhere it "
-            "names in `__all__`"
+            "`Transform`, `DataSet` or `Metric` of `netspec.recipe`, with a `call`; what a module takes from elsewhere "
+            "it names in `__all__`"
         )
     return plugin_of(name, version, classes)
 

@@ -117,8 +117,8 @@ def check_is_known(value: object) -> None:
         "write the class, not an instance of it" if isinstance(value, (Layer, *PARTS)) else f"`plugins=` takes {hint}"
     )
     raise PluginError(
-        f"{value!r} is no class derived from `netspec.layers.Layer`, or from `Loss`, `Transform`, `DataSet` or `Metric` "
-        f"of `netspec.recipe`: {hint}"
+        f"{value!r} is no class derived from `netspec.layers.Layer`, or from `Loss`, `Transform`, `DataSet` or "
+        f"`Metric` of `netspec.recipe`: {hint}"
     )
 
 

@@ -1,7 +1,7 @@
-"""The `train:` recipe as checked data: data-set facts, transforms, optimisers, schedules, losses. No torch.
+"""The `train:` recipe as checked data: data-set facts, transforms, optimisers, losses, metrics. No torch.
 
-`DataSet`, `Divisor`, `Ending`, `Facts`, `ImageType`, `Loss`, `Metric` and `Transform` are what parts of recipes of one's
-own are written with (docs/plugins.md): these names stay where they are, with the meaning that they have.
+`DataSet`, `Divisor`, `Ending`, `Facts`, `ImageType`, `Loss`, `Metric` and `Transform` are what parts of recipes of
+one's own are written with (docs/plugins.md): these names stay where they are, with the meaning that they have.
 """
 
 from netspec.recipe.base import DataSet, Divisor, Ending, Facts, ImageType, Loss, Transform

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from netspec.cli.common import format_option, offer, plugin_option
+from netspec.cli.files import no_directory
 from netspec.cli.train import need_torch
 from netspec.diagnostics import UsageError
 from netspec.render.lines import printable
+from netspec.views.describe import plural
 
 if TYPE_CHECKING:
     from netspec.trainer.trained.continuation import Continuation
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 @click.option("--top-k", type=click.IntRange(min=1), metavar="K", help="Draw from the K likeliest tokens only.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), metavar="N", show_default="0",
               help="Of the draws.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
+              help="Of a run on a table: write the rows of one, with what it says of them.")  # fmt: skip
 @click.option("--best", is_flag=True, help="The best checkpoint in place of the weights at the end.")
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
 @format_option("text", "json")
@@ -55,15 +59,16 @@ def command(
     temperature: float | None,
     top_k: int | None,
     seed: int | None,
+    output: Path | None,
     best: bool,
     device: str,
     form: str,
 ) -> None:
     """Say what a trained RUN gives for pictures, or for other examples, or how it goes on with a text.
 
-    A FILE is a picture, or a .safetensors file with a tensor of examples under the name of each input of the net (the
-    only one as `x`). A classifier names the likeliest classes; of any other net, and of one with several outputs, all
-    outputs are given by name: their first values as text, all of them as JSON.
+    A FILE is a picture, a table where the run is on one, or a .safetensors file with a tensor of examples under the
+    name of each input of the net (the only one as `x`). A classifier names the likeliest classes; of any other net, and
+    of one with several outputs, all outputs are given by name: their first values as text, all of them as JSON.
 
     A run on text goes on with `--text`, or with each FILE of UTF-8; `-` is standard input. Its net sees as many tokens
     as its input is long: of more than that the last ones.
@@ -89,12 +94,26 @@ def command(
     if given := [name for name, value in asked.items() if value is not None]:
         why = "" if on_text else f", and `{run}` is on `{trained.recipe.data.name()}`"
         raise UsageError(f"`{given[0]}` is for a text that a run on text goes on with{why}")
+    if output is not None:
+        _tabulate(trained, files, output)
+        return
     answers = predict_split(trained, split, examples, data_root, top) if split else predict(trained, files, top)
     if form == "json":
         click.echo(json.dumps([answer.to_dict() for answer in answers], indent=1))
         return
     for answer in answers:
         click.echo(answer.text())
+
+
+def _tabulate(trained: Trained, files: Sequence[Path], output: Path) -> None:
+    """Write the rows of a table with what the run says of them."""
+    if len(files) != 1:
+        raise UsageError(f"`--output` is for the rows of one table, and {len(files)} files are named")
+    from netspec.trainer.trained.tabulated import predict_table
+
+    if output.parent != Path() and not output.parent.is_dir():
+        raise no_directory(output)
+    click.echo(f"{output} ({plural(predict_table(trained, files[0], output), 'row')})")
 
 
 def _continued(

@@ -79,6 +79,8 @@ class DataSet(Named):
     """A spec that trains on it, for a data set of the user's own."""
     next_token: ClassVar[bool] = False
     """True if an example is a block of tokens, and its target, which is called `next`, the same a token further on."""
+    keeps: ClassVar[str | None] = None
+    """The file of a run that says how its examples are made of what is read; None where nothing has to be said."""
     integers: ClassVar[str | None] = None
     """What makes the data give integers, for a net that takes them; None where nothing does."""
 
@@ -88,8 +90,8 @@ class DataSet(Named):
         return False
 
     @property
-    def makes_tokens(self) -> bool:
-        """True if it makes them itself, of its training text."""
+    def learns(self) -> bool:
+        """True if it learns of its training part what a run keeps: the tokens of a text, the columns of a table."""
         return False
 
     @property

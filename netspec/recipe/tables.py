@@ -29,6 +29,7 @@ DATA_SETS: Final = _table(
     photographs="CIFAR10 CIFAR100 SVHN STL10",
     local="folder tensors synthetic",
     text="text",
+    table="table",
     given="given",
 )
 TRANSFORMS: Final = _table(

@@ -80,9 +80,9 @@ def test_the_encoding_is_made_of_the_training_part_alone(made: Net) -> None:
     data = data_of(made)
     text = words()
     border = round(len(text) * 0.8)
-    assert data.tokenizer == train_encoding([text[:border]], SIZE).file
+    assert data.kept == train_encoding([text[:border]], SIZE).file
     assert data.classes == SIZE
-    known = Encoding(data.tokenizer or "")
+    known = Encoding(data.kept or "")
     x, y = blocks(data.validation)
     wanted = known.encode(text[border:]).long()
     assert torch.equal(x.flatten(), wanted[: x.numel()])
@@ -92,7 +92,7 @@ def test_the_encoding_is_made_of_the_training_part_alone(made: Net) -> None:
 
 def test_a_run_keeps_its_encoding_and_goes_on_to_the_bit(made: Net, tmp_path: Path) -> None:
     run = finish(made, tmp_path / "whole")
-    assert (tmp_path / "whole" / "tokenizer.json").read_text() == data_of(made).tokenizer
+    assert (tmp_path / "whole" / "tokenizer.json").read_text() == data_of(made).kept
     run_until(made, tmp_path / "parts", 7)
     finish(made, tmp_path / "parts")
     assert whole_state(tmp_path / "parts") == whole_state(tmp_path / "whole")
@@ -105,9 +105,9 @@ def test_what_a_run_keeps_is_used_in_place_of_making_it_again(made: Net, tmp_pat
     kept = RunDirectory(tmp_path / "run").tokenizer
     other = train_encoding([words(100)], SIZE).file
     assert other is not None
-    assert data_of(made, tokenizer=kept).fingerprint == data_of(made).fingerprint
+    assert data_of(made, kept=kept).fingerprint == data_of(made).fingerprint
     kept.write_text(other)
-    assert data_of(made, tokenizer=kept).tokenizer == other
+    assert data_of(made, kept=kept).kept == other
     with pytest.raises(UsageError, match="the data set's content is another"):
         finish(made, tmp_path / "run")
 

@@ -45,6 +45,7 @@ class Text(DataSet):
     images: ClassVar[bool] = False
     labels: ClassVar[bool] = False
     next_token: ClassVar[bool] = True
+    keeps: ClassVar[str | None] = "tokenizer.json"
     worked: ClassVar[str | None] = """
 input: [64, int64]
 layers:
@@ -75,7 +76,7 @@ train:
         return self.bpe is not None or self.tokenizer is not None
 
     @property
-    def makes_tokens(self) -> bool:
+    def learns(self) -> bool:
         return self.bpe is not None
 
     @property

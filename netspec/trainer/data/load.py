@@ -16,6 +16,7 @@ from netspec.diagnostics import ResourceError
 from netspec.dims import Shape
 from netspec.layers.base import TensorType
 from netspec.recipe.base import DataSet, ImageType, is_image, is_map
+from netspec.recipe.datasets.table import Table
 from netspec.recipe.fit import mending, told
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.terms import EndValue, Given, LossTerm, LossTerms, NetEnds, resolve, values_of
@@ -25,6 +26,7 @@ from netspec.trainer.data.parts import Part, Parts, Request, data_root
 from netspec.trainer.data.splits import DataSplits, Resident, Split, hold_out
 from netspec.trainer.data.streamed import HostExamples, Streamed
 from netspec.trainer.data.supplied import GivenData
+from netspec.trainer.data.table import read_rows
 from netspec.trainer.data.targets import check_targets, dtype_text, sizes_text
 from netspec.trainer.data.tensors import read_examples
 from netspec.trainer.machine.device import gpu_memory
@@ -44,7 +46,7 @@ def load_data(
     budget: int | None = None,
     workers: int | None = None,
     download: bool = True,
-    tokenizer: Path | None = None,
+    kept: Path | None = None,
     given: GivenData | None = None,
     processes: int = 1,
 ) -> DataSplits:
@@ -62,7 +64,7 @@ def load_data(
             streamed from the host, or from the files, by the same interface.
         workers: processes that decode streamed images; None is one per processor, at most 8. 0 decodes in this one.
         download: fetch torchvision data sets that are missing.
-        tokenizer: the tokens that a run keeps, which a text then has in place of those that the recipe names.
+        kept: what a run keeps of its data, which they then have in place of what the recipe names.
         given: what a program gives, for a recipe that leaves it to one.
         processes: the number of processes that share each batch.
 
@@ -76,7 +78,7 @@ def load_data(
     terms = resolve(recipe.losses, ends, text=recipe.data.next_token)
     first = ends.outputs[0].type or TensorType(())
     request = Request(
-        recipe, ends.inputs, first, terms.fields, data_root(root, base), base, limit, download, tokenizer,
+        recipe, ends.inputs, first, terms.fields, data_root(root, base), base, limit, download, kept,
         given, terms.terms, device, workers, processes,
     )  # fmt: skip
     parts = _read(recipe.data, request)
@@ -96,7 +98,7 @@ def load_data(
         notes=parts.notes,
         seconds=time.perf_counter() - started,
         bytes=size,
-        tokenizer=parts.tokenizer,
+        kept=parts.kept,
         form=parts.form,
         ignores=tuple(
             found or _may_ignore(term, parts.train, terms) or _leaves_gaps(recipe, term, parts.train, ends)
@@ -124,6 +126,27 @@ def load_examples(recipe: Recipe, input: Given, output: Given, path: Path, devic
     split = _split("", torch.arange(len(part.y)), part, pipeline, device, True, None)
     for number, value in enumerate(ends.inputs):
         _check_input(split, part, recipe, number, value)
+    return split
+
+
+def load_rows(recipe: Recipe, input: Given, path: Path, kept: Path, device: torch.device) -> Split:
+    """Load the rows of a table without targets, for a net that is trained on one.
+
+    Args:
+        recipe: the recipe.
+        input: as of `load_data`.
+        path: the file.
+        kept: what the run keeps of its table.
+        device: where batches are wanted.
+
+    Raises:
+        MissingExtra: the library for tables is not installed.
+        ResourceError: a file is missing or damaged, or lacks a column.
+    """
+    assert isinstance(recipe.data, Table), "the caller has looked"
+    part = read_rows(path, recipe.data, kept)
+    split = _split("", torch.arange(len(part.y)), part, None, device, True, None)
+    _check_input(split, part, recipe, 0, values_of(input)[0])
     return split
 
 

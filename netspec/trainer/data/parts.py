@@ -39,8 +39,8 @@ class Request(NamedTuple):
     """Bytes up to which images are decoded into memory; above it they stay files."""
     download: bool
     """Fetch torchvision's data sets that are missing."""
-    tokenizer: Path | None = None
-    """The tokens that the run keeps, in place of those that the recipe names; None if it keeps none."""
+    kept: Path | None = None
+    """What the run keeps of its data, the file `DataSet.keeps`, in place of what the recipe names; None if nothing."""
     given: GivenData | None = None
     """What a program gives; None if the recipe names the data."""
     terms: tuple[LossTerm, ...] = ()
@@ -124,8 +124,9 @@ class Parts:
     """Notes for the user, a line each."""
     form: TargetForm | None = None
     """How the targets stand together, of data that a program gives."""
-    tokenizer: str | None = None
-    """The text of the `tokenizer.json` that says the tokens of a text; None for bytes, and for all else."""
+    kept: str | None = None
+    """The text of the file `DataSet.keeps`, such as the `tokenizer.json` of a text; None where there is nothing to
+    keep."""
     hash: Callable[[], str] = field(kw_only=True)
     """Returns the fingerprint of the contents. Reads the files unless their hash is cached."""
 

@@ -236,8 +236,8 @@ class DataSplits:
     """Wall time of loading, in seconds."""
     bytes: int
     """Memory of the examples where they are stored, in bytes."""
-    tokenizer: str | None = None
-    """The text of the `tokenizer.json` that says the tokens of a text; None for bytes, and for all else."""
+    kept: str | None = None
+    """The text of the file `DataSet.keeps`; None where there is nothing to keep."""
     form: TargetForm | None = None
     """How the targets stand together, where a program's function is given them; None for those of the recipe."""
     ignores: tuple[bool, ...] = ()

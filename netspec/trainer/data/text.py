@@ -43,7 +43,7 @@ def read(data: Text, request: Request) -> Parts:
     }
     return Parts(
         parts["train"], parts.get("test"), parts.get("validation"),
-        classes=tokens.size, tokenizer=tokens.file, notes=_notes(data, tokens, files),
+        classes=tokens.size, kept=tokens.file, notes=_notes(data, tokens, files),
         hash=lambda: _hash(files, tokens),
     )  # fmt: skip
 
@@ -140,8 +140,8 @@ def tokens_of(data: DataSet, kept: Path) -> Tokens:
 
 def _tokens(data: Text, train: Sequence[str], request: Request) -> Tokens:
     """The tokens of a recipe: those that the run keeps, if it does."""
-    if not data.encoded or request.tokenizer is not None:
-        return tokens_of(data, request.tokenizer or Path())
+    if not data.encoded or request.kept is not None:
+        return tokens_of(data, request.kept or Path())
     if data.tokenizer is not None:
         path = located(data.tokenizer, request.base)
         known = read_encoding(path)

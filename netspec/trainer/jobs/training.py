@@ -116,7 +116,7 @@ def train(
             resume=None if resume is None else Path(resume),
         )  # fmt: skip
         extras = _extras(saved, tensorboard=tensorboard, report=report)
-        trainer, caught = _assembled(net, chosen, _kept_tokens(net, resume), given, stack)
+        trainer, caught = _assembled(net, chosen, _kept(net, resume), given, stack)
         calls = Callbacks(callbacks, trainer.world, trainer.arithmetic.device)
         try_out(trainer, given)
         reporter = _listener(trainer, reporter, stack, quiet=quiet)
@@ -165,22 +165,21 @@ def _extras(saved: Mapping[str, Any], *, tensorboard: bool | None, report: bool 
     return {"tensorboard": tensorboard, "report": report}
 
 
-def _kept_tokens(net: Net, resume: str | Path | None) -> Path | None:
-    """The encoding that a resumed run made of its text; a `tokenizer` that the recipe names is read again."""
-    if resume is None or net.recipe is None or not net.recipe.data.makes_tokens:
+def _kept(net: Net, resume: str | Path | None) -> Path | None:
+    """What a resumed run learned of its data; a `tokenizer` that the recipe names is read again."""
+    if resume is None or net.recipe is None or not net.recipe.data.learns:
         return None
-    kept = RunDirectory(Path(resume)).tokenizer
-    return kept if kept.is_file() else None
+    return RunDirectory(Path(resume)).kept(net.recipe.data)
 
 
 def _assembled(
-    net: Net, chosen: Options, tokenizer: Path | None, given: Supplied, stack: ExitStack
+    net: Net, chosen: Options, kept: Path | None, given: Supplied, stack: ExitStack
 ) -> tuple[Trainer, Interrupts]:
     """Join the other processes, install signal handlers, assemble the trainer, and set torch's global switches."""
     place, device = stack.enter_context(world(chosen.device))
     stack.enter_context(kept_randomness(device))
     caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
-    trainer = assemble(net, chosen, place, device, tokenizer=tokenizer, supplied=given)
+    trainer = assemble(net, chosen, place, device, kept=kept, supplied=given)
     stack.callback(trainer.data.close)
     stack.enter_context(numerics(trainer.arithmetic))
     stack.enter_context(spare_memory(trainer))
@@ -233,7 +232,7 @@ def _directory(
 
 def _create(trainer: Trainer, run: str | Path | None, facts: dict[str, Any]) -> Path:
     directory = create_run(trainer.net.name, None if run is None else Path(run))
-    directory.write_sources(trainer.net, facts, trainer.data.tokenizer)
+    directory.write_sources(trainer.net, facts, trainer.data.kept)
     return directory.path
 
 

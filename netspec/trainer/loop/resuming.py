@@ -80,7 +80,7 @@ def resumed(
     if force:
         progress.stopped = None
     if changed:
-        return progress, lambda: directory.supersede_sources(trainer.net, facts, step, trainer.data.tokenizer)
+        return progress, lambda: directory.supersede_sources(trainer.net, facts, step, trainer.data.kept)
     if directory.options != facts["options"]:
         return progress, lambda: directory.note_options(facts["options"])
     return progress, None

@@ -18,6 +18,7 @@ from netspec.dims import Shape
 from netspec.emit.json import to_json
 from netspec.emit.yaml import expand
 from netspec.net import Net
+from netspec.recipe.base import DataSet
 from netspec.trainer.machine.disk import disk_error, write_atomically
 
 
@@ -76,6 +77,11 @@ class RunDirectory:
     def tokenizer(self) -> Path:
         """The file that says the tokens of a text; there is none for bytes."""
         return self.path / "tokenizer.json"
+
+    def kept(self, data: DataSet) -> Path | None:
+        """The file that says how examples are made of these data; None if there is none."""
+        path = None if data.keeps is None else self.path / data.keeps
+        return path if path is not None and path.is_file() else None
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -161,26 +167,27 @@ class RunDirectory:
         return [str(name) for name in cast("list[Any]", names)] if isinstance(names, list) else []
 
     def supersede_sources(
-        self, net: Net, environment: Mapping[str, Any], step: int, tokenizer: str | None = None
+        self, net: Net, environment: Mapping[str, Any], step: int, kept: str | None = None
     ) -> Callable[[], None]:
         """Replace the spec of a run that continues with another one from `step` on. The old files get other names.
 
         Returns:
             A function that undoes the changes.
         """
-        files = (self.source, self.spec, self.path / "netspec.json", self.path / "environment.json", self.tokenizer)
-        before = _contents(*files)
-        kept: dict[Path, bytes] = {}
+        files = [self.source, self.spec, self.path / "netspec.json", self.path / "environment.json"]
+        learned = None if net.recipe is None else self.kept(net.recipe.data)
+        before = _contents(*files, *filter(None, [learned]))
+        copies: dict[Path, bytes] = {}
         for file in (self.source, self.spec):
             if file in before:
-                kept[_free(file.with_name(f"{file.stem}-until-step-{step}.yaml"))] = before[file]
-        for file, content in kept.items():
+                copies[_free(file.with_name(f"{file.stem}-until-step-{step}.yaml"))] = before[file]
+        for file, content in copies.items():
             write_atomically(file, content)
-        self.write_sources(net, environment, tokenizer)
+        self.write_sources(net, environment, kept)
 
         def undo() -> None:
             _write_back(before)
-            for file in kept:
+            for file in copies:
                 file.unlink(missing_ok=True)
 
         return undo
@@ -196,17 +203,17 @@ class RunDirectory:
         write_atomically(file, json.dumps(self.environment | {"options": options}, indent=1) + "\n")
         return lambda: _write_back(before)
 
-    def write_sources(self, net: Net, environment: Mapping[str, Any], tokenizer: str | None = None) -> None:
-        """Write the spec (as written and resolved), the net, the environment with the plugins of the net, and what says
-        the tokens of a text."""
+    def write_sources(self, net: Net, environment: Mapping[str, Any], kept: str | None = None) -> None:
+        """Write the spec (as written and resolved), the net, the environment with the plugins of the net, and what is
+        kept of the data."""
         if net.plugins:
             environment = {**environment, "plugins": {plugin.name: plugin.version for plugin in net.plugins}}
         write_atomically(self.source, net.text)
         write_atomically(self.spec, expand(net))
         write_atomically(self.path / "netspec.json", json.dumps(to_json(net), indent=1) + "\n")
         write_atomically(self.path / "environment.json", json.dumps(environment, indent=1) + "\n")
-        if tokenizer is not None:
-            write_atomically(self.tokenizer, tokenizer)
+        if kept is not None and net.recipe is not None and net.recipe.data.keeps is not None:
+            write_atomically(self.path / net.recipe.data.keeps, kept)
 
 
 def create_run(name: str, path: Path | None = None, parent: Path = Path("runs")) -> RunDirectory:

@@ -13,7 +13,7 @@ from netspec.recipe.resolved import Recipe
 from netspec.wiring import Dataflow, FlowStep
 from netspec.writing import shown
 
-_FREE = frozenset({"checkpoint_every", "checkpoint_keep"})  # these do not affect the result
+_FREE = frozenset({"checkpoint_every", "checkpoint_keep", "metrics"})  # these do not affect the result
 
 
 def identity(

@@ -48,7 +48,7 @@ def assemble(
     world: World,
     device: str,
     data: DataSplits | None = None,
-    tokenizer: Path | None = None,
+    kept: Path | None = None,
     supplied: Supplied = Supplied(),  # noqa: B008  # an immutable value
 ) -> Trainer:
     """Load the data (unless given), and build model, optimizer, schedule, step and driver.
@@ -59,7 +59,7 @@ def assemble(
         world: the processes of the run.
         device: the device of this process, as `--device` names it.
         data: data that are loaded already.
-        tokenizer: see `load_data`.
+        kept: see `load_data`.
         supplied: what a program gives.
 
     Raises:
@@ -78,7 +78,7 @@ def assemble(
         torch.cuda.reset_peak_memory_stats(target)  # so that the peak is this run's
     seed_everything(recipe.seed + world.rank)  # before the data: a first batch of a program's may draw, and is kept
     if data is None:
-        data = _load(net, recipe, options, world, target, tokenizer, supplied)
+        data = _load(net, recipe, options, world, target, kept, supplied)
         if supplied.data is None:
             seed_everything(recipe.seed + world.rank)
     model = _model(net, recipe, options, arithmetic)
@@ -200,7 +200,7 @@ def _load(
     options: Options,
     world: World,
     device: torch.device,
-    tokenizer: Path | None,
+    kept: Path | None,
     supplied: Supplied,
 ) -> DataSplits:
     """Load the data. The first process goes first, and downloads what is missing.
@@ -215,7 +215,7 @@ def _load(
         with Refusals(lambda: "loading the data"):
             data = load_data(
                 recipe, *given_of(net), device, root=options.data_root, base=options.base,
-                budget=options.budget, workers=options.workers, tokenizer=tokenizer,
+                budget=options.budget, workers=options.workers, kept=kept,
                 given=supplied.data, processes=world.size,
             )  # fmt: skip
     except (MemoryError, RuntimeError) as error:

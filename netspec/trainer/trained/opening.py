@@ -98,7 +98,7 @@ class Trained:
         splits = load_data(
             self.recipe, *given_of(self.net), self.arithmetic.device,
             root=root or options.data_root, base=options.base, budget=options.budget, workers=options.workers,
-            tokenizer=self.run.tokenizer if self.run.tokenizer.is_file() else None,
+            kept=self.run.kept(self.recipe.data),
         )  # fmt: skip
         examples = examples or options.examples
         if examples is not None:

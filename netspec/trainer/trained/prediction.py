@@ -13,8 +13,9 @@ from torchvision.transforms.v2.functional import resize  # pyright: ignore[repor
 
 from netspec.diagnostics import UsageError
 from netspec.recipe.base import is_image
+from netspec.recipe.datasets.table import Table
 from netspec.trainer.data.ends import given_of
-from netspec.trainer.data.load import load_examples
+from netspec.trainer.data.load import load_examples, load_rows
 from netspec.trainer.data.pictures import read_picture
 from netspec.trainer.data.splits import Split
 from netspec.trainer.errors import NonFinite
@@ -74,7 +75,7 @@ def _short(value: Tensor | tuple[Tensor, ...]) -> str:
 
 
 def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answer]:
-    """What a run gives for pictures and for files of tensors.
+    """What a run gives for pictures, for files of tensors, and for tables where it is on one.
 
     A picture is converted to the channels of the data that the run was trained on, and to their size if they have a
     fixed one; then the recipe's transforms are applied. A safetensors file holds a tensor of examples under the name of
@@ -93,14 +94,25 @@ def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answe
     """
     answers: list[Answer] = []
     for path in paths:
-        if path.suffix == TENSORS:
+        if path.suffix == TENSORS or isinstance(trained.recipe.data, Table):
             if not path.is_file():
                 raise UsageError(f"there is no file `{path}`")
-            split = load_examples(trained.recipe, *given_of(trained.net), path, trained.arithmetic.device)
+            split = _examples(trained, path)
             answers += _of_split(trained, split, {"file": str(path)}, top)
         else:
             answers += _answers(trained, _picture(trained, path), [{"image": str(path)}], top)
     return answers
+
+
+def _examples(trained: Trained, path: Path) -> Split:
+    """The examples of a file of tensors, or of a table where the run is on one."""
+    ends, device = given_of(trained.net), trained.arithmetic.device
+    if path.suffix == TENSORS:
+        return load_examples(trained.recipe, *ends, path, device)
+    kept = trained.run.kept(trained.recipe.data)
+    if kept is None:
+        raise UsageError(f"the run `{trained.run.path}` has lost its `{trained.recipe.data.keeps}`: train anew")
+    return load_rows(trained.recipe, ends[0], path, kept, device)
 
 
 def predict_split(trained: Trained, name: str, count: int, root: Path | None = None, top: int = 3) -> list[Answer]:

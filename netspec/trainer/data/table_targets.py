@@ -1,0 +1,121 @@
+"""The target of a table: classes, or values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netspec.diagnostics import ResourceError
+from netspec.recipe.datasets.table import Table
+from netspec.recipe.terms import TargetField
+from netspec.trainer.data.columns import Columns
+from netspec.trainer.data.frames import Frame, check_finite, column_of, first_text, need_polars, numbers_of, tensor_of
+from netspec.views.describe import plural
+
+_MOST = 1000
+"""The most classes."""
+
+
+def of_classes(field: TargetField) -> bool:
+    """Whether a target is compared as classes."""
+    return field.loss.target == "classes"
+
+
+def classes_of(frame: Frame, data: Table, field: TargetField | None, origin: str) -> tuple[str, ...] | None:
+    """The values of the target that are classes, or the two words of a target of 0 and 1; None for numbers.
+
+    Raises:
+        ResourceError: the target is not there, or cannot be one.
+    """
+    if field is None:
+        return None
+    if of_classes(field) and len(data.targets) > 1:
+        raise ResourceError(
+            f"`{field.loss.name()}` has one class for each example, but `target` names {len(data.targets)} columns"
+        )
+    if len(data.targets) > 1:
+        return None
+    column = column_of(frame, next(iter(data.targets)), origin)
+    numbers = numbers_of(column)
+    polars = need_polars()
+    if of_classes(field):
+        texts = column.cast(polars.String)
+        found = texts.drop_nulls().unique().to_list()
+        if len(found) > _MOST:
+            raise ResourceError(
+                f"the target `{column.name}` of `{origin}` has {len(found):,} different values, too many for classes; "
+                "numbers are for a loss of values, such as `MSELoss`"
+            )
+        whole = numbers is not None and column.dtype != polars.Boolean
+        return tuple(sorted(found, key=float) if whole and _are_floats(found) else sorted(found))
+    if numbers is not None:
+        return None
+    found = sorted(column.cast(polars.String).drop_nulls().unique().to_list())
+    if len(found) != 2:
+        raise ResourceError(
+            f"the target `{column.name}` of `{origin}` has texts, such as `{found[0]}`, but `{field.loss.name()}` "
+            "compares numbers; for classes write `loss: CrossEntropyLoss`, with an output for each"
+        )
+    return tuple(found)
+
+
+def _are_floats(texts: Sequence[str]) -> bool:
+    try:
+        return bool(list(map(float, texts)))
+    except ValueError:  # true and false
+        return False
+
+
+def targets_of(frame: Frame, columns: Columns, data: Table, field: TargetField | None, origin: str) -> Tensor:
+    """The targets of the rows: classes int64 (N,), or values float32 of the shape that the loss compares.
+
+    Raises:
+        ResourceError: a column is not there, or a value is missing, or another than those that are known.
+    """
+    if field is None:
+        return torch.empty(frame.height, 0)
+    made = [_target(column_of(frame, name, origin), columns, origin) for name in data.targets]
+    if of_classes(field):
+        return made[0].long()
+    wanted = field.loss.target_shape(field.output.shape)
+    if wanted == () and len(made) == 1:
+        return made[0].float()
+    if tuple(wanted) != (len(made),):
+        raise ResourceError(
+            f"`target` names {plural(len(made), 'column')}, but `{field.loss.name()}` compares with "
+            f"{' × '.join(map(str, wanted)) or 'one value'} for each example: let the net's output be [{len(made)}]"
+        )
+    return torch.stack(made, 1).float()
+
+
+def _target(column: Any, columns: Columns, origin: str) -> Tensor:
+    polars = need_polars()
+    empty = column.is_null().arg_true()
+    if len(empty):
+        raise ResourceError(
+            f"the target `{column.name}` of `{origin}` is missing in {plural(len(empty), 'row')}, the first of them "
+            f"row {int(empty[0]) + 1}; remove such rows"
+        )
+    if columns.classes is None:
+        numbers = numbers_of(column)
+        if numbers is None:
+            raise ResourceError(
+                f"the target `{column.name}` of `{origin}` has texts, such as {first_text(column)}, among numbers; "
+                "mend them"
+            )
+        check_finite(numbers, origin)
+        return tensor_of(numbers)
+    places: Mapping[str, int] = {value: place for place, value in enumerate(columns.classes)}
+    texts = column.cast(polars.String)
+    found = texts.replace_strict(places, default=None, return_dtype=polars.Int64)
+    strange = found.is_null().arg_true()
+    if len(strange):
+        row = int(strange[0])
+        raise ResourceError(
+            f"the target `{column.name}` of `{origin}` is `{texts[row]}` in row {row + 1}, which no training row has: "
+            "what is not trained cannot be tested"
+        )
+    return tensor_of(found)

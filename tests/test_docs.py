@@ -76,7 +76,7 @@ _HERE = [
 ] + [path.name for path in ROOT.iterdir()]  # fmt: skip
 _READERS_OWN = {
     "README.md": {"alexnet.json", "build/alexnet/alexnet.py"},
-    "CHANGELOG.md": {"config.json", "net.yaml", "netspec.lock.json"},
+    "CHANGELOG.md": {"config.json", "net.yaml", "netspec.lock.json", "table.json"},
     "editor.md": {"netspec.json", "source.yaml"},  # a scope of Helix's
     "ci.md": {"comment.md", "net.svg", "netspec.lock.json", "specs/net.yaml"},
     "commands.md": {"NAME.yaml", "config.json"},
@@ -86,7 +86,7 @@ _READERS_OWN = {
         "netspec/recipe/datasets/patterns.py", "netspec/trainer/data/stripes.py",
     },
     "errors.md": {"netspec.lock.json", "other.yaml"},
-    "recipes.md": {"tokenizer.json"},
+    "recipes.md": {"table.json", "tokenizer.json"},
     "symptoms.md": {"netspec.lock.json"},
     "training.md": {"rings.py", "rings.yaml"},
     "programs.md": {"sweep.yaml"},

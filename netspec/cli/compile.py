@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import click
 
@@ -31,6 +31,10 @@ from netspec.views.describe import bytes_of, bytes_text
 if TYPE_CHECKING:
     from netspec.compiler import Result
     from netspec.cost import Cost, Precision
+
+
+_TABLE: Final = "table"
+"""The format that people read."""
 
 
 @click.command()
@@ -152,11 +156,11 @@ def _show_failure(result: Result, form: str, depth: int | None, asked: EstimateO
         click.echo(render_json(found))
         return
     whole = is_whole(found)
-    if form == "table" and result.net is not None and result.net.layers and has_errors(found):
+    if form == _TABLE and result.net is not None and result.net.layers and has_errors(found):
         net = result.net
         click.echo(_table(net, form, depth, _cost(net, asked)).rstrip() if whole else partial_table(net, width=width()))
     show_diagnostics(found, {result.source.name: result.source.text}, err=True)
-    if asked.is_there and form == "table" and not whole:
+    if asked.is_there and form == _TABLE and not whole:
         click.echo("the memory of training is that of a whole net: mend the spec, and it is estimated", err=True)
 
 

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 @click.option("--top-k", type=click.IntRange(min=1), metavar="K", help="Draw from the K likeliest tokens only.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), metavar="N", show_default="0",
               help="Of the draws.")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
-              help="Of a run on a table: write the rows of one, with what it says of them.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH",
+              help="Write a table with what is said of its rows; or, into a folder, masks.")  # fmt: skip
 @click.option("--best", is_flag=True, help="The best checkpoint in place of the weights at the end.")
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
 @format_option("text", "json")
@@ -95,7 +95,7 @@ def command(
         why = "" if on_text else f", and `{run}` is on `{trained.recipe.data.name()}`"
         raise UsageError(f"`{given[0]}` is for a text that a run on text goes on with{why}")
     if output is not None:
-        _tabulate(trained, files, output)
+        _write(trained, files, output)
         return
     answers = predict_split(trained, split, examples, data_root, top) if split else predict(trained, files, top)
     if form == "json":
@@ -105,12 +105,22 @@ def command(
         click.echo(answer.text())
 
 
-def _tabulate(trained: Trained, files: Sequence[Path], output: Path) -> None:
-    """Write the rows of a table with what the run says of them."""
-    if len(files) != 1:
-        raise UsageError(f"`--output` is for the rows of one table, and {len(files)} files are named")
+def _write(trained: Trained, files: Sequence[Path], output: Path) -> None:
+    """Write a table with what the run says of its rows; or, into a directory, a picture for each picture."""
+    from netspec.trainer.data.frames import ENDINGS
+
+    if output.suffix.lower() not in ENDINGS:
+        from netspec.trainer.trained.drawn import predict_pictures
+
+        if not files:
+            raise UsageError("`--output` is for files that are named")
+        for path in predict_pictures(trained, files, output):
+            click.echo(path)
+        return
     from netspec.trainer.trained.tabulated import predict_table
 
+    if len(files) != 1:
+        raise UsageError(f"`--output` is for the rows of one table, and {len(files)} files are named")
     if output.parent != Path() and not output.parent.is_dir():
         raise no_directory(output)
     click.echo(f"{output} ({plural(predict_table(trained, files[0], output), 'row')})")

@@ -37,7 +37,7 @@ def _norm(batch: int) -> str:
 RECIPE: dict[Code, Page] = {
     "unknown-data-set": Page(
         "There is no data set of that name.",
-        "Data sets are those of torchvision, and `folder`, `tensors`, `table`, `text` and `synthetic`.",
+        "Data sets are those of torchvision, and `folder`, `pairs`, `tensors`, `table`, `text` and `synthetic`.",
         recipe("data: FashionMinst\n" + _REST + _LOSS),
         recipe(_DATA + _REST + _LOSS),
     ),

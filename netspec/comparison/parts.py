@@ -20,7 +20,7 @@ from netspec.views.fold import Item, Join, LayerGroup, Unit, fold, stacked
 Kind = Literal["same", "changed", "replaced", "added", "removed"]
 
 _MOST_CELLS: Final = 400_000
-"""Pairs of items up to which the best alignment is looked for; beyond, equal ones are aligned in a hurry."""
+"""PairLayout of items up to which the best alignment is looked for; beyond, equal ones are aligned in a hurry."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from netspec.layers import Offer
 from netspec.layers.base import Layer, TensorType
 from netspec.net import As, Combinator, Leaf, Sequential, leaves, members, walk
 from netspec.recipe import check_recipe, read_recipe
-from netspec.recipe.against import Against, Table
+from netspec.recipe.against import Against, LookUp
 from netspec.recipe.places import place
 from netspec.recipe.resolved import Draft, Recipe
 from netspec.recipe.tables import Tables, tables_of
@@ -109,10 +109,10 @@ def _against(
     return Against(ends, types, endings, input_places, related, heads, tables, _listed(done.spec.output))
 
 
-def _tables(root: Sequential) -> list[Table]:
+def _tables(root: Sequential) -> list[LookUp]:
     """The layers that look up integers of an example, where they first run."""
     return [
-        Table(leaf.layer.integers, leaf.type, Related(f"`{leaf.type}`", leaf.span))
+        LookUp(leaf.layer.integers, leaf.type, Related(f"`{leaf.type}`", leaf.span))
         for leaf in leaves(root)
         if leaf.layer.integers is not None and not leaf.again and not leaf.input.constant
     ]

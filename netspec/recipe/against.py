@@ -10,7 +10,7 @@ from netspec.layers.base import Layer
 from netspec.recipe.terms import NetEnds
 
 
-class Table(NamedTuple):
+class LookUp(NamedTuple):
     """A layer that takes integers which are none of the net's own."""
 
     size: int
@@ -35,7 +35,7 @@ class Against(NamedTuple):
     """For each output, likewise."""
     heads: bool = False
     """True if the net has auxiliary heads."""
-    tables: Sequence[Table] = ()
+    tables: Sequence[LookUp] = ()
     """The layers that take integers of an example."""
     listed: Sequence[str] = ()
     """The values of an output that is a list of them, which gives them no names: `output: [a, b]`."""

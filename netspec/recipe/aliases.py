@@ -74,6 +74,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
     "data set": {
         **dict.fromkeys(("imagefolder", "images", "image_folder", "directory", "dir", "path"), "folder"),
         **dict.fromkeys(("tensordataset", "tensor", "safetensors", "array", "numpy", "npz"), "tensors"),
+        **dict.fromkeys(("masks", "segmentation", "vocsegmentation", "image_mask", "imagemask"), "pairs"),
         **dict.fromkeys(("csv", "tsv", "parquet", "pandas", "dataframe", "tabular", "excel", "xlsx"), "table"),
         **dict.fromkeys(("random", "fake", "fakedata", "dummy"), "synthetic"),
         **dict.fromkeys(

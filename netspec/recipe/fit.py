@@ -59,7 +59,7 @@ def _check_images(
     if not _compare(recipe, reader, where, whole, stored, trail, input, related):
         return
     training = _with_augment(recipe, stored, node, reader)
-    if training is not None and training != whole:
+    if training is not None and differs(training, whole):
         reader.report(
             "data-mismatch",
             f"training images are {joined(training)} after `augment`, but those for evaluation are {joined(whole)}",

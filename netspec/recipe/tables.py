@@ -30,6 +30,7 @@ DATA_SETS: Final = _table(
     local="folder tensors synthetic",
     text="text",
     table="table",
+    maps="pairs",
     given="given",
 )
 TRANSFORMS: Final = _table(

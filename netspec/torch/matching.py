@@ -153,7 +153,7 @@ def _same_tensors(source: Shapes, target: Shapes) -> list[tuple[str, str]] | Non
     """Match the tensors of two layers: by name if the names are equal, else by shape if all shapes are different.
 
     Returns:
-        Pairs of source name and target name; None if neither works.
+        PairLayout of source name and target name; None if neither works.
     """
     if source == target:
         return [(name, name) for name in target]

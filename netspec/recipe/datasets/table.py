@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from netspec.arguments import Count
 from netspec.dims import Problem
 from netspec.recipe.base import DataSet, Facts
 from netspec.recipe.fields import Texts
+
+MISSING: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
+"""What stands for a value that is not there, where a recipe does not say it."""
 
 
 class Table(DataSet):
@@ -34,7 +37,8 @@ class Table(DataSet):
         drop: columns that the net does not see, such as a number of the row.
         categories: columns of numbers that are categories, such as a postcode.
         normalize: numbers get mean 0 and standard deviation 1.
-        missing: what stands for a value that is not there, in CSV.
+        missing: what stands for a value that is not there, in CSV; null is nothing at all, `NA`, `N/A`, `NaN`, `nan`,
+            `null` or `NULL`.
         separator: what separates columns in CSV; null is a comma, or a tabulator in a file `.tsv`.
         width: how many numbers an example has, if the spec is to be checked against it without the file.
         classes: how many classes there are, likewise.
@@ -44,6 +48,7 @@ class Table(DataSet):
     reader: ClassVar[str] = "table"
     images: ClassVar[bool] = False
     labels: ClassVar[bool] = False
+    tabular: ClassVar[bool] = True
     keeps: ClassVar[str | None] = "table.json"
     worked: ClassVar[str | None] = """
 input: [13]
@@ -67,7 +72,7 @@ train:
     drop: Texts | None = None
     categories: Texts | None = None
     normalize: bool = True
-    missing: Texts = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
+    missing: Texts | None = None
     separator: str | None = None
     width: Count | None = None
     classes: Count | None = None

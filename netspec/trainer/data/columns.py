@@ -50,7 +50,7 @@ Column = NumberColumn | CategoryColumn
 
 
 @dataclass(frozen=True)
-class Columns:
+class TableColumns:
     """The columns that a net sees, in their order, and what its targets are called."""
 
     seen: tuple[Column, ...]
@@ -71,7 +71,7 @@ class Columns:
         return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
-def columns_of(text: str, origin: str) -> Columns:
+def columns_of(text: str, origin: str) -> TableColumns:
     """The columns of a file that a run keeps.
 
     Raises:
@@ -82,7 +82,7 @@ def columns_of(text: str, origin: str) -> Columns:
         if whole["format"] != FORMAT:
             raise ValueError(whole["format"])
         classes: Any = whole["classes"]
-        return Columns(
+        return TableColumns(
             tuple(_column(row) for row in whole["columns"]),
             _texts(whole["targets"]),
             None if classes is None else _texts(classes),

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from netspec.diagnostics import MissingExtra, ResourceError, did_you_mean
 from netspec.extras import install
-from netspec.recipe.datasets.table import Table, listed
+from netspec.recipe.datasets.table import MISSING, Table, listed
 from netspec.trainer.data.parts import damaged
 
 _CONVERT = "convert it to UTF-8, as `iconv -f latin1 -t utf-8` does from Latin-1"
@@ -78,7 +78,7 @@ def _read_csv(polars: Any, path: Path, content: bytes, data: Table) -> Frame:
     frame = polars.read_csv(io.BytesIO(content), infer_schema=False, separator=separator)
     frame.columns = [name.strip() for name in frame.columns]
     texts = polars.all().str.strip_chars()
-    missing = list(listed(data.missing))
+    missing = list(MISSING if data.missing is None else listed(data.missing))
     return frame.select(polars.when(texts.is_in(missing)).then(None).otherwise(texts).name.keep())
 
 

@@ -18,7 +18,7 @@ from netspec.recipe.terms import LossTerms
 from netspec.trainer.data.fingerprint import hash_of_tensors
 from netspec.trainer.data.items import Examples, Items
 from netspec.trainer.data.ordered import BatchSource, Ordered
-from netspec.trainer.data.pairs import Pairs
+from netspec.trainer.data.pairs import PairLayout
 from netspec.trainer.data.parts import Part, Parts, Request
 from netspec.trainer.data.splits import Batch, Split
 from netspec.trainer.data.supplied import GivenData, kind_of_data, length_of
@@ -39,7 +39,7 @@ def read(data: DataSet, request: Request) -> Parts:
             "the recipe says `data: given`: a program gives them, as `netspec.train(net, data=…)`; there are none here"
         )
     free = any(item.loss.given for item in request.recipe.losses)
-    layout = Pairs(request.inputs, LossTerms(request.terms, request.fields), free=free)
+    layout = PairLayout(request.inputs, LossTerms(request.terms, request.fields), free=free)
     parts = {name: _PartMaker(name, value, given, request, layout).part() for name, value in given.parts.items()}
     tensors = {name: part for name, part in parts.items() if part.stream is None}
     told = given.told
@@ -60,7 +60,7 @@ def read(data: DataSet, request: Request) -> Parts:
 class GivenStream:
     """Examples that are read while a run goes on."""
 
-    layout: Pairs
+    layout: PairLayout
     origin: str
     examples: Examples | None
     """Examples one by one; or"""
@@ -68,6 +68,8 @@ class GivenStream:
     """batches in an order of their own."""
     count: int
     """The examples that an order can be drawn of."""
+    workers: int = 0
+    """Processes that read examples, where nobody says how many."""
 
     def split(self, name: str, rows: Tensor, pipeline: Any, device: torch.device, workers: int | None) -> Split:
         """The part as batches come out of it."""
@@ -75,13 +77,14 @@ class GivenStream:
             self.ordered.pipeline = pipeline
             return self.ordered
         assert self.examples is not None
-        return Items(name, rows, self.examples, self.layout, self.origin, pipeline, device, workers or 0)
+        count = self.workers if workers is None else workers
+        return Items(name, rows, self.examples, self.layout, self.origin, pipeline, device, count)
 
 
 class _PartMaker:
     """Makes a part of what a program gives for it."""
 
-    def __init__(self, name: str, value: Any, given: GivenData, request: Request, layout: Pairs) -> None:
+    def __init__(self, name: str, value: Any, given: GivenData, request: Request, layout: PairLayout) -> None:
         self.name, self.value, self.given, self.request, self.layout = name, value, given, request, layout
         self.recipe: Recipe = request.recipe
         self.where = f"`{given.name}`" if set(given.parts) == {"train"} else f"`{given.name}[{name!r}]`"

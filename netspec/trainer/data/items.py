@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, default_collate, get_worker_info  # pyrigh
 
 from netspec.diagnostics import NetspecError, ResourceError
 from netspec.trainer.data.loaded import Loaded
-from netspec.trainer.data.pairs import Pairs
+from netspec.trainer.data.pairs import PairLayout
 from netspec.trainer.data.splits import Batch, Wanted
 from netspec.trainer.data.workers import from_worker, shared
 from netspec.trainer.machine.host import ints
@@ -45,7 +45,7 @@ class _Asked(NamedTuple):
 class _Whole(Dataset[Any]):
     """Makes whole batches of the examples."""
 
-    def __init__(self, examples: Examples, layout: Pairs, origin: str) -> None:
+    def __init__(self, examples: Examples, layout: PairLayout, origin: str) -> None:
         self.examples, self.layout, self.origin = examples, layout, origin
 
     def __getitems__(self, asked: _Asked) -> Any:
@@ -114,7 +114,7 @@ class Items(Loaded):
         name: str,
         rows: Tensor,
         examples: Examples,
-        layout: Pairs,
+        layout: PairLayout,
         origin: str,
         pipeline: Pipeline | Pipelines | None,
         device: torch.device,

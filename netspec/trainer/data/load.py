@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -143,8 +144,7 @@ def load_rows(recipe: Recipe, input: Given, path: Path, kept: Path, device: torc
         MissingExtra: the library for tables is not installed.
         ResourceError: a file is missing or damaged, or lacks a column.
     """
-    assert isinstance(recipe.data, Table), "the caller has looked"
-    part = read_rows(path, recipe.data, kept)
+    part = read_rows(path, cast("Table", recipe.data), kept)
     split = _split("", torch.arange(len(part.y)), part, None, device, True, None)
     _check_input(split, part, recipe, 0, values_of(input)[0])
     return split

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from netspec.diagnostics import NetspecError, ResourceError, UsageError
-from netspec.trainer.data.pairs import Pairs
+from netspec.trainer.data.pairs import PairLayout
 from netspec.trainer.data.splits import Batch, Split, Wanted
 from netspec.trainer.machine.random_state import get_random_state, set_random_state
 from netspec.trainer.machine.values import each, mapped
@@ -112,7 +112,7 @@ class Ordered(Split):
         self,
         name: str,
         source: BatchSource,
-        layout: Pairs,
+        layout: PairLayout,
         device: torch.device,
         epoch: int | None,
         *,

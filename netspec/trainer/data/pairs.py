@@ -29,7 +29,7 @@ class _Bound(NamedTuple):
     loss: str
 
 
-class Pairs:
+class PairLayout:
     """Takes a program's pairs apart, and holds the batches against the net.
 
     Args:

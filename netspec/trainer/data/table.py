@@ -11,7 +11,7 @@ from torch import Tensor
 
 from netspec.diagnostics import ResourceError
 from netspec.recipe.datasets.table import Table, listed
-from netspec.trainer.data.columns import CategoryColumn, Column, Columns, NumberColumn, columns_of
+from netspec.trainer.data.columns import CategoryColumn, Column, NumberColumn, TableColumns, columns_of
 from netspec.trainer.data.fingerprint import hash_of_files
 from netspec.trainer.data.frames import (
     Frame,
@@ -50,9 +50,9 @@ def read(data: Table, request: Request) -> Parts:
         y = targets_of(train, columns, data, field, str(files["train"]))
     else:
         classes = classes_of(train, data, field, str(files["train"]))
-        y = targets_of(train, Columns((), data.targets, classes), data, field, str(files["train"]))
+        y = targets_of(train, TableColumns((), data.targets, classes), data, field, str(files["train"]))
         rows = hold_out(y, request.recipe.validation, request.recipe.seed)[0] if _divides(request, y) else None
-        columns = Columns(_learned(train, data, rows, str(files["train"])), data.targets, classes)
+        columns = TableColumns(_learned(train, data, rows, str(files["train"])), data.targets, classes)
     _check_width(columns, request, str(files["train"]))
     parts: dict[str, Part] = {}
     for name, frame in frames.items():
@@ -141,7 +141,7 @@ def _learn_categories(column: Any, rows: list[int] | None, origin: str) -> Categ
     return CategoryColumn(column.name, tuple(values), bool(seen.null_count()))
 
 
-def examples_of(frame: Frame, columns: Columns, origin: str) -> Tensor:
+def examples_of(frame: Frame, columns: TableColumns, origin: str) -> Tensor:
     """The rows as examples, float32 (N, width).
 
     Raises:
@@ -178,7 +178,7 @@ def examples_of(frame: Frame, columns: Columns, origin: str) -> Tensor:
 # ---- messages
 
 
-def _check_width(columns: Columns, request: Request, origin: str) -> None:
+def _check_width(columns: TableColumns, request: Request, origin: str) -> None:
     shape = request.input.shape
     if shape == (columns.width,):
         return
@@ -194,7 +194,7 @@ def _check_width(columns: Columns, request: Request, origin: str) -> None:
     )
 
 
-def _notes(data: Table, columns: Columns, frames: Mapping[str, Frame]) -> tuple[str, ...]:
+def _notes(data: Table, columns: TableColumns, frames: Mapping[str, Frame]) -> tuple[str, ...]:
     """Notes for the user: words that stand for 0 and 1, numbers of rows, categories that training has not seen."""
     polars, notes = need_polars(), list[str]()
     if columns.classes is not None and len(data.targets) == 1 and len(columns.classes) == 2:

@@ -11,7 +11,7 @@ from torch import Tensor
 from netspec.diagnostics import ResourceError
 from netspec.recipe.datasets.table import Table
 from netspec.recipe.terms import TargetField
-from netspec.trainer.data.columns import Columns
+from netspec.trainer.data.columns import TableColumns
 from netspec.trainer.data.frames import Frame, check_finite, column_of, first_text, need_polars, numbers_of, tensor_of
 from netspec.views.describe import plural
 
@@ -69,7 +69,7 @@ def _are_floats(texts: Sequence[str]) -> bool:
         return False
 
 
-def targets_of(frame: Frame, columns: Columns, data: Table, field: TargetField | None, origin: str) -> Tensor:
+def targets_of(frame: Frame, columns: TableColumns, data: Table, field: TargetField | None, origin: str) -> Tensor:
     """The targets of the rows: classes int64 (N,), or values float32 of the shape that the loss compares.
 
     Raises:
@@ -91,7 +91,7 @@ def targets_of(frame: Frame, columns: Columns, data: Table, field: TargetField |
     return torch.stack(made, 1).float()
 
 
-def _target(column: Any, columns: Columns, origin: str) -> Tensor:
+def _target(column: Any, columns: TableColumns, origin: str) -> Tensor:
     polars = need_polars()
     empty = column.is_null().arg_true()
     if len(empty):

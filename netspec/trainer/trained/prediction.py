@@ -13,7 +13,6 @@ from torchvision.transforms.v2.functional import resize  # pyright: ignore[repor
 
 from netspec.diagnostics import UsageError
 from netspec.recipe.base import is_image
-from netspec.recipe.datasets.table import Table
 from netspec.trainer.data.ends import given_of
 from netspec.trainer.data.load import load_examples, load_rows
 from netspec.trainer.data.pictures import read_picture
@@ -94,7 +93,7 @@ def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answe
     """
     answers: list[Answer] = []
     for path in paths:
-        if path.suffix == TENSORS or isinstance(trained.recipe.data, Table):
+        if path.suffix == TENSORS or trained.recipe.data.tabular:
             if not path.is_file():
                 raise UsageError(f"there is no file `{path}`")
             split = _examples(trained, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -39,9 +39,10 @@ def predict_table(trained: Trained, path: Path, output: Path) -> int:
         ResourceError: a file is missing or damaged, lacks a column, or cannot be written.
         NonFinite: an output is not finite.
     """
-    data = trained.recipe.data
-    if not isinstance(data, Table):
-        raise UsageError(f"the run `{trained.run.path}` is on `{data.name()}`, and `--output` is for one on a table")
+    named = trained.recipe.data
+    if not named.tabular:
+        raise UsageError(f"the run `{trained.run.path}` is on `{named.name()}`, and a table is for a run on one")
+    data = cast("Table", named)
     if output.suffix.lower() not in ENDINGS:
         raise UsageError(f"`{output}` is no table: its ending is one of {', '.join(ENDINGS)}")
     answers = predict(trained, [path], top=1)

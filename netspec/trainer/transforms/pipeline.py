@@ -47,7 +47,7 @@ class Pipeline:
         self._after = [make_step(t, device) for t in last]
         self._steps = len(self._before) + len(self._random) + len(self._after)
         self._columns = sum(step.columns for step in self._random)
-        self._target = None if loss is None else _Target(loss, augment, device)
+        self._target = None if loss is None else MovingTarget(loss, augment, device)
 
     def batch(self, x: Values, y: Values, samples: Tensor, key: Tensor | None) -> tuple[Values, Values]:
         """Transform a batch of images and its targets (N, ...), one tensor each: maps are augmented as their images.
@@ -122,7 +122,7 @@ class Pipelines:
         return joined(tuple(inputs)), joined(tuple(targets))
 
 
-class _Target:
+class MovingTarget:
     """Applies the part of an augmentation that moves pixels to maps.
 
     Maps of classes are converted to float32, which represents the indices exactly, and the index that the loss ignores

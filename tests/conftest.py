@@ -19,6 +19,7 @@ from hypothesis import settings
 
 from netspec.diagnostics import MissingExtra
 from tests.browser import Page, browser
+from tests.collector import set_aside
 
 os.environ["OMP_NUM_THREADS"] = "1"  # set before torch is imported: OpenMP threads spin while they wait
 
@@ -72,6 +73,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("needs_torch"):
                 item.add_marker(pytest.mark.skip(reason="needs torch"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _set_aside() -> Iterator[None]:
+    """Each run begins by collecting garbage, which takes longer than a small epoch where thousands of tests are held.
+
+    `test_undisturbed.py` takes this back: there a run sets aside what is alive by itself.
+    """
+    with set_aside():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,6 +2,7 @@
 
 - In CI, hypothesis generates the same examples in every run.
 - `--without-torch` runs only the tests that need no torch.
+- `--passed FILE` writes which tests have passed; `--but-for FILE` leaves those out.
 - Only the tests marked `gpu` see a GPU.
 - Torch uses one thread.
 - The cache is in a temporary folder instead of the user's.
@@ -33,6 +34,8 @@ ROOMS_OF_TORCH = frozenset({Path(__file__).parent / "torch", Path(__file__).pare
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--without-torch", action="store_true", help="run what netspec does where torch is missing")
+    parser.addoption("--passed", type=Path, metavar="FILE", help="write which tests have passed")
+    parser.addoption("--but-for", type=Path, metavar="FILE", help="leave out what has passed elsewhere")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -73,6 +76,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("needs_torch"):
                 item.add_marker(pytest.mark.skip(reason="needs torch"))
+    if config.getoption("--but-for"):
+        elsewhere = set(config.getoption("--but-for").read_text(encoding="utf-8").splitlines())
+        config.hook.pytest_deselected(items=[item for item in items if _line(item.nodeid) in elsewhere])
+        items[:] = [item for item in items if _line(item.nodeid) not in elsewhere]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption("--passed"):
+        passed = [_line(report.nodeid) for report in terminalreporter.stats.get("passed", ())]
+        config.getoption("--passed").write_text("\n".join(passed), encoding="utf-8")
+
+
+def _line(name: str) -> str:
+    """The name of a test, which may hold any character, in one line."""
+    return ascii(name)
 
 
 @pytest.fixture(autouse=True, scope="session")

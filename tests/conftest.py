@@ -6,11 +6,13 @@
 - Only the tests marked `gpu` see a GPU.
 - Torch uses one thread.
 - The cache is in a temporary folder instead of the user's.
+- Python keeps what it has compiled, also where it is told not to: a run imports netspec in hundreds of processes.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +24,8 @@ from netspec.diagnostics import MissingExtra
 from tests.browser import Page, browser
 from tests.collector import set_aside
 
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["OMP_NUM_THREADS"] = "1"  # set before torch is imported: OpenMP threads spin while they wait
 
 settings.register_profile("ci", derandomize=True, deadline=None)

@@ -23,7 +23,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from select import select
-from typing import Any, BinaryIO, TextIO, cast
+from typing import Any, cast
 
 ROOT = Path(__file__).parent.parent
 
@@ -75,8 +75,7 @@ class _Server:
     def __init__(self, torch: bool) -> None:
         asked, told = os.pipe(), os.pipe()
         self.env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self._asks: BinaryIO = os.fdopen(asked[1], "wb", buffering=0)
-        self._hears: TextIO = os.fdopen(told[0])
+        self._asks, self._hears = asked[1], told[0]
         ends = (asked[0], told[1])
         command = [sys.executable, "-m", "tests.forking", *map(str, ends), *(TORCH if torch else LIGHT)]
         self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, pass_fds=ends, stdin=subprocess.DEVNULL)
@@ -86,8 +85,8 @@ class _Server:
 
     def close(self) -> None:
         """Let it end, as it does when nothing more can be asked."""
-        self._asks.close()
-        self._hears.close()
+        os.close(self._asks)
+        os.close(self._hears)
         self.process.wait()
 
     def run(
@@ -100,13 +99,13 @@ class _Server:
             streams = [f"{place}/{name}" for name in ("in", "out", "err")]
             Path(streams[0]).write_bytes(given)
             job = {"words": words, "cwd": str(cwd), "env": env, "streams": streams}
-            self._asks.write(json.dumps(job).encode() + b"\n")
-            child = int(self._hears.readline())
+            _tell(self._asks, json.dumps(job).encode())
+            child = int(_hear(self._hears))
             if not select([self._hears], [], [], timeout)[0]:
                 os.kill(child, signal.SIGKILL)
-                self._hears.readline()
+                _hear(self._hears)
                 raise subprocess.TimeoutExpired(words, timeout)
-            status = int(self._hears.readline())
+            status = int(_hear(self._hears))
             out, err = (Path(stream).read_text(encoding="utf-8") for stream in streams[1:])
         return subprocess.CompletedProcess([sys.executable, *words], status, out, err)
 
@@ -114,6 +113,24 @@ class _Server:
 @cache
 def _server(torch: bool) -> _Server:
     return _Server(torch)
+
+
+def _tell(pipe: int, words: bytes) -> None:
+    data = len(words).to_bytes(8, "big") + words
+    while data:
+        data = data[os.write(pipe, data) :]
+
+
+def _hear(pipe: int) -> bytes:
+    """What was told; nothing where nobody tells any more. No more is read than that, so that `select` knows of more."""
+    return _bytes(pipe, int.from_bytes(_bytes(pipe, 8), "big"))
+
+
+def _bytes(pipe: int, number: int) -> bytes:
+    found = b""
+    while len(found) < number and (more := os.read(pipe, number - len(found))):
+        found += more
+    return found
 
 
 # ---- the server
@@ -127,15 +144,14 @@ def _serve(asked: int, told: int, modules: Sequence[str]) -> dict[str, Any]:
             importlib.import_module(module)
     gc.collect()
     gc.freeze()
-    jobs = os.fdopen(asked)
-    while line := jobs.readline():
+    while job := _hear(asked):
         child = os.fork()
         if child == 0:
-            jobs.close()
+            os.close(asked)
             os.close(told)
-            return json.loads(line)
-        os.write(told, f"{child}\n".encode())
-        os.write(told, f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n".encode())
+            return json.loads(job)
+        _tell(told, str(child).encode())
+        _tell(told, str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
     os._exit(0)
 
 

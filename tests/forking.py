@@ -77,7 +77,8 @@ class _Server:
         self.env = {**os.environ, "PYTHONPATH": str(ROOT)}
         self._asks, self._hears = asked[1], told[0]
         ends = (asked[0], told[1])
-        command = [sys.executable, "-m", "tests.forking", *map(str, ends), *(TORCH if torch else LIGHT)]
+        modules = TORCH if torch and find_spec("torch") else LIGHT  # what is not installed, the program misses too
+        command = [sys.executable, "-m", "tests.forking", *map(str, ends), *modules]
         self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, pass_fds=ends, stdin=subprocess.DEVNULL)
         for end in ends:
             os.close(end)
@@ -140,8 +141,7 @@ def _serve(asked: int, told: int, modules: Sequence[str]) -> dict[str, Any]:
     """Fork for each job. In the child: the job."""
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # as the program does before it imports pydantic
     for module in modules:
-        if find_spec(module.partition(".")[0]):  # what is not installed, the program misses too
-            importlib.import_module(module)
+        importlib.import_module(module)
     gc.collect()
     gc.freeze()
     while job := _hear(asked):

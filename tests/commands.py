@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import click
 from click.testing import CliRunner, Result
+
+from tests import forking
 
 ROOT = Path(__file__).parent.parent
 APART = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
@@ -23,10 +24,7 @@ def invoke(command: click.Command, *arguments: object) -> Result:
     return CliRunner(**options).invoke(command, [str(a) for a in arguments], standalone_mode=False)
 
 
-def program(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run `python -m netspec` with these words in a directory."""
+def program(*words: str, cwd: Path, torch: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run `python -m netspec` with these words in a directory; with `torch`, a command that imports it."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"}
-    return subprocess.run(
-        [sys.executable, "-m", "netspec", *words], cwd=cwd, env=environment, capture_output=True, encoding="utf-8",
-        check=False,
-    )  # fmt: skip
+    return forking.run("-m", "netspec", *words, cwd=cwd, env=environment, torch=torch)

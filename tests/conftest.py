@@ -2,14 +2,17 @@
 
 - In CI, hypothesis generates the same examples in every run.
 - `--without-torch` runs only the tests that need no torch.
+- `--passed FILE` writes which tests have passed; `--but-for FILE` leaves those out.
 - Only the tests marked `gpu` see a GPU.
 - Torch uses one thread.
 - The cache is in a temporary folder instead of the user's.
+- Python keeps what it has compiled, also where it is told not to: a run imports netspec in hundreds of processes.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +22,10 @@ from hypothesis import settings
 
 from netspec.diagnostics import MissingExtra
 from tests.browser import Page, browser
+from tests.collector import set_aside
 
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["OMP_NUM_THREADS"] = "1"  # set before torch is imported: OpenMP threads spin while they wait
 
 settings.register_profile("ci", derandomize=True, deadline=None)
@@ -32,6 +38,8 @@ ROOMS_OF_TORCH = frozenset({Path(__file__).parent / "torch", Path(__file__).pare
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--without-torch", action="store_true", help="run what netspec does where torch is missing")
+    parser.addoption("--passed", type=Path, metavar="FILE", help="write which tests have passed")
+    parser.addoption("--but-for", type=Path, metavar="FILE", help="leave out what has passed elsewhere")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -72,6 +80,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("needs_torch"):
                 item.add_marker(pytest.mark.skip(reason="needs torch"))
+    if config.getoption("--but-for"):
+        elsewhere = set(config.getoption("--but-for").read_text(encoding="utf-8").splitlines())
+        config.hook.pytest_deselected(items=[item for item in items if _line(item.nodeid) in elsewhere])
+        items[:] = [item for item in items if _line(item.nodeid) not in elsewhere]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption("--passed"):
+        passed = [_line(report.nodeid) for report in terminalreporter.stats.get("passed", ())]
+        config.getoption("--passed").write_text("\n".join(passed), encoding="utf-8")
+
+
+def _line(name: str) -> str:
+    """The name of a test, which may hold any character, in one line."""
+    return ascii(name)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _set_aside() -> Iterator[None]:
+    """Each run begins by collecting garbage, which takes longer than a small epoch where thousands of tests are held.
+
+    `test_undisturbed.py` takes this back: there a run sets aside what is alive by itself.
+    """
+    with set_aside():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

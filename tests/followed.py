@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from tests import forking
+
 ROOT = Path(__file__).parent.parent
 _BLOCK = re.compile(r"(?:A new file, `([\w.]+)`:\n\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -46,12 +48,10 @@ class Page:
         return [name for name in self.files if name.endswith(".py")]
 
 
-def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with these words in a directory."""
+def run(place: Path, *words: str, torch: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run Python with these words in a directory; with `torch`, what imports it."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
-    return subprocess.run(
-        [sys.executable, *words], cwd=place, env=environment, capture_output=True, encoding="utf-8", check=False
-    )
+    return forking.run(*words, cwd=place, env=environment, torch=torch)
 
 
 def assert_written_as_the_rest(place: Path, page: Page) -> None:

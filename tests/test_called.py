@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from netspec.diagnostics import Diagnostic
 from netspec.mends.repair import repaired
 from netspec.passes import stem_of
 from netspec.text.source import Source, decode
+from tests import forking
 
 SPEC = "name: {}\ninput: [1, 8, 8]\nlayers:" + (
     " [{{Conv2d: {{out_channels: 4, kernel_size: 3}}}}, ReLU, Flatten, {{Linear: 10}}]\n"
@@ -58,12 +57,10 @@ def test_a_name_of_any_script_is_one_of_files_and_of_classes_that_run(name: str,
     spec.write_text(SPEC.format(name), encoding="utf-8")
     assert check(spec.read_text(encoding="utf-8")) == []
     out = tmp_path / "out"
-    done = subprocess.run(
-        [sys.executable, "-m", "netspec", "compile", spec, "-o", out], capture_output=True, encoding="utf-8"
-    )
+    done = forking.run("-m", "netspec", "compile", spec, "-o", out, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert {f"{name}.py", f"{name}.json"} <= {file.name for file in out.iterdir()}
-    model = subprocess.run([sys.executable, out / f"{name}.py"], capture_output=True, encoding="utf-8")
+    model = forking.run(out / f"{name}.py", cwd=tmp_path, torch=True)
     assert model.returncode == 0, model.stderr
 
 

@@ -13,6 +13,7 @@ import pytest
 from netspec.cli import cli
 from netspec.cli.files import write_atomic
 from netspec.diagnostics import UsageError
+from tests import forking
 from tests.commands import invoke, program
 
 ROOT = Path(__file__).parent.parent
@@ -21,15 +22,7 @@ TRAIN = pytest.param("train", marks=pytest.mark.needs_torch)
 
 def netspec(*arguments: str, cwd: Path = ROOT, input: bytes | None = None) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
-    run = subprocess.run(
-        [sys.executable, "-m", "netspec", *arguments],
-        cwd=cwd,
-        env=environment,
-        input=input,
-        capture_output=True,
-        check=False,
-    )
-    return subprocess.CompletedProcess(run.args, run.returncode, run.stdout.decode(), run.stderr.decode())
+    return forking.run("-m", "netspec", *arguments, cwd=cwd, env=environment, given=input or b"")
 
 
 def test_compile_prints_the_shapes_the_parameters_and_the_multiply_accumulates_of_alexnet() -> None:

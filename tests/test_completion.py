@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from netspec.recipe import tables
+from tests import forking
 from tests.checkouts import commit, git
 from tests.commands import ROOT
 
@@ -40,14 +41,7 @@ def completed(place: Path, line: str) -> list[str]:
         "PYTHONPATH": str(ROOT), "_NETSPEC_COMPLETE": "bash_complete", "COMP_WORDS": line.rstrip(" "),
         "COMP_CWORD": str(len(words) - 1),
     }  # fmt: skip
-    run = subprocess.run(
-        [sys.executable, "-m", "netspec"],
-        cwd=place,
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+    run = forking.run("-m", "netspec", cwd=place, env=environment)
     assert run.stderr == ""
     return [offered.partition(",")[2] for offered in run.stdout.split()]
 

@@ -22,6 +22,7 @@ from netspec.emit.python import helpers, initial, to_python
 from netspec.emit.python.code import Told
 from netspec.emit.python.helpers import Copies
 from netspec.net import Net
+from tests import forking
 from tests.emitted import assert_same, emitted
 
 SPECS = Path(__file__).parents[1] / "specs"
@@ -305,7 +306,7 @@ def test_emitting_imports_no_torch():
 
 def test_the_file_is_a_program_that_prints_the_output_shape(tmp_path: Path):
     (tmp_path / "net.py").write_text(to_python(netspec.loads(EVERYTHING)), encoding="utf-8")
-    found = subprocess.run([sys.executable, tmp_path / "net.py"], capture_output=True, text=True, check=True)
+    found = forking.run(tmp_path / "net.py", cwd=tmp_path, torch=True)
     assert found.stdout == "(2, 2)\n"
 
 
@@ -334,7 +335,7 @@ LONG: dict[str, dict[str, Any]] = {"nbeats": {"depth": 12}}
 @pytest.mark.slow
 def test_pyright_strict_finds_nothing_in_the_files_of_shipped_specs(tmp_path: Path):
     for path in sorted(SPECS.rglob("*.yaml")):
-        for variant in yaml.safe_load(path.read_text(encoding="utf-8")).get("variants") or (None,):
+        for variant in yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader).get("variants") or (None,):
             name = f"{path.parent.name}_{path.stem}_{variant or ''}".replace(".", "_").replace("-", "_")
             net = netspec.load(path, variant=variant, set=LONG.get(path.stem, {}))
             (tmp_path / f"{name}.py").write_text(to_python(net), encoding="utf-8")
@@ -492,7 +493,7 @@ def test_the_file_of_several_outputs_prints_the_shape_of_each(tmp_path: Path):
         "  - {ReLU: , as: 'f[0]'}\n  - {ReLU: , as: 'f[1]'}\noutput:\n  result: [Linear: 3]\n  weights: w\n",
     )  # a spec on one line
     (tmp_path / "net.py").write_text(to_python(netspec.loads(text)), encoding="utf-8")
-    found = subprocess.run([sys.executable, tmp_path / "net.py"], capture_output=True, text=True, check=True)
+    found = forking.run(tmp_path / "net.py", cwd=tmp_path, torch=True)
     assert found.stdout == "result (2, 6, 3)\nweights (2, 6, 5)\nfamily [(2, 6, 16), (2, 6, 16)]\n"
 
 

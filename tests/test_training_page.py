@@ -30,7 +30,7 @@ def test_the_program_learns_ends_by_its_callback_and_its_run_is_opened(tmp_path:
     program = PAGE.files["rings.py"].replace("callbacks=enough", "callbacks=[Log(), enough]")
     head, net, rest = program.partition("net = ")
     shown = OPENED.replace("run.evaluate(", "print(run.evaluate(").replace("metrics=[near])", "metrics=[near]))")
-    done = run(tmp_path, "-c", head + LOG + net + rest + shown)
+    done = run(tmp_path, "-c", head + LOG + net + rest + shown, torch=True)
     assert done.returncode == 0, done.stderr
     assert "by the callback `enough`" in done.stderr
     records = [json.loads(line) for line in (tmp_path / "runs/rings-1/metrics.jsonl").read_text().splitlines()]
@@ -38,7 +38,7 @@ def test_the_program_learns_ends_by_its_callback_and_its_run_is_opened(tmp_path:
     assert records[-1]["validation_near"] > 0.9 >= max(record["validation_near"] for record in records[:-1])
     assert f"near {records[-1]['validation_near']:.4f}" in done.stdout
     assert "'near': 0." in done.stdout.splitlines()[-1]
-    again = run(tmp_path, "-m", "netspec", "train", "--resume", "runs/rings-1")
+    again = run(tmp_path, "-m", "netspec", "train", "--resume", "runs/rings-1", torch=True)
     assert again.returncode == 2
     assert "netspec.train(netspec.load(" in again.stderr
 

@@ -377,16 +377,13 @@ class _Compiler:
         cost = self.nodes - before  # charged as steps at each iteration, so that nested loops end at the limit
 
         def loop(scope: Meanings, state: list[Any], level: int, out: list[Any]) -> None:
-            if level == len(loops):
-                meter_of(state).make(1)
-                out.append(element(scope, state))
-                return
             values, place, target, tests = loops[level]
             items = values(scope, state)
             if items is UNKNOWN:
                 raise _UnknownInside
+            meter, is_innermost = meter_of(state), level + 1 == len(loops)
             for item in do(place, ops.listed, items, "`for`"):
-                do(place, meter_of(state).step, cost)
+                do(place, meter.step, cost)
                 bind(target, item, state, place)
                 for test in tests:
                     verdict = do(place, ops.truth, test(scope, state))
@@ -395,7 +392,11 @@ class _Compiler:
                     if not verdict:
                         break
                 else:
-                    loop(scope, state, level + 1, out)
+                    if is_innermost:
+                        meter.make(1)
+                        out.append(element(scope, state))
+                    else:
+                        loop(scope, state, level + 1, out)
 
         def run(scope: Meanings, state: list[Any]) -> Any:
             out: list[Any] = []

@@ -140,11 +140,13 @@ class Buffer(_Source):
 
     @model_validator(mode="after")
     def _fits(self) -> Buffer:
-        for number in _flat(self.value) if self.dtype in ("int64", "bool") else ():
-            if self.dtype == "int64" and type(number) is not int:
-                raise invalid(f"`dtype: int64` wants integers in `value`, not {number}")
-            if self.dtype == "bool" and number not in (0, 1):
-                raise invalid(f"`dtype: bool` wants truth values in `value`, or 0 and 1, not {number}")
+        numbers = _flat(self.value) if self.dtype in ("int64", "bool") else []
+        if self.dtype == "int64" and not {int}.issuperset(map(type, numbers)):
+            number = next(number for number in numbers if type(number) is not int)
+            raise invalid(f"`dtype: int64` wants integers in `value`, not {number}")
+        if self.dtype == "bool" and not {0, 1}.issuperset(numbers):
+            number = next(number for number in numbers if number not in (0, 1))
+            raise invalid(f"`dtype: bool` wants truth values in `value`, or 0 and 1, not {number}")
         return self
 
     @property
@@ -283,4 +285,8 @@ class RelativePositionBias(_Source):
 
 def _flat(value: Numbers) -> list[Number]:
     """The numbers of nested lists."""
-    return [number for item in value for number in _flat(item)] if isinstance(value, tuple) else [value]
+    if not isinstance(value, tuple):
+        return [value]
+    if tuple not in set(map(type, value)):  # a row of a matrix, as a whole
+        return list(cast("tuple[Number, ...]", value))
+    return [number for item in value for number in _flat(item)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any, Final, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol, cast
 
 from netspec.diagnostics import Edit, Fix, as_near, did_you_mean, is_sure
 from netspec.dims import UNKNOWN
@@ -248,7 +248,12 @@ def _joined(text: str) -> str:
 
 def _tuples(value: Any) -> Any:
     """Lists of the expression language as the tuples that strict models want."""
-    return tuple(_tuples(v) for v in value) if isinstance(value, (list, tuple)) else value  # pyright: ignore[reportUnknownVariableType]  # any values
+    if not isinstance(value, (list, tuple)):
+        return value
+    items = cast("Sequence[Any]", value)
+    if not any(issubclass(kind, (list, tuple)) for kind in set(map(type, items))):  # a row of a matrix, as a whole
+        return tuple(items)
+    return tuple(map(_tuples, items))
 
 
 def _unquoted(text: str) -> str | None:

@@ -13,8 +13,7 @@ from click.testing import CliRunner
 
 from netspec.cli.import_ import command
 from netspec.diagnostics import NetspecError
-
-pytestmark = pytest.mark.needs_torch
+from tests import forking
 
 pytestmark = pytest.mark.needs_torch
 
@@ -46,8 +45,7 @@ number = 3
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     (folder / "mine.py").write_text(PROGRAM)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "netspec", "import", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    return forking.run("-m", "netspec", "import", *arguments, cwd=folder, env=environment, torch=True)
 
 
 def test_a_factory_is_imported_and_told(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import torch
 from tests.graphs.check import check
 from tests.graphs.generator import Generator
 
-SEEDS = 2000
-PARTS = 20
+SEEDS = 500
+PARTS = 10
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -169,7 +169,7 @@ def chain_yaml(chain: list[Config]) -> str:
 
 def chain_of(text: str) -> list[Config]:
     """The chain that a regression file describes, as far as netspec knows the shapes."""
-    spec = yaml.safe_load(text)
+    spec = yaml.load(text, yaml.CSafeLoader)
     shape, dtype = tuple(spec["input"]["shape"]), spec["input"]["dtype"]
     chain: list[Config] = []
     for item in spec["layers"]:

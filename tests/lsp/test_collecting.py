@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("lsprotocol", reason="the language server is an extra")
 
 from netspec.lsp.collecting import MOST, Collector
+from tests.collector import nothing_set_aside
 
 
 class Knot:
@@ -23,9 +24,9 @@ class Knot:
 def collector() -> Iterator[Collector]:
     thresholds, enabled = gc.get_threshold(), gc.isenabled()
     made = Collector()
-    made.begin()
-    yield made
-    gc.unfreeze()
+    with nothing_set_aside():
+        made.begin()
+        yield made
     gc.set_threshold(*thresholds)
     gc.enable() if enabled else gc.disable()
 

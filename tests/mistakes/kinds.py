@@ -306,12 +306,14 @@ def has_width(leaf: Leaf) -> bool:
 
 @kind
 def forgotten_flatten(text: str, rng: random.Random) -> str | None:
-    for m, leaf in stated(text, lambda leaf: leaf.type == "Linear", rng):
-        before = f"{m['indent']}- Flatten\n"
-        width = leaf.input.shape[-1]
-        if text[: m.start()].endswith(before) and isinstance(width, int):
-            return put(text, m.start() - len(before), m.end(), with_width(m, width))
-    return None
+    net, m = net_of(text), some(text, r"^(?P<indent> *)- Flatten\n(?P=indent)- Linear: (?P<out>\w+)$", rng)
+    if net is None or m is None:
+        return None
+    line = text.count("\n", 0, m.end()) + 1
+    widths = {leaf.input.shape[-1] for leaf in leaves(net.root) if leaf.span.line == line}
+    if len(widths) != 1:
+        return None
+    return put(text, *m.span(), f"{m['indent']}- Linear: {{in_features: {widths.pop()}, out_features: {m['out']}}}")
 
 
 @kind

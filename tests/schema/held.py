@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
 from netspec.schema import schema
 from netspec.text.source import ListNode, MapNode, Node, ScalarNode, decode, parse
-from tests.mistakes.check import broken, check
+from tests.mistakes.check import Shipped, broken, check, specs
 
 FORM: Final = frozenset(
     {
@@ -68,12 +68,12 @@ def of_form(text: str) -> str | None:
     return None if defined_by_the_file or of_a_block else first.code
 
 
-def shares(seeds: range) -> tuple[int, dict[str, list[str]]]:
+def shares(seeds: range, among: Callable[[], Sequence[Shipped]] = specs) -> tuple[int, dict[str, list[str]]]:
     """How many random mistakes are of form, and those of them that the schema admits, by code."""
     number = 0
     admitted: dict[str, list[str]] = {}
     for seed in seeds:
-        made = broken(seed)
+        made = broken(seed, 1, among)
         if made is None or data(made.wrong) is None or (code := of_form(made.wrong)) is None:
             continue
         number += 1

@@ -324,3 +324,19 @@ output: {{first: first, second: second}}
     for module in (model, emitted):
         for found, one in zip(module(x), expected, strict=True):
             assert torch.allclose(found, one)
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "told"),
+    [
+        ("[[1, 2], [3, 4.5]]", "int64", "wants integers in `value`, not 4.5"),
+        ("[[1, 2], [3, true]]", "int64", "wants integers in `value`, not True"),
+        ("[[0, 1], [1, 2]]", "bool", "wants truth values in `value`, or 0 and 1, not 2"),
+        ("[[1, 2], [3, [4]]]", "float32", "lists of one length"),
+        ("'[[i, i if i < 2 else 0.5] for i in range(3)]'", "int64", "wants integers in `value`, not 0.5"),
+    ],
+)
+def test_a_number_that_is_none_of_its_type_is_told_wherever_it_stands(value: str, dtype: str, told: str) -> None:
+    text = f"input: [2]\nlayers: [as: x, Buffer: {{value: {value}, dtype: {dtype}}}, as: b, use: x]\noutput: b"
+    with pytest.raises(netspec.SpecError, match=told):
+        netspec.loads(text)

@@ -1,8 +1,7 @@
-"""What all tests of training share: no picture per epoch, and no search for garbage among what pytest holds."""
+"""What all tests of training share: no picture per epoch."""
 
 from __future__ import annotations
 
-import gc
 import signal
 from collections.abc import Iterator
 
@@ -18,17 +17,6 @@ def _no_curves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Drawing takes longer than a small epoch; tests that look at the curves are marked `curves`."""
     if "curves" not in request.fixturenames:
         monkeypatch.setattr(epochs, "write_curves", lambda *_: None)
-
-
-@pytest.fixture(autouse=True)
-def _set_aside() -> None:
-    """Each run begins by collecting garbage, which takes longer than a small epoch where thousands of tests are held.
-
-    `test_undisturbed.py` takes this back: there a run sets aside what is alive by itself.
-    """
-    if gc.get_freeze_count() == 0:
-        gc.collect()
-        gc.freeze()
 
 
 @pytest.fixture

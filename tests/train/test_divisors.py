@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from netspec.trainer.setup.options import Options
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.trained.inspection import inspect
 from netspec.trainer.trained.opening import open_trained
+from tests import forking
 from tests.train.programs import ROOT, environment
 from tests.train.small_runs import finish, last_checkpoint, run_until, whole_state
 from tests.train.test_survival import free_port
@@ -264,10 +263,7 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(text)
     arguments = ("train", str(tmp_path / "spec.yaml"), "--run", str(tmp_path / "two"), "--no-report", "--device", "cpu")
     world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    child = subprocess.run(
-        [sys.executable, "-c", RANKS, *arguments], cwd=ROOT, env=environment(world), capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    child = forking.run("-c", RANKS, *arguments, cwd=ROOT, env=environment(world), torch=True)
     assert child.returncode == 0, child.stderr
     one = finish(netspec.loads(text), tmp_path / "one", device="cpu")
     two = open_trained(tmp_path / "two", device="cpu")

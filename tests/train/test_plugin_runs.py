@@ -142,7 +142,7 @@ class Module(nn.Module):
 def test_what_a_module_raises_in_training_is_an_error_of_the_plugin(here: Path, breaks: str, told: str) -> None:
     Path("breaking.py").write_text(BREAKING.replace('{}["no such thing"]', breaks))
     Path("net.yaml").write_text(SPEC.replace("SquaredReLU, ChannelScale: 0.5", "Breaking"))
-    done = program("train", "--plugin", "breaking", "net.yaml", "--device", "cpu", "-q", cwd=here)
+    done = program("train", "--plugin", "breaking", "net.yaml", "--device", "cpu", "-q", cwd=here, torch=True)
     assert done.returncode == 2
     assert f"the plugin `breaking` raised {told}" in done.stderr and "(breaking.py, line 13)" in done.stderr
     assert "Traceback" not in done.stderr and "defect" not in done.stderr

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +31,7 @@ from netspec.trainer.show.curves import draw_curves
 from netspec.trainer.trained.inspection import inspect
 from netspec.trainer.trained.opening import open_trained
 from netspec.trainer.trained.prediction import predict
+from tests import forking
 from tests.commands import invoke
 from tests.train.programs import ROOT, environment
 from tests.train.small_runs import finish, run_until, small_net, whole_state
@@ -491,10 +490,7 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(text)
     arguments = ("train", str(tmp_path / "spec.yaml"), "--run", str(tmp_path / "two"), "--no-report", "--device", "cpu")
     world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    child = subprocess.run(
-        [sys.executable, "-c", RANKS, *arguments], cwd=ROOT, env=environment(world), capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    child = forking.run("-c", RANKS, *arguments, cwd=ROOT, env=environment(world), torch=True)
     assert child.returncode == 0, child.stderr
     one = finish(netspec.loads(text), tmp_path / "one", device="cpu")
     mine, other = (load_file(tmp_path / name / "model.safetensors") for name in ("two", "one"))

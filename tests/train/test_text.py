@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from netspec.trainer.setup.following import check_looks_back, check_tokens
 from netspec.trainer.trained.continuation import Sampling, continue_text
 from netspec.trainer.trained.inspection import inspect
 from netspec.trainer.trained.opening import open_trained
+from tests import forking
 from tests.train.programs import ROOT, environment
 from tests.train.small_runs import finish, run_until, whole_state
 from tests.train.small_texts import GPT, text_net, words
@@ -279,10 +279,7 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(netspec.expand(net))
     arguments = ("train", str(tmp_path / "spec.yaml"), "--run", str(tmp_path / "two"), "--no-report", "--device", "cpu")
     world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    child = subprocess.run(
-        [sys.executable, "-c", RANKS, *arguments], cwd=ROOT, env=environment(world), capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    child = forking.run("-c", RANKS, *arguments, cwd=ROOT, env=environment(world), torch=True)
     assert child.returncode == 0, child.stderr
     one = finish(net, tmp_path / "one", device="cpu").records[-1]
     two = read_records(tmp_path / "two")[-1]

@@ -21,16 +21,16 @@ import torch.distributed as dist
 import netspec
 from netspec.diagnostics import UsageError
 from netspec.trainer.machine import processes
+from tests.collector import nothing_set_aside
 from tests.train.programs import ROOT, draw_pictures, environment, pictures_spec
 from tests.train.small_runs import PLAIN, finish, small_net
 
 
 @pytest.fixture(autouse=True)
-def _set_aside() -> Iterator[None]:
+def _nothing_aside() -> Iterator[None]:
     """Nothing is set aside before a test, as in a program that knows nothing of it."""
-    gc.unfreeze()
-    yield
-    gc.unfreeze()
+    with nothing_set_aside():
+        yield
 
 
 def state() -> dict[str, Any]:

@@ -46,7 +46,7 @@ def shipped() -> list[tuple[str, str | None]]:
     found: list[tuple[str, str | None]] = []
     for path in sorted(SPECS.rglob("*.yaml")):
         spec = path.relative_to(SPECS).with_suffix("").as_posix()
-        variants = yaml.safe_load(path.read_text(encoding="utf-8")).get("variants") or [None]
+        variants = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader).get("variants") or [None]
         found += [(spec, variant) for variant in variants]
     return found
 

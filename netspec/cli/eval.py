@@ -10,7 +10,6 @@ import click
 
 from netspec.cli.common import format_option, offer, plugin_option
 from netspec.cli.train import need_torch
-from netspec.diagnostics import UsageError
 
 
 @click.command()
@@ -45,13 +44,9 @@ def command(
     from netspec.trainer.trained.opening import open_trained
 
     trained = open_trained(run, device=device, best=best, offer=offer())
-    found = inspect(trained, split, data_root, examples)
+    found = inspect(trained, split, data_root, examples, shown=report)
     if report:
-        if found.examination is None:
-            raise UsageError(
-                f"`--report` shows a classifier's answers, and the net of `{run}` has no classes; leave it out"
-            )
-        write_report(trained.run, trained.net, found.examination, trained.names)
+        write_report(trained.run, trained.net, found.examination, trained.names, found.answers)
     if form == "json":
         result: dict[str, Any] = {"run": str(run), "weights": trained.origin, **found.to_dict(trained.names)}
         click.echo(json.dumps(result, indent=1))

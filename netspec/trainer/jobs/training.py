@@ -22,6 +22,7 @@ from netspec.trainer.machine.device import environment, fix_cublas, numerics
 from netspec.trainer.machine.processes import world
 from netspec.trainer.machine.signals import Interrupts, interrupts
 from netspec.trainer.machine.undisturbed import kept_child_handler, kept_environment, kept_randomness
+from netspec.trainer.measure.answers import Answers, gather_answers
 from netspec.trainer.measure.evaluation import examine
 from netspec.trainer.measure.given import name_of
 from netspec.trainer.run.directory import RunDirectory, class_names, create_run, find_run
@@ -289,4 +290,9 @@ def _report(trainer: Trainer, directory: RunDirectory) -> None:
             trainer.evaluated, split, loss, trainer.arithmetic,
             classes=shape[0], batch_size=trainer.evaluation_batch, count=len(trainer.net.outputs),
         )  # fmt: skip
-    write_report(directory, trainer.net, found, class_names(trainer.data.names, shape))
+    answers: list[Answers] = []
+    if split is not None:
+        answers = gather_answers(
+            trainer.evaluated, split, trainer.loss, trainer.arithmetic, batch_size=trainer.evaluation_batch
+        )
+    write_report(directory, trainer.net, found, class_names(trainer.data.names, shape), answers)

@@ -51,7 +51,7 @@ class Measured:
         reads = reads_of(loss)
         assert reads is not None, "the metric goes with the loss"
         self._reads: Reads = reads
-        self._likely = _likelihood(term)
+        self._likely = likelihood(term)
         self._count = count_of(reads, term.scores, -1 if term.perplexed else 0) or 1
         self._strange = torch.zeros((), dtype=torch.bool, device=device)
         module, name, arguments = item.metric.measure(reads, self._count)
@@ -102,7 +102,7 @@ class Measured:
         return {f"{self.label}.{name}": value for name, value in zip(names, found, strict=True)}
 
 
-def _likelihood(term: LossFunction) -> Callable[[Tensor], Tensor]:
+def likelihood(term: LossFunction) -> Callable[[Tensor], Tensor]:
     """What makes probabilities of an output."""
     ending = term.term.loss.ending
     takes = None if ending is None else ending.takes

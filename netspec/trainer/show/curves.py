@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,24 @@ _MOST_ALIKE = 6
 def draw_curves(records: Sequence[Record], title: str, *, dark: bool = False) -> str:
     """The curves as SVG text: loss on the left, accuracy on the right if it was measured, and below them the figures of
     several losses; `title` may be empty, and `dark` is for a dark page."""
+    quantities = _quantities(records)
+
+    def draw(axes: Any) -> None:
+        for axis, quantity in zip(axes, quantities, strict=False):
+            _draw(axis, records, quantity, dark=dark)
+
+    return plotted(draw, len(quantities), title, dark=dark)
+
+
+def plotted(draw: Callable[[Any], None], count: int, title: str = "", *, dark: bool = False) -> str:
+    """SVG text of so many axes, two in a row, which `draw` is given.
+
+    Args:
+        draw: fills the axes.
+        count: how many.
+        title: above all; may be empty.
+        dark: for a dark page.
+    """
     import matplotlib as untyped  # imported here, since it is slow and not needed before the first drawing
 
     matplotlib: Any = untyped
@@ -40,15 +58,16 @@ def draw_curves(records: Sequence[Record], title: str, *, dark: bool = False) ->
     ):
         from matplotlib.figure import Figure
 
-        quantities = _quantities(records)
-        columns = min(len(quantities), 2)
-        rows = -(-len(quantities) // columns)
+        columns = min(count, 2)
+        rows = -(-count // columns)
         figure: Any = Figure(figsize=(9.2 if columns == 2 else 5.2, 3.6 * rows), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axis in axes[len(quantities) :]:
+        for axis in axes[count:]:
             axis.set_axis_off()
-        for axis, quantity in zip(axes, quantities, strict=False):
-            _draw(axis, records, quantity, dark=dark)
+        for axis in axes[:count]:
+            axis.grid(color="#3d444d" if dark else "#dddddd", linewidth=0.6)
+            axis.spines[["top", "right"]].set_visible(False)
+        draw(axes)
         if title:
             figure.suptitle(title)
         stream = io.StringIO()
@@ -88,8 +107,6 @@ def _draw(axis: Any, records: Sequence[Record], quantity: str, *, dark: bool) ->
     axis.set_xlabel("epoch")
     axis.set_title(quantity, loc="left")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.grid(color="#3d444d" if dark else "#dddddd", linewidth=0.6)
-    axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False)
 
 

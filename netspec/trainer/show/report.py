@@ -22,10 +22,12 @@ from netspec.net import Net
 from netspec.table import summary_csv
 from netspec.trainer.machine.disk import write_atomically
 from netspec.trainer.machine.host import rows as matrix
+from netspec.trainer.measure.answers import Answers
 from netspec.trainer.measure.confusion import commonest
 from netspec.trainer.measure.evaluation import Examination, WrongAnswer
 from netspec.trainer.run.directory import RunDirectory
 from netspec.trainer.run.records import COLUMNS, Record, columns_of, figure_text, read_records
+from netspec.trainer.show.answers import answer_sections
 from netspec.trainer.show.curves import SHOWN, draw_curves
 from netspec.views.describe import count_text
 
@@ -41,7 +43,9 @@ $sections
 """)
 
 
-def write_report(run: RunDirectory, net: Net, found: Examination | None, names: Sequence[str]) -> None:
+def write_report(
+    run: RunDirectory, net: Net, found: Examination | None, names: Sequence[str], answers: Sequence[Answers] = ()
+) -> None:
     """Write `report.html` into a run directory.
 
     Args:
@@ -49,14 +53,17 @@ def write_report(run: RunDirectory, net: Net, found: Examination | None, names: 
         net: its net.
         found: the examination on the test set, for classifiers.
         names: the names of the classes.
+        answers: what the net answers on the test set.
 
     Raises:
         ResourceError: the file cannot be written.
     """
-    write_atomically(run.report, make_report(run, net, found, names), durable=False)
+    write_atomically(run.report, make_report(run, net, found, names, answers), durable=False)
 
 
-def make_report(run: RunDirectory, net: Net, found: Examination | None, names: Sequence[str]) -> str:
+def make_report(
+    run: RunDirectory, net: Net, found: Examination | None, names: Sequence[str], answers: Sequence[Answers] = ()
+) -> str:
     """The report as HTML; see `write_report` for the arguments."""
     records = read_records(run.path)
     curves = [draw_curves(records, net.name, dark=dark).encode() for dark in (False, True)]
@@ -69,6 +76,9 @@ def make_report(run: RunDirectory, net: Net, found: Examination | None, names: S
             _section("Confusion", _confusion(found, names), "whole"),
             _section("Worst mistakes", _gallery(found.worst, names)),
         ]
+    for title, words, pictures in answer_sections(answers, names):
+        shown = pictures[0] if len(pictures) == 1 else _in_both_schemes([text.encode() for text in pictures], title)
+        sections.append(_section(title, f"<p>{escape(words)}</p>{shown}", "whole"))
     sections += [
         _section("Network", _in_both_schemes(_pictures(net), f"the layers of {net.name}"), "whole"),
         _section("Layers", _layers(net)),

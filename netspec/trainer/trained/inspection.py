@@ -11,6 +11,7 @@ from typing import Any
 from netspec.asked import option
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.machine.device import numerics
+from netspec.trainer.measure.answers import Answers, gather_answers
 from netspec.trainer.measure.confusion import describe, to_dict
 from netspec.trainer.measure.evaluation import Examination, evaluate, examine
 from netspec.trainer.measure.figures import make_metrics
@@ -27,6 +28,8 @@ class Inspection:
     examples: int
     score: Scores
     examination: Examination | None
+    answers: Sequence[Answers]
+    """What the net answers on the first examples."""
     available: int
     """The number of examples that the split has."""
     why: str | None
@@ -53,7 +56,9 @@ class Inspection:
         return values if self.examination is None else values | to_dict(self.examination, names)
 
 
-def inspect(trained: Trained, split: str, root: Path | None = None, examples: int | None = None) -> Inspection:
+def inspect(
+    trained: Trained, split: str, root: Path | None = None, examples: int | None = None, *, shown: bool = False
+) -> Inspection:
     """Evaluate a run on one split of its data.
 
     Args:
@@ -61,6 +66,7 @@ def inspect(trained: Trained, split: str, root: Path | None = None, examples: in
         split: `train`, `validation` or `test`.
         root: the directory of the data; None for that of the run.
         examples: the most examples to use; None for the number that the run used.
+        shown: also gather what a report shows of the answers.
 
     Raises:
         UsageError: the data have no such split.
@@ -97,4 +103,5 @@ def inspect(trained: Trained, split: str, root: Path | None = None, examples: in
             f"`{trained.run.path}`: the loss on the {split} data is not a number, though every weight is finite: an "
             "output of the net is not, or no target counts"
         )
-    return Inspection(split, len(part), score, found, part.available, why)
+    answers = gather_answers(trained.model, part, objective, trained.arithmetic, batch_size=batch) if shown else []
+    return Inspection(split, len(part), score, found, answers, part.available, why)

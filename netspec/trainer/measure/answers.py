@@ -1,0 +1,105 @@
+"""What a net answers on a part of the data, beside what is right, for pictures of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from netspec.recipe.measures import Reads, reads_of
+from netspec.trainer.data.splits import Batch, Split
+from netspec.trainer.machine.device import Arithmetic
+from netspec.trainer.machine.values import each
+from netspec.trainer.measure.evaluation import entries_of, evaluating
+from netspec.trainer.measure.losses import LossFunction, Objective
+from netspec.trainer.measure.measured import likelihood
+
+_MOST = 5_000
+"""The most examples that curves are of."""
+_SHOWN = 6
+"""The most pictures."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers of one output, on the host."""
+
+    label: str
+    """What tells it from other outputs; empty for the only one."""
+    reads: Reads
+    output: Tensor
+    """float32: probabilities (N, C) of classes, (N, L) of labels; or values (N, d). Of maps (N, C, H, W)."""
+    target: Tensor
+    """(N,) classes; (N, L) labels of 0 and 1; (N, d) values. Of maps (N, H, W) or (N, C, H, W)."""
+    ignored: int | None
+    """The class of targets that do not count."""
+    images: Tensor | None
+    """Of maps the pictures that they are of, float32 (N, C, H, W); None where the input is none."""
+    of: int
+    """How many examples there are, of which these are the first."""
+
+    @property
+    def is_map(self) -> bool:
+        """True if an answer has a value for each pixel."""
+        return self.output.ndim > 2
+
+
+def gather_answers(
+    model: nn.Module, split: Split, objective: Objective, arithmetic: Arithmetic, *, batch_size: int
+) -> list[Answers]:
+    """The answers of each output that is compared with a target, on the first examples of a part.
+
+    Args:
+        model: the model.
+        split: the part.
+        objective: the losses.
+        arithmetic: device and precision.
+        batch_size: examples per forward pass.
+    """
+    wanted = [(place, term) for place, term in enumerate(objective.terms) if _is_shown(term)]
+    kept: dict[int, list[tuple[Tensor, Tensor, Tensor | None]]] = {place: [] for place, _ in wanted}
+    seen = 0
+    with evaluating(model):
+        for x, y in split.batches(batch_size) if wanted else ():
+            _, _, entries = entries_of(model, Batch(x, y), objective, arithmetic)
+            for place, term in wanted:
+                entry = entries[place]
+                maps = entry.output.ndim > 2
+                if maps and sum(len(part[0]) for part in kept[place]) >= _SHOWN:
+                    continue
+                few = slice(_SHOWN if maps else None)
+                image = each(x)[0][few]
+                shown = image.float().cpu() if maps and image.ndim == 4 and image.shape[1] in (1, 3) else None
+                kept[place].append((_said(term, entry.output[few]).float().cpu(), entry.y[few].cpu(), shown))
+            seen += len(each(x)[0])
+            if seen >= _MOST or all(term.scores[1:] and seen >= _SHOWN for _, term in wanted):
+                break
+    return [_joined(term, kept[place], len(split)) for place, term in wanted if kept[place]]
+
+
+def _is_shown(term: LossFunction) -> bool:
+    reads = reads_of(term.term.loss)
+    if reads is None or term.perplexed:
+        return False
+    return reads != "values" or len(term.scores) != 2  # sequences of values are neither figures nor pictures
+
+
+def _said(term: LossFunction, output: Tensor) -> Tensor:
+    """An output as what it means: probabilities, or values."""
+    if reads_of(term.term.loss) == "values":
+        return output.exp() if term.term.loss.logarithmic else output
+    return likelihood(term)(output)
+
+
+def _joined(term: LossFunction, parts: list[tuple[Tensor, Tensor, Tensor | None]], count: int) -> Answers:
+    reads = reads_of(term.term.loss)
+    assert reads is not None, "only such are gathered"
+    output, target = torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+    if output.ndim > 2:
+        output, target = output[:_SHOWN], target[:_SHOWN]
+    elif reads != "classes":
+        output, target = output.reshape(len(output), -1), target.reshape(len(target), -1)
+    images = [image for _, _, image in parts if image is not None]
+    shown = torch.cat(images)[:_SHOWN] if images else None
+    return Answers(term.term.label, reads, output, target, term.ignored, shown, count)

@@ -1,6 +1,12 @@
-"""Resize, crop, pad, grey and normalise batches (N, C, H, W) of float32 images."""
+"""Resize, crop, pad, grey and normalise batches (N, C, H, W) of float32 images.
+
+Height and width may be symbols of `torch.export`, for a graph that takes images of every size: then nothing is decided
+by comparing them.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,24 +19,49 @@ def resize(x: Tensor, size: tuple[int, int], interpolation: str = "bilinear", *,
     For enlarging, the antialias filter is not used: it gives the same weights, and the kernel without it is faster.
     """
     height, width = x.shape[-2:]
-    if (height, width) == size:
+    symbolic = _is_symbolic(x)
+    if not symbolic and (height, width) == size:
         return x
     if interpolation in ("nearest", "nearest-exact"):
         return F.interpolate(x, size, mode=interpolation)
-    shrinks = size[0] < height or size[1] < width
+    shrinks = symbolic or size[0] < height or size[1] < width
     cubic = interpolation == "bicubic"  # the kernels with and without filter differ (a = -0.5, -0.75)
     return F.interpolate(x, size, mode=interpolation, align_corners=False, antialias=antialias and (shrinks or cubic))
+
+
+def _is_symbolic(x: Tensor) -> bool:
+    """Whether height or width is a symbol."""
+    edges: tuple[Any, ...] = tuple(x.shape[-2:])
+    return not all(isinstance(edge, int) for edge in edges)
 
 
 def center_crop(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Crop the centre to `size`, (height, width). Smaller images are padded with 0, an odd pixel below or right."""
     height, width = x.shape[-2:]
+    if _is_symbolic(x):
+        return _symbolic_center_crop(x, size)
     dy, dx = max(size[0] - height, 0), max(size[1] - width, 0)
     if dy or dx:
         x = F.pad(x, (dx // 2, (dx + 1) // 2, dy // 2, (dy + 1) // 2))
         height, width = x.shape[-2:]
     top, left = round((height - size[0]) / 2.0), round((width - size[1]) / 2.0)
     return x[..., top : top + size[0], left : left + size[1]]
+
+
+def _symbolic_center_crop(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """The same for symbolic sizes, without a comparison: rows and columns outside of the image are 0."""
+    return _symbolic_crop(_symbolic_crop(x, size[0]).mT, size[1]).mT
+
+
+def _symbolic_crop(x: Tensor, wanted: int) -> Tensor:
+    """Crop the second last axis. Python rounds a half to the even number, so does this."""
+    length: Any = x.shape[-2]
+    most: Any = torch.sym_max
+    spare, lacking = most(length - wanted, 0), most(wanted - length, 0)
+    half = spare // 2
+    i = torch.arange(wanted, device=x.device) + (half + (spare % 2) * (half % 2) - lacking // 2)
+    inside = ((i >= 0) & (i < length)).to(x.dtype).unsqueeze(1)
+    return x.index_select(-2, torch.minimum(i.clamp(min=0), torch.full_like(i, length - 1))) * inside
 
 
 def pad(x: Tensor, sides: tuple[int, int, int, int], mode: str = "constant", fill: float = 0.0) -> Tensor:

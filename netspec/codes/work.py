@@ -27,7 +27,7 @@ WORK: dict[Code, Page] = {
     ),
     "not-exportable": Page(
         "A net has an operation that the form of the file lacks.",
-        "`netspec export` names the layer, with its line in the run's `spec.yaml`. What ONNX lacks, `--to pt2` can "
+        "`netspec export` names the layer, with its line in the run's own spec. What ONNX lacks, `--to pt2` can "
         "write where torch.export follows it. Nothing is written. Commands end with status 1.",
     ),
     "export-differs": Page(

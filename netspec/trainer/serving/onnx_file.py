@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -77,11 +78,12 @@ def _forget(model: Any) -> None:
 
 @contextmanager
 def _silent() -> Generator[None]:
-    """What torch.onnx logs of its progress is not shown."""
+    """What torch.onnx logs of its progress, and onnxscript before 0.7 prints, is not shown."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with redirect_stdout(io.StringIO()):
+            yield
     finally:
         logging.disable(before)
 

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from netspec.trainer.transforms.geometry import weights
+
 
 def resize(x: Tensor, size: tuple[int, int], interpolation: str = "bilinear", *, antialias: bool = True) -> Tensor:
     """Resample to `size`, (height, width).
@@ -19,14 +21,32 @@ def resize(x: Tensor, size: tuple[int, int], interpolation: str = "bilinear", *,
     For enlarging, the antialias filter is not used: it gives the same weights, and the kernel without it is faster.
     """
     height, width = x.shape[-2:]
-    symbolic = _is_symbolic(x)
-    if not symbolic and (height, width) == size:
+    if not _is_symbolic(x) and (height, width) == size:
         return x
+    if torch.compiler.is_exporting() and (antialias or interpolation != "bicubic"):
+        return _resampled(x, size, interpolation, antialias=antialias)
     if interpolation in ("nearest", "nearest-exact"):
         return F.interpolate(x, size, mode=interpolation)
-    shrinks = symbolic or size[0] < height or size[1] < width
+    shrinks = _is_symbolic(x) or size[0] < height or size[1] < width
     cubic = interpolation == "bicubic"  # the kernels with and without filter differ (a = -0.5, -0.75)
     return F.interpolate(x, size, mode=interpolation, align_corners=False, antialias=antialias and (shrinks or cubic))
+
+
+def _resampled(x: Tensor, size: tuple[int, int], interpolation: str, *, antialias: bool) -> Tensor:
+    """The same for a graph, as products and as a choice of pixels: what ONNX's Resize does at a border depends on who
+    writes it and who runs it."""
+    for wanted in size:
+        length: Any = x.shape[-2]
+        i = torch.arange(wanted, device=x.device, dtype=torch.float32)
+        whole = torch.full((1,), length, dtype=torch.float32, device=x.device)
+        if interpolation in ("nearest", "nearest-exact"):
+            at = i + 0.5 if interpolation == "nearest-exact" else i
+            x = x.index_select(-2, torch.minimum((at * (whole / wanted)).floor(), whole - 1).to(torch.int64))
+        else:
+            start = torch.zeros((1,), dtype=torch.int64, device=x.device)
+            x = torch.matmul(weights(start, whole, length, wanted, interpolation, antialias=antialias), x)
+        x = x.mT
+    return x
 
 
 def _is_symbolic(x: Tensor) -> bool:

@@ -52,7 +52,8 @@ Code = Literal[
     # of what the spec expects of its network, and what is locked of it
     "expectation-unmet", "lock-differs", "not-locked", "lock-left-over",
     # of a command's work
-    "wrong-usage", "bad-plugin", "not-importable", "weights-mismatch", "missing-extra", "not-finite",
+    "wrong-usage", "bad-plugin", "not-importable", "not-exportable", "export-differs", "weights-mismatch",
+    "missing-extra", "not-finite",
     "callback-failed", "resource-failed", "out-of-memory", "damaged-checkpoint", "does-not-fit", "own-defect",
     "run-interrupted",
 ]  # fmt: skip

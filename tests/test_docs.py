@@ -88,6 +88,7 @@ _READERS_OWN = {
     "errors.md": {"netspec.lock.json", "other.yaml"},
     "recipes.md": {"table.json", "tokenizer.json"},
     "symptoms.md": {"netspec.lock.json"},
+    "serving.md": {"netspec.json", "serve.py", "shoes.yaml", "tokenizer.json"},
     "training.md": {"rings.py", "rings.yaml"},
     "programs.md": {"sweep.yaml"},
     "mamba.md": {"mamba.yaml", "mamba_layers.py", "mamba_modules.py"},

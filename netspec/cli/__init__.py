@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "train": "Train a spec by its recipe.",
     "eval": "Measure a trained run on its test set.",
     "predict": "Say what a trained run gives for pictures or other examples.",
+    "export": "Write a trained run as ONNX or .pt2, its preprocessing inside.",
     "runs": "List and compare runs.",
     "transfer": "Carry weights from another model over to a spec.",
     "import": "Write the spec of a network of torch's, or from its config.json.",

@@ -25,6 +25,17 @@ WORK: dict[Code, Page] = {
         "message names the lines of its code. Nothing is written: a spec that is nearly right would be another "
         "network. Commands end with status 1.",
     ),
+    "not-exportable": Page(
+        "A net has an operation that the form of the file lacks.",
+        "`netspec export` names the layer, with its line in the run's own spec. What ONNX lacks, `--to pt2` can "
+        "write where torch.export follows it. Nothing is written. Commands end with status 1.",
+    ),
+    "export-differs": Page(
+        "What `netspec export` made does not give what the run gives.",
+        "It was run on made-up examples, and a value is further than 1e-4 from the run's own, of the largest of that "
+        "output, or of 1 where that is smaller; or onnxruntime cannot run it. Nothing is written: `--no-verify` writes "
+        "it all the same, for a look at it. Commands end with status 1.",
+    ),
     "weights-mismatch": Page(
         "Weights do not belong to the network that they are to be carried over to.",
         "The message names the layers that differ. Commands end with status 2.",

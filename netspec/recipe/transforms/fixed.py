@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 from netspec.arguments import Count, Counts2, Real, spread
@@ -63,14 +64,20 @@ class Resize(Transform):
         )
         return ImageType(x.channels, height, width)
 
-    def edges(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the result for an image of this size, by torchvision's rounding."""
+    def edges(
+        self, height: int, width: int, least: Callable[[int, int], int] = min, most: Callable[[int, int], int] = max
+    ) -> tuple[int, int]:
+        """Height and width of the result for an image of this size, by torchvision's rounding.
+
+        `least` and `most` choose one of two sizes: without a comparison where these are symbols."""
         if isinstance(self.size, tuple):
             return self.size
-        short, long = self.size, int(self.size * max(height, width) / min(height, width))
-        if self.max_size is not None and long > self.max_size:
-            short, long = int(self.max_size * short / long), self.max_size
-        return (long, short) if width <= height else (short, long)
+        shorter = least(height, width)
+        rows, columns = self.size * height // shorter, self.size * width // shorter
+        if self.max_size is None:
+            return rows, columns
+        longer = most(rows, columns)
+        return least(rows, self.max_size * rows // longer), least(columns, self.max_size * columns // longer)
 
 
 class CenterCrop(Transform):

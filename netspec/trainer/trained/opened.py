@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +25,15 @@ from netspec.trainer.data.splits import DataSplits, Split
 from netspec.trainer.data.supplied import GivenData
 from netspec.trainer.data.targets import dtype_text, sizes_text
 from netspec.trainer.machine.device import numerics
+from netspec.trainer.machine.disk import write_atomically
 from netspec.trainer.machine.undisturbed import kept_randomness
 from netspec.trainer.measure.evaluation import autocast, evaluate, evaluating
 from netspec.trainer.measure.figures import make_metrics
 from netspec.trainer.measure.given import check_loss
 from netspec.trainer.measure.objective import make_objective
 from netspec.trainer.run.records import Record, read_records
+from netspec.trainer.serving.served import PixelType, Serving
+from netspec.trainer.trained.exporting import Exported, export, written_form
 from netspec.trainer.trained.opening import Trained, open_trained
 
 
@@ -212,6 +217,60 @@ class OpenedRun:
             scores = evaluate(self.model, part, objective, arithmetic, batch_size=recipe.batch_size, metrics=own)
         accuracy = {} if scores.accuracy is None else {"accuracy": scores.accuracy}
         return {"loss": scores.loss, **accuracy, **scores.parts}
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        to: str | None = None,
+        preprocessing: bool = True,
+        size: tuple[int, int] | Literal["any"] | None = None,
+        dtype: PixelType | None = None,
+        verify: bool | None = None,
+    ) -> Exported:
+        """Write the net with its weights as a file for other programs, held against its own predictions.
+
+        Args:
+            path: the file.
+            to: `onnx` or `pt2`; None for what the ending of `path` says.
+            preprocessing: whether the recipe's transforms are inside, so that the input are pictures as the data have
+                them.
+            size: height and width of the pictures, or `any`; None for what the data have.
+            dtype: `uint8` or `float32` pictures; None for what the data have.
+            verify: whether to compare; None: where what that takes is installed.
+
+        Returns:
+            What was written: its `metadata`, and the `check` against the run.
+
+        Raises:
+            UsageError: an argument does not go with the run, or there is no directory for the file.
+            MissingExtra: what writes or verifies it is not installed.
+            NotExportable: the net has an operation that the form lacks.
+            ExportDiffers: it gives other values than the run. Then no file is written.
+            ResourceError: the file cannot be written.
+
+        >>> net = netspec.loads(
+        ...     "{input: [8], layers: [Linear: 4], train: {data: synthetic, batch_size: 64,"
+        ...     " epochs: 2, optimizer: SGD, loss: CrossEntropyLoss}}"
+        ... )
+        >>> run = netspec.open_run(netspec.train(net, run=folder / "served", quiet=True).run)
+        >>> exported = run.export(folder / "linear.pt2")
+        >>> exported.metadata["inputs"]
+        [{'name': 'x', 'shape': ['batch', 8], 'dtype': 'float32'}]
+        >>> exported.check.examples
+        5
+        """
+        file = Path(path)
+        form = written_form(to, file.suffix)
+        if file.is_dir() or not file.parent.is_dir():
+            wrong = "it is a directory" if file.is_dir() else f"there is no directory {file.parent}; make it first"
+            raise UsageError(f"cannot write {file}: {wrong}")
+        trained = self._trained
+        if trained.arithmetic.device.type != "cpu":
+            trained = replace(trained, model=deepcopy(trained.model).cpu())
+        exported = export(trained, form, Serving(preprocessing, size, dtype), verify=verify)
+        write_atomically(file, exported.data)
+        return exported
 
 
 def _on_host(output: Any) -> Any:

@@ -64,12 +64,12 @@ def resized_crop(
     if interpolation == "nearest":
         rows, columns = _nearest(boxes.top, boxes.height, size[0]), _nearest(boxes.left, boxes.width, size[1])
         return _taken(x, rows, columns)
-    rows = _weights(boxes.top, boxes.height, x.shape[-2], size[0], interpolation, antialias=antialias)
-    columns = _weights(boxes.left, boxes.width, x.shape[-1], size[1], interpolation, antialias=antialias)
+    rows = weights(boxes.top, boxes.height, x.shape[-2], size[0], interpolation, antialias=antialias)
+    columns = weights(boxes.left, boxes.width, x.shape[-1], size[1], interpolation, antialias=antialias)
     return torch.matmul(torch.matmul(rows.unsqueeze(1), x), columns.unsqueeze(1).transpose(-1, -2))
 
 
-def _weights(start: Tensor, length: Tensor, full: int, size: int, interpolation: str, *, antialias: bool) -> Tensor:
+def weights(start: Tensor, length: Tensor, full: int, size: int, interpolation: str, *, antialias: bool) -> Tensor:
     """The matrices (N, size, full) of a resampling; row i has the weights of the source pixels for output pixel i.
 
     The filter is torch's: centred on (i + 1/2) · length / size, stretched by that ratio if it is greater than 1, cut

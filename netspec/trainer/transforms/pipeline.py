@@ -12,6 +12,7 @@ results differ by at most one step of 1/255, on FashionMNIST by 0.17 of a step o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -80,7 +81,7 @@ class Pipeline:
         x = to_float(images)
         if not self._steps:
             return x
-        with torch.autocast(x.device.type, enabled=False):  # resampling in bf16 would move pixels by steps of 1/256
+        with _exact(x.device):
             for step in self._before:
                 x = step.apply(x, x)
             if key is not None and samples is not None and self._random:
@@ -143,13 +144,21 @@ class MovingTarget:
         x = (y - self._ignored).to(torch.float32) if self._classes else y
         x = x.unsqueeze(1) if single else x
         column = 0
-        with torch.autocast(x.device.type, enabled=False):
+        with _exact(x.device):
             for step, moves in zip(self._steps, self._moves, strict=True):
                 if moves:
                     x = step.apply(x, numbers[:, column : column + step.columns])
                 column += step.columns
         x = x.squeeze(1) if single else x
         return x.to(torch.int64) + self._ignored if self._classes else x
+
+
+def _exact(device: torch.device) -> Any:
+    """No autocast: resampling in bf16 would move pixels by steps of 1/256.
+
+    Where there is none, nothing is done, so that an exported graph has no trace of it."""
+    on = torch.is_autocast_enabled(device.type)
+    return torch.autocast(device.type, enabled=False) if on else nullcontext()
 
 
 def to_float(images: Tensor) -> Tensor:

@@ -70,7 +70,10 @@ def _plugged(t: Transform, device: torch.device) -> TransformStep:
 
 def _resize(t: fixed_spec.Resize, device: torch.device) -> TransformStep:
     def apply(x: Tensor, _: Tensor) -> Tensor:
-        return fixed.resize(x, t.edges(x.shape[-2], x.shape[-1]), t.interpolation, antialias=t.antialias)
+        least: Any = torch.sym_min  # of numbers and of symbols
+        most: Any = torch.sym_max
+        size = t.edges(x.shape[-2], x.shape[-1], least, most)
+        return fixed.resize(x, size, t.interpolation, antialias=t.antialias)
 
     return TransformStep(0, apply)
 

@@ -32,6 +32,9 @@ ENDED: Final = "ended"
 """Why a trial ended that did not finish: one of the states; `killed` where nothing was heard of it, `stopped` where its
 process has said so."""
 WHY: Final = "why"
+"""The reason of a rejection, and what was said."""
+PROCESS: Final = "process"
+"""Which process has the trial: a machine and a number, for people who look into a study."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import random
 import time
 from collections import Counter
@@ -20,6 +22,7 @@ from netspec.sweeps.chains import (
     DEATHS,
     ENDED,
     ORIGIN,
+    PROCESS,
     VALID,
     WHY,
     State,
@@ -128,6 +131,7 @@ class SharedSweep:
 
     def _accepted(self, trial: Asked) -> Net | None:
         """The network of a trial that is to be trained; None where it was ended."""
+        trial.set_user_attr(PROCESS, f"{platform.node()}:{os.getpid()}")
         found = self._settled(trial)
         origin = int(trial.user_attrs.get(ORIGIN, trial.number))
         if is_void(self._frozen(trial), found):

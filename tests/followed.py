@@ -48,7 +48,8 @@ class Page:
 
 def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run Python with these words in a directory."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"PYTHONPATH": paths, "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
     return subprocess.run(
         [sys.executable, *words], cwd=place, env=environment, capture_output=True, encoding="utf-8", check=False
     )

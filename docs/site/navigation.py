@@ -45,6 +45,9 @@ SECTIONS: Final = (
             Entry("language", "The whole language on one page, every example a spec that compiles."),
             Entry("plugins", "Layers of one's own, from a file beside the spec or an installed package."),
             Entry("training", "One's own data, loss, metrics and callbacks; a run as an object."),
+            Entry(
+                "sweeps", "What a spec lets vary: trials by Optuna or a grid, by several processes, and their plots."
+            ),
             Entry("notebooks", "Networks, comparisons and runs that show themselves; specs in cells."),
             Entry("programs", "Specs in a test suite, a Lightning module, a sweep; what other programs may ask."),
             Entry("mamba", "A published network with a layer of one's own, from the first line to a verified module."),

@@ -1,14 +1,20 @@
 """Signs of life: a process counts up a number beside the trial that it trains, and others see whether it still does.
 
 Optuna's own heartbeat is for databases alone, and compares clocks; this one works in a journal, too, and needs none: a
-number that has not changed for so long since one first saw it belongs to a process that is gone.
+number that has not changed for so long since one first saw it belongs to a process that is gone. A process of the same
+machine that is still there is given more time: it may be asleep, or import torch on a machine that is busy.
 """
 
 from __future__ import annotations
 
+import os
+import platform
+import sys
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
+
+from netspec.sweeps.chains import PROCESS
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -17,6 +23,8 @@ if TYPE_CHECKING:
 PULSE: Final = "pulse"
 PATIENCE: Final = 4
 """Beats without a sign of life after which a process is thought to be gone."""
+_MORE: Final = 15
+"""So many times as long, where the machine still has a process of its number."""
 
 
 class Pulse:
@@ -80,6 +88,25 @@ class Listener:
             beat = (trial.user_attrs.get(PULSE), trial.user_attrs.get("valid"))
             if trial.number not in self._seen or self._seen[trial.number][0] != beat:
                 self._seen[trial.number] = (beat, now)
-            elif now - self._seen[trial.number][1] > self._patience:
+            elif now - self._seen[trial.number][1] > self._patience * (_MORE if _is_there(trial) else 1):
                 found.append(trial)
         return found
+
+
+def this_process() -> str:
+    """The name of a process among all machines, as far as there is one."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def _is_there(trial: FrozenTrial) -> bool:
+    """Whether this machine has the process that a trial is of."""
+    node, _, number = str(trial.user_attrs.get(PROCESS, "")).rpartition(":")
+    if node != platform.node() or not number.isdecimal() or sys.platform == "win32":
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import random
 import time
 from collections import Counter
@@ -36,7 +34,7 @@ from netspec.sweeps.chains import (
     repeats,
 )
 from netspec.sweeps.fitting import COMPILES, Base, Rejection, constraints
-from netspec.sweeps.pulse import Listener, Pulse
+from netspec.sweeps.pulse import Listener, Pulse, this_process
 from netspec.sweeps.study import distributions, params_of, point_of
 from netspec.sweeps.tally import NoValidTrial, Tally, Trial, line
 
@@ -131,7 +129,7 @@ class SharedSweep:
 
     def _accepted(self, trial: Asked) -> Net | None:
         """The network of a trial that is to be trained; None where it was ended."""
-        trial.set_user_attr(PROCESS, f"{platform.node()}:{os.getpid()}")
+        trial.set_user_attr(PROCESS, this_process())
         found = self._settled(trial)
         origin = int(trial.user_attrs.get(ORIGIN, trial.number))
         if is_void(self._frozen(trial), found):

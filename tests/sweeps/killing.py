@@ -153,7 +153,7 @@ class Scene:
             assert chain.last.user_attrs[ATTEMPT] >= 1
             ended = [t for t in self.study().get_trials(deepcopy=False) if origin_of(t) == number]
             assert next(t.user_attrs[ENDED] for t in ended if t.state.name == "FAIL") == "killed"
-        assert not [c for c in found if c.state in ("alive", "owed", "failed")]
+        assert not [(c.number, c.state) for c in found if c.state in ("alive", "owed", "failed")]
         return Counter(chain.state for chain in found)
 
     def milliseconds(self) -> list[float]:

@@ -11,7 +11,8 @@ SWEEP: Final = (
         "data: FashionMNIST\nbatch_size: 128\nepochs: 5\nvalidation: 0.1\noptimizer: {SGD: {lr: 0.1}}\n"
         "loss: CrossEntropyLoss"
     ).replace("- Flatten\n", "- Flatten\n  - Linear: width\n  - $act\n")
-    + "vars: {width: 64, act: ReLU}\nsweep:\n  metric: accuracy\n  trials: 60\n  limit: {params: 100_000}\n  over:\n"
+    + "vars: {width: 64, act: ReLU}\nsweep:\n  metric: accuracy\n  direction: maximize\n"
+    "  trials: 60\n  sampler: tpe\n  pruner: median\n  limit: {params: 100_000}\n  over:\n"
     "    width: [32, 64, 128]\n    act: [ReLU, Tanh, {LeakyReLU: 0.2}]\n"
     "    train.optimizer.SGD.lr: {from: 1e-3, to: 1, log: true}\n"
 )

@@ -84,6 +84,16 @@ def sweep(
         UsageError: the study is of another spec or space, or the storage has no name of one.
         MissingExtra: Optuna is not installed, or torch.
         ResourceError: the storage cannot be reached; or memory, disk or data failed.
+
+    >>> file = folder / "net.yaml"
+    >>> size = file.write_text(
+    ...     "{input: [8], layers: [Linear: 4], train: {data: synthetic, batch_size: 64, epochs: 1,"
+    ...     " optimizer: {SGD: {lr: 0.1}}, loss: CrossEntropyLoss}, sweep: {metric: train_loss,"
+    ...     " sampler: grid, over: {train.optimizer.SGD.lr: [0.001, 0.1]}}}"
+    ... )
+    >>> tally = netspec.sweep(file, runs=folder / "sweep")
+    >>> [trial.point["train.optimizer.SGD.lr"] for trial in tally.ranked]
+    [0.1, 0.001]
     """
     name, given = os.fspath(spec), dict(set or {})
     base = based(name, variant, given, layers)

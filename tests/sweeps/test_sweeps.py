@@ -184,7 +184,7 @@ def test_a_dry_run_says_how_much_of_the_space_is_valid(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "s.yaml"]
 
 
-@pytest.mark.parametrize("storage", ["study.db", "study.journal"])
+@pytest.mark.parametrize("storage", ["study.db", pytest.param("study.journal", marks=pytest.mark.slow)])
 def test_a_process_that_is_killed_loses_no_trial_and_counts_none_twice(
     tmp_path: Path, optuna: Any, storage: str
 ) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from netspec.emit.yaml import expand as expand
     from netspec.errors import SpecError as SpecError
     from netspec.net import Net as Net
+    from netspec.sweeps.running import sweep as sweep
     from netspec.table import summary as summary
     from netspec.text.source import Limits as Limits
     from netspec.torch.build import build as build
@@ -66,6 +67,7 @@ _HOME = {
     "open_run": "netspec.trainer",
     "probe": "netspec.torch.probe",
     "summary": "netspec.table",
+    "sweep": "netspec.sweeps.running",
     "to_json": "netspec.emit.json",
     "to_python": "netspec.emit.python",
     "train": "netspec.trainer",
@@ -99,6 +101,7 @@ __all__ = [
     "open_run",
     "probe",
     "summary",
+    "sweep",
     "to_json",
     "to_python",
     "train",

@@ -51,11 +51,12 @@ Code = Literal[
     "bias-before-norm", "cut-off", "heavy-layer", "low-rank", "norm-between", "mostly-padding", "dropout-shifts-norm",
     # of what the spec expects of its network, and what is locked of it
     "expectation-unmet", "lock-differs", "not-locked", "lock-left-over",
+    # of a sweep
+    "not-settable", "unknown-figure",
     # of a command's work
     "wrong-usage", "bad-plugin", "not-importable", "not-exportable", "export-differs", "weights-mismatch",
-    "missing-extra", "not-finite",
-    "callback-failed", "resource-failed", "out-of-memory", "damaged-checkpoint", "does-not-fit", "own-defect",
-    "run-interrupted",
+    "missing-extra", "not-finite", "callback-failed", "no-valid-trial", "resource-failed", "out-of-memory",
+    "damaged-checkpoint", "does-not-fit", "own-defect", "run-interrupted",
 ]  # fmt: skip
 """The kind of a finding. `netspec explain CODE` prints its explanation from `codes`."""
 

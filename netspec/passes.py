@@ -87,14 +87,20 @@ def checked(
         if spec is None:
             return Checked(None, _ordered(found))
         used: set[str] = set()
+        recipes: list[Recipe | None] = []
         for variant in ([None] if is_complete(spec) else []) + list(spec.variants):
             net, more = _elaborate(spec, variant, {}, terms, used, clues)
+            recipes.append(None if net is None else net.recipe)
             if nets is not None:
                 nets[variant] = net
             _add_new(found, more, spec, variant)
         uncalled = [block for name, block in spec.blocks.items() if name not in used]
         if uncalled:
             _add_new(found, _check_uncalled(spec, uncalled, terms.limits, used), spec, None)
+        if spec.sweep is not None:
+            from netspec.space.section import check_sweep  # imported here: few specs have a sweep
+
+            found += check_sweep(spec, recipes[0])
         if not has_errors(found):
             found += _unused(spec, used)
         return Checked(spec, _without_ignored(source, _ordered(found), terms.remarks, unused=True))

@@ -50,7 +50,8 @@ class Page:
 
 def run(place: Path, *words: str, torch: bool = False) -> subprocess.CompletedProcess[str]:
     """Run Python with these words in a directory; with `torch`, what imports it."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"PYTHONPATH": paths, "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
     return forking.run(*words, cwd=place, env=environment, torch=torch)
 
 

@@ -46,6 +46,9 @@ SECTIONS: Final = (
             Entry("plugins", "Layers of one's own, from a file beside the spec or an installed package."),
             Entry("training", "One's own data, loss, metrics and callbacks; a run as an object."),
             Entry("serving", "A trained run as ONNX or a program of torch.export, its preprocessing inside."),
+            Entry(
+                "sweeps", "What a spec lets vary: trials by Optuna or a grid, by several processes, and their plots."
+            ),
             Entry("notebooks", "Networks, comparisons and runs that show themselves; specs in cells."),
             Entry("programs", "Specs in a test suite, a Lightning module, a sweep; what other programs may ask."),
             Entry("mamba", "A published network with a layer of one's own, from the first line to a verified module."),

@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "compare": "Compare networks: parameters, MACs, layers, as text and as a picture.",
     "expand": "Print the flat YAML that a spec's templates stand for.",
     "train": "Train a spec by its recipe.",
+    "sweep": "Try the values of a spec's `sweep:`, each as a run.",
     "eval": "Measure a trained run on its test set.",
     "predict": "Say what a trained run gives for pictures or other examples.",
     "export": "Write a trained run as ONNX or .pt2, its preprocessing inside.",

@@ -12,6 +12,7 @@ from netspec.codes.layers import LAYERS
 from netspec.codes.recipe import RECIPE
 from netspec.codes.remarks import REMARKS
 from netspec.codes.sharing import SHARING
+from netspec.codes.sweep import SWEEP
 from netspec.codes.text import TEXT
 from netspec.codes.values import VALUES
 from netspec.codes.work import WORK
@@ -26,6 +27,7 @@ GROUPS: dict[str, dict[Code, Page]] = {
     "Recipes": RECIPE,
     "Warnings and notes": REMARKS,
     "What a spec expects": EXPECTED,
+    "Sweeps": SWEEP,
     "While a command runs": WORK,
 }
 """The codes by what they are about, in the order of the passes that report them."""

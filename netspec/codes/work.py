@@ -55,6 +55,12 @@ WORK: dict[Code, Page] = {
         "The message names the callback and what it raised. The state of the run is saved: once it is mended, "
         "`netspec.train(net, resume=RUN, …)` goes on from there. docs/training.md says what a callback is given.",
     ),
+    "no-valid-trial": Page(
+        "No point of a sweep is a network that may be trained.",
+        "Each was rejected: it does not compile, or is more than `limit:` admits. The message says which reasons there "
+        "were and how often, with a point for each. `netspec sweep SPEC --dry-run` counts them without training. "
+        "Commands end with status 1.",
+    ),
     "resource-failed": Page(
         "Memory, a disk or data failed.",
         "Data are missing, are damaged or do not fit the network, the disk is full, or another process of the run is "

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from netspec.codes.base import layers
 from netspec.combinators import COMBINATORS, OWNERS, joining_class
 from netspec.combinators.base import WorkedExample
+from netspec.language.glossary_sweep import MEANINGS, SWEEP
 
 
 class Word(NamedTuple):
@@ -302,6 +303,7 @@ def _spec(example: WorkedExample) -> str:
 
 EXPLAINED: Final = {
     **_KEYS,
+    **{word: Word(kind, meaning, SWEEP) for word, (kind, meaning) in MEANINGS.items()},
     **_BESIDE_LOSSES,
     **_combinators(),
     **_LOOPS,

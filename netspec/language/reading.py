@@ -20,7 +20,7 @@ from netspec.text.traps import signature_trap
 
 KEYS: Final = (
     "netspec", "name", "description", "plugins", "input", "vars", "variants", "blocks", "layers", "output", "init",
-    "train", "expect",
+    "train", "expect", "sweep",
 )  # fmt: skip
 _PLUGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _LATER: Final = {
@@ -227,6 +227,8 @@ def _read_key(spec: Spec, key: ScalarNode, node: Node, report: Report) -> None:
             spec.train = node
         case "expect":
             spec.expect = node
+        case "sweep":
+            spec.sweep = node
         case other if other in _LATER:
             report("not-in-version-1", f"there is no `{other}`: {_LATER[other]}", key)
         case other:

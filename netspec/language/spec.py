@@ -79,6 +79,7 @@ class Spec:
         self.init: Node | None = None
         self.train: Node | None = None
         self.expect: Node | None = None
+        self.sweep: Node | None = None
         self.lost: set[str] = set()
         """Blocks whose definition was refused, and `vars:` or `blocks:` if all of it was: whoever misses them is
         silent."""

@@ -26,12 +26,14 @@ from netspec.recipe.base import Named
 from netspec.recipe.read import KEYS, LISTS, PLAIN, REQUIRED
 from netspec.recipe.reference import key_facts
 from netspec.recipe.vocabulary import vocabulary
+from netspec.space.over import NUMBERS, settable
+from netspec.space.section import LIMITS, Settings
 
 Kind = lsp.CompletionItemKind
 
 TOP: Final = (
     "name", "description", "input", "vars", "variants", "blocks", "layers", "output", "init", "train", "expect",
-    "plugins", "netspec",
+    "sweep", "plugins", "netspec",
 )  # fmt: skip
 BESIDE: Final = ("name", "as", "when", "repeat", "shared", "freeze", "init", "tie", "parametrize")
 """The options beside a layer or a block."""
@@ -98,6 +100,8 @@ def _offered(known: _Offering) -> Iterator[lsp.CompletionItem]:
             yield from _words(("input", "train", "expect", "vars"), cursor.keys)
         case ("expect",):
             yield from _keys(("params", "trainable_params", "macs", "memory", "output"), Kind.Property, cursor.keys)
+        case ("sweep", *rest):
+            yield from _in_sweep(known, rest)
         case ("layers" | "blocks" | "output", *_):
             yield from _among_layers(known, path)
         case _ if cursor.is_value or path[0] in ("vars", "variants"):
@@ -248,6 +252,27 @@ def _in_recipe(known: _Offering, path: tuple[str, ...]) -> Iterator[lsp.Completi
         yield from _arguments(tables.setting(path[0]), cursor.keys)
     elif path[0] in PLAIN:
         yield from (_item(word, Kind.EnumMember) for word in PLAIN[path[0]].words)
+
+
+def _in_sweep(known: _Offering, path: list[str]) -> Iterator[lsp.CompletionItem]:
+    """The keys of a sweep, what it may go over and limit, and the words that a key takes."""
+    keys, spec = known.cursor.keys, known.text.spec
+    match path:
+        case []:
+            yield from _arguments(Settings, keys)
+            yield from _keys(("limit", "over"), Kind.Property, keys)
+        case ["over"]:
+            yield from _keys([] if spec is None else settable(spec), Kind.Variable, keys)
+        case ["over", "variant", *_]:
+            yield from _keys(() if spec is None else spec.variants, Kind.EnumMember, keys, colon=False)
+        case ["over", _]:
+            yield from _keys(NUMBERS, Kind.Property, keys)
+        case ["limit"]:
+            yield from _keys(LIMITS, Kind.Property, keys)
+        case [key] if key in Settings.model_fields:
+            yield from _of_kind(Settings, key)
+        case _:
+            return
 
 
 def _is_random(cls: type[Named]) -> bool:

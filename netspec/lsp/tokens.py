@@ -64,7 +64,7 @@ def _tokens(text: LiveText, root: MapNode) -> Iterator[_Token]:
                     yield from _among_layers(text, body)
             case "train":
                 yield from _recipe(value, vocabulary(text.offer).names)
-            case "vars" | "variants" | "expect" | "input" if isinstance(value, MapNode):
+            case "vars" | "variants" | "expect" | "input" | "sweep" if isinstance(value, MapNode):
                 yield from (_of(name, "variable") for name, _ in value.entries)
             case _:
                 pass

@@ -16,6 +16,7 @@ from netspec.layers import OWN, Offer
 from netspec.layers.base import DType
 from netspec.schema.items import item_definitions
 from netspec.schema.recipe import recipe_definitions
+from netspec.schema.sweep import sweep_definition
 from netspec.schema.values import (
     EXPRESSION,
     GROUPED,
@@ -52,7 +53,9 @@ def schema(offer: Offer = OWN) -> Schema:
         "properties": {key: properties[key] for key in KEYS},
         "required": ["layers"],
         "additionalProperties": False,
-        "definitions": item_definitions(offer) | recipe_definitions(offer) | {"expect": _expect(), "input": _input()},
+        "definitions": item_definitions(offer)
+        | recipe_definitions(offer)
+        | {"expect": _expect(), "sweep": sweep_definition(), "input": _input()},
     }
 
 
@@ -81,6 +84,7 @@ def _top() -> dict[str, Schema]:
         "init": {"$ref": "#/definitions/init"},
         "train": {"$ref": "#/definitions/recipe"},
         "expect": {"$ref": "#/definitions/expect"},
+        "sweep": {"$ref": "#/definitions/sweep"},
     }
 
 

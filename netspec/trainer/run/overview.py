@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from netspec.compiler import load_offered
 from netspec.diagnostics import NetspecError, UsageError
@@ -14,6 +14,7 @@ from netspec.layers import OWN, Offer
 from netspec.recipe import tables
 from netspec.trainer.run.directory import RunDirectory, find_run
 from netspec.trainer.run.records import Record, as_json, figure_text, read_records
+from netspec.trainer.run.trial import TrialFile
 from netspec.writing import shown
 
 _FIGURES = tuple(f"{part}_{quantity}" for quantity in ("loss", "accuracy") for part in ("train", "validation", "test"))
@@ -33,6 +34,14 @@ class Run:
     device: str
     options: dict[str, Any] = field(default_factory=dict[str, Any])
     """The options of the command that affect the result: `--examples` → 6000."""
+    trial: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Which trial of a sweep it is, and what became of it; empty for any other run."""
+
+    @property
+    def point(self) -> dict[str, Any]:
+        """The values that a sweep gave it."""
+        found = self.trial.get("point")
+        return dict(cast("dict[str, Any]", found)) if isinstance(found, dict) else {}
 
     @property
     def seconds(self) -> float:
@@ -46,7 +55,9 @@ class Run:
 
     @property
     def state(self) -> str:
-        """`stopped early`, `unfinished`, or empty for a run that is finished."""
+        """`stopped early`, `pruned`, `diverged`, `unfinished`, or empty for a run that is finished."""
+        if self.finished and self.trial.get("state") in ("pruned", "diverged"):
+            return str(self.trial["state"])
         return "stopped early" if self.stopped_early else "" if self.finished else "unfinished"
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,6 +68,7 @@ class Run:
             "device": self.device, "epochs": len(self.records), "seconds": self.seconds,
             "last": {k: as_json(v) for k, v in asdict(self.records[-1]).items()} if self.records else None,
             "settings": self.settings, "options": self.options,
+            **({"trial": self.trial} if self.trial else {}),
         }  # fmt: skip
 
 
@@ -91,7 +103,8 @@ def _read(path: Path, offer: Offer) -> Run:
     run = RunDirectory(path)
     options = {f"--{key}": value for key in _TELLING if (value := run.options.get(key)) not in (None, [])}
     device = str(run.environment.get("device", "?"))
-    return Run(path, name, params, settings, read_records(path), run.finished, device, options)
+    trial = TrialFile(path / "trial.json").read()
+    return Run(path, name, params, settings, read_records(path), run.finished, device, options, trial)
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -185,13 +198,13 @@ def compare_text(runs: Sequence[Run], width: int, offer: Offer = OWN) -> str:
         values = [run.options.get(key) for run in runs]
         if len(set(map(json.dumps, values))) > 1:
             rows.append((key, *map(_plain, values)))
-    rows += [(f"train.{key}", *map(_plain, values)) for key, values in _differing(runs, offer)]
+    rows += [(f"train.{key}", *map(_plain, values)) for key, values in differing(runs, offer)]
     room = max(8, (width - max(len(row[0]) for row in rows)) // len(runs) - 2)
     heads = ("", *(_tail(str(run.path), room) for run in runs))
     return _table([heads, *((row[0], *(_clip(cell, room) for cell in row[1:])) for row in rows)])
 
 
-def _differing(runs: Sequence[Run], offer: Offer) -> Iterator[tuple[str, list[Any]]]:
+def differing(runs: Sequence[Run], offer: Offer = OWN) -> Iterator[tuple[str, list[Any]]]:
     """The settings that differ, sorted by key, with the value of each run. Null and absent are equal."""
     found: dict[str, list[Any]] = {}
     left_out: set[str] = set()

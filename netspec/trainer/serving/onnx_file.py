@@ -92,7 +92,7 @@ class Runtime:
     """A session of onnxruntime on the CPU. Raises whatever onnxruntime raises."""
 
     def __init__(self, model: bytes) -> None:
-        import onnxruntime  # pyright: ignore[reportMissingImports]  # an extra, imported here since only this needs it
+        import onnxruntime  # pyright: ignore[reportMissingTypeStubs]  # an extra, without types; only this needs it
 
         runtime: Any = onnxruntime
         options = runtime.SessionOptions()

@@ -91,6 +91,7 @@ _READERS_OWN = {
     "serving.md": {"netspec.json", "serve.py", "shoes.yaml", "tokenizer.json"},
     "training.md": {"rings.py", "rings.yaml"},
     "programs.md": {"sweep.yaml"},
+    "sweeps.md": {"FILE.svg", "small.yaml"},
     "mamba.md": {"mamba.yaml", "mamba_layers.py", "mamba_modules.py"},
     "plugins.md": {
         "my_layers.py", "my_modules.py", "my_parts.py", "my_training.py", "net.yaml", "rings.yaml",

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any, TextIO, TypeVar, get_args
 
 import click
@@ -13,8 +14,9 @@ import click
 from netspec.cli.files import is_read
 from netspec.cli.streams import Shown
 from netspec.compiler import Result, compile_source
-from netspec.diagnostics import Code, Diagnostic, Severity, UsageError, did_you_mean, has_errors
+from netspec.diagnostics import Code, Diagnostic, MissingExtra, Severity, UsageError, did_you_mean, has_errors
 from netspec.errors import SpecError
+from netspec.extras import install
 from netspec.language.overrides import Written
 from netspec.layers import OWN, Offer
 from netspec.net import Net
@@ -225,3 +227,14 @@ def failed(diagnostics: Sequence[Diagnostic], *, strict: bool) -> bool:
     """True if a command must exit with status 1: for an error, and under `--strict` also for a warning."""
     worst: tuple[Severity, ...] = ("error", "warning") if strict else ("error",)
     return any(d.severity in worst for d in diagnostics)
+
+
+def need_torch() -> None:
+    """Check that the packages for training are installed, without importing them.
+
+    Raises:
+        MissingExtra: one of them is not.
+    """
+    missing = [name for name in ("torch", "torchvision", "safetensors", "matplotlib") if find_spec(name) is None]
+    if missing:
+        raise MissingExtra(f"training needs {', '.join(missing)}: {install('torch')}")

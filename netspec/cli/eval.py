@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from netspec.cli.common import format_option, offer, plugin_option
-from netspec.cli.train import need_torch
+from netspec.cli.common import format_option, need_torch, offer, plugin_option
 
 
 @click.command()

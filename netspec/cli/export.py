@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
-from netspec.cli.common import format_option, offer, plugin_option
+from netspec.cli.common import format_option, need_torch, offer, plugin_option
 from netspec.cli.files import check_target, no_directory, write_atomic
-from netspec.cli.train import need_torch
 from netspec.diagnostics import UsageError
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from netspec.cli.common import format_option, offer, plugin_option
+from netspec.cli.common import format_option, need_torch, offer, plugin_option
 from netspec.cli.files import no_directory
-from netspec.cli.train import need_torch
 from netspec.diagnostics import UsageError
 from netspec.render.lines import printable
 from netspec.views.describe import plural

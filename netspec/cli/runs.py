@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.common import format_option, offer, plugin_option, width
-from netspec.cli.train import need_torch
+from netspec.cli.common import format_option, need_torch, offer, plugin_option, width
 from netspec.diagnostics import UsageError
 from netspec.trainer.run.overview import compare_text, find_runs, list_text
 from netspec.trainer.run.picked import differing_text, picked, sorted_runs

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from netspec.cli.common import offer, said, settings, spec_options, width
+from netspec.cli.common import need_torch, offer, said, settings, spec_options, width
 from netspec.cli.files import is_read
-from netspec.cli.train import need_torch
 from netspec.diagnostics import NetspecError
 from netspec.sweeps.running import BEAT, RETRIES, Rehearsal, based, rehearsed, swept
 from netspec.sweeps.tally import reasons, summary

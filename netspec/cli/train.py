@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
-from netspec.cli.common import load_spec, offer, spec_options
-from netspec.diagnostics import MissingExtra, UsageError
-from netspec.extras import install
+from netspec.cli.common import load_spec, need_torch, offer, spec_options
+from netspec.diagnostics import UsageError
 from netspec.net import Net
 
 _PATH = click.Path(path_type=Path)
@@ -92,17 +90,6 @@ def command(
         click.echo(result.speed)
     click.echo(str(result.run))
     return 0
-
-
-def need_torch() -> None:
-    """Check that the packages for training are installed, without importing them.
-
-    Raises:
-        MissingExtra: one of them is not.
-    """
-    missing = [name for name in ("torch", "torchvision", "safetensors", "matplotlib") if find_spec(name) is None]
-    if missing:
-        raise MissingExtra(f"training needs {', '.join(missing)}: {install('torch')}")
 
 
 def _net(spec: str | None, resume: Path | None, force: bool, variant: str | None, set_: tuple[str, ...]) -> Net:

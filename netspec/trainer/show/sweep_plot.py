@@ -21,7 +21,7 @@ _PLATE: Final = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor":
 """Behind the words on an axis, which lines cross."""
 
 
-class Scale(NamedTuple):
+class AxisScale(NamedTuple):
     """An axis: where each run stands on it, from 0 to 1, and the marks beside it."""
 
     name: str
@@ -114,7 +114,7 @@ def _parallel(runs: Sequence[Run], metric: str, keys: Sequence[str]) -> Any:
     return figure
 
 
-def scale_of(name: str, values: Sequence[Any]) -> Scale:
+def scale_of(name: str, values: Sequence[Any]) -> AxisScale:
     """Where values stand on an axis: numbers by their size, by its logarithm where they span two powers of ten; others
     at equal distances, in alphabetical order."""
     numbers = [float(value) for value in values if _is_number(value)]
@@ -129,14 +129,17 @@ def scale_of(name: str, values: Sequence[Any]) -> Scale:
 
         distinct = sorted(set(numbers))
         marked = distinct if len(distinct) <= 8 else _spread(low, high, by_log=by_log)
-        return Scale(
+        return AxisScale(
             name, [None if value is None else place(float(value)) for value in values],
             [(place(number), _text(number)) for number in marked],
         )  # fmt: skip
     words = sorted({str(label(value)) for value in values})
     height = max(len(words) - 1, 1)
     places = {word: words.index(word) / height if len(words) > 1 else 0.5 for word in words}
-    return Scale(name, [places[str(label(value))] for value in values], [(y, word[:22]) for word, y in places.items()])
+    marks = [(y, word[:22]) for word, y in places.items()]
+    return AxisScale(name, [places[str(label(value))] for value in values], marks)
+        name, [places[str(label(value))] for value in values], [(y, word[:22]) for word, y in places.items()]
+    )
 
 
 def _spread(low: float, high: float, *, by_log: bool) -> list[float]:

@@ -138,8 +138,6 @@ def scale_of(name: str, values: Sequence[Any]) -> AxisScale:
     places = {word: words.index(word) / height if len(words) > 1 else 0.5 for word in words}
     marks = [(y, word[:22]) for word, y in places.items()]
     return AxisScale(name, [places[str(label(value))] for value in values], marks)
-        name, [places[str(label(value))] for value in values], [(y, word[:22]) for word, y in places.items()]
-    )
 
 
 def _spread(low: float, high: float, *, by_log: bool) -> list[float]:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from netspec.trainer import Callback as Callback
     from netspec.trainer import open_run as open_run
     from netspec.trainer import train as train
+    from netspec.trainer.jobs.folds import cross_validate as cross_validate
 
 __version__ = "0.1.0"
 
@@ -58,6 +59,7 @@ _HOME = {
     "build": "netspec.torch.build",
     "check": "netspec.compiler",
     "compare": "netspec.comparison",
+    "cross_validate": "netspec.trainer.jobs.folds",
     "diagram": "netspec.drawing",
     "estimate": "netspec.cost",
     "expand": "netspec.emit.yaml",
@@ -92,6 +94,7 @@ __all__ = [
     "build",
     "check",
     "compare",
+    "cross_validate",
     "diagram",
     "estimate",
     "expand",

@@ -21,6 +21,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--force", is_flag=True, help="Resume although spec, data or number of processes differ.")
 @click.option("--weights", type=_PATH, metavar="FILE", help="Start from a safetensors file or a run.")
 @click.option("--fresh", multiple=True, metavar="GLOB", help="Parameters that keep their initial values all the same.")
+@click.option("--folds", type=click.IntRange(min=2), metavar="K",
+              help="Train K times, each time with another share held out; called again, go on.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Two batches, a checkpoint and a resume; memory and time to expect.")
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
 @click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16", "fp16"]), help="In place of the recipe's.")
@@ -47,6 +49,7 @@ def command(
     run: Path | None,
     resume: Path | None,
     force: bool,
+    folds: int | None,
     dry_run: bool,
     max_steps: int | None,
     tensorboard: bool | None,
@@ -66,6 +69,8 @@ def command(
     from netspec.trainer.jobs.training import train
     from netspec.trainer.machine.processes import speaks
 
+    if folds is not None:
+        return _folds(net, folds, run, dry_run or resume is not None or max_steps is not None, quiet, options)
     if autotune:
         from netspec.trainer.jobs.tune import autotune as tune
 
@@ -89,6 +94,26 @@ def command(
     if result.speed is not None:  # None for a run that was finished before
         click.echo(result.speed)
     click.echo(str(result.run))
+    return 0
+
+
+def _folds(net: Net, folds: int, run: Path | None, beside: bool, quiet: bool, options: dict[str, Any]) -> int:
+    """Train once for each fold, and show the figures together."""
+    if beside:
+        raise UsageError("`--folds` goes on by itself where it is called again with the same `--run`: give it without "
+                         "`--resume`, `--max-steps` and `--dry-run`")  # fmt: skip
+    from netspec.trainer.errors import Interrupted
+    from netspec.trainer.jobs.folds import cross_validate
+    from netspec.trainer.machine.processes import speaks
+
+    try:
+        found = cross_validate(net, folds=folds, run=run, quiet=quiet, **options)
+    except Interrupted as stop:
+        click.echo(str(stop), err=True)
+        return stop.exit_status
+    if speaks():
+        click.echo(found.text)
+        click.echo(str(found.run))
     return 0
 
 

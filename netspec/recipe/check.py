@@ -37,6 +37,7 @@ def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Again
         lambda: _check_part("optimizer", recipe.optimizer, recipe.optimizer.problems(), node, reader),
         lambda: _check_scheduler(recipe, node, reader),
         lambda: _check_held_out(recipe, node, reader),
+        lambda: _check_fold(recipe, node, reader),
         lambda: _check_metric("best", recipe.best, "best", recipe, node, reader),
         lambda: _check_stopping(recipe, node, reader),
         lambda: check_metrics(recipe, node, reader),
@@ -87,6 +88,26 @@ def _check_held_out(recipe: Recipe, node: MapNode, reader: Reader) -> None:
             "names validation data of its own",
             "leave out one of the two",
         )
+
+
+def _check_fold(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """Folds are equal shares of the training set, and the fold is one of them."""
+    if recipe.fold == 1:
+        return
+    if not recipe.validation or recipe.data.next_token:
+        why = f"`{recipe.data.name()}` holds out its last part" if recipe.validation else "nothing is held out"
+        _conflict(reader, place(node, "fold"), f"`fold: {recipe.fold}` chooses what is held out, but {why}",
+                  None if recipe.validation else "add `validation: 0.2`, a fifth of the training set")  # fmt: skip
+        return
+    count = round(1 / recipe.validation)
+    if abs(count * recipe.validation - 1) > 1e-6:
+        _conflict(
+            reader, place(node, "validation"), f"`validation: {recipe.validation}` does not divide the training set "
+            f"into equal folds, of which `fold: {recipe.fold}` could be one", f"write `validation: {1 / count:.6g}`",
+        )  # fmt: skip
+    elif recipe.fold > count:
+        _conflict(reader, place(node, "fold"), f"`fold: {recipe.fold}`, but `validation: {recipe.validation}` makes "
+                  f"{count}", f"folds count from 1 to {count}")  # fmt: skip
 
 
 def _check_stopping(recipe: Recipe, node: MapNode, reader: Reader) -> None:

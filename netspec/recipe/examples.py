@@ -6,6 +6,7 @@ from typing import Final
 
 VALUES: Final = {
     "validation": "0.1",
+    "fold": "2",
     "schedule_by": "step",
     "clip_grad_norm": "1.0",
     "clip_grad_value": "0.5",

@@ -26,6 +26,7 @@ PLAIN: Final[Mapping[str, FieldKind]] = {
     "batch_size": COUNT,
     "epochs": COUNT,
     "validation": SHARE,
+    "fold": COUNT,
     "schedule_by": kind_of(Interval),
     "clip_grad_norm": POSITIVE,
     "clip_grad_value": POSITIVE,

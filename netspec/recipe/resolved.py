@@ -33,6 +33,9 @@ class Recipe(NamedTuple):
     validation: float = 0.0
     """Share of the training set held out for validation, drawn by `seed`, stratified by class, or the last part of a
     text; 0 for none."""
+    fold: int = 1
+    """Which share is held out where `validation` divides the training set into equal ones: of `validation: 0.2`, the
+    first to the fifth fifth. `netspec train --folds 5` trains with each."""
     transforms: tuple[Transform, ...] = ()
     """Applied to every image, in training and evaluation."""
     augment: tuple[Transform, ...] = ()

@@ -180,7 +180,7 @@ def _splits(
                     "give more, or leave `validation` out"
                 )
             labels = part.y if part.stream is None else rows.unsqueeze(1)  # those of a stream are not known
-            rows, held = hold_out(labels, recipe.validation, recipe.seed)
+            rows, held = hold_out(labels, recipe.validation, recipe.seed, recipe.fold)
             splits["validation"] = _split("validation", held, part, pipeline, device, fits, workers)
             if isinstance(splits["validation"], Resident):  # both parts are rows of the same tensors on the device
                 part.x, *inputs = each(splits["validation"].x)

@@ -274,7 +274,7 @@ class DataSplits:
             split.close()
 
 
-def hold_out(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
+def hold_out(labels: Tensor, share: float, seed: int, fold: int = 1) -> tuple[Tensor, Tensor]:
     """Split the training rows into rows for training and rows for validation, at least one each.
 
     If the targets are classes (int64 with one axis), the split is stratified: both parts have about the proportions of
@@ -284,12 +284,14 @@ def hold_out(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
         labels: the targets of all training examples, on the host.
         share: the share for validation, between 0 and 1.
         seed: the seed of the random choice.
+        fold: which of the shares that make up the whole, from 1. No example is in two of them.
 
     Returns:
         The rows for training and those for validation, int64, in ascending order.
     """
     n = len(labels)
-    wanted = min(max(round(share * n), 1), n - 1)
+    first, behind = (min(round(part * share * n), n) for part in (fold - 1, fold))
+    first, behind = (0, min(max(behind, 1), n - 1)) if fold == 1 else (first, max(behind, first + 1))
     generator = torch.Generator().manual_seed(stable_seed(seed, "validation"))
     shuffled = torch.randperm(n, generator=generator)
     if labels.ndim == 1 and labels.dtype == torch.int64:
@@ -304,5 +306,5 @@ def hold_out(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
         rank[by_class] = (within + 0.5).double() / counts[drawn[by_class]]
         shuffled = shuffled[torch.argsort(rank, stable=True)]
     chosen = torch.zeros(n, dtype=torch.bool)
-    chosen[shuffled[:wanted]] = True
+    chosen[shuffled[first:behind]] = True
     return torch.nonzero(~chosen).squeeze(1), torch.nonzero(chosen).squeeze(1)

@@ -43,7 +43,7 @@ def read(data: Table, request: Request) -> Parts:
     """
     files = {name: located(path, request.base) for name, path in _files(data).items()}
     frames = {name: read_frame(path, data) for name, path in files.items()}
-    train = frames["train"]
+    recipe, train = request.recipe, frames["train"]
     field = request.fields[0] if request.fields else None
     if request.kept is not None:
         columns = columns_of(request.kept.read_text(encoding="utf-8"), str(request.kept))
@@ -51,7 +51,7 @@ def read(data: Table, request: Request) -> Parts:
     else:
         classes = classes_of(train, data, field, str(files["train"]))
         y = targets_of(train, TableColumns((), data.targets, classes), data, field, str(files["train"]))
-        rows = hold_out(y, request.recipe.validation, request.recipe.seed)[0] if _divides(request, y) else None
+        rows = hold_out(y, recipe.validation, recipe.seed, recipe.fold)[0] if _divides(request, y) else None
         columns = TableColumns(_learned(train, data, rows, str(files["train"])), data.targets, classes)
     _check_width(columns, request, str(files["train"]))
     parts: dict[str, Part] = {}

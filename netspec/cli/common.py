@@ -16,7 +16,6 @@ from netspec.cli.streams import Shown
 from netspec.compiler import Result, compile_source
 from netspec.diagnostics import Code, Diagnostic, MissingExtra, Severity, UsageError, did_you_mean, has_errors
 from netspec.errors import SpecError
-from netspec.extras import install
 from netspec.language.overrides import Written
 from netspec.layers import OWN, Offer
 from netspec.net import Net
@@ -237,4 +236,6 @@ def need_torch() -> None:
     """
     missing = [name for name in ("torch", "torchvision", "safetensors", "matplotlib") if find_spec(name) is None]
     if missing:
+        from netspec.extras import install  # imported here: a check has no use for it
+
         raise MissingExtra(f"training needs {', '.join(missing)}: {install('torch')}")

@@ -59,7 +59,18 @@ def _check_images(
     if not _compare(recipe, reader, where, whole, stored, trail, input, related):
         return
     training = _with_augment(recipe, stored, node, reader)
-    if training is not None and differs(training, whole):
+    if training is not None and training != whole and not differs(training, whole):
+        reader.report(
+            "data-mismatch",
+            f"training images are {joined(training)} after `augment`, but those for evaluation are as large as their "
+            "files",
+            key_of(node, "augment") or node,
+            related=related,
+            severity="warning",
+            help=f"write `transforms: [Resize: {{size: [{training.height}, {training.width}]}}]`, unless every file is "
+            "of that size",
+        )
+    elif training is not None and training != whole:
         reader.report(
             "data-mismatch",
             f"training images are {joined(training)} after `augment`, but those for evaluation are {joined(whole)}",

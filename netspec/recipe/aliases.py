@@ -33,7 +33,6 @@ KEYS: Final[Mapping[str, str]] = {
         "decode images",
     ),
     "shuffle": "leave it out: training data are always shuffled, anew in every epoch, in an order that `seed` draws",
-    "drop_last": "leave it out: no example is dropped, and the last batch of an epoch holds what is left over",
     "callbacks": "a recipe holds no code; what callbacks do are keys: `early_stopping`, `checkpoint_every`, `best`, "
     "`scheduler`, `ema`",
     **dict.fromkeys(("amp", "mixed_precision", "fp16", "bf16", "use_amp", "half"), _PRECISION),

@@ -121,6 +121,11 @@ class Split(ABC):
         """A batch of at most so many examples, to try something out on."""
         return next(iter(self.batches(min(batch_size, max(len(self), 1)))), None)
 
+    def targets(self, number: int) -> Tensor | None:
+        """The target with this number of every example, in the order of `rows`; None where only reading the examples
+        tells."""
+        return None
+
     def steps(self, batch_size: int, *, drop_last: bool = False) -> int:
         """The number of batches in an epoch; the last one may be smaller, and counts unless it is dropped then."""
         return len(self) // batch_size if drop_last else -(-len(self) // batch_size)
@@ -195,6 +200,10 @@ class Resident(Split):
     def device(self) -> torch.device:
         """The device of the examples."""
         return each(self.x)[0].device
+
+    def targets(self, number: int) -> Tensor | None:
+        """See `Split.targets`."""
+        return each(self.y)[number].index_select(0, self.rows.to(self.device))
 
     def fetch(self, rows: Tensor, key: Tensor | None = None) -> Batch:
         """Gather and transform the examples of some rows, and augment them if a key is given.

@@ -86,7 +86,7 @@ def check_weights(term: Term, reader: Reader) -> None:
     width: Size | None = shape[term.scores_axis] if shape else None
     for name in loss.factors:
         factors = getattr(loss, name)
-        if isinstance(factors, tuple) and isinstance(width, int) and len(factors) != width:
+        if factors is not None and not isinstance(factors, str) and isinstance(width, int) and len(factors) != width:
             at = place(term.at, loss.name(), name) if isinstance(term.at, MapNode) else term.at
             mismatch(
                 reader, at,

@@ -111,7 +111,8 @@ RECIPE: dict[Code, Page] = {
     ),
     "batch-of-one": Page(
         "A layer cannot train on a batch of one example, and the recipe makes one.",
-        "A norm over a single value per channel has no variance. The last batch of an epoch is what is left over.",
+        "A norm over a single value per channel has no variance. The last batch of an epoch is what is left over; "
+        "`drop_last: true` leaves it out.",
         _norm(59999),
         _norm(256),
     ),

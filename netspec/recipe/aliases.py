@@ -21,7 +21,7 @@ KEYS: Final[Mapping[str, str]] = {
     "weight_decay": "it belongs to the optimizer, as in `optimizer: {AdamW: {weight_decay: 0.01}}`",
     "label_smoothing": "it belongs to the loss, as in `loss: {CrossEntropyLoss: {label_smoothing: 0.1}}`",
     **dict.fromkeys(("class_weight", "class_weights"), "it belongs to the loss, as in "
-                    "`loss: {CrossEntropyLoss: {weight: [1.0, 2.0]}}`"),
+                    "`loss: {CrossEntropyLoss: {weight: [1.0, 2.0]}}`, or `weight: balanced`"),
     **dict.fromkeys(("patience", "min_delta", "monitor"), _ON_STOPPING),
     **dict.fromkeys(("step_size", "gamma", "milestones", "T_max", "eta_min", "max_lr"), _ON_SCHEDULE),
     **dict.fromkeys(("device", "devices", "gpu", "gpus", "cuda", "accelerator"),
@@ -33,7 +33,6 @@ KEYS: Final[Mapping[str, str]] = {
         "decode images",
     ),
     "shuffle": "leave it out: training data are always shuffled, anew in every epoch, in an order that `seed` draws",
-    "drop_last": "leave it out: no example is dropped, and the last batch of an epoch holds what is left over",
     "callbacks": "a recipe holds no code; what callbacks do are keys: `early_stopping`, `checkpoint_every`, `best`, "
     "`scheduler`, `ema`",
     **dict.fromkeys(("amp", "mixed_precision", "fp16", "bf16", "use_amp", "half"), _PRECISION),

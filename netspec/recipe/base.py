@@ -303,6 +303,15 @@ class Loss(Named):
         return None
 
     @property
+    def balances(self) -> bool:
+        """True if its factors follow from how often each class occurs in the training data."""
+        return False
+
+    def balanced(self, factors: tuple[float, ...]) -> Loss:
+        """The same with these factors, of one that `balances`."""
+        raise NotImplementedError
+
+    @property
     def logarithmic(self) -> bool:
         """True if the output is the logarithm of what the target is."""
         return False

@@ -44,6 +44,7 @@ def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Again
         lambda: _check_followed(recipe, node, reader),
         lambda: _check_warmup(recipe, node, reader),
         lambda: _check_steps(recipe, node, reader),
+        lambda: _check_dropped(recipe, node, reader),
         lambda: _check_momentum(recipe, node, reader),
         lambda: _check_decay("no_decay", bool(recipe.no_decay), recipe, node, reader),
         lambda: _check_decay("groups", any(g.weight_decay is not None for g in recipe.groups), recipe, node, reader),
@@ -234,18 +235,16 @@ def _check_mixing(key: str, recipe: Recipe, node: MapNode, reader: Reader, net: 
 def _check_single(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:
     """What normalises over the batch cannot train on one value per channel: warn where a batch of one occurs."""
     norm = next((layer.__name__ for layer in net.layers if layer.over_batch), None)
-    facts = recipe.data.facts()
     if norm is None:
         return
     if recipe.batch_size == 1:
-        message = f"`batch_size: 1`, but `{norm}` normalises over the batch"
-    elif facts.train is not None:
-        held = min(max(round(recipe.validation * facts.train), 1), facts.train - 1) if recipe.validation > 0 else 0
-        count = facts.train - held
-        if count % recipe.batch_size != 1:
+        message, mend = f"`batch_size: 1`, but `{norm}` normalises over the batch", "choose another `batch_size`"
+    elif (count := _trained_on(recipe)) is not None:
+        if recipe.drop_last or count % recipe.batch_size != 1:
             return
         whole = f"{count} = {count // recipe.batch_size} × {recipe.batch_size} + 1"
         message = f"the last batch of an epoch has one example ({whole}), but `{norm}` normalises over the batch"
+        mend = "write `drop_last: true`, or choose another `batch_size`"
     else:
         return
     reader.report(
@@ -253,5 +252,25 @@ def _check_single(recipe: Recipe, node: MapNode, reader: Reader, net: Against) -
         message,
         place(node, "batch_size"),
         severity="warning",
-        help="where such a layer sees 1 × 1 pixels, torch stops with an error; choose another `batch_size`",
+        help=f"where such a layer sees 1 × 1 pixels, torch stops with an error; {mend}",
     )
+
+
+def _trained_on(recipe: Recipe) -> int | None:
+    """How many examples there are to train on, the share for validation left out; None where only the files tell."""
+    count = recipe.data.facts().train
+    if count is None or recipe.validation == 0:
+        return count
+    return count - min(max(round(recipe.validation * count), 1), count - 1)
+
+
+def _check_dropped(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """An epoch whose only batch is dropped trains nothing."""
+    if recipe.drop_last and (count := _trained_on(recipe)) is not None and count < recipe.batch_size:
+        _conflict(
+            reader,
+            place(node, "drop_last"),
+            f"`drop_last` leaves no batch: there are {count} examples to train on, fewer than "
+            f"`batch_size: {recipe.batch_size}`",
+            f"make `batch_size` at most {count}, or leave `drop_last` out",
+        )

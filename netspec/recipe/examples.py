@@ -20,6 +20,7 @@ VALUES: Final = {
     "checkpoint_every": "5",
     "checkpoint_keep": "3",
     "batch_size": "128",
+    "drop_last": "true",
     "epochs": "10",
     "warmup": "5",
     "ema": "0.999",

@@ -66,6 +66,15 @@ Factors = Annotated[
     tuple[float, ...], several(NON_NEGATIVE, "a list of numbers of at least 0, one of them above 0", also=any)
 ]
 """One for each class: with none above 0 there is nothing to learn from, and a mean would divide by nothing."""
+BALANCED: Final = "balanced"
+"""The word for factors that make classes count alike, however many training examples each has."""
+ClassFactors = Annotated[
+    tuple[float, ...] | Literal["balanced"],
+    several(
+        NON_NEGATIVE, "`balanced`, or a list of numbers of at least 0, one of them above 0",
+        "balanced, or a list of numbers", also=any, words=(BALANCED,),
+    ),
+]  # fmt: skip
 Milestones = Annotated[tuple[int, ...], several(COUNT, "a rising list of integers of at least 1", also=_rising)]
 Shape = Annotated[tuple[int, ...], several(COUNT, "a list of integers of at least 1", "a list of integers ≥ 1")]
 _ONE: Final = FieldKind("text", {"type": "string"}, lambda value: isinstance(value, str), text=True, unlike="none")

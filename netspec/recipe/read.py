@@ -24,6 +24,7 @@ REQUIRED: Final = ("data", "loss", "optimizer", "batch_size", "epochs")
 
 PLAIN: Final[Mapping[str, FieldKind]] = {
     "batch_size": COUNT,
+    "drop_last": kind_of(bool),
     "epochs": COUNT,
     "validation": SHARE,
     "fold": COUNT,
@@ -70,6 +71,7 @@ RENAMED: Final[Mapping[str, str]] = {
     ),
     **dict.fromkeys(("warmup_epochs", "lr_warmup", "warm_up"), "warmup"),
     **dict.fromkeys(("early_stop", "earlystopping", "stopping"), "early_stopping"),
+    **dict.fromkeys(("drop_remainder", "dataloader_drop_last"), "drop_last"),
     **dict.fromkeys(("param_groups", "parameter_groups", "params"), "groups"),
     **dict.fromkeys(("save_every", "checkpoint_interval", "save_freq", "checkpoints"), "checkpoint_every"),
     **dict.fromkeys(("keep_checkpoints", "save_total_limit", "save_top_k"), "checkpoint_keep"),

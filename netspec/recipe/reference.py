@@ -322,6 +322,9 @@ With `weight`, or with targets that are `ignore_index`, the mean of the first tw
 the targets that count, as torch's does: over a whole set, over the batches of an accumulated step, over all processes.
 The accuracy is that of the targets that count, each once. A batch of ignored targets alone changes neither parameters
 nor statistics and is in no mean; the schedule goes on.
+
+`weight: balanced` counts the classes of the training part when a run begins; `spec.yaml` in its directory has the
+numbers, with which it is resumed, evaluated and exported.
 """,
 }
 """Key of a recipe → the paragraph above its table."""

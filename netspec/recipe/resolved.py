@@ -26,10 +26,13 @@ class Recipe(NamedTuple):
     optimizer: Optimizer
     """What changes the parameters, with its learning rate."""
     batch_size: int
-    """Examples of a batch, over all processes together; the last batch of an epoch may be smaller."""
+    """Examples of a batch, over all processes together; the last batch of an epoch may be smaller, see `drop_last`."""
     epochs: int
     """Passes over the training set."""
 
+    drop_last: bool = False
+    """True leaves out the last batch of a training epoch if it is smaller; which examples those are is drawn anew in
+    every epoch. Validation and test data are always measured in full."""
     validation: float = 0.0
     """Share of the training set held out for validation, drawn by `seed`, stratified by class, or the last part of a
     text; 0 for none."""

@@ -86,13 +86,24 @@ def check_weights(term: Term, reader: Reader) -> None:
     width: Size | None = shape[term.scores_axis] if shape else None
     for name in loss.factors:
         factors = getattr(loss, name)
-        if factors is not None and isinstance(width, int) and len(factors) != width:
+        if factors is not None and not isinstance(factors, str) and isinstance(width, int) and len(factors) != width:
             at = place(term.at, loss.name(), name) if isinstance(term.at, MapNode) else term.at
             mismatch(
                 reader, at,
                 f"`{name}` of `{loss.name()}` has {len(factors)} factors, but {term.word} has {width} scores",
                 "give one factor per class",
             )  # fmt: skip
+
+
+def check_balance(term: Term, reader: Reader) -> None:
+    """Classes that are counted are those of a field of the data."""
+    if term.loss.balances and term.next_token:
+        mismatch(
+            reader, place(term.at, term.loss.name(), "weight") if isinstance(term.at, MapNode) else term.at,
+            f"`weight: balanced` of `{term.loss.name()}` counts the classes of training targets, but those of a text "
+            "are its tokens, of which many never occur",
+            "leave `weight` out, or give one factor per token",
+        )  # fmt: skip
 
 
 def check_end(term: Term, reader: Reader) -> None:

@@ -257,7 +257,6 @@ def test_a_misspelt_variable_is_still_answered_with_the_variable() -> None:
 
 ELSEWHERE = {
     "shuffle: true": "training data are always shuffled",
-    "drop_last: true": "the last batch of an epoch holds what is left over",
     "num_workers: 4": "`netspec train --workers 8`",
     "device: cuda": "`netspec train --device cuda`",
     "callbacks: []": "`early_stopping`, `checkpoint_every`",
@@ -499,3 +498,24 @@ def test_a_target_that_is_nearly_an_input_is_not_made_up_in_silence() -> None:
     (found,) = told("imgae")
     assert (found.severity, found.help) == ("warning", "did you mean `image`?")
     assert told("image") == told("depth") == []
+
+
+NORMED = LENET.replace("Linear: 10", "BatchNorm1d, Linear: 10")
+
+
+def test_a_last_batch_of_one_example_that_is_dropped_is_no_fault() -> None:
+    source, problems = decode(spec("data: {synthetic: {train: 129}}\nbatch_size: 64", NORMED).encode(), "spec.yaml")
+    (found,) = check_source(source, problems)
+    assert found.code == "batch-of-one"
+    assert "129 = 2 × 64 + 1" in found.message
+    assert found.help is not None
+    assert "`drop_last: true`" in found.help
+    dropped = spec("data: {synthetic: {train: 129}}\nbatch_size: 64\ndrop_last: true", NORMED)
+    assert check_source(*decode(dropped.encode(), "spec.yaml")) == []
+
+
+def test_an_epoch_whose_only_batch_is_dropped_is_a_conflict_with_both_numbers() -> None:
+    held = "data: {synthetic: {train: 100}}\nbatch_size: 96\nvalidation: 0.1\ndrop_last: true"
+    (found,) = findings(spec(held))
+    assert found.code == "recipe-conflict"
+    assert "90 examples to train on, fewer than `batch_size: 96`" in found.message

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from netspec.arguments import Integer, Probability
 from netspec.recipe.base import NOT_SCORES, OMITTED_OF_LOSSES, Divisor, Ending, Loss
-from netspec.recipe.fields import Factors
+from netspec.recipe.fields import BALANCED, ClassFactors
 
 
 class Counting(Loss):
@@ -16,12 +16,19 @@ class Counting(Loss):
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
     factors: ClassVar[tuple[str, ...]] = ("weight",)
 
-    weight: Factors | None = None
+    weight: ClassFactors | None = None
     ignore_index: Integer = -100
 
     @property
     def divisor(self) -> Divisor:
-        return Divisor(self.ignore_index, self.weight)
+        return Divisor(self.ignore_index, None if isinstance(self.weight, str) else self.weight)
+
+    @property
+    def balances(self) -> bool:
+        return self.weight == BALANCED
+
+    def balanced(self, factors: tuple[float, ...]) -> Counting:
+        return self.model_copy(update={"weight": factors})
 
     @property
     def surprise(self) -> bool:
@@ -31,9 +38,11 @@ class Counting(Loss):
 class CrossEntropyLoss(Counting):
     """−log softmax(output)[target]; the output holds one score per class on its first axis, not probabilities.
 
-    `weight` has one factor per class. `label_smoothing` ε mixes the target with the uniform distribution, 1 − ε to ε.
-    Targets that are `ignore_index` do not count, in the loss or in the accuracy. Means divide by the sum of the factors
-    of the targets that count: over a batch, over an optimiser step of several, over a whole set.
+    `weight` has one factor per class; `balanced` takes n / (classes · count) of the training part, as scikit-learn
+    does: every class counts as much, however many examples it has. `label_smoothing` ε mixes the target with the
+    uniform distribution, 1 − ε to ε. Targets that are `ignore_index` do not count, in the loss or in the accuracy.
+    Means divide by the sum of the factors of the targets that count: over a batch, over an optimiser step of several,
+    over a whole set.
     """
 
     scalar: ClassVar[str | None] = None

@@ -155,10 +155,11 @@ class _PartMaker:
 
     def _iterable_dataset(self, value: IterableDataset[Any]) -> BatchSource:
         size = self.recipe.batch_size
-        loader: Any = DataLoader(value, batch_size=size, num_workers=self.request.workers or 0)
+        drops = self.recipe.drop_last and self.name == "train" and not self.given.measured
+        loader: Any = DataLoader(value, batch_size=size, num_workers=self.request.workers or 0, drop_last=drops)
         count = length_of(value)
         stateful = None if self.request.workers else _with_state(value)
-        length = None if count is None else -(-count // size)
+        length = None if count is None else count // size if drops else -(-count // size)
         return BatchSource(loader, self.origin, length=length, examples=count, stateful=stateful)
 
     def _ordered(self, source: BatchSource) -> Part:
@@ -203,6 +204,11 @@ class _PartMaker:
             raise UsageError(
                 f"`validation: {recipe.validation}` holds out a share of the examples, but {self.origin} has an order "
                 "of its own; give `data={'train': …, 'validation': …}` and leave the share out"
+            )
+        if recipe.drop_last and not getattr(source.batches, "drop_last", False):
+            raise UsageError(
+                f"`drop_last: true` leaves out a smaller last batch, but {self.origin} makes its batches itself; give "
+                "a DataLoader with `drop_last=True`, or leave `drop_last` out of the recipe"
             )
         size = getattr(source.batches, "batch_size", None)
         if size is not None and size != recipe.batch_size:

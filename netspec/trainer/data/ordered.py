@@ -137,8 +137,8 @@ class Ordered(Split):
         """See `Split.known`."""
         return self._counted
 
-    def steps(self, batch_size: int) -> int:
-        """The number of batches in an epoch."""
+    def steps(self, batch_size: int, *, drop_last: bool = False) -> int:
+        """The number of batches in an epoch; they are the data's own, so that none is dropped here."""
         assert self._epoch is not None, "data to train on have a length"
         return self._epoch
 

@@ -44,6 +44,7 @@ class Wanted(NamedTuple):
     shuffle: bool = False
     augment: bool = False
     shard: tuple[int, int] = (0, 1)
+    drop_last: bool = False
 
     def key(self, device: torch.device) -> Tensor | None:
         """The key of the augmentation, on the device; None without augmentation."""
@@ -120,9 +121,14 @@ class Split(ABC):
         """A batch of at most so many examples, to try something out on."""
         return next(iter(self.batches(min(batch_size, max(len(self), 1)))), None)
 
-    def steps(self, batch_size: int) -> int:
-        """The number of batches in an epoch; the last one may be smaller."""
-        return -(-len(self) // batch_size)
+    def targets(self, number: int) -> Tensor | None:
+        """The target with this number of every example, in the order of `rows`; None where only reading the examples
+        tells."""
+        return None
+
+    def steps(self, batch_size: int, *, drop_last: bool = False) -> int:
+        """The number of batches in an epoch; the last one may be smaller, and counts unless it is dropped then."""
+        return len(self) // batch_size if drop_last else -(-len(self) // batch_size)
 
     def order(self, *, seed: int = 0, epoch: int = 0, shuffle: bool = False) -> Tensor:
         """The rows in the order of an epoch: int64 (n,), on the host. A function of seed and epoch."""
@@ -170,7 +176,8 @@ class Split(ABC):
         rows = self.order(seed=wanted.seed, epoch=wanted.epoch, shuffle=wanted.shuffle)
         rows = rows if device is None else rows.to(device)
         rank, world = wanted.shard
-        for start in range(wanted.start_step * wanted.batch_size, len(rows), wanted.batch_size):
+        for step in range(wanted.start_step, self.steps(wanted.batch_size, drop_last=wanted.drop_last)):
+            start = step * wanted.batch_size
             size = min(wanted.batch_size, len(rows) - start)
             yield rows[start + rank * size // world : start + (rank + 1) * size // world]
 
@@ -193,6 +200,10 @@ class Resident(Split):
     def device(self) -> torch.device:
         """The device of the examples."""
         return each(self.x)[0].device
+
+    def targets(self, number: int) -> Tensor | None:
+        """See `Split.targets`."""
+        return each(self.y)[number].index_select(0, self.rows.to(self.device))
 
     def fetch(self, rows: Tensor, key: Tensor | None = None) -> Batch:
         """Gather and transform the examples of some rows, and augment them if a key is given.

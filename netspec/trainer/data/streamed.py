@@ -15,7 +15,7 @@ from netspec.trainer.data.loaded import Loaded, Unusable
 from netspec.trainer.data.splits import Batch, Wanted
 from netspec.trainer.data.workers import from_worker, shared, worker_context
 from netspec.trainer.machine.host import ints
-from netspec.trainer.machine.values import Values, joined, mapped
+from netspec.trainer.machine.values import Values, each, joined, mapped
 from netspec.trainer.transforms.pipeline import Pipeline, Pipelines
 
 
@@ -73,6 +73,10 @@ class Streamed(Loaded):
         self._y = y
         self._inputs = inputs
         self._pipeline = pipeline
+
+    def targets(self, number: int) -> Tensor | None:
+        """See `Split.targets`: those of examples in files are in memory."""
+        return each(self._y)[number][self.rows]
 
     def read(self, wanted: Wanted) -> Iterator[Batch]:
         """See `Split.batches`."""

@@ -69,7 +69,7 @@ class Training:
     def run(self) -> None:
         """Train until the last epoch, or until early stopping."""
         trainer, progress = self.trainer, self.progress
-        examples = trainer.data.train.known or trainer.batches_per_epoch * trainer.recipe.batch_size
+        examples = trainer.examples_per_epoch or trainer.batches_per_epoch * trainer.recipe.batch_size
         self.reporter.begin(trainer.recipe.epochs, trainer.steps_per_epoch, examples, progress.epoch)
         foreign = self.calls.any or trainer.data.form is not None or trainer.metrics is not None
         with frozen_garbage(collects=foreign):
@@ -217,7 +217,7 @@ class Training:
     @property
     def _seen(self) -> int:
         """The examples of the epoch that ends."""
-        return self.trainer.data.train.known or self.progress.batch * self.trainer.recipe.batch_size
+        return self.trainer.examples_per_epoch or self.progress.batch * self.trainer.recipe.batch_size
 
     def _record(self, score: Scores, validation: Scores | None, test: Scores | None) -> Record:
         progress = self.progress
@@ -381,7 +381,7 @@ class Training:
         if not records:
             raise ResourceError(f"{self.directory.path}: the recipe has no epochs, so there is nothing to tell")
         examples = self.examples * self.trainer.world.size
-        earlier = (self.trainer.data.train.known or 0) * len(records) / max(sum(r.seconds for r in records), 1e-9)
+        earlier = (self.trainer.examples_per_epoch or 0) * len(records) / max(sum(r.seconds for r in records), 1e-9)
         return RunResult(
             self.directory.path,
             records,

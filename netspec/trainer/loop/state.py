@@ -15,10 +15,12 @@ from netspec.trainer.machine.random_state import get_random_state, set_random_st
 from netspec.trainer.run.checkpoint import Checkpoint
 from netspec.trainer.run.directory import RunDirectory
 from netspec.trainer.run.progress import Progress, progress_of
-from netspec.trainer.run.sameness import plain_recipe
+from netspec.trainer.run.sameness import plain_recipe, with_newer
 from netspec.trainer.setup.trainer import Trainer
 
-_SCHEDULED = ("optimizer", "scheduler", "schedule_by", "warmup", "epochs", "batch_size", "accumulate", "groups")
+_SCHEDULED = (
+    "optimizer", "scheduler", "schedule_by", "warmup", "epochs", "batch_size", "drop_last", "accumulate", "groups",
+)  # fmt: skip
 """The keys of a recipe that the learning rates depend on."""
 
 
@@ -91,7 +93,7 @@ def restore(
     except RuntimeError as error:
         raise UsageError(f"the checkpoint is of another net: {str(error).splitlines()[-1].strip()}") from None
     progress = progress_of(state["progress"])
-    then, now = state["identity"]["recipe"], plain_recipe(trainer.recipe)
+    then, now = with_newer(state["identity"]["recipe"]), plain_recipe(trainer.recipe)
     progress.batch = _batches_done(trainer, progress, then, run)
     if list(then["optimizer"]) == list(now["optimizer"]):
         _restore_optimizer(trainer, state["optimizer"])
@@ -129,15 +131,15 @@ def _batches_done(trainer: Trainer, progress: Progress, then: Mapping[str, Any],
         UsageError: the examples seen are not a whole number of current optimizer steps.
     """
     size, accumulate = trainer.recipe.batch_size, trainer.recipe.accumulate
-    total, old_size, old_accumulate = len(trainer.data.train), then["batch_size"], then["accumulate"]
+    train, old_size, old_accumulate = trainer.data.train, then["batch_size"], then["accumulate"]
     if (size, accumulate) == (old_size, old_accumulate):
-        return progress.batch
+        return min(progress.batch, trainer.batches_per_epoch)  # the last one may be dropped now
     seen = progress.batch * old_size
-    if seen >= total:
+    if seen >= (trainer.examples_per_epoch or 0):
         return trainer.batches_per_epoch
     if seen % (size * accumulate) == 0:
         return seen // size
-    left = -(-(-(-total // old_size) - progress.batch) // old_accumulate)
+    left = -(-(train.steps(old_size, drop_last=then["drop_last"]) - progress.batch) // old_accumulate)
     step = f"step of {size * accumulate} (`train.batch_size` {size} × `train.accumulate` {accumulate})"
     raise UsageError(
         f"the run stands within epoch {progress.epoch + 1}, behind {seen} = {progress.batch} × {old_size} examples, "

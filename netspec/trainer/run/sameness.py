@@ -14,6 +14,8 @@ from netspec.wiring import Dataflow, FlowStep
 from netspec.writing import shown
 
 _FREE = frozenset({"checkpoint_every", "checkpoint_keep", "metrics"})  # these do not affect the result
+_NEWER: dict[str, Any] = {"drop_last": False}
+"""Keys of a recipe that earlier versions did not know, with what they did."""
 
 
 def identity(
@@ -67,6 +69,11 @@ def plain_recipe(recipe: Recipe) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(json.dumps(values)))
 
 
+def with_newer(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """A result of `plain_recipe` that an earlier version may have saved, as this one would have."""
+    return _NEWER | dict(saved)
+
+
 def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """The differences between two identities, one sentence each."""
     found: list[str] = []
@@ -74,8 +81,9 @@ def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         found.append("the architecture is another")
     elif saved.get("ends", now["ends"]) != now["ends"]:  # runs of netspec 0.1 have not said it
         found.append("the inputs or outputs of the net are others")
-    for key in sorted(set(saved["recipe"]) | set(now["recipe"])):
-        old, new = saved["recipe"].get(key), now["recipe"].get(key)
+    then = with_newer(saved["recipe"])
+    for key in sorted(set(then) | set(now["recipe"])):
+        old, new = then.get(key), now["recipe"].get(key)
         if old != new:
             found.append(f"`train.{key}` was {shown(old)} and is {shown(new)}")
     if (old := saved.get("loss")) != (new := now.get("loss")) and old and new:

@@ -31,6 +31,7 @@ from netspec.trainer.measure.given import check_loss
 from netspec.trainer.measure.losses import Objective
 from netspec.trainer.measure.metrics import LossSums
 from netspec.trainer.measure.objective import make_objective
+from netspec.trainer.setup.balance import balanced
 from netspec.trainer.setup.following import check_looks_back, check_tokens
 from netspec.trainer.setup.options import Options
 from netspec.trainer.setup.supplied import Supplied
@@ -81,9 +82,11 @@ def assemble(
         data = _load(net, recipe, options, world, target, kept, supplied)
         if supplied.data is None:
             seed_everything(recipe.seed + world.rank)
+    recipe = balanced(net, recipe, data)
+    net = replace(net, recipe=recipe)  # so that the run's own spec says the numbers
     model = _model(net, recipe, options, arithmetic)
     optimization = build_optimizer(model, recipe, target)
-    batches = data.train.steps(recipe.batch_size)
+    batches = data.train.steps(recipe.batch_size, drop_last=recipe.drop_last)
     steps = -(-batches // recipe.accumulate)
     schedule = Schedule(recipe, optimization, steps)
     given = None if supplied.loss is None else check_loss(supplied.loss, target)
@@ -231,11 +234,17 @@ def _load(
         raise UsageError(
             f"`train.batch_size` is {recipe.batch_size}, fewer than the {world.size} processes that share a batch"
         )
-    rest = 0 if world.alone else len(data.train) % recipe.batch_size
+    if recipe.drop_last and not data.train.steps(recipe.batch_size, drop_last=True):
+        raise UsageError(
+            f"an epoch has no batch: `train.drop_last` drops the last one, which has {len(data.train)} of "
+            f"`train.batch_size: {recipe.batch_size}` examples; make `batch_size` at most {len(data.train)}, or leave "
+            "`drop_last` out"
+        )
+    rest = 0 if world.alone or recipe.drop_last else len(data.train) % recipe.batch_size
     if 0 < rest < world.size:
         raise UsageError(
             f"the last batch of an epoch has {rest} of {len(data.train)} examples, fewer than the {world.size} "
-            f"processes; choose another `batch_size` than {recipe.batch_size}"
+            f"processes; write `drop_last: true`, or choose another `batch_size` than {recipe.batch_size}"
         )
     return data
 

@@ -65,6 +65,15 @@ class Trainer:
         values = sum(prod(s for s in shape if isinstance(s, int)) for shape in shapes)
         return size * (4 if self.arithmetic.device.type == "cuda" and size * values < 2**20 else 1)
 
+    @property
+    def examples_per_epoch(self) -> int | None:
+        """The examples that an epoch trains on: all of the training data, or those of its whole batches; None where
+        only reading them tells."""
+        known = self.data.train.known
+        if known is None or not self.recipe.drop_last:
+            return known
+        return min(known, self.batches_per_epoch * self.recipe.batch_size)
+
     def batches(self, epoch: int, start: int) -> Iterator[Batch | Picked]:
         """This process's batches of an epoch (from 0), from the batch with the index `start` on.
 
@@ -72,7 +81,10 @@ class Trainer:
         """
         split = self.data.train
         recipe = self.recipe
-        wanted = Wanted(recipe.batch_size, recipe.seed, epoch, start, True, bool(recipe.augment), self.world.shard)
+        wanted = Wanted(
+            recipe.batch_size, recipe.seed, epoch, start, True, bool(recipe.augment), self.world.shard,
+            recipe.drop_last,
+        )  # fmt: skip
         return split.picks(wanted) if self.driver.records and isinstance(split, Resident) else split.read(wanted)
 
     def phase(self, batch: int, step: int) -> Phase:
@@ -97,7 +109,7 @@ class Trainer:
 
         DistributedDataParallel averages the gradients over the processes; the factor makes that a sum.
         """
-        size, accumulate, total = self.recipe.batch_size, self.recipe.accumulate, len(self.data.train)
+        size, accumulate, total = self.recipe.batch_size, self.recipe.accumulate, self.examples_per_epoch or 0
         begin = number // accumulate * accumulate * size
         value = examples * self.world.size / min(accumulate * size, total - begin)
         if value not in self._weights:

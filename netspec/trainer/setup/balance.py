@@ -1,0 +1,61 @@
+"""Factors of classes that follow from the training data."""
+
+from __future__ import annotations
+
+import torch
+
+from netspec.diagnostics import ResourceError, UsageError
+from netspec.net import Net
+from netspec.recipe.base import Divisor
+from netspec.recipe.resolved import Recipe
+from netspec.recipe.terms import LossTerm, resolve
+from netspec.trainer.data.ends import ends_of
+from netspec.trainer.data.splits import DataSplits
+from netspec.trainer.machine.host import ints
+
+
+def balanced(net: Net, recipe: Recipe, data: DataSplits) -> Recipe:
+    """The recipe of a net with numbers in the place of `weight: balanced`, for a run and for all that reads its spec.
+
+    The factor of a class is n / (classes · count) of the training targets that count, as scikit-learn's
+    `compute_class_weight` has it: then the factors of all n targets add up to n, and those of each class to the same.
+
+    Raises:
+        UsageError: only reading the examples would tell the classes.
+        ResourceError: a class has no training example.
+    """
+    if not any(item.loss.balances for item in recipe.losses):
+        return recipe
+    ends = ends_of(net)
+    terms = resolve(recipe.losses, ends, text=recipe.data.next_token).terms
+    found = [
+        item._replace(loss=item.loss.balanced(_factors(term, data, len(ends.inputs)))) if item.loss.balances else item
+        for item, term in zip(recipe.losses, terms, strict=True)
+    ]
+    return recipe._replace(loss=tuple(found) if isinstance(recipe.loss, tuple) else found[0].loss)
+
+
+def _factors(term: LossTerm, data: DataSplits, inputs: int) -> tuple[float, ...]:
+    """The factor of each class."""
+    name = term.loss.name()
+    number = -1 if term.target is None else term.target - inputs
+    targets = data.train.targets(number) if number >= 0 else None
+    if targets is None:
+        what = "inputs of the net" if number < 0 else "examples that are read one by one"
+        raise UsageError(
+            f"`weight: balanced` of `{name}` counts the classes of all training targets before the first step, but "
+            f"they come with {what}; write the factors, `weight: [1.0, 2.0]`, one for each class"
+        )
+    assert term.type is not None, "a net that trains has known outputs"
+    classes = term.type.shape[0]
+    assert isinstance(classes, int), "a net that trains has numbers for sizes"
+    if isinstance(divisor := term.loss.divisor, Divisor):
+        targets = targets[targets != divisor.ignore_index]
+    counts = ints(torch.bincount(targets.flatten().long().cpu(), minlength=classes))
+    if 0 in counts:
+        least = counts.index(0)
+        raise ResourceError(
+            f"class {least} has none of the {sum(counts)} training targets, so `weight: balanced` of `{name}` has no "
+            f"factor for it; write the factors, `weight: [1.0, 2.0]`, one for each of the net's {classes} scores"
+        )
+    return tuple(sum(counts) / (classes * count) for count in counts)

@@ -86,7 +86,7 @@ _READERS_OWN = {
         "netspec/recipe/datasets/patterns.py", "netspec/trainer/data/stripes.py",
     },
     "errors.md": {"netspec.lock.json", "other.yaml"},
-    "recipes.md": {"table.json", "tokenizer.json"},
+    "recipes.md": {"spec.yaml", "table.json", "tokenizer.json"},
     "symptoms.md": {"netspec.lock.json"},
     "serving.md": {"netspec.json", "serve.py", "shoes.yaml", "tokenizer.json"},
     "training.md": {"rings.py", "rings.yaml"},

@@ -213,6 +213,9 @@ WRONG: dict[str, tuple[str, str, str, int]] = {
     "nothing": ("target: price", "", "write it anew as CSV", 1),
     "two of a name": ("target: price", "a,a,price\n1,2,3\n", "has the column `a` twice", 1),
     "only the target": ("target: price", "price\n1\n2\n", "no column that the net could see, but only price", 1),
+    "another separator": ("target: price", "a;price\n1;2\n", 'as one column, `a;price`; write `separator: ";"`', 1),
+    "numbers with separators": ("target: price", 'a,price\n"1,000.5",2\n"2,000",3\n', "numbers in a form that is not "
+                                "read, such as `1,000.5`; write them as 1234.5, or say `categories: a`", 1),
     "two outputs": ("target: price", "a,price\n1,2\n", "names 1 column, but `MSELoss` compares with 2", 2),
 }  # fmt: skip
 

@@ -96,6 +96,9 @@ train:
     def problems(self) -> list[Problem]:
         found: list[Problem] = []
         targets = set(self.targets)
+        if len(targets) < len(self.targets):
+            twice = next(name for name in self.targets if self.targets.count(name) > 1)
+            found.append(Problem(f"`target` names `{twice}` twice", "recipe-conflict", "target", help="leave one out"))
         for argument, names in (("columns", self.columns), ("drop", self.drop), ("categories", self.categories)):
             for name in listed(names):
                 if name in targets:

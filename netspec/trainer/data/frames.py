@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,12 @@ def column_of(frame: Frame, name: str, origin: str) -> Any:
     """
     if name not in frame.columns:
         near = did_you_mean(name, list(frame.columns))
+        joined = next((sign for sign in ";\t|" if len(frame.columns) == 1 and sign in frame.columns[0]), None)
+        if joined is not None:
+            raise ResourceError(
+                f"`{origin}` has no column `{name}`: it is read as one column, `{frame.columns[0]}`; write "
+                f"`separator: {json.dumps(joined)}`"
+            )
         more = f"did you mean `{near}`?" if near else f"its columns are {', '.join(map(str, frame.columns[:20]))}"
         raise ResourceError(f"`{origin}` has no column `{name}`; {more}")
     return frame[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from netspec.trainer.data.table_targets import classes_of, of_classes, targets_o
 from netspec.trainer.machine.host import ints
 from netspec.views.describe import plural
 
+_ODD_NUMBER = re.compile(r"[-+]?[$€£]? ?\d[\d.,' \u00a0\u202f]*[.,]\d+ ?[%$€£]?|[-+]?[$€£]? ?\d+ ?[%$€£]?")
+"""`1,234.50`, `12,5`, `$ 3`, `7 %`."""
 _MOST = 1000
 """The most categories of a column: what has more is a text or a number of the row."""
 
@@ -112,7 +115,7 @@ def _learned(frame: Frame, data: Table, rows: Tensor | None, origin: str) -> tup
 def _learn(column: Any, rows: list[int] | None, data: Table, origin: str) -> Column:
     numbers = None if column.name in listed(data.categories) else numbers_of(column)
     if numbers is None:
-        return _learn_categories(column, rows, origin)
+        return _learn_categories(column, rows, listed(data.categories), origin)
     check_finite(numbers, origin)
     seen = (numbers if rows is None else numbers[rows]).drop_nulls()
     mean = float(seen.mean()) if len(seen) else 0.0
@@ -122,7 +125,7 @@ def _learn(column: Any, rows: list[int] | None, data: Table, origin: str) -> Col
     return NumberColumn(column.name, mean, deviation or 1.0, mean)
 
 
-def _learn_categories(column: Any, rows: list[int] | None, origin: str) -> CategoryColumn:
+def _learn_categories(column: Any, rows: list[int] | None, named: tuple[str, ...], origin: str) -> CategoryColumn:
     polars = need_polars()
     if column.dtype.is_temporal() or column.dtype.is_nested():
         raise ResourceError(
@@ -132,6 +135,11 @@ def _learn_categories(column: Any, rows: list[int] | None, origin: str) -> Categ
     texts = column.cast(polars.String)
     seen = texts if rows is None else texts[rows]
     values = sorted(seen.drop_nulls().unique().to_list())
+    if values and column.name not in named and all(_ODD_NUMBER.fullmatch(value) for value in values):
+        raise ResourceError(
+            f"the column `{column.name}` of `{origin}` has numbers in a form that is not read, such as `{values[0]}`; "
+            f"write them as 1234.5, or say `categories: {column.name}`"
+        )
     if len(values) > _MOST:
         raise ResourceError(
             f"the column `{column.name}` of `{origin}` has {len(values):,} different texts, such as "
@@ -200,7 +208,10 @@ def _notes(data: Table, columns: TableColumns, frames: Mapping[str, Frame]) -> t
     if columns.classes is not None and len(data.targets) == 1 and len(columns.classes) == 2:
         notes.append(f"note: of `{data.targets[0]}`, 0 is `{columns.classes[0]}` and 1 is `{columns.classes[1]}`")
     rows = frames["train"].height
+    train = frames["train"]
     for column in columns.seen:
+        if column.name in train.columns and train[column.name].null_count() == rows:
+            notes.append(f"note: no row has a `{column.name}`, which tells the net nothing: `drop` it")
         if isinstance(column, CategoryColumn) and len(column.values) == rows > 2:
             notes.append(f"note: every row has a `{column.name}` of its own, which tells the net nothing: `drop` it")
         if not isinstance(column, CategoryColumn):

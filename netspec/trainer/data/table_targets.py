@@ -54,6 +54,10 @@ def classes_of(frame: Frame, data: Table, field: TargetField | None, origin: str
     if numbers is not None:
         return None
     found = sorted(column.cast(polars.String).drop_nulls().unique().to_list())
+    if len(found) == 1:
+        raise ResourceError(
+            f"the target `{column.name}` of `{origin}` is `{found[0]}` in every row: there is nothing to learn"
+        )
     if len(found) != 2:
         raise ResourceError(
             f"the target `{column.name}` of `{origin}` has texts, such as `{found[0]}`, but `{field.loss.name()}` "

@@ -24,6 +24,7 @@ def test_the_page_has_what_is_followed_here() -> None:
     assert len(PAGE.commands) == 3 and len(PAGE.programs) == 1 and len(PAGE.printed) == 1
 
 
+@pytest.mark.slow
 def test_the_file_says_of_a_picture_what_the_run_says(tmp_path: Path) -> None:
     PAGE.write(tmp_path)
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)

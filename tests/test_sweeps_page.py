@@ -21,6 +21,7 @@ def test_the_page_has_every_key_of_a_sweep() -> None:
     assert all(f"| `{key}` |" in text for key in KEYS)
 
 
+@pytest.mark.slow
 def test_the_commands_do_what_it_says(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     PAGE.write(tmp_path)

@@ -87,6 +87,7 @@ def test_a_trial_that_is_stopped_goes_on_to_the_same_bits(tmp_path: Path, optuna
     assert (trial.run / "model.safetensors").read_bytes() == (alone.run / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_trial_is_pruned_by_its_metric_and_does_not_count(tmp_path: Path, optuna: Any) -> None:
     text = SPEC.replace("epochs: 2", "epochs: 3")
     spec = written(tmp_path, f"  pruner: median\n{OVER}", text)
@@ -184,7 +185,8 @@ def test_a_dry_run_says_how_much_of_the_space_is_valid(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "s.yaml"]
 
 
-@pytest.mark.parametrize("storage", ["study.db", pytest.param("study.journal", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("storage", ["study.db", "study.journal"])
 def test_a_process_that_is_killed_loses_no_trial_and_counts_none_twice(
     tmp_path: Path, optuna: Any, storage: str
 ) -> None:

@@ -210,7 +210,7 @@ def _refusal(key: str, value: Any, spec: Spec, over: MapNode) -> str | Diagnosti
         try:
             apply_settings(spec, base, {key: value})
         except UsageError as error:
-            found = found or str(error).removeprefix(f"--set {key}: ")
+            found = found or str(error)
             continue
         wrong = _mistake(spec, base) if sound else None
         if wrong is None:

@@ -1,14 +1,15 @@
-"""Net → the flat YAML that its spec stands for: no variables, blocks or loops, every number written out.
+"""Net → the flat YAML that its spec stands for: no variables or loops, every number written out.
 
 The result is a spec of its own that compiles to an equal Net: the same layers with the same arguments under the same
-module paths, the same initialisers, the same recipe.
+module paths, the same initialisers, the same recipe. A block stays where nothing else says which items are one module:
+those that are `shared` in the body of a call without a name, which stands below a combinator.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import ChainMap, Counter
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -39,7 +40,9 @@ def expand(net: Net) -> str:
     common = _common_initializers(net)
     first = net.named_inputs[0].slot if net.named_inputs else None
     wiring = Wiring(net)
-    given = _Given(common, _value_names(net), first, wiring.shared, wiring.read)
+    names = _value_names(net)
+    bodies = _Bodies({}, FreeNames((*names.values(), *_symbols(net))))
+    given = _Given(common, names, names, first, wiring, bodies, net.root.path, net.root.path)
     lines = [f"name: {written(net.name)}"]
     if net.description:
         lines.append(f"description: {written(net.description)}")
@@ -47,6 +50,10 @@ def expand(net: Net) -> str:
         lines.append(f"plugins: {flow([plugin.name for plugin in net.plugins], written)}")
     lines.append(f"input: {_input(net)}")
     children = list(_children(net.root, given))
+    for (parameters, body), name in bodies.names.items():
+        lines += ["", "blocks:"] if name == next(iter(bodies.names.values())) else []
+        head = f"{name}({', '.join(parameters)})" if parameters else name
+        lines += [f"  {head}:", *(f"    {line}" for line in body)]
     lines += ["", "layers:", *(f"  {line}" for line in children)] if children else ["", "layers: []"]
     lines += _output(net, given)
     if common:
@@ -78,37 +85,59 @@ def _output(net: Net, given: _Given) -> list[str]:
     return ["", f"output: {texts[0]}" if net.named_outputs[0].name is None else f"output: {{{', '.join(texts)}}}"]
 
 
+class _Bodies(NamedTuple):
+    """The blocks that stay."""
+
+    names: dict[tuple[tuple[str, ...], tuple[str, ...]], str]
+    """The name of each, by its parameters and the lines of its body."""
+    free: FreeNames
+
+
 class _Given(NamedTuple):
-    """What is decided for the whole net."""
+    """What is decided for the whole net, and where in it what is written stands."""
 
     initializers: Mapping[str, tuple[Initializer, ...]]
     """Those of types whose layers are all initialised alike."""
-    values: Mapping[int, str]
+    names: MutableMapping[int, str]
     """The name of each value, by slot; by ~slot that of what flows by while the value is computed."""
+    values: MutableMapping[int, str]
+    """What says each value here: its name, or the place in the family that a block gives, `f[0]`."""
     input: int | None
     """The slot of the first input, which `input` names."""
-    shared: frozenset[str]
-    """The paths of the modules that run more than once."""
-    read: Counter[int]
-    """How often each value is read."""
+    wiring: Wiring
+    bodies: _Bodies
+    home: str
+    """The path of the module in which those are one module that are `shared` here under one name."""
+    chain: str
+    """The path of the chain that stands here."""
+
+    @property
+    def read(self) -> Counter[int]:
+        """How often each value is read."""
+        return self.wiring.read
 
 
 # ---- layers
 
 
 def _children(chain: Sequential | Scope, given: _Given) -> Iterator[str]:
+    if isinstance(chain, Sequential):
+        given = given._replace(chain=chain.path)
     for node in chain.children:
         yield from _item(node, given)
 
 
 def _item(node: Node, given: _Given) -> Iterator[str]:
     match node:
+        case Scope() if given.home != given.chain and _shares(node, given):
+            yield from _call(node, given)
         case Scope():
             yield from _children(node, given)
         case Leaf():
             yield from _leaf(node, given)
         case Sequential():
-            yield from _under("- sequential:", list(_children(node, given)), "    ")
+            inside = given._replace(home=node.path)
+            yield from _under("- sequential:", list(_children(node, inside)), "    ")
             yield from _name(node, given)
         case Combinator():
             yield from _combinator(node, given)
@@ -118,9 +147,44 @@ def _item(node: Node, given: _Given) -> Iterator[str]:
             yield f"- use: {written(_term(node.term, given))}"
 
 
+def _shares(scope: Scope, given: _Given) -> bool:
+    """Whether items in the body of a call are `shared` there: not in a call or a nested list within."""
+    if scope.kind != "block":
+        return False
+    pending = list(scope.children)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Leaf | Sequential | Combinator) and node.path in given.wiring.shared:
+            return True
+        if isinstance(node, Combinator):
+            pending += [child for _, chain in node.branches for child in chain.children]
+        elif isinstance(node, Scope) and node.kind != "block":
+            pending += node.children
+    return False
+
+
+def _call(scope: Scope, given: _Given) -> Iterator[str]:
+    """A call of a block that stays: what its body reads is given to it, and what is read of it behind is its output."""
+    wires = given.wiring.of(scope)
+    inside = given._replace(values=ChainMap({}, given.names), home=given.chain)
+    lines = list(_children(scope, inside))
+    if wires.gives:
+        lines.append(f"- output: {flow([inside.values[slot] for slot in wires.gives])}")
+    key = tuple(given.names[slot] for slot in wires.reads), tuple(lines)
+    names, free = given.bodies
+    if key not in names:
+        names[key] = free(scope.block or "body")
+    arguments = [given.values[slot] for slot in wires.reads]
+    yield f"- {names[key]}: {flow(arguments)}" if arguments or wires.gives else f"- {names[key]}"
+    if wires.gives:
+        family = free(f"{names[key]}_values")
+        given.values.update({slot: f"{family}[{i}]" for i, slot in enumerate(wires.gives)})
+        yield f"  as: {family}"
+
+
 def _name(node: Leaf | Sequential | Combinator, given: _Given) -> Iterator[str]:
     if node.name is not None:
-        yield f"  {'shared' if node.path in given.shared else 'name'}: {written(node.name)}"
+        yield f"  {'shared' if node.path in given.wiring.shared else 'name'}: {written(node.name)}"
 
 
 def _under(head: str, lines: Sequence[str], indent: str) -> Iterator[str]:
@@ -207,7 +271,7 @@ def _value_names(net: Net) -> dict[int, str]:
     """A name of its own for each value: blocks and rounds of loops, which told equal names apart, are gone."""
     names = {value.slot: value.name for value in net.named_inputs if value.slot is not None and value.name is not None}
     free = FreeNames(names.values())
-    symbols = {s for value in net.inputs for size in value.type.shape if isinstance(size, Dim) for s in size.symbols}
+    symbols = _symbols(net)
 
     def named(name: str) -> str:
         """`p[3]` as `p_3`, with a number behind it where that is taken."""
@@ -224,6 +288,10 @@ def _value_names(net: Net) -> dict[int, str]:
             if node.term is not None:
                 names[~node.slot] = named(f"before_{node.name}")
     return names
+
+
+def _symbols(net: Net) -> set[str]:
+    return {s for value in net.inputs for size in value.type.shape if isinstance(size, Dim) for s in size.symbols}
 
 
 def _as(node: As, given: _Given) -> Iterator[str]:

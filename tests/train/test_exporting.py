@@ -13,6 +13,7 @@ import yaml
 from click.testing import Result
 from PIL import Image
 from torch.nn import functional as F
+from torchvision.transforms.v2 import functional as TF  # its habit
 
 import netspec
 from netspec.cli import cli
@@ -131,6 +132,30 @@ def test_a_size_of_pictures_can_be_named_and_is_then_fixed(folder: Path) -> None
     assert session_of(folder / "one.onnx").get_inputs()[0].shape[1:] == [3, 50, 70]
 
 
+def test_size_any_frees_the_pictures_of_data_of_one_size(tmp_path: Path) -> None:
+    text = (
+        "{{input: [3, 12, 16], layers: [Conv2d: {{out_channels: 2, kernel_size: 3}}, Flatten, Linear: 3], train: {{"
+        "data: {{synthetic: {{shape: [3, {}]}}}}{}, batch_size: 4, epochs: 1, optimizer: SGD, "
+        "loss: CrossEntropyLoss}}}}"
+    )
+    place = made(text.format("20, 30", ", transforms: [Resize: {size: [12, 16]}]"), tmp_path)
+    run, file = netspec.open_run(place, device="cpu"), tmp_path / "any.onnx"
+    assert "input   x: uint8 (batch, 3, 20, 30), then Resize" in command("export", place, "-o", file).output
+    done = command("export", place, "-o", file, "--size", "any")
+    assert "input   x: uint8 (batch, 3, height, width), then Resize" in done.output
+    session = session_of(file)
+    for height, width in ((20, 30), (7, 50), (12, 16)):
+        x = torch.randint(0, 256, (2, 3, height, width), dtype=torch.uint8)
+        (got,) = session.run(None, {"x": x.numpy()})
+        wanted = run.predict(TF.resize(x.float() / 255, [12, 16], antialias=True))
+        assert torch.as_tensor(got) == pytest.approx(wanted, abs=1e-4)
+    fixed = made(text.format("12, 16", ""), tmp_path / "fixed")
+    done = command("export", fixed, "-o", tmp_path / "fixed.onnx", "--size", "any")
+    assert isinstance(done.exception, UsageError)
+    assert "no transform of the recipe brings pictures of every size to the net's 3 × 12 × 16" in str(done.exception)
+    assert not (tmp_path / "fixed.onnx").exists()
+
+
 def test_the_net_alone_takes_its_own_input(folder: Path) -> None:
     run = netspec.open_run(folder / "run", device="cpu")
     exported = run.export(folder / "alone.onnx", preprocessing=False)
@@ -173,6 +198,56 @@ def test_inputs_and_outputs_have_the_names_of_the_spec(
     assert len(net.inputs) + len(net.outputs) > 2
 
 
+def test_every_output_is_what_the_run_predicts_under_its_name(tmp_path: Path) -> None:
+    text = f"""
+        input: {{a: [6], b: [6]}}
+        layers: [use: a, concat: [[], b], Linear: 8, Tanh, as: h]
+        output: {{scores: [Linear: 3], value: [use: h, Linear: 1]}}
+        {RECIPE.replace("loss: CrossEntropyLoss", "loss: [{CrossEntropyLoss: {}, of: scores}]")}
+    """
+    run = netspec.open_run(made(text, tmp_path), device="cpu")
+    run.export(tmp_path / "two.onnx")
+    a, b = torch.randn(5, 6), torch.randn(5, 6)
+    scores, value = session_of(tmp_path / "two.onnx").run(["scores", "value"], {"a": a.numpy(), "b": b.numpy()})
+    wanted = run.predict({"a": a, "b": b})
+    assert torch.as_tensor(scores) == pytest.approx(wanted["scores"], abs=1e-5)
+    assert torch.as_tensor(value) == pytest.approx(wanted["value"], abs=1e-5)
+
+
+def test_tokens_are_int64(tmp_path: Path) -> None:
+    text = (
+        "{input: [7, int64], layers: [Embedding: {num_embeddings: 50, embedding_dim: 6}, LSTM: {hidden_size: 5, "
+        "returns: last}, Linear: 2], train: {data: {synthetic: {vocabulary: 50}}, batch_size: 4, epochs: 1, "
+        "optimizer: SGD, loss: CrossEntropyLoss}}"
+    )
+    run = netspec.open_run(made(text, tmp_path), device="cpu")
+    exported = run.export(tmp_path / "text.onnx")
+    assert exported.metadata["inputs"] == [{"name": "x", "shape": ["batch", 7], "dtype": "int64"}]
+    session = session_of(tmp_path / "text.onnx")
+    assert session.get_inputs()[0].type == "tensor(int64)"
+    x = torch.randint(0, 50, (3, 7))
+    (got,) = session.run(None, {"x": x.numpy()})
+    assert torch.as_tensor(got) == pytest.approx(run.predict(x), abs=1e-5)
+
+
+def test_the_best_checkpoint_is_exported_in_place_of_the_weights_at_the_end(tmp_path: Path) -> None:
+    recipe = RECIPE.replace("epochs: 1", "epochs: 6, validation: 0.2").replace("SGD", "{SGD: {lr: 20}}")
+    text = f"{{name: tiny, input: [8], layers: [Linear: 4], {recipe}}}"
+    place = tmp_path / "run"
+    netspec.train(netspec.loads(text, "net.yaml", set={"train.data.synthetic": {"train": 40}}), run=place, quiet=True)
+    x = torch.randn(3, 8)
+    got: list[Any] = []
+    for words, best, says in (([], False, "weights at the end"), (["--best"], True, "best checkpoint, ")):
+        done = command("export", place, "-o", tmp_path / "net.onnx", *words)
+        assert says in done.output
+        (values,) = session_of(tmp_path / "net.onnx").run(None, {"x": x.numpy()})
+        assert torch.as_tensor(values) == pytest.approx(netspec.open_run(place, device="cpu", best=best).predict(x))
+        got.append(values)
+    assert np.abs(got[0] - got[1]).max() > 0.5  # at such a rate the last epoch is not the best
+    plain = made(f"{{input: [8], layers: [Linear: 4], {RECIPE}}}", tmp_path / "plain")
+    assert "has no best checkpoint" in str(command("export", plain, "--to", "onnx", "--best").exception)
+
+
 def test_a_file_says_what_it_is_and_nothing_of_this_machine(tmp_path: Path) -> None:
     run = netspec.open_run(made(f"{{name: tiny, input: [8], layers: [Linear: 4], {RECIPE}}}", tmp_path), device="cpu")
     run.export(tmp_path / "tiny.onnx")
@@ -200,18 +275,24 @@ def test_a_pt2_is_a_program_of_torch_export(tmp_path: Path) -> None:
 # ---- what cannot be
 
 
-def test_a_layer_that_onnx_lacks_is_named_with_its_line(tmp_path: Path) -> None:
-    text = (
-        "input: [1, 16, 16]\n"
-        "layers: [Conv2d: {out_channels: 4, kernel_size: 3}, AdaptiveMaxPool2d: 5, Flatten, Linear: 3]\n"
-        f"{RECIPE}\n"
-    )
+@pytest.mark.parametrize(
+    ("pool", "sizes"),
+    [
+        ("AdaptiveMaxPool2d: 5", "[1, 16, 16]"),
+        ("AdaptiveMaxPool3d: 5", "[1, 9, 16, 16]"),
+        ("FractionalMaxPool2d: {kernel_size: 2, output_size: 5}", "[1, 16, 16]"),
+    ],
+)
+def test_a_layer_that_onnx_lacks_is_named_with_its_line(pool: str, sizes: str, tmp_path: Path) -> None:
+    text = f"input: {sizes}\nlayers: [ReLU, {pool}, Flatten, Linear: 3]\n{RECIPE}\n"
     run = made(text, tmp_path)
     done = command("export", run, "--to", "onnx")
     assert isinstance(done.exception, NotExportable)
     assert done.exception.exit_status == 1
-    line = 1 + [line.strip() for line in (run / "spec.yaml").read_text().splitlines()].index("- AdaptiveMaxPool2d: 5")
-    assert f"`AdaptiveMaxPool2d` at {run}/spec.yaml:{line}:" in str(done.exception)
+    layer = pool.partition(":")[0]
+    written = (run / "spec.yaml").read_text().splitlines()
+    (line,) = (i for i, text in enumerate(written, 1) if layer in text)
+    assert f"`{layer}` at {run}/spec.yaml:{line}:" in str(done.exception)
     assert not (run / "model.onnx").exists()
     assert command("export", run, "--to", "pt2").exit_code == 0  # as the message advises
 

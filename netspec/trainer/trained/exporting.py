@@ -234,8 +234,11 @@ def _held(served: Served, run: Callable[..., Any], by: str) -> Check:
     total, worst = 0, 0.0
     for batch, seed, edges in ((1, 1, (64, 91)), (4, 2, (131, 77)), (2, 3, (40, 40))):
         values = served.examples(batch, seed, edges)
-        with torch.no_grad():
+        # layers that draw in evaluation, as `FractionalMaxPool2d` does, draw the same
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]  # untyped
+            torch.default_generator.manual_seed(seed)
             own = served(*values)
+            torch.default_generator.manual_seed(seed)
             got: Sequence[Tensor] = run(values) if isinstance(run, Runtime) else run(*values)
         for port, mine, theirs in zip(served.outputs, own, got, strict=True):
             worst = max(worst, _difference(port.name, mine, theirs, by))

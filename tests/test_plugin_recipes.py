@@ -11,14 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 import netspec
 from netspec.cli import cli
 from netspec.compiler import check_source
 from netspec.layers import TorchCall
-from netspec.lsp.reading import LiveText
 from netspec.lsp.words import argument_of_recipe, of_recipe
 from netspec.plugins.importing import import_plugins
 from netspec.plugins.registration import offer_of
@@ -152,6 +150,7 @@ def test_the_commands_know_the_parts(here: Path) -> None:
 
 
 def test_the_schema_has_the_parts_and_takes_the_spec() -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
     import yaml  # the spec as any reader of YAML has it
 
     data = yaml.safe_load(SPEC)
@@ -169,6 +168,9 @@ def test_the_shell_completes_what_a_plugin_has_that_the_line_names(here: Path) -
 
 
 def test_the_language_server_knows_the_parts() -> None:
+    pytest.importorskip("lsprotocol", reason="the language server is an extra")
+    from netspec.lsp.reading import LiveText
+
     words = vocabulary(OFFER)
     assert "**FocalLoss** (loss)" in str(of_recipe("FocalLoss", words))
     assert "easy examples" in str(argument_of_recipe("FocalLoss", "gamma", words))

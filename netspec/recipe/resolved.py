@@ -131,15 +131,21 @@ class Recipe(NamedTuple):
         """The metrics by the names of their figures."""
         return {item.label: item for item in self.metrics}
 
-    def falls(self, figure: str) -> bool:
-        """Whether less of a figure of the validation data is better."""
-        item = self.measured.get(figure.removeprefix("validation_"))
-        return figure == "validation_loss" if item is None else item.metric.lower
+    @property
+    def lower(self) -> frozenset[str]:
+        """The figures of its metrics of which less is better."""
+        return frozenset(label for label, item in self.measured.items() if item.metric.lower)
 
     @property
     def validates(self) -> bool:
         """True if there is validation data: a share of the training set, or a part of its own."""
         return self.validation > 0 or self.data.has_validation
+
+
+def falls(column: str, lower: Collection[str] = ()) -> bool:
+    """Whether less of a column of a run's records is better: of a loss, a perplexity, and the figures in `lower`."""
+    figure = column.partition("_")[2] or column
+    return figure in lower or figure.partition("/")[0] in ("loss", "perplexity")
 
 
 def best_metric(recipe: Recipe) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final, Literal, NamedTuple
 
 from netspec.diagnostics import did_you_mean
 from netspec.recipe.measuring import per_class
-from netspec.recipe.resolved import Recipe, best_metric
+from netspec.recipe.resolved import Recipe, best_metric, falls
 from netspec.text.source import MapNode
 from netspec.validation import Reader
 
 Direction = Literal["minimize", "maximize"]
-_LESS: Final = ("loss", "perplexity")
-"""Quantities of which less is better."""
 PARTS: Final = ("validation", "test", "train")
 
 
@@ -27,12 +26,9 @@ class Measure(NamedTuple):
         return value > other if self.direction == "maximize" else value < other
 
 
-def direction_of(column: str, recipe: Recipe | None = None) -> Direction:
-    """Whether more of it is better: not of a loss, a perplexity, or a metric that says so."""
-    item = None if recipe is None else recipe.measured.get(column.partition("_")[2])
-    if item is not None:
-        return "minimize" if item.metric.lower else "maximize"
-    return "minimize" if column.partition("/")[0].rpartition("_")[2] in _LESS else "maximize"
+def direction_of(column: str, lower: Collection[str] = ()) -> Direction:
+    """Which way is better; `lower` are the figures of metrics of which less is."""
+    return "minimize" if falls(column, lower) else "maximize"
 
 
 def measure_of(
@@ -49,7 +45,7 @@ def measure_of(
     if metric is not None and column not in known and f"validation_{column}" in known:
         column = f"validation_{column}"
     if column in known:
-        return Measure(column, direction or direction_of(column, recipe))
+        return Measure(column, direction or direction_of(column, recipe.lower))
     quantity = column.rpartition("_")[2]
     if not recipe.validates and quantity in _quantities(recipe) and not column.startswith(("train_", "test_")):
         reader.report(

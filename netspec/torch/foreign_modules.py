@@ -54,17 +54,25 @@ def called(
     except Exception as error:  # whatever the plugin's code raises
         raise PluginError(f"{_told(call, cls)}, cannot be made: {told(error, roots([cls]))}") from None
     if isinstance(made, nn.Module):
-        trained = [name for name, parameter in made.named_parameters() if parameter.requires_grad]
-        if trained:
-            raise PluginError(
-                f"{_told(call, cls)}, has parameters of its own, `{trained[0]}` among {len(trained)}, which would not "
-                "be trained: put them into the net, or set `requires_grad_(False)`"
-            )
+        if (own := untrained(made)) is not None:
+            raise PluginError(f"{_told(call, cls)}, {own}")
         return made.to(device)
     if not suits(made):
         lacks = "cannot be called" if suits is callable else "has no `update`, `compute` and `reset`"
         raise PluginError(f"{_told(call, cls)}, makes {made!r}, which {lacks}")
     return made
+
+
+def untrained(module: nn.Module) -> str | None:
+    """Why a module beside the net will not do, as the predicate of a sentence: it has parameters, which nothing would
+    train. None if it will."""
+    own = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
+    if not own:
+        return None
+    return (
+        f"has parameters of its own, `{own[0]}` among {len(own)}, which would not be trained: put them into the net, "
+        "or set `requires_grad_(False)`"
+    )
 
 
 def _told(call: TorchCall, cls: type[Arguments]) -> str:

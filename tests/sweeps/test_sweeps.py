@@ -199,3 +199,16 @@ def test_a_process_that_is_killed_loses_no_trial_and_counts_none_twice(
     alone = scene.again(number, tmp_path / "alone", {"device": "cpu"})
     kept = scene.runs / f"trial-{number:04}" / "model.safetensors"
     assert (alone / "model.safetensors").read_bytes() == kept.read_bytes()
+
+
+def test_runs_stand_with_the_least_error_first_where_less_of_their_metric_is_better(tmp_path: Path) -> None:
+    for number, rate in enumerate(("0.1", "0.0001", "0.02")):
+        text = (
+            "name: net\ninput: [4]\nlayers: [Linear: 1]\ntrain:\n  data: {synthetic: {train: 40, test: 20}}\n"
+            f"  batch_size: 8\n  epochs: 2\n  optimizer: {{SGD: {{lr: {rate}}}}}\n  loss: MSELoss\n"
+            "  metrics: [MeanAbsoluteError]\n"
+        )
+        netspec.train(netspec.loads(text), run=tmp_path / "runs" / f"net-{number}", quiet=True, report=False)
+    runs = find_runs((), tmp_path / "runs")
+    values = [run.records[-1].figure("test_mae") or 0.0 for run in sorted_runs(runs, "test_mae")]
+    assert values == sorted(values) and len(set(values)) == 3

@@ -102,7 +102,7 @@ def test_a_run_keeps_its_encoding_and_goes_on_to_the_bit(made: Net, tmp_path: Pa
 def test_what_a_run_keeps_is_used_in_place_of_making_it_again(made: Net, tmp_path: Path) -> None:
     """As after another release of the library, which may join other pairs: here it is an encoding of half the text."""
     run_until(made, tmp_path / "run", 7)
-    kept = RunDirectory(tmp_path / "run").tokenizer
+    kept = RunDirectory(tmp_path / "run").path / "tokenizer.json"
     other = train_encoding([words(100)], SIZE).file
     assert other is not None
     assert data_of(made, kept=kept).fingerprint == data_of(made).fingerprint
@@ -132,7 +132,7 @@ def test_a_text_goes_on_in_whole_characters(made: Net, tmp_path: Path) -> None:
     path = finish(made, tmp_path / "run", report=False).run
     trained = open_trained(path, device="cpu")
     found = continue_text(trained, "one two ", 12, Sampling(temperature=0))
-    known = tokens_of(trained.recipe.data, trained.run.tokenizer)
+    known = tokens_of(trained.recipe.data, trained.run.path / "tokenizer.json")
     assert found.tokens == 12
     assert len(found.text) > 12
     assert "\ufffd" not in found.text

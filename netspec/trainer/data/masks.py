@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from netspec.diagnostics import ResourceError
 from netspec.recipe.measures import Reads
 from netspec.trainer.data.parts import damaged
 from netspec.trainer.data.pictures import read_picture
+from netspec.trainer.machine.host import ints
 
 _MEND = "repair or remove the pair"
 
@@ -95,19 +96,14 @@ def _numbered(path: str, mask: Tensor, values: tuple[int, ...], ignored: int | N
     return found
 
 
-def looks_binary(masks: list[Tensor]) -> bool:
-    """True if masks hold 0 and 255 alone, both of them."""
-    found = {value for mask in masks for value in cast("list[int]", mask.unique().tolist())}  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
-    return found == {0, 255}
-
-
 def check_binary(masks: list[Tensor], folder: str) -> None:
     """Refuse masks whose classes would be 0 and 255.
 
     Raises:
         ResourceError: they are.
     """
-    if looks_binary(masks):
+    found = {value for mask in masks for value in ints(torch.bincount(mask.flatten()).nonzero().flatten())}
+    if found == {0, 255}:
         raise ResourceError(
             f"the masks of {folder} hold the values 0 and 255 alone, which would be the classes 0 and 255; write "
             "`values: [0, 255]`, which makes them 0 and 1"

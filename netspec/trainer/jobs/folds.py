@@ -16,7 +16,7 @@ from netspec.net import Net
 from netspec.recipe.resolved import Recipe, best_metric
 from netspec.trainer.jobs.training import train
 from netspec.trainer.machine.disk import write_atomically
-from netspec.trainer.run.directory import RunDirectory, create_run
+from netspec.trainer.run.directory import create_run
 from netspec.trainer.run.records import Record, figure_text
 from netspec.trainer.run.result import RunResult
 
@@ -95,11 +95,6 @@ def cross_validate(
     found = FoldsResult(place, results)
     write_atomically(place / _TABLE, _table(found), durable=False)
     return found
-
-
-def finished_folds(place: Path) -> int:
-    """How many folds of a directory are finished."""
-    return sum(RunDirectory(path).finished for path in place.glob(_NAME.format("*")))
 
 
 def _with_fold(net: Net, fold: int, folds: int) -> Recipe:

@@ -11,7 +11,7 @@ from typing import Any
 
 from netspec.asked import option
 from netspec.diagnostics import ResourceError, UsageError
-from netspec.recipe.resolved import Recipe
+from netspec.recipe.resolved import Recipe, falls
 from netspec.trainer.errors import CallbackFailed, Interrupted, NonFinite, Refusals, alike
 from netspec.trainer.loop.background import Keeper
 from netspec.trainer.loop.callbacks import Callbacks, Event
@@ -396,4 +396,4 @@ def _rising(figure: str | None, record: Record, recipe: Recipe) -> float:
     value = None if figure is None else record.figure(figure)
     if figure is None or value is None or math.isnan(value):
         return -math.inf
-    return -value if recipe.falls(figure) else value
+    return -value if falls(figure, recipe.lower) else value

@@ -89,7 +89,7 @@ def _said(term: LossFunction, output: Tensor) -> Tensor:
     """An output as what it means: probabilities, or values."""
     if reads_of(term.term.loss) == "values":
         return output.exp() if term.term.loss.logarithmic else output
-    return likelihood(term)(output)
+    return likelihood(term.term.loss)(output)
 
 
 def _joined(term: LossFunction, parts: list[tuple[Tensor, Tensor, Tensor | None]], count: int) -> Answers:

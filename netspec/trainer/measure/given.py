@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from netspec.diagnostics import NetspecError, UsageError
 from netspec.recipe.terms import LossTerm
 from netspec.torch.foreign import lacks_memory
+from netspec.torch.foreign_modules import untrained
 from netspec.trainer.data.splits import TargetForm
 from netspec.trainer.data.supplied import kind_text
 from netspec.trainer.data.targets import dtype_text, sizes_text
@@ -32,12 +33,8 @@ def check_loss(loss: object, device: torch.device) -> Call:
     if not callable(loss):
         raise UsageError(f"`loss` is {kind_text(loss)}, but wanted is a function or module `loss(output, target)`")
     if isinstance(loss, nn.Module):
-        trained = [name for name, parameter in loss.named_parameters() if parameter.requires_grad]
-        if trained:
-            raise UsageError(
-                f"the loss `{name_of(loss)}` has parameters of its own, `{trained[0]}` among {len(trained)}, which "
-                "would not be trained: put them into the net, or set `requires_grad_(False)`"
-            )
+        if (own := untrained(loss)) is not None:
+            raise UsageError(f"the loss `{name_of(loss)}` {own}")
         loss.to(device)
     return cast(Call, loss)
 

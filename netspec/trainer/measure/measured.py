@@ -15,6 +15,7 @@ from torch import Tensor
 
 from netspec.diagnostics import MissingExtra, ResourceError
 from netspec.extras import install
+from netspec.recipe.base import Loss
 from netspec.recipe.measures import MetricItem, Reads, candidates, count_of, reads_of
 from netspec.recipe.resolved import Recipe
 from netspec.torch.foreign_modules import called
@@ -51,7 +52,7 @@ class Measured:
         reads = reads_of(loss)
         assert reads is not None, "the metric goes with the loss"
         self._reads: Reads = reads
-        self._likely = likelihood(term)
+        self._likely = likelihood(loss)
         self._count = count_of(reads, term.scores, -1 if term.perplexed else 0) or 1
         self._strange = torch.zeros((), dtype=torch.bool, device=device)
         module, name, arguments = item.metric.measure(reads, self._count)
@@ -102,17 +103,14 @@ class Measured:
         return {f"{self.label}.{name}": value for name, value in zip(names, found, strict=True)}
 
 
-def likelihood(term: LossFunction) -> Callable[[Tensor], Tensor]:
-    """What makes probabilities of an output."""
-    ending = term.term.loss.ending
-    takes = None if ending is None else ending.takes
+def likelihood(loss: Loss) -> Callable[[Tensor], Tensor]:
+    """What makes probabilities of an output, of a loss of classes or labels."""
+    takes = None if loss.ending is None else loss.ending.takes
     if takes == "probabilities":
         return torch.Tensor.detach
     if takes == "log-probabilities":
         return torch.exp
-    if term.classes:
-        return partial(torch.softmax, dim=1)
-    return torch.sigmoid
+    return partial(torch.softmax, dim=1) if loss.target == "classes" else torch.sigmoid
 
 
 def measured_of(

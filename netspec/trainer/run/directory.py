@@ -73,11 +73,6 @@ class RunDirectory:
         """The file of the resolved spec, which compiles to the same net without variant and overrides."""
         return self.path / "spec.yaml"
 
-    @property
-    def tokenizer(self) -> Path:
-        """The file that says the tokens of a text; there is none for bytes."""
-        return self.path / "tokenizer.json"
-
     def kept(self, data: DataSet) -> Path | None:
         """The file that says how examples are made of these data; None if there is none."""
         path = None if data.keeps is None else self.path / data.keeps

@@ -34,6 +34,8 @@ class Run:
     device: str
     options: dict[str, Any] = field(default_factory=dict[str, Any])
     """The options of the command that affect the result: `--examples` → 6000."""
+    lower: frozenset[str] = frozenset()
+    """The figures of its recipe's metrics of which less is better."""
     trial: dict[str, Any] = field(default_factory=dict[str, Any])
     """Which trial of a sweep it is, and what became of it; empty for any other run."""
 
@@ -94,17 +96,19 @@ def _order(path: Path) -> tuple[str, int]:
 
 
 def _read(path: Path, offer: Offer) -> Run:
+    lower = frozenset[str]()
     try:
         net = load_offered(path / "spec.yaml", offer)
         name, params = net.name, net.params if isinstance(net.params, int) else None
         settings = dict(_flat(net.recipe.to_dict())) if net.recipe else {}
+        lower = net.recipe.lower if net.recipe else lower
     except NetspecError:  # a run of an older version, or of a plugin that is not here, is still listed
         name, params, settings = path.name, None, {}
     run = RunDirectory(path)
     options = {f"--{key}": value for key in _TELLING if (value := run.options.get(key)) not in (None, [])}
     device = str(run.environment.get("device", "?"))
     trial = TrialFile(path / "trial.json").read()
-    return Run(path, name, params, settings, read_records(path), run.finished, device, options, trial)
+    return Run(path, name, params, settings, read_records(path), run.finished, device, options, lower, trial)
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -50,6 +50,11 @@ def value_of(run: Run, key: str) -> Any:
     return found[ends[0]] if ends else None
 
 
+def lower_of(runs: Sequence[Run]) -> frozenset[str]:
+    """The figures of the metrics of some runs of which less is better."""
+    return frozenset(name for run in runs for name in run.lower)
+
+
 def keys_of_runs(runs: Sequence[Run]) -> list[str]:
     """Every key under which one of the runs has something."""
     found: dict[str, None] = dict.fromkeys(_OWN)
@@ -80,7 +85,7 @@ def sorted_runs(runs: Sequence[Run], key: str, *, reverse: bool = False) -> list
     nothing under it stand at the end."""
     need_key(runs, key, f"--sort {key}")
     is_figure = any(run.records and run.records[-1].figure(key) is not None for run in runs)
-    falling = (is_figure and key in _figures(runs) and direction_of(key) == "maximize") != reverse
+    falling = (is_figure and key in _figures(runs) and direction_of(key, lower_of(runs)) == "maximize") != reverse
     known = [run for run in runs if _is_comparable(value_of(run, key))]
     numbers = all(isinstance(value_of(run, key), int | float) for run in known)
     found = sorted(

@@ -13,7 +13,7 @@ from netspec.space.axes import label, value_text
 from netspec.space.measure import direction_of
 from netspec.trainer.machine.disk import write_atomically
 from netspec.trainer.run.overview import Run
-from netspec.trainer.run.picked import differences, metric_of, need_key, value_of
+from netspec.trainer.run.picked import differences, lower_of, metric_of, need_key, value_of
 
 ENDINGS: Final = (".svg", ".png", ".pdf")
 _COLOURS: Final = "viridis"
@@ -92,7 +92,7 @@ def _parallel(runs: Sequence[Run], metric: str, keys: Sequence[str]) -> Any:
     figure = _figure(max(6.0, 1.7 * len(names) + 1), 4.6)
     axes = figure.subplots()
     last = [0.5 if place is None else place for place in scales[-1].places]
-    good = last if direction_of(metric) == "maximize" else [1 - place for place in last]
+    good = last if direction_of(metric, lower_of(runs)) == "maximize" else [1 - place for place in last]
     colours: Any = colormaps[_COLOURS]
     for i in sorted(range(len(runs)), key=lambda i: good[i]):
         ys = [0.0 if scale.places[i] is None else scale.places[i] for scale in scales]

@@ -83,7 +83,7 @@ def continue_text(
         raise UsageError(f"the run `{run.path}` is on `{data.name()}`, and only a run on text continues one")
     if not prompt.isascii() and any("\ud800" <= char <= "\udfff" for char in prompt):
         raise UsageError("the text to continue has bytes that are no UTF-8; write it in UTF-8")
-    known = tokens_of(data, run.tokenizer)
+    known = tokens_of(data, run.path / str(data.keeps))
     before = ints(known.encode(prompt).long())
     if not before:
         raise UsageError("there is no text to continue: it is empty" + (" to the run's tokenizer" if prompt else ""))

@@ -16,6 +16,7 @@ from netspec.diagnostics import UsageError
 from netspec.recipe.base import Loss
 from netspec.recipe.measures import reads_of
 from netspec.trainer.machine.disk import write_atomically
+from netspec.trainer.measure.measured import likelihood
 from netspec.trainer.trained.opening import Trained
 from netspec.trainer.trained.prediction import predict
 
@@ -75,8 +76,7 @@ def _picture(output: Tensor, loss: Loss) -> Image.Image:
         kind: Any = torch.uint8 if len(output) <= 256 else torch.int32
         return Image.fromarray(values.to(kind).numpy())
     if reads == "labels":
-        scores = loss.ending is None or loss.ending.takes == "scores"
-        values = (output > (0 if scores else 0.5)).to(torch.uint8) * 255
+        values = (likelihood(loss)(output) > 0.5).to(torch.uint8) * 255
     else:
         values = output.mul(255).round().clamp(0, 255).to(torch.uint8)
     pixels = values if values.ndim == 2 else values.permute(1, 2, 0)

@@ -18,6 +18,7 @@ from netspec.trainer.data.columns import columns_of
 from netspec.trainer.data.frames import ENDINGS, need_polars, read_frame
 from netspec.trainer.machine.disk import write_atomically
 from netspec.trainer.machine.host import floats
+from netspec.trainer.measure.measured import likelihood
 from netspec.trainer.trained.opening import Trained
 from netspec.trainer.trained.prediction import Answer, predict
 
@@ -78,7 +79,7 @@ def _columns(trained: Trained, data: Table, answers: Sequence[Answer]) -> dict[s
 
 def _labels(trained: Trained, data: Table, rows: Tensor, loss: Loss) -> dict[str, list[Any]]:
     """The probability of each label, and where one is two words, the likelier of them."""
-    shares = rows.sigmoid() if loss.ending is None or loss.ending.takes == "scores" else rows
+    shares = likelihood(loss)(rows)
     made: dict[str, list[Any]] = {}
     kept = trained.run.kept(data)
     known = None if kept is None else columns_of(kept.read_text(encoding="utf-8"), str(kept)).classes

@@ -79,6 +79,8 @@ class DataSet(Named):
     """A spec that trains on it, for a data set of the user's own."""
     next_token: ClassVar[bool] = False
     """True if an example is a block of tokens, and its target, which is called `next`, the same a token further on."""
+    maps: ClassVar[bool] = False
+    """True if the target of an image is a map of its size, which the transforms move with it."""
     tabular: ClassVar[bool] = False
     """True if examples are rows of a table, of which other files may hold more."""
     keeps: ClassVar[str | None] = None

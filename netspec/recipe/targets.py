@@ -328,6 +328,13 @@ def _check_maps(term: Term, recipe: Recipe, node: MapNode, reader: Reader, net: 
         return
     classes, target = term.loss.target == "classes", term.loss.target_shape(term.output.shape)
     if not is_map(term.loss, image.shape, target):
+        if recipe.data.maps:
+            mismatch(
+                reader, term.at,
+                f"`{recipe.data.name()}` gives a value for each pixel as target, but {term.word} is "
+                f"{joined(term.output.shape)}, which has none for each",
+                "end the net with a convolution: an output of channels × height × width", related=term.related,
+            )  # fmt: skip
         return
     if classes and recipe.mixup > 0:
         reader.report(
@@ -338,6 +345,15 @@ def _check_maps(term: Term, recipe: Recipe, node: MapNode, reader: Reader, net: 
             help="use `cutmix`, which pastes a rectangle of image and target",
         )
     if not differs(target[-2:], image.shape[-2:]):
+        return
+    if recipe.data.maps:
+        mismatch(
+            reader, term.at,
+            f"`{recipe.data.name()}` gives targets of the image's size, {joined(image.shape[-2:])}, but {term.word} is "
+            f"{joined(term.output.shape)}",
+            "let the net keep the size, as a convolution with `padding: same` does, or enlarge its output with "
+            "`Upsample`", related=term.related,
+        )  # fmt: skip
         return
     moving = [(item_of(node, "augment", i), t.name()) for i, t in enumerate(recipe.augment) if t.moves]
     if recipe.cutmix > 0:

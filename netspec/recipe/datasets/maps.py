@@ -42,6 +42,7 @@ class Pairs(DataSet):
     reader: ClassVar[str] = "maps"
     scalar: ClassVar[str | None] = "path"
     labels: ClassVar[bool] = False
+    maps: ClassVar[bool] = True
     worked: ClassVar[str | None] = """
 input: [3, 64, 64]
 layers: [Conv2d: {out_channels: 16, kernel_size: 3, padding: 1}, ReLU, Conv2d: {out_channels: 3, kernel_size: 1}]

@@ -2,7 +2,8 @@
 
 - In CI, hypothesis generates the same examples in every run.
 - `--without-torch` runs only the tests that need no torch.
-- `--passed FILE` writes which tests have passed; `--but-for FILE` leaves those out.
+- `--passed=FILE` writes which tests have passed; `--but-for=FILE` leaves those out. In one word, since pytest looks for
+  this file beside what stands alone on its command line.
 - Only the tests marked `gpu` see a GPU.
 - Torch uses one thread.
 - The cache is in a temporary folder instead of the user's.

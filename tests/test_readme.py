@@ -26,10 +26,10 @@ def test_continuous_integration_runs_the_other_versions_that_the_architecture_pa
     named = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
     run = [line.strip() for line in (ROOT / ".ci" / "run").read_text().splitlines()]
     slow, core, oldest, *_ = named
-    first, then = f'{core} --passed "$passed"', f"NETSPEC_PASSED=$passed {oldest}"
+    first, then = f'{core} "--passed=$passed"', f"NETSPEC_PASSED=$passed {oldest}"
     assert [command for command in (slow, first, then) if command not in run] == []
     versions = (ROOT / ".ci" / "versions").read_text()
-    assert f"    {core} --passed " in versions.partition("  oldest)")[2].partition(";;")[0]
+    assert f'    {core} "--passed=' in versions.partition("  oldest)")[2].partition(";;")[0]
     cases = re.findall(r"^  (\w+)\)$", versions, re.MULTILINE)
     assert cases == [command.split()[1] for command in named[1:]]
 

@@ -58,7 +58,7 @@ def test_it_is_folded_until_type_can_be_read(fit: str) -> None:
 
 
 def test_it_has_columns_or_rows_where_the_page_is_wide_and_neither_if_a_direction_is_asked_for() -> None:
-    slide = Sheet(fit=paper("slide"))
+    slide = Sheet(fit=paper("1280x720"))  # with room to spare: how wide type is depends on the fonts of a machine
     assert picture([load("alexnet")], "flow", slide).folded == "in 2 columns"
     both = picture([load("lenet"), load("alexnet")], "flow", slide)
     assert both.folded == "in rows as by `--direction LR`"

@@ -114,7 +114,8 @@ def test_what_goes_on_beside_the_main_path_has_a_letter_where_it_ends_and_where_
     drawn = picture([load("unet")], "flow", Sheet(fit=paper("slide")), depth=2)
     shown = Counter(re.findall(r">… ([a-z])<", drawn.file("svg").decode()))
     assert len(shown) >= 3
-    assert set(shown.values()) == {2}
+    # what ends a row and is taken further down, too, has its letter in three places; where rows end hangs on the fonts
+    assert set(shown.values()) <= {2, 3} and list(shown.values()).count(2) >= 3
 
 
 @pytest.mark.parametrize(("spec", "variant"), [*BRANCHING, ("torchvision/vgg", "vgg16")])

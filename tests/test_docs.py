@@ -88,7 +88,7 @@ _READERS_OWN = {
     "errors.md": {"netspec.lock.json", "other.yaml"},
     "recipes.md": {"spec.yaml", "table.json", "tokenizer.json"},
     "symptoms.md": {"netspec.lock.json"},
-    "serving.md": {"netspec.json", "serve.py", "shoes.yaml", "tokenizer.json"},
+    "serving.md": {"ask.py", "netspec.json", "serve.py", "shoes.yaml", "tokenizer.json"},
     "training.md": {"rings.py", "rings.yaml"},
     "programs.md": {"sweep.yaml"},
     "sweeps.md": {"FILE.svg", "small.yaml"},

@@ -20,8 +20,8 @@ PAGE = Page("serving")
 
 
 def test_the_page_has_what_is_followed_here() -> None:
-    assert list(PAGE.files) == ["shoes.yaml", "serve.py"]
-    assert len(PAGE.commands) == 3 and len(PAGE.programs) == 1 and len(PAGE.printed) == 1
+    assert list(PAGE.files) == ["shoes.yaml", "serve.py", "ask.py"]
+    assert len(PAGE.commands) == 4 and len(PAGE.programs) == 1 and len(PAGE.printed) == 1
 
 
 @pytest.mark.slow
@@ -30,7 +30,7 @@ def test_the_file_says_of_a_picture_what_the_run_says(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "shoe.png")
     done = [run(tmp_path, "-m", *line.split()) for line in PAGE.commands]
-    assert [each.returncode for each in done] == [0, 0, 0], [each.stderr for each in done]
+    assert [each.returncode for each in done] == [0, 0, 0, 0], [each.stderr for each in done]
 
     def without_figures(text: str) -> str:
         return re.sub(r"[\d.]+ KiB|\d\.\de-\d+|onnxruntime [\d.]+", "", text)
@@ -39,6 +39,10 @@ def test_the_file_says_of_a_picture_what_the_run_says(tmp_path: Path) -> None:
     served = run(tmp_path, "serve.py", "shoes.onnx", "shoe.png")
     assert served.returncode == 0, served.stderr
     assert served.stdout == done[2].stdout
+    asked = run(tmp_path, "ask.py", "shoe.png")
+    assert asked.returncode == 0, asked.stderr
+    likeliest, share = asked.stdout.split(": ")
+    assert f": {likeliest} {share.strip()}" in served.stdout
     program = run(tmp_path, "-c", PAGE.programs[0] + "print(tuple(scores.shape))")
     assert program.returncode == 0, program.stderr
     assert program.stdout.splitlines()[-1] == "(5, 10)"

@@ -3,7 +3,8 @@ of plugins where a layer is a plugin's.
 
 The file reads as a person would have written it: blocks that are called more than once are functions, names are kept,
 arguments that equal torch's defaults are left out, and every layer carries the shape of its output. It loads the same
-`state_dict` as the module that netspec builds. torch is not imported for writing it.
+`state_dict` as the module that netspec builds. Beside the network stands what its recipe does to pictures before. torch
+is not imported for writing it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from netspec.emit.python.forward import Classes, outputs_name
 from netspec.emit.python.helpers import Copies, helper_names
 from netspec.emit.python.initial import initial_weights
 from netspec.emit.python.parametrized import parametrizations
+from netspec.emit.python.pictures import NAMES, foreign, preprocessing, takes_pictures
 from netspec.emit.python.told import Texts
 from netspec.layers.base import TensorType
 from netspec.layers.parametrizations import PARAMETRIZATIONS
@@ -54,6 +56,7 @@ def to_python(net: Net) -> str:
     root = converter.root(net.root)
     names = FileNames(
         _RESERVED
+        | set(NAMES if takes_pictures(net) else ())
         | set(converter.variables.values())
         | helper_names()
         | classes.texts.keys()
@@ -61,6 +64,7 @@ def to_python(net: Net) -> str:
         | set(converter.plugged.values())
     )
     network = names.take(_function_name(net))
+    prepare = names.take("preprocess")
     functions = Functions(names)
     root = functions.resolve(converter.blocks, root)
     parametrized = parametrizations(net)
@@ -88,6 +92,7 @@ def to_python(net: Net) -> str:
         *([_TIE] if ties else []),
         *(["\n".join(weights.function)] if weights.function else []),
         "\n".join([head, *body]),
+        *(["\n".join(prepared)] if (prepared := preprocessing(net, prepare)) else []),
         "\n".join(_main(net, network)),
     ]
     text = "\n\n\n".join(definitions)
@@ -148,6 +153,9 @@ def _header(net: Net) -> list[str]:
     lines = ["A network in PyTorch, written by netspec from a checked spec; edit the spec rather than this file.", ""]
     ends = shape_comment(f"{net.name}: {' to '.join(ends_text(net))}")
     lines += [*wrapped(ends, WIDTH - 2), facts]
+    if plugged := foreign(net):
+        said = f"What its recipe does to pictures before is not here: `{plugged[0]}` is a plugin's."
+        lines += ["", *wrapped(shape_comment(said), WIDTH - 2)]
     if net.description.strip():
         lines.append("")
         for paragraph in net.description.splitlines():

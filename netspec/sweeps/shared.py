@@ -130,9 +130,9 @@ class SharedSweep:
     def _accepted(self, trial: Asked) -> Net | None:
         """The network of a trial that is to be trained; None where it was ended."""
         trial.set_user_attr(PROCESS, this_process())
-        found = self._settled(trial)
-        origin = int(trial.user_attrs.get(ORIGIN, trial.number))
-        if is_void(self._frozen(trial), found):
+        found, own = self._settled(trial)
+        origin = origin_of(own)
+        if is_void(own, found):
             return self._end(trial, "FAIL", "surplus")
         if origin == trial.number and repeats(trial.number, found, trial.params):
             self._again += 1
@@ -152,14 +152,16 @@ class SharedSweep:
             return self._end(trial, "FAIL", "surplus")
         return net
 
-    def _settled(self, trial: Asked) -> Sequence[TrialChain]:
-        """The chains, once all before a trial have their parameters; a process that is killed in between gives none."""
+    def _settled(self, trial: Asked) -> tuple[Sequence[TrialChain], FrozenTrial]:
+        """The chains, once all before a trial have their parameters, and the trial as the study has it; a process that
+        is killed in between gives no parameters."""
         patience = time.monotonic() + 5
         while True:
-            found = chains(self._trials(), self.retries)
+            trials = self._trials()
+            found = chains(trials, self.retries)
             unknown = any(c.number < trial.number and c.state == "undecided" and not c.point for c in found)
             if not unknown or time.monotonic() > patience:
-                return found
+                return found, next(each for each in trials if each.number == trial.number)
             time.sleep(0.02)
 
     def _reject(self, trial: Asked, why: Rejection) -> None:
@@ -290,9 +292,6 @@ class SharedSweep:
 
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
-
-    def _frozen(self, trial: Asked) -> FrozenTrial:
-        return next(each for each in self._trials() if each.number == trial.number)
 
     def _end(self, trial: Asked, state: str, ended: str) -> None:
         self._set(trial._trial_id, ENDED, ended)  # pyright: ignore[reportPrivateUsage]  # as above

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,19 @@ def test_a_study_of_another_space_or_spec_is_refused(tmp_path: Path, optuna: Any
         netspec.sweep(spec, runs=tmp_path / "runs")
     written(tmp_path, "  trials: 1\n  over: {width: [2, 4]}  # a comment\n")
     assert len(netspec.sweep(spec, runs=tmp_path / "runs").finished) == 1
+
+
+@pytest.mark.parametrize(("kind", "mode", "told"), [("ext4", "wal", False), ("nfs4", "delete", True)])
+def test_sqlite_writes_ahead_where_its_file_is_on_a_disk_of_this_machine(
+    tmp_path: Path, optuna: Any, monkeypatch: pytest.MonkeyPatch, kind: str, mode: str, told: bool
+) -> None:
+    """A trial is a score of writes; each waited for the disk, and a rejection took a third of a second."""
+    monkeypatch.setattr(storages, "_file_system", lambda path: kind)
+    spec, said = written(tmp_path, OVER), list[str]()
+    netspec.sweep(spec, trials=1, storage=tmp_path / "study.db", runs=tmp_path / "runs", say=said.append)
+    with closing(sqlite3.connect(tmp_path / "study.db")) as opened:
+        assert opened.execute("PRAGMA journal_mode").fetchone() == (mode,)
+    assert any("network disk (nfs4)" in line for line in said) == told
 
 
 def test_a_storage_that_cannot_be_used_is_an_error_without_its_password(tmp_path: Path, optuna: Any) -> None:

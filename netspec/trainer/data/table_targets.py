@@ -103,7 +103,7 @@ def targets_of(frame: Frame, columns: TableColumns, data: Table, field: TargetFi
     if tuple(wanted) != (len(made),):
         raise ResourceError(
             f"`target` names {plural(len(made), 'column')}, but `{field.loss.name()}` compares with "
-            f"{' × '.join(map(str, wanted)) or 'one value'} for each example: let the net's output be [{len(made)}]"
+            f"{' × '.join(map(str, wanted)) or 'one value'} for each example: let its last layer give {len(made)}"
         )
     return torch.stack(made, 1).float()
 

@@ -198,6 +198,41 @@ def test_several_targets_are_a_vector(here: Path) -> None:
     assert [column.name for column in columns.seen] == ["rooms", "kind"] and columns.width == 9
 
 
+def test_categories_that_the_run_has_not_seen_are_warned_of(here: Path) -> None:
+    table = "table: {train: houses.csv, target: price, drop: [id, sold, grade]}"
+    run = finish(netspec.loads(spec(table, "L1Loss", 7, 1, epochs=1)), here / "run").run
+    kinds = ["castle", "tent", "castle", "flat", ""]
+    write(here / "new.csv", [cells(100 + i) | {"kind": kind} for i, kind in enumerate(kinds)])
+    told = (
+        "warning: the column `kind` of `new.csv` has what no training row has: `castle` in 2 rows, `tent` in 1 row; "
+        "the net is told of none of its categories there\n"
+    )
+    for words in ((), ("-o", "out.csv"), ("--format", "json")):
+        done = netspec_("predict", run, "new.csv", *words)
+        assert (done.exit_code, done.stderr) == (0, told)
+        assert "warning" not in done.stdout
+    write(here / "new.csv", [cells(100)])
+    assert netspec_("predict", run, "new.csv").stderr == ""
+
+
+@pytest.mark.parametrize(("targets", "names"), [("price", ["price"]), ("[price, area]", ["price", "area"])])
+def test_what_is_said_of_a_row_has_the_names_of_its_columns(targets: str, names: list[str], here: Path) -> None:
+    data = f"table: {{train: houses.csv, target: {targets}, columns: [rooms, kind]}}"
+    run = finish(netspec.loads(spec(data, "L1Loss", 5, len(names), epochs=1)), here / "run").run
+    (here / "new.csv").write_text("rooms,kind\n2,flat\n")
+    lines = netspec_("predict", run, "new.csv").output.splitlines()
+    assert [line.partition(":")[0].strip() for line in lines] == ["new.csv[0]", *names]
+    (answer,) = json.loads(netspec_("predict", run, "new.csv", "--format", "json").output)
+    assert list(answer["outputs"]) == names
+
+
+def test_scores_of_a_yes_and_a_no_are_no_values_of_their_column(here: Path) -> None:
+    data = "table: {train: houses.csv, target: sold, columns: [rooms, kind]}"
+    run = finish(netspec.loads(spec(data, "BCEWithLogitsLoss", 5, 1, epochs=1)), here / "run").run
+    (here / "new.csv").write_text("rooms,kind\n2,flat\n")
+    assert netspec_("predict", run, "new.csv").output.splitlines()[1].startswith("  output: ")
+
+
 # ---- what is wrong
 
 

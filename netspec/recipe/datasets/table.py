@@ -18,12 +18,12 @@ class Table(DataSet):
     """A table in a file of CSV (`.csv`, `.tsv`) or Parquet (`.parquet`), a row for each example. This needs the extra
     `table`.
 
-    An example is a vector: a number for each column of numbers, and for each column of text, which holds categories,
-    a 0 or 1 for each of them. What has to be known for that is learned from the rows that are trained on alone, and
-    kept in the run as `table.json`: mean and standard deviation of each number, which then has mean 0 and deviation 1,
-    and is the mean where it is missing; the categories, which have a place of their own for what is missing if
-    something is. A category that training has not seen is all zeros. `netspec predict RUN FILE.csv` makes examples of
-    other rows likewise.
+    An example is a vector: a number for each column of numbers, and for each column of text, which holds categories, a
+    0 or 1 for each of them. What has to be known for that is learned from the rows that are trained on alone, and kept
+    in the run as `table.json`: mean and standard deviation of each number, which then has mean 0 and deviation 1, and
+    is the mean where it is missing; the categories, which have a place of their own for what is missing if something
+    is. A category that training has not seen is all zeros, of which `netspec predict` warns. `netspec predict RUN
+    FILE.csv` makes examples of other rows likewise.
 
     The target is the column `target`: for a loss of classes its values are the classes, by their order or alphabet; for
     one of values they are numbers, or the two words of a yes and a no. Numbers of a target are not scaled: the net says

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ from netspec.views.describe import plural
 
 _FAR = 100
 """How many deviations, or how many times 1, a target may be away from 0 before a run mentions it."""
+_NAMED = 5
+"""So many values of a column are named."""
 _MOST = 1000
 """The most categories of a column: what has more is a text or a number of the row."""
 
@@ -75,8 +78,8 @@ def read(data: Table, request: Request) -> Parts:
     )  # fmt: skip
 
 
-def read_rows(path: Path, data: Table, kept: Path) -> Part:
-    """The examples of a file by what a run keeps, without targets.
+def read_rows(path: Path, data: Table, kept: Path) -> tuple[Part, list[str]]:
+    """The examples of a file by what a run keeps, without targets; and warnings of categories that it has not seen.
 
     Raises:
         MissingExtra: Polars is not installed.
@@ -85,7 +88,27 @@ def read_rows(path: Path, data: Table, kept: Path) -> Part:
     frame = read_frame(path, data)
     columns = columns_of(kept.read_text(encoding="utf-8"), str(kept))
     x = examples_of(frame, columns, str(path))
-    return Part(x, torch.empty(len(x), 0), (columns.width,), f"`{path}`")
+    return Part(x, torch.empty(len(x), 0), (columns.width,), f"`{path}`"), _unseen(frame, columns, str(path))
+
+
+def _unseen(frame: Frame, columns: TableColumns, origin: str) -> list[str]:
+    """Warnings of categories that no training row has, each with its count."""
+    warnings = list[str]()
+    for seen in columns.seen:
+        if not isinstance(seen, CategoryColumn):
+            continue
+        there = frame[seen.name].drop_nulls()
+        strange = there.filter(places_of(there, seen.values, origin).is_null())
+        if not len(strange):
+            continue
+        counted = Counter(map(str, strange.to_list())).most_common()
+        told = ", ".join(f"`{value[:40]}` in {plural(count, 'row')}" for value, count in counted[:_NAMED])
+        more = f", and {plural(len(counted) - _NAMED, 'other')}" if len(counted) > _NAMED else ""
+        warnings.append(
+            f"warning: the column `{seen.name}` of `{origin}` has what no training row has: {told}{more}; the net is "
+            "told of none of its categories there"
+        )
+    return warnings
 
 
 def _files(data: Table) -> dict[str, str]:

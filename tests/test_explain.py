@@ -70,7 +70,7 @@ def test_a_name_of_two_things_gets_both_explanations() -> None:
         ("Drop", "Dropout"),
         ("repaet", "repeat"),
         ("width-mismach", "width-mismatch"),
-        ("CrossEntropy", "CrossEntropyLoss"),
+        ("CrossEntropyLos", "CrossEntropyLoss"),
         ("kaiming_normal", "kaiming_normal_"),
     ],
 )
@@ -146,3 +146,24 @@ def test_output_is_explained_as_what_a_network_gives_and_as_what_a_block_gives()
 )
 def test_an_argument_and_what_people_call_a_thing_are_explained(name: str, said: str) -> None:
     assert said in explain(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("IoU", "JaccardIndex (metric)"),
+        ("RMSE", "MeanSquaredError (metric)"),
+        ("validation_r2", "R2Score (metric)"),
+        ("MAE", "MeanAbsoluteError (metric)"),
+        ("top5", "Accuracy (metric)"),
+        ("balanced_accuracy", "Recall (metric)"),
+        ("ce", "CrossEntropyLoss (loss)"),
+    ],
+)
+def test_what_people_call_a_word_of_recipes_leads_to_it(name: str, first: str) -> None:
+    assert explain(name).startswith(f"{first}\n")
+
+
+def test_a_name_of_a_metric_and_of_a_loss_leads_to_both() -> None:
+    text = explain("mse")
+    assert text.startswith("MeanSquaredError (metric)\n") and "\n\n\nMSELoss (loss)\n" in text

@@ -30,7 +30,7 @@ from netspec.layers import FAMILIES, OWN, UNOFFERED, Offer
 from netspec.layers.base import Layer
 from netspec.layers.parametrizations import PARAMETRIZATIONS
 from netspec.layers.reference import explain_layer, filled
-from netspec.recipe.explained import explain_recipe
+from netspec.recipe.explained import explain_recipe, names_elsewhere
 from netspec.recipe.read import KEYS
 from netspec.recipe.unoffered import UNOFFERED as UNOFFERED_RECIPE
 from netspec.recipe.unoffered import explain_unoffered
@@ -87,6 +87,8 @@ def explain(name: str, offer: Offer = OWN) -> str:
         return told
     if (same := _in_another_case(name, offer)) is not None:
         return explain(same, offer)
+    if brought := names_elsewhere(name, vocabulary(offer)):
+        return "\n\n\n".join(explain(one, offer) for one in brought)
     hits = _code_hits(name)
     codes = [hit.name for hit in hits]
     near = None if " " in name.strip() else _nearest(name, offer)

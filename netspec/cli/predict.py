@@ -96,7 +96,7 @@ def command(
     if output is not None:
         _write(trained, files, output)
         return
-    answers = predict_split(trained, split, examples, data_root, top) if split else predict(trained, files, top)
+    answers = predict_split(trained, split, examples, data_root, top) if split else predict(trained, files, top, _warn)
     if form == "json":
         click.echo(json.dumps([answer.to_dict() for answer in answers], indent=1))
         return
@@ -122,7 +122,11 @@ def _write(trained: Trained, files: Sequence[Path], output: Path) -> None:
         raise UsageError(f"`--output` is for the rows of one table, and {len(files)} files are named")
     if output.parent != Path() and not output.parent.is_dir():
         raise no_directory(output)
-    click.echo(f"{output} ({plural(predict_table(trained, files[0], output), 'row')})")
+    click.echo(f"{output} ({plural(predict_table(trained, files[0], output, _warn), 'row')})")
+
+
+def _warn(warning: str) -> None:
+    click.echo(warning, err=True)
 
 
 def _continued(

@@ -89,6 +89,11 @@ class DataSet(Named):
     """What makes the data give integers, for a net that takes them; None where nothing does."""
 
     @property
+    def greys(self) -> tuple[int, ...]:
+        """The grey values of the classes of a mask, in their order, where the recipe names them."""
+        return ()
+
+    @property
     def encoded(self) -> bool:
         """True if its tokens are those of a `tokenizer.json`, which a run keeps."""
         return False

@@ -12,6 +12,7 @@ from netspec.dims import Problem
 from netspec.recipe.against import Against
 from netspec.recipe.base import Named
 from netspec.recipe.fit import check_data, check_random
+from netspec.recipe.marks import check_marks
 from netspec.recipe.measuring import check_figure, check_measured, check_metrics
 from netspec.recipe.places import place
 from netspec.recipe.resolved import Draft, NotRead, Recipe
@@ -49,6 +50,7 @@ def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Again
         lambda: _check_decay("no_decay", bool(recipe.no_decay), recipe, node, reader),
         lambda: _check_decay("groups", any(g.weight_decay is not None for g in recipe.groups), recipe, node, reader),
         lambda: check_random(recipe, node, reader),
+        lambda: check_marks(recipe, node, reader),
     )
     against: tuple[Callable[[Against], None], ...] = (
         partial(check_data, recipe, node, reader),

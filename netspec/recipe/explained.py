@@ -8,6 +8,9 @@ from typing import NamedTuple
 from netspec.arguments import Arguments
 from netspec.layers.reference import filled, hanging
 from netspec.recipe import tables
+from netspec.recipe.aliases import NAMES
+from netspec.recipe.figures import bare_name, figure_name, metric_called
+from netspec.recipe.measures import Metric
 from netspec.recipe.read import KEYS, LISTS
 from netspec.recipe.reference import arguments_in_words, key_facts, paragraphs_of, usage
 from netspec.recipe.schedulers import Scheduler
@@ -48,6 +51,8 @@ def _of_named(name: str, known: Vocabulary) -> RecipeWord:
     if issubclass(cls, Scheduler):
         unit = "optimizer steps" if cls.interval == "step" else "epochs"
         remarks.append(f"Lengths count {unit}, unless the recipe says `schedule_by`.")
+    if issubclass(cls, Metric):
+        remarks.append(f"Its figure is {figure_name(cls)}, in records behind `validation_` and `test_`.")
     kind, arguments = known.names[name], arguments_in_words(cls)
     return RecipeWord(name, kind, paragraphs_of(cls), "", None, [], arguments, remarks, usage(name, known))
 
@@ -65,6 +70,17 @@ def _of_key(name: str, known: Vocabulary) -> RecipeWord:
         more, arguments = paragraphs_of(settings), arguments_in_words(settings)
     takes = f"It takes {kind}; {after}."
     return RecipeWord(name, "key of a recipe", [meaning], takes, choice, more, arguments, [], usage(name))
+
+
+def names_elsewhere(word: str, known: Vocabulary = OWN) -> list[str]:
+    """The names of recipes that are meant by what people and other libraries call them, in whatever case: `F1Score` by
+    `dice` and by `validation_f1`, `CrossEntropyLoss` by `ce`. Metrics stand first, the others in the order of kinds."""
+    low = word.lower()
+    kind = known.kinds["metric"]
+    metrics = {name: cls for name in kind.names if issubclass(cls := kind.load(name), Metric)}
+    called = metric_called(bare_name(low), metrics)
+    others = [names[low] for names in NAMES.values() if names.get(low) in known.names]
+    return list(dict.fromkeys([*([] if called is None else [called.__name__]), *others]))
 
 
 def settings_of(key: str) -> type[Arguments] | None:

@@ -79,6 +79,15 @@ Milestones = Annotated[tuple[int, ...], several(COUNT, "a rising list of integer
 Shape = Annotated[tuple[int, ...], several(COUNT, "a list of integers of at least 1", "a list of integers ≥ 1")]
 _ONE: Final = FieldKind("text", {"type": "string"}, lambda value: isinstance(value, str), text=True, unlike="none")
 Texts = Annotated[str | tuple[str, ...], several(_ONE, "text, or a list of texts", single=_ONE)]
+SEPARATOR: Final = FieldKind(
+    "one ASCII character other than a quotation mark or the end of a line",
+    {"type": "string", "pattern": '^[^"\\r\\n\\u0080-\\uffff]$'},
+    lambda value: isinstance(value, str) and len(value) == 1 and value.isascii() and value not in '"\r\n',
+    phrase="one ASCII character",
+    text=True,
+    unlike="none",
+)
+Separator = Annotated[str, SEPARATOR]
 Merged = Annotated[int, number("an integer above 256, the number of bytes", "an integer > 256", low=257, whole=True)]
 """The tokens of a byte-pair encoding: all bytes, and at least one pair."""
 _EPS: Final = "a list of null or a number of at least 0, and a number of at least 0"

@@ -24,6 +24,8 @@ class Metric(Named):
     """True if less is better."""
     column: ClassVar[str] = ""
     """What records call its figure, behind `validation_` and `test_`."""
+    renaming: ClassVar[tuple[dict[str, Any], ...]] = ()
+    """Arguments that give its figure another name, as examples of such."""
     shape: ClassVar[int | None] = None
     """Of values: how many axes the target of an example may have; None for any, 0 for a single value."""
     one_label: ClassVar[bool] = False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from netspec.diagnostics import did_you_mean
 from netspec.recipe.against import Against
 from netspec.recipe.base import Loss
+from netspec.recipe.figures import Meant, bare_name, figure_meant
 from netspec.recipe.measures import MetricItem, Reads, candidates, count_of, reads_of
 from netspec.recipe.places import item_of, key_of, place
 from netspec.recipe.resolved import Recipe
@@ -17,6 +17,7 @@ from netspec.text.source import ListNode, MapNode, Node
 from netspec.validation import Reader
 
 _WORDS: Final[dict[Reads, str]] = {"classes": "classes", "labels": "labels of 0 and 1", "values": "values"}
+_FITTING: Final[dict[Reads, str]] = {"classes": "F1Score", "labels": "F1Score", "values": "MeanAbsoluteError"}
 
 
 def check_metrics(recipe: Recipe, node: MapNode, reader: Reader) -> None:
@@ -82,9 +83,8 @@ def _compares(loss: Loss) -> str:
 
 
 def _instead(item: MetricItem, recipe: Recipe) -> str:
-    has = {reads for loss in recipe.losses if (reads := reads_of(loss.loss)) is not None}
-    names = {"classes": "F1Score", "labels": "F1Score", "values": "MeanAbsoluteError"}
-    fitting = [names[reads] for reads in has if reads not in item.metric.reads]
+    has: set[Reads] = {reads for loss in recipe.losses if (reads := reads_of(loss.loss)) is not None}
+    fitting = [_FITTING[reads] for reads in has if reads not in item.metric.reads]
     return f"a metric of {' or '.join(sorted(has))} is `{fitting[0]}`" if fitting else "leave it out"
 
 
@@ -156,25 +156,28 @@ def check_figure(key: str, figure: str, what: str, recipe: Recipe, node: MapNode
     known = figures_of(recipe)
     if figure in known or figure == "validation_accuracy":
         return True
-    label = figure.removeprefix("validation_")
-    item = recipe.measured.get(label)
-    near = next((name for name in _meant(figure) if name in known), None) or did_you_mean(figure, known)
+    item = recipe.measured.get(bare_name(figure))
+    item = item if item is not None and per_class(item) else None
+    meant = Meant() if item is not None else figure_meant(figure, known, recipe)
     if item is not None:
         message = f"`{what}` follows {figure}, but `average: none` gives a figure for each class"
         help_ = f"list `{item.metric.name()}` with an average, too"
     else:
         message = f"`{what}` follows {figure}, which nothing measures: there {_are(known)}"
-        help_ = f"did you mean `{near}`?" if near else "add the metric to `metrics`, such as `metrics: [F1Score]`"
+        help_ = f"did you mean `{meant.figure}`?" if meant.figure else meant.help or _more(recipe)
     at = place(node, key, "metric") if key == "early_stopping" else place(node, key)
-    fix = reader.replace(f"write `{near}`", at, near) if near and item is None else None
+    fix = None if meant.figure is None else reader.replace(f"write `{meant.figure}`", at, meant.figure)
+    fix = None if fix is None else fix._replace(certain=meant.certain)
     reader.report("recipe-conflict", message, at, help=help_, fix=fix)
     return False
 
 
-def _meant(figure: str) -> list[str]:
-    """What a figure is called here that other libraries call so: `val_acc`, `accuracy`, `f1`."""
-    bare = re.sub(r"^(val|valid|validation|eval|test)[_/]", "", figure.lower())
-    return [f"validation_{name}" for name in (bare, {"acc": "accuracy"}.get(bare, bare))]
+def _more(recipe: Recipe) -> str:
+    """How another figure comes to be: the example is a metric that a loss of the recipe can have."""
+    has: list[Reads] = [reads for loss in recipe.losses if (reads := reads_of(loss.loss)) is not None]
+    if not has:
+        return "follow `validation_loss`"
+    return f"add the metric to `metrics`, such as `metrics: [{_FITTING[has[0]]}]`"
 
 
 def _are(known: list[str]) -> str:

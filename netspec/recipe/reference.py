@@ -16,6 +16,8 @@ from netspec.layers.reference import cell, prose
 from netspec.recipe import tables
 from netspec.recipe.base import DataSet, Named, Transform
 from netspec.recipe.examples import RECIPE, SEVERAL, VALUES
+from netspec.recipe.figures import figure_name
+from netspec.recipe.measures import Metric
 from netspec.recipe.read import KEYS, LISTS, PATTERNS, PLAIN, REQUIRED
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.unoffered import LIBRARY, UNOFFERED
@@ -187,11 +189,14 @@ def _signature(cls: type[Named]) -> str:
 
 
 def _call_table(kind: KindSection) -> list[str]:
-    lines = ["| name | arguments | |", "|---|---|---|"]
-    for name in kind.names:
-        cls = kind.load(name)
+    classes = {name: kind.load(name) for name in kind.names}
+    measured = any(issubclass(cls, Metric) for cls in classes.values())
+    more = " figure |" if measured else ""
+    lines = [f"| name | arguments |{more} |", "|---|---|---|" + "---|" * measured]
+    for name, cls in classes.items():
         drawn = " Random: for `augment`." if issubclass(cls, Transform) and cls.random else ""
-        lines.append(f"| `{name}` | {_signature(cls)} | {cell(summary(cls))}{drawn} |")
+        figure = f" {cell(figure_name(cls))} |" if issubclass(cls, Metric) else ""
+        lines.append(f"| `{name}` | {_signature(cls)} |{figure} {cell(summary(cls))}{drawn} |")
     return lines
 
 
@@ -305,13 +310,13 @@ run.
 """,
     "metrics": """
 Metrics are those of torchmetrics, which comes with the extra `torch`. They are measured on validation and test data
-after every epoch, on the device, and stand in the records, the curves, the report and in `netspec eval`; and
-`best`, `early_stopping` and a sweep may follow one, as in `best: validation_f1`. Which of the library's classes it is
-follows from the loss: of classes (`CrossEntropyLoss`), of labels that are 0 or 1 (`BCEWithLogitsLoss`), of values
-(`MSELoss`). The figure is called as the table says; another `average` stands behind it, `f1_weighted`, and with
-`average: none` there is one for each class, `f1.cat`. Of several outputs, `of` names the one that it reads:
-`metrics: [{F1Score: , of: kind}]`, whose figure is `f1/kind`. A class without examples, or without answers, counts as 0
-where the definition would divide by nothing.
+after every epoch, on the device, and stand in the records, the curves, the report and in `netspec eval`; and `best`,
+`early_stopping` and a sweep may follow one, as in `best: validation_f1`. Which of the library's classes it is follows
+from the loss: of classes (`CrossEntropyLoss`), of labels that are 0 or 1 (`BCEWithLogitsLoss`), of values (`MSELoss`).
+The figure is called as the table says, behind `validation_` or `test_`; another `average` stands behind it,
+`f1_weighted`, and with `average: none` there is one for each class, `f1.cat`. Of several outputs, `of` names the one
+that it reads: `metrics: [{F1Score: , of: kind}]`, whose figure is `f1/kind`. A class without examples, or without
+answers, counts as 0 where the definition would divide by nothing.
 """,
     "loss": """
 Losses are those of `torch.nn`; the trainer averages over the targets, so there is no `reduction`. The first three

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Final, Literal, NamedTuple
 
 from netspec.diagnostics import did_you_mean
+from netspec.recipe.figures import figure_meant
 from netspec.recipe.measuring import per_class
 from netspec.recipe.resolved import Recipe, best_metric, falls
 from netspec.text.source import MapNode
@@ -53,10 +54,14 @@ def measure_of(
             help=f"give the recipe `validation: 0.1`; or say `metric: test_{quantity}`, which the choice then overfits",
         )  # fmt: skip
         return None
-    near = did_you_mean(column, [*known, *_quantities(recipe)])
+    meant = figure_meant(column, known, recipe)
+    near = meant.figure or (None if meant.help else did_you_mean(column, [*known, *_quantities(recipe)]))
+    if near is not None and column.startswith("test_"):
+        near = near.replace("validation_", "test_")
+    help_ = meant.help or f"it measures {', '.join(f'`{name}`' for name in known)}"
     reader.report(
         "unknown-figure", f"a run of this recipe measures no `{column}`", at,
-        help=f"did you mean `{near}`?" if near else f"it measures {', '.join(f'`{name}`' for name in known)}",
+        help=f"did you mean `{near}`?" if near else help_,
     )  # fmt: skip
     return None
 

@@ -14,6 +14,7 @@ from netspec.diagnostics import Diagnostic
 from netspec.recipe import tables
 from netspec.recipe.datasets.torchvision import Torchvision
 from netspec.recipe.explained import explain_recipe
+from netspec.recipe.figures import figure_name, figures_of_class
 from netspec.recipe.read import KEYS
 from netspec.recipe.reference import key_facts, recipe_page, usage
 from netspec.recipe.vocabulary import OWN
@@ -135,3 +136,29 @@ def _draws(transform: Any) -> bool:
     return transform.make_params is not v2.Transform.make_params or hasattr(
         transform(**least(tables.transform(transform.__name__))), "p"
     )
+
+
+NETS = {
+    "values": ("Linear: 1", "MSELoss"),
+    "labels": ("Linear: 3", "BCEWithLogitsLoss"),
+    "classes": ("Linear: 10", "CrossEntropyLoss"),
+}
+"""What a metric reads → a last layer, and a loss."""
+
+
+@pytest.mark.parametrize("name", tables.METRICS)
+def test_the_page_and_an_explanation_say_what_the_figure_of_a_metric_is_called(name: str) -> None:
+    cls = tables.metric(name)
+    row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |"))
+    assert f"| {figure_name(cls)} |" in row
+    assert f"Its figure is {figure_name(cls)}, in records" in " ".join((explain_recipe(name) or "").split())
+    layer, loss = NETS[cls.reads[0]]
+    for label, arguments in figures_of_class(cls).items():
+        assert f"`{label}`" in figure_name(cls)
+        given = ", ".join(f"{key}: {str(value).lower()}" for key, value in arguments.items())
+        metrics = "" if label == "accuracy" else f"  metrics: [{name}: {{{given}}}]\n"  # it is always there
+        text = (
+            f"input: [4]\nlayers: [{layer}]\ntrain:\n  data: synthetic\n  validation: 0.1\n  batch_size: 8\n"
+            f"  epochs: 1\n  optimizer: SGD\n  loss: {loss}\n{metrics}  best: validation_{label}\n"
+        )
+        assert [d.message for d in findings(text) if d.severity == "error"] == []

@@ -88,6 +88,17 @@ def test_without_validation_data_there_is_no_validation_metric() -> None:
     assert findings("  metric: test_accuracy\n" + GOOD, spec) == []
 
 
+def test_a_metric_that_is_called_otherwise_is_answered_with_the_figure() -> None:
+    spec = SPEC.replace("  validation: 0.25\n", "  validation: 0.25\n  metrics: [F1Score]\n")
+    for metric, help_ in (
+        ("F1Score", "did you mean `validation_f1`?"),
+        ("test_dice", "did you mean `test_f1`?"),
+        ("iou", "add `JaccardIndex` to `metrics`: its figure is `validation_iou`"),
+    ):
+        (found,) = netspec.check("s.yaml", f"{spec}  metric: {metric}\n{GOOD}")
+        assert (found.code, found.help) == ("unknown-figure", help_)
+
+
 def test_without_a_recipe_there_is_nothing_to_sweep() -> None:
     spec = SPEC[: SPEC.index("train:")] + "sweep:\n"
     assert [code for code, *_ in findings(GOOD, spec)] == ["missing-key"]

@@ -218,15 +218,70 @@ def test_pairs_that_cannot_be_used_are_told_with_their_files(here: Path) -> None
     wrong("`p/train/masks/p1.png` is no readable picture")
 
 
-def test_masks_of_0_and_255_are_no_classes(here: Path) -> None:
+TRAIN = PAIRS.replace("}", ", test: null}")
+
+
+def test_values_that_are_no_classes_are_told_with_the_line_to_write(here: Path) -> None:
     write(here / "p" / "train", 3, values=(0, 255))
-    wrong("hold the values 0 and 255 alone, which would be the classes 0 and 255; write `values: [0, 255]`",
-          PAIRS.replace("}", ", test: null}"))  # fmt: skip
+    wrong("the masks of `p` hold the values 0, 255, and the net has 3 outputs, from class 0 on: write "
+          "`values: [0, 255]`, which makes them 0, 1, and let its last layer give 2", TRAIN)  # fmt: skip
+    data = TRAIN.replace("}", ", values: [0, 255]}")
+    finish(netspec.loads(spec(data, outputs=2, epochs=1)), here / "told")
 
 
-def test_a_value_that_is_not_named_is_told(here: Path) -> None:
+def test_masks_of_which_one_value_counts_are_told(here: Path) -> None:
+    write(here / "p" / "train", 3, values=(0, 255))
+    wrong("hold the values 0, 255 alone, and the loss leaves 255 out: what counts is one class; for two write "
+          "`values: [0, 255]` and no `ignore_index`", TRAIN, outputs=2, loss=IGNORING)  # fmt: skip
+
+
+def test_a_value_behind_the_classes_may_mark_what_has_none(here: Path) -> None:
+    write(here / "p" / "train", 3, values=(0, 1, 255))
+    told = "if 255 marks what has no class, write `loss: {CrossEntropyLoss: {ignore_index: 255}}`; else write "
+    told += "`values: [0, 1, 255]`, which makes them 0, 1, 2, and let its last layer give 3"
+    wrong(told, TRAIN, outputs=2)
+    finish(netspec.loads(spec(TRAIN, outputs=2, epochs=1, loss=IGNORING)), here / "told")
+
+
+def test_too_few_outputs_are_told_with_their_number(here: Path) -> None:
+    write(here / "p" / "train", 3)
+    wrong("and the net has 2 outputs, from class 0 on: let its last layer give 3", TRAIN, outputs=2)
+
+
+def test_masks_of_mixed_values_are_told(here: Path) -> None:
+    write(here / "p" / "train", 3)
+    shades = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(shades).save(here / "p" / "train" / "masks" / "p1.png")
+    wrong("0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, …, 256 of them, too many for 3 classes", TRAIN)
+
+
+def test_a_value_that_is_not_named_is_told_with_the_line_to_write(here: Path) -> None:
     write(here / "p" / "train", 3, values=(0, 7, 9))
-    wrong("has the value 9, and a mask here has 0, 7; add it", PAIRS.replace("}", ", test: null, values: [0, 7]}"))
+    data = TRAIN.replace("}", ", values: [0, 7]}")
+    wrong("has the value 9, and a mask here has 0, 7; write `values: [0, 7, 9]` with an output for each", data)
+    finish(netspec.loads(spec(data.replace("7]", "7, 9]"), epochs=1)), here / "told")
+
+
+def test_labels_of_other_values_are_told_with_the_line_to_write(here: Path) -> None:
+    write(here / "p" / "train", 3, values=(0, 128))
+    more: dict[str, Any] = {"outputs": 1, "loss": "BCEWithLogitsLoss", "epochs": 1}
+    wrong("has the value 128, and a mask here has 0, 255; write `values: [0, 128]`", TRAIN, **more)
+    finish(netspec.loads(spec(TRAIN.replace("}", ", values: [0, 128]}"), **more)), here / "told")
+    write(here / "p" / "train", 3)
+    wrong("for classes write `loss: CrossEntropyLoss`, with an output for each", TRAIN, **more)
+
+
+def test_a_pattern_that_matches_nothing_is_answered_with_what_there_is(here: Path) -> None:
+    write(here / "p" / "train", 3)
+    wrong("`p/train/images/*.jpg` names no picture, but there are 3 `*.png` in `p/train/images`; write "
+          "`inputs: images/*.png`", "pairs: {path: p, test: null}")  # fmt: skip
+    wrong("there is no folder `p/train/pictures`; in `p/train` there are the folders `images`, `masks`",
+          "pairs: {path: p, test: null, inputs: pictures/*.png}")  # fmt: skip
+    wrong("3 targets of 3 are not there, such as `p/train/masks/p0.gif`, but there are 3 `*.png` in `p/train/masks`; "
+          "write `targets: masks/*.png`", TRAIN.replace("}", ", targets: masks/*.gif}"))  # fmt: skip
+    (here / "p" / "train.txt").write_text("\n")
+    wrong("`p/train.txt` names no picture: write the name of a pair on each line",
+          "pairs: {path: p, test: null, train: train.txt}")  # fmt: skip
 
 
 def test_pictures_of_several_sizes_need_a_transform(here: Path) -> None:

@@ -16,8 +16,11 @@ from torch import Tensor
 import netspec
 from netspec.cli import cli
 from netspec.diagnostics import NetspecError
-from netspec.trainer.data.columns import columns_of
+from netspec.recipe.datasets.table import Table
+from netspec.trainer.data.columns import CategoryColumn, NumberColumn, columns_of
+from netspec.trainer.data.frames import read_frame
 from netspec.trainer.data.splits import hold_out
+from netspec.trainer.data.table import examples_of
 from tests.commands import invoke
 from tests.train.small_runs import finish, run_until
 
@@ -55,7 +58,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def examples(rows: list[dict[str, str]], seen: list[dict[str, str]]) -> Tensor:
+def as_tensors(rows: list[dict[str, str]], seen: list[dict[str, str]]) -> Tensor:
     """The rows as vectors, by what the seen rows say: written out, column by column."""
     columns: list[Tensor] = []
     for name in ("area", "rooms"):
@@ -104,8 +107,8 @@ def test_a_table_trains_as_the_tensors_that_one_would_make_of_it(kind: str, here
     kept, _ = hold_out(y, 0.25, 0)
     seen = [rows[i] for i in kept.tolist()]
     for part, of in (("train", rows), ("test", tests)):
-        save_file({"x": examples(of, seen), "y": target(of, name)}, f"{part}.safetensors")
-    width = examples(rows, seen).shape[1]
+        save_file({"x": as_tensors(of, seen), "y": target(of, name)}, f"{part}.safetensors")
+    width = as_tensors(rows, seen).shape[1]
     drop = [column for column in ("id", "price", "sold", "grade") if column != name]
     table = f"table: {{train: houses.csv, test: test.csv, target: {name}, drop: [{', '.join(drop)}]}}"
     tensors = "tensors: {train: train.safetensors, test: test.safetensors}"
@@ -164,7 +167,7 @@ def test_predictions_stand_beside_the_rows_that_they_are_of(kind: str, ending: s
     options = {"separator": "\t"} if ending == "tsv" else {}
     found = read(f"out.{ending}", **options)
     seen = [cells(i) for i in range(ROWS)]
-    output = netspec.open_run(run).predict(examples(rows, seen))
+    output = netspec.open_run(run).predict(as_tensors(rows, seen))
     assert [str(i) for i in found["id"]] == [row["id"] for row in rows]
     if kind == "values":
         assert found["predicted_price"].to_list() == pytest.approx(output[:, 0].tolist(), rel=1e-4)
@@ -195,6 +198,41 @@ def test_several_targets_are_a_vector(here: Path) -> None:
     assert [column.name for column in columns.seen] == ["rooms", "kind"] and columns.width == 9
 
 
+def test_categories_that_the_run_has_not_seen_are_warned_of(here: Path) -> None:
+    table = "table: {train: houses.csv, target: price, drop: [id, sold, grade]}"
+    run = finish(netspec.loads(spec(table, "L1Loss", 7, 1, epochs=1)), here / "run").run
+    kinds = ["castle", "tent", "castle", "flat", ""]
+    write(here / "new.csv", [cells(100 + i) | {"kind": kind} for i, kind in enumerate(kinds)])
+    told = (
+        "warning: the column `kind` of `new.csv` has what no training row has: `castle` in 2 rows, `tent` in 1 row; "
+        "the net is told of none of its categories there\n"
+    )
+    for words in ((), ("-o", "out.csv"), ("--format", "json")):
+        done = netspec_("predict", run, "new.csv", *words)
+        assert (done.exit_code, done.stderr) == (0, told)
+        assert "warning" not in done.stdout
+    write(here / "new.csv", [cells(100)])
+    assert netspec_("predict", run, "new.csv").stderr == ""
+
+
+@pytest.mark.parametrize(("targets", "names"), [("price", ["price"]), ("[price, area]", ["price", "area"])])
+def test_what_is_said_of_a_row_has_the_names_of_its_columns(targets: str, names: list[str], here: Path) -> None:
+    data = f"table: {{train: houses.csv, target: {targets}, columns: [rooms, kind]}}"
+    run = finish(netspec.loads(spec(data, "L1Loss", 5, len(names), epochs=1)), here / "run").run
+    (here / "new.csv").write_text("rooms,kind\n2,flat\n")
+    lines = netspec_("predict", run, "new.csv").output.splitlines()
+    assert [line.partition(":")[0].strip() for line in lines] == ["new.csv[0]", *names]
+    (answer,) = json.loads(netspec_("predict", run, "new.csv", "--format", "json").output)
+    assert list(answer["outputs"]) == names
+
+
+def test_scores_of_a_yes_and_a_no_are_no_values_of_their_column(here: Path) -> None:
+    data = "table: {train: houses.csv, target: sold, columns: [rooms, kind]}"
+    run = finish(netspec.loads(spec(data, "BCEWithLogitsLoss", 5, 1, epochs=1)), here / "run").run
+    (here / "new.csv").write_text("rooms,kind\n2,flat\n")
+    assert netspec_("predict", run, "new.csv").output.splitlines()[1].startswith("  output: ")
+
+
 # ---- what is wrong
 
 
@@ -216,6 +254,17 @@ WRONG: dict[str, tuple[str, str, str, int]] = {
     "another separator": ("target: price", "a;price\n1;2\n", 'as one column, `a;price`; write `separator: ";"`', 1),
     "numbers with separators": ("target: price", 'a,price\n"1,000.5",2\n"2,000",3\n', "numbers in a form that is not "
                                 "read, such as `1,000.5`; write them as 1234.5, or say `categories: a`", 1),
+    "a number beyond float32": ("target: price", "a,price\n1,2\n1e39,3\n", "column `a` of `", 1),
+    "its row and the limit": ("target: price", "a,price\n1,2\n1e39,3\n", "has a value in row 2 of 1e+39, and float32 "
+                              "goes to 3.403e+38; mend it", 1),
+    "a target beyond float32": ("target: price", "a,price\n1,2\n1,-1e300\n", "`price` of `", 1),
+    "a slip among numbers": ("target: price", "a,price\n1,2\n2,3\n9x,4\n", "2 of 3 are numbers, but row 3 has `9x`; "
+                             "mend it, or let `missing` list it, if it stands for no value, or say `categories: a`", 1),
+    "a slip in the target": ("target: price", "a,price\n1,2\n2,3\n3,4\n4,?\n", "in the column `price`", 1),
+    "dates": ("target: price", "a,price\n2026-01-31,2\n2026-02-28,3\n", "dates, such as `2026-01-31`", 1),
+    "dates with points": ("target: price", "a,price\n31.1.2026,2\n28.2.2026,3\n", "dates, such as `28.2.2026`", 1),
+    "units": ("target: price", "a,price\n12 kg,2\n7 kg,3\n", "has numbers with a unit, such as `12 kg`; take away the "
+              "`kg`, or say `categories: a`", 1),
     "two outputs": ("target: price", "a,price\n1,2\n", "names 1 column, but `MSELoss` compares with 2", 2),
 }  # fmt: skip
 
@@ -229,6 +278,68 @@ def test_a_table_that_cannot_be_used_is_told_with_its_place(case: str, here: Pat
         netspec.train(net, run=here / "run", quiet=True)
     assert words in str(caught.value)
     assert not (here / "run").exists()
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_bytes_in_a_column_are_told_and_may_be_left_out(seen: bool, here: Path) -> None:
+    import polars
+
+    frame = polars.DataFrame({"a": [1.0, 2.0, 3.0], "b": [b"\xff", b"\x00", b"x"], "price": [1.0, 2.0, 4.0]})
+    frame.write_parquet("t.parquet")
+    more = "" if seen else ", drop: b"
+    net = netspec.loads(spec(f"table: {{train: t.parquet, target: price{more}}}", "MSELoss", 1, 1, epochs=1))
+    if seen:
+        with pytest.raises(NetspecError, match=r"the column `b` of `.*` is of Binary, .* leave it out with `drop: b`"):
+            netspec.train(net, run=here / "run", quiet=True)
+    else:
+        finish(net, here / "run")
+
+
+def test_nan_in_parquet_is_what_is_missing(here: Path) -> None:
+    import polars
+
+    nan = float("nan")
+    frame = polars.DataFrame({"a": [1.0, nan, 3.0], "price": [1.0, 2.0, 4.0], "grade": [1.0, nan, 2.0]})
+    frame.write_parquet("t.parquet")
+    for target, loss in (("grade", "MSELoss"), ("grade", "CrossEntropyLoss")):
+        data = f"table: {{train: t.parquet, target: {target}, columns: a}}"
+        net = netspec.loads(spec(data, loss, 1, 1 if loss == "MSELoss" else 2))
+        with pytest.raises(NetspecError, match=r"`grade` of `.*` is missing in 1 row, the first of them row 2"):
+            netspec.train(net, run=here / "run", quiet=True)
+    run = finish(netspec.loads(spec("table: {train: t.parquet, target: price, columns: a}", "MSELoss", 1, 1)),
+                 here / "run").run  # fmt: skip
+    (column,) = columns_of((run / "table.json").read_text(), "").seen
+    assert isinstance(column, NumberColumn) and column.fill == 2.0
+
+
+def test_numbers_that_are_categories_are_compared_as_numbers(here: Path) -> None:
+    """A library writes 94107.0 for 94107 where another row has none."""
+    (here / "train.csv").write_text("zip,kind,price\n94107,1,1\n94107.0,2,2\n10115,1,3\n")
+    (here / "test.csv").write_text("zip,kind,price\n94107.00,2.0,1\n10115,1,3\n20095,1,3\n")
+    data = "table: {train: train.csv, test: test.csv, target: kind, columns: zip, categories: zip}"
+    run = finish(netspec.loads(spec(data, "CrossEntropyLoss", 2, 2, epochs=1)), here / "run").run
+    kept = columns_of((run / "table.json").read_text(), "")
+    (column,) = kept.seen
+    assert isinstance(column, CategoryColumn) and column.values == ("10115", "94107")
+    x = examples_of(read_frame(here / "test.csv", Table(train="", target="kind")), kept, "test.csv")
+    assert x.equal(torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]))
+
+
+@pytest.mark.parametrize(
+    ("prices", "told"),
+    [
+        ("250000 310000 275000", "write it in another unit, such as price / 100,000"),
+        ("60 60.1 60.2", "take a number near 60.1 off it"),
+        ("1 2 3", None),
+    ],
+)
+def test_a_target_far_from_what_a_net_begins_with_is_mentioned(prices: str, told: str | None, here: Path) -> None:
+    (here / "t.csv").write_text("a,price\n" + "".join(f"{i},{price}\n" for i, price in enumerate(prices.split())))
+    (here / "s.yaml").write_text(spec("table: {train: t.csv, target: price}", "MSELoss", 1, 1, epochs=1))
+    done = netspec_("train", "s.yaml", "--run", "run", "--device", "cpu")
+    assert done.exit_code == 0
+    notes = [line for line in done.stderr.splitlines() if "are not scaled" in line]
+    assert len(notes) == (told is not None) and all(line.endswith(str(told)) for line in notes)
 
 
 def test_other_bytes_are_no_table(here: Path) -> None:

@@ -72,6 +72,10 @@ train:
     def has_validation(self) -> bool:
         return self.validation is not None
 
+    @property
+    def greys(self) -> tuple[int, ...]:
+        return self.values or ()
+
     def facts(self) -> Facts:
         return Facts((self.channels, None, None), self.classes)
 
@@ -90,4 +94,8 @@ train:
         if self.values is not None and self.classes is not None and len(self.values) != self.classes:
             message = f"`values` has {len(self.values)} values, but `classes` says {self.classes}"
             found.append(Problem(message, "recipe-conflict", "values", help="leave `classes` out: `values` says it"))
+        for value in dict.fromkeys(self.greys):
+            if self.greys.count(value) > 1:
+                message = f"`values` names {value} twice, but it can be one class only"
+                found.append(Problem(message, "recipe-conflict", "values", help="leave one out"))
         return found

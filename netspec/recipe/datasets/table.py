@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from netspec.arguments import Count
 from netspec.dims import Problem
 from netspec.recipe.base import DataSet, Facts
-from netspec.recipe.fields import Texts
+from netspec.recipe.fields import Separator, Texts
 
 MISSING: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 """What stands for a value that is not there, where a recipe does not say it."""
@@ -17,16 +18,18 @@ class Table(DataSet):
     """A table in a file of CSV (`.csv`, `.tsv`) or Parquet (`.parquet`), a row for each example. This needs the extra
     `table`.
 
-    An example is a vector: a number for each column of numbers, and for each column of text, which holds categories,
-    a 0 or 1 for each of them. What has to be known for that is learned from the rows that are trained on alone, and
-    kept in the run as `table.json`: mean and standard deviation of each number, which then has mean 0 and deviation 1,
-    and is the mean where it is missing; the categories, which have a place of their own for what is missing if
-    something is. A category that training has not seen is all zeros. `netspec predict RUN FILE.csv` makes examples of
-    other rows likewise.
+    An example is a vector: a number for each column of numbers, and for each column of text, which holds categories, a
+    0 or 1 for each of them. What has to be known for that is learned from the rows that are trained on alone, and kept
+    in the run as `table.json`: mean and standard deviation of each number, which then has mean 0 and deviation 1, and
+    is the mean where it is missing; the categories, which have a place of their own for what is missing if something
+    is. A category that training has not seen is all zeros, of which `netspec predict` warns. `netspec predict RUN
+    FILE.csv` makes examples of other rows likewise.
 
     The target is the column `target`: for a loss of classes its values are the classes, by their order or alphabet; for
-    one of values they are numbers, or the two words of a yes and a no. Several targets are a vector, for losses of
-    values. A relative path counts from the directory where the run was started, as long as it is there.
+    one of values they are numbers, or the two words of a yes and a no. Numbers of a target are not scaled: the net says
+    them as they stand in the file, and losses are of their size. Where they are far from 0, write them in another unit,
+    as thousands; a run says so when it begins. Several targets are a vector, for losses of values. A relative path
+    counts from the directory where the run was started, as long as it is there.
 
     Args:
         train: the file of the training rows.
@@ -35,7 +38,7 @@ class Table(DataSet):
         validation: the file of the validation rows, in place of the recipe's `validation` share.
         columns: the columns that the net sees; null for all but `target` and `drop`.
         drop: columns that the net does not see, such as a number of the row.
-        categories: columns of numbers that are categories, such as a postcode.
+        categories: columns of numbers that are categories, such as a postcode; 94107 and 94107.0 are the same.
         normalize: numbers get mean 0 and standard deviation 1.
         missing: what stands for a value that is not there, in CSV; null is nothing at all, `NA`, `N/A`, `NaN`, `nan`,
             `null` or `NULL`.
@@ -73,7 +76,7 @@ train:
     categories: Texts | None = None
     normalize: bool = True
     missing: Texts | None = None
-    separator: str | None = None
+    separator: Separator | None = None
     width: Count | None = None
     classes: Count | None = None
 
@@ -94,22 +97,28 @@ train:
         return Facts((self.width,), self.classes, dtype="float32")
 
     def problems(self) -> list[Problem]:
-        found: list[Problem] = []
-        targets = set(self.targets)
-        if len(targets) < len(self.targets):
-            twice = next(name for name in self.targets if self.targets.count(name) > 1)
-            found.append(Problem(f"`target` names `{twice}` twice", "recipe-conflict", "target", help="leave one out"))
-        for argument, names in (("columns", self.columns), ("drop", self.drop), ("categories", self.categories)):
-            for name in listed(names):
-                if name in targets:
+        return [Problem(message, "recipe-conflict", at, help=help_) for at, message, help_ in self._conflicts()]
+
+    def _conflicts(self) -> Iterator[tuple[str, str, str]]:
+        """What the lists of columns say against each other: the argument at fault, a message, what to do."""
+        targets, columns, drop = self.targets, listed(self.columns), listed(self.drop)
+        lists = {"target": targets, "columns": columns, "drop": drop, "categories": listed(self.categories)}
+        for argument, names in lists.items():
+            for name in dict.fromkeys(names):
+                if names.count(name) > 1:
+                    yield argument, f"`{argument}` names `{name}` twice", "leave one out"
+                if name in targets and argument == "drop":
+                    yield argument, f"`{name}` is the `target`, which the net never sees", f"leave `{name}` out of it"
+                elif name in targets and argument != "target":
                     message = f"`{name}` is the `target`, and `{argument}` names it as what the net sees"
-                    message = message if argument != "drop" else f"`{name}` is the `target`, which the net never sees"
-                    found.append(Problem(message, "recipe-conflict", argument, help=f"leave `{name}` out of it"))
-        for name in listed(self.drop):
-            if self.columns is not None and name in listed(self.columns):
-                message = f"`columns` names `{name}`, and so does `drop`"
-                found.append(Problem(message, "recipe-conflict", "drop", help="leave it out of one of the two"))
-        return found
+                    yield argument, message, f"leave `{name}` out of it"
+                elif name in drop and argument in ("columns", "categories"):
+                    either = "drop" if argument == "columns" else argument
+                    other = "columns" if argument == "columns" else "drop"
+                    yield either, f"`{other}` names `{name}`, and so does `{either}`", "leave it out of one of the two"
+                elif argument == "categories" and columns and name not in columns:
+                    message = f"`categories` names `{name}`, which is none of the `columns` that the net sees"
+                    yield argument, message, f"add `{name}` to `columns`, or leave it out here"
 
 
 def listed(names: str | tuple[str, ...] | None) -> tuple[str, ...]:

@@ -53,6 +53,7 @@ class Accuracy(OfAnswers):
     column: ClassVar[str] = "accuracy"
     usual: ClassVar[str] = "micro"
     example: ClassVar[str | None] = "{top_k: 5}"
+    renaming: ClassVar[tuple[dict[str, Any], ...]] = ({"top_k": 5},)
 
     average: Average = "micro"
     top_k: Count = 1
@@ -100,6 +101,7 @@ class FBetaScore(OfAnswers):
     column: ClassVar[str] = "f"
     scalar: ClassVar[str | None] = "beta"
     example: ClassVar[str | None] = "2"
+    renaming: ClassVar[tuple[dict[str, Any], ...]] = ({"beta": 2},)
 
     beta: Positive
     average: Average = "macro"

@@ -35,6 +35,7 @@ class MeanSquaredError(OfValues):
     lower: ClassVar[bool] = True
     scalar: ClassVar[str | None] = "squared"
     example: ClassVar[str | None] = "{squared: false}"
+    renaming: ClassVar[tuple[dict[str, Any], ...]] = ({"squared": False},)
 
     squared: bool = True
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from netspec.diagnostics import MissingExtra, ResourceError, did_you_mean
 from netspec.extras import install
+from netspec.kinds import LARGEST_FLOAT
 from netspec.recipe.datasets.table import MISSING, Table, listed
 from netspec.trainer.data.parts import damaged
 
@@ -41,7 +43,7 @@ def need_polars() -> Any:
 
 
 def read_frame(path: Path, data: Table) -> Frame:
-    """The rows of a file: columns of CSV as text, in which null is what is missing.
+    """The rows of a file: columns of CSV as text, in which null is what is missing, as NaN is in Parquet.
 
     Raises:
         MissingExtra: Polars is not installed.
@@ -55,7 +57,7 @@ def read_frame(path: Path, data: Table) -> Frame:
     try:
         content = path.read_bytes()
         if path.suffix.lower() == ".parquet":
-            frame = polars.read_parquet(io.BytesIO(content))
+            frame = polars.read_parquet(io.BytesIO(content)).with_columns(polars.selectors.float().fill_nan(None))
         else:
             frame = _read_csv(polars, path, content, data)
     except (polars.exceptions.PolarsError, OSError) as error:
@@ -140,17 +142,55 @@ def numbers_of(column: Any) -> Any | None:
 
 
 def check_finite(numbers: Any, origin: str) -> None:
-    """Require that numbers are finite, as far as they are there.
+    """Require that numbers are finite as float32, as far as they are there.
 
     Raises:
         ResourceError: one is not.
     """
-    wrong = (~numbers.is_finite()).fill_null(value=False).arg_true()
-    if len(wrong):
+    wrong = (numbers.abs() > LARGEST_FLOAT).fill_null(value=False).arg_true()
+    if not len(wrong):
+        return
+    row = int(wrong[0])
+    infinite = not bool(numbers.is_finite()[row])
+    told = "that is not finite" if infinite else f"of {numbers[row]:.4g}, and float32 goes to {LARGEST_FLOAT:.4g}"
+    way = "remove such rows, or let `missing` name it" if infinite else "mend it, or write the column in another unit"
+    raise ResourceError(f"the column `{numbers.name}` of `{origin}` has a value in row {row + 1} {told}; {way}")
+
+
+def texts_of(column: Any, origin: str) -> Any:
+    """A column as texts, null where something is missing.
+
+    Raises:
+        ResourceError: it holds bytes, lists or objects.
+    """
+    polars = need_polars()
+    if column.dtype.is_nested() or column.dtype in (polars.Binary, polars.Object):
         raise ResourceError(
-            f"the column `{numbers.name}` of `{origin}` has a value in row {int(wrong[0]) + 1} that is not finite; "
-            "remove such rows, or let `missing` name it"
+            f"the column `{column.name}` of `{origin}` is of {column.dtype}, neither of numbers nor of categories; "
+            f"leave it out with `drop: {column.name}`, or make numbers of it"
         )
+    return column.cast(polars.String)
+
+
+def without_point(texts: Any) -> Any:
+    """Texts that are whole numbers without `.0`, with which libraries write them where a column has gaps."""
+    return texts.str.replace(r"^([-+]?\d+)\.0+$", "$1")
+
+
+def places_of(column: Any, values: Sequence[str], origin: str) -> Any:
+    """Where the values of a column stand among some, int64; null for what is missing or none of them. If these are
+    numbers, the values are compared as such: 94107.0 is 94107.
+
+    Raises:
+        ResourceError: it holds bytes, lists or objects.
+    """
+    polars = need_polars()
+    known = polars.Series(column.name, list(values), dtype=polars.String)
+    texts, numbers = texts_of(column, origin), known.cast(polars.Float64, strict=False)
+    if not numbers.null_count() and numbers.n_unique() == len(values):
+        known, texts = numbers, texts.cast(polars.Float64, strict=False)
+    places: Sequence[int] = range(len(values))
+    return texts.replace_strict(known, list(places), default=None, return_dtype=polars.Int64)
 
 
 def first_text(column: Any) -> str:

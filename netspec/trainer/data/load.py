@@ -130,8 +130,8 @@ def load_examples(recipe: Recipe, input: Given, output: Given, path: Path, devic
     return split
 
 
-def load_rows(recipe: Recipe, input: Given, path: Path, kept: Path, device: torch.device) -> Split:
-    """Load the rows of a table without targets, for a net that is trained on one.
+def load_rows(recipe: Recipe, input: Given, path: Path, kept: Path, device: torch.device) -> tuple[Split, list[str]]:
+    """Load the rows of a table without targets, for a net that is trained on one; with warnings of what is in them.
 
     Args:
         recipe: the recipe.
@@ -144,10 +144,10 @@ def load_rows(recipe: Recipe, input: Given, path: Path, kept: Path, device: torc
         MissingExtra: the library for tables is not installed.
         ResourceError: a file is missing or damaged, or lacks a column.
     """
-    part = read_rows(path, cast("Table", recipe.data), kept)
+    part, warnings = read_rows(path, cast("Table", recipe.data), kept)
     split = _split("", torch.arange(len(part.y)), part, None, device, True, None)
     _check_input(split, part, recipe, 0, values_of(input)[0])
-    return split
+    return split, warnings
 
 
 def _splits(

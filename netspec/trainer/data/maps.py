@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -21,15 +22,13 @@ from netspec.trainer.data.folder import unusable
 from netspec.trainer.data.given import GivenStream
 from netspec.trainer.data.given import read as read_given
 from netspec.trainer.data.listing import shown
-from netspec.trainer.data.masks import check_binary, read_mask, target_reader
+from netspec.trainer.data.masks import check_classes, target_reader
 from netspec.trainer.data.parts import Parts, Request, located
 from netspec.trainer.data.pictures import read_picture
 from netspec.trainer.data.supplied import GivenData
 from netspec.trainer.transforms.pipeline import MovingTarget, Pipeline
 from netspec.views.describe import plural
 
-_LOOKED_AT = 20
-"""So many masks are looked at for what their values are."""
 _NONE = torch.empty(1, 0)
 
 
@@ -177,13 +176,18 @@ def _found(root: Path, where: str, data: Pairs, part: str) -> list[PicturePair]:
         )  # fmt: skip
     pairs = [PicturePair(name, _path(base, data.inputs, name), _path(base, data.targets, name)) for name in wanted]
     if not pairs:
-        raise ResourceError(f"{origin} names no picture; `inputs` and `targets` say where they are below the folder")
+        raise ResourceError(
+            f"{origin} names no picture{_instead(base, data.inputs, 'inputs')}"
+            if place.is_dir() else f"{origin} names no picture: write the name of a pair on each line"
+        )  # fmt: skip
     for what, paths in (("picture", [pair.image for pair in pairs]), ("target", [pair.target for pair in pairs])):
         lost = [path for path in paths if not os.path.isfile(path)]  # noqa: PTH113  # called for every picture
         if lost:
+            argument, pattern = ("inputs", data.inputs) if what == "picture" else ("targets", data.targets)
+            instead = _instead(base, pattern, argument) if len(lost) == len(pairs) else ""
             raise ResourceError(
                 f"{plural(len(lost), what)} of {len(pairs)} {'is' if len(lost) == 1 else 'are'} not there, such as "
-                f"`{shown(lost[0])}`; put them there, or remove their pairs"
+                f"`{shown(lost[0])}`{instead or '; put them there, or remove their pairs'}"
             )
     return pairs
 
@@ -194,13 +198,38 @@ def _names(folder: Path, pattern: str) -> list[str]:
     before, _, behind = name.partition("*")
     place = folder / inner
     if not place.is_dir():
-        raise ResourceError(f"there is no folder `{shown(str(place))}`; `inputs` says where the pictures are")
+        raise ResourceError(f"there is no folder `{shown(str(place))}`{_instead(folder, pattern, 'inputs')}")
     return [
         entry.name[len(before) : len(entry.name) - len(behind)]
         for entry in os.scandir(place)
         if entry.name.startswith(before) and entry.name.endswith(behind) and not entry.name.startswith(".")
         if len(entry.name) > len(before) + len(behind)
     ]
+
+
+def _instead(base: Path, pattern: str, argument: str) -> str:
+    """What there is in place of what a pattern wants, as the end of a message with what to write."""
+    inner, _, name = pattern.rpartition("/")
+    folder = base / inner
+    while folder != base and not folder.is_dir():
+        folder = folder.parent
+    where = f"`{shown(str(folder))}`"
+    entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+    kinds = Counter(Path(entry.name).suffix for entry in entries if entry.is_file()).most_common(3)
+    if kinds and folder == base / inner:
+        listed = " and ".join(f"{count} `*{shown(ending)}`" for ending, count in kinds)
+        below = folder.relative_to(base).as_posix()
+        better = f"{below}/*{kinds[0][0]}" if inner else f"*{kinds[0][0]}"
+        if better == pattern:
+            return f", but there are {listed} in {where}; names must be alike, but for what `{argument}` says"
+        return f", but there are {listed} in {where}; write `{argument}: {shown(better)}`, where these are meant"
+    folders = sorted(entry.name for entry in entries if entry.is_dir())[:5]
+    if folders:
+        listed = ", ".join(f"`{shown(one)}`" for one in folders)
+        return f"; in {where} there are the folders {listed}: `{argument}` says which, as in `{argument}: " + (
+            f"{shown(folders[0])}/{name}`"
+        )
+    return f"; {where} is empty: `{argument}` says where they are below `{shown(str(base))}`"
 
 
 def _path(base: Path, pattern: str, name: str) -> str:
@@ -215,7 +244,7 @@ def _reader(data: Pairs, request: Request, pairs: Sequence[PicturePair]) -> tupl
 
     Raises:
         UsageError: no loss compares a picture.
-        ResourceError: the masks hold 0 and 255, which are no classes.
+        ResourceError: values of the masks are no classes.
     """
     field = request.fields[0] if len(request.fields) == 1 else None
     reads = None if field is None else reads_of(field.loss)
@@ -223,9 +252,9 @@ def _reader(data: Pairs, request: Request, pairs: Sequence[PicturePair]) -> tupl
         raise UsageError(f"`{data.name()}` gives one picture as target, and the recipe's losses compare no such")
     divisor = field.loss.divisor
     ignored = None if divisor is None else divisor.ignore_index
-    if reads == "classes" and data.values is None and ignored != 255:
-        check_binary([read_mask(pair.target) for pair in pairs[:_LOOKED_AT]], f"`{shown(data.path)}`")
     shape = field.output.shape
+    if reads == "classes" and data.values is None and shape and isinstance(shape[0], int):
+        check_classes([pair.target for pair in pairs], f"`{shown(data.path)}`", shape[0], field.loss)
     channels = 3 if reads == "values" and len(shape) == 3 and shape[0] == 3 else 1
     return field.loss, target_reader(reads, data.values, ignored, channels)
 

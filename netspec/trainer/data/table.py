@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,24 @@ from netspec.trainer.data.frames import (
     check_finite,
     column_of,
     first_text,
-    need_polars,
     numbers_of,
+    places_of,
     read_frame,
     tensor_of,
+    texts_of,
+    without_point,
 )  # fmt: skip
+from netspec.trainer.data.odd_columns import check_texts
 from netspec.trainer.data.parts import Part, Parts, Request, located
 from netspec.trainer.data.splits import hold_out
 from netspec.trainer.data.table_targets import classes_of, of_classes, targets_of
 from netspec.trainer.machine.host import ints
 from netspec.views.describe import plural
 
-_ODD_NUMBER = re.compile(r"[-+]?[$€£]? ?\d[\d.,' \u00a0\u202f]*[.,]\d+ ?[%$€£]?|[-+]?[$€£]? ?\d+ ?[%$€£]?")
-"""`1,234.50`, `12,5`, `$ 3`, `7 %`."""
+_FAR = 100
+"""How many deviations, or how many times 1, a target may be away from 0 before a run mentions it."""
+_NAMED = 5
+"""So many values of a column are named."""
 _MOST = 1000
 """The most categories of a column: what has more is a text or a number of the row."""
 
@@ -66,13 +72,14 @@ def read(data: Table, request: Request) -> Parts:
     names = columns.classes if columns.classes is not None and field is not None and of_classes(field) else None
     return Parts(
         parts["train"], parts.get("test"), parts.get("validation"), names=names or (),
-        classes=None if names is None else len(names), kept=columns.text(), notes=_notes(data, columns, frames),
+        classes=None if names is None else len(names), kept=columns.text(),
+        notes=(*_notes(data, columns, frames), *_about_scale(data, columns, y)),
         hash=lambda: hash_of_files(files["train"], {name: {"": path} for name, path in files.items()}),
     )  # fmt: skip
 
 
-def read_rows(path: Path, data: Table, kept: Path) -> Part:
-    """The examples of a file by what a run keeps, without targets.
+def read_rows(path: Path, data: Table, kept: Path) -> tuple[Part, list[str]]:
+    """The examples of a file by what a run keeps, without targets; and warnings of categories that it has not seen.
 
     Raises:
         MissingExtra: Polars is not installed.
@@ -81,7 +88,27 @@ def read_rows(path: Path, data: Table, kept: Path) -> Part:
     frame = read_frame(path, data)
     columns = columns_of(kept.read_text(encoding="utf-8"), str(kept))
     x = examples_of(frame, columns, str(path))
-    return Part(x, torch.empty(len(x), 0), (columns.width,), f"`{path}`")
+    return Part(x, torch.empty(len(x), 0), (columns.width,), f"`{path}`"), _unseen(frame, columns, str(path))
+
+
+def _unseen(frame: Frame, columns: TableColumns, origin: str) -> list[str]:
+    """Warnings of categories that no training row has, each with its count."""
+    warnings = list[str]()
+    for seen in columns.seen:
+        if not isinstance(seen, CategoryColumn):
+            continue
+        there = frame[seen.name].drop_nulls()
+        strange = there.filter(places_of(there, seen.values, origin).is_null())
+        if not len(strange):
+            continue
+        counted = Counter(map(str, strange.to_list())).most_common()
+        told = ", ".join(f"`{value[:40]}` in {plural(count, 'row')}" for value, count in counted[:_NAMED])
+        more = f", and {plural(len(counted) - _NAMED, 'other')}" if len(counted) > _NAMED else ""
+        warnings.append(
+            f"warning: the column `{seen.name}` of `{origin}` has what no training row has: {told}{more}; the net is "
+            "told of none of its categories there"
+        )
+    return warnings
 
 
 def _files(data: Table) -> dict[str, str]:
@@ -126,20 +153,18 @@ def _learn(column: Any, rows: list[int] | None, data: Table, origin: str) -> Col
 
 
 def _learn_categories(column: Any, rows: list[int] | None, named: tuple[str, ...], origin: str) -> CategoryColumn:
-    polars = need_polars()
-    if column.dtype.is_temporal() or column.dtype.is_nested():
+    if column.dtype.is_temporal():
         raise ResourceError(
             f"the column `{column.name}` of `{origin}` is of {column.dtype}, neither of numbers nor of categories; "
             f"leave it out with `drop: {column.name}`, or make numbers of it"
         )
-    texts = column.cast(polars.String)
+    texts = texts_of(column, origin)
     seen = texts if rows is None else texts[rows]
+    if column.name in named:
+        seen = without_point(seen)
     values = sorted(seen.drop_nulls().unique().to_list())
-    if values and column.name not in named and all(_ODD_NUMBER.fullmatch(value) for value in values):
-        raise ResourceError(
-            f"the column `{column.name}` of `{origin}` has numbers in a form that is not read, such as `{values[0]}`; "
-            f"write them as 1234.5, or say `categories: {column.name}`"
-        )
+    if column.name not in named:
+        check_texts(texts, values, origin)
     if len(values) > _MOST:
         raise ResourceError(
             f"the column `{column.name}` of `{origin}` has {len(values):,} different texts, such as "
@@ -155,7 +180,6 @@ def examples_of(frame: Frame, columns: TableColumns, origin: str) -> Tensor:
     Raises:
         ResourceError: a column is not there, or has texts in place of numbers.
     """
-    polars = need_polars()
     made = torch.zeros(frame.height, columns.width)
     at = 0
     for seen in columns.seen:
@@ -169,10 +193,10 @@ def examples_of(frame: Frame, columns: TableColumns, origin: str) -> Tensor:
                 )
             check_finite(numbers, origin)
             scaled = (numbers.fill_null(seen.fill) - seen.mean) / seen.deviation
+            check_finite(scaled, origin)
             made[:, at] = tensor_of(scaled).float()
         else:
-            places: dict[str, int] = {value: place for place, value in enumerate(seen.values)}
-            found = column.cast(polars.String).replace_strict(places, default=None, return_dtype=polars.Int64)
+            found = places_of(column, seen.values, origin)
             place = tensor_of(found.fill_null(-1))
             if seen.missing:
                 empty = tensor_of(column.is_null())
@@ -204,7 +228,7 @@ def _check_width(columns: TableColumns, request: Request, origin: str) -> None:
 
 def _notes(data: Table, columns: TableColumns, frames: Mapping[str, Frame]) -> tuple[str, ...]:
     """Notes for the user: words that stand for 0 and 1, numbers of rows, categories that training has not seen."""
-    polars, notes = need_polars(), list[str]()
+    notes = list[str]()
     if columns.classes is not None and len(data.targets) == 1 and len(columns.classes) == 2:
         notes.append(f"note: of `{data.targets[0]}`, 0 is `{columns.classes[0]}` and 1 is `{columns.classes[1]}`")
     rows = frames["train"].height
@@ -220,8 +244,30 @@ def _notes(data: Table, columns: TableColumns, frames: Mapping[str, Frame]) -> t
             frame = frames.get(part)
             if frame is None or column.name not in frame.columns:
                 continue
-            texts = frame[column.name].cast(polars.String).drop_nulls()
-            count = int((~texts.is_in(list(column.values))).sum())
+            given = frame[column.name].drop_nulls()
+            count = int(places_of(given, column.values, part).null_count())
             if count:
                 notes.append(f"note: {plural(count, 'row')} of {part} has a `{column.name}` that no training row has")
     return tuple(notes)
+
+
+def _about_scale(data: Table, columns: TableColumns, y: Tensor) -> list[str]:
+    """Notes on targets that are far from what a net gives at first, which is about 0 with a deviation of about 1."""
+    if columns.classes is not None or not y.numel():
+        return []
+    notes = list[str]()
+    for name, values in zip(data.targets, y.double().reshape(len(y), -1).T, strict=False):
+        mean, deviation = float(values.mean()), float(values.std(correction=0))
+        size = (mean**2 + deviation**2) ** 0.5
+        if size > _FAR:
+            unit = 10.0 ** math.floor(math.log10(size))
+            way = f"write it in another unit, such as {name} / {unit:,.0f}"
+        elif deviation > 0 and abs(mean) > _FAR * deviation:
+            way = f"take a number near {mean:.4g} off it"
+        else:
+            continue
+        notes.append(
+            f"note: `{name}` is {mean:,.4g} in the mean, with a deviation of {deviation:.4g}, and targets are not "
+            f"scaled: a net begins near 0, and takes long to get there; {way}"
+        )
+    return notes

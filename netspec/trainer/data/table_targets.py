@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,19 @@ from netspec.diagnostics import ResourceError
 from netspec.recipe.datasets.table import Table
 from netspec.recipe.terms import TargetField
 from netspec.trainer.data.columns import TableColumns
-from netspec.trainer.data.frames import Frame, check_finite, column_of, first_text, need_polars, numbers_of, tensor_of
+from netspec.trainer.data.frames import (
+    Frame,
+    check_finite,
+    column_of,
+    first_text,
+    need_polars,
+    numbers_of,
+    places_of,
+    tensor_of,
+    texts_of,
+    without_point,
+)  # fmt: skip
+from netspec.trainer.data.odd_columns import check_mixed
 from netspec.views.describe import plural
 
 _MOST = 1000
@@ -42,7 +54,7 @@ def classes_of(frame: Frame, data: Table, field: TargetField | None, origin: str
     numbers = numbers_of(column)
     polars = need_polars()
     if of_classes(field):
-        texts = column.cast(polars.String)
+        texts = without_point(texts_of(column, origin)) if numbers is not None else texts_of(column, origin)
         found = texts.drop_nulls().unique().to_list()
         if len(found) > _MOST:
             raise ResourceError(
@@ -53,12 +65,13 @@ def classes_of(frame: Frame, data: Table, field: TargetField | None, origin: str
         return tuple(sorted(found, key=float) if whole and _are_floats(found) else sorted(found))
     if numbers is not None:
         return None
-    found = sorted(column.cast(polars.String).drop_nulls().unique().to_list())
+    found = sorted(texts_of(column, origin).drop_nulls().unique().to_list())
     if len(found) == 1:
         raise ResourceError(
             f"the target `{column.name}` of `{origin}` is `{found[0]}` in every row: there is nothing to learn"
         )
     if len(found) != 2:
+        check_mixed(texts_of(column, origin), origin, "and remove such rows")
         raise ResourceError(
             f"the target `{column.name}` of `{origin}` has texts, such as `{found[0]}`, but `{field.loss.name()}` "
             "compares numbers; for classes write `loss: CrossEntropyLoss`, with an output for each"
@@ -90,13 +103,12 @@ def targets_of(frame: Frame, columns: TableColumns, data: Table, field: TargetFi
     if tuple(wanted) != (len(made),):
         raise ResourceError(
             f"`target` names {plural(len(made), 'column')}, but `{field.loss.name()}` compares with "
-            f"{' × '.join(map(str, wanted)) or 'one value'} for each example: let the net's output be [{len(made)}]"
+            f"{' × '.join(map(str, wanted)) or 'one value'} for each example: let its last layer give {len(made)}"
         )
     return torch.stack(made, 1).float()
 
 
 def _target(column: Any, columns: TableColumns, origin: str) -> Tensor:
-    polars = need_polars()
     empty = column.is_null().arg_true()
     if len(empty):
         raise ResourceError(
@@ -112,14 +124,12 @@ def _target(column: Any, columns: TableColumns, origin: str) -> Tensor:
             )
         check_finite(numbers, origin)
         return tensor_of(numbers)
-    places: Mapping[str, int] = {value: place for place, value in enumerate(columns.classes)}
-    texts = column.cast(polars.String)
-    found = texts.replace_strict(places, default=None, return_dtype=polars.Int64)
+    found = places_of(column, columns.classes, origin)
     strange = found.is_null().arg_true()
     if len(strange):
         row = int(strange[0])
         raise ResourceError(
-            f"the target `{column.name}` of `{origin}` is `{texts[row]}` in row {row + 1}, which no training row has: "
+            f"the target `{column.name}` of `{origin}` is `{column[row]}` in row {row + 1}, which no training row has: "
             "what is not trained cannot be tested"
         )
     return tensor_of(found)

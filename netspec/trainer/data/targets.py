@@ -123,9 +123,11 @@ def _renumbered(lowest: int, top: int, aim: _Aim) -> str:
     """What classes that are too high probably are, with what to write, as the end of the message."""
     if (lowest, top) == (1, aim.output[0] if aim.output else 1):
         return f"; if they count from 1, store `{aim.key} - 1`"
+    way = f"; let its last layer give {top + 1}"
     if aim.loss.divisor is None:
-        return ""
-    return f"; if {top} marks what has no class, write `loss: {{{aim.loss.name()}: {{ignore_index: {top}}}}}`"
+        return way
+    marks = f"`loss: {{{aim.loss.name()}: {{ignore_index: {top}}}}}`"
+    return f"{way}, or, if {top} marks what has no class, write {marks}"
 
 
 def _check_values(aim: _Aim) -> None:

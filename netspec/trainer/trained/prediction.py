@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +13,8 @@ from torchvision.transforms.v2.functional import resize  # pyright: ignore[repor
 
 from netspec.diagnostics import UsageError
 from netspec.recipe.base import is_image
+from netspec.recipe.datasets.table import Table
+from netspec.recipe.measures import reads_of
 from netspec.trainer.data.ends import given_of
 from netspec.trainer.data.load import load_examples, load_rows
 from netspec.trainer.data.pictures import read_picture
@@ -73,7 +75,7 @@ def _short(value: Tensor | tuple[Tensor, ...]) -> str:
     return shown if value.numel() <= _SHOWN else f"{shown} … ({shape_text(tuple(value.shape))})"
 
 
-def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answer]:
+def predict(trained: Trained, paths: Sequence[Path], top: int = 3, warn: Callable[[str], object] = str) -> list[Answer]:
     """What a run gives for pictures, for files of tensors, and for tables where it is on one.
 
     A picture is converted to the channels of the data that the run was trained on, and to their size if they have a
@@ -84,6 +86,7 @@ def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answe
         trained: the run.
         paths: the files.
         top: the number of classes of an answer.
+        warn: takes warnings, such as of categories in a table that the run has not seen; left out, nobody does.
 
     Raises:
         UsageError: there is no such file, the net takes no single picture, or a picture does not have the size of its
@@ -96,18 +99,20 @@ def predict(trained: Trained, paths: Sequence[Path], top: int = 3) -> list[Answe
         if path.suffix == TENSORS or trained.recipe.data.tabular:
             if not path.is_file():
                 raise UsageError(f"there is no file `{path}`")
-            split = _examples(trained, path)
+            split, warnings = _examples(trained, path)
+            for warning in warnings:
+                warn(warning)
             answers += _of_split(trained, split, {"file": str(path)}, top)
         else:
             answers += _answers(trained, _picture(trained, path), [{"image": str(path)}], top)
     return answers
 
 
-def _examples(trained: Trained, path: Path) -> Split:
-    """The examples of a file of tensors, or of a table where the run is on one."""
+def _examples(trained: Trained, path: Path) -> tuple[Split, list[str]]:
+    """The examples of a file of tensors, or of a table where the run is on one, with warnings."""
     ends, device = given_of(trained.net), trained.arithmetic.device
     if path.suffix == TENSORS:
-        return load_examples(trained.recipe, *ends, path, device)
+        return load_examples(trained.recipe, *ends, path, device), []
     kept = trained.run.kept(trained.recipe.data)
     if kept is None:
         raise UsageError(f"the run `{trained.run.path}` has lost its `{trained.recipe.data.keeps}`: train anew")
@@ -159,9 +164,25 @@ def _answers(trained: Trained, x: Values, sources: Sequence[dict[str, Any]], top
                 which = f"output `{name}`" if len(named) > 1 else "output"
                 where = "[".join(map(str, source.values())) + "]" * (len(source) - 1)
                 raise NonFinite(f"`{where}`: the net's {which} for it is not finite, though every weight is")
+        own = _by_column(trained, own)
         classes = None if not isinstance(scores, Tensor) else _classes(trained.names, scores[i], top)
         answers.append(Answer(source, classes, {} if classes is not None and len(own) == 1 else own))
     return answers
+
+
+def _by_column(
+    trained: Trained, outputs: dict[str, Tensor | tuple[Tensor, ...]]
+) -> dict[str, Tensor | tuple[Tensor, ...]]:
+    """The outputs of an example; of a net that says the columns of a table, which are values, by their names."""
+    data, (item, *more) = trained.recipe.data, trained.recipe.losses
+    output = next(iter(outputs.values()))
+    if not data.tabular or more or trained.net.outputs[0].name is not None or not isinstance(output, Tensor):
+        return outputs
+    targets = cast("Table", data).targets
+    if reads_of(item.loss) != "values" or item.loss.logarithmic or output.numel() != len(targets):
+        return outputs
+    parts = output.flatten() if len(targets) > 1 else (output,)
+    return dict(zip(targets, parts, strict=True))
 
 
 def _on_host(output: Tensor) -> Tensor:

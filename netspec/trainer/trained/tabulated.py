@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ from netspec.trainer.trained.opening import Trained
 from netspec.trainer.trained.prediction import Answer, predict
 
 
-def predict_table(trained: Trained, path: Path, output: Path) -> int:
+def predict_table(trained: Trained, path: Path, output: Path, warn: Callable[[str], object] = str) -> int:
     """Write the rows of a table with what a run says of them: `predicted_TARGET` for each target; of classes the
     `probability` of the one that is said, of labels `probability_TARGET`.
 
@@ -31,6 +31,7 @@ def predict_table(trained: Trained, path: Path, output: Path) -> int:
         trained: the run.
         path: the table.
         output: the file to write, of CSV or Parquet.
+        warn: takes warnings of categories that the run has not seen.
 
     Returns:
         The number of rows.
@@ -46,7 +47,7 @@ def predict_table(trained: Trained, path: Path, output: Path) -> int:
     data = cast("Table", named)
     if output.suffix.lower() not in ENDINGS:
         raise UsageError(f"`{output}` is no table: its ending is one of {', '.join(ENDINGS)}")
-    answers = predict(trained, [path], top=1)
+    answers = predict(trained, [path], top=1, warn=warn)
     frame = read_frame(path, data)
     polars = need_polars()
     made = [polars.Series(name, values) for name, values in _columns(trained, data, answers).items()]

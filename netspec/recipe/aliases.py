@@ -93,6 +93,10 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("mse", "l2", "l2loss", "mean_squared_error", "mse_loss", "rmse"), "MSELoss"),
         **dict.fromkeys(("mae", "l1", "mean_absolute_error", "l1_loss"), "L1Loss"),
         "huber": "HuberLoss", "smooth_l1": "SmoothL1Loss", "nll": "NLLLoss", "nll_loss": "NLLLoss",
+        **dict.fromkeys(("focal", "focal_loss", "categorical_focal_crossentropy"), "FocalLoss"),
+        **dict.fromkeys(
+            ("sigmoid_focal_loss", "binary_focal_crossentropy", "binaryfocalcrossentropy"), "SigmoidFocalLoss"
+        ),
         "hinge": "MultiMarginLoss", "poisson": "PoissonNLLLoss",
     },
     "optimizer": {

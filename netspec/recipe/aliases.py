@@ -22,6 +22,8 @@ KEYS: Final[Mapping[str, str]] = {
     "label_smoothing": "it belongs to the loss, as in `loss: {CrossEntropyLoss: {label_smoothing: 0.1}}`",
     **dict.fromkeys(("class_weight", "class_weights"), "it belongs to the loss, as in "
                     "`loss: {CrossEntropyLoss: {weight: [1.0, 2.0]}}`, or `weight: balanced`"),
+    **dict.fromkeys(("weighted_sampler", "oversample", "oversampling", "class_balanced", "balance", "balanced"),
+                    "write `sampler: balanced`, which draws every class as often as any other"),
     **dict.fromkeys(("patience", "min_delta", "monitor"), _ON_STOPPING),
     **dict.fromkeys(("step_size", "gamma", "milestones", "T_max", "eta_min", "max_lr"), _ON_SCHEDULE),
     **dict.fromkeys(("device", "devices", "gpu", "gpus", "cuda", "accelerator"),

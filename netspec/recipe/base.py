@@ -18,6 +18,7 @@ from netspec.layers.base import DType, Layer, TensorType, TorchCall, Values
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 Interval = Literal["epoch", "step"]
+Sampler = Literal["balanced"]
 OMITTED_OF_OPTIMIZERS: Final = dict.fromkeys(
     ("foreach", "fused", "capturable", "differentiable"),
     "it chooses an implementation, which the trainer does by itself",

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from netspec.layers import Count, NonNegative, Probability, TorchCall
+from netspec.layers import Count, NonNegative, Positive, Probability, TorchCall
 from netspec.recipe import DataSet, Ending, Facts, ImageType, Loss, Metric, Transform
 
 MODULE = "tests.plugged_training"
 
 
-class FocalLoss(Loss):
-    """Mean of −(1 − p)^gamma · log p, where p is the probability of the target's class.
+class TolerantLoss(Loss):
+    """Mean of (1 − p^q) / q, where p is the probability of the target's class.
 
     Args:
-        gamma: how much easy examples are discounted.
+        q: how much an example counts less that may be labelled wrongly.
     """
 
     target: ClassVar[Literal["classes", "values", "nothing"]] = "classes"
     ending: ClassVar[Ending | None] = Ending(
         "scores", ("probabilities", "log-probabilities"), "drop the layer", does="softmax"
     )
-    scalar: ClassVar[str | None] = "gamma"
+    scalar: ClassVar[str | None] = "q"
 
-    gamma: NonNegative = 2.0
+    q: Positive = 0.7
 
     def call(self) -> TorchCall:
-        return TorchCall("focal_loss", {"gamma": self.gamma}, MODULE)
+        return TorchCall("tolerant_loss", {"q": self.q}, MODULE)
 
 
 class RelativeLoss(Loss):
@@ -128,7 +128,7 @@ class Slopes(DataSet):
         return TorchCall("slopes", {}, MODULE)
 
 
-PARTS = (FocalLoss, RelativeLoss, Margin, WorstLoss, Halve, RandomScanlines, Rings, Slopes)
+PARTS = (TolerantLoss, RelativeLoss, Margin, WorstLoss, Halve, RandomScanlines, Rings, Slopes)
 
 SPEC = """\
 name: rings
@@ -138,7 +138,7 @@ train:
   data: {Rings: {train: 44}}
   transforms: [Halve, Normalize: {mean: [0.3], std: [0.3]}]
   augment: [RandomScanlines: 0.25]
-  loss: {FocalLoss: {gamma: 1.5}}
+  loss: {TolerantLoss: {q: 0.5}}
   optimizer: {Adam: {lr: 0.01}}
   batch_size: 8
   epochs: 3

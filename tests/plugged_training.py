@@ -12,10 +12,10 @@ from torch.utils.data import Dataset
 Pair = tuple[Tensor, Tensor]
 
 
-def focal_loss(output: Tensor, target: Tensor, gamma: float) -> Tensor:
+def tolerant_loss(output: Tensor, target: Tensor, q: float) -> Tensor:
     """The mean for scores (N, classes) and classes (N,)."""
     log_p = F.log_softmax(output, dim=1).gather(1, target.unsqueeze(1)).squeeze(1)
-    return -((1 - log_p.exp()) ** gamma * log_p).mean()
+    return ((1 - (q * log_p).exp()) / q).mean()
 
 
 class RelativeLoss(nn.Module):

@@ -87,10 +87,11 @@ def test_a_missing_plugin_is_named_for_each_part(here: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "code", "message", "help_"),
     [
-        ("FocalLoss:", "FocalLos:", "unknown-loss", "there is no loss `FocalLos`", "did you mean `FocalLoss`?"),
-        ("{gamma: 1.5}", "{gama: 1.5}", "unknown-argument", "`FocalLoss` has no argument `gama`",
-         "did you mean `gamma`?"),
-        ("{gamma: 1.5}", "-1", "invalid-argument", "`gamma` of `FocalLoss` wants a number of at least 0, not -1", None),
+        ("TolerantLoss:", "TolerantLos:", "unknown-loss", "there is no loss `TolerantLos`",
+         "did you mean `TolerantLoss`?"),
+        ("{q: 0.5}", "{quality: 0.5}", "unknown-argument", "`TolerantLoss` has no argument `quality`",
+         None),
+        ("{q: 0.5}", "-1", "invalid-argument", "`q` of `TolerantLoss` wants a number greater than 0, not -1", None),
         ("Halve,", "Halv,", "unknown-transform", "there is no transform `Halv`", "did you mean `Halve`?"),
         ("{Rings: {train: 44}}", "Ring", "unknown-data-set", "there is no data set `Ring`", "did you mean `Rings`?"),
         ("[Halve, ", "[RandomScanlines, Halve, ", "recipe-conflict",
@@ -99,7 +100,7 @@ def test_a_missing_plugin_is_named_for_each_part(here: Path) -> None:
         ("Linear: 4", "Linear: 3", "classes-mismatch", None, None),
         ("Linear: 4]", "Linear: 4, Softmax: 1]", "loss-mismatch", None, None),
         ("[Halve, ", "[", "data-mismatch", None, None),
-        ("{FocalLoss: {gamma: 1.5}}", "RelativeLoss", "loss-mismatch", None, None),
+        ("{TolerantLoss: {q: 0.5}}", "RelativeLoss", "loss-mismatch", None, None),
     ],
 )  # fmt: skip
 def test_what_a_class_says_is_held_against_the_spec(
@@ -112,17 +113,17 @@ def test_what_a_class_says_is_held_against_the_spec(
 
 
 def test_a_misspelt_name_of_a_plugins_is_mended() -> None:
-    (found,) = check_source(Source("net.yaml", changed("FocalLoss:", "FocalLos:")), offer=OFFER)
-    assert found.fix is not None and found.fix.edits[0].text == "FocalLoss"
+    (found,) = check_source(Source("net.yaml", changed("TolerantLoss:", "TolerantLos:")), offer=OFFER)
+    assert found.fix is not None and found.fix.edits[0].text == "TolerantLoss"
 
 
 def test_set_reaches_the_arguments_of_a_plugins_part() -> None:
-    set_ = {"train.loss.FocalLoss.gamma": 0.5, "train.augment.RandomScanlines.p": 0.125, "train.data.Rings.size": 16}
+    set_ = {"train.loss.TolerantLoss.q": 0.25, "train.augment.RandomScanlines.p": 0.125, "train.data.Rings.size": 16}
     recipe = netspec.loads(SPEC, plugins=PARTS, set=set_).recipe
     assert recipe is not None
-    assert dict(recipe.loss) == {"gamma": 0.5} and dict(recipe.augment[0]) == {"p": 0.125}  # type: ignore[arg-type]
-    with pytest.raises(netspec.UsageError, match=r"did you mean `train\.loss\.FocalLoss\.gamma`"):
-        netspec.loads(SPEC, plugins=PARTS, set={"gamma": 0.5})
+    assert dict(recipe.loss) == {"q": 0.25} and dict(recipe.augment[0]) == {"p": 0.125}  # type: ignore[arg-type]
+    with pytest.raises(netspec.UsageError, match=r"did you mean `train\.loss\.TolerantLoss\.q`"):
+        netspec.loads(SPEC, plugins=PARTS, set={"q": 0.5})
 
 
 # ---- known to whoever knows the tables
@@ -132,7 +133,7 @@ def test_the_commands_know_the_parts(here: Path) -> None:
     plugin = ("--plugin", NAME)
     for words, told in (
         (("check", "rings.yaml"), ""),
-        (("explain", "FocalLoss"), "FocalLoss (loss)"),
+        (("explain", "TolerantLoss"), "TolerantLoss (loss)"),
         (("explain", "Rings"), "data: Rings"),
         (("explain", "RandomScanlines"), "augment: [RandomScanlines]"),
         (("explain", "loss"), "RelativeLoss"),
@@ -145,8 +146,8 @@ def test_the_commands_know_the_parts(here: Path) -> None:
         assert told in done.stdout
     flat = invoke(cli, "expand", "rings.yaml", *plugin).stdout
     assert netspec.loads(flat, plugins=PARTS).recipe == netspec.loads(SPEC, plugins=PARTS).recipe
-    assert "did you mean `FocalLoss`" in str(invoke(cli, "explain", "FocalLosss", *plugin).exception)
-    assert "focal loss" not in str(invoke(cli, "explain", "Rings").exception)
+    assert "did you mean `TolerantLoss`" in str(invoke(cli, "explain", "TolerantLosss", *plugin).exception)
+    assert "tolerant loss" not in str(invoke(cli, "explain", "Rings").exception)
 
 
 def test_the_schema_has_the_parts_and_takes_the_spec() -> None:
@@ -161,10 +162,10 @@ def test_the_schema_has_the_parts_and_takes_the_spec() -> None:
 
 def test_the_shell_completes_what_a_plugin_has_that_the_line_names(here: Path) -> None:
     line = f"netspec train rings.yaml --plugin {NAME} --set"
-    assert completed(here, f"{line} train.loss = F") == ["FocalLoss"]
-    assert completed(here, f"{line} train.loss.F") == ["train.loss.FocalLoss.gamma="]
-    assert completed(here, "netspec train rings.yaml --plugin nowhere --set train.loss = F") == []
-    assert completed(here, f"netspec explain --plugin {NAME} Foc") == ["FocalLoss"]
+    assert completed(here, f"{line} train.loss = To") == ["TolerantLoss"]
+    assert completed(here, f"{line} train.loss.To") == ["train.loss.TolerantLoss.q="]
+    assert completed(here, "netspec train rings.yaml --plugin nowhere --set train.loss = To") == []
+    assert completed(here, f"netspec explain --plugin {NAME} Tol") == ["TolerantLoss"]
 
 
 def test_the_language_server_knows_the_parts() -> None:
@@ -172,8 +173,8 @@ def test_the_language_server_knows_the_parts() -> None:
     from netspec.lsp.reading import LiveText
 
     words = vocabulary(OFFER)
-    assert "**FocalLoss** (loss)" in str(of_recipe("FocalLoss", words))
-    assert "easy examples" in str(argument_of_recipe("FocalLoss", "gamma", words))
+    assert "**TolerantLoss** (loss)" in str(of_recipe("TolerantLoss", words))
+    assert "labelled wrongly" in str(argument_of_recipe("TolerantLoss", "q", words))
     assert LiveText("rings.yaml", SPEC, offer=OFFER).net is not None
 
 
@@ -195,7 +196,7 @@ def part(base: type, **members: Any) -> Any:
 
 
 NETS = {
-    Loss: changed("{FocalLoss: {gamma: 1.5}}", "Mine"),
+    Loss: changed("{TolerantLoss: {q: 0.5}}", "Mine"),
     Transform: changed("[Halve,", "[Mine, Halve,"),
     DataSet: changed("{Rings: {train: 44}}", "Mine"),
 }
@@ -211,7 +212,8 @@ def test_the_change_of_nothing_is_a_part(base: type) -> None:
     [
         (Loss, {"name": "MSELoss"}, "has a loss `MSELoss`.* which is a loss of netspec's own: give the class"),
         (Transform, {"name": "SGD"}, "has a transform `SGD`.* which is an optimizer of netspec's own"),
-        (DataSet, {"name": "FocalLoss"}, "there are two parts of recipes `FocalLoss`: .* load one of the plugins"),
+        (DataSet, {"name": "TolerantLoss"},
+         "there are two parts of recipes `TolerantLoss`: .* load one of the plugins"),
         (DataSet, {"name": "mine_set"}, "cannot be a data set: its name is .*: `MineSet`, not `mine_set`"),
         (Loss, {"call": Loss.call}, "cannot be a loss: it has no `call`, which says what carries it out"),
         (DataSet, {"facts": DataSet.facts}, "cannot be a data set: it has no `facts`"),

@@ -37,7 +37,7 @@ def test_without_the_option_the_message_says_which_plugin_is_missing(place: Path
 def test_every_command_is_done(place: Path, command: str) -> None:
     done = run(place, "-m", *command.split(), torch=any(word in command for word in ("--verify", "train", "eval")))
     assert done.returncode == 0, done.stderr
-    told = {"explain --plugin my_parts": "FocalLoss (loss)", "train": "rings\n", "eval": "accuracy"}
+    told = {"explain --plugin my_parts": "TolerantLoss (loss)", "train": "rings\n", "eval": "accuracy"}
     words = [word for start, word in told.items() if f"netspec {start}" in command]
     assert words or "check" in command or "compare" in command or "ChannelScale" in done.stdout
     assert all(word in done.stdout for word in words)

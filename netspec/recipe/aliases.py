@@ -22,6 +22,8 @@ KEYS: Final[Mapping[str, str]] = {
     "label_smoothing": "it belongs to the loss, as in `loss: {CrossEntropyLoss: {label_smoothing: 0.1}}`",
     **dict.fromkeys(("class_weight", "class_weights"), "it belongs to the loss, as in "
                     "`loss: {CrossEntropyLoss: {weight: [1.0, 2.0]}}`, or `weight: balanced`"),
+    **dict.fromkeys(("weighted_sampler", "oversample", "oversampling", "class_balanced", "balance", "balanced"),
+                    "write `sampler: balanced`, which draws every class as often as any other"),
     **dict.fromkeys(("patience", "min_delta", "monitor"), _ON_STOPPING),
     **dict.fromkeys(("step_size", "gamma", "milestones", "T_max", "eta_min", "max_lr"), _ON_SCHEDULE),
     **dict.fromkeys(("device", "devices", "gpu", "gpus", "cuda", "accelerator"),
@@ -93,6 +95,10 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("mse", "l2", "l2loss", "mean_squared_error", "mse_loss", "rmse"), "MSELoss"),
         **dict.fromkeys(("mae", "l1", "mean_absolute_error", "l1_loss"), "L1Loss"),
         "huber": "HuberLoss", "smooth_l1": "SmoothL1Loss", "nll": "NLLLoss", "nll_loss": "NLLLoss",
+        **dict.fromkeys(("focal", "focal_loss", "categorical_focal_crossentropy"), "FocalLoss"),
+        **dict.fromkeys(
+            ("sigmoid_focal_loss", "binary_focal_crossentropy", "binaryfocalcrossentropy"), "SigmoidFocalLoss"
+        ),
         "hinge": "MultiMarginLoss", "poisson": "PoissonNLLLoss",
     },
     "optimizer": {

@@ -18,6 +18,7 @@ from netspec.layers.base import DType, Layer, TensorType, TorchCall, Values
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 Interval = Literal["epoch", "step"]
+Sampler = Literal["balanced"]
 OMITTED_OF_OPTIMIZERS: Final = dict.fromkeys(
     ("foreach", "fused", "capturable", "differentiable"),
     "it chooses an implementation, which the trainer does by itself",
@@ -249,6 +250,8 @@ class Ending(NamedTuple):
     """The layer that the net should end with."""
     layer_on_last_axis: str | None = None
     """The same where the scores stand on the last axis, if it is another thing."""
+    cross_entropy: bool = False
+    """True if the loss is −log of the probability that it makes, which says how small it can become."""
 
     def advice(self, last: type[Layer], *, on_last_axis: bool) -> str:
         """What to do with a net that ends in another layer."""
@@ -261,7 +264,8 @@ class Ending(NamedTuple):
     def least(self, given: Values | None, classes: Size) -> float | None:
         """The value below which the loss of an example never falls where it is given probabilities as scores: between 0
         and 1 they differ by at most 1. With a sigmoid that is the loss where the target is 0."""
-        if given not in ("a probability each", "probabilities") or not isinstance(classes, int):
+        shares = given in ("a probability each", "probabilities")
+        if not (self.cross_entropy and shares and isinstance(classes, int)):
             return None
         return {"softmax": math.log(1 + (classes - 1) / math.e), "sigmoid": math.log(2)}.get(self.does or "")
 

@@ -46,6 +46,7 @@ def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Again
         lambda: _check_warmup(recipe, node, reader),
         lambda: _check_steps(recipe, node, reader),
         lambda: _check_dropped(recipe, node, reader),
+        lambda: _check_sampler(recipe, node, reader),
         lambda: _check_momentum(recipe, node, reader),
         lambda: _check_decay("no_decay", bool(recipe.no_decay), recipe, node, reader),
         lambda: _check_decay("groups", any(g.weight_decay is not None for g in recipe.groups), recipe, node, reader),
@@ -264,6 +265,26 @@ def _trained_on(recipe: Recipe) -> int | None:
     if count is None or recipe.validation == 0:
         return count
     return count - min(max(round(recipe.validation * count), 1), count - 1)
+
+
+def _check_sampler(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """What is drawn by its class has one, and is not weighed by it a second time."""
+    if recipe.sampler is None:
+        return
+    at, said = place(node, "sampler"), f"`sampler: {recipe.sampler}` draws examples by their class, but"
+    of_classes = [item for item in recipe.losses if item.loss.target == "classes"]
+    if recipe.data.next_token:
+        _conflict(reader, at, f"{said} those of `{recipe.data.name()}` are pieces of a text", "leave it out")
+    elif len(of_classes) != 1:
+        names = ", ".join(f"`{item.loss.name()}`" for item in of_classes or recipe.losses)
+        why = f"several losses are of classes: {names}" if of_classes else f"{names} wants no class for a target"
+        _conflict(reader, at, f"{said} {why}", "leave it out, and write factors into the losses" if of_classes
+                  else "leave it out; classes are the targets of `CrossEntropyLoss`")  # fmt: skip
+    elif of_classes[0].loss.balances:
+        _conflict(
+            reader, at, f"{said} `weight: balanced` of `{of_classes[0].loss.name()}` weighs them by it too: a class "
+            "with few examples counts twice as it should", "leave out one of the two", severity="warning",
+        )  # fmt: skip
 
 
 def _check_dropped(recipe: Recipe, node: MapNode, reader: Reader) -> None:

@@ -21,6 +21,7 @@ VALUES: Final = {
     "checkpoint_keep": "3",
     "batch_size": "128",
     "drop_last": "true",
+    "sampler": "balanced",
     "epochs": "10",
     "warmup": "5",
     "ema": "0.999",

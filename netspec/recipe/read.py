@@ -11,7 +11,7 @@ from netspec.diagnostics import Edit, Fix, did_you_mean, is_misspelt
 from netspec.kinds import TEXT, FieldKind, kind_of
 from netspec.meant import meant_call
 from netspec.recipe import aliases, tables
-from netspec.recipe.base import Interval, Named, Precision
+from netspec.recipe.base import Interval, Named, Precision, Sampler
 from netspec.recipe.fields import FIGURE, SHARE
 from netspec.recipe.items import read_losses, read_metrics
 from netspec.recipe.resolved import Draft, NotRead, Recipe, best_metric
@@ -25,6 +25,7 @@ REQUIRED: Final = ("data", "loss", "optimizer", "batch_size", "epochs")
 PLAIN: Final[Mapping[str, FieldKind]] = {
     "batch_size": COUNT,
     "drop_last": kind_of(bool),
+    "sampler": kind_of(Sampler),
     "epochs": COUNT,
     "validation": SHARE,
     "fold": COUNT,

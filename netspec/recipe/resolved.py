@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.arguments import Arguments
-from netspec.recipe.base import Interval, Loss, Named, Precision
+from netspec.recipe.base import Interval, Loss, Named, Precision, Sampler
 from netspec.recipe.measures import MetricItem
 from netspec.recipe.terms import LossItem
 
@@ -33,6 +33,9 @@ class Recipe(NamedTuple):
     drop_last: bool = False
     """True leaves out the last batch of a training epoch if it is smaller; which examples those are is drawn anew in
     every epoch. Validation and test data are always measured in full."""
+    sampler: Sampler | None = None
+    """`balanced` draws the examples of a training epoch with replacement, every class as often as any other, as torch's
+    WeightedRandomSampler does with one over the number of examples of the class; None takes each example once."""
     validation: float = 0.0
     """Share of the training set held out for validation, drawn by `seed`, stratified by class, or the last part of a
     text; 0 for none."""

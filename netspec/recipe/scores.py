@@ -106,6 +106,20 @@ def check_balance(term: Term, reader: Reader) -> None:
         )  # fmt: skip
 
 
+def check_sampled(term: Term, recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """What is drawn by its class has one for the whole example."""
+    if recipe.sampler is None or recipe.data.labels or len(term.output.shape) < 2:
+        return
+    reader.report(
+        "recipe-conflict",
+        f"`sampler: {recipe.sampler}` draws examples by their class, but {term.word} is {joined(term.output.shape)}: "
+        f"an example has a class at each of {joined(term.output.shape[1:])} places",
+        place(node, "sampler"),
+        related=term.related,
+        help=f"leave it out, and write factors into `{term.loss.name()}`",
+    )
+
+
 def check_end(term: Term, reader: Reader) -> None:
     """The last layer that counts, against what the loss takes: a frequent mistake that only slows learning."""
     last = next((layer for layer in reversed(term.layers) if not layer.keeps_values), None)

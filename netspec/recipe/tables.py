@@ -52,10 +52,10 @@ SCHEDULERS: Final = _table(
     " CosineAnnealingWarmRestarts OneCycleLR CyclicLR ReduceLROnPlateau"
 )
 LOSSES: Final = _table(
-    classes="CrossEntropyLoss NLLLoss",
+    classes="CrossEntropyLoss FocalLoss NLLLoss",
     margins="MultiMarginLoss",
-    values="MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss SoftMarginLoss MultiLabelSoftMarginLoss"
-    " PoissonNLLLoss",
+    values="MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss SigmoidFocalLoss SoftMarginLoss"
+    " MultiLabelSoftMarginLoss PoissonNLLLoss",
     several="GaussianKL GaussianNLLLoss CosineEmbeddingLoss MarginRankingLoss TripletMarginLoss",
     function="function",
 )

@@ -13,7 +13,7 @@ from netspec.recipe.following import check_next, check_tables, refuse_labels
 from netspec.recipe.held import Term, mismatch
 from netspec.recipe.places import item_of, key_of, loss_item, place
 from netspec.recipe.resolved import NotRead, Recipe
-from netspec.recipe.scores import check_balance, check_end, check_scores, check_weights
+from netspec.recipe.scores import check_balance, check_end, check_sampled, check_scores, check_weights
 from netspec.recipe.sizes import differs, joined
 from netspec.recipe.terms import LABELS, NEXT, LossItem
 from netspec.text.source import ListNode, MapNode, Node
@@ -241,6 +241,7 @@ def _check_target(term: Term, recipe: Recipe, node: MapNode, reader: Reader, net
         _unknown_target(term, name, recipe, reader, net)
         return True
     elif loss.target == "classes":
+        check_sampled(term, recipe, node, reader)
         return check_scores(term, recipe, node, reader)
     elif data.labels:
         mismatch(

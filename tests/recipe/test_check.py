@@ -389,6 +389,8 @@ def test_each_missing_key_is_told_with_an_example() -> None:
         ("Identity", "CrossEntropyLoss", False),
         ("Softmin: {dim: 1}", "CrossEntropyLoss", True),
         ("Hardsigmoid", "CrossEntropyLoss", True),
+        ("Softmax: {dim: 1}", "FocalLoss", True),
+        ("Identity", "FocalLoss", False),
         ("Sigmoid", "MultiMarginLoss", False),
     ],
 )

@@ -17,7 +17,7 @@ from netspec.recipe.base import Named
 from netspec.recipe.datasets.torchvision import Torchvision
 from netspec.recipe.terms import LossTerm
 from netspec.trainer.measure.losses import LossFunction
-from netspec.trainer.measure.own import GaussianKL
+from netspec.trainer.measure.own import FocalLoss, GaussianKL, SigmoidFocalLoss
 from tests.recipe.least import least
 
 LOSSES = [name for name in tables.LOSSES if not tables.loss(name).given]
@@ -134,3 +134,41 @@ def test_the_gaussian_divergence_is_torch_s() -> None:
     other = torch.distributions.Normal(torch.zeros(()), torch.ones(()))
     expected = torch.distributions.kl_divergence(one, other).sum((1, 2)).mean()
     assert torch.allclose(GaussianKL()(mu, logvar), expected)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(("alpha", "gamma"), [(0.25, 2.0), (0.6, 0.0), (None, 1.5)])
+def test_the_focal_loss_of_labels_is_torchvision_s(alpha: float | None, gamma: float, reduction: str) -> None:
+    x = (4 * torch.randn(7, 3)).requires_grad_()
+    target = torch.rand(7, 3).round()
+    found = SigmoidFocalLoss(alpha, gamma, reduction)(x, target)
+    expected = torchvision.ops.sigmoid_focal_loss(x, target, -1 if alpha is None else alpha, gamma, reduction)
+    torch.testing.assert_close(found, expected)
+    for one, other in zip(torch.autograd.grad(found, x), torch.autograd.grad(expected, x), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("weight", [None, torch.tensor([0.5, 2.0, 1.0])])
+def test_the_focal_loss_of_classes_is_its_formula(weight: torch.Tensor | None) -> None:
+    x, target = torch.randn(6, 3, 4), torch.randint(3, (6, 4))
+    target[0, 0] = -100
+    p = x.softmax(1).movedim(1, 2).reshape(-1, 3)
+    total = factors = 0.0
+    for row, c in zip(p, target.flatten().tolist(), strict=True):
+        if c >= 0:
+            factor = 1.0 if weight is None else weight[c].item()
+            total += -factor * (1 - row[c].item()) ** 1.5 * row[c].log().item()
+            factors += factor
+    assert FocalLoss(weight, gamma=1.5)(x, target).item() == pytest.approx(total / factors, rel=1e-5)
+    assert FocalLoss(weight, gamma=1.5, reduction="sum")(x, target).item() == pytest.approx(total, rel=1e-5)
+    plain = torch.nn.functional.cross_entropy(x, target, weight)
+    torch.testing.assert_close(FocalLoss(weight, gamma=0.0)(x, target), plain)
+
+
+def test_a_focal_loss_has_a_slope_where_an_example_is_told_with_certainty() -> None:
+    x = torch.tensor([[200.0, -200.0], [0.0, 0.0]], requires_grad=True)
+    of_classes = FocalLoss(gamma=0.5)(x, torch.tensor([0, -100]))
+    of_labels = SigmoidFocalLoss(gamma=0.5)(x, torch.tensor([[1.0, 0.0], [1.0, 1.0]]))
+    for loss in (of_classes, of_labels):
+        (slope,) = torch.autograd.grad(loss, x)
+        assert torch.isfinite(loss) and torch.isfinite(slope).all()

@@ -17,6 +17,7 @@ from netspec.diagnostics import ResourceError
 from netspec.net import Net
 from netspec.trainer.data.splits import Batch
 from netspec.trainer.machine.processes import World
+from netspec.trainer.measure import own
 from netspec.trainer.setup.assembly import assemble
 from netspec.trainer.setup.options import Options
 from netspec.trainer.setup.trainer import Trainer
@@ -35,6 +36,7 @@ LOSSES: dict[str, dict[str, Any]] = {
     "weights": {"CrossEntropyLoss": {"weight": WEIGHT, "ignore_index": 7}},
     "both, smoothed": {"CrossEntropyLoss": {"weight": WEIGHT, "ignore_index": 255, "label_smoothing": 0.1}},
     "a class of the net's": {"CrossEntropyLoss": {"ignore_index": 1}},
+    "focal": {"FocalLoss": {"weight": WEIGHT, "ignore_index": 7, "gamma": 1.5}},
     "likelihood": {"NLLLoss": {"weight": WEIGHT, "ignore_index": -1}},
 }
 SPEC = """
@@ -76,10 +78,10 @@ def made(folder: Path, loss: dict[str, Any], *, flat: bool, empty: slice = slice
 
 
 def oracle(loss: dict[str, Any]) -> nn.Module:
-    """torch's loss, in float64."""
+    """torch's loss, or that which torch lacks, in float64."""
     (name, arguments), *_ = loss.items()
     values = {k: torch.tensor(v, dtype=torch.float64) if isinstance(v, list) else v for k, v in arguments.items()}
-    return getattr(nn, name)(**values)
+    return getattr(nn, name, getattr(own, name, None))(**values)
 
 
 @pytest.mark.parametrize("name", LOSSES)

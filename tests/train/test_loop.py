@@ -33,7 +33,7 @@ from tests.train.small_runs import EVERYTHING, PLAIN, finish, last_checkpoint, s
 
 COLUMNS = (
     "epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,test_loss,test_accuracy,seconds,"
-    "examples_per_second"
+    "examples_per_second,learning_rate"
 )
 
 

@@ -23,7 +23,7 @@ from tests.plugged_recipes import PARTS, SPEC
 NAME = "tests.plugged_recipes"
 PLUGIN = ("--plugin", NAME)
 QUIET: dict[str, Any] = {"quiet": True, "device": "cpu", "report": False}
-OWN_LINES = ("  data: {Rings: {train: 44}}\n", "  loss: {FocalLoss: {gamma: 1.5}}\n")
+OWN_LINES = ("  data: {Rings: {train: 44}}\n", "  loss: {TolerantLoss: {q: 0.5}}\n")
 
 SLOPES = """\
 name: slopes
@@ -62,7 +62,7 @@ def test_data_and_a_loss_of_a_plugin_train_as_those_that_a_program_gives(here: P
     plain = SPEC.replace(OWN_LINES[0], "  data: given\n").replace(OWN_LINES[1], "  loss: function\n")
     given = netspec.train(
         netspec.loads(plain, plugins=PARTS), run="given", data=made.rings(16, 44, 16, lazy),
-        loss=partial(made.focal_loss, gamma=1.5), **QUIET,
+        loss=partial(made.tolerant_loss, q=0.5), **QUIET,
     )  # fmt: skip
     assert weights(own.run) == weights(given.run)
     here_and_there = list(zip(figures(own.run), figures(given.run), strict=True))
@@ -108,7 +108,7 @@ def test_transforms_of_a_plugin_do_what_their_functions_do(here: Path) -> None:
     assert torch.allclose(torch.cat([batch.x for batch in batches]), wanted, atol=1e-6)
     assert torch.equal(torch.cat([batch.y for batch in batches]), y)
     output = run.predict(wanted)
-    assert run.evaluate()["loss"] == pytest.approx(float(made.focal_loss(output, y, 1.5)), abs=1e-6)
+    assert run.evaluate()["loss"] == pytest.approx(float(made.tolerant_loss(output, y, 0.5)), abs=1e-6)
     assert run.evaluate()["accuracy"] == float((output.argmax(1) == y).float().mean())
 
 

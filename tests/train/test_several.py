@@ -248,7 +248,7 @@ def test_records_say_which_output_a_figure_is_of(tmp_path: Path) -> None:
     (header, *rows) = csv.reader((tmp_path / "run" / "metrics.csv").read_text().splitlines())
     wanted = [f"{part}_{what}" for part in ("train", "validation", "test")
               for what in ("loss/policy", "accuracy/policy", "loss/value")]  # fmt: skip
-    assert header[-9:] == wanted
+    assert header[-10:] == [*wanted, "learning_rate"]
     assert len(rows) == 3
     last = result.records[-1]
     assert last.train_loss == pytest.approx(last.parts["train_loss/policy"] + 0.5 * last.parts["train_loss/value"])

@@ -197,7 +197,7 @@ def test_perplexity_stands_in_the_files_and_on_the_screen(tmp_path: Path) -> Non
     row = json.loads((run.run / "metrics.jsonl").read_text())
     assert row["validation_perplexity"] == record.figure("validation_perplexity")
     head = (run.run / "metrics.csv").read_text().splitlines()[0]
-    assert head.endswith("examples_per_second,train_perplexity,validation_perplexity")
+    assert head.endswith("examples_per_second,train_perplexity,validation_perplexity,learning_rate")
     assert f" perplexity {record.figure('train_perplexity'):.3f}"[:-1] in record.line
     assert "validation perplexity" in run.line
     assert "train perplexity" in (run.run / "report.html").read_text()

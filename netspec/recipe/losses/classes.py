@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from netspec.arguments import Integer, Probability
+from netspec.arguments import Integer, NonNegative, Probability
+from netspec.layers.base import TorchCall
 from netspec.recipe.base import NOT_SCORES, OMITTED_OF_LOSSES, Divisor, Ending, Loss
 from netspec.recipe.fields import BALANCED, ClassFactors
 
@@ -51,6 +52,7 @@ class CrossEntropyLoss(Counting):
         NOT_SCORES,
         "it takes scores and does the softmax itself: drop the layer",
         "softmax",
+        cross_entropy=True,
     )
 
     label_smoothing: Probability = 0.0
@@ -58,6 +60,27 @@ class CrossEntropyLoss(Counting):
     @property
     def surprise(self) -> bool:
         return super().surprise and self.label_smoothing == 0
+
+
+class FocalLoss(Counting):
+    """−(1 − p)^gamma · log p, where p = softmax(output)[target]: a cross entropy in which examples count less that are
+    told well already. `gamma: 0` is CrossEntropyLoss. `weight`, which is the paper's α, and `ignore_index` are as
+    there. Of labels that are 0 or 1 it is SigmoidFocalLoss. Lin et al. 2017 (arXiv 1708.02002)."""
+
+    omitted: ClassVar[dict[str, str]] = {"reduction": OMITTED_OF_LOSSES["reduction"]}
+    scalar: ClassVar[str | None] = "gamma"
+    ending: ClassVar[Ending | None] = Ending(
+        "scores", NOT_SCORES, "it takes scores and does the softmax itself: drop the layer", "softmax"
+    )
+
+    gamma: NonNegative = 2.0
+
+    @property
+    def surprise(self) -> bool:
+        return super().surprise and self.gamma == 0
+
+    def call(self) -> TorchCall:
+        return TorchCall(type(self).__name__, dict(self), "netspec.trainer.measure.own")
 
 
 class NLLLoss(Counting):

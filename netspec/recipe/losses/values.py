@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from netspec.arguments import Positive
+from netspec.arguments import NonNegative, Positive, Probability
+from netspec.layers.base import TorchCall
 from netspec.recipe.base import NOT_SCORES, OMITTED_OF_LOSSES, Ending, Loss
 from netspec.recipe.fields import NonNegatives
 
@@ -66,9 +67,28 @@ class BCEWithLogitsLoss(Loss):
         NOT_SCORES,
         "it does the sigmoid itself: drop the layer, or use BCELoss",
         "sigmoid",
+        cross_entropy=True,
     )
 
     pos_weight: NonNegatives | None = None
+
+
+class SigmoidFocalLoss(Loss):
+    """Binary cross entropy of scores times (1 − p)^gamma, where p is the probability of what the target says, and times
+    `alpha` where that is 1, 1 − `alpha` where it is 0 (null: times neither). As `torchvision.ops.sigmoid_focal_loss`.
+    Lin et al. 2017 (arXiv 1708.02002)."""
+
+    shares: ClassVar[bool] = True
+    omitted: ClassVar[dict[str, str]] = {"reduction": OMITTED_OF_LOSSES["reduction"]}
+    ending: ClassVar[Ending | None] = Ending(
+        "scores", NOT_SCORES, "it does the sigmoid itself: drop the layer", "sigmoid"
+    )
+
+    alpha: Probability | None = 0.25
+    gamma: NonNegative = 2.0
+
+    def call(self) -> TorchCall:
+        return TorchCall(type(self).__name__, dict(self), "netspec.trainer.measure.own")
 
 
 class SoftMarginLoss(Loss):
@@ -83,7 +103,7 @@ class MultiLabelSoftMarginLoss(Loss):
     omitted: ClassVar[dict[str, str]] = OMITTED_OF_LOSSES
     factors: ClassVar[tuple[str, ...]] = ("weight",)
     ending: ClassVar[Ending | None] = Ending(
-        "scores", NOT_SCORES, "it does the sigmoid itself: drop the layer", "sigmoid"
+        "scores", NOT_SCORES, "it does the sigmoid itself: drop the layer", "sigmoid", cross_entropy=True
     )
 
     weight: NonNegatives | None = None

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from netspec.trainer.data.sampling import EvenSampler
 from netspec.trainer.machine.host import ints
 from netspec.trainer.machine.values import Values, each, mapped
 from netspec.trainer.transforms.draws import draw_key, stable_seed
@@ -91,6 +92,7 @@ class Split(ABC):
             are two sets of indices into the same store.
         resident: True if the examples are on the training device, so that fetching can be captured in a CUDA graph.
         replays: True if the batches of a past step can be fetched again.
+        sampler: draws the rows of a shuffled epoch; None takes each once.
     """
 
     resident: bool
@@ -100,6 +102,7 @@ class Split(ABC):
         self.name = name
         self.rows = rows
         self.available = len(rows)
+        self.sampler: EvenSampler | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -131,8 +134,16 @@ class Split(ABC):
         return len(self) // batch_size if drop_last else -(-len(self) // batch_size)
 
     def order(self, *, seed: int = 0, epoch: int = 0, shuffle: bool = False) -> Tensor:
-        """The rows in the order of an epoch: int64 (n,), on the host. A function of seed and epoch."""
+        """The rows in the order of an epoch: int64 (n,), on the host. A function of seed and epoch.
+
+        Where a `sampler` draws them, a row that comes again has another number; `stored` tells which it is."""
+        if shuffle and self.sampler is not None:
+            return self.sampler.order(seed, epoch)
         return self._shuffled(seed, epoch) if shuffle else self.rows
+
+    def stored(self, rows: Tensor) -> Tensor:
+        """Where the examples of some rows of an `order` are stored."""
+        return rows if self.sampler is None else rows % self.sampler.stride
 
     def limit(self, examples: int, seed: int) -> None:
         """Keep at most so many examples, drawn with a seed."""
@@ -215,7 +226,8 @@ class Resident(Split):
             rows: int64 (N,) on the device.
             key: int64 (2,) on the device, the result of `draw_key` for the epoch.
         """
-        x, y = (mapped(lambda tensor: tensor.index_select(0, rows), values) for values in (self.x, self.y))
+        at = self.stored(rows)
+        x, y = (mapped(lambda tensor: tensor.index_select(0, at), values) for values in (self.x, self.y))
         return Batch(x, y) if self._pipeline is None else Batch(*self._pipeline.batch(x, y, rows, key))
 
     def read(self, wanted: Wanted) -> Iterator[Batch]:

@@ -82,12 +82,13 @@ class Streamed(Loaded):
         """See `Split.batches`."""
         chosen = list(self.chosen(wanted))
         key = wanted.key(self.device)
-        for rows, images in zip(chosen, self._read([ints(rows) for rows in chosen]), strict=True):
+        for rows, images in zip(chosen, self._read([ints(self.stored(rows)) for rows in chosen]), strict=True):
             if isinstance(images, str):
                 raise self._refused(from_worker(images))
+            at = self.stored(rows)
             first: Tensor = images.to(self.device, non_blocking=True)
-            x = joined((first, *[self._placed(tensor[rows]) for tensor in self._inputs]))
-            y = mapped(lambda tensor: self._placed(tensor[rows]), self._y)  # noqa: B023  # called at once
+            x = joined((first, *[self._placed(tensor[at]) for tensor in self._inputs]))
+            y = mapped(lambda tensor: self._placed(tensor[at]), self._y)  # noqa: B023  # called at once
             if self._pipeline is not None:
                 x, y = self._pipeline.batch(x, y, self._placed(rows), key)
             yield Batch(x, y)

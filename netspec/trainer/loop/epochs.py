@@ -183,7 +183,7 @@ class Training:
                 accuracy = {} if scores.accuracy is None else {"accuracy": scores.accuracy}
                 figures = MappingProxyType({"loss": scores.loss, **accuracy, **scores.parts})
                 self.calls.call("after_evaluation", self._event(epoch=epoch, part=part, figures=figures))
-        fixed = replace(record, parts=MappingProxyType(dict(record.parts)))
+        fixed = replace(record, parts=MappingProxyType(dict(record.parts)), rates=MappingProxyType(dict(record.rates)))
         self.calls.call("after_epoch", self._event(epoch=epoch, record=fixed))
         failed = self.calls.agree()
         self.progress.stopped = self.calls.stop
@@ -239,6 +239,7 @@ class Training:
                 if scores is not None
                 for figure, value in scores.parts.items()
             },
+            rates=self.trainer.schedule.columns(),
         )
 
     def _note_best(self, record: Record) -> bool:

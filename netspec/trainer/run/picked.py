@@ -14,7 +14,7 @@ from netspec.layers import OWN, Offer
 from netspec.space.axes import label, value_text
 from netspec.space.measure import direction_of
 from netspec.trainer.run.overview import Run, differing
-from netspec.trainer.run.records import COLUMNS, figure_text
+from netspec.trainer.run.records import COLUMNS, figure_text, is_rate
 
 _OWN: Final[Mapping[str, Callable[[Run], Any]]] = {
     "params": lambda run: run.params,
@@ -97,7 +97,8 @@ def sorted_runs(runs: Sequence[Run], key: str, *, reverse: bool = False) -> list
 def _figures(runs: Sequence[Run]) -> set[str]:
     """The columns of records that are measured by quality."""
     counted = {"epoch", "step", "seconds", "examples_per_second"}
-    return {name for run in runs if run.records for name in run.records[-1].row() if name not in counted}
+    names = {name for run in runs if run.records for name in run.records[-1].row()}
+    return {name for name in names - counted if not is_rate(name)}
 
 
 def _is_comparable(value: Any) -> bool:

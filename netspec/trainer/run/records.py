@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from netspec.trainer.machine.disk import write_atomically
 
@@ -56,10 +56,13 @@ class Record:
     """Of several losses, the figures of each under the names of their columns: `train_loss/recon`,
     `test_accuracy/policy`. Of text the perplexities, `train_perplexity`. And what a program's metrics measured:
     `validation_f1`."""
+    rates: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
+    """The learning rate of the epoch's last step, `learning_rate`; of a group with a rate of its own under its first
+    pattern, `learning_rate/bias`."""
 
     def figure(self, name: str) -> float | None:
         """The figure of a column; None if it was not measured."""
-        return getattr(self, name) if name in COLUMNS else self.parts.get(name)
+        return getattr(self, name) if name in COLUMNS else self.parts.get(name, self.rates.get(name))
 
     @property
     def quantity(self) -> Literal["perplexity", "accuracy", "loss"]:
@@ -71,7 +74,7 @@ class Record:
 
     def row(self) -> dict[str, Any]:
         """The record as one plain mapping, from column to value."""
-        return {name: getattr(self, name) for name in COLUMNS} | dict(self.parts)
+        return {name: getattr(self, name) for name in COLUMNS} | dict(self.parts) | dict(self.rates)
 
     @property
     def line(self) -> str:
@@ -115,13 +118,21 @@ class Record:
         ]
 
 
-COLUMNS = tuple(f.name for f in fields(Record) if f.name != "parts")
+COLUMNS = tuple(f.name for f in fields(Record) if f.name not in ("parts", "rates"))
 """The columns that every record has."""
+RATE: Final = "learning_rate"
+"""The column of the learning rate, and how those of groups begin."""
+
+
+def is_rate(column: str) -> bool:
+    """Whether a column holds a learning rate."""
+    return column.partition("/")[0] == RATE
 
 
 def columns_of(records: Sequence[Record]) -> list[str]:
-    """The columns of some records: those of every one, and those of several losses."""
-    return [*COLUMNS, *dict.fromkeys(name for record in records for name in record.parts)]
+    """The columns of some records: those of every one, those of several losses and metrics, and the learning rates."""
+    more = (mapping for part in ("parts", "rates") for mapping in (getattr(record, part) for record in records))
+    return [*COLUMNS, *dict.fromkeys(name for mapping in more for name in mapping)]
 
 
 def write_records(directory: Path, records: list[Record]) -> None:
@@ -170,10 +181,11 @@ def record_of(row: Any) -> Record:
         LookupError, TypeError, ValueError: the values are not those of a record.
     """
     values: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    parts = {name: value for name, value in row.items() if name not in COLUMNS}
+    more = {name: value for name, value in row.items() if name not in COLUMNS}
     needed = ("train_loss", "seconds", "examples_per_second")  # never None: null means that it was not finite
     values |= {name: math.nan for name in needed if values[name] is None}
-    for name, value in (values | parts).items():
+    for name, value in (values | more).items():
         if type(value) is not int and (name in ("epoch", "step") or not (value is None or type(value) is float)):
             raise ValueError(f"`{name}` of a record is {value!r}")
-    return Record(**values, parts=parts)
+    parts, rates = ({name: value for name, value in more.items() if is_rate(name) is rate} for rate in (False, True))
+    return Record(**values, parts=parts, rates=rates)

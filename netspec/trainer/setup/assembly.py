@@ -31,7 +31,7 @@ from netspec.trainer.measure.given import check_loss
 from netspec.trainer.measure.losses import Objective
 from netspec.trainer.measure.metrics import LossSums
 from netspec.trainer.measure.objective import make_objective
-from netspec.trainer.setup.balance import balanced
+from netspec.trainer.setup.balance import balanced, draw_evenly
 from netspec.trainer.setup.following import check_looks_back, check_tokens
 from netspec.trainer.setup.options import Options
 from netspec.trainer.setup.supplied import Supplied
@@ -83,6 +83,7 @@ def assemble(
         if supplied.data is None:
             seed_everything(recipe.seed + world.rank)
     recipe = balanced(net, recipe, data)
+    draw_evenly(net, recipe, data)
     net = replace(net, recipe=recipe)  # so that the run's own spec says the numbers
     model = _model(net, recipe, options, arithmetic)
     optimization = build_optimizer(model, recipe, target)

@@ -1,4 +1,4 @@
-"""Factors of classes that follow from the training data."""
+"""What follows from how often each class occurs in the training data: factors of a loss, and a sampler."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from netspec.recipe.base import Divisor
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.terms import LossTerm, resolve
 from netspec.trainer.data.ends import ends_of
+from netspec.trainer.data.sampling import EvenSampler
 from netspec.trainer.data.splits import DataSplits
 from netspec.trainer.machine.host import ints
 
@@ -33,6 +34,39 @@ def balanced(net: Net, recipe: Recipe, data: DataSplits) -> Recipe:
         for item, term in zip(recipe.losses, terms, strict=True)
     ]
     return recipe._replace(loss=tuple(found) if isinstance(recipe.loss, tuple) else found[0].loss)
+
+
+def draw_evenly(net: Net, recipe: Recipe, data: DataSplits) -> None:
+    """Let the training examples be drawn by their classes, if the recipe says so.
+
+    Raises:
+        UsageError: only reading the examples would tell the classes, or an example has several.
+        ResourceError: no target counts.
+    """
+    if recipe.sampler is None:
+        return
+    ends = ends_of(net)
+    terms = resolve(recipe.losses, ends, text=recipe.data.next_token).terms
+    term = next(term for term in terms if term.loss.target == "classes")
+    number, said = -1 if term.target is None else term.target - len(ends.inputs), f"`sampler: {recipe.sampler}` draws"
+    targets = data.train.targets(number) if number >= 0 else None
+    if targets is None:
+        what = "inputs of the net" if number < 0 else "examples that are read one by one"
+        raise UsageError(
+            f"{said} training examples by their classes, which must be known before the first step, but they come with "
+            f"{what}; leave it out, or give a pair of tensors or a DataLoader with a WeightedRandomSampler"
+        )
+    if targets.ndim != 1:
+        raise UsageError(
+            f"{said} training examples by their class, but an example has {targets[0].numel()} targets; leave it out, "
+            f"and write factors into `{term.loss.name()}`"
+        )
+    divisor, classes = term.loss.divisor, targets.long().cpu()
+    ignored = None if divisor is None else divisor.ignore_index
+    if ignored is not None and bool((classes == ignored).all()):
+        raise ResourceError(f"{said} by their class, but all {len(classes)} training targets are {ignored}, which "
+                            f"`{term.loss.name()}` ignores")  # fmt: skip
+    data.train.sampler = EvenSampler(data.train.rows, classes, ignored)
 
 
 def _factors(term: LossTerm, data: DataSplits, inputs: int) -> tuple[float, ...]:

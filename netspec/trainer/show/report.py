@@ -26,7 +26,7 @@ from netspec.trainer.measure.answers import Answers
 from netspec.trainer.measure.confusion import commonest
 from netspec.trainer.measure.evaluation import Examination, WrongAnswer
 from netspec.trainer.run.directory import RunDirectory
-from netspec.trainer.run.records import COLUMNS, Record, columns_of, figure_text, read_records
+from netspec.trainer.run.records import COLUMNS, Record, columns_of, figure_text, is_rate, read_records
 from netspec.trainer.show.answers import answer_sections
 from netspec.trainer.show.curves import SHOWN, draw_curves
 from netspec.views.describe import count_text
@@ -187,6 +187,8 @@ def _cell(name: str, value: float | None) -> str:
         return ""
     if name in ("epoch", "step", "examples_per_second"):
         return f"{value:,.0f}"
+    if is_rate(name):
+        return f"{value:.3g}"
     return f"{value:,.1f}" if name == "seconds" else figure_text(value)
 
 

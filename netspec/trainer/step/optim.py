@@ -144,6 +144,9 @@ class Optimization:
     """True if the optimizer is a fused kernel, which skips the update if its tensor `found_inf` is 1."""
     tensor_lr: bool
     """True if the learning rates are tensors on the device, which a recorded step reads at each replay."""
+    labels: tuple[str, ...]
+    """What tells the learning rate of each group apart: the first pattern of the recipe's group that says it; empty for
+    that of the optimizer."""
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -178,6 +181,7 @@ def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> O
     kind: Any = getattr(torch.optim, type(recipe.optimizer).__name__)
     arguments = dict(recipe.optimizer)
     groups = parameter_groups(model, recipe)
+    labels = tuple(_label(recipe, group.get("lr")) for group in groups)
     known = signature(kind).parameters
     # fp16 may skip the first step, after which a fused kernel would read uninitialised state
     unready = recipe.precision == "fp16" and recipe.optimizer.first_step_differs
@@ -194,7 +198,12 @@ def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> O
         extra["capturable"] = True
     optimizer: torch.optim.Optimizer = kind(groups, **arguments, **extra)
     _start_from_zeros(optimizer, recipe.optimizer.from_zeros)
-    return Optimization(optimizer, fused, tensor_lr)
+    return Optimization(optimizer, fused, tensor_lr, labels)
+
+
+def _label(recipe: Recipe, rate: float | None) -> str:
+    """What tells the learning rate of a group apart."""
+    return next((group.parameters[0] for group in recipe.groups if rate is not None and group.lr == rate), "")
 
 
 @cache

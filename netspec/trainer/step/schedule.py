@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from netspec.diagnostics import UsageError
 from netspec.recipe.base import MOMENTA
 from netspec.recipe.resolved import Recipe
-from netspec.trainer.run.records import Record
+from netspec.trainer.run.records import RATE, Record
 from netspec.trainer.step.optim import Optimization
 
 
@@ -39,6 +39,7 @@ class Schedule:
         self._waits = math.ceil(self._warmup / steps_per_epoch)  # the number of epochs that begin within the warm-up
         self._step = self._epoch = 0
         self._written: list[float] = []
+        self._used: list[float] = []  # the rates of the last step
         total = recipe.epochs * steps_per_epoch - self._warmup if self._by_step else recipe.epochs - self._waits
         self._scheduler = _scheduler(recipe, self._shadow, max(total, 1))
         self.cycles_momentum = bool(recipe.scheduler and recipe.scheduler.cycles_momentum)
@@ -53,8 +54,17 @@ class Schedule:
             warm = self._start + (1 - self._start) * self._step / self._warmup
         return [float(group["lr"]) * warm for group in self._shadow.param_groups]
 
+    def columns(self) -> dict[str, float | None]:
+        """The learning rates of the last step, under the names of their columns in a record."""
+        rates = self._used or self.rates
+        found = {f"{RATE}/{label}" if label else RATE: rate for label, rate in zip(
+            self._optimization.labels, rates, strict=True
+        )}  # fmt: skip
+        return {**found}
+
     def after_step(self) -> None:
         """Set the learning rates after an optimizer step."""
+        self._used = self._written
         self._step += 1
         if self._step > self._warmup:
             if not self._by_step or self._follows is not None:
@@ -98,7 +108,7 @@ class Schedule:
         """The state of the schedule as plain values."""
         groups = [{k: g[k] for k in ("lr", "initial_lr", *MOMENTA) if k in g} for g in self._shadow.param_groups]
         scheduler = self._scheduler.state_dict() if self._scheduler else None
-        return {"step": self._step, "epoch": self._epoch, "groups": groups, "scheduler": scheduler}
+        return {"step": self._step, "epoch": self._epoch, "groups": groups, "scheduler": scheduler, "used": self._used}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a result of `state_dict`, and set the learning rates."""
@@ -107,7 +117,7 @@ class Schedule:
             group.update(saved)
         if self._scheduler:
             self._scheduler.load_state_dict(state["scheduler"])
-        self._written = []
+        self._written, self._used = [], state.get("used", [])  # a checkpoint of before lacks those
         self._apply()
 
     def _advance(self, *metric: float) -> None:

@@ -114,8 +114,8 @@ def from_torch(
         return _unproven(_written_once(module, example, title, is_flat=is_flat))
     eval_mode = flat(run(module, example, 2, training=False), title)
     _compare(eval_mode, flat(run(module, example, 3, training=False), title), "with a batch of 3 instead of 2")
-    training_trace = _training_trace(module, example, title, eval_mode)
-    train_mode = flat(training_trace(), title)
+    first, training_trace = _trained(module, example, title, eval_mode)
+    train_mode = flat(first, title)
     training = eval_mode.text != train_mode.text  # what a program does while it trains alone may be dropout
     again = training_trace if training else partial(run, module, example, 2, training=False)
     try:
@@ -130,16 +130,17 @@ def from_torch(
         raise
 
 
-def _training_trace(
+def _trained(
     module: nn.Module, example: Sequence[Tensor], title: str, eval_mode: WrittenTrace
-) -> Callable[[], Trace]:
-    """What runs a module in training mode; what it gives more than in eval mode are heads."""
+) -> tuple[Trace, Callable[[], Trace]]:
+    """A run of a module in training mode, and what runs it again; what it gives more than in eval mode are heads."""
     train = partial(run, module, example, 2, training=True)
-    count = len(train().root.outputs)
+    first = train()
+    count = len(first.root.outputs)
     if count <= 1 or eval_mode.outputs != 1:
-        return train
+        return first, train
     own = own_output(train, eval_mode.text, count, lambda trace: flat(trace, title).text)
-    return lambda: with_heads(train(), own)
+    return with_heads(first, own), lambda: with_heads(train(), own)
 
 
 def _written_once(module: nn.Module, example: Sequence[Tensor], title: str, *, is_flat: bool) -> WrittenTrace:

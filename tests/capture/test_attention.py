@@ -118,14 +118,14 @@ def test_ways_to_hide_what_comes_later_are_one_word(forward: Any) -> None:
     assert equal(module, found, (5, 8))
 
 
-def _near_by(self: Any, x: Tensor) -> Tensor:
+def _near(self: Any, x: Tensor) -> Tensor:
     scores, v = _scores(self, x)
     near = torch.ones(x.shape[1], x.shape[1]).tril(1).triu(-1)
     return scores.masked_fill(near == 0, float("-inf")).softmax(-1) @ v
 
 
 def test_any_other_mask_is_written_as_truth_values() -> None:
-    module = around(_near_by, nn.Linear(8, 24))
+    module = around(_near, nn.Linear(8, 24))
     found = imported(module, (4, 8))
     assert "Buffer: {value: [[true, true, false, false], " in found.text
     assert equal(module, found, (4, 8))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from netspec.diagnostics import UsageError, did_you_mean
-from netspec.net import Leaf, Net, need_numbers
+from netspec.net import Leaf, Net, need_net, need_numbers
 from netspec.recipe.base import Optimizer
 from netspec.recipe.tables import OPTIMIZERS
 from netspec.recipe.tables import optimizer as load_optimizer
@@ -152,6 +152,7 @@ def estimate(
     >>> f"{cost.peak / 2**20:.0f} MiB, of which {cost.activations / 2**20:.0f} MiB are kept for the backward pass"
     '1245 MiB, of which 485 MiB are kept for the backward pass'
     """
+    need_net(net, "estimate")
     need_numbers(net, f"estimating the memory of `{net.name}`")
     if batch < 1:
         raise UsageError(f"a batch has at least one example, not {batch}")

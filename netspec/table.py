@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.dims import Shape, Size, is_known
-from netspec.net import As, Combinator, Leaf, Net, Scope, Use, multiplying, total
+from netspec.net import As, Combinator, Leaf, Net, Scope, Use, multiplying, need_net, total
 from netspec.symbols.demands import requirements
 from netspec.views.describe import (
     arguments_text,
@@ -115,6 +115,7 @@ def summary(net: Net, *, depth: int | None = None, width: int | None = None, cos
     <BLANKLINE>
     trainable 7,850 · FLOPs 15,680 (2 × MACs) · weights 30.7 KiB (float32)
     """
+    need_net(net, "summary")
     rows = _rows(net, depth)
     columns = WIDTH if width is None else width
     cells = [(*row.cells(), *row.memory(cost)) for row in rows]

@@ -208,3 +208,14 @@ def test_rows_without_macs_of_experts_are_explained_below_the_table(top: int, to
     assert text.count("`mixture` runs") == (told is not None)
     assert told is None or text.endswith(told)
     assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("function", ["summary", "diagram", "expand", "to_json", "to_python", "compare"])
+def test_what_is_no_net_is_told_so(function: str) -> None:
+    call = getattr(netspec, function)
+    given = ("specs/lenet.yaml",) * (2 if function == "compare" else 1)
+    told = rf"netspec.{function} wants a net, as `netspec.load\('specs/lenet.yaml'\)` gives one, not 'specs/"
+    with pytest.raises(TypeError, match=told):
+        call(*given)
+    with pytest.raises(TypeError, match=r"not 3$"):
+        call(*(3 for _ in given))

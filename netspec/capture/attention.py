@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, cast
-
-import torch
+from typing import Any, Final, NamedTuple
 
 from netspec.capture.graph import Traced
 from netspec.capture.items import PlacedItem, made
+from netspec.capture.masks import mask_options
 
 
 class _No(Exception):
@@ -271,25 +270,11 @@ class _OfSteps(_Pass):
         """Write who takes part."""
         if found.hidden is None:
             return []
-        numbers, mask = found.hidden.options["numbers"], found.hidden.options.get("mask")
-        if mask is not None:
-            options["mask"] = mask
-        if numbers is None:
-            return []
-        shown: torch.Tensor = numbers
-        while shown.dim() > 2 and shown.shape[0] == 1:
-            shown = shown[0]
-        is_square = tuple(shown.shape) == scores[-2:] and scores[-1] == scores[-2]
-        if is_square and torch.equal(shown, torch.ones_like(shown).tril()):
-            options["is_causal"] = True
-            return []
-        if mask is not None or shown.numel() > 4096:
+        given = mask_options(found.hidden.options["numbers"], found.hidden.options.get("mask"), scores)
+        if given is None:
             raise _No
-        value = Traced("made", (1, *shown.shape), "bool")
-        options["mask"] = value
-        rows = cast("list[Any]", shown.tolist())  # pyright: ignore[reportUnknownMemberType]  # of truth values
-        arguments: dict[str, Any] = {"value": rows, "dtype": "bool", "persistent": False}
-        return [PlacedItem("Buffer", None, (value,), arguments)]
+        options |= given.options
+        return given.buffers
 
 
 # ---- patterns

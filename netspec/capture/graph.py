@@ -109,6 +109,10 @@ class Trace:
     batch: int
     training: bool
     modes: Modes
+    heads: dict[Traced, int] = field(default_factory=dict["Traced", int])
+    """Of the outputs that the module gives only while it trains, which of its outputs they are."""
+    order: tuple[int, ...] = ()
+    """Of a network with heads, which of the module's outputs its own is, and those of the heads as they stand in it."""
     read: list[tuple[str, Place | None]] = field(default_factory=list["tuple[str, Place | None]"])
     """Where the program looked at the numbers of a tensor that an input decides, and by which function."""
 

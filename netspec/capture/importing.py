@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import torch
@@ -18,22 +18,20 @@ from netspec.capture.folding import Folding
 from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
 from netspec.capture.growing import grown
+from netspec.capture.heads import own_output, set_aside, with_heads
 from netspec.capture.items import PlacedItem, layers_of, spliced
-from netspec.capture.layers import is_layer
 from netspec.capture.lowering import Lowering
 from netspec.capture.modes import freeze
 from netspec.capture.order import chained
 from netspec.capture.prepared import prepared
 from netspec.capture.proof import EqualityProof, Unproven, key_map
+from netspec.capture.runs import all_resized, resized, run
 from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
 from netspec.capture.ties import tie
-from netspec.capture.trace import traced
 from netspec.capture.written import lines, source_of
 from netspec.compiler import loads
-from netspec.emit.naming import FreeNames
 from netspec.errors import SpecError
-from netspec.language.reserved import RESERVED, reserved
 from netspec.net import Net
 from netspec.writing import written
 
@@ -70,6 +68,11 @@ class WrittenTrace(NamedTuple):
     blocks: int = 0
     left_out: frozenset[str] = frozenset()
     """Keys of the module that the spec has not: buffers of which parts are written as numbers."""
+    order: tuple[int, ...] = ()
+    """Of a network with heads, which of the module's outputs in training mode its own is, and those of its heads."""
+
+    outputs: int = 1
+    """How many outputs the network has in eval mode."""
 
     @property
     def layers(self) -> list[PlacedItem]:
@@ -109,14 +112,16 @@ def from_torch(
     module = prepared(module, example)
     if not is_verified:
         return _unproven(_written_once(module, example, title, is_flat=is_flat))
-    eval_mode = flat(_traced(module, example, 2, training=False), title)
-    _compare(eval_mode, flat(_traced(module, example, 3, training=False), title), "with a batch of 3 instead of 2")
-    train_mode = flat(_traced(module, example, 2, training=True), title)
+    eval_mode = flat(run(module, example, 2, training=False), title)
+    _compare(eval_mode, flat(run(module, example, 3, training=False), title), "with a batch of 3 instead of 2")
+    first, training_trace = _trained(module, example, title, eval_mode)
+    train_mode = flat(first, title)
     training = eval_mode.text != train_mode.text  # what a program does while it trains alone may be dropout
+    again = training_trace if training else partial(run, module, example, 2, training=False)
     try:
         if not is_flat:
             try:
-                return _proven(module, example, structured(_traced(module, example, 2, training=training), title))
+                return _proven(module, example, structured(again(), title))
             except NotCaptured:  # what says everything once is the judge
                 pass
         return _proven(module, example, train_mode if training else eval_mode)
@@ -125,17 +130,30 @@ def from_torch(
         raise
 
 
+def _trained(
+    module: nn.Module, example: Sequence[Tensor], title: str, eval_mode: WrittenTrace
+) -> tuple[Trace, Callable[[], Trace]]:
+    """A run of a module in training mode, and what runs it again; what it gives more than in eval mode are heads."""
+    train = partial(run, module, example, 2, training=True)
+    first = train()
+    count = len(first.root.outputs)
+    if count <= 1 or eval_mode.outputs != 1:
+        return first, train
+    own = own_output(train, eval_mode.text, count, lambda trace: flat(trace, title).text)
+    return with_heads(first, own), lambda: with_heads(train(), own)
+
+
 def _written_once(module: nn.Module, example: Sequence[Tensor], title: str, *, is_flat: bool) -> WrittenTrace:
     """The spec of one run in eval mode."""
     if not is_flat:
         try:
-            written = structured(_traced(module, example, 2, training=False), title)
+            written = structured(run(module, example, 2, training=False), title)
             key_map(loads(written.text), written.layers)
         except (NotCaptured, SpecError, Unproven):
             pass
         else:
             return written
-    return flat(_traced(module, example, 2, training=False), title)
+    return flat(run(module, example, 2, training=False), title)
 
 
 def _unproven(written: WrittenTrace) -> FromTorch:
@@ -159,11 +177,17 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
     proven = ["in eval and in training mode"]
     try:
         keys = key_map(net, written.layers)
-        proof = EqualityProof(module, net, keys, 1, written.left_out)
+        proof = EqualityProof(module, net, keys, 1, written.left_out, written.order)
         worst = max(_run_of(proof, example, batch, training=training) for batch, training in _RUNS)
     except Unproven as error:
         raise NotCaptured(f"the spec and the module differ: {error}") from None
     notes = _otherwise_trained(proof)
+    if written.order:
+        heads = " and ".join(str(i + 1) for i in written.order[1:])
+        notes.append(
+            f"in training mode the module gives {len(written.order)} tensors, of which {written.order[0] + 1} is the "
+            f"network's and {heads} are those of its heads, in this order: `Outputs(output, aux)` of the built network"
+        )
     if written.left_out:
         more = f" and {len(written.left_out) - 1} more" if len(written.left_out) > 1 else ""
         notes.append(f"`{min(written.left_out)}`{more}: no key of the spec, which says otherwise what is used of it")
@@ -178,7 +202,7 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
 def _run_of(proof: EqualityProof, example: Sequence[Tensor], batch: int, *, training: bool) -> float:
     """The largest difference in one run; what differs is told with it."""
     try:
-        return proof.check(_resized(example, batch), training=training)
+        return proof.check(all_resized(example, batch), training=training)
     except Unproven as error:
         mode = "training" if training else "eval"
         raise Unproven(f"on a batch of {batch} in {mode} mode {error}") from None
@@ -191,7 +215,7 @@ _RUNS: Final = ((2, False), (2, True), (3, True), (7, False))
 def _alone(proof: EqualityProof, example: Sequence[Tensor]) -> str:
     """What becomes of one example alone: why the module is another network; nothing where it is the same."""
     try:
-        proof.check(_resized(example, 1), training=False)
+        proof.check(all_resized(example, 1), training=False)
     except (Unproven, NotCaptured) as error:
         return f"on a batch of 1 the module does something else: {error}"
     return ""
@@ -209,43 +233,6 @@ def _otherwise_trained(proof: EqualityProof) -> list[str]:
         f"{told} require no gradient in the module, but train in the spec, whose `freeze` stops all of a layer: each "
         "parameter, and the statistics of a norm"
     ]
-
-
-def _traced(module: nn.Module, example: Sequence[Tensor], batch: int, *, training: bool) -> Trace:
-    inputs = _resized(example, batch)
-    names = input_names(module, len(inputs))
-    return traced(module, list(zip(names, inputs, strict=True)), is_layer, training=training)
-
-
-def input_names(module: nn.Module, count: int) -> list[str]:
-    """What a module calls its inputs, where a spec may call them so."""
-    free = FreeNames((), separator="")
-    found: list[str] = []
-    parameters = list(inspect.signature(module.forward).parameters.values())
-    for i in range(count):
-        own = parameters[i] if i < len(parameters) else None
-        name = own.name if own is not None and own.kind is own.POSITIONAL_OR_KEYWORD else "x"
-        is_plain = name.isascii() and reserved(name) is None and name not in RESERVED
-        found.append(free(name if is_plain else "x"))
-    return found
-
-
-def _resized(example: Sequence[Tensor], batch: int) -> list[Tensor]:
-    return [resized(tensor, batch) for tensor in example]
-
-
-def resized(tensor: Tensor, batch: int, sizes: Sequence[int] | None = None) -> Tensor:
-    """An example of another batch, perhaps of other sizes: random numbers, or the integers again."""
-    generator = torch.Generator().manual_seed(batch)
-    shape = (batch, *(tensor.shape[1:] if sizes is None else sizes))
-    if tensor.is_floating_point():
-        return torch.randn(shape, generator=generator)
-    if tensor.dtype == torch.bool and tensor.numel():  # some of each in every row: a mask hides neither all nor nothing
-        found = torch.rand(shape, generator=generator) < 0.5
-        found[..., 0], found[..., -1] = False, True
-        return found
-    high = int(tensor.max()) + 1 if tensor.numel() else 1
-    return torch.randint(0, high, shape, generator=generator).to(tensor.dtype)
 
 
 def _compare(first: WrittenTrace, other: WrittenTrace, what: str) -> None:
@@ -310,11 +297,16 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
         for function, place in trace.read
     )
     outputs = [lowering.find(value) for value in trace.root.outputs]
+    heads = {lowering.find(value): i for value, i in trace.heads.items()}
     fused(items, outputs, lambda value: lowering.form(value).shape(value.shape, trace.batch))
     lowering.refused.extend((item.place, _ALONE) for item in unread(items))
     if lowering.refused:
         raise NotCaptured(_refusal(lowering.refused))
     grown(items)
+    if heads:
+        aside = set_aside(items, outputs[0], list(heads))
+        own = next(i for i in range(len(outputs)) if i not in heads.values())
+        trace.order = (own, *(heads[value] for value in aside))
     items = shaped(chained(items, outputs))
     trouble = share(items)
     if trouble:
@@ -327,7 +319,7 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
 def _written(
     trace: Trace, name: str, items: list[PlacedItem], lowering: Lowering, blocks: Sequence[BlockFound], *, is_flat: bool
 ) -> WrittenTrace:
-    outputs = [lowering.find(value) for value in trace.root.outputs]
+    outputs = [lowering.find(value) for value in trace.root.outputs if value not in trace.heads]
     text = ["netspec: 1", f"name: {name}", f"input: {_input(trace)}", ""]
     folding = None if is_flat else Folding({block.name: block.given for block in blocks})
     parts = [line for block in blocks for line in _block(block, folding)]
@@ -352,7 +344,7 @@ def _written(
     text += [*(["blocks:", *parts] if parts else []), "layers:", *body, *tail]
     state = trace.root.module.state_dict()
     left_out = frozenset(key for key in lowering.left_out if key in state)
-    return WrittenTrace("\n".join(text) + "\n", items, len(blocks), left_out)
+    return WrittenTrace("\n".join(text) + "\n", items, len(blocks), left_out, trace.order, len(outputs))
 
 
 def _block(block: BlockFound, folding: Folding | None) -> list[str]:

@@ -35,7 +35,7 @@ class PlacedItem:
     keys: dict[str, str] = field(default_factory=dict[str, str])
     """For each parameter and buffer of the layer its key in the module."""
     body: list[PlacedItem] | None = None
-    """Of a `sequential`."""
+    """Of a `sequential` or an `aux`."""
     path: str = ""
     """Of the module in the source."""
     class_name: str = ""

@@ -6,16 +6,26 @@ A spec compares no values; attention takes a mask in which True takes part. What
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, cast
 
 import torch
 
 from netspec.capture.binding import bound
 from netspec.capture.graph import Traced, TracedCall
+from netspec.capture.items import PlacedItem
 from netspec.capture.lowering import Handler, Lowering, NoForm
 
 LOW: Final = -1e4
 """A score that is as good as none: its share of a softmax is 0."""
+
+
+_MOST: Final = 4096
+"""Truth values that are written into a spec."""
+_OTHER: Final = (
+    "a spec's mask is true where a key takes part, and is one value: this one is true where a key is hidden, or is "
+    "made of several inputs"
+)
 
 
 class Truth(NamedTuple):
@@ -126,6 +136,57 @@ def _aligned(lowering: Lowering, value: Traced) -> Traced:
     return lowering.ready(value)
 
 
+class MaskOptions(NamedTuple):
+    """What `attend` says of who takes part."""
+
+    options: dict[str, Any]
+    buffers: list[PlacedItem]
+    """Numbers that it reads."""
+
+
+def mask_options(shown: torch.Tensor | None, mask: Traced | None, scores: Sequence[int]) -> MaskOptions | None:
+    """Who takes part, by numbers and by a value, as `attend` says it; None where it has no form.
+
+    Args:
+        shown: truth values, queries by keys; axes in front of these are those of the scores, or 1.
+        mask: a value of the spec.
+        scores: the shape of the scores, queries by keys in the last place.
+    """
+    options: dict[str, Any] = {} if mask is None else {"mask": mask}
+    if shown is None:
+        return MaskOptions(options, [])
+    while shown.dim() > 2 and bool((shown == shown[:1]).all()):  # one for all examples, and for all heads
+        shown = shown[0]
+    if bool(shown.all()):
+        return MaskOptions(options, [])
+    is_square = tuple(shown.shape) == tuple(scores[-2:]) and scores[-1] == scores[-2]
+    if is_square and torch.equal(shown, torch.ones_like(shown).tril()):
+        return MaskOptions({**options, "is_causal": True}, [])
+    if mask is not None or shown.numel() > _MOST or shown.dim() > 3:
+        return None
+    value = Traced("made", (1, *shown.shape), "bool")
+    rows = cast("list[Any]", shown.tolist())  # pyright: ignore[reportUnknownMemberType]  # of truth values
+    arguments: dict[str, Any] = {"value": rows, "dtype": "bool", "persistent": False}
+    return MaskOptions({"mask": value}, [PlacedItem("Buffer", None, (value,), arguments)])
+
+
+def shown_by(lowering: Lowering, mask: Traced, scores: Sequence[int]) -> MaskOptions:
+    """What `attend` says of a mask of truth values, in which True takes part.
+
+    Raises:
+        NoForm: it says something else.
+    """
+    truth = truth_of(lowering, mask)
+    numbers = ~truth.numbers if truth.is_opposite and truth.numbers is not None and not truth.values else truth.numbers
+    if (truth.is_opposite and truth.values) or len(truth.values) > 1:
+        raise NoForm(_OTHER)
+    value = _aligned(lowering, truth.values[0]) if truth.values else None
+    found = mask_options(numbers, value, scores)
+    if found is None:
+        raise NoForm("a mask of numbers beside one of an input, or of many numbers, has no form in a spec")
+    return found
+
+
 def low(value: Any) -> bool:
     """Whether a number takes what it stands for out of a softmax."""
     return isinstance(value, (int, float)) and value <= LOW
@@ -139,10 +200,7 @@ def masked(lowering: Lowering, call: TracedCall, scores: Any, hidden: Truth) -> 
     if shown.is_opposite and shown.numbers is not None and not shown.values:
         shown = Truth(~shown.numbers)
     if shown.is_opposite or len(shown.values) > 1:
-        raise NoForm(
-            "a spec's mask is true where a key takes part, and is one value: this one is true where a key is hidden, "
-            "or is made of several inputs"
-        )
+        raise NoForm(_OTHER)
     value, form = lowering.anywhere(scores)
     more: dict[str, Any] = {"numbers": shown.numbers}
     if shown.values:

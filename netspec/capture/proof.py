@@ -71,9 +71,17 @@ class EqualityProof:
     """
 
     def __init__(
-        self, module: nn.Module, net: Net, keys: Mapping[str, str], seed: int, left_out: Collection[str] = ()
+        self,
+        module: nn.Module,
+        net: Net,
+        keys: Mapping[str, str],
+        seed: int,
+        left_out: Collection[str] = (),
+        order: Sequence[int] = (),
     ) -> None:
         self.left_out = left_out
+        self.order = order
+        """Which of the module's outputs in training mode are those of the spec; all of them if it is empty."""
         self.keys = keys
         self.seed = seed
         self.theirs = _copied(module).double()
@@ -105,7 +113,8 @@ class EqualityProof:
         Raises:
             Unproven: it is more than `CLOSE`.
         """
-        theirs, ours = (self._run(model, inputs, training) for model in (self.theirs, self.ours))
+        theirs = self._run(self.theirs, inputs, training, self.order if training else ())
+        ours = self._run(self.ours, inputs, training)
         if len(theirs.outputs) != len(ours.outputs):
             raise Unproven(f"the module gives {len(theirs.outputs)} tensors, the spec {len(ours.outputs)}")
         worst = 0.0
@@ -134,7 +143,7 @@ class EqualityProof:
         pairs = ((self.keys[own], value) for own, value in self.ours.named_buffers() if own in self.keys)
         return max((_close(theirs[key].reshape(b.shape), b, f"`{key}`") for key, b in pairs), default=0.0)
 
-    def _run(self, model: nn.Module, inputs: Sequence[Tensor], training: bool) -> _RunResult:
+    def _run(self, model: nn.Module, inputs: Sequence[Tensor], training: bool, order: Sequence[int] = ()) -> _RunResult:
         set_mode(model, training=training)
         for parameter in model.parameters():  # all gradients are compared, also of what does not train
             parameter.requires_grad_(parameter.is_floating_point())
@@ -143,6 +152,8 @@ class EqualityProof:
         given = [x.double().requires_grad_() if x.is_floating_point() else x for x in (one.clone() for one in inputs)]
         with _in_64_bits():
             outputs = tensors_of(_ran(model, given))
+        if sorted(order) == list(range(len(outputs))):
+            outputs = [outputs[i] for i in order]
         torch.autograd.backward(_score(outputs, self.seed))
         weights = {key: p.grad.to_dense() for key, p in _parameters(model) if p.grad is not None}
         return _RunResult(

@@ -10,6 +10,7 @@ from typing import Final
 
 from netspec.capture.items import PlacedItem, has_keys
 from netspec.capture.packing import Packed, packed
+from netspec.combinators import HEADS
 from netspec.language.names import MODULE_ATTRIBUTES
 
 _NO_MODULES = frozenset(("use", "as"))
@@ -82,6 +83,9 @@ def _spliced(item: PlacedItem, path: str) -> Iterator[PlacedItem]:
         yield item
         return
     item.body = shaped(item.body, item.path)
+    if item.word == HEADS:
+        yield item
+        return
     keyed = [one for one in item.body if has_keys(one)]
     numbered = (_own_name(item, path) or [""])[-1].isdigit()
     if not keyed and (not numbered or len(item.body) == 1):
@@ -163,7 +167,7 @@ def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:
             while index < int(name):
                 found.append(PlacedItem("Identity"))
                 index += 1
-        elif has_keys(item):
+        elif has_keys(item) and not item.is_inline:
             own = item.word.lower() if item.path == path and path else item.path
             item.name = _identifier(name or own or _key_of(item))
             if item.name in taken:

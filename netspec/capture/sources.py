@@ -76,15 +76,24 @@ def check_there(source: ModuleSource) -> None:
     """
     if source.file is not None and not source.file.is_file():
         raise UsageError(f"cannot read {source.file}: there is no such file")
-    if source.rest:
-        return
+    if not source.rest:
+        raise UsageError(told_names(source))
+
+
+def names_in(source: ModuleSource) -> list[str]:
+    """What a module has that may make a network; it is read and not run."""
     file = _file_of(source)
-    names = [] if file is None else list(_names(file))
+    return [] if file is None else list(_names(file))
+
+
+def told_names(source: ModuleSource) -> str:
+    """That a module alone names no network, and what it has."""
+    names = names_in(source)
     example = f"`netspec import {source.home}:{names[0] if names else 'factory'}`"
     if not names:
-        raise UsageError(f"`{source.home}` is a module: what makes the network is written behind it, {example}")
+        return f"`{source.home}` is a module: what makes the network is written behind it, {example}"
     told = ", ".join(f"`{name}`" for name in names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    raise UsageError(
+    return (
         f"`{source.home}` is a module: what makes the network is written behind it, for example {example}; "
         f"it has {told}"
     )

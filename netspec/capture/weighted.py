@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
+import torch
+
 from netspec.capture.arithmetic import combined
 from netspec.capture.binding import bound
 from netspec.capture.forms import Form
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.masks import Truth, masked, shown_by, truth_of
 from netspec.capture.trace import named_modules
 
 
@@ -165,11 +168,18 @@ def _attention(lowering: Lowering, call: TracedCall) -> None:
     """`scaled_dot_product_attention` of heads. Its result has them as an axis; `attend` puts them side by side."""
     given = bound(call, "query key value attn_mask=None dropout_p=0.0 is_causal=False scale=None enable_gqa=False")
     result = call.results[0]
-    if len(result.shape) != 4 or given["attn_mask"] is not None:
+    mask = given["attn_mask"]
+    if len(result.shape) != 4 or (mask is not None and mask.dtype != "bool"):
         _attention_by_steps(lowering, call, given)
         return
     query, key, value = (lowering.taken(given[name]) for name in ("query", "key", "value"))
     options: dict[str, Any] = {}
+    if mask is not None:
+        shown = shown_by(lowering, mask, (*query.shape[:-1], key.shape[-2]))
+        options |= shown.options
+        for buffer in shown.buffers:
+            lowering.items.append(buffer)
+            lowering.forms[buffer.gives[0]] = Form()
     if given["enable_gqa"]:
         options["kv_heads"] = given["key"].shape[1]
     if given["is_causal"]:
@@ -190,8 +200,8 @@ def _attention(lowering: Lowering, call: TracedCall) -> None:
 def _attention_by_steps(lowering: Lowering, call: TracedCall, given: dict[str, Any]) -> None:
     """Attention with numbers added to its scores, or in windows, as products, a softmax and a product."""
     query, key, value, mask = (given[name] for name in ("query", "key", "value", "attn_mask"))
-    if given["is_causal"] or given["enable_gqa"] or (mask is not None and mask.dtype != "float32"):
-        raise NoForm("attention with a mask of truth values, of groups or of the past alone has no form yet here")
+    if given["enable_gqa"]:
+        raise NoForm("attention of groups in windows, or with numbers added to its scores, has no form yet")
     found = [lowering.anywhere(each) for each in (query, key, value)]
     form = found[0][1]
     rank = len(query.shape)
@@ -205,14 +215,21 @@ def _attention_by_steps(lowering: Lowering, call: TracedCall, given: dict[str, A
     scores = made(shape, query)
     options = {"pattern": f"{front} i d, {front} j d -> {front} i j"}
     lowering.add(call, "einsum", None, branches=(scaled, found[1][0]), options=options, form=form, gives=(scores,))
-    if mask is not None:
-        added = made(shape, query)
-        combined(lowering, TracedCall(None, None, "", (), {}, call.place, [added]), "+", scores, mask)
-        scores = added
+    if mask is not None or given["is_causal"]:
+        after = made(shape, query)
+        part = TracedCall(None, None, "", (), {}, call.place, [after])
+        if mask is not None and mask.dtype != "bool":
+            combined(lowering, part, "+", scores, mask)
+        else:
+            truth = Truth(torch.ones(shape[-2:], dtype=torch.bool).tril()) if mask is None else truth_of(lowering, mask)
+            masked(lowering, part, scores, truth._replace(is_opposite=not truth.is_opposite))
+        scores = after
     weights = made(shape, query)
     lowering.add(call, "Softmax", lowering.find(scores), {"dim": -1}, form=form, gives=(weights,))
     if given["dropout_p"]:
-        raise NoForm("attention with a mask and dropout has no form yet")
+        lowering.draws_for_each(call)
+        before, weights = weights, made(shape, query)
+        lowering.layered(call, "Dropout", before, {"p": given["dropout_p"]}, form=form, gives=(weights,))
     options = {"pattern": f"{front} i j, {front} j d -> {front} i d"}
     lowering.add(call, "einsum", None, branches=(weights, found[2][0]), options=options, form=form)
 

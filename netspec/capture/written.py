@@ -74,7 +74,7 @@ def _item(item: PlacedItem, names: Names, folding: Folding | None) -> Iterator[s
         if not item.body:
             yield _one_line("sequential: []", beside)
             return
-        yield "- sequential:"
+        yield f"- {item.word}:"
         yield from lines(item.body, names, "    ", folding)
         yield from (f"  {option}" for option in beside)
         return

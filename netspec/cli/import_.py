@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from netspec.capture.sources import ModuleSource, check_there, module_source
+from netspec.capture.sources import ModuleSource, check_there, module_source, names_in, told_names
 from netspec.cli.files import check_target, is_read, write_atomic
 from netspec.diagnostics import MissingExtra, UsageError
 from netspec.extras import install
-from netspec.importing import from_config
+from netspec.importing import ImportedSpec, NotImportable, from_config, from_program
 from netspec.views.describe import count_text
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.option(
     "--input", "inputs", multiple=True, metavar="SIZES",
-    help="Of a module: one example's sizes, `3,224,224`, or `16,int64`; once for each argument.",
+    help="Of a module or a text: one example's sizes, `3,224,224`, or `16,int64`; once for each argument.",
 )  # fmt: skip
 @click.option("--flat", is_flag=True, help="Of a module: say everything once, without blocks and loops.")
 @click.option("--unverified", is_flag=True, help="Of a module: write what one run in eval mode did, without the proof.")
@@ -37,10 +38,13 @@ def command(
 ) -> None:
     """Write the spec of the network that SOURCE is.
 
-    SOURCE is a `config.json` of Hugging Face's transformers, or a module of yours: `package.module:factory`, or
-    `file.py:Net`. The config is read as data, and nothing is fetched; known are BART, BERT, DistilBERT, GPT-2, Llama,
-    Mistral, Mixtral, Qwen2, T5, the Vision Transformer and Whisper. What a spec cannot say is an error that names the
-    key.
+    SOURCE is a `config.json` of Hugging Face's transformers, a module of yours, `package.module:factory` or
+    `file.py:Net`, or a text with a chain of layers in it: `file.py`, a notebook, a page with code.
+
+    The config is read as data, and nothing is fetched; known are BART, BERT, DistilBERT, GPT-2, Llama, Mistral,
+    Mixtral, Qwen2, T5, the Vision Transformer and Whisper. What a spec cannot say is an error that names the key.
+
+    A text is read, and nothing in it is run.
 
     A module is imported, made and run, in this directory. Its spec is held against it, with random weights, in outputs
     and gradients: without that proof nothing is written. What a spec cannot say is an error that names the line of your
@@ -52,15 +56,21 @@ def command(
     if target is not None and target.exists() and not force:
         raise UsageError(f"{target} is there already; `--force` writes over it")
     name = None if target is None else target.stem
-    program = module_source(source)
+    program, path = module_source(source), Path(source)
+    is_text = program is None and path.suffix.lower() in _TEXTS and path.is_file()
+    if is_text and not (flat or unverified):
+        _from_text(path, inputs, target, name)
+        return
+    if program is not None and program.file is not None and not program.rest and program.file.is_file():
+        _from_text(program.file, inputs, target, name, module=program)
+        return
     if program is not None:
         options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified, force=force)
         _from_module(program, options, target, name)
         return
-    given = {"--input": bool(inputs), "--flat": flat, "--unverified": unverified}
+    given = {"--input": bool(inputs) and not is_text, "--flat": flat, "--unverified": unverified}
     for option in (option for option, is_given in given.items() if is_given):
         raise UsageError(f"`{option}` is for a module, `package.module:factory` or `file.py:Net`, and {source} is none")
-    path = Path(source)
     if path.is_dir():
         path /= "config.json"
     is_read(path)
@@ -69,6 +79,11 @@ def command(
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
     written = from_config(text, name)
+    _given_out(written, target)
+
+
+def _given_out(written: ImportedSpec, target: Path | None) -> None:
+    """Print a spec, or write it, and say what there is to say of it."""
     for note in written.notes:
         click.echo(f"note: {note}", err=True)
     if target is None:
@@ -78,6 +93,31 @@ def command(
     click.echo(
         f"wrote {target}, {count_text(written.params)} parameters; next: netspec compile {quote(str(target))}", err=True
     )
+
+
+_TEXTS: Final = (".ipynb", ".md", ".txt")
+"""Files that hold programs among other things."""
+
+
+def _from_text(
+    path: Path, inputs: tuple[str, ...], target: Path | None, name: str | None, module: ModuleSource | None = None
+) -> None:
+    """The chain of layers that a file has, which is read and not run."""
+    wrong = [*inputs[1:], *(each for each in inputs if not re.fullmatch(r"\d+(,\d+)*", each))]
+    if wrong:
+        raise UsageError(f"`--input {wrong[0]}`: a chain of layers takes one tensor, sizes of one example: 3,224,224")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from None
+    title = re.sub(r"\W+", "_", name or path.stem, flags=re.ASCII).strip("_") or "network"
+    try:
+        written = from_program(text, title, [int(size) for size in inputs[0].split(",")] if inputs else None)
+    except NotImportable as error:
+        if module is not None and names_in(module):
+            raise UsageError(f"{told_names(module)}; read as a text it is no chain of layers: {error}") from None
+        raise
+    _given_out(written, target)
 
 
 class ImportOptions(NamedTuple):

@@ -15,7 +15,7 @@ from netspec.comparison.parts import SideBySide, pairs_of
 from netspec.comparison.quantities import QUANTITIES, Quantity, Row, names_of, ratio, rows_of
 from netspec.dims import Size
 from netspec.layers.base import TensorType
-from netspec.net import Net
+from netspec.net import Net, need_net
 from netspec.views.describe import bytes_text, count_text, ends_text, layer_text, times, value_text
 
 __all__ = ["FORMAT", "FORMAT_OF_SEVERAL", "Change", "Comparison", "Row", "SeveralNets", "compare"]
@@ -130,6 +130,8 @@ def compare(a: Net, b: Net, *others: Net) -> Comparison | SeveralNets:
     >>> netspec.compare(a, b, netspec.load("specs/alexnet.yaml")).names
     ['lenet', 'alexnet (B)', 'alexnet (C)']
     """
+    for net in (a, b, *others):
+        need_net(net, "compare")
     if others:
         return SeveralNets((a, b, *others))
     return Comparison(a, b, rows_of(a, b), tuple(changes_of(a.layers, b.layers)))

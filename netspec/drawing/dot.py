@@ -17,7 +17,7 @@ from netspec.drawing.palette import FRAME, LINE, PAGE
 from netspec.drawing.rendering import Diagram
 from netspec.drawing.rows import WHOLE, Cuts, columns, rows
 from netspec.drawing.tips import cluster_tip, edge_tip, vertex_tip
-from netspec.net import As, Leaf, Net, Use
+from netspec.net import As, Leaf, Net, Use, need_net
 from netspec.views.describe import term_text, title_text
 from netspec.views.fold import Join, LayerGroup, Unit, fold, height, ranges, stacked
 from netspec.views.graph import Cluster, Edge, FlowGraph, Vertex, flow
@@ -62,7 +62,11 @@ def diagram(
     >>> graph.source.splitlines()[0]
     'digraph netspec {'
     """
+    if isinstance(nets, str) or not hasattr(nets, "__iter__"):
+        need_net(nets, "diagram")
     nets = [nets] if isinstance(nets, Net) else list(nets)
+    for net in nets:
+        need_net(net, "diagram")
     across = direction in ("LR", "RL")
     dot = Diagram(
         "netspec",

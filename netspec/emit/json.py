@@ -7,7 +7,22 @@ from typing import Any, Final, cast
 
 from netspec.dims import Shape, Size
 from netspec.layers.base import Layer, TensorType
-from netspec.net import As, Call, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use, folded
+from netspec.net import (
+    As,
+    Call,
+    Combinator,
+    Computed,
+    Leaf,
+    Net,
+    Node,
+    Read,
+    Scope,
+    Sequential,
+    Term,
+    Use,
+    folded,
+    need_net,
+)
 
 FORMAT: Final = "netspec.net/2"
 
@@ -23,6 +38,7 @@ def to_json(net: Net) -> dict[str, Any]:
     >>> record["layers"][0]["type"], record["layers"][0]["output_shape"]
     ('Conv2d', [6, 28, 28])
     """
+    need_net(net, "to_json")
     return {
         "format": FORMAT,
         "name": net.name,

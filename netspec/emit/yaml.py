@@ -18,7 +18,7 @@ from netspec.dims import Dim
 from netspec.emit.naming import FreeNames
 from netspec.language.reserved import reserved
 from netspec.layers.base import TensorType
-from netspec.net import As, Combinator, Initializer, Leaf, Net, Node, Scope, Sequential, Term, Use, walk
+from netspec.net import As, Combinator, Initializer, Leaf, Net, Node, Scope, Sequential, Term, Use, need_net, walk
 from netspec.views.describe import term_text
 from netspec.wiring import Wiring
 from netspec.writing import block, flow, written
@@ -37,6 +37,7 @@ def expand(net: Net) -> str:
       - Linear: 8
       - ReLU
     """
+    need_net(net, "expand")
     common = _common_initializers(net)
     first = net.named_inputs[0].slot if net.named_inputs else None
     wiring = Wiring(net)

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from netspec.importing.config import ImportedSpec, NotImportable, family, from_config
+from netspec.importing.program import from_program
 
-__all__ = ["ImportedSpec", "NotImportable", "family", "from_config"]
+__all__ = ["ImportedSpec", "NotImportable", "family", "from_config", "from_program"]

@@ -21,7 +21,7 @@ from netspec.net.nodes import (
     Use,
 )
 from netspec.net.walks import children, folded, leaves, members, module_key, multiplying, reads, slots_named, walk
-from netspec.net.whole import InputValue, Net, OutputValue, need_numbers, routed, total
+from netspec.net.whole import InputValue, Net, OutputValue, need_net, need_numbers, routed, total
 
 __all__ = [
     "PARAMETRIZED",
@@ -48,6 +48,7 @@ __all__ = [
     "members",
     "module_key",
     "multiplying",
+    "need_net",
     "need_numbers",
     "reads",
     "routed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.diagnostics import UsageError
@@ -173,6 +174,25 @@ def _brief(name: str | None, types: Sequence[TensorType]) -> str:
     shapes = ["×".join(map(str, type_.shape)) for type_ in types]
     text = shapes[0] if len(shapes) == 1 else f"({', '.join(shapes)})"
     return text if name is None else f"{name} {text}".rstrip()
+
+
+def need_net(value: object, function: str) -> None:
+    """Require a net, of callers without a type checker.
+
+    Raises:
+        TypeError: it is something else; the message says what makes a net of it.
+    """
+    if isinstance(value, Net):
+        return
+    text = repr(value)
+    shown = text if len(text) <= 60 else f"{text[:57]}…"
+    if isinstance(value, (str, PurePath)):
+        way = f"`netspec.load({str(value)[:60]!r})`"
+    elif hasattr(value, "state_dict"):
+        way = "`netspec.from_torch(module, example).net`"
+    else:
+        way = "`netspec.load(path)`"
+    raise TypeError(f"netspec.{function} wants a net, as {way} gives one, not {shown.partition(chr(10))[0]}")
 
 
 def need_numbers(net: Net, purpose: str) -> None:

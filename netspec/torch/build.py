@@ -15,7 +15,20 @@ from torch import Tensor, nn
 from netspec.diagnostics import Defect, MissingExtra, NetspecError, OutOfMemory
 from netspec.extras import install
 from netspec.layers.base import NAMESPACES, Layer, TorchCall, torch_defaults
-from netspec.net import As, Combinator, Leaf, Net, Sequential, Use, members, module_key, need_numbers, slots_named, walk
+from netspec.net import (
+    As,
+    Combinator,
+    Leaf,
+    Net,
+    Sequential,
+    Use,
+    members,
+    module_key,
+    need_net,
+    need_numbers,
+    slots_named,
+    walk,
+)
 from netspec.torch import modules
 from netspec.torch.foreign import lacks_memory
 from netspec.torch.foreign_modules import module_class, refused
@@ -86,6 +99,7 @@ def build(
     >>> sum(p.numel() for p in model.parameters())
     61706
     """
+    need_net(net, "build")
     need_numbers(net, f"building `{net.name}`")
     target = torch.device("cpu" if device is None else device)
     if target.type == "meta":

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from netspec.diagnostics import Defect, PluginError
 from netspec.dims import Size
 from netspec.layers.base import TensorType
-from netspec.net import Combinator, Leaf, Net, routed, walk
+from netspec.net import Combinator, Leaf, Net, need_net, routed, walk
 from netspec.plugins.asking import roots, told
 from netspec.torch.build import build
 from netspec.torch.modules import Outputs
@@ -100,6 +100,7 @@ def verify(net: Net, *, seed: int = 0) -> Verification:
     >>> netspec.verify(netspec.load("specs/lenet.yaml")).params
     61706
     """
+    need_net(net, "verify")
     started = time.perf_counter()
     model = build(net, seed=seed)
     found = [*_state(net, model), *_totals(net, model)]

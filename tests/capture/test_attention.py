@@ -196,3 +196,63 @@ class Draws(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + torch.rand_like(x)
+
+
+def _heads(self: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Query, key and value of two heads."""
+    n, length, _ = x.shape
+    q, k, v = self.a(x).view(n, length, 3, 2, -1).permute(2, 0, 3, 1, 4)
+    return q, k, v
+
+
+def _hidden_later(self: Any, x: Tensor) -> Tensor:
+    mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()[None, None].expand(x.shape[0], 1, -1, -1)
+    y = F.scaled_dot_product_attention(*_heads(self, x), attn_mask=mask, dropout_p=0.2 if self.training else 0.0)
+    return y.transpose(1, 2).flatten(2)
+
+
+def _near_by(self: Any, x: Tensor) -> Tensor:
+    at = torch.arange(x.shape[1])
+    mask = (at[:, None] - at).abs() < 2
+    return F.scaled_dot_product_attention(*_heads(self, x), attn_mask=mask).transpose(1, 2).flatten(2)
+
+
+def _padded(self: Any, x: Tensor, taking_part: Tensor) -> Tensor:
+    y = F.scaled_dot_product_attention(*_heads(self, x), attn_mask=taking_part[:, None, None, :])
+    return y.transpose(1, 2).flatten(2)
+
+
+def _one_head(self: Any, x: Tensor) -> Tensor:
+    q, k, v = self.a(x).chunk(3, -1)
+    mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=0.2 if self.training else 0.0)
+
+
+def _one_head_of_the_past(self: Any, x: Tensor) -> Tensor:
+    q, k, v = self.a(x).chunk(3, -1)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+@pytest.mark.parametrize(
+    ("forward", "told"),
+    [
+        (_hidden_later, "is_causal: true, dropout: 0.2"),
+        (_near_by, "mask: "),
+        (_one_head, "is_causal: true, dropout: 0.2"),
+        (_one_head_of_the_past, "is_causal: true"),
+    ],
+)
+def test_a_mask_of_truth_values_is_that_of_attention(forward: Callable[..., Tensor], told: str) -> None:
+    module = around(forward, nn.Linear(16, 48))
+    found = imported(module, (5, 16))
+    line = next(line for line in found.text.splitlines() if "attend" in line)
+    assert told in line
+    assert equal(module, found, (5, 16))
+
+
+def test_a_mask_of_truth_values_may_be_an_input() -> None:
+    x, taking_part = torch.randn(2, 5, 16), torch.tensor([[True] * 4 + [False]] * 2)
+    module = around(_padded, nn.Linear(16, 48))
+    found = from_torch(module, x, taking_part)
+    assert re_masks(found.text) == ["x2"]
+    assert agrees(module, found, x, taking_part)

@@ -2,6 +2,8 @@
 
     python -m tests.imports torchvision [NAME…]     # all of its classification networks, or these
     python -m tests.imports torchvision --specs DIR  # and keep what is written
+    python -m tests.imports segmentation             # of `torchvision.models.segmentation`; so `video`, `quantization`
+    python -m tests.imports smp                      # the networks of segmentation-models-pytorch, on small encoders
     python -m tests.imports timm                     # a third of its architectures, drawn by the seed in drawn.py
     python -m tests.imports timm --limit 60          # those of at most 60 million parameters
 

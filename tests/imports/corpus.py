@@ -31,6 +31,8 @@ class Corpus(NamedTuple):
     make: Callable[[str], nn.Module]
     sizes: Callable[[str], Sequence[int]]
     """The edges of images to try, the first that the network takes counts."""
+    frames: int | None = None
+    """Of networks of videos, how many images each has."""
 
 
 def _torchvision_names() -> list[str]:
@@ -73,8 +75,57 @@ def _timm_sizes(name: str) -> Sequence[int]:
     return (64, size) if config is not None and not config.fixed_input_size else (size,)
 
 
+def _named_in(part: str) -> Callable[[], Sequence[str]]:
+    def names() -> Sequence[str]:
+        from torchvision import models
+
+        return models.list_models(module=getattr(models, part))
+
+    return names
+
+
+def _without_weights(name: str) -> nn.Module:
+    """A network whose backbone has no weights either: both would be fetched."""
+    from torchvision import models
+
+    return models.get_model(name, weights=None, weights_backbone=None)
+
+
+def _quantized(name: str) -> nn.Module:
+    from torchvision import models
+
+    return models.get_model(name, weights=None, quantize=True)
+
+
+def _quantized_sizes(name: str) -> Sequence[int]:
+    return _torchvision_sizes(name.removeprefix("quantized_"))
+
+
+def _video_sizes(name: str) -> Sequence[int]:
+    return (224,) if name.startswith(("mvit", "swin")) else (64, 112, 224)
+
+
+def _segmented(name: str) -> nn.Module:
+    import segmentation_models_pytorch as smp  # pyright: ignore[reportMissingImports]  # installed beside, where wanted
+
+    made: Any = getattr(smp, name)
+    encoder = "mit_b0" if name == "Segformer" else "tu-vit_tiny_patch16_224" if name == "DPT" else "resnet18"
+    return made(encoder, encoder_weights=None, classes=3)
+
+
+def _segmented_names() -> list[str]:
+    import segmentation_models_pytorch as smp  # pyright: ignore[reportMissingImports]  # as above
+
+    archs: Any = smp.MODEL_ARCHITECTURES_MAPPING
+    return [kind.__name__ for kind in archs.values()]
+
+
 LIBRARIES = {
     "torchvision": Corpus(_torchvision_names, _torchvision, _torchvision_sizes),
+    "segmentation": Corpus(_named_in("segmentation"), _without_weights, lambda _: (64, 128)),
+    "video": Corpus(_named_in("video"), _torchvision, _video_sizes, 16),
+    "quantization": Corpus(_named_in("quantization"), _quantized, _quantized_sizes),
+    "smp": Corpus(_segmented_names, _segmented, lambda _: (64, 224)),
     "timm": Corpus(_timm_names, _timm, _timm_sizes),
 }
 
@@ -90,7 +141,7 @@ def imported(corpus: Corpus, name: str, limit: int) -> Outcome:
     if params > limit * 1_000_000:
         return Outcome("apart", f"{params / 1e6:.0f} million parameters")
     module = corpus.make(name)
-    example = _example(module, corpus.sizes(name))
+    example = _example(module, corpus.sizes(name), corpus.frames)
     try:
         found = from_torch(module, example, name=name)
     except NotCaptured as error:
@@ -109,10 +160,11 @@ def imported(corpus: Corpus, name: str, limit: int) -> Outcome:
     return Outcome(kind, f"{lines} lines, {found.blocks} blocks, {keys}; {found.difference or 0:.0e}", found.text)
 
 
-def _example(module: nn.Module, sizes: Sequence[int]) -> torch.Tensor:
-    """An image that the network takes."""
+def _example(module: nn.Module, sizes: Sequence[int], frames: int | None) -> torch.Tensor:
+    """An image, or a video, that the network takes."""
+    between = () if frames is None else (frames,)
     for size in sizes[:-1]:
-        x = torch.randn(2, 3, size, size)
+        x = torch.randn(2, 3, *between, size, size)
         try:
             with torch.no_grad():
                 module.train()(x)
@@ -121,4 +173,4 @@ def _example(module: nn.Module, sizes: Sequence[int]) -> torch.Tensor:
         finally:
             module.train()
         return x
-    return torch.randn(2, 3, sizes[-1], sizes[-1])
+    return torch.randn(2, 3, *between, sizes[-1], sizes[-1])

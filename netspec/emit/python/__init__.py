@@ -27,7 +27,7 @@ from netspec.emit.python.pictures import NAMES, foreign, preprocessing, takes_pi
 from netspec.emit.python.told import Texts
 from netspec.layers.base import TensorType
 from netspec.layers.parametrizations import PARAMETRIZATIONS
-from netspec.net import Net, need_numbers
+from netspec.net import Net, need_net, need_numbers
 from netspec.views.describe import count_text, ends_text, plural
 
 _RESERVED: Final = frozenset(
@@ -50,6 +50,7 @@ def to_python(net: Net) -> str:
     >>> "nn.Conv2d(1, 6, kernel_size=5, padding=2)" in text
     True
     """
+    need_net(net, "to_python")
     need_numbers(net, f"writing `{net.name}` as Python")
     classes = Classes(net)
     converter = Converter(Texts(net), classes, _function_name(net), _names_of_others(net))

@@ -13,7 +13,7 @@ from typing import Any
 
 from netspec.asked import option
 from netspec.diagnostics import UsageError
-from netspec.net import Net
+from netspec.net import Net, need_net
 from netspec.trainer.loop.background import Keeper
 from netspec.trainer.loop.callbacks import Callbacks
 from netspec.trainer.loop.epochs import Training
@@ -139,8 +139,7 @@ def train(
 
 def _chosen(net: Net, options: Mapping[str, Any], saved: Mapping[str, Any], *, resuming: bool) -> Options:
     """The options of this call, completed by those that a resumed run was started with."""
-    if not isinstance(net, Net):  # pyright: ignore[reportUnnecessaryIsInstance]  # a caller without types
-        raise TypeError(f"train wants a net, not {net!r}: `netspec.train(netspec.load({str(net)!r}))`")
+    need_net(net, "train")
     chosen = Options.of(options)
     if resuming:
         if chosen.weights is not None:

@@ -18,6 +18,7 @@ _PATH = click.Path(path_type=Path)
 @click.argument("spec", required=False)
 @click.option("--run", type=_PATH, metavar="DIR", help="The run directory; runs/NAME-N if not given.")
 @click.option("--resume", type=_PATH, metavar="RUN", help="Go on with a run; SPEC defaults to the run's own.")
+@click.option("--auto-resume", is_flag=True, help="Go on with the run in `--run DIR`; begin if it has no checkpoint.")
 @click.option("--force", is_flag=True, help="Resume although spec, data or number of processes differ.")
 @click.option("--weights", type=_PATH, metavar="FILE", help="Start from a safetensors file or a run.")
 @click.option("--fresh", multiple=True, metavar="GLOB", help="Parameters that keep their initial values all the same.")
@@ -48,6 +49,7 @@ def command(
     spec: str | None,
     run: Path | None,
     resume: Path | None,
+    auto_resume: bool,
     force: bool,
     folds: int | None,
     dry_run: bool,
@@ -70,20 +72,22 @@ def command(
     from netspec.trainer.machine.processes import speaks
 
     if folds is not None:
-        return _folds(net, folds, run, dry_run or resume is not None or max_steps is not None, quiet, options)
+        beside = dry_run or resume is not None or auto_resume or max_steps is not None
+        return _folds(net, folds, run, beside, quiet, options)
     if autotune:
         from netspec.trainer.jobs.tune import autotune as tune
 
         options |= tune(net, options)
     if dry_run:
         from netspec.trainer.jobs.dry_run import rehearse
+        from netspec.trainer.run.standing import beginning
 
-        click.echo(rehearse(net, options, resume))
+        click.echo(rehearse(net, options, beginning(run, resume, auto=auto_resume)[1]))
         return 0
     try:
         result = train(
-            net, run=run, resume=resume, force=force, quiet=quiet, max_steps=max_steps, tensorboard=tensorboard,
-            report=report, **options,
+            net, run=run, resume=resume, auto_resume=auto_resume, force=force, quiet=quiet, max_steps=max_steps,
+            tensorboard=tensorboard, report=report, **options,
         )  # fmt: skip
     except Interrupted as stop:  # not an error: the user has requested it
         click.echo(str(stop), err=True)
@@ -101,7 +105,7 @@ def _folds(net: Net, folds: int, run: Path | None, beside: bool, quiet: bool, op
     """Train once for each fold, and show the figures together."""
     if beside:
         raise UsageError("`--folds` goes on by itself where it is called again with the same `--run`: give it without "
-                         "`--resume`, `--max-steps` and `--dry-run`")  # fmt: skip
+                         "`--resume`, `--auto-resume`, `--max-steps` and `--dry-run`")  # fmt: skip
     from netspec.trainer.errors import Interrupted
     from netspec.trainer.jobs.folds import cross_validate
     from netspec.trainer.machine.processes import speaks

@@ -21,15 +21,16 @@ class NonFinite(NetspecError):
 
 
 class Interrupted(NetspecError):
-    """A signal ended the run after a checkpoint was written. `run` is its directory, `step` its optimizer steps, and
-    `resume` the command that goes on with it."""
+    """A signal ended the run after a checkpoint was written. `run` is its directory, `step` its optimizer steps,
+    `resume` the command that goes on with it, and `by_signal` is False if it was `max_steps` or a callback."""
 
     exit_status = 75
     code: Code = "run-interrupted"
 
-    def __init__(self, signal: str, run: Path, step: int, resume: str) -> None:
+    def __init__(self, signal: str, run: Path, step: int, resume: str, *, by_signal: bool = False) -> None:
         self.run = run
         self.step = step
+        self.by_signal = by_signal
         super().__init__(f"{signal}: stopped after step {step}, checkpoint written; go on with `{resume}`")
 
 

@@ -317,6 +317,17 @@ def test_a_signal_that_was_ignored_at_the_start_stays_so(number: signal.Signals)
         signal.signal(number, before)
 
 
+def test_a_script_that_ignores_usr1_means_the_launcher_and_not_the_run() -> None:
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    try:
+        with interrupts() as caught:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert caught.pending == "SIGUSR1"
+        assert signal.getsignal(signal.SIGUSR1) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 @pytest.mark.usefixtures("heeded")
 def test_a_second_ctrl_c_quits_at_once(tmp_path: Path) -> None:
     code = (

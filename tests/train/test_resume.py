@@ -139,12 +139,12 @@ def test_leaving_out_any_part_of_the_state_is_noticed(
     fresh = capture(assemble(net, Options(), World(), "cpu"), Progress(), {}, {})
     assert fresh is not None
 
-    def without(directory: Path, warn: Any, use: Any) -> tuple[Path, Any]:
-        return real(directory, warn, lambda found: use(_as_at_the_start(found, fresh, part)))
+    def without(world: World, directory: Path, warn: Any, use: Any) -> tuple[Path, Any]:
+        return real(world, directory, warn, lambda found: use(_as_at_the_start(found, fresh, part)))
 
     run_until(net, tmp_path / "run", 26)
-    real = resuming.newest_used
-    monkeypatch.setattr(resuming, "newest_used", without)
+    real = resuming.newest_agreed
+    monkeypatch.setattr(resuming, "newest_agreed", without)
     finish(net, tmp_path / "run")
     assert whole_state(tmp_path / "run") != whole
 

@@ -14,12 +14,13 @@ from typing import Any
 from netspec.asked import option
 from netspec.diagnostics import UsageError
 from netspec.net import Net, need_net
+from netspec.trainer.loop.agreement import agree_on_identity, agree_on_place, marked
 from netspec.trainer.loop.background import Keeper
 from netspec.trainer.loop.callbacks import Callbacks
 from netspec.trainer.loop.epochs import Training
 from netspec.trainer.loop.resuming import finished, resumed
 from netspec.trainer.machine.device import environment, fix_cublas, numerics
-from netspec.trainer.machine.processes import world
+from netspec.trainer.machine.processes import World, world
 from netspec.trainer.machine.signals import Interrupts, interrupts
 from netspec.trainer.machine.undisturbed import kept_child_handler, kept_environment, kept_randomness
 from netspec.trainer.measure.answers import Answers, gather_answers
@@ -31,9 +32,10 @@ from netspec.trainer.run.progress import Progress
 from netspec.trainer.run.records import Record
 from netspec.trainer.run.result import RunResult
 from netspec.trainer.run.sameness import identity
+from netspec.trainer.run.standing import beginning
 from netspec.trainer.setup.assembly import assemble, data_facts
 from netspec.trainer.setup.memory import memory_in_use, out_of_memory, spare_memory
-from netspec.trainer.setup.options import Options
+from netspec.trainer.setup.options import STARTING, Options
 from netspec.trainer.setup.supplied import Supplied, supplied
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.setup.trying import try_out
@@ -53,6 +55,7 @@ def train(
     batches_per_epoch: int | None = None,
     run: str | Path | None = None,
     resume: str | Path | None = None,
+    auto_resume: bool = False,
     force: bool = False,
     quiet: bool = False,
     reporter: Reporter | None = None,
@@ -78,6 +81,8 @@ def train(
         batches_per_epoch: the batches of an epoch, for data without a length.
         run: the new run directory; `runs/NAME-N` if None.
         resume: a run directory to resume, in place of `run`.
+        auto_resume: resume `run` if it has a checkpoint, else begin in it: the same call then serves to begin and to go
+            on, as it must where `torchrun` or a scheduler starts it again. `weights` are for the beginning.
         force: resume even if spec, data or the number of processes differ.
         quiet: show nothing but warnings.
         reporter: shows the progress; None chooses a bar or lines.
@@ -93,7 +98,7 @@ def train(
 
     Raises:
         UsageError: an option does not fit the spec, the run or the machine.
-        ResourceError: memory, disk or data failed.
+        ResourceError: memory, disk or data failed, or processes see different files.
         NonFinite: a loss or gradient was not finite; the message names the layer.
         CallbackFailed: a callback raised; a checkpoint is written.
         Interrupted: a signal arrived, or `max_steps` is reached; a checkpoint is written.
@@ -110,6 +115,9 @@ def train(
         # ---- processes, device, arithmetic
         stack.enter_context(kept_environment())
         stack.enter_context(kept_child_handler())
+        run, resume = beginning(run, resume, auto=auto_resume)
+        if auto_resume and resume is not None:
+            options = {name: value for name, value in options.items() if name not in STARTING}
         saved = {} if resume is None else find_run(Path(resume)).options
         chosen = _chosen(net, options, saved, resuming=resume is not None)
         net, given = supplied(
@@ -117,14 +125,17 @@ def train(
             resume=None if resume is None else Path(resume),
         )  # fmt: skip
         extras = _extras(saved, tensorboard=tensorboard, report=report)
-        trainer, caught = _assembled(net, chosen, _kept(net, resume), given, stack)
+        place, device = stack.enter_context(world(chosen.device))
+        agree_on_place(place, run, resume)
+        trainer, caught = _assembled(net, chosen, place, device, _kept(net, resume), given, stack)
         calls = Callbacks(callbacks, trainer.world, trainer.arithmetic.device)
         try_out(trainer, given)
         reporter = _listener(trainer, reporter, stack, quiet=quiet)
 
         # ---- a new run directory, or an existing one with its state
         facts = _facts(trainer, chosen.to_dict() | extras, given, calls)
-        directory = _directory(trainer, facts, run, resume, stack)
+        directory = _directory(trainer, facts, run, resume, stack, anew=auto_resume)
+        stack.enter_context(marked(trainer.world, directory))
         progress, keeper = _standing(
             trainer, directory, facts, given, reporter, stack, resuming=resume is not None, force=force
         )
@@ -173,10 +184,9 @@ def _kept(net: Net, resume: str | Path | None) -> Path | None:
 
 
 def _assembled(
-    net: Net, chosen: Options, kept: Path | None, given: Supplied, stack: ExitStack
+    net: Net, chosen: Options, place: World, device: str, kept: Path | None, given: Supplied, stack: ExitStack
 ) -> tuple[Trainer, Interrupts]:
-    """Join the other processes, install signal handlers, assemble the trainer, and set torch's global switches."""
-    place, device = stack.enter_context(world(chosen.device))
+    """Install signal handlers, assemble the trainer, and set torch's global switches."""
     stack.enter_context(kept_randomness(device))
     caught = stack.enter_context(interrupts(patience=0.0 if place.alone else 5.0))
     trainer = assemble(net, chosen, place, device, kept=kept, supplied=given)
@@ -217,21 +227,27 @@ def _facts(trainer: Trainer, options: Mapping[str, Any], given: Supplied, calls:
 
 
 def _directory(
-    trainer: Trainer, facts: dict[str, Any], run: str | Path | None, resume: str | Path | None, stack: ExitStack
+    trainer: Trainer,
+    facts: dict[str, Any],
+    run: str | Path | None,
+    resume: str | Path | None,
+    stack: ExitStack,
+    *,
+    anew: bool,
 ) -> RunDirectory:
     """The directory of the resumed run, or a new one with spec and environment. It is locked for this process."""
     place = trainer.world
     if resume is not None:
         directory = find_run(Path(resume))
     else:
-        directory = RunDirectory(place.tell(_create(trainer, run, facts) if place.first else None))
+        directory = RunDirectory(place.tell(_create(trainer, run, facts, anew=anew) if place.first else None))
     if place.first:
         stack.enter_context(locked(directory.path))
     return directory
 
 
-def _create(trainer: Trainer, run: str | Path | None, facts: dict[str, Any]) -> Path:
-    directory = create_run(trainer.net.name, None if run is None else Path(run))
+def _create(trainer: Trainer, run: str | Path | None, facts: dict[str, Any], *, anew: bool) -> Path:
+    directory = create_run(trainer.net.name, None if run is None else Path(run), anew=anew)
     directory.write_sources(trainer.net, facts, trainer.data.kept)
     return directory.path
 
@@ -251,6 +267,7 @@ def _standing(
     examples = facts["options"]["examples"]
     loss = None if given.loss is None else name_of(given.loss)
     who = identity(trainer.net, trainer.recipe, trainer.data.fingerprint, trainer.world.size, examples, loss)
+    agree_on_identity(trainer.world, who)
     progress, change = Progress(), None
     if resuming:
         progress, change = resumed(trainer, directory, who, facts, force, reporter)

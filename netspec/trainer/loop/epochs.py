@@ -316,10 +316,10 @@ class Training:
         self.keeper.wait()
         if self.calls.agree():
             self._fail()
-        name = self.caught.pending or (
-            option("max_steps").strip("`") if self.max_steps is not None else "a signal to another process"
-        )
-        raise Interrupted(name, self.directory.path, self.progress.step, self.directory.resume)
+        pending, step = self.caught.pending, self.progress.step
+        reached = pending is None and self.max_steps is not None and step >= self.max_steps
+        name = option("max_steps").strip("`") if reached else pending or "a signal to another process"
+        raise Interrupted(name, self.directory.path, step, self.directory.resume, by_signal=not reached)
 
     def _fail(self) -> None:
         """End the run for a callback that failed, once its state is saved.

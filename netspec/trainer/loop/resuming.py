@@ -8,8 +8,9 @@ from typing import Any
 from netspec.asked import option
 from netspec.diagnostics import UsageError
 from netspec.recipe.resolved import Recipe
+from netspec.trainer.loop.agreement import newest_agreed
 from netspec.trainer.loop.state import restore
-from netspec.trainer.run.checkpoint import Checkpoint, best_of, clear_orphans, newest_used, point, pointed
+from netspec.trainer.run.checkpoint import Checkpoint, best_of, clear_orphans, point, pointed
 from netspec.trainer.run.directory import RunDirectory
 from netspec.trainer.run.plugins import plugin_notes
 from netspec.trainer.run.progress import Progress
@@ -70,7 +71,7 @@ def resumed(
         notes.extend(_of_another_machine(found.state["versions"], facts))
         return restore(trainer, found, notes.append, directory.path), bool(other)
 
-    _, (progress, changed) = newest_used(directory.checkpoints, reporter.note, use)
+    _, (progress, changed) = newest_agreed(place, directory.checkpoints, reporter.note, use)
     notes += _of_a_driver_that_is_gone(directory.options, facts["options"])
     for note in (*notes, *plugin_notes(directory, trainer.net.plugins)):
         reporter.note(note)

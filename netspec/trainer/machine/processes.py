@@ -28,6 +28,8 @@ from netspec.trainer.machine.host import floats
 
 TIMEOUT = timedelta(seconds=20)
 """The timeout of collective operations. Copying the state for a checkpoint, which the others wait for, takes less."""
+JOINING = timedelta(minutes=5)
+"""The timeout of waiting for all processes to have started: a busy file system may take that long to give torch."""
 PATIENCE = timedelta(hours=12)
 """The timeout of waiting while the first process downloads data or writes the report."""
 GRACE = 20.0
@@ -209,11 +211,25 @@ def _join(place: World, gpu: str | None) -> None:
 
     The store's keys have a prefix per call: a program may join several times, and keys of an earlier group that is
     destroyed must not be read.
+
+    Raises:
+        ResourceError: another process has not started in time, or the address cannot be reached.
     """
     os.environ.setdefault("TORCH_NCCL_DUMP_ON_TIMEOUT", "0")  # a dump takes a minute, longer than torchrun waits
     torch_distributed: Any = dist  # its types lack documented functions
-    meeting = torch_distributed.rendezvous("env://", place.rank, place.size, timeout=TIMEOUT)
-    store = torch_distributed.PrefixStore(f"netspec/{next(_joins)}", next(meeting)[0])
+    try:
+        meeting = torch_distributed.rendezvous("env://", place.rank, place.size, timeout=JOINING)
+        store = torch_distributed.PrefixStore(f"netspec/{next(_joins)}", next(meeting)[0])
+        store.set(f"here/{place.rank}", "")
+        store.wait([f"here/{rank}" for rank in range(place.size)], JOINING)
+    except torch_distributed.DistError as error:
+        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        why = next(iter(str(error).splitlines()), "")
+        raise ResourceError(
+            f"process {place.rank} of {place.size}: not all processes have met at {where} within "
+            f"{JOINING.seconds // 60} minutes ({why}); "
+            "see that each machine runs its `torchrun` and reaches that address"
+        ) from None
     backend, bound = ("gloo", None) if gpu is None else ("nccl", torch.device(gpu))
     dist.init_process_group(
         backend, store=store, rank=place.rank, world_size=place.size, timeout=TIMEOUT, device_id=bound

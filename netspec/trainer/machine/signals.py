@@ -16,6 +16,9 @@ STOPPING = [
 """The signals at which a run stops with a checkpoint. Terminals, job schedulers and service managers send them to all
 processes of the run."""
 
+_FOR_THE_RUN = [getattr(signal, name) for name in ("SIGUSR1",) if hasattr(signal, name)]
+"""Those of them that no shell and no `nohup` ignores: whoever ignores them means the process in front of the run."""
+
 
 class Interrupts:
     """The state of the signal handler: `pending` is the name of the first signal that arrived, or None.
@@ -43,14 +46,16 @@ def interrupts(patience: float = 0.0) -> Generator[Interrupts]:
     """Handle SIGINT, SIGTERM, SIGHUP and SIGUSR1 while training, and restore the handlers afterwards.
 
     In a thread other than the main one, Python cannot set handlers, so no signal is handled. A signal that is ignored
-    stays ignored, such as SIGHUP under `nohup`, or SIGINT for a background job of a script.
+    stays ignored, such as SIGHUP under `nohup`, or SIGINT for a background job of a script; but SIGUSR1 is handled,
+    which the script of a scheduler ignores so that `torchrun` survives it.
     """
     caught = Interrupts(patience)
     if threading.current_thread() is not threading.main_thread():
         yield caught
         return
     before = {number: signal.getsignal(number) for number in STOPPING}
-    saved = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
+    ignored = {number for number, handler in before.items() if handler == signal.SIG_IGN and number not in _FOR_THE_RUN}
+    saved = {number: handler for number, handler in before.items() if handler is not None and number not in ignored}
     for number in saved:
         signal.signal(number, caught.note)
     try:

@@ -219,13 +219,22 @@ def newest(directory: Path, warn: Callable[[str], None]) -> tuple[Path, Checkpoi
     return newest_used(directory, warn, lambda checkpoint: checkpoint)
 
 
-def newest_used(directory: Path, warn: Callable[[str], None], use: Callable[[Checkpoint], T]) -> tuple[Path, T]:
+def newest_used(
+    directory: Path,
+    warn: Callable[[str], None],
+    use: Callable[[Checkpoint], T],
+    *,
+    paths: Sequence[Path] | None = None,
+    attempt: Callable[[Path, Callable[[Checkpoint], T]], T] | None = None,
+) -> tuple[Path, T]:
     """Use the newest checkpoint that can be used. Damaged ones are skipped, each with a warning.
 
     Args:
         directory: the run's `checkpoints/`.
         warn: called with the reason for each checkpoint that is skipped.
         use: restores the state from a checkpoint. If it raises one of `_MALFORMED`, the checkpoint counts as damaged.
+        paths: its checkpoints, newest first, if they are known.
+        attempt: reads a checkpoint and calls `use`, or raises `Damaged`; `used` if None.
 
     Returns:
         The path of the checkpoint, and the result of `use`.
@@ -234,9 +243,9 @@ def newest_used(directory: Path, warn: Callable[[str], None], use: Callable[[Che
         ResourceError: there is no usable checkpoint; the message says what is wrong with each.
     """
     reasons: list[str] = []
-    for path in checkpoints(directory):
+    for path in checkpoints(directory) if paths is None else paths:
         try:
-            found = used(path, use)
+            found = (attempt or used)(path, use)
         except Damaged as error:
             reasons.append(str(error))
             continue
@@ -257,7 +266,15 @@ def used(path: Path, use: Callable[[Checkpoint], T]) -> T:
     Raises:
         Damaged: it cannot be read, or `use` raises one of `_MALFORMED`.
     """
-    checkpoint = read_checkpoint(path)
+    return applied(path, read_checkpoint(path), use)
+
+
+def applied(path: Path, checkpoint: Checkpoint, use: Callable[[Checkpoint], T]) -> T:
+    """The result of `use` for the checkpoint that was read from `path`.
+
+    Raises:
+        Damaged: `use` raises one of `_MALFORMED`.
+    """
     try:
         return use(checkpoint)
     except _MALFORMED as error:

@@ -48,6 +48,17 @@ class RunDirectory:
         """The file of the HTML report."""
         return self.path / "report.html"
 
+    @property
+    def interrupted(self) -> Path:
+        """The file that is there while the run waits to be gone on with, because a signal ended it: what asks a
+        scheduler for another turn looks for it, since `torchrun` replaces the exit status."""
+        return self.path / "interrupted"
+
+    @property
+    def begun(self) -> bool:
+        """True if there is a checkpoint to go on from."""
+        return any(self.checkpoints.glob("step-*[0-9]"))
+
     def has_weights(self, step: int) -> bool:
         """True if the final weights exist, match their checksum, and are those after `step`."""
         try:
@@ -211,8 +222,14 @@ class RunDirectory:
             write_atomically(self.path / net.recipe.data.keeps, kept)
 
 
-def create_run(name: str, path: Path | None = None, parent: Path = Path("runs")) -> RunDirectory:
+def create_run(name: str, path: Path | None = None, parent: Path = Path("runs"), *, anew: bool = False) -> RunDirectory:
     """Create a run directory: `path`, or `runs/NAME-N` with the next free N.
+
+    Args:
+        name: the name of the net.
+        path: the directory.
+        parent: where to look for the next free N.
+        anew: also take a run directory that has no checkpoint yet: what was begun there begins anew.
 
     Raises:
         UsageError: `path` is a file, or a directory that is not empty.
@@ -223,11 +240,13 @@ def create_run(name: str, path: Path | None = None, parent: Path = Path("runs"))
             path = _next_free(parent, name)
         else:
             path.mkdir(parents=True, exist_ok=True)
+            run = RunDirectory(path)
+            if anew and run.checkpoints.is_dir() and not run.begun:
+                return run
             if any(path.iterdir()):
-                goes_on = any((path / "checkpoints").glob("step-*[0-9]"))
                 mend = (
                     f"or go on with {option('resume', path)}"
-                    if goes_on
+                    if run.begun
                     else "or remove this one, which has no checkpoint"
                 )
                 raise UsageError(f"{option('run', path)}: the directory is not empty; name a new one, {mend}")

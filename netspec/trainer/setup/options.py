@@ -90,6 +90,9 @@ _KEPT = (
     "budget",
 )  # fmt: skip
 
+STARTING = ("weights", "fresh")
+"""The options that are for the beginning of a run only."""
+
 
 def _option(key: str, value: Any) -> Any:
     """A saved option; None if its value is invalid, since `environment.json` may have been edited."""

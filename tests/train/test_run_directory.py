@@ -217,9 +217,7 @@ def test_a_path_or_a_module_in_place_of_a_net_is_answered_with_what_to_write() -
     train: Any = netspec.train
     with pytest.raises(TypeError, match=r"netspec.train wants a net, as `netspec.load\('a.yaml'\)` gives one"):
         train("a.yaml")
-    with pytest.raises(
-        TypeError, match=r"as `netspec.from_torch\(module, example\).net` gives one, not Linear"
-    ):
+    with pytest.raises(TypeError, match=r"as `netspec.from_torch\(module, example\).net` gives one, not Linear"):
         train(nn.Linear(2, 2))
 
 

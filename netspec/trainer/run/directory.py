@@ -274,8 +274,24 @@ def find_run(path: Path) -> RunDirectory:
         if not there
     ]
     if missing:
-        raise UsageError(f"`{path}` is no run directory: it has no {' and no '.join(missing)}")
+        raise UsageError(f"`{path}` is no run directory: it has no {' and no '.join(missing)}{_runs_in(path)}")
     return run
+
+
+def _runs_in(path: Path) -> str:
+    """What to give in place of a directory that holds runs, as the end of a message: the folds of a cross-validation,
+    the trials of a sweep."""
+    names = sorted((child.name for child in path.iterdir() if (child / "spec.yaml").is_file()), key=_numbered)
+    if not names:
+        return ""
+    listed = ", ".join(f"`{path / name}`" for name in names[:3]) + (f" to `{path / names[-1]}`" * (len(names) > 3))
+    return f", but it holds runs: give one of them, {listed}; `netspec runs --in {path}` lists them"
+
+
+def _numbered(name: str) -> tuple[str, int]:
+    """The order of names that end with a number."""
+    head = name.rstrip("0123456789")
+    return head, int(name[len(head) :] or 0)
 
 
 def _near(path: Path) -> Path | None:

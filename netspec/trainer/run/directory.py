@@ -20,6 +20,7 @@ from netspec.emit.yaml import expand
 from netspec.net import Net
 from netspec.recipe.base import DataSet
 from netspec.trainer.machine.disk import disk_error, write_atomically
+from netspec.trainer.run.lock import holder_of
 
 
 @dataclass(frozen=True)
@@ -224,19 +225,24 @@ def create_run(name: str, path: Path | None = None, parent: Path = Path("runs"))
         else:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
-                goes_on = any((path / "checkpoints").glob("step-*[0-9]"))
-                mend = (
-                    f"or go on with {option('resume', path)}"
-                    if goes_on
-                    else "or remove this one, which has no checkpoint"
-                )
-                raise UsageError(f"{option('run', path)}: the directory is not empty; name a new one, {mend}")
+                raise UsageError(f"{option('run', path)}: {_not_free(path)}")
         (path / "checkpoints").mkdir()
     except (FileExistsError, NotADirectoryError):
         raise UsageError(f"{option('run', path)}: a file is in the way; name a new directory") from None
     except OSError as error:
         raise disk_error(error, path or parent, 0) from None
     return RunDirectory(path)
+
+
+def _not_free(path: Path) -> str:
+    """What to do about a directory that is not empty, as the end of a message."""
+    if (holder := holder_of(path)) is not None:
+        return f"another process ({holder}) trains there; name a new directory"
+    if any((path / "checkpoints").glob("step-*[0-9]")):
+        return f"the directory is not empty; name a new one, or go on with {option('resume', path)}"
+    if (path / "checkpoints").is_dir():
+        return "the directory is not empty; name a new one, or remove this one, which has no checkpoint"
+    return "the directory is not empty, and holds no run; name a new one"
 
 
 def _next_free(parent: Path, name: str) -> Path:
